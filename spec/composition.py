@@ -1,0 +1,334 @@
+"""Two endpoints, the network between them and their timers, as one timed system.
+
+Every step an engine can take is made here from three pure functions of `spec.endpoint`: a user calls, a
+timer fires, a copy arrives. What they reply is sent, and each reply that the loss budget covers may be
+lost. Once both ends are CLOSED the four-tuple may be opened again, atomically; from then on the arrival of
+any old copy breaks ``isolation``, the worst case in which the new window covers the old numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from fractions import Fraction
+from itertools import product
+from typing import NamedTuple
+
+from checker.language import ZERO, Action, Bound, Clock, Edge, Location
+from spec.configuration import Configuration, Scope
+from spec.endpoint import (
+    Call,
+    Effect,
+    Outcome,
+    Timer,
+    allowed_calls,
+    running,
+    segment_arrives,
+    timer_fires,
+    user_calls,
+)
+from spec.network import Channel, Flight, Network
+from spec.segment import Segment
+from spec.state import ESTABLISHED, FIN_RECEIVED, Block, State
+
+ENDS = ("A", "B")
+IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
+"""The states of an end that is closing in order and has something to lose by a RST."""
+SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
+
+
+class Phase(StrEnum):
+    """Which incarnation lives."""
+
+    FIRST = "first"
+    REOPENED = "reopened"
+    OVER = "over"
+
+
+class Situation(NamedTuple):
+    """A location of the composition.
+
+    Attributes
+    ----------
+    ends : tuple of Block
+        The control blocks of A and of B.
+    network : Network
+        What is in flight.
+    lost : tuple of int
+        Copies lost in the current round, for A and for B as the end that may wait in TIME-WAIT.
+    phase : Phase
+        Which incarnation lives.
+    """
+
+    ends: tuple[Block, Block]
+    network: Network
+    lost: tuple[int, int]
+    phase: Phase = Phase.FIRST
+
+
+class Composition:
+    """The timed system of one configuration (a `checker.language.TimedSystem`)."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.channel = Channel(configuration.duplication, configuration.fifo)
+        self.waiters = (True, configuration.both_close)
+
+    @property
+    def parameters(self) -> Mapping[str, Fraction]:
+        return self.configuration.parameters
+
+    @property
+    def ceilings(self) -> Mapping[str, str]:
+        values = self.configuration.parameters
+        ceilings = {"age": "MSL", "due": "MSL", Timer.TIME_WAIT.value: "TIME_WAIT"}
+        ceilings[Timer.RETRANSMISSION.value] = max(self.configuration.rto_names, key=values.__getitem__)
+        if self.configuration.behaviour.fin_wait_2:
+            ceilings[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
+        return ceilings
+
+    @property
+    def lifetimes(self) -> Mapping[str, str]:
+        return {"age": "MSL"}
+
+    def initial(self) -> Situation:
+        if self.configuration.scope is Scope.CORE:
+            waiting = Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1)
+            return Situation((waiting, Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2)), (), (0, 0))
+        return Situation((ESTABLISHED, ESTABLISHED), (), (0, 0))
+
+    # --- clocks -----------------------------------------------------------------------------------------------------
+
+    def clocks(self, location: Location) -> tuple[Clock, ...]:
+        situation = _situation(location)
+        return (*self._timers(situation), *self.channel.clocks(situation.network))
+
+    def _timers(self, situation: Situation) -> tuple[Clock, ...]:
+        behaviour = self.configuration.behaviour
+        return tuple(
+            Clock(timer.value, end)
+            for end, block in zip(ENDS, situation.ends, strict=True)
+            for timer in running(block, behaviour)
+        )
+
+    def invariant(self, location: Location) -> tuple[Bound, ...]:
+        situation = _situation(location)
+        bounds = []
+        for end, block in zip(ENDS, situation.ends, strict=True):
+            if Timer.RETRANSMISSION in running(block, self.configuration.behaviour):
+                bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", self._gap(block)))
+        for index, copy in enumerate(situation.network):
+            if copy.owed:
+                bounds.append(Bound(self.channel.due(situation.network, index), "<=", "MSL"))
+        return tuple(bounds)
+
+    def _gap(self, block: Block) -> str:
+        names = self.configuration.rto_names
+        return names[min(block.tries, len(names) - 1)]
+
+    def expired(self, location: Location, clock: Clock) -> Situation:
+        situation = _situation(location)
+        network = situation.network
+        kept = tuple(copy for index, copy in enumerate(network) if self.channel.age(network, index) != clock)
+        return situation._replace(network=kept)
+
+    def owes(self, location: Location) -> frozenset[str]:
+        situation = _situation(location)
+        if situation.phase is not Phase.FIRST:
+            return frozenset()
+        states = {block.state for block in situation.ends}
+        owed = set()
+        if states != {State.CLOSED}:
+            owed.add("closes")
+        if states <= SILENT:
+            owed.add("quiet")
+        return frozenset(owed)
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def edges(self, location: Location) -> Iterable[Edge]:
+        situation = _situation(location)
+        match situation.phase:
+            case Phase.FIRST:
+                yield from self._calls(situation)
+                yield from self._timeouts(situation)
+                yield from self._arrivals(situation)
+                yield from self._reopen(situation)
+            case Phase.REOPENED:
+                yield from self._intrusions(situation)
+            case Phase.OVER:
+                return
+
+    def _calls(self, situation: Situation) -> Iterator[Edge]:
+        for side, end in enumerate(ENDS):
+            block = situation.ends[side]
+            for call in allowed_calls(block):
+                if self._user_may(situation, side, call):
+                    outcome = user_calls(block, call, self.configuration.behaviour)
+                    fair = frozenset({f"{end} {call}"} if call is Call.CLOSE else ())
+                    flights = self.channel.flights(situation.network)
+                    yield from self._step(situation, side, Action("call", end, call), (), outcome, flights, fair)
+
+    def _user_may(self, situation: Situation, side: int, call: Call) -> bool:
+        """What the users of a close do: send a little, then close; B only second unless both may close."""
+        block = situation.ends[side]
+        if call is Call.SEND:
+            return block.sent < self.configuration.text[side]
+        first = block.state is State.ESTABLISHED
+        return call is Call.CLOSE and not (first and side == 1 and not self.configuration.both_close)
+
+    def _timeouts(self, situation: Situation) -> Iterator[Edge]:
+        for side, end in enumerate(ENDS):
+            block = situation.ends[side]
+            for timer in running(block, self.configuration.behaviour):
+                outcome = timer_fires(block, timer, self.configuration.behaviour)
+                fair = frozenset({f"{end} {timer}"})
+                flights = self.channel.flights(situation.network)
+                guard = self._ripe(block, timer, end)
+                yield from self._step(situation, side, Action("timer", end, timer), guard, outcome, flights, fair)
+
+    def _ripe(self, block: Block, timer: Timer, end: str) -> tuple[Bound, ...]:
+        clock = Clock(timer.value, end)
+        match timer:
+            case Timer.RETRANSMISSION if self.configuration.rto_exact:
+                return (Bound(clock, "==", self._gap(block)),)
+            case Timer.RETRANSMISSION:
+                return (Bound(clock, ">", ZERO), Bound(clock, "<=", self._gap(block)))
+            case Timer.TIME_WAIT:
+                return (Bound(clock, ">", "TIME_WAIT"),)
+            case Timer.FIN_WAIT_2:
+                return (Bound(clock, ">", "FIN_WAIT_2"),)
+
+    def _arrivals(self, situation: Situation) -> Iterator[Edge]:
+        network = situation.network
+        for index, copy in enumerate(network):
+            if self.channel.blocked(network, index):
+                continue
+            side = 1 - ENDS.index(copy.sender)
+            block = situation.ends[side]
+            outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
+            if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
+                outcome = outcome._replace(replies=(), effects=frozenset())
+            if not copy.owed and copy.left is None and outcome.block == block and not outcome.replies and not outcome.started:
+                continue
+            guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
+            action = Action("deliver", ENDS[side], (copy.sender, copy.segment))
+            fair = frozenset({f"deliver {copy.sender} {copy.segment}"})
+            yield from self._step(situation, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+
+    def _reopen(self, situation: Situation) -> Iterator[Edge]:
+        if all(block.state is State.CLOSED for block in situation.ends):
+            target = situation._replace(phase=Phase.REOPENED, lost=(0, 0))
+            action = Action("reopen", "users", "the same addresses and ports", rules=("incarnation.reopen",))
+            yield Edge(action, (), target, self.clocks(target), witnesses=frozenset({"reopen"}))
+
+    def _intrusions(self, situation: Situation) -> Iterator[Edge]:
+        """Old copies that reach the next incarnation."""
+        network = situation.network
+        over = Situation(situation.ends, (), (0, 0), Phase.OVER)
+        for index, copy in enumerate(network):
+            if not self.channel.blocked(network, index):
+                receiver = ENDS[1 - ENDS.index(copy.sender)]
+                action = Action("deliver", receiver, (copy.sender, copy.segment), rules=("incarnation.intrusion",))
+                guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
+                yield Edge(action, guard, over, (), violates=frozenset({"isolation"}))
+
+    # --- one step ---------------------------------------------------------------------------------------------------
+
+    def _step(
+        self,
+        situation: Situation,
+        side: int,
+        action: Action,
+        guard: tuple[Bound, ...],
+        outcome: Outcome,
+        flights: list[Flight],
+        fair: frozenset[str],
+    ) -> Iterator[Edge]:
+        """One edge for each way in which the network may lose what is sent."""
+        ends = (outcome.block, situation.ends[1]) if side == 0 else (situation.ends[0], outcome.block)
+        restarted = {Clock(timer.value, ENDS[side]) for timer in outcome.started}
+        kept = set(self._timers(situation)) - restarted
+        for fates in product(*([False, True] for _ in outcome.replies)):
+            sent = self._transmit(situation, ends, side, outcome, fates, flights)
+            if sent is None:
+                continue
+            network_flights, lost, spared = sent
+            network, origins = self.channel.settle(network_flights)
+            target = Situation(ends, network, lost)
+            timers = tuple(clock if clock in kept else None for clock in self._timers(target))
+            yield Edge(
+                Action(action.kind, action.actor, action.subject, fates, outcome.rules),
+                guard,
+                target,
+                (*timers, *origins),
+                violates=self._violations(situation, target, side, outcome),
+                witnesses=frozenset({*outcome.rules, f"reaches {outcome.block.state}"}),
+                fair=fair | spared,
+                busy=frozenset({"quiet"} if outcome.replies and {end.state for end in ends} <= SILENT else ()),
+            )
+
+    def _transmit(
+        self,
+        situation: Situation,
+        ends: tuple[Block, Block],
+        side: int,
+        outcome: Outcome,
+        fates: tuple[bool, ...],
+        flights: list[Flight],
+    ) -> tuple[list[Flight], tuple[int, int], frozenset[str]] | None:
+        """Send the replies; None when these fates break the loss budget, or are no different.
+
+        A copy outside the budget need not arrive anyway: to lose it adds nothing.
+        """
+        lost = list(situation.lost)
+        if Effect.FIN_ACCEPTED in outcome.effects:
+            lost[side] = 0
+        spared = set()
+        for segment, is_lost in zip(outcome.replies, fates, strict=True):
+            rounds = self._rounds(ends, side, segment)
+            budgeted = bool(rounds) and self.configuration.loss is not None
+            if not is_lost:
+                flights = self.channel.send(flights, ENDS[side], segment, budgeted)
+                spared.add(f"transmit {ENDS[side]} {segment}")
+            elif budgeted:
+                for waiter in rounds:
+                    lost[waiter] += 1
+            else:
+                return None
+        if self.configuration.loss is not None and max(lost) > self.configuration.loss:
+            return None
+        if all(end.state is State.CLOSED for end in ends):
+            lost = [0, 0]
+        return flights, (lost[0], lost[1]), frozenset(spared)
+
+    def _rounds(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
+        """The rounds (by the end that may wait in TIME-WAIT) whose exchange a segment belongs to."""
+        if segment.rst:
+            return ()
+        rounds = []
+        if segment.fin and self.waiters[1 - side]:
+            rounds.append(1 - side)
+        if self.waiters[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
+            rounds.append(side)
+        return tuple(rounds)
+
+    def _violations(self, before: Situation, after: Situation, side: int, outcome: Outcome) -> frozenset[str]:
+        broken = set()
+        old, new, other = before.ends[side], after.ends[side], after.ends[1 - side]
+        if Effect.RESET in outcome.effects and old.state in IN_ORDER:
+            broken.add("graceful")
+        if new.state is State.CLOSED and old.state is not State.CLOSED and other.read < new.sent:
+            broken.add("integrity")
+        if Effect.ASSASSINATED in outcome.effects:
+            broken.add("time-wait-kept")
+        if Effect.NOT_RESTARTED in outcome.effects:
+            broken.add("fin-restarts")
+        if any(segment.rst for segment in outcome.replies):
+            broken.add("no-stray-reset")
+        return frozenset(broken)
+
+
+def _situation(location: Location) -> Situation:
+    assert isinstance(location, Situation)
+    return location

@@ -1,0 +1,101 @@
+"""One question in full: how long things last, what the network may do, what the users do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+from spec.behaviour import Behaviour
+
+
+class Scope(StrEnum):
+    """How much of the close is looked at."""
+
+    CORE = "core"
+    """The last exchange alone: FIN-WAIT-2 against CLOSE-WAIT, everything older is dead, a CLOSED passive end is silent."""
+    CLOSE = "close"
+    """The whole close of two full endpoints."""
+
+
+class ConfigurationError(ValueError):
+    """A configuration that makes no sense; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that a verdict depends on.
+
+    Attributes
+    ----------
+    msl : Fraction
+        Maximum segment lifetime in seconds: a copy arrives at this age at the latest.
+    time_wait : Fraction
+        TIME-WAIT in seconds; it is left at any instant strictly later.
+    rto : tuple of Fraction
+        Upper bounds, in seconds, on the gaps between transmissions of one segment; the last repeats.
+    rto_exact : bool
+        The gaps are exactly `rto`, instead of at most.
+    fin_wait_2 : Fraction
+        FIN-WAIT-2 timeout in seconds, where the behaviour has one.
+    loss : int or None
+        Copies of the FIN/ACK exchange lost in one round at most; None: any number.
+    duplication : int or None
+        How often one copy may arrive again; None: any number of times.
+    fifo : bool
+        Copies of one direction arrive in the order in which they were sent.
+    scope : Scope
+        How much of the close is looked at.
+    both_close : bool
+        Either end may close first, or both at once; otherwise A closes first. Scope close only.
+    text : tuple of int
+        Octets that the users of A and of B may send, at most.
+    behaviour : Behaviour
+        What both endpoints do where stacks differ.
+    """
+
+    msl: Fraction
+    time_wait: Fraction
+    rto: tuple[Fraction, ...]
+    rto_exact: bool = False
+    fin_wait_2: Fraction = Fraction(0)
+    loss: int | None = 1
+    duplication: int | None = None
+    fifo: bool = False
+    scope: Scope = Scope.CLOSE
+    both_close: bool = False
+    text: tuple[int, int] = (0, 0)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+    def __post_init__(self) -> None:
+        if self.msl <= 0:
+            raise ConfigurationError(f"MSL must be more than nought, not {float(self.msl):g}s")
+        if self.time_wait < 0:
+            raise ConfigurationError(f"TIME_WAIT must not be negative, not {float(self.time_wait):g}s")
+        if not self.rto or min(self.rto) <= 0:
+            raise ConfigurationError("every RTO must be more than nought")
+        if len(self.rto) != self.behaviour.backoff:
+            raise ConfigurationError(f"{len(self.rto)} RTO values for {self.behaviour.backoff} steps of back-off")
+        if self.fin_wait_2 < 0:
+            raise ConfigurationError("the FIN-WAIT-2 timeout must not be negative")
+        for name, budget in (("loss", self.loss), ("duplication", self.duplication), ("text", min(self.text))):
+            if budget is not None and budget < 0:
+                raise ConfigurationError(f"{name} must not be negative, not {budget}")
+        if self.scope is Scope.CORE and (self.both_close or any(self.text)):
+            raise ConfigurationError("scope core has one closer and no text")
+
+    @property
+    def parameters(self) -> dict[str, Fraction]:
+        """Every duration under its name, in seconds."""
+        values = {"0": Fraction(0), "MSL": self.msl, "TIME_WAIT": self.time_wait}
+        values |= {name: gap for name, gap in zip(self.rto_names, self.rto, strict=True)}
+        if self.behaviour.fin_wait_2:
+            values["FIN_WAIT_2"] = self.fin_wait_2
+        return values
+
+    @property
+    def rto_names(self) -> tuple[str, ...]:
+        """The names of the gaps of the retransmission schedule."""
+        if len(self.rto) == 1:
+            return ("RTO",)
+        return tuple(f"RTO_{number}" for number in range(1, len(self.rto) + 1))

@@ -1,0 +1,499 @@
+"""What one endpoint does on a segment, a timer or a user call.
+
+Pure functions from a control block to an `Outcome`. `segment_arrives` follows RFC 9293 3.10.7 step by
+step, in its order; every step that does something names its rule, and `RULES` gives each rule's section.
+Urgent data, security and options are left out: they play no part in closing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from spec.behaviour import Arrival, Behaviour, ResetRule
+from spec.segment import Segment
+from spec.state import Block, State
+
+WINDOW = 8
+"""RCV.WND in octets: constant, and larger than anything a scenario sends."""
+
+
+class Timer(StrEnum):
+    """The timers of an endpoint (RFC 9293 3.10.8)."""
+
+    RETRANSMISSION = "retransmission"
+    TIME_WAIT = "time-wait"
+    FIN_WAIT_2 = "fin-wait-2"
+
+
+class Call(StrEnum):
+    """The user calls (RFC 9293 3.10.1 to 3.10.5)."""
+
+    OPEN_ACTIVE = "OPEN (active)"
+    OPEN_PASSIVE = "OPEN (passive)"
+    SEND = "SEND"
+    CLOSE = "CLOSE"
+    ABORT = "ABORT"
+
+
+class Effect(StrEnum):
+    """What a step meant to somebody other than the endpoint itself."""
+
+    FIN_ACCEPTED = "fin accepted"
+    """A FIN of the other end was taken in, for the first time or again in TIME-WAIT."""
+    RESET = "reset"
+    """A RST ended the connection."""
+    GAVE_UP = "gave up"
+    """The endpoint itself dropped the connection before it was closed in order."""
+    UNKNOWN = "unknown connection"
+    """A RST was sent because no such connection is remembered."""
+    ASSASSINATED = "assassinated"
+    """A RST ended TIME-WAIT (RFC 1337)."""
+    NOT_RESTARTED = "not restarted"
+    """A retransmitted FIN reached TIME-WAIT and did not restart its timer."""
+
+
+class Outcome(NamedTuple):
+    """What an event led to.
+
+    Attributes
+    ----------
+    block : Block
+        The new control block.
+    replies : tuple of Segment
+        What is sent, in order.
+    started : frozenset of Timer
+        The timers that start, or start again from nought.
+    rules : tuple of str
+        The rules applied, in order; `RULES` explains each.
+    effects : frozenset of Effect
+        What it meant.
+    """
+
+    block: Block
+    replies: tuple[Segment, ...] = ()
+    started: frozenset[Timer] = frozenset()
+    rules: tuple[str, ...] = ()
+    effects: frozenset[Effect] = frozenset()
+
+    def then(self, later: Outcome) -> Outcome:
+        """This outcome followed by a later one of the same event."""
+        return Outcome(
+            later.block,
+            self.replies + later.replies,
+            self.started | later.started,
+            self.rules + later.rules,
+            self.effects | later.effects,
+        )
+
+
+class Rule(NamedTuple):
+    """A rule of the specification: where it stands and what it says."""
+
+    section: str
+    text: str
+
+
+RULES: dict[str, Rule] = {
+    "open.active": Rule("RFC 9293 3.10.1", "an active OPEN sends a SYN and enters SYN-SENT"),
+    "open.passive": Rule("RFC 9293 3.10.1", "a passive OPEN enters LISTEN"),
+    "send": Rule("RFC 9293 3.10.2", "SEND transmits text while this direction is open"),
+    "close.unopened": Rule("RFC 9293 3.10.4", "CLOSE before the connection is open deletes it"),
+    "close.first": Rule("RFC 9293 3.10.4", "CLOSE sends a FIN and enters FIN-WAIT-1"),
+    "close.second": Rule("RFC 9293 3.10.4", "CLOSE in CLOSE-WAIT sends a FIN and enters LAST-ACK"),
+    "close.linger-zero": Rule("SO_LINGER {1,0}", "CLOSE discards what is unsent and sends a RST"),
+    "abort": Rule("RFC 9293 3.10.5", "ABORT sends a RST and deletes the connection"),
+    "closed.answer": Rule("RFC 9293 3.10.7.1", "a CLOSED end answers any segment but a RST with a RST"),
+    "closed.ignore-rst": Rule("RFC 9293 3.10.7.1", "a CLOSED end discards a RST"),
+    "listen.syn": Rule("RFC 9293 3.10.7.2", "a SYN in LISTEN is answered with SYN,ACK"),
+    "listen.ack": Rule("RFC 9293 3.10.7.2", "an ACK in LISTEN is answered with a RST"),
+    "listen.ignore": Rule("RFC 9293 3.10.7.2", "anything else in LISTEN is discarded"),
+    "syn-sent.bad-ack": Rule("RFC 9293 3.10.7.3", "an unacceptable ACK in SYN-SENT is answered with a RST"),
+    "syn-sent.reset": Rule("RFC 9293 3.10.7.3", "an acknowledging RST in SYN-SENT ends the attempt"),
+    "syn-sent.established": Rule("RFC 9293 3.10.7.3", "SYN,ACK in SYN-SENT opens the connection"),
+    "syn-sent.crossing": Rule("RFC 9293 3.10.7.3", "a SYN alone in SYN-SENT is a simultaneous open"),
+    "syn-sent.ignore": Rule("RFC 9293 3.10.7.3", "a segment without SYN or RST in SYN-SENT is discarded"),
+    "sequence.unacceptable": Rule("RFC 9293 3.10.7.4 first step", "a segment outside the window is acknowledged and dropped"),
+    "sequence.unacceptable-rst": Rule("RFC 9293 3.10.7.4 first step", "a RST outside the window is dropped"),
+    "reset.challenge": Rule("RFC 9293 3.10.7.4 second step", "a RST in the window but not at RCV.NXT draws a challenge ACK"),
+    "reset.accepted": Rule("RFC 9293 3.10.7.4 second step", "a RST at RCV.NXT ends the connection"),
+    "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "a RST in SYN-RECEIVED after a passive open returns to LISTEN"),
+    "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "a RST in TIME-WAIT ends it at once"),
+    "reset.time-wait-ignored": Rule("RFC 1337 F1", "a RST in TIME-WAIT is ignored"),
+    "syn.challenge": Rule("RFC 9293 3.10.7.4 fourth step", "a SYN in a synchronised state draws a challenge ACK"),
+    "syn.listen": Rule("RFC 9293 3.10.7.4 fourth step", "a SYN in SYN-RECEIVED after a passive open returns to LISTEN"),
+    "ack.missing": Rule("RFC 9293 3.10.7.4 fifth step", "a segment without ACK is dropped"),
+    "ack.syn-received": Rule("RFC 9293 3.10.7.4 fifth step", "an acceptable ACK in SYN-RECEIVED opens the connection"),
+    "ack.syn-received-bad": Rule("RFC 9293 3.10.7.4 fifth step", "an unacceptable ACK in SYN-RECEIVED is answered with a RST"),
+    "ack.unsent": Rule("RFC 9293 3.10.7.4 fifth step", "an ACK of something not yet sent is answered with an ACK and dropped"),
+    "ack.advance": Rule("RFC 9293 3.10.7.4 fifth step", "SND.UNA moves up to SEG.ACK"),
+    "ack.fin-wait-2": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: FIN-WAIT-1 becomes FIN-WAIT-2"),
+    "ack.time-wait": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: CLOSING becomes TIME-WAIT"),
+    "ack.closed": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: LAST-ACK becomes CLOSED"),
+    "time-wait.bare-ack": Rule("RFC 9293 3.10.7.4 fifth step", "in TIME-WAIT: acknowledge it, and restart the 2 MSL timeout"),
+    "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is taken in and acknowledged"),
+    "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
+    "text.late": Rule("RFC 9293 3.6.1 SHLD-3", "text for a user who reads no more is answered with a RST"),
+    "fin.out-of-order": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN beyond RCV.NXT waits until it is sent again"),
+    "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in ESTABLISHED or SYN-RECEIVED leads to CLOSE-WAIT"),
+    "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-1, our own not acknowledged, leads to CLOSING"),
+    "fin.time-wait": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-2, or with the acknowledgement of ours, leads to TIME-WAIT"),
+    "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is sent again"),
+    "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is given up"),
+    "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer has run out: the connection is forgotten"),
+    "timer.fin-wait-2": Rule("no standard: tcp_fin_timeout and its kin", "the FIN-WAIT-2 timer of an abandoned connection has run out"),
+}
+"""Every rule, under the name by which steps and traces refer to it."""
+
+
+def closed(block: Block) -> Block:
+    """The control block of a connection that is over: only what the users sent and read is kept, for the properties."""
+    return Block(State.CLOSED, rcv=1 + block.read, sent=block.sent)
+
+
+def running(block: Block, behaviour: Behaviour) -> tuple[Timer, ...]:
+    """The timers that run in a control block."""
+    timers = []
+    if block.outstanding and block.state is not State.TIME_WAIT:
+        timers.append(Timer.RETRANSMISSION)
+    if block.state is State.TIME_WAIT:
+        timers.append(Timer.TIME_WAIT)
+    if block.state is State.FIN_WAIT_2 and behaviour.fin_wait_2 and behaviour.abandons:
+        timers.append(Timer.FIN_WAIT_2)
+    return tuple(timers)
+
+
+def acknowledgement(block: Block) -> Segment:
+    """``<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>``."""
+    return Segment(block.nxt, block.rcv)
+
+
+def earliest_unacknowledged(block: Block) -> Segment:
+    """The segment at SND.UNA, with the current acknowledgement."""
+    if block.una == 0:
+        return Segment(0, block.rcv if block.state is State.SYN_RECEIVED else None, syn=True)
+    if block.una < block.fin_seq:
+        return Segment(block.una, block.rcv, length=1)
+    return Segment(block.una, block.rcv, fin=True)
+
+
+# --- user calls, RFC 9293 3.10.1 to 3.10.5 -------------------------------------------------------------------------
+
+
+def allowed_calls(block: Block) -> tuple[Call, ...]:
+    """The calls that a user can sensibly make in a state (every other one is answered with an error and changes nothing)."""
+    match block.state:
+        case State.CLOSED:
+            return (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
+        case State.LISTEN | State.SYN_SENT:
+            return (Call.CLOSE, Call.ABORT)
+        case State.SYN_RECEIVED | State.ESTABLISHED | State.CLOSE_WAIT:
+            return (Call.SEND, Call.CLOSE, Call.ABORT)
+        case _:
+            return (Call.ABORT,)
+
+
+def user_calls(block: Block, call: Call, behaviour: Behaviour) -> Outcome:
+    """Carry out one of `allowed_calls`.
+
+    Raises
+    ------
+    ValueError
+        The call is not allowed in this state.
+    """
+    if call not in allowed_calls(block):
+        raise ValueError(f"{call} is not allowed in {block.state}")
+    match call:
+        case Call.OPEN_ACTIVE:
+            opened = Block(State.SYN_SENT, nxt=1)
+            return Outcome(opened, (Segment(0, syn=True),), frozenset({Timer.RETRANSMISSION}), ("open.active",))
+        case Call.OPEN_PASSIVE:
+            return Outcome(Block(State.LISTEN), rules=("open.passive",))
+        case Call.SEND:
+            return _send(block)
+        case Call.CLOSE:
+            return _close(block, behaviour)
+        case Call.ABORT:
+            return _abort(block, "abort")
+
+
+def _send(block: Block) -> Outcome:
+    after = block._replace(sent=block.sent + 1, nxt=block.nxt + 1)
+    started = frozenset() if block.outstanding else frozenset({Timer.RETRANSMISSION})
+    return Outcome(after, (Segment(block.nxt, block.rcv, length=1),), started, ("send",))
+
+
+def _close(block: Block, behaviour: Behaviour) -> Outcome:
+    if block.state in (State.LISTEN, State.SYN_SENT):
+        return Outcome(closed(block), rules=("close.unopened",))
+    if behaviour.linger_zero:
+        return _abort(block, "close.linger-zero")
+    second = block.state is State.CLOSE_WAIT
+    after = block._replace(state=State.LAST_ACK if second else State.FIN_WAIT_1, nxt=block.nxt + 1)
+    started = frozenset() if block.outstanding else frozenset({Timer.RETRANSMISSION})
+    rule = "close.second" if second else "close.first"
+    return Outcome(after, (Segment(block.nxt, block.rcv, fin=True),), started, (rule,))
+
+
+def _abort(block: Block, rule: str) -> Outcome:
+    silent = {State.LISTEN, State.SYN_SENT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT}
+    replies = () if block.state in silent else (Segment(block.nxt, rst=True),)
+    return Outcome(closed(block), replies, rules=(rule,), effects=frozenset({Effect.GAVE_UP}))
+
+
+# --- timers, RFC 9293 3.10.8 ---------------------------------------------------------------------------------------
+
+
+def timer_fires(block: Block, timer: Timer, behaviour: Behaviour) -> Outcome:
+    """A running timer runs out."""
+    match timer:
+        case Timer.RETRANSMISSION:
+            if behaviour.retries is not None and block.tries >= behaviour.retries:
+                return Outcome(closed(block), rules=("timer.retries",), effects=frozenset({Effect.GAVE_UP}))
+            counted = max(behaviour.retries or 0, behaviour.backoff - 1)
+            again = block._replace(tries=min(block.tries + 1, counted))
+            return Outcome(again, (earliest_unacknowledged(block),), frozenset({timer}), ("timer.retransmission",))
+        case Timer.TIME_WAIT:
+            return Outcome(closed(block), rules=("timer.time-wait",))
+        case Timer.FIN_WAIT_2:
+            return Outcome(closed(block), rules=("timer.fin-wait-2",), effects=frozenset({Effect.GAVE_UP}))
+
+
+# --- segments, RFC 9293 3.10.7 -------------------------------------------------------------------------------------
+
+
+def segment_arrives(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+    """A segment arrives: RFC 9293 3.10.7.1 to 3.10.7.4."""
+    match block.state:
+        case State.CLOSED:
+            return _in_closed(block, segment)
+        case State.LISTEN:
+            return _in_listen(block, segment)
+        case State.SYN_SENT:
+            return _in_syn_sent(block, segment)
+        case _:
+            return _in_synchronised(block, segment, behaviour)
+
+
+def _in_closed(block: Block, segment: Segment) -> Outcome:
+    """RFC 9293 3.10.7.1."""
+    if segment.rst:
+        return Outcome(block, rules=("closed.ignore-rst",))
+    return Outcome(block, (_reset_for(segment),), rules=("closed.answer",), effects=frozenset({Effect.UNKNOWN}))
+
+
+def _reset_for(segment: Segment) -> Segment:
+    """The RST that answers a segment of a connection that is not there (RFC 9293 3.5.2 group 1)."""
+    if segment.ack is None:
+        return Segment(0, segment.end, rst=True)
+    return Segment(segment.ack, rst=True)
+
+
+def _in_listen(block: Block, segment: Segment) -> Outcome:
+    """RFC 9293 3.10.7.2."""
+    if segment.rst:
+        return Outcome(block, rules=("listen.ignore",))
+    if segment.ack is not None:
+        return Outcome(block, (_reset_for(segment),), rules=("listen.ack",))
+    if segment.syn:
+        after = Block(State.SYN_RECEIVED, nxt=1, rcv=segment.seq + 1, passive=True)
+        return Outcome(after, (Segment(0, after.rcv, syn=True),), frozenset({Timer.RETRANSMISSION}), ("listen.syn",))
+    return Outcome(block, rules=("listen.ignore",))
+
+
+def _in_syn_sent(block: Block, segment: Segment) -> Outcome:
+    """RFC 9293 3.10.7.3."""
+    acknowledged = segment.ack is not None
+    if segment.ack is not None and not block.una < segment.ack <= block.nxt:
+        if segment.rst:
+            return Outcome(block, rules=("syn-sent.ignore",))
+        return Outcome(block, (_reset_for(segment),), rules=("syn-sent.bad-ack",))
+    if segment.rst:
+        if acknowledged:
+            return Outcome(closed(block), rules=("syn-sent.reset",), effects=frozenset({Effect.RESET}))
+        return Outcome(block, rules=("syn-sent.ignore",))
+    if not segment.syn:
+        return Outcome(block, rules=("syn-sent.ignore",))
+    if acknowledged:
+        after = block._replace(state=State.ESTABLISHED, una=1, rcv=segment.seq + 1)
+        return Outcome(after, (acknowledgement(after),), rules=("syn-sent.established",))
+    after = block._replace(state=State.SYN_RECEIVED, rcv=segment.seq + 1)
+    return Outcome(after, (Segment(0, after.rcv, syn=True),), frozenset({Timer.RETRANSMISSION}), ("syn-sent.crossing",))
+
+
+def _in_synchronised(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+    """RFC 9293 3.10.7.4: each step either settles the segment or hands it, and the block it leaves, to the next."""
+    outcome = Outcome(block)
+    for step in STEPS:
+        done, result = step(outcome.block, segment, behaviour)
+        outcome = outcome.then(result)
+        if done:
+            break
+    return outcome
+
+
+Step = tuple[bool, Outcome]
+
+
+def acceptable(block: Block, segment: Segment) -> bool:
+    """The acceptability test of RFC 9293 3.10.7.4, first step, table 6, for a window that is never closed."""
+    window_end = block.rcv + WINDOW
+    if segment.span == 0:
+        return block.rcv <= segment.seq < window_end
+    return block.rcv <= segment.seq < window_end or block.rcv <= segment.end - 1 < window_end
+
+
+def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+    """First step: the sequence number."""
+    if acceptable(block, segment):
+        return False, Outcome(block)
+    if segment.rst:
+        if block.state is State.TIME_WAIT and behaviour.reset is ResetRule.ANY:
+            return False, Outcome(block)
+        return True, Outcome(block, rules=("sequence.unacceptable-rst",))
+    if block.state is State.TIME_WAIT:
+        return True, _in_time_wait(block, _classify(segment, Arrival.UNACCEPTABLE), behaviour, "sequence.unacceptable")
+    return True, Outcome(block, (acknowledgement(block),), rules=("sequence.unacceptable",))
+
+
+def _classify(segment: Segment, otherwise: Arrival) -> Arrival:
+    if segment.syn:
+        return Arrival.SYN
+    return Arrival.FIN if segment.fin else otherwise
+
+
+def _in_time_wait(block: Block, arrival: Arrival, behaviour: Behaviour, rule: str) -> Outcome:
+    """What TIME-WAIT makes of a segment that is not a RST: the knobs `answers` and `restarts`."""
+    replies = (acknowledgement(block),) if arrival in behaviour.answers else ()
+    restarted = arrival in behaviour.restarts
+    effects = set()
+    if arrival is Arrival.FIN:
+        effects.add(Effect.FIN_ACCEPTED)
+        if not restarted:
+            effects.add(Effect.NOT_RESTARTED)
+    return Outcome(block, replies, frozenset({Timer.TIME_WAIT} if restarted else ()), (rule,), frozenset(effects))
+
+
+def _check_reset(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+    """Second step: the RST bit."""
+    if not segment.rst:
+        return False, Outcome(block)
+    exact = segment.seq == block.rcv
+    if block.state is State.TIME_WAIT:
+        return True, _reset_in_time_wait(block, exact, behaviour)
+    if not exact:
+        return True, Outcome(block, (acknowledgement(block),), rules=("reset.challenge",))
+    if block.state is State.SYN_RECEIVED and block.passive:
+        return True, Outcome(Block(State.LISTEN), rules=("reset.listen",))
+    return True, Outcome(closed(block), rules=("reset.accepted",), effects=frozenset({Effect.RESET}))
+
+
+def _reset_in_time_wait(block: Block, exact: bool, behaviour: Behaviour) -> Outcome:
+    if behaviour.reset is ResetRule.IGNORE:
+        return Outcome(block, rules=("reset.time-wait-ignored",))
+    if behaviour.reset is ResetRule.EXACT and not exact:
+        return Outcome(block, (acknowledgement(block),), rules=("reset.challenge",))
+    return Outcome(closed(block), rules=("reset.time-wait",), effects=frozenset({Effect.ASSASSINATED}))
+
+
+def _check_syn(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+    """Fourth step: the SYN bit."""
+    if not segment.syn:
+        return False, Outcome(block)
+    if block.state is State.SYN_RECEIVED and block.passive:
+        return True, Outcome(Block(State.LISTEN), rules=("syn.listen",))
+    if block.state is State.TIME_WAIT:
+        return True, _in_time_wait(block, Arrival.SYN, behaviour, "syn.challenge")
+    return True, Outcome(block, (acknowledgement(block),), rules=("syn.challenge",))
+
+
+def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+    """Fifth step: the ACK field."""
+    if segment.ack is None:
+        return True, Outcome(block, rules=("ack.missing",))
+    if block.state is State.SYN_RECEIVED:
+        if not block.una < segment.ack <= block.nxt:
+            return True, Outcome(block, (_reset_for(segment),), rules=("ack.syn-received-bad",))
+        return _check_ack_of_new(block._replace(state=State.ESTABLISHED), segment, behaviour, ("ack.syn-received",))
+    if segment.ack > block.nxt:
+        return True, Outcome(block, (acknowledgement(block),), rules=("ack.unsent",))
+    if block.state is State.TIME_WAIT:
+        return True, _in_time_wait(block, _classify(segment, Arrival.ACK), behaviour, "time-wait.bare-ack")
+    return _check_ack_of_new(block, segment, behaviour, ())
+
+
+def _check_ack_of_new(block: Block, segment: Segment, behaviour: Behaviour, rules: tuple[str, ...]) -> Step:
+    """Fifth step, ESTABLISHED onwards: move SND.UNA, then see whether our FIN is acknowledged."""
+    assert segment.ack is not None
+    if segment.ack <= block.una:
+        return False, Outcome(block, rules=rules)
+    after = block._replace(una=segment.ack, tries=0)
+    rules += ("ack.advance",)
+    started = frozenset({Timer.RETRANSMISSION} if after.outstanding else ())
+    if not after.fin_acknowledged:
+        return False, Outcome(after, started=started, rules=rules)
+    match after.state:
+        case State.FIN_WAIT_1:
+            waiting = after._replace(state=State.FIN_WAIT_2)
+            return False, Outcome(waiting, started=frozenset({Timer.FIN_WAIT_2}), rules=(*rules, "ack.fin-wait-2"))
+        case State.CLOSING:
+            return True, _enter_time_wait(after, behaviour, (*rules, "ack.time-wait"))
+        case State.LAST_ACK:
+            return True, Outcome(closed(after), rules=(*rules, "ack.closed"))
+        case _:
+            return False, Outcome(after, rules=rules)
+
+
+def _enter_time_wait(block: Block, behaviour: Behaviour, rules: tuple[str, ...]) -> Outcome:
+    waiting = block._replace(state=State.TIME_WAIT)
+    if not behaviour.time_wait:
+        return Outcome(closed(waiting), rules=rules)
+    return Outcome(waiting, started=frozenset({Timer.TIME_WAIT}), rules=rules)
+
+
+def _take_text(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+    """Seventh step: the text."""
+    if segment.length == 0:
+        return False, Outcome(block)
+    if block.state not in (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2):
+        return False, Outcome(block)
+    if behaviour.late_data_reset and behaviour.abandons and block.state is not State.ESTABLISHED:
+        refusal = (Segment(block.nxt, rst=True),)
+        return True, Outcome(closed(block), refusal, rules=("text.late",), effects=frozenset({Effect.GAVE_UP}))
+    if segment.seq > block.rcv:
+        return True, Outcome(block, (acknowledgement(block),), rules=("text.out-of-order",))
+    after = block._replace(rcv=segment.seq + segment.length)
+    if segment.fin:
+        return False, Outcome(after, rules=("text.accept",))
+    return False, Outcome(after, (acknowledgement(after),), rules=("text.accept",))
+
+
+def _take_fin(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+    """Eighth step: the FIN bit."""
+    if not segment.fin:
+        return True, Outcome(block)
+    if segment.seq + segment.length > block.rcv:
+        return True, Outcome(block, (acknowledgement(block),), rules=("fin.out-of-order",))
+    after = block._replace(rcv=block.rcv + 1)
+    answered = Outcome(after, (acknowledgement(after),), effects=frozenset({Effect.FIN_ACCEPTED}))
+    match block.state:
+        case State.ESTABLISHED:
+            return True, answered.then(Outcome(after._replace(state=State.CLOSE_WAIT), rules=("fin.close-wait",)))
+        case State.FIN_WAIT_1:
+            return True, answered.then(Outcome(after._replace(state=State.CLOSING), rules=("fin.closing",)))
+        case State.FIN_WAIT_2:
+            return True, answered.then(_enter_time_wait(after, behaviour, ("fin.time-wait",)))
+        case _:
+            raise AssertionError(f"a FIN cannot be acceptable again in {block.state}")
+
+
+STEPS: tuple[Callable[[Block, Segment, Behaviour], Step], ...] = (
+    _check_sequence,
+    _check_reset,
+    _check_syn,
+    _check_ack,
+    _take_text,
+    _take_fin,
+)
+"""The steps of RFC 9293 3.10.7.4 that matter here, in its order; the third, security, is left out."""

@@ -1,0 +1,53 @@
+"""Segments: what the two ends exchange (RFC 9293 3.1), with sequence numbers relative to each ISN."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Segment(NamedTuple):
+    """One segment.
+
+    Attributes
+    ----------
+    seq : int
+        SEG.SEQ in octets, relative: the SYN is 0 and the first octet of text 1.
+    ack : int or None
+        SEG.ACK, relative to the other end's ISN; None when the ACK bit is off.
+    length : int
+        Octets of text.
+    syn, fin, rst : bool
+        The control bits.
+    """
+
+    seq: int
+    ack: int | None = None
+    length: int = 0
+    syn: bool = False
+    fin: bool = False
+    rst: bool = False
+
+    @property
+    def span(self) -> int:
+        """SEG.LEN: octets of sequence space, SYN and FIN counted (RFC 9293 3.4)."""
+        return self.length + self.syn + self.fin
+
+    @property
+    def end(self) -> int:
+        """The sequence number just past the segment."""
+        return self.seq + self.span
+
+    @property
+    def flags(self) -> str:
+        """The control bits as the field writes them, for instance ``FIN+ACK``."""
+        named = [name for name, on in (("SYN", self.syn), ("FIN", self.fin), ("RST", self.rst)) if on]
+        if self.length:
+            named.append("DATA")
+        if self.ack is not None:
+            named.append("ACK")
+        return "+".join(named) or "NONE"
+
+    def __str__(self) -> str:
+        ack = "" if self.ack is None else f" ack={self.ack}"
+        text = f" len={self.length}" if self.length else ""
+        return f"{self.flags} seq={self.seq}{ack}{text}"
