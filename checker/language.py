@@ -16,6 +16,9 @@ from typing import Literal, NamedTuple, Protocol
 Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
 
+DEAD = "dead"
+"""Where a clock comes from that is beyond its lifetime: its value no longer matters."""
+
 ZERO = "0"
 """The parameter whose value is always nought, for guards such as ``clock > 0``."""
 
@@ -28,6 +31,9 @@ class Clock(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.role}({self.owner})"
+
+
+Origin = Clock | Literal["dead"] | None
 
 
 class Bound(NamedTuple):
@@ -82,9 +88,9 @@ class Edge:
         What must hold, all of it, when the step is taken.
     target : Location
         Where it leads.
-    origins : tuple of (Clock or None)
+    origins : tuple of (Clock or None or DEAD)
         For each clock of the target, in its order, the clock of the source whose value it keeps,
-        or None when it starts from nought.
+        None when it starts from nought, `DEAD` when it is beyond its lifetime.
     violates : frozenset of str
         The ``always`` properties that this step breaks.
     witnesses : frozenset of str
@@ -99,7 +105,7 @@ class Edge:
     action: Action
     guard: tuple[Bound, ...]
     target: Location
-    origins: tuple[Clock | None, ...]
+    origins: tuple[Origin, ...]
     violates: frozenset[str] = frozenset()
     witnesses: frozenset[str] = frozenset()
     fair: frozenset[str] = frozenset()
@@ -122,7 +128,10 @@ class TimedSystem(Protocol):
         """For each role whose clocks cease to matter beyond a limit, that limit."""
 
     def initial(self) -> Location:
-        """Where every run starts, all clocks at nought."""
+        """Where every run starts."""
+
+    def initial_origins(self) -> tuple[Origin, ...]:
+        """How the clocks of the initial location start: each None (at nought) or `DEAD`."""
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         """The clocks that matter in a location, in a fixed order."""
@@ -135,6 +144,16 @@ class TimedSystem(Protocol):
 
     def expired(self, location: Location, clock: Clock) -> Location:
         """The location that is left when a clock has passed its lifetime."""
+
+    def family(self, location: Location) -> Location:
+        """What is left of a location when every clock with a lifetime that can go has gone.
+
+        Locations of one family differ only in what may still happen: none has a step fewer, or a stricter
+        invariant, than one in which less is alive.
+        """
+
+    def join(self, location: Location, other: Location) -> Location:
+        """The location of the same family in which everything is alive that is alive in one of two."""
 
     def owes(self, location: Location) -> frozenset[str]:
         """The ``eventually`` properties whose promise is still open here."""
@@ -164,3 +183,56 @@ class Property:
     statement: str
     section: str
     noisy: bool = False
+
+
+class Impossible(Exception):
+    """A move that the specification does not allow; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one step of a replay did, in words.
+
+    Attributes
+    ----------
+    actor : str
+        Who acted.
+    text : str
+        What happened, for instance ``receives FIN+ACK seq=1 ack=2``.
+    received : str
+        The segment that arrived, if one did.
+    sent : tuple of (str, bool)
+        What was sent in consequence, each with whether the network loses it.
+    rules : tuple of (str, str, str)
+        The rules applied: name, section, words.
+    """
+
+    actor: str
+    text: str
+    received: str = ""
+    sent: tuple[tuple[str, bool], ...] = ()
+    rules: tuple[tuple[str, str, str], ...] = ()
+
+
+class World(Protocol):
+    """One moment of a replay: the specification carried out step by step, without any abstraction."""
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """The ``always`` properties that the last step broke."""
+
+    @property
+    def event(self) -> Event:
+        """What the last step did."""
+
+    def wait(self, delay: Fraction) -> World:
+        """The world some seconds later; raises `Impossible` when something must happen before."""
+
+    def act(self, action: Action) -> tuple[World, ...]:
+        """The worlds that an action may lead to, the likeliest first; raises `Impossible` when there is none."""
+
+    def state(self) -> Mapping[str, str | int]:
+        """Every variable a reader may want to see, by name."""
+
+    def gist(self) -> Hashable:
+        """What must be the same again when a run repeats itself."""

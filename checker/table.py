@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checker.language import Bound, Clock, Edge, Location, Relation, TimedSystem
+from checker.language import Bound, Clock, Edge, Location, Origin, Relation, TimedSystem
+
+FRESH = -1
+"""The position of a clock that starts from nought."""
+
+EXPIRED = -2
+"""The position of a clock that is beyond its lifetime."""
 
 
 class Test(NamedTuple):
@@ -29,7 +35,7 @@ class Door(NamedTuple):
     target : int
         The number of the location it leads to.
     origins : tuple of int
-        For each clock of the target, the position of its source; -1: starts from nought.
+        For each clock of the target, the position of its source; `FRESH` and `EXPIRED` otherwise.
     edge : Edge
         The edge itself.
     """
@@ -103,6 +109,10 @@ class Table:
             self._rooms[number] = room
         return room
 
+    def start_origins(self) -> tuple[int, ...]:
+        """How the clocks of the first room start: each `FRESH` or `EXPIRED`."""
+        return tuple(FRESH if origin is None else EXPIRED for origin in self.system.initial_origins())
+
     def expiry(self, number: int, clock: int) -> int:
         """The location left when a clock of a room has passed its lifetime; the other clocks keep their order."""
         known = self._expiries.get((number, clock))
@@ -128,11 +138,16 @@ class Table:
         def tests(bounds: tuple[Bound, ...]) -> tuple[Test, ...]:
             return tuple(Test(positions[bound.clock], bound.relation, bound.parameter) for bound in bounds)
 
+        def place(origin: Origin) -> int:
+            if origin is None:
+                return FRESH
+            return positions[origin] if isinstance(origin, Clock) else EXPIRED
+
         doors = tuple(
             Door(
                 tests(edge.guard),
                 self.number(edge.target),
-                tuple(-1 if clock is None else positions[clock] for clock in edge.origins),
+                tuple(place(origin) for origin in edge.origins),
                 edge,
             )
             for edge in system.edges(location)

@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import product
 from typing import NamedTuple
 
-from checker.language import ZERO, Action, Bound, Clock, Edge, Location
+from checker.language import ZERO, Action, Bound, Clock, Edge, Location, Origin
 from spec.configuration import Configuration, Scope
 from spec.endpoint import (
     Call,
@@ -27,14 +27,13 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
+from spec.exchange import ENDS, broken, rounds
 from spec.network import Channel, Flight, Network
 from spec.segment import Segment
-from spec.state import ESTABLISHED, FIN_RECEIVED, Block, State
+from spec.state import ESTABLISHED, Block, State
 
-ENDS = ("A", "B")
-IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
-"""The states of an end that is closing in order and has something to lose by a RST."""
 SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
+"""The states in which an end has nothing more to say of its own."""
 
 
 class Phase(StrEnum):
@@ -97,6 +96,9 @@ class Composition:
             return Situation((waiting, Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2)), (), (0, 0))
         return Situation((ESTABLISHED, ESTABLISHED), (), (0, 0))
 
+    def initial_origins(self) -> tuple[Origin, ...]:
+        return (None,) * len(self.clocks(self.initial()))
+
     # --- clocks -----------------------------------------------------------------------------------------------------
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
@@ -131,6 +133,17 @@ class Composition:
         network = situation.network
         kept = tuple(copy for index, copy in enumerate(network) if self.channel.age(network, index) != clock)
         return situation._replace(network=kept)
+
+    def family(self, location: Location) -> Situation:
+        situation = _situation(location)
+        if not self.channel.merged:
+            return situation
+        return situation._replace(network=tuple(copy for copy in situation.network if copy.owed))
+
+    def join(self, location: Location, other: Location) -> Situation:
+        situation, more = _situation(location), _situation(other)
+        flights = [Flight(copy, None, None) for copy in {*situation.network, *more.network}]
+        return situation._replace(network=self.channel.settle(flights)[0])
 
     def owes(self, location: Location) -> frozenset[str]:
         situation = _situation(location)
@@ -262,7 +275,7 @@ class Composition:
                 guard,
                 target,
                 (*timers, *origins),
-                violates=self._violations(situation, target, side, outcome),
+                violates=broken(situation.ends, ends, side, outcome),
                 witnesses=frozenset({*outcome.rules, f"reaches {outcome.block.state}"}),
                 fair=fair | spared,
                 busy=frozenset({"quiet"} if outcome.replies and {end.state for end in ends} <= SILENT else ()),
@@ -286,13 +299,13 @@ class Composition:
             lost[side] = 0
         spared = set()
         for segment, is_lost in zip(outcome.replies, fates, strict=True):
-            rounds = self._rounds(ends, side, segment)
-            budgeted = bool(rounds) and self.configuration.loss is not None
+            covering = rounds(ends, side, segment, self.waiters)
+            budgeted = bool(covering) and self.configuration.loss is not None
             if not is_lost:
                 flights = self.channel.send(flights, ENDS[side], segment, budgeted)
                 spared.add(f"transmit {ENDS[side]} {segment}")
             elif budgeted:
-                for waiter in rounds:
+                for waiter in covering:
                     lost[waiter] += 1
             else:
                 return None
@@ -301,32 +314,6 @@ class Composition:
         if all(end.state is State.CLOSED for end in ends):
             lost = [0, 0]
         return flights, (lost[0], lost[1]), frozenset(spared)
-
-    def _rounds(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
-        """The rounds (by the end that may wait in TIME-WAIT) whose exchange a segment belongs to."""
-        if segment.rst:
-            return ()
-        rounds = []
-        if segment.fin and self.waiters[1 - side]:
-            rounds.append(1 - side)
-        if self.waiters[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
-            rounds.append(side)
-        return tuple(rounds)
-
-    def _violations(self, before: Situation, after: Situation, side: int, outcome: Outcome) -> frozenset[str]:
-        broken = set()
-        old, new, other = before.ends[side], after.ends[side], after.ends[1 - side]
-        if Effect.RESET in outcome.effects and old.state in IN_ORDER:
-            broken.add("graceful")
-        if new.state is State.CLOSED and old.state is not State.CLOSED and other.read < new.sent:
-            broken.add("integrity")
-        if Effect.ASSASSINATED in outcome.effects:
-            broken.add("time-wait-kept")
-        if Effect.NOT_RESTARTED in outcome.effects:
-            broken.add("fin-restarts")
-        if any(segment.rst for segment in outcome.replies):
-            broken.add("no-stray-reset")
-        return frozenset(broken)
 
 
 def _situation(location: Location) -> Situation:

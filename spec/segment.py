@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 
@@ -48,6 +49,11 @@ class Segment(NamedTuple):
         return "+".join(named) or "NONE"
 
     def __str__(self) -> str:
-        ack = "" if self.ack is None else f" ack={self.ack}"
-        text = f" len={self.length}" if self.length else ""
-        return f"{self.flags} seq={self.seq}{ack}{text}"
+        return _written(self)
+
+
+@cache
+def _written(segment: Segment) -> str:
+    ack = "" if segment.ack is None else f" ack={segment.ack}"
+    text = f" len={segment.length}" if segment.length else ""
+    return f"{segment.flags} seq={segment.seq}{ack}{text}"

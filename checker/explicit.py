@@ -1,0 +1,217 @@
+"""Exhaustive exploration in ticks: every state, breadth first, each stored once.
+
+A state is a location with the value of each of its clocks in whole ticks. A value beyond all that a clock
+is ever compared with is kept at one more than that, and a clock beyond its lifetime is dropped: neither
+changes what can happen. Every state remembers the state it was first reached from, so a shortest run is
+read off without a second search.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from operator import itemgetter
+from typing import NamedTuple
+
+from checker.finding import Budget, Move, Run
+from checker.language import Edge
+from checker.table import Door, Table
+from checker.ticks import in_ticks, unit_of
+
+TICK = -1
+"""The number of the step in which nothing happens but that time passes."""
+
+UNBOUNDED = 1 << 60
+
+Values = tuple[int, ...]
+"""The clocks of a state, behind a leading nought from which fresh clocks are copied."""
+
+
+class Passage(NamedTuple):
+    """A door with numbers in place of parameters."""
+
+    ranges: tuple[tuple[int, int, int], ...]
+    target: int
+    carry: Callable[[Values], Values]
+    edge: Edge
+
+
+class Chamber(NamedTuple):
+    """A room with numbers in place of parameters: passages, limits on waiting, and what waiting does to clocks."""
+
+    passages: tuple[Passage, ...]
+    limits: tuple[tuple[int, int], ...]
+    caps: Values
+    mortal: tuple[tuple[int, int], ...]
+    owes: frozenset[str]
+
+
+class Explicit:
+    """An exploration of a table in ticks.
+
+    Parameters
+    ----------
+    table : Table
+        The system.
+    unit : Fraction or None
+        The length of a tick in seconds; by default the longest one in which every parameter is whole.
+
+    Attributes
+    ----------
+    broken : dict
+        For each broken ``always`` property the (state, passage) that first broke it.
+    witnessed : dict
+        For each fulfilled ``sometimes`` property likewise.
+    stuck : list of int
+        States in which neither time can pass nor anything happen.
+    stopped : str
+        Why the exploration ended early; empty when it is complete.
+    """
+
+    def __init__(self, table: Table, unit: Fraction | None = None) -> None:
+        self.table = table
+        self.unit = unit_of(table.system.parameters) if unit is None else unit
+        self._ticks = in_ticks(table.system.parameters, self.unit)
+        self._chambers: dict[int, Chamber] = {}
+        self._numbers: dict[tuple[int, Values], int] = {}
+        self.states: list[tuple[int, Values]] = []
+        self._parents = array("q")
+        self._steps = array("i")
+        self._depths = array("i")
+        self.transitions = 0
+        self.broken: dict[str, tuple[int, int]] = {}
+        self.witnessed: dict[str, tuple[int, int]] = {}
+        self.stuck: list[int] = []
+        self.stopped = ""
+
+    # --- the search -------------------------------------------------------------------------------------------------
+
+    def explore(self, budget: Budget) -> None:
+        """Visit every reachable state, or stop at a bound (then `stopped` says why)."""
+        start = self.table.start
+        self._visit((start, (0,) * (1 + len(self.table.room(start).clocks))), -1, TICK)
+        number = 0
+        while number < len(self.states):
+            if number % 1024 == 0 and (stopped := budget.exceeded(len(self.states), self._depths[number])):
+                self.stopped = stopped
+                return
+            alive = False
+            for step, target in self.successors(number):
+                alive = True
+                self.transitions += 1
+                if step != TICK:
+                    self._judge(number, step)
+                self._visit(target, number, step)
+            if not alive:
+                self.stuck.append(number)
+            number += 1
+
+    def successors(self, number: int) -> Iterator[tuple[int, tuple[int, Values]]]:
+        """Every step out of a state: the passage it takes (or `TICK`) and the state it leads to."""
+        place, values = self.states[number]
+        chamber = self.chamber(place)
+        for step, (ranges, target, carry, _) in enumerate(chamber.passages):
+            for clock, least, most in ranges:
+                if not least <= values[clock] <= most:
+                    break
+            else:
+                yield step, (target, carry(values))
+        for clock, most in chamber.limits:
+            if values[clock] >= most:
+                return
+        yield TICK, self._wait(place, values, chamber)
+
+    def _wait(self, place: int, values: Values, chamber: Chamber) -> tuple[int, Values]:
+        later = tuple([value + 1 if value < cap else cap for value, cap in zip(values, chamber.caps, strict=True)])
+        for clock, lifetime in chamber.mortal:
+            if later[clock] > lifetime:
+                place = self.table.expiry(place, clock - 1)
+                later = later[:clock] + later[clock + 1 :]
+        return place, later
+
+    def _visit(self, state: tuple[int, Values], parent: int, step: int) -> None:
+        if state not in self._numbers:
+            self._numbers[state] = len(self.states)
+            self.states.append(state)
+            self._parents.append(parent)
+            self._steps.append(step)
+            self._depths.append(0 if parent < 0 else self._depths[parent] + 1)
+
+    def _judge(self, number: int, step: int) -> None:
+        edge = self.chamber(self.states[number][0]).passages[step].edge
+        for name in edge.violates:
+            self.broken.setdefault(name, (number, step))
+        for name in edge.witnesses:
+            self.witnessed.setdefault(name, (number, step))
+
+    # --- what it reads ----------------------------------------------------------------------------------------------
+
+    def chamber(self, place: int) -> Chamber:
+        """A room with numbers in place of parameters, made when it is first entered."""
+        chamber = self._chambers.get(place)
+        if chamber is None:
+            room = self.table.room(place)
+            system, ticks = self.table.system, self._ticks
+            chamber = Chamber(
+                tuple(self._passage(door) for door in room.doors),
+                tuple((test.clock + 1, ticks[test.parameter]) for test in room.limits),
+                (0, *(ticks[system.ceilings[clock.role]] + 1 for clock in room.clocks)),
+                tuple(
+                    (index + 1, ticks[system.lifetimes[clock.role]])
+                    for index, clock in reversed(list(enumerate(room.clocks)))
+                    if clock.role in system.lifetimes
+                ),
+                room.owes,
+            )
+            self._chambers[place] = chamber
+        return chamber
+
+    def _passage(self, door: Door) -> Passage:
+        ranges = []
+        for test in door.tests:
+            limit = self._ticks[test.parameter]
+            least = {"<=": 0, "==": limit, ">=": limit, ">": limit + 1}[test.relation]
+            most = limit if test.relation in ("<=", "==") else UNBOUNDED
+            ranges.append((test.clock + 1, least, most))
+        carry = itemgetter(0, *(origin + 1 for origin in door.origins)) if door.origins else _forget
+        return Passage(tuple(ranges), door.target, carry, door.edge)
+
+    # --- what it tells ----------------------------------------------------------------------------------------------
+
+    def number(self, state: tuple[int, Values]) -> int | None:
+        """The number of a state, if it was reached."""
+        return self._numbers.get(state)
+
+    @property
+    def depth(self) -> int:
+        """The most steps that a state is away from the start."""
+        return self._depths[-1] if self._depths else 0
+
+    def run_to(self, number: int, *steps: int) -> Run:
+        """A shortest run to a state, then some further steps."""
+        backwards = []
+        while number >= 0:
+            backwards.append((number, self._steps[number]))
+            number = self._parents[number]
+        places = [self._parents[number] for number, _ in reversed(backwards)][1:]
+        taken = [step for _, step in reversed(backwards)][1:]
+        last = backwards[0][0]
+        return Run(tuple(self.moves([*zip(places, taken, strict=True), *((last, step) for step in steps)])))
+
+    def moves(self, path: list[tuple[int, int]]) -> Iterator[Move]:
+        """The moves of a path of (state, step), ticks gathered into delays; trailing ticks become a mere wait."""
+        delay = Fraction(0)
+        for number, step in path:
+            if step == TICK:
+                delay += self.unit
+            else:
+                yield Move(delay, self.chamber(self.states[number][0]).passages[step].edge.action)
+                delay = Fraction(0)
+        if delay:
+            yield Move(delay, None)
+
+
+def _forget(values: Values) -> Values:
+    del values
+    return (0,)

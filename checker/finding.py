@@ -1,0 +1,143 @@
+"""What an engine answers: a verdict for each property, with the run that shows it."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from checker.language import Action
+from checker.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Wait, then act.
+
+    Attributes
+    ----------
+    delay : Fraction
+        Seconds since the move before.
+    action : Action or None
+        What is done; None for mere waiting, at the end of a lasso.
+    """
+
+    delay: Fraction
+    action: Action | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a system: moves from the initial location.
+
+    Attributes
+    ----------
+    moves : tuple of Move
+        The moves, in order.
+    loop : int or None
+        For a run without end: the number of the move from which the rest repeats for ever.
+    """
+
+    moves: tuple[Move, ...]
+    loop: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one engine found about one property.
+
+    Attributes
+    ----------
+    name : str
+        The property.
+    verdict : Verdict
+        The verdict.
+    engine : str
+        Which engine, in words.
+    run : Run or None
+        The run that breaks an ``always`` or ``eventually``, or fulfils a ``sometimes``.
+    reason : str
+        For everything but a plain proof or violation: why.
+    states : int
+        States, zones or locations covered.
+    seconds : float
+        Time spent.
+    """
+
+    name: str
+    verdict: Verdict
+    engine: str
+    run: Run | None = None
+    reason: str = ""
+    states: int = 0
+    seconds: float = 0.0
+
+    def but(self, verdict: Verdict, reason: str) -> Finding:
+        """The same finding with another verdict, and why."""
+        return replace(self, verdict=verdict, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long exploration has come."""
+
+    states: int
+    depth: int
+    rate: float
+    megabytes: float
+
+
+Listener = Callable[[Progress], None]
+
+
+def silent(progress: Progress) -> None:
+    """A listener that listens to nothing."""
+    del progress
+
+
+@dataclass(slots=True)
+class Budget:
+    """Bounds on an exploration; reaching one makes what is open inconclusive.
+
+    Attributes
+    ----------
+    states : int
+        States or zones stored at most.
+    seconds : float
+        Time at most.
+    megabytes : float
+        Resident memory of the process at most.
+    """
+
+    states: int = 3_000_000
+    seconds: float = 600.0
+    megabytes: float = 12_000.0
+    listener: Listener = silent
+    started: float = field(default_factory=time.monotonic)
+    _told: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the exploration started."""
+        return time.monotonic() - self.started
+
+    def fresh(self) -> Budget:
+        """The same bounds, the clock started anew."""
+        return Budget(self.states, self.seconds, self.megabytes, self.listener)
+
+    def exceeded(self, states: int, depth: int) -> str:
+        """Why to stop, or an empty string; tells the listener now and then."""
+        now = time.monotonic()
+        if states > self.states:
+            return f"stopped at {states:,} states (bound {self.states:,}), depth {depth}"
+        if now - self.started > self.seconds:
+            return f"stopped after {self.seconds:g} s with {states:,} states, depth {depth}"
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        if megabytes > self.megabytes:
+            return f"stopped at {megabytes:,.0f} MB (bound {self.megabytes:,.0f}) with {states:,} states, depth {depth}"
+        if now - self._told > 2.0:
+            self._told = now
+            self.listener(Progress(states, depth, states / (now - self.started), megabytes))
+        return ""

@@ -1,0 +1,132 @@
+"""Carrying a run out on the specification, and dropping every step that it can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from checker.finding import Move, Run
+from checker.language import Event, Impossible, Property, World
+from checker.trace import Step, Trace
+
+ROUNDS = 3
+"""How often the loop of a run without end is carried out before it is believed."""
+
+
+class Rejected(Exception):
+    """A run that the specification cannot carry out, or that does not show what it should; the message says why."""
+
+
+def replay(beginning: World, run: Run, asked: Property) -> Trace:
+    """Carry out a run and see that it shows a property broken.
+
+    Parameters
+    ----------
+    beginning : World
+        Where it starts.
+    run : Run
+        What an engine found.
+    asked : Property
+        An ``always`` property must be broken by the last step; for an ``eventually`` property the loop must
+        lead back to where it began, take time, and work again and again.
+
+    Raises
+    ------
+    Rejected
+        The run is impossible, or shows nothing.
+    """
+    if asked.kind == "always":
+        return _trace(beginning, _carry_out(beginning, run.moves, asked.name), run, asked)
+    if run.loop is None:
+        raise Rejected(f"a run that breaks {asked.name} must repeat itself, and this one ends")
+    repeated = run.moves[run.loop :]
+    if sum((move.delay for move in repeated), Fraction(0)) <= 0:
+        raise Rejected("the loop takes no time")
+    worlds = _carry_out(beginning, run.moves + repeated * (ROUNDS - 1), None)
+    entered = worlds[run.loop - 1] if run.loop else beginning
+    for turn in range(ROUNDS):
+        if worlds[run.loop + len(repeated) * (turn + 1) - 1].gist() != entered.gist():
+            raise Rejected("the loop does not lead back to where it began")
+    return _trace(beginning, worlds[: len(run.moves)], run, asked)
+
+
+def minimal(beginning: World, run: Run, asked: Property) -> Trace:
+    """The trace of a run without the steps that can be dropped, one at a time, while it still shows the same.
+
+    Loops are left as they are: each of their steps may be there for the sake of fairness.
+    """
+    trace = replay(beginning, run, asked)
+    if asked.kind != "always":
+        return trace
+    moves = list(run.moves)
+    index = len(moves) - 2
+    while index >= 0:
+        shorter = [*moves[:index], *moves[index + 1 :]]
+        follower = shorter[index]
+        for delay in (follower.delay, follower.delay + moves[index].delay):
+            attempt = [*shorter[:index], Move(delay, follower.action), *shorter[index + 1 :]]
+            if _shows(beginning, attempt, asked):
+                moves = attempt
+                break
+        index -= 1
+    for index, move in enumerate(moves):
+        attempt = [*moves[:index], Move(Fraction(0), move.action), *moves[index + 1 :]]
+        if move.delay and _shows(beginning, attempt, asked):
+            moves = attempt
+    shortest = replay(beginning, Run(tuple(moves)), asked)
+    return replace(shortest, dropped=len(run.moves) - len(moves))
+
+
+def _shows(beginning: World, moves: list[Move], asked: Property) -> bool:
+    try:
+        _carry_out(beginning, moves, asked.name)
+    except Rejected:
+        return False
+    return True
+
+
+def _carry_out(beginning: World, moves: Sequence[Move], broken: str | None) -> list[World]:
+    """The worlds after each move; where an action can be done in several ways, the first that lets the rest be done."""
+    reason = "it has no steps"
+    trail: list[World] = []
+    waiting: list[list[World]] = []
+    while True:
+        done = len(trail)
+        if done == len(moves) and (broken is None or (trail and broken in trail[-1].broken)):
+            return trail
+        if done == len(moves):
+            reason = f"its last step does not break {broken}"
+            ways: list[World] = []
+        else:
+            try:
+                ways = list(_ways(trail[-1] if trail else beginning, moves[done]))
+            except Impossible as impossible:
+                reason, ways = f"step {done + 1}: {impossible}", []
+        waiting.append(ways)
+        while waiting and not waiting[-1]:
+            waiting.pop()
+            if trail:
+                trail.pop()
+        if not waiting:
+            raise Rejected(reason)
+        trail.append(waiting[-1].pop(0))
+
+
+def _ways(world: World, move: Move) -> tuple[World, ...]:
+    later = world.wait(move.delay)
+    return (later,) if move.action is None else later.act(move.action)
+
+
+def _trace(beginning: World, worlds: Sequence[World], run: Run, asked: Property) -> Trace:
+    steps = []
+    before = dict(beginning.state())
+    time = Fraction(0)
+    for number, (move, world) in enumerate(zip(run.moves, worlds, strict=True), start=1):
+        time += move.delay
+        after = dict(world.state())
+        changed = {name: (before[name], after[name]) for name in after if before[name] != after[name]}
+        event = world.event if move.action is not None else Event("network", "time passes")
+        steps.append(Step(number, time, move.delay, event, changed, after))
+        before = after
+    return Trace(asked.name, asked.statement, dict(beginning.state()), tuple(steps), run.loop)

@@ -1,0 +1,72 @@
+"""When the steps of a path happen: concrete delays for a path of doors.
+
+The guards and invariants along a path compare clocks, and a clock's value is the time since the step at
+which it started; so all of them bound differences between the times of steps. The earliest times are
+longest paths in the graph of these bounds; strict bounds are met with a margin, as large a round one as
+the path allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+from checker.table import EXPIRED, FRESH, Door, Room
+
+Difference = tuple[int, int, Fraction, bool]
+"""(i, j, c, strict): step j happens at least c after step i, strictly more if strict."""
+
+
+def differences(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction]) -> list[Difference]:
+    """Every bound along a path as a difference between the times of steps; time 0 is the start, step i ends at time i."""
+    bounds: list[Difference] = []
+    born: list[int | None] = [0] * len(path[0][0].clocks) if path else []
+    for now, (room, door) in enumerate(path, start=1):
+        bounds.append((now - 1, now, Fraction(0), False))
+        for test in (*door.tests, *room.limits):
+            since = born[test.clock]
+            if since is None:
+                continue
+            limit = values[test.parameter]
+            if test.relation in (">", ">=", "=="):
+                bounds.append((since, now, limit, test.relation == ">"))
+            if test.relation in ("<=", "=="):
+                bounds.append((now, since, -limit, False))
+        born = [now if origin == FRESH else None if origin == EXPIRED else born[origin] for origin in door.origins]
+    return bounds
+
+
+def delays(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction], unit: Fraction) -> tuple[Fraction, ...] | None:
+    """The waits before each step of a path, in seconds; None when the path cannot be taken.
+
+    Parameters
+    ----------
+    path : sequence of (Room, Door)
+        The path, from the initial location, none of its clocks dead at the start.
+    values : mapping
+        The parameters, in seconds.
+    unit : Fraction
+        The first margin to try for strict bounds, in seconds; smaller ones follow.
+    """
+    bounds = differences(path, values)
+    for divisor in (1, 2, 4, 5, 10, 100, 1000, 10**6):
+        times = _earliest(len(path), bounds, unit / divisor)
+        if times is not None:
+            return tuple(later - earlier for earlier, later in pairwise(times))
+    return None
+
+
+def _earliest(steps: int, bounds: list[Difference], margin: Fraction) -> list[Fraction] | None:
+    """The least times that meet every bound, by relaxation; None when there are none."""
+    times = [Fraction(0)] * (steps + 1)
+    for _ in range(steps + 2):
+        changed = False
+        for earlier, later, gap, strict in bounds:
+            least = times[earlier] + gap + (margin if strict else 0)
+            if least > times[later]:
+                times[later] = least
+                changed = True
+        if not changed:
+            return times if times[0] == 0 else None
+    return None

@@ -1,0 +1,208 @@
+"""Exploration in dense time: sets of clock values instead of single ones.
+
+A node is a location with a zone, every clock value it may have after any wait. A node whose zone lies in
+one already met is not explored again. Zones are widened by lower and upper bounds, which keeps them few
+whatever the size of the constants and changes no answer about reachability.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checker import zone as dbm
+from checker.finding import Budget, Move, Run
+from checker.schedule import delays
+from checker.table import EXPIRED, Door, Room, Table, Test
+from checker.ticks import in_ticks, unit_of
+from checker.zone import Zone
+
+
+class Hall(NamedTuple):
+    """A room with numbers in place of parameters.
+
+    Attributes
+    ----------
+    passages : tuple
+        For each door: its bounds as (row, column, bound), and how rows are carried.
+    limits : tuple
+        The invariant, likewise.
+    lower, upper : arrays
+        The largest constants each row is compared with from below and from above.
+    """
+
+    passages: tuple[tuple[tuple[tuple[int, int, int], ...], NDArray[np.int64], NDArray[np.int64]], ...]
+    limits: tuple[tuple[int, int, int], ...]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+
+
+class Zones:
+    """An exploration of a table in dense time; attributes as in `checker.explicit.Explicit`.
+
+    Parameters
+    ----------
+    table : Table
+        The system, best folded: zones see to what is still alive.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        values = table.system.parameters
+        self.unit = unit_of(values)
+        self._ticks = in_ticks(values, self.unit)
+        self._lower, self._upper = self._role_bounds()
+        self._halls: dict[int, Hall] = {}
+        self._passed: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._covered: set[int] = set()
+        self.nodes: list[tuple[int, Zone]] = []
+        self._parents = array("q")
+        self._steps = array("i")
+        self.transitions = 0
+        self.broken: dict[str, tuple[int, int]] = {}
+        self.witnessed: dict[str, tuple[int, int]] = {}
+        self.stopped = ""
+
+    def _role_bounds(self) -> tuple[dict[str, int], dict[str, int]]:
+        """For each clock role the largest constants in lower and in upper bounds, over every location."""
+        lower: dict[str, int] = {}
+        upper: dict[str, int] = {}
+        for room in self.table.explore():
+            for test in (*room.limits, *(test for door in room.doors for test in door.tests)):
+                role, limit = room.clocks[test.clock].role, self._ticks[test.parameter]
+                if test.relation != "<=":
+                    lower[role] = max(limit, lower.get(role, -1))
+                if test.relation in ("<=", "=="):
+                    upper[role] = max(limit, upper.get(role, -1))
+        return lower, upper
+
+    def explore(self, budget: Budget) -> None:
+        """Visit every reachable zone, or stop at a bound (then `stopped` says why)."""
+        self._visit(self.table.start, self._first(), -1, -1)
+        number = 0
+        while number < len(self.nodes):
+            if number % 64 == 0 and (stopped := budget.exceeded(len(self.nodes), number)):
+                self.stopped = stopped
+                return
+            place, here = self.nodes[number]
+            if number in self._covered:
+                number += 1
+                continue
+            for step, target, zone in self._successors(place, here):
+                self.transitions += 1
+                edge = self.table.room(place).doors[step].edge
+                for name in edge.violates:
+                    self.broken.setdefault(name, (number, step))
+                for name in edge.witnesses:
+                    self.witnessed.setdefault(name, (number, step))
+                self._visit(target, zone, number, step)
+            number += 1
+
+    def _first(self) -> Zone:
+        table = self.table
+        room = table.room(table.start)
+        origins = table.start_origins()
+        rows = len(room.clocks) + 1
+        dead = np.full(rows, -1, dtype=np.int64)
+        for index, origin in enumerate(origins):
+            if origin == EXPIRED:
+                dead[index + 1] = self._ticks[table.system.lifetimes[room.clocks[index].role]]
+        point = np.full((1, 1), dbm.NOUGHT, dtype=np.int64)
+        return self._settle(table.start, dbm.carry(point, np.zeros(rows, dtype=np.int64), dead))
+
+    def _successors(self, place: int, zone: Zone) -> Iterator[tuple[int, int, Zone]]:
+        hall = self._hall(place)
+        doors = self.table.room(place).doors
+        for step, (bounds, sources, dead) in enumerate(hall.passages):
+            narrowed = zone.copy()
+            if all(dbm.tighten(narrowed, *bound) for bound in bounds):
+                target = doors[step].target
+                yield step, target, self._settle(target, dbm.carry(narrowed, sources, dead))
+
+    def _settle(self, place: int, zone: Zone) -> Zone:
+        """Let time pass under the invariant, then forget what no guard can tell apart."""
+        hall = self._hall(place)
+        dbm.elapse(zone)
+        for bound in hall.limits:
+            dbm.tighten(zone, *bound)
+        return dbm.extrapolate(zone, hall.lower, hall.upper)
+
+    def _visit(self, place: int, zone: Zone, parent: int, step: int) -> None:
+        known = self._passed.get(place)
+        numbers = np.array([len(self.nodes)], dtype=np.int64)
+        zones = zone[None]
+        if known is not None:
+            if dbm.includes(known[0], zone):
+                return
+            kept = ~np.all(known[0] <= zone, axis=(1, 2))
+            self._covered.update(known[1][~kept].tolist())
+            zones, numbers = np.concatenate([known[0][kept], zones]), np.concatenate([known[1][kept], numbers])
+        self._passed[place] = zones, numbers
+        self.nodes.append((place, zone))
+        self._parents.append(parent)
+        self._steps.append(step)
+
+    # --- what it reads ----------------------------------------------------------------------------------------------
+
+    def _hall(self, place: int) -> Hall:
+        hall = self._halls.get(place)
+        if hall is None:
+            room = self.table.room(place)
+            roles = [clock.role for clock in room.clocks]
+            hall = Hall(
+                tuple(
+                    (tuple(bound for test in door.tests for bound in self._bounds(test)), *self._carriage(door))
+                    for door in room.doors
+                ),
+                tuple(bound for test in room.limits for bound in self._bounds(test)),
+                np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
+                np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
+            )
+            self._halls[place] = hall
+        return hall
+
+    def _bounds(self, test: Test) -> Iterator[tuple[int, int, int]]:
+        limit, row = self._ticks[test.parameter], test.clock + 1
+        if test.relation in ("<=", "=="):
+            yield row, 0, dbm.at_most(limit)
+        if test.relation in (">=", "=="):
+            yield 0, row, dbm.at_most(-limit)
+        if test.relation == ">":
+            yield 0, row, dbm.below(-limit)
+
+    def _carriage(self, door: Door) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        target = self.table.room(door.target)
+        sources = np.array([0, *(max(origin + 1, 0) for origin in door.origins)], dtype=np.int64)
+        dead = np.full(len(sources), -1, dtype=np.int64)
+        for index, origin in enumerate(door.origins):
+            if origin == EXPIRED:
+                dead[index + 1] = self._ticks[self.table.system.lifetimes[target.clocks[index].role]]
+        return sources, dead
+
+    # --- what it tells ----------------------------------------------------------------------------------------------
+
+    def run_to(self, number: int, *steps: int) -> Run | None:
+        """A run to a node, then some further steps; None when its delays cannot be found."""
+        path: list[tuple[Room, Door]] = []
+        place = self.nodes[number][0]
+        for step in steps:
+            door = self.table.room(place).doors[step]
+            path.append((self.table.room(place), door))
+            place = door.target
+        while (parent := self._parents[number]) >= 0:
+            room = self.table.room(self.nodes[parent][0])
+            path.insert(0, (room, room.doors[self._steps[number]]))
+            number = parent
+        waits = delays(path, self.table.system.parameters, self.unit)
+        if waits is None:
+            return None
+        return Run(tuple(Move(wait, door.edge.action) for wait, (_, door) in zip(waits, path, strict=True)))
+
+    def cover(self) -> dict[int, NDArray[np.int64]]:
+        """For each location met, the zones that cover everything reachable there, shape (count, n, n)."""
+        return {place: zones for place, (zones, _) in self._passed.items()}
+

@@ -1,0 +1,1 @@
+"""Pictures and tables, each a pure function of what it shows."""

@@ -1,0 +1,82 @@
+"""Lengths of time as people write them, ``250ms`` or ``1.5s``, and as exact numbers of seconds."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+SECONDS = {
+    "us": Fraction(1, 1_000_000),
+    "ms": Fraction(1, 1_000),
+    "s": Fraction(1),
+    "m": Fraction(60),
+    "h": Fraction(3_600),
+}
+"""The units and their lengths, shortest first."""
+
+_FORM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>us|ms|s|m|h)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_LONGEST = 100
+"""Nobody writes more characters than this, and Python refuses to read numbers of thousands of digits."""
+
+
+def duration(text: str) -> Fraction:
+    """Read a length of time.
+
+    Parameters
+    ----------
+    text : str
+        A decimal number and its unit, one of `SECONDS`, without a space between; or ``0``.
+
+    Returns
+    -------
+    Fraction
+        The exact length in seconds.
+
+    Raises
+    ------
+    ValueError
+        The text is no length of time, or a negative one.
+    """
+    written = text.strip()
+    if written == "0":
+        return Fraction(0)
+    shown = repr(written if len(written) <= _LONGEST else written[:_LONGEST] + "...")
+    if written.startswith("-"):
+        raise ValueError(f"a length of time must not be negative: {shown}")
+    if len(written) <= _LONGEST:
+        if found := _FORM.fullmatch(written):
+            return Fraction(found["number"]) * SECONDS[found["unit"]]
+        if _NUMBER.fullmatch(written):
+            raise ValueError(f"{shown} has no unit; write {written}s for seconds, {written}ms for milliseconds")
+    raise ValueError(f"{shown} is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h")
+
+
+def spoken(seconds: Fraction) -> str:
+    """Write a length of time as `duration` reads it, in the shortest way that is exact.
+
+    Whole numbers of a unit come first, so a fifth of a second is ``200ms``; else, and where it is shorter, a
+    decimal number of seconds. What no decimal number expresses, such as a third of a second, is rounded to
+    microseconds and is then the only text that `duration` does not read back unchanged.
+    """
+    if seconds < 0:
+        return "-" + spoken(-seconds)
+    if seconds == 0:
+        return "0"
+    forms = [f"{seconds / length}{unit}" for unit, length in SECONDS.items() if (seconds / length).denominator == 1]
+    if seconds > 1 or not forms:
+        forms.append(_decimal(seconds) + "s")
+    # Of two forms of one length the one in the larger unit is the plainer.
+    return min(reversed(forms), key=len)
+
+
+def _decimal(number: Fraction) -> str:
+    """Write a number as a decimal: exact if it can be, else to six places."""
+    rest, places = number.denominator, 0
+    while rest % 2 == 0 or rest % 5 == 0:
+        rest //= 10 if rest % 10 == 0 else 2 if rest % 2 == 0 else 5
+        places += 1
+    if rest != 1:
+        places = 6
+    whole, part = divmod(round(number * 10**places), 10**places)
+    return f"{whole}.{part:0{places}d}".rstrip("0").rstrip(".") if places else str(whole)

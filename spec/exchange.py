@@ -1,0 +1,58 @@
+"""The FIN/ACK exchange: which copies the loss budget covers, and what each step means for the properties."""
+
+from __future__ import annotations
+
+from spec.endpoint import Effect, Outcome
+from spec.segment import Segment
+from spec.state import Block, State
+
+ENDS = ("A", "B")
+"""The two ends: A, who closes first, and B."""
+
+Pair = tuple[Block, Block]
+
+IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
+"""The states of an end that is closing in order and has something to lose by a RST."""
+
+
+def rounds(ends: Pair, side: int, segment: Segment, waiters: tuple[bool, bool]) -> tuple[int, ...]:
+    """The rounds that a segment belongs to, each named by the end that may wait in TIME-WAIT.
+
+    The exchange of a waiter is every copy of the other end's FIN and every acknowledgement of it by the waiter.
+
+    Parameters
+    ----------
+    ends : pair of Block
+        The control blocks, after the step that sends the segment.
+    side : int
+        Who sends it: 0 for A, 1 for B.
+    segment : Segment
+        What is sent.
+    waiters : pair of bool
+        Which ends may come to TIME-WAIT.
+    """
+    if segment.rst:
+        return ()
+    found = []
+    if segment.fin and waiters[1 - side]:
+        found.append(1 - side)
+    if waiters[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
+        found.append(side)
+    return tuple(found)
+
+
+def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[str]:
+    """The ``always`` properties that a step of one end breaks (`spec.properties` states them)."""
+    names = set()
+    old, new, other = before[side], after[side], after[1 - side]
+    if Effect.RESET in outcome.effects and old.state in IN_ORDER:
+        names.add("graceful")
+    if new.state is State.CLOSED and old.state is not State.CLOSED and other.read < new.sent:
+        names.add("integrity")
+    if Effect.ASSASSINATED in outcome.effects:
+        names.add("time-wait-kept")
+    if Effect.NOT_RESTARTED in outcome.effects:
+        names.add("fin-restarts")
+    if any(segment.rst for segment in outcome.replies):
+        names.add("no-stray-reset")
+    return frozenset(names)

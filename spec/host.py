@@ -1,0 +1,284 @@
+"""The profile of the Linux machine at hand: what its settings make of the linux profile, and what each one means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from spec.behaviour import ResetRule
+from spec.duration import spoken
+from spec.stacks import Source, Stack, load
+
+ROOT = Path("/proc/sys/net/ipv4")
+"""Where Linux shows its settings."""
+
+NEWER = ("tcp_rto_min_us", "tcp_rto_max_ms", "tcp_tw_reuse_delay")
+"""Settings that older kernels lack; they then behave as the linux profile says."""
+
+ORPHAN_RETRIES = 8
+"""What ``tcp_orphan_retries = 0`` stands for."""
+
+
+class HostUnreadable(OSError):  # noqa: N818 - it says what is wrong without the word error
+    """The settings cannot be read, or this is not Linux; the message says which."""
+
+
+class Setting(NamedTuple):
+    """One setting of the machine.
+
+    Attributes
+    ----------
+    name : str
+        Its name, without ``net.ipv4.`` in front.
+    value : str
+        Its value, as the kernel writes it.
+    meaning : str
+        What that means for closing, in one sentence.
+    """
+
+    name: str
+    value: str
+    meaning: str
+
+
+class _Host(NamedTuple):
+    """The settings as numbers; None where the kernel is too old to have one."""
+
+    rfc1337: int
+    fin_timeout: int
+    tw_reuse: int
+    tw_reuse_delay: int | None
+    max_tw_buckets: int
+    retries2: int
+    orphan_retries: int
+    rto_max_ms: int | None
+    rto_min_us: int | None
+    timestamps: int
+    ports: tuple[int, int]
+
+
+def read_host(root: Path = ROOT) -> Stack:
+    """Build the profile of this machine: the linux profile with the machine's own settings in it.
+
+    Parameters
+    ----------
+    root : Path
+        The directory of the settings.
+
+    Raises
+    ------
+    HostUnreadable
+        This is not Linux, or a setting cannot be read.
+    """
+    host = _read(root)
+    linux = load("linux")
+    sources = dict(linux.sources)
+
+    def source(knob: str, *settings: str) -> None:
+        sources[knob] = Source(", ".join(f"net.ipv4.{setting}" for setting in settings), "measured")
+
+    source("reset", f"tcp_rfc1337 = {host.rfc1337}")
+    source("fin_wait_2", f"tcp_fin_timeout = {host.fin_timeout}")
+    source("retries", f"tcp_orphan_retries = {host.orphan_retries}")
+    stack = replace(
+        linux,
+        name="host",
+        title="this Linux machine",
+        reset=ResetRule.IGNORE if host.rfc1337 else ResetRule.EXACT,
+        fin_wait_2=Fraction(host.fin_timeout),
+        retries=host.orphan_retries or ORPHAN_RETRIES,
+        sources=sources,
+    )
+    if host.rto_min_us is not None:
+        source("rto_min", f"tcp_rto_min_us = {host.rto_min_us}")
+        stack = replace(stack, rto_min=Fraction(host.rto_min_us, 1_000_000))
+    if host.rto_max_ms is not None:
+        source("rto_max", f"tcp_rto_max_ms = {host.rto_max_ms}")
+        stack = replace(stack, rto_max=Fraction(host.rto_max_ms, 1_000))
+    if host.max_tw_buckets == 0:
+        source("time_wait", "tcp_max_tw_buckets = 0")
+        source("fin_wait_2", f"tcp_fin_timeout = {host.fin_timeout}", "tcp_max_tw_buckets = 0")
+        # The last TIME_WAIT's worth of an orphan's FIN-WAIT-2 is spent in the same pool, so that goes too.
+        left = max(Fraction(0), stack.require("fin_wait_2") - stack.require("time_wait"))
+        stack = replace(stack, has_time_wait=False, time_wait=Fraction(0), fin_wait_2=left)
+    return stack
+
+
+def read_settings(root: Path = ROOT) -> tuple[Setting, ...]:
+    """Explain the settings of this machine that bear on closing, one plain sentence for each.
+
+    Parameters
+    ----------
+    root : Path
+        The directory of the settings.
+
+    Raises
+    ------
+    HostUnreadable
+        This is not Linux, or a setting cannot be read.
+    """
+    host = _read(root)
+    wait = load("linux").require("time_wait")
+    told = {
+        "tcp_rfc1337": _rfc1337(host),
+        "tcp_fin_timeout": _fin_timeout(host, wait),
+        "tcp_tw_reuse": _tw_reuse(host),
+        "tcp_tw_reuse_delay": _tw_reuse_delay(host),
+        "tcp_max_tw_buckets": _max_tw_buckets(host),
+        "tcp_retries2": f"What a program still holds open is retransmitted {_times(host.retries2)} before it is given up.",
+        "tcp_orphan_retries": _orphan_retries(host),
+        "tcp_rto_max_ms": _rto_max(host, wait),
+        "tcp_rto_min_us": _rto_min(host),
+        "tcp_timestamps": _timestamps(host),
+        "ip_local_port_range": _ports(host, wait),
+    }
+    return tuple(Setting(name, " ".join(_text(root, name).split()), said) for name, said in told.items() if said is not None)
+
+
+def _read(root: Path) -> _Host:
+    try:
+        linux = root.is_dir()
+    except OSError as error:
+        raise HostUnreadable(f"cannot read {root}: {error.strerror}") from None
+    if not linux:
+        raise HostUnreadable(f"this machine shows no Linux TCP settings: there is no directory {root}")
+    return _Host(
+        rfc1337=_number(root, "tcp_rfc1337"),
+        fin_timeout=_number(root, "tcp_fin_timeout"),
+        tw_reuse=_number(root, "tcp_tw_reuse"),
+        tw_reuse_delay=_newer(root, "tcp_tw_reuse_delay"),
+        max_tw_buckets=_number(root, "tcp_max_tw_buckets"),
+        retries2=_number(root, "tcp_retries2"),
+        orphan_retries=_number(root, "tcp_orphan_retries"),
+        rto_max_ms=_newer(root, "tcp_rto_max_ms"),
+        rto_min_us=_newer(root, "tcp_rto_min_us"),
+        timestamps=_number(root, "tcp_timestamps"),
+        ports=_range(root, "ip_local_port_range"),
+    )
+
+
+def _text(root: Path, name: str) -> str:
+    try:
+        return (root / name).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise HostUnreadable(f"cannot read {root / name}: {reason}") from None
+
+
+def _numbers(root: Path, name: str, count: int, expected: str) -> list[int]:
+    text = _text(root, name)
+    words = text.split()
+    if len(words) != count or not all(word.isdecimal() for word in words):
+        raise HostUnreadable(f"cannot make sense of {root / name}: {text!r} is not {expected}")
+    return [int(word) for word in words]
+
+
+def _number(root: Path, name: str) -> int:
+    return _numbers(root, name, 1, "a whole number, nought or more")[0]
+
+
+def _newer(root: Path, name: str) -> int | None:
+    return _number(root, name) if (root / name).exists() else None
+
+
+def _range(root: Path, name: str) -> tuple[int, int]:
+    expected = "two port numbers, the lower first"
+    low, high = _numbers(root, name, 2, expected)
+    if low > high:
+        raise HostUnreadable(f"cannot make sense of {root / name}: '{low} {high}' is not {expected}")
+    return low, high
+
+
+# --- one sentence each ---------------------------------------------------------------------------------------------
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _rfc1337(host: _Host) -> str:
+    if host.rfc1337:
+        return "Every RST that meets TIME-WAIT is dropped and ends nothing (RFC 1337, fix F1)."
+    return "A RST whose sequence number is exactly the next one expected ends TIME-WAIT; 1 would drop it (RFC 1337, fix F1)."
+
+
+def _fin_timeout(host: _Host, wait: Fraction) -> str:
+    lasts = spoken(Fraction(host.fin_timeout))
+    if host.max_tw_buckets == 0:
+        lost = f"tcp_max_tw_buckets = 0 takes up to {spoken(wait)} of that away"
+        return f"FIN-WAIT-2 would last {lasts} once the program has closed, but {lost}."
+    fixed = f"this does NOT shorten TIME-WAIT, which lasts {spoken(wait)} whatever is set"
+    return f"FIN-WAIT-2 lasts {lasts} once the program has closed; {fixed}."
+
+
+def _tw_reuse(host: _Host) -> str:
+    match host.tw_reuse:
+        case 0:
+            return "The kernel never picks a port that is in TIME-WAIT for a new connection to the same destination."
+        case 1:
+            where = "a new connection"
+        case 2:
+            where = "a new connection over loopback"
+        case _:
+            return "A value that this program does not know."
+    if not host.timestamps:
+        return f"The kernel would pick a port that is in TIME-WAIT for {where}, but not without tcp_timestamps."
+    limits = "this shortens no TIME-WAIT and helps the connecting side only"
+    return f"For {where} the kernel may pick a port that is in TIME-WAIT; {limits}."
+
+
+def _tw_reuse_delay(host: _Host) -> str | None:
+    if host.tw_reuse_delay is None:
+        return None
+    lasts = spoken(Fraction(host.tw_reuse_delay, 1_000))
+    return f"A connection must have been in TIME-WAIT for {lasts} before tcp_tw_reuse may take its port."
+
+
+def _max_tw_buckets(host: _Host) -> str:
+    if host.max_tw_buckets == 0:
+        return "There is no TIME-WAIT at all: the last acknowledgement is sent and the connection forgotten."
+    return f"At most {host.max_tw_buckets} connections are in TIME-WAIT at once; any beyond that is forgotten without TIME-WAIT."
+
+
+def _orphan_retries(host: _Host) -> str:
+    retries = host.orphan_retries or ORPHAN_RETRIES
+    stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES})"
+    return (
+        f"The FIN of a connection that its program has closed is retransmitted {_times(retries)} before it is given up{stands}."
+    )
+
+
+def _rto_max(host: _Host, wait: Fraction) -> str | None:
+    if host.rto_max_ms is None:
+        return None
+    longest = Fraction(host.rto_max_ms, 1_000)
+    said = f"Two retransmissions are at most {spoken(longest)} apart"
+    if host.max_tw_buckets == 0 or longest <= wait:
+        return said + "."
+    return said + f", longer than the {spoken(wait)} of TIME-WAIT: a last FIN as late as that finds TIME-WAIT over."
+
+
+def _rto_min(host: _Host) -> str | None:
+    if host.rto_min_us is None:
+        return None
+    return f"A retransmission comes {spoken(Fraction(host.rto_min_us, 1_000_000))} after the first transmission at the earliest."
+
+
+def _timestamps(host: _Host) -> str:
+    if host.timestamps:
+        return (
+            "Where both ends use timestamps, old segments are told apart by them (PAWS), in TIME-WAIT and in the next connection."
+        )
+    return "Without timestamps old segments are told apart by their numbers alone, and tcp_tw_reuse has no effect."
+
+
+def _ports(host: _Host, wait: Fraction) -> str:
+    low, high = host.ports
+    count = high - low + 1
+    if host.max_tw_buckets == 0:
+        return f"There are {count} ports for connections to one destination, and no TIME-WAIT holds one back."
+    rate = count / wait
+    shown = f"{int(rate)}" if rate >= 1 else f"{float(rate):.2g}"
+    return f"{count} ports, each held for {spoken(wait)} by TIME-WAIT, allow {shown} connections per second to one destination."

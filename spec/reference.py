@@ -1,0 +1,267 @@
+"""The specification carried out copy by copy, in real time, without any abstraction.
+
+Engines merge copies, fold locations and count in ticks or zones. A run they find is believed only when it
+can be carried out here, where every copy is a thing of its own with the instant at which it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from checker.language import Action, Event, Impossible
+from spec.configuration import Configuration, Scope
+from spec.duration import spoken
+from spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
+from spec.exchange import ENDS, Pair, broken, rounds
+from spec.segment import Segment
+from spec.state import ESTABLISHED, Block, State
+
+INCARNATION_RULES = {
+    "incarnation.reopen": ("RFC 9293 3.10.1", "both ends are CLOSED: the same addresses and ports are opened again"),
+    "incarnation.intrusion": ("RFC 9293 3.4.3", "an old segment arrives in the window of the next incarnation"),
+}
+"""Rules that are no endpoint's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flying:
+    """A copy in flight: who sent what, when (seconds), whether it must still arrive, how often it still may."""
+
+    sender: str
+    segment: Segment
+    sent: Fraction
+    owed: bool
+    left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment of a replay (a `checker.language.World`)."""
+
+    configuration: Configuration
+    ends: Pair
+    now: Fraction = Fraction(0)
+    flying: tuple[Flying, ...] = ()
+    started: Mapping[tuple[str, Timer], Fraction] = field(default_factory=dict)
+    lost: tuple[int, int] = (0, 0)
+    reopened: bool = False
+    event: Event = Event("", "the connection is open")
+    broken: frozenset[str] = frozenset()
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def wait(self, delay: Fraction) -> Moment:
+        later = self.now + delay
+        if delay < 0:
+            raise Impossible(f"waits {delay}s")
+        if not self.reopened:
+            for (end, timer), since in self.started.items():
+                if timer is Timer.RETRANSMISSION and later > since + self._gap(end):
+                    raise Impossible(f"{end} must retransmit {spoken(self._gap(end))} after it last did")
+        for copy in self.flying:
+            if copy.owed and later > copy.sent + self.configuration.msl:
+                raise Impossible(f"{copy.sender}'s {copy.segment}, sent at {spoken(copy.sent)}, must arrive within MSL")
+        alive = tuple(copy for copy in self.flying if later <= copy.sent + self.configuration.msl)
+        return replace(self, now=later, flying=alive)
+
+    def _gap(self, end: str) -> Fraction:
+        block = self.ends[ENDS.index(end)]
+        return self.configuration.rto[min(block.tries, len(self.configuration.rto) - 1)]
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def act(self, action: Action) -> tuple[Moment, ...]:
+        match action.kind:
+            case "call":
+                return (self._call(action),)
+            case "timer":
+                return (self._timer(action),)
+            case "reopen":
+                return (self._reopen(),)
+            case "deliver":
+                return self._deliver(action)
+            case other:
+                raise Impossible(f"nobody knows how to {other}")
+
+    def _call(self, action: Action) -> Moment:
+        side = ENDS.index(action.actor)
+        call = Call(str(action.subject))
+        block = self.ends[side]
+        if call is Call.SEND and block.sent >= self.configuration.text[side]:
+            raise Impossible(f"the user of {action.actor} has nothing more to send")
+        if call is Call.CLOSE and side == 1 and block.state is State.ESTABLISHED and not self.configuration.both_close:
+            raise Impossible("B closes second")
+        try:
+            outcome = user_calls(block, call, self.configuration.behaviour)
+        except ValueError as error:
+            raise Impossible(str(error)) from error
+        return self._after(side, outcome, action, f"user calls {call}", "")
+
+    def _timer(self, action: Action) -> Moment:
+        side = ENDS.index(action.actor)
+        timer = Timer(str(action.subject))
+        since = self.started.get((action.actor, timer))
+        if since is None or self.reopened:
+            raise Impossible(f"the {timer} timer of {action.actor} does not run")
+        shown = self.now - since
+        configuration = self.configuration
+        match timer:
+            case Timer.RETRANSMISSION:
+                ripe = shown == self._gap(action.actor) if configuration.rto_exact else 0 < shown <= self._gap(action.actor)
+            case Timer.TIME_WAIT:
+                ripe = shown > configuration.time_wait
+            case Timer.FIN_WAIT_2:
+                ripe = shown > configuration.fin_wait_2
+        if not ripe:
+            raise Impossible(f"the {timer} timer of {action.actor} shows {spoken(shown)} and cannot fire")
+        outcome = timer_fires(self.ends[side], timer, configuration.behaviour)
+        words = {
+            Timer.RETRANSMISSION: f"retransmits after {spoken(shown)}",
+            Timer.TIME_WAIT: f"leaves TIME_WAIT after {spoken(shown)} (TIME_WAIT is {spoken(configuration.time_wait)})",
+            Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {spoken(shown)}",
+        }[timer]
+        return self._after(side, outcome, action, words, "")
+
+    def _reopen(self) -> Moment:
+        if self.reopened or any(block.state is not State.CLOSED for block in self.ends):
+            raise Impossible("both ends must be CLOSED before they open again")
+        rule = ("incarnation.reopen", *INCARNATION_RULES["incarnation.reopen"])
+        event = Event("users", "open the same addresses and ports again", rules=(rule,))
+        return replace(self, reopened=True, lost=(0, 0), event=event, broken=frozenset())
+
+    def _deliver(self, action: Action) -> tuple[Moment, ...]:
+        """One arrival for each distinct copy it may be, and all that are owed at once."""
+        sender, segment = self._subject(action)
+        ready = [
+            index
+            for index, copy in enumerate(self.flying)
+            if (copy.sender, copy.segment) == (sender, segment) and not self._blocked(index)
+        ]
+        if not ready:
+            raise Impossible(f"no copy of {sender}'s {segment} can arrive")
+        ready.sort(key=lambda index: (not self.flying[index].owed, self.flying[index].sent))
+        worlds = [self._arrive(index, action) for index in ready]
+        owed = [index for index in ready if self.flying[index].owed]
+        if self.configuration.duplication is None and len(owed) > 1:
+            worlds.append(self._arrive_together(owed, action))
+        return tuple(worlds)
+
+    def _arrive_together(self, owed: list[int], action: Action) -> Moment:
+        """Every owed copy at the same instant; what the later ones draw shares the fate of the first answer."""
+        world = self._arrive(owed[0], action)
+        for index in owed[1:]:
+            try:
+                world = world._arrive(index, action)
+            except Impossible:
+                world = world._arrive(index, replace(action, lost=(False,) * (1 - len(action.lost))))
+        return world
+
+    def _subject(self, action: Action) -> tuple[str, Segment]:
+        match action.subject:
+            case (str() as sender, Segment() as segment):
+                return sender, segment
+        raise Impossible(f"{action.subject!r} is no copy of a segment")
+
+    def _blocked(self, index: int) -> bool:
+        sender = self.flying[index].sender
+        return self.configuration.fifo and any(copy.owed and copy.sender == sender for copy in self.flying[:index])
+
+    def _arrive(self, index: int, action: Action) -> Moment:
+        copy = self.flying[index]
+        side = 1 - ENDS.index(copy.sender)
+        flying = self._without(index)
+        age = spoken(self.now - copy.sent)
+        words = f"receives {copy.segment} ({age} old)"
+        if self.reopened:
+            rule = ("incarnation.intrusion", *INCARNATION_RULES["incarnation.intrusion"])
+            event = Event(ENDS[side], f"{words} in the next incarnation", str(copy.segment), rules=(rule,))
+            return replace(self, flying=flying, event=event, broken=frozenset({"isolation"}))
+        block = self.ends[side]
+        outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
+        if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
+            outcome = Outcome(block, rules=outcome.rules)
+        return replace(self, flying=flying)._after(side, outcome, action, words, str(copy.segment))
+
+    def _without(self, index: int) -> tuple[Flying, ...]:
+        """The copies in flight after one arrived."""
+        copy = self.flying[index]
+        kept: tuple[Flying, ...] = ()
+        if copy.left is None or copy.left > 0:
+            kept = (replace(copy, owed=False, left=None if copy.left is None else copy.left - 1),)
+        ahead = self.flying[:index]
+        if self.configuration.fifo:
+            ahead = tuple(other for other in ahead if other.sender != copy.sender)
+        return (*ahead, *kept, *self.flying[index + 1 :])
+
+    def _after(self, side: int, outcome: Outcome, action: Action, words: str, received: str) -> Moment:
+        """Store the new block, restart timers, send the replies."""
+        if len(action.lost) != len(outcome.replies):
+            raise Impossible(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
+        ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
+        started = {}
+        for timer in running(outcome.block, self.configuration.behaviour):
+            since = self.started.get((ENDS[side], timer), self.now)
+            started[ENDS[side], timer] = self.now if timer in outcome.started else since
+        others = {key: since for key, since in self.started.items() if key[0] != ENDS[side]}
+        lost = list(self.lost)
+        if Effect.FIN_ACCEPTED in outcome.effects:
+            lost[side] = 0
+        flying = self.flying
+        for segment, is_lost in zip(outcome.replies, action.lost, strict=True):
+            covering = rounds(ends, side, segment, (True, self.configuration.both_close))
+            budgeted = bool(covering) and self.configuration.loss is not None
+            for waiter in covering if is_lost else ():
+                lost[waiter] += 1
+            if self.configuration.loss is not None and max(lost) > self.configuration.loss:
+                raise Impossible(f"{self.configuration.loss} losses in one round are all there are")
+            if not is_lost:
+                flying += (Flying(ENDS[side], segment, self.now, budgeted, self.configuration.duplication),)
+        event = Event(
+            ENDS[side],
+            words,
+            received,
+            tuple((str(segment), is_lost) for segment, is_lost in zip(outcome.replies, action.lost, strict=True)),
+            tuple((name, RULES[name].section, RULES[name].text) for name in outcome.rules),
+        )
+        return replace(
+            self,
+            ends=ends,
+            flying=flying,
+            started=others | started,
+            lost=(lost[0], lost[1]),
+            event=event,
+            broken=broken(self.ends, ends, side, outcome),
+        )
+
+    # --- what it shows ----------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, str | int]:
+        shown: dict[str, str | int] = {}
+        for end, block in zip(ENDS, self.ends, strict=True):
+            shown[f"{end}.state"] = "new incarnation" if self.reopened else str(block.state)
+            shown |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
+            for timer in Timer:
+                since = self.started.get((end, timer))
+                shown[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {spoken(since)}"
+            shown[f"lost.{end}"] = self.lost[ENDS.index(end)]
+        shown["in flight"] = "; ".join(f"{copy.sender}: {copy.segment} sent {spoken(copy.sent)}" for copy in self.flying)
+        return shown
+
+    def gist(self) -> tuple[Pair, bool]:
+        return self.ends, self.reopened
+
+
+def beginning(configuration: Configuration) -> Moment:
+    """The moment at which every run of a configuration starts."""
+    ends = (ESTABLISHED, ESTABLISHED)
+    if configuration.scope is Scope.CORE:
+        waiting = Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1)
+        ends = (waiting, Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2))
+    started = {
+        (end, timer): Fraction(0)
+        for end, block in zip(ENDS, ends, strict=True)
+        for timer in running(block, configuration.behaviour)
+    }
+    return Moment(configuration, ends, started=started)

@@ -1,0 +1,294 @@
+"""A second opinion: the safety of one configuration by plain exhaustive search.
+
+Whole ticks, every copy on the network an object of its own, nothing abstracted. It shares the endpoints and the
+`Configuration` with the suite, and nothing else: network, loss, clocks, incarnations and properties are written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from functools import cache
+from itertools import groupby
+from typing import NamedTuple
+
+from spec.configuration import Configuration, Scope
+from spec.endpoint import Call, Effect, Outcome, Timer, allowed_calls, running, segment_arrives, timer_fires, user_calls
+from spec.segment import Segment
+from spec.state import ESTABLISHED, Block, State
+
+A, B = 0, 1
+UNLIMITED = -1
+JUDGED = ("graceful", "isolation", "integrity", "time-wait-kept", "fin-restarts", "no-stray-reset")
+CLOSING_IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
+
+
+class TooLarge(Exception):  # noqa: N818 - it is no error, only an answer that takes too long
+    """More worlds than the caller is ready to look at."""
+
+
+class Copy(NamedTuple):
+    """One transmission on the network.
+
+    Attributes
+    ----------
+    sender : int
+        Who sent it, `A` or `B`.
+    number : int
+        What was sent: its place in `Search.segments`.
+    age : int
+        Ticks since it was sent.
+    free : bool
+        Whether it need not arrive (any more).
+    left : int
+        How often it may still arrive, or `UNLIMITED`.
+    """
+
+    sender: int
+    number: int
+    age: int
+    free: bool
+    left: int
+
+
+class End(NamedTuple):
+    """One endpoint: its control block and what each running timer shows, in the order of `running`."""
+
+    block: Block
+    clocks: tuple[int, ...]
+
+
+class World(NamedTuple):
+    """Everything at one instant: the ends, the copies in flight, and how many were lost in the round of each end."""
+
+    ends: tuple[End, End]
+    copies: tuple[Copy, ...]
+    lost: tuple[int, int]
+
+
+def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = False) -> dict[str, bool]:
+    """Search every run of a configuration.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        What to judge; every duration in it a whole number of ticks.
+    cap : int
+        The number of worlds after which to give up.
+    twins : bool
+        Keep even a copy that has a younger twin able to do all that it can; slower, and the verdicts are the same.
+
+    Returns
+    -------
+    dict of str to bool
+        For every property of `JUDGED`, whether some run violates it.
+
+    Raises
+    ------
+    TooLarge
+        There are more than `cap` worlds.
+    """
+    search = Search(configuration, twins=twins)
+    first = search.first()
+    seen, waiting = {first}, [first]
+    while waiting and len(search.violated) < len(JUDGED):
+        for world in search.successors(waiting.pop()):
+            if world not in seen:
+                seen.add(world)
+                waiting.append(world)
+        if len(seen) > cap:
+            raise TooLarge(f"more than {cap} worlds")
+    return {name: name in search.violated for name in JUDGED}
+
+
+def in_ticks(duration: Fraction) -> int:
+    """A duration that is a whole number, as an int."""
+    if duration != int(duration):
+        raise ValueError(f"{duration} is not a whole number of ticks")
+    return int(duration)
+
+
+class Search:
+    """The successors of a world, and the properties violated on the way to them.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        What to search.
+    twins : bool
+        See `judge`.
+    """
+
+    def __init__(self, configuration: Configuration, *, twins: bool = False) -> None:
+        self.configuration = configuration
+        self.core = configuration.scope is Scope.CORE
+        self.msl = in_ticks(configuration.msl)
+        self.rto = tuple(in_ticks(gap) for gap in configuration.rto)
+        self.patience = {Timer.TIME_WAIT: in_ticks(configuration.time_wait), Timer.FIN_WAIT_2: in_ticks(configuration.fin_wait_2)}
+        self.waits = (A, B) if configuration.both_close else (A,)
+        self.arrivals = UNLIMITED if configuration.duplication is None else configuration.duplication + 1
+        self.twins = twins
+        self.violated: set[str] = set()
+        self.segments: list[Segment] = []
+        behaviour = configuration.behaviour
+        self.running = cache(lambda block: running(block, behaviour))
+        self.arrive = cache(lambda block, segment: segment_arrives(block, segment, behaviour))
+        self.fire = cache(lambda block, timer: timer_fires(block, timer, behaviour))
+        self.call = cache(lambda block, call: user_calls(block, call, behaviour))
+
+    def first(self) -> World:
+        """The world in which every run begins."""
+        blocks = (ESTABLISHED, ESTABLISHED)
+        if self.core:
+            blocks = (Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1), Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2))
+        a, b = (End(block, (0,) * len(self.running(block))) for block in blocks)
+        return World((a, b), (), (0, 0))
+
+    def successors(self, world: World) -> Iterator[World]:
+        """Every world that one event, or one tick of time, makes of this one."""
+        if world.copies and all(end.block.state is State.CLOSED for end in world.ends):
+            # The ends may be opened again here and now, and the copy sent first may always be the next to arrive.
+            self.violated.add("isolation")
+        for who in (A, B):
+            for outcome in (*self.user(world, who), *self.timers(world, who)):
+                yield from self.step(world, who, outcome, world.copies)
+        for index in range(len(world.copies)):
+            yield from self.arrival(world, index)
+        if self.time_may_pass(world):
+            yield self.tick(world)
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    def user(self, world: World, who: int) -> Iterator[Outcome]:
+        """What the user of an end may do."""
+        block = world.ends[who].block
+        allowed = allowed_calls(block)
+        if Call.SEND in allowed and block.sent < self.configuration.text[who]:
+            yield self.call(block, Call.SEND)
+        may_close = who == A or self.configuration.both_close or block.state is State.CLOSE_WAIT
+        if Call.CLOSE in allowed and may_close:
+            yield self.call(block, Call.CLOSE)
+
+    def timers(self, world: World, who: int) -> Iterator[Outcome]:
+        """The timers of an end that may run out now."""
+        block, clocks = world.ends[who]
+        for timer, shown in zip(self.running(block), clocks, strict=True):
+            if timer is Timer.RETRANSMISSION:
+                due = self.gap(block) if self.configuration.rto_exact else 1
+            else:
+                due = self.patience[timer] + 1
+            if shown >= due:
+                yield self.fire(block, timer)
+
+    def arrival(self, world: World, index: int) -> Iterator[World]:
+        """One copy arrives, if it may."""
+        sender, number, age, free, left = world.copies[index]
+        before, after = world.copies[:index], world.copies[index + 1 :]
+        if self.configuration.fifo:
+            if not all(older.free for older in before if older.sender == sender):
+                return
+            before = tuple(older for older in before if older.sender != sender)
+        if left != 1:
+            before += (Copy(sender, number, age, True, left if left == UNLIMITED else left - 1),)
+        who = 1 - sender
+        block = world.ends[who].block
+        silent = self.core and who == B and block.state is State.CLOSED
+        outcome = Outcome(block) if silent else self.arrive(block, self.segments[number])
+        yield from self.step(world, who, outcome, before + after)
+
+    # --- what an event leads to ------------------------------------------------------------------------------------
+
+    def step(self, world: World, who: int, outcome: Outcome, copies: tuple[Copy, ...]) -> Iterator[World]:
+        """The worlds after an event at one end: one for each fate of what it sends."""
+        self.look(world, who, outcome)
+        old = dict(zip(self.running(world.ends[who].block), world.ends[who].clocks, strict=True))
+        clocks = tuple(0 if timer in outcome.started else old.get(timer, 0) for timer in self.running(outcome.block))
+        end, other = End(outcome.block, clocks), world.ends[1 - who]
+        ends = (end, other) if who == A else (other, end)
+        lost = tuple(0 if side == who and Effect.FIN_ACCEPTED in outcome.effects else world.lost[side] for side in (A, B))
+        for sent, counts in self.fates(who, outcome.replies, other.block.fin_seq, (lost[A], lost[B])):
+            yield World(ends, self.tidy(copies + sent), counts)
+
+    def fates(
+        self, sender: int, segments: tuple[Segment, ...], fin_seq: int, lost: tuple[int, int]
+    ) -> Iterator[tuple[tuple[Copy, ...], tuple[int, int]]]:
+        """What may become of segments just sent: the copies in flight, and the counts of what is lost."""
+        if not segments:
+            yield (), lost
+            return
+        budget, segment = self.configuration.loss, segments[0]
+        rounds = self.rounds(sender, segment, fin_seq) if budget is not None else ()
+        copy = Copy(sender, self.number(segment), 0, not rounds, self.arrivals)
+        for rest, counts in self.fates(sender, segments[1:], fin_seq, lost):
+            yield (copy, *rest), counts
+        if budget is not None and rounds:
+            spent = (lost[A] + (A in rounds), lost[B] + (B in rounds))
+            if max(spent) <= budget:
+                yield from self.fates(sender, segments[1:], fin_seq, spent)
+
+    def rounds(self, sender: int, segment: Segment, fin_seq: int) -> tuple[int, ...]:
+        """The ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN."""
+        covers = segment.ack is not None and segment.ack > fin_seq and not segment.rst
+        return tuple(who for who in self.waits if (covers if who == sender else segment.fin))
+
+    def number(self, segment: Segment) -> int:
+        """The place of a segment in `segments`."""
+        if segment not in self.segments:
+            self.segments.append(segment)
+        return self.segments.index(segment)
+
+    def tidy(self, copies: Iterable[Copy]) -> tuple[Copy, ...]:
+        """One order for worlds that differ in nothing else, and no copy that adds nothing to another."""
+        if self.configuration.fifo:
+            kept = sorted(copies, key=lambda copy: (copy.sender, -copy.age))
+            return tuple(kept) if self.arrivals != UNLIMITED else tuple(copy for copy, _ in groupby(kept))
+        if self.arrivals != UNLIMITED:
+            return tuple(sorted(copies))
+        kept = sorted(set(copies))
+        if self.twins:
+            return tuple(kept)
+        younger = [None, *kept]
+        return tuple(c for c, y in zip(kept, younger) if not c.free or y is None or y.number != c.number or y.sender != c.sender)
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
+    def gap(self, block: Block) -> int:
+        """How long the present gap between two transmissions may last."""
+        return self.rto[min(block.tries, len(self.rto) - 1)]
+
+    def time_may_pass(self, world: World) -> bool:
+        """Whether nothing has to happen before the next tick."""
+        if any(copy.age == self.msl and not copy.free for copy in world.copies):
+            return False
+        return not any(
+            timer is Timer.RETRANSMISSION and shown >= self.gap(block)
+            for block, clocks in world.ends
+            for timer, shown in zip(self.running(block), clocks, strict=True)
+        )
+
+    def tick(self, world: World) -> World:
+        """The world one tick later."""
+        a, b = (End(block, self.later(block, clocks)) for block, clocks in world.ends)
+        older = (Copy(who, number, age + 1, free, left) for who, number, age, free, left in world.copies if age < self.msl)
+        return World((a, b), tuple(older), world.lost)
+
+    def later(self, block: Block, clocks: tuple[int, ...]) -> tuple[int, ...]:
+        """The clocks one tick later; a timer that has run out stops counting."""
+        shown = zip(self.running(block), clocks, strict=True)
+        return tuple(min(ticks, self.patience.get(timer, ticks)) + 1 for timer, ticks in shown)
+
+    # --- properties ------------------------------------------------------------------------------------------------
+
+    def look(self, world: World, who: int, outcome: Outcome) -> None:
+        """Note what an event violates."""
+        before, after = world.ends[who].block, outcome.block
+        ended = after.state is State.CLOSED and before.state is not State.CLOSED
+        found = {
+            "graceful": Effect.RESET in outcome.effects and before.state in CLOSING_IN_ORDER,
+            "integrity": ended and world.ends[1 - who].block.read < after.sent,
+            "time-wait-kept": Effect.ASSASSINATED in outcome.effects,
+            "fin-restarts": Effect.NOT_RESTARTED in outcome.effects,
+            "no-stray-reset": any(reply.rst for reply in outcome.replies),
+        }
+        self.violated.update(name for name, bad in found.items() if bad)
+

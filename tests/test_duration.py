@@ -1,0 +1,124 @@
+"""Lengths of time: what is read, what is written, and what is refused."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spec.duration import SECONDS, duration, spoken
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", Fraction(0)),
+        ("0s", Fraction(0)),
+        ("250ms", Fraction(1, 4)),
+        ("30s", Fraction(30)),
+        ("2m", Fraction(120)),
+        ("1h", Fraction(3600)),
+        ("1.5s", Fraction(3, 2)),
+        ("59.9s", Fraction(599, 10)),
+        ("0.1s", Fraction(1, 10)),
+        ("20us", Fraction(1, 50_000)),
+        ("0.5m", Fraction(30)),
+        (" 30s\n", Fraction(30)),
+    ],
+)
+def test_reads_exactly(text: str, seconds: Fraction) -> None:
+    """Decimal numbers are read as exact fractions."""
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-1s", "a length of time must not be negative: '-1s'"),
+        ("30", "'30' has no unit; write 30s for seconds, 30ms for milliseconds"),
+        ("1.5", "'1.5' has no unit; write 1.5s for seconds, 1.5ms for milliseconds"),
+        ("", "'' is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h"),
+    ],
+)
+def test_says_what_is_wrong(text: str, message: str) -> None:
+    """The complaint names what was written and what to write instead."""
+    with pytest.raises(ValueError, match=r"^.*$") as caught:
+        duration(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "s",
+        "30 s",
+        "1e3s",
+        ".5s",
+        "5.s",
+        "1,5s",
+        "+5s",
+        "30S",
+        "3d",
+        "1m30s",
+        "inf",
+        "nan",
+        "٣s",
+        "30s\n30s",
+        "9" * 5000,
+        "9" * 5000 + "s",
+    ],
+)
+def test_refuses_nonsense_in_one_line(text: str) -> None:
+    """Whatever is no length of time is refused, and the complaint stays short."""
+    with pytest.raises(ValueError, match="write for instance 250ms") as caught:
+        duration(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (Fraction(0), "0"),
+        (Fraction(1, 4), "250ms"),
+        (Fraction(1, 5), "200ms"),
+        (Fraction(1), "1s"),
+        (Fraction(3, 2), "1.5s"),
+        (Fraction(599, 10), "59.9s"),
+        (Fraction(30), "30s"),
+        (Fraction(60), "1m"),
+        (Fraction(64), "64s"),
+        (Fraction(90), "90s"),
+        (Fraction(240), "4m"),
+        (Fraction(3600), "1h"),
+        (Fraction(5400), "90m"),
+        (Fraction(1, 50_000), "20us"),
+        (Fraction(1, 3), "0.333333s"),
+        (Fraction(5, 3), "1.666667s"),
+        (Fraction(-3, 2), "-1.5s"),
+        (Fraction(1, 16_000_000), "0.0000000625s"),
+    ],
+)
+def test_writes_the_shortest(seconds: Fraction, text: str) -> None:
+    """The shortest exact form is chosen, whole numbers first."""
+    assert spoken(seconds) == text
+
+
+@given(
+    number=st.integers(min_value=0, max_value=10**9),
+    places=st.integers(min_value=0, max_value=12),
+    unit=st.sampled_from(sorted(SECONDS)),
+)
+def test_what_is_written_reads_back(number: int, places: int, unit: str) -> None:
+    """Every decimal length survives being written and read."""
+    seconds = Fraction(number, 10**places) * SECONDS[unit]
+    assert duration(spoken(seconds)) == seconds
+
+
+@given(number=st.integers(min_value=0, max_value=10**6), unit=st.sampled_from(sorted(SECONDS)))
+def test_is_never_longer_than_what_was_read(number: int, unit: str) -> None:
+    """What is written is no longer than what a person wrote."""
+    assert len(spoken(duration(f"{number}{unit}"))) <= len(f"{number}{unit}")
