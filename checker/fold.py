@@ -36,6 +36,10 @@ class Folded:
         return self.system.ceilings
 
     @property
+    def dense(self) -> bool:
+        return self.system.dense
+
+    @property
     def lifetimes(self) -> Mapping[str, str]:
         return self.system.lifetimes
 
@@ -44,8 +48,8 @@ class Folded:
 
     def initial_origins(self) -> tuple[Origin, ...]:
         first = self.system.initial()
-        known = dict(zip(self.system.clocks(first), self.system.initial_origins(), strict=True))
-        return tuple(known.get(clock, DEAD) for clock in self.clocks(self.initial()))
+        known: dict[Clock, Origin] = dict(zip(self.system.clocks(first), self.system.initial_origins(), strict=True))
+        return tuple(known.get(clock, DEAD) for clock in self.system.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         return self.system.clocks(location)

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
 
-DEAD = "dead"
+DEAD: Literal["dead"] = "dead"
 """Where a clock comes from that is beyond its lifetime: its value no longer matters."""
 
 ZERO = "0"
@@ -72,8 +72,9 @@ class Action:
     rules: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        parts = self.subject if type(self.subject) is tuple else (self.subject,)
         lost = " (lost)" if any(self.lost) else ""
-        return f"{self.actor} {self.kind} {self.subject}{lost}"
+        return f"{self.actor} {self.kind} {' '.join(map(str, parts))}{lost}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,10 @@ class TimedSystem(Protocol):
     @property
     def ceilings(self) -> Mapping[str, str]:
         """For each clock role, the largest parameter it is ever compared with."""
+
+    @property
+    def dense(self) -> bool:
+        """Whether its locations are finitely many whatever the guards say, so that dense time can be explored."""
 
     @property
     def lifetimes(self) -> Mapping[str, str]:

@@ -44,9 +44,9 @@ def _open_part(explored: Explicit, name: str) -> nx.MultiDiGraph:
     graph.add_nodes_from(inside)
     for number in inside:
         passages = explored.chamber(explored.states[number][0]).passages
-        could = set()
+        could: set[str] = set()
         for step, target in explored.successors(number):
-            fair = frozenset() if step == TICK else passages[step].edge.fair
+            fair: frozenset[str] = frozenset() if step == TICK else passages[step].edge.fair
             could |= fair
             arrival = explored.number(target)
             assert arrival is not None, "the exploration is complete"

@@ -46,7 +46,7 @@ class Trace:
 
     Attributes
     ----------
-    property : str
+    shows : str
         What it shows broken, or fulfilled.
     statement : str
         The property in words.
@@ -60,7 +60,7 @@ class Trace:
         Steps that minimisation found unnecessary.
     """
 
-    property: str
+    shows: str
     statement: str
     initial: Mapping[str, Value]
     steps: tuple[Step, ...]
@@ -75,7 +75,7 @@ class Trace:
     def as_json(self) -> dict[str, Any]:
         """The trace as plain data; every time is in seconds, exact as a fraction where no decimal is."""
         return {
-            "property": self.property,
+            "property": self.shows,
             "statement": self.statement,
             "initial": dict(self.initial),
             "loop": self.loop,
@@ -114,7 +114,7 @@ class Trace:
             }
             states.append({"#meta": meta} | {name: _itf(step.state[name]) for name in names})
         whole: dict[str, Any] = {
-            "#meta": {"format": "ITF", "description": f"{self.property}: {self.statement}"},
+            "#meta": {"format": "ITF", "description": f"{self.shows}: {self.statement}"},
             "vars": names,
             "states": states,
         }

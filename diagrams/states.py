@@ -51,11 +51,22 @@ def _sort(edge: Edge) -> int:
 
 
 def _row(source: State, target: State, edge: Edge) -> str:
-    event = edge["trigger"].removeprefix("segment ") + (f" [{edge['guard']}]" if edge["guard"] else "")
-    answer = ", ".join((*filter(None, [edge["reply"]]), *edge["timers"])) or ("nothing" if source is target else "")
-    line = f"    {event}{' / ' if answer else ''}{answer} -> {'(stays)' if source is target else target}"
-    knobs = f"   knobs: {', '.join(edge['knobs'])}" if edge["knobs"] else ""
-    return f"{line:{WIDTH}}  {edge['section']}{knobs}"
+    answer = _answer(edge) or ("nothing" if source is target else "")
+    line = f"    {_event(edge)}{answer and ' / '}{answer} -> {'(stays)' if source is target else target}"
+    return f"{line:{WIDTH}}  {_authority(edge)}"
+
+
+def _event(edge: Edge) -> str:
+    return str(edge["trigger"]).removeprefix("segment ") + (f" [{edge['guard']}]" if edge["guard"] else "")
+
+
+def _answer(edge: Edge) -> str:
+    return ", ".join((*filter(None, [edge["reply"]]), *edge["timers"]))
+
+
+def _authority(edge: Edge) -> str:
+    """Where the standard says so, and the knobs."""
+    return str(edge["section"]) + (f"   knobs: {', '.join(edge['knobs'])}" if edge["knobs"] else "")
 
 
 # --- the picture --------------------------------------------------------------------------------------------------
@@ -70,9 +81,9 @@ class Pen(NamedTuple):
 
 
 INK = "#7a7a7a"
-ACTIVE = Pen("the end that closes first", "#2878b5", "solid")
+ACTIVE = Pen("the end that closes first", "#2a7cbb", "solid")
 PASSIVE = Pen("the end that closes second", "#b5651d", "dashed")
-TIMED = Pen("a timer runs out", "#9b59c0", "bold")
+TIMED = Pen("a timer runs out", "#9d5ec2", "bold")
 BROKEN = Pen("not in order", INK, "dotted")
 OPENING = Pen("the connection opens", INK, "solid")
 PENS = (ACTIVE, PASSIVE, TIMED, BROKEN, OPENING)
@@ -88,7 +99,6 @@ PATHS = {
 """The states that only one of the two ends passes through."""
 
 LEVELS = (
-    (State.SYN_SENT, State.SYN_RECEIVED),
     (State.FIN_WAIT_1, State.CLOSE_WAIT),
     (State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK),
 )
@@ -110,6 +120,7 @@ def as_dot(graph: nx.MultiDiGraph) -> str:
     timer and for the knobs of TIME-WAIT only. What ends several states alike, a RST or an ABORT, is said once, in a box.
     """
     condensed = condense(graph)
+    condensed.remove_nodes_from([state for state, degree in list(condensed.degree) if degree == 0])
     picture = graphviz.Digraph("states")
     picture.attr("graph", bgcolor="transparent", nodesep="0.6", ranksep="0.55", tooltip=" ")
     picture.attr("node", shape="box", style="rounded", fontname=FONT, fontsize="14", color=INK, fontcolor=INK, penwidth="1.8")
@@ -183,8 +194,9 @@ def _alike(graph: nx.MultiDiGraph) -> dict[tuple[str, str, str], list[tuple[Stat
 
 
 def _label(edge: Edge) -> str:
-    """Event, guard and answer, a line each."""
-    lines = [f"<B>{_event(edge).split(', ')[0]}</B>"]
+    """The plainest event, the guard and the answer, a line each."""
+    name = _name(edge)
+    lines = [f"<B>{name if name.startswith('any') else name.split(', ')[0]}</B>"]
     lines += [escape(phrase) for phrase in edge["guard"].split(", ") if phrase and phrase not in UNSAID]
     lines += [f"/ {edge['reply']}"] if edge["reply"] else []
     lines += _timers(edge)
@@ -197,9 +209,8 @@ def _inside(state: State, stays: Iterable[Edge]) -> str:
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for edge in sorted(stays, key=lambda edge: not edge["reply"]):
         answer = ", ".join([*filter(None, [edge["reply"]]), *_timers(edge)]) or "nothing"
-        places[_event(edge), answer].append(
-            ", ".join(phrase for phrase in edge["guard"].split(", ") if phrase not in UNSAID - PLACES)
-        )
+        told = [phrase for phrase in edge["guard"].split(", ") if phrase in PLACES or phrase not in UNSAID]
+        places[_name(edge), answer].append(", ".join(told))
     if not places:
         return name
     rows = [
@@ -215,28 +226,22 @@ def _timers(edge: Edge) -> list[str]:
     return [f'<FONT COLOR="{TIMED.colour}"><I>{timer}</I></FONT>' for timer in started]
 
 
-def _event(edge: Edge) -> str:
+def _name(edge: Edge) -> str:
     sort, _, name = edge["trigger"].partition(" ")
     return escape(f"{name} runs out" if sort == "timer" else name)
 
 
 def _tooltip(edges: Iterable[Edge]) -> str:
-    """Every edge in full, with its section and its knobs."""
-    return "\n".join(_row_words(edge) for edge in edges)
-
-
-def _row_words(edge: Edge) -> str:
-    answer = ", ".join([*filter(None, [edge["reply"]]), *edge["timers"]])
-    knobs = f" (knobs: {', '.join(edge['knobs'])})" if edge["knobs"] else ""
-    return f"{edge['trigger']} [{edge['guard']}] / {answer}: {edge['section']}{knobs}"
+    """Every edge in full."""
+    return "\n".join(f"{_event(edge)} / {_answer(edge) or 'nothing'}   {_authority(edge)}" for edge in edges)
 
 
 def _box(alike: Mapping[tuple[str, str, str], list[tuple[State, Edge]]]) -> str:
     rows = []
     for (_, phrases, reply), ends in alike.items():
-        event = " ".join(filter(None, [f"<B>{_event(ends[0][1])}</B>", escape(phrases), reply and f"/ {reply}", "in"]))
+        event = " ".join(filter(None, [f"<B>{_name(ends[0][1])}</B>", escape(phrases), reply and f"/ {reply}", "in"]))
         names = [state.value for state, _ in ends]
-        rows.append([event, "<BR/>".join(", ".join(names[first : first + 4]) for first in range(0, len(names), 4))])
+        rows.append([event, ",<BR/>".join(", ".join(names[first : first + 4]) for first in range(0, len(names), 4))])
     return _table(rows)
 
 

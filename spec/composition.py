@@ -87,6 +87,10 @@ class Composition:
         return ceilings
 
     @property
+    def dense(self) -> bool:
+        return self.channel.merged
+
+    @property
     def lifetimes(self) -> Mapping[str, str]:
         return {"age": "MSL"}
 

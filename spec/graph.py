@@ -261,7 +261,7 @@ WORDS: dict[str, dict[frozenset[str], str]] = {
         frozenset({"unsent"}): "acknowledges what was not sent",
     },
     "rest": {
-        frozenset({"some"}): "acknowledges something, not all",
+        frozenset({"some"}): "acknowledges something but not all",
         frozenset({"none"}): "acknowledges all that was sent",
     },
     "origin": {
@@ -400,6 +400,15 @@ class _Watched(Behaviour):
 # --- the graph ----------------------------------------------------------------------------------------------------
 
 
+def survey(behaviour: Behaviour) -> dict[Kind, dict[Circumstances, tuple[Block, Happening]]]:
+    """Everything that can happen, by what comes of it and by its circumstances, with one event of each as a sample."""
+    events: dict[Kind, dict[Circumstances, tuple[Block, Happening]]] = defaultdict(dict)
+    for block, happening, outcome in steps(behaviour):
+        kind = _kind(block, happening, outcome, behaviour)
+        events[kind].setdefault(_circumstances(block, happening, behaviour), (block, happening))
+    return dict(events)
+
+
 def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
     """Everything that one endpoint does, as a graph of its states.
 
@@ -418,10 +427,7 @@ def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
         Its attributes: ``trigger``, ``guard``, ``reply``, ``timers``, ``rules``, ``section``, ``knobs``, ``effects``,
         and ``cases``, all the circumstances in which it is taken.
     """
-    events: dict[Kind, dict[Circumstances, tuple[Block, Happening]]] = defaultdict(dict)
-    for block, happening, outcome in steps(behaviour):
-        kind = _kind(block, happening, outcome, behaviour)
-        events[kind].setdefault(_circumstances(block, happening, behaviour), (block, happening))
+    events = survey(behaviour)
     knobs = Knobs(behaviour)
     turned = {kind: _in_order(set().union(*(knobs.of(*event) for event in found.values()))) for kind, found in events.items()}
     silent = {kind for kind in events if kind.silent and not turned[kind]}

@@ -65,3 +65,13 @@ RELIABLE = ("graceful", "isolation", "integrity", "closes")
 
 DEFAULT = (*RELIABLE, "quiet", "time-wait-kept", "fin-restarts")
 """What a check asks when nobody names a property."""
+
+WITNESSES: dict[str, tuple[str, ...]] = {
+    "graceful": ("reaches LAST_ACK", "reaches CLOSED"),
+    "isolation": ("reopen",),
+    "integrity": ("reaches CLOSED",),
+    "time-wait-kept": ("reaches TIME_WAIT", "timer.time-wait"),
+    "fin-restarts": ("reaches TIME_WAIT", "sequence.unacceptable"),
+    "no-stray-reset": ("reaches CLOSED",),
+}
+"""What must be possible for a proof of each property to mean anything."""

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
+from spec.behaviour import Arrival, ResetRule
 from spec.configuration import Configuration, Scope
 from spec.endpoint import Call, Effect, Outcome, Timer, allowed_calls, running, segment_arrives, timer_fires, user_calls
 from spec.segment import Segment
@@ -91,7 +92,7 @@ def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = F
     search = Search(configuration, twins=twins)
     first = search.first()
     seen, waiting = {first}, [first]
-    while waiting and len(search.violated) < len(JUDGED):
+    while waiting and search.violated != search.attainable:
         for world in search.successors(waiting.pop()):
             if world not in seen:
                 seen.add(world)
@@ -131,6 +132,13 @@ class Search:
         self.violated: set[str] = set()
         self.segments: list[Segment] = []
         behaviour = configuration.behaviour
+        self.attainable = {"graceful", "isolation", "no-stray-reset"}
+        if any(configuration.text):
+            self.attainable.add("integrity")
+        if behaviour.time_wait and behaviour.reset is not ResetRule.IGNORE:
+            self.attainable.add("time-wait-kept")
+        if behaviour.time_wait and Arrival.FIN not in behaviour.restarts:
+            self.attainable.add("fin-restarts")
         self.running = cache(lambda block: running(block, behaviour))
         self.arrive = cache(lambda block, segment: segment_arrives(block, segment, behaviour))
         self.fire = cache(lambda block, timer: timer_fires(block, timer, behaviour))
@@ -194,16 +202,21 @@ class Search:
         block = world.ends[who].block
         silent = self.core and who == B and block.state is State.CLOSED
         outcome = Outcome(block) if silent else self.arrive(block, self.segments[number])
-        yield from self.step(world, who, outcome, before + after)
+        stays = free and left == UNLIMITED and not self.configuration.fifo
+        if stays and outcome.block == block and not (outcome.replies or outcome.started or outcome.effects):
+            return
+        yield from self.step(world, who, outcome, world.copies if stays else before + after)
 
     # --- what an event leads to ------------------------------------------------------------------------------------
 
     def step(self, world: World, who: int, outcome: Outcome, copies: tuple[Copy, ...]) -> Iterator[World]:
         """The worlds after an event at one end: one for each fate of what it sends."""
         self.look(world, who, outcome)
-        old = dict(zip(self.running(world.ends[who].block), world.ends[who].clocks, strict=True))
-        clocks = tuple(0 if timer in outcome.started else old.get(timer, 0) for timer in self.running(outcome.block))
-        end, other = End(outcome.block, clocks), world.ends[1 - who]
+        end, other = world.ends[who], world.ends[1 - who]
+        if outcome.started or outcome.block != end.block:
+            old = dict(zip(self.running(end.block), end.clocks, strict=True))
+            clocks = (0 if timer in outcome.started else old.get(timer, 0) for timer in self.running(outcome.block))
+            end = End(outcome.block, tuple(clocks))
         ends = (end, other) if who == A else (other, end)
         lost = tuple(0 if side == who and Effect.FIN_ACCEPTED in outcome.effects else world.lost[side] for side in (A, B))
         for sent, counts in self.fates(who, outcome.replies, other.block.fin_seq, (lost[A], lost[B])):

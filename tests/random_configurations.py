@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from fractions import Fraction
 
 from spec.behaviour import Arrival, Behaviour, ResetRule
 from spec.configuration import Configuration, Scope
 
+TEXTS = ((1, 0), (0, 1), (1, 1))
+
 
 def random_configuration(rng: random.Random) -> Configuration:
     """Draw a small configuration, every duration a whole number of ticks.
 
-    What makes the search large is drawn the more rarely the more of it there is already: a long life of copies,
-    a second closer, text, copies that are counted one by one.
+    TIME-WAIT is mostly drawn from about where it begins to be long enough. Whatever makes the search large is drawn the more rarely the more of it there is already: a long life of copies,
+    a second closer, text, copies that are counted one by one, retransmissions without end.
     """
-    core = rng.random() < 0.4
-    both_close = not core and rng.random() < 0.3
-    text = (0, 0) if core or rng.random() < 0.7 else rng.choice(((1, 0), (0, 1), (1, 1)))
-    extra = (not core) + both_close + any(text)
-    msl = rng.choices((1, 2, 3), ((35, 50, 15), (55, 45, 0), (90, 10, 0), (1, 0, 0))[extra])[0]
-    counted = rng.random() < (0.6, 0.4, 0.25, 0.15)[extra]
-    behaviour = random_behaviour(rng)
+    core = rng.random() < 0.45
+    both_close = not core and rng.random() < 0.2
+    text = rng.choice(TEXTS) if not core and rng.random() < 0.25 else (0, 0)
+    size = (not core) + both_close + 2 * any(text)
+    duplication = rng.choices((None, 0, 1), ((4, 4, 2), (6, 3, 1), (6, 4, 0), (7, 3, 0), (7, 3, 0))[size])[0]
+    msl = rng.choices((1, 2, 3), ((25, 60, 15), (65, 35, 0), (90, 10, 0), (1, 0, 0), (1, 0, 0))[size + bool(duplication)])[0]
+    loss = rng.choice((0, 0, 1, 1, 1, 2, None))
+    behaviour = random_behaviour(rng, patient=rng.random() < (0.85, 0.8, 0.6, 0.25, 0.1)[size])
+    rto = tuple(rng.randint(1, 3) for _ in range(behaviour.backoff))
+    critical = max(2 * msl, (loss or 0) * max(rto) + msl) + rng.choice((-1, 0, 0, 0, 1))
     return Configuration(
         msl=Fraction(msl),
-        time_wait=Fraction(rng.randint(0, 6 if core else 4 + msl)),
-        rto=tuple(Fraction(rng.randint(1, 3)) for _ in range(behaviour.backoff)),
-        rto_exact=rng.random() < 0.25,
+        time_wait=Fraction(critical if rng.random() < 0.7 else rng.randint(0, 6)),
+        rto=tuple(map(Fraction, rto)),
+        rto_exact=rng.random() < (0.25, 0.25, 0.25, 0.4, 0.5)[size],
         fin_wait_2=Fraction(rng.randint(0, 4)),
-        loss=rng.choice((0, 1, 1, 2, None)),
-        duplication=rng.choice((0, 0, 1)) if counted else None,
+        loss=loss,
+        duplication=duplication,
         fifo=rng.random() < 0.3,
         scope=Scope.CORE if core else Scope.CLOSE,
         both_close=both_close,
@@ -39,24 +43,27 @@ def random_configuration(rng: random.Random) -> Configuration:
     )
 
 
-def random_behaviour(rng: random.Random) -> Behaviour:
-    """Draw a behaviour: half the time TIME-WAIT answers and restarts as by default, otherwise anything goes."""
+def random_behaviour(rng: random.Random, *, patient: bool) -> Behaviour:
+    """Draw a behaviour; a patient end retransmits for ever.
+
+    Half the time TIME-WAIT answers, and is restarted by, what it is by default; otherwise anything goes.
+    """
     usual = Behaviour()
     plain = rng.random() < 0.5
     return Behaviour(
-        time_wait=rng.random() < 0.9,
-        answers=usual.answers if plain else random_subset(rng, Arrival),
-        restarts=usual.restarts if plain else random_subset(rng, Arrival),
-        reset=rng.choice((ResetRule.IGNORE, *ResetRule)),
+        time_wait=rng.random() < 0.95,
+        answers=usual.answers if plain else random_arrivals(rng),
+        restarts=usual.restarts if plain else random_arrivals(rng),
+        reset=ResetRule.IGNORE if rng.random() < 0.6 else rng.choice(tuple(ResetRule)),
         fin_wait_2=rng.random() < 0.25,
-        late_data_reset=rng.random() < 0.2,
-        linger_zero=rng.random() < 0.1,
-        retries=rng.choice((None, None, None, 0, 1, 2)),
+        late_data_reset=rng.random() < 0.25,
+        linger_zero=rng.random() < 0.08,
+        retries=None if patient else rng.randint(0, 2),
         backoff=rng.choice((1, 1, 1, 2)),
         abandons=rng.random() < 0.5,
     )
 
 
-def random_subset(rng: random.Random, arrivals: Iterable[Arrival]) -> frozenset[Arrival]:
-    """Draw each element with an even chance."""
-    return frozenset(arrival for arrival in arrivals if rng.random() < 0.5)
+def random_arrivals(rng: random.Random) -> frozenset[Arrival]:
+    """Draw a set of arrivals, each with an even chance."""
+    return frozenset(arrival for arrival in Arrival if rng.random() < 0.5)

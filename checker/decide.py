@@ -1,0 +1,250 @@
+"""From a question to findings: which engine decides what, and what makes an answer worth believing.
+
+A violation counts once its run was replayed on the specification, and is shown without the steps it can do
+without. A proof counts only if what should be possible is possible (witnesses) and time cannot stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+
+from checker import certificate, horn, timelock
+from checker.bounded import search
+from checker.explicit import Explicit
+from checker.finding import Budget, Finding, Run
+from checker.fold import Folded
+from checker.lasso import find_lasso
+from checker.language import Property, TimedSystem, World
+from checker.replay import Rejected, minimal
+from checker.structural import always_kept
+from checker.symbolic import Symbolic
+from checker.table import Table
+from checker.trace import Trace
+from checker.verdict import Verdict
+from checker.zones import Zones
+
+
+class Engine(StrEnum):
+    """How a question is decided."""
+
+    AUTO = "auto"
+    EXPLICIT = "explicit"
+    ZONES = "zones"
+    SMT = "smt"
+
+
+EXPLICIT = "explicit, breadth first"
+ZONES = "zones, dense time"
+STRUCTURAL = "graph, every duration"
+SMT = "smt, bounded and inductive"
+
+DEPTH = 16
+"""Steps to which bounded model checking looks before a proof is tried."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A system, where its replays begin, and what must be possible in it.
+
+    Attributes
+    ----------
+    system : TimedSystem
+        What is asked about.
+    beginning : World
+        The same system, to be carried out step by step.
+    witnesses : mapping
+        For each property the ``sometimes`` properties without which its proof would be vacuous.
+    """
+
+    system: TimedSystem
+    beginning: World
+    witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def table(self) -> Table:
+        """The system as tables."""
+        return Table(self.system)
+
+    @cached_property
+    def folded(self) -> Table:
+        """The folded system as tables."""
+        return Table(Folded(self.system))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finding with its trace.
+
+    Attributes
+    ----------
+    finding : Finding
+        The verdict and how it was reached.
+    trace : Trace or None
+        The replayed, minimised run of a violation.
+    """
+
+    finding: Finding
+    trace: Trace | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return self.finding.verdict
+
+
+def decide(question: Question, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:
+    """Decide some properties of a question.
+
+    Parameters
+    ----------
+    question : Question
+        What is asked about.
+    asked : sequence of Property
+        ``always`` and ``eventually`` properties.
+    engine : Engine
+        With `AUTO`: dense time for ``always`` where the system has finitely many locations, else ticks; for
+        ``eventually`` the graph first, then ticks.
+    budget : Budget
+        Bounds on each exploration.
+    """
+    always = [entry for entry in asked if entry.kind == "always"]
+    eventually = [entry for entry in asked if entry.kind == "eventually"]
+    if engine is Engine.AUTO:
+        engine = Engine.ZONES if question.system.dense else Engine.EXPLICIT
+    if engine is not Engine.EXPLICIT and not question.system.dense:
+        reason = f"engine {engine} needs unlimited duplication and any order; use explicit"
+        return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
+    found: dict[str, Finding] = {}
+    if always:
+        runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]
+        found |= {finding.name: finding for finding in runner(question, always, budget)}
+    found |= {finding.name: finding for finding in _promises(question, eventually, engine, budget)}
+    return [_believed(question, entry, found[entry.name]) for entry in asked]
+
+
+def _believed(question: Question, asked: Property, finding: Finding) -> Answer:
+    """A violation is replayed and minimised; a replay that fails is a disagreement."""
+    if finding.verdict is not Verdict.VIOLATED:
+        return Answer(finding)
+    if finding.run is None:
+        return Answer(finding.but(Verdict.DISAGREEMENT, "no delays make the run possible"))
+    try:
+        return Answer(finding, minimal(question.beginning, finding.run, asked))
+    except Rejected as rejected:
+        return Answer(finding.but(Verdict.DISAGREEMENT, f"the replay was rejected: {rejected}"))
+
+
+def _proof(question: Question, finding: Finding, witnessed: Iterable[str], stuck: bool) -> Finding:
+    """A proof, unless what it says is vacuous."""
+    missing = sorted(set(question.witnesses.get(finding.name, ())) - set(witnessed))
+    if missing:
+        return finding.but(Verdict.VACUOUS, f"never happens: {', '.join(missing)}")
+    if stuck:
+        return finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen")
+    return finding
+
+
+# --- always --------------------------------------------------------------------------------------------------------
+
+
+def _by_ticks(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
+    explored = Explicit(question.table)
+    clock = budget.fresh()
+    explored.explore(clock)
+    return [_from_exploration(question, entry, explored, EXPLICIT, len(explored.states), clock) for entry in asked]
+
+
+def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
+    clock = budget.fresh()
+    explored = Zones(question.folded)
+    explored.explore(clock)
+    return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
+
+
+def _from_exploration(
+    question: Question, asked: Property, explored: Explicit | Zones, engine: str, states: int, clock: Budget
+) -> Finding:
+    finding = Finding(asked.name, Verdict.PROVED, engine, states=states, seconds=clock.elapsed)
+    where = explored.broken.get(asked.name)
+    if where is not None:
+        return replace(finding, verdict=Verdict.VIOLATED, run=explored.run_to(*where))
+    if explored.stopped:
+        return finding.but(Verdict.INCONCLUSIVE, explored.stopped)
+    stuck = bool(explored.stuck) if isinstance(explored, Explicit) else bool(timelock.stuck(question.folded))
+    return _proof(question, finding, explored.witnessed, stuck)
+
+
+def _by_solver(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
+    return [_solved(question, entry, budget.fresh()) for entry in asked]
+
+
+def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
+    """A proof by an inductive invariant where Spacer finds one, else a run by bounded model checking."""
+    symbolic = Symbolic(question.folded, frozenset({asked.name}))
+    answer = horn.solve(symbolic, budget.seconds)
+    finding = Finding(asked.name, Verdict.PROVED, SMT, states=len(symbolic.cone))
+    if answer.invariant is not None:
+        fault = certificate.faults_by_z3(symbolic, answer.invariant)
+        finding = replace(finding, seconds=budget.elapsed)
+        if fault:
+            return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")
+        return _proof(question, finding, _possible(question, asked, budget), bool(timelock.stuck(question.folded)))
+    found, reason = search(symbolic, DEPTH, budget.fresh())
+    finding = replace(finding, seconds=budget.elapsed)
+    if found is not None:
+        return replace(finding, verdict=Verdict.VIOLATED, run=found.run)
+    return finding.but(Verdict.INCONCLUSIVE, "; ".join(filter(None, (answer.reason, reason))))
+
+
+def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
+    """The witnesses of a property that some run fulfils, by bounded model checking."""
+    possible = set()
+    for name in question.witnesses.get(asked.name, ()):
+        witness = Symbolic(question.folded, frozenset({name}))
+        found, _ = search(witness, DEPTH, budget.fresh())
+        if found is not None:
+            possible.add(name)
+    return possible
+
+
+# --- eventually ----------------------------------------------------------------------------------------------------
+
+
+def _promises(question: Question, asked: list[Property], engine: Engine, budget: Budget) -> list[Finding]:
+    findings = []
+    open_ones = []
+    for entry in asked:
+        started = time.monotonic()
+        if engine is not Engine.EXPLICIT and question.system.dense and always_kept(question.folded, entry):
+            stuck = bool(timelock.stuck(question.folded))
+            seconds = time.monotonic() - started
+            finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.folded), seconds=seconds)
+            findings.append(finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen") if stuck else finding)
+        else:
+            open_ones.append(entry)
+    if open_ones:
+        clock = budget.fresh()
+        explored = Explicit(question.table)
+        explored.explore(clock)
+        findings += [_promise_in_ticks(question, entry, explored, clock) for entry in open_ones]
+    return findings
+
+
+def _promise_in_ticks(question: Question, asked: Property, explored: Explicit, clock: Budget) -> Finding:
+    finding = Finding(asked.name, Verdict.INCONCLUSIVE, EXPLICIT, states=len(explored.states))
+    if explored.stopped:
+        return replace(finding, reason=f"in ticks of {_seconds(explored.unit)}: {explored.stopped}", seconds=clock.elapsed)
+    lasso: Run | None = find_lasso(explored, asked)
+    finding = replace(finding, seconds=clock.elapsed)
+    if lasso is not None:
+        return replace(finding, verdict=Verdict.VIOLATED, run=lasso)
+    return _proof(question, replace(finding, verdict=Verdict.PROVED), explored.witnessed, bool(explored.stuck))
+
+
+def _seconds(value: Fraction) -> str:
+    return f"{float(value):g} s"

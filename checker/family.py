@@ -1,0 +1,210 @@
+"""Families of counterexamples: one schedule whose delays are terms in the parameters, checked for all values.
+
+A script is a list of moves, each with a delay such as ``MSL/2`` or ``TIME_WAIT/2``; a part of it may be
+marked to be repeated any number of times. What is checked, by Z3 and again by cvc5, is that for *all*
+values of the parameters in a region every delay is legal, every guard holds, and the last step is bad. A
+repeated part must lead back to its first location, start again the clocks it depends on, and take time;
+the clocks it leaves alone grow by the total time of its rounds, which becomes one more parameter,
+``ROUNDS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import z3
+
+from checker.certificate import disproved_by_cvc5
+from checker.finding import Move, Run
+from checker.linear import Constraint, Terms, evaluate, term, written
+from checker.symbolic import added, compare, linear, numeral
+from checker.table import EXPIRED, FRESH, Door, Room, Table
+
+ROUNDS = "ROUNDS"
+"""The total time, in seconds, that the repeated part takes."""
+
+
+class BrokenScript(ValueError):
+    """A script that the system cannot follow; the message says where."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A move of a script: the wait before it as a term, and the action in words."""
+
+    delay: Terms
+    action: str
+
+
+@dataclass(frozen=True)
+class Script:
+    """A schedule in terms.
+
+    Attributes
+    ----------
+    before, repeated, after : tuple of Line
+        The moves; `repeated` may be empty.
+    """
+
+    before: tuple[Line, ...]
+    repeated: tuple[Line, ...] = ()
+    after: tuple[Line, ...] = ()
+
+    def __str__(self) -> str:
+        def shown(lines: tuple[Line, ...]) -> str:
+            return "; ".join(f"+{written(line.delay)}: {line.action}" for line in lines)
+
+        again = f"; again and again [{shown(self.repeated)}]; {shown(self.after)}" if self.repeated else ""
+        return shown(self.before) + again
+
+
+def script(text: str) -> Script:
+    """Read a script: a line per move, ``delay: action``; ``repeat`` and ``end`` enclose what is repeated."""
+    parts: list[list[Line]] = [[], [], []]
+    current = 0
+    for row in filter(None, (row.strip() for row in text.splitlines())):
+        if row in ("repeat", "end"):
+            current += 1
+            continue
+        delay, _, action = row.partition(":")
+        parts[current].append(Line(term(delay), action.strip()))
+    return Script(tuple(parts[0]), tuple(parts[1]), tuple(parts[2]))
+
+
+@dataclass
+class _Execution:
+    """The script on the table, every clock a formula."""
+
+    table: Table
+    parameters: Mapping[str, z3.ArithRef]
+    place: int
+    clocks: list[z3.ArithRef | None]
+    conditions: list[z3.BoolRef]
+    doors: list[Door]
+
+    def follow(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            room = self.table.room(self.place)
+            door = _named(room, line.action)
+            wait = linear(line.delay, self.parameters)
+            self.conditions.append(wait >= 0)
+            shown = [None if clock is None else clock + wait for clock in self.clocks]
+            for test in (*room.limits, *door.tests):
+                value = shown[test.clock]
+                if value is None:
+                    raise BrokenScript(f"{line.action}: {room.clocks[test.clock]} has passed its lifetime")
+                self.conditions.append(compare(value, test.relation, self.parameters[test.parameter]))
+            self.clocks = [_carried(origin, shown) for origin in door.origins]
+            self.place = door.target
+            self.doors.append(door)
+
+
+def _carried(origin: int, shown: list[z3.ArithRef | None]) -> z3.ArithRef | None:
+    if origin == FRESH:
+        return numeral(Fraction(0))
+    return None if origin == EXPIRED else shown[origin]
+
+
+def _named(room: Room, action: str) -> Door:
+    for door in room.doors:
+        if str(door.edge.action) == action:
+            return door
+    possible = ", ".join(sorted(str(door.edge.action) for door in room.doors))
+    raise BrokenScript(f"{action!r} cannot happen here; what can: {possible}")
+
+
+def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint], symbols: Sequence[str]) -> str:
+    """What is wrong with a family; empty when it is a legal, violating run for all values in the region.
+
+    Parameters
+    ----------
+    table : Table
+        The system.
+    told : Script
+        The schedule.
+    asked : str
+        The ``always`` property that its last step must break.
+    region : sequence of Constraint
+        What is assumed of the symbolic parameters (and of `ROUNDS`, after the repeated part).
+    symbols : sequence of str
+        The parameters that stay symbolic.
+
+    Raises
+    ------
+    BrokenScript
+        The system has no such steps, or the repeated part does not lead back.
+    """
+    values = table.system.parameters
+    parameters = {name: z3.Real(name) if name in symbols else numeral(value) for name, value in values.items()}
+    total = z3.Real(ROUNDS)
+    start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in table.start_origins()]
+    execution = _Execution(table, parameters, table.start, start, [], [])
+    execution.follow(told.before)
+    if told.repeated:
+        _repeat(execution, told.repeated, total)
+        execution.follow(told.after)
+    if asked not in execution.doors[-1].edge.violates:
+        raise BrokenScript(f"the last step does not break {asked}")
+    given = {**parameters, ROUNDS: total}
+    assumed = [parameters[name] >= 0 for name in symbols] + [_region(part, given) for part in region] + [total >= 0]
+    claim = z3.And(*assumed, z3.Not(z3.And(*execution.conditions)))
+    solver = z3.SolverFor("QF_LRA")
+    solver.add(*assumed)
+    if solver.check() != z3.sat:
+        return "the region is empty"
+    solver.add(claim)
+    answer = solver.check()
+    if answer != z3.unsat:
+        return f"not for all values: {answer} (Z3)" + (f" {solver.model()}" if answer == z3.sat else "")
+    return disproved_by_cvc5(claim)
+
+
+def _region(part: Constraint, given: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
+    return compare(linear(part.terms, given), part.relation, numeral(Fraction(0)))
+
+
+def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) -> None:
+    """The repeated part from any of its rounds: clocks it starts again are as before, the others have grown by `total`."""
+    entry, first = execution.place, list(execution.clocks)
+    untouched = _untouched(execution, lines)
+    execution.clocks = [
+        clock + total if clock is not None and index in untouched else clock for index, clock in enumerate(first)
+    ]
+    grown = list(execution.clocks)
+    length = added([linear(line.delay, execution.parameters) for line in lines])
+    execution.follow(lines)
+    if execution.place != entry:
+        raise BrokenScript("the repeated part does not lead back to where it began")
+    execution.conditions.append(length > 0)
+    for index, (before, after) in enumerate(zip(grown, execution.clocks, strict=True)):
+        if before is None or after is None:
+            if before is not after:
+                raise BrokenScript("the repeated part changes which clocks are alive")
+        else:
+            expected = before + length if index in untouched else before
+            execution.conditions.append(after == expected)
+    execution.clocks = grown
+
+
+def _untouched(execution: _Execution, lines: Sequence[Line]) -> set[int]:
+    """The clocks that the repeated part never starts again."""
+    positions = {index: index for index in range(len(execution.clocks))}
+    place = execution.place
+    for line in lines:
+        door = _named(execution.table.room(place), line.action)
+        positions = {first: door.origins.index(now) for first, now in positions.items() if now in door.origins}
+        place = door.target
+    return set(positions)
+
+
+def instance(table: Table, told: Script, values: Mapping[str, Fraction], rounds: int) -> Run:
+    """The family's run for given values, its repeated part carried out some number of times."""
+    moves: list[Move] = []
+    place = table.start
+    for line in (*told.before, *told.repeated * rounds, *told.after):
+        door = _named(table.room(place), line.action)
+        moves.append(Move(evaluate(line.delay, values), door.edge.action))
+        place = door.target
+    return Run(tuple(moves))

@@ -1,0 +1,94 @@
+"""Linear constraints over the parameters, as people write them: ``TIME_WAIT >= 2*MSL``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+_TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:/\d+)?)\s*\*?\s*)?([A-Z][A-Z_0-9]*)?(?:/(\d+))?\s*")
+_RELATION = re.compile(r"(<=|>=|<|>|==)")
+
+Terms = Mapping[str, Fraction]
+"""A linear term: each parameter's coefficient; the constant stands under the empty name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint: a linear term, compared with nought.
+
+    Attributes
+    ----------
+    terms : mapping
+        The coefficient of each parameter, the constant under the empty name.
+    relation : {">=", ">", "=="}
+        How the term compares with nought.
+    text : str
+        The constraint as it was written.
+    """
+
+    terms: Terms
+    relation: Literal[">=", ">", "=="]
+    text: str
+
+    def holds(self, values: Mapping[str, Fraction]) -> bool:
+        """Whether it holds for some values, in seconds."""
+        value = evaluate(self.terms, values)
+        return value == 0 if self.relation == "==" else value > 0 or (value == 0 and self.relation == ">=")
+
+
+def constraint(text: str) -> Constraint:
+    """Read a constraint.
+
+    Raises
+    ------
+    ValueError
+        It is not two linear terms with one relation between them.
+    """
+    parts = _RELATION.split(text)
+    if len(parts) != 3:
+        raise ValueError(f"{text!r} is no comparison of two linear terms")
+    left, relation, right = term(parts[0]), parts[1], term(parts[2])
+    if relation in ("<", "<="):
+        left, right, relation = right, left, relation.replace("<", ">")
+    terms = {name: left.get(name, Fraction(0)) - right.get(name, Fraction(0)) for name in {**left, **right}}
+    assert relation in (">=", ">", "==")
+    return Constraint(terms, relation, text)  # type: ignore[arg-type]  # narrowed by the assertion above
+
+
+def term(text: str) -> dict[str, Fraction]:
+    """Read a linear term such as ``2*MSL - TIME_WAIT/2 + 1``.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    terms: dict[str, Fraction] = {}
+    position = 0
+    while position < len(text.rstrip()):
+        match = _TERM.match(text, position)
+        if match is None or match.end() == position or not (match[2] or match[3]):
+            raise ValueError(f"{text.strip()!r} is no linear term")
+        factor = Fraction(match[2] or 1) / int(match[4] or 1) * (-1 if match[1] == "-" else 1)
+        terms[match[3] or ""] = terms.get(match[3] or "", Fraction(0)) + factor
+        position = match.end()
+    return terms
+
+
+def evaluate(terms: Terms, values: Mapping[str, Fraction]) -> Fraction:
+    """The value of a term."""
+    return sum((factor * (values[name] if name else 1) for name, factor in terms.items()), Fraction(0))
+
+
+def written(terms: Terms) -> str:
+    """A term as people write it, for instance ``2*MSL - TIME_WAIT``."""
+    parts: list[str] = []
+    for name, factor in sorted(terms.items(), key=lambda item: (item[1] < 0, item[0])):
+        if factor:
+            size = abs(factor)
+            shown = str(size) if not name else name if size == 1 else f"{size}*{name}"
+            parts.append(("- " if factor < 0 else "+ " if parts else "") + shown)
+    return " ".join(parts) or "0"

@@ -1,0 +1,188 @@
+"""A table as formulas: what the solver engines and the certificates share.
+
+Only what matters to the question is kept: the locations through which a bad step can be reached (the
+*cone*), and in each of them the clocks that are still read before they start again (the *live* clocks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import z3
+
+from checker.linear import Constraint
+from checker.table import EXPIRED, FRESH, Door, Room, Table, Test
+
+
+def numeral(value: Fraction) -> z3.ArithRef:
+    """An exact real number."""
+    return z3.RealVal(str(value))
+
+
+def compare(clock: z3.ArithRef, relation: str, limit: z3.ArithRef) -> z3.BoolRef:
+    """A comparison as a formula."""
+    match relation:
+        case "<=":
+            return clock <= limit
+        case ">=":
+            return clock >= limit
+        case ">":
+            return clock > limit
+        case _:
+            return clock == limit
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A step as a formula.
+
+    Attributes
+    ----------
+    source, target : int
+        Locations; the target is None for a bad step.
+    formula : BoolRef
+        The guard and the wait, over the source's clocks at entry, the wait, and fresh values for dead clocks.
+    values : list of ArithRef
+        The target's live clocks after the step.
+    """
+
+    source: int
+    target: int | None
+    formula: z3.BoolRef
+    values: list[z3.ArithRef]
+    door: Door
+
+
+class Symbolic:
+    """The question whether a bad step can be reached, as formulas.
+
+    Parameters
+    ----------
+    table : Table
+        The system, best folded.
+    bad : frozenset of str
+        The ``always`` properties whose breach is asked for, or the ``sometimes`` ones to be fulfilled.
+    symbols : sequence of str
+        The parameters that stay symbolic; every other one has its value.
+    region : sequence of Constraint
+        What is assumed of the symbolic parameters, besides that none is negative.
+    """
+
+    def __init__(self, table: Table, bad: frozenset[str], symbols: Sequence[str] = (), region: Sequence[Constraint] = ()) -> None:
+        self.table = table
+        self.rooms = table.explore()
+        self.bad = bad
+        self.symbols = tuple(symbols)
+        values = table.system.parameters
+        self.parameters = {
+            name: z3.Real(name) if name in self.symbols else numeral(value) for name, value in values.items()
+        }
+        self.region = tuple(region)
+        self.wait = z3.Real("wait")
+
+    @cached_property
+    def assumption(self) -> z3.BoolRef:
+        """What is assumed of the parameters."""
+        positive = [self.parameters[name] >= 0 for name in self.symbols]
+        return z3.And(*positive, *(self._constraint(part) for part in self.region))
+
+    def _constraint(self, part: Constraint) -> z3.BoolRef:
+        term = linear(part.terms, self.parameters)
+        return term == 0 if part.relation == "==" else term > 0 if part.relation == ">" else term >= 0
+
+    def is_bad(self, door: Door) -> bool:
+        """Whether a step is one that is asked for."""
+        return bool((door.edge.violates | door.edge.witnesses) & self.bad)
+
+    @cached_property
+    def cone(self) -> frozenset[int]:
+        """The locations from which a bad step can be reached, whatever the guards say."""
+        inside: set[int] = {number for number, room in enumerate(self.rooms) if any(map(self.is_bad, room.doors))}
+        sources: dict[int, set[int]] = {}
+        for number, room in enumerate(self.rooms):
+            for door in room.doors:
+                sources.setdefault(door.target, set()).add(number)
+        waiting = list(inside)
+        while waiting:
+            for source in sources.get(waiting.pop(), set()) - inside:
+                inside.add(source)
+                waiting.append(source)
+        return frozenset(inside)
+
+    @cached_property
+    def live(self) -> Mapping[int, tuple[int, ...]]:
+        """For each location of the cone its clocks that are still read, by position."""
+        live: dict[int, set[int]] = {number: set() for number in self.cone}
+        changed = True
+        while changed:
+            changed = False
+            for number in self.cone:
+                room, before = self.rooms[number], len(live[number])
+                live[number] |= {test.clock for test in room.limits}
+                for door in self._doors(room):
+                    live[number] |= {test.clock for test in door.tests}
+                    carried = live.get(door.target, set())
+                    live[number] |= {door.origins[clock] for clock in carried if door.origins[clock] >= 0}
+                changed |= len(live[number]) > before
+        return {number: tuple(sorted(clocks)) for number, clocks in live.items()}
+
+    def _doors(self, room: Room) -> Iterator[Door]:
+        return (door for door in room.doors if self.is_bad(door) or door.target in self.cone)
+
+    def clocks(self, place: int) -> list[z3.ArithRef]:
+        """Variables for the live clocks of a location, named after them."""
+        return [z3.Real(f"x{clock}") for clock in self.live[place]]
+
+    def _holds(self, test: Test, shown: Mapping[int, z3.ArithRef]) -> z3.BoolRef:
+        return compare(shown[test.clock], test.relation, self.parameters[test.parameter])
+
+    def _carried(self, place: int, origins: Sequence[int], shown: Mapping[int, z3.ArithRef]) -> tuple[list[z3.ArithRef], list[z3.BoolRef]]:
+        """The live clocks of a target, and that dead ones are beyond their lifetime."""
+        values, conditions = [], []
+        for clock in self.live[place]:
+            if origins[clock] == FRESH:
+                values.append(z3.RealVal(0))
+            elif origins[clock] == EXPIRED:
+                value = z3.Real(f"dead{clock}")
+                lifetime = self.table.system.lifetimes[self.rooms[place].clocks[clock].role]
+                conditions.append(value > self.parameters[lifetime])
+                values.append(value)
+            else:
+                values.append(shown[origins[clock]])
+        return values, conditions
+
+    @property
+    def start(self) -> tuple[list[z3.ArithRef], z3.BoolRef]:
+        """The live clocks of the initial location at the start, and what holds of them."""
+        values, conditions = self._carried(self.table.start, self.table.start_origins(), {})
+        return values, z3.And(self.assumption, *conditions)
+
+    def transitions(self, place: int) -> Iterator[Transition]:
+        """The steps out of a location that matter, each with the wait before it."""
+        room = self.rooms[place]
+        entry = dict(zip(self.live[place], self.clocks(place), strict=True))
+        shown = {clock: value + self.wait for clock, value in entry.items()}
+        invariant = [self.wait >= 0, *(self._holds(test, shown) for test in room.limits)]
+        for door in self._doors(room):
+            guard = [*invariant, *(self._holds(test, shown) for test in door.tests)]
+            if self.is_bad(door):
+                yield Transition(place, None, z3.And(*guard), [], door)
+            if door.target in self.cone:
+                values, conditions = self._carried(door.target, door.origins, shown)
+                yield Transition(place, door.target, z3.And(*guard, *conditions), values, door)
+
+
+def linear(terms: Mapping[str, Fraction], parameters: Mapping[str, z3.ArithRef]) -> z3.ArithRef:
+    """A linear term as a formula."""
+    parts = [numeral(factor) * parameters[name] if name else numeral(factor) for name, factor in terms.items()]
+    return added(parts)
+
+
+def added(parts: Sequence[z3.ArithRef]) -> z3.ArithRef:
+    """A sum that other solvers accept: never one of fewer than two parts."""
+    if len(parts) > 1:
+        return z3.Sum(*parts)
+    return parts[0] if parts else numeral(Fraction(0))

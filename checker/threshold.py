@@ -1,0 +1,135 @@
+"""The least safe value of one duration, found by asking an engine again and again.
+
+Nothing is assumed but that more is never worse: the least value that an engine calls safe is bracketed by
+doubling and halved down to the unit of the other durations, and below it a smaller step is tried, so that
+a least value between two units is found too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from checker.decide import Answer
+from checker.verdict import Verdict, worst
+
+FINER = 1000
+"""Into how many parts the unit is cut when the value just below a threshold is tried."""
+
+Ask = Callable[[Fraction], list[Answer]]
+"""Decide the question for one value, in seconds."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The least safe value.
+
+    Attributes
+    ----------
+    least : Fraction or None
+        In seconds; None when no value up to `tried` is safe.
+    tried : Fraction
+        The largest value tried.
+    above : list of Answer
+        What the engine says at the least safe value (or at the largest tried).
+    below : list of Answer
+        What it says just below; empty when nought is safe.
+    short : Fraction
+        The value just below, in seconds.
+    questions : int
+        How often the engine was asked.
+    """
+
+    least: Fraction | None
+    tried: Fraction
+    above: list[Answer]
+    below: list[Answer]
+    short: Fraction
+    questions: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Proved when there is a least safe value, violated when there is none, else what stood in the way."""
+        return worst(answer.verdict for answer in self.above)
+
+
+class Undecided(Exception):
+    """A value for which the engine came to no verdict; carries its answers."""
+
+    def __init__(self, value: Fraction, answers: list[Answer]) -> None:
+        super().__init__(f"no verdict at {float(value):g} s")
+        self.value = value
+        self.answers = answers
+
+
+class _Bracket:
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._known: dict[Fraction, list[Answer]] = {}
+
+    def at(self, value: Fraction) -> list[Answer]:
+        if value not in self._known:
+            self._known[value] = self._ask(value)
+        return self._known[value]
+
+    def safe(self, value: Fraction) -> bool:
+        verdict = worst(answer.verdict for answer in self.at(value))
+        if verdict not in (Verdict.PROVED, Verdict.VIOLATED):
+            raise Undecided(value, self.at(value))
+        return verdict is Verdict.PROVED
+
+    def largest_below(self, value: Fraction) -> Fraction:
+        return max(known for known in self._known if known < value)
+
+    @property
+    def questions(self) -> int:
+        return len(self._known)
+
+
+def least_safe(ask: Ask, unit: Fraction, limit: Fraction, whole: bool) -> Threshold:
+    """The least value for which everything asked is proved.
+
+    Parameters
+    ----------
+    ask : callable
+        Decides the question for a value in seconds.
+    unit : Fraction
+        The unit of all other durations, in seconds.
+    limit : Fraction
+        The largest value worth trying, in seconds, a multiple of the unit.
+    whole : bool
+        Only multiples of the unit can be asked about (ticks).
+
+    Raises
+    ------
+    Undecided
+        The engine came to no verdict somewhere.
+    """
+    bracket = _Bracket(ask)
+    if bracket.safe(Fraction(0)):
+        return Threshold(Fraction(0), Fraction(0), bracket.at(Fraction(0)), [], Fraction(0), bracket.questions)
+    high = unit
+    while not bracket.safe(high):
+        if high >= limit:
+            return Threshold(None, high, bracket.at(high), bracket.at(high), high, bracket.questions)
+        high = min(2 * high, limit)
+    high = _halve(bracket, bracket.largest_below(high), high, unit)
+    short = high - unit
+    if not whole:
+        step = unit / FINER
+        if bracket.safe(high - step):
+            high = _halve(bracket, high - unit, high - step, step)
+        short = high - step
+    return Threshold(high, high, bracket.at(high), bracket.at(short), short, bracket.questions)
+
+
+def _halve(bracket: _Bracket, low: Fraction, high: Fraction, step: Fraction) -> Fraction:
+    """The least safe multiple of a step above an unsafe value, up to a safe one."""
+    while high - low > step:
+        middle = low + step * ((high - low) / step // 2)
+        if bracket.safe(middle):
+            high = middle
+        else:
+            low = middle
+    return high

@@ -1,0 +1,61 @@
+"""Time can always pass, or something can happen: checked on the graph, for every value of the parameters.
+
+A location may keep time from passing only by an upper bound on a clock. When that clock shows the bound,
+some step must be open: one whose guard asks, of that clock or of clocks that can never show more, no more
+than the same bound. A model in which time stops would prove everything.
+"""
+
+from __future__ import annotations
+
+from checker.language import ZERO
+from checker.table import FRESH, Door, Room, Table, Test
+
+Order = frozenset[tuple[int, int]]
+"""Pairs of clocks of a room of which the first never shows more than the second."""
+
+
+def stuck(table: Table) -> list[Room]:
+    """The locations in which time might stop with nothing left to happen."""
+    rooms = table.explore()
+    orders = _orders(table, rooms)
+    return [
+        room
+        for room, order in zip(rooms, orders, strict=True)
+        if any(not any(_open(door, limit, order) for door in room.doors) for limit in room.limits)
+    ]
+
+
+def _open(door: Door, limit: Test, order: Order) -> bool:
+    """Whether a door is open when a limit is reached."""
+    for test in door.tests:
+        same = test.clock == limit.clock
+        if test.relation == "<=" and test.parameter == limit.parameter and (same or (test.clock, limit.clock) in order):
+            continue
+        if same and (test.parameter, test.relation) in ((limit.parameter, "=="), (limit.parameter, ">="), (ZERO, ">")):
+            continue
+        return False
+    return True
+
+
+def _orders(table: Table, rooms: tuple[Room, ...]) -> list[Order]:
+    """For each room which clocks are never older than which, by a greatest fixed point along the doors."""
+    every = [frozenset((a, b) for a in range(len(room.clocks)) for b in range(len(room.clocks)) if a != b) for room in rooms]
+    every[table.start] &= _after(table.start_origins(), frozenset(), every[table.start])
+    waiting = list(range(len(rooms)))
+    while waiting:
+        source = waiting.pop()
+        for door in rooms[source].doors:
+            kept = every[door.target] & _after(door.origins, every[source], every[door.target])
+            if kept != every[door.target]:
+                every[door.target] = kept
+                waiting.append(door.target)
+    return every
+
+
+def _after(origins: tuple[int, ...], before: Order, pairs: Order) -> Order:
+    """The pairs that are in order after a step."""
+    return frozenset(
+        (a, b)
+        for a, b in pairs
+        if origins[a] == FRESH or (origins[a] >= 0 and origins[b] >= 0 and (origins[a] == origins[b] or (origins[a], origins[b]) in before))
+    )

@@ -1,0 +1,449 @@
+"""The derived state diagram: that it is figure 5 of RFC 9293 and more, that its words are true, and that it renders."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import fields
+from typing import Any
+
+import networkx as nx  # type: ignore[import-untyped]
+import pytest
+
+from diagrams.states import PENS, as_dot, as_json, as_text
+from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from spec.endpoint import RULES
+from spec.graph import CLOSE_PART, Circumstances, Kind, alternatives, close_part, condense, survey, transition_graph
+from spec.state import MEANING, State
+
+Edge = dict[str, Any]
+S = State
+
+BEHAVIOURS = {
+    "default": Behaviour(),
+    "letter": Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT),
+    "orphan": Behaviour(reset=ResetRule.WINDOW, retries=2, backoff=3, fin_wait_2=True, late_data_reset=True, abandons=True),
+    "forgetful": Behaviour(time_wait=False),
+    "abortive": Behaviour(linger_zero=True),
+}
+
+
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, nx.MultiDiGraph]:
+    """Derive each graph once."""
+    return {name: transition_graph(behaviour) for name, behaviour in BEHAVIOURS.items()}
+
+
+@pytest.fixture(scope="module")
+def graph(graphs: dict[str, nx.MultiDiGraph]) -> nx.MultiDiGraph:
+    """Give the graph of the default behaviour."""
+    return graphs["default"]
+
+
+def edges(graph: nx.MultiDiGraph, source: State, target: State, **wanted: object) -> list[Edge]:
+    """All edges between two states that have the attributes wanted."""
+    found = graph.get_edge_data(source, target, default={}).values()
+    return [edge for edge in found if all(edge[name] == value for name, value in wanted.items())]
+
+
+# --- how much there is --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "all_edges", "condensed", "closing", "closing_condensed"),
+    [
+        ("default", 225, 115, 169, 86),
+        ("letter", 226, 115, 170, 86),
+        ("orphan", 225, 119, 167, 88),
+        ("forgetful", 211, 105, 155, 76),
+        ("abortive", 117, 55, 61, 26),
+    ],
+)
+def test_sizes(
+    graphs: dict[str, nx.MultiDiGraph], name: str, all_edges: int, condensed: int, closing: int, closing_condensed: int
+) -> None:
+    """Exact counts: nothing guards a derivation better."""
+    graph = graphs[name]
+    assert graph.number_of_nodes() == 11
+    assert graph.number_of_edges() == all_edges
+    assert condense(graph).number_of_edges() == condensed
+    part = close_part(graph)
+    assert part.number_of_nodes() == 8
+    assert part.number_of_edges() == closing
+    assert condense(part).number_of_edges() == closing_condensed
+
+
+def test_edges_per_state(graph: nx.MultiDiGraph) -> None:
+    """Where the edges of the default behaviour leave."""
+    assert Counter(source for source, _ in graph.edges()) == {
+        S.CLOSED: 8,
+        S.LISTEN: 8,
+        S.SYN_SENT: 11,
+        S.SYN_RECEIVED: 35,
+        S.ESTABLISHED: 39,
+        S.FIN_WAIT_1: 38,
+        S.FIN_WAIT_2: 21,
+        S.CLOSE_WAIT: 18,
+        S.CLOSING: 17,
+        S.LAST_ACK: 16,
+        S.TIME_WAIT: 14,
+    }
+
+
+# --- figure 5 of the standard -------------------------------------------------------------------------------------
+
+FIGURE_5 = [
+    # source, target, event, acknowledges, what is sent
+    (S.CLOSED, S.LISTEN, "call OPEN (passive)", "", ""),
+    (S.CLOSED, S.SYN_SENT, "call OPEN (active)", "", "SYN"),
+    (S.LISTEN, S.CLOSED, "call CLOSE", "", ""),
+    (S.LISTEN, S.SYN_RECEIVED, "segment SYN", "", "SYN+ACK"),
+    (S.SYN_SENT, S.CLOSED, "call CLOSE", "", ""),
+    (S.SYN_SENT, S.SYN_RECEIVED, "segment SYN", "", "SYN+ACK"),
+    (S.SYN_SENT, S.ESTABLISHED, "segment SYN+ACK", "SYN", "ACK"),
+    (S.SYN_RECEIVED, S.LISTEN, "segment RST", "", ""),
+    (S.SYN_RECEIVED, S.ESTABLISHED, "segment ACK", "SYN", ""),
+    (S.SYN_RECEIVED, S.FIN_WAIT_1, "call CLOSE", "", "FIN+ACK"),
+    (S.ESTABLISHED, S.FIN_WAIT_1, "call CLOSE", "", "FIN+ACK"),
+    (S.ESTABLISHED, S.CLOSE_WAIT, "segment FIN+ACK", "", "ACK"),
+    (S.FIN_WAIT_1, S.FIN_WAIT_2, "segment ACK", "FIN", ""),
+    (S.FIN_WAIT_1, S.CLOSING, "segment FIN+ACK", "nothing", "ACK"),
+    (S.FIN_WAIT_1, S.TIME_WAIT, "segment FIN+ACK", "FIN", "ACK"),  # note 2
+    (S.FIN_WAIT_2, S.TIME_WAIT, "segment FIN+ACK", "nothing", "ACK"),
+    (S.CLOSING, S.TIME_WAIT, "segment ACK", "FIN", ""),
+    (S.CLOSE_WAIT, S.LAST_ACK, "call CLOSE", "", "FIN+ACK"),
+    (S.LAST_ACK, S.CLOSED, "segment ACK", "FIN", ""),
+    (S.TIME_WAIT, S.CLOSED, "timer time-wait", "", ""),
+]
+
+BEYOND_FIGURE_5 = {
+    # what 3.10 says and the figure, "only a summary", does not show: source, target, event
+    (S.SYN_RECEIVED, S.LISTEN, "segment SYN"),
+    (S.SYN_RECEIVED, S.LISTEN, "segment SYN+ACK"),
+    (S.SYN_RECEIVED, S.CLOSE_WAIT, "segment FIN+ACK"),
+    (S.SYN_SENT, S.CLOSED, "segment RST"),
+    *((state, S.CLOSED, "segment RST") for state in CLOSE_PART if state not in (S.TIME_WAIT, S.CLOSED)),
+    (S.SYN_RECEIVED, S.CLOSED, "segment RST"),
+    *((state, S.CLOSED, "call ABORT") for state in State if state is not S.CLOSED),
+}
+
+
+class TestFigure5:
+    """Every edge of figure 5 is there, and what more there is the text of the standard asks for."""
+
+    @pytest.mark.parametrize(("source", "target", "trigger", "acknowledges", "reply"), FIGURE_5)
+    def test_every_edge_is_there(
+        self, graph: nx.MultiDiGraph, source: State, target: State, trigger: str, acknowledges: str, reply: str
+    ) -> None:
+        found = edges(graph, source, target, trigger=trigger, reply=reply)
+        assert found
+        if acknowledges:
+            assert any({case.acknowledges for case in edge["cases"]} == {acknowledges} for edge in found)
+
+    def test_send_in_listen_is_not_modelled(self, graph: nx.MultiDiGraph) -> None:
+        """The one edge of the figure that is left out: the SEND that turns LISTEN into SYN-SENT."""
+        assert not edges(graph, S.LISTEN, S.SYN_SENT)
+
+    def test_nothing_else_moves(self, graph: nx.MultiDiGraph) -> None:
+        """A segment that also carries text moves as one without."""
+        moves = {
+            (source, target, edge["trigger"].replace("DATA+", ""))
+            for source, target, edge in graph.edges(data=True)
+            if source is not target
+        }
+        drawn = {(source, target, trigger) for source, target, trigger, _, _ in FIGURE_5}
+        out_of_order = {
+            (source, target, "segment FIN+ACK")
+            for source, target in ((S.SYN_RECEIVED, S.ESTABLISHED), (S.FIN_WAIT_1, S.FIN_WAIT_2))
+        }
+        assert moves == drawn | BEYOND_FIGURE_5 | out_of_order
+
+    def test_time_wait_is_entered_with_its_timer_and_left_by_it(self, graph: nx.MultiDiGraph) -> None:
+        for source, _, edge in graph.in_edges(S.TIME_WAIT, data=True):
+            if source is not S.TIME_WAIT:
+                assert "start time-wait" in edge["timers"]
+        assert [edge["trigger"] for edge in edges(graph, S.TIME_WAIT, S.CLOSED)] == ["call ABORT", "timer time-wait"]
+
+    def test_without_time_wait_nothing_leads_there(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        assert graphs["forgetful"].in_degree(S.TIME_WAIT) == 0
+        assert edges(graphs["forgetful"], S.FIN_WAIT_2, S.CLOSED, trigger="segment FIN+ACK", reply="ACK")
+
+
+# --- what is said of nodes and edges ------------------------------------------------------------------------------
+
+
+class TestAttributes:
+    """Every node and every edge says what it should, and truly."""
+
+    def test_every_state_has_its_meaning(self, graph: nx.MultiDiGraph) -> None:
+        assert {state: about["meaning"] for state, about in graph.nodes(data=True)} == MEANING
+        assert list(graph) == list(State)
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_every_edge_cites_its_rules(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        for candidate in (graphs[name], condense(graphs[name])):
+            for source, target, edge in candidate.edges(data=True):
+                assert edge["rules"], (source, target, edge)
+                assert set(edge["rules"]) <= RULES.keys()
+                assert edge["section"].startswith(RULES[edge["rules"][0]].section)
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_an_edge_that_stays_is_worth_showing(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        for source, target, edge in graphs[name].edges(data=True):
+            assert source is not target or edge["reply"] or edge["timers"] or edge["knobs"]
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_no_edge_is_there_twice(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        for candidate in (graphs[name], condense(graphs[name])):
+            told = [(source, target, *map(str, edge.items())) for source, target, edge in candidate.edges(data=True)]
+            assert len(told) == len(set(told))
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_circumstances_decide(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        """No circumstances lead two ways: what is watched of an event is all that matters of it."""
+        for candidate in (graphs[name], condense(graphs[name])):
+            for state, about in candidate.nodes(data=True):
+                cases = [case for _, _, edge in candidate.out_edges(state, data=True) for case in edge["cases"]]
+                cases += about["silent"]
+                assert len(cases) == len(set(cases))
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_guards_tell_the_edges_of_a_trigger_apart(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        """Two edges that leave a state by the same trigger never have the same guard."""
+        for candidate in (graphs[name], condense(graphs[name])):
+            for state in candidate:
+                out = [edge for _, _, edge in candidate.out_edges(state, data=True)]
+                told = [(trigger, edge["guard"]) for edge in out for trigger in {case.trigger for case in edge["cases"]}]
+                assert len(told) == len(set(told))
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_a_guard_is_a_conjunction(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        """The values that an edge's circumstances have, taken one by one, fit no circumstances of another edge."""
+        for candidate in (graphs[name], condense(graphs[name])):
+            for state, about in candidate.nodes(data=True):
+                out = [edge["cases"] for _, _, edge in candidate.out_edges(state, data=True)]
+                for cases in out:
+                    box = [{case[place] for case in cases} for place in range(len(Circumstances._fields))]
+                    for other in about["silent"].union(*(others for others in out if others is not cases)):
+                        assert not all(value in values for value, values in zip(other, box, strict=True))
+
+    @pytest.mark.parametrize(
+        ("source", "target", "trigger", "guard"),
+        [
+            (S.ESTABLISHED, S.CLOSED, "segment RST", "at RCV.NXT"),
+            (S.ESTABLISHED, S.ESTABLISHED, "segment RST", "beyond RCV.NXT"),
+            (S.SYN_RECEIVED, S.LISTEN, "segment RST", "at RCV.NXT, after a passive OPEN"),
+            (S.FIN_WAIT_1, S.FIN_WAIT_2, "segment ACK", "in the window, acknowledges our FIN"),
+            (S.FIN_WAIT_1, S.TIME_WAIT, "segment FIN+ACK", "at RCV.NXT, acknowledges our FIN"),
+            (S.CLOSING, S.TIME_WAIT, "segment ACK", "in the window, acknowledges our FIN"),
+            (S.LAST_ACK, S.CLOSED, "segment ACK", "in the window, acknowledges our FIN"),
+            (S.TIME_WAIT, S.TIME_WAIT, "segment FIN+ACK", "duplicate"),
+            (S.LAST_ACK, S.LAST_ACK, "segment FIN+ACK", "duplicate"),
+            (S.SYN_SENT, S.CLOSED, "segment RST", "acknowledges our SYN"),
+            (S.CLOSE_WAIT, S.LAST_ACK, "call CLOSE", "nothing is outstanding"),
+            (S.TIME_WAIT, S.CLOSED, "timer time-wait", ""),
+        ],
+    )
+    def test_guards(self, graph: nx.MultiDiGraph, source: State, target: State, trigger: str, guard: str) -> None:
+        assert guard in {edge["guard"] for edge in edges(graph, source, target, trigger=trigger)}
+
+    def test_a_retransmitted_fin_restarts_time_wait(self, graph: nx.MultiDiGraph) -> None:
+        (edge,) = edges(graph, S.TIME_WAIT, S.TIME_WAIT, trigger="segment FIN+ACK")
+        assert (edge["reply"], edge["timers"]) == ("ACK", ("restart time-wait",))
+        assert edge["section"] == "RFC 9293 3.10.7.4 first step"
+
+    def test_a_section_is_said_once(self, graph: nx.MultiDiGraph) -> None:
+        (edge,) = edges(graph, S.FIN_WAIT_1, S.TIME_WAIT, trigger="segment FIN+ACK")
+        assert edge["rules"] == ("ack.advance", "ack.fin-wait-2", "fin.time-wait")
+        assert edge["section"] == "RFC 9293 3.10.7.4 fifth step, eighth step"
+
+
+# --- knobs --------------------------------------------------------------------------------------------------------
+
+INVISIBLE = {"backoff"}
+"""Knobs that no single step shows: how far retransmissions are counted matters to the length of the gaps alone."""
+
+
+class TestKnobs:
+    """Every knob that an endpoint shows is found, and where it belongs."""
+
+    def test_every_visible_knob_is_found(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        knobs = {knob.name for knob in fields(Behaviour)}
+        for name in ("default", "letter", "orphan"):
+            found = {knob for _, _, edge in graphs[name].edges(data=True) for knob in edge["knobs"]}
+            assert found == knobs - INVISIBLE
+
+    def test_where_they_belong(self, graph: nx.MultiDiGraph) -> None:
+        where: dict[str, set[tuple[State, State, str]]] = {}
+        for source, target, edge in graph.edges(data=True):
+            for knob in edge["knobs"]:
+                where.setdefault(knob, set()).add((source, target, edge["trigger"].split()[0]))
+        loop = (S.TIME_WAIT, S.TIME_WAIT, "segment")
+        assert where["answers"] == where["restarts"] == where["reset"] == {loop}
+        assert where["time_wait"] == {(state, S.TIME_WAIT, "segment") for state in (S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING)}
+        assert where["fin_wait_2"] == {(S.FIN_WAIT_1, S.FIN_WAIT_2, "segment")}
+        assert where["linger_zero"] == {
+            (S.SYN_RECEIVED, S.FIN_WAIT_1, "call"),
+            (S.ESTABLISHED, S.FIN_WAIT_1, "call"),
+            (S.CLOSE_WAIT, S.LAST_ACK, "call"),
+        }
+        assert {trigger for _, _, trigger in where["retries"]} == {"timer"}
+        assert {source for source, _, _ in where["late_data_reset"]} == {S.FIN_WAIT_1, S.FIN_WAIT_2}
+        assert where["abandons"] == where["late_data_reset"] | where["fin_wait_2"]
+
+    def test_whatever_a_knob_changes_names_it(self, graph: nx.MultiDiGraph) -> None:
+        """Turn each knob by itself: an edge that is gone names it, unless the state that it left is no longer reached."""
+        for knob, (other, *_) in alternatives(Behaviour()).items():
+            seen = {kind[:-1]: kind.source for kind in survey(other)}
+            for source, target, edge in graph.edges(data=True):
+                there = (source, target, *(edge[name] for name in Kind._fields[2:-1])) in seen
+                assert there or knob in edge["knobs"] or source not in seen.values(), (knob, edge)
+
+    def test_alternatives_differ_in_one_knob(self) -> None:
+        behaviour = BEHAVIOURS["orphan"]
+        for knob, others in alternatives(behaviour).items():
+            assert others
+            for other in others:
+                assert [
+                    field.name for field in fields(Behaviour) if getattr(other, field.name) != getattr(behaviour, field.name)
+                ] == [knob]
+
+    def test_time_outs_appear_with_their_knobs(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        orphan = graphs["orphan"]
+        (edge,) = edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="timer fin-wait-2")
+        assert edge["knobs"] == ("fin_wait_2", "abandons")
+        (edge,) = edges(orphan, S.LAST_ACK, S.CLOSED, trigger="timer retransmission")
+        assert (edge["guard"], edge["knobs"]) == ("R2 is reached", ("retries",))
+        (edge,) = edges(orphan, S.TIME_WAIT, S.CLOSED, trigger="segment RST")
+        assert edge["effects"] == ("assassinated",)
+        assert edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="segment DATA+ACK", reply="RST")
+
+
+# --- parts and renderings -----------------------------------------------------------------------------------------
+
+
+class TestParts:
+    """A part of the graph, and the graph with like edges joined."""
+
+    def test_the_part_that_closes(self, graph: nx.MultiDiGraph) -> None:
+        part = close_part(graph)
+        assert set(part) == set(CLOSE_PART)
+        inside = [(s, t, edge) for s, t, edge in graph.edges(data=True) if s in CLOSE_PART and t in CLOSE_PART]
+        assert list(part.edges(data=True)) == inside
+        assert graph.number_of_nodes() == 11
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    def test_joined_edges_cover_what_they_join(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        joined = condense(graphs[name])
+        for source, target in {(source, target) for source, target, _ in graphs[name].edges}:
+            one = frozenset().union(*(edge["cases"] for edge in edges(graphs[name], source, target)))
+            other = frozenset().union(*(edge["cases"] for edge in edges(joined, source, target)))
+            assert one == other
+
+    def test_joining_twice_changes_nothing(self, graph: nx.MultiDiGraph) -> None:
+        joined = condense(graph)
+        assert list(condense(joined).edges(data=True)) == list(joined.edges(data=True))
+
+
+class TestText:
+    """The table."""
+
+    def test_reads_like_this(self, graph: nx.MultiDiGraph) -> None:
+        block = as_text(graph).split("\n\n")[9]
+        assert [re.sub(r"  +", "  ", line.strip()) for line in block.splitlines()] == [
+            "LAST_ACK",
+            "Closed second. Waits for the acknowledgement of its FIN, the last segment of the connection.",
+            "call ABORT -> CLOSED  RFC 9293 3.10.5",
+            "ACK [in the window, acknowledges our FIN] -> CLOSED  RFC 9293 3.10.7.4 fifth step",
+            "RST [at RCV.NXT] -> CLOSED  RFC 9293 3.10.7.4 second step",
+            "ACK [in the window, acknowledges something new] / restart retransmission -> (stays)  RFC 9293 3.10.7.4 fifth step",
+            "ACK [in the window, acknowledges what was not sent] / ACK -> (stays)  RFC 9293 3.10.7.4 fifth step",
+            "any but RST [outside the window] / ACK -> (stays)  RFC 9293 3.10.7.4 first step",
+            "RST [beyond RCV.NXT] / ACK -> (stays)  RFC 9293 3.10.7.4 second step",
+            "SYN, SYN+ACK [in the window] / ACK -> (stays)  RFC 9293 3.10.7.4 fourth step",
+            "timer retransmission [our text is outstanding] / DATA+ACK, restart retransmission -> (stays)"
+            "  RFC 9293 3.10.8  knobs: retries",
+            "timer retransmission [our FIN is outstanding] / FIN+ACK, restart retransmission -> (stays)"
+            "  RFC 9293 3.10.8  knobs: retries",
+        ]
+
+    def test_every_state_has_a_block(self, graph: nx.MultiDiGraph) -> None:
+        blocks = as_text(graph).rstrip("\n").split("\n\n")
+        assert [block.splitlines()[0] for block in blocks] == [state.value for state in State]
+
+    def test_sections_stand_in_a_column(self, graph: nx.MultiDiGraph) -> None:
+        rows = [line for line in as_text(graph).splitlines() if line.startswith("    ")]
+        assert len(rows) == condense(graph).number_of_edges()
+        assert {re.search(r"(RFC 9293|RFC 1337|no standard)", row).start() for row in rows} == {102}  # type: ignore[union-attr]
+
+
+class TestDot:
+    """The picture."""
+
+    @pytest.mark.parametrize("name", BEHAVIOURS)
+    @pytest.mark.parametrize("part", [False, True], ids=["whole", "close"])
+    def test_renders(self, graphs: dict[str, nx.MultiDiGraph], name: str, part: bool) -> None:
+        if shutil.which("dot") is None:
+            pytest.skip("Graphviz (the program dot) is not installed")
+        source = as_dot(close_part(graphs[name]) if part else graphs[name])
+        done = subprocess.run(["dot", "-Tsvg"], input=source.encode(), capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0
+        assert done.stderr == b""
+        picture = done.stdout.decode()
+        for state in CLOSE_PART:
+            assert (f">{state}<" in picture) is (graphs[name].degree(state) > 0)
+
+    def test_every_edge_has_its_section_as_a_tooltip(self, graph: nx.MultiDiGraph) -> None:
+        lines = [line for line in as_dot(graph).splitlines() if "->" in line and "alike" not in line]
+        assert lines
+        for line in re.findall(r"\w+ -> \w+ \[.*?\]\n", as_dot(graph), re.DOTALL):
+            assert "RFC" in line or "alike" in line
+
+    def test_the_two_paths_are_told_apart_by_colour_and_by_line(self) -> None:
+        closers = PENS[:2]
+        assert len({pen.colour for pen in closers}) == 2
+        assert len({pen.style for pen in closers}) == 2
+
+    @pytest.mark.parametrize("ground", ["#ffffff", "#0d1117"], ids=["light", "dark"])
+    @pytest.mark.parametrize("pen", PENS, ids=lambda pen: pen.name)
+    def test_every_colour_is_legible(self, pen: Any, ground: str) -> None:
+        """At least 4:1, where WCAG asks for 3:1 of large text and of graphics."""
+        dim, bright = sorted((luminance(pen.colour), luminance(ground)))
+        assert (bright + 0.05) / (dim + 0.05) >= 4
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+class TestJson:
+    """For machines."""
+
+    def test_is_what_networkx_reads(self, graph: nx.MultiDiGraph) -> None:
+        again = nx.node_link_graph(json.loads(as_json(graph)), edges="edges")
+        assert list(again) == [state.value for state in State]
+        assert again.number_of_edges() == graph.number_of_edges()
+        for (s, t, edge), (source, target, told) in zip(graph.edges(data=True), again.edges(data=True), strict=True):
+            assert (s, t) == (source, target)
+            assert {
+                name: list(value) if isinstance(value, tuple) else value for name, value in edge.items() if name != "cases"
+            } == told
+
+
+def test_every_rendering_is_the_same_in_every_run(graph: nx.MultiDiGraph) -> None:
+    """Whatever the hash seed: a picture changes only when the specification does."""
+    program = (
+        "from spec.behaviour import Behaviour; from spec.graph import transition_graph; from diagrams.states import *;"
+        "graph = transition_graph(Behaviour()); print(as_text(graph), as_dot(graph), as_json(graph))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    other = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+    assert other.stdout.decode() == f"{as_text(graph)} {as_dot(graph)} {as_json(graph)}\n"
