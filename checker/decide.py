@@ -71,6 +71,11 @@ class Question:
         return Table(self.system)
 
     @cached_property
+    def stuck(self) -> bool:
+        """Whether time may stop with nothing left to happen."""
+        return bool(timelock.stuck(self.folded))
+
+    @cached_property
     def folded(self) -> Table:
         """The folded system as tables."""
         return Table(Folded(self.system))
@@ -155,14 +160,14 @@ def _proof(question: Question, finding: Finding, witnessed: Iterable[str], stuck
 def _by_ticks(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
     explored = Explicit(question.table)
     clock = budget.fresh()
-    explored.explore(clock)
+    explored.explore(clock, frozenset(entry.name for entry in asked))
     return [_from_exploration(question, entry, explored, EXPLICIT, len(explored.states), clock) for entry in asked]
 
 
 def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
     clock = budget.fresh()
     explored = Zones(question.folded)
-    explored.explore(clock)
+    explored.explore(clock, frozenset(entry.name for entry in asked))
     return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
 
 
@@ -175,7 +180,7 @@ def _from_exploration(
         return replace(finding, verdict=Verdict.VIOLATED, run=explored.run_to(*where))
     if explored.stopped:
         return finding.but(Verdict.INCONCLUSIVE, explored.stopped)
-    stuck = bool(explored.stuck) if isinstance(explored, Explicit) else bool(timelock.stuck(question.folded))
+    stuck = bool(explored.stuck) if isinstance(explored, Explicit) else question.stuck
     return _proof(question, finding, explored.witnessed, stuck)
 
 
@@ -193,7 +198,7 @@ def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")
-        return _proof(question, finding, _possible(question, asked, budget), bool(timelock.stuck(question.folded)))
+        return _proof(question, finding, _possible(question, asked, budget), question.stuck)
     found, reason = search(symbolic, DEPTH, budget.fresh())
     finding = replace(finding, seconds=budget.elapsed)
     if found is not None:
@@ -221,7 +226,7 @@ def _promises(question: Question, asked: list[Property], engine: Engine, budget:
     for entry in asked:
         started = time.monotonic()
         if engine is not Engine.EXPLICIT and question.system.dense and always_kept(question.folded, entry):
-            stuck = bool(timelock.stuck(question.folded))
+            stuck = question.stuck
             seconds = time.monotonic() - started
             finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.folded), seconds=seconds)
             findings.append(finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen") if stuck else finding)

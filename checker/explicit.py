@@ -87,8 +87,8 @@ class Explicit:
 
     # --- the search -------------------------------------------------------------------------------------------------
 
-    def explore(self, budget: Budget) -> None:
-        """Visit every reachable state, or stop at a bound (then `stopped` says why)."""
+    def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
+        """Visit every reachable state; stop at a bound (then `stopped` says why), or when all of `until` are broken."""
         start = self.table.start
         self._visit((start, (0,) * (1 + len(self.table.room(start).clocks))), -1, TICK)
         number = 0
@@ -105,6 +105,9 @@ class Explicit:
                 self._visit(target, number, step)
             if not alive:
                 self.stuck.append(number)
+            if until and until <= self.broken.keys():
+                self.stopped = "every property asked for is broken"
+                return
             number += 1
 
     def successors(self, number: int) -> Iterator[tuple[int, tuple[int, Values]]]:

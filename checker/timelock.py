@@ -39,7 +39,16 @@ def _open(door: Door, limit: Test, order: Order) -> bool:
 
 def _orders(table: Table, rooms: tuple[Room, ...]) -> list[Order]:
     """For each room which clocks are never older than which, by a greatest fixed point along the doors."""
-    every = [frozenset((a, b) for a in range(len(room.clocks)) for b in range(len(room.clocks)) if a != b) for room in rooms]
+    asked = _asked(rooms)
+    every = [
+        frozenset(
+            (a, b)
+            for b, limit in enumerate(room.clocks)
+            for a, tested in enumerate(room.clocks)
+            if a != b and (tested.role, limit.role) in asked
+        )
+        for room in rooms
+    ]
     every[table.start] &= _after(table.start_origins(), frozenset(), every[table.start])
     waiting = list(range(len(rooms)))
     while waiting:
@@ -50,6 +59,18 @@ def _orders(table: Table, rooms: tuple[Room, ...]) -> list[Order]:
                 every[door.target] = kept
                 waiting.append(door.target)
     return every
+
+
+def _asked(rooms: tuple[Room, ...]) -> set[tuple[str, str]]:
+    """The roles of two clocks whose order may matter: a step bounds the one by what a location bounds the other by."""
+    return {
+        (room.clocks[test.clock].role, room.clocks[limit.clock].role)
+        for room in rooms
+        for limit in room.limits
+        for door in room.doors
+        for test in door.tests
+        if test.relation == "<=" and test.parameter == limit.parameter
+    }
 
 
 def _after(origins: tuple[int, ...], before: Order, pairs: Order) -> Order:

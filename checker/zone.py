@@ -2,7 +2,7 @@
 
 Row and column 0 stand for the constant nought, row and column i + 1 for clock i. An entry (i, j) bounds
 x_i - x_j; it is a whole number of units doubled, plus one when the bound itself is included. Every
-function keeps matrices canonical (no entry can be tightened) unless it says otherwise.
+function keeps matrices canonical (no entry can be tightened) unless it says otherwise. Compiled by numba.
 
 After J. Bengtsson and W. Yi, "Timed Automata: Semantics, Algorithms and Tools" (2004); extrapolation after
 G. Behrmann, P. Bouyer, K. G. Larsen and R. Pelánek, "Lower and upper bounds in zone-based abstractions of
@@ -12,6 +12,7 @@ timed automata" (2006), which is exact for reachability with guards that compare
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Zone = NDArray[np.int64]
@@ -33,38 +34,55 @@ def below(value: int) -> int:
     return 2 * value
 
 
-def _through(left: Zone, right: Zone) -> Zone:
-    """The sums of bounds: strict when either is."""
-    total: Zone = left + right - ((left | right) & 1)
-    total[(left >= INFINITE) | (right >= INFINITE)] = INFINITE
-    return total
+@njit(cache=True)
+def _through(left: int, right: int) -> int:
+    """The sum of two bounds: strict when either is."""
+    if left >= INFINITE or right >= INFINITE:
+        return INFINITE
+    return left + right - ((left | right) & 1)
 
 
+@njit(cache=True)
 def close(zone: Zone) -> Zone:
     """Make a matrix canonical, in place (all shortest paths, Floyd and Warshall)."""
-    for middle in range(len(zone)):
-        np.minimum(zone, _through(zone[:, middle, None], zone[None, middle, :]), out=zone)
+    size = len(zone)
+    for middle in range(size):
+        for row in range(size):
+            first = zone[row, middle]
+            if first < INFINITE:
+                for column in range(size):
+                    bound = _through(first, zone[middle, column])
+                    zone[row, column] = min(zone[row, column], bound)
     return zone
 
 
+@njit(cache=True)
 def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
     """Add one bound to a canonical matrix, in place; False when nothing is left."""
     if bound >= zone[row, column]:
         return True
-    back = int(zone[column, row])
-    if back < INFINITE and back + bound - ((back | bound) & 1) < NOUGHT:
+    if _through(zone[column, row], bound) < NOUGHT:
         return False
-    through = np.asarray(bound, dtype=np.int64)
-    before = _through(zone[:, row], np.broadcast_to(through, zone[:, row].shape))
-    np.minimum(zone, _through(before[:, None], zone[None, column, :]), out=zone)
+    size = len(zone)
+    for i in range(size):
+        before = _through(zone[i, row], bound)
+        if before < INFINITE:
+            for j in range(size):
+                zone[i, j] = min(zone[i, j], _through(before, zone[column, j]))
     return True
 
 
-def elapse(zone: Zone) -> None:
-    """Let any time pass, in place."""
-    zone[1:, 0] = INFINITE
+@njit(cache=True)
+def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
+    """A copy with further bounds, rows of (row, column, bound); False when nothing is left."""
+    result = zone.copy()
+    for index in range(len(bounds)):
+        if not tighten(result, bounds[index, 0], bounds[index, 1], bounds[index, 2]):
+            return False, result
+    return True, result
 
 
+@njit(cache=True)
 def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zone:
     """The zone after a step.
 
@@ -81,43 +99,82 @@ def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zo
     -------
     (m, m) matrix
     """
-    result: Zone = zone[np.ix_(sources, sources)]
-    gone = np.flatnonzero(dead >= 0)
-    for row in gone:
-        result[row, :] = INFINITE
-        result[:, row] = _through(result[:, 0], np.full(len(result), below(-int(dead[row])), dtype=np.int64))
-        result[row, row] = NOUGHT
-    for row in gone:
-        for column in gone:
-            if row != column:
+    size = len(sources)
+    result = np.empty((size, size), dtype=np.int64)
+    for row in range(size):
+        for column in range(size):
+            if row == column:
+                result[row, column] = NOUGHT
+            elif dead[row] >= 0:
                 result[row, column] = INFINITE
+            elif dead[column] >= 0:
+                result[row, column] = _through(zone[sources[row], 0], -2 * dead[column])
+            else:
+                result[row, column] = zone[sources[row], sources[column]]
     return result
 
 
-def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
-    """Forget what no guard can tell apart (Extra+ by lower and upper bounds), in place.
+@njit(cache=True)
+def settled(zone: Zone, limits: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
+    """Let time pass under an invariant, then forget what no guard can tell apart; in place.
 
     Parameters
     ----------
     zone : (n, n) matrix
+    limits : (k, 3) whole numbers
+        The invariant as rows of (row, column, bound).
     lower, upper : (n,) whole numbers
         For each row the largest constant in a lower (``>``) and in an upper (``<=``) bound on its clock;
         -1 where there is none, 0 in row 0.
     """
-    least = -(zone[0] >> 1)
-    original = zone.copy()
-    finite = original < INFINITE
-    value = original >> 1
-    wide = (value > lower[:, None]) | (lower[:, None] < 0) | (least[:, None] > lower[:, None]) | (least[None, :] > upper[None, :])
-    wide[0, :] = False
-    np.fill_diagonal(wide, False)
-    zone[wide & finite] = INFINITE
-    far = np.flatnonzero(least > upper)
-    far = far[far > 0]
-    zone[0, far] = np.where(upper[far] < 0, NOUGHT, 2 * -upper[far])
+    zone[1:, 0] = INFINITE
+    for index in range(len(limits)):
+        tighten(zone, limits[index, 0], limits[index, 1], limits[index, 2])
+    return extrapolate(zone, lower, upper)
+
+
+@njit(cache=True)
+def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
+    """Forget what no guard can tell apart (Extra+ by lower and upper bounds), in place; parameters as in `settled`."""
+    size = len(zone)
+    least = np.empty(size, dtype=np.int64)
+    for row in range(size):
+        least[row] = -(zone[0, row] >> 1)
+    for row in range(1, size):
+        for column in range(size):
+            bound = zone[row, column]
+            if row == column or bound >= INFINITE:
+                continue
+            if lower[row] < 0 or (bound >> 1) > lower[row] or least[row] > lower[row] or least[column] > upper[column]:
+                zone[row, column] = INFINITE
+    for column in range(1, size):
+        if least[column] > upper[column]:
+            zone[0, column] = NOUGHT if upper[column] < 0 else -2 * upper[column]
     return close(zone)
 
 
+@njit(cache=True)
 def includes(zones: NDArray[np.int64], zone: Zone) -> bool:
     """Whether one of a stack of zones includes a zone."""
-    return bool(np.any(np.all(zone <= zones, axis=(1, 2))))
+    for index in range(len(zones)):
+        if _inside(zone, zones[index]):
+            return True
+    return False
+
+
+@njit(cache=True)
+def uncovered(zones: NDArray[np.int64], zone: Zone) -> NDArray[np.bool_]:
+    """Which of a stack of zones are not included in a zone."""
+    result = np.empty(len(zones), dtype=np.bool_)
+    for index in range(len(zones)):
+        result[index] = not _inside(zones[index], zone)
+    return result
+
+
+@njit(cache=True)
+def _inside(small: Zone, large: Zone) -> bool:
+    for row in range(len(small)):
+        for column in range(len(small)):
+            if small[row, column] > large[row, column]:
+                return False
+    return True

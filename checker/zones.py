@@ -35,8 +35,8 @@ class Hall(NamedTuple):
         The largest constants each row is compared with from below and from above.
     """
 
-    passages: tuple[tuple[tuple[tuple[int, int, int], ...], NDArray[np.int64], NDArray[np.int64]], ...]
-    limits: tuple[tuple[int, int, int], ...]
+    passages: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], ...]
+    limits: NDArray[np.int64]
     lower: NDArray[np.int64]
     upper: NDArray[np.int64]
 
@@ -80,8 +80,8 @@ class Zones:
                     upper[role] = max(limit, upper.get(role, -1))
         return lower, upper
 
-    def explore(self, budget: Budget) -> None:
-        """Visit every reachable zone, or stop at a bound (then `stopped` says why)."""
+    def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
+        """Visit every reachable zone; stop at a bound (then `stopped` says why), or when all of `until` are broken."""
         self._visit(self.table.start, self._first(), -1, -1)
         number = 0
         while number < len(self.nodes):
@@ -100,6 +100,9 @@ class Zones:
                 for name in edge.witnesses:
                     self.witnessed.setdefault(name, (number, step))
                 self._visit(target, zone, number, step)
+            if until and until <= self.broken.keys():
+                self.stopped = "every property asked for is broken"
+                return
             number += 1
 
     def _first(self) -> Zone:
@@ -118,18 +121,15 @@ class Zones:
         hall = self._hall(place)
         doors = self.table.room(place).doors
         for step, (bounds, sources, dead) in enumerate(hall.passages):
-            narrowed = zone.copy()
-            if all(dbm.tighten(narrowed, *bound) for bound in bounds):
+            possible, narrowed = dbm.narrowed(zone, bounds)
+            if possible:
                 target = doors[step].target
                 yield step, target, self._settle(target, dbm.carry(narrowed, sources, dead))
 
     def _settle(self, place: int, zone: Zone) -> Zone:
         """Let time pass under the invariant, then forget what no guard can tell apart."""
         hall = self._hall(place)
-        dbm.elapse(zone)
-        for bound in hall.limits:
-            dbm.tighten(zone, *bound)
-        return dbm.extrapolate(zone, hall.lower, hall.upper)
+        return dbm.settled(zone, hall.limits, hall.lower, hall.upper)
 
     def _visit(self, place: int, zone: Zone, parent: int, step: int) -> None:
         known = self._passed.get(place)
@@ -138,7 +138,7 @@ class Zones:
         if known is not None:
             if dbm.includes(known[0], zone):
                 return
-            kept = ~np.all(known[0] <= zone, axis=(1, 2))
+            kept = dbm.uncovered(known[0], zone)
             self._covered.update(known[1][~kept].tolist())
             zones, numbers = np.concatenate([known[0][kept], zones]), np.concatenate([known[1][kept], numbers])
         self._passed[place] = zones, numbers
@@ -155,24 +155,27 @@ class Zones:
             roles = [clock.role for clock in room.clocks]
             hall = Hall(
                 tuple(
-                    (tuple(bound for test in door.tests for bound in self._bounds(test)), *self._carriage(door))
-                    for door in room.doors
+                    (self._bounds(door.tests), *self._carriage(door)) for door in room.doors
                 ),
-                tuple(bound for test in room.limits for bound in self._bounds(test)),
+                self._bounds(room.limits),
                 np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
                 np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
             )
             self._halls[place] = hall
         return hall
 
-    def _bounds(self, test: Test) -> Iterator[tuple[int, int, int]]:
-        limit, row = self._ticks[test.parameter], test.clock + 1
-        if test.relation in ("<=", "=="):
-            yield row, 0, dbm.at_most(limit)
-        if test.relation in (">=", "=="):
-            yield 0, row, dbm.at_most(-limit)
-        if test.relation == ">":
-            yield 0, row, dbm.below(-limit)
+    def _bounds(self, tests: tuple[Test, ...]) -> NDArray[np.int64]:
+        """Tests as rows of (row, column, bound), shape (count, 3)."""
+        rows = []
+        for test in tests:
+            limit, row = self._ticks[test.parameter], test.clock + 1
+            if test.relation in ("<=", "=="):
+                rows.append((row, 0, dbm.at_most(limit)))
+            if test.relation in (">=", "=="):
+                rows.append((0, row, dbm.at_most(-limit)))
+            if test.relation == ">":
+                rows.append((0, row, dbm.below(-limit)))
+        return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
     def _carriage(self, door: Door) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         target = self.table.room(door.target)

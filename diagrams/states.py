@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-import graphviz  # type: ignore[import-untyped]
-import networkx as nx  # type: ignore[import-untyped]
+import graphviz
+import networkx as nx
 
 from spec.endpoint import Effect, Timer
 from spec.graph import condense

@@ -71,7 +71,7 @@ class Composition:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.channel = Channel(configuration.duplication, configuration.fifo)
-        self.waiters = (True, configuration.both_close)
+        self.closers = (True, configuration.both_close)
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -303,7 +303,7 @@ class Composition:
             lost[side] = 0
         spared = set()
         for segment, is_lost in zip(outcome.replies, fates, strict=True):
-            covering = rounds(ends, side, segment, self.waiters)
+            covering = rounds(ends, side, segment, self.closers)
             budgeted = bool(covering) and self.configuration.loss is not None
             if not is_lost:
                 flights = self.channel.send(flights, ENDS[side], segment, budgeted)

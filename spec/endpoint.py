@@ -172,7 +172,7 @@ def acknowledgement(block: Block) -> Segment:
 def earliest_unacknowledged(block: Block) -> Segment:
     """The segment at SND.UNA, with the current acknowledgement."""
     if block.una == 0:
-        return Segment(0, block.rcv if block.state is State.SYN_RECEIVED else None, syn=True)
+        return Segment(0, None if block.state is State.SYN_SENT else block.rcv, syn=True)
     if block.una < block.fin_seq:
         return Segment(block.una, block.rcv, length=1)
     return Segment(block.una, block.rcv, fin=True)
@@ -188,7 +188,9 @@ def allowed_calls(block: Block) -> tuple[Call, ...]:
             return (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
         case State.LISTEN | State.SYN_SENT:
             return (Call.CLOSE, Call.ABORT)
-        case State.SYN_RECEIVED | State.ESTABLISHED | State.CLOSE_WAIT:
+        case State.SYN_RECEIVED:
+            return (Call.CLOSE, Call.ABORT)
+        case State.ESTABLISHED | State.CLOSE_WAIT:
             return (Call.SEND, Call.CLOSE, Call.ABORT)
         case _:
             return (Call.ABORT,)
@@ -316,7 +318,7 @@ def _in_syn_sent(block: Block, segment: Segment) -> Outcome:
     if not segment.syn:
         return Outcome(block, rules=("syn-sent.ignore",))
     if acknowledged:
-        after = block._replace(state=State.ESTABLISHED, una=1, rcv=segment.seq + 1)
+        after = block._replace(state=State.ESTABLISHED, una=1, rcv=segment.seq + 1, tries=0)
         return Outcome(after, (acknowledgement(after),), rules=("syn-sent.established",))
     after = block._replace(state=State.SYN_RECEIVED, rcv=segment.seq + 1)
     return Outcome(after, (Segment(0, after.rcv, syn=True),), frozenset({Timer.RETRANSMISSION}), ("syn-sent.crossing",))
@@ -345,8 +347,10 @@ def acceptable(block: Block, segment: Segment) -> bool:
 
 
 def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
-    """First step: the sequence number."""
-    if acceptable(block, segment):
+    """First step: the sequence number; of a RST only its own number counts (second step)."""
+    if segment.rst and block.rcv <= segment.seq < block.rcv + WINDOW:
+        return False, Outcome(block)
+    if acceptable(block, segment) and not segment.rst:
         return False, Outcome(block)
     if segment.rst:
         if block.state is State.TIME_WAIT and behaviour.reset is ResetRule.ANY:
@@ -415,11 +419,11 @@ def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
     if block.state is State.SYN_RECEIVED:
         if not block.una < segment.ack <= block.nxt:
             return True, Outcome(block, (_reset_for(segment),), rules=("ack.syn-received-bad",))
-        return _check_ack_of_new(block._replace(state=State.ESTABLISHED), segment, behaviour, ("ack.syn-received",))
-    if segment.ack > block.nxt:
-        return True, Outcome(block, (acknowledgement(block),), rules=("ack.unsent",))
+        return _check_ack_of_new(block._replace(state=State.ESTABLISHED, passive=False), segment, behaviour, ("ack.syn-received",))
     if block.state is State.TIME_WAIT:
         return True, _in_time_wait(block, _classify(segment, Arrival.ACK), behaviour, "time-wait.bare-ack")
+    if segment.ack > block.nxt:
+        return True, Outcome(block, (acknowledgement(block),), rules=("ack.unsent",))
     return _check_ack_of_new(block, segment, behaviour, ())
 
 
@@ -485,7 +489,7 @@ def _take_fin(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
         case State.FIN_WAIT_2:
             return True, answered.then(_enter_time_wait(after, behaviour, ("fin.time-wait",)))
         case _:
-            raise AssertionError(f"a FIN cannot be acceptable again in {block.state}")
+            return True, Outcome(block)
 
 
 STEPS: tuple[Callable[[Block, Segment, Behaviour], Step], ...] = (

@@ -15,10 +15,15 @@ IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.L
 """The states of an end that is closing in order and has something to lose by a RST."""
 
 
-def rounds(ends: Pair, side: int, segment: Segment, waiters: tuple[bool, bool]) -> tuple[int, ...]:
+PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
+"""The states of an end that closes second, and so never comes to TIME-WAIT."""
+
+
+def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
     """The rounds that a segment belongs to, each named by the end that may wait in TIME-WAIT.
 
-    The exchange of a waiter is every copy of the other end's FIN and every acknowledgement of it by the waiter.
+    The exchange of such a waiter is every copy of the other end's FIN and every acknowledgement of it by the
+    waiter. An end that turned out to close second is none.
 
     Parameters
     ----------
@@ -28,15 +33,16 @@ def rounds(ends: Pair, side: int, segment: Segment, waiters: tuple[bool, bool]) 
         Who sends it: 0 for A, 1 for B.
     segment : Segment
         What is sent.
-    waiters : pair of bool
-        Which ends may come to TIME-WAIT.
+    closers : pair of bool
+        Which ends may close first.
     """
     if segment.rst:
         return ()
+    waits = [may and end.state not in PASSIVE for may, end in zip(closers, ends, strict=True)]
     found = []
-    if segment.fin and waiters[1 - side]:
+    if segment.fin and waits[1 - side]:
         found.append(1 - side)
-    if waiters[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
+    if waits[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
         found.append(side)
     return tuple(found)
 

@@ -7,7 +7,7 @@ circumstances that tell the events of one edge from all the others, and the knob
 functions again with each knob varied.
 
 Segments are taken to be such as some endpoint may send: once a connection is open every one carries an ACK
-(RFC 9293 3.1), a RST apart; SYN, FIN and RST exclude one another; and no text or FIN lies beyond a FIN.
+(RFC 9293 3.1), a SYN or a RST apart; SYN, FIN and RST exclude one another; and no text or FIN lies beyond a FIN.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from functools import cache, partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-import networkx as nx  # type: ignore[import-untyped]
+import networkx as nx
 
 from spec.behaviour import Arrival, Behaviour
 from spec.endpoint import (

@@ -7,9 +7,10 @@ A profile is a TOML file. Beside ``name``, ``title`` and ``note`` every key is a
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from importlib import resources
 from os import PathLike, fspath
@@ -26,6 +27,10 @@ EVIDENCE = {
     "measured": "seen on the running stack",
 }
 """How far a value can be trusted."""
+
+
+_MULTIPLE = re.compile(r"([1-9][0-9]*) ?\* ?msl")
+"""A duration stated as so many MSL."""
 
 
 class UnknownStack(ValueError):  # noqa: N818 - it says what is wrong without the word error
@@ -112,6 +117,8 @@ class Stack:
         Whether text for a user who reads no more is answered with a RST.
     sources : mapping of str to Source
         For every known value, under the name of its attribute, where it comes from.
+    multiples : mapping of str to int
+        The values that are stated as so many MSL.
     """
 
     name: str
@@ -129,6 +136,11 @@ class Stack:
     retries: int | None = None
     late_data_reset: bool | None = None
     sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
+    multiples: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def with_msl(self, msl: Fraction) -> Stack:
+        """The same stack for another MSL, in seconds: what it states as a multiple of MSL follows."""
+        return replace(self, msl=msl, **{knob: factor * msl for knob, factor in self.multiples.items()})
 
     @overload
     def require(self, knob: Literal["msl", "time_wait", "rto_max", "fin_wait_2"]) -> Fraction: ...
@@ -151,7 +163,7 @@ class Stack:
         return value
 
 
-KNOBS = tuple(one.name for one in fields(Stack) if one.name not in ("name", "title", "note", "has_time_wait", "sources"))
+KNOBS = tuple(one.name for one in fields(Stack) if one.name not in ("name", "title", "note", "has_time_wait", "sources", "multiples"))
 """The keys of a profile that carry a value and its source."""
 
 
@@ -227,6 +239,7 @@ class _Profile:
         self._file = file
         self._table = table
         self._sources: dict[str, Source] = {}
+        self._multiples: dict[str, int] = {}
 
     def stack(self) -> Stack:
         """Put everything together, checked."""
@@ -252,6 +265,7 @@ class _Profile:
             retries=self._count("retries"),
             late_data_reset=self._truth("late_data_reset"),
             sources=self._sources,
+            multiples=self._multiples,
         )
         if stack.rto_min is not None and stack.rto_max is not None and stack.rto_min > stack.rto_max:
             raise self._broken("rto_min", "is longer than rto_max")
@@ -294,6 +308,12 @@ class _Profile:
             return None
         if not isinstance(value, str):
             raise self._broken(key, f'must be a length of time in quotes, such as "30s", not {value!r}')
+        if multiple := _MULTIPLE.fullmatch(value):
+            msl = self._duration("msl") if key != "msl" else None
+            if msl is None:
+                raise self._broken(key, f"is {value} where msl is not known")
+            self._multiples[key] = int(multiple[1])
+            return int(multiple[1]) * msl
         try:
             return duration(value)
         except ValueError as error:

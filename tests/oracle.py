@@ -6,8 +6,7 @@ Whole ticks, every copy on the network an object of its own, nothing abstracted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from fractions import Fraction
+from collections.abc import Iterator
 from functools import cache
 from itertools import groupby
 from typing import NamedTuple
@@ -31,18 +30,8 @@ class TooLarge(Exception):  # noqa: N818 - it is no error, only an answer that t
 class Copy(NamedTuple):
     """One transmission on the network.
 
-    Attributes
-    ----------
-    sender : int
-        Who sent it, `A` or `B`.
-    number : int
-        What was sent: its place in `Search.segments`.
-    age : int
-        Ticks since it was sent.
-    free : bool
-        Whether it need not arrive (any more).
-    left : int
-        How often it may still arrive, or `UNLIMITED`.
+    Who sent it (`A` or `B`); what (its place in `Search.segments`); how many ticks ago; whether it need not arrive (any
+    more); how often it may still arrive, or `UNLIMITED`.
     """
 
     sender: int
@@ -68,30 +57,13 @@ class World(NamedTuple):
 
 
 def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = False) -> dict[str, bool]:
-    """Search every run of a configuration.
+    """Search every run of a configuration in whole ticks: for every property of `JUDGED`, whether some run violates it.
 
-    Parameters
-    ----------
-    configuration : Configuration
-        What to judge; every duration in it a whole number of ticks.
-    cap : int
-        The number of worlds after which to give up.
-    twins : bool
-        Keep even a copy that has a younger twin able to do all that it can; slower, and the verdicts are the same.
-
-    Returns
-    -------
-    dict of str to bool
-        For every property of `JUDGED`, whether some run violates it.
-
-    Raises
-    ------
-    TooLarge
-        There are more than `cap` worlds.
+    After `cap` worlds it raises `TooLarge`. With `twins`, even a copy stays that has a younger twin able to do all that
+    it can: slower, and the same verdicts.
     """
     search = Search(configuration, twins=twins)
-    first = search.first()
-    seen, waiting = {first}, [first]
+    seen, waiting = {search.first()}, [search.first()]
     while waiting and search.violated != search.attainable:
         for world in search.successors(waiting.pop()):
             if world not in seen:
@@ -102,50 +74,34 @@ def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = F
     return {name: name in search.violated for name in JUDGED}
 
 
-def in_ticks(duration: Fraction) -> int:
-    """A duration that is a whole number, as an int."""
-    if duration != int(duration):
-        raise ValueError(f"{duration} is not a whole number of ticks")
-    return int(duration)
-
-
 class Search:
-    """The successors of a world, and the properties violated on the way to them.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        What to search.
-    twins : bool
-        See `judge`.
-    """
+    """The successors of a world, and the properties violated on the way to them."""
 
     def __init__(self, configuration: Configuration, *, twins: bool = False) -> None:
+        if any(duration.denominator != 1 for duration in configuration.parameters.values()):
+            raise ValueError("every duration has to be a whole number of ticks")
         self.configuration = configuration
         self.core = configuration.scope is Scope.CORE
-        self.msl = in_ticks(configuration.msl)
-        self.rto = tuple(in_ticks(gap) for gap in configuration.rto)
-        self.patience = {Timer.TIME_WAIT: in_ticks(configuration.time_wait), Timer.FIN_WAIT_2: in_ticks(configuration.fin_wait_2)}
+        self.msl = int(configuration.msl)
+        self.rto = tuple(int(gap) for gap in configuration.rto)
+        self.patience = {Timer.TIME_WAIT: int(configuration.time_wait), Timer.FIN_WAIT_2: int(configuration.fin_wait_2)}
         self.waits = (A, B) if configuration.both_close else (A,)
         self.arrivals = UNLIMITED if configuration.duplication is None else configuration.duplication + 1
         self.twins = twins
         self.violated: set[str] = set()
         self.segments: list[Segment] = []
-        behaviour = configuration.behaviour
-        self.attainable = {"graceful", "isolation", "no-stray-reset"}
-        if any(configuration.text):
-            self.attainable.add("integrity")
-        if behaviour.time_wait and behaviour.reset is not ResetRule.IGNORE:
-            self.attainable.add("time-wait-kept")
-        if behaviour.time_wait and Arrival.FIN not in behaviour.restarts:
-            self.attainable.add("fin-restarts")
+        self.behaviour = behaviour = configuration.behaviour
+        possible = {
+            "integrity": any(configuration.text),
+            "time-wait-kept": behaviour.time_wait and behaviour.reset is not ResetRule.IGNORE,
+            "fin-restarts": behaviour.time_wait and Arrival.FIN not in behaviour.restarts,
+        }
+        self.attainable = {name for name in JUDGED if possible.get(name, True)}
         self.running = cache(lambda block: running(block, behaviour))
         self.arrive = cache(lambda block, segment: segment_arrives(block, segment, behaviour))
-        self.fire = cache(lambda block, timer: timer_fires(block, timer, behaviour))
-        self.call = cache(lambda block, call: user_calls(block, call, behaviour))
 
     def first(self) -> World:
-        """The world in which every run begins."""
+        """Return the world in which every run begins."""
         blocks = (ESTABLISHED, ESTABLISHED)
         if self.core:
             blocks = (Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1), Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2))
@@ -153,7 +109,7 @@ class Search:
         return World((a, b), (), (0, 0))
 
     def successors(self, world: World) -> Iterator[World]:
-        """Every world that one event, or one tick of time, makes of this one."""
+        """Yield every world that one event, or one tick of time, makes of this one (unless that is plainly the same world)."""
         if world.copies and all(end.block.state is State.CLOSED for end in world.ends):
             # The ends may be opened again here and now, and the copy sent first may always be the next to arrive.
             self.violated.add("isolation")
@@ -165,41 +121,34 @@ class Search:
         if self.time_may_pass(world):
             yield self.tick(world)
 
-    # --- events ----------------------------------------------------------------------------------------------------
-
     def user(self, world: World, who: int) -> Iterator[Outcome]:
-        """What the user of an end may do."""
+        """Yield what the user of an end may do."""
         block = world.ends[who].block
-        allowed = allowed_calls(block)
-        if Call.SEND in allowed and block.sent < self.configuration.text[who]:
-            yield self.call(block, Call.SEND)
-        may_close = who == A or self.configuration.both_close or block.state is State.CLOSE_WAIT
-        if Call.CLOSE in allowed and may_close:
-            yield self.call(block, Call.CLOSE)
+        for call in allowed_calls(block):
+            if call is Call.SEND and block.sent < self.configuration.text[who]:
+                yield user_calls(block, call, self.behaviour)
+            if call is Call.CLOSE and (who == A or self.configuration.both_close or block.state is State.CLOSE_WAIT):
+                yield user_calls(block, call, self.behaviour)
 
     def timers(self, world: World, who: int) -> Iterator[Outcome]:
-        """The timers of an end that may run out now."""
+        """Yield what the timers of an end may do now."""
         block, clocks = world.ends[who]
         for timer, shown in zip(self.running(block), clocks, strict=True):
-            if timer is Timer.RETRANSMISSION:
-                due = self.gap(block) if self.configuration.rto_exact else 1
-            else:
-                due = self.patience[timer] + 1
-            if shown >= due:
-                yield self.fire(block, timer)
+            earliest = self.gap(block) if self.configuration.rto_exact else 1
+            if shown >= (earliest if timer is Timer.RETRANSMISSION else self.patience[timer] + 1):
+                yield timer_fires(block, timer, self.behaviour)
 
     def arrival(self, world: World, index: int) -> Iterator[World]:
-        """One copy arrives, if it may."""
+        """Let one copy arrive, if it may."""
         sender, number, age, free, left = world.copies[index]
         before, after = world.copies[:index], world.copies[index + 1 :]
         if self.configuration.fifo:
-            if not all(older.free for older in before if older.sender == sender):
+            if not all(older.free or older.sender != sender for older in before):
                 return
             before = tuple(older for older in before if older.sender != sender)
         if left != 1:
             before += (Copy(sender, number, age, True, left if left == UNLIMITED else left - 1),)
-        who = 1 - sender
-        block = world.ends[who].block
+        who, block = 1 - sender, world.ends[1 - sender].block
         silent = self.core and who == B and block.state is State.CLOSED
         outcome = Outcome(block) if silent else self.arrive(block, self.segments[number])
         stays = free and left == UNLIMITED and not self.configuration.fifo
@@ -207,11 +156,10 @@ class Search:
             return
         yield from self.step(world, who, outcome, world.copies if stays else before + after)
 
-    # --- what an event leads to ------------------------------------------------------------------------------------
-
     def step(self, world: World, who: int, outcome: Outcome, copies: tuple[Copy, ...]) -> Iterator[World]:
-        """The worlds after an event at one end: one for each fate of what it sends."""
-        self.look(world, who, outcome)
+        """Yield the worlds after an event at one end: one for each fate of what it sends."""
+        if outcome.replies or outcome.effects or outcome.block.state is State.CLOSED:
+            self.look(world, who, outcome)
         end, other = world.ends[who], world.ends[1 - who]
         if outcome.started or outcome.block != end.block:
             old = dict(zip(self.running(end.block), end.clocks, strict=True))
@@ -225,52 +173,49 @@ class Search:
     def fates(
         self, sender: int, segments: tuple[Segment, ...], fin_seq: int, lost: tuple[int, int]
     ) -> Iterator[tuple[tuple[Copy, ...], tuple[int, int]]]:
-        """What may become of segments just sent: the copies in flight, and the counts of what is lost."""
+        """Yield what may become of segments just sent: the copies in flight, and the counts of what is lost."""
         if not segments:
             yield (), lost
             return
-        budget, segment = self.configuration.loss, segments[0]
-        rounds = self.rounds(sender, segment, fin_seq) if budget is not None else ()
-        copy = Copy(sender, self.number(segment), 0, not rounds, self.arrivals)
+        rounds = self.rounds(sender, segments[0], fin_seq)
+        copy = Copy(sender, self.number(segments[0]), 0, not rounds, self.arrivals)
         for rest, counts in self.fates(sender, segments[1:], fin_seq, lost):
             yield (copy, *rest), counts
-        if budget is not None and rounds:
-            spent = (lost[A] + (A in rounds), lost[B] + (B in rounds))
-            if max(spent) <= budget:
-                yield from self.fates(sender, segments[1:], fin_seq, spent)
+        spent = (lost[A] + (A in rounds), lost[B] + (B in rounds))
+        if rounds and max(spent) <= (self.configuration.loss or 0):
+            yield from self.fates(sender, segments[1:], fin_seq, spent)
 
     def rounds(self, sender: int, segment: Segment, fin_seq: int) -> tuple[int, ...]:
-        """The ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN."""
+        """Find the ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN."""
         covers = segment.ack is not None and segment.ack > fin_seq and not segment.rst
-        return tuple(who for who in self.waits if (covers if who == sender else segment.fin))
+        waits = self.waits if self.configuration.loss is not None else ()
+        return tuple(who for who in waits if (covers if who == sender else segment.fin))
 
     def number(self, segment: Segment) -> int:
-        """The place of a segment in `segments`."""
+        """Return the place of a segment in `segments`."""
         if segment not in self.segments:
             self.segments.append(segment)
         return self.segments.index(segment)
 
-    def tidy(self, copies: Iterable[Copy]) -> tuple[Copy, ...]:
-        """One order for worlds that differ in nothing else, and no copy that adds nothing to another."""
+    def tidy(self, copies: tuple[Copy, ...]) -> tuple[Copy, ...]:
+        """Put copies in one order for all worlds that differ in nothing else, without those that add nothing to another."""
         if self.configuration.fifo:
-            kept = sorted(copies, key=lambda copy: (copy.sender, -copy.age))
-            return tuple(kept) if self.arrivals != UNLIMITED else tuple(copy for copy, _ in groupby(kept))
+            queued = sorted(copies, key=lambda copy: (copy.sender, -copy.age))
+            return tuple(queued) if self.arrivals != UNLIMITED else tuple(copy for copy, _ in groupby(queued))
         if self.arrivals != UNLIMITED:
             return tuple(sorted(copies))
-        kept = sorted(set(copies))
-        if self.twins:
-            return tuple(kept)
-        younger = [None, *kept]
-        return tuple(c for c, y in zip(kept, younger) if not c.free or y is None or y.number != c.number or y.sender != c.sender)
-
-    # --- time ------------------------------------------------------------------------------------------------------
+        kept: list[Copy] = []
+        for copy in sorted(set(copies)):  # of copies of one segment the youngest comes first, and can do what the others can
+            if self.twins or not (copy.free and kept and kept[-1][:2] == copy[:2]):
+                kept.append(copy)
+        return tuple(kept)
 
     def gap(self, block: Block) -> int:
-        """How long the present gap between two transmissions may last."""
+        """Return how long the present gap between two transmissions may last."""
         return self.rto[min(block.tries, len(self.rto) - 1)]
 
     def time_may_pass(self, world: World) -> bool:
-        """Whether nothing has to happen before the next tick."""
+        """Tell whether nothing has to happen before the next tick."""
         if any(copy.age == self.msl and not copy.free for copy in world.copies):
             return False
         return not any(
@@ -280,17 +225,15 @@ class Search:
         )
 
     def tick(self, world: World) -> World:
-        """The world one tick later."""
+        """Return the world one tick later."""
         a, b = (End(block, self.later(block, clocks)) for block, clocks in world.ends)
         older = (Copy(who, number, age + 1, free, left) for who, number, age, free, left in world.copies if age < self.msl)
         return World((a, b), tuple(older), world.lost)
 
     def later(self, block: Block, clocks: tuple[int, ...]) -> tuple[int, ...]:
-        """The clocks one tick later; a timer that has run out stops counting."""
+        """Return the clocks one tick later; a timer that has run out stops counting."""
         shown = zip(self.running(block), clocks, strict=True)
         return tuple(min(ticks, self.patience.get(timer, ticks)) + 1 for timer, ticks in shown)
-
-    # --- properties ------------------------------------------------------------------------------------------------
 
     def look(self, world: World, who: int, outcome: Outcome) -> None:
         """Note what an event violates."""
@@ -304,4 +247,3 @@ class Search:
             "no-stray-reset": any(reply.rst for reply in outcome.replies),
         }
         self.violated.update(name for name, bad in found.items() if bad)
-

@@ -14,24 +14,26 @@ TEXTS = ((1, 0), (0, 1), (1, 1))
 def random_configuration(rng: random.Random) -> Configuration:
     """Draw a small configuration, every duration a whole number of ticks.
 
-    TIME-WAIT is mostly drawn from about where it begins to be long enough. Whatever makes the search large is drawn the more rarely the more of it there is already: a long life of copies,
-    a second closer, text, copies that are counted one by one, retransmissions without end.
+    TIME-WAIT is mostly drawn from about where it begins to be long enough. Whatever makes the search large is drawn
+    the more rarely the more of it there is already: a long life of copies, a second closer, text, copies that arrive
+    a counted number of times, retransmissions without end.
     """
     core = rng.random() < 0.45
     both_close = not core and rng.random() < 0.2
-    text = rng.choice(TEXTS) if not core and rng.random() < 0.25 else (0, 0)
+    text = rng.choice(TEXTS) if not core and rng.random() < 0.2 else (0, 0)
     size = (not core) + both_close + 2 * any(text)
-    duplication = rng.choices((None, 0, 1), ((4, 4, 2), (6, 3, 1), (6, 4, 0), (7, 3, 0), (7, 3, 0))[size])[0]
-    msl = rng.choices((1, 2, 3), ((25, 60, 15), (65, 35, 0), (90, 10, 0), (1, 0, 0), (1, 0, 0))[size + bool(duplication)])[0]
+    duplication = rng.choices((None, 0, 1), ((4, 4, 2), (6, 3, 1), (6, 4, 0), (7, 3, 0), (6, 4, 0))[size])[0]
+    crowd = min(size + 2 * bool(duplication), 3)
+    msl = rng.choices((1, 2, 3), ((25, 60, 15), (70, 30, 0), (90, 10, 0), (1, 0, 0))[crowd])[0]
     loss = rng.choice((0, 0, 1, 1, 1, 2, None))
-    behaviour = random_behaviour(rng, patient=rng.random() < (0.85, 0.8, 0.6, 0.25, 0.1)[size])
+    behaviour = random_behaviour(rng, patient=rng.random() < (0.85, 0.8, 0.6, 0.2, 0.0)[size])
     rto = tuple(rng.randint(1, 3) for _ in range(behaviour.backoff))
     critical = max(2 * msl, (loss or 0) * max(rto) + msl) + rng.choice((-1, 0, 0, 0, 1))
     return Configuration(
         msl=Fraction(msl),
         time_wait=Fraction(critical if rng.random() < 0.7 else rng.randint(0, 6)),
         rto=tuple(map(Fraction, rto)),
-        rto_exact=rng.random() < (0.25, 0.25, 0.25, 0.4, 0.5)[size],
+        rto_exact=rng.random() < (0.25, 0.25, 0.25, 0.5, 0.7)[size],
         fin_wait_2=Fraction(rng.randint(0, 4)),
         loss=loss,
         duplication=duplication,
@@ -46,10 +48,10 @@ def random_configuration(rng: random.Random) -> Configuration:
 def random_behaviour(rng: random.Random, *, patient: bool) -> Behaviour:
     """Draw a behaviour; a patient end retransmits for ever.
 
-    Half the time TIME-WAIT answers, and is restarted by, what it is by default; otherwise anything goes.
+    Two times in three TIME-WAIT answers, and is restarted by, what it is by default; otherwise anything goes.
     """
     usual = Behaviour()
-    plain = rng.random() < 0.5
+    plain = rng.random() < 0.65
     return Behaviour(
         time_wait=rng.random() < 0.95,
         answers=usual.answers if plain else random_arrivals(rng),

@@ -215,6 +215,7 @@ class TestSynSent:
         outcome = arrives(self.BLOCK, Segment(0, syn=True))
         assert outcome.block == Block(State.SYN_RECEIVED, nxt=1, rcv=1, passive=False)
         assert outcome.replies == (Segment(0, ack=1, syn=True),)
+        assert outcome.started == {Timer.RETRANSMISSION}
 
     @pytest.mark.parametrize(
         "segment",
@@ -243,6 +244,7 @@ TABLE_6 = [
     (WINDOW - 1, 1, True),
     (WINDOW - 1, 5, True),
     (WINDOW, 1, False),
+    (0, WINDOW + 2, True),
     (-1, WINDOW + 1, True),
 ]
 
@@ -307,10 +309,11 @@ class TestReset:
             assert outcome.effects == {Effect.ASSASSINATED if state is State.TIME_WAIT else Effect.RESET}
 
     def test_after_a_passive_open_it_returns_to_listen(self) -> None:
-        outcome = arrives(PASSIVE, Segment(1, rst=True))
-        assert outcome.block == Block(State.LISTEN)
-        assert outcome.replies == ()
-        assert outcome.effects == frozenset()
+        for ack in (None, 0, 1, 2):
+            outcome = arrives(PASSIVE, Segment(1, ack=ack, rst=True))
+            assert outcome.block == Block(State.LISTEN)
+            assert outcome.replies == ()
+            assert outcome.effects == frozenset()
 
     @pytest.mark.parametrize(
         ("rule", "outside", "inside", "exact"),
@@ -616,6 +619,7 @@ EARLIEST = [
     (BLOCKS[State.SYN_SENT], Segment(0, syn=True)),
     (BLOCKS[State.SYN_RECEIVED], Segment(0, ack=1, syn=True)),
     (PASSIVE, Segment(0, ack=1, syn=True)),
+    (PASSIVE._replace(rcv=5), Segment(0, ack=5, syn=True)),
     (BLOCKS[State.ESTABLISHED], Segment(2, ack=4, length=1)),
     (BLOCKS[State.CLOSE_WAIT], Segment(2, ack=5, length=1)),
     (BLOCKS[State.FIN_WAIT_1], Segment(2, ack=4, length=1)),

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import Any
 
-import networkx as nx  # type: ignore[import-untyped]
+import networkx as nx
 import pytest
 
 from diagrams.states import PENS, as_dot, as_json, as_text

@@ -1,0 +1,1 @@
+"""What is claimed about the close, and the questions that decide it."""

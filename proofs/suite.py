@@ -1,0 +1,146 @@
+"""Deciding claims, side by side, each from its pieces of evidence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from checker.verdict import Verdict, worst
+from proofs.claim import Evidence
+from proofs.claims import CLAIMS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decided claim.
+
+    Attributes
+    ----------
+    name, statement : str
+        The claim.
+    expected : Verdict
+        Its headline.
+    seconds : float
+        Time spent.
+    pieces : tuple of Evidence
+        What was found.
+    """
+
+    name: str
+    statement: str
+    expected: Verdict
+    seconds: float
+    pieces: tuple[Evidence, ...]
+
+    @property
+    def surprises(self) -> list[str]:
+        """Every piece of evidence that did not come out as expected."""
+        return [
+            f"{piece.label}: {piece.verdict} by {piece.engine}, expected {piece.expected}. {piece.detail}"
+            for piece in self.pieces
+            if piece.verdict is not piece.expected
+        ]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The headline when everything came out as expected, else the worst of what did not."""
+        if not self.pieces:
+            return Verdict.VACUOUS
+        if not self.surprises:
+            return self.expected
+        return worst(piece.verdict for piece in self.pieces if piece.verdict is not piece.expected)
+
+    @property
+    def exit_verdict(self) -> Verdict:
+        """Proved when as expected; a surprise is never a pass, a proof where a counterexample was due included."""
+        if self.pieces and not self.surprises:
+            return Verdict.PROVED
+        return max(self.verdict, Verdict.INCONCLUSIVE) if self.verdict is not Verdict.PROVED else Verdict.VIOLATED
+
+    @property
+    def expectation(self) -> str:
+        """Whether it came out as expected, in a word."""
+        return "yes" if self.exit_verdict is Verdict.PROVED else f"NO, {self.expected}"
+
+    @property
+    def engines(self) -> str:
+        """Who decided it."""
+        return ", ".join(dict.fromkeys(piece.engine for piece in self.pieces))
+
+    @property
+    def evidence(self) -> str:
+        """Certificates and traces in a line."""
+        certificates = [piece for piece in self.pieces if piece.certificate]
+        traces = [piece.trace for piece in self.pieces if piece.trace is not None]
+        parts = []
+        if certificates:
+            parts.append(f"{len(certificates)} certificate{'s' * (len(certificates) > 1)} (Z3, cvc5)")
+        if traces:
+            parts.append(f"{len(traces)} trace{'s' * (len(traces) > 1)}, shortest {min(len(trace.steps) for trace in traces)} steps")
+        return "; ".join(parts) or f"{len(self.pieces)} answers"
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as plain data."""
+        return {
+            "claim": self.name,
+            "statement": self.statement,
+            "verdict": str(self.verdict),
+            "as_expected": self.exit_verdict is Verdict.PROVED,
+            "engine": self.engines,
+            "seconds": round(self.seconds, 2),
+            "evidence": [
+                {
+                    "label": piece.label,
+                    "verdict": str(piece.verdict),
+                    "expected": str(piece.expected),
+                    "engine": piece.engine,
+                    "detail": piece.detail,
+                    "certified": bool(piece.certificate),
+                    "trace": None if piece.trace is None else piece.trace.as_json(),
+                }
+                for piece in self.pieces
+            ],
+        }
+
+
+def decide_claim(name: str) -> Outcome:
+    """Gather the evidence of one claim."""
+    wanted = CLAIMS[name]
+    started = time.monotonic()
+    pieces = tuple(wanted.gather())
+    return Outcome(name, wanted.statement, wanted.expected, time.monotonic() - started, pieces)
+
+
+def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[Outcome]:
+    """Decide claims side by side, in processes of their own; yields them in the order asked.
+
+    Parameters
+    ----------
+    chosen : sequence of str
+        Names of claims.
+    jobs : int
+        Processes at most.
+    out : Path or None
+        A folder for certificates and traces.
+    """
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for outcome in pool.map(decide_claim, chosen):
+            if out is not None:
+                _keep(outcome, out)
+            yield outcome
+
+
+def _keep(outcome: Outcome, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for number, piece in enumerate(outcome.pieces, start=1):
+        stem = f"{outcome.name}.{number}"
+        if piece.certificate:
+            (out / f"{stem}.smt2").write_text(piece.certificate, encoding="utf-8")
+        if piece.trace is not None:
+            (out / f"{stem}.itf.json").write_text(json.dumps(piece.trace.as_itf(), indent=1), encoding="utf-8")

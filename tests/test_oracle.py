@@ -1,0 +1,440 @@
+"""The oracle: that it gives the thresholds known for small values, and that each of its pieces does what it should."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+from oracle import JUDGED, UNLIMITED, A, B, Copy, End, Search, TooLarge, World, judge
+from random_configurations import random_configuration
+
+from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from spec.configuration import Configuration, Scope
+from spec.endpoint import Effect, Outcome, Timer
+from spec.segment import Segment
+from spec.state import Block, State
+
+CORE, CLOSE = Scope.CORE, Scope.CLOSE
+NO_RESTART = Behaviour(restarts=frozenset({Arrival.FIN}))
+ACKS_TOO = Behaviour(answers=EVERY_ARRIVAL - {Arrival.SYN}, restarts=frozenset({Arrival.FIN}))
+
+
+def ticks(msl: int = 1, rto: int = 1, time_wait: int = 0, **others: object) -> Configuration:
+    """Make a configuration out of whole numbers."""
+    return Configuration(Fraction(msl), Fraction(time_wait), (Fraction(rto),), **others)  # type: ignore[arg-type]
+
+
+def least(name: str, scope: Scope, msl: int, rto: int, loss: int) -> int:
+    """Try one TIME-WAIT after another until a property holds."""
+    return next(tw for tw in range(20) if not judge(ticks(msl, rto, tw, loss=loss, scope=scope))[name])
+
+
+def edges(scope: Scope, msl: int, rto: int, loss: int, least: dict[str, int], behaviour: Behaviour) -> None:
+    """Check that each property holds from its least TIME-WAIT on, and not a tick earlier."""
+    for time_wait in {value - step for value in least.values() for step in (0, 1)}:
+        verdict = judge(ticks(msl, rto, time_wait, loss=loss, scope=scope, behaviour=behaviour))
+        for name, value in least.items():
+            assert verdict[name] == (time_wait < value), (name, time_wait)
+
+
+class TestThresholds:
+    """The least TIME-WAIT that is safe."""
+
+    @pytest.mark.parametrize(
+        ("msl", "rto", "loss", "graceful", "isolation"),
+        [
+            (1, 1, 0, 1, 2),
+            (2, 1, 0, 2, 3),
+            (2, 2, 0, 2, 4),
+            (2, 2, 1, 4, 4),
+            (2, 3, 1, 5, 5),
+            (2, 3, 2, 8, 8),
+            (3, 1, 0, 3, 4),
+            (3, 1, 1, 4, 5),
+            (3, 2, 0, 3, 5),
+        ],
+    )
+    def test_core(self, msl: int, rto: int, loss: int, graceful: int, isolation: int) -> None:
+        """The core alone."""
+        assert least("graceful", CORE, msl, rto, loss) == graceful
+        assert least("isolation", CORE, msl, rto, loss) == isolation
+
+    @pytest.mark.parametrize(("msl", "rto", "loss", "graceful", "isolation"), [(3, 2, 1, 5, 6), (3, 3, 2, 9, 9)])
+    def test_core_edges(self, msl: int, rto: int, loss: int, graceful: int, isolation: int) -> None:
+        """The core alone, a tick on either side of the threshold."""
+        edges(CORE, msl, rto, loss, {"graceful": graceful, "isolation": isolation}, Behaviour())
+
+    @pytest.mark.parametrize(("rto", "loss", "graceful", "isolation"), [(1, 0, 1, 2), (1, 1, 2, 2), (2, 1, 3, 3), (1, 2, 3, 3)])
+    def test_close_one(self, rto: int, loss: int, graceful: int, isolation: int) -> None:
+        """The whole close, MSL 1: kR + M (M if nothing is lost), and max(2M, kR + M)."""
+        assert least("graceful", CLOSE, 1, rto, loss) == graceful
+        assert least("isolation", CLOSE, 1, rto, loss) == isolation
+
+    @pytest.mark.parametrize(
+        ("rto", "loss", "graceful", "isolation"),
+        [
+            (1, 0, 2, 4),
+            pytest.param(1, 1, 3, 4, marks=pytest.mark.slow),
+            (2, 1, 4, 4),
+            (2, 2, 6, 6),
+        ],
+    )
+    def test_close_two(self, rto: int, loss: int, graceful: int, isolation: int) -> None:
+        """The whole close, MSL 2."""
+        edges(CLOSE, 2, rto, loss, {"graceful": graceful, "isolation": isolation}, Behaviour())
+
+    @pytest.mark.parametrize(
+        ("behaviour", "msl", "rto", "loss", "known"),
+        [
+            (NO_RESTART, 1, 1, 0, {"isolation": 3}),
+            (ACKS_TOO, 1, 1, 0, {"isolation": 4}),
+            pytest.param(NO_RESTART, 2, 2, 1, {"graceful": 4, "isolation": 6}, marks=pytest.mark.slow),
+            pytest.param(ACKS_TOO, 2, 2, 1, {"graceful": 4, "isolation": 8}, marks=pytest.mark.slow),
+            pytest.param(NO_RESTART, 3, 1, 0, {"isolation": 9}, marks=pytest.mark.slow),
+        ],
+    )
+    def test_answers_without_restart(self, behaviour: Behaviour, msl: int, rto: int, loss: int, known: dict[str, int]) -> None:
+        """What is answered and does not restart the timer costs one MSL more, or two."""
+        edges(CLOSE, msl, rto, loss, known, behaviour)
+
+
+class TestVerdicts:
+    """Single verdicts with a plain reason."""
+
+    def test_every_property_has_one(self) -> None:
+        """A verdict for each property, and a safe configuration violates only what none can keep."""
+        verdict = judge(ticks(1, 1, 2))
+        assert tuple(verdict) == JUDGED
+        assert {name for name, violated in verdict.items() if violated} == {"no-stray-reset"}
+
+    def test_lost_at_will(self) -> None:
+        """If any number of copies may be lost, the last acknowledgement never need arrive."""
+        assert judge(ticks(1, 1, 6, loss=None, scope=CORE))["graceful"]
+
+    def test_not_restarted(self) -> None:
+        """If a retransmitted FIN does not restart TIME-WAIT, long is not long enough."""
+        verdict = judge(ticks(1, 1, 6, scope=CORE, behaviour=Behaviour(restarts=frozenset())))
+        assert verdict["graceful"]
+        assert verdict["fin-restarts"]
+
+    def test_assassinated(self) -> None:
+        """A RST that ends TIME-WAIT undoes it, even when nothing is lost."""
+        verdict = judge(ticks(1, 1, 6, loss=0, behaviour=Behaviour(reset=ResetRule.EXACT)))
+        assert verdict["time-wait-kept"]
+        assert verdict["isolation"]
+
+    def test_nothing_old_without_a_second_copy(self) -> None:
+        """Nothing duplicated and no time for a retransmission: even a short TIME-WAIT isolates; a slow network changes that."""
+        strict = {"duplication": 0, "rto_exact": True, "loss": 0, "scope": CORE}
+        assert not judge(ticks(1, 3, 1, **strict))["isolation"]
+        assert judge(ticks(3, 1, 1, **strict))["isolation"]
+
+    def test_linger_zero(self) -> None:
+        """A CLOSE that aborts throws away text on its way."""
+        for linger_zero in (False, True):
+            strict = ticks(1, 2, 2, text=(1, 0), loss=0, duplication=0, behaviour=Behaviour(linger_zero=linger_zero))
+            assert judge(strict)["integrity"] == linger_zero
+
+    @pytest.mark.parametrize(("abandons", "violated"), [(False, False), (True, True)])
+    def test_fin_wait_2(self, abandons: bool, violated: bool) -> None:
+        """An abandoned FIN-WAIT-2 that gives up loses the text of an end that is still sending."""
+        behaviour = Behaviour(fin_wait_2=True, abandons=abandons)
+        limits = {"loss": 0, "duplication": 0, "rto_exact": True, "text": (0, 1)}
+        assert judge(ticks(1, 2, 2, behaviour=behaviour, **limits))["integrity"] == violated
+
+    def test_fifo_is_kinder(self) -> None:
+        """Copies that arrive in order need no more TIME-WAIT than copies that do not."""
+        assert not judge(ticks(1, 1, 2, fifo=True))["isolation"]
+        assert judge(ticks(1, 1, 0, fifo=True))["graceful"]
+
+    def test_both_close(self) -> None:
+        """Two that close at once: the same threshold."""
+        for time_wait, violated in ((1, True), (2, False)):
+            verdict = judge(ticks(1, 2, time_wait, loss=0, both_close=True))
+            assert verdict["isolation"] == violated
+            assert not verdict["graceful"]
+
+    def test_too_large(self) -> None:
+        """It gives up when told to."""
+        with pytest.raises(TooLarge):
+            judge(ticks(1, 1, 2), cap=100)
+
+    def test_whole_ticks_only(self) -> None:
+        """Half a tick is refused."""
+        with pytest.raises(ValueError, match="whole number"):
+            judge(Configuration(Fraction(1, 2), Fraction(1), (Fraction(1),)))
+
+
+FIN, ACK = Segment(1, 2, fin=True), Segment(2, 2)
+CLOSED = Block(State.CLOSED, rcv=1)
+WAITING = Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
+LAST = Block(State.LAST_ACK, una=1, nxt=2, rcv=2)
+
+
+def flying(search: Search, sender: int, segment: Segment, age: int = 0, *, must: bool = False, left: int = UNLIMITED) -> Copy:
+    """Put a copy on the network."""
+    return Copy(sender, search.number(segment), age, not must, left)
+
+
+def at(a: Block, b: Block, *copies: Copy, clocks: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())) -> World:
+    """Make a world."""
+    return World((End(a, clocks[A]), End(b, clocks[B])), copies, (0, 0))
+
+
+class TestNetwork:
+    """Copies: their age, what they must do, and in which order."""
+
+    def test_dies_after_msl(self) -> None:
+        """A copy is there at the age of MSL, and gone a tick later."""
+        search = Search(ticks(msl=2))
+        world = at(CLOSED, CLOSED, flying(search, A, ACK, 1))
+        older = search.tick(world)
+        assert [copy.age for copy in older.copies] == [2]
+        assert search.tick(older).copies == ()
+
+    def test_time_waits_for_what_must_arrive(self) -> None:
+        """At the age of MSL what must arrive arrives before time passes."""
+        search = Search(ticks(msl=2))
+        assert search.time_may_pass(at(CLOSED, CLOSED, flying(search, A, ACK, 1, must=True)))
+        late = at(CLOSED, LAST, flying(search, A, ACK, 2, must=True), clocks=((), (0,)))
+        assert not search.time_may_pass(late)
+        (arrived,) = search.arrival(late, 0)
+        assert arrived.ends[B].block.state is State.CLOSED
+        assert search.time_may_pass(arrived)
+
+    @pytest.mark.parametrize("duplication", [0, 1, 2])
+    def test_counted_arrivals(self, duplication: int) -> None:
+        """With n duplicates a copy arrives n + 1 times."""
+        search = Search(ticks(duplication=duplication))
+        world, arrivals = at(CLOSED, CLOSED, flying(search, A, Segment(1, rst=True), left=search.arrivals)), 0
+        while world.copies:
+            (world,) = search.arrival(world, 0)
+            arrivals += 1
+        assert arrivals == duplication + 1
+
+    def test_order(self) -> None:
+        """In order: an arrival takes with it what was sent earlier, in its direction alone, unless that must arrive."""
+        search = Search(ticks(fifo=True))
+        reset = Segment(1, rst=True)
+        early, late, other = flying(search, A, reset, 1), flying(search, A, Segment(2, rst=True)), flying(search, B, reset, 1)
+        (world,) = search.arrival(at(CLOSED, CLOSED, early, late, other), 1)
+        assert world.copies == (late, other)
+        must = early._replace(free=False)
+        assert not list(search.arrival(at(CLOSED, CLOSED, must, late, other), 1))
+        (world,) = search.arrival(at(CLOSED, CLOSED, must, late, other), 0)
+        assert world.copies == (early, late, other)
+
+    def test_tidy_drops_the_older_twin_alone(self) -> None:
+        """Of copies alike the youngest stays, and every one that must arrive."""
+        search = Search(ticks(msl=3))
+        free = [flying(search, A, ACK, age) for age in (0, 1, 2)]
+        must = flying(search, A, ACK, 1, must=True)
+        other = flying(search, B, ACK, 3)
+        assert search.tidy((*free, other)) == (free[0], other)
+        assert search.tidy((free[2], must, free[1])) == (must,)
+        assert search.tidy((must, free[0])) == (free[0], must)
+        assert len(Search(ticks(), twins=True).tidy((*free, *free, must))) == 4
+
+    def test_counted_copies_stay_apart(self) -> None:
+        """Two copies that arrive once each are not one."""
+        search = Search(ticks(duplication=0))
+        copy = flying(search, A, ACK, left=1)
+        assert search.tidy((copy, copy)) == (copy, copy)
+
+    def test_any_copy_left_breaks_isolation(self) -> None:
+        """Once both ends are closed, whatever is still in flight can reach the next incarnation."""
+        search = Search(ticks())
+        list(search.successors(at(CLOSED, CLOSED)))
+        assert search.violated == set()
+        list(search.successors(at(CLOSED, LAST, flying(search, A, Segment(2, rst=True)), clocks=((), (0,)))))
+        assert "isolation" not in search.violated
+        list(search.successors(at(CLOSED, CLOSED, flying(search, A, Segment(2, rst=True)))))
+        assert search.violated == {"graceful", "isolation"}
+
+    def test_core_ignores_what_reaches_a_closed_passive_end(self) -> None:
+        """In scope core a CLOSED passive end is silent; the active one never is."""
+        core, close = (Search(ticks(scope=scope, loss=None)) for scope in (CORE, CLOSE))
+        for search, sender, answers in ((core, A, 0), (core, B, 1), (close, A, 1), (close, B, 1)):
+            world = at(CLOSED, CLOSED, flying(search, sender, FIN, must=True))
+            (after,) = search.arrival(world, 0)
+            assert len(after.copies) == 1 + answers
+
+
+class TestLoss:
+    """The loss budget of a round."""
+
+    def test_rounds(self) -> None:
+        """The FIN of the other end, and what covers it; a copy may be both."""
+        one, both = Search(ticks()), Search(ticks(both_close=True))
+        for segment, sender, alone, each in (
+            (Segment(1, 1, fin=True), A, (), (B,)),
+            (Segment(1, 1, fin=True), B, (A,), (A,)),
+            (Segment(1, 2, fin=True), A, (A,), (A, B)),
+            (Segment(1, 2, fin=True), B, (A,), (A, B)),
+            (Segment(2, 2), A, (A,), (A,)),
+            (Segment(2, 2), B, (), (B,)),
+            (Segment(2, 1), A, (), ()),
+            (Segment(2, rst=True), A, (), ()),
+        ):
+            assert one.rounds(sender, segment, 1) == alone
+            assert both.rounds(sender, segment, 1) == each
+
+    def test_fates(self) -> None:
+        """Lost and counted, or obliged to arrive; and no longer lost when the budget is spent."""
+        search = Search(ticks(loss=1))
+        (kept, counts), (lost, spent) = search.fates(B, (FIN,), 2, (0, 0))
+        assert [copy.free for copy in kept] == [False]
+        assert (counts, lost, spent) == ((0, 0), (), (1, 0))
+        assert len(list(search.fates(B, (FIN,), 2, (1, 0)))) == 1
+        assert len(list(search.fates(B, (FIN, FIN), 2, (0, 0)))) == 3
+
+    def test_outside_the_exchange(self) -> None:
+        """What belongs to no exchange, and everything when losses are not counted, need not arrive."""
+        for search, sender in ((Search(ticks(loss=0)), A), (Search(ticks(loss=None)), B)):
+            ((kept, counts),) = search.fates(sender, (Segment(1, 1, fin=True),), 1, (0, 0))
+            assert [copy.free for copy in kept] == [True]
+            assert counts == (0, 0)
+
+    def test_a_fin_accepted_opens_a_round(self) -> None:
+        """The count begins again before the answer to that FIN is counted."""
+        search = Search(ticks(loss=1))
+        world = at(WAITING, LAST, flying(search, B, FIN), clocks=((0,), (0,)))._replace(lost=(1, 0))
+        outcomes = {(after.lost, len(after.copies)) for after in search.arrival(world, 0)}
+        assert outcomes == {((0, 0), 2), ((1, 0), 1)}
+
+
+class TestTimers:
+    """Clocks and what they allow."""
+
+    def due(self, search: Search, block: Block, *clocks: int) -> int:
+        """Count the timers of A that may run out."""
+        return len(list(search.timers(at(block, CLOSED, clocks=(clocks, ())), A)))
+
+    def test_retransmission(self) -> None:
+        """From one tick on, up to RTO, when time stops; or at RTO exactly."""
+        loose, exact = Search(ticks(rto=3)), Search(ticks(rto=3, rto_exact=True))
+        assert [self.due(loose, LAST, shown) for shown in range(4)] == [0, 1, 1, 1]
+        assert [self.due(exact, LAST, shown) for shown in range(4)] == [0, 0, 0, 1]
+        assert [loose.time_may_pass(at(LAST, CLOSED, clocks=((shown,), ()))) for shown in range(4)] == [True, True, True, False]
+
+    def test_schedule(self) -> None:
+        """Each try has its own gap, and the last repeats."""
+        configuration = Configuration(Fraction(1), Fraction(1), (Fraction(1), Fraction(3)), behaviour=Behaviour(backoff=2))
+        assert [Search(configuration).gap(LAST._replace(tries=tries)) for tries in range(4)] == [1, 3, 3, 3]
+
+    def test_time_wait_is_left_after_its_end(self) -> None:
+        """TIME-WAIT is left strictly after its time, is never forced, and its clock counts no further."""
+        search = Search(ticks(time_wait=2))
+        assert [self.due(search, WAITING, shown) for shown in range(4)] == [0, 0, 0, 1]
+        assert search.time_may_pass(at(WAITING, CLOSED, clocks=((3,), ())))
+        assert search.later(WAITING, (2,)) == search.later(WAITING, (3,)) == (3,)
+
+    def test_fin_wait_2_timer(self) -> None:
+        """The same for FIN-WAIT-2, where there is such a timer."""
+        behaviour = Behaviour(fin_wait_2=True, abandons=True)
+        search = Search(ticks(fin_wait_2=Fraction(1), behaviour=behaviour, scope=CORE))
+        block = search.first().ends[A].block
+        assert search.first().ends[A].clocks == (0,)
+        assert [self.due(search, block, shown) for shown in range(3)] == [0, 0, 1]
+
+    def test_clocks_start_keep_and_stop(self) -> None:
+        """A clock starts when its timer does, is kept while it runs on, and goes with it."""
+        search = Search(ticks(time_wait=9))
+        world = at(WAITING, LAST, clocks=((5,), (1,)))
+        (kept,) = search.step(world, A, Outcome(WAITING), ())
+        assert kept.ends[A].clocks == (5,)
+        (restarted,) = search.step(world, A, Outcome(WAITING, started=frozenset({Timer.TIME_WAIT})), ())
+        assert restarted.ends[A].clocks == (0,)
+        (over,) = search.step(world, A, Outcome(CLOSED), ())
+        assert over.ends[A].clocks == ()
+        assert over.ends[B] is world.ends[B]
+
+
+class TestUsers:
+    """What the users may do."""
+
+    def test_who_may_close(self) -> None:
+        """The passive end closes second, unless either may be first."""
+        for both_close in (False, True):
+            search = Search(ticks(both_close=both_close))
+            world = search.first()
+            assert len(list(search.user(world, A))) == 1
+            assert len(list(search.user(world, B))) == both_close
+            assert len(list(search.user(at(WAITING, Block(State.CLOSE_WAIT, 1, 1, 2)), B))) == 1
+
+    def test_text_is_limited(self) -> None:
+        """SEND goes on until the text is spent."""
+        search = Search(ticks(text=(1, 0)))
+        world = search.first()
+        sent = [outcome for outcome in search.user(world, A) if outcome.block.sent]
+        assert len(sent) == 1
+        (after,) = search.step(world, A, sent[0], ())
+        assert not [outcome for outcome in search.user(after, A) if outcome.block.sent > 1]
+        assert not [outcome for outcome in search.user(world, B) if outcome.block.sent]
+
+
+class TestJudging:
+    """One step, and what it violates."""
+
+    @pytest.mark.parametrize(
+        ("before", "outcome", "violated"),
+        [
+            (LAST, Outcome(CLOSED, effects=frozenset({Effect.RESET})), {"graceful"}),
+            (WAITING._replace(state=State.CLOSE_WAIT), Outcome(CLOSED, effects=frozenset({Effect.RESET})), set()),
+            (WAITING, Outcome(CLOSED, effects=frozenset({Effect.ASSASSINATED})), {"time-wait-kept"}),
+            (WAITING, Outcome(WAITING, effects=frozenset({Effect.NOT_RESTARTED})), {"fin-restarts"}),
+            (CLOSED, Outcome(CLOSED, (Segment(2, rst=True),)), {"no-stray-reset"}),
+            (LAST._replace(sent=1), Outcome(CLOSED._replace(sent=1)), {"integrity"}),
+            (CLOSED._replace(sent=1), Outcome(CLOSED._replace(sent=1)), set()),
+        ],
+    )
+    def test_look(self, before: Block, outcome: Outcome, violated: set[str]) -> None:
+        """Each property by an event that violates it, and events that do not."""
+        search = Search(ticks())
+        search.look(at(before, CLOSED), A, outcome)
+        assert search.violated == violated
+
+    def test_text_read_in_time(self) -> None:
+        """An end that ends when the other has read everything loses nothing."""
+        search = Search(ticks())
+        search.look(at(LAST._replace(sent=1), CLOSED._replace(rcv=2)), A, Outcome(CLOSED._replace(sent=1)))
+        assert search.violated == set()
+
+
+class TestDraws:
+    """Configurations drawn at random."""
+
+    def test_reproducible_and_varied(self) -> None:
+        """The same seed draws the same, and every knob is turned."""
+        drawn = [random_configuration(random.Random(seed)) for seed in range(300)]
+        assert drawn == [random_configuration(random.Random(seed)) for seed in range(300)]
+        for name in ("msl", "time_wait", "rto", "rto_exact", "loss", "duplication", "fifo", "scope", "both_close", "text"):
+            assert len({getattr(configuration, name) for configuration in drawn}) > 1, name
+        for name in Behaviour.__dataclass_fields__:
+            assert len({getattr(configuration.behaviour, name) for configuration in drawn}) > 1, name
+
+    def test_time_never_stops_for_good(self) -> None:
+        """In every world something can happen: no network or timer that stops time and so proves everything."""
+        for seed in range(60):
+            search = Search(random_configuration(random.Random(seed)))
+            seen, waiting = {search.first()}, [search.first()]
+            while waiting and len(seen) < 500:
+                following = list(search.successors(waiting.pop()))
+                assert following
+                fresh = set(following) - seen
+                seen |= fresh
+                waiting += fresh
+
+    def test_twins_change_nothing(self) -> None:
+        """A copy dropped for its younger twin changes no verdict."""
+        compared = 0
+        for seed in range(80):
+            configuration = random_configuration(random.Random(seed))
+            if configuration.duplication is None and not configuration.fifo:
+                try:
+                    assert judge(configuration, cap=3000) == judge(configuration, cap=10_000, twins=True), configuration
+                except TooLarge:
+                    continue
+                compared += 1
+        assert compared > 10

@@ -1,0 +1,1 @@
+"""The command ``timewait``: reads what people type, asks, and prints the answer."""

@@ -1,0 +1,5 @@
+"""``python -m timewait``."""
+
+from timewait.command import main
+
+main()

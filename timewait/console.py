@@ -1,0 +1,136 @@
+"""The one place that prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from checker.decide import Answer
+from checker.finding import Progress
+from checker.trace import Step, Trace
+from checker.verdict import Verdict
+from spec.duration import spoken
+from spec.properties import PROPERTIES
+
+STYLES = {
+    Verdict.PROVED: "green",
+    Verdict.VIOLATED: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.VACUOUS: "yellow",
+    Verdict.DISAGREEMENT: "bold magenta",
+}
+
+
+class Screen:
+    """Where answers go: standard output, colours only on a terminal, as wide as that is."""
+
+    def __init__(self) -> None:
+        width = None if sys.stdout.isatty() else 132
+        self._out = Console(width=width, highlight=False, soft_wrap=False)
+        self._err = Console(stderr=True, highlight=False)
+
+    def line(self, text: str = "") -> None:
+        """One line of plain text."""
+        self._out.print(escape(text), soft_wrap=True)
+
+    def raw(self, text: str) -> None:
+        """Text as it stands, whatever the width."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+
+    def as_json(self, data: Any) -> None:
+        """One JSON object."""
+        self.raw(json.dumps(data, indent=2, ensure_ascii=False))
+
+    def progress(self, progress: Progress) -> None:
+        """How far a long exploration has come, on standard error and only for people."""
+        if sys.stderr.isatty():
+            self._err.print(
+                f"  {progress.states:,} states, depth {progress.depth}, {progress.rate:,.0f}/s, {progress.megabytes:,.0f} MB",
+                style="dim",
+            )
+
+    def note(self, text: str) -> None:
+        """A remark beside the answer, on standard error."""
+        self._err.print(escape(text), style="dim", soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+        """A plain table."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(cell) if isinstance(cell, str) else cell for cell in row))
+        self._out.print(table)
+
+    def verdict(self, verdict: Verdict) -> Text:
+        """A verdict in its colour."""
+        return Text(str(verdict).upper(), style=STYLES[verdict])
+
+    def answer(self, answer: Answer) -> None:
+        """A verdict in a line, its reason, and its trace."""
+        finding, trace = answer.finding, answer.trace
+        head = Text.assemble((f"{finding.name:<15} ", "bold"), self.verdict(finding.verdict))
+        facts = [finding.engine, f"{finding.states:,} covered", f"{finding.seconds:.2f} s"]
+        if trace is not None:
+            minimised = f" (minimised from {len(trace.steps) + trace.dropped})" if trace.dropped else ""
+            facts = [f"{len(trace.steps)} steps{minimised}", *facts, "replay: confirmed"]
+        head.append("   " + "   ".join(facts))
+        self._out.print(head, soft_wrap=True)
+        self.line(f"  {PROPERTIES[finding.name].statement}")
+        if finding.reason:
+            self.line(f"  {finding.reason}")
+        if trace is not None:
+            self.trace(trace)
+            for line in blame(trace):
+                self.line(f"  to blame: {line}")
+        self.line()
+
+    def trace(self, trace: Trace) -> None:
+        """A trace as a table: one lane per end, the wire between them, and what changed."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+        for column, justify in (("#", "right"), ("t", "right"), ("A", "left"), ("wire", "center"), ("B", "left"), ("what", "left")):
+            table.add_column(column, justify=justify, overflow="fold", no_wrap=column != "what")  # type: ignore[arg-type]  # literals
+        state = {end: str(trace.initial[f"{end}.state"]) for end in "AB"}
+        table.add_row("0", "0", state["A"], "", state["B"], "")
+        for step in trace.steps:
+            if trace.loop is not None and step.number == trace.loop + 1:
+                table.add_row("", "", "", "again and again:", "", "", style="italic")
+            lanes = {end: self._lane(step, end) for end in "AB"}
+            wire = "\n".join(_wire(step))
+            table.add_row(str(step.number), spoken(step.time), lanes["A"], wire, lanes["B"], f"{step.event.actor} {step.event.text}")
+        self._out.print(table)
+
+    def _lane(self, step: Step, end: str) -> Text:
+        change = step.changed.get(f"{end}.state")
+        shown = str(step.state[f"{end}.state"])
+        return Text(shown, style="bold" if change else "dim")
+
+
+def _wire(step: Step) -> list[str]:
+    lines = []
+    if step.event.received:
+        arrow = "<--" if step.event.actor == "A" else "-->"
+        lines.append(f"{arrow} {step.event.received}")
+    for segment, lost in step.event.sent:
+        lines.append(f"({step.event.actor} sends {segment}{', lost' if lost else ''})")
+    return lines
+
+
+def blame(trace: Trace) -> list[str]:
+    """The lines of the standard that a violation comes from: those of its last step, or of its loop, and the property's."""
+    decisive = trace.steps[trace.loop :] if trace.loop is not None else trace.steps[-1:]
+    rules = dict.fromkeys(f"{section}: {text}" for step in decisive for _, section, text in step.event.rules)
+    return [*rules, f"the property: {PROPERTIES[trace.shows].section}"]
+
+
+def error(text: str) -> None:
+    """One clear line on standard error."""
+    sys.stderr.write(f"timewait: {text}\n")
