@@ -83,7 +83,9 @@ def _distances(symbolic: Symbolic) -> dict[int, int]:
         frontier = []
         for place in sorted(symbolic.cone):
             if place not in distances and any(door.target in reached for door in symbolic.rooms[place].doors):
-                distances[place] = 1 + min(distances[door.target] for door in symbolic.rooms[place].doors if door.target in reached)
+                distances[place] = 1 + min(
+                    distances[door.target] for door in symbolic.rooms[place].doors if door.target in reached
+                )
                 frontier.append(place)
     return distances
 

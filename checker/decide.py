@@ -18,8 +18,8 @@ from checker.bounded import search
 from checker.explicit import Explicit
 from checker.finding import Budget, Finding, Run
 from checker.fold import Folded
-from checker.lasso import find_lasso
 from checker.language import Property, TimedSystem, World
+from checker.lasso import find_lasso
 from checker.replay import Rejected, minimal
 from checker.structural import always_kept
 from checker.symbolic import Symbolic

@@ -169,9 +169,7 @@ def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) ->
     """The repeated part from any of its rounds: clocks it starts again are as before, the others have grown by `total`."""
     entry, first = execution.place, list(execution.clocks)
     untouched = _untouched(execution, lines)
-    execution.clocks = [
-        clock + total if clock is not None and index in untouched else clock for index, clock in enumerate(first)
-    ]
+    execution.clocks = [clock + total if clock is not None and index in untouched else clock for index, clock in enumerate(first)]
     grown = list(execution.clocks)
     length = added([linear(line.delay, execution.parameters) for line in lines])
     execution.follow(lines)

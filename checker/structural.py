@@ -39,9 +39,7 @@ def always_kept(table: Table, asked: Property) -> bool:
     """Whether every fair run keeps the promise of an ``eventually`` property, for every value of every parameter."""
     rooms = dict(enumerate(table.explore()))
     inside = {number for number, room in rooms.items() if asked.name in room.owes}
-    hops = [
-        Hop(number, door.target, door) for number in sorted(inside) for door in rooms[number].doors if door.target in inside
-    ]
+    hops = [Hop(number, door.target, door) for number in sorted(inside) for door in rooms[number].doors if door.target in inside]
     waiting = [(frozenset(inside), hops)]
     while waiting:
         nodes, edges = waiting.pop()
@@ -77,10 +75,7 @@ def _parts(nodes: frozenset[int], hops: list[Hop]) -> list[Part]:
 def _prune(rooms: dict[int, Room], part: frozenset[int], hops: list[Hop]) -> Part:
     """Take out what cannot recur for ever; the part itself when everything can."""
     started = {
-        clock
-        for hop in hops
-        for clock, origin in zip(rooms[hop.target].clocks, hop.door.origins, strict=True)
-        if origin == FRESH
+        clock for hop in hops for clock, origin in zip(rooms[hop.target].clocks, hop.door.origins, strict=True) if origin == FRESH
     }
     served = frozenset().union(*(hop.door.edge.fair for hop in hops))
 

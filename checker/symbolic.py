@@ -77,9 +77,7 @@ class Symbolic:
         self.bad = bad
         self.symbols = tuple(symbols)
         values = table.system.parameters
-        self.parameters = {
-            name: z3.Real(name) if name in self.symbols else numeral(value) for name, value in values.items()
-        }
+        self.parameters = {name: z3.Real(name) if name in self.symbols else numeral(value) for name, value in values.items()}
         self.region = tuple(region)
         self.wait = z3.Real("wait")
 
@@ -139,7 +137,9 @@ class Symbolic:
     def _holds(self, test: Test, shown: Mapping[int, z3.ArithRef]) -> z3.BoolRef:
         return compare(shown[test.clock], test.relation, self.parameters[test.parameter])
 
-    def _carried(self, place: int, origins: Sequence[int], shown: Mapping[int, z3.ArithRef]) -> tuple[list[z3.ArithRef], list[z3.BoolRef]]:
+    def _carried(
+        self, place: int, origins: Sequence[int], shown: Mapping[int, z3.ArithRef]
+    ) -> tuple[list[z3.ArithRef], list[z3.BoolRef]]:
         """The live clocks of a target, and that dead ones are beyond their lifetime."""
         values, conditions = [], []
         for clock in self.live[place]:

@@ -78,5 +78,6 @@ def _after(origins: tuple[int, ...], before: Order, pairs: Order) -> Order:
     return frozenset(
         (a, b)
         for a, b in pairs
-        if origins[a] == FRESH or (origins[a] >= 0 and origins[b] >= 0 and (origins[a] == origins[b] or (origins[a], origins[b]) in before))
+        if origins[a] == FRESH
+        or (origins[a] >= 0 and origins[b] >= 0 and (origins[a] == origins[b] or (origins[a], origins[b]) in before))
     )

@@ -89,9 +89,7 @@ class Trace:
                     "event": step.event.text,
                     "received": step.event.received,
                     "sent": [{"segment": segment, "lost": lost} for segment, lost in step.event.sent],
-                    "rules": [
-                        {"name": name, "section": section, "text": text} for name, section, text in step.event.rules
-                    ],
+                    "rules": [{"name": name, "section": section, "text": text} for name, section, text in step.event.rules],
                     "changed": {name: {"from": old, "to": new} for name, (old, new) in step.changed.items()},
                 }
                 for step in self.steps

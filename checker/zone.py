@@ -156,7 +156,7 @@ def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) 
 @njit(cache=True)
 def includes(zones: NDArray[np.int64], zone: Zone) -> bool:
     """Whether one of a stack of zones includes a zone."""
-    for index in range(len(zones)):
+    for index in range(len(zones)):  # noqa: SIM110 - numba compiles loops, not generators
         if _inside(zone, zones[index]):
             return True
     return False

@@ -154,9 +154,7 @@ class Zones:
             room = self.table.room(place)
             roles = [clock.role for clock in room.clocks]
             hall = Hall(
-                tuple(
-                    (self._bounds(door.tests), *self._carriage(door)) for door in room.doors
-                ),
+                tuple((self._bounds(door.tests), *self._carriage(door)) for door in room.doors),
                 self._bounds(room.limits),
                 np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
                 np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
@@ -208,4 +206,3 @@ class Zones:
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location met, the zones that cover everything reachable there, shape (count, n, n)."""
         return {place: zones for place, (zones, _) in self._passed.items()}
-

@@ -44,7 +44,11 @@ class Certified:
 
 
 def prove_for_all(
-    configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float, symbols: Sequence[str] = SYMBOLS
+    configuration: Configuration,
+    properties: Sequence[str],
+    region: Sequence[str],
+    seconds: float,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> Certified:
     """Prove ``always`` properties for all values of the durations in a region.
 

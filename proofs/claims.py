@@ -48,9 +48,7 @@ SOLVER_SECONDS = 240.0
 
 def core(msl: int, time_wait: Fraction | int, rto: int, loss: int | None, behaviour: Behaviour = INTENDED) -> Configuration:
     """The last exchange alone."""
-    return Configuration(
-        Fraction(msl), Fraction(time_wait), (Fraction(rto),), loss=loss, scope=Scope.CORE, behaviour=behaviour
-    )
+    return Configuration(Fraction(msl), Fraction(time_wait), (Fraction(rto),), loss=loss, scope=Scope.CORE, behaviour=behaviour)
 
 
 def close(msl: int, time_wait: Fraction | int, rto: int, loss: int | None, behaviour: Behaviour = INTENDED) -> Configuration:
@@ -114,7 +112,12 @@ def least(label: str, configuration: Configuration, properties: Sequence[str], e
 
 
 def family(
-    label: str, configuration: Configuration, name: str, told: str, region: Sequence[str], rounds: Callable[[Configuration], int] | None = None
+    label: str,
+    configuration: Configuration,
+    name: str,
+    told: str,
+    region: Sequence[str],
+    rounds: Callable[[Configuration], int] | None = None,
 ) -> Evidence:
     """One schedule in terms, legal and violating for all values in a region; an instance of it is replayed."""
     table = Table(Composition(configuration))
@@ -160,7 +163,9 @@ def two_msl_is_enough() -> Iterator[Evidence]:
     yield for_all("close, A first, k = 1, only a FIN is answered", close(1, 2, 1, 1, silent), region)
     for name in BOTH:
         yield agreed("close, A first, M = 2, R = 1, k = 1, TIME_WAIT = 4", close(2, 4, 1, 1), name, PROVED)
-        yield at("close, either first, M = R = 1, k = 1, TIME_WAIT = 2", replace(close(1, 2, 1, 1), both_close=True), name, PROVED)
+        yield at(
+            "close, either first, M = R = 1, k = 1, TIME_WAIT = 2", replace(close(1, 2, 1, 1), both_close=True), name, PROVED
+        )
 
 
 @claim(
@@ -199,7 +204,18 @@ def less_is_not_enough() -> Iterator[Evidence]:
 )
 def exact_thresholds() -> Iterator[Evidence]:
     """Both sides: the engine's thresholds on a grid, and sufficiency for all values."""
-    for msl, rto, loss in ((2, 1, 0), (2, 2, 0), (2, 2, 1), (2, 3, 1), (2, 3, 2), (3, 1, 0), (3, 1, 1), (3, 2, 0), (3, 2, 1), (3, 3, 2)):
+    for msl, rto, loss in (
+        (2, 1, 0),
+        (2, 2, 0),
+        (2, 2, 1),
+        (2, 3, 1),
+        (2, 3, 2),
+        (3, 1, 0),
+        (3, 1, 1),
+        (3, 2, 0),
+        (3, 2, 1),
+        (3, 3, 2),
+    ):
         graceful = loss * rto + msl
         isolation = msl + max(loss * rto, min((loss + 1) * rto, msl))
         yield least(f"core, M = {msl}, R = {rto}, k = {loss}", core(msl, 0, rto, loss), ["graceful"], graceful)
@@ -419,12 +435,31 @@ def answer_rule() -> Iterator[Evidence]:
     bare = Behaviour(answers=EVERYTHING, restarts=FIN)
     for msl, rto, loss in ((2, 2, 1), (3, 1, 0), (30, 30, 1)):
         label = f"close, M = {msl}, R = {rto}, k = {loss}"
-        yield least(f"{label}, unacceptable answered without restart", close(msl, 0, rto, loss, unacceptable), ["isolation"], 3 * msl)
+        yield least(
+            f"{label}, unacceptable answered without restart", close(msl, 0, rto, loss, unacceptable), ["isolation"], 3 * msl
+        )
         yield least(f"{label}, whatever is answered restarts", close(msl, 0, rto, loss), ["isolation"], 2 * msl)
-        yield least(f"{label}, only a FIN is answered", close(msl, 0, rto, loss, Behaviour(answers=FIN, restarts=FIN)), ["isolation"], 2 * msl)
+        yield least(
+            f"{label}, only a FIN is answered",
+            close(msl, 0, rto, loss, Behaviour(answers=FIN, restarts=FIN)),
+            ["isolation"],
+            2 * msl,
+        )
     yield least("close, M = 2, R = 2, k = 1, bare ACKs answered without restart too", close(2, 0, 2, 1, bare), ["isolation"], 8)
-    yield least("close, M = 2, R = 2, k = 1, unacceptable answered without restart", close(2, 0, 2, 1, unacceptable), ["graceful"], 4)
+    yield least(
+        "close, M = 2, R = 2, k = 1, unacceptable answered without restart", close(2, 0, 2, 1, unacceptable), ["graceful"], 4
+    )
     all_restart = Behaviour(answers=EVERYTHING, restarts=EVERYTHING)
     yield least("close, M = 2, R = 2, k = 1, bare ACKs answered, all restart", close(2, 0, 2, 1, all_restart), ["isolation"], 4)
-    yield agreed("close, M = 2, R = 1, k = 0, unacceptable without restart, TIME_WAIT = 5", close(2, 5, 1, 0, unacceptable), "isolation", VIOLATED)
-    yield agreed("close, M = 2, R = 1, k = 0, unacceptable without restart, TIME_WAIT = 6", close(2, 6, 1, 0, unacceptable), "isolation", PROVED)
+    yield agreed(
+        "close, M = 2, R = 1, k = 0, unacceptable without restart, TIME_WAIT = 5",
+        close(2, 5, 1, 0, unacceptable),
+        "isolation",
+        VIOLATED,
+    )
+    yield agreed(
+        "close, M = 2, R = 1, k = 0, unacceptable without restart, TIME_WAIT = 6",
+        close(2, 6, 1, 0, unacceptable),
+        "isolation",
+        PROVED,
+    )

@@ -82,7 +82,9 @@ class Outcome:
         if certificates:
             parts.append(f"{len(certificates)} certificate{'s' * (len(certificates) > 1)} (Z3, cvc5)")
         if traces:
-            parts.append(f"{len(traces)} trace{'s' * (len(traces) > 1)}, shortest {min(len(trace.steps) for trace in traces)} steps")
+            parts.append(
+                f"{len(traces)} trace{'s' * (len(traces) > 1)}, shortest {min(len(trace.steps) for trace in traces)} steps"
+            )
         return "; ".join(parts) or f"{len(self.pieces)} answers"
 
     def as_json(self) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from spec.endpoint import (
 )
 from spec.exchange import ENDS, broken, rounds
 from spec.network import Channel, Flight, Network
-from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
 
 SILENT = frozenset({State.CLOSED, State.TIME_WAIT})

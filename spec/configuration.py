@@ -88,7 +88,7 @@ class Configuration:
     def parameters(self) -> dict[str, Fraction]:
         """Every duration under its name, in seconds."""
         values = {"0": Fraction(0), "MSL": self.msl, "TIME_WAIT": self.time_wait}
-        values |= {name: gap for name, gap in zip(self.rto_names, self.rto, strict=True)}
+        values |= dict(zip(self.rto_names, self.rto, strict=True))
         if self.behaviour.fin_wait_2:
             values["FIN_WAIT_2"] = self.fin_wait_2
         return values

@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
     effects: frozenset[Effect] = frozenset()
 
     def then(self, later: Outcome) -> Outcome:
-        """This outcome followed by a later one of the same event."""
+        """What this outcome is, followed by a later one of the same event."""
         return Outcome(
             later.block,
             self.replies + later.replies,
@@ -138,11 +138,15 @@ RULES: dict[str, Rule] = {
     "fin.out-of-order": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN beyond RCV.NXT waits until it is sent again"),
     "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in ESTABLISHED or SYN-RECEIVED leads to CLOSE-WAIT"),
     "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-1, our own not acknowledged, leads to CLOSING"),
-    "fin.time-wait": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-2, or with the acknowledgement of ours, leads to TIME-WAIT"),
+    "fin.time-wait": Rule(
+        "RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-2, or with the acknowledgement of ours, leads to TIME-WAIT"
+    ),
     "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is sent again"),
     "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is given up"),
     "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer has run out: the connection is forgotten"),
-    "timer.fin-wait-2": Rule("no standard: tcp_fin_timeout and its kin", "the FIN-WAIT-2 timer of an abandoned connection has run out"),
+    "timer.fin-wait-2": Rule(
+        "no standard: tcp_fin_timeout and its kin", "the FIN-WAIT-2 timer of an abandoned connection has run out"
+    ),
 }
 """Every rule, under the name by which steps and traces refer to it."""
 
@@ -419,7 +423,9 @@ def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
     if block.state is State.SYN_RECEIVED:
         if not block.una < segment.ack <= block.nxt:
             return True, Outcome(block, (_reset_for(segment),), rules=("ack.syn-received-bad",))
-        return _check_ack_of_new(block._replace(state=State.ESTABLISHED, passive=False), segment, behaviour, ("ack.syn-received",))
+        return _check_ack_of_new(
+            block._replace(state=State.ESTABLISHED, passive=False), segment, behaviour, ("ack.syn-received",)
+        )
     if block.state is State.TIME_WAIT:
         return True, _in_time_wait(block, _classify(segment, Arrival.ACK), behaviour, "time-wait.bare-ack")
     if segment.ack > block.nxt:

@@ -21,7 +21,7 @@ ORPHAN_RETRIES = 8
 """What ``tcp_orphan_retries = 0`` stands for."""
 
 
-class HostUnreadable(OSError):  # noqa: N818 - it says what is wrong without the word error
+class HostUnreadable(OSError):
     """The settings cannot be read, or this is not Linux; the message says which."""
 
 

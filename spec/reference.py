@@ -47,7 +47,7 @@ class Moment:
     started: Mapping[tuple[str, Timer], Fraction] = field(default_factory=dict)
     lost: tuple[int, int] = (0, 0)
     reopened: bool = False
-    event: Event = Event("", "the connection is open")
+    event: Event = field(default_factory=lambda: Event("", "the connection is open"))
     broken: frozenset[str] = frozenset()
 
     # --- time -------------------------------------------------------------------------------------------------------

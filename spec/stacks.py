@@ -33,15 +33,15 @@ _MULTIPLE = re.compile(r"([1-9][0-9]*) ?\* ?msl")
 """A duration stated as so many MSL."""
 
 
-class UnknownStack(ValueError):  # noqa: N818 - it says what is wrong without the word error
+class UnknownStack(ValueError):
     """There is no such profile; the message names those that there are."""
 
 
-class BrokenStack(ValueError):  # noqa: N818 - as above
+class BrokenStack(ValueError):
     """A profile that makes no sense; the message names the file, the key and what is wrong."""
 
 
-class MissingValue(ValueError):  # noqa: N818 - as above
+class MissingValue(ValueError):
     """A profile does not know a value that is needed; the message names the flag that gives it."""
 
 
@@ -140,7 +140,12 @@ class Stack:
 
     def with_msl(self, msl: Fraction) -> Stack:
         """The same stack for another MSL, in seconds: what it states as a multiple of MSL follows."""
-        return replace(self, msl=msl, **{knob: factor * msl for knob, factor in self.multiples.items()})
+        return replace(
+            self,
+            msl=msl,
+            time_wait=self.multiples["time_wait"] * msl if "time_wait" in self.multiples else self.time_wait,
+            rto_max=self.multiples["rto_max"] * msl if "rto_max" in self.multiples else self.rto_max,
+        )
 
     @overload
     def require(self, knob: Literal["msl", "time_wait", "rto_max", "fin_wait_2"]) -> Fraction: ...
@@ -163,7 +168,9 @@ class Stack:
         return value
 
 
-KNOBS = tuple(one.name for one in fields(Stack) if one.name not in ("name", "title", "note", "has_time_wait", "sources", "multiples"))
+KNOBS = tuple(
+    one.name for one in fields(Stack) if one.name not in ("name", "title", "note", "has_time_wait", "sources", "multiples")
+)
 """The keys of a profile that carry a value and its source."""
 
 
@@ -312,6 +319,8 @@ class _Profile:
             msl = self._duration("msl") if key != "msl" else None
             if msl is None:
                 raise self._broken(key, f"is {value} where msl is not known")
+            if key not in ("time_wait", "rto_max"):
+                raise self._broken(key, "cannot be stated in MSL; only time_wait and rto_max can")
             self._multiples[key] = int(multiple[1])
             return int(multiple[1]) * msl
         try:

@@ -167,29 +167,33 @@ class Search:
             end = End(outcome.block, tuple(clocks))
         ends = (end, other) if who == A else (other, end)
         lost = tuple(0 if side == who and Effect.FIN_ACCEPTED in outcome.effects else world.lost[side] for side in (A, B))
-        for sent, counts in self.fates(who, outcome.replies, other.block.fin_seq, (lost[A], lost[B])):
+        for sent, counts in self.fates(who, outcome.replies, ends, (lost[A], lost[B])):
             yield World(ends, self.tidy(copies + sent), counts)
 
     def fates(
-        self, sender: int, segments: tuple[Segment, ...], fin_seq: int, lost: tuple[int, int]
+        self, sender: int, segments: tuple[Segment, ...], ends: tuple[End, End], lost: tuple[int, int]
     ) -> Iterator[tuple[tuple[Copy, ...], tuple[int, int]]]:
         """Yield what may become of segments just sent: the copies in flight, and the counts of what is lost."""
         if not segments:
             yield (), lost
             return
-        rounds = self.rounds(sender, segments[0], fin_seq)
+        second = frozenset(who for who in (A, B) if ends[who].block.state in (State.CLOSE_WAIT, State.LAST_ACK))
+        rounds = self.rounds(sender, segments[0], ends[1 - sender].block.fin_seq, second)
         copy = Copy(sender, self.number(segments[0]), 0, not rounds, self.arrivals)
-        for rest, counts in self.fates(sender, segments[1:], fin_seq, lost):
+        for rest, counts in self.fates(sender, segments[1:], ends, lost):
             yield (copy, *rest), counts
         spent = (lost[A] + (A in rounds), lost[B] + (B in rounds))
         if rounds and max(spent) <= (self.configuration.loss or 0):
-            yield from self.fates(sender, segments[1:], fin_seq, spent)
+            yield from self.fates(sender, segments[1:], ends, spent)
 
-    def rounds(self, sender: int, segment: Segment, fin_seq: int) -> tuple[int, ...]:
-        """Find the ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN."""
+    def rounds(self, sender: int, segment: Segment, fin_seq: int, second: frozenset[int] = frozenset()) -> tuple[int, ...]:
+        """Find the ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN.
+
+        `second` are the ends that close second, in CLOSE-WAIT or LAST-ACK: they never come to TIME-WAIT and hold no round.
+        """
         covers = segment.ack is not None and segment.ack > fin_seq and not segment.rst
         waits = self.waits if self.configuration.loss is not None else ()
-        return tuple(who for who in waits if (covers if who == sender else segment.fin))
+        return tuple(who for who in waits if who not in second and (covers if who == sender else segment.fin))
 
     def number(self, segment: Segment) -> int:
         """Return the place of a segment in `segments`."""

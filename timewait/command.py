@@ -24,7 +24,8 @@ from checker.verdict import Verdict, worst
 from diagrams.states import as_dot, as_json, as_text
 from proofs.certified import certify_file
 from proofs.question import applicable, question
-from proofs.suite import CLAIMS, prove
+from proofs.claims import CLAIMS
+from proofs.suite import prove
 from spec.assemble import assemble
 from spec.behaviour import Behaviour
 from spec.configuration import Configuration, ConfigurationError
@@ -65,10 +66,20 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
         if not as_json_:
             screen.note(f"{outcome.name}: {outcome.verdict} in {outcome.seconds:.1f} s")
     if as_json_:
-        screen.as_json({"verdict": str(worst(one.exit_verdict for one in outcomes)), "claims": [one.as_json() for one in outcomes]})
+        screen.as_json(
+            {"verdict": str(worst(one.exit_verdict for one in outcomes)), "claims": [one.as_json() for one in outcomes]}
+        )
     else:
         rows = [
-            (one.name, one.statement, screen.verdict(one.verdict), one.expectation, one.engines, f"{one.seconds:.1f} s", one.evidence)
+            (
+                one.name,
+                one.statement,
+                screen.verdict(one.verdict),
+                one.expectation,
+                one.engines,
+                f"{one.seconds:.1f} s",
+                one.evidence,
+            )
             for one in outcomes
         ]
         screen.table(("claim", "statement", "verdict", "expected", "engine", "time", "certificate or trace"), rows)
@@ -83,8 +94,12 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
 @click.option("--time-wait", type=Duration(), help="TIME_WAIT. [default: the stack's]")
 @click.option("--closers", type=CLOSERS, default="both", show_default=True, help="Who may close first (scope close).")
 @click.option("--host", is_flag=True, help="Use this machine's own settings as the stack.")
-@click.option("--engine", type=click.Choice([*Engine]), default="auto", show_default=True, help="How to decide.")
-@click.option("--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON.")
+@click.option(
+    "--engine", type=click.Choice([one.value for one in Engine]), default="auto", show_default=True, help="How to decide."
+)
+@click.option(
+    "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
+)
 def check_command(host: bool, engine: str, trace_file: Path | None, **given: Any) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
@@ -122,15 +137,17 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
     return worst(answer.verdict for answer in answers).exit_code
 
 
-def _told(configuration: Configuration) -> str:
+def _any(budget: int | None) -> str:
+    return "any" if budget is None else str(budget)
+
+
+def _told(configuration: Configuration, show_wait: bool = True) -> str:
     """A configuration in a line."""
-    budget = {None: "any"}
-    waits = f"TIME_WAIT {spoken(configuration.time_wait)}" if configuration.behaviour.time_wait else "no TIME_WAIT"
+    waits = f"TIME_WAIT {spoken(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
     closers = "either end may close first" if configuration.both_close else "A closes first"
     return (
-        f"MSL {spoken(configuration.msl)}, {waits}, RTO up to {', '.join(map(spoken, configuration.rto))},"
-        f" loss {budget.get(configuration.loss, configuration.loss)}, duplication"
-        f" {budget.get(configuration.duplication, configuration.duplication)}, scope {configuration.scope}, {closers},"
+        f"MSL {spoken(configuration.msl)}, {waits if show_wait else ''}RTO up to {', '.join(map(spoken, configuration.rto))},"
+        f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope}, {closers},"
         f" atomic reopen; ticks of {spoken(unit_of(configuration.parameters))} where ticks are counted"
     )
 
@@ -139,7 +156,9 @@ def _told(configuration: Configuration) -> str:
 @question_options
 @click.option("--closers", type=CLOSERS, default="a", show_default=True, help="Who may close first (scope close).")
 @click.option("--limit", type=Duration(), help="The longest TIME_WAIT to try. [default: 16 * (MSL + RTO)]")
-@click.option("--engine", type=click.Choice(["auto", "zones", "explicit"]), default="auto", show_default=True, help="How to decide.")
+@click.option(
+    "--engine", type=click.Choice(["auto", "zones", "explicit"]), default="auto", show_default=True, help="How to decide."
+)
 def threshold_command(limit: Fraction | None, engine: str, **given: Any) -> int:
     """Find the least safe TIME_WAIT by asking an engine; exits 10 when none is safe."""
     screen = console.Screen()
@@ -174,7 +193,7 @@ def threshold_command(limit: Fraction | None, engine: str, **given: Any) -> int:
         screen.as_json(data)
     else:
         together = " and ".join(entry.name for entry in asked)
-        screen.line(f"{stack.title}: {_told(first)}")
+        screen.line(f"{stack.title}: {_told(first, show_wait=False)}")
         if found.least is None:
             screen.line(f"no TIME_WAIT up to {spoken(found.tried)} gives {together}; with that one:")
         else:
@@ -198,7 +217,9 @@ def stacks_command(name: str | None, as_json_: bool) -> int:
     elif name:
         _show_stack(screen, shown[0])
     else:
-        rows = [(one.name, one.title, *(_value(one, knob) for knob in ("time_wait", "restarts", "reset", "rto_max"))) for one in shown]
+        rows = [
+            (one.name, one.title, *(_value(one, knob) for knob in ("time_wait", "restarts", "reset", "rto_max"))) for one in shown
+        ]
         screen.table(("stack", "what", "TIME_WAIT", "restarted by", "RST in TIME_WAIT", "RTO at most"), rows)
     return 0
 

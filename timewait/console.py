@@ -96,7 +96,14 @@ class Screen:
     def trace(self, trace: Trace) -> None:
         """A trace as a table: one lane per end, the wire between them, and what changed."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-        for column, justify in (("#", "right"), ("t", "right"), ("A", "left"), ("wire", "center"), ("B", "left"), ("what", "left")):
+        for column, justify in (
+            ("#", "right"),
+            ("t", "right"),
+            ("A", "left"),
+            ("wire", "center"),
+            ("B", "left"),
+            ("what", "left"),
+        ):
             table.add_column(column, justify=justify, overflow="fold", no_wrap=column != "what")  # type: ignore[arg-type]  # literals
         state = {end: str(trace.initial[f"{end}.state"]) for end in "AB"}
         table.add_row("0", "0", state["A"], "", state["B"], "")
@@ -105,7 +112,9 @@ class Screen:
                 table.add_row("", "", "", "again and again:", "", "", style="italic")
             lanes = {end: self._lane(step, end) for end in "AB"}
             wire = "\n".join(_wire(step))
-            table.add_row(str(step.number), spoken(step.time), lanes["A"], wire, lanes["B"], f"{step.event.actor} {step.event.text}")
+            table.add_row(
+                str(step.number), spoken(step.time), lanes["A"], wire, lanes["B"], f"{step.event.actor} {step.event.text}"
+            )
         self._out.print(table)
 
     def _lane(self, step: Step, end: str) -> Text:

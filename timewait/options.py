@@ -52,9 +52,9 @@ class Count(click.ParamType[int | None]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         if value == "any":
             return None
-        if str(value).isdecimal():
-            return int(value)
-        self.fail(f"{value!r} is neither a whole number nor 'any'", param, ctx)
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is neither a whole number nor 'any'", param, ctx)
+        return int(value)
 
 
 class Pair(click.ParamType[tuple[int, int]]):
@@ -66,9 +66,9 @@ class Pair(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         parts = str(value).split(",")
-        if len(parts) == 2 and all(part.isdecimal() for part in parts):
-            return int(parts[0]), int(parts[1])
-        self.fail(f"{value!r} is not two whole numbers, such as 1,1", param, ctx)
+        if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+            self.fail(f"{value!r} is not two whole numbers, such as 1,1", param, ctx)
+        return int(parts[0]), int(parts[1])
 
 
 class Arrivals(click.ParamType[frozenset[Arrival] | str]):
@@ -93,24 +93,42 @@ class Arrivals(click.ParamType[frozenset[Arrival] | str]):
 
 _SHARED = (
     click.option("--msl", type=Duration(), help="Maximum segment lifetime, for instance 30s."),
-    click.option("--rto", type=Durations(), help="Longest gap between transmissions; several with commas are a back-off schedule."),
+    click.option(
+        "--rto", type=Durations(), help="Longest gap between transmissions; several with commas are a back-off schedule."
+    ),
     click.option("--exact-rto", is_flag=True, help="Retransmit exactly after RTO, instead of at any time up to it."),
-    click.option("--loss", type=Count(), default="1", show_default=True, help="Copies of the FIN/ACK exchange lost per round, or any."),
+    click.option(
+        "--loss", type=Count(), default="1", show_default=True, help="Copies of the FIN/ACK exchange lost per round, or any."
+    ),
     click.option("--duplication", type=Count(), default="any", show_default=True, help="How often one copy may arrive again."),
     click.option("--fifo", is_flag=True, help="Copies of one direction arrive in the order sent."),
-    click.option("--scope", type=click.Choice([*Scope]), default="close", show_default=True, help="The last exchange, or the whole close."),
+    click.option(
+        "--scope",
+        type=click.Choice([one.value for one in Scope]),
+        default="close",
+        show_default=True,
+        help="The last exchange, or the whole close.",
+    ),
     click.option("--data", type=Pair(), default="0,0", show_default=True, help="Octets that the users of A and B may send."),
     click.option("--stack", help="A profile by name (see 'timewait stacks') or a .toml file. [default: rfc9293-intended]"),
     click.option("--answers", type=Arrivals(), help="What TIME_WAIT answers: some of fin,unacceptable,ack,syn, or any, none."),
     click.option("--restarts", type=Arrivals("answered"), help="What restarts its timer: likewise, or answered."),
-    click.option("--rst", type=click.Choice([*ResetRule]), help="Which RST ends TIME_WAIT."),
+    click.option("--rst", type=click.Choice([one.value for one in ResetRule]), help="Which RST ends TIME_WAIT."),
     click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts then apply."),
     click.option("--fin-wait-2", type=Duration(), help="FIN_WAIT_2 timeout of an orphan."),
     click.option("--linger-zero", is_flag=True, help="CLOSE aborts, as with SO_LINGER {1,0}."),
-    click.option("--retries", type=click.IntRange(min=0), help="Retransmissions of one segment before giving up. [default: no limit]"),
-    click.option("--property", "properties", multiple=True, type=click.Choice([*PROPERTIES]), help="What to ask; may be repeated."),
-    click.option("--max-states", type=click.IntRange(min=1), default=3_000_000, show_default=True, help="Bound on states or zones."),
-    click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), default=600.0, show_default=True, help="Bound on time."),
+    click.option(
+        "--retries", type=click.IntRange(min=0), help="Retransmissions of one segment before giving up. [default: no limit]"
+    ),
+    click.option(
+        "--property", "properties", multiple=True, type=click.Choice([*PROPERTIES]), help="What to ask; may be repeated."
+    ),
+    click.option(
+        "--max-states", type=click.IntRange(min=1), default=3_000_000, show_default=True, help="Bound on states or zones."
+    ),
+    click.option(
+        "--max-seconds", type=click.FloatRange(min=0, min_open=True), default=600.0, show_default=True, help="Bound on time."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
 )
 

@@ -1,0 +1,20 @@
+"""The claims as a test suite: ``pytest proofs`` (add ``--junitxml FILE`` for a report)."""
+
+from __future__ import annotations
+
+import pytest
+
+from checker.verdict import Verdict
+from proofs.claims import CLAIMS
+from proofs.suite import decide_claim
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if claim.slow else name for name, claim in CLAIMS.items()]
+)
+def test_claim(name: str) -> None:
+    """Every piece of evidence comes out as the claim says."""
+    outcome = decide_claim(name)
+    assert outcome.pieces
+    assert not outcome.surprises, "\n".join(outcome.surprises)
+    assert outcome.exit_verdict is Verdict.PROVED

@@ -1,0 +1,93 @@
+"""Every rule and every guard of the specification matters: gone wrong, it changes what some test or claim says.
+
+By default a sample of the mutants is tried; all of them take some minutes. What nothing can notice is listed in
+``mutation_survivors.toml``, each with the reason why.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+
+import pytest
+from mutation import MUTATED, ROOT, Mutant, mutants, sample, survivors, try_all
+
+SAMPLE = 40
+
+ALL = mutants()
+BY_NAME = {mutant.name: mutant for mutant in ALL}
+
+KNOWN = {
+    "spec/endpoint.py:_check_reset:1:drop-effect": "test",
+    "spec/exchange.py:rounds:1:never-if": "verdict",
+    "spec/composition.py:Composition._ripe:2:drop-case": "error",
+    "spec/network.py:Channel.blocked:1:drop-operand": "replay",
+}
+"""Some mutants and the kind of evidence that kills them."""
+
+
+def unexplained(tried: list[Mutant]) -> list[str]:
+    """The mutants among some that survive and are not listed, each with its change."""
+    return [
+        str(mutant)
+        for mutant, fate in zip(tried, try_all(tried), strict=True)
+        if not fate.kind and mutant.name not in survivors()
+    ]
+
+
+class TestMachinery:
+    """What makes, names and tries mutants."""
+
+    def test_names_are_unique(self) -> None:
+        assert [name for name, times in Counter(mutant.name for mutant in ALL).items() if times > 1] == []
+
+    def test_every_module_is_mutated(self) -> None:
+        assert {mutant.path for mutant in ALL} == set(MUTATED)
+
+    def test_each_mutant_is_another_module(self) -> None:
+        codes = [(mutant.path, ast.unparse(mutant.tree)) for mutant in sample(ALL, SAMPLE)]
+        assert len(set(codes)) == len(codes)
+        originals = {ast.unparse(ast.parse(source)) for source in map(_source, MUTATED)}
+        assert not originals & {code for _, code in codes}
+
+    def test_the_sample_is_the_same_each_time_and_from_every_module(self) -> None:
+        chosen = sample(ALL, SAMPLE)
+        assert chosen == sample(mutants(), SAMPLE)
+        assert {mutant.path for mutant in chosen} == set(MUTATED)
+
+    def test_survivors_are_mutants_with_a_reason(self) -> None:
+        assert [name for name in survivors() if name not in BY_NAME] == []
+        assert [name for name, reason in survivors().items() if len(reason) < 20] == []
+
+
+def _source(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_the_specification_itself_survives() -> None:
+    """Else every mutant would be killed; ``python tests/mutation.py --record`` writes down what it answers now."""
+    (fate,) = try_all([None])
+    assert fate.kind == "", fate.detail
+
+
+def test_known_mutants_are_killed() -> None:
+    """By the kind of evidence that they should be killed by."""
+    fates = try_all([BY_NAME[name] for name in KNOWN])
+    assert {name: fate.kind for name, fate in zip(KNOWN, fates, strict=True)} == KNOWN
+
+
+def test_a_sample_is_killed_or_explained() -> None:
+    """Forty or so, always the same."""
+    left = unexplained(sample(ALL, SAMPLE))
+    assert left == [], "nothing notices:\n" + "\n".join(left)
+
+
+@pytest.mark.slow
+def test_all_are_killed_or_explained() -> None:
+    """And nothing is explained that is killed."""
+    fates = dict(zip(ALL, try_all(ALL), strict=True))
+    listed = survivors()
+    left = [str(mutant) for mutant, fate in fates.items() if not fate.kind and mutant.name not in listed]
+    assert left == [], "nothing notices:\n" + "\n".join(left)
+    stale = [f"{mutant} is killed: {fate.detail}" for mutant, fate in fates.items() if fate.kind and mutant.name in listed]
+    assert stale == [], "listed as survivors:\n" + "\n".join(stale)

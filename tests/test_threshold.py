@@ -1,0 +1,139 @@
+"""The least safe value, of functions whose least safe value is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.decide import Answer
+from checker.finding import Finding
+from checker.threshold import FINER, Threshold, Undecided, least_safe
+from checker.verdict import Verdict
+
+
+class Oracle:
+    """Safe from a value on, or strictly above it; counts how often it is asked, and about what."""
+
+    def __init__(self, safe: Callable[[Fraction], bool], undecided: Callable[[Fraction], bool] = lambda _: False) -> None:
+        self.safe = safe
+        self.undecided = undecided
+        self.asked: list[Fraction] = []
+
+    def __call__(self, value: Fraction) -> list[Answer]:
+        self.asked.append(value)
+        verdict = Verdict.PROVED if self.safe(value) else Verdict.VIOLATED
+        if self.undecided(value):
+            verdict = Verdict.INCONCLUSIVE
+        return [Answer(Finding("easy", Verdict.PROVED, "test")), Answer(Finding("hard", verdict, "test"))]
+
+
+def find(oracle: Oracle, unit: Fraction | int = 1, limit: int = 64, whole: bool = False) -> Threshold:
+    """The least safe value, every question asked but once."""
+    found = least_safe(oracle, Fraction(unit), Fraction(limit), whole)
+    assert len(oracle.asked) == len(set(oracle.asked)) == found.questions
+    return found
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("least", range(1, 65))
+def test_at_a_unit(least: int, whole: bool) -> None:
+    """Found exactly, with the answers on both sides."""
+    oracle = Oracle(lambda value: value >= least)
+    found = find(oracle, whole=whole)
+    assert found.least == least
+    assert found.verdict is Verdict.PROVED
+    assert found.short == least - (1 if whole else Fraction(1, FINER))
+    assert [answer.verdict for answer in found.above] == [Verdict.PROVED, Verdict.PROVED]
+    assert [answer.verdict for answer in found.below] == [Verdict.PROVED, Verdict.VIOLATED]
+    assert found.tried == least
+    assert not whole or all(value.denominator == 1 for value in oracle.asked)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_at_nought(whole: bool) -> None:
+    """One question; there is nothing below."""
+    found = find(Oracle(lambda _: True), whole=whole)
+    assert found.least == 0
+    assert (found.below, found.questions, found.verdict) == ([], 1, Verdict.PROVED)
+
+
+def test_above_nought_and_below_the_first_unit() -> None:
+    """The finer step comes to it."""
+    assert find(Oracle(lambda value: value > 0)).least == Fraction(1, FINER)
+    assert find(Oracle(lambda value: value > 0), whole=True).least == 1
+
+
+@pytest.mark.parametrize("least", [Fraction(1, 2), Fraction(5, 2), Fraction(7001, 1000), Fraction(6999, 1000), Fraction(127, 2)])
+def test_between_two_units(least: Fraction) -> None:
+    """Found in steps of a thousandth; in ticks the next unit is the least that can be said."""
+    found = find(Oracle(lambda value: value >= least))
+    assert found.least == least
+    assert found.short == least - Fraction(1, FINER)
+    whole = find(Oracle(lambda value: value >= least), whole=True)
+    assert whole.least == least.__ceil__()
+    assert whole.short == least.__ceil__() - 1
+
+
+def test_between_two_of_the_finer_steps() -> None:
+    """The next finer step: what is just below it is unsafe."""
+    found = find(Oracle(lambda value: value > Fraction(5, 2)))
+    assert found.least == Fraction(5, 2) + Fraction(1, FINER)
+    assert found.short == Fraction(5, 2)
+
+
+@pytest.mark.parametrize("unit", [Fraction(1, 7), Fraction(30), Fraction(1, 10)])
+def test_the_unit_does_not_matter(unit: Fraction) -> None:
+    """The same questions, so many times as long."""
+    plain, scaled = Oracle(lambda value: value >= Fraction(27, 2)), Oracle(lambda value: value >= unit * 27 / 2)
+    found, same = least_safe(plain, Fraction(1), Fraction(64), False), least_safe(scaled, unit, 64 * unit, False)
+    assert same.least == unit * 27 / 2
+    assert scaled.asked == [unit * value for value in plain.asked]
+    assert same.questions == found.questions
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 3, 17, 64])
+def test_none_up_to_the_limit(limit: int, whole: bool) -> None:
+    """Nothing beyond the limit is asked."""
+    oracle = Oracle(lambda value: value > limit)
+    found = find(oracle, limit=limit, whole=whole)
+    assert found.least is None
+    assert found.tried == found.short == limit
+    assert found.verdict is Verdict.VIOLATED
+    assert found.above == found.below
+    assert max(oracle.asked) == limit
+
+
+def test_exactly_at_the_limit() -> None:
+    """Still found where doubling would go beyond it."""
+    assert find(Oracle(lambda value: value >= 17), limit=17).least == 17
+
+
+@pytest.mark.parametrize("where", [0, 1, 8, 16, 12, Fraction(12999, 1000)])
+def test_undecided(where: Fraction | int) -> None:
+    """Where the engine comes to no verdict the value is told, with its answers."""
+    with pytest.raises(Undecided, match=rf"^no verdict at {float(where):g} s$") as caught:
+        find(Oracle(lambda value: value >= 13, lambda value: value == where))
+    assert caught.value.value == where
+    assert [answer.verdict for answer in caught.value.answers] == [Verdict.PROVED, Verdict.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.VACUOUS, Verdict.DISAGREEMENT, Verdict.INCONCLUSIVE])
+def test_only_a_proof_and_a_violation_decide(verdict: Verdict) -> None:
+    """Whatever else is said, nothing is concluded from it."""
+    with pytest.raises(Undecided):
+        least_safe(lambda _: [Answer(Finding("x", verdict, "test"))], Fraction(1), Fraction(8), True)
+    with pytest.raises(Undecided):
+        least_safe(lambda _: [], Fraction(1), Fraction(8), True)
+
+
+@given(st.integers(1, 64 * FINER))
+def test_few_questions(thousandths: int) -> None:
+    """Doubling, halving to a unit, halving to a thousandth: no more than that takes."""
+    found = find(Oracle(lambda value: value >= Fraction(thousandths, FINER)))
+    assert found.least == Fraction(thousandths, FINER)
+    assert found.questions <= 1 + 7 + 5 + 1 + 10

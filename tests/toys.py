@@ -1,0 +1,362 @@
+"""Timed systems of a handful of locations that know no TCP, each small enough to be worked out by hand.
+
+A toy is written down as data and read in two ways: as a `checker.language.TimedSystem` by the engines, and as a
+`checker.language.World` that carries runs out with the instants at which its clocks started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import Literal, cast
+
+from checker.language import DEAD, ZERO, Action, Bound, Clock, Edge, Event, Impossible, Location, Origin, Property, Relation
+
+
+def clock(name: str) -> Clock:
+    """The clock ``role`` or ``role.owner``."""
+    role, _, owner = name.partition(".")
+    return Clock(role, owner)
+
+
+def bounds(*texts: str) -> tuple[Bound, ...]:
+    """Bounds as people write them: ``t <= LIMIT``."""
+    parts = [text.split() for text in texts]
+    return tuple(Bound(clock(name), cast(Relation, relation), parameter) for name, relation, parameter in parts)
+
+
+def names(*given: str) -> frozenset[str]:
+    """A set of names."""
+    return frozenset(given)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An edge: ``guard`` are bounds, ``keeps`` the clocks of the target that go on; all others start anew.
+
+    A clock that takes over the value of another one is written ``new=old``.
+    """
+
+    does: str
+    to: Location
+    guard: Sequence[str] = ()
+    keeps: Sequence[str] = ()
+    violates: frozenset[str] = frozenset()
+    witnesses: frozenset[str] = frozenset()
+    fair: frozenset[str] = frozenset()
+    busy: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A location: its clocks, its invariant, its steps, and the promises open in it."""
+
+    clocks: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    steps: Sequence[Step] = ()
+    owes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A timed system given by its places; where a place is missing a mortal clock, see `Letterbox`."""
+
+    start: Location
+    places: Mapping[Location, Place]
+    values: Mapping[str, int | Fraction]
+    dense: bool = True
+    lifetimes: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def parameters(self) -> dict[str, Fraction]:
+        return {ZERO: Fraction(0)} | {name: Fraction(value) for name, value in self.values.items()}
+
+    @cached_property
+    def ceilings(self) -> dict[str, str]:
+        ceilings: dict[str, str] = {}
+        for place in self.places.values():
+            ceilings |= {clock(name).role: ZERO for name in place.clocks if clock(name).role not in ceilings}
+            for bound in (*bounds(*place.limits), *(bound for step in place.steps for bound in bounds(*step.guard))):
+                role = bound.clock.role
+                ceilings[role] = max(ceilings.get(role, ZERO), bound.parameter, key=self.parameters.__getitem__)
+        return ceilings
+
+    def initial(self) -> Location:
+        return self.start
+
+    def initial_origins(self) -> tuple[Origin, ...]:
+        return (None,) * len(self.clocks(self.start))
+
+    def clocks(self, location: Location) -> tuple[Clock, ...]:
+        return tuple(map(clock, self.places[location].clocks))
+
+    def invariant(self, location: Location) -> tuple[Bound, ...]:
+        return bounds(*self.places[location].limits)
+
+    def edges(self, location: Location) -> Iterable[Edge]:
+        for step in self.places[location].steps:
+            kept = {clock(name.partition("=")[0]): clock(name.rpartition("=")[2]) for name in step.keeps}
+            origins = tuple(kept.get(each) for each in self.clocks(step.to))
+            action = Action("toy", "somebody", step.does)
+            yield Edge(action, bounds(*step.guard), step.to, origins, step.violates, step.witnesses, step.fair, step.busy)
+
+    def expired(self, location: Location, clock: Clock) -> Location:
+        raise NotImplementedError(f"{clock} lives for ever in {location}")
+
+    def family(self, location: Location) -> Location:
+        return location
+
+    def join(self, location: Location, other: Location) -> Location:
+        assert location == other
+        return location
+
+    def owes(self, location: Location) -> frozenset[str]:
+        return self.places[location].owes
+
+
+class Letterbox(Toy):
+    """A toy whose locations are pairs: a phase, and whether a letter is about, whose age is mortal."""
+
+    def expired(self, location: Location, clock: Clock) -> Location:
+        phase, about = cast(tuple[str, bool], location)
+        assert about
+        assert clock.role == "age"
+        return phase, False
+
+    def family(self, location: Location) -> Location:
+        phase, _ = cast(tuple[str, bool], location)
+        return phase, False
+
+    def join(self, location: Location, other: Location) -> Location:
+        (phase, one), (same, another) = cast(tuple[str, bool], location), cast(tuple[str, bool], other)
+        assert phase == same
+        return phase, one or another
+
+
+NOTHING = Event("", "nothing yet")
+
+
+@dataclass(frozen=True)
+class World:
+    """A moment of a toy, with the instant at which each clock started."""
+
+    toy: Toy
+    here: Location
+    since: Mapping[Clock, Fraction]
+    now: Fraction = Fraction(0)
+    event: Event = NOTHING
+    broken: frozenset[str] = frozenset()
+
+    def _holds(self, bound: Bound, now: Fraction) -> bool:
+        shown, limit = now - self.since[bound.clock], self.toy.parameters[bound.parameter]
+        return {"<=": shown <= limit, ">=": shown >= limit, ">": shown > limit, "==": shown == limit}[bound.relation]
+
+    def wait(self, delay: Fraction) -> World:
+        if delay < 0:
+            raise Impossible("time runs forwards")
+        for bound in self.toy.invariant(self.here):
+            if delay and not self._holds(bound, self.now + delay):
+                raise Impossible(f"{bound} must hold")
+        return replace(self, now=self.now + delay)
+
+    def act(self, action: Action) -> tuple[World, ...]:
+        ways = []
+        for edge in self.toy.edges(self.here):
+            if edge.action == action and all(self._holds(bound, self.now) for bound in edge.guard):
+                since = {
+                    mine: self.now if origin is None else self.since[origin]
+                    for mine, origin in zip(self.toy.clocks(edge.target), edge.origins, strict=True)
+                    if origin != DEAD
+                }
+                event = Event(action.actor, str(action.subject))
+                ways.append(World(self.toy, edge.target, since, self.now, event, edge.violates))
+        if not ways:
+            raise Impossible(f"{action.subject} cannot happen")
+        return tuple(ways)
+
+    def state(self) -> dict[str, str | int]:
+        return {"place": str(self.here), "clocks": len(self.since)}
+
+    def gist(self) -> Hashable:
+        return self.here
+
+
+def world(toy: Toy) -> World:
+    """The moment at which a toy starts."""
+    return World(toy, toy.start, dict.fromkeys(toy.clocks(toy.start), Fraction(0)))
+
+
+def always(name: str) -> Property:
+    """An ``always`` property."""
+    return Property(name, "always", f"never: {name}", "no standard")
+
+
+def eventually(name: str, noisy: bool = False) -> Property:
+    """An ``eventually`` property."""
+    return Property(name, "eventually", f"in the end: {name}", "no standard", noisy)
+
+
+# --- the toys ------------------------------------------------------------------------------------------------------
+
+
+def lamp(on: int = 3, again: bool = True) -> Toy:
+    """A lamp that goes out `on` seconds after its button was last pressed; pressed again it stays on if it may."""
+    press = Step("press", "lit")
+    out = Step("go out", "dark", ("t == ON",), witnesses=names("goes out"), fair=names("out"))
+    lit = Place(("t",), ("t <= ON",), (press, out) if again else (out,), names("dark"))
+    return Toy("dark", {"dark": Place(steps=(press,)), "lit": lit}, {"ON": on})
+
+
+def counter(last: int, second: int = 2) -> Toy:
+    """A counter of seconds that may be set back at any time and must not come to `last`."""
+    places: dict[Location, Place] = {}
+    for count in range(last):
+        bad = names("overflow") if count + 1 == last else names()
+        tick = Step("count", count + 1, ("t == SECOND",), violates=bad)
+        places[count] = Place(("t",), ("t <= SECOND",), (tick, Step("set back", 0)))
+    places[last] = Place(("t",))
+    return Toy(0, places, {"SECOND": second})
+
+
+def window(relation: Relation, limit: int | Fraction, deadline: int | Fraction) -> Toy:
+    """One bad step with the guard ``t relation LIMIT``, while time may pass up to ``t <= DEADLINE``."""
+    steps = (Step("break", "end", (f"t {relation} LIMIT",), violates=names("safe")), Step("leave", "end"))
+    places: dict[Location, Place] = {"start": Place(("t",), ("t <= DEADLINE",), steps), "end": Place()}
+    return Toy("start", places, {"LIMIT": limit, "DEADLINE": deadline})
+
+
+def hurry() -> Toy:
+    """Two waits, each longer than nothing, within a second: possible in dense time, impossible in whole seconds."""
+    first = Step("first", "half", ("t > 0",), ("t",))
+    second = Step("second", "end", ("u > 0", "t <= SECOND"), violates=names("safe"))
+    places: dict[Location, Place] = {
+        "start": Place(("t",), (), (first,)),
+        "half": Place(("t", "u"), (), (second,)),
+        "end": Place(),
+    }
+    return Toy("start", places, {"SECOND": 1})
+
+
+def fischer(within: int | Fraction, after: int | Fraction, relation: Literal[">", ">="] = ">") -> Toy:
+    """Fischer's mutual exclusion for two: it holds for ``x > AFTER`` if AFTER >= WITHIN, for ``x >= AFTER`` if AFTER > WITHIN.
+
+    Whoever finds the lock free asks, writes his number at the latest WITHIN seconds later, waits, and goes in if it is
+    still his number that stands there AFTER seconds later.
+    """
+    places: dict[Location, Place] = {}
+    running = {"idle": False, "asks": True, "waits": True, "in": False}
+    for one, two, lock in product(running, running, (0, 1, 2)):
+        state, owners = (one, two, lock), (one, two)
+        places[state] = Place(
+            [f"x.{who}" for who, doing in enumerate(owners, start=1) if running[doing]],
+            [f"x.{who} <= WITHIN" for who, doing in enumerate(owners, start=1) if doing == "asks"],
+            [step for who in (1, 2) for step in _fischer_steps(state, who, running, relation)],
+        )
+    return Toy(("idle", "idle", 0), places, {"WITHIN": within, "AFTER": after})
+
+
+def _fischer_steps(state: tuple[str, str, int], who: int, running: Mapping[str, bool], relation: str) -> Iterable[Step]:
+    lock = state[2]
+    mine, other = state[:2] if who == 1 else (state[1], state[0])
+    keeps = [f"x.{3 - who}"] if running[other] else []
+
+    def step(does: str, doing: str, number: int, guard: Sequence[str] = (), **what: frozenset[str]) -> Step:
+        ends = (doing, other) if who == 1 else (other, doing)
+        return Step(f"{who} {does}", (*ends, number), guard, keeps, **what)
+
+    if mine == "idle" and lock == 0:
+        yield step("asks", "asks", lock)
+    if mine == "asks":
+        yield step("writes", "waits", who)
+    if mine == "waits" and lock == who:
+        bad = names("exclusion") if other == "in" else names()
+        yield step("enters", "in", lock, (f"x.{who} {relation} AFTER",), violates=bad, witnesses=names("enters"))
+    if mine == "waits" and lock != who:
+        yield step("gives up", "idle", lock)
+    if mine == "in":
+        yield step("leaves", "idle", 0)
+
+
+def trap(guard: str) -> Toy:
+    """A location that must be left within LIMIT seconds by a step with a guard of one's choice on its clock t."""
+    places: dict[Location, Place] = {"trap": Place(("t",), ("t <= LIMIT",), (Step("flee", "free", (guard,)),)), "free": Place()}
+    return Toy("trap", places, {"LIMIT": 2, "MORE": 3})
+
+
+def letterbox(life: int | Fraction, wait: int | Fraction) -> Letterbox:
+    """A letter that lives LIFE seconds must not be read after the box was closed for more than WAIT: safe if WAIT >= LIFE."""
+    places: dict[Location, Place] = {}
+    for about in (False, True):
+        age = ["age"] if about else []
+        read = [Step("read", ("new", False), ("age <= LIFE",), violates=names("fresh"))] if about else []
+        places["open", about] = Place(age, (), (Step("post", ("open", True)), Step("close", ("shut", about), (), age)))
+        places["shut", about] = Place(
+            ("shut", *age), (), (Step("open anew", ("new", about), ("shut > WAIT",), age, witnesses=names("opens")),)
+        )
+        places["new", about] = Place(age, (), read)
+    return Letterbox(("open", False), places, {"LIFE": life, "WAIT": wait}, lifetimes={"age": "LIFE"})
+
+
+def courier(fair: bool, always_ready: bool) -> Toy:
+    """A delivery that may be put off for ever unless it is fair; ready in both of two places, or in one of them only."""
+    deliver = Step("deliver", "done", fair=names("delivery") if fair else names())
+    places: dict[Location, Place] = {
+        "here": Place(("t",), ("t <= HOUR",), (Step("go", "there"), deliver), names("delivered")),
+        "there": Place(
+            ("t",), ("t <= HOUR",), (Step("come back", "here"), *([deliver] if always_ready else [])), names("delivered")
+        ),
+        "done": Place(),
+    }
+    return Toy("here", places, {"HOUR": 1})
+
+
+def whirl() -> Toy:
+    """A promise is put off by steps without end that take no time; after them there is nothing but to keep it."""
+    places: dict[Location, Place] = {
+        "whirl": Place(("t",), ("t <= HOUR",), (Step("turn", "whirl", (), ("t",)), Step("stop", "still")), names("still")),
+        "still": Place(),
+    }
+    return Toy("whirl", places, {"HOUR": 1})
+
+
+def chatter(endless: bool) -> Toy:
+    """Somebody says something again and again, or but once; in either case nobody ever ends the silence after it."""
+    say = Step("say", "talk" if endless else "hush", busy=names("quiet"))
+    places: dict[Location, Place] = {
+        "talk": Place(("t",), (), (say,), names("quiet")),
+        "hush": Place(("t",), (), (), names("quiet")),
+    }
+    return Toy("talk", places, {"HOUR": 1})
+
+
+def overstay(late: bool) -> Toy:
+    """A location entered when its limit may be, or is, long past: neither waiting nor leaving it is possible then."""
+    places: dict[Location, Place] = {
+        "start": Place(("t",), (), (Step("go", "narrow", ("t > LIMIT",) if late else (), ("t",)),)),
+        "narrow": Place(("t",), ("t <= LIMIT",), (Step("break", "end", ("t > LIMIT",), violates=names("safe")),)),
+        "end": Place(),
+    }
+    return Toy("start", places, {"LIMIT": 1})
+
+
+def relay() -> Toy:
+    """A promise put off for ever by two who hand a clock to and fro under different names."""
+    places: dict[Location, Place] = {
+        "one": Place(("x",), ("x <= SECONDS",), (Step("hand over", "other"),), names("done")),
+        "other": Place(("y",), ("y <= SECONDS",), (Step("hand back", "one", (), ("x=y",)),), names("done")),
+    }
+    return Toy("one", places, {"SECONDS": 2, "SECOND": 1})
+
+
+def soiled() -> Toy:
+    """A door painted, then wiped, then opened: neither is needed to open it, but what is painted must be wiped."""
+    steps = (Step("paint", "painted"), Step("wipe", "clean"), Step("open", "open", violates=names("shut")))
+    places: dict[Location, Place] = {
+        "clean": Place(steps=steps),
+        "painted": Place(steps=(Step("wipe", "clean"),)),
+        "open": Place(),
+    }
+    return Toy("clean", places, {"SECOND": 1})
