@@ -97,6 +97,11 @@ def silent(progress: Progress) -> None:
     del progress
 
 
+def never() -> bool:
+    """Whether somebody asked to stop: nobody did."""
+    return False
+
+
 @dataclass(slots=True)
 class Budget:
     """Bounds on an exploration; reaching one makes what is open inconclusive.
@@ -109,12 +114,17 @@ class Budget:
         Time at most.
     megabytes : float
         Resident memory of the process at most.
+    listener : callable
+        Told now and then how far an exploration has come.
+    interrupted : callable
+        Asked now and then whether somebody wants it to stop; what was found so far is kept.
     """
 
     states: int = 3_000_000
     seconds: float = 600.0
     megabytes: float = 12_000.0
     listener: Listener = silent
+    interrupted: Callable[[], bool] = never
     started: float = field(default_factory=time.monotonic)
     _told: float = field(default_factory=time.monotonic)
 
@@ -125,11 +135,13 @@ class Budget:
 
     def fresh(self) -> Budget:
         """The same bounds, the clock started anew."""
-        return Budget(self.states, self.seconds, self.megabytes, self.listener)
+        return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted)
 
     def exceeded(self, states: int, depth: int) -> str:
         """Why to stop, or an empty string; tells the listener now and then."""
         now = time.monotonic()
+        if self.interrupted():
+            return f"interrupted with {states:,} states, depth {depth}"
         if states > self.states:
             return f"stopped at {states:,} states (bound {self.states:,}), depth {depth}"
         if now - self.started > self.seconds:

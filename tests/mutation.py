@@ -25,7 +25,7 @@ import time
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.machinery import ModuleSpec
 from multiprocessing import get_context
@@ -74,6 +74,8 @@ class Mutant:
         The file, from the root of the project.
     change : str
         The change in one line.
+    source : str
+        The module without the change.
     site : Site
         The change itself.
     """
@@ -81,6 +83,7 @@ class Mutant:
     name: str
     path: str
     change: str
+    source: str
     site: Site
 
     @property
@@ -91,7 +94,7 @@ class Mutant:
     @property
     def tree(self) -> ast.Module:
         """The changed module."""
-        tree = ast.parse((ROOT / self.path).read_text(encoding="utf-8"))
+        tree = ast.parse(self.source)
         _change(list(ast.walk(tree))[self.site.node], self.site)
         return ast.fix_missing_locations(tree)
 
@@ -103,7 +106,8 @@ def mutants() -> list[Mutant]:
     """Every mutant of the specification, in order; no two of one module have the same code."""
     found = []
     for path in MUTATED:
-        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        source = (ROOT / path).read_text(encoding="utf-8")
+        tree = ast.parse(source)
         nodes = list(ast.walk(tree))
         seen = {(number, ast.unparse(part)) for number, part in enumerate(tree.body)}
         for number, part in enumerate(tree.body):
@@ -113,9 +117,8 @@ def mutants() -> list[Mutant]:
                 restored()
                 if (number, text) not in seen:
                     seen.add((number, text))
-                    found.append(
-                        Mutant(f"{path}:{name}:{site.operator}", path, f"line {line}: {site.before}  ->  {site.after}", site)
-                    )
+                    change = f"line {line}: {site.before}  ->  {site.after}"
+                    found.append(Mutant(f"{path}:{name}:{site.operator}", path, change, source, site))
     return found
 
 
@@ -352,7 +355,7 @@ def _bound_before(function: ast.FunctionDef, name: str, statement: ast.stmt) -> 
 # --- the kill suite ------------------------------------------------------------------------------------------------
 
 
-class Killed(Exception):  # noqa: N818 - it is what a mutant deserves, not an error
+class Killed(Exception):
     """Something noticed the mutant: by which kind of evidence, and what it says."""
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -406,6 +409,9 @@ def cases() -> Iterator[Case]:
     yield Case("core, each copy once", core(1, 2, 1, 1, duplication=0), PLAIN)
     yield Case("core, each copy once, short", core(1, 1, 1, 1, duplication=0), PLAIN)
     yield Case("core, each copy twice, no retries", core(1, 2, 1, 0, duplication=1, behaviour=Behaviour(retries=0)), PLAIN)
+    for copies, duplication in (("any number", None), ("once", 0), ("twice", 1)):
+        apart = core(1, 0, 3, 0, rto_exact=True, duplication=duplication, behaviour=Behaviour(retries=1))
+        yield Case(f"core, no TIME_WAIT to speak of, R = 3 exactly, each copy {copies}", apart, PLAIN)
     yield Case("core, in order", core(1, 2, 1, 1, fifo=True), PLAIN)
     yield Case("core, in order, each copy once", core(2, 3, 1, 1, fifo=True, duplication=0), PLAIN)
     yield Case(
@@ -593,10 +599,13 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
 
 
 def _facts() -> Iterator[tuple[str, bool]]:
-    """What no close of two ends that start ESTABLISHED comes to: each with whether it holds."""
+    """What no verdict on a small configuration depends on, each with whether it holds."""
     from spec.behaviour import Behaviour
+    from spec.composition import Composition, Phase, Situation
+    from spec.configuration import Configuration
     from spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
     from spec.exchange import broken, rounds
+    from spec.network import Channel, Copy
     from spec.segment import Segment
     from spec.state import ESTABLISHED, Block, State
 
@@ -625,6 +634,29 @@ def _facts() -> Iterator[tuple[str, bool]]:
         in_order = state in (State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK)
         told = broken((before, ESTABLISHED), (over, ESTABLISHED), 0, reset)
         yield f"a RST in {state} is{'' if in_order else ' not'} ungraceful", ("graceful" in told) is in_order
+    configuration = Configuration(Fraction(1), Fraction(2), (Fraction(1),))
+    composition = Composition(configuration)
+    quiet = composition.owes(Situation((Block(State.CLOSED), waiting), (), (0, 0)))
+    yield "an end that is CLOSED is silent too", quiet == {"closes", "quiet"}
+    over = Situation((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), Phase.REOPENED)
+    yield "the next incarnation owes nothing", composition.owes(over) == frozenset()
+    yield "every ceiling is a parameter", set(composition.ceilings.values()) <= set(composition.parameters)
+    queued = Composition(replace(configuration, fifo=True))
+    free = Situation((ESTABLISHED, ESTABLISHED), (Copy("A", Segment(1, 1), False, None),), (0, 0))
+    yield "in a queue there are no families", queued.family(free) == free
+    yield "elsewhere what need not arrive makes none", composition.family(free) == free._replace(network=())
+    mine, other = Copy("A", Segment(1, 1), True, None), Copy("B", Segment(1, 1), True, None)
+    queue, twice = Channel(None, True), Channel(1, False)
+    yield "a copy waits for what is owed ahead of it", queue.blocked((mine, mine._replace(segment=Segment(2, 1))), 1)
+    yield "but not for what goes the other way", not queue.blocked((other, mine), 1)
+    yield "nor for what need not arrive", not queue.blocked((mine._replace(owed=False), mine), 1)
+    yield "nor where there is no order", not twice.blocked((mine, mine), 1)
+    (again,) = twice.deliver((mine._replace(left=1),), 0)
+    yield "what arrived is not owed again", again.copy == mine._replace(owed=False, left=0)
+    yield "and arrives no more often than it may", twice.deliver((mine._replace(left=0),), 0) == []
+    merged = Channel(None, False)
+    yield "the oldest owed copy has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)
+    yield "a copy kept by itself has one clock", twice.due((mine,), 0) == twice.age((mine,), 0)
     unread = Block(State.CLOSED, sent=1)
     told = broken((unread, ESTABLISHED), (unread, ESTABLISHED), 0, Outcome(unread))
     yield "integrity is lost when an end closes, not when it is closed", told == frozenset()

@@ -7,7 +7,9 @@ Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 10 viola
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,8 @@ from checker.trace import number
 from checker.verdict import Verdict, worst
 from diagrams.states import as_dot, as_json, as_text
 from proofs.certified import certify_file
-from proofs.question import applicable, question
 from proofs.claims import CLAIMS
+from proofs.question import applicable, question
 from proofs.suite import prove
 from spec.assemble import assemble
 from spec.behaviour import Behaviour
@@ -115,7 +117,18 @@ def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
 
 
 def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
-    return Budget(states=given["max_states"], seconds=given["max_seconds"], listener=screen.progress)
+    """The bounds of an exploration; the first interrupt ends it in order, the second at once."""
+    stop = threading.Event()
+
+    def on_interrupt(number: int, frame: object) -> None:
+        del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if given.get("engine") != "smt":
+        signal.signal(signal.SIGINT, on_interrupt)
+    return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
 
 
 def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, trace_file: Path | None) -> int:
@@ -147,8 +160,8 @@ def _told(configuration: Configuration, show_wait: bool = True) -> str:
     closers = "either end may close first" if configuration.both_close else "A closes first"
     return (
         f"MSL {spoken(configuration.msl)}, {waits if show_wait else ''}RTO up to {', '.join(map(spoken, configuration.rto))},"
-        f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope}, {closers},"
-        f" atomic reopen; ticks of {spoken(unit_of(configuration.parameters))} where ticks are counted"
+        f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope},"
+        f" {closers}, atomic reopen; ticks of {spoken(unit_of(configuration.parameters))} where ticks are counted"
     )
 
 

@@ -1,0 +1,260 @@
+"""The command line: exit codes, JSON, and one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from timewait.command import main
+
+QUICK = ("--closers", "a")
+THIRTY = ("--msl", "30s", "--rto", "30s")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and what was printed."""
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, printed.out, printed.err
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the JSON object."""
+    code, out, _ = run(capsys, *arguments, "--json")
+    data = json.loads(out)
+    assert isinstance(data, dict)
+    return code, data
+
+
+class TestCheck:
+    """``timewait check``."""
+
+    @pytest.mark.parametrize(
+        ("time_wait", "loss", "expected"),
+        [("60s", "1", 0), ("59.9s", "1", 10), ("60s", "2", 10), ("90s", "2", 0), ("60s", "0", 0)],
+    )
+    def test_exit_codes(self, capsys: pytest.CaptureFixture[str], time_wait: str, loss: str, expected: int) -> None:
+        """2 MSL is enough for one loss; less, or more loss, is not."""
+        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", time_wait, "--loss", loss)
+        assert code == expected
+        assert data["verdict"] == {0: "proved", 10: "violated"}[expected]
+        assert {"property", "engine", "parameters", "states", "seconds", "trace", "results"} <= data.keys()
+
+    def test_delays_sum_as_the_theory_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The lost acknowledgement: RTO and one lifetime, 60 s after the first FIN, and later than TIME_WAIT."""
+        _, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "59.9s", "--property", "graceful")
+        steps = data["trace"]["steps"]
+        accepted = next(step for step in steps if step["changed"].get("A.state", {}).get("to") == "TIME_WAIT")
+        forgotten = next(step for step in steps if step["changed"].get("A.state", {}).get("to") == "CLOSED")
+        waited = Fraction(str(forgotten["time"])) - Fraction(str(accepted["time"]))
+        assert Fraction("59.9") < waited <= 60
+        assert sum(Fraction(str(step["delay"])) for step in steps) == Fraction(str(steps[-1]["time"]))
+
+    def test_fine_durations(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Half seconds beside minutes are answered."""
+        code, data = asked(capsys, "check", "--msl", "120s", "--time-wait", "239.5s", *QUICK)
+        assert code == 10
+        assert data["parameters"]["time_wait"] == 239.5
+
+    @pytest.mark.parametrize("engine", ["explicit", "zones", "smt"])
+    def test_every_engine(self, capsys: pytest.CaptureFixture[str], engine: str) -> None:
+        """The same verdicts, whoever decides."""
+        safe = ("check", *THIRTY, "--scope", "core", "--engine", engine, "--property", "graceful", "--property", "isolation")
+        assert asked(capsys, *safe, "--time-wait", "60s")[0] == 0
+        assert asked(capsys, *safe, "--time-wait", "45s")[0] == 10
+
+    def test_linux_is_assassinated(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """RFC 1337 among the verdicts, with the line of the standard."""
+        code, out, _ = run(capsys, "check", "--stack", "linux", "--msl", "30s", *QUICK)
+        assert code == 10
+        assert "time-wait-kept  VIOLATED" in out
+        assert "3.10.7.4 second step; RFC 1337" in out
+
+    def test_the_letter(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """No restart by a FIN, and endless acknowledgements."""
+        code, out, _ = run(capsys, "check", "--stack", "rfc9293", "--msl", "30s", "--loss", "0")
+        assert code == 10
+        assert "fin-restarts    VIOLATED" in out
+        assert "quiet           VIOLATED" in out
+        assert "fifth step: in TIME-WAIT: acknowledge it, and restart the 2 MSL timeout" in out
+        assert "again and again" in out
+
+    def test_bounds_are_never_a_pass(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A bound reached is inconclusive, and says what was covered."""
+        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--max-states", "10")
+        assert code == 20
+        assert data["verdict"] == "inconclusive"
+        assert "bound 10" in data["reason"]
+
+    def test_a_dense_engine_for_counted_copies(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Zones need unlimited duplication; asked for anyway, they say so."""
+        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--duplication", "0", "--engine", "zones")
+        assert code == 20
+        assert "use explicit" in data["reason"]
+
+    def test_a_vacuous_proof_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An end that aborts never reaches LAST_ACK: nothing is shown about it."""
+        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--linger-zero", "--property", "graceful")
+        assert code == 30
+        assert "reaches LAST_ACK" in data["reason"]
+
+    def test_trace_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """The first violation as ITF JSON."""
+        target = tmp_path / "trace.itf.json"
+        assert run(capsys, "check", *THIRTY, *QUICK, "--time-wait", "1s", "--trace", str(target))[0] == 10
+        assert json.loads(target.read_text())["#meta"]["format"] == "ITF"
+        assert list(tmp_path.iterdir()) == [target]
+
+
+class TestThreshold:
+    """``timewait threshold``."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "seconds"),
+        [
+            (THIRTY, 60),
+            ((*THIRTY, "--restarts", "fin"), 90),
+            ((*THIRTY, "--loss", "2"), 90),
+            (("--msl", "30s", "--rto", "3s"), 60),
+            (("--msl", "3s", "--rto", "1s", "--scope", "core", "--property", "isolation"), 5),
+            (("--msl", "2s", "--rto", "1s", "--loss", "0", "--property", "graceful"), 2),
+            (("--msl", "1s", "--rto", "1s", "--loss", "0", "--duplication", "0", "--property", "graceful"), 1),
+        ],
+    )
+    def test_least(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], seconds: int) -> None:
+        """By the engine, and just below it is violated."""
+        code, data = asked(capsys, "threshold", *arguments)
+        assert code == 0
+        assert data["least_time_wait"] == seconds
+        assert any(result["verdict"] == "violated" for result in data["below"])
+
+    def test_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Any loss: none is enough."""
+        code, data = asked(capsys, "threshold", *THIRTY, "--loss", "any", "--property", "graceful", "--scope", "core")
+        assert code == 10
+        assert data["least_time_wait"] is None
+
+    def test_a_profile_of_ones_own(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """The intended profile, changed to answer without restarting: 3 MSL."""
+        source = Path(__file__).parent.parent / "spec" / "stacks" / "rfc9293-intended.toml"
+        changed = tmp_path / "changed.toml"
+        changed.write_text(source.read_text().replace('value = "answered"', 'value = "fin"'))
+        _, data = asked(capsys, "threshold", *THIRTY, "--stack", str(changed))
+        assert data["least_time_wait"] == 90
+        rules = [rule["name"] for step in data["below"][1]["trace"]["steps"] for rule in step["rules"]]
+        assert rules[-3:] == ["timer.time-wait", "incarnation.reopen", "incarnation.intrusion"]
+        assert rules.count("sequence.unacceptable") == 1
+        assert "closed.answer" in rules
+
+
+class TestBadInput:
+    """One clear line on standard error, and an exit code of its own."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (("check", "--msl", "-3s"), 2, "must not be negative"),
+            (("check", "--msl", "0"), 2, "MSL must be more than nought"),
+            (("check", "--msl", "soon"), 2, "'soon'"),
+            (("check", "--stack", "nosuch"), 2, "nosuch"),
+            (("check", "--stack", "macos", "--msl", "30s"), 2, "give --answers"),
+            (("check", "--stack", "linux"), 2, "give --msl"),
+            (("check", "--stack", "./missing.toml"), 2, "missing.toml"),
+            (("check", "--host", "--stack", "linux"), 2, "exclude"),
+            (("check", "--loss", "few"), 2, "'few'"),
+            (("check", "--data", "1"), 2, "two whole numbers"),
+            (("check", "--answers", "all"), 2, "none of"),
+            (("check", "--property", "pretty"), 2, "pretty"),
+            (("check", "--scope", "core", "--data", "1,1"), 2, "no text"),
+            (("prove", "C99"), 2, "C99"),
+            (("certify", "./missing.smt2"), 2, "missing.smt2"),
+            (("nonsense",), 2, "nonsense"),
+        ],
+    )
+    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str) -> None:
+        """Usage."""
+        left, out, err = run(capsys, *arguments)
+        assert (left, out) == (code, "")
+        assert err.startswith("timewait: ")
+        assert err.count("\n") == 1
+        assert said in err
+
+    def test_broken_profile(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A profile file that makes no sense."""
+        broken = tmp_path / "broken.toml"
+        broken.write_text('name = "x"\ntitle = "x"\n[time_wait]\nvalue = "-60s"\nsource = "x"\nevidence = "read"\n')
+        code, _, err = run(capsys, "check", "--stack", str(broken))
+        assert code == 3
+        assert "time_wait" in err
+        assert err.count("\n") == 1
+
+    def test_broken_certificate(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A file that is no certificate."""
+        file = tmp_path / "no.smt2"
+        file.write_text("(check-sat)\n")
+        code, _, err = run(capsys, "certify", str(file))
+        assert code == 3
+        assert "line 1" in err
+
+    def test_unwritable_trace(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Nothing half-written is left."""
+        target = tmp_path / "nowhere" / "trace.json"
+        code, _, err = run(capsys, "check", *THIRTY, *QUICK, "--time-wait", "1s", "--trace", str(target))
+        assert code == 2
+        assert "cannot write" in err
+
+
+def test_stacks_and_graph(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is listed is what is shipped; the graph comes in three forms."""
+    assert "picotcp" in run(capsys, "stacks")[1]
+    assert "TCP_TIMEWAIT_LEN" in run(capsys, "stacks", "linux")[1]
+    assert run(capsys, "graph", "--format", "dot")[1].lstrip().startswith(("digraph", "//"))
+    assert json.loads(run(capsys, "graph", "--format", "json")[1])
+    assert "LAST_ACK" in run(capsys, "graph")[1]
+
+
+@pytest.mark.skipif(not Path("/proc/sys/net/ipv4/tcp_fin_timeout").exists(), reason="not a Linux machine")
+def test_host(capsys: pytest.CaptureFixture[str]) -> None:
+    """The machine's own settings, with a verdict and a trace."""
+    code, out, _ = run(capsys, "host", *QUICK)
+    assert code in (0, 10)
+    assert "tcp_rfc1337" in out
+    assert "verdict: " in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_an_interrupt_keeps_what_was_found() -> None:
+    """The first interrupt ends a search in order."""
+    command = [
+        sys.executable,
+        "-m",
+        "timewait",
+        "check",
+        "--engine",
+        "explicit",
+        "--msl",
+        "7s",
+        "--rto",
+        "5s",
+        "--time-wait",
+        "15s",
+    ]
+    process = subprocess.Popen(
+        [*command, "--loss", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode in (20, 10)
+    assert "interrupted with" in out
