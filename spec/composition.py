@@ -225,7 +225,8 @@ class Composition:
             outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
             if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
                 outcome = outcome._replace(replies=(), effects=frozenset())
-            if not copy.owed and copy.left is None and outcome.block == block and not outcome.replies and not outcome.started:
+            idle = outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
+            if idle and not copy.owed and copy.left is None and not self.configuration.fifo:
                 continue
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
             action = Action("deliver", ENDS[side], (copy.sender, copy.segment))
