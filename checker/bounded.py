@@ -112,7 +112,8 @@ class Unrolling:
         self.choices: list[list[tuple[z3.BoolRef, Transition]]] = []
         layer = {symbolic.table.start: z3.BoolVal(True)}
         values, condition = symbolic.start
-        self._enter(symbolic.table.start, 0, values, condition, z3.BoolVal(True))
+        here = [self._at(value, 0) for value in values]
+        self._enter(symbolic.table.start, 0, here, condition, z3.BoolVal(True))
         for step in range(length):
             layer = self._step(step, layer, distances)
 

@@ -243,14 +243,17 @@ def read(symbolic: Symbolic, path: Path) -> Invariant:
     BrokenCertificate
         The definitions are not those of the question's locations, or not SMT-LIB.
     """
-    text = path.read_text(encoding="utf-8")
+    text = "\n".join(line.partition(";")[0] for line in path.read_text(encoding="utf-8").splitlines())
     header = "".join(f"(declare-const {name} Real)" for name in symbolic.symbols)
     invariant: Invariant = {}
     for place in sorted(symbolic.cone):
         begin = text.find(f"(define-fun at{place} ")
         if begin < 0:
             raise BrokenCertificate(f"{path}: no definition of at{place}")
-        definition = text[begin : _closing(text, begin)]
+        end = _closing(text, begin)
+        if end is None:
+            raise BrokenCertificate(f"{path}: the definition of at{place} is not closed")
+        definition = text[begin:end]
         arguments = " ".join(str(clock) for clock in symbolic.clocks(place))
         declared = "".join(f"(declare-const {clock} Real)" for clock in symbolic.clocks(place))
         use = f"(at{place} {arguments})" if arguments else f"at{place}"
@@ -258,14 +261,21 @@ def read(symbolic: Symbolic, path: Path) -> Invariant:
             parsed = z3.parse_smt2_string(f"{header}{definition}{declared}(assert {use})")
         except z3.Z3Exception as error:
             raise BrokenCertificate(f"{path}: at{place}: {error}") from error
-        invariant[place] = conjuncts(z3.And(*parsed))
+        if len(parsed) != 1:
+            raise BrokenCertificate(f"{path}: at{place} is more than one definition")
+        allowed = {*symbolic.symbols, *map(str, symbolic.clocks(place))}
+        foreign = sorted({str(variable) for variable in _free(parsed[0])} - allowed)
+        if foreign:
+            raise BrokenCertificate(f"{path}: at{place} speaks of {foreign[0]}, which is none of its clocks")
+        invariant[place] = conjuncts(parsed[0])
     return invariant
 
 
-def _closing(text: str, begin: int) -> int:
+def _closing(text: str, begin: int) -> int | None:
+    """Where the list that begins somewhere ends; None when it does not."""
     depth = 0
     for position in range(begin, len(text)):
         depth += (text[position] == "(") - (text[position] == ")")
         if depth == 0:
             return position + 1
-    raise BrokenCertificate("a definition is not closed")
+    return None

@@ -24,6 +24,7 @@ from checker.replay import Rejected, minimal
 from checker.structural import always_kept
 from checker.symbolic import Symbolic
 from checker.table import Table
+from checker.ticks import TooFine, in_ticks, unit_of
 from checker.trace import Trace
 from checker.verdict import Verdict
 from checker.zones import Zones
@@ -124,6 +125,10 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     if engine is not Engine.EXPLICIT and not question.system.dense:
         reason = f"engine {engine} needs unlimited duplication and any order; use explicit"
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
+    try:
+        in_ticks(question.system.parameters, unit_of(question.system.parameters))
+    except TooFine as problem:
+        return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(problem))) for entry in asked]
     found: dict[str, Finding] = {}
     if always:
         runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]
@@ -248,7 +253,8 @@ def _promise_in_ticks(question: Question, asked: Property, explored: Explicit, c
     finding = replace(finding, seconds=clock.elapsed)
     if lasso is not None:
         return replace(finding, verdict=Verdict.VIOLATED, run=lasso)
-    return _proof(question, replace(finding, verdict=Verdict.PROVED), explored.witnessed, bool(explored.stuck))
+    kept = replace(finding, verdict=Verdict.PROVED, reason=f"in whole ticks of {_seconds(explored.unit)}")
+    return _proof(question, kept, explored.witnessed, bool(explored.stuck))
 
 
 def _seconds(value: Fraction) -> str:

@@ -10,7 +10,7 @@ the clocks it leaves alone grow by the total time of its rounds, which becomes o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -142,31 +142,66 @@ def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint],
     start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in table.start_origins()]
     execution = _Execution(table, parameters, table.start, start, [], [])
     execution.follow(told.before)
+    given = {**parameters, ROUNDS: total}
+    plain = [parameters[name] >= 0 for name in symbols]
+    plain += [_region(part, given) for part in region if not part.terms.get(ROUNDS)]
+    last = [_region(part, given) for part in region if part.terms.get(ROUNDS)]
+    claims = [(plain, execution.conditions)]
     if told.repeated:
-        _repeat(execution, told.repeated, total)
+        execution.conditions = []
+        length = _repeat(execution, told.repeated, total)
+        claims.append(([*plain, total >= 0], [*execution.conditions, *_wide_enough(region, length, parameters)]))
+        execution.conditions = []
         execution.follow(told.after)
+        claims.append(([*plain, *last, total >= 0], execution.conditions))
     if asked not in execution.doors[-1].edge.violates:
         raise BrokenScript(f"the last step does not break {asked}")
-    given = {**parameters, ROUNDS: total}
-    assumed = [parameters[name] >= 0 for name in symbols] + [_region(part, given) for part in region] + [total >= 0]
-    claim = z3.And(*assumed, z3.Not(z3.And(*execution.conditions)))
+    return next(filter(None, (_unless(assumed, conditions) for assumed, conditions in claims)), "")
+
+
+def _unless(assumed: list[z3.BoolRef], conditions: list[z3.BoolRef]) -> str:
+    """What keeps some conditions from holding whenever the assumptions do; empty when nothing does."""
     solver = z3.SolverFor("QF_LRA")
     solver.add(*assumed)
     if solver.check() != z3.sat:
         return "the region is empty"
-    solver.add(claim)
+    if not conditions:
+        return ""
+    broken = z3.Not(z3.And(*conditions))
+    solver.add(broken)
     answer = solver.check()
     if answer != z3.unsat:
         return f"not for all values: {answer} (Z3)" + (f" {solver.model()}" if answer == z3.sat else "")
-    return disproved_by_cvc5(claim)
+    return disproved_by_cvc5(z3.And(*assumed, broken))
+
+
+def _wide_enough(
+    region: Sequence[Constraint], length: z3.ArithRef, parameters: Mapping[str, z3.ArithRef]
+) -> Iterator[z3.BoolRef]:
+    """That some number of rounds ends where the rest begins: every lower and upper bound on their time are a round apart."""
+    lower: list[tuple[z3.ArithRef, bool]] = []
+    upper: list[tuple[z3.ArithRef, bool]] = []
+    for part in region:
+        factor = part.terms.get(ROUNDS, Fraction(0))
+        if factor:
+            rest = {name: -value / factor for name, value in part.terms.items() if name != ROUNDS}
+            (lower if factor > 0 else upper).append((linear(rest, parameters), part.relation == ">"))
+    for low, low_strict in lower:
+        for high, high_strict in upper:
+            yield high - low > length if low_strict and high_strict else high - low >= length
+    for high, _ in upper:
+        yield high >= (0 if lower else length)
 
 
 def _region(part: Constraint, given: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
     return compare(linear(part.terms, given), part.relation, numeral(Fraction(0)))
 
 
-def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) -> None:
-    """The repeated part from any of its rounds: clocks it starts again are as before, the others have grown by `total`."""
+def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) -> z3.ArithRef:
+    """The repeated part from any of its rounds: clocks it starts again are as before, the others have grown by `total`.
+
+    Returns the time that one round takes.
+    """
     entry, first = execution.place, list(execution.clocks)
     untouched = _untouched(execution, lines)
     execution.clocks = [clock + total if clock is not None and index in untouched else clock for index, clock in enumerate(first)]
@@ -184,6 +219,7 @@ def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) ->
             expected = before + length if index in untouched else before
             execution.conditions.append(after == expected)
     execution.clocks = grown
+    return length
 
 
 def _untouched(execution: _Execution, lines: Sequence[Line]) -> set[int]:

@@ -66,7 +66,7 @@ def solve(symbolic: Symbolic, seconds: float) -> Answer:
     try:
         answer = horn.query(bad())
     except z3.Z3Exception as error:
-        return Answer(None, False, str(error))
+        return Answer(None, False, f"Spacer gave up within {seconds:g} s ({error.value!r})")
     if answer == z3.sat:
         return Answer(None, True, "")
     if answer != z3.unsat:

@@ -122,7 +122,7 @@ class TimedSystem(Protocol):
 
     @property
     def ceilings(self) -> Mapping[str, str]:
-        """For each clock role, the largest parameter it is ever compared with."""
+        """For each clock role, the largest parameter it is ever compared with; a clock keeps its role when carried."""
 
     @property
     def dense(self) -> bool:
@@ -142,7 +142,7 @@ class TimedSystem(Protocol):
         """The clocks that matter in a location, in a fixed order."""
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
-        """What must hold for time to pass: upper bounds, each closed."""
+        """What must hold for time to pass: upper bounds, each closed. No step leads beyond them."""
 
     def edges(self, location: Location) -> Iterable[Edge]:
         """Every step out of a location, in a deterministic order."""
@@ -225,6 +225,14 @@ class World(Protocol):
     @property
     def broken(self) -> frozenset[str]:
         """The ``always`` properties that the last step broke."""
+
+    @property
+    def owes(self) -> frozenset[str]:
+        """The ``eventually`` properties whose promise is open now."""
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """The ``eventually`` properties for which the last step was noise."""
 
     @property
     def event(self) -> Event:

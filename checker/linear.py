@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-_TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:/\d+)?)\s*\*?\s*)?([A-Z][A-Z_0-9]*)?(?:/(\d+))?\s*")
+_NAME = r"[A-Z][A-Z_0-9]*"
+_DIVIDED = rf"({_NAME})(?:/([1-9]\d*))?"
+_TERM = re.compile(rf"\s*([+-])?\s*(?:(\d+(?:/[1-9]\d*)?)(?:\s*\*?\s*{_DIVIDED})?|{_DIVIDED})\s*")
 _RELATION = re.compile(r"(<=|>=|<|>|==)")
 
 Terms = Mapping[str, Fraction]
@@ -68,12 +70,14 @@ def term(text: str) -> dict[str, Fraction]:
     """
     terms: dict[str, Fraction] = {}
     position = 0
-    while position < len(text.rstrip()):
+    while position < len(text) or not terms:
         match = _TERM.match(text, position)
-        if match is None or match.end() == position or not (match[2] or match[3]):
+        if match is None or (terms and not match[1]):
             raise ValueError(f"{text.strip()!r} is no linear term")
-        factor = Fraction(match[2] or 1) / int(match[4] or 1) * (-1 if match[1] == "-" else 1)
-        terms[match[3] or ""] = terms.get(match[3] or "", Fraction(0)) + factor
+        sign, number, times, over, alone, alone_over = match.groups()
+        name = times or alone or ""
+        factor = Fraction(number or 1) / int(over or alone_over or 1) * (-1 if sign == "-" else 1)
+        terms[name] = terms.get(name, Fraction(0)) + factor
         position = match.end()
     return terms
 

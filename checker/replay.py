@@ -29,7 +29,8 @@ def replay(beginning: World, run: Run, asked: Property) -> Trace:
         What an engine found.
     asked : Property
         An ``always`` property must be broken by the last step; for an ``eventually`` property the loop must
-        lead back to where it began, take time, and work again and again.
+        lead back to where it began, take time, work again and again, and leave the promise open throughout.
+        That the loop is fair is for the search to see to.
 
     Raises
     ------
@@ -48,6 +49,12 @@ def replay(beginning: World, run: Run, asked: Property) -> Trace:
     for turn in range(ROUNDS):
         if worlds[run.loop + len(repeated) * (turn + 1) - 1].gist() != entered.gist():
             raise Rejected("the loop does not lead back to where it began")
+    once = worlds[run.loop : run.loop + len(repeated)]
+    if not all(asked.name in world.owes for world in once):
+        raise Rejected(f"the promise of {asked.name} is kept in the loop")
+    acting = [world for world, move in zip(once, repeated, strict=True) if move.action is not None]
+    if asked.noisy and not any(asked.name in world.busy for world in acting):
+        raise Rejected(f"nothing in the loop is noise for {asked.name}")
     return _trace(beginning, worlds[: len(run.moves)], run, asked)
 
 
@@ -60,22 +67,25 @@ def minimal(beginning: World, run: Run, asked: Property) -> Trace:
     if asked.kind != "always":
         return trace
     moves = list(run.moves)
-    index = len(moves) - 2
-    while index >= 0:
-        shorter = [*moves[:index], *moves[index + 1 :]]
-        follower = shorter[index]
-        for delay in (follower.delay, follower.delay + moves[index].delay):
-            attempt = [*shorter[:index], Move(delay, follower.action), *shorter[index + 1 :]]
-            if _shows(beginning, attempt, asked):
-                moves = attempt
-                break
-        index -= 1
+    while (shorter := _without_one(beginning, moves, asked)) is not None:
+        moves = shorter
     for index, move in enumerate(moves):
         attempt = [*moves[:index], Move(Fraction(0), move.action), *moves[index + 1 :]]
         if move.delay and _shows(beginning, attempt, asked):
             moves = attempt
     shortest = replay(beginning, Run(tuple(moves)), asked)
     return replace(shortest, dropped=len(run.moves) - len(moves))
+
+
+def _without_one(beginning: World, moves: list[Move], asked: Property) -> list[Move] | None:
+    """The moves without the last one that can be dropped; None when every one is needed."""
+    for index in range(len(moves) - 2, -1, -1):
+        follower = moves[index + 1]
+        for delay in (follower.delay, follower.delay + moves[index].delay):
+            attempt = [*moves[:index], Move(delay, follower.action), *moves[index + 2 :]]
+            if _shows(beginning, attempt, asked):
+                return attempt
+    return None
 
 
 def _shows(beginning: World, moves: list[Move], asked: Property) -> bool:

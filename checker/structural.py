@@ -5,7 +5,7 @@ them for ever ends up in one strongly connected part and repeats all that it doe
 diverges. What cannot recur under these circumstances is taken out, the rest is split again, and when
 nothing is left the promise is kept by every fair run, for every value of every parameter:
 
-1. a step bounded from above by a clock that nothing in the part starts again: that clock only grows;
+1. a step bounded from above by a clock that nothing in the part sets anew: that clock only grows;
 2. a location whose invariant bounds such a clock;
 3. a location that offers, without conditions or behind lower bounds on such clocks, a step of a fairness
    name that the part never serves;
@@ -75,7 +75,10 @@ def _parts(nodes: frozenset[int], hops: list[Hop]) -> list[Part]:
 def _prune(rooms: dict[int, Room], part: frozenset[int], hops: list[Hop]) -> Part:
     """Take out what cannot recur for ever; the part itself when everything can."""
     started = {
-        clock for hop in hops for clock, origin in zip(rooms[hop.target].clocks, hop.door.origins, strict=True) if origin == FRESH
+        clock
+        for hop in hops
+        for clock, origin in zip(rooms[hop.target].clocks, hop.door.origins, strict=True)
+        if origin == FRESH or (origin >= 0 and rooms[hop.source].clocks[origin] != clock)
     }
     served = frozenset().union(*(hop.door.edge.fair for hop in hops))
 

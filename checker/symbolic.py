@@ -85,7 +85,15 @@ class Symbolic:
     def assumption(self) -> z3.BoolRef:
         """What is assumed of the parameters."""
         positive = [self.parameters[name] >= 0 for name in self.symbols]
-        return z3.And(*positive, *(self._constraint(part) for part in self.region))
+        parts = [*positive, *(self._constraint(part) for part in self.region)]
+        return z3.And(*parts) if parts else z3.BoolVal(True)
+
+    @property
+    def possible(self) -> bool:
+        """Whether any values satisfy the assumption."""
+        solver = z3.SolverFor("QF_LRA")
+        solver.add(self.assumption)
+        return bool(solver.check() == z3.sat)
 
     def _constraint(self, part: Constraint) -> z3.BoolRef:
         term = linear(part.terms, self.parameters)

@@ -109,7 +109,7 @@ def least_safe(ask: Ask, unit: Fraction, limit: Fraction, whole: bool) -> Thresh
     bracket = _Bracket(ask)
     if bracket.safe(Fraction(0)):
         return Threshold(Fraction(0), Fraction(0), bracket.at(Fraction(0)), [], Fraction(0), bracket.questions)
-    high = unit
+    high = min(unit, limit)
     while not bracket.safe(high):
         if high >= limit:
             return Threshold(None, high, bracket.at(high), bracket.at(high), high, bracket.questions)

@@ -16,22 +16,24 @@ Order = frozenset[tuple[int, int]]
 
 def stuck(table: Table) -> list[Room]:
     """The locations in which time might stop with nothing left to happen."""
-    rooms = table.explore()
+    rooms, values = table.explore(), table.system.parameters
     orders = _orders(table, rooms)
     return [
         room
         for room, order in zip(rooms, orders, strict=True)
-        if any(not any(_open(door, limit, order) for door in room.doors) for limit in room.limits)
+        if any(not any(_open(door, limit, order, values[limit.parameter] > 0) for door in room.doors) for limit in room.limits)
     ]
 
 
-def _open(door: Door, limit: Test, order: Order) -> bool:
-    """Whether a door is open when a limit is reached."""
+def _open(door: Door, limit: Test, order: Order, positive: bool) -> bool:
+    """Whether a door is open when a limit, more than nought or not, is reached."""
     for test in door.tests:
         same = test.clock == limit.clock
         if test.relation == "<=" and test.parameter == limit.parameter and (same or (test.clock, limit.clock) in order):
             continue
-        if same and (test.parameter, test.relation) in ((limit.parameter, "=="), (limit.parameter, ">="), (ZERO, ">")):
+        if same and (test.parameter, test.relation) in ((limit.parameter, "=="), (limit.parameter, ">=")):
+            continue
+        if same and positive and (test.parameter, test.relation) == (ZERO, ">"):
             continue
         return False
     return True

@@ -62,6 +62,7 @@ class Zones:
         self.nodes: list[tuple[int, Zone]] = []
         self._parents = array("q")
         self._steps = array("i")
+        self._depths = array("i")
         self.transitions = 0
         self.broken: dict[str, tuple[int, int]] = {}
         self.witnessed: dict[str, tuple[int, int]] = {}
@@ -85,7 +86,7 @@ class Zones:
         self._visit(self.table.start, self._first(), -1, -1)
         number = 0
         while number < len(self.nodes):
-            if number % 64 == 0 and (stopped := budget.exceeded(len(self.nodes), number)):
+            if number % 64 == 0 and (stopped := budget.exceeded(len(self.nodes), self._depths[number])):
                 self.stopped = stopped
                 return
             place, here = self.nodes[number]
@@ -145,6 +146,7 @@ class Zones:
         self.nodes.append((place, zone))
         self._parents.append(parent)
         self._steps.append(step)
+        self._depths.append(0 if parent < 0 else self._depths[parent] + 1)
 
     # --- what it reads ----------------------------------------------------------------------------------------------
 

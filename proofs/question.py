@@ -5,7 +5,7 @@ from __future__ import annotations
 from checker.decide import Question
 from checker.language import Property
 from spec.composition import Composition
-from spec.configuration import Configuration
+from spec.configuration import Configuration, Scope
 from spec.properties import DEFAULT, PROPERTIES, WITNESSES
 from spec.reference import beginning
 
@@ -20,6 +20,8 @@ def applicable(configuration: Configuration) -> tuple[Property, ...]:
     left_out = set()
     if not any(configuration.text):
         left_out.add("integrity")
+    if configuration.scope is Scope.CORE:
+        left_out.add("time-wait-kept")
     if not configuration.behaviour.time_wait:
         left_out |= {"time-wait-kept", "fin-restarts"}
     return tuple(PROPERTIES[name] for name in DEFAULT if name not in left_out)

@@ -27,12 +27,9 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from spec.exchange import ENDS, broken, rounds
+from spec.exchange import ENDS, broken, noise, owed, rounds
 from spec.network import Channel, Flight, Network
 from spec.state import ESTABLISHED, Block, State
-
-SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
-"""The states in which an end has nothing more to say of its own."""
 
 
 class Phase(StrEnum):
@@ -152,13 +149,7 @@ class Composition:
         situation = _situation(location)
         if situation.phase is not Phase.FIRST:
             return frozenset()
-        states = {block.state for block in situation.ends}
-        owed = set()
-        if states != {State.CLOSED}:
-            owed.add("closes")
-        if states <= SILENT:
-            owed.add("quiet")
-        return frozenset(owed)
+        return owed(situation.ends)
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -280,10 +271,17 @@ class Composition:
                 target,
                 (*timers, *origins),
                 violates=broken(situation.ends, ends, side, outcome),
-                witnesses=frozenset({*outcome.rules, f"reaches {outcome.block.state}"}),
+                witnesses=self._witnesses(situation.ends[side], outcome),
                 fair=fair | spared,
-                busy=frozenset({"quiet"} if outcome.replies and {end.state for end in ends} <= SILENT else ()),
+                busy=noise(ends, outcome),
             )
+
+    def _witnesses(self, before: Block, outcome: Outcome) -> frozenset[str]:
+        """What a step shows to be possible: the rules applied, the state reached, a FIN that meets TIME-WAIT."""
+        names = {*outcome.rules, f"reaches {outcome.block.state}"}
+        if before.state is State.TIME_WAIT and Effect.FIN_ACCEPTED in outcome.effects:
+            names.add("FIN meets TIME_WAIT")
+        return frozenset(names)
 
     def _transmit(
         self,

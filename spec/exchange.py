@@ -15,6 +15,9 @@ IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.L
 """The states of an end that is closing in order and has something to lose by a RST."""
 
 
+SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
+"""The states in which an end has nothing more to say of its own."""
+
 PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
 """The states of an end that closes second, and so never comes to TIME-WAIT."""
 
@@ -62,3 +65,19 @@ def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[
     if any(segment.rst for segment in outcome.replies):
         names.add("no-stray-reset")
     return frozenset(names)
+
+
+def owed(ends: Pair) -> frozenset[str]:
+    """The ``eventually`` properties whose promise is open."""
+    states = {block.state for block in ends}
+    names = set()
+    if states != {State.CLOSED}:
+        names.add("closes")
+    if states <= SILENT:
+        names.add("quiet")
+    return frozenset(names)
+
+
+def noise(ends: Pair, outcome: Outcome) -> frozenset[str]:
+    """The ``eventually`` properties for which a step is noise: something is sent when both ends have nothing more to say."""
+    return frozenset({"quiet"} if outcome.replies and {block.state for block in ends} <= SILENT else ())

@@ -69,9 +69,9 @@ DEFAULT = (*RELIABLE, "quiet", "time-wait-kept", "fin-restarts")
 WITNESSES: dict[str, tuple[str, ...]] = {
     "graceful": ("reaches LAST_ACK", "reaches CLOSED"),
     "isolation": ("reopen",),
-    "integrity": ("reaches CLOSED",),
-    "time-wait-kept": ("reaches TIME_WAIT", "timer.time-wait"),
-    "fin-restarts": ("reaches TIME_WAIT", "sequence.unacceptable"),
+    "integrity": ("reaches CLOSED", "send"),
+    "time-wait-kept": ("reaches TIME_WAIT", "timer.time-wait", "closed.answer"),
+    "fin-restarts": ("reaches TIME_WAIT", "FIN meets TIME_WAIT"),
     "no-stray-reset": ("reaches CLOSED",),
 }
 """What must be possible for a proof of each property to mean anything."""

@@ -14,7 +14,7 @@ from checker.language import Action, Event, Impossible
 from spec.configuration import Configuration, Scope
 from spec.duration import spoken
 from spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
-from spec.exchange import ENDS, Pair, broken, rounds
+from spec.exchange import ENDS, Pair, broken, noise, owed, rounds
 from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
 
@@ -49,6 +49,11 @@ class Moment:
     reopened: bool = False
     event: Event = field(default_factory=lambda: Event("", "the connection is open"))
     broken: frozenset[str] = frozenset()
+    busy: frozenset[str] = frozenset()
+
+    @property
+    def owes(self) -> frozenset[str]:
+        return frozenset() if self.reopened else owed(self.ends)
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -129,7 +134,7 @@ class Moment:
             raise Impossible("both ends must be CLOSED before they open again")
         rule = ("incarnation.reopen", *INCARNATION_RULES["incarnation.reopen"])
         event = Event("users", "open the same addresses and ports again", rules=(rule,))
-        return replace(self, reopened=True, lost=(0, 0), event=event, broken=frozenset())
+        return replace(self, reopened=True, lost=(0, 0), event=event, broken=frozenset(), busy=frozenset())
 
     def _deliver(self, action: Action) -> tuple[Moment, ...]:
         """One arrival for each distinct copy it may be, and all that are owed at once."""
@@ -177,7 +182,7 @@ class Moment:
         if self.reopened:
             rule = ("incarnation.intrusion", *INCARNATION_RULES["incarnation.intrusion"])
             event = Event(ENDS[side], f"{words} in the next incarnation", str(copy.segment), rules=(rule,))
-            return replace(self, flying=flying, event=event, broken=frozenset({"isolation"}))
+            return replace(self, flying=flying, event=event, broken=frozenset({"isolation"}), busy=frozenset())
         block = self.ends[side]
         outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
         if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
@@ -233,6 +238,7 @@ class Moment:
             lost=(lost[0], lost[1]),
             event=event,
             broken=broken(self.ends, ends, side, outcome),
+            busy=noise(ends, outcome),
         )
 
     # --- what it shows ----------------------------------------------------------------------------------------------

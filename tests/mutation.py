@@ -20,6 +20,7 @@ import importlib.util
 import itertools
 import json
 import random
+import signal
 import sys
 import time
 import tomllib
@@ -42,8 +43,10 @@ SURVIVORS = HERE / "mutation_survivors.toml"
 MUTATED = ("spec/endpoint.py", "spec/exchange.py", "spec/network.py", "spec/composition.py", "spec/state.py")
 """The modules that are mutated; the others of `spec` only describe."""
 
-SECONDS = 90.0
-"""How long a mutant may keep the kill suite busy; the specification itself takes a few seconds."""
+SECONDS = 60.0
+"""Seconds of processor time that a mutant may keep the kill suite busy; the specification itself takes some eight."""
+PATIENCE = 900.0
+"""Seconds after which a mutant is given up whatever the processor was busy with."""
 
 
 # --- mutants -------------------------------------------------------------------------------------------------------
@@ -426,6 +429,8 @@ def cases() -> Iterator[Case]:
     yield Case("core, back-off, short", core(1, 2, (1, 2), 1, behaviour=Behaviour(backoff=2)), EVERY)
     yield Case("core, back-off, exact", core(1, 3, (1, 2), 1, rto_exact=True, behaviour=Behaviour(backoff=2)), EVERY)
     yield Case("core, retries", core(1, 2, (1, 2), 1, rto_exact=True, behaviour=Behaviour(backoff=2, retries=1)), EVERY)
+    deaf = Behaviour(answers=frozenset(), restarts=frozenset(), retries=0)
+    yield Case("core, a FIN is neither answered nor restarts", core(1, 2, 3, 0, rto_exact=True, behaviour=deaf), EVERY)
     yield Case("core, to the letter", core(1, 2, 1, 1, behaviour=letter), EVERY)
     yield Case("close, k = 0", close(1, 2, 1, 0), (TICKS, *DENSE))
     yield Case("close, k = 0, short", close(1, 1, 1, 0), DENSE)
@@ -439,6 +444,8 @@ def cases() -> Iterator[Case]:
         close(1, 3, 1, 0, behaviour=Behaviour(answers=everything, restarts=fin)),
         DENSE,
     )
+    quiet = Behaviour(answers=fin, restarts=everything)
+    yield Case("close, bare ACKs restart and are not answered", close(1, 2, 1, 0, behaviour=quiet), (TICKS, *DENSE))
     yield Case("close, nothing restarts", close(1, 2, 1, 1, behaviour=Behaviour(restarts=frozenset())), DENSE)
     for rule in ResetRule:
         yield Case(
@@ -514,6 +521,9 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
                     told["ticks never keep"].append(entry.name)
     if ZONES in case.engines:
         table = Table(Folded(system))
+        locations = len(table.explore())
+        if known and locations > 2 * sizes["locations"]:
+            raise Killed("bound", f"{case.label}: {locations} locations, not {sizes['locations']}")
         zones = Zones(table)
         zones.explore(Budget(_bound(sizes.get("zones"), states)))
         told["zones break"] = sorted(zones.broken)
@@ -638,8 +648,18 @@ def _facts() -> Iterator[tuple[str, bool]]:
     composition = Composition(configuration)
     quiet = composition.owes(Situation((Block(State.CLOSED), waiting), (), (0, 0)))
     yield "an end that is CLOSED is silent too", quiet == {"closes", "quiet"}
-    over = Situation((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), Phase.REOPENED)
-    yield "the next incarnation owes nothing", composition.owes(over) == frozenset()
+    reopened = Situation((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), Phase.REOPENED)
+    yield "the next incarnation owes nothing", composition.owes(reopened) == frozenset()
+    quiet = composition.owes(Situation((ESTABLISHED, waiting), (), (0, 0)))
+    yield "nobody need be quiet who still has something to say", quiet == {"closes"}
+
+    def busy(*ends: Block) -> set[str]:
+        situation = Situation((ends[0], ends[1]), (Copy("B", Segment(1, 2, fin=True), True, None),), (0, 0))
+        return {f"{edge.action.kind} {name}" for edge in composition.edges(situation) for name in edge.busy}
+
+    yield "an answer in TIME-WAIT is noise, the end of TIME-WAIT is none", busy(waiting, waiting) == {"deliver quiet"}
+    yield "whether the other end is CLOSED or not", busy(waiting, Block(State.CLOSED)) == {"deliver quiet"}
+    yield "elsewhere nothing is noise", busy(ESTABLISHED, ESTABLISHED) == set()
     yield "every ceiling is a parameter", set(composition.ceilings.values()) <= set(composition.parameters)
     queued = Composition(replace(configuration, fifo=True))
     free = Situation((ESTABLISHED, ESTABLISHED), (Copy("A", Segment(1, 1), False, None),), (0, 0))
@@ -759,7 +779,7 @@ def _values(function: Callable[..., object]) -> list[dict[str, Any]]:
 
 
 class Fate(NamedTuple):
-    """What became of a mutant: killed by which kind of evidence (empty: it survived), what it says, after how long."""
+    """What became of a mutant: the kind of evidence that killed it (empty: it survived), what it says, processor seconds."""
 
     kind: str
     detail: str
@@ -795,7 +815,7 @@ def _forget_specification() -> None:
 
 def try_here(mutant: Mutant | None, expected: dict[str, Any]) -> Fate:
     """Put a mutant (None: the specification itself) to the kill suite in this process, which is of no other use after it."""
-    started = time.monotonic()
+    started = time.process_time()
     _forget_specification()
     for folder in (ROOT, HERE):
         if str(folder) not in sys.path:
@@ -810,19 +830,28 @@ def try_here(mutant: Mutant | None, expected: dict[str, Any]) -> Fate:
                 raise Killed("error", f"cannot be imported: {problem!r}") from problem
         kill_suite(mutant.path if mutant is not None else "", expected)
     except Killed as killed:
-        return Fate(killed.kind, killed.detail, time.monotonic() - started)
-    return Fate("", "", time.monotonic() - started)
+        return Fate(killed.kind, killed.detail, time.process_time() - started)
+    return Fate("", "", time.process_time() - started)
 
 
 def _in_child(mutant: Mutant | None, expected: dict[str, Any], end: Connection) -> None:
-    end.send(try_here(mutant, expected))
+    def out_of_time(number: int, frame: object) -> None:
+        del number, frame
+        raise Killed("time", f"no answer within {SECONDS:g} s")
+
+    signal.signal(signal.SIGPROF, out_of_time)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        end.send(try_here(mutant, expected))
+    except Exception as problem:
+        end.send(repr(problem))
     end.close()
 
 
 def try_all(
     asked: Sequence[Mutant | None], jobs: int = 2, told: Callable[[Mutant | None, Fate], None] | None = None
 ) -> list[Fate]:
-    """Try mutants, each in a process of its own, some at a time; one that takes longer than `SECONDS` is killed by time.
+    """Try mutants, each in a process of its own, some at a time; one that takes too long is killed by time.
 
     Parameters
     ----------
@@ -843,21 +872,21 @@ def try_all(
         while waiting and len(running) < jobs:
             index, mutant = waiting.pop()
             mine, other = context.Pipe(duplex=False)
-            child = context.Process(target=_in_child, args=(mutant, expected, other))
+            child = context.Process(target=_in_child, args=(mutant, expected, other), daemon=True)
             child.start()
             other.close()
             running[mine] = (index, child, time.monotonic())
         ready = wait(list(running), timeout=1.0)
         for end, (index, child, started) in list(running.items()):
             spent = time.monotonic() - started
-            if end not in ready and spent < SECONDS:
+            if end not in ready and spent < PATIENCE:
                 continue
-            fate = Fate("time", f"no answer within {SECONDS:g} s", spent)
+            fate = Fate("time", f"no answer within {PATIENCE:g} s", spent)
             if end in ready:
-                try:
-                    fate = end.recv()
-                except EOFError:
-                    fate = Fate("error", "the process died", spent)
+                answered = _received(end)
+                if not isinstance(answered, Fate):
+                    raise RuntimeError(f"the kill suite itself fails on {asked[index] or 'the specification'}: {answered}")
+                fate = answered
             child.kill()
             child.join()
             end.close()
@@ -866,6 +895,15 @@ def try_all(
             if told is not None:
                 told(asked[index], fate)
     return [fates[index] for index in range(len(asked))]
+
+
+def _received(end: Connection) -> Fate | str:
+    """What a child sends, or that it died: a mutant that takes the whole process with it says nothing."""
+    try:
+        received: Fate | str = end.recv()
+    except EOFError:
+        return "the process died"
+    return received
 
 
 def _warm_up() -> None:

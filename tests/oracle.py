@@ -23,7 +23,7 @@ JUDGED = ("graceful", "isolation", "integrity", "time-wait-kept", "fin-restarts"
 CLOSING_IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
 
 
-class TooLarge(Exception):  # noqa: N818 - it is no error, only an answer that takes too long
+class TooLarge(Exception):
     """More worlds than the caller is ready to look at."""
 
 

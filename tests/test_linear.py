@@ -65,7 +65,6 @@ def test_what_is_no_term(text: str) -> None:
     assert text.strip() in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="two terms without a sign between them are added, and a star may stand for nothing")
 @pytest.mark.parametrize("text", ["MSL RTO", "2 3", "MSL 2", "2*", "1/2/3", ""])
 def test_what_should_be_no_term_either(text: str) -> None:
     """Nobody means anything by it."""
@@ -73,7 +72,6 @@ def test_what_should_be_no_term_either(text: str) -> None:
         term(text)
 
 
-@pytest.mark.xfail(strict=True, reason="a division by nought is an error of its own kind", raises=ZeroDivisionError)
 @pytest.mark.parametrize("text", ["MSL/0", "1/0", "1/0*MSL"])
 def test_a_division_by_nought(text: str) -> None:
     """No term either."""
@@ -107,7 +105,6 @@ def test_what_is_no_constraint(text: str) -> None:
         constraint(text)
 
 
-@pytest.mark.xfail(strict=True, reason="an empty side counts as nought")
 @pytest.mark.parametrize("text", ["> 1", "MSL >", ">="])
 def test_an_empty_side_is_no_term(text: str) -> None:
     """Something was forgotten."""

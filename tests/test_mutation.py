@@ -19,9 +19,11 @@ BY_NAME = {mutant.name: mutant for mutant in ALL}
 
 KNOWN = {
     "spec/endpoint.py:_check_reset:1:drop-effect": "test",
-    "spec/exchange.py:rounds:1:never-if": "verdict",
+    "spec/exchange.py:broken:1:never-if": "verdict",
+    "spec/exchange.py:rounds:1:never-if": "fact",
+    "spec/network.py:Channel.blocked:1:drop-operand": "verdict",
+    "spec/composition.py:Composition.invariant:1:never-if": "replay",
     "spec/composition.py:Composition._ripe:2:drop-case": "error",
-    "spec/network.py:Channel.blocked:1:drop-operand": "replay",
 }
 """Some mutants and the kind of evidence that kills them."""
 
@@ -52,7 +54,7 @@ class TestMachinery:
 
     def test_the_sample_is_the_same_each_time_and_from_every_module(self) -> None:
         chosen = sample(ALL, SAMPLE)
-        assert chosen == sample(mutants(), SAMPLE)
+        assert [mutant.name for mutant in chosen] == [mutant.name for mutant in sample(mutants(), SAMPLE)]
         assert {mutant.path for mutant in chosen} == set(MUTATED)
 
     def test_survivors_are_mutants_with_a_reason(self) -> None:

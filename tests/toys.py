@@ -149,6 +149,11 @@ class World:
     now: Fraction = Fraction(0)
     event: Event = NOTHING
     broken: frozenset[str] = frozenset()
+    busy: frozenset[str] = frozenset()
+
+    @property
+    def owes(self) -> frozenset[str]:
+        return self.toy.owes(self.here)
 
     def _holds(self, bound: Bound, now: Fraction) -> bool:
         shown, limit = now - self.since[bound.clock], self.toy.parameters[bound.parameter]
@@ -172,7 +177,7 @@ class World:
                     if origin != DEAD
                 }
                 event = Event(action.actor, str(action.subject))
-                ways.append(World(self.toy, edge.target, since, self.now, event, edge.violates))
+                ways.append(World(self.toy, edge.target, since, self.now, event, edge.violates, edge.busy))
         if not ways:
             raise Impossible(f"{action.subject} cannot happen")
         return tuple(ways)
@@ -313,6 +318,14 @@ def courier(fair: bool, always_ready: bool) -> Toy:
     return Toy("here", places, {"HOUR": 1})
 
 
+def sleeper(again: bool) -> Toy:
+    """Who gets up, in fairness, once the alarm is more than LIMIT old; he may start it again, or just turn round."""
+    up = Step("get up", "up", ("t > LIMIT",), fair=names("getting up"))
+    wait = Step("start it again", "bed") if again else Step("turn round", "bed", (), ("t",))
+    places: dict[Location, Place] = {"bed": Place(("t",), (), (wait, up), names("risen")), "up": Place()}
+    return Toy("bed", places, {"LIMIT": 2})
+
+
 def whirl() -> Toy:
     """A promise is put off by steps without end that take no time; after them there is nothing but to keep it."""
     places: dict[Location, Place] = {
@@ -330,16 +343,6 @@ def chatter(endless: bool) -> Toy:
         "hush": Place(("t",), (), (), names("quiet")),
     }
     return Toy("talk", places, {"HOUR": 1})
-
-
-def overstay(late: bool) -> Toy:
-    """A location entered when its limit may be, or is, long past: neither waiting nor leaving it is possible then."""
-    places: dict[Location, Place] = {
-        "start": Place(("t",), (), (Step("go", "narrow", ("t > LIMIT",) if late else (), ("t",)),)),
-        "narrow": Place(("t",), ("t <= LIMIT",), (Step("break", "end", ("t > LIMIT",), violates=names("safe")),)),
-        "end": Place(),
-    }
-    return Toy("start", places, {"LIMIT": 1})
 
 
 def relay() -> Toy:

@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 import click
 
 from checker.certificate import BrokenCertificate
-from checker.decide import Engine, decide
+from checker.certificate import about as certificate_about
+from checker.decide import Answer, Engine, decide
 from checker.finding import Budget
+from checker.language import Property
 from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
 from checker.trace import number
-from checker.verdict import Verdict, worst
+from checker.verdict import Verdict, worst, worst_exit
 from diagrams.states import as_dot, as_json, as_text
 from proofs.certified import certify_file
 from proofs.claims import CLAIMS
@@ -88,7 +91,7 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
         for one in outcomes:
             for surprise in one.surprises:
                 screen.line(f"{one.name}: {surprise}")
-    return worst(one.exit_verdict for one in outcomes).exit_code
+    return worst_exit(one.exit_verdict.exit_code for one in outcomes)
 
 
 @cli.command("check")
@@ -134,7 +137,7 @@ def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
 def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, trace_file: Path | None) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
-    answers = decide(question(configuration), asked, engine, _budget(given, screen))
+    answers = _decide(configuration, asked, engine, _budget(given, screen))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     if trace_file is not None and shown is not None:
         _write(trace_file, json.dumps(shown.as_itf(), indent=1))
@@ -148,6 +151,20 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
         verdict = worst(answer.verdict for answer in answers)
         screen.line(f"verdict: {str(verdict).upper()}")
     return worst(answer.verdict for answer in answers).exit_code
+
+
+def _decide(configuration: Configuration, asked: list[Property], engine: Engine, budget: Budget) -> list[Answer]:
+    """Decide; where either end may close first, A closing first is asked by itself too, and the worse answer counts.
+
+    An end that may still close first holds a round of its own, so that fewer copies may be lost at will: to let both
+    close first is no weaker a network.
+    """
+    alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
+    if not configuration.both_close:
+        return alone
+    left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
+    both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
+    return [max(both.get(answer.finding.name, answer), answer, key=lambda one: one.verdict) for answer in alone]
 
 
 def _any(budget: int | None) -> str:
@@ -185,9 +202,9 @@ def threshold_command(limit: Fraction | None, engine: str, **given: Any) -> int:
         configuration = _configuration(stack, {**given, "time_wait": value})
         return decide(question(configuration), asked, Engine(engine), _budget(given, screen))
 
-    most = limit or 16 * (first.msl + max(first.rto))
+    most = 16 * (first.msl + max(first.rto)) if limit is None else limit
     try:
-        found = least_safe(ask, unit, most // unit * unit, whole)
+        found = least_safe(ask, unit, max(most // unit, 1) * unit, whole)
     except Undecided as undecided:
         if given["as_json"]:
             screen.as_json(report.whole(undecided.answers, first) | {"least_time_wait": None})
@@ -309,12 +326,15 @@ def graph_command(stack: str | None, form: str, whole: bool) -> int:
 def certify_command(file: Path, as_json_: bool) -> int:
     """Check a certificate again, by Z3 and by cvc5; exits 40 when it is rejected."""
     screen = console.Screen()
-    fault = certify_file(file)
+    fault, about = certify_file(file), certificate_about(file)
     verdict = Verdict.DISAGREEMENT if fault else Verdict.PROVED
     if as_json_:
         screen.as_json({"verdict": str(verdict), "file": str(file), "reason": fault})
     else:
         screen.line(f"{file}: " + (f"REJECTED: {fault}" if fault else "accepted by Z3's plain queries and by cvc5"))
+        screen.line(
+            f"  {' and '.join(about['properties'])}, for all {', '.join(about['symbols'])} with {' and '.join(about['region'])}"
+        )
     return verdict.exit_code
 
 
@@ -334,7 +354,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(arguments, prog_name="timewait", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as problem:
-        sys.stderr.write(problem.format_message() + "\n")
+        console.Screen().note(problem.format_message())
         code = USAGE
     except (click.ClickException, MissingValue, ConfigurationError, UnknownStack) as problem:
         console.error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))

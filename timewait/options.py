@@ -45,15 +45,18 @@ class Durations(click.ParamType[tuple[Fraction, ...]]):
 
 
 class Count(click.ParamType[int | None]):
-    """A whole number, or ``any`` (None)."""
+    """A whole number that is not large, or ``any`` (None)."""
 
     name = "count"
+    most = 12
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         if value == "any":
             return None
         if not str(value).isdecimal():
             self.fail(f"{value!r} is neither a whole number nor 'any'", param, ctx)
+        if int(value) > self.most:
+            self.fail(f"{value} is more than can be explored; {self.most} at most, or 'any'", param, ctx)
         return int(value)
 
 
@@ -68,6 +71,8 @@ class Pair(click.ParamType[tuple[int, int]]):
         parts = str(value).split(",")
         if len(parts) != 2 or not all(part.isdecimal() for part in parts):
             self.fail(f"{value!r} is not two whole numbers, such as 1,1", param, ctx)
+        if max(map(int, parts)) > 3:
+            self.fail(f"{value!r}: more than 3 octets cannot be explored", param, ctx)
         return int(parts[0]), int(parts[1])
 
 
@@ -118,7 +123,7 @@ _SHARED = (
     click.option("--fin-wait-2", type=Duration(), help="FIN_WAIT_2 timeout of an orphan."),
     click.option("--linger-zero", is_flag=True, help="CLOSE aborts, as with SO_LINGER {1,0}."),
     click.option(
-        "--retries", type=click.IntRange(min=0), help="Retransmissions of one segment before giving up. [default: no limit]"
+        "--retries", type=click.IntRange(0, 20), help="Retransmissions of one segment before giving up. [default: no limit]"
     ),
     click.option(
         "--property", "properties", multiple=True, type=click.Choice([*PROPERTIES]), help="What to ask; may be repeated."
