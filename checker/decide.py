@@ -24,7 +24,7 @@ from checker.replay import Rejected, minimal
 from checker.structural import always_kept
 from checker.symbolic import Symbolic
 from checker.table import Table
-from checker.ticks import TooFine, in_ticks, unit_of
+from checker.ticks import MOST, in_ticks, unit_of
 from checker.trace import Trace
 from checker.verdict import Verdict
 from checker.zones import Zones
@@ -125,10 +125,11 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     if engine is not Engine.EXPLICIT and not question.system.dense:
         reason = f"engine {engine} needs unlimited duplication and any order; use explicit"
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
-    try:
-        in_ticks(question.system.parameters, unit_of(question.system.parameters))
-    except TooFine as problem:
-        return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(problem))) for entry in asked]
+    unit = unit_of(question.system.parameters)
+    name, count = max(in_ticks(question.system.parameters, unit).items(), key=lambda entry: entry[1])
+    if count > MOST:
+        reason = f"{name} is {count:,} times the unit of {float(unit):.3g} s in which all durations are whole"
+        return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
     found: dict[str, Finding] = {}
     if always:
         runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]

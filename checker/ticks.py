@@ -10,10 +10,6 @@ MOST = 1 << 44
 """Units that a duration may have at most: sums of bounds must stay far below `checker.zone.INFINITE`."""
 
 
-class TooFine(ValueError):
-    """Durations too far apart to be counted in one unit; the message says which."""
-
-
 def unit_of(values: Mapping[str, Fraction]) -> Fraction:
     """The greatest common divisor of some durations, in seconds; one second when all are nought."""
     durations = [value for value in values.values() if value]
@@ -30,15 +26,11 @@ def in_ticks(values: Mapping[str, Fraction], unit: Fraction) -> dict[str, int]:
     ------
     ValueError
         A duration is no multiple of the unit.
-    TooFine
-        A duration is more units than bounds can hold.
     """
     ticks = {}
     for name, value in values.items():
         count = value / unit
         if count.denominator != 1:
             raise ValueError(f"{name} = {value}s is no multiple of {unit}s")
-        if count > MOST:
-            raise TooFine(f"{name} is {float(count):.3g} times the unit of {float(unit):.3g} s in which all durations are whole")
         ticks[name] = count.numerator
     return ticks

@@ -40,9 +40,6 @@ MEANING = {
 }
 """What each state is for, in words for somebody who meets it for the first time."""
 
-SYNCHRONISED = frozenset(State) - {State.CLOSED, State.LISTEN, State.SYN_SENT}
-"""The states in which both ends know each other's sequence numbers, SYN-RECEIVED counted (RFC 9293 3.10.7.4)."""
-
 FIN_RECEIVED = frozenset({State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT})
 """The states in which the other end's FIN has been processed."""
 

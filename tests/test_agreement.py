@@ -22,7 +22,7 @@ CAP = 10_000
 """Worlds that the oracle may visit; a larger draw is passed over, and counted."""
 
 
-STATES = 40_000
+STATES = 20_000
 """States that the tick engine may visit; a larger draw is passed over too."""
 
 
@@ -67,10 +67,10 @@ def compare(seed: int, wanted: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_engines_equal_the_oracle(seed: int) -> None:
-    """Sixteen draws a seed in the default run."""
-    judged, dense = compare(seed, 16)
-    assert judged == 16
-    assert dense > 2
+    """Eight draws a seed in the default run."""
+    judged, dense = compare(seed, 8)
+    assert judged == 8
+    assert dense > 0
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_every_violation_is_replayed(seed: int) -> None:
     """What either engine finds broken can be carried out on the specification, copy by copy."""
     rng = random.Random(1000 + seed)
     shown = 0
-    while shown < 6:
+    while shown < 3:
         configuration = random_configuration(rng)
         try:
             judge(configuration, CAP // 4)

@@ -170,6 +170,7 @@ FIN, ACK = Segment(1, 2, fin=True), Segment(2, 2)
 CLOSED = Block(State.CLOSED, rcv=1)
 WAITING = Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
 LAST = Block(State.LAST_ACK, una=1, nxt=2, rcv=2)
+ENDS = (End(WAITING, (0,)), End(LAST, (0,)))
 
 
 def flying(search: Search, sender: int, segment: Segment, age: int = 0, *, must: bool = False, left: int = UNLIMITED) -> Copy:
@@ -283,16 +284,16 @@ class TestLoss:
     def test_fates(self) -> None:
         """Lost and counted, or obliged to arrive; and no longer lost when the budget is spent."""
         search = Search(ticks(loss=1))
-        (kept, counts), (lost, spent) = search.fates(B, (FIN,), 2, (0, 0))
+        (kept, counts), (lost, spent) = search.fates(B, (FIN,), ENDS, (0, 0))
         assert [copy.free for copy in kept] == [False]
         assert (counts, lost, spent) == ((0, 0), (), (1, 0))
-        assert len(list(search.fates(B, (FIN,), 2, (1, 0)))) == 1
-        assert len(list(search.fates(B, (FIN, FIN), 2, (0, 0)))) == 3
+        assert len(list(search.fates(B, (FIN,), ENDS, (1, 0)))) == 1
+        assert len(list(search.fates(B, (FIN, FIN), ENDS, (0, 0)))) == 3
 
     def test_outside_the_exchange(self) -> None:
         """What belongs to no exchange, and everything when losses are not counted, need not arrive."""
         for search, sender in ((Search(ticks(loss=0)), A), (Search(ticks(loss=None)), B)):
-            ((kept, counts),) = search.fates(sender, (Segment(1, 1, fin=True),), 1, (0, 0))
+            ((kept, counts),) = search.fates(sender, (Segment(1, 1, fin=True),), ENDS, (0, 0))
             assert [copy.free for copy in kept] == [True]
             assert counts == (0, 0)
 
