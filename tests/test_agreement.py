@@ -22,6 +22,9 @@ CAP = 10_000
 """Worlds that the oracle may visit; a larger draw is passed over, and counted."""
 
 
+SMALL = 600
+"""Likewise where every violation is replayed."""
+
 STATES = 20_000
 """States that the tick engine may visit; a larger draw is passed over too."""
 
@@ -68,9 +71,12 @@ def compare(seed: int, wanted: int) -> tuple[int, int]:
 @pytest.mark.parametrize("seed", range(8))
 def test_engines_equal_the_oracle(seed: int) -> None:
     """Eight draws a seed in the default run."""
-    judged, dense = compare(seed, 8)
-    assert judged == 8
-    assert dense > 0
+    assert compare(seed, 8)[0] == 8
+
+
+def test_some_draws_are_compared_in_dense_time() -> None:
+    """Of sixteen draws that the oracle can judge, at least three have finitely many locations."""
+    assert compare(1, 16)[1] >= 3
 
 
 @pytest.mark.slow
@@ -80,6 +86,7 @@ def test_engines_equal_the_oracle_on_many(seed: int) -> None:
     assert compare(seed, 12)[0] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_every_violation_is_replayed(seed: int) -> None:
     """What either engine finds broken can be carried out on the specification, copy by copy."""
@@ -88,12 +95,12 @@ def test_every_violation_is_replayed(seed: int) -> None:
     while shown < 3:
         configuration = random_configuration(rng)
         try:
-            judge(configuration, CAP // 4)
+            judge(configuration, SMALL)
         except TooLarge:
             continue
         asked = [PROPERTIES[name] for name in JUDGED]
         for engine in (Engine.EXPLICIT, Engine.ZONES):
-            for answer in decide(question(configuration), asked, engine, Budget(states=STATES)):
+            for answer in decide(question(configuration), asked, engine, Budget(states=SMALL)):
                 assert answer.verdict is not Verdict.DISAGREEMENT, (plain(configuration), answer.finding.reason)
                 assert (answer.trace is not None) == (answer.verdict is Verdict.VIOLATED)
                 shown += answer.trace is not None
