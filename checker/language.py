@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
@@ -195,6 +195,64 @@ class Impossible(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One copy of something sent.
+
+    Attributes
+    ----------
+    number : int
+        Its number among all copies of a run, lost ones too, counted from 1 in the order of sending.
+    sender, receiver : str
+        Who sent it, and to whom.
+    text : str
+        What was sent, as people write it; copies of one thing have the same text.
+    fields : tuple of (str, int)
+        What it carries, by name.
+    sent : Fraction
+        When it was sent, in seconds since the start of the run.
+    expires : Fraction
+        The last instant at which it may arrive.
+    lost : bool
+        Whether the network loses it.
+    """
+
+    number: int
+    sender: str
+    receiver: str
+    text: str
+    fields: tuple[tuple[str, int], ...]
+    sent: Fraction
+    expires: Fraction
+    lost: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A timer that runs.
+
+    Attributes
+    ----------
+    name, owner : str
+        Which timer, and whose.
+    since : Fraction
+        When it started, in seconds since the start of the run.
+    limit : Fraction
+        Its length in seconds.
+    strict : bool
+        Whether it runs out only after its whole length, at any instant later; otherwise at its length at the latest.
+    """
+
+    name: str
+    owner: str
+    since: Fraction
+    limit: Fraction
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What one step of a replay did, in words.
 
@@ -204,19 +262,22 @@ class Event:
         Who acted.
     text : str
         What happened, for instance ``receives FIN+ACK seq=1 ack=2``.
-    received : str
-        The segment that arrived, if one did.
-    sent : tuple of (str, bool)
-        What was sent in consequence, each with whether the network loses it.
+    received : Message or None
+        The copy that arrived, if one did.
+    sent : tuple of Message
+        What was sent in consequence.
     rules : tuple of (str, str, str)
         The rules applied: name, section, words.
+    breaks : tuple of (str, str)
+        The ``always`` properties broken by it, each with the part of it that fails.
     """
 
     actor: str
     text: str
-    received: str = ""
-    sent: tuple[tuple[str, bool], ...] = ()
+    received: Message | None = None
+    sent: tuple[Message, ...] = ()
     rules: tuple[tuple[str, str, str], ...] = ()
+    breaks: tuple[tuple[str, str], ...] = ()
 
 
 class World(Protocol):
@@ -246,6 +307,15 @@ class World(Protocol):
 
     def state(self) -> Mapping[str, str | int]:
         """Every variable a reader may want to see, by name."""
+
+    def in_flight(self) -> tuple[Message, ...]:
+        """The copies that may still arrive."""
+
+    def timers(self) -> tuple[Running, ...]:
+        """The timers that run."""
+
+    def about(self) -> Mapping[str, Any]:
+        """What is carried out, as plain data."""
 
     def gist(self) -> Hashable:
         """What must be the same again when a run repeats itself."""

@@ -128,15 +128,30 @@ def _ways(world: World, move: Move) -> tuple[World, ...]:
     return (later,) if move.action is None else later.act(move.action)
 
 
+def carried_out(beginning: World, run: Run, name: str, statement: str) -> Trace:
+    """The trace of a run that shows no property broken, under a name of its own.
+
+    Raises
+    ------
+    Rejected
+        The run is impossible.
+    """
+    return _told(beginning, _carry_out(beginning, run.moves, None), run, name, statement)
+
+
 def _trace(beginning: World, worlds: Sequence[World], run: Run, asked: Property) -> Trace:
+    return _told(beginning, worlds, run, asked.name, asked.statement)
+
+
+def _told(beginning: World, worlds: Sequence[World], run: Run, name: str, statement: str) -> Trace:
     steps = []
     before = dict(beginning.state())
     time = Fraction(0)
     for number, (move, world) in enumerate(zip(run.moves, worlds, strict=True), start=1):
         time += move.delay
         after = dict(world.state())
-        changed = {name: (before[name], after[name]) for name in after if before[name] != after[name]}
+        changed = {variable: (before[variable], after[variable]) for variable in after if before[variable] != after[variable]}
         event = world.event if move.action is not None else Event("network", "time passes")
-        steps.append(Step(number, time, move.delay, event, changed, after))
+        steps.append(Step(number, time, move.delay, event, changed, after, world.in_flight(), world.timers()))
         before = after
-    return Trace(asked.name, asked.statement, dict(beginning.state()), tuple(steps), run.loop)
+    return Trace(name, statement, dict(beginning.state()), tuple(steps), dict(beginning.about()), beginning.timers(), run.loop)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from checker.language import Event
+from checker.language import Event, Message, Running
 
 Value = str | int
 
@@ -30,6 +30,10 @@ class Step:
         Variables that changed: name to (before, after).
     state : mapping
         Every variable after the step.
+    in_flight : tuple of Message
+        The copies that may still arrive after the step.
+    timers : tuple of Running
+        The timers that run after the step.
     """
 
     number: int
@@ -38,6 +42,8 @@ class Step:
     event: Event
     changed: Mapping[str, tuple[Value, Value]]
     state: Mapping[str, Value]
+    in_flight: tuple[Message, ...] = ()
+    timers: tuple[Running, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,15 @@ class Trace:
     Attributes
     ----------
     shows : str
-        What it shows broken, or fulfilled.
+        The property that it shows broken, or the name of a scenario that it shows at work.
     statement : str
         The property in words.
+    about : mapping
+        What was carried out, as plain data.
     initial : mapping
         Every variable at the start.
+    initial_timers : tuple of Running
+        The timers that run at the start.
     steps : tuple of Step
         The steps, in order.
     loop : int or None
@@ -64,6 +74,8 @@ class Trace:
     statement: str
     initial: Mapping[str, Value]
     steps: tuple[Step, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    initial_timers: tuple[Running, ...] = ()
     loop: int | None = None
     dropped: int = 0
 
@@ -87,8 +99,8 @@ class Trace:
                     "delay": number(step.delay),
                     "actor": step.event.actor,
                     "event": step.event.text,
-                    "received": step.event.received,
-                    "sent": [{"segment": segment, "lost": lost} for segment, lost in step.event.sent],
+                    "received": None if step.event.received is None else step.event.received.text,
+                    "sent": [{"segment": copy.text, "lost": copy.lost} for copy in step.event.sent],
                     "rules": [{"name": name, "section": section, "text": text} for name, section, text in step.event.rules],
                     "changed": {name: {"from": old, "to": new} for name, (old, new) in step.changed.items()},
                 }
@@ -96,36 +108,8 @@ class Trace:
             ],
         }
 
-    def as_itf(self) -> dict[str, Any]:
-        """The trace in the Informal Trace Format of Apalache (ADR-015)."""
-        names = sorted(self.initial)
-        states: list[dict[str, Any]] = [
-            {"#meta": {"index": 0, "action": "initial", "delay": "0"}} | {name: _itf(self.initial[name]) for name in names}
-        ]
-        for step in self.steps:
-            meta = {
-                "index": step.number,
-                "action": f"{step.event.actor} {step.event.text}",
-                "rules": [name for name, _, _ in step.event.rules],
-                "delay": str(step.delay),
-                "time": str(step.time),
-            }
-            states.append({"#meta": meta} | {name: _itf(step.state[name]) for name in names})
-        whole: dict[str, Any] = {
-            "#meta": {"format": "ITF", "description": f"{self.shows}: {self.statement}"},
-            "vars": names,
-            "states": states,
-        }
-        if self.loop is not None:
-            whole["loop"] = self.loop
-        return whole
-
 
 def number(value: Fraction) -> float | str:
     """A number as JSON: a float when that is exact to the microsecond, else the fraction as text."""
     rounded = float(value)
     return rounded if Fraction(str(rounded)) == value else str(value)
-
-
-def _itf(value: Value) -> Any:
-    return {"#bigint": str(value)} if isinstance(value, int) else value

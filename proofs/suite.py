@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from checker import itf
 from checker.verdict import Verdict, worst
 from proofs.claim import Evidence
 from proofs.claims import CLAIMS
@@ -145,4 +145,4 @@ def _keep(outcome: Outcome, out: Path) -> None:
         if piece.certificate:
             (out / f"{stem}.smt2").write_text(piece.certificate, encoding="utf-8")
         if piece.trace is not None:
-            (out / f"{stem}.itf.json").write_text(json.dumps(piece.trace.as_itf(), indent=1), encoding="utf-8")
+            (out / f"{stem}.itf.json").write_text(itf.written(piece.trace), encoding="utf-8")

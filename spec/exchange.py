@@ -52,19 +52,25 @@ def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) 
 
 def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[str]:
     """The ``always`` properties that a step of one end breaks (`spec.properties` states them)."""
-    names = set()
+    return frozenset(why_broken(before, after, side, outcome))
+
+
+def why_broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> dict[str, str]:
+    """The ``always`` properties that a step of one end breaks, each with the part of it that fails, in words."""
+    names = {}
     old, new, other = before[side], after[side], after[1 - side]
+    end, peer = ENDS[side], ENDS[1 - side]
     if Effect.RESET in outcome.effects and old.state in IN_ORDER:
-        names.add("graceful")
+        names["graceful"] = f"{end} was closing in order, in {old.state}, and a RST ended it"
     if new.state is State.CLOSED and old.state is not State.CLOSED and other.read < new.sent:
-        names.add("integrity")
+        names["integrity"] = f"{end} is CLOSED, and of {new.sent} octets that its user sent the user of {peer} has {other.read}"
     if Effect.ASSASSINATED in outcome.effects:
-        names.add("time-wait-kept")
+        names["time-wait-kept"] = f"{end} was in TIME_WAIT, and a RST ended it before its timer"
     if Effect.NOT_RESTARTED in outcome.effects:
-        names.add("fin-restarts")
+        names["fin-restarts"] = f"{peer}'s retransmitted FIN reached {end} in TIME_WAIT, and its timer ran on"
     if any(segment.rst for segment in outcome.replies):
-        names.add("no-stray-reset")
-    return frozenset(names)
+        names["no-stray-reset"] = f"{end} sends a RST"
+    return names
 
 
 def owed(ends: Pair) -> frozenset[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
-from checker.language import Action, Event, Impossible
+from checker.language import Action, Event, Impossible, Message, Running
 from spec.configuration import Configuration, Scope
 from spec.duration import spoken
 from spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
-from spec.exchange import ENDS, Pair, broken, noise, owed, rounds
+from spec.exchange import ENDS, Pair, noise, owed, rounds, why_broken
+from spec.plain import plain
 from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
 
@@ -27,8 +29,9 @@ INCARNATION_RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Flying:
-    """A copy in flight: who sent what, when (seconds), whether it must still arrive, how often it still may."""
+    """A copy in flight: its number, who sent what, when (seconds), whether it must still arrive, how often it still may."""
 
+    number: int
     sender: str
     segment: Segment
     sent: Fraction
@@ -46,6 +49,7 @@ class Moment:
     flying: tuple[Flying, ...] = ()
     started: Mapping[tuple[str, Timer], Fraction] = field(default_factory=dict)
     lost: tuple[int, int] = (0, 0)
+    copies: int = 0
     reopened: bool = False
     event: Event = field(default_factory=lambda: Event("", "the connection is open"))
     broken: frozenset[str] = frozenset()
@@ -102,7 +106,7 @@ class Moment:
             outcome = user_calls(block, call, self.configuration.behaviour)
         except ValueError as error:
             raise Impossible(str(error)) from error
-        return self._after(side, outcome, action, f"user calls {call}", "")
+        return self._after(side, outcome, action, f"user calls {call}", None)
 
     def _timer(self, action: Action) -> Moment:
         side = ENDS.index(action.actor)
@@ -127,7 +131,7 @@ class Moment:
             Timer.TIME_WAIT: f"leaves TIME_WAIT after {spoken(shown)} (TIME_WAIT is {spoken(configuration.time_wait)})",
             Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {spoken(shown)}",
         }[timer]
-        return self._after(side, outcome, action, words, "")
+        return self._after(side, outcome, action, words, None)
 
     def _reopen(self) -> Moment:
         if self.reopened or any(block.state is not State.CLOSED for block in self.ends):
@@ -181,13 +185,14 @@ class Moment:
         words = f"receives {copy.segment} ({age} old)"
         if self.reopened:
             rule = ("incarnation.intrusion", *INCARNATION_RULES["incarnation.intrusion"])
-            event = Event(ENDS[side], f"{words} in the next incarnation", str(copy.segment), rules=(rule,))
+            why = (("isolation", f"{copy.sender}'s old {copy.segment} is in the window of {ENDS[side]}'s new incarnation"),)
+            event = Event(ENDS[side], f"{words} in the next incarnation", self._message(copy), rules=(rule,), breaks=why)
             return replace(self, flying=flying, event=event, broken=frozenset({"isolation"}), busy=frozenset())
         block = self.ends[side]
         outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
         if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
             outcome = Outcome(block, rules=outcome.rules)
-        return replace(self, flying=flying)._after(side, outcome, action, words, str(copy.segment))
+        return replace(self, flying=flying)._after(side, outcome, action, words, self._message(copy))
 
     def _without(self, index: int) -> tuple[Flying, ...]:
         """The copies in flight after one arrived."""
@@ -200,7 +205,13 @@ class Moment:
             ahead = tuple(other for other in ahead if other.sender != copy.sender)
         return (*ahead, *kept, *self.flying[index + 1 :])
 
-    def _after(self, side: int, outcome: Outcome, action: Action, words: str, received: str) -> Moment:
+    def _message(self, copy: Flying, *, lost: bool = False) -> Message:
+        """A copy as a trace tells of it."""
+        receiver = ENDS[1 - ENDS.index(copy.sender)]
+        expires = copy.sent + self.configuration.msl
+        return Message(copy.number, copy.sender, receiver, str(copy.segment), copy.segment.fields, copy.sent, expires, lost)
+
+    def _after(self, side: int, outcome: Outcome, action: Action, words: str, received: Message | None) -> Moment:
         """Store the new block, restart timers, send the replies."""
         if len(action.lost) != len(outcome.replies):
             raise Impossible(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
@@ -214,6 +225,7 @@ class Moment:
         if Effect.FIN_ACCEPTED in outcome.effects:
             lost[side] = 0
         flying = self.flying
+        sent: list[Message] = []
         for segment, is_lost in zip(outcome.replies, action.lost, strict=True):
             covering = rounds(ends, side, segment, (True, self.configuration.both_close))
             budgeted = bool(covering) and self.configuration.loss is not None
@@ -221,14 +233,19 @@ class Moment:
                 lost[waiter] += 1
             if self.configuration.loss is not None and max(lost) > self.configuration.loss:
                 raise Impossible(f"{self.configuration.loss} losses in one round are all there are")
+            number = self.copies + len(sent) + 1
+            copy = Flying(number, ENDS[side], segment, self.now, budgeted, self.configuration.duplication)
+            sent.append(self._message(copy, lost=is_lost))
             if not is_lost:
-                flying += (Flying(ENDS[side], segment, self.now, budgeted, self.configuration.duplication),)
+                flying += (copy,)
+        faults = why_broken(self.ends, ends, side, outcome)
         event = Event(
             ENDS[side],
             words,
             received,
-            tuple((str(segment), is_lost) for segment, is_lost in zip(outcome.replies, action.lost, strict=True)),
+            tuple(sent),
             tuple((name, RULES[name].section, RULES[name].text) for name in outcome.rules),
+            tuple(faults.items()),
         )
         return replace(
             self,
@@ -236,8 +253,9 @@ class Moment:
             flying=flying,
             started=others | started,
             lost=(lost[0], lost[1]),
+            copies=self.copies + len(sent),
             event=event,
-            broken=broken(self.ends, ends, side, outcome),
+            broken=frozenset(faults),
             busy=noise(ends, outcome),
         )
 
@@ -254,6 +272,21 @@ class Moment:
             shown[f"lost.{end}"] = self.lost[ENDS.index(end)]
         shown["in flight"] = "; ".join(f"{copy.sender}: {copy.segment} sent {spoken(copy.sent)}" for copy in self.flying)
         return shown
+
+    def in_flight(self) -> tuple[Message, ...]:
+        return tuple(map(self._message, self.flying))
+
+    def timers(self) -> tuple[Running, ...]:
+        if self.reopened:
+            return ()
+        lengths = {Timer.TIME_WAIT: self.configuration.time_wait, Timer.FIN_WAIT_2: self.configuration.fin_wait_2}
+        return tuple(
+            Running(timer.value, end, since, lengths.get(timer, self._gap(end)), timer in lengths)
+            for (end, timer), since in sorted(self.started.items())
+        )
+
+    def about(self) -> dict[str, Any]:
+        return plain(self.configuration)
 
     def gist(self) -> tuple[Pair, bool]:
         return self.ends, self.reopened

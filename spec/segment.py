@@ -48,6 +48,13 @@ class Segment(NamedTuple):
             named.append("ACK")
         return "+".join(named) or "NONE"
 
+    @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        """What it carries by name: ``seq``, ``ack`` unless the ACK bit is off, ``len``, and 1 for each control bit that is on."""
+        bits = (("syn", self.syn), ("fin", self.fin), ("rst", self.rst))
+        ack = () if self.ack is None else (("ack", self.ack),)
+        return (("seq", self.seq), *ack, ("len", self.length), *((name, 1) for name, on in bits if on))
+
     def __str__(self) -> str:
         return _written(self)
 

@@ -7,6 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import itf_py  # type: ignore[import-untyped]
 import pytest
@@ -15,7 +17,10 @@ from toys import always, counter, courier, eventually, soiled, world
 from checker.explicit import Explicit
 from checker.finding import Budget, Move, Run
 from checker.fold import Folded
-from checker.language import Action, Event, Property, World
+from checker.itf import BrokenTrace, as_itf, parsed
+from checker.itf import read as read_itf
+from checker.itf import written as itf_text
+from checker.language import Action, Event, Message, Property, Running, World
 from checker.lasso import find_lasso
 from checker.replay import Rejected, minimal, replay
 from checker.table import Table
@@ -162,7 +167,7 @@ class TestTampered:
             "new incarnation",
         ]
         assert trace.steps[LATE].event.rules[0][0] == "incarnation.intrusion"
-        assert trace.steps[FIRST].event.sent == (("ACK seq=2 ack=2", False),)
+        assert [(copy.text, copy.lost) for copy in trace.steps[FIRST].event.sent] == [("ACK seq=2 ack=2", False)]
 
     @pytest.mark.parametrize(
         ("moves", "reason"),
@@ -261,6 +266,15 @@ class Recorder:
 
     def state(self) -> Mapping[str, str | int]:
         return self.inner.state()
+
+    def in_flight(self) -> tuple[Message, ...]:
+        return self.inner.in_flight()
+
+    def timers(self) -> tuple[Running, ...]:
+        return self.inner.timers()
+
+    def about(self) -> Mapping[str, Any]:
+        return self.inner.about()
 
     def gist(self) -> Hashable:
         return self.inner.gist()
@@ -399,33 +413,67 @@ class TestTraces:
     @each_broken
     def test_itf_is_read_by_others(self, name: str, asked: str, engine: str) -> None:
         trace = replay(beginning(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES[asked])
-        read = itf_py.trace_from_json(json.loads(json.dumps(trace.as_itf())))
+        read = itf_py.trace_from_json(json.loads(json.dumps(as_itf(trace))))
         assert read.meta["format"] == "ITF"
         assert read.meta["description"].startswith(f"{asked}: ")
         assert read.loop is None
         assert len(read.states) == 1 + len(trace.steps)
         assert read.vars == sorted(trace.initial)
-        assert read.states[0].meta == {"index": 0, "action": "initial", "delay": "0"}
+        assert read.states[0].meta["action"] == "initial"
         assert read.states[0].values == trace.initial
         for state, step in zip(read.states[1:], trace.steps, strict=True):
             assert state.values == step.state
             assert state.meta["index"] == step.number
             assert state.meta["action"] == f"{step.event.actor} {step.event.text}"
-            assert state.meta["rules"] == [rule[0] for rule in step.event.rules]
+            assert [rule["name"] for rule in state.meta["rules"]] == [rule[0] for rule in step.event.rules]
             assert Fraction(state.meta["delay"]) == step.delay
             assert Fraction(state.meta["time"]) == step.time
+
+    @each_run
+    @each_broken
+    def test_itf_is_read_back_unchanged(self, name: str, asked: str, engine: str, tmp_path: Path) -> None:
+        trace = minimal(beginning(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES[asked])
+        file = tmp_path / "trace.itf.json"
+        file.write_text(itf_text(trace), encoding="utf-8")
+        assert read_itf(file) == trace
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[", "line 1"),
+            ("{}", "not a trace in the Informal Trace Format"),
+            ('{"#meta": {"format": "ITF"}, "vars": [], "states": []}', "the head|state 0"),
+        ],
+    )
+    def test_a_broken_file_is_told_where(self, text: str, said: str, tmp_path: Path) -> None:
+        file = tmp_path / "trace.itf.json"
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(BrokenTrace, match=said):
+            read_itf(file)
+
+    def test_any_part_that_is_missing_is_noticed(self) -> None:
+        """Of the head, of a state, and of what stands in its meta."""
+        whole = as_itf(minimal(beginning(CORE), found("core", "isolation", "zones"), PROPERTIES["isolation"]))
+        last = whole["states"][-1]
+        for part in (whole, last, last["#meta"], last["#meta"]["received"]):
+            for key in [key for key in part if key not in ("loop", "index", "action", "description")]:
+                held = part.pop(key)
+                with pytest.raises(BrokenTrace):
+                    parsed(whole, "here")
+                part[key] = held
+        parsed(whole, "here")
 
     def test_itf_of_a_loop(self) -> None:
         """The number of the state to which the last one leads back."""
         run = Run((*go("go"), *go("come back", "go", delay=1)), 1)
         trace = replay(world(courier(False, True)), run, eventually("delivered"))
-        read = itf_py.trace_from_json(json.loads(json.dumps(trace.as_itf())))
+        read = itf_py.trace_from_json(json.loads(json.dumps(as_itf(trace))))
         assert read.loop == 1
         assert [state.values["place"] for state in read.states] == ["here", "there", "here", "there"]
         assert read.states[read.loop].values["place"] == read.states[-1].values["place"]
 
     def test_numbers_of_any_size_are_whole(self) -> None:
-        written = replay(beginning(CORE), Run(MOVES), PROPERTIES["isolation"]).as_itf()
+        written = as_itf(replay(beginning(CORE), Run(MOVES), PROPERTIES["isolation"]))
         whole = [value for state in written["states"] for value in state.values() if isinstance(value, int)]
         assert whole == []
         assert written["states"][0]["A.una"] == {"#bigint": "2"}
@@ -436,9 +484,9 @@ class TestTraces:
         thirds = replace(CORE, msl=Fraction(2, 3), time_wait=Fraction(1), rto=(Fraction(2, 3),))
         trace = replay(beginning(thirds), Run(tuple(moves)), PROPERTIES["isolation"])
         assert trace.steps[AGAIN].delay == Fraction(2, 3)
-        assert trace.as_itf()["states"][AGAIN + 1]["#meta"]["delay"] == "2/3"
+        assert as_itf(trace)["states"][AGAIN + 1]["#meta"]["delay"] == "2/3"
         assert trace.as_json()["steps"][AGAIN]["delay"] == "2/3"
-        assert sum(Fraction(state["#meta"]["delay"]) for state in trace.as_itf()["states"]) == trace.duration == Fraction(4, 3)
+        assert sum(Fraction(state["#meta"]["delay"]) for state in as_itf(trace)["states"]) == trace.duration == Fraction(4, 3)
 
     @pytest.mark.parametrize(
         ("value", "expected"),

@@ -11,9 +11,24 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
-from checker.language import DEAD, ZERO, Action, Bound, Clock, Edge, Event, Impossible, Location, Origin, Property, Relation
+from checker.language import (
+    DEAD,
+    ZERO,
+    Action,
+    Bound,
+    Clock,
+    Edge,
+    Event,
+    Impossible,
+    Location,
+    Message,
+    Origin,
+    Property,
+    Relation,
+    Running,
+)
 
 
 def clock(name: str) -> Clock:
@@ -184,6 +199,15 @@ class World:
 
     def state(self) -> dict[str, str | int]:
         return {"place": str(self.here), "clocks": len(self.since)}
+
+    def in_flight(self) -> tuple[Message, ...]:
+        return ()
+
+    def timers(self) -> tuple[Running, ...]:
+        return ()
+
+    def about(self) -> Mapping[str, Any]:
+        return {}
 
     def gist(self) -> Hashable:
         return self.here

@@ -6,7 +6,6 @@ Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 10 viola
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
@@ -17,10 +16,12 @@ from typing import Any
 
 import click
 
+from checker import itf
 from checker.certificate import BrokenCertificate
 from checker.certificate import about as certificate_about
 from checker.decide import Answer, Engine, decide
 from checker.finding import Budget
+from checker.itf import BrokenTrace
 from checker.language import Property
 from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
@@ -40,6 +41,7 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
 
 CLOSERS = click.Choice(["a", "both"])
@@ -140,7 +142,7 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
     answers = _decide(configuration, asked, engine, _budget(given, screen))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     if trace_file is not None and shown is not None:
-        _write(trace_file, json.dumps(shown.as_itf(), indent=1))
+        write_whole(trace_file, itf.written(shown))
     if given["as_json"]:
         screen.as_json(report.whole(answers, configuration))
     else:
@@ -338,17 +340,6 @@ def certify_command(file: Path, as_json_: bool) -> int:
     return verdict.exit_code
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as problem:
-        beside.unlink(missing_ok=True)
-        raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; every expected error is one line on standard error."""
     try:
@@ -359,7 +350,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.ClickException, MissingValue, ConfigurationError, UnknownStack) as problem:
         console.error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))
         code = USAGE
-    except (BrokenStack, BrokenCertificate) as problem:
+    except (BrokenStack, BrokenCertificate, BrokenTrace) as problem:
         console.error(str(problem))
         code = BAD_FILE
     except HostUnreadable as problem:

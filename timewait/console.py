@@ -88,6 +88,8 @@ class Screen:
         if finding.reason:
             self.line(f"  {finding.reason}")
         if trace is not None:
+            for why in failing(trace):
+                self.line(f"  fails: {why}")
             self.trace(trace)
             for line in blame(trace):
                 self.line(f"  to blame: {line}")
@@ -128,9 +130,14 @@ def _wire(step: Step) -> list[str]:
     if step.event.received:
         arrow = "<--" if step.event.actor == "A" else "-->"
         lines.append(f"{arrow} {step.event.received}")
-    for segment, lost in step.event.sent:
-        lines.append(f"({step.event.actor} sends {segment}{', lost' if lost else ''})")
+    for copy in step.event.sent:
+        lines.append(f"({step.event.actor} sends {copy.text}{', lost' if copy.lost else ''})")
     return lines
+
+
+def failing(trace: Trace) -> list[str]:
+    """The part of the property that the last step breaks."""
+    return [why for step in trace.steps[-1:] for name, why in step.event.breaks if name == trace.shows]
 
 
 def blame(trace: Trace) -> list[str]:

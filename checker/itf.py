@@ -1,0 +1,207 @@
+"""Traces as files: the Informal Trace Format of Apalache (ADR-015), and back.
+
+The variables of each state are those a reader may want to see. What the format has no place for (who did
+what, which copies are in flight, which timers run) stands in the ``#meta`` of each state, so that a trace
+read back equals the one that was written. Every time is an exact number of seconds, as text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from checker.language import Event, Message, Running
+from checker.trace import Step, Trace, Value
+
+FORMAT = "ITF"
+
+
+class BrokenTrace(ValueError):
+    """A file that is no trace; the message says what is wrong and where."""
+
+
+def as_itf(trace: Trace) -> dict[str, Any]:
+    """A trace as plain data."""
+    names = sorted(trace.initial)
+    first = {
+        "index": 0,
+        "action": "initial",
+        "delay": "0",
+        "time": "0",
+        "timers": [_running(one) for one in trace.initial_timers],
+    }
+    states: list[dict[str, Any]] = [{"#meta": first} | {name: _value(trace.initial[name]) for name in names}]
+    for step in trace.steps:
+        states.append({"#meta": _meta(step)} | {name: _value(step.state[name]) for name in names})
+    whole: dict[str, Any] = {
+        "#meta": {
+            "format": FORMAT,
+            "description": f"{trace.shows}: {trace.statement}",
+            "shows": trace.shows,
+            "statement": trace.statement,
+            "about": dict(trace.about),
+            "dropped": trace.dropped,
+        },
+        "vars": names,
+        "states": states,
+    }
+    if trace.loop is not None:
+        whole["loop"] = trace.loop
+    return whole
+
+
+def written(trace: Trace) -> str:
+    """A trace as the text of a file."""
+    return json.dumps(as_itf(trace), indent=1) + "\n"
+
+
+def _meta(step: Step) -> dict[str, Any]:
+    event = step.event
+    return {
+        "index": step.number,
+        "action": f"{event.actor} {event.text}",
+        "delay": str(step.delay),
+        "time": str(step.time),
+        "actor": event.actor,
+        "event": event.text,
+        "received": None if event.received is None else _copy(event.received),
+        "sent": [_copy(copy) for copy in event.sent],
+        "rules": [{"name": name, "section": section, "text": text} for name, section, text in event.rules],
+        "breaks": dict(event.breaks),
+        "in_flight": [_copy(copy) for copy in step.in_flight],
+        "timers": [_running(timer) for timer in step.timers],
+    }
+
+
+def _value(value: Value) -> Any:
+    return {"#bigint": str(value)} if isinstance(value, int) else value
+
+
+def _copy(copy: Message) -> dict[str, Any]:
+    return {
+        "copy": copy.number,
+        "sender": copy.sender,
+        "receiver": copy.receiver,
+        "text": copy.text,
+        "fields": dict(copy.fields),
+        "sent": str(copy.sent),
+        "expires": str(copy.expires),
+        "lost": copy.lost,
+    }
+
+
+def _running(timer: Running) -> dict[str, Any]:
+    return {
+        "name": timer.name,
+        "owner": timer.owner,
+        "since": str(timer.since),
+        "limit": str(timer.limit),
+        "strict": timer.strict,
+    }
+
+
+# --- and back -------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Trace:
+    """Read a trace that `written` wrote.
+
+    Raises
+    ------
+    BrokenTrace
+        The file is not one.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as problem:
+        raise BrokenTrace(f"{path}: not a text file") from problem
+    except OSError as problem:
+        raise BrokenTrace(f"{path}: {problem.strerror}") from problem
+    except json.JSONDecodeError as problem:
+        raise BrokenTrace(f"{path}: line {problem.lineno}: {problem.msg}") from problem
+    return parsed(data, str(path))
+
+
+def parsed(data: Any, where: str) -> Trace:
+    """The trace in some plain data; `where` says in messages where the data are from.
+
+    Raises
+    ------
+    BrokenTrace
+        There is none in it.
+    """
+    if not isinstance(data, Mapping) or not isinstance(meta := data.get("#meta"), Mapping) or meta.get("format") != FORMAT:
+        raise BrokenTrace(f"{where}: not a trace in the Informal Trace Format")
+    place = "the head"
+    try:
+        names = [str(name) for name in data["vars"]]
+        place = "state 0"
+        initial = _variables(data["states"][0], names)
+        timers = tuple(_timer(one) for one in data["states"][0]["#meta"]["timers"])
+        steps: list[Step] = []
+        for index, state in enumerate(data["states"][1:], start=1):
+            place = f"state {index}"
+            steps.append(_step(state, names, steps[-1].state if steps else initial))
+        loop = data.get("loop")
+        return Trace(
+            str(meta["shows"]),
+            str(meta["statement"]),
+            initial,
+            tuple(steps),
+            dict(meta["about"]),
+            timers,
+            None if loop is None else int(loop),
+            int(meta["dropped"]),
+        )
+    except KeyError as problem:
+        raise BrokenTrace(f"{where}: {place}: {problem} is missing; was it written by timewait?") from problem
+    except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as problem:
+        raise BrokenTrace(f"{where}: {place}: {problem}") from problem
+
+
+def _variables(state: Mapping[str, Any], names: list[str]) -> dict[str, Value]:
+    return {name: int(value["#bigint"]) if isinstance(value := state[name], Mapping) else str(value) for name in names}
+
+
+def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, Value]) -> Step:
+    meta, after = state["#meta"], _variables(state, names)
+    event = Event(
+        str(meta["actor"]),
+        str(meta["event"]),
+        None if meta["received"] is None else _message(meta["received"]),
+        tuple(_message(copy) for copy in meta["sent"]),
+        tuple((str(rule["name"]), str(rule["section"]), str(rule["text"])) for rule in meta["rules"]),
+        tuple((str(name), str(why)) for name, why in meta["breaks"].items()),
+    )
+    return Step(
+        int(meta["index"]),
+        Fraction(meta["time"]),
+        Fraction(meta["delay"]),
+        event,
+        {name: (before[name], after[name]) for name in names if before[name] != after[name]},
+        after,
+        tuple(_message(copy) for copy in meta["in_flight"]),
+        tuple(_timer(timer) for timer in meta["timers"]),
+    )
+
+
+def _message(copy: Mapping[str, Any]) -> Message:
+    return Message(
+        int(copy["copy"]),
+        str(copy["sender"]),
+        str(copy["receiver"]),
+        str(copy["text"]),
+        tuple((str(name), int(value)) for name, value in copy["fields"].items()),
+        Fraction(copy["sent"]),
+        Fraction(copy["expires"]),
+        bool(copy["lost"]),
+    )
+
+
+def _timer(timer: Mapping[str, Any]) -> Running:
+    return Running(
+        str(timer["name"]), str(timer["owner"]), Fraction(timer["since"]), Fraction(timer["limit"]), bool(timer["strict"])
+    )
