@@ -39,6 +39,7 @@ class Wishes:
     orphan: bool = False
     linger_zero: bool = False
     retries: int | None = None
+    acks_restart_rto: bool = True
 
 
 def assemble(stack: Stack, wishes: Wishes) -> Configuration:
@@ -72,6 +73,7 @@ def assemble(stack: Stack, wishes: Wishes) -> Configuration:
         linger_zero=wishes.linger_zero,
         retries=wishes.retries,
         backoff=len(rto),
+        acks_restart_rto=wishes.acks_restart_rto,
         abandons=wishes.orphan,
     )
     return Configuration(

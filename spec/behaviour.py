@@ -59,6 +59,9 @@ class Behaviour:
         Retransmissions of one segment before the connection is given up (R2, RFC 9293 3.8.3); None: never.
     backoff : int
         Steps of the retransmission schedule; the last one repeats.
+    acks_restart_rto : bool
+        Whether an acknowledgement of something new starts the retransmission timer again (RFC 6298 5.3). If not, what is
+        outstanding is sent again within RTO of the last transmission of anything.
     abandons : bool
         Whether the user who closes also stops reading (close() rather than shutdown()).
     """
@@ -72,4 +75,5 @@ class Behaviour:
     linger_zero: bool = False
     retries: int | None = None
     backoff: int = 1
+    acks_restart_rto: bool = True
     abandons: bool = False

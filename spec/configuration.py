@@ -76,6 +76,8 @@ class Configuration:
             raise ConfigurationError("every RTO must be more than nought")
         if len(self.rto) != self.behaviour.backoff:
             raise ConfigurationError(f"{len(self.rto)} RTO values for {self.behaviour.backoff} steps of back-off")
+        if len(self.rto) > 1 and not self.behaviour.acks_restart_rto:
+            raise ConfigurationError("a back-off schedule begins anew with the timer, which acknowledgements must then restart")
         if self.fin_wait_2 < 0:
             raise ConfigurationError("the FIN-WAIT-2 timeout must not be negative")
         for name, budget in (("loss", self.loss), ("duplication", self.duplication), ("text", min(self.text))):

@@ -440,7 +440,7 @@ def _check_ack_of_new(block: Block, segment: Segment, behaviour: Behaviour, rule
         return False, Outcome(block, rules=rules)
     after = block._replace(una=segment.ack, tries=0)
     rules += ("ack.advance",)
-    started = frozenset({Timer.RETRANSMISSION} if after.outstanding else ())
+    started = frozenset({Timer.RETRANSMISSION} if after.outstanding and behaviour.acks_restart_rto else ())
     if not after.fin_acknowledged:
         return False, Outcome(after, started=started, rules=rules)
     match after.state:

@@ -25,7 +25,8 @@ PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
 def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
     """The rounds that a segment belongs to, each named by the end that may wait in TIME-WAIT.
 
-    The exchange of such a waiter is every copy of the other end's FIN and every acknowledgement of it by the
+    The exchange of such a waiter is every copy of the other end's FIN, every copy of text that is sent once that
+    FIN is out (it is retransmitted in the FIN's place, being earlier), and every acknowledgement of the FIN by the
     waiter. An end that turned out to close second is none.
 
     Parameters
@@ -43,7 +44,7 @@ def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) 
         return ()
     waits = [may and end.state not in PASSIVE for may, end in zip(closers, ends, strict=True)]
     found = []
-    if segment.fin and waits[1 - side]:
+    if segment.span and ends[side].fin_sent and waits[1 - side]:
         found.append(1 - side)
     if waits[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
         found.append(side)

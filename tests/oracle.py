@@ -178,7 +178,8 @@ class Search:
             yield (), lost
             return
         second = frozenset(who for who in (A, B) if ends[who].block.state in (State.CLOSE_WAIT, State.LAST_ACK))
-        rounds = self.rounds(sender, segments[0], ends[1 - sender].block.fin_seq, second)
+        closing = ends[sender].block.fin_sent
+        rounds = self.rounds(sender, segments[0], ends[1 - sender].block.fin_seq, second, closing=closing)
         copy = Copy(sender, self.number(segments[0]), 0, not rounds, self.arrivals)
         for rest, counts in self.fates(sender, segments[1:], ends, lost):
             yield (copy, *rest), counts
@@ -186,14 +187,19 @@ class Search:
         if rounds and max(spent) <= (self.configuration.loss or 0):
             yield from self.fates(sender, segments[1:], ends, spent)
 
-    def rounds(self, sender: int, segment: Segment, fin_seq: int, second: frozenset[int] = frozenset()) -> tuple[int, ...]:
+    def rounds(
+        self, sender: int, segment: Segment, fin_seq: int, second: frozenset[int] = frozenset(), *, closing: bool = True
+    ) -> tuple[int, ...]:
         """Find the ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN.
+
+        Once the sender's FIN is out (`closing`), text that is sent again counts like the FIN.
 
         `second` are the ends that close second, in CLOSE-WAIT or LAST-ACK: they never come to TIME-WAIT and hold no round.
         """
         covers = segment.ack is not None and segment.ack > fin_seq and not segment.rst
+        asks = (segment.fin or segment.length > 0) and closing
         waits = self.waits if self.configuration.loss is not None else ()
-        return tuple(who for who in waits if who not in second and (covers if who == sender else segment.fin))
+        return tuple(who for who in waits if who not in second and (covers if who == sender else asks))
 
     def number(self, segment: Segment) -> int:
         """Return the place of a segment in `segments`."""

@@ -52,6 +52,7 @@ def random_behaviour(rng: random.Random, *, patient: bool) -> Behaviour:
     """
     usual = Behaviour()
     plain = rng.random() < 0.65
+    backoff = rng.choice((1, 1, 1, 2))
     return Behaviour(
         time_wait=rng.random() < 0.95,
         answers=usual.answers if plain else random_arrivals(rng),
@@ -61,7 +62,8 @@ def random_behaviour(rng: random.Random, *, patient: bool) -> Behaviour:
         late_data_reset=rng.random() < 0.25,
         linger_zero=rng.random() < 0.08,
         retries=None if patient else rng.randint(0, 2),
-        backoff=rng.choice((1, 1, 1, 2)),
+        backoff=backoff,
+        acks_restart_rto=backoff > 1 or rng.random() < 0.8,
         abandons=rng.random() < 0.5,
     )
 

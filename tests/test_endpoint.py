@@ -7,6 +7,7 @@ purpose are SEND and OPEN in LISTEN, SEND in SYN-RECEIVED, and text or a FIN on 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -423,6 +424,14 @@ class TestAck:
         block = BLOCKS[state]
         for ack in range(block.una + 1):
             assert_dropped(arrives(block, Segment(block.rcv, ack=ack)), block)
+
+    @pytest.mark.parametrize("state", [State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK])
+    @pytest.mark.parametrize("restarts", [True, False])
+    def test_of_some_of_what_is_outstanding(self, state: State, restarts: bool) -> None:
+        """RFC 6298 5.3: the retransmission timer starts again; or, by the knob, it runs on."""
+        outcome = arrives(BLOCKS[state], Segment(BLOCKS[state].rcv, ack=3), replace(USUAL, acks_restart_rto=restarts))
+        assert Timer.RETRANSMISSION in running(outcome.block, USUAL)
+        assert (Timer.RETRANSMISSION in outcome.started) is restarts
 
     @pytest.mark.parametrize(
         ("state", "ack", "expected", "timers"),

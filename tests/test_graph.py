@@ -361,7 +361,8 @@ class TestText:
             "call ABORT -> CLOSED  RFC 9293 3.10.5",
             "ACK [in the window, acknowledges our FIN] -> CLOSED  RFC 9293 3.10.7.4 fifth step",
             "RST [at RCV.NXT] -> CLOSED  RFC 9293 3.10.7.4 second step",
-            "ACK [in the window, acknowledges something new] / restart retransmission -> (stays)  RFC 9293 3.10.7.4 fifth step",
+            "ACK [in the window, acknowledges something new] / restart retransmission -> (stays)  RFC 9293 3.10.7.4 fifth step"
+            "  knobs: acks_restart_rto",
             "ACK [in the window, acknowledges what was not sent] / ACK -> (stays)  RFC 9293 3.10.7.4 fifth step",
             "any but RST [outside the window] / ACK -> (stays)  RFC 9293 3.10.7.4 first step",
             "RST [beyond RCV.NXT] / ACK -> (stays)  RFC 9293 3.10.7.4 second step",

@@ -19,7 +19,7 @@ BY_NAME = {mutant.name: mutant for mutant in ALL}
 
 KNOWN = {
     "spec/endpoint.py:_check_reset:1:drop-effect": "test",
-    "spec/exchange.py:broken:1:never-if": "verdict",
+    "spec/exchange.py:why_broken:1:never-if": "verdict",
     "spec/exchange.py:rounds:1:never-if": "fact",
     "spec/network.py:Channel.blocked:1:drop-operand": "verdict",
     "spec/composition.py:Composition.invariant:1:never-if": "replay",

@@ -281,6 +281,13 @@ class TestLoss:
             assert one.rounds(sender, segment, 1) == alone
             assert both.rounds(sender, segment, 1) == each
 
+    def test_text_counts_once_the_fin_is_out(self) -> None:
+        """It is sent again in the FIN's place; before, it is lost at will."""
+        search, text = Search(ticks()), Segment(1, 1, length=1)
+        assert search.rounds(B, text, 1, closing=True) == (A,)
+        assert search.rounds(B, text, 1, closing=False) == ()
+        assert search.rounds(B, Segment(1, 1), 1, closing=True) == ()
+
     def test_fates(self) -> None:
         """Lost and counted, or obliged to arrive; and no longer lost when the budget is spent."""
         search = Search(ticks(loss=1))

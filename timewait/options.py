@@ -103,6 +103,11 @@ _SHARED = (
     ),
     click.option("--exact-rto", is_flag=True, help="Retransmit exactly after RTO, instead of at any time up to it."),
     click.option(
+        "--rto-runs-on",
+        is_flag=True,
+        help="Acknowledgements do not restart the retransmission timer (RFC 6298 5.3 says they do).",
+    ),
+    click.option(
         "--loss", type=Count(), default="1", show_default=True, help="Copies of the FIN/ACK exchange lost per round, or any."
     ),
     click.option("--duplication", type=Count(), default="any", show_default=True, help="How often one copy may arrive again."),
@@ -168,6 +173,7 @@ def wishes(given: dict[str, Any], both_close: bool, stack: Stack) -> Wishes:
         orphan=given["orphan"] or given["fin_wait_2"] is not None,
         linger_zero=given["linger_zero"],
         retries=given["retries"],
+        acks_restart_rto=not given["rto_runs_on"],
     )
 
 

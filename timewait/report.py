@@ -32,6 +32,7 @@ def parameters(configuration: Configuration) -> dict[str, Any]:
         "fin_wait_2": number(configuration.fin_wait_2) if behaviour.fin_wait_2 else None,
         "linger_zero": behaviour.linger_zero,
         "retries": behaviour.retries,
+        "acks_restart_rto": behaviour.acks_restart_rto,
     }
 
 
