@@ -1,26 +1,39 @@
 """Certificates: inductive invariants that anybody can check again.
 
 An invariant is believed when three plain queries are unsatisfiable: a start outside it (*initial*), a step
-that leaves it (*step*), a bad step inside it (*safe*). They are built anew from the specification each
-time; of a file only the invariant itself is read, so a file cannot vouch for itself. The file is SMT-LIB 2
-with the three queries in it, for any solver.
+that leaves it (*step*), a bad step inside it (*safe*). They are built here from the vocabulary alone, anew
+each time: neither the engine that found the invariant nor its tables are read, and of a file only the
+invariant itself, so a file cannot vouch for itself. The file is SMT-LIB 2 with the queries in it, for any
+solver; Z3 and cvc5 both answer them here.
+
+The invariant of a location is a list of cases (zones, say), of which one must hold on entry. A location without any
+is claimed to be out of reach.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cvc5
 import z3
 
-from checker.horn import Invariant, conjuncts
-from checker.symbolic import Symbolic
+from checker.language import Bound, Clock, Edge, Location, Origin, TimedSystem
+from checker.linear import Constraint, Terms
 
 MARK = "; timewait certificate "
+
+Invariant = Mapping[Location, Sequence[str]]
+"""For each location its cases, as SMT-LIB 2 over ``x0``, ``x1``... (its clocks, by position) and the parameters."""
+
+PATIENCE = 60_000
+"""Milliseconds that a solver may spend on one answer."""
 
 
 class BrokenCertificate(ValueError):
@@ -28,84 +41,261 @@ class BrokenCertificate(ValueError):
 
 
 @dataclass(frozen=True)
-class Query:
-    """One of the three queries, as a list of cases: each must be unsatisfiable."""
+class Statement:
+    """What an invariant is to prove.
+
+    Attributes
+    ----------
+    system : TimedSystem
+        The system.
+    bad : frozenset of str
+        The ``always`` properties of which none may be broken.
+    terms : mapping
+        Every parameter of the system as a term: itself where it is symbolic, else a number or a term in symbolic ones.
+    region : tuple of Constraint
+        What is assumed of the symbolic parameters, besides that none is negative.
+    """
+
+    system: TimedSystem
+    bad: frozenset[str]
+    terms: Mapping[str, Terms]
+    region: tuple[Constraint, ...] = ()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbolic parameters."""
+        return tuple(sorted({name for term in self.terms.values() for name in term if name}))
+
+
+class Query(NamedTuple):
+    """A case of one of the three queries: which, where, and the assertions that must be unsatisfiable together."""
 
     name: str
-    cases: list[z3.BoolRef]
+    where: str
+    assertions: list[str]
 
 
-def queries(symbolic: Symbolic, invariant: Invariant) -> tuple[Query, Query, Query]:
-    """The three queries of an invariant.
-
-    Raises
-    ------
-    BrokenCertificate
-        A location of the cone has no entry.
-    """
-    missing = sorted(symbolic.cone - set(invariant))
-    if missing:
-        raise BrokenCertificate(f"the invariant says nothing about location {missing[0]}")
-    initial, steps, safe = [], [], []
-    if symbolic.table.start in symbolic.cone:
-        values, condition = symbolic.start
-        initial.append(z3.And(condition, z3.Not(_at(symbolic, invariant, symbolic.table.start, values))))
-    for place in sorted(symbolic.cone):
-        here = z3.And(symbolic.assumption, *invariant[place])
-        for step in symbolic.transitions(place):
-            if step.target is None:
-                safe.append(z3.And(here, step.formula))
-            else:
-                there = _at(symbolic, invariant, step.target, step.values)
-                if not z3.is_true(there):
-                    steps.append(z3.And(here, step.formula, z3.Not(there)))
-    return Query("initial", initial), Query("step", steps), Query("safe", safe)
+# --- SMT-LIB -------------------------------------------------------------------------------------------------------
 
 
-def _at(symbolic: Symbolic, invariant: Invariant, place: int, values: list[z3.ArithRef]) -> z3.BoolRef:
-    """The invariant of a location for given values of its clocks."""
-    if not invariant[place]:
-        return z3.BoolVal(True)
-    pairs = list(zip(symbolic.clocks(place), values, strict=True))
-    return z3.substitute(z3.And(*invariant[place]), *pairs) if pairs else z3.And(*invariant[place])
+def numeral(value: Any) -> str:
+    """An exact real number."""
+    size = abs(value)
+    text = f"{size.numerator}.0" if size.denominator == 1 else f"(/ {size.numerator}.0 {size.denominator}.0)"
+    return text if value >= 0 else f"(- {text})"
 
 
-def faults_by_z3(symbolic: Symbolic, invariant: Invariant) -> str:
-    """What Z3 finds wrong with an invariant by plain queries; empty when nothing is."""
-    solver = z3.SolverFor("QF_LRA")
-    for query in queries(symbolic, invariant):
-        for number, case in enumerate(query.cases, start=1):
-            solver.push()
-            solver.add(case)
-            answer = solver.check()
-            solver.pop()
-            if answer != z3.unsat:
-                return f"{query.name} query, case {number} of {len(query.cases)}: {answer} (Z3)"
-    return ""
+def linear(term: Terms) -> str:
+    """A linear term."""
+    parts = [f"(* {numeral(factor)} {name})" if name else numeral(factor) for name, factor in sorted(term.items()) if factor]
+    return parts[0] if len(parts) == 1 else f"(+ {' '.join(parts)})" if parts else "0.0"
 
 
-def faults_by_cvc5(text: str) -> str:
-    """What cvc5 finds wrong with a certificate's three queries; empty when nothing is.
+def conjunction(parts: Sequence[str]) -> str:
+    """All of some formulas."""
+    return parts[0] if len(parts) == 1 else f"(and {' '.join(parts)})" if parts else "true"
+
+
+def _disjunction(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"(or {' '.join(parts)})" if parts else "false"
+
+
+def _applied(name: str, arguments: Sequence[str]) -> str:
+    return f"({name} {' '.join(arguments)})" if arguments else name
+
+
+# --- the queries ---------------------------------------------------------------------------------------------------
+
+
+class Script:
+    """The definitions and queries of an invariant.
 
     Parameters
     ----------
-    text : str
-        SMT-LIB 2, as `written` gives it.
+    statement : Statement
+        What it is to prove.
+    invariant : Invariant
+        The invariant.
     """
-    answers, error = _run_cvc5(text)
-    if error:
-        return error
-    if len(answers) != 3:
-        return f"cvc5 answered {len(answers)} queries, not 3"
-    for name, answer in zip(("initial", "step", "safe"), answers, strict=True):
-        if answer != "unsat":
-            return f"{name} query: {answer} (cvc5)"
+
+    def __init__(self, statement: Statement, invariant: Invariant) -> None:
+        self.statement = statement
+        self.invariant = invariant
+        self.system = statement.system
+        self._numbers: dict[Location, int] = {self.system.initial(): 0}
+        self._order: list[Location] = [self.system.initial()]
+        self._edges: dict[Location, tuple[Edge, ...]] = {}
+        number = 0
+        while number < len(self._order):
+            self._walk(self._order[number])
+            number += 1
+
+    def _walk(self, location: Location) -> None:
+        """Number the targets of a location's edges, in order; what is out of reach has none."""
+        if not self.invariant.get(location):
+            return
+        self._edges[location] = tuple(self.system.edges(location))
+        for edge in self._edges[location]:
+            if edge.target not in self._numbers:
+                self._numbers[edge.target] = len(self._order)
+                self._order.append(edge.target)
+
+    @property
+    def locations(self) -> list[Location]:
+        """The locations with a case, in the order of their numbers."""
+        return list(self._edges)
+
+    def number(self, location: Location) -> int:
+        """The number of a location in the file."""
+        return self._numbers[location]
+
+    def head(self) -> list[str]:
+        """The logic, the parameters, the variables that queries speak of, and what is assumed."""
+        symbols = self.statement.symbols
+        most = max((len(self.system.clocks(location)) for location in self._order), default=0)
+        lines = ["(set-logic QF_LRA)", *(f"(declare-const {name} Real)" for name in symbols), "(declare-const wait Real)"]
+        lines += [f"(declare-const {kind}{index} Real)" for kind in ("x", "dead") for index in range(most)]
+        lines += [f"(assert (>= {name} 0.0))" for name in symbols]
+        lines += [f"(assert {_compared(part)})" for part in self.statement.region]
+        return lines
+
+    def definitions(self) -> Iterator[str]:
+        """Each case of each location, and their disjunction."""
+        for location in self._order:
+            number, clocks = self._numbers[location], self.system.clocks(location)
+            arguments = " ".join(f"(x{index} Real)" for index in range(len(clocks)))
+            cases = self.invariant.get(location, ())
+            if cases:
+                named = ", ".join(f"x{index} = {clock}" for index, clock in enumerate(clocks))
+                yield f"; location {number}: {named or 'no clock matters'}"
+            for index, case in enumerate(cases):
+                yield f"(define-fun at{number}.{index} ({arguments}) Bool {case})"
+            names = [_applied(f"at{number}.{index}", _clocks(clocks)) for index in range(len(cases))]
+            yield f"(define-fun at{number} ({arguments}) Bool {_disjunction(names)})"
+
+    def queries(self) -> Iterator[Query]:
+        """Every case of every query."""
+        values, conditions = self._values(self.system.initial(), self.system.initial_origins(), ())
+        yield Query("initial", "the start", [*conditions, f"(not {_applied('at0', values)})"])
+        for location, edges in self._edges.items():
+            number, clocks = self._numbers[location], self.system.clocks(location)
+            here = _applied(f"at{number}", _clocks(clocks))
+            for edge in edges:
+                where, step = f"location {number}: {edge.action}", self._step(location, edge)
+                if (edge.violates | edge.witnesses) & self.statement.bad:
+                    yield Query("safe", where, [here, *step])
+                yield Query("step", where, [here, *step, *self._target(edge, clocks)])
+
+    def _step(self, location: Location, edge: Edge) -> list[str]:
+        """Some wait under the invariant of the location, then the guard."""
+        clocks = self.system.clocks(location)
+        positions = {clock: index for index, clock in enumerate(clocks)}
+        bounds = (*self.system.invariant(location), *edge.guard)
+        return ["(>= wait 0.0)", *(self._bound(bound, positions) for bound in bounds)]
+
+    def _bound(self, bound: Bound, positions: Mapping[Clock, int]) -> str:
+        relation = "=" if bound.relation == "==" else bound.relation
+        return f"({relation} (+ x{positions[bound.clock]} wait) {linear(self.statement.terms[bound.parameter])})"
+
+    def _target(self, edge: Edge, clocks: Sequence[Clock]) -> list[str]:
+        """That the step leads out of the invariant."""
+        values, conditions = self._values(edge.target, edge.origins, clocks)
+        return [*conditions, f"(not {_applied(f'at{self._numbers[edge.target]}', values)})"]
+
+    def _values(self, target: Location, origins: Sequence[Origin], clocks: Sequence[Clock]) -> tuple[list[str], list[str]]:
+        """The clocks of a target, and that dead ones are beyond their lifetime."""
+        positions = {clock: index for index, clock in enumerate(clocks)}
+        values, conditions = [], []
+        for index, (clock, origin) in enumerate(zip(self.system.clocks(target), origins, strict=True)):
+            if origin is None:
+                values.append("0.0")
+            elif isinstance(origin, Clock):
+                values.append(f"(+ x{positions[origin]} wait)")
+            else:
+                lifetime = self.statement.terms[self.system.lifetimes[clock.role]]
+                values.append(f"dead{index}")
+                conditions.append(f"(> dead{index} {linear(lifetime)})")
+        return values, conditions
+
+
+def _clocks(clocks: Sequence[Clock]) -> list[str]:
+    return [f"x{index}" for index in range(len(clocks))]
+
+
+def _compared(part: Constraint) -> str:
+    relation = "=" if part.relation == "==" else part.relation
+    return f"({relation} {linear(part.terms)} 0.0)"
+
+
+def _asked(query: Query) -> str:
+    asserted = "".join(f"(assert {part})" for part in query.assertions)
+    return f"(push 1){asserted}(check-sat)(pop 1)"
+
+
+def possible(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
+    """Whether any values, none negative, lie in a region."""
+    lines = [*(f"(declare-const {name} Real)(assert (>= {name} 0.0))" for name in symbols)]
+    lines += [f"(assert {_compared(part)})" for part in region]
+    answers, error = _run_cvc5("\n".join(["(set-logic QF_LRA)", *lines, "(check-sat)"]))
+    return not error and answers == ["sat"]
+
+
+# --- asking solvers ------------------------------------------------------------------------------------------------
+
+
+def faults(script: Script) -> str:
+    """What is wrong with an invariant: what Z3 or else cvc5 says, side by side; empty when both accept it."""
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(faults_by_z3, script), pool.submit(faults_by_cvc5, script)]
+        return next(filter(None, (answer.result() for answer in answers)), "")
+
+
+def faults_by_z3(script: Script) -> str:
+    """What Z3 finds wrong with an invariant by plain queries; empty when nothing is."""
+    context = z3.Context()
+    setting = f"(set-option :timeout {PATIENCE})"
+    said = _run_z3(context, [setting, *script.head(), *script.definitions()])
+    if said:
+        return f"Z3: {said[0]}"
+    queries = script.queries()
+    while several := list(islice(queries, TOGETHER)):
+        answers = _run_z3(context, list(map(_asked, several)))
+        fault = _fault(several, answers, "Z3")
+        if fault:
+            return fault
     return ""
+
+
+TOGETHER = 500
+"""Queries that a solver is given at a time."""
+
+
+def _run_z3(context: z3.Context, lines: Sequence[str]) -> list[str]:
+    """What Z3 says to some commands, a line each."""
+    return str(z3.Z3_eval_smtlib2_string(context.ref(), "\n".join(lines))).split("\n")[:-1]
+
+
+def _fault(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str:
+    """The first answer that is not ``unsat``, or that is missing."""
+    for query, answer in zip(queries, answers, strict=False):
+        if answer != "unsat":
+            return f"{query.name} query, {query.where}: {answer} ({solver})"
+    return "" if len(answers) == len(queries) else f"{solver} answered {len(answers)} queries, not {len(queries)}"
+
+
+def faults_by_cvc5(script: Script) -> str:
+    """What cvc5 finds wrong with an invariant by the same queries; empty when nothing is."""
+    queries = list(script.queries())
+    answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_asked, queries)]))
+    return error or _fault(queries, answers, "cvc5")
 
 
 def _run_cvc5(text: str) -> tuple[list[str], str]:
     """What cvc5 answers to the queries of a text, and its first error."""
     solver = cvc5.Solver()
+    solver.setOption("tlimit-per", str(PATIENCE))
+    solver.setOption("incremental", "true")
+    solver.setOption("simplification", "none")
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "certificate")
     symbols = parser.getSymbolManager()
@@ -125,91 +315,36 @@ def _run_cvc5(text: str) -> tuple[list[str], str]:
 
 def disproved_by_cvc5(formula: z3.BoolRef) -> str:
     """An empty string when cvc5 finds a formula unsatisfiable, else what it says."""
-    declared = "".join(f"(declare-const {variable} Real)\n" for variable in _free(formula))
+    declared = "".join(f"(declare-const {variable} Real)\n" for variable in z3.z3util.get_vars(formula))
     answers, error = _run_cvc5(f"(set-logic QF_LRA)\n{declared}(assert {formula.sexpr()})\n(check-sat)\n")
     if error:
         return error
     return "" if answers == ["unsat"] else f"not for all values: {answers} (cvc5)"
 
 
-def trimmed(symbolic: Symbolic, invariant: Invariant) -> Invariant:
-    """The invariant without conjuncts that nothing needs: afterwards the removal of any one is noticed.
-
-    To drop a conjunct weakens what may be assumed in its location, so only the steps out of it, and the
-    bad steps there, are looked at again.
-    """
-    kept = {place: list(conjuncts) for place, conjuncts in invariant.items()}
-    out: dict[int, list[Any]] = {place: list(symbolic.transitions(place)) for place in symbolic.cone}
-    solver = z3.SolverFor("QF_LRA")
-
-    def still_holds(place: int, conjuncts: list[z3.BoolRef]) -> bool:
-        trial = {**kept, place: conjuncts}
-        here = z3.And(symbolic.assumption, *conjuncts)
-        for step in out[place]:
-            solver.push()
-            solver.add(here, step.formula)
-            if step.target is not None:
-                solver.add(z3.Not(_at(symbolic, trial, step.target, step.values)))
-            answer = solver.check()
-            solver.pop()
-            if answer != z3.unsat:
-                return False
-        return True
-
-    changed = True
-    while changed:
-        changed = False
-        for place in sorted(kept):
-            for conjunct in list(kept[place]):
-                rest = [other for other in kept[place] if other is not conjunct]
-                if still_holds(place, rest):
-                    kept[place] = rest
-                    changed = True
-    return kept
-
-
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def written(symbolic: Symbolic, invariant: Invariant, about: Mapping[str, Any]) -> str:
+def written(script: Script, about: Mapping[str, Any]) -> str:
     """A certificate as SMT-LIB 2.
 
     Parameters
     ----------
-    symbolic : Symbolic
-        The question.
-    invariant : Invariant
-        The answer.
+    script : Script
+        The invariant and its queries.
     about : mapping
-        Plain data from which the question can be built again; it becomes the first line.
+        Plain data from which the statement can be built again; it becomes the first line.
     """
     lines = [
         MARK + json.dumps(dict(about), sort_keys=True),
-        "; An inductive invariant, one definition per location, and three queries; each must be unsat.",
-        "(set-logic QF_LRA)",
+        "; An inductive invariant, a definition for each case of each location, and three queries: initial, step, safe.",
+        "; Every answer must be unsat.",
+        *script.head(),
+        *script.definitions(),
     ]
-    lines += [f"(declare-const {name} Real)" for name in symbolic.symbols]
-    for place in sorted(invariant):
-        room = symbolic.rooms[place]
-        named = ", ".join(f"x{clock} = {room.clocks[clock]}" for clock in symbolic.live[place])
-        arguments = " ".join(f"(x{clock} Real)" for clock in symbolic.live[place])
-        lines.append(f"; location {place}: {named or 'no clock matters'}")
-        parts = [part.sexpr().replace("\n", " ") for part in invariant[place]] or ["true"]
-        body = "(and\n    " + "\n    ".join(parts) + ")" if len(parts) > 1 else parts[0]
-        lines.append(f"(define-fun at{place} ({arguments}) Bool\n  {body})")
-    for query in queries(symbolic, invariant):
-        lines.append(f"; {query.name}: {len(query.cases)} cases")
-        lines.append("(push 1)")
-        free = sorted({str(variable) for case in query.cases for variable in _free(case)} - set(symbolic.symbols))
-        lines += [f"(declare-const {name} Real)" for name in free]
-        body = "\n  ".join(case.sexpr() for case in query.cases)
-        lines.append(f"(assert (or false\n  {body}))")
-        lines += ["(check-sat)", "(pop 1)"]
+    for query in script.queries():
+        lines += [f"; {query.name}: {query.where}", _asked(query)]
     return "\n".join(lines) + "\n"
-
-
-def _free(formula: z3.ExprRef) -> Iterator[z3.ExprRef]:
-    yield from z3.z3util.get_vars(formula)
 
 
 def about(path: Path) -> dict[str, Any]:
@@ -235,47 +370,55 @@ def about(path: Path) -> dict[str, Any]:
     return said
 
 
-def read(symbolic: Symbolic, path: Path) -> Invariant:
+_CASE = re.compile(r"^\(define-fun at(\d+)\.(\d+) \(((?:\(x\d+ Real\) ?)*)\) Bool (.*)\)$")
+
+
+def read(statement: Statement, path: Path) -> dict[Location, list[str]]:
     """The invariant in a certificate; everything else in the file is passed over.
 
     Raises
     ------
     BrokenCertificate
-        The definitions are not those of the question's locations, or not SMT-LIB.
+        A definition is not SMT-LIB, or speaks of something else than clocks and parameters.
     """
-    text = "\n".join(line.partition(";")[0] for line in path.read_text(encoding="utf-8").splitlines())
-    header = "".join(f"(declare-const {name} Real)" for name in symbolic.symbols)
-    invariant: Invariant = {}
-    for place in sorted(symbolic.cone):
-        begin = text.find(f"(define-fun at{place} ")
-        if begin < 0:
-            raise BrokenCertificate(f"{path}: no definition of at{place}")
-        end = _closing(text, begin)
-        if end is None:
-            raise BrokenCertificate(f"{path}: the definition of at{place} is not closed")
-        definition = text[begin:end]
-        arguments = " ".join(str(clock) for clock in symbolic.clocks(place))
-        declared = "".join(f"(declare-const {clock} Real)" for clock in symbolic.clocks(place))
-        use = f"(at{place} {arguments})" if arguments else f"at{place}"
-        try:
-            parsed = z3.parse_smt2_string(f"{header}{definition}{declared}(assert {use})")
-        except z3.Z3Exception as error:
-            raise BrokenCertificate(f"{path}: at{place}: {error}") from error
-        if len(parsed) != 1:
-            raise BrokenCertificate(f"{path}: at{place} is more than one definition")
-        allowed = {*symbolic.symbols, *map(str, symbolic.clocks(place))}
-        foreign = sorted({str(variable) for variable in _free(parsed[0])} - allowed)
-        if foreign:
-            raise BrokenCertificate(f"{path}: at{place} speaks of {foreign[0]}, which is none of its clocks")
-        invariant[place] = conjuncts(parsed[0])
-    return invariant
+    cases: dict[int, list[str]] = {}
+    for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if found := _CASE.match(line):
+            number, index, arguments, body = int(found[1]), int(found[2]), found[3], found[4]
+            if index != len(cases.setdefault(number, [])):
+                raise BrokenCertificate(f"{path}: line {row}: case {index} of location {number} is out of turn")
+            cases[number].append(_formula(statement, arguments, body, f"{path}: line {row}"))
+    return dict(_located(statement.system, cases, path))
 
 
-def _closing(text: str, begin: int) -> int | None:
-    """Where the list that begins somewhere ends; None when it does not."""
-    depth = 0
-    for position in range(begin, len(text)):
-        depth += (text[position] == "(") - (text[position] == ")")
-        if depth == 0:
-            return position + 1
-    return None
+def _formula(statement: Statement, arguments: str, body: str, where: str) -> str:
+    """One case, parsed and written anew."""
+    variables = [*re.findall(r"x\d+", arguments), *statement.symbols]
+    declared = "".join(f"(declare-const {name} Real)" for name in variables)
+    try:
+        parsed = z3.parse_smt2_string(f"{declared}(assert {body})")
+    except z3.Z3Exception as error:
+        raise BrokenCertificate(f"{where}: {str(error.value).strip()}") from error
+    if len(parsed) != 1:
+        raise BrokenCertificate(f"{where}: more than one definition")
+    foreign = sorted({str(name) for name in z3.z3util.get_vars(parsed[0])} - set(variables))
+    if foreign:
+        raise BrokenCertificate(f"{where}: {foreign[0]} is neither a clock of the location nor a parameter")
+    return " ".join(str(parsed[0].sexpr()).split())
+
+
+def _located(system: TimedSystem, cases: Mapping[int, list[str]], path: Path) -> Iterator[tuple[Location, list[str]]]:
+    """The cases of each location, found by walking the system in the order in which locations were numbered."""
+    if not cases:
+        raise BrokenCertificate(f"{path}: no definition of any location")
+    order = {system.initial(): 0}
+    waiting = [system.initial()]
+    for location in waiting:
+        here = cases.get(order[location])
+        if here is None:
+            continue
+        yield location, here
+        for edge in system.edges(location):
+            if edge.target not in order:
+                order[edge.target] = len(order)
+                waiting.append(edge.target)

@@ -13,13 +13,15 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
-from checker import certificate, horn, timelock
+from checker import horn, timelock
 from checker.bounded import search
+from checker.certificate import Script, Statement, faults_by_z3
 from checker.explicit import Explicit
 from checker.finding import Budget, Finding, Run
 from checker.fold import Folded
 from checker.language import Property, TimedSystem, World
 from checker.lasso import find_lasso
+from checker.linear import Terms
 from checker.replay import Rejected, minimal
 from checker.structural import always_kept
 from checker.symbolic import Symbolic
@@ -200,7 +202,9 @@ def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
     answer = horn.solve(symbolic, budget.seconds)
     finding = Finding(asked.name, Verdict.PROVED, SMT, states=len(symbolic.cone))
     if answer.invariant is not None:
-        fault = certificate.faults_by_z3(symbolic, answer.invariant)
+        terms: dict[str, Terms] = {name: {"": value} for name, value in question.system.parameters.items()}
+        stated = Statement(question.folded.system, frozenset({asked.name}), terms)
+        fault = faults_by_z3(Script(stated, horn.spelled(symbolic, answer.invariant)))
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")

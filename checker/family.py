@@ -107,6 +107,23 @@ def _carried(origin: int, shown: list[z3.ArithRef | None]) -> z3.ArithRef | None
     return None if origin == EXPIRED else shown[origin]
 
 
+def follow(table: Table, actions: Sequence[str]) -> list[tuple[Room, Door]]:
+    """The doors of some actions, in order.
+
+    Raises
+    ------
+    BrokenScript
+        One of them cannot happen where it should, whatever the guards.
+    """
+    path, place = [], table.start
+    for action in actions:
+        room = table.room(place)
+        door = _named(room, action)
+        path.append((room, door))
+        place = door.target
+    return path
+
+
 def _named(room: Room, action: str) -> Door:
     for door in room.doors:
         if str(door.edge.action) == action:
@@ -115,7 +132,7 @@ def _named(room: Room, action: str) -> Door:
     raise BrokenScript(f"{action!r} cannot happen here; what can: {possible}")
 
 
-def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint], symbols: Sequence[str]) -> str:
+def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint], terms: Mapping[str, Terms]) -> str:
     """What is wrong with a family; empty when it is a legal, violating run for all values in the region.
 
     Parameters
@@ -128,16 +145,17 @@ def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint],
         The ``always`` property that its last step must break.
     region : sequence of Constraint
         What is assumed of the symbolic parameters (and of `ROUNDS`, after the repeated part).
-    symbols : sequence of str
-        The parameters that stay symbolic.
+    terms : mapping
+        Every parameter of the system as a term in the symbolic ones.
 
     Raises
     ------
     BrokenScript
         The system has no such steps, or the repeated part does not lead back.
     """
-    values = table.system.parameters
-    parameters = {name: z3.Real(name) if name in symbols else numeral(value) for name, value in values.items()}
+    symbols = sorted({name for term in terms.values() for name in term if name})
+    named = {name: z3.Real(name) for name in symbols}
+    parameters = {**named, **{name: linear(term, named) for name, term in terms.items()}}
     total = z3.Real(ROUNDS)
     start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in table.start_origins()]
     execution = _Execution(table, parameters, table.start, start, [], [])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import z3
 
+from checker.certificate import conjunction
+from checker.language import Location
 from checker.symbolic import Symbolic
 
 Invariant = dict[int, list[z3.BoolRef]]
@@ -72,6 +74,14 @@ def solve(symbolic: Symbolic, seconds: float) -> Answer:
     if answer != z3.unsat:
         return Answer(None, False, f"Spacer did not settle it in {seconds:g} s ({horn.reason_unknown() or 'unknown'})")
     return Answer(_read(horn.get_answer(), symbolic, predicates), False, "")
+
+
+def spelled(symbolic: Symbolic, invariant: Invariant) -> dict[Location, list[str]]:
+    """An invariant for `checker.certificate`; nothing is claimed where no bad step can be reached from, whatever the guards."""
+    return {
+        room.location: [conjunction([" ".join(part.sexpr().split()) for part in invariant.get(place, [])])]
+        for place, room in enumerate(symbolic.rooms)
+    }
 
 
 def _predicate(name: str, arity: int) -> z3.FuncDeclRef:

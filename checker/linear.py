@@ -60,6 +60,18 @@ def constraint(text: str) -> Constraint:
     return Constraint(terms, relation, text)  # type: ignore[arg-type]  # narrowed by the assertion above
 
 
+def constraint_of(terms: Terms, relation: Literal[">=", ">", "=="]) -> Constraint:
+    """The constraint that a term is at least (more than, equal to) nought, written for its alphabetically last parameter."""
+    given = only(terms)
+    subject = max((name for name in given if name), default="")
+    factor = given.get(subject, Fraction(0)) if subject else Fraction(0)
+    if not factor:
+        return Constraint(given, relation, f"{written(given)} {relation} 0")
+    rest = times(-1 / factor, {name: value for name, value in given.items() if name != subject})
+    shown = relation if factor > 0 else relation.replace(">", "<")
+    return Constraint(times(1 / abs(factor), given), relation, f"{subject} {shown} {written(rest)}")
+
+
 def term(text: str) -> dict[str, Fraction]:
     """Read a linear term such as ``2*MSL - TIME_WAIT/2 + 1``.
 
@@ -80,6 +92,26 @@ def term(text: str) -> dict[str, Fraction]:
         terms[name] = terms.get(name, Fraction(0)) + factor
         position = match.end()
     return terms
+
+
+def only(terms: Terms) -> dict[str, Fraction]:
+    """A term without the parameters that it does not depend on."""
+    return {name: factor for name, factor in terms.items() if factor}
+
+
+def plus(left: Terms, right: Terms) -> dict[str, Fraction]:
+    """The sum of two terms."""
+    return only({name: left.get(name, Fraction(0)) + right.get(name, Fraction(0)) for name in {**left, **right}})
+
+
+def times(factor: Fraction, terms: Terms) -> dict[str, Fraction]:
+    """A multiple of a term."""
+    return only({name: factor * value for name, value in terms.items()})
+
+
+def difference(left: Terms, right: Terms) -> dict[str, Fraction]:
+    """One term less another."""
+    return plus(left, times(Fraction(-1), right))
 
 
 def evaluate(terms: Terms, values: Mapping[str, Fraction]) -> Fraction:

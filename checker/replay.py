@@ -66,6 +66,12 @@ def minimal(beginning: World, run: Run, asked: Property) -> Trace:
     trace = replay(beginning, run, asked)
     if asked.kind != "always":
         return trace
+    short = shortened(beginning, run, asked)
+    return replace(replay(beginning, short, asked), dropped=len(run.moves) - len(short.moves))
+
+
+def shortened(beginning: World, run: Run, asked: Property) -> Run:
+    """A run that breaks an ``always`` property, without the steps and the waits that it can do without."""
     moves = list(run.moves)
     while (shorter := _without_one(beginning, moves, asked)) is not None:
         moves = shorter
@@ -73,8 +79,7 @@ def minimal(beginning: World, run: Run, asked: Property) -> Trace:
         attempt = [*moves[:index], Move(Fraction(0), move.action), *moves[index + 1 :]]
         if move.delay and _shows(beginning, attempt, asked):
             moves = attempt
-    shortest = replay(beginning, Run(tuple(moves)), asked)
-    return replace(shortest, dropped=len(run.moves) - len(moves))
+    return Run(tuple(moves))
 
 
 def _without_one(beginning: World, moves: list[Move], asked: Property) -> list[Move] | None:

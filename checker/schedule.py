@@ -11,28 +11,48 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
+from checker.language import ZERO
 from checker.table import EXPIRED, FRESH, Door, Room
 
-Difference = tuple[int, int, Fraction, bool]
-"""(i, j, c, strict): step j happens at least c after step i, strictly more if strict."""
+
+class Difference(NamedTuple):
+    """A bound on the times of two steps: the later one happens at least so much after the earlier one.
+
+    Attributes
+    ----------
+    earlier, later : int
+        The steps; 0 is the start.
+    factor : int
+        The bound is this multiple, 0, 1 or -1, of a parameter.
+    parameter : str
+        The parameter.
+    strict : bool
+        Whether it is strictly more.
+    """
+
+    earlier: int
+    later: int
+    factor: int
+    parameter: str
+    strict: bool
 
 
-def differences(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction]) -> list[Difference]:
+def differences(path: Sequence[tuple[Room, Door]]) -> list[Difference]:
     """Every bound along a path as a difference between the times of steps; time 0 is the start, step i ends at time i."""
     bounds: list[Difference] = []
     born: list[int | None] = [0] * len(path[0][0].clocks) if path else []
     for now, (room, door) in enumerate(path, start=1):
-        bounds.append((now - 1, now, Fraction(0), False))
+        bounds.append(Difference(now - 1, now, 0, ZERO, False))
         for test in (*door.tests, *room.limits):
             since = born[test.clock]
             if since is None:
                 continue
-            limit = values[test.parameter]
             if test.relation in (">", ">=", "=="):
-                bounds.append((since, now, limit, test.relation == ">"))
+                bounds.append(Difference(since, now, 1, test.parameter, test.relation == ">"))
             if test.relation in ("<=", "=="):
-                bounds.append((now, since, -limit, False))
+                bounds.append(Difference(now, since, -1, test.parameter, False))
         born = [now if origin == FRESH else None if origin == EXPIRED else born[origin] for origin in door.origins]
     return bounds
 
@@ -49,7 +69,10 @@ def delays(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction], un
     unit : Fraction
         The first margin to try for strict bounds, in seconds; smaller ones follow.
     """
-    bounds = differences(path, values)
+    bounds = [
+        (bound.earlier, bound.later, bound.factor * values.get(bound.parameter, Fraction(0)), bound.strict)
+        for bound in differences(path)
+    ]
     for divisor in (1, 2, 4, 5, 10, 100, 1000, 10**6):
         times = _earliest(len(path), bounds, unit / divisor)
         if times is not None:
@@ -57,7 +80,7 @@ def delays(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction], un
     return None
 
 
-def _earliest(steps: int, bounds: list[Difference], margin: Fraction) -> list[Fraction] | None:
+def _earliest(steps: int, bounds: list[tuple[int, int, Fraction, bool]], margin: Fraction) -> list[Fraction] | None:
     """The least times that meet every bound, by relaxation; None when there are none."""
     times = [Fraction(0)] * (steps + 1)
     for _ in range(steps + 2):

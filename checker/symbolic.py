@@ -13,7 +13,7 @@ from functools import cached_property
 
 import z3
 
-from checker.linear import Constraint
+from checker.linear import Constraint, Terms
 from checker.table import EXPIRED, FRESH, Door, Room, Table, Test
 
 
@@ -69,15 +69,26 @@ class Symbolic:
         The parameters that stay symbolic; every other one has its value.
     region : sequence of Constraint
         What is assumed of the symbolic parameters, besides that none is negative.
+    terms : mapping or None
+        The parameters that are terms in symbolic ones.
     """
 
-    def __init__(self, table: Table, bad: frozenset[str], symbols: Sequence[str] = (), region: Sequence[Constraint] = ()) -> None:
+    def __init__(
+        self,
+        table: Table,
+        bad: frozenset[str],
+        symbols: Sequence[str] = (),
+        region: Sequence[Constraint] = (),
+        terms: Mapping[str, Terms] | None = None,
+    ) -> None:
         self.table = table
         self.rooms = table.explore()
         self.bad = bad
         self.symbols = tuple(symbols)
         values = table.system.parameters
         self.parameters = {name: z3.Real(name) if name in self.symbols else numeral(value) for name, value in values.items()}
+        named = {name: z3.Real(name) for name in self.symbols}
+        self.parameters |= named | {name: linear(term, named) for name, term in (terms or {}).items()}
         self.region = tuple(region)
         self.wait = z3.Real("wait")
 
@@ -87,13 +98,6 @@ class Symbolic:
         positive = [self.parameters[name] >= 0 for name in self.symbols]
         parts = [*positive, *(self._constraint(part) for part in self.region)]
         return z3.And(*parts) if parts else z3.BoolVal(True)
-
-    @property
-    def possible(self) -> bool:
-        """Whether any values satisfy the assumption."""
-        solver = z3.SolverFor("QF_LRA")
-        solver.add(self.assumption)
-        return bool(solver.check() == z3.sat)
 
     def _constraint(self, part: Constraint) -> z3.BoolRef:
         term = linear(part.terms, self.parameters)

@@ -35,7 +35,7 @@ def below(value: int) -> int:
 
 
 @njit(cache=True)
-def _through(left: int, right: int) -> int:
+def through(left: int, right: int) -> int:
     """The sum of two bounds: strict when either is."""
     if left >= INFINITE or right >= INFINITE:
         return INFINITE
@@ -51,7 +51,7 @@ def close(zone: Zone) -> Zone:
             first = zone[row, middle]
             if first < INFINITE:
                 for column in range(size):
-                    bound = _through(first, zone[middle, column])
+                    bound = through(first, zone[middle, column])
                     zone[row, column] = min(zone[row, column], bound)
     return zone
 
@@ -61,14 +61,14 @@ def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
     """Add one bound to a canonical matrix, in place; False when nothing is left."""
     if bound >= zone[row, column]:
         return True
-    if _through(zone[column, row], bound) < NOUGHT:
+    if through(zone[column, row], bound) < NOUGHT:
         return False
     size = len(zone)
     for i in range(size):
-        before = _through(zone[i, row], bound)
+        before = through(zone[i, row], bound)
         if before < INFINITE:
             for j in range(size):
-                zone[i, j] = min(zone[i, j], _through(before, zone[column, j]))
+                zone[i, j] = min(zone[i, j], through(before, zone[column, j]))
     return True
 
 
@@ -108,7 +108,7 @@ def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zo
             elif dead[row] >= 0:
                 result[row, column] = INFINITE
             elif dead[column] >= 0:
-                result[row, column] = _through(zone[sources[row], 0], -2 * dead[column])
+                result[row, column] = through(zone[sources[row], 0], -2 * dead[column])
             else:
                 result[row, column] = zone[sources[row], sources[column]]
     return result

@@ -8,7 +8,8 @@ whatever the size of the constants and changes no answer about reachability.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -48,13 +49,15 @@ class Zones:
     ----------
     table : Table
         The system, best folded: zones see to what is still alive.
+    values : mapping or None
+        The parameters in seconds; by default those of the system.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, values: Mapping[str, Fraction] | None = None) -> None:
         self.table = table
-        values = table.system.parameters
-        self.unit = unit_of(values)
-        self._ticks = in_ticks(values, self.unit)
+        self.values = table.system.parameters if values is None else values
+        self.unit = unit_of(self.values)
+        self._ticks = in_ticks(self.values, self.unit)
         self._lower, self._upper = self._role_bounds()
         self._halls: dict[int, Hall] = {}
         self._passed: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
@@ -188,8 +191,8 @@ class Zones:
 
     # --- what it tells ----------------------------------------------------------------------------------------------
 
-    def run_to(self, number: int, *steps: int) -> Run | None:
-        """A run to a node, then some further steps; None when its delays cannot be found."""
+    def path_to(self, number: int, *steps: int) -> list[tuple[Room, Door]]:
+        """The doors by which a node was reached, then some further steps."""
         path: list[tuple[Room, Door]] = []
         place = self.nodes[number][0]
         for step in steps:
@@ -200,10 +203,25 @@ class Zones:
             room = self.table.room(self.nodes[parent][0])
             path.insert(0, (room, room.doors[self._steps[number]]))
             number = parent
-        waits = delays(path, self.table.system.parameters, self.unit)
+        return path
+
+    def run_to(self, number: int, *steps: int) -> Run | None:
+        """A run to a node, then some further steps; None when its delays cannot be found."""
+        path = self.path_to(number, *steps)
+        waits = delays(path, self.values, self.unit)
         if waits is None:
             return None
         return Run(tuple(Move(wait, door.edge.action) for wait, (_, door) in zip(waits, path, strict=True)))
+
+    def ticks(self, parameter: str) -> int:
+        """The value of a parameter in units."""
+        return self._ticks[parameter]
+
+    def passages(self, place: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """For each door of a location its target, its bounds with the invariant's, and how it carries the rows of a zone."""
+        hall = self._hall(place)
+        for door, (bounds, sources, dead) in zip(self.table.room(place).doors, hall.passages, strict=True):
+            yield door.target, np.concatenate([hall.limits, bounds]), sources, dead
 
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location met, the zones that cover everything reachable there, shape (count, n, n)."""

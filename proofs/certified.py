@@ -1,17 +1,21 @@
-"""Proofs for all values, with certificates that can be written down and checked again."""
+"""Proofs with certificates that can be written down and checked again, for all values or for given ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from checker import certificate, horn
-from checker.certificate import BrokenCertificate
+from checker.certificate import BrokenCertificate, Invariant, Script, Statement
+from checker.cover import constants, cover_of, invariant, multiples, trimmed
+from checker.decide import Question
 from checker.finding import Budget
-from checker.linear import constraint
+from checker.linear import Constraint, Terms, constraint
 from checker.symbolic import Symbolic
+from checker.synthesis import Names
 from checker.verdict import Verdict
 from checker.zones import Zones
 from proofs.question import question
@@ -19,21 +23,26 @@ from spec.configuration import Configuration, ConfigurationError
 from spec.plain import configuration_of, plain
 from spec.properties import PROPERTIES
 
-SYMBOLS = ("MSL", "RTO", "TIME_WAIT")
+NAMES = Names("MSL", "RTO", "TIME_WAIT")
 """The parameters that stay symbolic in a proof for all values."""
+
+SMALL = 400
+"""Zones of a cover that is worth trimming: a larger one is left as it is."""
+
+ZONES, HORN = "zones, all values", "horn, all values"
 
 
 @dataclass(frozen=True)
 class Certified:
-    """A proof for all values, or why there is none.
+    """A proof, or why there is none.
 
     Attributes
     ----------
     verdict : Verdict
-        Proved only when Z3's plain queries and cvc5 both accept the invariant.
+        Proved only when plain queries to Z3 and cvc5 both accept the invariant.
     text : str
         The certificate, as SMT-LIB 2.
-    conjuncts, locations : int
+    cases, locations : int
         The size of the invariant.
     reason : str
         Why it is not proved.
@@ -41,124 +50,199 @@ class Certified:
 
     verdict: Verdict
     text: str = ""
-    conjuncts: int = 0
+    cases: int = 0
     locations: int = 0
     reason: str = ""
 
 
-def prove_for_all(
-    configuration: Configuration,
-    properties: Sequence[str],
-    region: Sequence[str],
-    seconds: float,
-    symbols: Sequence[str] = SYMBOLS,
-) -> Certified:
-    """Prove ``always`` properties for all values of the durations in a region.
+def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms]:
+    """Every duration of a configuration as a term.
 
     Parameters
     ----------
     configuration : Configuration
-        Everything but the symbolic durations; their values in it must lie in the region, for witnesses to be found there.
+        Its durations.
+    symbolic : bool
+        Whether MSL, RTO and TIME_WAIT stay symbolic: the gaps of a back-off schedule are then multiples of the first
+        one, which is RTO, and a FIN-WAIT-2 timeout one of MSL. Otherwise each is a number of seconds.
+    """
+    values = configuration.parameters
+    if not symbolic:
+        return {name: {"": value} if value else {} for name, value in values.items()}
+    terms: dict[str, Terms] = {"0": {}, NAMES.scale: {NAMES.scale: Fraction(1)}, NAMES.wait: {NAMES.wait: Fraction(1)}}
+    for name in configuration.rto_names:
+        terms[name] = {NAMES.rate: values[name] / configuration.rto[0]}
+    if "FIN_WAIT_2" in values:
+        terms["FIN_WAIT_2"] = {NAMES.scale: values["FIN_WAIT_2"] / configuration.msl}
+    return terms
+
+
+def statement(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint] | None) -> Statement:
+    """What a proof of ``always`` properties must show; the region is None for the configuration's own values alone."""
+    terms = terms_of(configuration, symbolic=region is not None)
+    return Statement(question(configuration).folded.system, frozenset(properties), terms, tuple(region or ()))
+
+
+def prove_for_all(configuration: Configuration, properties: Sequence[str], region: Sequence[str]) -> Certified:
+    """Prove ``always`` properties for all values of the durations in a region.
+
+    Zones are explored at the configuration's own values, and every bound is read as a multiple of MSL: where longer
+    RTO and shorter TIME_WAIT can only make things worse, the worst corner of the region speaks for all of it. Whether
+    that is so is for the certificate to show.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Everything but the symbolic durations; their values in it must lie in the region.
     properties : sequence of str
         What is proved, together.
     region : sequence of str
-        Linear constraints on the symbolic durations, for instance ``TIME_WAIT >= 2*MSL``.
-    seconds : float
-        Time at most for the solver.
+        Linear constraints on MSL, RTO and TIME_WAIT, for instance ``TIME_WAIT >= 2*MSL``.
 
     Raises
     ------
     ValueError
         A constraint cannot be read, or speaks of a duration that there is not.
     """
-    fault = _meaningless(configuration, properties, region, symbols)
+    parts = [constraint(text) for text in region]
+
+    def find(zones: Zones) -> tuple[Invariant | None, Verdict, str]:
+        if frozenset(properties) & zones.broken.keys():
+            return None, Verdict.VIOLATED, "a run breaks it at the configuration's own values"
+        cover = cover_of(zones)
+        if sum(map(len, cover.values())) <= SMALL:
+            cover = trimmed(zones, cover, frozenset(properties))
+        return invariant(zones, cover, multiples(NAMES.scale, zones.ticks(NAMES.scale))), Verdict.PROVED, ""
+
+    return _certified(configuration, properties, parts, find)
+
+
+def prove_by_horn(configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float) -> Certified:
+    """The same by another way: an invariant that Spacer finds for Horn clauses; parameters as in `prove_for_all`."""
+    parts = [constraint(text) for text in region]
+
+    def find(zones: Zones) -> tuple[Invariant | None, Verdict, str]:
+        del zones
+        terms = terms_of(configuration, symbolic=True)
+        symbolic = Symbolic(question(configuration).folded, frozenset(properties), tuple(NAMES), parts, terms)
+        answer = horn.solve(symbolic, seconds)
+        if answer.invariant is None:
+            verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
+            return None, verdict, answer.reason or "Spacer says that a bad step can be reached"
+        return horn.spelled(symbolic, answer.invariant), Verdict.PROVED, ""
+
+    return _certified(configuration, properties, parts, find)
+
+
+Find = Callable[[Zones], tuple[Invariant | None, Verdict, str]]
+"""Looks for an invariant, given zones explored at the configuration's own values: it, else a verdict and why there is none."""
+
+
+def _certified(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint], find: Find) -> Certified:
+    fault = meaningless(configuration, properties, region) or _outside(configuration, region)
     if fault:
         return Certified(Verdict.VACUOUS, reason=fault)
-    symbolic = _symbolic(configuration, properties, region, symbols)
-    answer = horn.solve(symbolic, seconds)
-    if answer.invariant is None:
-        if answer.reachable:
-            return Certified(Verdict.VIOLATED, reason="Spacer says that a bad step can be reached")
-        return Certified(Verdict.INCONCLUSIVE, reason=answer.reason)
-    fault = certificate.faults_by_z3(symbolic, answer.invariant)
-    if fault:
-        return Certified(Verdict.DISAGREEMENT, reason=fault)
-    fault = _vacuous(configuration, properties, region)
+    asked = question(configuration)
+    zones = Zones(asked.folded)
+    zones.explore(Budget())
+    if zones.stopped:
+        return Certified(Verdict.INCONCLUSIVE, reason=zones.stopped)
+    fault = vacuous(asked, properties, zones)
     if fault:
         return Certified(Verdict.VACUOUS, reason=fault)
-    invariant = certificate.trimmed(symbolic, answer.invariant)
-    about = {
+    found, verdict, reason = find(zones)
+    if found is None:
+        return Certified(verdict, reason=reason)
+    return certified(configuration, properties, region, found)
+
+
+def certified(
+    configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint] | None, found: Invariant
+) -> Certified:
+    """An invariant as a certificate, if Z3 and cvc5 accept it; `region` as in `statement`."""
+    script = Script(statement(configuration, properties, region), found)
+    fault = certificate.faults(script)
+    text = certificate.written(script, about(configuration, properties, region))
+    cases = sum(map(len, found.values()))
+    return Certified(Verdict.DISAGREEMENT if fault else Verdict.PROVED, text, cases, len(found), fault)
+
+
+def about(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint] | None) -> dict[str, Any]:
+    """What a certificate is about, as plain data."""
+    return {
         "configuration": plain(configuration),
         "properties": list(properties),
-        "region": list(region),
-        "symbols": list(symbols),
+        "region": None if region is None else [part.text for part in region],
     }
-    text = certificate.written(symbolic, invariant, about)
-    fault = certificate.faults_by_z3(symbolic, invariant) or certificate.faults_by_cvc5(text)
-    size = sum(map(len, invariant.values()))
-    return Certified(Verdict.DISAGREEMENT if fault else Verdict.PROVED, text, size, len(invariant), fault)
 
 
-def _meaningless(configuration: Configuration, properties: Sequence[str], region: Sequence[str], symbols: Sequence[str]) -> str:
-    """Why a proof would say nothing, or could not be looked for; empty when it would; ValueError for unknown durations."""
-    _check_names(configuration, region, symbols)
+def certificate_of_zones(configuration: Configuration, properties: Sequence[str], zones: Zones) -> str:
+    """The certificate of a finished exploration at a configuration's own values; it is not checked here."""
+    script = Script(statement(configuration, properties, None), invariant(zones, cover_of(zones), constants(zones.unit)))
+    return certificate.written(script, about(configuration, properties, None))
+
+
+# --- what makes a proof worth having --------------------------------------------------------------------------------
+
+
+def meaningless(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint]) -> str:
+    """Why a proof would say nothing, or could not be looked for; empty when it would.
+
+    Raises
+    ------
+    ValueError
+        The region speaks of a duration that there is not.
+    """
+    unknown = sorted({name for part in region for name in part.terms if name} - set(NAMES))
+    if unknown:
+        raise ValueError(f"there is no duration {unknown[0]}")
     always = [name for name, entry in PROPERTIES.items() if entry.kind == "always"]
-    unknown = [name for name in properties if name not in always]
-    if not properties or isinstance(properties, str) or unknown:
+    if not properties or isinstance(properties, str) or any(name not in always for name in properties):
         return f"some of {', '.join(always)} must be asked, not {properties!r}"
     if not question(configuration).system.dense:
         return "a proof for all values needs unlimited duplication and any order"
-    possible = _symbolic(configuration, properties, region, symbols).possible
-    return "" if possible else f"nothing satisfies {' and '.join(region)}"
+    if not certificate.possible(tuple(NAMES), region):
+        return f"nothing satisfies {' and '.join(part.text for part in region)}"
+    return ""
 
 
-def _vacuous(configuration: Configuration, properties: Sequence[str], region: Sequence[str]) -> str:
-    """Why the proof says nothing: what should be possible is not at the configuration's own values, or time can stop."""
-    outside = [text for text in region if not constraint(text).holds(configuration.parameters)]
-    if outside:
-        return f"the configuration that witnesses are looked for in breaks {outside[0]}"
-    asked = question(configuration)
-    explored = Zones(asked.folded)
-    explored.explore(Budget())
-    missing = {witness for name in properties for witness in asked.witnesses.get(name, ())} - explored.witnessed.keys()
+def _outside(configuration: Configuration, region: Sequence[Constraint]) -> str:
+    """Which constraint the configuration's own values break, if any."""
+    values: Mapping[str, Fraction] = configuration.parameters | {NAMES.rate: configuration.rto[0]}
+    outside = [part.text for part in region if not part.holds(values)]
+    return f"the configuration that witnesses are looked for in breaks {outside[0]}" if outside else ""
+
+
+def vacuous(asked: Question, properties: Sequence[str], zones: Zones) -> str:
+    """Why a proof says nothing: what should be possible was not met by a complete exploration, or time can stop."""
+    missing = {witness for name in properties for witness in asked.witnesses.get(name, ())} - zones.witnessed.keys()
     if missing:
         return f"never happens: {', '.join(sorted(missing))}"
     return "time can stop with nothing left to happen" if asked.stuck else ""
 
 
-def _check_names(configuration: Configuration, region: Sequence[str], symbols: Sequence[str]) -> None:
-    """Raise ValueError when something is said of a duration that there is not."""
-    named = {name for text in region for name in constraint(text).terms if name}
-    unknown = sorted((named | set(symbols)) - configuration.parameters.keys())
-    if unknown:
-        raise ValueError(f"there is no duration {unknown[0]}")
-
-
-def _symbolic(configuration: Configuration, properties: Sequence[str], region: Sequence[str], symbols: Sequence[str]) -> Symbolic:
-    return Symbolic(question(configuration).folded, frozenset(properties), symbols, [constraint(part) for part in region])
+# --- checking a file ------------------------------------------------------------------------------------------------
 
 
 def certify_file(path: Path) -> str:
     """Check a certificate again: what is wrong with it, or an empty string.
 
-    The question is built anew from the specification; of the file only its first line and the invariant are read.
+    The statement is built anew from the specification; of the file only its first line and the invariant are read.
 
     Raises
     ------
     BrokenCertificate
         The file is no certificate.
     """
-    about = certificate.about(path)
+    said = certificate.about(path)
     try:
-        parts: list[Any] = [about[key] for key in ("properties", "region", "symbols")]
-        configuration = configuration_of(about["configuration"])
-        fault = _meaningless(configuration, parts[0], parts[1], parts[2])
+        properties, region = said["properties"], said["region"]
+        configuration = configuration_of(said["configuration"])
+        parts = None if region is None else [constraint(text) for text in region]
+        fault = meaningless(configuration, properties, parts or [])
         if fault:
             return fault
-        symbolic = _symbolic(configuration, parts[0], parts[1], parts[2])
+        stated = statement(configuration, properties, parts)
     except (KeyError, TypeError, ValueError, ConfigurationError) as problem:
         raise BrokenCertificate(f"{path}: line 1: {problem}") from problem
-    invariant = certificate.read(symbolic, path)
-    return certificate.faults_by_z3(symbolic, invariant) or certificate.faults_by_cvc5(
-        certificate.written(symbolic, invariant, about)
-    )
+    return certificate.faults(Script(stated, certificate.read(stated, path)))

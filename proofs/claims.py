@@ -20,7 +20,7 @@ from checker.table import Table
 from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
 from checker.verdict import Verdict, worst
-from proofs.certified import SYMBOLS, prove_for_all
+from proofs.certified import HORN, ZONES, Certified, prove_by_horn, prove_for_all, terms_of
 from proofs.claim import CLAIMS, Evidence, claim
 from proofs.question import question
 from spec.behaviour import Arrival, Behaviour, ResetRule
@@ -61,9 +61,17 @@ def close(msl: int, time_wait: Fraction | int, rto: int, loss: int | None, behav
 
 def for_all(label: str, configuration: Configuration, region: Sequence[str], properties: Sequence[str] = BOTH) -> Evidence:
     """A proof for all values in a region, with its certificate."""
-    done = prove_for_all(configuration, properties, region, SOLVER_SECONDS)
-    detail = done.reason or f"{done.conjuncts} conjuncts over {done.locations} locations"
-    return Evidence(f"{label}, for all {' and '.join(region)}", done.verdict, PROVED, "horn, all values", detail, None, done.text)
+    return _for_all(label, region, ZONES, prove_for_all(configuration, properties, region))
+
+
+def by_horn(label: str, configuration: Configuration, region: Sequence[str], properties: Sequence[str] = BOTH) -> Evidence:
+    """The same by Spacer, which knows nothing of zones."""
+    return _for_all(label, region, HORN, prove_by_horn(configuration, properties, region, SOLVER_SECONDS))
+
+
+def _for_all(label: str, region: Sequence[str], engine: str, done: Certified) -> Evidence:
+    detail = done.reason or f"{done.cases} cases over {done.locations} locations"
+    return Evidence(f"{label}, for all {' and '.join(region)}", done.verdict, PROVED, engine, detail, None, done.text)
 
 
 def at(label: str, configuration: Configuration, name: str, expected: Verdict, engine: Engine = Engine.AUTO) -> Evidence:
@@ -122,7 +130,7 @@ def family(
     """One schedule in terms, legal and violating for all values in a region; an instance of it is replayed."""
     table = Table(Composition(configuration))
     schedule = script(told)
-    fault = faults(table, schedule, name, [constraint(part) for part in region], SYMBOLS)
+    fault = faults(table, schedule, name, [constraint(part) for part in region], terms_of(configuration, symbolic=True))
     run = instance(table, schedule, configuration.parameters, rounds(configuration) if rounds else 0)
     told_label = f"{label}: {name}, for all {' and '.join(region)}"
     try:

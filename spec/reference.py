@@ -151,8 +151,11 @@ class Moment:
         if not ready:
             raise Impossible(f"no copy of {sender}'s {segment} can arrive")
         ready.sort(key=lambda index: (not self.flying[index].owed, self.flying[index].sent))
-        worlds = [self._arrive(index, action) for index in ready]
         owed = [index for index in ready if self.flying[index].owed]
+        if self.configuration.duplication is None and not self.configuration.fifo:
+            # Each may arrive again and again, so all that matters is what is settled, and the oldest must be settled first.
+            ready = ready[:1]
+        worlds = [self._arrive(index, action) for index in ready]
         if self.configuration.duplication is None and len(owed) > 1:
             worlds.append(self._arrive_together(owed, action))
         return tuple(worlds)

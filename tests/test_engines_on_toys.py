@@ -35,6 +35,8 @@ from toys import (
 
 from checker import certificate, horn, timelock
 from checker.bounded import search
+from checker.certificate import Script, Statement
+from checker.cover import constants, cover_of, invariant, trimmed
 from checker.decide import Answer, Engine, Question, decide
 from checker.explicit import Explicit
 from checker.finding import Budget
@@ -72,6 +74,15 @@ def in_zones(toy: Toy) -> Zones:
 def as_formulas(toy: Toy, name: str, *region: str, symbols: tuple[str, ...] = ()) -> Symbolic:
     """The question whether a property can be broken."""
     return Symbolic(Table(Folded(toy)), frozenset({name}), symbols, [constraint(part) for part in region])
+
+
+def as_script(toy: Toy, name: str, invariant: certificate.Invariant, *region: str, symbols: tuple[str, ...] = ()) -> Script:
+    """The queries of an invariant; parameters that are not symbolic are numbers."""
+    terms = {
+        parameter: {parameter: Fraction(1)} if parameter in symbols else {"": value}
+        for parameter, value in toy.parameters.items()
+    }
+    return Script(Statement(Folded(toy), frozenset({name}), terms, tuple(map(constraint, region))), invariant)
 
 
 # --- what is reachable ---------------------------------------------------------------------------------------------
@@ -145,14 +156,20 @@ class TestReachability:
         assert answer.reachable is (case.steps is not None)
         assert (answer.invariant is None) is (case.steps is not None)
         if answer.invariant is not None:
-            assert certificate.faults_by_z3(symbolic, answer.invariant) == ""
-            assert certificate.faults_by_cvc5(certificate.written(symbolic, answer.invariant, {})) == ""
+            script = as_script(case.toy, case.name, horn.spelled(symbolic, answer.invariant), "1 > 0", "2 > 1")
+            assert certificate.faults_by_z3(script) == certificate.faults_by_cvc5(script) == ""
 
-    def test_a_certificate_of_a_question_without_symbols(self) -> None:
-        symbolic = as_formulas(fischer(1, 1), "exclusion")
-        invariant = horn.solve(symbolic, 30).invariant
-        assert invariant is not None
-        assert certificate.faults_by_cvc5(certificate.written(symbolic, invariant, {})) == ""
+    @each_case
+    def test_a_finished_cover_is_an_invariant(self, case: Case) -> None:
+        """Where the property holds; where it does not, the same zones are rejected."""
+        explored = in_zones(case.toy)
+        for cover in (cover_of(explored), trimmed(explored, cover_of(explored), frozenset({case.name}))):
+            script = as_script(case.toy, case.name, invariant(explored, cover, constants(explored.unit)))
+            faults = certificate.faults_by_z3(script), certificate.faults_by_cvc5(script)
+            if case.steps is None:
+                assert faults == ("", "")
+            else:
+                assert [fault.startswith("safe query, ") for fault in faults] == [True, True]
 
     @pytest.mark.parametrize(
         "case",
@@ -197,9 +214,9 @@ class TestReachability:
         answer = horn.solve(symbolic, 30)
         assert answer.reachable is not holds
         if answer.invariant is not None:
-            assert certificate.faults_by_z3(symbolic, answer.invariant) == ""
-            weaker = as_formulas(toy, "exclusion", symbols=("WITHIN", "AFTER"))
-            assert certificate.faults_by_z3(weaker, answer.invariant) != ""
+            found = horn.spelled(symbolic, answer.invariant)
+            assert certificate.faults_by_z3(as_script(toy, "exclusion", found, region, symbols=("WITHIN", "AFTER"))) == ""
+            assert certificate.faults_by_z3(as_script(toy, "exclusion", found, symbols=("WITHIN", "AFTER"))) != ""
 
 
 # --- how much there is ---------------------------------------------------------------------------------------------

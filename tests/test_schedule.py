@@ -105,7 +105,7 @@ def test_no_room_at_all() -> None:
 def test_a_path_without_steps() -> None:
     """Takes no time."""
     assert delays([], {}, Fraction(1)) == ()
-    assert differences([], {}) == []
+    assert differences([]) == []
 
 
 def test_a_clock_beyond_its_lifetime_bounds_nothing() -> None:

@@ -1,0 +1,105 @@
+"""When no wait is long enough: runs with a part that may be repeated for as long as the wait lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from checker.family import ROUNDS, BrokenScript, Line, Script, faults
+from checker.linear import Constraint, Terms, constraint_of
+from checker.table import Door, Room, Table
+
+Path = Sequence[tuple[Room, Door]]
+
+LONGEST = 3
+"""Steps of a part that is repeated."""
+
+
+def pumped(
+    table: Table, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
+) -> tuple[Script, list[Constraint]] | None:
+    """A family of runs that outlasts every wait, and its region; None when none was found.
+
+    At each location of a path every short way round is tried as the part to be repeated, one of its steps taking a unit
+    of time (one that it is compared with) and every other step of the run none; the first that Z3 and cvc5 accept for
+    all values is it.
+
+    Parameters
+    ----------
+    table : Table
+        The system, not folded.
+    path : sequence of (Room, Door)
+        A run of the table that breaks the property.
+    asked : str
+        The property.
+    terms : mapping
+        Every parameter as a term in the symbolic ones.
+    units : pair of str
+        The parameters that may be the length of a round.
+    wait : str
+        The parameter that is to be outlasted.
+    """
+    for before, block, after in _detours(table, path, wait):
+        names = [str(door.edge.action) for door in block]
+        for position, door in enumerate(block):
+            for unit in {test.parameter for test in door.tests} & set(units):
+                region = _outlasted(units, unit, wait)
+                script = Script(_at_once(before), _timed(names, position, unit), _at_once(after))
+                try:
+                    if not faults(table, script, asked, region, terms):
+                        return script, region
+                except BrokenScript:
+                    continue
+    return None
+
+
+def _outlasted(units: tuple[str, str], unit: str, wait: str) -> list[Constraint]:
+    """The rounds take longer than the wait, by a round at most."""
+    one = Fraction(1)
+    positive = [constraint_of({name: one}, ">") for name in units]
+    longer = constraint_of({ROUNDS: one, wait: -one}, ">")
+    return [*positive, longer, constraint_of({ROUNDS: -one, wait: one, unit: one}, ">=")]
+
+
+def _at_once(actions: Sequence[str]) -> tuple[Line, ...]:
+    return tuple(Line({}, action) for action in actions)
+
+
+def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[Line, ...]:
+    return tuple(Line({unit: Fraction(1)} if index == position else {}, action) for index, action in enumerate(actions))
+
+
+def _detours(table: Table, path: Path, wait: str) -> Iterator[tuple[list[str], list[Door], list[str]]]:
+    """For each location of a path the steps to it, a way round, and the steps on from it; what leads back to it is left out.
+
+    Only where the wait is under way: some clock is compared with it, and the way round leaves that clock alone.
+    """
+    actions = [str(door.edge.action) for _, door in path]
+    places = [table.start, *(door.target for _, door in path)]
+    for place in dict.fromkeys(places[1:-1]):
+        first = places.index(place)
+        last = len(places) - 1 - places[::-1].index(place)
+        waiting = {test.clock for door in table.room(place).doors for test in door.tests if test.parameter == wait}
+        for block in _rounds(table, place, place, LONGEST):
+            if any(_carried(clock, block) == clock for clock in waiting):
+                yield actions[:first], block, actions[last:]
+
+
+def _carried(clock: int, block: Sequence[Door]) -> int | None:
+    """Where a clock stands after some doors; None when it was started again."""
+    position: int | None = clock
+    for door in block:
+        if position is None or position not in door.origins:
+            return None
+        position = door.origins.index(position)
+    return position
+
+
+def _rounds(table: Table, place: int, home: int, steps: int) -> Iterator[list[Door]]:
+    """The ways from one location to another of so many steps at most."""
+    doors = [door for door in table.room(place).doors if not door.edge.violates]
+    yield from ([door] for door in doors if door.target == home)
+    if steps > 1:
+        for door in doors:
+            for rest in _rounds(table, door.target, home, steps - 1):
+                yield [door, *rest]

@@ -1,0 +1,263 @@
+"""Thresholds as formulas: for which values of a system's parameters is it safe?
+
+Three parameters stay symbolic: a *scale* (MSL), a *rate* (RTO) and the one whose least safe value is asked
+for (the *wait*, TIME_WAIT). Every bound is a multiple of parameters, so only their ratios matter. The ratios
+``rate / scale`` are gone through from the largest down:
+
+1. At a ratio the wait starts at nought. Zones find a run that breaks the property; the polyhedron of
+   parameters in which the run is possible says up to which wait, and the search goes on from there, until
+   zones find none: that is the least safe wait, a term in scale and rate.
+2. The finished zones are an invariant for all ratios in an interval (`checker.cover`), the runs reach as
+   far as their polyhedra say; on both together the term is proved exact, from both sides.
+3. The next ratio lies just below.
+
+Nothing here is believed: the invariants go to `checker.certificate`, the runs to `checker.family`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from checker.certificate import Invariant
+from checker.cover import EVERY_RATIO, Interval, Pair, cover_of, interval, invariant, multiples, needs
+from checker.family import Script, follow
+from checker.finding import Budget, Run
+from checker.linear import Constraint, Terms, constraint_of, difference, evaluate, times
+from checker.projection import Polyhedron, region_of
+from checker.pumping import pumped
+from checker.table import Door, Room, Table
+from checker.zones import Zones
+
+GENERIC = 16_777_213
+"""Ticks of the scale where bounds are read as sums: a prime, so that hardly any ratio has a common divisor with it."""
+
+MANY_RUNS = 8
+"""Runs looked at for one ratio before one of them is sought that can be made longer and longer."""
+
+MOST_RUNS = 24
+"""Runs looked at for one ratio before it is given up: each reaches further than the one before."""
+
+
+class Names(NamedTuple):
+    """The three symbolic parameters: scale, rate and wait."""
+
+    scale: str
+    rate: str
+    wait: str
+
+
+class Counterexample(NamedTuple):
+    """A run that breaks a property, and the polyhedron of parameters in which it is possible."""
+
+    path: list[tuple[Room, Door]]
+    region: Polyhedron
+    broken: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The least safe wait on an interval of ratios.
+
+    Attributes
+    ----------
+    ratios : Interval
+        Of rate to scale.
+    least : Terms or None
+        The least safe wait as a term in scale and rate; None where no wait is safe.
+    run : Counterexample or None
+        A run that breaks a property for every shorter wait; None when nought is safe.
+    invariant : Invariant
+        What proves the least safe wait, and any longer one; empty where none is.
+    family : (Script, list of Constraint) or None
+        Where longer and longer runs outlast every wait: one run with a part to be repeated, and its region.
+    """
+
+    ratios: Interval
+    least: Terms | None
+    run: Counterexample | None
+    invariant: Invariant = field(default_factory=dict)
+    family: tuple[Script, list[Constraint]] | None = None
+
+
+Shorten = Callable[[Run, str, Mapping[str, Fraction]], Run]
+
+
+class Unsettled(Exception):
+    """A ratio at which the search did not come to an end; the message says why."""
+
+
+class Synthesis:
+    """The search for the pieces of one question.
+
+    Parameters
+    ----------
+    tables : pair of Table
+        The system, and the same folded.
+    asked : frozenset of str
+        The ``always`` properties that are asked for together.
+    terms : mapping
+        Every parameter of the system as a term in the symbolic ones.
+    names : Names
+        The symbolic parameters.
+    shorten : callable
+        Makes a run shorter, given the property that it breaks and the values of all parameters in seconds.
+    budget : Budget
+        Bounds on each exploration.
+    """
+
+    def __init__(
+        self,
+        tables: tuple[Table, Table],
+        asked: frozenset[str],
+        terms: Mapping[str, Terms],
+        names: Names,
+        shorten: Shorten,
+        budget: Budget,
+    ) -> None:
+        self.plain, self.table = tables
+        self.shorten = shorten
+        self.asked = asked
+        self.terms = terms
+        self.names = names
+        self.budget = budget
+        self.explorations = 0
+
+    def pieces(self, low: Fraction, high: Fraction) -> Iterator[Piece]:
+        """The pieces that cover the ratios from `low` to `high`, from the highest down.
+
+        Raises
+        ------
+        Unsettled
+            An exploration was stopped, or the runs at one ratio came to no end.
+        """
+        left = Interval(low, high, closed_low=low > 0, closed_high=True)
+        while not left.empty:
+            piece = self._piece(self._sample(left))
+            yield piece
+            left = left.below(piece.ratios)
+
+    def _sample(self, left: Interval) -> Fraction:
+        """A ratio just below the upper end of what is left, of no simple form; or the end itself when that is all."""
+        assert left.high is not None
+        if left.low == left.high:
+            return left.high
+        width = left.high - left.low
+        ticks = int((left.high - width / 1009) * GENERIC)
+        return Fraction(ticks, GENERIC)
+
+    # --- one ratio --------------------------------------------------------------------------------------------------
+
+    def _piece(self, ratio: Fraction) -> Piece:
+        reading = Pair(self.names.scale, self.names.rate, GENERIC, int(ratio * GENERIC))
+        least: Terms = {}
+        found: Counterexample | None = None
+        ratios = EVERY_RATIO
+        for number in range(MOST_RUNS):
+            zones = self._explore(ratio, least)
+            broken = next((name for name in sorted(self.asked) if name in zones.broken), None)
+            if broken is None:
+                cover = cover_of(zones)
+                held = interval(needs(zones, cover, reading), self.names.rate, self.names.scale)
+                return self._exact(Piece(ratios.meet(held), least, found, invariant(zones, cover, reading)))
+            path = self._path(zones, broken)
+            found = Counterexample(path, region_of(path, self.terms), broken)
+            if number == MANY_RUNS and (family := self._pumped(path, broken)):
+                return Piece(EVERY_RATIO, None, found, family=family)
+            limit = self._limit(found.region, ratio)
+            if limit is None:
+                return Piece(self._reach(found.region, None), None, found)
+            least, ratios = limit, self._reach(found.region, limit)
+        raise Unsettled(f"{MOST_RUNS} runs at {self.names.rate} = {float(ratio):.4g} {self.names.scale} came to no end")
+
+    def _pumped(self, path: list[tuple[Room, Door]], broken: str) -> tuple[Script, list[Constraint]] | None:
+        units = (self.names.scale, self.names.rate)
+        return pumped(self.plain, path, broken, self.terms, units, self.names.wait)
+
+    def _path(self, zones: Zones, broken: str) -> list[tuple[Room, Door]]:
+        """The run that zones found, as short as it may be, in the table that is not folded."""
+        run = zones.run_to(*zones.broken[broken])
+        if run is None:
+            raise Unsettled(f"no delays make a run that breaks {broken} possible")
+        moves = self.shorten(run, broken, zones.values).moves
+        return follow(self.plain, [str(move.action) for move in moves])
+
+    def _exact(self, piece: Piece) -> Piece:
+        """A piece whose term does not depend on the rate, once more at its upper end: it then holds for every lower rate."""
+        end = piece.ratios.high
+        if piece.least is None or piece.least.get(self.names.rate) or end is None or not piece.ratios.closed_high:
+            return piece
+        zones = self._explore(end, piece.least)
+        if self.asked & zones.broken.keys():
+            return piece
+        scale = zones.ticks(self.names.scale)
+        cover = cover_of(zones)
+        return Piece(piece.ratios, piece.least, piece.run, invariant(zones, cover, multiples(self.names.scale, scale)))
+
+    def _explore(self, ratio: Fraction, wait: Terms) -> Zones:
+        symbols = {self.names.scale: Fraction(1), self.names.rate: ratio}
+        symbols[self.names.wait] = evaluate(wait, symbols)
+        values = {name: evaluate(term, symbols) for name, term in self.terms.items()}
+        zones = Zones(self.table, values)
+        self.explorations += 1
+        zones.explore(self.budget.fresh(), self.asked if len(self.asked) == 1 else frozenset())
+        if zones.stopped and not self.asked & zones.broken.keys():
+            raise Unsettled(zones.stopped)
+        return zones
+
+    def _limit(self, region: Polyhedron, ratio: Fraction) -> Terms | None:
+        """Up to which wait a run is possible at a ratio, as a term; None when it is so for every wait."""
+        at = {self.names.scale: Fraction(1), self.names.rate: ratio}
+        limits = [limit for part in region if (limit := self._upper(part)) is not None]
+        return min(limits, key=lambda term: evaluate(term, at), default=None)
+
+    def _upper(self, part: Constraint) -> Terms | None:
+        """The term below which a constraint keeps the wait; None when it does not."""
+        factor = part.terms.get(self.names.wait, Fraction(0))
+        rest = {name: value for name, value in part.terms.items() if name != self.names.wait}
+        return times(-1 / factor, rest) if factor < 0 else None
+
+    def _reach(self, region: Polyhedron, limit: Terms | None) -> Interval:
+        """The ratios at which a run is possible for every wait below a term."""
+        found = EVERY_RATIO
+        for part in region:
+            upper = self._upper(part)
+            needed = part.terms if upper is None else difference(upper, limit or {})
+            strict = upper is None and part.relation == ">"
+            found = found.meet(self._where(constraint_of(needed, ">" if strict else ">=")))
+        return found
+
+    def _where(self, part: Constraint) -> Interval:
+        """The ratios at which a constraint on scale and rate holds."""
+        constant, slope = (part.terms.get(name, Fraction(0)) for name in (self.names.scale, self.names.rate))
+        closed = part.relation != ">"
+        if slope > 0:
+            return EVERY_RATIO.down_to(-constant / slope, closed)
+        return EVERY_RATIO.up_to(-constant / slope, closed) if slope < 0 else EVERY_RATIO
+
+
+def region_of_piece(piece: Piece, names: Names, safe: bool) -> list[Constraint]:
+    """The constraints of a piece: the interval of its ratios, and the wait below its term or from it on.
+
+    Parameters
+    ----------
+    piece : Piece
+        The piece.
+    names : Names
+        The symbolic parameters.
+    safe : bool
+        Whether the safe part is wanted, where the wait is long enough, or the unsafe one.
+    """
+    one = Fraction(1)
+    parts = [constraint_of({names.scale: one}, ">"), constraint_of({names.rate: one}, ">")]
+    low, high, closed_low, closed_high = piece.ratios
+    if low > 0:
+        parts.append(constraint_of({names.rate: one, names.scale: -low}, ">=" if closed_low else ">"))
+    if high is not None:
+        parts.append(constraint_of({names.rate: -one, names.scale: high}, ">=" if closed_high else ">"))
+    if piece.least is not None:
+        beyond = difference({names.wait: one}, piece.least)
+        parts.append(constraint_of(beyond, ">=") if safe else constraint_of(times(-one, beyond), ">"))
+    return parts

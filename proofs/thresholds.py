@@ -1,0 +1,232 @@
+"""Thresholds as formulas, each piece proved from both sides: by an invariant from it on, by a run in terms below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from checker.cover import Interval
+from checker.family import BrokenScript, Line, Script, faults, instance
+from checker.finding import Budget, Run
+from checker.linear import Constraint, Terms, evaluate, written
+from checker.projection import delays_in_terms
+from checker.replay import Rejected, replay, shortened
+from checker.synthesis import Counterexample, Piece, Synthesis, region_of_piece
+from checker.table import Table
+from checker.trace import Trace
+from checker.verdict import Verdict
+from proofs.certified import NAMES, Certified, certified, meaningless, terms_of
+from proofs.question import question
+from spec.configuration import Configuration
+from spec.properties import PROPERTIES
+from spec.reference import beginning
+
+RANGE = (Fraction(1, 4), Fraction(2))
+"""The ratios RTO / MSL that are looked at unless somebody says otherwise."""
+
+JUST_BELOW = Fraction(999, 1000)
+"""The part of the least safe TIME_WAIT at which a run is shown with numbers."""
+
+
+@dataclass(frozen=True)
+class Below:
+    """A run for every TIME_WAIT below a piece's.
+
+    Attributes
+    ----------
+    script : Script or None
+        Its moves, with delays as terms; None when no such terms were found.
+    region : list of Constraint
+        For which values it is legal and breaks a property.
+    broken : str
+        Which property.
+    trace : Trace or None
+        It at some values, replayed.
+    fault : str
+        Why it is not believed; empty when it is, by Z3 and by cvc5.
+    """
+
+    script: Script | None
+    region: list[Constraint]
+    broken: str
+    trace: Trace | None
+    fault: str
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A piece with its two proofs.
+
+    Attributes
+    ----------
+    ratios : Interval
+        The ratios RTO / MSL that it is about.
+    least : Terms or None
+        The least safe TIME_WAIT; None where none is safe.
+    below : Below or None
+        The run for every shorter one; None when nought is safe.
+    safe : Certified or None
+        The certificate from it on; None where none is safe.
+    region : list of Constraint
+        What the certificate is for.
+    """
+
+    ratios: Interval
+    least: Terms | None
+    below: Below | None
+    safe: Certified | None
+    region: list[Constraint]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Proved when both sides are believed; violated where no TIME_WAIT is safe and the run for that is believed."""
+        if self.below is not None and self.below.fault:
+            return Verdict.DISAGREEMENT
+        return Verdict.VIOLATED if self.safe is None else self.safe.verdict
+
+
+def formula(
+    configuration: Configuration, properties: Sequence[str], ratios: tuple[Fraction, Fraction], budget: Budget
+) -> Iterator[Proven]:
+    """The pieces of the least safe TIME_WAIT, from the largest ratio RTO / MSL down.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Everything but MSL, RTO and TIME_WAIT; the gaps of a back-off schedule keep their proportions.
+    properties : sequence of str
+        The ``always`` properties asked for together.
+    ratios : pair of Fraction
+        The least and the largest ratio to be covered.
+    budget : Budget
+        Bounds on each exploration.
+
+    Raises
+    ------
+    ValueError
+        Nothing can be said: not ``always`` properties, or not unlimited duplication in any order.
+    checker.synthesis.Unsettled
+        The search came to no end.
+    """
+    fault = meaningless(configuration, properties, [])
+    if fault:
+        raise ValueError(fault)
+    asked = question(configuration)
+    terms = terms_of(configuration, symbolic=True)
+    plain = Table(asked.system)
+
+    def shorten(run: Run, broken: str, values: Mapping[str, Fraction]) -> Run:
+        chosen = at_values(configuration, values["MSL"], values[configuration.rto_names[0]], values["TIME_WAIT"])
+        return shortened(beginning(chosen), run, PROPERTIES[broken])
+
+    search = Synthesis((plain, asked.folded), frozenset(properties), terms, NAMES, shorten, budget)
+    for piece in search.pieces(*ratios):
+        below = None if piece.run is None else _below(configuration, plain, piece, piece.run)
+        region = region_of_piece(piece, NAMES, safe=True)
+        safe = None if piece.least is None else certified(configuration, properties, region, piece.invariant)
+        yield Proven(piece.ratios, piece.least, below, safe, region)
+
+
+def _below(configuration: Configuration, plain: Table, piece: Piece, run: Counterexample) -> Below:
+    terms = terms_of(configuration, symbolic=True)
+    region = region_of_piece(piece, NAMES, safe=False)
+    if piece.family is not None:
+        script, region = piece.family
+    else:
+        delays = delays_in_terms(run.path, terms, tuple(region), NAMES)
+        if delays is None:
+            return Below(None, region, run.broken, None, "no delays in terms were found")
+        script = Script(tuple(Line(wait, str(door.edge.action)) for wait, (_, door) in zip(delays, run.path, strict=True)))
+    try:
+        fault = faults(plain, script, run.broken, region, terms)
+        trace = _shown(configuration, plain, piece, script, run.broken)
+    except BrokenScript as problem:
+        return Below(script, region, run.broken, None, str(problem))
+    except Rejected as problem:
+        return Below(script, region, run.broken, None, f"the replay was rejected: {problem}")
+    return Below(script, region, run.broken, trace, fault)
+
+
+def _shown(configuration: Configuration, plain: Table, piece: Piece, script: Script, broken: str) -> Trace:
+    """The run at an MSL of the configuration's and a ratio inside the piece, with a TIME_WAIT just below the least safe one."""
+    at = {NAMES.scale: configuration.msl, NAMES.rate: configuration.msl * _inside(piece.ratios)}
+    wait = 4 * (at[NAMES.scale] + at[NAMES.rate]) if piece.least is None else evaluate(piece.least, at) * JUST_BELOW
+    chosen = at_values(configuration, at[NAMES.scale], at[NAMES.rate], wait)
+    rounds = int(wait / min(at.values())) + 1 if script.repeated else 0
+    run = instance(plain, script, chosen.parameters | at | {NAMES.wait: wait}, rounds)
+    return replay(beginning(chosen), run, PROPERTIES[broken])
+
+
+def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_wait: Fraction) -> Configuration:
+    """A configuration at other durations, its proportions kept."""
+    return replace(
+        configuration,
+        msl=msl,
+        rto=tuple(gap / configuration.rto[0] * rto for gap in configuration.rto),
+        time_wait=time_wait,
+        fin_wait_2=configuration.fin_wait_2 / configuration.msl * msl,
+    )
+
+
+def _inside(ratios: Interval) -> Fraction:
+    """A plain ratio inside an interval, not at its ends if that can be helped."""
+    high = 2 * ratios.low + 1 if ratios.high is None else ratios.high
+    if ratios.low < 1 < high:
+        return Fraction(1)
+    return (ratios.low + high) / 2
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def rows(pieces: Sequence[Proven]) -> list[tuple[Interval, Terms | None]]:
+    """The formula alone, from the lowest ratio up: neighbours with the same term as one."""
+    found: list[tuple[Interval, Terms | None]] = []
+    for piece in reversed(pieces):
+        if found and found[-1][1] == piece.least:
+            last = found[-1][0]
+            found[-1] = (last._replace(high=piece.ratios.high, closed_high=piece.ratios.closed_high), piece.least)
+        else:
+            found.append((piece.ratios, piece.least))
+    return found
+
+
+def spoken_formula(pieces: Sequence[Proven]) -> str:
+    """The least safe TIME_WAIT as a person would write it."""
+    parts = rows(pieces)
+    known = [(ratios, least) for ratios, least in parts if least is not None]
+    if not known:
+        return f"no finite {NAMES.wait} is enough"
+    if len(known) == len(parts):
+        together = [least for _, least in known]
+        shown = list(dict.fromkeys(written(least) for least in together))
+        if len(shown) == 1:
+            return f"safe iff {NAMES.wait} >= {shown[0]}"
+        if all(_largest(least, ratios, together) for ratios, least in known):
+            return f"safe iff {NAMES.wait} >= max({', '.join(shown)})"
+    return "; ".join(f"{interval_in_words(ratios)}: {_rule(least)}" for ratios, least in parts)
+
+
+def _rule(least: Terms | None) -> str:
+    return "no finite one is enough" if least is None else f"safe iff {NAMES.wait} >= {written(least)}"
+
+
+def _largest(least: Terms, ratios: Interval, others: Sequence[Terms]) -> bool:
+    """Whether a term is nowhere on an interval less than any of some others: at its ends, which is enough for linear ones."""
+    ends = [ratios.low, ratios.high if ratios.high is not None else ratios.low + 1000]
+    places = [{NAMES.scale: Fraction(1), NAMES.rate: end} for end in ends]
+    return all(evaluate(least, place) >= evaluate(other, place) for other in others for place in places)
+
+
+def interval_in_words(ratios: Interval) -> str:
+    """An interval of ratios as bounds on RTO."""
+    low = f"{_times(ratios.low)} {'<=' if ratios.closed_low else '<'} " if ratios.low else ""
+    high = "" if ratios.high is None else f" {'<=' if ratios.closed_high else '<'} {_times(ratios.high)}"
+    if ratios.low == ratios.high:
+        return f"{NAMES.rate} = {_times(ratios.low)}"
+    return f"{low}{NAMES.rate}{high}" if low or high else f"every {NAMES.rate}"
+
+
+def _times(ratio: Fraction) -> str:
+    return written({NAMES.scale: ratio})
