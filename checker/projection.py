@@ -163,13 +163,16 @@ def delays_in_terms(
 
 
 def _inner_points(region: Polyhedron, corners: list[Point], symbols: tuple[str, str, str]) -> list[Point]:
-    """A point inside a region and one inside each of its faces that belong to it: where strict bounds must be strict."""
+    """A point inside a region and inside each face, edges too, that belongs to it: where strict bounds must be strict."""
     axes = [constraint_of({name: Fraction(1)}, ">=") for name in symbols]
     faces = [
         [corner for corner in corners if not evaluate(part.terms, corner)] for part in (*region, *axes) if part.relation == ">="
     ]
+    edges = [[corner] for corner in corners]
     open_parts = [part for part in region if part.relation == ">"]
-    points = [{name: sum((corner[name] for corner in face), Fraction(0)) for name in symbols} for face in (corners, *faces)]
+    points = [
+        {name: sum((corner[name] for corner in face), Fraction(0)) for name in symbols} for face in (corners, *faces, *edges)
+    ]
     return [point for point in points if all(part.holds(point) for part in open_parts)]
 
 
