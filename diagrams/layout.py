@@ -103,19 +103,17 @@ class _Layout:
         """The time of each instant, once; and how long a pause is that is not true to scale."""
         size = self.form.size
         for band in found.bands:
-            if band.last >= band.first:
-                self.labels.append(
-                    Label(self.rule - 6, found.rows[band.first] + 4, spoken(band.time), "time", size, "end", mono=True)
-                )
-            else:
-                self.labels.append(Label(self.rule - 6, band.top + 4, spoken(band.time), "time", size, "end", mono=True))
+            self.labels.append(Label(self.rule - 6, band.top + 4, spoken(band.time), "time", size, "end", mono=True))
+            if band.last < band.first:
+                self._over(band)
         for gap in found.gaps:
             if gap.pause is not Pause.TRUE:
                 self.labels.append(self._length(gap))
 
     def _over(self, band: Band) -> None:
         """At an instant without steps: whose 2 MSL are over."""
-        for end in {wait.end for wait in self.rows.waits if wait.ended and wait.since + 2 * self.rows.msl == band.time}:
+        over = {wait.end for wait in self.rows.waits if wait.ended and wait.since + 2 * self.rows.msl == band.time}
+        for end in sorted(over):
             x, anchor = self._outside(end)
             self.labels.append(Label(x, band.top + 4, "2 MSL are over", "note", self.form.size - 0.5, anchor))
 

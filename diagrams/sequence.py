@@ -224,8 +224,8 @@ def _bar(root: ET.Element, bar: Bar) -> None:
     group = ET.SubElement(root, "g", {"class": "time-wait", "data-end": bar.wait.end})
     left = bar.x - BAR / 2
     _element(group, "rect", "bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
-    for place in range(int(bar.top) + 8, int(bar.bottom) - 2, 9):
-        _line(group, "hatch", left, place + 4, left + BAR, place - 4)
+    places = range(int(bar.top) + 8, int(bar.bottom) - 2, 9)
+    _element(group, "path", "hatch", d="".join(f"M{_n(left)} {place + 4}l{_n(BAR)} -8" for place in places))
     if bar.full is not None:
         side = left - 6 if bar.wait.end == "A" else left + BAR + 1
         _element(group, "rect", "full", x=side, y=bar.top, width=5, height=bar.full - bar.top)
