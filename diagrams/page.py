@@ -170,7 +170,7 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
         "sent": [copy.number for copy in step.event.sent],
         "rules": _rules(step),
         "guards": guards(trace, step, graph),
-        "changed": [[name, old, new] for name, (old, new) in step.changed.items() if name != NETWORK],
+        "changed": [[name, *step.changed[name]] for name in sorted(step.changed) if name != NETWORK],
         "came": [number for number in now if number not in before],
         "gone": [number for number in before if number not in now],
         "flight": [_left(copy, step) for copy in step.in_flight],

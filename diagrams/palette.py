@@ -30,7 +30,7 @@ DARK = {
     "wait": "#d99a1e",
     "waiting": "#f2c14e",
     "wrong": "#ff9351",
-    "marked": "#4a3f12",
+    "marked": "#3a3210",
 }
 
 
