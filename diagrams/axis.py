@@ -23,6 +23,8 @@ LONGEST = 220.0
 """The height of a pause at most, in pixels."""
 CUT = 96.0
 """The height of a pause that was shortened, in pixels."""
+LINE = 14.0
+"""The pixels that an instant without rows needs above it."""
 TRIED = 64
 """How many scales are tried at most."""
 
@@ -130,7 +132,7 @@ def axis(times: Sequence[Fraction], above: Sequence[float], below: Sequence[floa
     instants = sorted({*times, max(until, times[-1])})
     firsts = [bisect_left(times, instant) for instant in instants]
     ends = [*firsts[1:], len(times)]
-    needs = [below[end - 1] + (above[end] if end < len(times) else 0.0) for end in ends[:-1]]
+    needs = [below[end - 1] + (above[end] if end < len(times) else LINE) for end in ends[:-1]]
     pauses = [float(later - earlier) for earlier, later in pairwise(instants)]
     scale = _scale(pauses, needs)
     rows: list[float] = []

@@ -91,7 +91,7 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
     """
     laid = chart(trace, form)
     legend = list(_legend(laid))
-    height = legend[-1].y + 20
+    height = (legend[-1].y if legend else laid.height) + 20
     root = ET.Element(
         "svg",
         {

@@ -189,7 +189,13 @@ class TestLabels:
     def test_none_overlaps_another_or_is_cut(self, name: str, form: Format) -> None:
         """Whatever the format."""
         run = long(300) if name == "long" else trace(name)
-        assert not list(crowded(chart(run, form)))
+        laid = chart(run, form)
+        assert not crowded(laid)
+        for left, top, right, bottom in laid.frames:
+            for label in laid.labels:
+                one = label.box
+                inside = label.kind == "verdict"
+                assert inside or not (one[0] < right and left < one[2] and one[1] < bottom and top < one[3]), label.text
 
     @every_form
     def test_every_copy_is_named(self, form: Format) -> None:
@@ -366,6 +372,14 @@ def test_a_copy_from_before_the_run() -> None:
     first = passages(run)[0]
     assert (first.sent, first.arrives, first.copy.text) == (None, 1, "FIN+ACK seq=1 ack=1")
     assert not crowded(chart(run, WHOLE))
+
+
+def test_a_run_without_steps() -> None:
+    """Its beginning alone."""
+    whole = trace("clean-close")
+    run = Trace(whole.shows, whole.statement, whole.initial, (), whole.about)
+    assert [label.text for label in chart(run, BESIDE).labels].count("ESTABLISHED") == 2
+    assert not groups(ET.fromstring(sequence(run)), "arrow")
 
 
 @pytest.mark.parametrize(

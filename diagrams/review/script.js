@@ -369,6 +369,8 @@
   new ResizeObserver(([controls]) => {
     document.documentElement.style.setProperty("--controls", `${controls.target.offsetHeight}px`);
   }).observe(document.querySelector(".controls"));
+  addEventListener("beforeprint", () => lit.forEach((element) => element.classList.remove("lit")));
+  addEventListener("afterprint", () => show(current));
   addEventListener("hashchange", read);
   read();
 })();
