@@ -7,16 +7,15 @@ which it arrives. A page that shows the chart lights them by these.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
-from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from checker.trace import Trace
 from diagrams.axis import Pause
-from diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format, Label
+from diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format
+from diagrams.ink import diamond, element, head, lettered, line, pixels, plate
 from diagrams.layout import chart
+from diagrams.legend import entry, legend
 from diagrams.lettering import MONO, SANS, sans_width
 from diagrams.palette import themed
 from diagrams.passages import ENDS, REOPEN, Fate
@@ -69,16 +68,6 @@ STYLE = f"""
 """
 
 
-class Sign(NamedTuple):
-    """An entry of the legend: where it stands, which sign, what it means, and how wide the sample is, in pixels."""
-
-    x: float
-    y: float
-    name: str
-    text: str
-    sample: float
-
-
 def sequence(trace: Trace, form: Format = WHOLE) -> str:
     """The chart of a trace as the text of an SVG picture.
 
@@ -90,23 +79,23 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
         How large, and with what beside the arrows.
     """
     laid = chart(trace, form)
-    legend = list(_legend(laid))
-    height = (legend[-1].y if legend else laid.height) + 20
+    signs = list(legend(laid))
+    height = (signs[-1].y if signs else laid.height) + 20
     root = ET.Element(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
             "class": "sequence",
-            "viewBox": f"0 0 {_n(laid.width)} {_n(height)}",
-            "width": _n(laid.width),
-            "height": _n(height),
+            "viewBox": f"0 0 {pixels(laid.width)} {pixels(height)}",
+            "width": pixels(laid.width),
+            "height": pixels(height),
             "role": "img",
             "aria-label": _spoken(trace),
         },
     )
     ET.SubElement(root, "title").text = f"{trace.shows}: {trace.statement}"
     ET.SubElement(root, "style").text = themed(STYLE)
-    _element(root, "rect", "paper", x=0, y=0, width=laid.width, height=height, rx=6)
+    element(root, "rect", "paper", x=0, y=0, width=laid.width, height=height, rx=6)
     _time(root, laid)
     for arrow in laid.arrows:
         _window(root, arrow)
@@ -118,15 +107,15 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
     for arrow in laid.arrows:
         _arrow(root, arrow)
     for left, top, right, bottom in laid.frames:
-        _element(root, "rect", "framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
+        element(root, "rect", "framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
     if laid.loop is not None:
         _loop(root, laid, *laid.loop)
     for label in laid.labels:
         if label.kind != "copy":
-            _label(root, label)
+            lettered(root, label)
     _marks(root, laid)
-    for sign in legend:
-        _entry(root, sign)
+    for sign in signs:
+        entry(root, sign)
     ET.indent(root, space="")
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -134,34 +123,6 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
 def _spoken(trace: Trace) -> str:
     what = f"A and B, {len(trace.steps)} steps in {spoken(trace.duration)}"
     return f"Sequence chart of {what}. {trace.shows}: {trace.statement}."
-
-
-# --- what it is made of ---------------------------------------------------------------------------------------------
-
-
-def _n(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _element(parent: ET.Element, tag: str, kind: str, **attributes: float | str) -> ET.Element:
-    written = {name.replace("_", "-"): value if isinstance(value, str) else _n(value) for name, value in attributes.items()}
-    return ET.SubElement(parent, tag, {"class": kind, **written})
-
-
-def _line(parent: ET.Element, kind: str, x1: float, y1: float, x2: float, y2: float) -> ET.Element:
-    return _element(parent, "line", kind, x1=x1, y1=y1, x2=x2, y2=y2)
-
-
-def _label(parent: ET.Element, label: Label) -> None:
-    kind = " ".join(filter(None, (label.kind, "mono" if label.mono else "", "bold" if label.bold else "")))
-    placed = _element(parent, "text", kind, x=label.x, y=label.y, font_size=label.size, text_anchor=label.anchor)
-    placed.text = label.text
-
-
-def _plate(parent: ET.Element, label: Label) -> None:
-    """What keeps lines from running through a label."""
-    left, top, right, bottom = label.box
-    _element(parent, "rect", "plate", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
 
 
 # --- time -----------------------------------------------------------------------------------------------------------
@@ -173,23 +134,23 @@ def _time(root: ET.Element, laid: Chart) -> None:
     for band in laid.axis.bands:
         if band.last > band.first:
             height = band.bottom - band.top + 20
-            _element(group, "rect", "band", x=laid.rule, y=band.top - 10, width=right - laid.rule, height=height, rx=3)
-            _line(group, "instant", laid.rule, band.top, laid.rule, band.bottom)
-        _line(group, "axis", laid.rule - 3, band.top, laid.rule + 4, band.top)
+            element(group, "rect", "band", x=laid.rule, y=band.top - 10, width=right - laid.rule, height=height, rx=3)
+            line(group, "instant", laid.rule, band.top, laid.rule, band.bottom)
+        line(group, "axis", laid.rule - 3, band.top, laid.rule + 4, band.top)
     for gap in laid.axis.gaps:
         if gap.pause is Pause.SHORTENED:
-            _element(group, "path", "axis", d=_zigzag(laid.rule, gap.top, gap.bottom))
+            element(group, "path", "axis", d=_zigzag(laid.rule, gap.top, gap.bottom))
         else:
-            _line(group, "axis" if gap.pause is Pause.TRUE else "axis stretched", laid.rule, gap.top, laid.rule, gap.bottom)
+            line(group, "axis" if gap.pause is Pause.TRUE else "axis stretched", laid.rule, gap.top, laid.rule, gap.bottom)
 
 
 def _zigzag(x: float, top: float, bottom: float) -> str:
     middle = (top + bottom) / 2
     turns = ((-5, -9), (5, -3), (-5, 3), (5, 9))
     return (
-        f"M{_n(x)} {_n(top)}V{_n(middle - 14)}"
-        + "".join(f"L{_n(x + dx)} {_n(middle + dy)}" for dx, dy in turns)
-        + (f"L{_n(x)} {_n(middle + 14)}V{_n(bottom)}")
+        f"M{pixels(x)} {pixels(top)}V{pixels(middle - 14)}"
+        + "".join(f"L{pixels(x + dx)} {pixels(middle + dy)}" for dx, dy in turns)
+        + (f"L{pixels(x)} {pixels(middle + 14)}V{pixels(bottom)}")
     )
 
 
@@ -203,32 +164,32 @@ def _steps(root: ET.Element, laid: Chart) -> None:
         group = ET.SubElement(root, "g", {"class": "row", "data-step": str(step.number), "data-actor": step.event.actor})
         top = max(place - 16, limits[step.number - 1])
         bottom = min(place + 16, limits[step.number] if step.number < len(limits) else laid.axis.bottom)
-        _element(group, "rect", "hit", x=laid.rule + 3, y=top, width=laid.width - laid.rule - 6, height=bottom - top, rx=3)
+        element(group, "rect", "hit", x=laid.rule + 3, y=top, width=laid.width - laid.rule - 6, height=bottom - top, rx=3)
 
 
 def _lifelines(root: ET.Element, laid: Chart) -> None:
     for stretch, top, bottom in laid.lines:
         x = laid.ends[ENDS.index(stretch.end)]
         kind = {"open": "life", "closed": "life closed", "next": "life next"}[stretch.kind]
-        _line(root, kind, x, top, x, bottom)
+        line(root, kind, x, top, x, bottom)
 
 
 def _reopenings(root: ET.Element, laid: Chart) -> None:
     """A line across, where the same addresses and ports are opened again."""
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
         if any(name == REOPEN for name, _, _ in step.event.rules):
-            _line(root, "reopen", laid.ends[0], place, laid.ends[1], place)
+            line(root, "reopen", laid.ends[0], place, laid.ends[1], place)
 
 
 def _bar(root: ET.Element, bar: Bar) -> None:
     group = ET.SubElement(root, "g", {"class": "time-wait", "data-end": bar.wait.end})
     left = bar.x - BAR / 2
-    _element(group, "rect", "bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
+    element(group, "rect", "bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
     places = range(int(bar.top) + 8, int(bar.bottom) - 2, 9)
-    _element(group, "path", "hatch", d="".join(f"M{_n(left)} {place + 4}l{_n(BAR)} -8" for place in places))
+    element(group, "path", "hatch", d="".join(f"M{pixels(left)} {place + 4}l{pixels(BAR)} -8" for place in places))
     if bar.full is not None:
         side = left - 6 if bar.wait.end == "A" else left + BAR + 1
-        _element(group, "rect", "full", x=side, y=bar.top, width=5, height=bar.full - bar.top)
+        element(group, "rect", "full", x=side, y=bar.top, width=5, height=bar.full - bar.top)
 
 
 def _marks(root: ET.Element, laid: Chart) -> None:
@@ -241,15 +202,11 @@ def _marks(root: ET.Element, laid: Chart) -> None:
         text = str(step.number)
         half = max(RADIUS, sans_width(text, 9) / 2 + 4)
         if step.number in laid.broken:
-            _element(group, "path", "mark wrong", d=_diamond(x, place, half + 5, 13))
+            element(group, "path", "mark wrong", d=diamond(x, place, half + 5, 13))
         else:
-            _element(group, "rect", "mark", x=x - half, y=place - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
-        number = _element(group, "text", "number", x=x, y=place + 3.2, font_size=9, text_anchor="middle")
+            element(group, "rect", "mark", x=x - half, y=place - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
+        number = element(group, "text", "number", x=x, y=place + 3.2, font_size=9, text_anchor="middle")
         number.text = text
-
-
-def _diamond(x: float, y: float, half: float, high: float) -> str:
-    return f"M{_n(x - half)} {_n(y)}L{_n(x)} {_n(y - high)}L{_n(x + half)} {_n(y)}L{_n(x)} {_n(y + high)}Z"
 
 
 # --- what crosses ---------------------------------------------------------------------------------------------------
@@ -262,9 +219,9 @@ def _window(root: ET.Element, arrow: Arrow) -> None:
     top, bottom = arrow.window
     x1, far = arrow.x1, arrow.far
     group = ET.SubElement(root, "g", {"class": "lifetime", "data-copy": str(arrow.passage.copy.number)})
-    _element(group, "path", "window", d=f"M{_n(x1)} {_n(top)}L{_n(far)} {_n(top)}V{_n(bottom)}Z")
+    element(group, "path", "window", d=f"M{pixels(x1)} {pixels(top)}L{pixels(far)} {pixels(top)}V{pixels(bottom)}Z")
     inner = far - BAR / 2 - 4 if far > x1 else far + BAR / 2
-    _element(group, "rect", "alive", x=inner, y=top, width=4, height=bottom - top)
+    element(group, "rect", "alive", x=inner, y=top, width=4, height=bottom - top)
 
 
 def _arrow(root: ET.Element, arrow: Arrow) -> None:
@@ -284,24 +241,18 @@ def _arrow(root: ET.Element, arrow: Arrow) -> None:
     angle = math.atan2(arrow.y2 - arrow.y1, arrow.x2 - arrow.x1)
     back = RADIUS + 2 if passage.arrives is not None else 0
     tip = arrow.x2 - back * math.cos(angle), arrow.y2 - back * math.sin(angle)
-    _line(group, "grip", arrow.x1, arrow.y1, *tip)
-    _line(group, "flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle))
+    line(group, "grip", arrow.x1, arrow.y1, *tip)
+    line(group, "flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle))
     if passage.fate is Fate.LOST:
         x, y = tip
-        _element(group, "path", "cross", d=f"M{_n(x - 5)} {_n(y - 5)}l10 10m0 -10l-10 10")
+        element(group, "path", "cross", d=f"M{pixels(x - 5)} {pixels(y - 5)}l10 10m0 -10l-10 10")
     elif passage.fate is Fate.OPEN:
-        _element(group, "circle", "end", cx=tip[0], cy=tip[1], r=4)
+        element(group, "circle", "end", cx=tip[0], cy=tip[1], r=4)
     else:
-        _element(group, "polygon", "head", points=" ".join(_head(tip, angle)))
+        element(group, "polygon", "head", points=" ".join(head(tip, angle)))
     for label in arrow.labels:
-        _plate(group, label)
-        _label(group, label)
-
-
-def _head(tip: tuple[float, float], angle: float) -> Iterator[str]:
-    yield f"{_n(tip[0])},{_n(tip[1])}"
-    for turn in (math.pi - 0.38, math.pi + 0.38):
-        yield f"{_n(tip[0] + 11 * math.cos(angle + turn))},{_n(tip[1] + 11 * math.sin(angle + turn))}"
+        plate(group, label)
+        lettered(group, label)
 
 
 def _about(arrow: Arrow) -> str:
@@ -318,94 +269,6 @@ def _about(arrow: Arrow) -> str:
 def _loop(root: ET.Element, laid: Chart, top: float, bottom: float) -> None:
     """The bracket around what repeats, with an arrow back to its beginning."""
     x = laid.width - MARGIN
-    _element(root, "path", "loop", d=f"M{_n(x - 14)} {_n(bottom)}H{_n(x)}V{_n(top)}H{_n(x - 14)}m5 -4l-5 4l5 4")
-
-
-# --- what the signs mean ----------------------------------------------------------------------------------------------
-
-
-def _legend(laid: Chart) -> Iterator[Sign]:
-    """The signs that occur, in lines."""
-    x, y = MARGIN, 12.0
-    for name, text, sample in _signs(laid):
-        width = sample + 8 + sans_width(text, 11)
-        if x > MARGIN and x + width > laid.width - MARGIN:
-            x, y = MARGIN, y + 20
-        yield Sign(x, laid.height + y, name, text, sample)
-        x += width + 20
-
-
-def _signs(laid: Chart) -> Iterator[tuple[str, str, float]]:
-    """The name of each, what it means, and how wide its sample is."""
-    fates = {arrow.passage.fate for arrow in laid.arrows}
-    words = {
-        Fate.ARRIVES: "arrives; the slope is its delay",
-        Fate.AGAIN: "the same copy again",
-        Fate.LOST: "lost",
-        Fate.OPEN: "does not arrive in this run",
-    }
-    yield from ((fate.value, text, 30.0) for fate, text in words.items() if fate in fates)
-    if any(arrow.window is not None for arrow in laid.arrows):
-        yield "window", "where a copy may still arrive", 30.0
-    if laid.bars:
-        yield "bar", "in TIME_WAIT", 12.0
-        if any(bar.full is not None for bar in laid.bars):
-            yield "full", "2 MSL", 8.0
-    if any(stretch.kind == "next" for stretch, _, _ in laid.lines):
-        yield "next", "next incarnation", 20.0
-    if laid.broken:
-        yield "wrong", "the step that breaks it", 20.0
-    if any(band.last > band.first for band in laid.axis.bands):
-        yield "band", "one instant: no time passes", 22.0
-    if laid.axis.scale:
-        seconds = _round(laid.axis.scale)
-        yield "scale", f"{spoken(seconds)}, to scale", float(seconds) * laid.axis.scale
-    pauses = {gap.pause for gap in laid.axis.gaps}
-    if Pause.SHORTENED in pauses:
-        yield "shortened", "a pause, drawn shorter", 30.0
-    if Pause.STRETCHED in pauses:
-        yield "stretched", "a pause, drawn longer", 30.0
-
-
-def _round(scale: float) -> Fraction:
-    """A round length of time that is between 30 and 75 pixels long."""
-    lengths = (Fraction(digit) * Fraction(10) ** power for power in range(-12, 10) for digit in (1, 2, 5))
-    return next(length for length in lengths if float(length) * scale >= 30)
-
-
-def _entry(root: ET.Element, sign: Sign) -> None:
-    """A sign and its meaning."""
-    x, y, end = sign.x, sign.y, sign.x + sign.sample
-    group = ET.SubElement(root, "g", {"class": f"sign {sign.name}"})
-    match sign.name:
-        case "arrives" | "again":
-            _line(group, "flight", x, y - 3, end - 6, y + 3)
-            _element(group, "polygon", "head", points=" ".join(_head((end, y + 4), 0.2)))
-        case "lost":
-            _line(group, "flight", x, y, end - 5, y)
-            _element(group, "path", "cross", d=f"M{_n(end - 10)} {_n(y - 5)}l10 10m0 -10l-10 10")
-        case "open":
-            _line(group, "flight", x, y, end - 9, y)
-            _element(group, "circle", "end", cx=end - 5, cy=y, r=4)
-        case "window":
-            _element(group, "path", "window", d=f"M{_n(x)} {_n(y - 7)}H{_n(end)}V{_n(y + 7)}Z")
-            _element(group, "rect", "alive", x=end - 4, y=y - 7, width=4, height=14)
-        case "bar":
-            _element(group, "rect", "bar", x=x, y=y - 8, width=BAR, height=16)
-            _line(group, "hatch", x, y + 4, x + BAR, y - 4)
-        case "full":
-            _element(group, "rect", "full", x=x, y=y - 8, width=5, height=16)
-        case "next":
-            _line(group, "life next", x, y, end, y)
-        case "wrong":
-            _element(group, "path", "mark wrong", d=_diamond(x + 10, y, 8, 8))
-        case "band":
-            _element(group, "rect", "band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
-            _line(group, "instant", x, y - 8, x, y + 8)
-        case "scale":
-            _element(group, "path", "axis", d=f"M{_n(x)} {_n(y - 4)}v8m0 -4H{_n(end)}m0 -4v8")
-        case "shortened":
-            _element(group, "path", "axis", d=f"M{_n(x)} {_n(y)}h6l3 -5l6 10l6 -10l3 5H{_n(end)}")
-        case _:
-            _line(group, "axis stretched", x, y, end, y)
-    _label(root, Label(end + 8, y + 4, sign.text, "muted", 11))
+    element(
+        root, "path", "loop", d=f"M{pixels(x - 14)} {pixels(bottom)}H{pixels(x)}V{pixels(top)}H{pixels(x - 14)}m5 -4l-5 4l5 4"
+    )
