@@ -43,6 +43,7 @@ from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, l
 from timewait import console, report
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
+from timewait.review import run_command, view_command, write_page
 
 CLOSERS = click.Choice(["a", "both"])
 USAGE, BAD_FILE = 2, 3
@@ -52,6 +53,10 @@ USAGE, BAD_FILE = 2, 3
 @click.version_option(package_name="timewait")
 def cli() -> None:
     """Prove when TCP closes reliably in both directions; where it does not, show the packets."""
+
+
+cli.add_command(view_command)
+cli.add_command(run_command)
 
 
 @cli.command("prove")
@@ -107,13 +112,14 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
 @click.option(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
 )
-def check_command(host: bool, engine: str, trace_file: Path | None, **given: Any) -> int:
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as a review page.")
+def check_command(host: bool, engine: str, trace_file: Path | None, html: Path | None, **given: Any) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
         raise click.UsageError("--host and --stack exclude each other")
     stack = read_host() if host else stack_of(given)
     configuration = _configuration(stack, given)
-    return _check(stack, configuration, given, Engine(engine), trace_file)
+    return _check(stack, configuration, given, Engine(engine), trace_file, html)
 
 
 def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
@@ -136,13 +142,25 @@ def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
     return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
 
 
-def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, trace_file: Path | None) -> int:
+def _check(
+    stack: Stack,
+    configuration: Configuration,
+    given: dict[str, Any],
+    engine: Engine,
+    trace_file: Path | None = None,
+    html: Path | None = None,
+) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
     answers = _decide(configuration, asked, engine, _budget(given, screen))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     if trace_file is not None and shown is not None:
         write_whole(trace_file, itf.written(shown))
+    if html is not None and shown is not None:
+        write_page(html, shown)
+        screen.note(f"wrote {html}")
+    elif html is not None:
+        screen.note(f"nothing is violated: {html} is not written")
     if given["as_json"]:
         screen.as_json(report.whole(answers, configuration))
     else:
@@ -300,7 +318,7 @@ def host_command(**given: Any) -> int:
         screen.table(("setting", "value", "what it means"), rows)
         screen.line()
     given["msl"] = given["msl"] or Fraction(30)
-    return _check(stack, _configuration(stack, given), given, Engine.AUTO, None)
+    return _check(stack, _configuration(stack, given), given, Engine.AUTO)
 
 
 @cli.command("graph")

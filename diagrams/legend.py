@@ -1,0 +1,112 @@
+"""The legend of a sequence chart: the signs that occur in it, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from diagrams.axis import Pause
+from diagrams.chart import BAR, MARGIN, Chart, Label
+from diagrams.ink import diamond, element, head, lettered, line, pixels
+from diagrams.lettering import sans_width
+from diagrams.passages import Fate
+from spec.duration import spoken
+
+
+class Sign(NamedTuple):
+    """An entry of the legend: where it stands, which sign, what it means, and how wide the sample is, in pixels."""
+
+    x: float
+    y: float
+    name: str
+    text: str
+    sample: float
+
+
+def legend(laid: Chart) -> Iterator[Sign]:
+    """The signs that occur, in lines."""
+    x, y = MARGIN, 12.0
+    for name, text, sample in _signs(laid):
+        width = sample + 8 + sans_width(text, 11)
+        if x > MARGIN and x + width > laid.width - MARGIN:
+            x, y = MARGIN, y + 20
+        yield Sign(x, laid.height + y, name, text, sample)
+        x += width + 20
+
+
+def _signs(laid: Chart) -> Iterator[tuple[str, str, float]]:
+    """The name of each, what it means, and how wide its sample is."""
+    fates = {arrow.passage.fate for arrow in laid.arrows}
+    words = {
+        Fate.ARRIVES: "arrives; the slope is its delay",
+        Fate.AGAIN: "the same copy again",
+        Fate.LOST: "lost",
+        Fate.OPEN: "does not arrive in this run",
+    }
+    yield from ((fate.value, text, 30.0) for fate, text in words.items() if fate in fates)
+    if any(arrow.window is not None for arrow in laid.arrows):
+        yield "window", "where a copy may still arrive", 30.0
+    if laid.bars:
+        yield "bar", "in TIME_WAIT", 12.0
+        if any(bar.full is not None for bar in laid.bars):
+            yield "full", "2 MSL", 8.0
+    if any(stretch.kind == "next" for stretch, _, _ in laid.lines):
+        yield "next", "next incarnation", 20.0
+    if laid.broken:
+        yield "wrong", "the step that breaks it", 20.0
+    if any(band.last > band.first for band in laid.axis.bands):
+        yield "band", "one instant: no time passes", 22.0
+    if laid.axis.scale:
+        seconds = _round(laid.axis.scale)
+        yield "scale", f"{spoken(seconds)}, to scale", float(seconds) * laid.axis.scale
+    pauses = {gap.pause for gap in laid.axis.gaps}
+    if Pause.SHORTENED in pauses:
+        yield "shortened", "a pause, drawn shorter", 30.0
+    if Pause.STRETCHED in pauses:
+        yield "stretched", "a pause, drawn longer", 30.0
+
+
+def _round(scale: float) -> Fraction:
+    """A round length of time that is between 30 and 75 pixels long."""
+    lengths = (Fraction(digit) * Fraction(10) ** power for power in range(-12, 10) for digit in (1, 2, 5))
+    return next(length for length in lengths if float(length) * scale >= 30)
+
+
+def entry(root: ET.Element, sign: Sign) -> None:
+    """A sign and its meaning."""
+    x, y, end = sign.x, sign.y, sign.x + sign.sample
+    group = ET.SubElement(root, "g", {"class": f"sign {sign.name}"})
+    match sign.name:
+        case "arrives" | "again":
+            line(group, "flight", x, y - 3, end - 6, y + 3)
+            element(group, "polygon", "head", points=" ".join(head((end, y + 4), 0.2)))
+        case "lost":
+            line(group, "flight", x, y, end - 5, y)
+            element(group, "path", "cross", d=f"M{pixels(end - 10)} {pixels(y - 5)}l10 10m0 -10l-10 10")
+        case "open":
+            line(group, "flight", x, y, end - 9, y)
+            element(group, "circle", "end", cx=end - 5, cy=y, r=4)
+        case "window":
+            element(group, "path", "window", d=f"M{pixels(x)} {pixels(y - 7)}H{pixels(end)}V{pixels(y + 7)}Z")
+            element(group, "rect", "alive", x=end - 4, y=y - 7, width=4, height=14)
+        case "bar":
+            element(group, "rect", "bar", x=x, y=y - 8, width=BAR, height=16)
+            line(group, "hatch", x, y + 4, x + BAR, y - 4)
+        case "full":
+            element(group, "rect", "full", x=x, y=y - 8, width=5, height=16)
+        case "next":
+            line(group, "life next", x, y, end, y)
+        case "wrong":
+            element(group, "path", "mark wrong", d=diamond(x + 10, y, 8, 8))
+        case "band":
+            element(group, "rect", "band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
+            line(group, "instant", x, y - 8, x, y + 8)
+        case "scale":
+            element(group, "path", "axis", d=f"M{pixels(x)} {pixels(y - 4)}v8m0 -4H{pixels(end)}m0 -4v8")
+        case "shortened":
+            element(group, "path", "axis", d=f"M{pixels(x)} {pixels(y)}h6l3 -5l6 10l6 -10l3 5H{pixels(end)}")
+        case _:
+            line(group, "axis stretched", x, y, end, y)
+    lettered(root, Label(end + 8, y + 4, sign.text, "muted", 11))

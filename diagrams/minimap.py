@@ -1,0 +1,174 @@
+"""A small diagram of the states in which one end closes, for a page to light: where it is, and the way it came.
+
+The places of the states are fixed; which edges there are is read off the specification's graph. Each state has a
+``data-state``; each edge a ``data-from`` and a ``data-to``. Edges out of order (a RST, an ABORT, an end that gives up)
+are there too, but seen only when they are taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from xml.etree import ElementTree as ET
+
+import networkx as nx
+
+from diagrams.lettering import MONO
+from diagrams.palette import themed
+from diagrams.states import ABRUPT
+from spec.graph import close_part
+from spec.state import State
+
+WIDTH, HEIGHT = 296.0, 250.0
+WIDE, HIGH = 76.0, 20.0
+"""The box of a state, in pixels."""
+
+AGAIN = "new incarnation"
+"""The state in which a trace shows an end after the same addresses and ports were opened again."""
+
+PLACES: Mapping[str, tuple[float, float]] = {
+    State.ESTABLISHED.value: (170, 16),
+    State.FIN_WAIT_1.value: (105, 62),
+    State.CLOSE_WAIT.value: (234, 62),
+    State.FIN_WAIT_2.value: (62, 108),
+    State.CLOSING.value: (148, 108),
+    State.LAST_ACK.value: (234, 108),
+    State.TIME_WAIT.value: (105, 156),
+    State.CLOSED.value: (170, 200),
+    AGAIN: (170, 236),
+}
+"""The middle of each box."""
+
+STYLE = f"""
+.minimap text {{ font: 600 9.5px {MONO}; fill: $muted; text-anchor: middle; }}
+.minimap .box {{ fill: $paper; stroke: $faint; stroke-width: 1.2; }}
+.minimap .edge {{ stroke: $faint; stroke-width: 1.4; fill: none; }}
+.minimap .tip {{ fill: $faint; }}
+.minimap .abrupt {{ display: none; }}
+.minimap .been .box {{ stroke: $muted; }}
+.minimap .taken .edge {{ stroke: $first; stroke-width: 2.4; }}
+.minimap .taken .tip {{ fill: $first; }}
+.minimap .taken.abrupt {{ display: inline; }}
+.minimap .taken.abrupt .edge {{ stroke: $wrong; stroke-dasharray: 4 3; }}
+.minimap .taken.abrupt .tip {{ fill: $wrong; }}
+.minimap .lit .box {{ fill: $ink; stroke: $ink; }}
+.minimap .lit text {{ fill: $paper; }}
+.minimap .lit.waits .box {{ fill: $wait; stroke: $waiting; stroke-width: 2; }}
+.minimap .lit.waits text {{ fill: #1b1f24; }}
+.minimap .lit.again .box {{ fill: $next; stroke: $next; }}
+"""
+
+
+class Edge(NamedTuple):
+    """A way from one state to another: whether it is in order, and what leads along it, a line each."""
+
+    source: str
+    target: str
+    orderly: bool
+    reasons: tuple[str, ...]
+
+
+def edges(graph: nx.MultiDiGraph) -> list[Edge]:
+    """The ways between different states of the close, in the order of the graph."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for source, target, edge in close_part(graph).edges(data=True):
+        if source is not target:
+            found.setdefault((source.value, target.value), []).append(edge)
+    ways = []
+    for (source, target), ones in found.items():
+        orderly = [edge for edge in ones if ABRUPT.isdisjoint(edge["effects"])]
+        reasons = dict.fromkeys(f"{edge['trigger']}: {edge['section']}" for edge in orderly or ones)
+        ways.append(Edge(source, target, bool(orderly), tuple(reasons)))
+    return ways
+
+
+def minimap(graph: nx.MultiDiGraph, end: str) -> str:
+    """The diagram of one end as the text of an SVG picture.
+
+    Parameters
+    ----------
+    graph : networkx.MultiDiGraph
+        A graph of `spec.graph.transition_graph`.
+    end : str
+        Whose states it shows.
+    """
+    told = {"xmlns": "http://www.w3.org/2000/svg", "class": "minimap", "viewBox": f"18 0 {WIDTH - 22:g} {HEIGHT:g}"}
+    root = ET.Element("svg", told | {"role": "img", "aria-label": f"The states of {end}", "data-end": end})
+    ET.SubElement(root, "style").text = themed(STYLE)
+    for edge in edges(graph):
+        _draw(root, edge)
+    _draw(root, Edge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",)))
+    for name, (x, y) in PLACES.items():
+        kind = {State.TIME_WAIT.value: "state waits", AGAIN: "state again"}.get(name, "state")
+        group = ET.SubElement(root, "g", {"class": kind, "data-state": name})
+        half = _half(name)
+        box = {"x": f"{x - half:g}", "y": f"{y - HIGH / 2:g}", "width": f"{2 * half:g}", "height": f"{HIGH:g}", "rx": "6"}
+        ET.SubElement(group, "rect", {"class": "box"} | box)
+        ET.SubElement(group, "text", {"x": f"{x:g}", "y": f"{y + 3.4:g}"}).text = name
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _half(name: str) -> float:
+    """Half the width of a box."""
+    return 52.0 if name == AGAIN else WIDE / 2
+
+
+def _draw(root: ET.Element, edge: Edge) -> None:
+    kind = "way" if edge.orderly else "way abrupt"
+    group = ET.SubElement(root, "g", {"class": kind, "data-from": edge.source, "data-to": edge.target})
+    ET.SubElement(group, "title").text = f"{edge.source} to {edge.target}\n" + "\n".join(edge.reasons)
+    points = _route(edge.source, edge.target)
+    (x1, y1), (x2, y2) = points[-2:]
+    angle = math.atan2(y2 - y1, x2 - x1)
+    points[-1] = (x2 - 5 * math.cos(angle), y2 - 5 * math.sin(angle))
+    ET.SubElement(group, "path", {"class": "edge", "d": _path(points)})
+    sides = [(x2 - 8 * math.cos(angle + turn), y2 - 8 * math.sin(angle + turn)) for turn in (0.4, -0.4)]
+    ET.SubElement(group, "polygon", {"class": "tip", "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in [(x2, y2), *sides])})
+
+
+Point = tuple[float, float]
+
+
+def _path(points: list[Point]) -> str:
+    begin, *rest = (f"{x:.1f} {y:.1f}" for x, y in points)
+    return f"M{begin}L{rest[0]}" if len(rest) == 1 else f"M{begin}Q{rest[0]} {rest[1]}"
+
+
+def _route(source: str, target: str) -> list[Point]:
+    """From border to border; with a bend where another state stands in the way."""
+    begin, end = PLACES[source], PLACES[target]
+    others = [place for name, place in PLACES.items() if name not in (source, target)]
+    for bend in (0.0, -0.5, 0.5, -0.9, 0.9, -1.3, 1.3, -1.8, 1.8, -2.4, 2.4):
+        route = _bent(begin, end, bend * WIDE, (_half(source), _half(target)))
+        way = _along(route)
+        if all(4 < x < WIDTH - 4 for x, _ in way) and not any(_inside(point, other) for point in way for other in others):
+            return route
+    return _bent(begin, end, 0.0, (_half(source), _half(target)))
+
+
+def _bent(begin: Point, end: Point, bend: float, halves: tuple[float, float]) -> list[Point]:
+    middle = ((begin[0] + end[0]) / 2 + bend, (begin[1] + end[1]) / 2)
+    if bend:
+        return [_border(begin, middle, halves[0]), middle, _border(end, middle, halves[1])]
+    return [_border(begin, end, halves[0]), _border(end, begin, halves[1])]
+
+
+def _border(inside: Point, towards: Point, half: float) -> Point:
+    """Where the straight way from the middle of a box leaves it."""
+    dx, dy = towards[0] - inside[0], towards[1] - inside[1]
+    share = min(half / abs(dx) if dx else math.inf, HIGH / 2 / abs(dy) if dy else math.inf)
+    return inside[0] + dx * share, inside[1] + dy * share
+
+
+def _along(route: list[Point]) -> list[Point]:
+    begin, *middle, end = route
+    control = middle[0] if middle else ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2)
+    return [
+        tuple((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in zip(begin, control, end, strict=True))  # type: ignore[misc]  # two numbers
+        for t in (step / 20 for step in range(21))
+    ]
+
+
+def _inside(point: Point, place: Point) -> bool:
+    return abs(point[0] - place[0]) < WIDE / 2 + 3 and abs(point[1] - place[1]) < HIGH / 2 + 3

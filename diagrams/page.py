@@ -1,0 +1,199 @@
+"""The review page of a trace: one HTML file that holds all it shows and asks no network for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib.resources import files
+from itertools import groupby
+from typing import Any
+
+import networkx as nx
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from checker.language import Message, Running
+from checker.trace import Step, Trace
+from diagrams.chart import BESIDE, SLIM
+from diagrams.minimap import minimap
+from diagrams.palette import DARK, LIGHT
+from diagrams.passages import ENDS, state
+from diagrams.sequence import sequence
+from diagrams.what_if import Stop, what_if
+from diagrams.why import guards
+from diagrams.words import Place, about_in_words, again_and_again, failing, place
+from spec.behaviour import Behaviour
+from spec.configuration import ConfigurationError
+from spec.duration import spoken
+from spec.graph import transition_graph
+from spec.plain import configuration_of
+from spec.properties import PROPERTIES
+
+NETWORK = "in flight"
+"""The variable that a page tells copy by copy."""
+
+
+def page(trace: Trace) -> str:
+    """The review page of a trace as the text of an HTML file.
+
+    Parameters
+    ----------
+    trace : Trace
+        What is shown: a violation, or a run that goes well.
+    """
+    graph = transition_graph(_behaviour(trace))
+    environment = Environment(loader=PackageLoader("diagrams", "review"), autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"spoken": spoken, "place": place}
+    broken = trace.loop is not None or any(name == trace.shows for step in trace.steps for name, _ in step.event.breaks)
+    return environment.get_template("page.html").render(
+        trace=trace,
+        broken=broken,
+        about=about_in_words(trace.about),
+        section=place(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
+        fails=[(step.number, failing(trace, step)) for step in trace.steps if _fails(trace, step)],
+        again=again_and_again(trace)[0] if trace.loop is not None else "",
+        steps=[_row(trace, step) for step in trace.steps],
+        charts={"beside": sequence(trace, BESIDE), "slim": sequence(trace, SLIM)},
+        maps={end: minimap(graph, end) for end in ENDS},
+        stops=list(_stops(trace)),
+        variables=sorted(name for name in trace.initial if name != NETWORK),
+        data=_data(trace, graph),
+        colours={"light": LIGHT, "dark": DARK},
+        style=_beside("style.css"),
+        script=_beside("script.js"),
+    )
+
+
+def _beside(name: str) -> str:
+    return files("diagrams").joinpath("review", name).read_text(encoding="utf-8")
+
+
+def _behaviour(trace: Trace) -> Behaviour:
+    """How the ends behave; as RFC 9293 means it where the trace does not say."""
+    try:
+        return configuration_of(trace.about).behaviour
+    except ConfigurationError:
+        return Behaviour()
+
+
+def _fails(trace: Trace, step: Step) -> bool:
+    last = trace.loop is not None and step.number == len(trace.steps)
+    return last or any(name == trace.shows for name, _ in step.event.breaks)
+
+
+def _stops(trace: Trace) -> Iterator[dict[str, Any]]:
+    """Longer TIME-WAITs, and what becomes of the run; those with which the same becomes of it together."""
+    for (step, why, later), group in groupby(what_if(trace), key=lambda stop: (stop.step, stop.why, stop.later)):
+        lengths = [_length(trace, stop) for stop in group]
+        yield {"lengths": lengths, "step": step, "why": why, "later": later}
+
+
+def _length(trace: Trace, stop: Stop) -> str:
+    times = stop.time_wait / Fraction(str(trace.about["msl"]))
+    return spoken(stop.time_wait) + (f" ({times} MSL)" if times.denominator == 1 else "")
+
+
+def _row(trace: Trace, step: Step) -> dict[str, Any]:
+    """A step for the table of all steps."""
+    return {
+        "number": step.number,
+        "time": spoken(step.time),
+        "actor": step.event.actor,
+        "event": step.event.text,
+        "sent": [f"{copy.text}{', lost' if copy.lost else ''}" for copy in step.event.sent],
+        "states": [state(step.state, end) for end in ENDS],
+        "new": [f"{end}.state" in step.changed for end in ENDS],
+        "rules": _rules(step),
+        "fails": failing(trace, step) if _fails(trace, step) else "",
+        "loops": trace.loop is not None and step.number == trace.loop + 1,
+    }
+
+
+def _rules(step: Step) -> list[dict[str, str]]:
+    return [{"name": name, "text": text, **_linked(place(section))} for name, section, text in step.event.rules]
+
+
+def _linked(where: Place) -> dict[str, str]:
+    return {"section": where.text, "link": where.link}
+
+
+# --- for the script -------------------------------------------------------------------------------------------------
+
+
+def _data(trace: Trace, graph: nx.MultiDiGraph) -> dict[str, Any]:
+    """What the page shows of each step; the start is step 0."""
+    before: tuple[int, ...] = ()
+    steps = [_start(trace)]
+    for step in trace.steps:
+        steps.append(_shown(trace, step, before, graph))
+        before = tuple(copy.number for copy in step.in_flight)
+    copies = {copy.number: copy for step in trace.steps for copy in _mentioned(step)}
+    return {
+        "initial": {name: value for name, value in trace.initial.items() if name != NETWORK},
+        "copies": {number: _copy(copy) for number, copy in copies.items()},
+        "loop": trace.loop,
+        "steps": steps,
+    }
+
+
+def _mentioned(step: Step) -> Iterator[Message]:
+    yield from step.in_flight
+    yield from step.event.sent
+    if step.event.received is not None:
+        yield step.event.received
+
+
+def _copy(copy: Message) -> dict[str, Any]:
+    return {"text": copy.text, "from": copy.sender, "to": copy.receiver, "sent": spoken(copy.sent), "lost": copy.lost}
+
+
+def _start(trace: Trace) -> dict[str, Any]:
+    return {
+        "time": "0",
+        "seconds": 0,
+        "actor": "",
+        "title": "the start",
+        "states": [state(trace.initial, end) for end in ENDS],
+        "timers": [_timer(timer, Fraction(0)) for timer in trace.initial_timers],
+    }
+
+
+def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiGraph) -> dict[str, Any]:
+    now = tuple(copy.number for copy in step.in_flight)
+    return {
+        "time": spoken(step.time),
+        "seconds": float(step.time),
+        "delay": spoken(step.delay),
+        "actor": step.event.actor,
+        "title": f"{step.event.actor} {step.event.text}",
+        "states": [state(step.state, end) for end in ENDS],
+        "received": None if step.event.received is None else step.event.received.number,
+        "sent": [copy.number for copy in step.event.sent],
+        "rules": _rules(step),
+        "guards": guards(trace, step, graph),
+        "changed": [[name, *step.changed[name]] for name in sorted(step.changed) if name != NETWORK],
+        "came": [number for number in now if number not in before],
+        "gone": [number for number in before if number not in now],
+        "flight": [_left(copy, step) for copy in step.in_flight],
+        "timers": [_timer(timer, step.time) for timer in step.timers],
+        "fails": failing(trace, step) if _fails(trace, step) else "",
+        "others": [f"also breaks {name}: {why}" for name, why in step.event.breaks if name != trace.shows],
+    }
+
+
+def _left(copy: Message, step: Step) -> list[Any]:
+    """A copy in flight: its number, the life that it has left, and which part of its whole life that is."""
+    life, left = copy.expires - copy.sent, copy.expires - step.time
+    return [copy.number, spoken(left), round(float(left / life), 3) if life else 0]
+
+
+def _timer(timer: Running, now: Fraction) -> dict[str, Any]:
+    """A timer: what it shows, of how much, and which part of it that is."""
+    shown = now - timer.since
+    share = float(min(shown / timer.limit, Fraction(1))) if timer.limit else 1.0
+    return {
+        "name": timer.name,
+        "owner": timer.owner,
+        "shows": spoken(shown),
+        "limit": spoken(timer.limit),
+        "share": round(share, 3),
+    }

@@ -1,0 +1,376 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const last = data.steps.length - 1;
+  const ENDS = ["A", "B"];
+  const find = (id) => document.getElementById(id);
+
+  // Elements of the charts and of the table, by step.
+  const lights = Array.from({ length: last + 1 }, () => []);
+  const light = (step, element) => { if (lights[step]) lights[step].push(element); };
+  for (const element of document.querySelectorAll(".chart [data-step]")) {
+    light(Number(element.dataset.step), element);
+    if (element.dataset.sent && element.dataset.sent !== element.dataset.step) light(Number(element.dataset.sent), element);
+  }
+  const rows = [];
+  for (const row of document.querySelectorAll("#all [data-row]")) rows[Number(row.dataset.row)] = row;
+  rows.forEach((row, step) => light(step, row));
+  const lifetimes = new Map();
+  for (const element of document.querySelectorAll(".chart .lifetime")) {
+    const copy = Number(element.dataset.copy);
+    lifetimes.set(copy, [...(lifetimes.get(copy) || []), element]);
+  }
+  const maps = ENDS.map((end) => document.querySelector(`.minimap[data-end="${end}"]`));
+  const states = maps.map((map) => new Map([...map.querySelectorAll(".state")].map((node) => [node.dataset.state, node])));
+  const ways = maps.map((map) => new Map([...map.querySelectorAll(".way")].map((way) => [`${way.dataset.from} ${way.dataset.to}`, way])));
+
+  // Every variable at every step, as far as it was asked for.
+  const values = [data.initial];
+  const at = (step) => {
+    while (values.length <= step) {
+      const next = { ...values[values.length - 1] };
+      for (const [name, , after] of data.steps[values.length].changed) next[name] = after;
+      values.push(next);
+    }
+    const now = data.steps[step];
+    return { ...values[step], time: now.seconds, step, flight: (now.flight || []).length };
+  };
+
+  let current = 0;
+  let playing = 0;
+  let watched = [];
+  const chosen = () => find("actor").value;
+
+  // --- making elements -------------------------------------------------------------------------------------------------
+
+  const make = (tag, text, kind) => {
+    const element = document.createElement(tag);
+    if (text !== undefined) element.textContent = text;
+    if (kind) element.className = kind;
+    return element;
+  };
+  const fill = (list, items, otherwise) => {
+    list.replaceChildren(...(items.length ? items : [make("li", otherwise, "muted")]));
+  };
+  const cells = (id, lines, otherwise) => {
+    const body = find(id).tBodies[0];
+    if (!lines.length) {
+      const cell = make("td", otherwise, "none");
+      cell.colSpan = 3;
+      lines = [[cell]];
+    }
+    body.replaceChildren(...lines.map((line) => {
+      const row = make("tr");
+      row.append(...line);
+      return row;
+    }));
+  };
+  const amount = (share, text, label) => {
+    const cell = make("td");
+    const meter = make("meter");
+    meter.value = share;
+    meter.setAttribute("aria-label", label);
+    cell.append(meter, text);
+    return cell;
+  };
+  const head = (text) => {
+    const cell = make("th", text);
+    cell.scope = "row";
+    return cell;
+  };
+  const named = (number) => `copy ${number}, ${data.copies[number].from} to ${data.copies[number].to}: ${data.copies[number].text}`;
+
+  // --- one step --------------------------------------------------------------------------------------------------------
+
+  const happened = (step) => {
+    const now = data.steps[step];
+    const lines = [];
+    if (step && now.delay !== "0") lines.push(make("li", `${now.delay} after the step before`));
+    if (now.received) lines.push(make("li", `${named(now.received)}, sent at ${data.copies[now.received].sent}, arrives`));
+    for (const number of now.sent || []) {
+      lines.push(make("li", `${data.copies[number].lost ? "the network loses" : "sends"} ${named(number)}`));
+    }
+    for (const why of now.others || []) lines.push(make("li", why, "muted"));
+    if (!step) lines.push(make("li", "the connection is open"));
+    return lines;
+  };
+  const ruled = (rule) => {
+    const line = make("li", `${rule.text} (`);
+    if (rule.link) {
+      const link = make("a", rule.section);
+      link.href = rule.link;
+      line.append(link);
+    } else line.append(rule.section);
+    line.append(")");
+    return line;
+  };
+  const changes = (now) => {
+    const lines = (now.changed || []).map(([name, old, value]) => [head(name), make("td", String(old)), make("td", String(value))]);
+    for (const number of now.came || []) lines.push([head("in flight"), make("td", ""), make("td", `+ ${named(number)}`)]);
+    for (const number of now.gone || []) lines.push([head("in flight"), make("td", `− ${named(number)}`), make("td", "")]);
+    return lines;
+  };
+  const details = (step) => {
+    const now = data.steps[step];
+    find("step-title").textContent = step ? `Step ${step}: ${now.title}` : "The start";
+    find("fails").hidden = !now.fails;
+    find("fails").textContent = now.fails || "";
+    fill(find("happened"), happened(step), "nothing but time");
+    fill(find("guards"), (now.guards || []).map((guard) => make("li", guard)), step ? "time may pass" : "every run starts here");
+    fill(find("rules"), (now.rules || []).map(ruled), "none");
+    cells("changed", changes(now), "nothing");
+    cells("flight", (now.flight || []).map(([number, left, share]) => [
+      head(`${number}`),
+      make("td", `${data.copies[number].from} to ${data.copies[number].to}: ${data.copies[number].text}`),
+      amount(share, left, `life left of copy ${number}`),
+    ]), "nothing");
+    cells("timers", now.timers.map((timer) => [
+      head(`${timer.owner}: ${timer.name}`),
+      amount(timer.share, timer.shows, `${timer.name} timer of ${timer.owner}`),
+      make("td", timer.limit),
+    ]), "none");
+  };
+
+  const litMaps = (step) => {
+    const before = data.steps[Math.max(step - 1, 0)].states;
+    data.steps[step].states.forEach((state, side) => {
+      find(`state-${ENDS[side]}`).textContent = state;
+      for (const [name, node] of states[side]) {
+        node.classList.toggle("lit", name === state);
+        if (name === state) node.setAttribute("aria-current", "true"); else node.removeAttribute("aria-current");
+      }
+      for (const [name, way] of ways[side]) way.classList.toggle("taken", step > 0 && name === `${before[side]} ${state}`);
+      maps[side].setAttribute("aria-label", `The states of ${ENDS[side]}; now ${state}`);
+    });
+  };
+
+  const follow = (step) => {
+    const pane = find("chart");
+    const mark = (lights[step] || []).find((element) => element.matches(".step") && element.getClientRects().length);
+    const target = mark || pane;
+    if (!step) return pane.scrollTo({ top: 0 });
+    const room = pane.getBoundingClientRect();
+    const place = target.getBoundingClientRect();
+    if (place.top < room.top + 60 || place.bottom > room.bottom - 60) {
+      pane.scrollTo({ top: pane.scrollTop + place.top - room.top - room.height / 2 });
+    }
+  };
+
+  let lit = [];
+  const show = (step, { quiet = false } = {}) => {
+    current = Math.min(Math.max(step, 0), last);
+    const now = data.steps[current];
+    for (const element of lit) element.classList.remove("lit");
+    const involved = [...(now.received ? [now.received] : []), ...(now.sent || [])].flatMap((copy) => lifetimes.get(copy) || []);
+    lit = [...lights[current], ...involved];
+    for (const element of lit) element.classList.add("lit");
+    litMaps(current);
+    details(current);
+    look();
+    find("place").textContent = current ? `step ${current} of ${last}, ${now.time}:` : `start of ${last} steps:`;
+    find("headline").textContent = current ? now.title : "the connection is open";
+    find("first").disabled = find("back").disabled = current === 0;
+    find("last").disabled = find("forward").disabled = current === last;
+    find("address").href = find("address").textContent = `#step=${current}`;
+    if (!quiet) {
+      find("said").textContent = `Step ${current} of ${last}, ${now.time}. ${now.title}. ${now.fails || ""}`;
+      history.replaceState(null, "", `#${written()}`);
+    }
+    follow(current);
+  };
+
+  const wanted = (step) => !chosen() || step === 0 || data.steps[step].actor === chosen();
+  const move = (way) => {
+    let step = current + way;
+    while (step > 0 && step <= last && !wanted(step)) step += way;
+    if (step >= 0 && step <= last) show(step);
+    return step < last;
+  };
+  const stop = () => {
+    clearInterval(playing);
+    playing = 0;
+    find("play").setAttribute("aria-pressed", "false");
+    find("play").querySelector("span").textContent = "play";
+  };
+  const play = () => {
+    if (playing) return stop();
+    if (current === last) show(0);
+    find("play").setAttribute("aria-pressed", "true");
+    find("play").querySelector("span").textContent = "pause";
+    playing = setInterval(() => { if (!move(1)) stop(); }, 1400);
+  };
+
+  // --- expressions -----------------------------------------------------------------------------------------------------
+  // or := and ("or" and)*    and := not ("and" not)*    not := "not" not | comparison
+  // comparison := value (("==" | "!=" | "<" | "<=" | ">" | ">=") value)?    value := name | number | "text" | ( or )
+
+  const TOKEN = /\s*(==|!=|<=|>=|<|>|\(|\)|"[^"]*"|[0-9]+(?:\.[0-9]+)?(?![\w.-])|[A-Za-z_][\w.-]*)/y;
+  const tokens = (text) => {
+    const found = [];
+    TOKEN.lastIndex = 0;
+    while (TOKEN.lastIndex < text.trimEnd().length) {
+      const start = TOKEN.lastIndex;
+      const match = TOKEN.exec(text);
+      if (!match) throw new Error(`cannot read ${text.slice(start).trim()}`);
+      found.push(match[1]);
+    }
+    return found;
+  };
+  const compare = {
+    "==": (a, b) => a === b,
+    "!=": (a, b) => a !== b,
+    "<": (a, b) => a < b,
+    "<=": (a, b) => a <= b,
+    ">": (a, b) => a > b,
+    ">=": (a, b) => a >= b,
+  };
+  const parse = (text) => {
+    const rest = tokens(text);
+    const known = at(0);
+    const value = () => {
+      const token = rest.shift();
+      if (token === undefined) throw new Error("something is missing at the end");
+      if (token === "(") {
+        const inner = either();
+        if (rest.shift() !== ")") throw new Error("a ) is missing");
+        return inner;
+      }
+      if (token[0] === '"') return () => token.slice(1, -1);
+      if (/^[0-9]/.test(token)) return () => Number(token);
+      if (token in known) return (now) => now[token];
+      if (/^[A-Z_0-9]+$/.test(token) && token.length > 1) return () => token;
+      if (/^off$/.test(token)) return () => token;
+      throw new Error(`there is no variable ${token}`);
+    };
+    const comparison = () => {
+      const left = value();
+      if (!(rest[0] in compare)) return left;
+      const same = compare[rest.shift()];
+      const right = value();
+      return (now) => same(left(now), right(now));
+    };
+    const negation = () => {
+      if (rest[0] !== "not") return comparison();
+      rest.shift();
+      const inner = negation();
+      return (now) => !inner(now);
+    };
+    const chain = (word, part, join) => () => {
+      let left = part();
+      while (rest[0] === word) {
+        rest.shift();
+        const [one, other] = [left, part()];
+        left = (now) => join(one(now), other(now));
+      }
+      return left;
+    };
+    const both = chain("and", negation, (a, b) => a && b);
+    const either = chain("or", both, (a, b) => a || b);
+    const whole = either();
+    if (rest.length) throw new Error(`cannot read ${rest.join(" ")}`);
+    return whole;
+  };
+  const ranges = (test) => {
+    const found = [];
+    for (let step = 0; step <= last; step += 1) {
+      if (!test(at(step))) continue;
+      const open = found[found.length - 1];
+      if (open && open[1] === step - 1) open[1] = step; else found.push([step, step]);
+    }
+    return found.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`)).join(", ");
+  };
+  const watch = (text) => {
+    try {
+      const test = parse(text);
+      const kind = typeof test(at(0)) === "boolean";
+      watched.push({ text, test, when: kind ? ranges(test) : null });
+      find("complaint").textContent = "";
+      return true;
+    } catch (problem) {
+      find("complaint").textContent = `${text}: ${problem.message}`;
+      return false;
+    }
+  };
+  const look = () => {
+    find("watched").replaceChildren(...watched.map((one, index) => {
+      const value = one.test(at(current));
+      const before = current ? one.test(at(current - 1)) : value;
+      const line = make("li");
+      const told = make("span");
+      told.append(make("span", one.text, "fixed"), " ", make("b", `${value}`), value === before ? "" : ` (was ${before})`);
+      if (one.when !== null) told.append(make("br"), make("span", one.when ? `true at steps ${one.when}` : "never true", "muted"));
+      const away = make("button", "×");
+      away.type = "button";
+      away.setAttribute("aria-label", `stop watching ${one.text}`);
+      away.addEventListener("click", () => {
+        watched.splice(index, 1);
+        show(current);
+        find("expression").focus();
+      });
+      line.append(told, away);
+      return line;
+    }));
+  };
+
+  // --- the address -----------------------------------------------------------------------------------------------------
+
+  const written = () => [`step=${current}`, ...watched.map((one) => `watch=${encodeURIComponent(one.text)}`)].join("&");
+  const read = () => {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    if (asked.has("watch")) {
+      watched = [];
+      asked.getAll("watch").forEach(watch);
+    }
+    const step = Number(asked.get("step") || 0);
+    show(Number.isInteger(step) ? step : 0, { quiet: !asked.has("step") });
+  };
+
+  // --- hands -----------------------------------------------------------------------------------------------------------
+
+  const dim = () => {
+    for (const element of document.querySelectorAll(".chart [data-actor]")) {
+      element.classList.toggle("dim", Boolean(chosen()) && element.dataset.actor !== chosen());
+    }
+    rows.forEach((row, step) => row.classList.toggle("dim", !wanted(step)));
+  };
+  const keys = {
+    j: () => move(1), ArrowRight: () => move(1), ArrowDown: () => move(1),
+    k: () => move(-1), ArrowLeft: () => move(-1), ArrowUp: () => move(-1),
+    Home: () => show(0), End: () => show(last), p: play,
+  };
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, select, textarea, .scroll");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+    event.preventDefault();
+    if (playing && event.key !== "p") stop();
+    keys[event.key]();
+  });
+  find("chart").addEventListener("click", (event) => {
+    const target = event.target.closest("[data-step]");
+    if (!target) return;
+    stop();
+    show(Number(target.dataset.step));
+  });
+  const press = (id, action) => find(id).addEventListener("click", () => { stop(); action(); });
+  press("first", () => show(0));
+  press("back", () => move(-1));
+  press("forward", () => move(1));
+  press("last", () => show(last));
+  find("play").addEventListener("click", play);
+  find("actor").addEventListener("change", dim);
+  find("watch").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = find("expression").value.trim();
+    if (text && watch(text)) {
+      find("expression").value = "";
+      show(current);
+    }
+  });
+  new ResizeObserver(([controls]) => {
+    document.documentElement.style.setProperty("--controls", `${controls.target.offsetHeight}px`);
+  }).observe(document.querySelector(".controls"));
+  addEventListener("beforeprint", () => lit.forEach((element) => element.classList.remove("lit")));
+  addEventListener("afterprint", () => show(current));
+  addEventListener("hashchange", read);
+  read();
+})();

@@ -1,0 +1,134 @@
+"""Runs that pictures and pages of traces are tried on, each carried out on the specification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+from checker.family import instance, script
+from checker.finding import Move, Run
+from checker.language import Action
+from checker.replay import carried_out, replay
+from checker.table import Table
+from checker.trace import Trace
+from proofs.claims import INTENDED, LETTER, NEVER_RESTARTED, close, core, rounds_to_outlast
+from spec.behaviour import Behaviour, ResetRule
+from spec.composition import Composition
+from spec.configuration import Configuration
+from spec.endpoint import Call, Timer
+from spec.properties import PROPERTIES
+from spec.reference import beginning
+from spec.scenarios import SCENARIOS
+from spec.segment import Segment
+from timewait.review import run
+
+OLD_DUPLICATE = """
+    0: B call CLOSE
+    0: A deliver B FIN+ACK seq=1 ack=2
+    MSL/2: B timer retransmission (lost)
+    MSL/2: B timer retransmission
+    0: B deliver A ACK seq=2 ack=2
+    TIME_WAIT/2: A timer time-wait
+    0: users reopen the same addresses and ports
+    0: A deliver B FIN+ACK seq=1 ack=2
+"""
+ASSASSINATED = """
+    0: A call CLOSE
+    0: B deliver A FIN+ACK seq=1 ack=1
+    0: B call CLOSE
+    0: A deliver B FIN+ACK seq=1 ack=2
+    0: B deliver A ACK seq=2 ack=2
+    MSL: A deliver B FIN+ACK seq=1 ack=2
+    0: B deliver A ACK seq=2 ack=2
+    0: A deliver B RST seq=2
+    0: users reopen the same addresses and ports
+    0: A deliver B FIN+ACK seq=1 ack=2
+"""
+CHAIN = """
+    0: A call CLOSE
+    0: B deliver A FIN+ACK seq=1 ack=1
+    0: B call CLOSE
+    0: A deliver B FIN+ACK seq=1 ack=2
+    0: B deliver A ACK seq=2 ack=2
+    MSL: A deliver B ACK seq=1 ack=2
+    MSL: B deliver A ACK seq=2 ack=2
+    TIME_WAIT/8: A timer time-wait
+    0: users reopen the same addresses and ports
+    0: A deliver B RST seq=2
+"""
+
+
+def scripted(configuration: Configuration, told: str, asked: str, rounds: int = 0) -> Trace:
+    """A schedule, carried out until it breaks a property."""
+    made = instance(Table(Composition(configuration)), script(told), configuration.parameters, rounds)
+    return replay(beginning(configuration), made, PROPERTIES[asked])
+
+
+def _old_duplicate() -> Trace:
+    return scripted(core(30, Fraction(599, 10), 30, 1), OLD_DUPLICATE, "isolation")
+
+
+def _never_restarted() -> Trace:
+    deaf = core(30, 600, 30, 1, replace(INTENDED, restarts=frozenset()))
+    return scripted(deaf, NEVER_RESTARTED, "graceful", rounds_to_outlast(deaf))
+
+
+def _assassinated() -> Trace:
+    return scripted(close(30, 600, 30, 0, replace(INTENDED, reset=ResetRule.EXACT)), ASSASSINATED, "isolation")
+
+
+def _chain() -> Trace:
+    behaviour = Behaviour(answers=INTENDED.answers, restarts=frozenset())
+    return scripted(close(8, 17, 8, 0, behaviour), CHAIN, "isolation")
+
+
+def _endless() -> Trace:
+    """Two ends in TIME-WAIT acknowledge each other for ever."""
+    fin, ack = Segment(1, ack=1, fin=True), Segment(2, ack=2)
+
+    def arrives(receiver: str, segment: Segment, *lost: bool, after: int = 0) -> Move:
+        sender = "A" if receiver == "B" else "B"
+        return Move(Fraction(after), Action("deliver", receiver, (sender, segment), lost))
+
+    moves = (
+        Move(Fraction(0), Action("call", "A", Call.CLOSE, (False,))),
+        Move(Fraction(0), Action("call", "B", Call.CLOSE, (False,))),
+        arrives("B", fin, False),
+        arrives("A", fin, False),
+        arrives("B", ack),
+        arrives("A", ack),
+        arrives("B", ack, False, after=1),
+        arrives("A", ack, False, after=1),
+        arrives("B", ack, False, after=1),
+    )
+    both = replace(close(1, 2, 1, 0, LETTER), both_close=True)
+    return replay(beginning(both), Run(moves, 7), PROPERTIES["quiet"])
+
+
+MAKERS: dict[str, Callable[[], Trace]] = {
+    "old duplicate": _old_duplicate,
+    "never restarted": _never_restarted,
+    "assassinated": _assassinated,
+    "chain": _chain,
+    "endless": _endless,
+}
+VIOLATIONS = tuple(MAKERS)
+EVERY = (*VIOLATIONS, *SCENARIOS)
+
+
+@cache
+def trace(name: str) -> Trace:
+    """One of the runs, or a scenario, by name."""
+    return run(SCENARIOS[name]) if name in SCENARIOS else MAKERS[name]()
+
+
+@cache
+def long(steps: int) -> Trace:
+    """A run of many steps: a FIN is answered, the answer lost, and so on."""
+    configuration = core(30, 30 * steps, 30, 1, replace(INTENDED, restarts=frozenset()))
+    again = Move(Fraction(30), Action("timer", "B", Timer.RETRANSMISSION, (False,)))
+    lost = Move(Fraction(0), Action("deliver", "A", ("B", Segment(1, ack=2, fin=True)), (True,)))
+    moves = [Move(Fraction(0), Action("call", "B", Call.CLOSE, (False,))), *[lost, again] * steps]
+    return carried_out(beginning(configuration), Run(tuple(moves[:steps])), "long", "a long run")

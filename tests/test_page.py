@@ -1,0 +1,482 @@
+"""The review page: what is in the file, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import EVERY, long, trace
+
+from checker.trace import Trace
+from diagrams.minimap import PLACES, edges, minimap
+from diagrams.page import page
+from diagrams.what_if import what_if
+from diagrams.why import guards
+from spec.behaviour import Behaviour
+from spec.graph import close_part, transition_graph
+from spec.plain import configuration_of
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Reader(HTMLParser):
+    """The tags of a page, and the text of its JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.data = ""
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag == "script" and dict(attrs).get("type") == "application/json"
+
+    def handle_endtag(self, tag: str) -> None:
+        del tag
+        self._inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.data += data
+
+
+def read(text: str) -> Reader:
+    """A page, parsed."""
+    reader = Reader()
+    reader.feed(text)
+    return reader
+
+
+@cache
+def written(name: str) -> str:
+    """The page of a run."""
+    return page(trace(name))
+
+
+class TestFile:
+    """What is in it."""
+
+    @pytest.mark.parametrize("name", EVERY)
+    def test_it_asks_no_network_for_anything(self, name: str) -> None:
+        """Addresses stand in links alone, which nobody follows but a reader."""
+        text = written(name)
+        for tag, attributes in read(text).tags:
+            for attribute, value in attributes.items():
+                if value and re.search(r"(?:https?:)?//", value):
+                    assert (tag, attribute) in {("a", "href"), ("svg", "xmlns")}, (tag, attribute, value)
+            assert tag not in {"iframe", "object", "embed", "base", "img"}
+        style = "".join(re.findall(r"<style>(.*?)</style>", text, re.S))
+        assert "url(" not in style
+        assert "@import" not in style
+        assert "default-src 'none'" in text
+
+    def test_its_size(self) -> None:
+        """Under a megabyte for a hundred steps."""
+        assert len(page(long(100)).encode()) < 1_000_000
+
+    def test_data_cannot_end_the_script(self) -> None:
+        """Nor can any text in a trace become markup."""
+        evil = "</script><script>alert(1)</script><!-- & ' \""
+        whole = trace("lost-last-ack")
+        step = replace(whole.steps[0], event=replace(whole.steps[0].event, text=evil, actor="A"))
+        text = page(replace(whole, statement=evil, steps=(step, *whole.steps[1:])))
+        reader = read(text)
+        assert [tag for tag, _ in reader.tags].count("script") == 2
+        assert json.loads(reader.data)["steps"][1]["title"] == f"A {evil}"
+        assert "<script>alert" not in text
+
+    @pytest.mark.parametrize("name", EVERY)
+    def test_the_data_are_those_of_the_trace(self, name: str) -> None:
+        """States, copies in flight and timers of every step."""
+        run = trace(name)
+        data = json.loads(read(written(name)).data)
+        assert len(data["steps"]) == len(run.steps) + 1
+        for step, shown in zip(run.steps, data["steps"][1:], strict=True):
+            assert shown["states"] == [step.state["A.state"], step.state["B.state"]]
+            assert [one[0] for one in shown["flight"]] == [copy.number for copy in step.in_flight]
+            assert len(shown["timers"]) == len(step.timers)
+            assert {one[0] for one in shown["changed"]} == {*step.changed} - {"in flight"}
+            assert [rule["section"] for rule in shown["rules"]] == [section for _, section, _ in step.event.rules]
+
+    def test_a_trace_that_knows_little(self) -> None:
+        """Such as one from elsewhere, without a configuration: no guesses, and no complaint."""
+        whole = trace("old duplicate")
+        bare = Trace(whole.shows, whole.statement, whole.initial, whole.steps)
+        text = page(bare)
+        assert "What if" not in text
+        assert what_if(bare) == ()
+
+    def test_the_same_each_time(self) -> None:
+        """Byte by byte."""
+        assert page(trace("endless")) == written("endless")
+
+
+class TestWhatIf:
+    """Longer TIME-WAITs."""
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("old duplicate", [("59.95", 6, True), ("60", 6, False), ("90", 6, False), ("120", 6, False)]),
+            ("chain", [("18.125", 8, True), ("24", 8, False), ("32", 8, False)]),
+            ("never restarted", [("630", 45, True), ("1200", 45, False)]),
+            ("assassinated", [("1200", None, None)]),
+            ("endless", [("3", None, None), ("4", None, None)]),
+            ("clean-close", [("60.02", 7, True), ("90", 7, True), ("120", 7, True)]),
+        ],
+    )
+    def test_where_a_run_stops(self, name: str, expected: list[tuple[str, int | None, bool | None]]) -> None:
+        """At the step that leaves TIME-WAIT; from 2 MSL on (3 MSL for the chain) no other delays help a violation."""
+        found = what_if(trace(name))
+        assert [(stop.time_wait, stop.step, stop.later) for stop in found] == [(Fraction(one), *rest) for one, *rest in expected]
+        assert all("cannot fire" in stop.why for stop in found if stop.step)
+
+    def test_a_run_that_is_none_says_nothing(self) -> None:
+        """Of a trace whose steps the specification does not allow nothing is said."""
+        whole = trace("clean-close")
+        early = replace(whole.steps[1], delay=Fraction(100))
+        assert what_if(replace(whole, steps=(whole.steps[0], early, *whole.steps[2:]))) == ()
+
+
+class TestWhy:
+    """What had to hold."""
+
+    def test_guards(self) -> None:
+        """In numbers, and in the words of the specification's graph."""
+        run = trace("old duplicate")
+        graph = transition_graph(configuration_of(run.about).behaviour)
+        told = [guards(run, step, graph) for step in run.steps]
+        assert told[0] == ["B in CLOSE_WAIT: call CLOSE [nothing is outstanding]"]
+        assert told[2] == [
+            "the retransmission timer of B shows 15s, more than 0 and at most 30s",
+            "B in LAST_ACK: timer retransmission [our FIN is outstanding]",
+            "the network may lose 1 of the copies of one round, and this is number 1",
+        ]
+        assert told[5] == ["the time-wait timer of A shows 59.95s, more than its 59.9s", "A in TIME_WAIT: timer time-wait"]
+        assert told[6] == ["both ends are CLOSED"]
+        assert told[7] == ["the copy is 29.95s old, and may arrive until it is 30s old"]
+
+    @pytest.mark.parametrize("name", EVERY)
+    def test_every_step_has_one(self, name: str) -> None:
+        """Unless nothing but time passes."""
+        run = trace(name)
+        graph = transition_graph(configuration_of(run.about).behaviour)
+        for step in run.steps:
+            assert guards(run, step, graph)
+
+
+class TestMinimap:
+    """The small diagram."""
+
+    def test_its_edges_are_those_of_the_specification(self) -> None:
+        """Between different states of the close, each once."""
+        graph = transition_graph(Behaviour())
+        close = {(one.value, other.value) for one, other in close_part(graph).edges() if one is not other}
+        found = edges(graph)
+        assert {(edge.source, edge.target) for edge in found} == close
+        assert len(found) == len(close)
+        assert {(edge.source, edge.target) for edge in found if edge.orderly} == {
+            ("ESTABLISHED", "FIN_WAIT_1"),
+            ("ESTABLISHED", "CLOSE_WAIT"),
+            ("FIN_WAIT_1", "FIN_WAIT_2"),
+            ("FIN_WAIT_1", "CLOSING"),
+            ("FIN_WAIT_1", "TIME_WAIT"),
+            ("FIN_WAIT_2", "TIME_WAIT"),
+            ("CLOSING", "TIME_WAIT"),
+            ("CLOSE_WAIT", "LAST_ACK"),
+            ("LAST_ACK", "CLOSED"),
+            ("TIME_WAIT", "CLOSED"),
+        }
+
+    def test_every_state_has_a_place(self) -> None:
+        """Those of the close, and that of the next incarnation."""
+        graph = transition_graph(Behaviour())
+        assert {*PLACES} == {state.value for state in close_part(graph)} | {"new incarnation"}
+        assert all(f'data-state="{name}"' in minimap(graph, "A") for name in PLACES)
+
+
+# --- in a browser ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on PATH")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+class Opened:
+    """A page that was opened from a file, and all that went wrong with it."""
+
+    def __init__(self, browser: Any, file: Path, address: str = "", **options: Any) -> None:
+        self.page = browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | options))
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda problem: self.complaints.append(str(problem)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(f"{file.as_uri()}{address}")
+        self.file = file
+
+    def close(self) -> None:
+        """Nothing was complained of, and nothing asked for but the file."""
+        assert self.complaints == []
+        assert {address.partition("#")[0] for address in self.requests if not address.startswith("data:")} == {self.file.as_uri()}
+        self.page.close()
+
+    def press(self, *keys: str) -> None:
+        """Press keys."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    @property
+    def step(self) -> int:
+        """The step in the address."""
+        found = re.search(r"#step=(\d+)", self.page.url)
+        return int(found[1]) if found else 0
+
+    def lit(self, selector: str) -> list[str]:
+        """A ``data-`` attribute of what is lit and seen."""
+        kind, _, attribute = selector.partition(" ")
+        every = self.page.locator(f".beside {kind}.lit, .minimap {kind}.lit").all()
+        return [one.get_attribute(attribute) for one in every]
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """The page of a run, opened; its address may name a step."""
+    name, address = getattr(request, "param", ("assassinated", ""))
+    file = tmp_path / "page.html"
+    file.write_text(written(name), encoding="utf-8")
+    one = Opened(browser, file, address)
+    yield one
+    one.close()
+
+
+def check(opened: Opened, run: Trace, step: int) -> None:
+    """Everything on the page is that of one step."""
+    assert opened.page.inner_text("#place").startswith(f"step {step} of" if step else "start")
+    values = run.steps[step - 1].state if step else run.initial
+    assert opened.lit(".state data-state") == [values["A.state"], values["B.state"]]
+    assert opened.lit(".step data-step") == ([str(step)] if step else [])
+    arrows = opened.page.locator(".beside .arrow.lit").all()
+    event = run.steps[step - 1].event if step else None
+    involved = [copy.number for copy in event.sent] if event else []
+    if event and event.received:
+        involved.append(event.received.number)
+    assert {int(arrow.get_attribute("data-copy")) for arrow in arrows} == {*involved}
+
+
+class TestBrowser:
+    """What a reader can do."""
+
+    def test_keys(self, opened: Opened) -> None:
+        """Forward and back; what is lit follows."""
+        run = trace("assassinated")
+        check(opened, run, 0)
+        for step in range(1, len(run.steps) + 1):
+            opened.press("j" if step % 2 else "ArrowRight")
+            assert opened.step == step
+            check(opened, run, step)
+        opened.press("j")
+        assert opened.step == len(run.steps)
+        for key, step in (("k", 9), ("ArrowLeft", 8), ("ArrowUp", 7), ("ArrowDown", 8), ("Home", 0), ("k", 0), ("End", 10)):
+            opened.press(key)
+            assert opened.step == step
+            check(opened, run, step)
+
+    def test_the_way_is_lit(self, opened: Opened) -> None:
+        """In the state diagrams: the edge that was taken, in order or not."""
+        opened.press(*"jjjj")
+        taken = [
+            (one.get_attribute("data-from"), one.get_attribute("data-to")) for one in opened.page.locator(".way.taken").all()
+        ]
+        assert taken == [("FIN_WAIT_1", "TIME_WAIT")]
+        opened.press(*"jjjj")
+        (way,) = opened.page.locator(".way.taken").all()
+        assert (way.get_attribute("data-from"), way.get_attribute("data-to")) == ("TIME_WAIT", "CLOSED")
+
+    def test_clicks(self, opened: Opened) -> None:
+        """On an arrow, a row, a button, a step of the table, a link."""
+        run = trace("assassinated")
+        opened.page.locator('.beside .arrow[data-name="copy-3-again-6"] .grip').dispatch_event("click")
+        check(opened, run, 6)
+        opened.page.locator('.beside .step[data-step="2"]').click()
+        check(opened, run, 2)
+        for button, step in (("forward", 3), ("back", 2), ("last", 10), ("first", 0)):
+            opened.page.click(f"#{button}")
+            check(opened, run, step)
+        opened.page.click('#all a[href="#step=5"]')
+        check(opened, run, 5)
+        opened.page.click("header .fails a")
+        check(opened, run, 10)
+        assert opened.page.is_visible("#fails")
+        assert "breaks isolation" in opened.page.inner_text("#fails")
+
+    def test_details(self, opened: Opened) -> None:
+        """Of one step: what happened, why, by which rule, what changed, what flies, what runs."""
+        opened.press(*"jjjjjj")
+        text = opened.page.inner_text("#details")
+        assert "copy 3, B to A: FIN+ACK seq=1 ack=2, sent at 0, arrives" in text
+        assert "the copy is 30s old, and may arrive until it is 30s old" in text
+        assert "A in TIME_WAIT: segment FIN+ACK [duplicate]" in text
+        assert "a segment outside the window is acknowledged and dropped" in text
+        assert opened.page.get_attribute("#rules a", "href") == "https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"
+        assert opened.page.locator("#changed tbody tr").first.inner_text().split() == [
+            "A.time-wait",
+            "since",
+            "0",
+            "since",
+            "30s",
+        ]
+        assert "A: time-wait" in opened.page.inner_text("#timers")
+        assert opened.page.locator("#flight tbody tr").count() == len(trace("assassinated").steps[5].in_flight)
+
+    def test_what_is_watched(self, opened: Opened) -> None:
+        """Values and comparisons; what makes no sense is said."""
+        field = opened.page.locator("#expression")
+        for text in ("A.nxt", 'A.state == TIME_WAIT and not (B.state == "CLOSED" or time > 10)', "flight >= 3"):
+            field.fill(text)
+            field.press("Enter")
+        opened.press("j")
+        assert opened.step == 0, "keys in the field are letters"
+        opened.page.click("#forward")
+        lines = opened.page.locator("#watched li > span").all_inner_texts()
+        assert lines[0] == "A.nxt 2 (was 1)"
+        assert "false" in lines[1]
+        assert "true at steps 4" in lines[1]
+        for text, complaint in (
+            ("A.fnord", "no variable A.fnord"),
+            ("A.nxt <", "missing"),
+            ("alert(1)", "no variable alert"),
+            ("$", "cannot read $"),
+        ):
+            field.fill(text)
+            field.press("Enter")
+            assert complaint in opened.page.inner_text("#complaint")
+        assert opened.page.locator("#watched li").count() == 3
+        opened.page.locator("#watched button").first.click()
+        assert opened.page.locator("#watched li").count() == 2
+        assert opened.page.url.count("watch=") == 2
+
+    @pytest.mark.parametrize("opened", [("assassinated", "#step=6&watch=A.una%20%3C%20A.nxt")], indirect=True)
+    def test_an_address_is_shared(self, opened: Opened) -> None:
+        """With its step and what is watched; a new one is followed."""
+        check(opened, trace("assassinated"), 6)
+        assert opened.page.locator("#watched li").count() == 1
+        opened.page.evaluate("location.hash = '#step=3'")
+        opened.page.locator("#place", has_text="step 3 of").wait_for()
+        check(opened, trace("assassinated"), 3)
+
+    def test_only_one_actor(self, opened: Opened) -> None:
+        """The steps of others are skipped, and dimmed."""
+        opened.page.select_option("#actor", "B")
+        opened.page.locator("#chart").focus()
+        seen = []
+        for _ in range(6):
+            opened.press("j")
+            seen.append(opened.step)
+        assert seen == [2, 3, 5, 7, 7, 7]
+        assert opened.page.locator('#all tr.dim[data-row="4"]').count() == 1
+        opened.page.select_option("#actor", "")
+        assert opened.page.locator(".dim").count() == 0
+
+    def test_play(self, opened: Opened) -> None:
+        """And pause."""
+        opened.press("p")
+        opened.page.locator("#place", has_text="step 2 of").wait_for(timeout=15_000)
+        opened.press("p")
+        assert opened.page.get_attribute("#play", "aria-pressed") == "false"
+
+    def test_it_is_heard(self, opened: Opened) -> None:
+        """A step is said to who cannot see it."""
+        opened.press("End")
+        said = opened.page.text_content('[role="status"]')
+        assert said.startswith(
+            "Step 10 of 10, 30s. A receives FIN+ACK seq=1 ack=2 (30s old) in the next incarnation. breaks isolation"
+        )
+        assert opened.page.locator("[role=img]").first.get_attribute("aria-label")
+
+    def test_the_chart_follows(self, browser: Any, tmp_path: Path) -> None:
+        """The step that is shown is in sight, on a wide screen and on a narrow one."""
+        file = tmp_path / "page.html"
+        file.write_text(written("never restarted"), encoding="utf-8")
+        for width, chart in ((1280, "beside"), (400, "slim")):
+            one = Opened(browser, file, viewport={"width": width, "height": 860}, reduced_motion="reduce")
+            for key in ("End", "Home", *"j" * 30):
+                one.press(key)
+            place = one.page.locator(f'.{chart} .step[data-step="30"]').bounding_box()
+            pane = one.page.locator("#chart").bounding_box()
+            assert pane["y"] < place["y"] < pane["y"] + pane["height"]
+            assert one.page.evaluate("document.documentElement.scrollWidth") == width
+            one.close()
+
+    @pytest.mark.parametrize("name", ["assassinated", "endless"])
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_nothing_stands_in_anybodys_way(self, browser: Any, tmp_path: Path, name: str, scheme: str) -> None:
+        """axe-core finds nothing serious, on a wide screen and on a narrow one."""
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+        file = tmp_path / "page.html"
+        file.write_text(written(name), encoding="utf-8")
+        for width in (1280, 400):
+            one = Opened(browser, file, "#step=4", viewport={"width": width, "height": 860}, color_scheme=scheme)
+            one.page.click("#forward")
+            found = axe.Axe().run(one.page).response["violations"]
+            told = [
+                f"{entry['id']}: {node['html'][:200]}"
+                for entry in found
+                for node in entry["nodes"]
+                if entry["impact"] in ("serious", "critical")
+            ]
+            assert told == []
+            one.close()
+
+    def test_print(self, opened: Opened) -> None:
+        """The chart and all steps, on white, without what is for stepping."""
+        opened.page.emulate_media(media="print", color_scheme="dark")
+        assert opened.page.is_hidden(".controls")
+        assert opened.page.is_hidden("#details")
+        assert opened.page.is_visible(".beside svg")
+        assert opened.page.is_visible("#all")
+        assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert opened.page.pdf().startswith(b"%PDF")
+
+    def test_two_thousand_steps(self, browser: Any, tmp_path: Path) -> None:
+        """Open, and step without lag."""
+        file = tmp_path / "page.html"
+        file.write_text(page(long(2000)), encoding="utf-8")
+        began = time.monotonic()
+        one = Opened(browser, file)
+        assert time.monotonic() - began < 30
+        began = time.monotonic()
+        one.press(*["j"] * 20, "End", "k")
+        one.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert time.monotonic() - began < 22
+        assert one.step == 1999
+        one.close()

@@ -1,0 +1,159 @@
+"""Closes that go well, what a trace tells of its actions, and the commands that show runs."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from runs import EVERY, long, trace
+
+from checker import itf
+from checker.finding import Move, Run
+from checker.language import Event
+from checker.replay import carried_out
+from diagrams.passages import waits
+from spec.plain import configuration_of
+from spec.reference import beginning
+from spec.retrace import action_of
+from spec.scenarios import SCENARIOS
+from timewait.command import main
+
+every_scenario = pytest.mark.parametrize("name", SCENARIOS)
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and what was printed."""
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, printed.out, printed.err
+
+
+class TestScenarios:
+    """What they show."""
+
+    @every_scenario
+    def test_both_ends_close_and_open_again(self, name: str) -> None:
+        """Nothing is broken, and no copy is alive when the next incarnation begins."""
+        run = trace(name)
+        assert [run.steps[-2].state[f"{end}.state"] for end in "AB"] == ["CLOSED", "CLOSED"]
+        assert [run.steps[-1].state[f"{end}.state"] for end in "AB"] == ["new incarnation"] * 2
+        assert run.steps[-1].in_flight == ()
+        assert not any(step.event.breaks for step in run.steps)
+        assert (run.shows, run.loop) == (name, None)
+
+    @every_scenario
+    def test_time_wait_is_waited_out(self, name: str) -> None:
+        """For its whole length, 2 MSL."""
+        run = trace(name)
+        ended = [wait for wait in waits(run) if wait.ended]
+        assert len(ended) == (2 if name == "simultaneous-close" else 1)
+        for wait in ended:
+            assert wait.limit == 2 * SCENARIOS[name].configuration.msl
+            assert run.steps[wait.last - 1].time - wait.since == Fraction("60.02")
+
+    def test_the_lost_acknowledgement_is_made_good(self) -> None:
+        """One copy is lost, the FIN comes again, and TIME-WAIT begins anew."""
+        run = trace("lost-last-ack")
+        assert [copy.text for step in run.steps for copy in step.event.sent if copy.lost] == ["ACK seq=2 ack=2"]
+        assert [wait.restarted for wait in waits(run)] == [False, True]
+
+    def test_half_a_connection_carries_text(self) -> None:
+        """Two octets, after the other direction was closed."""
+        run = trace("half-close")
+        texts = [step for step in run.steps if step.event.received is not None and dict(step.event.received.fields)["len"]]
+        assert [step.state["A.state"] for step in texts] == ["FIN_WAIT_2"] * 2
+        assert [step.state["A.rcv"] for step in texts] == [2, 3]
+
+
+class TestRetrace:
+    """From steps back to actions."""
+
+    @pytest.mark.parametrize("name", [*EVERY, "long"])
+    def test_a_run_can_be_carried_out_from_its_trace(self, name: str, tmp_path: Path) -> None:
+        """Even when it was read from a file."""
+        (tmp_path / "trace.json").write_text(itf.written(long(50) if name == "long" else trace(name)))
+        run = itf.read(tmp_path / "trace.json")
+        moves = tuple(Move(step.delay, action_of(step.event)) for step in run.steps)
+        again = carried_out(beginning(configuration_of(run.about)), Run(moves, run.loop), run.shows, run.statement)
+        assert again == run
+
+    def test_time_is_no_action(self) -> None:
+        """It passes."""
+        assert action_of(Event("network", "time passes")) is None
+
+    def test_what_nobody_knows(self) -> None:
+        """A rule that no action has."""
+        with pytest.raises(ValueError, match="nobody knows what A does when it dances"):
+            action_of(Event("A", "dances", rules=(("dance", "RFC 1", "it dances"),)))
+
+
+class TestCommands:
+    """``timewait run`` and ``timewait view``."""
+
+    def test_scenarios_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """When none is named."""
+        code, out, _ = command(capsys, "run")
+        assert code == 0
+        assert all(name in out for name in SCENARIOS)
+
+    @every_scenario
+    def test_text(self, capsys: pytest.CaptureFixture[str], name: str) -> None:
+        """A table as violations have it."""
+        code, out, _ = command(capsys, "run", "--scenario", name)
+        assert code == 0
+        assert out.startswith(f"{name}: ")
+        assert "A leaves TIME_WAIT after 60.02s" in out
+
+    def test_files(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A trace, and pages from the run and from the trace that are the same."""
+        trace_file, page = tmp_path / "close.itf.json", tmp_path / "page.html"
+        options = ("--trace", str(trace_file), "--html", str(page))
+        code, out, _ = command(capsys, "run", "--scenario", "clean-close", *options)
+        assert (code, out) == (0, f"wrote {page}\nwrote {trace_file}\n")
+        assert itf.read(trace_file) == trace("clean-close")
+        beside = tmp_path / "close.html"
+        assert command(capsys, "view", str(trace_file))[:2] == (0, f"wrote {beside}\n")
+        other = tmp_path / "other.html"
+        assert command(capsys, "view", str(trace_file), "--out", str(other))[0] == 0
+        assert page.read_text() == beside.read_text() == other.read_text()
+        assert {one.name for one in tmp_path.iterdir()} == {"close.itf.json", "close.html", "page.html", "other.html"}
+
+    def test_check_writes_a_page(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Of the first violation; of none, none."""
+        page = tmp_path / "page.html"
+        asked = ("--msl", "30s", "--rto", "30s", "--scope", "core", "--property", "graceful", "--html", str(page))
+        code, _, err = command(capsys, "check", *asked, "--time-wait", "60s")
+        assert (code, page.exists()) == (0, False)
+        assert "nothing is violated" in err
+        code, _, err = command(capsys, "check", *asked, "--time-wait", "59s")
+        assert (code, page.exists()) == (10, True)
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (("run", "--scenario", "chaos"), 2, "'chaos'"),
+            (("run", "--html", "x.html"), 2, "give --scenario"),
+            (("view", "missing.json"), 2, "missing.json"),
+            (("view", __file__), 3, "line 1"),
+            (("run", "--scenario", "clean-close", "--html", "/nowhere/x.html"), 2, "cannot write"),
+        ],
+    )
+    def test_bad_input(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str) -> None:
+        """One clear line."""
+        left, out, err = command(capsys, *arguments)
+        assert (left, out) == (code, "")
+        assert err.count("\n") == 1
+        assert said in err
+
+    def test_a_trace_of_another_kind(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """JSON, but no trace."""
+        file = tmp_path / "other.json"
+        file.write_text(json.dumps({"states": []}))
+        code, _, err = command(capsys, "view", str(file))
+        assert code == 3
+        assert "not a trace" in err
+        assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,396 @@
+"""Sequence charts: what stands where, whether it can be read, and whether time is true."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from runs import EVERY, VIOLATIONS, long, trace
+
+from checker.trace import Trace
+from diagrams.axis import LONGEST, Pause, axis
+from diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
+from diagrams.layout import chart
+from diagrams.lettering import mono_width, sans_width, wrapped
+from diagrams.palette import DARK, LIGHT, themed
+from diagrams.passages import Fate, passages, waits
+from diagrams.sequence import sequence
+from diagrams.words import failing, place
+from spec.scenarios import SCENARIOS
+
+SVG = "{http://www.w3.org/2000/svg}"
+FORMATS = {"whole": WHOLE, "beside": BESIDE, "slim": SLIM}
+
+every_run = pytest.mark.parametrize("name", EVERY)
+every_form = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+
+
+def drawn(name: str, form: Format = WHOLE) -> ET.Element:
+    """The picture of a run, parsed."""
+    return ET.fromstring(sequence(trace(name), form))
+
+
+def groups(picture: ET.Element, kind: str) -> list[ET.Element]:
+    """The groups of a class."""
+    return [group for group in picture.iter(f"{SVG}g") if kind in group.get("class", "").split()]
+
+
+def has(group: ET.Element, kind: str) -> bool:
+    """Whether a group has something of a class in it."""
+    return any(kind in one.get("class", "").split() for one in group.iter())
+
+
+class TestArrows:
+    """What crosses between the ends."""
+
+    @every_run
+    @every_form
+    def test_every_copy_has_one_arrow(self, name: str, form: Format) -> None:
+        """And one more, dashed, for each time it arrives again."""
+        steps = trace(name).steps
+        sent = Counter(copy.number for step in steps for copy in step.event.sent)
+        arrived = Counter(step.event.received.number for step in steps if step.event.received is not None)
+        picture = drawn(name, form)
+        first = Counter(
+            int(group.get("data-copy", "")) for group in groups(picture, "arrow") if "again" not in group.get("class", "")
+        )
+        again = Counter(
+            int(group.get("data-copy", "")) for group in groups(picture, "again") if "arrow" in group.get("class", "")
+        )
+        assert first == sent == dict.fromkeys(sent, 1)
+        assert again == {number: count - 1 for number, count in arrived.items() if count > 1}
+
+    @every_run
+    def test_fates_are_told_by_shape(self, name: str) -> None:
+        """A lost copy ends in a cross, one that is not heard of again in a ring, any other in a head."""
+        lost = {copy.number for step in trace(name).steps for copy in step.event.sent if copy.lost}
+        for arrow in groups(drawn(name), "arrow"):
+            number, kinds = int(arrow.get("data-copy", "")), arrow.get("class", "").split()
+            assert has(arrow, "cross") == ("lost" in kinds) == (number in lost)
+            assert has(arrow, "end") == ("open" in kinds)
+            assert has(arrow, "head") == bool({"arrives", "again"} & {*kinds})
+
+    @every_run
+    def test_they_lead_from_their_sending_to_their_arrival(self, name: str) -> None:
+        """The lines and the attributes by which a page lights them."""
+        run, laid = trace(name), chart(trace(name), WHOLE)
+        for arrow in laid.arrows:
+            copy, passage = arrow.passage.copy, arrow.passage
+            assert arrow.x1 == laid.ends["AB".index(copy.sender)]
+            assert arrow.far == laid.ends["AB".index(copy.receiver)]
+            assert passage.sent is not None
+            assert copy in run.steps[passage.sent - 1].event.sent
+            assert arrow.y1 == laid.axis.rows[passage.sent]
+            if passage.arrives is not None:
+                received = run.steps[passage.arrives - 1].event.received
+                assert received is not None
+                assert received.number == copy.number
+                assert (arrow.x2, arrow.y2) == (arrow.far, laid.axis.rows[passage.arrives])
+            else:
+                assert abs(arrow.x2 - arrow.x1) < abs(arrow.far - arrow.x1) / 2
+
+    @every_run
+    def test_windows_of_lifetime(self, name: str) -> None:
+        """From the sending to the last instant at which a copy may arrive; none for a lost copy."""
+        laid = chart(trace(name), WHOLE)
+        for arrow in laid.arrows:
+            if arrow.passage.fate in (Fate.LOST, Fate.AGAIN):
+                assert arrow.window is None
+            else:
+                assert arrow.window == (arrow.y1, max(arrow.y1, laid.axis.at(arrow.passage.copy.expires)))
+        shown = [int(group.get("data-copy", "")) for group in groups(drawn(name), "lifetime")]
+        assert shown == [arrow.passage.copy.number for arrow in laid.arrows if arrow.window is not None]
+
+
+class TestEnds:
+    """What happens beside the arrows."""
+
+    def test_time_wait_is_a_bar(self) -> None:
+        """From its beginning to its end, and beside it 2 MSL."""
+        laid = chart(trace("old duplicate"), WHOLE)
+        (bar,) = laid.bars
+        assert (bar.top, bar.bottom) == (laid.axis.rows[2], laid.axis.rows[6])
+        assert bar.full == laid.axis.at(Fraction(60)) > bar.bottom
+        texts = [label.text for label in laid.labels]
+        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("2 MSL are over") == 1
+
+    def test_a_restart_begins_another_bar(self) -> None:
+        """Each is told; 2 MSL are counted from the last."""
+        found = waits(trace("assassinated"))
+        assert [(wait.first, wait.last, wait.restarted, wait.ended) for wait in found] == [
+            (4, 6, False, False),
+            (6, 8, True, True),
+        ]
+        laid = chart(trace("assassinated"), WHOLE)
+        assert [bar.full is None for bar in laid.bars] == [True, False]
+        assert "timer restarts" in [label.text for label in laid.labels]
+
+    def test_both_ends_may_wait(self) -> None:
+        """A simultaneous close has a bar at either end."""
+        assert [bar.wait.end for bar in chart(trace("simultaneous-close"), WHOLE).bars] == ["A", "B"]
+
+    @every_run
+    def test_incarnations_differ(self, name: str) -> None:
+        """The next one begins where the addresses and ports are opened again, at both ends."""
+        laid = chart(trace(name), WHOLE)
+        again = [
+            step.number for step in trace(name).steps if "A.state" in step.changed and step.state["A.state"] == "new incarnation"
+        ]
+        later = [(stretch.end, top) for stretch, top, _ in laid.lines if stretch.kind == "next"]
+        assert later == [(end, laid.axis.rows[step]) for end in "AB" for step in again]
+
+    @every_run
+    @every_form
+    def test_every_step_has_a_mark_and_a_row(self, name: str, form: Format) -> None:
+        """By which a page finds it."""
+        picture = drawn(name, form)
+        numbers = [str(step.number) for step in trace(name).steps]
+        assert [group.get("data-step") for group in groups(picture, "step")] == numbers
+        assert [group.get("data-step") for group in groups(picture, "row")] == numbers
+
+    @pytest.mark.parametrize("name", [name for name in VIOLATIONS if name != "endless"])
+    def test_a_violation_is_marked_and_said(self, name: str) -> None:
+        """By a diamond at its step, and in words."""
+        last = trace(name).steps[-1]
+        picture = drawn(name)
+        assert [group.get("data-step") for group in groups(picture, "step") if has(group, "wrong")] == [str(last.number)]
+        said = " ".join(text.text or "" for text in picture.iter(f"{SVG}text") if "verdict" in text.get("class", ""))
+        assert said == failing(trace(name), last)
+        assert said.startswith(f"breaks {trace(name).shows}: ")
+
+    def test_a_run_without_end_has_a_bracket(self) -> None:
+        """Around what repeats, with its period."""
+        laid = chart(trace("endless"), WHOLE)
+        assert laid.loop is not None
+        assert laid.axis.rows[7] < laid.loop[0] < laid.axis.rows[8]
+        assert laid.loop[1] > laid.axis.rows[9]
+        assert "again and again, every 2s" in [label.text for label in laid.labels]
+        assert any("step 8 comes next" in label.text for label in laid.labels)
+
+    @pytest.mark.parametrize("name", SCENARIOS)
+    def test_a_good_run_has_none_of_it(self, name: str) -> None:
+        """No diamond, no verdict, no bracket."""
+        laid = chart(trace(name), WHOLE)
+        assert (laid.broken, laid.frames, laid.loop) == (frozenset(), (), None)
+
+
+class TestLabels:
+    """Whether they can be read."""
+
+    @every_form
+    @pytest.mark.parametrize("name", [*EVERY, "long"])
+    def test_none_overlaps_another_or_is_cut(self, name: str, form: Format) -> None:
+        """Whatever the format."""
+        run = long(300) if name == "long" else trace(name)
+        laid = chart(run, form)
+        assert not crowded(laid)
+        for left, top, right, bottom in laid.frames:
+            for label in laid.labels:
+                one = label.box
+                inside = label.kind == "verdict"
+                assert inside or not (one[0] < right and left < one[2] and one[1] < bottom and top < one[3]), label.text
+
+    @every_form
+    def test_every_copy_is_named(self, form: Format) -> None:
+        """In one line or in two."""
+        for name in EVERY:
+            for arrow in chart(trace(name), form).arrows:
+                told = " ".join(label.text for label in arrow.labels)
+                assert told == ("" if arrow.passage.fate is Fate.AGAIN else arrow.passage.copy.text)
+
+    @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+    @pytest.mark.parametrize("ink", ["ink", "muted", "wrong", "first", "next"])
+    def test_contrast(self, colours: dict[str, str], ink: str) -> None:
+        """At least that of WCAG 2.2 AA for text, on the page, on a band and on a marked row."""
+        for ground in ("paper", "band", "marked"):
+            assert contrast(colours[ink], colours[ground]) >= 4.5, ground
+
+    def test_themes_have_every_colour(self) -> None:
+        """No name is left in a style sheet."""
+        assert LIGHT.keys() == DARK.keys()
+        assert themed("a { fill: $first; stroke: $paper; }") == (
+            f"a {{ fill: {LIGHT['first']}; stroke: {LIGHT['paper']}; }}\n@media screen and (prefers-color-scheme: dark) {{\n"
+            f"a {{ fill: {DARK['first']}; stroke: {DARK['paper']}; }}\n}}"
+        )
+        assert "$" not in sequence(trace("endless"))
+
+    def test_widths_are_those_of_wide_fonts(self) -> None:
+        """A line is never wider than its room, and no word is lost."""
+        assert mono_width("ACK", 10) == pytest.approx(18.15)
+        text = "B was closing in order, in LAST_ACK, and a RST ended it"
+        lines = wrapped(text, 12, 150)
+        assert " ".join(lines) == text
+        assert max(sans_width(line, 12) for line in lines) <= 150
+        assert "".join(wrapped("x" * 40, 12, 100)) == "x" * 40
+
+
+def crowded(laid: Chart) -> list[str]:
+    """The labels that leave the picture or overlap another."""
+    boxes = sorted((label.box, label.text) for label in laid.labels)
+    boxes.sort(key=lambda entry: entry[0][1])
+    found = [
+        f"{text} is cut"
+        for (left, top, right, bottom), text in boxes
+        if left < 0 or top < 0 or right > laid.width or bottom > laid.height
+    ]
+    for index, (one, text) in enumerate(boxes):
+        for other, more in boxes[index + 1 :]:
+            if other[1] >= one[3]:
+                break
+            if one[0] < other[2] and other[0] < one[2]:
+                found.append(f"{text} | {more}")
+    return found
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2.2 between two colours."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+lengths = st.fractions(min_value=Fraction(1, 1000), max_value=1000, max_denominator=1000)
+
+
+class TestTime:
+    """The axis."""
+
+    @given(st.lists(st.one_of(st.just(Fraction(0)), lengths), max_size=30), st.one_of(st.just(Fraction(0)), lengths))
+    def test_true_or_marked(self, pauses: list[Fraction], after: Fraction) -> None:
+        """Rows keep their order and their room; a pause that is not marked is true to the one scale."""
+        times = [Fraction(0)]
+        for pause in pauses:
+            times.append(times[-1] + pause)
+        above, below = [14.0] * len(times), [20.0 + 5 * (number % 3) for number in range(len(times))]
+        found = axis(times, above, below, 10.0, times[-1] + after)
+        assert len(found.rows) == len(times)
+        for number, (one, other) in enumerate(pairwise(found.rows)):
+            assert other - one >= below[number] + above[number + 1] - 1e-6
+        for gap in found.gaps:
+            height, true = gap.bottom - gap.top, float(gap.ends - gap.begins) * found.scale
+            if gap.pause is Pause.TRUE:
+                assert height == pytest.approx(true)
+            elif gap.pause is Pause.SHORTENED and found.scale:
+                assert height < LONGEST < true
+            elif found.scale:
+                assert height > true
+        assert found.at(times[-1] + after + 1) == found.bottom >= found.rows[-1] + below[-1]
+
+    @every_run
+    def test_the_slope_is_the_delay(self, name: str) -> None:
+        """Between rows that are the last and the first of their instants, across true pauses only."""
+        laid = chart(trace(name), WHOLE)
+        band = {row: index for index, one in enumerate(laid.axis.bands) for row in range(one.first, one.last + 1)}
+        for arrow in laid.arrows:
+            sent, arrives = arrow.passage.sent, arrow.passage.arrives
+            if sent is None or arrives is None or band[sent] == band[arrives]:
+                continue
+            between = laid.axis.bands[band[sent] + 1 : band[arrives]]
+            crossed = laid.axis.gaps[band[sent] : band[arrives]]
+            if all(gap.pause is Pause.TRUE for gap in crossed) and all(one.top == one.bottom for one in between):
+                begins, ends = laid.axis.bands[band[sent]], laid.axis.bands[band[arrives]]
+                inside = begins.bottom - arrow.y1 + arrow.y2 - ends.top
+                age = trace(name).steps[arrives - 1].time - arrow.passage.copy.sent
+                assert arrow.y2 - arrow.y1 - inside == pytest.approx(float(age) * laid.axis.scale)
+
+    def test_a_time_is_shown_once(self) -> None:
+        """Beside the first step of its instant."""
+        laid = chart(trace("never restarted"), WHOLE)
+        times = [label.text for label in laid.labels if label.kind == "time"]
+        assert len(times) == len({*times}) == len({step.time for step in trace("never restarted").steps})
+
+    def test_pauses_that_are_not_true_are_said(self) -> None:
+        """A minute among hundredths of a second."""
+        laid = chart(trace("clean-close"), WHOLE)
+        assert [gap.pause for gap in laid.axis.gaps] == [*[Pause.TRUE] * 5, Pause.SHORTENED]
+        assert "+1m" in [label.text for label in laid.labels]
+        assert "a pause, drawn shorter" in sequence(trace("clean-close"))
+        assert "drawn longer" not in sequence(trace("clean-close"))
+
+
+SNAPSHOT = """\
+arrives 1 A 1-2 157-229
+arrives 2 B 2-3 229-301
+arrives 3 B 4-5 517-589
+lost 4 A 5-None 589-606
+arrives 5 B 6-7 685-757
+arrives 6 A 7-8 757-829
+"""
+
+
+def test_a_chart_stays_as_it_is() -> None:
+    """The arrows of a small run: fate, copy, sender, steps, and heights in pixels."""
+    arrows = chart(trace("lost-last-ack"), WHOLE).arrows
+    lines = [
+        f"{one.passage.fate} {one.passage.copy.number} {one.passage.copy.sender} {one.passage.sent}-{one.passage.arrives}"
+        f" {one.y1:.0f}-{one.y2:.0f}\n"
+        for one in arrows
+    ]
+    assert "".join(lines) == SNAPSHOT
+
+
+@every_run
+def test_pictures_stand_alone(name: str) -> None:
+    """They say what they are, refer to nothing outside, and are the same each time."""
+    text = sequence(trace(name))
+    picture = ET.fromstring(text)
+    assert picture.get("role") == "img"
+    assert trace(name).statement in (picture.get("aria-label") or "")
+    assert text == sequence(trace(name))
+    assert "http" not in text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert not [one for one in picture.iter() if one.get("id")]
+
+
+@pytest.mark.parametrize("steps", [2, 2000])
+def test_short_and_long_runs(steps: int) -> None:
+    """Two steps, and two thousand in a few seconds."""
+    run = long(steps)
+    began = time.monotonic()
+    picture = ET.fromstring(sequence(run))
+    assert time.monotonic() - began < 20
+    assert len(groups(picture, "step")) == steps
+    assert len([group for group in groups(picture, "arrow") if group.get("data-copy")]) == len(passages(run))
+
+
+def test_a_copy_from_before_the_run() -> None:
+    """What arrives without having been sent in the run has an arrow too, from when it was sent."""
+    whole = trace("clean-close")
+    steps = tuple(replace(step, number=number) for number, step in enumerate(whole.steps[1:], start=1))
+    run = Trace(whole.shows, whole.statement, whole.steps[0].state, steps, whole.about)
+    first = passages(run)[0]
+    assert (first.sent, first.arrives, first.copy.text) == (None, 1, "FIN+ACK seq=1 ack=1")
+    assert not crowded(chart(run, WHOLE))
+
+
+def test_a_run_without_steps() -> None:
+    """Its beginning alone."""
+    whole = trace("clean-close")
+    run = Trace(whole.shows, whole.statement, whole.initial, (), whole.about)
+    assert [label.text for label in chart(run, BESIDE).labels].count("ESTABLISHED") == 2
+    assert not groups(ET.fromstring(sequence(run)), "arrow")
+
+
+@pytest.mark.parametrize(
+    ("section", "link"),
+    [
+        ("RFC 9293 3.10.7.4 fifth step", "https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"),
+        ("RFC 9293 3.4.3, 3.6.1 MUST-13", "https://www.rfc-editor.org/rfc/rfc9293#section-3.4.3"),
+        ("RFC 1337 F1", "https://www.rfc-editor.org/rfc/rfc1337"),
+        ("no standard: tcp_fin_timeout and its kin", ""),
+    ],
+)
+def test_where_a_section_is_read(section: str, link: str) -> None:
+    """By number, at the RFC Editor."""
+    assert place(section) == (section, link)
