@@ -41,8 +41,10 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.converting import convert_command
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
+from timewait.reporting import Reports, report_options, suite_of_answers, suite_of_outcome
 
 CLOSERS = click.Choice(["a", "both"])
 USAGE, BAD_FILE = 2, 3
@@ -54,13 +56,19 @@ def cli() -> None:
     """Prove when TCP closes reliably in both directions; where it does not, show the packets."""
 
 
+cli.add_command(convert_command)
+
+
 @cli.command("prove")
 @click.argument("claims", nargs=-1, metavar="[CLAIM ...]")
 @click.option("--all", "everything", is_flag=True, help="Slow claims too.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every certificate and trace there.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Claims decided side by side.")
 @click.option("--json", "as_json_", is_flag=True, help="Print one JSON object.")
-def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json_: bool) -> int:
+@report_options
+def prove_command(
+    claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json_: bool, reports: Reports
+) -> int:
     """Decide the claims and print a table; all quick ones when none is named."""
     unknown = [name for name in claims if name.upper() not in CLAIMS]
     if unknown:
@@ -68,8 +76,10 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     chosen = [name.upper() for name in claims] or [name for name, claim in CLAIMS.items() if everything or not claim.slow]
     screen = console.Screen()
     outcomes = []
+    reports.start("prove", chosen, {})
     for outcome in prove(chosen, jobs, out):
         outcomes.append(outcome)
+        reports.decided(suite_of_outcome(outcome))
         if not as_json_:
             screen.note(f"{outcome.name}: {outcome.verdict} in {outcome.seconds:.1f} s")
     if as_json_:
@@ -93,7 +103,9 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
         for one in outcomes:
             for surprise in one.surprises:
                 screen.line(f"{one.name}: {surprise}")
-    return worst_exit(one.exit_verdict.exit_code for one in outcomes)
+    code = worst_exit(one.exit_verdict.exit_code for one in outcomes)
+    reports.finish("timewait prove", "", worst(one.exit_verdict for one in outcomes), code, screen)
+    return code
 
 
 @cli.command("check")
@@ -107,13 +119,14 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
 @click.option(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
 )
-def check_command(host: bool, engine: str, trace_file: Path | None, **given: Any) -> int:
+@report_options
+def check_command(host: bool, engine: str, trace_file: Path | None, reports: Reports, **given: Any) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
         raise click.UsageError("--host and --stack exclude each other")
     stack = read_host() if host else stack_of(given)
     configuration = _configuration(stack, given)
-    return _check(stack, configuration, given, Engine(engine), trace_file)
+    return _check(stack, configuration, given, Engine(engine), trace_file, reports)
 
 
 def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
@@ -136,10 +149,15 @@ def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
     return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
 
 
-def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, trace_file: Path | None) -> int:
+def _check(
+    stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, trace_file: Path | None, reports: Reports
+) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
-    answers = _decide(configuration, asked, engine, _budget(given, screen))
+    reports.start("check", [entry.name for entry in asked], report.parameters(configuration))
+    budget = _budget(given, screen)
+    answers = _decide(configuration, asked, engine, replace(budget, listener=reports.listening(budget.listener)))
+    reports.decided(suite_of_answers("check", answers, report.parameters(configuration)))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     if trace_file is not None and shown is not None:
         write_whole(trace_file, itf.written(shown))
@@ -150,9 +168,10 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
         screen.line()
         for answer in answers:
             screen.answer(answer)
-        verdict = worst(answer.verdict for answer in answers)
-        screen.line(f"verdict: {str(verdict).upper()}")
-    return worst(answer.verdict for answer in answers).exit_code
+        screen.line(f"verdict: {str(worst(answer.verdict for answer in answers)).upper()}")
+    verdict = worst(answer.verdict for answer in answers)
+    reports.finish(f"timewait check, {stack.title}", _told(configuration), verdict, verdict.exit_code, screen)
+    return verdict.exit_code
 
 
 def _decide(configuration: Configuration, asked: list[Property], engine: Engine, budget: Budget) -> list[Answer]:
@@ -300,7 +319,7 @@ def host_command(**given: Any) -> int:
         screen.table(("setting", "value", "what it means"), rows)
         screen.line()
     given["msl"] = given["msl"] or Fraction(30)
-    return _check(stack, _configuration(stack, given), given, Engine.AUTO, None)
+    return _check(stack, _configuration(stack, given), given, Engine.AUTO, None, Reports())
 
 
 @cli.command("graph")
