@@ -39,7 +39,7 @@ def _show_schema(context: click.Context, _: click.Parameter, asked: bool) -> Non
 
 @click.command("convert")
 @click.argument("trace_file", metavar="TRACE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--to", "form", required=True, type=click.Choice([*FORMATS]), help="The format.")
+@click.option("--to", "form", type=click.Choice([*FORMATS]), help="The format; must be given.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: standard output]")
 @click.option(
     "--end",
@@ -49,8 +49,10 @@ def _show_schema(context: click.Context, _: click.Parameter, asked: bool) -> Non
 @click.option(
     "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_show_schema, help="Print the JSON Schema of traces."
 )
-def convert_command(trace_file: Path, form: str, out: Path | None, end: str | None) -> int:
+def convert_command(trace_file: Path, form: str | None, out: Path | None, end: str | None) -> int:
     """Write a trace (ITF JSON, as 'check --trace' writes it) in a format of other tools."""
+    if form is None:
+        raise click.UsageError(f"say which format: --to {', '.join(FORMATS)}")
     if end is not None and end not in ONE_SIDED.get(form, ()):
         known = " or ".join(f"--to {name} ({', '.join(ends)})" for name, ends in ONE_SIDED.items())
         raise click.UsageError(f"--end {end} does not go with --to {form}; it goes with {known}")

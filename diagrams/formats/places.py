@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -30,42 +30,41 @@ class Place(NamedTuple):
 
 def place_of_rule(name: str) -> Place | None:
     """Where a rule of the specification is written down, by the name by which traces refer to it."""
-    return _entries(endpoint).get(name) or _entries(reference).get(name)
+    return _keys(endpoint).get(name) or _keys(reference).get(name)
 
 
 def place_of_property(name: str) -> Place | None:
     """Where a property is written down."""
-    return _entries(properties).get(name)
+    return _properties().get(name)
 
 
 def place_of_waiting() -> Place | None:
     """Where it is written down what must happen before time may pass."""
-    return next((place for name, place in _functions(reference) if name == "wait"), None)
+    path, tree = _parsed(reference)
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return next((Place(path, node.lineno) for node in functions if node.name == "wait"), None)
 
 
 @cache
-def _entries(module: ModuleType) -> dict[str, Place]:
-    """Every entry of a table of the module, by its key or by the name that it is made with, where it first stands."""
+def _keys(module: ModuleType) -> dict[str, Place]:
+    """Every key of a table of the module."""
     path, tree = _parsed(module)
-    found: dict[str, Place] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            keys = [key for key in node.keys if key is not None]
-        elif isinstance(node, ast.Call):
-            keys = node.args[:1]
-        else:
-            continue
-        for key in keys:
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                found.setdefault(key.value, Place(path, key.lineno))
-    return found
+    keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
+    return {text: Place(path, line) for text, line in _texts(keys)}
 
 
-def _functions(module: ModuleType) -> Iterator[tuple[str, Place]]:
-    path, tree = _parsed(module)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, Place(path, node.lineno)
+@cache
+def _properties() -> dict[str, Place]:
+    path, tree = _parsed(properties)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Property")
+    return {text: Place(path, line) for text, line in _texts(call.args[0] for call in calls)}
+
+
+def _texts(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:
+    """Those of some expressions that are texts, with their lines."""
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, node.lineno
 
 
 def _parsed(module: ModuleType) -> tuple[str, ast.Module]:

@@ -45,8 +45,11 @@ def step_told(step: Step) -> str:
 
 
 def changes_told(step: Step) -> str:
-    """Which variables of the two ends changed, and how, or an empty string."""
-    return ", ".join(f"{name} {old} -> {new}" for name, (old, new) in step.changed.items() if name.partition(".")[0] in ENDS)
+    """Which variables of the two ends changed, and how, states first; or an empty string."""
+    names = sorted(step.changed, key=lambda name: (not name.endswith(".state"), name))
+    return ", ".join(
+        f"{name} {step.changed[name][0]} -> {step.changed[name][1]}" for name in names if name.partition(".")[0] in ENDS
+    )
 
 
 def failing(trace: Trace) -> str:
