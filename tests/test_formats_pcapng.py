@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.packet import Packet
 from scapy.utils import PcapNgReader
-from tshark import needs_tshark, rows, sent_again
+from tshark import agrees, needs_tshark, rows
 
 from checker.itf import BrokenTrace
 from checker.language import Message
 from checker.trace import Trace
 from diagrams.formats import pcapng
 from diagrams.formats.blocks import Captured, Interface, capture
-from diagrams.formats.sightings import ADDED, Sighting, sightings
+from diagrams.formats.sightings import ADDED, sightings
 from diagrams.formats.wire import Envelope, Socket, checksum, packet
 
 every_trace = pytest.mark.parametrize("name", NAMES)
@@ -34,21 +34,6 @@ def read(octets: bytes) -> list[Packet]:
     """The packets of a capture, as scapy reads them."""
     with PcapNgReader(io.BytesIO(octets)) as reader:
         return list(reader)
-
-
-def seen_before(seen: list[Sighting]) -> list[int]:
-    """The numbers of the packets whose numbers were all seen before, on the same connection."""
-    found, known, connection = [], set(), 0
-    for number, one in enumerate(seen, start=1):
-        fields = one.fields
-        if fields.get("syn") and "ack" not in fields:
-            connection += 1
-        length = fields["len"] + fields.get("syn", 0) + fields.get("fin", 0)
-        octets = {(connection, one.sender, fields["seq"] - one.incarnation + place) for place in range(length)}
-        if octets and octets <= known:
-            found.append(number)
-        known |= octets
-    return found
 
 
 def altered(trace: Trace, **changes: object) -> Trace:
@@ -235,29 +220,6 @@ class TestWireshark:
         for copy in copies:
             sighted = sum(int(row["ip.id"], 16) == copy.number for row in told)
             assert sighted == 1 + arrivals.count(copy.number)
-
-
-def agrees(trace: Trace, end: str, folder: Path, reordered: bool = False) -> None:
-    """Wireshark and the trace agree; not on text out of order, which it takes for sent again if it comes late."""
-    seen = sightings(trace, [end.upper()])
-    told = rows(pcapng.written(trace, end), folder)
-    assert len(told) == len(seen)
-    assert {row["ip.checksum.status"] for row in told} == {row["tcp.checksum.status"] for row in told} == {"1"}
-    assert not any(row["_ws.malformed"] for row in told)
-    assert all(row["frame.comment"] for row in told)
-    again = [number for number, row in enumerate(told, start=1) if sent_again(row)]
-    at_once = [number for number, row in enumerate(told, start=1) if row["tcp.analysis.out_of_order"]]
-    assert all(seen[number - 1].time == seen[number - 2].time for number in at_once)
-    if not reordered:
-        assert sorted(again + at_once) == seen_before(seen)
-    resent = {
-        copy.number
-        for step in trace.steps
-        for copy in step.event.sent
-        if any(rule == "timer.retransmission" for rule, _, _ in step.event.rules)
-    }
-    leaving = {one.identification for one in seen if one.leaves}
-    assert {seen[number - 1].identification for number in again if seen[number - 1].leaves} == resent & leaving
 
 
 def test_messages_have_what_captures_need() -> None:
