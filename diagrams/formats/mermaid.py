@@ -111,7 +111,7 @@ class _Diagram:
     def _note(self, step: Step) -> Iterator[str]:
         """What an arrow does not tell of a step."""
         if step.event.received is None and step.event.actor != "network":
-            yield step.event.text
+            yield step.event.text if step.event.actor in ENDS else f"{step.event.actor} {step.event.text}"
         for copy in step.event.sent:
             if not copy.lost and not self._arrives_at_once(step, copy):
                 yield f"sends {copy.text}"
