@@ -18,6 +18,9 @@ from checker.trace import Step, Trace, Value
 
 FORMAT = "ITF"
 
+SCHEMA = Path(__file__).with_name("itf.schema.json")
+"""The JSON Schema of the files."""
+
 
 class BrokenTrace(ValueError):
     """A file that is no trace; the message says what is wrong and where."""

@@ -27,6 +27,8 @@ class Evidence:
         A replayed counterexample.
     certificate : str
         A certificate, as SMT-LIB 2.
+    seconds : float
+        Time spent.
     """
 
     label: str
@@ -36,6 +38,7 @@ class Evidence:
     detail: str = ""
     trace: Trace | None = None
     certificate: str = ""
+    seconds: float = 0.0
 
 
 Gather = Callable[[], Iterator[Evidence]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,18 @@ def decide_claim(name: str) -> Outcome:
     """Gather the evidence of one claim."""
     wanted = CLAIMS[name]
     started = time.monotonic()
-    pieces = tuple(wanted.gather())
+    pieces = tuple(_timed(wanted.gather()))
     return Outcome(name, wanted.statement, wanted.expected, time.monotonic() - started, pieces)
+
+
+def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
+    """Each piece of evidence with the time that it took."""
+    while True:
+        started = time.monotonic()
+        piece = next(pieces, None)
+        if piece is None:
+            return
+        yield replace(piece, seconds=time.monotonic() - started)
 
 
 def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[Outcome]:

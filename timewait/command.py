@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from checker.itf import BrokenTrace
 from checker.language import Property
 from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
-from checker.trace import number
+from checker.trace import Trace, number
 from checker.verdict import Verdict, worst, worst_exit
 from diagrams.states import as_dot, as_json, as_text
 from proofs.certified import certify_file
@@ -41,8 +41,10 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.converting import convert_command
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
+from timewait.reporting import Reports, report_options, suite_of_answers, suite_of_outcome
 from timewait.review import run_command, view_command, write_page
 
 CLOSERS = click.Choice(["a", "both"])
@@ -57,6 +59,7 @@ def cli() -> None:
 
 cli.add_command(view_command)
 cli.add_command(run_command)
+cli.add_command(convert_command)
 
 
 @cli.command("prove")
@@ -65,7 +68,10 @@ cli.add_command(run_command)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write every certificate and trace there.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Claims decided side by side.")
 @click.option("--json", "as_json_", is_flag=True, help="Print one JSON object.")
-def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json_: bool) -> int:
+@report_options
+def prove_command(
+    claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json_: bool, reports: Reports
+) -> int:
     """Decide the claims and print a table; all quick ones when none is named."""
     unknown = [name for name in claims if name.upper() not in CLAIMS]
     if unknown:
@@ -73,8 +79,10 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     chosen = [name.upper() for name in claims] or [name for name, claim in CLAIMS.items() if everything or not claim.slow]
     screen = console.Screen()
     outcomes = []
+    reports.start("prove", chosen, {})
     for outcome in prove(chosen, jobs, out):
         outcomes.append(outcome)
+        reports.decided(suite_of_outcome(outcome))
         if not as_json_:
             screen.note(f"{outcome.name}: {outcome.verdict} in {outcome.seconds:.1f} s")
     if as_json_:
@@ -98,7 +106,9 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
         for one in outcomes:
             for surprise in one.surprises:
                 screen.line(f"{one.name}: {surprise}")
-    return worst_exit(one.exit_verdict.exit_code for one in outcomes)
+    code = worst_exit(one.exit_verdict.exit_code for one in outcomes)
+    reports.finish("timewait prove", "", worst(one.exit_verdict for one in outcomes), code, screen)
+    return code
 
 
 @cli.command("check")
@@ -113,13 +123,14 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as a review page.")
-def check_command(host: bool, engine: str, trace_file: Path | None, html: Path | None, **given: Any) -> int:
+@report_options
+def check_command(host: bool, engine: str, trace_file: Path | None, html: Path | None, reports: Reports, **given: Any) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
         raise click.UsageError("--host and --stack exclude each other")
     stack = read_host() if host else stack_of(given)
     configuration = _configuration(stack, given)
-    return _check(stack, configuration, given, Engine(engine), trace_file, html)
+    return _check(stack, configuration, given, Engine(engine), Outputs(trace_file, html, reports))
 
 
 def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
@@ -142,25 +153,24 @@ def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
     return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
 
 
-def _check(
-    stack: Stack,
-    configuration: Configuration,
-    given: dict[str, Any],
-    engine: Engine,
-    trace_file: Path | None = None,
-    html: Path | None = None,
-) -> int:
+@dataclass(frozen=True)
+class Outputs:
+    """What a check writes beside its answer: the first violation as ITF JSON and as a page, and reports."""
+
+    trace: Path | None = None
+    html: Path | None = None
+    reports: Reports = field(default_factory=Reports)
+
+
+def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, outputs: Outputs) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
-    answers = _decide(configuration, asked, engine, _budget(given, screen))
+    outputs.reports.start("check", [entry.name for entry in asked], report.parameters(configuration))
+    budget = _budget(given, screen)
+    answers = _decide(configuration, asked, engine, replace(budget, listener=outputs.reports.listening(budget.listener)))
+    outputs.reports.decided(suite_of_answers("check", answers, report.parameters(configuration)))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
-    if trace_file is not None and shown is not None:
-        write_whole(trace_file, itf.written(shown))
-    if html is not None and shown is not None:
-        write_page(html, shown)
-        screen.note(f"wrote {html}")
-    elif html is not None:
-        screen.note(f"nothing is violated: {html} is not written")
+    _write_shown(outputs, shown, screen)
     if given["as_json"]:
         screen.as_json(report.whole(answers, configuration))
     else:
@@ -168,9 +178,21 @@ def _check(
         screen.line()
         for answer in answers:
             screen.answer(answer)
-        verdict = worst(answer.verdict for answer in answers)
-        screen.line(f"verdict: {str(verdict).upper()}")
-    return worst(answer.verdict for answer in answers).exit_code
+        screen.line(f"verdict: {str(worst(answer.verdict for answer in answers)).upper()}")
+    verdict = worst(answer.verdict for answer in answers)
+    outputs.reports.finish(f"timewait check, {stack.title}", _told(configuration), verdict, verdict.exit_code, screen)
+    return verdict.exit_code
+
+
+def _write_shown(outputs: Outputs, shown: Trace | None, screen: console.Screen) -> None:
+    """Write the first violation where it was asked for."""
+    if outputs.trace is not None and shown is not None:
+        write_whole(outputs.trace, itf.written(shown))
+    if outputs.html is not None and shown is not None:
+        write_page(outputs.html, shown)
+        screen.note(f"wrote {outputs.html}")
+    elif outputs.html is not None:
+        screen.note(f"nothing is violated: {outputs.html} is not written")
 
 
 def _decide(configuration: Configuration, asked: list[Property], engine: Engine, budget: Budget) -> list[Answer]:
@@ -318,7 +340,7 @@ def host_command(**given: Any) -> int:
         screen.table(("setting", "value", "what it means"), rows)
         screen.line()
     given["msl"] = given["msl"] or Fraction(30)
-    return _check(stack, _configuration(stack, given), given, Engine.AUTO)
+    return _check(stack, _configuration(stack, given), given, Engine.AUTO, Outputs())
 
 
 @cli.command("graph")

@@ -45,6 +45,16 @@ class Screen:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
 
+    @property
+    def for_people(self) -> bool:
+        """Whether standard output is a terminal."""
+        return sys.stdout.isatty()
+
+    def octets(self, data: bytes) -> None:
+        """What is not text, as it stands."""
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
     def as_json(self, data: Any) -> None:
         """One JSON object."""
         self.raw(json.dumps(data, indent=2, ensure_ascii=False))

@@ -1,0 +1,106 @@
+"""Traces of several kinds, made by the engines and by hand, for tests of what is made of traces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+from checker.decide import Engine, decide
+from checker.family import instance, script
+from checker.finding import Budget, Run
+from checker.replay import carried_out, replay
+from checker.table import Table
+from checker.trace import Trace
+from proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
+from proofs.question import question
+from spec.behaviour import Behaviour, ResetRule
+from spec.composition import Composition
+from spec.configuration import Configuration
+from spec.properties import PROPERTIES
+from spec.reference import beginning
+
+_THIRD = Fraction(1, 3)
+_HONOURS = replace(INTENDED, reset=ResetRule.EXACT)
+_SENDS = replace(close(1, 2, 1, 0), text=(0, 1))
+
+QUESTIONS: dict[str, tuple[Configuration, str]] = {
+    "C2 core": (core(30, Fraction(599, 10), 30, 1), "isolation"),
+    "C2 close": (close(30, Fraction(59_999, 1_000), 30, 1), "graceful"),
+    "C2 thirds": (replace(close(1, 0, 1, 1), msl=_THIRD, time_wait=_THIRD, rto=(_THIRD,)), "graceful"),
+    "C5": (close(2, 4, 2, 2), "graceful"),
+    "C7": (close(2, 4, 2, 1, replace(INTENDED, restarts=frozenset())), "graceful"),
+    "C8": (close(2, 4, 2, 0, _HONOURS), "isolation"),
+    "C8 no duplication": (replace(close(1, 2, 1, 0, _HONOURS), duplication=0), "time-wait-kept"),
+    "C12": (
+        replace(_SENDS, behaviour=replace(INTENDED, abandons=True, fin_wait_2=True), fin_wait_2=Fraction(3)),
+        "integrity",
+    ),
+    "C15": (replace(close(1, 2, 1, 0), text=(1, 0), behaviour=replace(INTENDED, linger_zero=True)), "integrity"),
+    "C16": (close(2, 5, 1, 0, Behaviour(answers=STEP_ONE, restarts=FIN)), "isolation"),
+}
+"""Questions whose answer is a violation, each decided in a second or so."""
+
+SCRIPTS: dict[str, tuple[Configuration, str]] = {
+    "text out of order": (
+        replace(close(4, 8, 2, 1), text=(2, 0)),
+        """
+        0: A call SEND
+        0: A call SEND
+        MSL/4: B deliver A DATA+ACK seq=2 ack=1 len=1
+        MSL/4: A timer retransmission
+        RTO: A timer retransmission
+        0: B deliver A DATA+ACK seq=1 ack=1 len=1
+        0: A deliver B ACK seq=1 ack=2
+        0: A call CLOSE
+        """,
+    ),
+    "a duplicate at once": (
+        close(4, 8, 2, 1),
+        """
+        0: A call CLOSE
+        0: B deliver A FIN+ACK seq=1 ack=1
+        0: B deliver A FIN+ACK seq=1 ack=1
+        MSL/8: B call CLOSE
+        0: A deliver B FIN+ACK seq=1 ack=2
+        """,
+    ),
+}
+"""Runs written by hand, with what engines seldom show."""
+
+ENDLESS = """
+    0: A call CLOSE
+    0: B call CLOSE
+    0: B deliver A FIN+ACK seq=1 ack=1
+    0: A deliver B FIN+ACK seq=1 ack=1
+    0: B deliver A ACK seq=2 ack=2
+    0: A deliver B ACK seq=2 ack=2
+    MSL: B deliver A ACK seq=2 ack=2
+    MSL: A deliver B ACK seq=2 ack=2
+    MSL: B deliver A ACK seq=2 ack=2
+    MSL: A deliver B ACK seq=2 ack=2
+"""
+"""The lasso of C10: after its eighth step it repeats itself."""
+
+NAMES = (*QUESTIONS, *SCRIPTS, "C10")
+
+
+@cache
+def counterexample(name: str) -> Trace:
+    """The trace of one of `NAMES`."""
+    if name == "C10":
+        letter = replace(close(1, 2, 1, 0, LETTER), both_close=True)
+        run = replace(_run(letter, ENDLESS), loop=8)
+        return replay(beginning(letter), run, PROPERTIES["quiet"])
+    if name in SCRIPTS:
+        configuration, told = SCRIPTS[name]
+        run = _run(configuration, told)
+        return carried_out(beginning(configuration), run, name, f"it can happen: {name}")
+    configuration, asked = QUESTIONS[name]
+    (answer,) = decide(question(configuration), [PROPERTIES[asked]], Engine.AUTO, Budget())
+    assert answer.trace is not None
+    return answer.trace
+
+
+def _run(configuration: Configuration, told: str) -> Run:
+    return instance(Table(Composition(configuration)), script(told), configuration.parameters, 0)

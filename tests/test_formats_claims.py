@@ -1,0 +1,91 @@
+"""Every counterexample of every claim, in every format. Slow: all claims are decided, but for their proofs for all values.
+
+Where the environment variable ``TIMEWAIT_EVIDENCE`` names a folder that ``timewait prove --out`` wrote, its traces are
+taken instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+from node_packages import SARIF_SCHEMA, mermaid_says, needs_mermaid, needs_sarif_schema
+from tshark import agrees, needs_tshark
+
+from checker import itf
+from checker.trace import Trace
+from checker.verdict import Verdict
+from diagrams.formats import mermaid, packetdrill, sarif
+from diagrams.formats.case import case_of_trace
+from proofs import claims
+from proofs.claim import CLAIMS, Evidence
+
+pytestmark = pytest.mark.slow
+EVIDENCE = os.environ.get("TIMEWAIT_EVIDENCE")
+
+
+def skipped(label: str, *_: object) -> Evidence:
+    """A proof for all values, which has no trace, left out."""
+    return Evidence(label, Verdict.PROVED, Verdict.PROVED, "nobody")
+
+
+def traces(name: str) -> Iterator[Trace]:
+    """The traces of a claim."""
+    if EVIDENCE:
+        yield from (itf.read(file) for file in sorted(Path(EVIDENCE).glob(f"{name}.*.itf.json")))
+    else:
+        yield from (piece.trace for piece in CLAIMS[name].gather() if piece.trace is not None)
+
+
+@pytest.fixture(scope="module", params=CLAIMS)
+def found(request: pytest.FixtureRequest) -> list[Trace]:
+    """The counterexamples of a claim."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "for_all", skipped)
+        shown = list(traces(request.param))
+    if not shown:
+        pytest.skip(f"{request.param} has no counterexample")
+    return shown
+
+
+@needs_tshark
+@pytest.mark.parametrize("end", ["a", "b"])
+def test_wireshark_agrees(found: list[Trace], end: str, tmp_path: Path) -> None:
+    """On checksums, on what is malformed, and on what was sent again."""
+    for trace in found:
+        agrees(trace, end, tmp_path)
+
+
+@needs_mermaid
+def test_mermaid_accepts_them(found: list[Trace], tmp_path: Path) -> None:
+    """Mermaid's own parser, on every diagram."""
+    assert mermaid_says([mermaid.written(trace) for trace in found], tmp_path) == ["sequence"] * len(found)
+
+
+@needs_sarif_schema
+def test_sarif(found: list[Trace]) -> None:
+    """The official schema accepts them."""
+    schema = json.loads(SARIF_SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft4Validator(schema).validate(sarif.log([case_of_trace(trace) for trace in found], "1.2.3"))
+
+
+def test_files(found: list[Trace], tmp_path: Path) -> None:
+    """Each fulfils the schema of traces, and is the same when read back."""
+    validator = jsonschema.Draft202012Validator(json.loads(itf.SCHEMA.read_text(encoding="utf-8")))
+    for trace in found:
+        validator.validate(itf.as_itf(trace))
+        file = tmp_path / "trace.itf.json"
+        file.write_text(itf.written(trace), encoding="utf-8")
+        assert itf.read(file) == trace
+
+
+@pytest.mark.parametrize("end", ["a", "b"])
+def test_packetdrill(found: list[Trace], end: str) -> None:
+    """A script tells of every step up to the next incarnation."""
+    for trace in found:
+        text = packetdrill.written(trace, end)
+        assert text.count("// step ") == len(trace.steps) or "not covered from here on" in text

@@ -1,0 +1,280 @@
+"""``timewait convert``, and the reports that ``check`` and ``prove`` write beside their answers."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from counterexamples import counterexample
+
+from checker import itf
+from checker.finding import Progress
+from checker.verdict import Verdict
+from diagrams.formats import mermaid, packetdrill, pcapng
+from diagrams.formats.case import Standing
+from proofs.claim import CLAIMS, Claim, Evidence
+from proofs.suite import Outcome, decide_claim
+from timewait.command import main
+from timewait.reporting import Reports, suite_of_outcome
+
+SHORT = ("check", "--msl", "30s", "--rto", "30s", "--time-wait", "59.9s", "--closers", "a", "--property", "graceful")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and what was printed."""
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, printed.out, printed.err
+
+
+@pytest.fixture
+def trace_file(tmp_path: Path) -> Path:
+    """A trace as a file."""
+    file = tmp_path / "trace.itf.json"
+    file.write_text(itf.written(counterexample("C2 core")), encoding="utf-8")
+    return file
+
+
+class TestConvert:
+    """``timewait convert``."""
+
+    def test_text(self, capsys: pytest.CaptureFixture[str], trace_file: Path) -> None:
+        """On standard output, as the functions write it."""
+        trace = counterexample("C2 core")
+        for form, expected in (
+            ("itf", itf.written(trace)),
+            ("mermaid", mermaid.written(trace)),
+            ("packetdrill", packetdrill.written(trace, "a")),
+        ):
+            assert run(capsys, "convert", str(trace_file), "--to", form) == (0, expected, "")
+        code, out, _ = run(capsys, "convert", str(trace_file), "--to", "packetdrill", "--end", "b")
+        assert (code, out) == (0, packetdrill.written(trace, "b"))
+        assert json.loads(run(capsys, "convert", str(trace_file), "--to", "json")[1])["property"] == "isolation"
+        assert json.loads(run(capsys, "convert", str(trace_file), "--to", "sarif")[1])["version"] == "2.1.0"
+
+    @pytest.mark.parametrize("end", ["a", "b", "both"])
+    def test_a_file(self, capsys: pytest.CaptureFixture[str], trace_file: Path, tmp_path: Path, end: str) -> None:
+        """Whole, and nothing beside it."""
+        target = tmp_path / "trace.pcapng"
+        code = run(capsys, "convert", str(trace_file), "--to", "pcapng", "--end", end, "--out", str(target))
+        assert code == (0, "", "")
+        assert target.read_bytes() == pcapng.written(counterexample("C2 core"), end)
+        assert sorted(tmp_path.iterdir()) == sorted([trace_file, target])
+
+    def test_octets_through_a_pipe(self, monkeypatch: pytest.MonkeyPatch, trace_file: Path) -> None:
+        """A capture goes to standard output unless that is a terminal."""
+        out = io.TextIOWrapper(io.BytesIO())
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as left:
+            main(["convert", str(trace_file), "--to", "pcapng"])
+        assert left.value.code == 0
+        assert out.buffer.getvalue() == pcapng.written(counterexample("C2 core"))  # type: ignore[attr-defined]  # BytesIO
+
+    def test_no_octets_for_people(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trace_file: Path
+    ) -> None:
+        """A terminal gets one clear line instead."""
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        code, out, err = run(capsys, "convert", str(trace_file), "--to", "pcapng")
+        assert (code, out) == (2, "")
+        assert "give --out FILE" in err
+
+    def test_schema(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The JSON Schema of traces, without a trace."""
+        code, out, _ = run(capsys, "convert", "--schema")
+        assert code == 0
+        assert json.loads(out)["$id"] == "urn:timewait:trace"
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (("--to", "mermaid", "--end", "a"), 2, "--end a does not go with --to mermaid"),
+            (("--to", "packetdrill", "--end", "both"), 2, "--end both does not go with --to packetdrill"),
+            (("--to", "pcap"), 2, "'pcap'"),
+            ((), 2, "--to"),
+            (("--to", "itf", "--out", "/nowhere/at/all"), 2, "cannot write /nowhere/at/all"),
+        ],
+    )
+    def test_usage(
+        self, capsys: pytest.CaptureFixture[str], trace_file: Path, arguments: tuple[str, ...], code: int, said: str
+    ) -> None:
+        """One clear line."""
+        left, out, err = run(capsys, "convert", str(trace_file), *arguments)
+        assert (left, out, err.count("\n")) == (code, "", 1)
+        assert said in err
+
+    @pytest.mark.parametrize(
+        ("spoil", "said"),
+        [
+            (lambda data: data.clear(), "not a trace"),
+            (lambda data: data["states"][1]["#meta"]["sent"][0].update(sender="C"), "state 1|copy 1 goes from 'C'"),
+            (lambda data: data["states"][1]["#meta"]["sent"][0]["fields"].pop("seq"), "copy 1 .* has no sequence number"),
+        ],
+    )
+    def test_bad_files(self, capsys: pytest.CaptureFixture[str], trace_file: Path, tmp_path: Path, spoil: Any, said: str) -> None:
+        """One clear line with the name of the file, the code of a bad file, and no output."""
+        data = json.loads(trace_file.read_text())
+        spoil(data)
+        trace_file.write_text(json.dumps(data))
+        target = tmp_path / "out.pcapng"
+        code, out, err = run(capsys, "convert", str(trace_file), "--to", "pcapng", "--end", "b", "--out", str(target))
+        assert (code, out, err.count("\n")) == (3, "", 1)
+        assert err.startswith(f"timewait: {trace_file}: ")
+        assert re.search(said, err)
+        assert not target.exists()
+
+
+class TestReports:
+    """What ``check`` and ``prove`` write beside their answers."""
+
+    def test_check(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """All at once: the same verdict everywhere, and the usual answer."""
+        summary = tmp_path / "summary.md"
+        summary.write_text("before\n")
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+        files = {name: tmp_path / f"report.{name}" for name in ("sarif", "junit", "events")}
+        options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+        code, out, _ = run(capsys, *SHORT, "--github", *options)
+        assert code == 10
+        assert "verdict: VIOLATED" in out
+        assert out.count("\n::error title=timewait%3A graceful violated::") == 1
+        (result,) = json.loads(files["sarif"].read_text())["runs"][0]["results"]
+        assert (result["ruleId"], result["kind"]) == ("graceful", "fail")
+        (case,) = ElementTree.parse(files["junit"]).iter("testcase")
+        assert (case.get("classname"), case.get("name"), case[0].tag) == ("timewait.check", "graceful", "failure")
+        told = [json.loads(line) for line in files["events"].read_text().splitlines()]
+        assert [one["event"] for one in told] == ["start", "verdict", "end"]
+        assert told[0]["parameters"]["time_wait"] == 59.9
+        assert (told[-1]["verdict"], told[-1]["exit_code"]) == ("violated", 10)
+        assert summary.read_text().startswith("before\n## timewait check, RFC 9293")
+        assert set(tmp_path.iterdir()) == {summary, *files.values()}
+
+    def test_what_is_not_known(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A bound that is reached is never a pass."""
+        sarif, junit = tmp_path / "x.sarif", tmp_path / "x.xml"
+        arguments = (*SHORT, "--time-wait", "60s", "--max-states", "10", "--sarif", str(sarif), "--junit", str(junit))
+        assert run(capsys, *arguments)[0] == 20
+        (only,) = json.loads(sarif.read_text())["runs"]
+        assert only["results"][0]["kind"] == "open"
+        assert only["invocations"][0]["toolExecutionNotifications"][0]["level"] == "warning"
+        assert ElementTree.parse(junit).getroot()[0].get("errors") == "1"
+
+    def test_no_summary_without_github(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Where GitHub does not say where its summary goes, a remark says so; a place that cannot be written is an error."""
+        monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+        code, _, err = run(capsys, *SHORT, "--github")
+        assert code == 10
+        assert "GITHUB_STEP_SUMMARY is not set" in err
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+        code, _, err = run(capsys, *SHORT, "--github")
+        assert code == 2
+        assert f"cannot write {tmp_path}" in err
+
+    @pytest.mark.parametrize("option", ["--sarif", "--junit", "--events"])
+    def test_places_are_looked_at_first(self, capsys: pytest.CaptureFixture[str], option: str) -> None:
+        """Before any work."""
+        code, out, err = run(capsys, *SHORT, option, "/nowhere/at/all")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "cannot write /nowhere/at/all" in err
+
+    def test_github_and_json(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Both want standard output for themselves."""
+        for command in (SHORT, ("prove", "C15")):
+            code, out, err = run(capsys, *command, "--github", "--json")
+            assert (code, out) == (2, "")
+            assert "exclude each other" in err
+
+    def test_json_beside_files(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Files leave standard output alone."""
+        code, out, _ = run(capsys, *SHORT, "--json", "--junit", str(tmp_path / "x.xml"))
+        assert code == 10
+        assert json.loads(out)["verdict"] == "violated"
+
+    def test_an_error_ends_the_events(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Whatever goes wrong, the last line says so."""
+        file = tmp_path / "events.jsonl"
+        assert run(capsys, *SHORT, "--events", str(file), "--msl", "0")[0] == 2
+        (only,) = map(json.loads, file.read_text().splitlines())
+        assert only["event"] == "end"
+        assert "MSL must be more than nought" in only["verdict"]
+        interrupted(file)
+        told = [json.loads(line) for line in file.read_text().splitlines()]
+        assert (told[-1]["verdict"], told[-1]["exit_code"]) == ("interrupted", 20)
+
+    def test_progress_is_passed_on(self, tmp_path: Path) -> None:
+        """An exploration that tells how far it has come tells both the file and the screen."""
+        file, heard = tmp_path / "events.jsonl", []
+        with Reports(events=file) as reports:
+            reports.listening(heard.append)(Progress(1_000, 5, 500.0, 80.0))
+            assert json.loads(file.read_text())["states"] == 1_000
+        assert heard == [Progress(1_000, 5, 500.0, 80.0)]
+
+    def test_prove(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A claim is a rule and a suite, each piece of its evidence an answer with its time."""
+        sarif, junit, events = (tmp_path / name for name in ("x.sarif", "x.xml", "x.jsonl"))
+        code, _, _ = run(capsys, "prove", "C15", "--sarif", str(sarif), "--junit", str(junit), "--events", str(events))
+        assert code == 0
+        (only,) = json.loads(sarif.read_text())["runs"]
+        assert [rule["id"] for rule in only["tool"]["driver"]["rules"]] == ["C15"]
+        assert [result["kind"] for result in only["results"]] == ["pass", "informational"]
+        place = only["results"][0]["locations"][0]["physicalLocation"]
+        source = (Path(__file__).parent.parent / place["artifactLocation"]["uri"]).read_text().splitlines()
+        assert source[place["region"]["startLine"] - 1].startswith('@claim("C15"')
+        (suite,) = ElementTree.parse(junit).getroot()
+        assert (suite.get("name"), suite.get("failures"), suite.get("errors")) == ("C15", "0", "0")
+        assert all(float(case.get("time") or 0) > 0 for case in suite.iter("testcase"))
+        told = [json.loads(line) for line in events.read_text().splitlines()]
+        assert [one["event"] for one in told] == ["start", "verdict", "verdict", "end"]
+
+
+def interrupted(events: Path) -> None:
+    """A command that is interrupted."""
+
+    def command() -> None:
+        with Reports(events=events) as reports:
+            reports.start("check", [], {})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        command()
+
+
+def test_a_claim_without_evidence() -> None:
+    """Says nothing, and that is no pass."""
+    outcome = Outcome("C15", "s", Verdict.VIOLATED, 0.0, ())
+    (case,) = suite_of_outcome(outcome).cases
+    assert case.standing is Standing.OPEN
+
+
+def test_a_surprise() -> None:
+    """A proof where a counterexample was due fails."""
+    piece = Evidence("x", Verdict.PROVED, Verdict.VIOLATED, "zones")
+    (case,) = suite_of_outcome(Outcome("C15", "s", Verdict.VIOLATED, 0.0, (piece,))).cases
+    assert case.standing is Standing.FAILED
+
+
+def test_evidence_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece its own; together no more than the claim took."""
+
+    def gather() -> Iterator[Evidence]:
+        for pause in (0.02, 0.0):
+            time.sleep(pause)
+            yield Evidence("x", Verdict.PROVED, Verdict.PROVED, "nobody")
+
+    monkeypatch.setitem(CLAIMS, "C0", Claim("C0", "s", "", Verdict.PROVED, False, gather))
+    outcome = decide_claim("C0")
+    first, second = (piece.seconds for piece in outcome.pieces)
+    assert first >= 0.02 > second
+    assert first + second <= outcome.seconds

@@ -1,0 +1,310 @@
+"""Answers as SARIF, JUnit XML, GitHub's annotations and summaries, and lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+import xmlschema
+from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
+from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_says, needs_junit_schemas, needs_mermaid, needs_sarif_schema
+
+from checker.finding import Progress
+from checker.verdict import Verdict
+from diagrams.formats import events, github, junit, sarif
+from diagrams.formats.case import Asked, Case, Standing, case_of_trace, property_asked
+from diagrams.formats.junit import Suite
+from diagrams.formats.places import link, place_of_property, place_of_rule, place_of_waiting
+from spec.endpoint import RULES
+from spec.properties import PROPERTIES
+from spec.reference import INCARNATION_RULES
+
+ROOT = Path(__file__).parent.parent
+STARTED = datetime(2024, 2, 29, 12, 0, 1, tzinfo=UTC)
+
+
+def case(verdict: Verdict, expected: Verdict = Verdict.PROVED, trace: str = "", detail: str = "") -> Case:
+    """An answer about graceful."""
+    shown = counterexample(trace) if trace else None
+    return Case(property_asked("graceful"), "graceful", verdict, expected, "zones", 1.25, detail, shown)
+
+
+ALL = (
+    case(Verdict.PROVED),
+    case(Verdict.VIOLATED, trace="C2 close"),
+    case(Verdict.VIOLATED, Verdict.VIOLATED, trace="C7", detail="10 steps"),
+    case(Verdict.PROVED, Verdict.VIOLATED, detail="nothing was found"),
+    case(Verdict.INCONCLUSIVE, detail="stopped at 10 states | bound 10"),
+    case(Verdict.INCONCLUSIVE, Verdict.VIOLATED),
+    case(Verdict.VACUOUS, detail="never happens: <reopen> & \x00"),
+    case(Verdict.DISAGREEMENT, detail="ticks say proved, zones say violated"),
+)
+"""One case of each kind."""
+
+
+class TestStanding:
+    """What counts as a pass."""
+
+    def test_only_what_was_expected_passes(self) -> None:
+        """What is not known never does."""
+        passed, failed, unknown, wrong = Standing.PASSED, Standing.FAILED, Standing.OPEN, Standing.WRONG
+        assert [one.standing for one in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_of_traces(self, name: str) -> None:
+        """A trace that breaks its property is a violation; a scenario is none."""
+        expected = Verdict.PROVED if name in SCRIPTS else Verdict.VIOLATED
+        assert case_of_trace(counterexample(name)).verdict is expected
+
+    def test_reason(self) -> None:
+        """In a sentence or two."""
+        assert ALL[1].reason == "graceful: violated. B was closing in order, in LAST_ACK, and a RST ended it"
+        assert ALL[2].reason == "graceful: violated (expected: violated). 10 steps"
+
+
+class TestPlaces:
+    """Positions in the source."""
+
+    @pytest.mark.parametrize("name", [*RULES, *INCARNATION_RULES])
+    def test_of_rules(self, name: str) -> None:
+        """The line has the name of the rule."""
+        place = place_of_rule(name)
+        assert place is not None
+        assert f'"{name}"' in (ROOT / place.path).read_text(encoding="utf-8").splitlines()[place.line - 1]
+
+    @pytest.mark.parametrize("name", PROPERTIES)
+    def test_of_properties(self, name: str) -> None:
+        """Likewise, where the property is made."""
+        place = place_of_property(name)
+        assert place is not None
+        lines = (ROOT / place.path).read_text(encoding="utf-8").splitlines()
+        assert lines[place.line - 2].strip() == "Property("
+        assert lines[place.line - 1].strip() == f'"{name}",'
+
+    def test_of_waiting(self) -> None:
+        """Where time passes."""
+        place = place_of_waiting()
+        assert place is not None
+        assert "def wait" in (ROOT / place.path).read_text(encoding="utf-8").splitlines()[place.line - 1]
+
+    def test_of_nothing(self) -> None:
+        """An unknown name has none."""
+        assert place_of_rule("no.such") is place_of_property("no such") is None
+
+    def test_links(self) -> None:
+        """To the section of the standard."""
+        assert link("RFC 9293 3.10.7.4 fifth step") == "https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"
+        assert link("RFC 1337 F1") == "https://www.rfc-editor.org/rfc/rfc1337"
+        assert link("SO_LINGER {1,0}") is None
+
+
+def sarif_schema() -> dict[str, Any]:
+    """The official schema, as a package of the npm registry ships it."""
+    data = json.loads(SARIF_SCHEMA.read_text(encoding="utf-8"))
+    assert isinstance(data, dict)
+    return data
+
+
+class TestSarif:
+    """SARIF 2.1.0."""
+
+    @needs_sarif_schema
+    def test_schema(self) -> None:
+        """All kinds of answers fulfil the official schema, with and without an exit code; what is spoiled does not."""
+        validator = jsonschema.Draft4Validator(sarif_schema())
+        for log in (sarif.log(ALL, "1.2.3", 40), sarif.log(ALL, "1.2.3"), sarif.log((), "1.2.3", 30)):
+            validator.validate(log)
+        spoiled = sarif.log(ALL, "1.2.3")
+        spoiled["runs"][0]["results"][0]["kind"] = "passed"
+        assert not validator.is_valid(spoiled)
+
+    @needs_sarif_schema
+    @pytest.mark.parametrize("name", NAMES)
+    def test_traces(self, name: str) -> None:
+        """Every trace does."""
+        text = sarif.written([case_of_trace(counterexample(name))], "1.2.3")
+        jsonschema.Draft4Validator(sarif_schema()).validate(json.loads(text))
+
+    def test_kinds(self) -> None:
+        """What is not known is no pass, and a warning of the run; nothing but a failure has a level."""
+        (run,) = sarif.log(ALL, "1.2.3", 40)["runs"]
+        kinds = [(result["kind"], result["level"]) for result in run["results"]]
+        assert kinds == [
+            ("pass", "none"),
+            ("fail", "error"),
+            ("informational", "none"),
+            ("fail", "error"),
+            ("open", "none"),
+            ("open", "none"),
+            ("review", "none"),
+            ("fail", "error"),
+        ]
+        (invocation,) = run["invocations"]
+        assert invocation["exitCode"] == 40
+        assert not invocation["executionSuccessful"]
+        levels = [told["level"] for told in invocation["toolExecutionNotifications"]]
+        assert levels == ["warning", "warning", "warning", "error"]
+        assert sarif.log(ALL[:-1], "1.2.3")["runs"][0]["invocations"][0]["executionSuccessful"]
+
+    def test_rules(self) -> None:
+        """One for each property, found by its number."""
+        cases = [*ALL, replace(ALL[0], asked=property_asked("isolation"), label="isolation")]
+        (run,) = sarif.log(cases, "1.2.3")["runs"]
+        rules = run["tool"]["driver"]["rules"]
+        assert [rule["id"] for rule in rules] == ["graceful", "isolation"]
+        for one, result in zip(cases, run["results"], strict=True):
+            assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == one.asked.name
+        assert rules[0]["helpUri"].endswith("rfc9293#section-3.6.1")
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_trace_is_a_code_flow(self, name: str) -> None:
+        """Each step in order, at the lines of the specification that it applies; paths are relative and exist."""
+        trace = counterexample(name)
+        (result,) = sarif.log([case_of_trace(trace)], "1.2.3")["runs"][0]["results"]
+        (flow,) = result["codeFlows"][0]["threadFlows"]
+        assert [one["executionOrder"] for one in flow["locations"]] == [
+            step.number for step in trace.steps for _ in (step.event.rules or ("waiting",))
+        ]
+        told = iter(flow["locations"])
+        for step in trace.steps:
+            for rule in step.event.rules or (None,):
+                physical = next(told)["location"]["physicalLocation"]
+                assert physical["artifactLocation"]["uriBaseId"] == "%SRCROOT%"
+                source = ROOT / physical["artifactLocation"]["uri"]
+                line = source.read_text(encoding="utf-8").splitlines()[physical["region"]["startLine"] - 1]
+                assert (f'"{rule[0]}"' if rule else "def wait") in line
+        assert flow["initialState"]["A.state"] == {"text": str(trace.initial["A.state"])}
+
+    def test_fingerprints(self) -> None:
+        """The same question has the same one, another question another."""
+        results = [
+            sarif.log([case_of_trace(counterexample(name))], version)["runs"][0]["results"][0]["partialFingerprints"]
+            for name, version in (("C7", "1"), ("C7", "2"), ("C8", "1"))
+        ]
+        assert results[0] == results[1] != results[2]
+
+
+SUITES = (Suite("check", (("msl", "30"), ("rto", "[30]")), ALL), Suite("C99", (), ()))
+
+
+class TestJunit:
+    """JUnit XML."""
+
+    @needs_junit_schemas
+    @pytest.mark.parametrize("path", JUNIT_SCHEMAS, ids=lambda path: path.name)
+    def test_schemas(self, path: Path) -> None:
+        """Ant's schema and Jenkins's accept it, and reject what is spoiled."""
+        schema = xmlschema.XMLSchema(path)
+        text = junit.written(SUITES, STARTED)
+        schema.validate(text)
+        assert not schema.is_valid(text.replace("<testcase ", "<testcase nonsense='1' ", 1))
+
+    def test_what_is_not_known_is_an_error(self) -> None:
+        """And so are engines that disagree; nothing is skipped."""
+        root = ElementTree.fromstring(junit.written(SUITES, STARTED))
+        suite = root[0]
+        assert {name: suite.get(name) for name in ("tests", "failures", "errors", "timestamp", "time")} == {
+            "tests": "8",
+            "failures": "2",
+            "errors": "4",
+            "timestamp": "2024-02-29T12:00:01",
+            "time": "10.000",
+        }
+        children = [[child.tag for child in one] for one in suite.iter("testcase")]
+        assert children == [[], ["failure"], [], ["failure"], ["error"], ["error"], ["error"], ["error"]]
+        assert not list(root.iter("skipped"))
+
+    def test_a_failure_shows_its_trace(self) -> None:
+        """Step by step, in plain text."""
+        failure = next(ElementTree.fromstring(junit.written(SUITES, STARTED)).iter("failure"))
+        assert failure.text is not None
+        assert "\n8  t=1m: B receives RST seq=2 (0 old)  [B CLOSED]" in failure.text
+        assert failure.get("message") == ALL[1].reason
+
+    def test_what_xml_cannot_hold(self) -> None:
+        """Is replaced."""
+        assert "Never happens: &lt;reopen&gt; &amp; �" in junit.written(SUITES, STARTED)
+
+
+class TestGithub:
+    """Annotations and step summaries."""
+
+    def test_annotations(self) -> None:
+        """One for each case that did not pass, each in one line."""
+        lines = github.workflow_commands(ALL)
+        assert [line.split(" ")[0] for line in lines] == ["::error", "::error", "::warning", "::warning", "::warning", "::error"]
+        assert not any("\n" in line for line in lines)
+        assert lines[0].startswith("::error title=timewait%3A graceful violated::graceful: violated. B was closing")
+
+    def test_escapes(self) -> None:
+        """Signs that mean something to a workflow command do not get through."""
+        (line,) = github.workflow_commands([replace(ALL[4], label="a,b:c%\r\nd", detail="50%")])
+        title, message = line.removeprefix("::warning title=").split("::", 1)
+        assert title == "timewait%3A a%2Cb%3Ac%25%0D%0Ad inconclusive"
+        assert "50%25" in message
+
+    def test_summary(self) -> None:
+        """A table of all, and a chart for each violation that should not be."""
+        text = github.summary("timewait check", "MSL 30s", "violated", ALL)
+        rows = [line for line in text.splitlines() if line.startswith("| ")]
+        assert [row[2] for row in rows[1:]] == ["✅", "❌", "✅", "❌", "❔", "❔", "❔", "❌"]
+        assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows)
+        assert r"stopped at 10 states \| bound 10" in text
+        assert text.count("```mermaid") == 1
+        assert text.startswith("## timewait check: violated\n")
+
+    def test_a_summary_has_its_limits(self) -> None:
+        """A megabyte at most: ten traces are shown, and long ones as text alone."""
+        text = github.summary("t", "", "violated", [ALL[1]] * 12)
+        assert text.count("```mermaid") == 10
+        assert "… and 2 more traces" in text
+        trace = counterexample("C2 close")
+        long = replace(trace, steps=trace.steps[:-1] * 9 + trace.steps[-1:])
+        assert "```mermaid" not in github.summary("t", "", "violated", [replace(ALL[1], trace=long)])
+
+    @needs_mermaid
+    def test_charts_are_diagrams(self, tmp_path: Path) -> None:
+        """What stands in the summary is what Mermaid accepts."""
+        text = github.summary("t", "", "violated", [case_of_trace(counterexample(name)) for name in QUESTIONS][:10])
+        charts = re.findall("```mermaid\n(.*?)```", text, re.DOTALL)
+        assert len(charts) == 10
+        assert mermaid_says(charts, tmp_path) == ["sequence"] * 10
+
+
+def test_events() -> None:
+    """Each is one line of JSON with its kind and time."""
+    lines = [
+        events.start("check", ["graceful"], {"msl": 30}),
+        events.progress(1.0, Progress(1_000, 5, 499.6, 80.2)),
+        events.verdict(1.5, ALL[1]),
+        events.verdict(1.5, ALL[0]),
+        events.end(2.0, "violated", 10),
+    ]
+    assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
+    data = [json.loads(line) for line in lines]
+    assert [one["event"] for one in data] == ["start", "progress", "verdict", "verdict", "end"]
+    assert data[1] == {
+        "event": "progress",
+        "seconds": 1.0,
+        "states": 1000,
+        "depth": 5,
+        "states_a_second": 500,
+        "megabytes": 80,
+    }
+    assert (data[2]["standing"], data[2]["steps"], data[3]["steps"]) == ("failed", 8, None)
+    assert data[4] == {"event": "end", "seconds": 2.0, "verdict": "violated", "exit_code": 10}
+
+
+def test_something_else_is_asked() -> None:
+    """A name that is no property has no place, and a report can be made all the same."""
+    odd = replace(ALL[0], asked=Asked("odd", "something odd", "", None))
+    (result,) = sarif.log([odd], "1")["runs"][0]["results"]
+    assert "locations" not in result
+    assert property_asked("odd").place is None

@@ -1,0 +1,238 @@
+"""Traces as text for other tools: Mermaid diagrams, packetdrill scripts, and the schema of the trace files."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
+from node_packages import mermaid_says, needs_mermaid
+
+from checker import itf
+from checker.itf import BrokenTrace
+from checker.trace import Trace
+from diagrams.formats import mermaid, packetdrill
+
+every_trace = pytest.mark.parametrize("name", NAMES)
+
+# --- Mermaid -------------------------------------------------------------------------------------------------------
+
+ARROW = re.compile(r"    (?P<sender>[AB])(?P<arrow>->>|-->>|--x)(?P<receiver>[AB]): (?P<text>[^;#<>\n]+)")
+NOTE = re.compile(r"    Note (left of A|right of B|over A,B): [^;#\n]+")
+
+
+def arrows(text: str) -> list[re.Match[str]]:
+    """The arrows of a diagram."""
+    return [found for line in text.splitlines() if (found := ARROW.fullmatch(line))]
+
+
+class TestMermaid:
+    """Sequence diagrams."""
+
+    @every_trace
+    def test_an_arrow_for_every_arrival_and_every_loss(self, name: str) -> None:
+        """In the order of the trace; duplicates are dashed, lost copies end in a cross."""
+        trace = counterexample(name)
+        expected = []
+        arrived: set[int] = set()
+        for step in trace.steps:
+            if (copy := step.event.received) is not None:
+                expected.append((copy.sender, "-->>" if copy.number in arrived else "->>", copy.receiver, copy.text))
+                arrived.add(copy.number)
+            expected += [(copy.sender, "--x", copy.receiver, copy.text) for copy in step.event.sent if copy.lost]
+        found = [
+            (*one.group("sender", "arrow", "receiver"), one["text"].split(" (")[0]) for one in arrows(mermaid.written(trace))
+        ]
+        assert found == expected
+
+    @every_trace
+    def test_blocks_are_closed(self, name: str) -> None:
+        """Every block ends, and every bar of TIME_WAIT."""
+        lines = [line.strip() for line in mermaid.written(counterexample(name)).splitlines()]
+        opened = sum(line.startswith(("rect ", "loop ")) for line in lines)
+        assert lines.count("end") == opened
+        for end in "AB":
+            assert lines.count(f"activate {end}") == lines.count(f"deactivate {end}")
+
+    def test_what_is_drawn(self) -> None:
+        """States, TIME_WAIT with its timer, ages, and what breaks."""
+        text = mermaid.written(counterexample("C2 close"))
+        assert "    Note right of B: user calls CLOSE<br/>LAST_ACK\n" in text
+        assert (
+            "    Note left of A: TIME_WAIT<br/>timer starts (59.999s)\n    activate A\n    A--xB: ACK seq=2 ack=2 (lost)\n"
+            in text
+        )
+        assert "    B->>A: FIN+ACK seq=1 ack=2 (30s old)\n" in text
+        assert text.index(mermaid.WARNING) < text.index("A->>B: RST seq=2") < text.index("breaks graceful")
+
+    def test_a_loop(self) -> None:
+        """A run without end repeats itself in a block."""
+        lines = [line.strip() for line in mermaid.written(counterexample("C10")).splitlines()]
+        block = lines[lines.index("loop again and again, every 2s") :]
+        turn = ["A->>B: ACK seq=2 ack=2 (1s old)", "B->>A: ACK seq=2 ack=2 (1s old)"]
+        assert [line for line in block if "->>" in line] == turn
+        assert block[-1] == "end"
+
+    def test_signs_with_a_meaning(self) -> None:
+        """Whatever a trace says, no sign of it is taken for the language's own."""
+        text = mermaid.written(disturbed(counterexample("C15")))
+        assert all(NOTE.fullmatch(line) for line in text.splitlines() if line.startswith("    Note"))
+        assert ";" not in text
+        assert "#" not in text
+
+    @needs_mermaid
+    def test_the_parser_accepts_them(self, tmp_path: Path) -> None:
+        """Mermaid's own parser, on all at once; and it does reject what is none."""
+        texts = [mermaid.written(counterexample(name)) for name in NAMES]
+        texts.append(mermaid.written(disturbed(counterexample("C15"))))
+        said = mermaid_says([*texts, texts[0].replace("->>", "->;>")], tmp_path)
+        assert said[:-1] == ["sequence"] * len(texts)
+        assert "Parse error" in said[-1]
+
+
+def disturbed(trace: Trace) -> Trace:
+    """The trace with words in it that mean something to Mermaid."""
+    steps = tuple(
+        replace(step, event=replace(step.event, text=f'end; loop #1 <b>"{step.event.text}" %% --x & {{end}}\nend'))
+        for step in trace.steps
+    )
+    return replace(trace, shows="end", statement="a; b # c\nend", steps=steps)
+
+
+# --- packetdrill ---------------------------------------------------------------------------------------------------
+
+DELAY = r"\+(?P<delay>[0-9]+(?:\.[0-9]{1,6})?)"
+PACKET = re.compile(
+    DELAY + r" (?P<way>[<>]) (?P<flags>[FSRP]*\.?) (?P<first>[0-9]+):(?P<next>[0-9]+)\((?P<length>[0-9]+)\)"
+    r"(?: ack (?P<ack>[0-9]+))?(?: win [0-9]+)?(?: <(?:\.\.\.|mss [0-9]+)>)?"
+)
+CALL = re.compile(DELAY + r" (?P<name>[a-z]+)\((?P<arguments>.*)\) = (?P<result>-?[0-9]+( E[A-Z]+ \(.*\))?)")
+
+
+def parts(text: str) -> list[re.Match[str]]:
+    """The packets and calls of a script; every line is one of them, a comment, or empty."""
+    found = []
+    for line in text.splitlines():
+        if line and not line.startswith("//"):
+            matched = PACKET.fullmatch(line) or CALL.fullmatch(line)
+            assert matched, line
+            found.append(matched)
+    return found
+
+
+@every_trace
+@pytest.mark.parametrize("end", ["a", "b"])
+class TestPacketdrill:
+    """Scripts for either end."""
+
+    def test_packets(self, name: str, end: str) -> None:
+        """What the end sends and what arrives there, at the times of the trace, until the next incarnation."""
+        trace = counterexample(name)
+        expected = []
+        for step in trace.steps:
+            if any(rule == "incarnation.reopen" for rule, _, _ in step.event.rules):
+                break
+            if step.event.actor == end.upper():
+                copies = [("<", step.event.received), *((">", copy) for copy in step.event.sent)]
+                expected += [(round(step.time * 10**6), way, copy.fields) for way, copy in copies if copy is not None]
+        found, now = [], Fraction(0)
+        written = parts(packetdrill.written(trace, end))
+        for one in written:
+            now += Fraction(one["delay"])
+            if one.re is PACKET and now >= 0:
+                ack = () if one["ack"] is None else (("ack", int(one["ack"])),)
+                bits = tuple((bit, 1) for bit, letter in (("syn", "S"), ("fin", "F"), ("rst", "R")) if letter in one["flags"])
+                assert int(one["next"]) - int(one["first"]) == int(one["length"])
+                assert ("." in one["flags"]) == (one["ack"] is not None)
+                fields = (("seq", int(one["first"])), *ack, ("len", int(one["length"])), *bits)
+                found.append((round(now * 10**6), one["way"], fields))
+        before = len(found) - len(expected)
+        assert before == (5 if trace.about["scope"] == "core" else 3)
+        assert found[before:] == expected
+
+    def test_calls(self, name: str, end: str) -> None:
+        """Each call of the user is one of the script, on the socket of the connection."""
+        trace = counterexample(name)
+        rules = [rule for step in trace.steps if step.event.actor == end.upper() for rule, _, _ in step.event.rules]
+        calls = [one for one in parts(packetdrill.written(trace, end)) if one.re is CALL]
+        socket = "3" if end == "a" else "4"
+        assert {one["arguments"].partition(",")[0] for one in calls if one["name"] in ("send", "close", "shutdown")} <= {socket}
+        assert sum(one["name"] == "send" for one in calls) == rules.count("send")
+        closing = [one["name"] for one in calls if one["name"] in ("close", "shutdown")]
+        first = end == "a" and trace.about["scope"] == "core"
+        assert len(closing) == sum(rule.startswith("close.") for rule in rules) + first
+        abrupt = trace.about["behaviour"]["abandons"] or trace.about["behaviour"]["linger_zero"]
+        assert set(closing) <= {"close" if abrupt else "shutdown"}
+        assert ("SO_LINGER" in packetdrill.written(trace, end)) == ("close.linger-zero" in rules)
+
+    def test_every_step_is_told(self, name: str, end: str) -> None:
+        """In comments, and where the script stops to follow."""
+        trace = counterexample(name)
+        text = packetdrill.written(trace, end)
+        told = [int(number) for number in re.findall(r"^// step ([0-9]+), ", text, re.MULTILINE)]
+        assert told == list(range(1, len(told) + 1))
+        assert (len(told) < len(trace.steps)) <= ("not covered from here on" in text)
+
+
+# --- the schema ----------------------------------------------------------------------------------------------------
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of trace files."""
+    data = json.loads(itf.SCHEMA.read_text(encoding="utf-8"))
+    assert isinstance(data, dict)
+    return data
+
+
+class TestSchema:
+    """The JSON Schema of traces."""
+
+    def test_it_is_one(self) -> None:
+        """In the draft that it names."""
+        jsonschema.Draft202012Validator.check_schema(schema())
+        assert schema()["$schema"].endswith("2020-12/schema")
+
+    @every_trace
+    def test_traces_fulfil_it(self, name: str) -> None:
+        """Whatever is written."""
+        jsonschema.Draft202012Validator(schema()).validate(itf.as_itf(counterexample(name)))
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda data: data.pop("vars"),
+            lambda data: data["#meta"].update(format="other"),
+            lambda data: data["states"].clear(),
+            lambda data: data["states"][0]["#meta"].update(index=1),
+            lambda data: data["states"][1].update({"A.una": 3}),
+            lambda data: data["states"][1]["#meta"].pop("timers"),
+            lambda data: data["states"][1]["#meta"].update(time="soon"),
+            lambda data: data["states"][1]["#meta"]["sent"][0].pop("copy"),
+            lambda data: data.update(loop="1"),
+        ],
+    )
+    def test_what_is_spoiled_does_not(self, spoil: Any) -> None:
+        """It notices what is missing or of another kind."""
+        data = itf.as_itf(counterexample("C15"))
+        spoil(data)
+        assert not jsonschema.Draft202012Validator(schema()).is_valid(data)
+
+
+def test_a_trace_without_states() -> None:
+    """Diagrams and scripts need the states of both ends."""
+    trace = counterexample("C15")
+    blind = replace(trace, initial={name: value for name, value in trace.initial.items() if name != "B.state"})
+    for write in (mermaid.written, packetdrill.written):
+        with pytest.raises(BrokenTrace, match=r"'B\.state' is missing"):
+            write(blind)
+
+
+def test_names() -> None:
+    """Each trace has one name."""
+    assert len(set(NAMES)) == len(QUESTIONS) + len(SCRIPTS) + 1
