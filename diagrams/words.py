@@ -8,6 +8,7 @@ from fractions import Fraction
 from spec.duration import spoken
 
 DIGITS = 3
+SHORT = 6
 
 
 def rounded(seconds: Fraction) -> str:
@@ -24,6 +25,12 @@ def rounded(seconds: Fraction) -> str:
     if value < Fraction(1, 1_000):
         return f"{float(value * 1_000_000):g}us"
     return f"{float(value * 1_000):g}ms" if value < 1 else spoken(value) if value < 60 else spoken(Fraction(round(seconds)))
+
+
+def shown(seconds: Fraction) -> str:
+    """A moment or a length of time: exact where that is short, else to three digits."""
+    exact = spoken(seconds)
+    return exact if len(exact) <= SHORT else rounded(seconds)
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

@@ -46,13 +46,30 @@ class Remark(NamedTuple):
 
 
 class Again(NamedTuple):
-    """A retransmission: who sent what again, when, how long after the last time, and how often it had been sent before."""
+    """A retransmission.
+
+    Attributes
+    ----------
+    end : str
+        Who sent something again.
+    time : Fraction
+        When, in seconds since the start of the trace.
+    gap : Fraction
+        Seconds since it was last sent.
+    before : int
+        How often it had been sent before.
+    fin : bool
+        Whether it is a FIN, with or without text.
+    alone : bool
+        Whether nothing before it was unacknowledged.
+    """
 
     end: str
     time: Fraction
     gap: Fraction
-    fin: bool
     before: int
+    fin: bool
+    alone: bool
 
 
 class Answer(StrEnum):

@@ -251,7 +251,25 @@ def _two_places(seen: Sequence[Seen], near: tuple[str, str]) -> Fates:
         waiting = [index for index in same if not copies[index].arrivals]
         index = waiting[-1] if waiting else same[-1]
         copies[index] = replace(copies[index], arrivals=(*copies[index].arrivals, instant))
-    return Fates(tuple(copies), near, shift=shift)
+    return Fates(tuple(_processed(copy, copies) for copy in copies), near, shift=shift)
+
+
+def _processed(copy: Copy, copies: Sequence[Copy]) -> Copy:
+    """A copy with its arrival as its receiver saw it: not before the last segment that it sent without knowing of it.
+
+    A packet is captured a little before its receiver takes it in, and what that one sends meanwhile a little after.
+    """
+    segment = copy.seen.segment
+    if not segment.span or segment.syn or segment.rst or not copy.arrivals:
+        return copy
+    arrival = copy.arrivals[0]
+    for answer in copies:
+        if answer.seen.sender == copy.seen.sender or answer.sent < arrival or answer.seen.segment.rst:
+            continue
+        if _reflects(answer.seen.segment, segment):
+            return replace(copy, arrivals=(arrival, *copy.arrivals[1:]))
+        arrival = (answer.sent[0], answer.sent[1], 1)
+    return copy
 
 
 def replace_time(one: Seen, shift: int) -> Seen:

@@ -66,7 +66,8 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
     seen = [item for item in told.items if isinstance(item, Seen)]
     found = fates(seen, loops)
     start = min(copy.sent[0] for copy in found.copies)
-    follower = _Follower(configuration, found, start, told.standing)
+    nearer = "" if found.near else beside(hops)
+    follower = _Follower(configuration, found, start, told.standing, nearer)
     follower.run([item for item in told.items if isinstance(item, Skipped)])
     places = found.near or (seen[0].place,)
     known = {"A": str(ends[0]), "B": str(ends[1]), "places": list(places), "started": start}
@@ -76,7 +77,7 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
         ends,
         tuple(follower.ledger.frames),
         places,
-        "" if found.near else beside(hops),
+        nearer,
         connection.packets,
         start,
         Fraction(max(ended - start, 0), NANOSECONDS),
@@ -105,9 +106,12 @@ class _Follower:
         When the trace starts, in nanoseconds since 1970.
     standing : tuple of int
         The next octet of either end at the start.
+    nearer : str
+        The end that a single place of capture is beside, if that is known.
     """
 
-    def __init__(self, configuration: Configuration, found: Fates, start: int, standing: tuple[int, int]) -> None:
+    def __init__(self, configuration: Configuration, found: Fates, start: int, standing: tuple[int, int], nearer: str) -> None:
+        self._beside = nearer
         self.remarks: list[Remark] = []
         self.agains: list[Again] = []
         self.met: list[Met] = []
@@ -181,7 +185,7 @@ class _Follower:
         self._due[side].extend(_Due(reply, instant, segment, met) for reply in outcome.replies)
         age = f" ({rounded(self._time(instant) - self._time(copy.sent))} old)" if self._found.near else ""
         self.ledger.flying.pop(index, None)
-        words, frames = f"receives {segment}{age}", (copy.seen.frame,)
+        words, frames = f"receives {segment}{age}", (instant[1] if self._found.near else copy.seen.frame,)
         self.ledger.write(self._time(instant), side, words, outcome, received=self._messages[index], frames=frames)
         if block.state is not State.TIME_WAIT and outcome.block.state is State.TIME_WAIT:
             self._entered[side] = self._time(instant)
@@ -259,7 +263,8 @@ class _Follower:
         gap = now - earlier[-1] if earlier else None
         said = meant(self.ledger.ends[side], segment, [one.segment for one in due], self._configuration.behaviour, gap)
         if gap is not None and said.kind == "timer":
-            self.agains.append(Again(ENDS[side], now, gap, segment.fin, len(earlier)))
+            alone = self.ledger.ends[side].una == segment.seq
+            self.agains.append(Again(ENDS[side], now, gap, len(earlier), segment.fin, alone))
         earlier.append(now)
         self.remarks += [Remark(now, ENDS[side], *fault) for fault in said.faults]
         self._see_unseen(side, segment)
@@ -274,7 +279,9 @@ class _Follower:
             return
         words = said.words
         if said.kind == "answer" and settled:
-            words += f" after {rounded(now - self._time(settled[0].since))}"
+            took = now - self._time(settled[0].since)
+            words += f" after {rounded(took)}"
+            self._complain_of_delay(side, now, took, settled[0].to)
         self.ledger.write(now, side, words, said.outcome, (message,), frames=(copy.seen.frame,))
 
     def _see_unseen(self, side: int, segment: Segment) -> None:
@@ -308,6 +315,11 @@ class _Follower:
             if one.met is not None:
                 one.met.answer = Answer.RST if segment.rst else Answer.ACK
         return settled
+
+    def _complain_of_delay(self, side: int, now: Fraction, took: Fraction, to: Segment) -> None:
+        if took * NANOSECONDS >= PROMPT and to.span and (self._found.near or self._beside == ENDS[side]):
+            text = f"lets {rounded(took)} pass before it answers {to}; half a second is the most that is allowed"
+            self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.8.6.3 MUST-40"))
 
     def _complain_of_silence(self) -> None:
         """Answers that never came, though there was time for them."""
