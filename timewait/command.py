@@ -27,6 +27,7 @@ from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
 from checker.trace import number
 from checker.verdict import Verdict, worst, worst_exit
+from diagrams.capture.container import BrokenCapture
 from diagrams.states import as_dot, as_json, as_text
 from proofs.certified import certify_file
 from proofs.claims import CLAIMS
@@ -41,6 +42,7 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.explaining import explain_command
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
 
@@ -107,13 +109,16 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
 @click.option(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
 )
-def check_command(host: bool, engine: str, trace_file: Path | None, **given: Any) -> int:
+@click.option("--explain", is_flag=True, help="Say what each verdict means, and tell each run as a story.")
+def check_command(host: bool, engine: str, trace_file: Path | None, explain: bool, **given: Any) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
         raise click.UsageError("--host and --stack exclude each other")
+    if explain and given["as_json"]:
+        raise click.UsageError("--explain is for people and --json for programs; give one of them")
     stack = read_host() if host else stack_of(given)
     configuration = _configuration(stack, given)
-    return _check(stack, configuration, given, Engine(engine), trace_file)
+    return _check(stack, configuration, given, Engine(engine), trace_file, explain)
 
 
 def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
@@ -136,7 +141,14 @@ def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
     return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
 
 
-def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, trace_file: Path | None) -> int:
+def _check(
+    stack: Stack,
+    configuration: Configuration,
+    given: dict[str, Any],
+    engine: Engine,
+    trace_file: Path | None,
+    explain: bool = False,
+) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
     answers = _decide(configuration, asked, engine, _budget(given, screen))
@@ -150,6 +162,8 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
         screen.line()
         for answer in answers:
             screen.answer(answer)
+            if explain:
+                screen.meaning(answer)
         verdict = worst(answer.verdict for answer in answers)
         screen.line(f"verdict: {str(verdict).upper()}")
     return worst(answer.verdict for answer in answers).exit_code
@@ -340,6 +354,9 @@ def certify_command(file: Path, as_json_: bool) -> int:
     return verdict.exit_code
 
 
+cli.add_command(explain_command)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; every expected error is one line on standard error."""
     try:
@@ -350,7 +367,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.ClickException, MissingValue, ConfigurationError, UnknownStack) as problem:
         console.error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))
         code = USAGE
-    except (BrokenStack, BrokenCertificate, BrokenTrace) as problem:
+    except (BrokenStack, BrokenCertificate, BrokenTrace, BrokenCapture) as problem:
         console.error(str(problem))
         code = BAD_FILE
     except HostUnreadable as problem:

@@ -146,6 +146,8 @@ class Account:
         With one place: ``A`` or ``B`` if the packets' times to live show which end it is beside, else empty.
     packets : int
         Packets of the whole connection.
+    opened : bool
+        Whether its opening was captured too.
     started : int
         When the trace starts, in nanoseconds since 1970.
     lasted : Fraction
@@ -166,6 +168,7 @@ class Account:
     places: tuple[str, ...]
     beside: str
     packets: int
+    opened: bool
     started: int
     lasted: Fraction
     reopened: Fraction | None

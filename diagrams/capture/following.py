@@ -79,6 +79,7 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
         places,
         nearer,
         connection.packets,
+        connection.opened is not None,
         start,
         Fraction(max(ended - start, 0), NANOSECONDS),
         None if reopened is None else Fraction(reopened - start, NANOSECONDS),
