@@ -16,11 +16,12 @@ from checker import itf
 from checker.trace import Trace
 from checker.verdict import Verdict
 from diagrams.capture.account import Account
-from diagrams.capture.connections import MOST_CONNECTIONS, Connection, Traffic, between, traffic
-from diagrams.capture.container import BrokenCapture, frames, is_capture
+from diagrams.capture.connections import Connection
+from diagrams.capture.container import BrokenCapture, frames
 from diagrams.capture.following import followed
 from diagrams.capture.headers import End, Packet, UnreadLink, packet
 from diagrams.capture.report import deviations, headline, known, outcome, profiles, summary, time_wait
+from diagrams.capture.traffic import MOST_CONNECTIONS, Traffic, between, traffic
 from diagrams.story import moral, story
 from diagrams.words import counted, rounded
 from spec.assemble import Wishes, assemble
@@ -47,16 +48,28 @@ STANDARDS = ("rfc9293", "rfc9293-intended")
 @click.option(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Of a capture: write the close as ITF JSON."
 )
+@click.option(
+    "--max-frames", type=click.IntRange(min=1), default=5_000_000, show_default=True, help="Of a capture: frames read at most."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain_command(file: Path, **given: Any) -> int:
     """Tell the story of a trace (ITF JSON) or of the closes in a packet capture (pcap, pcapng, also gzipped)."""
-    if is_capture(file):
+    if not _is_trace(file):
         return _explain_capture(file, given)
     for option in ("connection", "time_wait", "trace_file"):
         if given[option] is not None:
             name = {"trace_file": "trace"}.get(option, option).replace("_", "-")
             raise click.UsageError(f"--{name} is for packet captures, and {file} is none")
     return _explain_trace(itf.read(file), given)
+
+
+def _is_trace(file: Path) -> bool:
+    """Whether a file begins as JSON does."""
+    try:
+        with file.open("rb") as content:
+            return content.read(64).lstrip().startswith(b"{")
+    except OSError as problem:
+        raise BrokenCapture(f"{file}: {problem.strerror}") from problem
 
 
 # --- a trace -------------------------------------------------------------------------------------------------------
@@ -88,14 +101,19 @@ def _story_data(trace: Trace) -> dict[str, Any]:
 
 @dataclass
 class _Reading:
-    """A capture while it is read: when it ended."""
+    """A capture while it is read: at most so many frames, when the last was captured, and whether there were more."""
 
     file: Path
+    most: int
     ended: int = 0
+    cut: bool = False
 
     def packets(self) -> Iterator[Packet | None]:
         """Its TCP segments; None for every other frame."""
         for frame in frames(self.file):
+            if frame.number > self.most:
+                self.cut = True
+                return
             self.ended = max(self.ended, frame.time)
             try:
                 yield packet(frame)
@@ -105,7 +123,7 @@ class _Reading:
 
 def _explain_capture(file: Path, given: Mapping[str, Any]) -> int:
     wanted = None if given["connection"] is None else _ends(given["connection"])
-    reading = _Reading(file)
+    reading = _Reading(file, given["max_frames"])
     found = traffic(reading.packets() if wanted is None else between(reading.packets(), wanted))
     closing = [one for one in found.connections if one.closes]
     _complain(file, found, wanted is not None)
@@ -118,6 +136,8 @@ def _explain_capture(file: Path, given: Mapping[str, Any]) -> int:
         write_whole(given["trace_file"], itf.written(accounts[0].trace))
     stacks = [load(name) for name in names() if name not in STANDARDS]
     screen = Screen()
+    if reading.cut:
+        screen.note(f"stopped after {counted(reading.most, 'frame')}; --max-frames reads more")
     if given["as_json"]:
         screen.as_json({"kind": "capture", "connections": [_account_data(one, stacks, given["time_wait"]) for one in accounts]})
     else:

@@ -17,6 +17,8 @@ class Weight(StrEnum):
 
     DEVIATES = "deviates"
     """The peer did what the standard forbids, or not what it orders."""
+    INTRUDES = "intrudes"
+    """An old segment reached the next connection: the network's doing, and a sign that TIME_WAIT was too short."""
     UNSEEN = "unseen"
     """The capture lacks something."""
 

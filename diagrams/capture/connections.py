@@ -1,4 +1,4 @@
-"""Packets sorted into connections, and of each connection those around its close.
+"""One connection of a capture: the packets around its close, in relative numbers.
 
 A capture is read once, packet by packet. Of an open connection the last few packets are held, and numbers of the
 standing of each direction; from its first FIN or RST on packets are kept. Long runs of text without a FIN, RST or SYN
@@ -12,7 +12,7 @@ Where no SYN was captured the first number seen counts as 1.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,9 +24,6 @@ AROUND = 10
 
 MOST_KEPT = 1_000
 """Packets kept of one connection."""
-
-MOST_CONNECTIONS = 20_000
-"""Connections followed in one capture."""
 
 
 class Seen(NamedTuple):
@@ -150,20 +147,14 @@ class Connection:
     _to_keep: int = 0
     _kept: int = 0
     _finished: set[int] = field(default_factory=set)
+    _closing: set[tuple[object, ...]] = field(default_factory=set)
 
     @property
     def closes(self) -> bool:
-        """Whether an open connection was seen to close, in order or not."""
-        seen = [item for item in self.items if isinstance(item, Seen)]
-        return any(one.segment.fin for one in seen) or (
-            any(one.segment.rst for one in seen) and (self.opened is None or bool(self._finished) or self._spoke)
-        )
-
-    @property
-    def _spoke(self) -> bool:
-        """Whether both ends sent something other than SYN and RST."""
-        senders = {one.sender for one in self.items if isinstance(one, Seen) and not one.segment.rst}
-        return senders == {0, 1} or any(isinstance(item, Skipped) for item in self.items)
+        """Whether an open connection was seen to close, in order or not; one that was refused was never open."""
+        flags = [item.segment for item in self.items if isinstance(item, Seen)]
+        spoke = any(isinstance(item, Skipped) for item in self.items) or any(not (one.rst or one.syn) for one in flags)
+        return any(one.fin for one in flags) or (spoke and any(one.rst for one in flags))
 
     @property
     def loops(self) -> tuple[int | None, int | None]:
@@ -186,6 +177,8 @@ class Connection:
         """One more packet."""
         seen = self._seen(packet)
         self.packets += 1
+        if self._finished or packet.flags & (FIN | RST):
+            self._closing.add(_copy(packet))
         if packet.flags & (FIN | RST | SYN):
             self._flush()
             self._keep(seen)
@@ -203,6 +196,10 @@ class Connection:
             self._finished.add(seen.sender)
         if packet.flags & RST:
             self._finished |= {0, 1}
+
+    def knows(self, packet: Packet) -> bool:
+        """Whether a packet is a copy of one that was sent while the connection closed."""
+        return bool(packet.ident) and _copy(packet) in self._closing
 
     def end(self) -> None:
         """The capture ends: what is held of a connection that was closing is kept."""
@@ -293,93 +290,6 @@ class Connection:
             self._keep(self._recent.popleft())
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What a capture holds.
-
-    Attributes
-    ----------
-    connections : list of Connection
-        Every connection, in the order of their first packets.
-    frames : int
-        Frames altogether.
-    segments : int
-        TCP segments among them.
-    unfollowed : int
-        Segments of connections beyond the number that is followed.
-    places : set of str
-        Where they were captured.
-    """
-
-    connections: list[Connection] = field(default_factory=list)
-    frames: int = 0
-    segments: int = 0
-    unfollowed: int = 0
-    places: set[str] = field(default_factory=set)
-    _current: dict[frozenset[End], Connection] = field(default_factory=dict)
-    _rivals: dict[frozenset[End], list[Packet]] = field(default_factory=dict)
-
-    def add(self, packet: Packet) -> None:
-        """One more segment."""
-        self.segments += 1
-        if packet.source == packet.destination:
-            self.unfollowed += 1
-            return
-        self.places.add(packet.place)
-        pair = frozenset((packet.source, packet.destination))
-        current = self._current.get(pair)
-        if current is None:
-            if len(self.connections) >= MOST_CONNECTIONS:
-                self.unfollowed += 1
-                return
-            current = self._begin(pair, packet)
-        elif packet.flags & SYN and self._opens_again(pair, current, packet):
-            return
-        current.add(packet)
-
-    def _begin(self, pair: frozenset[End], packet: Packet) -> Connection:
-        connection = Connection((packet.source, packet.destination))
-        self.connections.append(connection)
-        self._current[pair] = connection
-        return connection
-
-    def _opens_again(self, pair: frozenset[End], current: Connection, packet: Packet) -> bool:
-        """Whether a SYN completes the opening of the next connection on the same addresses and ports.
-
-        A SYN alone is shown to the old connection too, which may have to answer it; once it is answered by a SYN with
-        the right acknowledgement it belongs to the new one.
-        """
-        own, _ = current.numbers(packet)
-        rivals = self._rivals.setdefault(pair, [])
-        if packet.ack is None:
-            if own is not None and packet.seq != own % (1 << 32):
-                rivals.append(packet)
-            return False
-        asked = [one for one in rivals if (one.seq + 1) % (1 << 32) == packet.ack and one.source == packet.destination]
-        if not asked:
-            return False
-        current.without(one.frame for one in asked)
-        current.reopened = asked[0].time
-        fresh = self._begin(pair, asked[0])
-        for one in (*asked, packet):
-            fresh.add(one)
-        rivals.clear()
-        return True
-
-
-def traffic(packets: Iterable[Packet | None]) -> Traffic:
-    """Sort the packets of a capture; None stands for a frame without a TCP segment."""
-    found = Traffic()
-    for one in packets:
-        found.frames += 1
-        if one is not None:
-            found.add(one)
-    for connection in found.connections:
-        connection.end()
-    return found
-
-
-def between(packets: Iterable[Packet | None], ends: frozenset[End]) -> Iterator[Packet | None]:
-    """The packets between two ends alone."""
-    for one in packets:
-        yield one if one is not None and frozenset((one.source, one.destination)) == ends else None
+def _copy(packet: Packet) -> tuple[object, ...]:
+    """What all sightings of one copy have in common, whatever its numbers are relative to."""
+    return (packet.source, packet.ident, packet.seq, packet.ack, packet.length, packet.flags)

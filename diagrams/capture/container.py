@@ -71,23 +71,6 @@ class _Interface(NamedTuple):
         return (high << 32 | low) * NANOSECONDS // self.units + self.offset * NANOSECONDS
 
 
-def is_capture(path: Path) -> bool:
-    """Whether a file begins as a capture does, compressed or not.
-
-    Raises
-    ------
-    BrokenCapture
-        It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as problem:
-        raise BrokenCapture(f"{path}: {problem.strerror}") from problem
-    magics = [magic.to_bytes(4, order) for magic in PCAP_UNITS for order in ("little", "big")]
-    return start in magics or start == SECTION.to_bytes(4, "big") or start[:2] == b"\x1f\x8b"
-
-
 def frames(path: Path) -> Iterator[Frame]:
     """Every frame of a capture, in the order of the file.
 

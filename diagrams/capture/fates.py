@@ -43,11 +43,19 @@ class Copy:
         When it was sent, or passed the place of capture.
     arrivals : tuple of Instant
         When it arrived: never, once, or more often if the network duplicated it.
+    underway : bool
+        Whether it may still have been on its way when the capture ended.
     """
 
     seen: Seen
     sent: Instant
     arrivals: tuple[Instant, ...]
+    underway: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it never arrived."""
+        return not self.arrivals and not self.underway
 
 
 class Fates(NamedTuple):
@@ -71,8 +79,8 @@ class Fates(NamedTuple):
     shift: int = 0
 
 
-def fates(seen: Sequence[Seen], loops: tuple[int | None, int | None]) -> Fates:
-    """What became of the packets of a connection.
+def fates(seen: Sequence[Seen], loops: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int) -> Fates:
+    """What became of packets of a connection.
 
     Parameters
     ----------
@@ -80,10 +88,13 @@ def fates(seen: Sequence[Seen], loops: tuple[int | None, int | None]) -> Fates:
         The packets, as captured.
     loops : tuple of (int or None)
         For each end the shortest time, in nanoseconds, from something for it to its acknowledgement.
+    near : (str, str) or None
+        What `sides` says of the whole connection.
+    ended : int
+        When the capture ended, in nanoseconds since 1970.
     """
-    near = _sides(seen)
     if near is not None:
-        return _two_places(seen, near)
+        return _two_places(seen, near, ended)
     once = _once(seen)
     return Fates(_one_place(once, (loops[0] or 0, loops[1] or 0)), twice=len(seen) - len(once))
 
@@ -213,7 +224,7 @@ def _reflects(answer: Segment, segment: Segment) -> bool:
 # --- two places ----------------------------------------------------------------------------------------------------
 
 
-def _sides(seen: Sequence[Seen]) -> tuple[str, str] | None:
+def sides(seen: Sequence[Seen]) -> tuple[str, str] | None:
     """With two places of capture, the one nearer to either end; None with one place, or when they do not tell."""
     places = {one.place for one in seen}
     if len(places) != 2:
@@ -231,7 +242,7 @@ def _sides(seen: Sequence[Seen]) -> tuple[str, str] | None:
     return (near[0], near[1]) if known and near[0] != near[1] else None
 
 
-def _two_places(seen: Sequence[Seen], near: tuple[str, str]) -> Fates:
+def _two_places(seen: Sequence[Seen], near: tuple[str, str], ended: int) -> Fates:
     shift = _clock_shift(seen, near)
     set_right = [replace_time(one, shift) if one.place == near[1] else one for one in seen]
     ordered = sorted(set_right, key=lambda each: (each.time, each.frame))
@@ -251,7 +262,9 @@ def _two_places(seen: Sequence[Seen], near: tuple[str, str]) -> Fates:
         waiting = [index for index in same if not copies[index].arrivals]
         index = waiting[-1] if waiting else same[-1]
         copies[index] = replace(copies[index], arrivals=(*copies[index].arrivals, instant))
-    return Fates(tuple(_processed(copy, copies) for copy in copies), near, shift=shift)
+    slowest = max((arrival[0] - copy.sent[0] for copy in copies for arrival in copy.arrivals), default=0)
+    fated = [replace(copy, underway=not copy.arrivals and copy.sent[0] + slowest >= ended) for copy in copies]
+    return Fates(tuple(_processed(copy, fated) for copy in fated), near, shift=shift)
 
 
 def _processed(copy: Copy, copies: Sequence[Copy]) -> Copy:

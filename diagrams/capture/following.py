@@ -18,7 +18,7 @@ from diagrams.capture.account import Account, Again, Answer, Gone, Met, Remark, 
 from diagrams.capture.beginning import beginning, beside, flipped, second_closes
 from diagrams.capture.connections import Connection, Seen, Skipped
 from diagrams.capture.container import NANOSECONDS
-from diagrams.capture.fates import Copy, Fates, Instant, fates
+from diagrams.capture.fates import Copy, Fates, Instant, fates, sides
 from diagrams.capture.ledger import Ledger
 from diagrams.capture.renumbered import arrives
 from diagrams.capture.sending import meant
@@ -59,16 +59,18 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
         What the trace is to say of the capture beside what is known of the connection.
     """
     flip = second_closes(connection)
-    told = beginning([flipped(item, flip) for item in connection.items])
+    items = [flipped(item, flip) for item in connection.items]
+    told = beginning(items)
     loops, hops, ends = connection.loops, connection.hops, connection.ends
     if flip:
         loops, hops, ends = loops[::-1], hops[::-1], ends[::-1]
     seen = [item for item in told.items if isinstance(item, Seen)]
-    found = fates(seen, loops)
+    near = sides([item for item in items if isinstance(item, Seen)])
+    found = fates(seen, loops, near, ended)
     start = min(copy.sent[0] for copy in found.copies)
     nearer = "" if found.near else beside(hops)
     follower = _Follower(configuration, found, start, told.standing, nearer)
-    follower.run([item for item in told.items if isinstance(item, Skipped)])
+    follower.run([item for item in told.items if isinstance(item, Skipped)], connection.reopened)
     places = found.near or (seen[0].place,)
     known = {"A": str(ends[0]), "B": str(ends[1]), "places": list(places), "started": start}
     reopened = connection.reopened
@@ -135,16 +137,28 @@ class _Follower:
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def run(self, skipped: Sequence[Skipped]) -> None:
-        """Go through all that was sent, arrived or was left out, in order."""
+    def run(self, skipped: Sequence[Skipped], reopened: int | None) -> None:
+        """Go through all that was sent, arrived or was left out, in order.
+
+        Parameters
+        ----------
+        skipped : sequence of Skipped
+            What was left out.
+        reopened : int or None
+            When the next connection on the same addresses and ports was opened, in nanoseconds since 1970.
+        """
         happenings: list[tuple[Instant, int, str]] = [
             ((gap.until, 1 << 62, 0), index, "skip") for index, gap in enumerate(skipped)
         ]
         for index, copy in enumerate(self._found.copies):
             happenings.append((copy.sent, index, "send"))
             happenings += [(arrival, index, "arrive") for arrival in copy.arrivals]
+        if reopened is not None:
+            happenings.append(((reopened, 0, 0), 0, "reopen"))
         for instant, index, what in sorted(happenings, key=lambda one: one[:2]):
-            if what == "skip":
+            if what == "reopen":
+                self.ledger.reopen(self._time(instant))
+            elif what == "skip":
                 self._skip(instant, skipped[index])
             elif what == "send":
                 self._send(instant, index, self._found.copies[index])
@@ -173,6 +187,9 @@ class _Follower:
         side, segment = 1 - copy.seen.sender, copy.seen.segment
         if index not in self._messages or self._messages[index].lost:
             return
+        if self.ledger.reopened:
+            self._intrude(instant, side, copy, self._messages[index])
+            return
         block = self.ledger.ends[side]
         behaviour = self._behaviour(side, instant, segment)
         if self._has_forgotten(side, instant, segment):
@@ -184,12 +201,22 @@ class _Follower:
         if met is not None:
             self.met.append(met)
         self._due[side].extend(_Due(reply, instant, segment, met) for reply in outcome.replies)
-        age = f" ({rounded(self._time(instant) - self._time(copy.sent))} old)" if self._found.near else ""
         self.ledger.flying.pop(index, None)
-        words, frames = f"receives {segment}{age}", (instant[1] if self._found.near else copy.seen.frame,)
+        words, frames = self._receiving(instant, copy), (instant[1] if self._found.near else copy.seen.frame,)
         self.ledger.write(self._time(instant), side, words, outcome, received=self._messages[index], frames=frames)
         if block.state is not State.TIME_WAIT and outcome.block.state is State.TIME_WAIT:
             self._entered[side] = self._time(instant)
+
+    def _receiving(self, instant: Instant, copy: Copy) -> str:
+        age = f" ({rounded(self._time(instant) - self._time(copy.sent))} old)" if self._found.near else ""
+        return f"receives {copy.seen.segment}{age}"
+
+    def _intrude(self, instant: Instant, side: int, copy: Copy, message: Message) -> None:
+        """A copy arrives when the next connection is open already."""
+        text = f"gets {copy.seen.segment} of the connection that is over, in the next one on the same addresses and ports"
+        now = self._time(instant)
+        self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.4.3", Weight.INTRUDES))
+        self.ledger.intrude(now, side, self._receiving(instant, copy), message, instant[1])
 
     def _with_held(self, side: int, segment: Segment, outcome: Outcome, behaviour: Behaviour) -> Outcome:
         """Text and FINs that came too early are kept, as real ends do, until what is before them has arrived."""
@@ -269,7 +296,7 @@ class _Follower:
         earlier.append(now)
         self.remarks += [Remark(now, ENDS[side], *fault) for fault in said.faults]
         self._see_unseen(side, segment)
-        message = self._message(index, copy, lost=not copy.arrivals or self._disregarded(copy))
+        message = self._message(index, copy, lost=copy.lost or self._disregarded(copy))
         self._messages[index] = message
         if not message.lost:
             self.ledger.flying[index] = message

@@ -13,10 +13,14 @@ from spec.configuration import Configuration
 from spec.duration import spoken
 from spec.endpoint import RULES, Effect, Outcome, Timer, running
 from spec.exchange import ENDS, Pair, why_broken
+from spec.reference import INCARNATION_RULES
 from spec.state import ESTABLISHED, Block
 
 SHOWS = "capture"
 """What the trace of a captured connection shows, in place of a property."""
+
+NEW = "new incarnation"
+"""In place of a state, once the same addresses and ports were opened again."""
 
 
 class Ledger:
@@ -34,6 +38,7 @@ class Ledger:
         self.ends: Pair = (_open(standing[0], standing[1]), _open(standing[1], standing[0]))
         self.frames: list[tuple[int, ...]] = []
         self.flying: dict[int, Message] = {}
+        self.reopened = False
         self._configuration = configuration
         self._steps: list[Step] = []
         self._started: dict[tuple[str, Timer], Fraction] = {}
@@ -66,6 +71,24 @@ class Ledger:
         faults = why_broken(old, self.ends, side, outcome) if grave else {}
         rules = tuple((rule, RULES[rule].section, RULES[rule].text) for rule in outcome.rules)
         event = Event(ENDS[side], words, received, sent, rules, tuple(faults.items()))
+        self._append(now, event, frames)
+
+    def reopen(self, now: Fraction) -> None:
+        """The same addresses and ports are opened again: from here on there is a new incarnation."""
+        self.reopened = True
+        rule = "incarnation.reopen"
+        event = Event("users", "open the same addresses and ports again", rules=((rule, *INCARNATION_RULES[rule]),))
+        self._append(now, event, ())
+
+    def intrude(self, now: Fraction, side: int, words: str, message: Message, frame: int) -> None:
+        """An old copy arrives in the new incarnation."""
+        rule = "incarnation.intrusion"
+        why = f"{message.sender}'s old {message.text} reached {ENDS[side]} in the new incarnation"
+        breaks = (("isolation", why),)
+        rules = ((rule, *INCARNATION_RULES[rule]),)
+        self._append(now, Event(ENDS[side], f"{words} in the next incarnation", message, (), rules, breaks), (frame,))
+
+    def _append(self, now: Fraction, event: Event, frames: tuple[int, ...]) -> None:
         before, earlier = self._before(len(self._steps))
         self._steps.append(self._step(len(self._steps) + 1, now, now - earlier, event, before))
         self.frames.append(frames)
@@ -107,16 +130,18 @@ class Ledger:
     def _state(self) -> dict[str, Value]:
         shown: dict[str, Value] = {}
         for end, block in zip(ENDS, self.ends, strict=True):
-            shown[f"{end}.state"] = str(block.state)
+            shown[f"{end}.state"] = NEW if self.reopened else str(block.state)
             shown |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
             for timer in Timer:
                 since = self._started.get((end, timer))
-                shown[f"{end}.{timer}"] = "off" if since is None else f"since {spoken(since)}"
+                shown[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {spoken(since)}"
         shown["in flight"] = "; ".join(f"{one.sender}: {one.text} sent {spoken(one.sent)}" for one in self.flying.values())
         return shown
 
     def _timers(self) -> tuple[Running, ...]:
         """The waits that run; when a retransmission is due only its sender knows."""
+        if self.reopened:
+            return ()
         lengths = {Timer.TIME_WAIT: self._configuration.time_wait, Timer.FIN_WAIT_2: self._configuration.fin_wait_2}
         return tuple(
             Running(timer.value, end, since, lengths[timer], True)

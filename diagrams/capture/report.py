@@ -33,7 +33,7 @@ def headline(account: Account) -> str:
 def outcome(account: Account) -> str:
     """How a connection ended, in a few words."""
     closed, resets = _closed(account), _resets(account)
-    ends = [State(str(account.trace.steps[-1].state[f"{end}.state"])) for end in ENDS]
+    ends = _last_states(account)
     if resets:
         end, when = resets[0].event.actor, ""
         if closed:
@@ -45,6 +45,12 @@ def outcome(account: Account) -> str:
         return "closed in order by both at once" if _at_once(account) else "closed in order, A first"
     waiting = [end for end, state in zip(ENDS, ends, strict=True) if state not in DONE]
     return f"closing: the FIN of {listed(waiting)} was not acknowledged, as far as the capture shows"
+
+
+def _last_states(account: Account) -> list[State]:
+    """The states in which the ends are at the end, or were when the same addresses and ports were opened again."""
+    old = [step.state for step in account.trace.steps if step.state["A.state"] in State.__members__]
+    return [State(str(old[-1][f"{end}.state"])) for end in ENDS]
 
 
 def _closed(account: Account) -> dict[str, Fraction]:
@@ -193,13 +199,17 @@ def _in(state: str) -> str:
 
 
 def _how_it_stands(account: Account) -> Iterator[str]:
-    last = account.trace.steps[-1]
-    states = [str(last.state[f"{end}.state"]) for end in ENDS]
+    states = _last_states(account)
     if states[0] == states[1]:
         words = f"both ends are {_standing(states[0])}"
     else:
         words = f"A is {_standing(states[0])} and B {_standing(states[1])}"
     yield f"At the end {words}."
+    if account.reopened is not None:
+        yield f"At {rounded(account.reopened)} the same addresses and ports were opened again."
+    for remark in account.remarks:
+        if remark.weight is Weight.INTRUDES:
+            yield f"At {rounded(remark.time)} {remark.end} {remark.text}."
 
 
 def _standing(state: str) -> str:
