@@ -282,7 +282,7 @@ class TestConnections:
         script.say(3.2, "A", "A", 5_001, 7_001)
         found = sorted_out(pcap(tmp_path / "again.pcap", script.packets))
         assert [one.packets for one in found.connections] == [9, 3]
-        assert found.connections[0].reopened == int((START + 3) * NANOSECONDS)
+        assert found.connections[0].reopened == (int((START + 3) * NANOSECONDS), 10)
         assert found.connections[1].reopened is None
 
 

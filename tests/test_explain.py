@@ -32,7 +32,8 @@ from diagrams.story import moral, story
 from diagrams.words import counted, listed, rounded, shown
 from proofs.question import question
 from spec.assemble import Wishes, assemble
-from spec.configuration import Configuration
+from spec.configuration import Configuration, Scope
+from spec.plain import configuration_of
 from spec.properties import PROPERTIES
 from spec.stacks import Stack, load
 from spec.state import MEANING, State
@@ -44,12 +45,13 @@ def configuration(**wishes: Any) -> Configuration:
     return assemble(load("rfc9293-intended"), Wishes(**given))
 
 
-def accounts(path: Path) -> list[Account]:
+def accounts(path: Path, given: Configuration | None = None) -> list[Account]:
     """Every close in a capture."""
+    assumed = configuration() if given is None else given
     everything = list(frames(path))
     found = traffic(map(packet, everything))
     ended = max(frame.time for frame in everything)
-    return [followed(one, configuration(), ended, {}) for one in found.connections if one.closes]
+    return [followed(one, assumed, ended, {}) for one in found.connections if one.closes]
 
 
 def account(script: Script, tmp_path: Path) -> Account:
@@ -783,5 +785,20 @@ class TestRoundTrip:
         trace = violation(name, **wishes)
         path = tmp_path / "ours.pcapng"
         path.write_bytes(export.written(trace, "both"))
-        (told,) = accounts(path)
+        (told,) = accounts(path, configuration_of(trace.about))
         assert visible(told.trace) == visible(trace)
+
+    def test_from_the_last_exchange(self, tmp_path: Path) -> None:
+        """A trace that starts there is written with what comes before; from there on the steps are the same."""
+        export = pytest.importorskip("diagrams.formats.pcapng", reason="captures cannot be written here")
+        trace = violation("graceful", time_wait=Fraction(599, 10), scope=Scope.CORE)
+        path = tmp_path / "core.pcapng"
+        path.write_bytes(export.written(trace, "both"))
+        (told,) = accounts(path, configuration_of(trace.about))
+        wanted, got = visible(trace), visible(told.trace)
+        added = len(got) - len(wanted)
+        start = got[added][0]
+        assert added == 3
+        assert [(time - start, who, what.partition(" ")[2], *rest) for time, who, what, *rest in got[added:]] == [
+            (time, who, what.partition(" ")[2], *rest) for time, who, what, *rest in wanted
+        ]

@@ -128,8 +128,8 @@ class Connection:
         How many there were altogether.
     opened : int or None
         When its SYN was captured, in nanoseconds since 1970.
-    reopened : int or None
-        When the same addresses and ports were opened again.
+    reopened : (int, int) or None
+        When the same addresses and ports were opened again, in nanoseconds since 1970, and by which frame.
     cut : bool
         Whether packets at the end were left out because there were too many.
     """
@@ -138,7 +138,7 @@ class Connection:
     items: list[Seen | Skipped] = field(default_factory=list)
     packets: int = 0
     opened: int | None = None
-    reopened: int | None = None
+    reopened: tuple[int, int] | None = None
     cut: bool = False
     _directions: tuple[_Direction, _Direction] = field(default_factory=lambda: (_Direction(), _Direction()))
     _recent: deque[Seen] = field(default_factory=deque)

@@ -84,7 +84,7 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
         connection.opened is not None,
         start,
         Fraction(max(ended - start, 0), NANOSECONDS),
-        None if reopened is None else Fraction(reopened - start, NANOSECONDS),
+        None if reopened is None else Fraction(reopened[0] - start, NANOSECONDS),
         tuple(follower.remarks),
         tuple(follower.agains),
         tuple(follower.met),
@@ -137,15 +137,15 @@ class _Follower:
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def run(self, skipped: Sequence[Skipped], reopened: int | None) -> None:
+    def run(self, skipped: Sequence[Skipped], reopened: tuple[int, int] | None) -> None:
         """Go through all that was sent, arrived or was left out, in order.
 
         Parameters
         ----------
         skipped : sequence of Skipped
             What was left out.
-        reopened : int or None
-            When the next connection on the same addresses and ports was opened, in nanoseconds since 1970.
+        reopened : (int, int) or None
+            When the next connection on the same addresses and ports was opened, in nanoseconds since 1970, and by which frame.
         """
         happenings: list[tuple[Instant, int, str]] = [
             ((gap.until, 1 << 62, 0), index, "skip") for index, gap in enumerate(skipped)
@@ -154,7 +154,7 @@ class _Follower:
             happenings.append((copy.sent, index, "send"))
             happenings += [(arrival, index, "arrive") for arrival in copy.arrivals]
         if reopened is not None:
-            happenings.append(((reopened, 0, 0), 0, "reopen"))
+            happenings.append(((*reopened, 0), 0, "reopen"))
         for instant, index, what in sorted(happenings, key=lambda one: one[:2]):
             if what == "reopen":
                 self.ledger.reopen(self._time(instant))

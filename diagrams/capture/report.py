@@ -14,6 +14,7 @@ from diagrams.capture.container import NANOSECONDS
 from diagrams.capture.needs import Need, answered_by_reset, compared, needs
 from diagrams.capture.profiles import fit
 from diagrams.words import counted, listed, rounded
+from spec.behaviour import ResetRule
 from spec.exchange import ENDS
 from spec.stacks import Stack
 from spec.state import State
@@ -270,6 +271,7 @@ def time_wait(account: Account, stacks: Sequence[Stack], given: Fraction | None)
     if not found:
         return ["No end came to TIME_WAIT, as far as the capture shows."]
     lines = [line for need in found for line in _one_wait(account, need, stacks, given)]
+    lines += _undecided_resets(account, stacks)
     if account.reopened is not None:
         since = rounded(account.reopened - found[0].entered)
         lines.append(f"The same addresses and ports were opened again {since} after {found[0].end} came to TIME_WAIT.")
@@ -305,6 +307,17 @@ def _one_wait(account: Account, need: Need, stacks: Sequence[Stack], given: Frac
         yield f"{need.end}: long enough is that of {len(enough)} stacks, from {_named([least])} on."
     elif enough:
         yield f"{need.end}: long enough is that of {_named(enough)}."
+
+
+def _undecided_resets(account: Account, stacks: Sequence[Stack]) -> Iterator[str]:
+    """RSTs of which nothing shows whether they ended a wait."""
+    heeding = listed([one.name for one in stacks if one.reset not in (None, ResetRule.IGNORE)])
+    for shot in account.shots:
+        if shot.ended is None and shot.exact:
+            yield (
+                f"{shot.end}: at {rounded(shot.time)} a RST came; nothing that came later shows whether it ended the wait"
+                f" (RFC 1337). It does with {heeding}."
+            )
 
 
 def _named(stacks: Iterable[Stack]) -> str:

@@ -83,7 +83,7 @@ class Traffic:
         if not asked:
             return False
         current.without(one.frame for one in asked)
-        current.reopened = asked[0].time
+        current.reopened = (asked[0].time, asked[0].frame)
         self._before[pair] = current
         fresh = self._begin(pair, asked[0])
         for one in (*asked, packet):
