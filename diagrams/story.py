@@ -216,6 +216,8 @@ class _Teller:
             words = f"{me}'s user sends {counted(_length(event.sent[0]), 'octet')} of text"
         elif rule == "send" and not event.sent:
             words = f"{me} {event.text}"
+        elif rule == "incarnation.reopen" and self.trace.shows == CAPTURE:
+            words = "The same addresses and ports are opened again"
         elif rule in CALLS:
             last = next((name for name in reversed(names) if name in CALLS), rule)
             words = CALLS[last].format(me=me, other=other)
@@ -284,9 +286,9 @@ class _Teller:
         return found
 
     def _lost(self) -> str:
-        if self.trace.shows == CAPTURE:
-            return "nothing shows that it arrived"
-        return "this copy gets lost"
+        capture = self.trace.about.get("capture", {})
+        known = self.trace.shows != CAPTURE or len(capture.get("places", ())) > 1
+        return "this copy gets lost" if known else "nothing shows that it arrived"
 
 
 def _reaction(rule: str, copy: Message) -> str:

@@ -84,7 +84,20 @@ def on_loopback(path: Path, deeds: Callable[[socket.socket, socket.socket], None
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        command = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-Z", "root", "-w", str(path), f"tcp port {port}"]
+        command = [
+            "tcpdump",
+            "-i",
+            "lo",
+            "-U",
+            "--immediate-mode",
+            "-s",
+            "256",
+            "-Z",
+            "root",
+            "-w",
+            str(path),
+            f"tcp port {port}",
+        ]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump:
             assert tcpdump.stderr is not None
             said = tcpdump.stderr.readline()

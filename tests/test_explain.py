@@ -26,7 +26,7 @@ from diagrams.capture.following import followed
 from diagrams.capture.headers import packet
 from diagrams.capture.needs import compared, needs
 from diagrams.capture.profiles import fit
-from diagrams.capture.report import deviations, known, outcome, summary
+from diagrams.capture.report import deviations, known, outcome, summary, time_wait
 from diagrams.capture.traffic import traffic
 from diagrams.story import moral, story
 from diagrams.words import counted, listed, rounded, shown
@@ -192,6 +192,16 @@ class TestCloses:
         assert missing == [f"had sent {octets} octets that are not in the capture" for octets in ("50,000", "3,000")]
         assert deviations(told) == []
 
+    def test_a_fin_that_the_capture_dropped(self, tmp_path: Path) -> None:
+        """Its acknowledgement shows that it was there, and who closed first."""
+        script = closed()
+        del script.packets[3]
+        told = account(script, tmp_path)
+        assert str(told.ends[0]) == "192.0.2.1:40000"
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert deviations(told) == []
+        assert any("A had sent a FIN that is not in the capture" in line for line in known(told))
+
     def test_without_an_opening(self, tmp_path: Path) -> None:
         """Numbers count from what was seen first, and that is said."""
         script = Script()
@@ -252,6 +262,9 @@ class TestLosses:
         assert states(told, "B") == PASSIVE
         assert [(one.end, one.state, one.within) for one in told.gone] == [("A", "TIME_WAIT", Fraction(3, 10))]
         assert told.met[0].answer is Answer.RST
+        assert deviations(told) == ["At 500ms A had left TIME_WAIT after 300ms, and 2 MSL are 1m (RFC 9293 3.6.1 MUST-13)."]
+        assert outcome(told) == "closed by both, but B was reset in LAST_ACK before it was done"
+        assert "the RST of A, which knew the connection no more, met B in LAST_ACK" in summary(told)
         last = [name for step in told.trace.steps for name, _ in step.event.breaks]
         assert last == ["graceful"]
         assert any("60" not in why and "1m" in why for stack, why in fit(told, "A", [load("linux")]).unfitting)
@@ -337,6 +350,7 @@ class TestLosses:
         assert told.trace.steps[-1].event.breaks[0][0] == "isolation"
         assert outcome(told) == "closed in order, A first"
         assert "opened again" in summary(told)
+        assert any("at least 200ms, to keep old segments out" in line for line in time_wait(told, [], None))
 
 
 class TestResets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from diagrams.capture.connections import Connection, Seen, Skipped
+from diagrams.capture.connections import Seen, Skipped
 from spec.exchange import ENDS
 from spec.segment import Segment
 
@@ -20,9 +20,46 @@ class Beginning(NamedTuple):
     standing: tuple[int, int]
 
 
-def second_closes(connection: Connection) -> bool:
+UNSEEN = 0
+"""The frame of a packet that the capture lacks."""
+
+
+def with_unseen_fins(items: Sequence[Seen | Skipped]) -> list[Seen | Skipped]:
+    """The packets of a connection, with FINs that the capture lacks but whose acknowledgement it has.
+
+    Such an acknowledgement is one beyond all that an end was seen to send, by an end that sends nothing more.
+    """
+    found = list(items)
+    for side in (0, 1):
+        index = _acknowledgement_of_unseen_fin(found, side)
+        if index is not None:
+            answer = found[index]
+            assert isinstance(answer, Seen)
+            assert answer.segment.ack is not None
+            fin = Segment(answer.segment.ack - 1, _standing(found, index, 1 - side), fin=True)
+            found.insert(index, Seen(UNSEEN, answer.time, answer.place, side, fin, hops=0))
+    return found
+
+
+def _acknowledgement_of_unseen_fin(items: Sequence[Seen | Skipped], side: int) -> int | None:
+    """Which packet acknowledges a FIN of an end that is not there."""
+    sent: int | None = None
+    for index, item in enumerate(items):
+        if isinstance(item, Skipped):
+            sent = item.standing[side] or sent
+        elif item.sender == side and not item.segment.rst:
+            if item.segment.fin:
+                return None
+            sent = max(item.segment.end, sent or 0)
+        elif item.segment.ack is not None and sent is not None and item.segment.ack == sent + 1 and not item.segment.rst:
+            later = (one.segment for one in items[index:] if isinstance(one, Seen) and one.sender == side)
+            return None if any(one.span and not one.rst for one in later) else index
+    return None
+
+
+def second_closes(items: Sequence[Seen | Skipped]) -> bool:
     """Whether the end that sent the first packet of all is not the one that closed first."""
-    seen = sorted((one for one in connection.items if isinstance(one, Seen)), key=lambda one: (one.time, one.frame))
+    seen = sorted((one for one in items if isinstance(one, Seen)), key=lambda one: (one.time, one.frame))
     closing = [one for one in seen if one.segment.fin] or [one for one in seen if one.segment.rst]
     return closing[0].sender == 1
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from checker.language import Message
 from diagrams.capture.account import Account, Again, Answer, Gone, Met, Remark, Shot, Weight
-from diagrams.capture.beginning import beginning, beside, flipped, second_closes
+from diagrams.capture.beginning import UNSEEN, beginning, beside, flipped, second_closes, with_unseen_fins
 from diagrams.capture.connections import Connection, Seen, Skipped
 from diagrams.capture.container import NANOSECONDS
 from diagrams.capture.fates import Copy, Fates, Instant, fates, sides
@@ -58,8 +58,9 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
     about : mapping
         What the trace is to say of the capture beside what is known of the connection.
     """
-    flip = second_closes(connection)
-    items = [flipped(item, flip) for item in connection.items]
+    packets = with_unseen_fins(connection.items)
+    flip = second_closes(packets)
+    items = [flipped(item, flip) for item in packets]
     told = beginning(items)
     loops, hops, ends = connection.loops, connection.hops, connection.ends
     if flip:
@@ -268,6 +269,9 @@ class _Follower:
         since = self.ledger.since(side, timer)
         waited = now - (now if since is None else since)
         self.gone.append(Gone(ENDS[side], str(block.state), waited))
+        if timer is Timer.TIME_WAIT and waited < 2 * self._configuration.msl:
+            text = f"had left TIME_WAIT after {rounded(waited)}, and 2 MSL are {rounded(2 * self._configuration.msl)}"
+            self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.6.1 MUST-13"))
         outcome = timer_fires(block, timer, self._configuration.behaviour)
         self.ledger.write(now, side, f"has left {block.state}, within {rounded(waited)} at most", outcome)
 
@@ -295,6 +299,9 @@ class _Follower:
             self.agains.append(Again(ENDS[side], now, gap, len(earlier), segment.fin, alone))
         earlier.append(now)
         self.remarks += [Remark(now, ENDS[side], *fault) for fault in said.faults]
+        if copy.seen.frame == UNSEEN:
+            text = "had sent a FIN that is not in the capture, as its acknowledgement shows"
+            self.remarks.append(Remark(now, ENDS[side], text, "", Weight.UNSEEN))
         self._see_unseen(side, segment)
         message = self._message(index, copy, lost=copy.lost or self._disregarded(copy))
         self._messages[index] = message

@@ -40,6 +40,10 @@ def outcome(account: Account) -> str:
         if closed:
             when = " after both had closed" if len(closed) == 2 else f" after {next(iter(closed))} had closed"
         return f"reset by {end}{when}"
+    for step in account.trace.steps:
+        if any(name == "graceful" for name, _ in step.event.breaks):
+            end = step.event.actor
+            return f"closed by both, but {end} was reset in {step.changed[f'{end}.state'][0]} before it was done"
     if len(closed) == 1:
         return "half closed: A has closed, B has not"
     if all(end in DONE for end in ends):
@@ -109,11 +113,10 @@ def _how_it_closed(account: Account) -> Iterator[str]:
     if _other(first) not in closed:
         yield f"{_other(first)} did not close."
         return
-    later = rounded(closed[_other(first)] - closed[first])
-    if at_once:
-        yield f"{_other(first)} closed {later} later, before it knew of that: both closed at once."
-    else:
-        yield f"{_other(first)} closed {later} later."
+    took = closed[_other(first)] - closed[first]
+    later = f"{rounded(took)} later" if took else "at the same moment"
+    knowing = ", before it knew of that: both closed at once" if at_once else ""
+    yield f"{_other(first)} closed {later}{knowing}."
     yield from _acknowledging(account, _other(first))
 
 
@@ -177,6 +180,7 @@ def _times(number: int) -> str:
 
 
 def _how_it_was_reset(account: Account) -> Iterator[str]:
+    unknown = False
     for step in account.trace.steps:
         names = {name for name, _, _ in step.event.rules}
         me, when = step.event.actor, rounded(step.time)
@@ -192,7 +196,9 @@ def _how_it_was_reset(account: Account) -> Iterator[str]:
             yield f"At {when} a RST ended the TIME_WAIT of {me} (RFC 1337)."
         if "reset.accepted" in names:
             before = step.changed.get(f"{me}.state", ("", ""))[0]
-            yield f"The RST met {me} {_in(str(before))} and ended the connection for it."
+            whose = f"At {when} the RST of {_other(me)}, which knew the connection no more," if unknown else "The RST"
+            yield f"{whose} met {me} {_in(str(before))} and ended the connection for it."
+        unknown = "closed.answer" in names or (unknown and step.event.received is None)
 
 
 def _in(state: str) -> str:
@@ -275,6 +281,10 @@ def time_wait(account: Account, stacks: Sequence[Stack], given: Fraction | None)
     if account.reopened is not None:
         since = rounded(account.reopened - found[0].entered)
         lines.append(f"The same addresses and ports were opened again {since} after {found[0].end} came to TIME_WAIT.")
+    intrusions = [one.time for one in account.remarks if one.weight is Weight.INTRUDES]
+    if intrusions:
+        lasted = rounded(max(intrusions) - found[0].entered)
+        lines.append(f"{found[0].end}: at least {lasted}, to keep old segments out of the next connection; one came into it.")
     return lines
 
 
@@ -301,12 +311,12 @@ def _one_wait(account: Account, need: Need, stacks: Sequence[Stack], given: Frac
         yield f"{need.end}: the given {rounded(given)} is {verdict}."
     enough, short = compared(need, account.met, stacks)
     if short:
-        yield f"{need.end}: too short is that of {_named(short)}."
+        yield f"{need.end}: too short would have been that of {_named(short)}."
     if len(enough) > MANY:
         least = min(enough, key=lambda one: (one.time_wait or Fraction(0), one.name))
-        yield f"{need.end}: long enough is that of {len(enough)} stacks, from {_named([least])} on."
+        yield f"{need.end}: long enough would have been that of {len(enough)} stacks, from {_named([least])} on."
     elif enough:
-        yield f"{need.end}: long enough is that of {_named(enough)}."
+        yield f"{need.end}: long enough would have been that of {_named(enough)}."
 
 
 def _undecided_resets(account: Account, stacks: Sequence[Stack]) -> Iterator[str]:
