@@ -9,15 +9,13 @@ from typing import Any
 
 from checker.language import Event, Message, Running
 from checker.trace import Step, Trace, Value
+from diagrams.story import CAPTURE
 from spec.configuration import Configuration
 from spec.duration import spoken
 from spec.endpoint import RULES, Effect, Outcome, Timer, running
 from spec.exchange import ENDS, Pair, why_broken
 from spec.reference import INCARNATION_RULES
 from spec.state import ESTABLISHED, Block
-
-SHOWS = "capture"
-"""What the trace of a captured connection shows, in place of a property."""
 
 NEW = "new incarnation"
 """In place of a state, once the same addresses and ports were opened again."""
@@ -106,7 +104,7 @@ class Ledger:
 
     def trace(self, about: Mapping[str, Any]) -> Trace:
         """The steps as a trace."""
-        return Trace(SHOWS, "how a captured connection closed", self._initial, tuple(self._steps), about)
+        return Trace(CAPTURE, "how a captured connection closed", self._initial, tuple(self._steps), about)
 
     def _run_timers(self, now: Fraction, side: int, outcome: Outcome) -> None:
         run = running(outcome.block, self._configuration.behaviour)
