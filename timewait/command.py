@@ -27,6 +27,7 @@ from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
 from checker.trace import Trace, number
 from checker.verdict import Verdict, worst, worst_exit
+from diagrams.capture.container import BrokenCapture
 from diagrams.states import as_dot, as_json, as_text
 from proofs.certified import certify_file
 from proofs.claims import CLAIMS
@@ -42,6 +43,7 @@ from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
 from timewait.converting import convert_command
+from timewait.explaining import explain_command
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
 from timewait.reporting import Reports, report_options, suite_of_answers, suite_of_outcome
@@ -122,15 +124,20 @@ def prove_command(
 @click.option(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
 )
+@click.option("--explain", is_flag=True, help="Say what each verdict means, and tell each run as a story.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as a review page.")
 @report_options
-def check_command(host: bool, engine: str, trace_file: Path | None, html: Path | None, reports: Reports, **given: Any) -> int:
+def check_command(
+    host: bool, engine: str, trace_file: Path | None, html: Path | None, explain: bool, reports: Reports, **given: Any
+) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
         raise click.UsageError("--host and --stack exclude each other")
+    if explain and given["as_json"]:
+        raise click.UsageError("--explain is for people and --json for programs; give one of them")
     stack = read_host() if host else stack_of(given)
     configuration = _configuration(stack, given)
-    return _check(stack, configuration, given, Engine(engine), Outputs(trace_file, html, reports))
+    return _check(stack, configuration, given, Engine(engine), Outputs(trace_file, html, reports, explain))
 
 
 def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
@@ -155,11 +162,12 @@ def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a check writes beside its answer: the first violation as ITF JSON and as a page, and reports."""
+    """What a check gives beside its answer: the first violation as ITF JSON and as a page, reports, and prose."""
 
     trace: Path | None = None
     html: Path | None = None
     reports: Reports = field(default_factory=Reports)
+    explain: bool = False
 
 
 def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, outputs: Outputs) -> int:
@@ -178,6 +186,8 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
         screen.line()
         for answer in answers:
             screen.answer(answer)
+            if outputs.explain:
+                screen.meaning(answer)
         screen.line(f"verdict: {str(worst(answer.verdict for answer in answers)).upper()}")
     verdict = worst(answer.verdict for answer in answers)
     outputs.reports.finish(f"timewait check, {stack.title}", _told(configuration), verdict, verdict.exit_code, screen)
@@ -380,6 +390,9 @@ def certify_command(file: Path, as_json_: bool) -> int:
     return verdict.exit_code
 
 
+cli.add_command(explain_command)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; every expected error is one line on standard error."""
     try:
@@ -390,7 +403,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.ClickException, MissingValue, ConfigurationError, UnknownStack) as problem:
         console.error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))
         code = USAGE
-    except (BrokenStack, BrokenCertificate, BrokenTrace) as problem:
+    except (BrokenStack, BrokenCertificate, BrokenTrace, BrokenCapture) as problem:
         console.error(str(problem))
         code = BAD_FILE
     except HostUnreadable as problem:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +18,8 @@ from checker.decide import Answer
 from checker.finding import Progress
 from checker.trace import Step, Trace
 from checker.verdict import Verdict
+from diagrams.prose import shown
+from diagrams.story import moral, story
 from spec.duration import spoken
 from spec.properties import PROPERTIES
 
@@ -26,6 +30,18 @@ STYLES = {
     Verdict.VACUOUS: "yellow",
     Verdict.DISAGREEMENT: "bold magenta",
 }
+
+PROSE = 100
+"""Columns of a line of prose at most."""
+
+MEANINGS = {
+    Verdict.PROVED: "That holds on every run: whatever the network and the users do within these limits.",
+    Verdict.VIOLATED: "That does not hold: the network and the users can make it go wrong, for instance like this.",
+    Verdict.INCONCLUSIVE: "That was not decided: a bound was reached first. It may hold or not.",
+    Verdict.VACUOUS: "That says nothing: what it speaks of cannot happen here at all.",
+    Verdict.DISAGREEMENT: "Two ways of deciding it differ, so neither is to be believed: please report it.",
+}
+"""What a verdict means."""
 
 
 class Screen:
@@ -105,8 +121,51 @@ class Screen:
                 self.line(f"  to blame: {line}")
         self.line()
 
-    def trace(self, trace: Trace) -> None:
-        """A trace as a table: one lane per end, the wire between them, and what changed."""
+    def story(self, trace: Trace) -> None:
+        """A trace in words, with what each state is for where it is first entered."""
+        told = story(trace)
+        margin = max(len(shown(one.time)) for one in told) + 2
+        for one in told:
+            self._wrapped(one.text, margin, head=shown(one.time).rjust(margin - 2))
+            for name, meaning in one.meanings:
+                self._wrapped(f"{name}: {meaning}", margin, "italic")
+            if one.why:
+                self._wrapped(f"the rule: {one.why}", margin, "dim")
+        self.paragraphs(moral(trace))
+
+    def paragraphs(self, texts: Iterable[str], indent: int = 0) -> None:
+        """Texts, each wrapped to the width."""
+        for text in texts:
+            self._wrapped(text, indent)
+
+    def _wrapped(self, text: str, indent: int, style: str = "", head: str = "") -> None:
+        """Prose, in lines that are not too long to read, with something in the margin of the first."""
+        lines = textwrap.wrap(text, max(min(self._out.width, PROSE) - indent, 20))
+        for number, line in enumerate(lines):
+            margin = head if number == 0 else ""
+            self._out.print(Text(margin.ljust(indent)) + Text(line, style=style), soft_wrap=True)
+
+    def heading(self, text: str) -> None:
+        """What the next lines are about."""
+        self._out.print(Text(text, style="bold"), soft_wrap=True)
+
+    def meaning(self, answer: Answer) -> None:
+        """What a verdict means, for somebody who reads the first of their life."""
+        self.paragraphs([MEANINGS[answer.verdict]], indent=2)
+        if answer.trace is not None:
+            self.story(answer.trace)
+        self.line()
+
+    def trace(self, trace: Trace, clock: Callable[[Fraction], str] = spoken) -> None:
+        """A trace as a table: one lane per end, the wire between them, and what changed.
+
+        Parameters
+        ----------
+        trace : Trace
+            What is shown.
+        clock : callable
+            How times are written.
+        """
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
         for column, justify in (
             ("#", "right"),
@@ -125,7 +184,7 @@ class Screen:
             lanes = {end: self._lane(step, end) for end in "AB"}
             wire = "\n".join(_wire(step))
             table.add_row(
-                str(step.number), spoken(step.time), lanes["A"], wire, lanes["B"], f"{step.event.actor} {step.event.text}"
+                str(step.number), clock(step.time), lanes["A"], wire, lanes["B"], f"{step.event.actor} {step.event.text}"
             )
         self._out.print(table)
 

@@ -1,0 +1,818 @@
+"""``timewait explain``: the right story for traces, for captures written by hand, and for those of the kernel's own TCP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import kernel
+import pytest
+from scapy.layers.inet import IP, UDP
+from test_command import run
+from wire import ENDS, Script, pcap, pcapng
+
+from checker import itf
+from checker.decide import Engine, decide
+from checker.finding import Budget
+from checker.trace import Trace
+from diagrams.capture.account import Account, Answer, Weight
+from diagrams.capture.container import frames
+from diagrams.capture.following import followed
+from diagrams.capture.headers import packet
+from diagrams.capture.needs import compared, needs
+from diagrams.capture.profiles import fit
+from diagrams.capture.report import deviations, known, outcome, summary, time_wait
+from diagrams.capture.traffic import traffic
+from diagrams.prose import counted, listed, rounded, shown
+from diagrams.story import moral, story
+from proofs.question import question
+from spec.assemble import Wishes, assemble
+from spec.configuration import Configuration, Scope
+from spec.plain import configuration_of
+from spec.properties import PROPERTIES
+from spec.stacks import Stack, load
+from spec.state import MEANING, State
+
+
+def configuration(**wishes: Any) -> Configuration:
+    """The standard as it was meant, with segments that live for 30 s."""
+    given = {"msl": Fraction(30), "rto": (Fraction(30),), "time_wait": Fraction(60), **wishes}
+    return assemble(load("rfc9293-intended"), Wishes(**given))
+
+
+def accounts(path: Path, given: Configuration | None = None) -> list[Account]:
+    """Every close in a capture."""
+    assumed = configuration() if given is None else given
+    everything = list(frames(path))
+    found = traffic(map(packet, everything))
+    ended = max(frame.time for frame in everything)
+    return [followed(one, assumed, ended, {}) for one in found.connections if one.closes]
+
+
+def account(script: Script, tmp_path: Path) -> Account:
+    """The only close in a script."""
+    (found,) = accounts(pcap(tmp_path / "script.pcap", script.packets))
+    return found
+
+
+def states(told: Account, end: str) -> list[str]:
+    """The states that an end goes through."""
+    changes = [str(told.trace.initial[f"{end}.state"])]
+    changes += [str(step.changed[f"{end}.state"][1]) for step in told.trace.steps if f"{end}.state" in step.changed]
+    return changes
+
+
+ACTIVE = ["ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"]
+PASSIVE = ["ESTABLISHED", "CLOSE_WAIT", "LAST_ACK", "CLOSED"]
+
+
+def closed(script: Script | None = None, last: bool = True) -> Script:
+    """A clean close: A at 1 s, B at 1.2 s."""
+    script = Script().opened() if script is None else script
+    script.say(1.0, "A", "FA", 1, 1)
+    script.say(1.01, "B", "A", 1, 2)
+    script.say(1.2, "B", "FA", 1, 2)
+    if last:
+        script.say(1.21, "A", "A", 2, 2)
+    return script
+
+
+class TestCloses:
+    """Captures written by hand."""
+
+    def test_clean(self, tmp_path: Path) -> None:
+        """Both ends go the way of the books."""
+        told = account(closed(), tmp_path)
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert outcome(told) == "closed in order, A first"
+        assert "B closed 200ms later" in summary(told)
+        assert "A acknowledged its FIN after 10ms" in summary(told)
+        assert deviations(told) == []
+        assert (str(told.ends[0]), str(told.ends[1])) == ("192.0.2.1:40000", "192.0.2.2:80")
+
+    def test_a_is_who_closes_first(self, tmp_path: Path) -> None:
+        """Whoever opened the connection."""
+        script = Script().opened()
+        script.say(1.0, "B", "FA", 1, 1)
+        script.say(1.01, "A", "FA", 1, 2)
+        script.say(1.02, "B", "A", 2, 2)
+        told = account(script, tmp_path)
+        assert str(told.ends[0]) == "192.0.2.2:80"
+        assert (states(told, "A"), states(told, "B")) == (["ESTABLISHED", "FIN_WAIT_1", "TIME_WAIT"], PASSIVE)
+
+    def test_at_once(self, tmp_path: Path) -> None:
+        """Two FINs that cross, and so do their acknowledgements."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.005, "B", "FA", 1, 1)
+        script.say(1.01, "A", "A", 2, 2)
+        script.say(1.015, "B", "A", 2, 2)
+        told = account(script, tmp_path)
+        crossing = ["ESTABLISHED", "FIN_WAIT_1", "CLOSING", "TIME_WAIT"]
+        assert (states(told, "A"), states(told, "B")) == (crossing, crossing)
+        assert outcome(told) == "closed in order by both at once"
+        assert [need.end for need in needs(told)] == ["A", "B"]
+
+    def test_half(self, tmp_path: Path) -> None:
+        """B goes on sending, and closes; the numbers are those of the wire."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "PA", 1, 2, length=1_400)
+        script.say(1.02, "A", "A", 2, 1_401)
+        script.say(1.03, "B", "PFA", 1_401, 2, length=600)
+        script.say(1.04, "A", "A", 2, 2_002)
+        told = account(script, tmp_path)
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert "B went on and sent 2,000 octets more: a half-close" in summary(told)
+        assert told.trace.steps[-1].state["A.rcv"] == 2_002
+
+    def test_half_closed_only(self, tmp_path: Path) -> None:
+        """B never closes."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        assert outcome(account(script, tmp_path)) == "half closed: A has closed, B has not"
+
+    def test_text_on_its_way_when_the_close_begins(self, tmp_path: Path) -> None:
+        """It is part of the story; what was acknowledged before is not."""
+        script = Script().opened()
+        script.say(0.5, "A", "PA", 1, 1, length=100)
+        script.say(0.51, "B", "A", 1, 101)
+        script.say(0.99, "A", "PA", 101, 1, length=50)
+        script.say(1.0, "A", "FA", 151, 1)
+        script.say(1.01, "B", "FA", 1, 152)
+        script.say(1.02, "A", "A", 152, 2)
+        told = account(script, tmp_path)
+        assert told.trace.steps[0].event.text == "user calls SEND (50 octets)"
+        assert told.trace.initial["A.nxt"] == 101
+        assert deviations(told) == []
+
+    def test_out_of_order(self, tmp_path: Path) -> None:
+        """A FIN that overtook text is taken in when the text has come, as real ends do."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 101, 1)
+        script.say(1.001, "A", "PA", 1, 1, length=100)
+        script.say(1.02, "B", "A", 1, 102)
+        script.say(1.1, "B", "FA", 1, 102)
+        script.say(1.11, "A", "A", 102, 2)
+        told = account(script, tmp_path)
+        assert states(told, "B") == PASSIVE
+
+    def test_noise(self, tmp_path: Path) -> None:
+        """Keep-alives, window updates and repeated acknowledgements change nothing."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        script.say(1.1, "B", "A", 1, 2, window=9_000)
+        script.say(5.0, "B", "A", 0, 2)
+        script.say(5.01, "A", "A", 2, 1)
+        script.say(9.0, "B", "A", 0, 2, length=1)
+        script.say(9.01, "A", "A", 2, 1)
+        script.say(9.2, "B", "FA", 1, 2)
+        script.say(9.21, "A", "A", 2, 2)
+        told = account(script, tmp_path)
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert deviations(told) == []
+        assert sum("keep-alive" in step.event.text for step in told.trace.steps) == 2
+
+    def test_packets_that_the_capture_dropped(self, tmp_path: Path) -> None:
+        """The story goes on, and says what is missing."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 50_001, 1)
+        script.say(1.01, "B", "FA", 3_001, 50_002)
+        script.say(1.02, "A", "A", 50_002, 3_002)
+        told = account(script, tmp_path)
+        assert (states(told, "A")[-1], states(told, "B")) == ("TIME_WAIT", PASSIVE)
+        missing = [remark.text for remark in told.remarks if remark.weight is Weight.UNSEEN]
+        assert missing == [f"had sent {octets} octets that are not in the capture" for octets in ("50,000", "3,000")]
+        assert deviations(told) == []
+
+    def test_a_fin_that_the_capture_dropped(self, tmp_path: Path) -> None:
+        """Its acknowledgement shows that it was there, and who closed first."""
+        script = closed()
+        del script.packets[3]
+        told = account(script, tmp_path)
+        assert str(told.ends[0]) == "192.0.2.1:40000"
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert deviations(told) == []
+        assert any("A had sent a FIN that is not in the capture" in line for line in known(told))
+
+    def test_without_an_opening(self, tmp_path: Path) -> None:
+        """Numbers count from what was seen first, and that is said."""
+        script = Script()
+        script.say(1.0, "A", "FA", 700, 30_000)
+        script.say(1.01, "B", "FA", 30_000, 701)
+        script.say(1.02, "A", "A", 701, 30_001)
+        told = account(script, tmp_path)
+        assert told.trace.steps[0].event.sent[0].text == "FIN+ACK seq=1 ack=1"
+        assert any("The opening is not in the capture" in line for line in known(told))
+
+
+class TestLosses:
+    """What was lost and sent again, and what TIME_WAIT had to do."""
+
+    def lost_last_acknowledgement(self, tmp_path: Path) -> Account:
+        """B's FIN comes again after 200 ms and 400 ms, and is answered each time."""
+        script = closed()
+        script.say(1.4, "B", "FA", 1, 2)
+        script.say(1.41, "A", "A", 2, 2)
+        script.say(1.8, "B", "FA", 1, 2)
+        script.say(1.81, "A", "A", 2, 2)
+        return account(script, tmp_path)
+
+    def test_the_story(self, tmp_path: Path) -> None:
+        """Both acknowledgements were lost, or late."""
+        told = self.lost_last_acknowledgement(tmp_path)
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        lost = [copy.text for step in told.trace.steps for copy in step.event.sent if copy.lost]
+        assert lost == ["ACK seq=2 ack=2"] * 2
+        assert [(one.end, one.gap, one.fin) for one in told.agains] == [
+            ("B", Fraction(1, 5), True),
+            ("B", Fraction(2, 5), True),
+        ]
+        assert "A acknowledged its FIN, but that was lost twice." in summary(told)
+        assert "B sent its FIN again twice, after 200ms and 400ms" in summary(told)
+
+    def test_how_long_time_wait_had_to_be(self, tmp_path: Path) -> None:
+        """From A's last acknowledgement to B's next FIN; a wait that nothing restarts, from its start."""
+        (need,) = needs(self.lost_last_acknowledgement(tmp_path))
+        assert (need.restarted, need.unrestarted) == (Fraction(39, 100), Fraction(3, 5))
+
+    def test_against_stacks(self, tmp_path: Path) -> None:
+        """Each by its own rule for what restarts the wait."""
+        told = self.lost_last_acknowledgement(tmp_path)
+        (need,) = needs(told)
+        brief = Stack("brief", "Brief", time_wait=Fraction(1, 2), restarts=frozenset())
+        found = compared(need, told.met, [load("linux"), load("mtcp"), brief])
+        assert [stack.name for stack in found.enough] == ["linux"]
+        assert [stack.name for stack in found.short] == ["mtcp", "brief"]
+
+    def test_a_time_wait_that_was_too_short(self, tmp_path: Path) -> None:
+        """A answers the retransmitted FIN with a RST: it had forgotten, and B is reset while closing in order."""
+        script = closed()
+        script.say(1.5, "B", "FA", 1, 2)
+        script.say(1.51, "A", "R", 2)
+        told = account(script, tmp_path)
+        assert states(told, "A") == [*ACTIVE, "CLOSED"]
+        assert states(told, "B") == PASSIVE
+        assert [(one.end, one.state, one.within) for one in told.gone] == [("A", "TIME_WAIT", Fraction(3, 10))]
+        assert told.met[0].answer is Answer.RST
+        assert deviations(told) == ["At 500ms A had left TIME_WAIT after 300ms, and 2 MSL are 1m (RFC 9293 3.6.1 MUST-13)."]
+        assert outcome(told) == "closed by both, but B was reset in LAST_ACK before it was done"
+        assert "the RST of A, which knew the connection no more, met B in LAST_ACK" in summary(told)
+        last = [name for step in told.trace.steps for name, _ in step.event.breaks]
+        assert last == ["graceful"]
+        assert any("60" not in why and "1m" in why for stack, why in fit(told, "A", [load("linux")]).unfitting)
+
+    def test_rfc_1337(self, tmp_path: Path) -> None:
+        """A duplicate of B's FIN draws an acknowledgement, that a RST, and that ends TIME_WAIT."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        copy = script.say(1.2, "B", "FA", 1, 2)
+        script.say(1.21, "A", "A", 2, 2)
+        script.say(2.0, "B", "FA", 1, 2, ident=copy)
+        script.say(2.01, "A", "A", 2, 2)
+        script.say(2.02, "B", "R", 2)
+        script.say(2.5, "B", "FA", 1, 2, ident=copy)
+        script.say(2.51, "A", "R", 2)
+        told = account(script, tmp_path)
+        assert states(told, "A") == [*ACTIVE, "CLOSED"]
+        assert [(shot.exact, shot.ended) for shot in told.shots] == [(True, True)]
+        assert "a RST ended the TIME_WAIT of A (RFC 1337)" in summary(told)
+        assert "The network duplicated 2 packets" in summary(told)
+        found = fit(told, "A", [load("linux"), load("freebsd")])
+        assert [stack.name for stack in found.fitting] == ["linux"]
+        assert [stack.name for stack, _ in found.unfitting] == ["freebsd"]
+
+    def test_a_rst_that_time_wait_ignored(self, tmp_path: Path) -> None:
+        """The same, and A still answers the next FIN: FreeBSD fits, Linux as it comes does not."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        copy = script.say(1.2, "B", "FA", 1, 2)
+        script.say(1.21, "A", "A", 2, 2)
+        for at in (2.0, 3.0):
+            script.say(at, "B", "FA", 1, 2, ident=copy)
+            script.say(at + 0.01, "A", "A", 2, 2)
+            script.say(at + 0.02, "B", "R", 2)
+        told = account(script, tmp_path)
+        assert states(told, "A") == ACTIVE
+        assert [shot.ended for shot in told.shots] == [False, None]
+        found = fit(told, "A", [load("linux"), load("freebsd")])
+        assert [stack.name for stack in found.fitting] == ["freebsd"]
+
+    def test_two_places(self, tmp_path: Path) -> None:
+        """Captured at both ends: what was lost is known, and delays are."""
+        script, far = Script().opened(), Script()
+        for at, who, flags, seq, ack, lost in (
+            (1.0, "A", "FA", 1, 1, False),
+            (1.1, "B", "A", 1, 2, False),
+            (1.2, "B", "FA", 1, 2, False),
+            (1.3, "A", "A", 2, 2, True),
+            (2.2, "B", "FA", 1, 2, False),
+            (2.3, "A", "A", 2, 2, False),
+        ):
+            ident = script.say(at, who, flags, seq, ack)
+            if not lost:
+                far.say(at + 0.05, who, flags, seq, ack, ident=ident, hops=63)
+        places = {"A": "left", "B": "right"}
+        sightings = [(places["A" if one[IP].src == ENDS["A"][0] else "B"], one) for one in script.packets]
+        sightings += [(places["B" if one[IP].src == ENDS["A"][0] else "A"], one) for one in far.packets]
+        handshake = [("right" if place == "left" else "left", one.copy()) for place, one in sightings[:3]]
+        path = pcapng(tmp_path / "both.pcapng", sorted([*sightings, *handshake], key=lambda one: one[1].time))
+        (told,) = accounts(path)
+        assert told.places == ("left", "right")
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        received = [step.event.text for step in told.trace.steps if step.event.received is not None]
+        assert all(text.endswith("(50ms old)") for text in received)
+        assert [copy.text for step in told.trace.steps for copy in step.event.sent if copy.lost] == ["ACK seq=2 ack=2"]
+        assert "what was sent, lost and arrived was seen" in known(told)[0]
+
+    def test_the_next_incarnation(self, tmp_path: Path) -> None:
+        """An old duplicate that arrives in it is found by its identification."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        copy = script.say(1.2, "B", "FA", 1, 2)
+        script.say(1.21, "A", "A", 2, 2)
+        script.say(1.3, "A", "S", 9_000)
+        script.say(1.31, "B", "SA", 9_000, 9_001)
+        script.say(1.32, "A", "A", 9_001, 9_001)
+        script.say(1.4, "B", "FA", 1, 2, ident=copy)
+        told = account(script, tmp_path)
+        assert told.reopened == Fraction(3, 10)
+        assert told.trace.steps[-1].event.breaks[0][0] == "isolation"
+        assert outcome(told) == "closed in order, A first"
+        assert "opened again" in summary(told)
+        assert any("at least 200ms, to keep old segments out" in line for line in time_wait(told, [], None))
+
+
+class TestResets:
+    """Connections that are dropped."""
+
+    def test_dropped(self, tmp_path: Path) -> None:
+        """SO_LINGER at nought, or text unread."""
+        script = Script().opened()
+        script.say(1.0, "B", "RA", 1, 1)
+        told = account(script, tmp_path)
+        assert str(told.ends[0]) == "192.0.2.2:80"
+        assert outcome(told) == "reset by A"
+        assert "dropped the connection with a RST" in summary(told)
+        assert states(told, "B") == ["ESTABLISHED", "CLOSED"]
+
+    def test_late_text(self, tmp_path: Path) -> None:
+        """Text for a user who has gone is refused (RFC 9293 3.6.1), which is no deviation."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        script.say(1.5, "B", "PA", 1, 2, length=10)
+        script.say(1.51, "A", "R", 2)
+        told = account(script, tmp_path)
+        assert outcome(told) == "reset by A after A had closed"
+        assert "whose user had closed for good" in summary(told)
+        assert deviations(told) == []
+
+    def test_a_rst_that_nobody_heeds(self, tmp_path: Path) -> None:
+        """The other end goes on: by a capture at one place the RST never arrived."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        script.say(1.1, "A", "R", 2)
+        script.say(1.2, "B", "PA", 1, 2, length=10)
+        script.say(1.21, "A", "R", 2)
+        told = account(script, tmp_path)
+        assert [copy.lost for step in told.trace.steps for copy in step.event.sent if copy.text == "RST seq=2"] == [True, False]
+
+
+class TestDeviations:
+    """Peers that do what the standard forbids."""
+
+    def remarks(self, script: Script, tmp_path: Path) -> str:
+        """What is said of them."""
+        return "\n".join(deviations(account(script, tmp_path)))
+
+    def test_text_beyond_the_fin(self, tmp_path: Path) -> None:
+        """Whoever has sent a FIN sends no more."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        script.say(1.1, "A", "PA", 2, 1, length=10)
+        assert "A sends DATA+ACK seq=2 ack=1 len=10 in FIN_WAIT_2, beyond its FIN (RFC 9293 3.10.2)" in self.remarks(
+            script, tmp_path
+        )
+
+    def test_a_fin_that_moves(self, tmp_path: Path) -> None:
+        """A retransmission has the number of the first."""
+        script = Script().opened()
+        script.say(0.9, "A", "PA", 1, 1, length=9)
+        script.say(1.0, "A", "FA", 10, 1)
+        script.say(1.4, "A", "FA", 8, 1)
+        assert "sends its FIN with the number 8, and had sent it with 10" in self.remarks(script, tmp_path)
+
+    def test_an_acknowledgement_where_a_rst_is_due(self, tmp_path: Path) -> None:
+        """B is closed, and answers as if it were not."""
+        script = closed()
+        copy = script.say(3.0, "A", "A", 2, 2)
+        assert copy
+        script.say(3.01, "B", "A", 2, 2)
+        assert "B sends ACK seq=2 ack=2 where a RST is called for (RFC 9293 3.10.7.1)" in self.remarks(script, tmp_path)
+
+    def test_no_back_off(self, tmp_path: Path) -> None:
+        """Every wait should double."""
+        script = closed(last=False)
+        for at in (1.4, 1.6, 1.8, 2.0):
+            script.say(at, "B", "FA", 1, 2)
+        assert "after 200ms and then 200ms: the wait should have doubled (RFC 6298 5.5)" in self.remarks(script, tmp_path)
+
+    def test_a_late_answer(self, tmp_path: Path) -> None:
+        """Half a second is allowed; captured beside the end that takes longer, that is known."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1, hops=60)
+        script.say(1.7, "B", "A", 1, 2)
+        for one in script.packets[:3]:
+            one[IP].ttl = 60 if one[IP].src == ENDS["A"][0] else 64
+        told = account(script, tmp_path)
+        assert told.beside == "B"
+        assert "lets 700ms pass" in deviations(told)[0]
+        assert "3.8.6.3" in deviations(told)[0]
+
+
+class TestProfiles:
+    """Which stacks could have done it."""
+
+    def test_retransmissions(self, tmp_path: Path) -> None:
+        """A FIN again after 200 ms is none of smoltcp's, whose shortest wait is 1 s."""
+        script = closed(last=False)
+        script.say(1.4, "B", "FA", 1, 2)
+        script.say(1.41, "A", "A", 2, 2)
+        found = fit(account(script, tmp_path), "B", [load("linux"), load("smoltcp")])
+        assert [stack.name for stack in found.fitting] == ["linux"]
+        assert "1s at the earliest" in found.unfitting[0][1]
+
+    def test_the_length_of_the_wait(self, tmp_path: Path) -> None:
+        """Still in TIME_WAIT after 12 s: not smoltcp, which stays for 10 s."""
+        script = closed()
+        script.say(13.3, "B", "FA", 1, 2)
+        script.say(13.31, "A", "A", 2, 2)
+        found = fit(account(script, tmp_path), "A", [load("linux"), load("smoltcp"), load("mtcp"), load("picotcp")])
+        assert [stack.name for stack in found.fitting] == ["linux"]
+
+    def test_nothing_to_tell(self, tmp_path: Path) -> None:
+        """A clean close fits all."""
+        found = fit(account(closed(), tmp_path), "A", [load("linux"), load("smoltcp")])
+        assert (found.clues, len(found.fitting)) == ((), 2)
+
+
+# --- traces ----------------------------------------------------------------------------------------------------------
+
+
+def violation(name: str, **wishes: Any) -> Trace:
+    """A run that breaks a property."""
+    (answer,) = decide(question(configuration(**wishes)), [PROPERTIES[name]], Engine.AUTO, Budget())
+    assert answer.trace is not None
+    return answer.trace
+
+
+class TestStory:
+    """Runs of the checker, told."""
+
+    @pytest.fixture
+    def trace(self) -> Trace:
+        """The lost last acknowledgement."""
+        return violation("graceful", time_wait=Fraction(599, 10))
+
+    def test_every_state_is_explained_once(self, trace: Trace) -> None:
+        """In the words of the specification, where it is first entered."""
+        explained = [name for told in story(trace) for name, _ in told.meanings]
+        entered = ["ESTABLISHED", "FIN_WAIT_1", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSED"]
+        assert explained == entered
+        assert all(words == MEANING[State[name]] for told in story(trace) for name, words in told.meanings)
+
+    def test_every_step_is_told_in_order(self, trace: Trace) -> None:
+        """With who did what, and the rule behind it."""
+        told = story(trace)
+        assert [one.numbers for one in told] == [(number, number) for number in range(len(trace.steps) + 1)]
+        assert [one.time for one in told] == [Fraction(0), *(step.time for step in trace.steps)]
+        texts = [one.text for one in told]
+        assert texts[4].startswith("B's FIN arrives at A")
+        assert "(this copy gets lost)" in texts[4]
+        assert texts[5] == "B has heard of no acknowledgement for 30s, and sends its FIN again."
+        assert texts[7] == ("B's FIN arrives at A, 30s after it was sent: A knows of no such connection. A answers with a RST.")
+        assert "RFC 9293 3.10.7.1" in told[7].why
+
+    def test_the_moral(self, trace: Trace) -> None:
+        """What fails, and where it is asked for."""
+        first, second = moral(trace)
+        assert first == "What fails: B was closing in order, in LAST_ACK, and a RST ended it."
+        assert "MUST-13" in second
+
+    def test_the_next_incarnation(self) -> None:
+        """Opened again, and intruded upon."""
+        text = " ".join(told.text for told in story(violation("isolation", time_wait=Fraction(599, 10))))
+        assert "the same addresses and ports are opened again" in text
+        assert "it lies in the window of the new connection" in text
+
+    def test_a_run_without_end(self) -> None:
+        """Told once, with a word on where it repeats itself."""
+        endless = replace(violation("graceful", time_wait=Fraction(599, 10)), shows="quiet", loop=5)
+        texts = [told.text for told in story(endless)]
+        assert texts[6] == "What follows can repeat itself for ever."
+        assert len(texts) == len(endless.steps) + 2
+        assert "for ever" in moral(endless)[0]
+
+    def test_many_steps_of_text_are_one_sentence(self, tmp_path: Path) -> None:
+        """A half-close with ten segments is not twenty sentences."""
+        script = Script().opened()
+        script.say(1.0, "A", "FA", 1, 1)
+        script.say(1.01, "B", "A", 1, 2)
+        for number in range(4):
+            script.say(1.1 + number / 10, "B", "PA", 1 + 100 * number, 2, length=100)
+            script.say(1.15 + number / 10, "A", "A", 2, 101 + 100 * number)
+        script.say(2, "B", "FA", 401, 2)
+        script.say(2.01, "A", "A", 2, 402)
+        told = story(account(script, tmp_path).trace)
+        assert sum("B sends 400 octets in 4 segments" in one.text for one in told) == 1
+        assert len(told) < 15
+
+    @pytest.mark.parametrize("shape", [rounded, shown])
+    def test_measured_times(self, shape: Callable[[Fraction], str]) -> None:
+        """Three digits, and the unit that reads best."""
+        values = [("0.0000271", "27.1us"), ("0.045701", "45.7ms"), ("1.23456", "1.23s"), ("75.4321", "75s"), ("0", "0")]
+        assert [shape(Fraction(text)) for text, _ in values] == [told for _, told in values]
+
+    def test_small_words(self) -> None:
+        """Lists and counts."""
+        assert (listed([]), listed(["a"]), listed(["a", "b", "c"], "or")) == ("", "a", "a, b or c")
+        assert (counted(1, "octet"), counted(1_200, "octet"), counted(0, "octet")) == ("1 octet", "1,200 octets", "no octets")
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+class TestCommand:
+    """What is printed, and the exit codes."""
+
+    def test_a_capture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """One close, in full; its trace is written and read back, and told again from there."""
+        path, out = pcap(tmp_path / "one.pcap", closed().packets), tmp_path / "one.itf.json"
+        code, printed, _ = run(capsys, "explain", str(path), "--trace", str(out), "--steps", "--time-wait", "1s")
+        assert code == 0
+        for words in (
+            "7 frames, 7 TCP segments, 1 connection, 1 of them closing",
+            "192.0.2.1:40000 (A) and 192.0.2.2:80 (B): closed in order, A first",
+            "Nothing was seen that RFC 9293 would not do.",
+            "TIME_WAIT: Everything is done",
+            "0.210000 TIME_WAIT",
+        ):
+            assert words in printed
+        assert all(len(line) <= 132 for line in printed.splitlines())
+        assert itf.read(out).shows == "capture"
+        code, printed, _ = run(capsys, "explain", str(out))
+        assert code == 0
+        assert "B's user closes too" in printed
+
+    def test_json(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """One object."""
+        path = pcap(tmp_path / "one.pcap", closed().packets)
+        code, printed, _ = run(capsys, "explain", str(path), "--json")
+        (told,) = json.loads(printed)["connections"]
+        assert (code, told["A"], told["outcome"]) == (0, "192.0.2.1:40000", "closed in order, A first")
+        assert told["story"][0]["text"] == "Both ends are ESTABLISHED."
+
+    def many(self, tmp_path: Path, number: int) -> Path:
+        """A capture of several closes."""
+        packets = []
+        for port in range(number):
+            for one in closed().packets:
+                copy = one.copy()
+                copy.time = one.time
+                layer = copy["TCP"]
+                layer.sport, layer.dport = [40_000 + port if it == 40_000 else it for it in (layer.sport, layer.dport)]
+                packets.append(copy)
+        return pcap(tmp_path / "many.pcap", packets)
+
+    def test_some(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A paragraph each, and one of them in full if asked for."""
+        path = self.many(tmp_path, 3)
+        code, printed, _ = run(capsys, "explain", str(path))
+        assert code == 0
+        assert printed.count("closed in order, A first") == 3
+        assert "Step by step" not in printed
+        code, printed, _ = run(capsys, "explain", str(path), "--connection", "192.0.2.2:80-192.0.2.1:40001")
+        assert code == 0
+        assert printed.count("closed in order, A first") == 1
+        assert "Step by step" in printed
+
+    def test_many(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A table."""
+        code, printed, _ = run(capsys, "explain", str(self.many(tmp_path, 14)))
+        assert code == 0
+        assert len(re.findall(r"^192\.0\.2\.1:\d+ +192\.0\.2\.2:80 +closed in order", printed, re.MULTILINE)) == 14
+
+    def test_a_trace_is_of_one_connection(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Which one is to be said."""
+        code, _, err = run(capsys, "explain", str(self.many(tmp_path, 2)), "--trace", str(tmp_path / "out.json"))
+        assert code == 2
+        assert "--connection" in err
+        assert not (tmp_path / "out.json").exists()
+
+    def test_a_limit(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Only so many frames are read, and that is said."""
+        path = pcap(tmp_path / "one.pcap", closed().packets)
+        code, printed, err = run(capsys, "explain", str(path), "--max-frames", "5")
+        assert code == 0
+        assert "half closed" in printed
+        assert "stopped after 5 frames" in err
+
+    def test_nothing_closes(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """That is neither a success nor an error."""
+        code, printed, _ = run(capsys, "explain", str(pcap(tmp_path / "open.pcap", Script().opened().packets)))
+        assert code == 30
+        assert "none of them closing" in printed
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"", "is empty"),
+            (b"\xd4\xc3\xb2\xa1\x02", "is cut off"),
+            (b"some garbage", "is neither"),
+            (b"{}", "not a trace"),
+            (b"\x1f\x8b\x08\x00garbage", ""),
+        ],
+    )
+    def test_bad_files(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, said: str) -> None:
+        """One line, and exit code 3."""
+        path = tmp_path / "bad"
+        path.write_bytes(content)
+        code, printed, err = run(capsys, "explain", str(path))
+        assert (code, printed, err.count("\n")) == (3, "", 1)
+        assert str(path) in err
+        assert said in err
+
+    def test_no_tcp_in_it(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Nor any frame, nor a link layer that is read."""
+        path = pcap(tmp_path / "udp.pcap", [IP() / UDP()] * 3)
+        code, _, err = run(capsys, "explain", str(path))
+        assert (code, err.count("\n")) == (3, 1)
+        assert "none of its 3 frames is a TCP segment" in err
+        path.write_bytes(path.read_bytes()[:24])
+        code, _, err = run(capsys, "explain", str(path))
+        assert (code, err.count("\n")) == (3, 1)
+        assert "without a single frame" in err
+        path = pcap(tmp_path / "wireless.pcap", closed().packets, link_type=127)
+        code, _, err = run(capsys, "explain", str(path))
+        assert (code, err.count("\n")) == (3, 1)
+        assert "link type 127" in err
+
+    @pytest.mark.parametrize("text", ["nonsense", "1.2.3.4:5", "1.2.3.4:5-1.2.3.400:6", "1.2.3.4:5-6.7.8.9:10-11.12.13.14:15"])
+    def test_no_connection(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> None:
+        """What is no connection is a usage error."""
+        path = pcap(tmp_path / "one.pcap", closed().packets)
+        code, _, err = run(capsys, "explain", str(path), "--connection", text)
+        assert (code, err.count("\n")) == (2, 1)
+
+    def test_options_of_captures_are_for_captures(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """On a trace they are refused."""
+        path = tmp_path / "trace.json"
+        path.write_text(itf.written(violation("graceful", time_wait=Fraction(1))))
+        code, _, err = run(capsys, "explain", str(path), "--time-wait", "1s")
+        assert code == 2
+        assert "--time-wait is for packet captures" in err
+        code, printed, _ = run(capsys, "explain", str(path), "--json")
+        assert code == 0
+        assert json.loads(printed)["moral"][0].startswith("What fails")
+
+    def test_check_explains(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Every verdict in words, and every run as a story; not for programs."""
+        asked = ("check", "--msl", "30s", "--rto", "30s", "--scope", "core", "--property", "graceful", "--explain")
+        code, printed, _ = run(capsys, *asked, "--time-wait", "59s")
+        assert code == 10
+        assert "B has heard of no acknowledgement" in printed
+        assert "What fails: B was closing in order" in printed
+        code, printed, _ = run(capsys, *asked, "--time-wait", "60s")
+        assert code == 0
+        assert "That holds on every run" in printed
+        assert run(capsys, *asked, "--time-wait", "60s", "--json")[0] == 2
+
+
+# --- the kernel's own TCP --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(bool(kernel.NO_CAPTURE), reason=kernel.NO_CAPTURE or "never")
+class TestLoopback:
+    """Real connections of this machine with itself, captured by tcpdump."""
+
+    def test_a_clean_close(self, tmp_path: Path) -> None:
+        """The client closes first."""
+        (told,) = accounts(kernel.on_loopback(tmp_path / "clean.pcap", kernel.clean_close))
+        assert states(told, "A")[-1] == "TIME_WAIT"
+        assert states(told, "B") == PASSIVE
+        assert outcome(told) == "closed in order, A first"
+        assert deviations(told) == []
+        assert told.trace.initial["A.nxt"] == 6
+
+    def test_a_half_close(self, tmp_path: Path) -> None:
+        """The server goes on sending, and closes second."""
+        (told,) = accounts(kernel.on_loopback(tmp_path / "half.pcap", kernel.half_close))
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert "B went on and sent 3,000 octets more: a half-close" in summary(told)
+        assert deviations(told) == []
+
+    def test_a_reset(self, tmp_path: Path) -> None:
+        """SO_LINGER at nought."""
+        (told,) = accounts(kernel.on_loopback(tmp_path / "reset.pcap", kernel.reset))
+        assert outcome(told) == "reset by A"
+        assert (states(told, "A"), states(told, "B")) == (["ESTABLISHED", "CLOSED"],) * 2
+        assert deviations(told) == []
+
+
+@pytest.mark.skipif(bool(kernel.NO_TUNNEL), reason=kernel.NO_TUNNEL or "never")
+class TestTunnels:
+    """Two hosts of this machine's kernel, and a network between them that does as it is told."""
+
+    @pytest.mark.parametrize("both", [True, False])
+    def test_a_lost_last_acknowledgement(self, tmp_path: Path, both: bool) -> None:
+        """Seen at both ends or at A's alone, the story is the same: Linux sends its FIN again after 200 ms or so."""
+        (told,) = accounts(kernel.through_tunnels(tmp_path / "lost.pcapng", kernel.lose_the_last_acknowledgement, both))
+        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
+        assert [copy.sender for step in told.trace.steps for copy in step.event.sent if copy.lost] == ["A"]
+        assert [(one.end, one.fin) for one in told.agains] == [("B", True)]
+        (need,) = needs(told)
+        assert Fraction(1, 10) < need.restarted < Fraction(3, 2)
+        assert deviations(told) == []
+        assert "linux" in [stack.name for stack in fit(told, "B", [load("linux"), load("smoltcp")]).fitting]
+
+    def test_rfc_1337(self, tmp_path: Path) -> None:
+        """A duplicate of B's FIN, delivered twice: the RST that it draws ends A's TIME_WAIT, as Linux has it."""
+        (told,) = accounts(kernel.through_tunnels(tmp_path / "killed.pcapng", kernel.duplicate_the_fin, True))
+        assert (states(told, "A"), states(told, "B")) == ([*ACTIVE, "CLOSED"], PASSIVE)
+        assert [(shot.end, shot.exact, shot.ended) for shot in told.shots] == [("A", True, True)]
+        assert deviations(told) == []
+        assert [stack.name for stack in fit(told, "A", [load("linux"), load("freebsd")]).fitting] == ["linux"]
+
+
+# --- our own captures ------------------------------------------------------------------------------------------------
+
+Visible = tuple[Fraction, str, str, tuple[tuple[str, bool], ...], str, str]
+
+
+def visible(trace: Trace) -> list[Visible]:
+    """The steps that move a packet: when, who, what arrived, what was sent and whether it ever arrives, and the states."""
+    arrived = {step.event.received.number for step in trace.steps if step.event.received is not None}
+    return [
+        (
+            step.time,
+            step.event.actor,
+            "" if step.event.received is None else f"{step.event.received.number} {step.event.received.text}",
+            tuple((copy.text, copy.number in arrived) for copy in step.event.sent),
+            str(step.state["A.state"]),
+            str(step.state["B.state"]),
+        )
+        for step in trace.steps
+        if step.event.received is not None or step.event.sent
+    ]
+
+
+class TestRoundTrip:
+    """A trace that is written as a capture of both ends is followed to the same steps."""
+
+    @pytest.mark.parametrize(
+        ("name", "wishes"),
+        [
+            ("graceful", {"time_wait": Fraction(599, 10)}),
+            ("isolation", {"time_wait": Fraction(599, 10)}),
+            ("time-wait-kept", {"reset": load("linux").reset}),
+            ("fin-restarts", {"restarts": frozenset()}),
+            ("integrity", {"linger_zero": True, "text": (1, 0)}),
+            ("integrity", {"text": (0, 1), "orphan": True, "fin_wait_2": Fraction(5)}),
+        ],
+    )
+    def test_same_steps(self, tmp_path: Path, name: str, wishes: dict[str, Any]) -> None:
+        """Times, copies, fates and states, apart from steps that move no packet."""
+        export = pytest.importorskip("diagrams.formats.pcapng", reason="captures cannot be written here")
+        trace = violation(name, **wishes)
+        path = tmp_path / "ours.pcapng"
+        path.write_bytes(export.written(trace, "both"))
+        (told,) = accounts(path, configuration_of(trace.about))
+        assert visible(told.trace) == visible(trace)
+
+    def test_from_the_last_exchange(self, tmp_path: Path) -> None:
+        """A trace that starts there is written with what comes before; from there on the steps are the same."""
+        export = pytest.importorskip("diagrams.formats.pcapng", reason="captures cannot be written here")
+        trace = violation("graceful", time_wait=Fraction(599, 10), scope=Scope.CORE)
+        path = tmp_path / "core.pcapng"
+        path.write_bytes(export.written(trace, "both"))
+        (told,) = accounts(path, configuration_of(trace.about))
+        wanted, got = visible(trace), visible(told.trace)
+        added = len(got) - len(wanted)
+        start = got[added][0]
+        assert added == 3
+        assert [(time - start, who, what.partition(" ")[2], *rest) for time, who, what, *rest in got[added:]] == [
+            (time, who, what.partition(" ")[2], *rest) for time, who, what, *rest in wanted
+        ]
