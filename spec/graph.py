@@ -520,7 +520,7 @@ def condense(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
     condensed.add_nodes_from(graph.nodes(data=True))
     for kind, edges in joined.items():
         kind = kind._replace(
-            trigger=_joined({case.trigger for edge in edges for case in edge["cases"]}),
+            trigger=one_trigger({case.trigger for edge in edges for case in edge["cases"]}),
             timers=_shared(edge["timers"] for edge in edges),
             rules=_shared(edge["rules"] for edge in edges),
         )
@@ -539,7 +539,7 @@ SEGMENTS = ("SYN", "SYN+ACK", "ACK", "DATA+ACK", "FIN+ACK", "FIN+DATA+ACK", "RST
 """The segments that an endpoint may meet, by their flags; a RST with and without ACK counts as one."""
 
 
-def _joined(triggers: Collection[str]) -> str:
+def one_trigger(triggers: Collection[str]) -> str:
     """Several triggers of one sort as one."""
     sort, _, rest = min(triggers).partition(" ")
     if sort != "segment":

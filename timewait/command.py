@@ -27,7 +27,9 @@ from checker.threshold import Undecided, least_safe
 from checker.ticks import unit_of
 from checker.trace import number
 from checker.verdict import Verdict, worst, worst_exit
-from diagrams.states import as_dot, as_json, as_text
+from diagrams.dot import as_dot
+from diagrams.states import states
+from diagrams.tables import as_json, as_text
 from proofs.certified import certify_file
 from proofs.claims import CLAIMS
 from proofs.question import applicable, question
@@ -318,7 +320,8 @@ def graph_command(stack: str | None, form: str, whole: bool) -> int:
     )
     graph = transition_graph(behaviour)
     shown = graph if whole else close_part(graph)
-    console.Screen().raw({"text": as_text, "dot": as_dot, "json": as_json}[form](shown))
+    writers = {"text": as_text, "dot": lambda shown: as_dot(states(shown, profile.title)), "json": as_json}
+    console.Screen().raw(writers[form](shown))
     return 0
 
 
