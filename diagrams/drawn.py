@@ -7,7 +7,8 @@ from math import hypot
 
 from diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, faded, line, words
 from diagrams.inks import BLACK, GREY, Ink
-from diagrams.layout import Course, Graphviz, Layout, Point, laid_out
+from diagrams.layout import Graphviz, laid_out
+from diagrams.places import Course, Layout, Point
 from diagrams.sizes import (
     ABOVE,
     ASIDE,
@@ -20,7 +21,7 @@ from diagrams.sizes import (
     TITLE,
     TITLE_LEADING,
     Size,
-    box_size,
+    box_sizes,
     columns,
     label_size,
     line_width,
@@ -83,8 +84,9 @@ def told(figure: Figure) -> str:
 
 
 def _boxes(figure: Figure, layout: Layout) -> Iterator[str]:
+    sizes = box_sizes(figure)
     for box in figure.boxes:
-        size, middle = box_size(box), layout.boxes[box.name]
+        size, middle = sizes[box.name], layout.boxes[box.name]
         yield group(_box(box, size, Point(middle.x - size.width / 2, middle.y - size.height / 2)), "box", box.tooltip, box.link)
 
 

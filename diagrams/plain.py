@@ -58,3 +58,8 @@ def _broken(text: str, width: int | None, indent: str) -> str:
     return textwrap.fill(
         " ".join(text.split()), most, initial_indent=indent, subsequent_indent=indent + "    ", break_on_hyphens=False
     )
+
+
+def folded(text: str, width: int | None) -> str:
+    """A text with its long lines broken."""
+    return "\n".join(_broken(row, width, "") if row else "" for row in text.splitlines()) + "\n"

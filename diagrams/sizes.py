@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import zip_longest
 from typing import NamedTuple
 
-from diagrams.figure import Arrow, Box, Line, Row
+from diagrams.figure import Arrow, Box, Figure, Line, Row
 from diagrams.widths import width
 
 TITLE, TEXT, LABEL = 15.0, 12.0, 12.0
@@ -20,6 +21,9 @@ ASIDE, ABOVE = 12.0, 8.0
 
 COLUMN_GAP = 16.0
 """Between the columns of a table."""
+
+ARROW = 24.0
+"""Room along a box for each arrow that meets it."""
 
 TABLE_GAP = 5.0
 """Between what is said of a box and the table in it."""
@@ -53,6 +57,13 @@ def box_size(box: Box) -> Size:
     widths.append(sum(table) + COLUMN_GAP * (len(table) - 1))
     height = (TITLE_LEADING if box.title else 0) + LEADING * (len(box.note) + len(box.rows)) + table_gap(box)
     return Size(max(widths) + 2 * ASIDE, height + 2 * ABOVE)
+
+
+def box_sizes(figure: Figure) -> dict[str, Size]:
+    """The size of every box, by name: wide enough for the arrows that meet it too."""
+    meeting = Counter(end for arrow in figure.arrows for end in {arrow.source, arrow.target})
+    own = {box.name: box_size(box) for box in figure.boxes}
+    return {name: Size(max(size.width, ARROW * meeting[name]), size.height) for name, size in own.items()}
 
 
 def table_gap(box: Box) -> float:

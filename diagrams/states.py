@@ -19,6 +19,7 @@ from diagrams.edges import (
     OPENING,
     PATHS,
     PENS,
+    TIMED,
     UNSAID,
     Edge,
     by_pen,
@@ -31,7 +32,7 @@ from diagrams.edges import (
     sort_of,
 )
 from diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, line
-from diagrams.sizes import TEXT
+from diagrams.sizes import COLUMN_GAP, TEXT, columns
 from diagrams.use import Use
 from diagrams.widths import wrapped
 from spec.endpoint import Timer
@@ -53,8 +54,11 @@ AGAIN = "CLOSED_again"
 PLACES = frozenset({"in the window", "outside the window"})
 """Between them, everywhere."""
 
-READABLE = 560.0
-"""How wide a sentence runs in a box before it is broken, in pixels."""
+READABLE = 600.0
+"""How wide a sentence runs in a box before it is broken, in pixels, unless the table below it is wider."""
+
+STRAIGHT = 4
+"""How much more than others the TIME-WAIT timer's arrow should be short and straight: it is what the picture is about."""
 
 
 def states(graph: nx.MultiDiGraph, title: str, use: Use | None = None) -> Figure:
@@ -151,7 +155,8 @@ def _arrows(graph: nx.MultiDiGraph, said: Collection[int], end: str, use: Use | 
         emphasis = Emphasis.PLAIN if use is None else Emphasis.LIT if steps else Emphasis.FAINT
         closes = target is State.CLOSED and (source in PATHS or source is State.ESTABLISHED)
         where = link(min(drawn, key=lambda edge: len(edge["trigger"]))["section"])
-        yield Arrow(source, end if closes else target, text, pen, in_full(edges), where, emphasis)
+        weight = STRAIGHT if source is State.TIME_WAIT and pen is TIMED else 1
+        yield Arrow(source, end if closes else target, text, pen, in_full(edges), where, emphasis, weight)
 
 
 def _cases(edges: Iterable[Edge]) -> frozenset[Circumstances]:
@@ -208,8 +213,10 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
         Row((line(happening(edge)), line(edge["guard"]), reply(edge)), in_full([edge]), link(edge["section"]))
         for edge in sorted(stays, key=lambda edge: (sort_of(edge), not edge["reply"]))
     )
-    note = tuple(wrapped(about["meaning"], TEXT, READABLE))
-    around = condensed.edge_subgraph([(*ends, key) for *ends, key in condensed.edges(keys=True) if state in ends])
+    table = columns(rows)
+    note = tuple(wrapped(about["meaning"], TEXT, max(READABLE, sum(table) + COLUMN_GAP * (len(table) - 1))))
+    around = condensed.copy()
+    around.remove_edges_from([edge for edge in condensed.edges(keys=True) if state not in edge[:2]])
     arrows = tuple(
         Arrow(_side(source, state, "before"), _side(target, state, "after"), label(edges), pen, in_full(edges), _first(edges))
         for (source, target, pen), drawn in by_pen(around).items()

@@ -40,6 +40,12 @@ def lettered(line: Line, x: Number, y: Number, size: Number, ink: Ink, anchor: s
     return tag("text", *parts, **where)
 
 
+def haloed(line: Line, x: Number, y: Number, size: Number, ink: Ink, anchor: str = "start") -> str:
+    """A line of text that stays legible over lines and hatching: the paper shows around its letters."""
+    text = lettered(line, x, y, size, ink, anchor)
+    return tag("g", text, stroke=PAPER.light, stroke_width=4, stroke_linejoin="round", paint_order="stroke")
+
+
 def _hand(span: Span) -> dict[str, Attribute]:
     hand: dict[str, Attribute] = {}
     if span.bold:

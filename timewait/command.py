@@ -43,6 +43,7 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.drawing import diagram
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
 
@@ -341,6 +342,9 @@ def certify_command(file: Path, as_json_: bool) -> int:
             f"  {' and '.join(about['properties'])}, for all {', '.join(about['symbols'])} with {' and '.join(about['region'])}"
         )
     return verdict.exit_code
+
+
+cli.add_command(diagram)
 
 
 def main(arguments: list[str] | None = None) -> None:
