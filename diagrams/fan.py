@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from diagrams.figure import Figure
@@ -41,7 +42,7 @@ def fanned(figure: Figure, layout: Layout) -> Layout:
                 side = [end for end in ends if abs((end.meets.x if upright else end.meets.y) - border) < REACH]
                 shifts |= _spread(side, upright, low + CORNER, high - CORNER)
     courses = tuple(_shifted(course, place, shifts) for place, course in enumerate(layout.courses))
-    return Layout(layout.size, layout.boxes, courses)
+    return replace(layout, courses=courses)
 
 
 def _by_box(figure: Figure, layout: Layout) -> dict[str, list[End]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from itertools import product
+from platform import machine
 from typing import Any
 
 import graphviz
@@ -23,7 +24,7 @@ INCH = 72
 """Graphviz wants the sizes of nodes in inches, of 72 points each; a point is drawn as a pixel."""
 
 APART = ((42, 34), (60, 34), (42, 50), (80, 50), (60, 70))
-"""Between boxes side by side, and between levels, in points: the first, or the best, with which nothing is in the way."""
+"""Between boxes side by side, and between levels, in points, as tried one after the other until nothing is in the way."""
 
 
 class Graphviz(StrEnum):
@@ -40,20 +41,30 @@ class NoGraphviz(Exception):
 
 
 def laid_out(figure: Figure, whose: Graphviz = Graphviz.BUNDLED) -> Layout:
-    """Lay a figure out.
+    """Lay a figure out: as small as it can be, with as little as possible in the way of anything.
 
     Raises
     ------
     NoGraphviz
         The system's own Graphviz is wanted, and there is none.
     """
-    tried: list[tuple[int, int, Layout]] = []
-    for apart, backwards in product(APART, (False, True)):
-        layout = fanned(figure, _read(figure, _asked(sizes_only(figure, *apart, backwards), whose)))
-        tried.append((len(overlaps(figure, layout)), len(tried), layout))
-        if not tried[-1][0]:
+    best: tuple[int, float, int, Layout] | None = None
+    for apart in APART:
+        for place, (weighed, backwards) in enumerate(product((True, False), (False, True))):
+            answer = _asked(sizes_only(figure, *apart, weighed=weighed, backwards=backwards), whose)
+            layout = fanned(figure, _read(figure, answer, laid_out_by(whose)))
+            size = layout.size
+            candidate = len(overlaps(figure, layout)), round(size.width * size.height), place, layout
+            best = candidate if best is None else min(best, candidate, key=lambda one: one[:3])
+        if best is not None and best[0] == 0:
             break
-    return min(tried)[2]
+    assert best is not None
+    return best[-1]
+
+
+def laid_out_by(whose: Graphviz) -> str:
+    """Who lays out, to the version: another one may put things elsewhere."""
+    return f"Graphviz {pygraphviz.__graphviz_version__} on {machine()}" if whose is Graphviz.BUNDLED else "dot"
 
 
 def _asked(source: str, whose: Graphviz) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def _asked(source: str, whose: Graphviz) -> dict[str, Any]:
     return dict(json.loads(answer))
 
 
-def sizes_only(figure: Figure, boxes_apart: float, levels_apart: float, backwards: bool) -> str:
+def sizes_only(figure: Figure, boxes_apart: float, levels_apart: float, *, weighed: bool, backwards: bool) -> str:
     """Graphviz source with the sizes of boxes and labels in the place of their text.
 
     Parameters
@@ -77,6 +88,8 @@ def sizes_only(figure: Figure, boxes_apart: float, levels_apart: float, backward
         What is to be laid out.
     boxes_apart, levels_apart : float
         Distances in points.
+    weighed : bool
+        Whether the weights of arrows count.
     backwards : bool
         Whether arrows are told from the last to the first: Graphviz then makes other choices.
     """
@@ -98,11 +111,11 @@ def sizes_only(figure: Figure, boxes_apart: float, levels_apart: float, backward
             f' WIDTH="{size.width:.0f}" HEIGHT="{size.height:.0f}"><TR><TD></TD></TR></TABLE>>'
         )
         label = {"label": blank} if arrow.label else {}
-        source.edge(arrow.source, arrow.target, id=str(place), weight=str(arrow.weight), **label)
+        source.edge(arrow.source, arrow.target, id=str(place), weight=str(arrow.weight if weighed else 1), **label)
     return str(source.source)
 
 
-def _read(figure: Figure, answer: dict[str, Any]) -> Layout:
+def _read(figure: Figure, answer: dict[str, Any], by: str) -> Layout:
     _, _, right, top = (float(part) for part in answer["bb"].split(","))
     names = {box.name for box in figure.boxes}
 
@@ -116,4 +129,4 @@ def _read(figure: Figure, answer: dict[str, Any]) -> Layout:
         tip, *points = edge["pos"].removeprefix("e,").split(" ")
         label = point(edge["lp"]) if "lp" in edge else None
         courses[int(edge["id"])] = Course(tuple(map(point, points)), point(tip), label)
-    return Layout(Size(right, top), boxes, tuple(courses[place] for place in range(len(figure.arrows))))
+    return Layout(Size(right, top), boxes, tuple(courses[place] for place in range(len(figure.arrows))), by)

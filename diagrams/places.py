@@ -96,11 +96,14 @@ class Layout:
         The middle of each box, by name.
     courses : tuple of Course
         The way of each arrow, in the order of the figure.
+    by : str
+        Who decided.
     """
 
     size: Size
     boxes: dict[str, Point]
     courses: tuple[Course, ...]
+    by: str
 
 
 def overlaps(figure: Figure, layout: Layout) -> list[str]:

@@ -73,7 +73,7 @@ def path(data: str, ink: Ink, width: Number = 1.5, dashes: str = "") -> str:
     return tag("path", **looks)
 
 
-def document(width: Number, height: Number, title: str, description: str, content: Iterable[str]) -> str:
+def document(width: Number, height: Number, title: str, description: str, content: Iterable[str], laid_out_by: str = "") -> str:
     """A whole picture.
 
     Parameters
@@ -84,7 +84,10 @@ def document(width: Number, height: Number, title: str, description: str, conten
         What it is, and what there is to see, for those who cannot see it.
     content : iterable of str
         Elements, from the back to the front.
+    laid_out_by : str
+        Who decided where everything lies, if it was not the picture itself.
     """
+    by: dict[str, Attribute] = {"data_laid_out_by": laid_out_by} if laid_out_by else {}
     root = tag(
         "svg",
         "\n",
@@ -96,6 +99,7 @@ def document(width: Number, height: Number, title: str, description: str, conten
         role="graphics-document",
         font_family=FONT,
         fill=BLACK.light,
+        **by,
     )
     return f"{root}\n"
 

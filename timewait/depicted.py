@@ -28,7 +28,7 @@ from spec.difference import Difference, difference
 from spec.duration import spoken
 from spec.graph import close_part, transition_graph
 from spec.plain import configuration_of
-from spec.stacks import Stack, load, names
+from spec.stacks import QUESTIONS, Stack, load, names
 from timewait.boundaries import least_at
 
 STANDARD = "rfc9293"
@@ -40,10 +40,16 @@ def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
 
     Raises
     ------
-    spec.stacks.MissingValue
+    click.UsageError
         The profile does not say what TIME_WAIT does.
     """
     waits = stack.has_time_wait
+    unknown = [knob for knob in ("answers", "restarts", "reset") if getattr(stack, knob) is None] if waits else []
+    if unknown:
+        raise click.UsageError(
+            f"profile {stack.name} does not say {QUESTIONS[unknown[0]].text}, so its states cannot be drawn; write that into a"
+            " .toml file of your own, and give its path"
+        )
     return Behaviour(
         time_wait=waits,
         answers=stack.require("answers") if waits else frozenset(),

@@ -2,7 +2,8 @@
 
 A picture has files in several formats. Whatever is written without a layout (DOT, Mermaid, text, and the SVG of charts
 with axes) is the same on every machine and compared letter by letter. The SVG of boxes and arrows is laid out by
-Graphviz, whose versions differ in where they put things: it is kept as long as its DOT is unchanged and it says the same.
+Graphviz, whose versions differ in where they put things: one laid out by another version is kept as long as its DOT is
+unchanged and it says the same.
 """
 
 from __future__ import annotations
