@@ -24,9 +24,10 @@ def as_mermaid(figure: Figure) -> str:
         classes[looks] = None
     names = {looks: f"look{place}" for place, looks in enumerate(classes)}
     for box in figure.boxes:
-        lines.append(f'state "{_fit(box.title or box.tooltip)}" as {_name(box.name)}:::{names[box.pen, box.emphasis]}')
+        lines.append(f'state "{_fit(box.title or box.tooltip)}" as {_name(box.name)}')
         lines += _note(box)
     lines += map(_transition, figure.arrows)
+    lines += [f"class {_name(box.name)} {names[box.pen, box.emphasis]}" for box in figure.boxes]
     return "\n".join([*lines[:4], *(f"    {text}" for text in lines[4:])]) + "\n"
 
 
@@ -49,14 +50,18 @@ def _note(box: Box) -> Iterator[str]:
 def _told(box: Box) -> Iterable[str]:
     yield from box.note
     for row in box.rows:
-        yield " ".join(filter(None, map(words, row.cells)))
+        told = ", ".join(filter(None, map(words, row.cells))).replace(", /", " /").replace(" in, ", " in ")
+        # A row continued below another has no first cell; a hyphen would begin a list.
+        yield f"\u00b7 {told}" if row.cells and words(row.cells[0]) else told
 
 
 def _transition(arrow: Arrow) -> str:
     text = _fit(", ".join(map(words, arrow.label))).replace(", /", " /")
+    text = text.replace(":", "")
+    text = f"missing {text.removeprefix('- ')}" if text.startswith("- ") else text
     return f"{_name(arrow.source)} --> {_name(arrow.target)}{text and f' : {text}'}"
 
 
 def _fit(text: str) -> str:
-    """A text without what means something to Mermaid."""
-    return text.replace('"', "'").replace(";", ",").replace("#", "no. ").replace("-->", "->").replace("--", "-").replace(":", "")
+    """A text without what means something to Mermaid, but for colons, which mean something in one line alone."""
+    return text.replace('"', "'").replace(";", ",").replace("#", "no. ").replace("-->", "->").replace("--", "-")
