@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import networkx as nx
 
@@ -23,6 +25,9 @@ SAME = Pen("the same", GREY, "solid")
 CONCERNED = Pen("a state in which they differ", BLACK, "solid")
 
 PENS = {"added": ADDED, "missing": MISSING, "changed": CHANGED}
+FEW = 2
+"""Up to so many changes of one state that lead elsewhere are arrows with words; more are told in its box."""
+
 MARKS = {"added": "+", "missing": "-", "changed": "~"}
 """What stands before the words, for those who see no colours."""
 
@@ -42,7 +47,7 @@ def compared(after: nx.MultiDiGraph, difference: Difference, names: tuple[str, s
         The title of the picture.
     """
     same = states(_unchanged(after, difference), title)
-    moves = [arrow for change in difference.changes for arrow in _moves(change, names)]
+    moves = list(_moves(difference, names))
     boxes = {box.name: _box(box, difference, names) for box in same.boxes}
     for state in (*(change.source for change in difference.changes), *difference.lost, *(arrow.target for arrow in moves)):
         if state not in boxes:
@@ -78,7 +83,9 @@ def _caption(difference: Difference, names: tuple[str, str], title: str) -> tupl
 
 
 def _box(box: Box, difference: Difference, names: tuple[str, str]) -> Box:
-    rows = tuple(_row(change, names) for change in difference.changes if change.source == box.name and not _leaves(change))
+    leaving = _leaving(difference, box.name)
+    own = [change for change in difference.changes if change.source == box.name]
+    rows = tuple(_row(change, names) for change in own if change not in leaving or len(leaving) > FEW)
     faint = tuple(row._replace(emphasis=Emphasis.FAINT) for row in box.rows)
     if rows:
         return replace(box, pen=CONCERNED, rows=(*rows, *faint), emphasis=Emphasis.PLAIN)
@@ -109,23 +116,44 @@ def _row(change: Change, names: tuple[str, str]) -> Row:
     return Row(cells, change.words(*names), link(change.section))
 
 
-def _moves(change: Change, names: tuple[str, str]) -> Iterator[Arrow]:
-    """The arrows of a change that leads elsewhere: whereto it leads now, and whereto it no longer does."""
-    if not _leaves(change):
-        return
+class _Move(NamedTuple):
+    """Whereto a change leads, and how that is drawn: whereto it leads now, or whereto it no longer does."""
+
+    target: State
+    pen: Pen
+    words: tuple[str, ...]
+
+
+def _leaving(difference: Difference, state: str) -> list[Change]:
+    """The changes of a state that lead elsewhere, now or before."""
+    return [change for change in difference.changes if change.source == state and _leaves(change)]
+
+
+def _moves(difference: Difference, names: tuple[str, str]) -> Iterator[Arrow]:
+    """The arrows of what leads elsewhere: one for each change, or where a state has many of them one for each target."""
+    for state in dict.fromkeys(change.source for change in difference.changes):
+        leaving = _leaving(difference, state)
+        together: dict[tuple[State, Pen], list[Change]] = defaultdict(list)
+        for change in leaving:
+            for move in _targets(change, names):
+                together[move.target, move.pen].append(change)
+                if len(leaving) <= FEW:
+                    guard = [line(phrase) for phrase in change.guard.split(", ") if phrase]
+                    label = (line(_head(change)), *guard, *map(line, move.words))
+                    tooltip, where = change.words(*names), link(change.section)
+                    yield Arrow(state, move.target, label, move.pen, tooltip, where, Emphasis.LIT)
+        for (target, pen), changes in together.items() if len(leaving) > FEW else ():
+            told = f"{len(changes)} of the changes in the box" if len(changes) > 1 else "one of the changes in the box"
+            tooltip = "\n".join(change.words(*names) for change in changes)
+            yield Arrow(state, target, (line(bold(pen.name)), line(told)), pen, tooltip, "", Emphasis.LIT)
+
+
+def _targets(change: Change, names: tuple[str, str]) -> Iterator[_Move]:
     before, after = names
-    guard = [line(phrase) for phrase in change.guard.split(", ") if phrase]
-    happens = (line(_head(change)), *guard)
-    tooltip, where = change.words(*names), link(change.section)
-
-    def arrow(target: State, pen: Pen, *more: str) -> Arrow:
-        label = (*happens, *map(line, more))
-        return Arrow(change.source, target, label, pen, tooltip, where, Emphasis.LIT)
-
     one, other = change.before, change.after
     if other is not None and other.target is not change.source:
         sent = [f"/ {other.reply}"] if other.reply else []
-        yield arrow(other.target, PENS[change.kind], *sent, f"{before}: {_told(change, one)}")
+        yield _Move(other.target, PENS[change.kind], (*sent, f"{before}: {_told(change, one)}"))
     if one is not None and one.target is not change.source and (other is None or other.target is not one.target):
         sent = [f"/ {one.reply}"] if one.reply else []
-        yield arrow(one.target, MISSING, *sent, f"{after}: {_told(change, other)}")
+        yield _Move(one.target, MISSING, (*sent, f"{after}: {_told(change, other)}"))

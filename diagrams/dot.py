@@ -18,6 +18,9 @@ TITLE, TEXT, LABEL = "14", "11", "11"
 
 LEGEND = "legend"
 
+GAP = "&#160;&#160;"
+"""After each cell of a table, so that columns stay apart whatever the font."""
+
 STROKES = {"solid": "────", "bold": "━━━━", "dashed": "- - - ", "dotted": "· · · · · "}
 """How the legend shows a line."""
 
@@ -84,7 +87,7 @@ def _table(rows: Iterable[Iterable[Line]]) -> str:
 
 
 def _cells(row: Iterable[Line], attributes: str = "") -> str:
-    cells = (f'<TD ALIGN="LEFT"{attributes}>{_text(cell)}</TD>' for cell in row)
+    cells = (f'<TD ALIGN="LEFT"{attributes}>{_text(cell)}{GAP}</TD>' for cell in row)
     return f"<TR>{''.join(cells)}</TR>"
 
 
@@ -93,7 +96,9 @@ def _framed(rows: str) -> str:
 
 
 def _seen(lines: Iterable[Line], emphasis: Emphasis) -> Iterable[Line]:
-    return map(faded, lines) if emphasis is Emphasis.FAINT else lines
+    if emphasis is not Emphasis.FAINT:
+        return lines
+    return (tuple(span._replace(ink=GREY) for span in faded(text)) for text in lines)
 
 
 def _text(text: Line) -> str:

@@ -10,7 +10,7 @@ import json
 from enum import StrEnum
 from itertools import product
 from platform import machine
-from typing import Any
+from typing import Any, NamedTuple
 
 import graphviz
 import pygraphviz
@@ -48,11 +48,11 @@ def laid_out(figure: Figure, whose: Graphviz = Graphviz.BUNDLED) -> Layout:
     NoGraphviz
         The system's own Graphviz is wanted, and there is none.
     """
-    best: tuple[int, float, int, Layout] | None = None
-    for apart in APART:
+    best: tuple[int, int, int, Layout] | None = None
+    for levelled, apart in product((True, False), APART):
         for place, (weighed, backwards) in enumerate(product((True, False), (False, True))):
-            answer = _asked(sizes_only(figure, *apart, weighed=weighed, backwards=backwards), whose)
-            layout = fanned(figure, _read(figure, answer, laid_out_by(whose)))
+            source = sizes_only(figure, Manner(*apart, levelled, weighed, backwards))
+            layout = fanned(figure, _read(figure, _asked(source, whose), laid_out_by(whose)))
             size = layout.size
             candidate = len(overlaps(figure, layout)), round(size.width * size.height), place, layout
             best = candidate if best is None else min(best, candidate, key=lambda one: one[:3])
@@ -79,39 +79,49 @@ def _asked(source: str, whose: Graphviz) -> dict[str, Any]:
     return dict(json.loads(answer))
 
 
-def sizes_only(figure: Figure, boxes_apart: float, levels_apart: float, *, weighed: bool, backwards: bool) -> str:
-    """Graphviz source with the sizes of boxes and labels in the place of their text.
+class Manner(NamedTuple):
+    """How Graphviz is asked: it makes other choices each time.
 
-    Parameters
+    Attributes
     ----------
-    figure : Figure
-        What is to be laid out.
     boxes_apart, levels_apart : float
         Distances in points.
+    levelled : bool
+        Whether boxes that should stand side by side must.
     weighed : bool
         Whether the weights of arrows count.
     backwards : bool
-        Whether arrows are told from the last to the first: Graphviz then makes other choices.
+        Whether arrows are told from the last to the first.
     """
+
+    boxes_apart: float
+    levels_apart: float
+    levelled: bool
+    weighed: bool
+    backwards: bool
+
+
+def sizes_only(figure: Figure, manner: Manner) -> str:
+    """Graphviz source with the sizes of boxes and labels in the place of their text."""
     source = graphviz.Digraph(figure.name)
-    source.attr("graph", nodesep=f"{boxes_apart / INCH:.4f}", ranksep=f"{levels_apart / INCH:.4f}")
+    source.attr("graph", nodesep=f"{manner.boxes_apart / INCH:.4f}", ranksep=f"{manner.levels_apart / INCH:.4f}")
     source.attr("node", shape="box", label="", fixedsize="true")
     for name, size in box_sizes(figure).items():
         source.node(name, width=f"{size.width / INCH:.4f}", height=f"{size.height / INCH:.4f}")
-    for level in figure.levels:
+    for level in figure.levels if manner.levelled else ():
         with source.subgraph() as side_by_side:
             side_by_side.attr(rank="same")
             for name in level:
                 side_by_side.node(name)
     arrows = list(enumerate(figure.arrows))
-    for place, arrow in reversed(arrows) if backwards else arrows:
+    for place, arrow in reversed(arrows) if manner.backwards else arrows:
         size = label_size(arrow)
         blank = (
             f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE"'
             f' WIDTH="{size.width:.0f}" HEIGHT="{size.height:.0f}"><TR><TD></TD></TR></TABLE>>'
         )
         label = {"label": blank} if arrow.label else {}
-        source.edge(arrow.source, arrow.target, id=str(place), weight=str(arrow.weight if weighed else 1), **label)
+        source.edge(arrow.source, arrow.target, id=str(place), weight=str(arrow.weight if manner.weighed else 1), **label)
     return str(source.source)
 
 
