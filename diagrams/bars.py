@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,8 +138,7 @@ def as_text(bars: Bars, width: int | None = None) -> str:
     for loss in bars.losses:
         for index, name in enumerate(bars.properties):
             value = bars.least[loss, name]
-            bar = (
-                "no TIME_WAIT is enough" if value is None else f"{'#' * round(most * value / highest)} {plain_number(value)} MSL"
-            )
-            rows.append(f"{f'{loss} lost' if index == 0 else '':8} {name:12} {bar}")
-    return "\n".join([bars.title, *bars.caption, "", *rows]) + "\n"
+            bar = "" if value is None else f"{'#' * round(most * value / highest)} "
+            rows.append(f"{f'{loss} lost' if index == 0 else '':8} {name:12} {bar}{_value(value)}")
+    head = [row for text in (bars.title, *bars.caption) for row in textwrap.wrap(text, width or len(text))]
+    return "\n".join([*head, "", *rows]) + "\n"

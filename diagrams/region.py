@@ -183,18 +183,21 @@ def needs(boundary: Boundary) -> str:
 
 
 def _stacks(region: Region, axes: Axes) -> Iterator[str]:
-    shown = together(region.stacks)
-    points = [Point(axes.across.at(stack.across), axes.up.at(stack.up)) for stack in shown]
-    labels = [
-        Label(Size(line_width(line(bold(stack.name)), TEXT) + 8, 17), point) for stack, point in zip(shown, points, strict=True)
-    ]
     safe = Room.around(Point(axes.room.left + 36, axes.room.top + 15), Size(60, 24))
-    taken = [safe, *_along(region, axes)]
-    for stack, point, room in zip(shown, points, placed(labels, axes.room, taken), strict=True):
-        yield group(_stack(stack.name, point, room), "stack", fares(region, stack))
+    found = list(labels(region, axes))
+    rooms = placed(found, axes.room, [safe, *along(region, axes)])
+    for stack, label, room in zip(together(region.stacks), found, rooms, strict=True):
+        yield group(_stack(stack.name, label.point, room), "stack", fares(region, stack))
 
 
-def _along(region: Region, axes: Axes) -> Iterator[Room]:
+def labels(region: Region, axes: Axes) -> Iterator[Label]:
+    """The names of the stacks, to be placed beside their points."""
+    for stack in together(region.stacks):
+        size = Size(line_width(line(bold(stack.name)), TEXT) + 8, 17)
+        yield Label(size, Point(axes.across.at(stack.across), axes.up.at(stack.up)))
+
+
+def along(region: Region, axes: Axes) -> Iterator[Room]:
     """The room that the boundaries take, bit by bit."""
     for boundary in region.boundaries:
         for (left, one), (right, other) in pairwise(region.line_of(boundary)):
