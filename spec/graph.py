@@ -55,6 +55,9 @@ CLOSE_PART = (
 )
 """The states in which a connection closes, and the one to which all of them lead."""
 
+Graph = nx.MultiDiGraph
+"""What `transition_graph` makes."""
+
 Happening = Segment | Timer | Call
 
 UNNUMBERED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})

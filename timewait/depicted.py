@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import click
-import networkx as nx
 
 from checker import itf
 from checker.finding import Budget
@@ -26,7 +25,7 @@ from spec.behaviour import Behaviour, ResetRule
 from spec.configuration import Configuration, ConfigurationError, Scope
 from spec.difference import Difference, difference
 from spec.duration import spoken
-from spec.graph import close_part, transition_graph
+from spec.graph import Graph, close_part, transition_graph
 from spec.plain import configuration_of
 from spec.stacks import QUESTIONS, Stack, load, names
 from timewait.boundaries import least_at
@@ -61,14 +60,14 @@ def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
     )
 
 
-def graph_of(name: str, whole: bool, orphan: bool = False) -> nx.MultiDiGraph:
+def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
     """The transition graph of a stack, or the part of it in which a connection closes."""
     graph = _derived(behaviour_of(load(name), orphan))
     return graph if whole else close_part(graph)
 
 
 @cache
-def _derived(behaviour: Behaviour) -> nx.MultiDiGraph:
+def _derived(behaviour: Behaviour) -> Graph:
     """The transition graph of a behaviour; to derive it takes a second, and many pictures need the same one."""
     return transition_graph(behaviour)
 
@@ -118,7 +117,7 @@ def counterexample(claim: str) -> Trace:
     raise click.UsageError(f"claim {claim.upper()} shows no run")
 
 
-def run_picture(trace: Trace, whole: bool, what: str) -> tuple[nx.MultiDiGraph, Figure, Use]:
+def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Use]:
     """The graph of what ran, its state diagram with what the run uses, and what that is.
 
     Raises

@@ -50,7 +50,7 @@ NONE = "none"
 def output_options(command: Any) -> Any:
     """Add the options that say in which format a picture is wanted, and where."""
     for option in (
-        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Pixels of a PNG."),
+        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Pixels of a PNG for one of the SVG."),
         click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; its end says how."),
         click.option("--format", "form", type=click.Choice(FORMATS), help="How it is written. [default: by --out, else text]"),
     ):
@@ -58,14 +58,17 @@ def output_options(command: Any) -> Any:
     return command
 
 
-layout_option = click.option(
-    "--graphviz",
-    "whose",
-    type=click.Choice([one.value for one in Graphviz]),
-    default=Graphviz.BUNDLED.value,
-    show_default=True,
-    help="Who lays boxes and arrows out: the library that comes along, or this machine's dot.",
-)
+def layout_option(command: Any) -> Any:
+    """Add the option that says who lays boxes and arrows out."""
+    return click.option(
+        "--graphviz",
+        "whose",
+        type=click.Choice([one.value for one in Graphviz]),
+        default=Graphviz.BUNDLED.value,
+        show_default=True,
+        callback=lambda _, __, value: Graphviz(value),
+        help="Who lays boxes and arrows out: the library that comes along, or this machine's dot.",
+    )(command)
 
 
 @click.group("diagram", invoke_without_command=True)

@@ -15,6 +15,8 @@ from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
+import click
+
 from checker.finding import Budget
 from diagrams import bars, plain, region, region_text
 from diagrams.composition import composition, reach
@@ -257,7 +259,16 @@ def _same(name: str, here: Mapping[str, str], wanted: Mapping[str, str], laid_ou
 
 
 def update(found: Changes, folder: Path) -> None:
-    """Write what is stale."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write what is stale.
+
+    Raises
+    ------
+    click.UsageError
+        It cannot be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise click.UsageError(f"cannot write into {folder}: {problem.strerror}") from problem
     for name, text in found.stale.items():
         write_whole(folder / name, text)
