@@ -50,7 +50,7 @@ NONE = "none"
 def output_options(command: Any) -> Any:
     """Add the options that say in which format a picture is wanted, and where."""
     for option in (
-        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Pixels of a PNG for one of the SVG."),
+        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Of a PNG, to the SVG."),
         click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; its end says how."),
         click.option("--format", "form", type=click.Choice(FORMATS), help="How it is written. [default: by --out, else text]"),
     ):
