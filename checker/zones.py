@@ -226,3 +226,11 @@ class Zones:
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location met, the zones that cover everything reachable there, shape (count, n, n)."""
         return {place: zones for place, (zones, _) in self._passed.items()}
+
+    def taken(self) -> set[tuple[int, int]]:
+        """Every edge that can be taken, as the number of its location and of its door."""
+        passable = set()
+        for place, zones in self.cover().items():
+            for zone in zones:
+                passable |= {(place, step) for step, _, _ in self._successors(place, zone)}
+        return passable

@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 
 import networkx as nx
 
+from diagrams.edges import ABRUPT
 from diagrams.lettering import MONO
 from diagrams.palette import themed
-from diagrams.states import ABRUPT
 from spec.graph import close_part
 from spec.state import State
 

@@ -13,7 +13,7 @@ Segments are taken to be such as some endpoint may send: once a connection is op
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, replace
 from enum import Enum
 from functools import cache, partial
@@ -54,6 +54,9 @@ CLOSE_PART = (
     State.CLOSED,
 )
 """The states in which a connection closes, and the one to which all of them lead."""
+
+Graph = nx.MultiDiGraph
+"""What `transition_graph` makes."""
 
 Happening = Segment | Timer | Call
 
@@ -359,42 +362,70 @@ class Knobs:
     """Which knobs an event depends on, close to one behaviour: with at most one other knob turned away from it."""
 
     def __init__(self, behaviour: Behaviour) -> None:
-        contexts = [("", behaviour)]
-        contexts += [(knob, other) for knob, others in alternatives(behaviour).items() for other in others]
-        self.behaviour = behaviour
-        self.pairs = {knob.name: list[tuple[Behaviour, Behaviour]]() for knob in fields(Behaviour)}
-        for turned, context in contexts:
-            for knob, others in alternatives(context).items():
-                self.pairs[knob] += [(context, other) for other in others if knob != turned]
+        self._base = _Around.of(behaviour)
+        self._turned = {knob: [_Around.of(other) for other in others] for knob, others in self._base.others.items()}
 
     def of(self, block: Block, happening: Happening) -> set[str]:
         """The knobs of one event."""
-        watched = _Watched(self.behaviour)
-        self._ask(block, happening, watched)
-        if not watched.looked:
-            return set()
-        ask = cache(partial(self._ask, block, happening))
-        return {knob for knob, pairs in self.pairs.items() if any(ask(one) != ask(other) for one, other in pairs)}
+        looks = cache(partial(_looked_at, block, happening))
+        ask = cache(partial(_ask, block, happening))
+        first = looks(self._base.behaviour)
+        # A knob may be looked at only once another one is turned, for the sake of which it then matters.
+        near = first.union(*(looks(around.behaviour) for knob in first for around in self._turned[knob]))
+        found = {knob for knob in first if self._base.matters(knob, ask)}
+        for turned in near:
+            for around in self._turned[turned]:
+                open_ones = looks(around.behaviour) - found - {turned}
+                found |= {knob for knob in open_ones if around.matters(knob, ask)}
+        return found
 
-    def _ask(self, block: Block, happening: Happening, behaviour: Behaviour) -> Kind | None:
-        if isinstance(happening, Timer) and happening not in running(block, behaviour):
-            return None
-        return _kind(block, happening, happen(block, happening, behaviour), behaviour)
+
+class _Around(NamedTuple):
+    """A behaviour, and for each knob those that differ from it in that knob alone."""
+
+    behaviour: Behaviour
+    others: dict[str, tuple[Behaviour, ...]]
+
+    @classmethod
+    def of(cls, behaviour: Behaviour) -> _Around:
+        return cls(behaviour, alternatives(behaviour))
+
+    def matters(self, knob: str, ask: Callable[[Behaviour], Kind | None]) -> bool:
+        """Whether what comes of an event changes with a knob."""
+        return any(ask(other) != ask(self.behaviour) for other in self.others[knob])
+
+
+def _ask(block: Block, happening: Happening, behaviour: Behaviour) -> Kind | None:
+    if isinstance(happening, Timer) and happening not in running(block, behaviour):
+        return None
+    return _kind(block, happening, happen(block, happening, behaviour), behaviour)
+
+
+def _looked_at(block: Block, happening: Happening, behaviour: Behaviour) -> frozenset[str]:
+    """The knobs that are looked at when something happens: it cannot depend on any other."""
+    watched = _Watched(behaviour)
+    _ask(block, happening, watched)
+    return frozenset(watched.looked)
 
 
 class _Watched(Behaviour):
-    """A behaviour that notes whether anybody looks at a knob: what looks at none cannot depend on any."""
+    """A behaviour that notes which knobs are looked at."""
 
     __slots__ = ("looked",)
+    looked: set[str]
 
     def __init__(self, behaviour: Behaviour) -> None:
+        object.__setattr__(self, "looked", set())
         super().__init__(**{knob.name: getattr(behaviour, knob.name) for knob in fields(Behaviour)})
-        object.__setattr__(self, "looked", False)
 
     def __getattribute__(self, name: str) -> Any:
-        if name != "looked":
-            object.__setattr__(self, "looked", True)
+        if name in KNOBS:
+            object.__getattribute__(self, "looked").add(name)
         return object.__getattribute__(self, name)
+
+
+KNOBS = frozenset(knob.name for knob in fields(Behaviour))
+"""Every knob by name."""
 
 
 # --- the graph ----------------------------------------------------------------------------------------------------
@@ -492,7 +523,7 @@ def condense(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
     condensed.add_nodes_from(graph.nodes(data=True))
     for kind, edges in joined.items():
         kind = kind._replace(
-            trigger=_joined({case.trigger for edge in edges for case in edge["cases"]}),
+            trigger=one_trigger({case.trigger for edge in edges for case in edge["cases"]}),
             timers=_shared(edge["timers"] for edge in edges),
             rules=_shared(edge["rules"] for edge in edges),
         )
@@ -511,7 +542,7 @@ SEGMENTS = ("SYN", "SYN+ACK", "ACK", "DATA+ACK", "FIN+ACK", "FIN+DATA+ACK", "RST
 """The segments that an endpoint may meet, by their flags; a RST with and without ACK counts as one."""
 
 
-def _joined(triggers: Collection[str]) -> str:
+def one_trigger(triggers: Collection[str]) -> str:
     """Several triggers of one sort as one."""
     sort, _, rest = min(triggers).partition(" ")
     if sort != "segment":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +14,9 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from diagrams.states import PENS, as_dot, as_json, as_text
+from diagrams.dot import as_dot
+from diagrams.states import states
+from diagrams.tables import as_json, as_text
 from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from spec.endpoint import RULES
 from spec.graph import CLOSE_PART, Circumstances, Kind, alternatives, close_part, condense, survey, transition_graph
@@ -383,48 +384,6 @@ class TestText:
         assert {re.search(r"(RFC 9293|RFC 1337|no standard)", row).start() for row in rows} == {102}  # type: ignore[union-attr]
 
 
-class TestDot:
-    """The picture."""
-
-    @pytest.mark.parametrize("name", BEHAVIOURS)
-    @pytest.mark.parametrize("part", [False, True], ids=["whole", "close"])
-    def test_renders(self, graphs: dict[str, nx.MultiDiGraph], name: str, part: bool) -> None:
-        if shutil.which("dot") is None:
-            pytest.skip("Graphviz (the program dot) is not installed")
-        source = as_dot(close_part(graphs[name]) if part else graphs[name])
-        done = subprocess.run(["dot", "-Tsvg"], input=source.encode(), capture_output=True, timeout=60, check=False)
-        assert done.returncode == 0
-        assert done.stderr == b""
-        picture = done.stdout.decode()
-        for state in CLOSE_PART:
-            assert (f">{state}<" in picture) is (graphs[name].degree(state) > 0)
-
-    def test_every_edge_has_its_section_as_a_tooltip(self, graph: nx.MultiDiGraph) -> None:
-        lines = [line for line in as_dot(graph).splitlines() if "->" in line and "alike" not in line]
-        assert lines
-        for line in re.findall(r"\w+ -> \w+ \[.*?\]\n", as_dot(graph), re.DOTALL):
-            assert "RFC" in line or "alike" in line
-
-    def test_the_two_paths_are_told_apart_by_colour_and_by_line(self) -> None:
-        closers = PENS[:2]
-        assert len({pen.colour for pen in closers}) == 2
-        assert len({pen.style for pen in closers}) == 2
-
-    @pytest.mark.parametrize("ground", ["#ffffff", "#0d1117"], ids=["light", "dark"])
-    @pytest.mark.parametrize("pen", PENS, ids=lambda pen: pen.name)
-    def test_every_colour_is_legible(self, pen: Any, ground: str) -> None:
-        """At least 4:1, where WCAG asks for 3:1 of large text and of graphics."""
-        dim, bright = sorted((luminance(pen.colour), luminance(ground)))
-        assert (bright + 0.05) / (dim + 0.05) >= 4
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of WCAG 2."""
-    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 class TestJson:
     """For machines."""
 
@@ -442,9 +401,10 @@ class TestJson:
 def test_every_rendering_is_the_same_in_every_run(graph: nx.MultiDiGraph) -> None:
     """Whatever the hash seed: a picture changes only when the specification does."""
     program = (
-        "from spec.behaviour import Behaviour; from spec.graph import transition_graph; from diagrams.states import *;"
-        "graph = transition_graph(Behaviour()); print(as_text(graph), as_dot(graph), as_json(graph))"
+        "from spec.behaviour import Behaviour; from spec.graph import transition_graph; from diagrams.tables import *;"
+        "from diagrams.dot import as_dot; from diagrams.states import states;"
+        "graph = transition_graph(Behaviour()); print(as_text(graph), as_dot(states(graph, '')), as_json(graph))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     other = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
-    assert other.stdout.decode() == f"{as_text(graph)} {as_dot(graph)} {as_json(graph)}\n"
+    assert other.stdout.decode() == f"{as_text(graph)} {as_dot(states(graph, ''))} {as_json(graph)}\n"

@@ -30,7 +30,7 @@ LIBRARIES = {
     "spec": {"networkx"},
     "checker": {"networkx", "numba", "numpy", "z3", "cvc5"},
     "proofs": set[str](),
-    "diagrams": {"networkx", "graphviz", "jinja2"},
+    "diagrams": {"networkx", "graphviz", "jinja2", "pygraphviz", "vl_convert"},
     "timewait": {"click", "rich"},
 }
 """What else each imports that is not in the standard library."""

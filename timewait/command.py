@@ -28,7 +28,9 @@ from checker.ticks import unit_of
 from checker.trace import Trace, number
 from checker.verdict import Verdict, worst, worst_exit
 from diagrams.capture.container import BrokenCapture
-from diagrams.states import as_dot, as_json, as_text
+from diagrams.dot import as_dot
+from diagrams.states import states
+from diagrams.tables import as_json, as_text
 from proofs.certified import certify_file
 from proofs.claims import CLAIMS
 from proofs.question import applicable, question
@@ -43,6 +45,7 @@ from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
 from timewait.converting import convert_command
+from timewait.drawing import diagram
 from timewait.explaining import explain_command
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
@@ -368,7 +371,8 @@ def graph_command(stack: str | None, form: str, whole: bool) -> int:
     )
     graph = transition_graph(behaviour)
     shown = graph if whole else close_part(graph)
-    console.Screen().raw({"text": as_text, "dot": as_dot, "json": as_json}[form](shown))
+    writers = {"text": as_text, "dot": lambda shown: as_dot(states(shown, profile.title)), "json": as_json}
+    console.Screen().raw(writers[form](shown))
     return 0
 
 
@@ -391,6 +395,7 @@ def certify_command(file: Path, as_json_: bool) -> int:
 
 
 cli.add_command(explain_command)
+cli.add_command(diagram)
 
 
 def main(arguments: list[str] | None = None) -> None:

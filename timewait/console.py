@@ -52,6 +52,11 @@ class Screen:
         self._out = Console(width=width, highlight=False, soft_wrap=False)
         self._err = Console(stderr=True, highlight=False)
 
+    @property
+    def width(self) -> int | None:
+        """Characters in a line of the terminal; None where there is none, and lines may be as long as they come."""
+        return self._out.width if sys.stdout.isatty() else None
+
     def line(self, text: str = "") -> None:
         """One line of plain text."""
         self._out.print(escape(text), soft_wrap=True)

@@ -1,0 +1,69 @@
+"""How wide a text is, without asking a font.
+
+A picture is read with fonts that its maker does not know. The widths here are those of DejaVu Sans, the widest of the
+fonts that browsers commonly fall back on, so that what is laid out by them fits whatever font is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
+"""What pictures ask for, the best first."""
+
+REGULAR = (
+    *(318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337),
+    *(636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531),
+    *(1000, 684, 686, 698, 770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787),
+    *(603, 787, 695, 635, 611, 732, 684, 989, 685, 611, 685, 390, 337, 390, 838, 500),
+    *(500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612),
+    *(635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838),
+)
+"""Widths of the printable characters of ASCII, from the space on, in thousandths of the size of the font."""
+
+BOLD = (
+    *(348, 456, 521, 838, 696, 1002, 872, 306, 457, 457, 523, 838, 380, 415, 380, 365),
+    *(696, 696, 696, 696, 696, 696, 696, 696, 696, 696, 400, 400, 838, 838, 838, 580),
+    *(1000, 774, 762, 734, 830, 683, 683, 821, 837, 372, 372, 775, 637, 995, 837, 850),
+    *(733, 850, 770, 720, 682, 812, 774, 1103, 771, 724, 725, 457, 365, 457, 838, 500),
+    *(500, 675, 716, 593, 716, 678, 435, 716, 712, 343, 343, 665, 343, 1042, 712, 687),
+    *(716, 716, 493, 595, 478, 712, 652, 924, 645, 652, 582, 712, 365, 712, 838),
+)
+"""The same in bold."""
+
+WIDEST = 1000
+"""The width reckoned for any other character."""
+
+
+def width(text: str, size: float, bold: bool = False) -> float:
+    """The width of a text at most.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+    size : float
+        The size of the font.
+    bold : bool
+        Whether it is set in bold.
+
+    Returns
+    -------
+    float
+        In the unit of the size.
+    """
+    widths = BOLD if bold else REGULAR
+    places = (ord(character) - ord(" ") for character in text)
+    return sum(widths[place] if 0 <= place < len(widths) else WIDEST for place in places) * size / 1000
+
+
+def wrapped(text: str, size: float, most: float) -> Iterator[str]:
+    """A text in lines that are no wider than that, unless a word is."""
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and width(longer, size) > most:
+            yield line
+            longer = word
+        line = longer
+    yield line

@@ -1,0 +1,132 @@
+"""The pictures of what can be reached: every location and every edge, whole or counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from checker.explicit import Explicit
+from checker.finding import Budget
+from checker.table import Table
+from diagrams.arrangement import laid_out
+from diagrams.composition import SMALL, Reached, TooLarge, by_states, composition, reach, whole
+from diagrams.figure import Figure, words
+from diagrams.places import overlaps
+from proofs.claims import close, core
+from spec.composition import Composition, Situation
+from spec.configuration import Configuration
+
+ASKED = {
+    "core, nothing lost": (core(2, 4, 2, 0), 9, 9, 15),
+    "core, one loss": (core(2, 4, 2, 1), 18, 20, 51),
+    "close, one loss": (close(2, 4, 2, 1), 26, 34, 127),
+    "too short a wait": (core(2, 1, 2, 0), 18, 20, 48),
+}
+every_question = pytest.mark.parametrize("name", ASKED)
+
+
+@pytest.fixture(scope="module")
+def reached() -> dict[str, Reached]:
+    """Explore each once."""
+    return {name: reach(configuration, Budget()) for name, (configuration, *_) in ASKED.items()}
+
+
+@every_question
+def test_sizes(reached: dict[str, Reached], name: str) -> None:
+    """Exact counts."""
+    found = reached[name]
+    assert (len(found.situations), sum(found.zones.values()), len(found.steps)) == ASKED[name][1:]
+    assert found.told == "{} locations, {} zones, {} edges".format(*ASKED[name][1:])
+
+
+@every_question
+def test_ticks_reach_the_same(reached: dict[str, Reached], name: str) -> None:
+    """What can be reached in dense time is what can be reached in ticks, where all durations are whole."""
+    system = Composition(ASKED[name][0])
+    table = Table(system)
+    explored = Explicit(table)
+    explored.explore(Budget())
+    seen = {system.family(table.room(state[0]).location) for state in explored.states}
+    assert seen == {system.family(situation) for situation in reached[name].situations.values()}
+
+
+@every_question
+def test_whole_has_every_location_and_every_edge(reached: dict[str, Reached], name: str) -> None:
+    """A box each, and each edge among the arrows between its locations."""
+    found = reached[name]
+    figure = whole(found, name)
+    assert {box.name for box in figure.boxes} == {f"location_{place}" for place in found.situations}
+    told = Counter((arrow.source, arrow.target) for arrow in figure.arrows for _ in arrow.tooltip.splitlines())
+    assert told == Counter((f"location_{step.source}", f"location_{step.target}") for step in found.steps)
+
+
+@every_question
+def test_counts_add_up(reached: dict[str, Reached], name: str) -> None:
+    """Locations, zones and edges of the folded picture are those of the whole one."""
+    found = reached[name]
+    figure = by_states(found, name)
+    notes = [note for box in figure.boxes for note in box.note]
+    assert total(r"(\d+) locations?", notes) == len(found.situations)
+    assert total(r"(\d+) zones?", notes) == sum(found.zones.values())
+    labels = [words(text) for arrow in figure.arrows for text in arrow.label]
+    assert total(r"(\d+) edges? inside", notes) + total(r"^(\d+) edges?$", labels) == len(found.steps)
+
+
+def total(pattern: str, texts: list[str]) -> int:
+    """Return the sum of the numbers that a pattern finds."""
+    return sum(int(number) for text in texts for number in re.findall(pattern, text))
+
+
+@every_question
+def test_a_small_graph_is_drawn_whole(reached: dict[str, Reached], name: str) -> None:
+    """And a large one by states."""
+    found = reached[name]
+    boxes = len(composition(found, name).boxes)
+    assert (boxes == len(found.situations)) is (len(found.situations) <= SMALL)
+    assert boxes <= SMALL
+
+
+def states_of(figure: Figure) -> set[str]:
+    """Return the titles of the boxes."""
+    return {box.title for box in figure.boxes}
+
+
+def test_what_breaks_a_property_says_so(reached: dict[str, Reached]) -> None:
+    """With a wait that is too short a RST resets the end that closes second."""
+    broken = [arrow for arrow in whole(reached["too short a wait"], "").arrows if arrow.pen.name == "a property is broken"]
+    assert any("breaks graceful" in words(text) for arrow in broken for text in arrow.label)
+    long = whole(reached["core, nothing lost"], "")
+    assert not any(arrow.pen.name == "a property is broken" for arrow in long.arrows)
+    assert "an old segment has reached the next connection" not in states_of(long)
+
+
+def test_nothing_overlaps(reached: dict[str, Reached]) -> None:
+    """In the pictures that are drawn by themselves."""
+    for name, found in reached.items():
+        figure = composition(found, name)
+        assert overlaps(figure, laid_out(figure)) == [], name
+
+
+def test_tooltips_stay_short() -> None:
+    """However many edges there are."""
+    both: Configuration = replace(close(1, 2, 1, 0), both_close=True)
+    figure = by_states(reach(both, Budget()), "both")
+    assert max(len(part.tooltip.splitlines()) for part in (*figure.boxes, *figure.arrows)) == 13
+    assert "A CLOSING, B CLOSING" in states_of(figure)
+
+
+def test_an_exploration_that_is_cut_short_is_refused() -> None:
+    """A picture of a part would look like the whole."""
+    with pytest.raises(TooLarge, match="not explored to its end"):
+        reach(close(30, Fraction(60), 30, 1), Budget(states=5))
+
+
+def test_locations_are_situations(reached: dict[str, Reached]) -> None:
+    """The first one is where every run starts."""
+    first = next(iter(reached["close, one loss"].situations.values()))
+    assert isinstance(first, Situation)
+    assert first == Composition(ASKED["close, one loss"][0]).initial()

@@ -1,0 +1,535 @@
+"""The pictures of states: that they say all that the specification does, and that people can read them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import networkx as nx
+import pygraphviz
+import pytest
+
+from checker.decide import Engine, decide
+from checker.finding import Budget
+from checker.trace import Trace
+from diagrams import plain
+from diagrams.arrangement import Graphviz, NoGraphviz, laid_out
+from diagrams.authority import link
+from diagrams.compared import compared
+from diagrams.dot import as_dot
+from diagrams.drawn import as_svg, told
+from diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
+from diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
+from diagrams.inks import DARK, INKS, PAPER, Ink
+from diagrams.mermaid import as_mermaid
+from diagrams.places import Course, Layout, Point, overlaps
+from diagrams.raster import as_pdf, as_png
+from diagrams.sizes import Size, box_size
+from diagrams.states import ALIKE, one_state, states
+from diagrams.tables import as_text
+from diagrams.use import NotOfThisGraph, Use, use_of
+from diagrams.widths import BOLD, REGULAR, width, wrapped
+from proofs.claims import LETTER, close
+from proofs.question import question
+from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from spec.difference import difference
+from spec.graph import close_part, condense, transition_graph
+from spec.properties import PROPERTIES
+from spec.state import State
+
+S = State
+SVG = "{http://www.w3.org/2000/svg}"
+
+BEHAVIOURS = {
+    "default": Behaviour(),
+    "letter": Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT),
+    "orphan": Behaviour(reset=ResetRule.WINDOW, retries=2, backoff=3, fin_wait_2=True, late_data_reset=True, abandons=True),
+    "forgetful": Behaviour(time_wait=False),
+    "abortive": Behaviour(linger_zero=True),
+}
+every_behaviour = pytest.mark.parametrize("name", BEHAVIOURS)
+whole_or_part = pytest.mark.parametrize("part", [False, True], ids=["whole", "close"])
+
+
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, nx.MultiDiGraph]:
+    """Derive each graph once."""
+    return {name: transition_graph(behaviour) for name, behaviour in BEHAVIOURS.items()}
+
+
+@pytest.fixture(scope="module")
+def figures(graphs: dict[str, nx.MultiDiGraph]) -> dict[str, Figure]:
+    """Make every kind of picture of states, of several behaviours."""
+    found = {}
+    for name, graph in graphs.items():
+        part = close_part(graph)
+        found[f"{name}, whole"] = states(graph, name)
+        found[f"{name}, close"] = states(part, name)
+        found[f"{name}, compared"] = compared(part, difference(close_part(graphs["letter"]), part), ("letter", name), name)
+    return found | {state.value: one_state(graphs["letter"], state) for state in State}
+
+
+def tooltips(figure: Figure) -> list[str]:
+    """Return every line of every tooltip."""
+    parts = (*figure.arrows, *figure.boxes, *(row for box in figure.boxes for row in box.rows))
+    return [text for part in parts for text in part.tooltip.splitlines()]
+
+
+# --- what is said -------------------------------------------------------------------------------------------------
+
+
+class TestCompleteness:
+    """Nothing of the graph is lost on the way to the picture."""
+
+    @every_behaviour
+    @whole_or_part
+    def test_every_edge_that_moves_is_in_the_picture(self, graphs: dict[str, nx.MultiDiGraph], name: str, part: bool) -> None:
+        """As an arrow between its states, or in the box that says what ends several states alike."""
+        graph = close_part(graphs[name]) if part else graphs[name]
+        figure = states(graph, name)
+        titles = {box.name: box.title for box in figure.boxes}
+        alike = [row for box in figure.boxes if box.name == ALIKE for row in box.rows]
+        for source, target, edge in condense(graph).edges(data=True):
+            if source is not target:
+                drawn = [arrow for arrow in figure.arrows if (arrow.source, titles[arrow.target]) == (source, target)]
+                said = in_full([edge])
+                there = any(said in arrow.tooltip.splitlines() for arrow in drawn)
+                elsewhere = target is S.CLOSED and any(same_event(said, row.tooltip) and source in names(alike) for row in alike)
+                assert there or elsewhere, said
+
+    @every_behaviour
+    def test_every_arrow_is_an_edge(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        figure = states(graphs[name], name)
+        titles = {box.name: box.title for box in figure.boxes}
+        condensed = condense(graphs[name])
+        for arrow in figure.arrows:
+            if arrow.source != ALIKE:
+                between = condensed.get_edge_data(S(arrow.source), S(titles[arrow.target]))
+                assert set(arrow.tooltip.splitlines()) <= {in_full([edge]) for edge in between.values()}
+
+    @every_behaviour
+    @pytest.mark.parametrize("state", State)
+    def test_the_picture_of_a_state_has_every_edge_of_it(
+        self, graphs: dict[str, nx.MultiDiGraph], name: str, state: State
+    ) -> None:
+        """Those that stay too, each in a row of its own."""
+        said = tooltips(one_state(graphs[name], state))
+        for source, target, edge in condense(graphs[name]).edges(data=True):
+            if state in (source, target):
+                assert in_full([edge]) in said
+
+    def test_time_wait_says_what_it_does(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        (box,) = [box for box in states(graphs["default"], "").boxes if box.name == S.TIME_WAIT]
+        assert ["; ".join(map(words, row.cells)) for row in box.rows] == [
+            "ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
+            "FIN+ACK, FIN+DATA+ACK; duplicate; / ACK, restart time-wait",
+            "ACK; in the window; / nothing",
+            "RST; ; / nothing",
+            "SYN, SYN+ACK; ; / nothing",
+        ]
+
+    def test_labels_are_event_and_reply(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        figure = states(close_part(graphs["default"]), "")
+        said = {(arrow.source, arrow.target): [words(text) for text in arrow.label] for arrow in figure.arrows}
+        assert said[S.ESTABLISHED, S.FIN_WAIT_1] == ["CLOSE", "/ FIN+ACK"]
+        assert said[S.FIN_WAIT_1, S.TIME_WAIT] == ["FIN+ACK", "acknowledges our FIN", "/ ACK", "start time-wait"]
+        assert said[S.TIME_WAIT, S.CLOSED] == ["time-wait runs out"]
+
+    def test_paths_and_timers_are_told_apart(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        pens = {(arrow.source, arrow.target): arrow.pen for arrow in states(close_part(graphs["default"]), "").arrows}
+        assert pens[S.ESTABLISHED, S.FIN_WAIT_1] is ACTIVE
+        assert pens[S.ESTABLISHED, S.CLOSE_WAIT] is PASSIVE
+        assert pens[S.TIME_WAIT, S.CLOSED] is TIMED
+        assert len({pen.ink for pen in (ACTIVE, PASSIVE, TIMED)}) == len({pen.style for pen in (ACTIVE, PASSIVE, TIMED)}) == 3
+
+    def test_closed_is_drawn_twice_where_it_is_beginning_and_end(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        for graph, times in ((graphs["default"], 2), (close_part(graphs["default"]), 1)):
+            assert [box.title for box in states(graph, "").boxes].count(S.CLOSED) == times
+
+
+def same_event(one: str, other: str) -> bool:
+    """Return whether two tooltips tell the same event and answer, whatever the section and knobs."""
+    return one.split("   ")[0] == other.split("   ")[0]
+
+
+def names(rows: list[Any]) -> str:
+    """Return all the states that rows name."""
+    return ", ".join(words(cell) for row in rows for cell in row.cells[1:])
+
+
+class TestSections:
+    """Where the standard says so can be pointed at, and followed."""
+
+    @pytest.mark.parametrize(
+        ("cited", "address"),
+        [
+            ("RFC 9293 3.10.7.4 fifth step", "https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"),
+            ("RFC 9293 3.6.1 SHLD-3", "https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1"),
+            ("RFC 1337 F1", "https://www.rfc-editor.org/rfc/rfc1337"),
+            ("SO_LINGER {1,0}", ""),
+            ("no standard: tcp_fin_timeout and its kin", ""),
+        ],
+    )
+    def test_addresses(self, cited: str, address: str) -> None:
+        assert link(cited) == address
+
+    @every_behaviour
+    def test_every_arrow_cites_and_links(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        for arrow in states(graphs[name], name).arrows:
+            if arrow.source != ALIKE:
+                assert re.search(r"RFC|SO_LINGER|no standard", arrow.tooltip)
+                assert arrow.link.startswith("https://www.rfc-editor.org/rfc/rfc") or "RFC" not in arrow.tooltip.split("\n")[0]
+
+    def test_the_svg_and_the_dot_have_them(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        figure = states(close_part(graphs["letter"]), "")
+        root = ElementTree.fromstring(as_svg(figure))
+        links = {anchor.get("href") for anchor in root.iter(f"{SVG}a")}
+        titles = {title.text for title in root.iter(f"{SVG}title")}
+        for arrow in figure.arrows:
+            assert arrow.tooltip in titles
+            assert not arrow.link or arrow.link in links
+            assert not arrow.link or f'URL="{arrow.link}"' in as_dot(figure)
+
+
+class TestCompared:
+    """A difference is in its picture, all of it, and nothing else stands out."""
+
+    @every_behaviour
+    def test_every_change_is_told(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        before, after = (close_part(graphs[one]) for one in ("letter", name))
+        found = difference(before, after)
+        said = tooltips(compared(after, found, ("letter", name), ""))
+        assert {change.words("letter", name) for change in found.changes} == {
+            text for text in said if text.startswith(("added:", "missing:", "changed:"))
+        }
+
+    @every_behaviour
+    def test_what_is_the_same_is_faint(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        before, after = (close_part(graphs[one]) for one in ("letter", name))
+        found = difference(before, after)
+        figure = compared(after, found, ("letter", name), "")
+        for arrow in figure.arrows:
+            assert (arrow.emphasis is Emphasis.LIT) is arrow.tooltip.startswith(("added:", "missing:", "changed:"))
+        for box in figure.boxes:
+            concerned = box.name in {*found.lost, *(change.source for change in found.changes)}
+            assert (box.emphasis is Emphasis.FAINT) is not any((concerned and box.rows, box.name in found.lost))
+
+    def test_nothing_stands_out_against_itself(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        graph = close_part(graphs["letter"])
+        figure = compared(graph, difference(graph, graph), ("letter", "letter"), "the same")
+        assert all(part.emphasis is Emphasis.FAINT for part in (*figure.arrows, *figure.boxes))
+        assert [words(text) for text in figure.caption] == ["the same", "nothing differs"]
+
+    def test_a_state_never_entered_is_there_as_missing(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        before, after = (close_part(graphs[one]) for one in ("letter", "forgetful"))
+        figure = compared(after, difference(before, after), ("letter", "forgetful"), "")
+        (box,) = [box for box in figure.boxes if box.name == S.TIME_WAIT]
+        assert (box.pen.name, box.emphasis) == ("- missing", Emphasis.LIT)
+        assert "forgetful never enters TIME_WAIT" in [words(text) for text in figure.caption]
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def violation(configuration: Any, name: str) -> Trace:
+    """Return the run that breaks a property."""
+    (answer,) = decide(question(configuration), [PROPERTIES[name]], Engine.AUTO, Budget())
+    assert answer.trace is not None
+    return answer.trace
+
+
+@pytest.fixture(scope="module")
+def run() -> Trace:
+    """Find the assassination of C8."""
+    return violation(close(1, 2, 1, 0, Behaviour(reset=ResetRule.EXACT)), "time-wait-kept")
+
+
+@pytest.fixture(scope="module")
+def graph() -> nx.MultiDiGraph:
+    """Derive the graph of what runs there."""
+    return transition_graph(Behaviour(reset=ResetRule.EXACT))
+
+
+@pytest.fixture(scope="module")
+def use(run: Trace, graph: nx.MultiDiGraph) -> Use:
+    """Find out what it uses."""
+    return use_of(run, graph)
+
+
+class TestUse:
+    """What a run uses is what stands out."""
+
+    def test_every_step_of_an_end_is_an_edge(self, run: Trace, use: Use) -> None:
+        assert [one.step for one in use.taken] == [step.number for step in run.steps if step.event.actor in ("A", "B")]
+        before: Mapping[str, Any] = run.initial
+        for step, one in zip(run.steps, use.taken, strict=True):
+            assert one.end == step.event.actor
+            assert (one.source, one.target) == (before[f"{one.end}.state"], step.state[f"{one.end}.state"])
+            before = step.state
+
+    def test_edges_taken_have_the_rules_of_the_steps(self, run: Trace, use: Use, graph: nx.MultiDiGraph) -> None:
+        for step, one in zip(run.steps, use.taken, strict=True):
+            between = graph.get_edge_data(one.source, one.target).values()
+            rules = {edge["rules"] for edge in between if not edge["cases"].isdisjoint(one.cases)}
+            assert rules == {tuple(name for name, _, _ in step.event.rules)}
+
+    def test_states_are_those_of_the_run(self, run: Trace, use: Use) -> None:
+        seen = {str(state[f"{end}.state"]) for state in (run.initial, *(step.state for step in run.steps)) for end in "AB"}
+        assert {state.value for state in use.states} == seen
+
+    def test_the_picture_lights_just_these(self, use: Use, graph: nx.MultiDiGraph) -> None:
+        figure = states(close_part(graph), "", use)
+        lit = {box.name for box in figure.boxes if box.emphasis is Emphasis.LIT}
+        assert lit == {state.value for state in use.states}
+        moved = {(one.source, one.target) for one in use.taken if one.source is not one.target}
+        assert {(arrow.source, arrow.target) for arrow in figure.arrows if arrow.emphasis is Emphasis.LIT} == moved
+        assert all(arrow.emphasis is not Emphasis.PLAIN for arrow in figure.arrows)
+
+    def test_every_step_is_told_once(self, run: Trace, use: Use, graph: nx.MultiDiGraph) -> None:
+        figure = states(close_part(graph), "", use)
+        said = [words(text) for arrow in figure.arrows for text in arrow.label]
+        said += [words(cell) for box in figure.boxes for row in box.rows for cell in row.cells]
+        said += [words(text) for text in figure.caption]
+        numbers = [int(number) for text in said if "step" in text for number in re.findall(r"\d+", text)]
+        assert sorted(numbers) == [step.number for step in run.steps]
+
+    def test_the_table_marks_them_too(self, use: Use, graph: nx.MultiDiGraph) -> None:
+        marked = [row for row in as_text(graph, use=use).splitlines() if row.startswith("  > ")]
+        assert sum(len(re.findall(r"\d+", row.split("<==")[1].split("  ")[0])) for row in marked) == len(use.taken)
+
+    def test_the_letter_of_the_standard(self) -> None:
+        """C9: TIME_WAIT answers a retransmitted FIN and runs on."""
+        run = violation(close(1, 2, 1, 1, LETTER), "fin-restarts")
+        use = use_of(run, transition_graph(LETTER))
+        assert use.told(S.TIME_WAIT, S.TIME_WAIT, use.taken[-1].cases) == f"A: step {len(run.steps)}"
+
+    def test_a_run_of_something_else_is_refused(self, run: Trace) -> None:
+        with pytest.raises(NotOfThisGraph, match=r"step \d+ .* is no edge of this graph"):
+            use_of(run, transition_graph(Behaviour()))
+
+
+# --- looks --------------------------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of WCAG 2."""
+    dim, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+class TestColours:
+    """Legible on light and on dark paper, and where the paper is not known."""
+
+    @pytest.mark.parametrize("ink", [ink for ink in INKS if ink is not PAPER], ids=lambda ink: str(ink.light))
+    def test_contrast(self, ink: Ink) -> None:
+        """WCAG 2 AA for small text on the picture's own paper; for graphics and large text on a page of any colour."""
+        assert contrast(ink.light, PAPER.light) >= 4.5
+        assert contrast(ink.dark, PAPER.dark) >= 4.5
+        for ground in ("#ffffff", "#0d1117"):
+            assert contrast(ink.middle, ground) >= 4
+
+    def test_no_pen_is_told_by_colour_alone(self) -> None:
+        assert len({(pen.ink, pen.style) for pen in PENS}) == len(PENS)
+        assert len({pen.style for pen in PENS[:4]}) == 4
+
+    def test_every_colour_of_a_picture_has_a_dark_one(self, figures: dict[str, Figure]) -> None:
+        lights = {ink.light for ink in INKS}
+        for figure in figures.values():
+            root = ElementTree.fromstring(as_svg(figure))
+            used = {element.get(name) for element in root.iter() for name in ("fill", "stroke")} - {None, "none"}
+            assert used <= lights
+            (style,) = root.iter(f"{SVG}style")
+            assert style.text is not None
+            assert DARK in style.text
+
+
+class TestWidths:
+    """Room is reckoned from the text alone."""
+
+    def test_widths(self) -> None:
+        assert len(REGULAR) == len(BOLD) == 95
+        assert width("FIN_WAIT_1", 10) == pytest.approx(sum(REGULAR[ord(letter) - 32] for letter in "FIN_WAIT_1") / 100)
+        assert width("W", 10, bold=True) > width("W", 10) > width("i", 10)
+        assert width("\u2192", 10) == 10
+
+    def test_wrapping(self) -> None:
+        lines = list(wrapped("to let old copies of segments die", 12, 100))
+        assert " ".join(lines) == "to let old copies of segments die"
+        assert all(width(text, 12) <= 100 for text in lines)
+        assert list(wrapped("unbreakable", 12, 1)) == ["unbreakable"]
+
+    def test_text_fits_its_box(self, figures: dict[str, Figure]) -> None:
+        for figure in figures.values():
+            for box in figure.boxes:
+                size = box_size(box)
+                assert all(width(text, 12) <= size.width for text in box.note)
+                assert all(sum(width(words(cell), 12) for cell in row.cells) <= size.width for row in box.rows)
+
+
+class TestLayout:
+    """Nothing lies over anything else."""
+
+    CROWDED = frozenset({"orphan, compared", "forgetful, compared"})
+    """Where so much differs that Graphviz finds no place for all the ways to CLOSED; no stack that is known is like that."""
+
+    def test_nothing_overlaps(self, figures: dict[str, Figure]) -> None:
+        for name, figure in figures.items():
+            if name not in self.CROWDED:
+                assert overlaps(figure, laid_out(figure)) == [], name
+
+    def test_overlaps_are_noticed(self) -> None:
+        """Two boxes one over the other, an arrow through a third, and two arrows that end at one place."""
+        boxes = tuple(Box(name, name, ACTIVE) for name in "abc")
+        figure = Figure("f", "f", boxes, (Arrow("a", "b", (line("x"),), ACTIVE), Arrow("b", "a", (), ACTIVE)))
+        points = tuple(Point(float(x), 0.0) for x in (0, 30, 60, 90))
+        course = Course(points, Point(100, 0), Point(50, 0))
+        back = Course(points[::-1], Point(-10, 0), None)
+        places = {"a": Point(0, 0), "b": Point(100, 0), "c": Point(110, 0)}
+        found = overlaps(figure, Layout(Size(200, 100), places, (course, back), "nobody"))
+        assert "box b and box c" in found
+        assert "arrow 0 of a to b over box c" in found
+        assert "arrow 1 of b to a over label 0 of a to b" in found
+        assert not any("two arrows at one place" in text for text in found)
+        crowded = overlaps(figure, Layout(Size(200, 100), places, (course, Course(points, Point(0, 0), None)), "nobody"))
+        assert "two arrows at one place of box a" in crowded
+
+    def test_everything_lies_within_the_picture(self, figures: dict[str, Figure]) -> None:
+        for figure in figures.values():
+            root = ElementTree.fromstring(as_svg(figure))
+            layout = laid_out(figure)
+            wide, high = (float(root.get(name, "0")) for name in ("width", "height"))
+            assert wide > layout.size.width
+            assert high > layout.size.height
+            assert all(
+                0 <= point.x <= layout.size.width and 0 <= point.y <= layout.size.height for point in layout.boxes.values()
+            )
+
+    def test_the_system_graphviz_says_the_same(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+        if shutil.which("dot") is None:
+            pytest.skip("Graphviz (the program dot) is not installed")
+        figure = states(close_part(graphs["default"]), "")
+        bundled, system = (as_svg(figure, whose) for whose in Graphviz)
+        texts = [[element.text for element in ElementTree.fromstring(svg).iter() if element.text] for svg in (bundled, system)]
+        assert texts[0] == texts[1]
+
+    def test_without_a_system_graphviz(self, graphs: dict[str, nx.MultiDiGraph], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "")
+        with pytest.raises(NoGraphviz, match="there is no program dot"):
+            laid_out(one_state(graphs["default"], S.LAST_ACK), Graphviz.SYSTEM)
+
+    def test_no_font_is_asked(self, graphs: dict[str, nx.MultiDiGraph], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """On a machine without fonts, or a configuration of fonts, the picture is the same."""
+        figure = states(close_part(graphs["default"]), "")
+        before = as_svg(figure)
+        monkeypatch.setenv("FONTCONFIG_FILE", str(tmp_path / "nothing"))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert as_svg(figure) == before
+
+
+# --- formats ------------------------------------------------------------------------------------------------------
+
+
+class TestFormats:
+    """Each format says the same."""
+
+    def test_dot_is_read_by_graphviz(self, figures: dict[str, Figure]) -> None:
+        for figure in figures.values():
+            read = pygraphviz.AGraph(string=as_dot(figure))
+            assert {box.name for box in figure.boxes} <= {str(node) for node in read.nodes()}
+            assert len(read.edges()) == len(figure.arrows)
+
+    def test_dot_renders_in_full(self, figures: dict[str, Figure]) -> None:
+        """The text of the picture that Graphviz itself makes of it is all there."""
+        figure = figures["letter, close"]
+        drawn = pygraphviz.AGraph(string=as_dot(figure)).draw(format="svg", prog="dot").decode()
+        shown = "".join(ElementTree.fromstring(drawn).itertext()).replace("\u00a0", " ")
+        for arrow in figure.arrows:
+            for text in arrow.label:
+                assert all(span.text in shown for span in text)
+
+    def test_the_description_tells_the_whole(self, figures: dict[str, Figure]) -> None:
+        """For those who cannot see it: every arrow with its states and its label."""
+        figure = figures["letter, close"]
+        said = told(figure)
+        assert "ESTABLISHED to FIN_WAIT_1: CLOSE / FIN+ACK" in said
+        root = ElementTree.fromstring(as_svg(figure))
+        assert root.findtext(f"{SVG}desc") == said
+        assert root.findtext(f"{SVG}title") == figure.title
+
+    def test_mermaid_has_every_arrow(self, figures: dict[str, Figure]) -> None:
+        for figure in figures.values():
+            text = as_mermaid(figure)
+            assert text.count(" --> ") == len(figure.arrows)
+            assert text.count("end note") == sum(bool(box.rows or box.note) for box in figure.boxes)
+            assert not re.search(r"[;#](?![0-9a-f]{6})", text.split("stateDiagram-v2")[1])
+
+    def test_mermaid_accepts_it(self, figures: dict[str, Figure], tmp_path: Path, mermaid: Mermaid) -> None:
+        files = []
+        for place, figure in enumerate(figures.values()):
+            files.append(tmp_path / f"{place}.mmd")
+            files[-1].write_text(as_mermaid(figure), encoding="utf-8")
+        done = mermaid(*files)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("stateDiagram") == len(files)
+
+    def test_mermaid_rejects_what_is_wrong(self, tmp_path: Path, mermaid: Mermaid) -> None:
+        """The parser is awake."""
+        file = tmp_path / "wrong.mmd"
+        file.write_text("stateDiagram-v2\n    a --> : b\n", encoding="utf-8")
+        done = mermaid(file)
+        assert done.returncode == 1
+        assert "Parse error" in done.stderr
+
+    def test_png_and_pdf(self, figures: dict[str, Figure]) -> None:
+        svg = as_svg(figures["LAST_ACK"])
+        root = ElementTree.fromstring(svg)
+        for scale in (1, 2):
+            png = as_png(svg, scale)
+            assert png.startswith(b"\x89PNG")
+            assert int.from_bytes(png[16:20], "big") == pytest.approx(float(root.get("width", "0")) * scale, abs=2)
+        assert as_pdf(svg).startswith(b"%PDF")
+
+    @pytest.mark.parametrize("columns", [40, 60, 80, 120])
+    def test_text_is_no_wider_than_the_terminal(self, graphs: dict[str, nx.MultiDiGraph], columns: int) -> None:
+        for text in (as_text(graphs["letter"], columns), plain.as_text(one_state(graphs["letter"], S.TIME_WAIT), columns)):
+            assert max(map(len, text.splitlines())) <= columns
+
+    @pytest.mark.parametrize("columns", [40, 80])
+    def test_narrow_text_says_the_same(self, graphs: dict[str, nx.MultiDiGraph], columns: int) -> None:
+        wide, narrow = (re.sub(r"\s+", " ", as_text(graphs["letter"], given)) for given in (None, columns))
+        assert wide == narrow
+
+
+class Mermaid:
+    """Mermaid's own parser, on some files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, *files: Path) -> subprocess.CompletedProcess[str]:
+        script = Path(__file__).with_name("mermaid_parse.mjs")
+        command = ["node", str(script), str(self._folder), *map(str, files)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def mermaid() -> Mermaid:
+    """Find Mermaid, where `.ci/run` puts it."""
+    folder = Path(__file__).parent.parent / "build" / "mermaid"
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    if not (folder / "node_modules" / "mermaid").is_dir():
+        pytest.skip("Mermaid is not there; npm install --prefix build/mermaid mermaid puts it there")
+    return Mermaid(folder)

@@ -1,0 +1,147 @@
+"""What differs between two endpoints, as data and in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import networkx as nx
+import pytest
+
+from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from spec.difference import Change, difference
+from spec.graph import close_part, transition_graph
+from spec.state import State
+
+S = State
+LETTER = Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT)
+FIN_ONLY = frozenset({Arrival.FIN})
+
+OTHERS = {
+    "silent": replace(LETTER, answers=FIN_ONLY, restarts=FIN_ONLY, reset=ResetRule.IGNORE),
+    "any reset": replace(LETTER, reset=ResetRule.ANY),
+    "forgetful": replace(LETTER, time_wait=False),
+    "abortive": replace(LETTER, linger_zero=True),
+    "limited": replace(LETTER, retries=2),
+    "orphan": replace(LETTER, abandons=True, fin_wait_2=True, late_data_reset=True),
+}
+
+
+@pytest.fixture(scope="module")
+def letter() -> nx.MultiDiGraph:
+    """Derive the graph of the letter of the standard."""
+    return transition_graph(LETTER)
+
+
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, nx.MultiDiGraph]:
+    """Derive the graphs that differ from it."""
+    return {name: transition_graph(behaviour) for name, behaviour in OTHERS.items()}
+
+
+def outcome(graph: nx.MultiDiGraph, state: State, case: object) -> tuple[object, ...] | None:
+    """Return what is seen of an event; None where it cannot happen."""
+    for _, target, edge in graph.out_edges(state, data=True):
+        if case in edge["cases"]:
+            return target, edge["reply"], edge["timers"]
+    return (state, "", ()) if case in graph.nodes[state]["silent"] else None
+
+
+def test_nothing_differs_from_itself(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    """A graph is its own equal, whole or in part."""
+    for graph in (letter, *graphs.values(), close_part(letter)):
+        found = difference(graph, graph)
+        assert not found
+        assert found.words("one", "other") == ()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_change_is_one(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """Whatever is told to change does, from what is told to what is told, in every one of its circumstances."""
+    for change in difference(letter, graphs[name]).changes:
+        assert change.cases
+        for case in change.cases:
+            for graph, told in ((letter, change.before), (graphs[name], change.after)):
+                assert outcome(graph, change.source, case) == (None if told is None else tuple(told))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_change_is_told(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """In states that both reach, nothing changes that is not told, and nothing is told twice."""
+    found = difference(letter, graphs[name])
+    told = [(change.source, case) for change in found.changes for case in change.cases]
+    assert len(told) == len(set(told))
+    for state in set(State) - {*found.lost, *found.gained}:
+        for case in circumstances(letter, state) | circumstances(graphs[name], state):
+            before, after = outcome(letter, state, case), outcome(graphs[name], state, case)
+            seen = {before, after} - {None, (state, "", ())}
+            assert ((state, case) in told) is (before != after and bool(seen))
+
+
+def circumstances(graph: nx.MultiDiGraph, state: State) -> frozenset[object]:
+    """Return all the circumstances of a state."""
+    edges = (edge["cases"] for _, _, edge in graph.out_edges(state, data=True))
+    return frozenset(graph.nodes[state]["silent"]).union(*edges)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_guard_tells_a_change_from_all_else(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """The values that its circumstances have, taken one by one, fit no other circumstances of the state."""
+    for change in difference(letter, graphs[name]).changes:
+        values = [set(column) for column in zip(*change.cases, strict=True)]
+        every = circumstances(letter, change.source) | circumstances(graphs[name], change.source)
+        inside = {case for case in every if all(one in column for one, column in zip(case, values, strict=True))}  # type: ignore[call-overload]
+        assert inside == change.cases
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_turned_round_it_is_the_same_difference(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """What is added one way is missing the other way."""
+    opposite = {"added": "missing", "missing": "added", "changed": "changed"}
+    forth, back = difference(letter, graphs[name]), difference(graphs[name], letter)
+    assert (forth.lost, forth.gained) == (back.gained, back.lost)
+    assert {(change.source, change.cases, change.kind) for change in forth.changes} == {
+        (change.source, change.cases, opposite[change.kind]) for change in back.changes
+    }
+
+
+def only(changes: tuple[Change, ...], **wanted: object) -> Change:
+    """Return the one change that has the attributes wanted."""
+    (found,) = [change for change in changes if all(getattr(change, name) == value for name, value in wanted.items())]
+    return found
+
+
+def test_words(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    """The words of what the silent one does otherwise."""
+    assert difference(letter, graphs["silent"]).words("letter", "silent") == (
+        "missing: TIME_WAIT, any but FIN+ACK, FIN+DATA+ACK, RST [outside the window]: silent / nothing; letter / ACK",
+        "missing: TIME_WAIT, ACK [in the window]: silent / nothing; letter / ACK, restart time-wait",
+        "changed: TIME_WAIT, FIN+ACK, FIN+DATA+ACK [duplicate]: silent / ACK, restart time-wait; letter / ACK",
+        "missing: TIME_WAIT, RST [beyond RCV.NXT]: silent / nothing; letter / ACK",
+        "missing: TIME_WAIT, RST [at RCV.NXT]: silent / nothing; letter -> CLOSED",
+        "missing: TIME_WAIT, SYN, SYN+ACK [in the window]: silent / nothing; letter / ACK",
+    )
+
+
+def test_a_state_that_is_never_entered(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    """It is told as a state; that what led there leads elsewhere is a change."""
+    found = difference(letter, graphs["forgetful"])
+    assert (found.lost, found.gained) == ((S.TIME_WAIT,), ())
+    assert found.words("letter", "forgetful")[0] == "missing: forgetful never enters TIME_WAIT"
+    change = only(found.changes, source=S.CLOSING)
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.kind, change.before.target, change.after.target) == ("changed", S.TIME_WAIT, S.CLOSED)
+    assert not any(change.source is S.TIME_WAIT for change in found.changes)
+
+
+def test_what_can_only_happen_to_one(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    """Circumstances that only one of the two knows."""
+    change = only(difference(letter, graphs["limited"]).changes, source=S.LAST_ACK)
+    assert (change.kind, change.before, change.event) == ("added", None, "timer retransmission [R2 is reached]")
+    assert "letter never meets it" in change.words("letter", "limited")
+
+
+def test_sections_are_cited(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    """Every change says where the standard speaks of it."""
+    for graph in graphs.values():
+        assert all(change.section for change in difference(letter, graph).changes)

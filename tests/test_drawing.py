@@ -1,0 +1,361 @@
+"""``timewait diagram``, and the committed set of pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from checker import itf
+from checker.verdict import Verdict
+from diagrams.essence import alike
+from proofs.claim import CLAIMS, Evidence
+from timewait import gallery
+from timewait.command import main
+from timewait.depicted import counterexample
+from timewait.gallery import INDEX, Picture, changes, contents, groups, update
+
+COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and what was printed."""
+    with pytest.raises(SystemExit) as left:
+        main(["diagram", *arguments])
+    printed = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, printed.out, printed.err
+
+
+class TestStates:
+    """``timewait diagram states``."""
+
+    @pytest.mark.parametrize(
+        ("end", "begins"),
+        [
+            ("svg", b"<svg"),
+            ("png", b"\x89PNG"),
+            ("pdf", b"%PDF"),
+            ("dot", b"digraph"),
+            ("gv", b"digraph"),
+            ("mmd", b"---\ntitle"),
+            ("txt", b"CLOSED\n"),
+            ("json", b"{"),
+        ],
+    )
+    def test_the_end_of_the_file_says_how(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, end: str, begins: bytes
+    ) -> None:
+        code, out, err = run(capsys, "states", "--out", str(tmp_path / f"states.{end}"))
+        assert (code, out, err) == (0, "", "")
+        assert (tmp_path / f"states.{end}").read_bytes().startswith(begins)
+        assert [path.name for path in tmp_path.iterdir()] == [f"states.{end}"]
+
+    def test_a_stack_is_compared_with_the_standard(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, _ = run(capsys, "states", "--stack", "freebsd")
+        assert code == 0
+        assert "missing: TIME_WAIT, RST [at RCV.NXT]: freebsd / nothing; rfc9293 -> CLOSED" in out.splitlines()
+        _, out, _ = run(capsys, "states", "--stack", "freebsd", "--format", "svg")
+        assert "- missing" in "".join(ElementTree.fromstring(out).itertext())
+
+    def test_or_with_another_one_or_with_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "linux")
+        assert out.startswith("CLOSED\n")
+        _, out, _ = run(capsys, "states", "--stack", "gvisor", "--against", "freebsd")
+        assert out.endswith("\n\nnothing differs\n")
+        _, out, _ = run(capsys, "states", "--stack", "rfc9293-intended", "--against", "freebsd", "--format", "json")
+        assert all("rfc9293-intended" in text for text in json.loads(out)["differences"])
+        _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "none")
+        assert out.startswith("CLOSED\n")
+
+    def test_who_lays_it_out(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The library that comes along, whatever is installed, unless the system's own is wanted."""
+        _, out, _ = run(capsys, "states", "--state", "CLOSING", "--format", "svg")
+        assert ElementTree.fromstring(out).get("data-laid-out-by", "").startswith("Graphviz ")
+        monkeypatch.setenv("PATH", "")
+        code, out, err = run(capsys, "states", "--state", "CLOSING", "--format", "svg", "--graphviz", "system")
+        assert (code, out) == (2, "")
+        assert err == "timewait: there is no program dot on this machine; leave out --graphviz system, or install it\n"
+
+    def test_one_state(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, _ = run(capsys, "states", "--state", "last_ack")
+        assert code == 0
+        assert "Closed second. Waits for the acknowledgement of its FIN" in out
+
+    def test_a_claim_and_its_trace_are_the_same_picture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        _, out, _ = run(capsys, "states", "--claim", "c8", "--format", "svg")
+        file = tmp_path / "C8.itf.json"
+        file.write_text(itf.written(counterexample("C8")), encoding="utf-8")
+        _, again, _ = run(capsys, "states", "--trace", str(file), "--format", "svg")
+        assert again.replace(str(file), "C8") == out
+        assert "A: step 8" in out
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            ((), 2, "say which picture (states, region or composition), or --all --out FOLDER"),
+            (("--all",), 2, "--all needs --out FOLDER"),
+            (("--all", "states"), 2, "stand alone"),
+            (("states", "--format", "png"), 2, "png goes into a file: give --out FILE"),
+            (("states", "--out", "states.bmp"), 2, "states.bmp does not say which format"),
+            (("states", "--out", "nowhere/states.svg"), 2, "cannot write nowhere/states.svg: No such file or directory"),
+            (("states", "--stack", "linus"), 2, "did you mean linux?"),
+            (("states", "--stack", "windows"), 2, "profile windows does not say what TIME-WAIT answers"),
+            (("states", "--claim", "C99"), 2, "there is no claim 'C99'"),
+            (("states", "--claim", "C8", "--state", "CLOSED"), 2, "--state and --claim exclude each other"),
+            (("states", "--claim", "C8", "--stack", "linux"), 2, "a run brings its own behaviour"),
+            (("states", "--state", "CLOSED", "--format", "json"), 2, "there is no json of this picture"),
+            (("region", "--format", "dot"), 2, "there is no dot of this picture; there is svg, png, pdf, text, json"),
+            (("region", "--rto", "30s"), 2, "RTO lies along the axis"),
+            (("region", "--against", "msl", "--rto", "1s,2s"), 2, "give one RTO"),
+            (("composition", "--fifo"), 2, "few enough locations"),
+            (("composition", "--property", "graceful"), 2, "leave out --property"),
+        ],
+    )
+    def test_one_clear_line(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: tuple[str, ...],
+        code: int,
+        said: str,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("timewait.drawing.boundaries", lambda *_: ())
+        found, out, err = run(capsys, *arguments)
+        assert (found, out) == (code, "")
+        assert said in err
+        assert err.startswith("timewait: ")
+        assert err.count("\n") == 1
+        assert not list(tmp_path.iterdir())
+
+    def test_a_claim_without_a_run(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        proved = Evidence("proved", Verdict.PROVED, Verdict.PROVED, "nobody")
+        monkeypatch.setitem(CLAIMS, "C1", replace(CLAIMS["C1"], gather=lambda: iter((proved,))))
+        code, out, err = run(capsys, "states", "--claim", "C1")
+        assert (code, out, err) == (2, "", "timewait: claim C1 shows no run\n")
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda data: data["#meta"].pop("about"), "'about' is missing"),
+            (lambda data: data["#meta"]["about"].pop("behaviour"), "not a configuration"),
+            (lambda data: data["#meta"]["about"]["behaviour"].update(reset="ignore"), "is no edge of this graph"),
+            (lambda data: data["states"][0].update({"A.state": "ASLEEP"}), "ASLEEP"),
+        ],
+    )
+    def test_a_bad_trace(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, change: Callable[[Any], Any], said: str
+    ) -> None:
+        data = itf.as_itf(counterexample("C8"))
+        change(data)
+        file = tmp_path / "bad.itf.json"
+        file.write_text(json.dumps(data), encoding="utf-8")
+        code, out, err = run(capsys, "states", "--trace", str(file))
+        assert (code, out) == (3, "")
+        assert said in err
+        assert err.startswith(f"timewait: {file}: ")
+        assert err.count("\n") == 1
+
+
+class TestOthers:
+    """``timewait diagram region`` and ``timewait diagram composition``."""
+
+    def test_region(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        quarters = gallery.ratios_up_to(gallery.MSL / 30)[3::4]
+        monkeypatch.setattr("timewait.drawing.ratios_up_to", lambda _: quarters)
+        code, out, _ = run(capsys, "region", "--scope", "core", "--format", "json")
+        assert code == 0
+        found = {entry["property"]: entry["pieces"] for entry in json.loads(out)}
+        assert found["graceful"] == [{"low": "1", "high": "2", "terms": {"MSL": "1", "RTO": "1"}}]
+        _, out, _ = run(capsys, "region", "--scope", "core", "--property", "graceful", "--against", "msl", "--rto", "30s")
+        assert "g  unsafe: graceful needs MSL + RTO" in out
+
+    def test_losses(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, _ = run(capsys, "region", "--scope", "core", "--against", "loss", "--property", "graceful", "--json")
+        assert code == 0
+        assert [entry["least"] for entry in json.loads(out)["least_time_wait"]] == ["1", "2", "3", "4"]
+
+    def test_undecided(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = run(capsys, "region", "--max-states", "3", "--against", "loss")
+        assert (code, out) == (20, "")
+        assert err.startswith("timewait: no verdict at ")
+
+    def test_composition(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        asked = ("composition", "--scope", "core", "--rto", "30s", "--time-wait", "60s", "--loss", "0")
+        _, out, _ = run(capsys, *asked)
+        assert "9 locations, 9 zones, 15 edges" in out
+        _, out, _ = run(capsys, *asked, "--detail", "states", "--format", "mermaid")
+        assert out.count("as A_") == 5
+        code, _, _ = run(capsys, *asked, "--out", str(tmp_path / "core.svg"))
+        assert code == 0
+        assert (tmp_path / "core.svg").is_file()
+
+    def test_a_composition_that_is_too_large(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, _, err = run(capsys, "composition", "--rto", "30s", "--max-states", "10")
+        assert code == 20
+        assert "not explored to its end" in err
+
+
+# --- the set ------------------------------------------------------------------------------------------------------
+
+ONE = '<svg xmlns="http://www.w3.org/2000/svg" data-laid-out-by="Graphviz 1"><text x="1">a</text></svg>'
+MOVED = ONE.replace('x="1"', 'x="2"')
+BY_ANOTHER = MOVED.replace("Graphviz 1", "Graphviz 2")
+SAYS_ANOTHER = BY_ANOTHER.replace(">a<", ">b<")
+
+
+class TestEssence:
+    """When two pictures are the same."""
+
+    @pytest.mark.parametrize(
+        ("one", "other", "expected"),
+        [
+            (ONE, ONE, True),
+            (ONE, MOVED, False),
+            (ONE, BY_ANOTHER, True),
+            (ONE, SAYS_ANOTHER, False),
+            (ONE, BY_ANOTHER.replace("<text", '<text fill="#123456"'), False),
+            (ONE, ONE[:-3], False),
+            (ONE.replace(' data-laid-out-by="Graphviz 1"', ""), MOVED.replace(' data-laid-out-by="Graphviz 1"', ""), False),
+        ],
+    )
+    def test_alike(self, one: str, other: str, expected: bool) -> None:
+        assert alike(one, other) is alike(other, one) is expected
+
+
+class TestKeeping:
+    """How a folder is kept up to date."""
+
+    @pytest.fixture
+    def pictures(self) -> list[Picture]:
+        """Give one that is laid out, and one that is not."""
+        return [
+            Picture("graph", "a graph", "draw it", {"svg": ONE, "dot": "digraph {}"}),
+            Picture("chart", "a chart", "draw it", {"svg": ONE, "txt": "text\n"}),
+        ]
+
+    def test_what_is_written_is_current(self, pictures: list[Picture], tmp_path: Path) -> None:
+        folder = tmp_path / "new"
+        update(changes(pictures, folder), folder)
+        assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == contents(pictures)
+        times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+        found = changes(pictures, folder)
+        assert (found.stale, found.odd) == ({}, ())
+        update(found, folder)
+        assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == times
+
+    @pytest.mark.parametrize(
+        ("name", "text", "stale"),
+        [
+            ("graph.svg", BY_ANOTHER, set()),
+            ("graph.svg", MOVED, {"graph.svg"}),
+            ("graph.svg", SAYS_ANOTHER, {"graph.svg"}),
+            ("graph.svg", "", {"graph.svg"}),
+            ("graph.dot", "digraph { a }", {"graph.dot"}),
+            ("chart.svg", BY_ANOTHER, {"chart.svg"}),
+            ("chart.txt", "text", {"chart.txt"}),
+            (INDEX, "", {INDEX}),
+            ("graph.svg", None, {"graph.svg"}),
+        ],
+    )
+    def test_what_counts_as_stale(
+        self, pictures: list[Picture], tmp_path: Path, name: str, text: str | None, stale: set[str]
+    ) -> None:
+        update(changes(pictures, tmp_path), tmp_path)
+        if text is None:
+            (tmp_path / name).unlink()
+        else:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        assert set(changes(pictures, tmp_path).stale) == stale
+
+    def test_a_changed_source_is_laid_out_again(self, pictures: list[Picture], tmp_path: Path) -> None:
+        """Even if its picture says the same: it may lie otherwise."""
+        update(changes(pictures, tmp_path), tmp_path)
+        (tmp_path / "graph.svg").write_text(BY_ANOTHER, encoding="utf-8")
+        (tmp_path / "graph.dot").write_text("digraph { rankdir=LR }", encoding="utf-8")
+        assert set(changes(pictures, tmp_path).stale) == {"graph.svg", "graph.dot"}
+
+    def test_what_is_of_no_use_is_told(self, pictures: list[Picture], tmp_path: Path) -> None:
+        update(changes(pictures, tmp_path), tmp_path)
+        (tmp_path / "old.svg").write_text(ONE, encoding="utf-8")
+        (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
+        found = changes(pictures, tmp_path)
+        assert (found.stale, found.odd) == ({}, ("old.svg",))
+
+    def test_the_command(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        pictures: list[Picture],
+        tmp_path: Path,
+    ) -> None:
+        monkeypatch.setattr("timewait.drawing.drawn", lambda _: iter(pictures))
+        folder = tmp_path / "docs"
+        everything = ("--all", "--out", str(folder))
+        code, _, err = run(capsys, *everything, "--check")
+        assert code == 3
+        assert err.count(f"timewait: {folder}/") == 5
+        assert not folder.exists()
+        code, out, _ = run(capsys, *everything)
+        assert (code, out.splitlines()[-1]) == (0, "5 files written")
+        code, out, _ = run(capsys, *everything)
+        assert (code, out) == (0, "nothing has changed\n")
+        assert run(capsys, *everything, "--check")[0] == 0
+
+    def test_a_folder_that_cannot_be_written(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: list[Picture], tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr("timewait.drawing.drawn", lambda _: iter(pictures))
+        (tmp_path / "file").write_text("", encoding="utf-8")
+        code, _, err = run(capsys, "--all", "--out", str(tmp_path / "file" / "docs"))
+        assert code == 2
+        assert err.startswith("timewait: cannot write")
+        assert err.count("\n") == 1
+
+
+class TestCommitted:
+    """The set in the repository, as far as that takes a moment; ``timewait diagram --all --check`` looks at all of it."""
+
+    @pytest.mark.parametrize("group", ["states", "each state", "compositions"])
+    def test_is_current(self, group: str) -> None:
+        found = changes(gallery.draw(group), COMMITTED)
+        assert set(found.stale) == {INDEX}, "run timewait diagram --all --out docs/diagrams"
+
+    def test_is_listed_in_full(self) -> None:
+        text = (COMMITTED / INDEX).read_text(encoding="utf-8")
+        listed = set(re.findall(r"\(([\w-]+\.\w+)\)", text))
+        assert listed == {path.name for path in COMMITTED.iterdir()} - {INDEX}
+
+    def test_every_command_in_the_list_is_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Each draws the picture beside it; here the quick ones."""
+        text = (COMMITTED / INDEX).read_text(encoding="utf-8")
+        commands = re.findall(r"!\[.*\]\(([\w-]+)\.svg\)\n\nAlso .*\n\n    timewait diagram (.*)\n", text)
+        assert len(commands) == len(list(COMMITTED.glob("*.svg")))
+        for name, command in commands:
+            if name.startswith(("state-", "composition-core")):
+                code, out, _ = run(capsys, *command.split(), "--format", "dot")
+                assert code == 0
+                assert sorted(re.findall(r"->", out)) == sorted(re.findall(r"->", (COMMITTED / f"{name}.dot").read_text()))
+
+    def test_every_picture_is_well_formed(self) -> None:
+        for file in COMMITTED.glob("*.svg"):
+            root = ElementTree.fromstring(file.read_text(encoding="utf-8"))
+            assert root.findtext(f"{SVG}title")
+            assert root.findtext(f"{SVG}desc")
+
+    def test_no_group_is_left_out(self) -> None:
+        assert {"states", "each state", "differences", "regions", "losses", "compositions"} <= set(groups())
+
+    @pytest.mark.slow
+    def test_all_of_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, _, err = run(capsys, "--all", "--check", "--out", str(COMMITTED))
+        assert (code, err) == (0, "")

@@ -1,0 +1,210 @@
+"""What the pictures show, from the names by which people ask for it: stacks, claims, traces, properties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import click
+
+from checker import itf
+from checker.finding import Budget
+from checker.itf import BrokenTrace
+from checker.trace import Trace
+from diagrams.bars import Bars
+from diagrams.boundary import Boundary
+from diagrams.compared import compared
+from diagrams.figure import Figure
+from diagrams.region import Known, Region
+from diagrams.states import states
+from diagrams.use import NotOfThisGraph, Use, use_of
+from proofs.claims import CLAIMS
+from spec.behaviour import Behaviour, ResetRule
+from spec.configuration import Configuration, ConfigurationError, Scope
+from spec.difference import Difference, difference
+from spec.duration import spoken
+from spec.graph import Graph, close_part, transition_graph
+from spec.plain import configuration_of
+from spec.stacks import QUESTIONS, Stack, load, names
+from timewait.boundaries import least_at
+
+STANDARD = "rfc9293"
+"""What stacks are compared with."""
+
+
+def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
+    """What an endpoint of a stack does.
+
+    Raises
+    ------
+    click.UsageError
+        The profile does not say what TIME_WAIT does.
+    """
+    waits = stack.has_time_wait
+    unknown = [knob for knob in ("answers", "restarts", "reset") if getattr(stack, knob) is None] if waits else []
+    if unknown:
+        raise click.UsageError(
+            f"profile {stack.name} does not say {QUESTIONS[unknown[0]].text}, so its states cannot be drawn; write that into a"
+            " .toml file of your own, and give its path"
+        )
+    return Behaviour(
+        time_wait=waits,
+        answers=stack.require("answers") if waits else frozenset(),
+        restarts=stack.require("restarts") if waits else frozenset(),
+        reset=stack.require("reset") if waits else ResetRule.IGNORE,
+        fin_wait_2=orphan and stack.fin_wait_2 is not None,
+        late_data_reset=bool(stack.late_data_reset),
+        abandons=orphan,
+    )
+
+
+def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
+    """The transition graph of a stack, or the part of it in which a connection closes."""
+    graph = _derived(behaviour_of(load(name), orphan))
+    return graph if whole else close_part(graph)
+
+
+@cache
+def _derived(behaviour: Behaviour) -> Graph:
+    """The transition graph of a behaviour; to derive it takes a second, and many pictures need the same one."""
+    return transition_graph(behaviour)
+
+
+def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
+    """The state diagram of a stack."""
+    return states(graph_of(name, whole, orphan), _title(load(name), whole, orphan))
+
+
+def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> Difference:
+    """What a stack does otherwise than another one."""
+    return difference(graph_of(against, whole, orphan), graph_of(name, whole, orphan))
+
+
+def difference_picture(name: str, against: str, whole: bool, orphan: bool = False) -> Figure:
+    """The state diagram of a stack, with what it does otherwise than another one."""
+    title = f"{_title(load(name), whole, orphan)}, where it differs from {load(against).title}"
+    unlike = difference_of(name, against, whole, orphan)
+    return compared(graph_of(name, whole, orphan), unlike, (_called(against), _called(name)), title)
+
+
+def _called(name: str) -> str:
+    return load(name).name
+
+
+def _title(stack: Stack, whole: bool, orphan: bool) -> str:
+    part = "opening and closing" if whole else "the close"
+    return f"{stack.title}: {part}{', its user reads no more' if orphan else ''}"
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def counterexample(claim: str) -> Trace:
+    """The first run that a claim shows.
+
+    Raises
+    ------
+    click.UsageError
+        There is no such claim, or it shows none.
+    """
+    if claim.upper() not in CLAIMS:
+        raise click.UsageError(f"there is no claim {claim!r}; there are {', '.join(CLAIMS)}")
+    for piece in CLAIMS[claim.upper()].gather():
+        if piece.trace is not None:
+            return piece.trace
+    raise click.UsageError(f"claim {claim.upper()} shows no run")
+
+
+def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Use]:
+    """The graph of what ran, its state diagram with what the run uses, and what that is.
+
+    Raises
+    ------
+    checker.itf.BrokenTrace
+        The trace does not say what ran, or does what that cannot do.
+    """
+    try:
+        graph = _derived(configuration_of(trace.about).behaviour)
+        part = graph if whole else close_part(graph)
+        use = use_of(trace, part)
+        return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
+    except (ConfigurationError, NotOfThisGraph, KeyError, ValueError) as problem:
+        raise BrokenTrace(f"{what}: {problem}") from problem
+
+
+def read_trace(path: Path) -> Trace:
+    """A trace from its file."""
+    return itf.read(path)
+
+
+# --- regions ------------------------------------------------------------------------------------------------------
+
+
+def known_stacks(against: str, msl: Fraction) -> tuple[Known, ...]:
+    """The stacks as points: against ``rto`` at a stated MSL in seconds, against ``msl`` at their own."""
+    points = []
+    for name in names():
+        stack = load(name)
+        if against == "msl" and stack.msl is not None and stack.time_wait is not None:
+            points.append(Known(stack.title, stack.msl, stack.time_wait))
+        there = stack.with_msl(msl)
+        if against == "rto" and there.rto_max is not None and there.time_wait is not None:
+            points.append(Known(stack.title, there.rto_max / msl, there.time_wait / msl))
+    return tuple(points)
+
+
+def region_of(
+    configuration: Configuration, title: str, found: Sequence[Boundary], ratios: Sequence[Fraction], against: str
+) -> Region:
+    """The picture of safe and unsafe TIME_WAIT, with the stacks."""
+    asked = f"computed at RTO/MSL = {', '.join(map(str, ratios))}, and joined by straight lines"
+    if against == "rto":
+        where = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {spoken(configuration.msl)}, whatever else they do"
+        return Region(title, (told(configuration), asked, where), tuple(found), known_stacks("rto", configuration.msl))
+    rto = max(configuration.rto)
+    where = f"RTO up to {spoken(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
+    low, high = rto / ratios[-1], rto / ratios[0]
+    stacks = tuple(stack for stack in known_stacks("msl", configuration.msl) if low <= stack.across <= high)
+    return Region(title, (told(configuration), asked, where), tuple(found), stacks, "msl", rto)
+
+
+def bars_of(configurations: Iterable[Configuration], title: str, asked: Sequence[str], budget: Callable[[], Budget]) -> Bars:
+    """The picture of the least safe TIME_WAIT against losses; the configurations differ in these alone."""
+    least: dict[tuple[int, str], Fraction | None] = {}
+    caption = ""
+    for configuration in configurations:
+        assert configuration.loss is not None
+        for name, value in least_at(configuration, asked, budget, dict.fromkeys(asked, ())).items():
+            least[configuration.loss, name] = None if value is None else value / configuration.msl
+        ratio = max(configuration.rto) / configuration.msl
+        caption = f"{told(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
+    return Bars(title, (caption,), tuple(asked), tuple(dict.fromkeys(loss for loss, _ in least)), least)
+
+
+def told(configuration: Configuration, loss: bool = True) -> str:
+    """What was asked about, in a line, durations apart."""
+    scope = "the whole close" if configuration.scope is Scope.CLOSE else "the last exchange"
+    parts = [f"{scope}, {'either end' if configuration.both_close else 'A'} closing first"]
+    if loss:
+        budget = "any number of losses" if configuration.loss is None else f"{configuration.loss} lost a round at most"
+        parts.append(budget)
+    many = "any duplication" if configuration.duplication is None else f"up to {configuration.duplication} duplicates of a copy"
+    parts.append(f"{many}, {'copies in order' if configuration.fifo else 'any order'}")
+    return "; ".join([*parts, _conduct(configuration.behaviour)])
+
+
+def _conduct(behaviour: Behaviour) -> str:
+    """What TIME_WAIT does, in a line."""
+    if not behaviour.time_wait:
+        return "there is no TIME_WAIT"
+    answers, restarts = (", ".join(sorted(arrivals)) or "nothing" for arrivals in (behaviour.answers, behaviour.restarts))
+    resets = {
+        ResetRule.IGNORE: "no RST ends it",
+        ResetRule.EXACT: "a RST at RCV.NXT ends it",
+        ResetRule.WINDOW: "a RST in the window ends it",
+        ResetRule.ANY: "any RST ends it",
+    }
+    again = "the same restarts it" if behaviour.answers == behaviour.restarts else f"{restarts} restarts it"
+    return f"in TIME_WAIT: answered is {answers}, {again}, {resets[behaviour.reset]}"

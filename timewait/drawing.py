@@ -1,0 +1,285 @@
+"""The command ``timewait diagram``: pictures one by one, and the committed set."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from checker.finding import Budget
+from checker.threshold import Undecided
+from checker.verdict import Verdict, worst
+from diagrams import bars, plain, region, region_text
+from diagrams.arrangement import Graphviz
+from diagrams.boundary import Boundary
+from diagrams.composition import TooLarge, by_states, composition, reach, whole
+from diagrams.raster import MOST
+from diagrams.states import one_state
+from diagrams.tables import as_json, as_text
+from spec.assemble import assemble
+from spec.configuration import Configuration
+from spec.stacks import load
+from spec.state import State
+from timewait.boundaries import boundaries, ratios_up_to
+from timewait.console import Screen, error
+from timewait.depicted import (
+    STANDARD,
+    bars_of,
+    counterexample,
+    difference_of,
+    difference_picture,
+    graph_of,
+    known_stacks,
+    read_trace,
+    region_of,
+    run_picture,
+    states_of,
+)
+from timewait.formats import FORMATS, Writers, deliver, of_figure, of_svg
+from timewait.gallery import changes, drawn, update
+from timewait.options import Duration, question_options, stack_of, wishes
+
+BAD_FILE = 3
+INTENDED = "rfc9293-intended"
+NONE = "none"
+
+
+def output_options(command: Any) -> Any:
+    """Add the options that say in which format a picture is wanted, and where."""
+    for option in (
+        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Of a PNG, to the SVG."),
+        click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; its end says how."),
+        click.option("--format", "form", type=click.Choice(FORMATS), help="How it is written. [default: by --out, else text]"),
+    ):
+        command = option(command)
+    return command
+
+
+def layout_option(command: Any) -> Any:
+    """Add the option that says who lays boxes and arrows out."""
+    return click.option(
+        "--graphviz",
+        "whose",
+        type=click.Choice([one.value for one in Graphviz]),
+        default=Graphviz.BUNDLED.value,
+        show_default=True,
+        callback=lambda _, __, value: Graphviz(value),
+        help="Who lays boxes and arrows out: the library that comes along, or this machine's dot.",
+    )(command)
+
+
+@click.group("diagram", invoke_without_command=True)
+@click.option("--all", "everything", is_flag=True, help="The whole committed set of pictures.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="With --all: the folder, for instance docs/diagrams."
+)
+@click.option("--check", is_flag=True, help="With --all: write nothing; exit 3 if the folder is not up to date.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Groups of pictures drawn side by side.")
+@click.pass_context
+def diagram(context: click.Context, everything: bool, out: Path | None, check: bool, jobs: int) -> int:
+    """Draw the specification: its states, the regions of TIME_WAIT, what can be reached; or all pictures at once."""
+    if context.invoked_subcommand is not None:
+        if everything or out is not None or check:
+            raise click.UsageError("--all, --out and --check stand alone here; options of one picture follow its name")
+        return 0
+    if not everything:
+        raise click.UsageError("say which picture (states, region or composition), or --all --out FOLDER; see --help")
+    if out is None:
+        raise click.UsageError("--all needs --out FOLDER, for instance --out docs/diagrams")
+    return _everything(out, check, jobs)
+
+
+def _everything(folder: Path, check: bool, jobs: int) -> int:
+    screen = Screen()
+    found = changes(list(drawn(jobs)), folder)
+    for name in found.odd:
+        screen.note(f"{folder / name} is no picture of the set; delete it if nobody needs it")
+    if check:
+        for name in found.stale:
+            error(f"{folder / name} is not what the specification draws; run timewait diagram --all --out {folder}")
+        return BAD_FILE if found.stale else 0
+    update(found, folder)
+    for name in found.stale:
+        screen.line(f"written: {folder / name}")
+    screen.line(f"{len(found.stale)} files written" if found.stale else "nothing has changed")
+    return 0
+
+
+@diagram.command("states")
+@click.option("--stack", help=f"A profile by name or a .toml file. [default: {INTENDED}, by itself]")
+@click.option(
+    "--against", help=f"The profile from which differences stand out, or {NONE}. [default: {STANDARD}, if --stack is given]"
+)
+@click.option("--whole", "opening", is_flag=True, help="Opening too, not the close alone.")
+@click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts and late text matter.")
+@click.option("--state", type=click.Choice([one.value for one in State], case_sensitive=False), help="One state alone, in full.")
+@click.option("--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run (ITF JSON) that stands out.")
+@click.option("--claim", help="The counterexample of a claim, for instance C8, stands out.")
+@layout_option
+@output_options
+def states_command(state: str | None, trace: Path | None, claim: str | None, **given: Any) -> int:
+    """The states of an endpoint: of a stack, with what differs from the standard, or with what a run uses."""
+    chosen = [name for name, value in (("--state", state), ("--trace", trace), ("--claim", claim)) if value is not None]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' and '.join(chosen)} exclude each other")
+    if (trace or claim) and (given["stack"] or given["against"] or given["orphan"]):
+        raise click.UsageError("a run brings its own behaviour; leave out --stack, --against and --orphan")
+    screen = Screen()
+    if trace is not None:
+        writers = _run_writers(given, trace, None, screen)
+    elif claim is not None:
+        writers = _run_writers(given, None, claim, screen)
+    else:
+        writers = _state_writers(given, state, screen)
+    deliver(writers, given["form"], given["out"], screen)
+    return 0
+
+
+def _run_writers(given: dict[str, Any], file: Path | None, claim: str | None, screen: Screen) -> Writers:
+    trace = read_trace(file) if file is not None else counterexample(str(claim))
+    what = str(file) if file is not None else str(claim).upper()
+    graph, figure, use = run_picture(trace, given["opening"], what)
+    width = _width(given, screen)
+    return of_figure(figure, given["scale"], given["whose"], width) | {"text": lambda: as_text(graph, width, use)}
+
+
+def _state_writers(given: dict[str, Any], state: str | None, screen: Screen) -> Writers:
+    name, opening, orphan = given["stack"] or INTENDED, given["opening"], given["orphan"]
+    against = given["against"] or (STANDARD if given["stack"] and state is None else NONE)
+    width, looks = _width(given, screen), (given["scale"], given["whose"])
+    if state is not None:
+        return of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), *looks, width)
+    if against in (NONE, name):
+        graph = graph_of(name, opening, orphan)
+        table = {"text": lambda: as_text(graph, width), "json": lambda: as_json(graph)}
+        return of_figure(states_of(name, opening, orphan), *looks, width) | table
+    figure = difference_picture(name, against, opening, orphan)
+    unlike = difference_of(name, against, opening, orphan).words(load(against).name, load(name).name)
+    listed = "\n".join([figure.title, "", *(unlike or ("nothing differs",))]) + "\n"
+    return of_figure(figure, *looks, width) | {
+        "text": lambda: plain.folded(listed, width),
+        "json": lambda: json.dumps({"stack": name, "against": against, "differences": unlike}, indent=1) + "\n",
+    }
+
+
+def _width(given: dict[str, Any], screen: Screen) -> int | None:
+    return None if given["out"] is not None else screen.width
+
+
+# --- regions ------------------------------------------------------------------------------------------------------
+
+
+@diagram.command("region")
+@question_options
+@click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
+@click.option(
+    "--against", type=click.Choice(["rto", "msl", "loss"]), default="rto", show_default=True, help="What lies along the axis."
+)
+@output_options
+def region_command(against: str, **given: Any) -> int:
+    """Safe and unsafe TIME_WAIT against RTO, MSL or losses, with real stacks as points (MSL 30s unless --msl says otherwise)."""
+    if against == "rto" and given["rto"]:
+        raise click.UsageError("RTO lies along the axis; leave out --rto, or draw against msl or loss")
+    screen = Screen()
+    given["msl"] = given["msl"] or Fraction(30)
+    asked = given["properties"] or ("graceful", "isolation")
+
+    def budget() -> Budget:
+        return Budget(given["max_states"], given["max_seconds"])
+
+    try:
+        if against == "loss":
+            writers = _loss_writers(given, asked, budget, screen)
+        else:
+            writers = _region_writers(given, asked, budget, against, screen)
+    except Undecided as undecided:
+        error(f"{undecided}: {'; '.join(answer.finding.reason for answer in undecided.answers if answer.finding.reason)}")
+        return worst(answer.verdict for answer in undecided.answers).exit_code
+    deliver(writers, "json" if given["as_json"] else given["form"], given["out"], screen)
+    return 0
+
+
+def _configuration(given: dict[str, Any], **instead: Any) -> Configuration:
+    stack = stack_of(given)
+    every = {**given, "rto": given["rto"] or (given["msl"],), "time_wait": given.get("time_wait", Fraction(0)), **instead}
+    return assemble(stack, wishes(every, every["closers"] == "both" and every["scope"] == "close", stack))
+
+
+def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: str, screen: Screen) -> Writers:
+    configuration = _configuration(given)
+    if len(configuration.rto) > 1:
+        raise click.UsageError("a back-off schedule has no place along an axis; give one RTO")
+    stacks = known_stacks("rto", configuration.msl)
+    ratios = ratios_up_to(max(stack.across for stack in stacks))
+    found = boundaries(configuration, asked, ratios, budget)
+    title = f"Safe and unsafe TIME_WAIT, against {against.upper()}"
+    shown = region_of(configuration, title, found, ratios, against)
+    width = _width(given, screen)
+    return of_svg(lambda: region.as_svg(shown), given["scale"]) | {
+        "text": lambda: region_text.as_text(shown, width),
+        "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
+    }
+
+
+def _pieces(boundary: Boundary) -> dict[str, Any]:
+    pieces = [
+        {"low": str(piece.low), "high": str(piece.high), "terms": {name: str(count) for name, count in piece.terms.items()}}
+        for piece in boundary.pieces
+    ]
+    return {"property": boundary.name, "pieces": pieces}
+
+
+def _loss_writers(given: dict[str, Any], asked: Any, budget: Any, screen: Screen) -> Writers:
+    losses = range(4)
+    configurations = (_configuration(given, loss=loss) for loss in losses)
+    shown = bars_of(configurations, "The least safe TIME_WAIT, against losses", asked, budget)
+    width = _width(given, screen)
+    least = [
+        {"loss": loss, "property": name, "least": None if value is None else str(value)}
+        for (loss, name), value in shown.least.items()
+    ]
+    return of_svg(lambda: bars.as_svg(shown), given["scale"]) | {
+        "text": lambda: bars.as_text(shown, width),
+        "json": lambda: json.dumps({"unit": "MSL", "least_time_wait": least}, indent=1) + "\n",
+    }
+
+
+# --- composition --------------------------------------------------------------------------------------------------
+
+
+@diagram.command("composition")
+@question_options
+@click.option("--time-wait", type=Duration(), help="TIME_WAIT. [default: the stack's]")
+@click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
+@click.option(
+    "--detail",
+    type=click.Choice(["auto", "locations", "states"]),
+    default="auto",
+    show_default=True,
+    help="A box for each location, or for each pair of states; auto: by how many there are.",
+)
+@layout_option
+@output_options
+def composition_command(detail: str, **given: Any) -> int:
+    """What can be reached of two endpoints and a network, in dense time."""
+    if given["properties"]:
+        raise click.UsageError("a composition is drawn whatever is asked of it; leave out --property")
+    screen = Screen()
+    given["msl"] = given["msl"] or Fraction(30)
+    stack = stack_of(given)
+    configuration = assemble(stack, wishes(given, given["closers"] == "both" and given["scope"] == "close", stack))
+    if given["duplication"] is not None or given["fifo"]:
+        raise click.UsageError("only a network that duplicates and reorders at will has few enough locations to be drawn")
+    try:
+        reached = reach(configuration, Budget(given["max_states"], given["max_seconds"]))
+    except TooLarge as problem:
+        error(str(problem))
+        return Verdict.INCONCLUSIVE.exit_code
+    title = f"What can be reached: {stack.title}, {'the whole close' if given['scope'] == 'close' else 'the last exchange'}"
+    figure = {"auto": composition, "locations": whole, "states": by_states}[detail](reached, title)
+    writers = of_figure(figure, given["scale"], given["whose"], _width(given, screen))
+    deliver(writers, given["form"], given["out"], screen)
+    return 0

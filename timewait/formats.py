@@ -1,0 +1,97 @@
+"""Which formats a picture has, and how one is asked for: by name, or by the end of a file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import click
+
+from diagrams import plain
+from diagrams.arrangement import Graphviz, NoGraphviz
+from diagrams.dot import as_dot
+from diagrams.drawn import as_svg
+from diagrams.figure import Figure
+from diagrams.mermaid import as_mermaid
+from diagrams.raster import as_pdf, as_png
+from timewait.console import Screen
+from timewait.files import write_whole
+
+SUFFIXES = {
+    ".svg": "svg",
+    ".png": "png",
+    ".pdf": "pdf",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".txt": "text",
+    ".json": "json",
+}
+"""The format that the end of a file's name asks for."""
+
+FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+BINARY = ("png", "pdf")
+
+Content = str | bytes
+Writers = Mapping[str, Callable[[], Content]]
+"""How each format of a picture is made."""
+
+
+def of_svg(svg: Callable[[], str], scale: float) -> dict[str, Callable[[], Content]]:
+    """The formats that are made from SVG, and SVG itself."""
+    return {"svg": svg, "png": lambda: as_png(svg(), scale), "pdf": lambda: as_pdf(svg())}
+
+
+def of_figure(figure: Figure, scale: float, whose: Graphviz, width: int | None) -> dict[str, Callable[[], Content]]:
+    """The formats of boxes and arrows; JSON is not among them."""
+
+    def svg() -> str:
+        try:
+            return as_svg(figure, whose)
+        except NoGraphviz as problem:
+            raise click.UsageError(str(problem)) from problem
+
+    graph = {
+        "dot": partial(as_dot, figure),
+        "mermaid": partial(as_mermaid, figure),
+        "text": partial(plain.as_text, figure, width),
+    }
+    return of_svg(svg, scale) | graph
+
+
+def wanted(form: str | None, out: Path | None) -> str:
+    """The format that is asked for: by name, else by the file's name, else text.
+
+    Raises
+    ------
+    click.UsageError
+        The file's name says nothing, or something in letters and digits is wanted where a file is needed.
+    """
+    if form is None and out is not None:
+        form = SUFFIXES.get(out.suffix.lower())
+        if form is None:
+            raise click.UsageError(f"{out.name} does not say which format; end it in {', '.join(SUFFIXES)}, or give --format")
+    if form in BINARY and out is None:
+        raise click.UsageError(f"{form} goes into a file: give --out FILE")
+    return form or "text"
+
+
+def deliver(writers: Writers, form: str | None, out: Path | None, screen: Screen) -> None:
+    """Write a picture into a file, or print it.
+
+    Raises
+    ------
+    click.UsageError
+        The picture has no such format, or the file cannot be written.
+    """
+    chosen = wanted(form, out)
+    if chosen not in writers:
+        raise click.UsageError(f"there is no {chosen} of this picture; there is {', '.join(writers)}")
+    content = writers[chosen]()
+    if out is not None:
+        write_whole(out, content)
+    else:
+        assert isinstance(content, str)
+        screen.raw(content)
