@@ -40,6 +40,8 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.exporting import export_command
+from timewait.files import write
 from timewait.options import Duration, question_options, stack_of, wishes
 
 CLOSERS = click.Choice(["a", "both"])
@@ -50,6 +52,9 @@ USAGE, BAD_FILE = 2, 3
 @click.version_option(package_name="timewait")
 def cli() -> None:
     """Prove when TCP closes reliably in both directions; where it does not, show the packets."""
+
+
+cli.add_command(export_command)
 
 
 @cli.command("prove")
@@ -140,7 +145,7 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
     answers = _decide(configuration, asked, engine, _budget(given, screen))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     if trace_file is not None and shown is not None:
-        _write(trace_file, json.dumps(shown.as_itf(), indent=1))
+        write({trace_file: json.dumps(shown.as_itf(), indent=1)})
     if given["as_json"]:
         screen.as_json(report.whole(answers, configuration))
     else:
@@ -336,17 +341,6 @@ def certify_command(file: Path, as_json_: bool) -> int:
             f"  {' and '.join(about['properties'])}, for all {', '.join(about['symbols'])} with {' and '.join(about['region'])}"
         )
     return verdict.exit_code
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as problem:
-        beside.unlink(missing_ok=True)
-        raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
 
 
 def main(arguments: list[str] | None = None) -> None:
