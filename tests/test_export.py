@@ -121,7 +121,7 @@ def weighed(name: str) -> object:
     return pytest.param(name, marks=() if small else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("name", map(weighed, DENSE))
+@pytest.mark.parametrize("name", [weighed(name) for name in DENSE])
 def test_tla_has_the_same_states(name: str) -> None:
     """The module, read by a parser of TLA+ and carried out: the same states, the same properties broken."""
     explored = Explored(DENSE[name])
@@ -385,6 +385,16 @@ def test_counted_copies(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = export(capsys, "--to", "promela", *ASKED, "--duplication", "0")
     assert code == 0
     assert "unforeseen:" in out
+
+
+def test_both_files_or_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Where the second file cannot be written, the first is not there either."""
+    (tmp_path / "close.cfg").mkdir()
+    code, _, err = export(capsys, "--to", "tla", *ASKED, "--out", str(tmp_path / "close.tla"))
+    assert code == 2
+    assert "cannot write" in err
+    assert "close.cfg" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["close.cfg"]
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ def _end(end: str, block: Block) -> str:
 
 def _copy(copy: Copy) -> str:
     duty = ["must arrive"] if copy.owed else []
-    duty += [] if copy.left is None else [f"{copy.left} more"]
+    if copy.left is not None:
+        duty.append(f"{copy.left + 1} times at most" if copy.left else "once at most")
     return f"{copy.sender} {copy.segment}" + (f" ({', '.join(duty)})" if duty else "")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ def write(texts: Mapping[Path, str]) -> None:
     beside = {path: path.with_name(path.name + ".part") for path in texts}
     try:
         for path, text in texts.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             beside[path].write_text(text, encoding="utf-8")
         for path in texts:
             beside[path].replace(path)
