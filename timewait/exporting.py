@@ -39,6 +39,7 @@ from proofs.question import applicable, question
 from spec.assemble import assemble
 from spec.composition import Phase, Situation
 from spec.configuration import Configuration, Scope
+from spec.duration import spoken
 from spec.endpoint import RULES
 from spec.exchange import ENDS
 from spec.host import read_host
@@ -53,6 +54,9 @@ from timewait.options import Duration, question_options, stack_of, wishes
 
 ENDINGS = {"tchecker": ".tck", "promela": ".pml", "tla": ".tla", "imitator": ".imi", "smt2": ".smt2"}
 """The formats, each with the usual ending of its files."""
+
+MANY = 12
+"""Ticks of one duration from which on a checker that counts them has a great many states."""
 
 COMPANIONS = {"tla": ".cfg", "imitator": ".imiprop"}
 """The formats of two files, each with the ending of the second."""
@@ -93,7 +97,13 @@ def export_command(form: str, out: Path | None, host: bool, **given: Any) -> int
     export = _export(form, configuration, words_for(configuration, asked, name, stack.title), budget)
     if out is not None:
         write({out: export.text} | ({out.with_suffix(COMPANIONS[form]): export.companion} if form in COMPANIONS else {}))
-    _report(console.Screen(), form, out, export, as_json=given["as_json"])
+    screen = console.Screen()
+    _report(screen, form, out, export, as_json=given["as_json"])
+    longest = max(export.plan.ticks.values())
+    if form in ("promela", "tla") and longest > MANY:
+        screen.note(
+            f"a duration is {longest:,} ticks of {spoken(export.plan.unit)}: with a larger common unit there are fewer states"
+        )
     return 0
 
 

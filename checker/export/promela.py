@@ -15,8 +15,8 @@ from checker.language import ZERO
 WIDTHS = (("byte", 255), ("short", 32_767), ("int", 2_147_483_647))
 """The types of Promela, and the largest value of each."""
 
-BUILD = "gcc -O1 -DSAFETY -DNOREDUCE -DBFS -o pan pan.c"
-"""How a verifier is made that visits every state, breadth first, and stores each exactly."""
+BUILD = "gcc -O1 -DSAFETY -DNOREDUCE -DBFS -DMEMLIM=4000 -o pan pan.c"
+"""How a verifier is made that visits every state, breadth first, and stores each exactly, in 4 GB at most."""
 
 
 def as_promela(plan: Plan) -> str:
@@ -45,17 +45,17 @@ def as_promela(plan: Plan) -> str:
 
 def _head(plan: Plan) -> list[str]:
     means = (
-        "errors: 0, and no word of 'search depth too small': no reachable step breaks what is asked.",
+        "errors: 0, with no word of 'search depth too small' or 'Search not completed': no reachable step breaks what is asked.",
         "assertion violated: one does; 'spin -t' prints the run that leads to it.",
         "invalid end state: time cannot pass and nothing can happen, which would make a proof worthless.",
-        "states, stored: as many as timewait's engine 'explicit' visits, if all are visited (pan -A).",
+        "states, stored: as many as timewait's engine 'explicit' visits, if all are visited (pan -A -c0).",
         "(pan exits 0 whatever it finds; never use -DHC or -DBITSTATE, which may pass over states.)",
     )
     name = plan.words.file
     run = (
         f"spin -a {name} && {BUILD} && ./pan",
         f"spin -t {name}    # the run that leads to an error",
-        "./pan -A    # past every violation, to count the states",
+        "./pan -A -c0    # past every violation, to count the states",
     )
     return head(plan.words, f"in ticks of {float(plan.unit):g} s", means, run)
 
