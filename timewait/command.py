@@ -47,6 +47,7 @@ from timewait import console, report
 from timewait.converting import convert_command
 from timewait.drawing import diagram
 from timewait.explaining import explain_command
+from timewait.exporting import export_command
 from timewait.files import write_whole
 from timewait.options import Duration, question_options, stack_of, wishes
 from timewait.reporting import Reports, report_options, suite_of_answers, suite_of_outcome
@@ -65,6 +66,7 @@ def cli() -> None:
 cli.add_command(view_command)
 cli.add_command(run_command)
 cli.add_command(convert_command)
+cli.add_command(export_command)
 
 
 @cli.command("prove")

@@ -223,4 +223,4 @@ def blame(trace: Trace) -> list[str]:
 
 def error(text: str) -> None:
     """One clear line on standard error."""
-    sys.stderr.write(f"timewait: {text}\n")
+    sys.stderr.write(f"timewait: {' '.join(text.split())}\n")

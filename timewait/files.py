@@ -1,27 +1,38 @@
-"""Files that commands write."""
+"""Files that commands write, whole or not at all."""
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; raises as `write_all`."""
+    write_all({path: content})
+
+
+def write_all(contents: Mapping[Path, str | bytes]) -> None:
+    """Write some files, all of them or none; each appears under its name only once it is complete.
 
     Raises
     ------
     click.UsageError
-        It cannot be written there; nothing is left.
+        One of them cannot be written; the message says which, and why, and nothing is left.
     """
-    beside = path.with_name(path.name + ".part")
+    beside = {path: path.with_name(path.name + ".part") for path in contents}
+    path = Path()
     try:
-        if isinstance(content, str):
-            beside.write_text(content, encoding="utf-8")
-        else:
-            beside.write_bytes(content)
-        beside.replace(path)
+        for path, content in contents.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
+        for path in contents:
+            beside[path].replace(path)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
+        for part in beside.values():
+            part.unlink(missing_ok=True)
         raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem

@@ -1,0 +1,121 @@
+"""What the tests of exports share: configurations of every kind, their plans, and words for toys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from toys import Toy
+
+from checker.explicit import Explicit
+from checker.export.plan import Plan, Words, explored, plan_of
+from checker.finding import Budget
+from checker.fold import Folded
+from checker.language import TimedSystem
+from checker.table import Table
+from proofs.question import question
+from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from spec.configuration import Configuration, Scope
+from spec.properties import PROPERTIES
+from timewait.exporting import words_for
+
+CLOSE = ("graceful", "isolation")
+
+
+def close(msl: int, time_wait: int, *rto: int, **more: Any) -> Configuration:
+    """A configuration in whole seconds."""
+    return Configuration(msl=Fraction(msl), time_wait=Fraction(time_wait), rto=tuple(map(Fraction, rto)), **more)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A configuration, what is asked of it, and whether it is broken (worked out by theory, not by an engine)."""
+
+    configuration: Configuration
+    broken: bool
+    asked: tuple[str, ...] = CLOSE
+
+    @property
+    def words(self) -> Words:
+        """The words of an export."""
+        return words_for(self.configuration, [PROPERTIES[name] for name in self.asked], "model.pml", "a test")
+
+
+CORE = Scope.CORE
+FIN_ONLY = frozenset({Arrival.FIN})
+RUDE = Behaviour(time_wait=False, answers=frozenset(), restarts=frozenset())
+ORPHAN = Behaviour(fin_wait_2=True, abandons=True)
+
+CASES = {
+    # The last exchange alone.
+    "2 MSL": Case(close(1, 2, 1, scope=CORE), False),
+    "less than 2 MSL": Case(close(2, 3, 2, scope=CORE), True),
+    "the old duplicate alone": Case(close(2, 3, 2, loss=0, scope=CORE), True, ("isolation",)),
+    "the last acknowledgement alone": Case(close(2, 2, 1, loss=0, scope=CORE), False, ("graceful",)),
+    "two losses need more": Case(close(2, 5, 2, loss=2, scope=CORE), True, ("graceful",)),
+    "two losses and enough": Case(close(2, 6, 2, loss=2, scope=CORE), False),
+    "any loss": Case(close(1, 4, 1, loss=None, scope=CORE), True, ("graceful",)),
+    "a FIN restarts nothing": Case(
+        close(1, 2, 1, scope=CORE, behaviour=Behaviour(restarts=frozenset())), True, ("fin-restarts",)
+    ),
+    "a schedule": Case(close(2, 5, 1, 3, scope=CORE, behaviour=Behaviour(backoff=2)), False, ("graceful",)),
+    "a schedule too slow": Case(close(2, 4, 1, 3, scope=CORE, behaviour=Behaviour(backoff=2)), True, ("graceful",)),
+    "exact gaps": Case(close(2, 4, 2, rto_exact=True, scope=CORE), False),
+    "no duplication": Case(close(2, 4, 2, duplication=0, scope=CORE), False),
+    "no duplication, too short": Case(close(1, 1, 1, duplication=0, scope=CORE), True),
+    "in order": Case(close(2, 4, 2, fifo=True, scope=CORE), False),
+    "in order, no duplication, too short": Case(close(1, 1, 1, fifo=True, duplication=0, scope=CORE), True),
+    # The whole close.
+    "the whole close": Case(close(1, 2, 1), False, (*CLOSE, "time-wait-kept", "fin-restarts")),
+    "the whole close, too short": Case(close(2, 3, 2), True),
+    "the whole close without loss": Case(close(1, 2, 1, loss=0), False),
+    "the whole close, exact gaps": Case(close(1, 2, 1, rto_exact=True), False),
+    "no RST at all": Case(close(1, 2, 1, loss=0), True, ("no-stray-reset",)),
+    "a RST ends TIME_WAIT": Case(close(1, 2, 1, loss=0, behaviour=Behaviour(reset=ResetRule.EXACT)), True, ("time-wait-kept",)),
+    "everything answered": Case(close(1, 2, 1, behaviour=Behaviour(answers=EVERY_ARRIVAL, restarts=EVERY_ARRIVAL)), False),
+    "answered without a restart": Case(close(1, 2, 1, behaviour=Behaviour(restarts=FIN_ONLY)), True, ("isolation",)),
+    "no TIME_WAIT": Case(close(1, 0, 1, loss=0, behaviour=RUDE), True, ("isolation",)),
+    "a limit on retries": Case(close(1, 2, 1, behaviour=Behaviour(retries=1)), True),
+    "an orphan in FIN_WAIT_2": Case(close(1, 2, 1, fin_wait_2=Fraction(1), behaviour=ORPHAN), True),
+    "text cut off": Case(close(1, 2, 1, text=(1, 0), behaviour=Behaviour(linger_zero=True)), True, ("integrity",)),
+    "either closes first": Case(close(1, 2, 1, loss=None, both_close=True), True, ("graceful",)),
+}
+"""Configurations of every kind, safe and unsafe, each of a size that SPIN compiles in about a second."""
+
+DENSE = {name: case for name, case in CASES.items() if question(case.configuration).system.dense}
+"""Those whose locations are finitely many whatever the guards say."""
+
+
+@dataclass
+class Explored:
+    """A case and what the engine in ticks says of it."""
+
+    case: Case
+    engine: Explicit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = Explicit(question(self.case.configuration).table)
+        self.engine.explore(Budget())
+        assert not self.engine.stopped
+
+    @property
+    def broken(self) -> bool:
+        """Whether it finds one of the properties asked for broken."""
+        return bool(set(self.case.asked) & self.engine.broken.keys())
+
+    def plan(self) -> Plan:
+        """The plan, folded where that is possible."""
+        asked = question(self.case.configuration)
+        return plan_of(asked.folded, self.case.words) if asked.system.dense else explored(self.engine, self.case.words)
+
+
+def toy_words(*asked: str) -> Words:
+    """Words for a toy."""
+    return Words("A toy", ("none",), dict.fromkeys(asked, "it never happens"), {}, str, str, "toy.pml")
+
+
+def toy_plan(toy: Toy, *asked: str) -> Plan:
+    """The plan of a toy, folded."""
+    system: TimedSystem = Folded(toy) if toy.lifetimes else toy
+    return plan_of(Table(system), toy_words(*asked))

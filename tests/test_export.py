@@ -1,0 +1,426 @@
+"""What is written for other checkers: read again, counted, and decided, each format in its own way."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import z3
+from automata import Automaton, Edge, read_imitator, read_imitator_property, read_tchecker
+from exports import CASES, DENSE, Case, Explored, close, toy_plan, toy_words
+from tla_states import Module
+from toys import Place, Step, Toy, counter, fischer, lamp, letterbox, relay, window
+
+from checker.explicit import Explicit
+from checker.export.imitator import as_imitator, as_imitator_property
+from checker.export.plan import Becomes, Plan, Taken, TooLong, identifier, in_order, plan_of
+from checker.export.promela import as_promela
+from checker.export.smt2 import as_smt2
+from checker.export.tchecker import as_tchecker
+from checker.export.tla import as_tla, as_tla_configuration
+from checker.finding import Budget
+from checker.fold import Folded
+from checker.language import DEAD, ZERO, Clock
+from checker.symbolic import Symbolic
+from checker.table import Table
+from checker.zones import Zones
+from proofs.question import question
+from spec.configuration import Scope
+from spec.endpoint import RULES
+from timewait.command import main
+
+every_dense_case = pytest.mark.parametrize("name", DENSE)
+
+
+def plan(case: Case) -> Plan:
+    """The plan of a case whose locations are finitely many."""
+    return plan_of(question(case.configuration).folded, case.words)
+
+
+# --- names and order -----------------------------------------------------------------------------------------------
+
+
+def test_identifiers() -> None:
+    """Letters, digits and underscores, whatever the words."""
+    assert identifier("age B FIN+ACK seq=1 ack=2") == "age_B_FIN_ACK_seq_1_ack_2"
+    assert identifier("time-wait-kept") == "time_wait_kept"
+
+
+def test_clocks_with_one_name_are_told_apart() -> None:
+    """Two clocks whose names come to the same."""
+    places = {"here": Place(("x.+", "x.-"), ("x.+ <= HOUR",), (Step("go", "here"),))}
+    clocks = toy_plan(Toy("here", places, {"HOUR": 1})).clocks
+    assert clocks == {"x": Clock("x", "+"), "x_2": Clock("x", "-")}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"a": Taken("b"), "b": Taken("a")},
+        {"a": Taken("b"), "b": Taken("c"), "c": Taken("a"), "d": Taken("a")},
+        {"a": Taken("b"), "b": Becomes.NOUGHT},
+        {"a": Becomes.NOUGHT, "b": Taken("a"), "c": Taken("d"), "d": Taken("c")},
+    ],
+)
+def test_changes_at_once_become_assignments_in_order(changes: dict[str, Becomes | Taken]) -> None:
+    """One after the other they do the same."""
+    before = dict(zip("abcd", (1, 2, 3, 4), strict=True))
+    now = dict(before)
+    for clock, change in in_order(changes):
+        now[clock] = now[change.clock] if isinstance(change, Taken) else 0
+    now.pop("spare", None)
+    assert now == before | {clock: before[change.clock] if isinstance(change, Taken) else 0 for clock, change in changes.items()}
+
+
+# --- what a person reads -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", [as_promela, as_tchecker, as_imitator, as_tla])
+def test_the_head_tells_all(write: Callable[[Plan], str]) -> None:
+    """The configuration, what is asked, what the answers mean, how to ask; and every rule with its section."""
+    text = write(plan(CASES["the whole close"]))
+    for line in ("msl: 1", 'scope: "close"', 'restarts: ["fin", "unacceptable"]', "isolation: no segment of one incarnation"):
+        assert line in text
+    assert text.index("What is asked:") < text.index("What the answer means:") < text.index("To ask:")
+    assert f"fin.time-wait ({RULES['fin.time-wait'].section})" in text
+    assert "incarnation.intrusion (RFC 9293 3.4.3)" in text
+    assert "A TIME_WAIT (una 2, nxt 2, rcv 2), B LAST_ACK (una 1, nxt 2, rcv 2)" in text
+    assert "age_B_FIN_ACK_seq_1_ack_2" in text or "age(B FIN+ACK seq=1 ack=2)" in text
+
+
+def test_durations_have_names() -> None:
+    """In Promela a person changes a number in one place."""
+    text = as_promela(plan(CASES["a schedule"]))
+    for line in ("#define MSL 2", "#define TIME_WAIT 5", "#define RTO_1 1", "#define RTO_2 3"):
+        assert line in text.splitlines()
+    assert re.findall(r"(?:<=|<|>|==) [1-9]", text.partition("active proctype")[2]) == []
+
+
+def test_types_are_as_wide_as_needed() -> None:
+    """A byte, a short, an int; beyond that, one clear line."""
+    for msl, kind in ((254, "byte"), (255, "short"), (40_000, "int")):
+        assert f"\n{kind} age_B" in as_promela(plan(Case(close(msl, 1, 1, scope=Scope.CORE), broken=True)))
+    with pytest.raises(TooLong, match="MSL is 3,000,000,000 times the unit of 1 s"):
+        as_promela(plan(Case(close(3_000_000_000, 1, 1, scope=Scope.CORE), broken=True)))
+    with pytest.raises(TooLong, match="no more than 536,870,911"):
+        as_tchecker(plan(Case(close(1 << 29, 1, 1, scope=Scope.CORE), broken=True)))
+
+
+# --- TLA+ ----------------------------------------------------------------------------------------------------------
+
+
+def weighed(name: str) -> object:
+    """A case whose states are read from a module one by one: the larger ones take half a minute."""
+    small = DENSE[name].configuration.scope is Scope.CORE or DENSE[name].configuration.loss in (0, None)
+    return pytest.param(name, marks=() if small else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [weighed(name) for name in DENSE])
+def test_tla_has_the_same_states(name: str) -> None:
+    """The module, read by a parser of TLA+ and carried out: the same states, the same properties broken."""
+    explored = Explored(DENSE[name])
+    written = plan(DENSE[name])
+    states, violated = Module(as_tla(written), as_tla_configuration(written)).explore()
+    assert states == len(explored.engine.states)
+    assert violated == {identifier(one) for one in set(DENSE[name].asked) & explored.engine.broken.keys()}
+
+
+@pytest.mark.parametrize(
+    ("toy", "asked"),
+    [(lamp(), "never"), (counter(3), "overflow"), (fischer(1, 1), "exclusion"), (relay(), "never"), (letterbox(2, 1), "fresh")],
+)
+def test_tla_of_toys(toy: Toy, asked: str) -> None:
+    """Clocks that change names, and one that is dead at the start."""
+    engine = Explicit(Table(toy))
+    engine.explore(Budget())
+    written = toy_plan(toy, asked)
+    states, violated = Module(as_tla(written), as_tla_configuration(written)).explore()
+    assert states == len(engine.states)
+    assert violated == {asked} & engine.broken.keys()
+
+
+# --- timed automata ------------------------------------------------------------------------------------------------
+
+
+def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Automaton, Plan]:
+    """The automaton of a case, straight from its table; `idle` clocks are set to nought or left alone."""
+    written = plan(case)
+    table = question(case.configuration).folded
+    names = {clock: name for name, clock in written.clocks.items()}
+    rooms = table.explore()
+    automaton = Automaton([*names.values()])
+    for number, room in enumerate(rooms):
+        place = written.places[number].name
+        automaton.invariants[place] = frozenset(
+            f"{names[room.clocks[test.clock]]}{test.relation}{limit(test.parameter)}" for test in room.limits
+        )
+        for door in room.doors:
+            guard = frozenset(f"{names[bound.clock]}{bound.relation}{limit(bound.parameter)}" for bound in door.edge.guard)
+            sets = {}
+            for clock, origin in zip(rooms[door.target].clocks, door.edge.origins, strict=True):
+                assert origin in (None, DEAD, clock)
+                if origin != clock:
+                    sets[names[clock]] = f"{limit('MSL')}+1" if origin == DEAD else "0"
+            if idle:
+                sets |= {names[clock]: "0" for clock in room.clocks if clock not in rooms[door.target].clocks}
+            target = written.places[door.target].name
+            event = identifier(str(door.edge.action))
+            automaton.edges.append(Edge(place, target, event, guard, frozenset(sets.items())))
+    return automaton, written
+
+
+def doubled(edges: list[Edge], case: Case, targets: dict[str, str]) -> list[Edge]:
+    """The edges, and for each that breaks something one more to the place of that."""
+    doors = [door for room in question(case.configuration).folded.explore() for door in room.doors]
+    more = []
+    for edge, door in zip(edges, doors, strict=True):
+        broken = {targets[name] for name in door.edge.violates if name in targets}
+        more += [edge, *(edge._replace(target=target, sets=frozenset()) for target in broken)]
+    return more
+
+
+@every_dense_case
+def test_tchecker_reads_the_table(name: str) -> None:
+    """Every location, invariant, edge, guard and clock that is set, and nothing else."""
+    case = DENSE[name]
+    units = {ZERO: "0", **{name: str(count) for name, count in plan(case).ticks.items()}}
+    automaton, written = expected(case, units.__getitem__, idle=False)
+    read = read_tchecker(as_tchecker(written))
+    dead = str(int(units["MSL"]) + 1)
+    edges = [
+        edge._replace(sets=frozenset((clock, value.replace(f"{units['MSL']}+1", dead)) for clock, value in edge.sets))
+        for edge in automaton.edges
+    ]
+    targets = {one: f"broken_{identifier(one)}" for one in case.asked}
+    assert sorted(map(_sortable, read.edges)) == sorted(map(_sortable, doubled(edges, case, targets)))
+    assert read.invariants == automaton.invariants | dict.fromkeys(targets.values(), frozenset())
+    assert read.labels == {targets[one]: identifier(one) for one in case.asked}
+    assert (read.initial, read.clocks) == (written.places[0].name, automaton.clocks)
+
+
+@every_dense_case
+def test_imitator_reads_the_table(name: str) -> None:
+    """Likewise, with durations by their names."""
+    case = DENSE[name]
+    automaton, written = expected(case, lambda parameter: parameter, idle=True)
+    read = read_imitator(as_imitator(written))
+
+    def normal(edge: Edge) -> Edge:
+        return edge._replace(
+            guard=frozenset(bound.replace("==", "=") for bound in edge.guard),
+            sets=frozenset((clock, value.replace(" ", "")) for clock, value in edge.sets),
+        )
+
+    edges = doubled(automaton.edges, case, dict.fromkeys(case.asked, "broken"))
+    assert sorted(_sortable(normal(edge)) for edge in read.edges) == sorted(_sortable(normal(edge)) for edge in edges)
+    assert read.invariants == automaton.invariants | {"broken": frozenset()}
+    assert set(read.start.values()) == {"0"}
+    assert read_imitator_property(as_imitator_property(written)) == ("timed_system", "broken")
+
+
+def _sortable(edge: Edge) -> tuple[object, ...]:
+    return (edge.source, edge.target, edge.event, sorted(edge.guard), sorted(edge.sets))
+
+
+def test_a_clock_dead_at_the_start() -> None:
+    """A letter that was never posted cannot be read: TChecker sets its age by a first step, IMITATOR at the start."""
+    written = toy_plan(letterbox(2, 1), "fresh")
+    read = read_tchecker(as_tchecker(written))
+    assert read.initial == "beginning"
+    assert [edge.sets for edge in read.edges if edge.source == "beginning"] == [frozenset({("age", "3")})]
+    assert read_imitator(as_imitator(written)).start == {"age": "LIFE + 1", "shut": "0"}
+
+
+def test_clocks_that_change_names() -> None:
+    """A clock takes over another one's value."""
+    written = toy_plan(relay(), "never")
+    assert {("x", "y+0")} in [set(edge.sets) for edge in read_tchecker(as_tchecker(written)).edges]
+    assert any(("x", "y") in edge.sets for edge in read_imitator(as_imitator(written)).edges)
+
+
+TCHECKER = shutil.which("tck-reach")
+IMITATOR = shutil.which("imitator")
+TLC = shutil.which("tlc")
+
+
+@pytest.mark.skipif(TCHECKER is None, reason="no tck-reach on the path")
+@every_dense_case
+def test_tchecker_agrees(name: str, tmp_path: Path) -> None:
+    """The real TChecker gives the verdicts of our zones, property by property."""
+    case = DENSE[name]
+    zones = Zones(question(case.configuration).folded)
+    zones.explore(Budget())
+    file = tmp_path / "model.tck"
+    file.write_text(as_tchecker(plan(case)))
+    for asked in case.asked:
+        command = [str(TCHECKER), "-a", "covreach", "-l", identifier(asked), str(file)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+        assert f"REACHABLE {'true' if asked in zones.broken else 'false'}" in said
+
+
+@pytest.mark.skipif(IMITATOR is None, reason="no imitator on the path")
+@pytest.mark.parametrize("name", ["2 MSL", "less than 2 MSL"])
+def test_imitator_agrees(name: str, tmp_path: Path) -> None:
+    """The real IMITATOR, with the durations fixed."""
+    written = plan(DENSE[name])
+    model = as_imitator(written).replace("(* this configuration: take away the comments, or some of them", "")
+    (tmp_path / "model.imi").write_text(re.sub(r"\n    \*\)\n  ;", "\n  ;", model))
+    (tmp_path / "model.imiprop").write_text(as_imitator_property(written))
+    command = [str(IMITATOR), "model.imi", "model.imiprop", "-output-prefix", "answer"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    constraint = (tmp_path / "answer.res").read_text().partition("BEGIN CONSTRAINT")[2].partition("END CONSTRAINT")[0]
+    assert ("False" in constraint) == DENSE[name].broken
+
+
+@pytest.mark.skipif(TLC is None, reason="no tlc on the path")
+@pytest.mark.parametrize("name", ["2 MSL", "less than 2 MSL", "the whole close"])
+def test_tlc_agrees(name: str, tmp_path: Path) -> None:
+    """The real TLC: the same verdict, and without a violation the same number of states."""
+    explored, written = Explored(DENSE[name]), plan(DENSE[name])
+    (tmp_path / "model.tla").write_text(as_tla(written))
+    (tmp_path / "model.cfg").write_text(as_tla_configuration(written))
+    command = [str(TLC), "-config", "model.cfg", "model.tla"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300).stdout
+    assert ("is violated" in said) == explored.broken
+    if not explored.broken:
+        assert f"{len(explored.engine.states)} distinct states found" in said
+
+
+# --- Horn clauses --------------------------------------------------------------------------------------------------
+
+QUICK = ("2 MSL", "less than 2 MSL", "the old duplicate alone", "the last acknowledgement alone", "a FIN restarts nothing")
+
+
+def horn(text: str) -> z3.CheckSatResult:
+    """What Z3 says of a file."""
+    solver = z3.SolverFor("HORN")
+    solver.set("timeout", 120_000)
+    solver.from_string(text)
+    return solver.check()
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_horn_clauses_are_decided(name: str) -> None:
+    """Satisfiable if and only if nothing is broken: the other way round than a query, as the head says."""
+    case = DENSE[name]
+    text = as_smt2(Symbolic(question(case.configuration).folded, frozenset(case.asked)), case.words)
+    assert horn(text) == (z3.unsat if case.broken else z3.sat)
+    assert "; " + "sat: predicates exist that fulfil every clause" in text.replace(";   ", "; ")
+
+
+@pytest.mark.parametrize(
+    ("toy", "asked", "safe"),
+    [
+        (window(">", 2, 2), "safe", True),
+        (window(">=", 2, 2), "safe", False),
+        (window("==", Fraction(5, 2), 3), "safe", False),
+        (letterbox(2, 2), "fresh", True),
+        (letterbox(2, 1), "fresh", False),
+        (fischer(1, 1), "exclusion", True),
+        (fischer(1, 1, ">="), "exclusion", False),
+        (lamp(), "never", True),
+    ],
+)
+def test_horn_clauses_of_toys(toy: Toy, asked: str, safe: bool) -> None:
+    """Strict and other bounds, fractions, a clock that is dead at the start, and nothing to break at all."""
+    table = Table(Folded(toy) if toy.lifetimes else toy)
+    assert horn(as_smt2(Symbolic(table, frozenset({asked})), toy_words(asked))) == (z3.sat if safe else z3.unsat)
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+ASKED = ("--msl", "30s", "--rto", "30s", "--time-wait", "60s", "--scope", "core")
+
+
+def export(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and what was printed."""
+    with pytest.raises(SystemExit) as left:
+        main(["export", *arguments])
+    printed = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, printed.out, printed.err
+
+
+@pytest.mark.parametrize(
+    ("form", "files"),
+    [
+        ("promela", ["close.pml"]),
+        ("tchecker", ["close.tck"]),
+        ("tla", ["close.cfg", "close.tla"]),
+        ("imitator", ["close.imi", "close.imiprop"]),
+        ("smt2", ["close.smt2"]),
+    ],
+)
+def test_files(form: str, files: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each format in its file or files, and nothing beside them; the command in the head names them."""
+    code, out, err = export(capsys, "--to", form, *ASKED, "--out", str(tmp_path / files[-1 if form == "tla" else 0]))
+    assert (code, err) == (0, "")
+    assert "31 locations, 106 steps, 7 clocks" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    text = (tmp_path / files[-1 if form == "tla" else 0]).read_text()
+    assert all(name in text.partition("To ask:")[2] for name in files)
+    assert 'scope: "core"' in text
+
+
+def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --out the text itself, or an object with it."""
+    code, out, _ = export(capsys, "--to", "smt2", *ASKED, "--property", "graceful")
+    assert code == 0
+    assert out.endswith("(check-sat)\n")
+    assert "isolation" not in out
+    code, out, _ = export(capsys, "--to", "tchecker", *ASKED, "--json")
+    data = json.loads(out)
+    assert (code, data["locations"], data["properties"]) == (0, 31, ["graceful", "isolation", "fin-restarts"])
+    assert read_tchecker(data["text"]).initial == "L0_FIN_WAIT_2_CLOSE_WAIT"
+
+
+def test_counted_copies(capsys: pytest.CaptureFixture[str]) -> None:
+    """Locations that are not finitely many are counted in ticks, for SPIN."""
+    code, out, _ = export(capsys, "--to", "promela", *ASKED, "--duplication", "0")
+    assert code == 0
+    assert "unforeseen:" in out
+
+
+def test_both_files_or_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Where the second file cannot be written, the first is not there either."""
+    (tmp_path / "close.cfg").mkdir()
+    code, _, err = export(capsys, "--to", "tla", *ASKED, "--out", str(tmp_path / "close.tla"))
+    assert code == 2
+    assert "cannot write" in err
+    assert "close.cfg" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["close.cfg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--to", "uppaal"), "uppaal"),
+        (("--to", "tla"), "give --out NAME.tla"),
+        (("--to", "tla", "--out", "close.txt"), "close.tla"),
+        (("--to", "imitator", "--out", "close.imiprop"), "ends in .imi"),
+        (("--to", "promela", "--out", "a b.pml"), "file name of letters"),
+        (("--to", "promela", "--property", "closes"), "'closes' is a promise"),
+        (("--to", "tchecker", "--duplication", "0"), "use --to promela"),
+        (("--to", "promela", "--duplication", "0", "--scope", "close", "--max-states", "999"), "raise --max-states"),
+        (("--to", "promela", "--host", "--stack", "linux"), "exclude"),
+        (("--to", "tchecker", "--msl", "1000000s", "--rto", "1us"), "no more than"),
+        (("--to", "smt2", "--out", "nowhere/close.smt2"), "cannot write"),
+        ((), "--to"),
+    ],
+)
+def test_usage(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One clear line, exit code 2, and no file."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = export(capsys, *ASKED, *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
