@@ -347,33 +347,55 @@ def written(script: Script, about: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def about(path: Path) -> dict[str, Any]:
+def sections(path: Path) -> list[tuple[str, str]]:
+    """The certificates in a file, each with where it stands; solvers are told to start anew between them.
+
+    Raises
+    ------
+    BrokenCertificate
+        The file has none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenCertificate(f"{path}: not a text file") from error
+    if not text.startswith(MARK):
+        raise BrokenCertificate(f"{path}: line 1 does not begin with {MARK.strip()!r}")
+    found: list[tuple[str, str]] = []
+    row = 1
+    for part in text[len(MARK) :].split(f"\n{MARK}"):
+        found.append((f"{path}: line {row}", f"{MARK}{part}"))
+        row += part.count("\n") + 1
+    return found
+
+
+def together(texts: Sequence[str]) -> str:
+    """Several certificates as one file."""
+    return "(reset)\n".join(texts)
+
+
+def about(text: str, where: str) -> dict[str, Any]:
     """What a certificate says it is about: its first line.
 
     Raises
     ------
     BrokenCertificate
-        The file is no certificate.
+        It says nothing; the message begins with `where`.
     """
-    try:
-        first = path.read_text(encoding="utf-8").split("\n", 1)[0]
-    except UnicodeDecodeError as error:
-        raise BrokenCertificate(f"{path}: not a text file") from error
-    if not first.startswith(MARK):
-        raise BrokenCertificate(f"{path}: line 1 does not begin with {MARK.strip()!r}")
+    first = text.split("\n", 1)[0]
     try:
         said = json.loads(first[len(MARK) :])
     except json.JSONDecodeError as error:
-        raise BrokenCertificate(f"{path}: line 1: {error}") from error
+        raise BrokenCertificate(f"{where}: {error}") from error
     if not isinstance(said, dict):
-        raise BrokenCertificate(f"{path}: line 1: an object is expected")
+        raise BrokenCertificate(f"{where}: an object is expected")
     return said
 
 
 _CASE = re.compile(r"^\(define-fun at(\d+)\.(\d+) \(((?:\(x\d+ Real\) ?)*)\) Bool (.*)\)$")
 
 
-def read(statement: Statement, path: Path) -> dict[Location, list[str]]:
+def read(statement: Statement, text: str, where: str) -> dict[Location, list[str]]:
     """The invariant in a certificate; everything else in the file is passed over.
 
     Raises
@@ -382,13 +404,13 @@ def read(statement: Statement, path: Path) -> dict[Location, list[str]]:
         A definition is not SMT-LIB, or speaks of something else than clocks and parameters.
     """
     cases: dict[int, list[str]] = {}
-    for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for row, line in enumerate(text.splitlines()):
         if found := _CASE.match(line):
             number, index, arguments, body = int(found[1]), int(found[2]), found[3], found[4]
             if index != len(cases.setdefault(number, [])):
-                raise BrokenCertificate(f"{path}: line {row}: case {index} of location {number} is out of turn")
-            cases[number].append(_formula(statement, arguments, body, f"{path}: line {row}"))
-    return dict(_located(statement.system, cases, path))
+                raise BrokenCertificate(f"{where} and {row} more: case {index} of location {number} is out of turn")
+            cases[number].append(_formula(statement, arguments, body, f"{where} and {row} more"))
+    return dict(_located(statement.system, cases, where))
 
 
 def _formula(statement: Statement, arguments: str, body: str, where: str) -> str:
@@ -407,10 +429,10 @@ def _formula(statement: Statement, arguments: str, body: str, where: str) -> str
     return " ".join(str(parsed[0].sexpr()).split())
 
 
-def _located(system: TimedSystem, cases: Mapping[int, list[str]], path: Path) -> Iterator[tuple[Location, list[str]]]:
+def _located(system: TimedSystem, cases: Mapping[int, list[str]], where: str) -> Iterator[tuple[Location, list[str]]]:
     """The cases of each location, found by walking the system in the order in which locations were numbered."""
     if not cases:
-        raise BrokenCertificate(f"{path}: no definition of any location")
+        raise BrokenCertificate(f"{where}: no definition of any location")
     order = {system.initial(): 0}
     waiting = [system.initial()]
     for location in waiting:

@@ -6,9 +6,7 @@ Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 10 viola
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,25 +15,21 @@ from typing import Any
 import click
 
 from checker import itf
-from checker.certificate import BrokenCertificate
-from checker.certificate import about as certificate_about
+from checker.certificate import BrokenCertificate, together
 from checker.decide import Answer, Engine, decide
 from checker.finding import Budget
 from checker.itf import BrokenTrace
 from checker.language import Property
-from checker.threshold import Undecided, least_safe
-from checker.ticks import unit_of
-from checker.trace import Trace, number
+from checker.trace import Trace
 from checker.verdict import Verdict, worst, worst_exit
 from diagrams.capture.container import BrokenCapture
 from diagrams.dot import as_dot
 from diagrams.states import states
 from diagrams.tables import as_json, as_text
-from proofs.certified import certify_file
+from proofs.certified import certificate_at, certify_file
 from proofs.claims import CLAIMS
 from proofs.question import applicable, question
 from proofs.suite import prove
-from spec.assemble import assemble
 from spec.behaviour import Behaviour
 from spec.configuration import Configuration, ConfigurationError
 from spec.duration import spoken
@@ -44,16 +38,17 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.asking import CLOSERS, bounds, chosen, told
 from timewait.converting import convert_command
 from timewait.drawing import diagram
 from timewait.explaining import explain_command
 from timewait.exporting import export_command
 from timewait.files import write_whole
-from timewait.options import Duration, question_options, stack_of, wishes
+from timewait.options import Duration, question_options, stack_of
 from timewait.reporting import Reports, report_options, suite_of_answers, suite_of_outcome
 from timewait.review import run_command, view_command, write_page
+from timewait.thresholding import threshold_command
 
-CLOSERS = click.Choice(["a", "both"])
 USAGE, BAD_FILE = 2, 3
 
 
@@ -63,6 +58,7 @@ def cli() -> None:
     """Prove when TCP closes reliably in both directions; where it does not, show the packets."""
 
 
+cli.add_command(threshold_command)
 cli.add_command(view_command)
 cli.add_command(run_command)
 cli.add_command(convert_command)
@@ -130,10 +126,20 @@ def prove_command(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as ITF JSON."
 )
 @click.option("--explain", is_flag=True, help="Say what each verdict means, and tell each run as a story.")
+@click.option(
+    "--certificate", type=click.Path(path_type=Path, dir_okay=False), help="Write what proves the proved always properties."
+)
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as a review page.")
 @report_options
 def check_command(
-    host: bool, engine: str, trace_file: Path | None, html: Path | None, explain: bool, reports: Reports, **given: Any
+    host: bool,
+    engine: str,
+    trace_file: Path | None,
+    certificate: Path | None,
+    html: Path | None,
+    explain: bool,
+    reports: Reports,
+    **given: Any,
 ) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if host and given["stack"]:
@@ -141,53 +147,36 @@ def check_command(
     if explain and given["as_json"]:
         raise click.UsageError("--explain is for people and --json for programs; give one of them")
     stack = read_host() if host else stack_of(given)
-    configuration = _configuration(stack, given)
-    return _check(stack, configuration, given, Engine(engine), Outputs(trace_file, html, reports, explain))
-
-
-def _configuration(stack: Stack, given: dict[str, Any]) -> Configuration:
-    both = given["closers"] == "both" and given["scope"] == "close"
-    return assemble(stack, wishes(given, both, stack))
-
-
-def _budget(given: dict[str, Any], screen: console.Screen) -> Budget:
-    """The bounds of an exploration; the first interrupt ends it in order, the second at once."""
-    stop = threading.Event()
-
-    def on_interrupt(number: int, frame: object) -> None:
-        del number, frame
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    if given.get("engine") != "smt":
-        signal.signal(signal.SIGINT, on_interrupt)
-    return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
+    configuration = chosen(stack, given)
+    return _check(stack, configuration, given, Engine(engine), Outputs(trace_file, html, reports, explain, certificate))
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a check gives beside its answer: the first violation as ITF JSON and as a page, reports, and prose."""
+    """What a check gives beside its answer: the first violation as ITF JSON and as a page, reports, prose, certificates."""
 
     trace: Path | None = None
     html: Path | None = None
     reports: Reports = field(default_factory=Reports)
     explain: bool = False
+    certificate: Path | None = None
 
 
 def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, outputs: Outputs) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
     outputs.reports.start("check", [entry.name for entry in asked], report.parameters(configuration))
-    budget = _budget(given, screen)
+    budget = bounds(given, screen)
     answers = _decide(configuration, asked, engine, replace(budget, listener=outputs.reports.listening(budget.listener)))
     outputs.reports.decided(suite_of_answers("check", answers, report.parameters(configuration)))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     _write_shown(outputs, shown, screen)
+    if outputs.certificate is not None:
+        answers = _certified(outputs.certificate, configuration, answers, budget, screen)
     if given["as_json"]:
         screen.as_json(report.whole(answers, configuration))
     else:
-        screen.line(f"{stack.title}: {_told(configuration)}")
+        screen.line(f"{stack.title}: {told(configuration)}")
         screen.line()
         for answer in answers:
             screen.answer(answer)
@@ -195,8 +184,37 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
                 screen.meaning(answer)
         screen.line(f"verdict: {str(worst(answer.verdict for answer in answers)).upper()}")
     verdict = worst(answer.verdict for answer in answers)
-    outputs.reports.finish(f"timewait check, {stack.title}", _told(configuration), verdict, verdict.exit_code, screen)
+    outputs.reports.finish(f"timewait check, {stack.title}", told(configuration), verdict, verdict.exit_code, screen)
     return verdict.exit_code
+
+
+def _certified(
+    path: Path, configuration: Configuration, answers: list[Answer], budget: Budget, screen: console.Screen
+) -> list[Answer]:
+    """Write the certificates of what was proved; an answer whose certificate is rejected is a disagreement."""
+    proved = [answer.finding.name for answer in answers if answer.verdict is Verdict.PROVED]
+    always = [name for name in proved if PROPERTIES[name].kind == "always"]
+    for name in proved:
+        if name not in always:
+            screen.note(f"{name}: no certificate; it is proved from the graph or in ticks")
+    if not always:
+        screen.note(f"nothing to certify: {path} is not written")
+        return answers
+    asked = dict.fromkeys([replace(configuration, both_close=False), configuration])
+    made = [certificate_at(one, always, budget.fresh()) for one in asked]
+    fault = next((one.reason for one in made if one.verdict is not Verdict.PROVED), "")
+    if fault:
+        screen.note(f"no certificate: {fault}")
+        worse = worst(one.verdict for one in made)
+        return [
+            replace(answer, finding=answer.finding.but(worse, f"no certificate: {fault}"))
+            if answer.finding.name in always
+            else answer
+            for answer in answers
+        ]
+    write_whole(path, together([one.text for one in made]))
+    screen.note(f"wrote {path}: {', '.join(always)}, accepted by Z3 and by cvc5")
+    return answers
 
 
 def _write_shown(outputs: Outputs, shown: Trace | None, screen: console.Screen) -> None:
@@ -222,74 +240,6 @@ def _decide(configuration: Configuration, asked: list[Property], engine: Engine,
     left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
     both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
     return [max(both.get(answer.finding.name, answer), answer, key=lambda one: one.verdict) for answer in alone]
-
-
-def _any(budget: int | None) -> str:
-    return "any" if budget is None else str(budget)
-
-
-def _told(configuration: Configuration, show_wait: bool = True) -> str:
-    """A configuration in a line."""
-    waits = f"TIME_WAIT {spoken(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
-    closers = "either end may close first" if configuration.both_close else "A closes first"
-    return (
-        f"MSL {spoken(configuration.msl)}, {waits if show_wait else ''}RTO up to {', '.join(map(spoken, configuration.rto))},"
-        f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope},"
-        f" {closers}, atomic reopen; ticks of {spoken(unit_of(configuration.parameters))} where ticks are counted"
-    )
-
-
-@cli.command("threshold")
-@question_options
-@click.option("--closers", type=CLOSERS, default="a", show_default=True, help="Who may close first (scope close).")
-@click.option("--limit", type=Duration(), help="The longest TIME_WAIT to try. [default: 16 * (MSL + RTO)]")
-@click.option(
-    "--engine", type=click.Choice(["auto", "zones", "explicit"]), default="auto", show_default=True, help="How to decide."
-)
-def threshold_command(limit: Fraction | None, engine: str, **given: Any) -> int:
-    """Find the least safe TIME_WAIT by asking an engine; exits 10 when none is safe."""
-    screen = console.Screen()
-    stack = stack_of(given)
-    first = _configuration(stack, {**given, "time_wait": Fraction(0)})
-    asked = [PROPERTIES[name] for name in given["properties"] or ("graceful", "isolation")]
-    unit = unit_of({name: value for name, value in first.parameters.items() if name != "TIME_WAIT"})
-    whole = engine == "explicit" or not question(first).system.dense
-
-    def ask(value: Fraction) -> list[Any]:
-        configuration = _configuration(stack, {**given, "time_wait": value})
-        return decide(question(configuration), asked, Engine(engine), _budget(given, screen))
-
-    most = 16 * (first.msl + max(first.rto)) if limit is None else limit
-    try:
-        found = least_safe(ask, unit, max(most // unit, 1) * unit, whole)
-    except Undecided as undecided:
-        if given["as_json"]:
-            screen.as_json(report.whole(undecided.answers, first) | {"least_time_wait": None})
-        else:
-            screen.line(f"TIME_WAIT {spoken(undecided.value)}:")
-            for answer in undecided.answers:
-                screen.answer(answer)
-        return worst(answer.verdict for answer in undecided.answers).exit_code
-    answers = found.below if found.least is not None else found.above
-    if given["as_json"]:
-        data = report.whole(found.above, first) | {
-            "least_time_wait": None if found.least is None else number(found.least),
-            "below": [report.result(answer) for answer in found.below],
-            "questions": found.questions,
-        }
-        screen.as_json(data)
-    else:
-        together = " and ".join(entry.name for entry in asked)
-        screen.line(f"{stack.title}: {_told(first, show_wait=False)}")
-        if found.least is None:
-            screen.line(f"no TIME_WAIT up to {spoken(found.tried)} gives {together}; with that one:")
-        else:
-            screen.line(f"least TIME_WAIT for {together}: {spoken(found.least)}   ({found.questions} questions to the engine)")
-            screen.line(f"with {spoken(found.short)}:" if found.below else "")
-        for answer in answers:
-            if answer.verdict is Verdict.VIOLATED:
-                screen.answer(answer)
-    return found.verdict.exit_code
 
 
 @cli.command("stacks")
@@ -355,7 +305,7 @@ def host_command(**given: Any) -> int:
         screen.table(("setting", "value", "what it means"), rows)
         screen.line()
     given["msl"] = given["msl"] or Fraction(30)
-    return _check(stack, _configuration(stack, given), given, Engine.AUTO, Outputs())
+    return _check(stack, chosen(stack, given), given, Engine.AUTO, Outputs())
 
 
 @cli.command("graph")
@@ -384,15 +334,15 @@ def graph_command(stack: str | None, form: str, whole: bool) -> int:
 def certify_command(file: Path, as_json_: bool) -> int:
     """Check a certificate again, by Z3 and by cvc5; exits 40 when it is rejected."""
     screen = console.Screen()
-    fault, about = certify_file(file), certificate_about(file)
-    verdict = Verdict.DISAGREEMENT if fault else Verdict.PROVED
+    checked = certify_file(file)
+    verdict = worst(Verdict.DISAGREEMENT if one.fault else Verdict.PROVED for one in checked)
     if as_json_:
-        screen.as_json({"verdict": str(verdict), "file": str(file), "reason": fault})
+        parts = [{"proves": one.said, "reason": one.fault} for one in checked]
+        screen.as_json({"verdict": str(verdict), "file": str(file), "certificates": parts})
     else:
-        screen.line(f"{file}: " + (f"REJECTED: {fault}" if fault else "accepted by Z3's plain queries and by cvc5"))
-        screen.line(
-            f"  {' and '.join(about['properties'])}, for all {', '.join(about['symbols'])} with {' and '.join(about['region'])}"
-        )
+        for one in checked:
+            screen.line(f"{file}: " + (f"REJECTED: {one.fault}" if one.fault else "accepted by Z3's plain queries and by cvc5"))
+            screen.line(f"  {one.said}")
     return verdict.exit_code
 
 

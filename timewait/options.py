@@ -76,6 +76,23 @@ class Pair(click.ParamType[tuple[int, int]]):
         return int(parts[0]), int(parts[1])
 
 
+class Ratios(click.ParamType[tuple[Fraction, Fraction]]):
+    """Two ratios, the lower one first."""
+
+    name = "low,high"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Fraction, Fraction]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = map(Fraction, str(value).split(","))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not two ratios, such as 1/4,2", param, ctx)
+        if not 0 < low <= high:
+            self.fail(f"{value!r}: the lower ratio comes first, and is more than nought", param, ctx)
+        return low, high
+
+
 class Arrivals(click.ParamType[frozenset[Arrival] | str]):
     """Classes of segments, with commas between them, or one of some words."""
 

@@ -1,0 +1,64 @@
+"""What commands that ask a question share: its configuration, the bounds of an exploration, and how it is told."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import click
+
+from checker.finding import Budget
+from checker.ticks import unit_of
+from spec.assemble import assemble
+from spec.configuration import Configuration
+from spec.duration import spoken
+from spec.stacks import Stack
+from timewait import console
+from timewait.options import wishes
+
+CLOSERS = click.Choice(["a", "both"])
+
+
+def chosen(stack: Stack, given: dict[str, Any]) -> Configuration:
+    """The configuration of a stack and some options.
+
+    Raises
+    ------
+    spec.stacks.MissingValue
+        Neither states a value that is needed.
+    spec.configuration.ConfigurationError
+        The values make no sense.
+    """
+    both = given["closers"] == "both" and given["scope"] == "close"
+    return assemble(stack, wishes(given, both, stack))
+
+
+def bounds(given: dict[str, Any], screen: console.Screen) -> Budget:
+    """The bounds of an exploration; the first interrupt ends it in order, the second at once."""
+    stop = threading.Event()
+
+    def on_interrupt(number: int, frame: object) -> None:
+        del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if given.get("engine") != "smt":
+        signal.signal(signal.SIGINT, on_interrupt)
+    return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
+
+
+def _any(budget: int | None) -> str:
+    return "any" if budget is None else str(budget)
+
+
+def told(configuration: Configuration, show_wait: bool = True) -> str:
+    """A configuration in a line."""
+    waits = f"TIME_WAIT {spoken(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
+    closers = "either end may close first" if configuration.both_close else "A closes first"
+    return (
+        f"MSL {spoken(configuration.msl)}, {waits if show_wait else ''}RTO up to {', '.join(map(spoken, configuration.rto))},"
+        f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope},"
+        f" {closers}, atomic reopen; ticks of {spoken(unit_of(configuration.parameters))} where ticks are counted"
+    )
