@@ -432,26 +432,6 @@ def simultaneous_close() -> Iterator[Evidence]:
 
 
 @claim(
-    "C17",
-    "text from the end that closes second: an acknowledgement of the text that comes late restarts B's timer (RFC 6298"
-    " 5.3) and puts off the FIN; at RTO = MSL 2 MSL is then not enough, 3 MSL is. With RTO < MSL, or a timer that"
-    " runs on, it is",
-    "RFC 6298 5.3",
-    VIOLATED,
-)
-def late_acknowledgement() -> Iterator[Evidence]:
-    """The one gap between two transmissions of the FIN that is longer than RTO."""
-    sends = replace(close(1, 2, 1, 1), text=(0, 1))
-    for name in BOTH:
-        yield at("close, M = R = 1, k = 1, TIME_WAIT = 2, B sends one octet", sends, name, VIOLATED)
-        yield at("the same, TIME_WAIT = 3", replace(sends, time_wait=Fraction(3)), name, PROVED)
-        yield at("the same, TIME_WAIT = 2, R = 1/2", replace(sends, rto=(Fraction(1, 2),)), name, PROVED)
-    runs_on = replace(sends, behaviour=replace(INTENDED, acks_restart_rto=False))
-    for name in BOTH:
-        yield at("the same, TIME_WAIT = 2, R = 1, the timer runs on", runs_on, name, PROVED)
-
-
-@claim(
     "C12",
     "half-close: text that B sends while A is in FIN_WAIT_2 arrives; with a FIN_WAIT_2 timeout shorter than B's"
     " sending it does not",
@@ -500,7 +480,7 @@ def answer_rule() -> Iterator[Evidence]:
         (
             "bare ACKs answered without restart too",
             bare,
-            "RTO <= 1/2*MSL: safe iff TIME_WAIT >= 3*MSL + 2*RTO; 1/2*MSL <= RTO <= 2*MSL: safe iff TIME_WAIT >= 4*MSL",
+            "RTO <= 1/2*MSL: safe iff TIME_WAIT >= 3*MSL + 2*RTO; 1/2*MSL <= RTO <= MSL: safe iff TIME_WAIT >= 4*MSL",
         ),
     ):
         configuration = close(1, 0, 1, 1, behaviour)
@@ -520,3 +500,23 @@ def answer_rule() -> Iterator[Evidence]:
         "isolation",
         PROVED,
     )
+
+
+@claim(
+    "C17",
+    "text from the end that closes second: an acknowledgement of the text that comes late restarts B's timer (RFC 6298"
+    " 5.3) and puts off the FIN; at RTO = MSL 2 MSL is then not enough, 3 MSL is. With RTO < MSL, or a timer that"
+    " runs on, it is",
+    "RFC 6298 5.3",
+    VIOLATED,
+)
+def late_acknowledgement() -> Iterator[Evidence]:
+    """The one gap between two transmissions of the FIN that is longer than RTO."""
+    sends = replace(close(1, 2, 1, 1), text=(0, 1))
+    for name in BOTH:
+        yield at("close, M = R = 1, k = 1, TIME_WAIT = 2, B sends one octet", sends, name, VIOLATED)
+        yield at("the same, TIME_WAIT = 3", replace(sends, time_wait=Fraction(3)), name, PROVED)
+        yield at("the same, TIME_WAIT = 2, R = 1/2", replace(sends, rto=(Fraction(1, 2),)), name, PROVED)
+    runs_on = replace(sends, behaviour=replace(INTENDED, acks_restart_rto=False))
+    for name in BOTH:
+        yield at("the same, TIME_WAIT = 2, R = 1, the timer runs on", runs_on, name, PROVED)
