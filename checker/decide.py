@@ -22,6 +22,7 @@ from checker.fold import Folded
 from checker.language import Property, TimedSystem, World
 from checker.lasso import find_lasso
 from checker.linear import Terms
+from checker.realised import realised
 from checker.replay import Rejected, minimal
 from checker.structural import always_kept
 from checker.symbolic import Symbolic
@@ -43,6 +44,7 @@ class Engine(StrEnum):
 
 EXPLICIT = "explicit, breadth first"
 ZONES = "zones, dense time"
+RELAXED = "zones, dense time, relaxed"
 STRUCTURAL = "graph, every duration"
 SMT = "smt, bounded and inductive"
 
@@ -62,11 +64,17 @@ class Question:
         The same system, to be carried out step by step.
     witnesses : mapping
         For each property the ``sometimes`` properties without which its proof would be vacuous.
+    relaxed : TimedSystem or None
+        One that does all that the system does, and perhaps more, with actions of the same words: it is asked first.
+    obliged : TimedSystem or None
+        Likewise, and each limit on time that may be met in the system is met in it, with the same ways out.
     """
 
     system: TimedSystem
     beginning: World
     witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    relaxed: TimedSystem | None = None
+    obliged: TimedSystem | None = None
 
     @cached_property
     def table(self) -> Table:
@@ -76,12 +84,17 @@ class Question:
     @cached_property
     def stuck(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        return bool(timelock.stuck(self.folded))
+        return bool(timelock.stuck(self.folded if self.obliged is None else Table(Folded(self.obliged))))
 
     @cached_property
     def folded(self) -> Table:
         """The folded system as tables."""
         return Table(Folded(self.system))
+
+    @cached_property
+    def coarse(self) -> Table:
+        """The relaxed system, folded, as tables; where there is none, the folded system."""
+        return self.folded if self.relaxed is None else Table(Folded(self.relaxed))
 
 
 @dataclass(frozen=True)
@@ -173,10 +186,44 @@ def _by_ticks(question: Question, asked: list[Property], budget: Budget) -> list
 
 
 def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
-    clock = budget.fresh()
-    explored = Zones(question.folded)
+    """The relaxed system first, if there is one; what that leaves open is asked of the system itself."""
+    findings = [] if question.relaxed is None else _by_relaxation(question, asked, budget.fresh())
+    settled = {finding.name for finding in findings}
+    left = [entry for entry in asked if entry.name not in settled]
+    if left:
+        clock = budget.fresh()
+        explored = Zones(question.folded)
+        explored.explore(clock, frozenset(entry.name for entry in left))
+        findings += [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in left]
+    return findings
+
+
+def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:
+    """What the relaxed system settles: what it cannot break, and what it breaks by a run that the system can take."""
+    explored = Zones(question.coarse)
     explored.explore(clock, frozenset(entry.name for entry in asked))
-    return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
+    witnessed = possible(question, {name for entry in asked for name in question.witnesses.get(entry.name, ())}, explored)
+    findings = []
+    for entry in asked:
+        finding = Finding(entry.name, Verdict.PROVED, RELAXED, states=len(explored.nodes))
+        where = explored.broken.get(entry.name)
+        run = None if where is None else realised(question.table, explored, where, entry.name)
+        if run is not None:
+            finding = replace(finding, verdict=Verdict.VIOLATED, engine=ZONES, run=run)
+        elif where is not None or explored.witnessed.keys() & set(question.witnesses.get(entry.name, ())) - witnessed:
+            continue
+        elif explored.stopped:
+            finding = finding.but(Verdict.INCONCLUSIVE, explored.stopped)
+        else:
+            finding = _proof(question, finding, witnessed, question.stuck)
+        findings.append(replace(finding, seconds=clock.elapsed))
+    return findings
+
+
+def possible(question: Question, names: Iterable[str], explored: Zones) -> set[str]:
+    """The ``sometimes`` properties that a relaxed exploration fulfils by runs that the system can take."""
+    met = {name: explored.witnessed[name] for name in names if name in explored.witnessed}
+    return {name for name, where in met.items() if realised(question.table, explored, where, name) is not None}
 
 
 def _from_exploration(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -28,7 +29,8 @@ from spec.endpoint import (
     user_calls,
 )
 from spec.exchange import ENDS, broken, noise, owed, rounds
-from spec.network import Channel, Flight, Network
+from spec.network import Channel, Copy, Flight, Network
+from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
 
 
@@ -68,6 +70,7 @@ class Composition:
         self.configuration = configuration
         self.channel = Channel(configuration.duplication, configuration.fifo)
         self.closers = (True, configuration.both_close)
+        self.received = cache(self._received)
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -212,17 +215,43 @@ class Composition:
             if self.channel.blocked(network, index):
                 continue
             side = 1 - ENDS.index(copy.sender)
-            block = situation.ends[side]
-            outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
-            if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
-                outcome = outcome._replace(replies=(), effects=frozenset())
-            idle = outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
-            if idle and not copy.owed and copy.left is None and not self.configuration.fifo:
+            outcome = self.received(situation.ends[side], side, copy.segment)
+            if self.channel.merged and _idle(situation.ends[side], outcome):
                 continue
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
             action = Action("deliver", ENDS[side], (copy.sender, copy.segment))
             fair = frozenset({f"deliver {copy.sender} {copy.segment}"})
             yield from self._step(situation, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+
+    def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
+        """What an end does with a segment; a CLOSED passive end is silent in scope core."""
+        outcome = segment_arrives(block, segment, self.configuration.behaviour)
+        if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
+            return outcome._replace(replies=(), effects=frozenset())
+        return outcome
+
+    def _released(self, ends: tuple[Block, Block], flights: list[Flight]) -> list[Flight]:
+        """The flights without the obligations that limit nothing.
+
+        An owed entry whose arrival would leave its receiver as it is, and be answered by nothing that is owed, may as
+        well arrive at once: it stays in flight, and what it is answered need not arrive.
+        """
+        if not self.channel.merged:
+            return flights
+        kept = []
+        for flight in flights:
+            if flight.copy.owed and self._moot(ends, flight.copy):
+                flight = Flight(flight.copy._replace(owed=False), flight.age, None)
+            kept.append(flight)
+        return kept
+
+    def _moot(self, ends: tuple[Block, Block], copy: Copy) -> bool:
+        """Whether the arrival of a copy that must arrive would bind nobody to anything."""
+        side = 1 - ENDS.index(copy.sender)
+        outcome = self.received(ends[side], side, copy.segment)
+        if outcome.block != ends[side] or outcome.started:
+            return False
+        return not any(rounds(ends, side, reply, self.closers) for reply in outcome.replies)
 
     def _reopen(self, situation: Situation) -> Iterator[Edge]:
         if all(block.state is State.CLOSED for block in situation.ends):
@@ -262,7 +291,7 @@ class Composition:
             if sent is None:
                 continue
             network_flights, lost, spared = sent
-            network, origins = self.channel.settle(network_flights)
+            network, origins = self.channel.settle(self._released(ends, network_flights))
             target = Situation(ends, network, lost)
             timers = tuple(clock if clock in kept else None for clock in self._timers(target))
             yield Edge(
@@ -313,9 +342,13 @@ class Composition:
                 return None
         if self.configuration.loss is not None and max(lost) > self.configuration.loss:
             return None
-        if all(end.state is State.CLOSED for end in ends):
-            lost = [0, 0]
+        lost = [0 if end.state is State.CLOSED else count for end, count in zip(ends, lost, strict=True)]
         return flights, (lost[0], lost[1]), frozenset(spared)
+
+
+def _idle(block: Block, outcome: Outcome) -> bool:
+    """Whether an arrival leaves everything as it was."""
+    return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
 
 
 def _situation(location: Location) -> Situation:

@@ -238,8 +238,8 @@ def test_an_interrupt_keeps_what_was_found() -> None:
     """The first interrupt ends a search in order."""
     command = [
         sys.executable,
-        "-m",
-        "timewait",
+        "-c",
+        "from timewait.command import main; print('ready', flush=True); main()",
         "check",
         "--engine",
         "explicit",
@@ -253,7 +253,9 @@ def test_an_interrupt_keeps_what_was_found() -> None:
     process = subprocess.Popen(
         [*command, "--loss", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     )
-    time.sleep(6)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(2)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode in (20, 10)

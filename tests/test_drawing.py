@@ -192,7 +192,7 @@ class TestOthers:
     def test_composition(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         asked = ("composition", "--scope", "core", "--rto", "30s", "--time-wait", "60s", "--loss", "0")
         _, out, _ = run(capsys, *asked)
-        assert "9 locations, 9 zones, 15 edges" in out
+        assert "8 locations, 8 zones, 13 edges" in out
         _, out, _ = run(capsys, *asked, "--detail", "states", "--format", "mermaid")
         assert out.count("as A_") == 5
         code, _, _ = run(capsys, *asked, "--out", str(tmp_path / "core.svg"))
