@@ -7,7 +7,7 @@ without. A proof counts only if what should be possible is possible (witnesses) 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
@@ -17,7 +17,7 @@ from checker import horn, timelock
 from checker.bounded import search
 from checker.certificate import Script, Statement, faults_by_z3
 from checker.explicit import Explicit
-from checker.finding import Budget, Finding, Run
+from checker.finding import Budget, Finding, Run, Stopped
 from checker.fold import Folded
 from checker.language import Property, TimedSystem, World
 from checker.lasso import find_lasso
@@ -68,6 +68,8 @@ class Question:
         One that does all that the system does, and perhaps more, with actions of the same words: it is asked first.
     obliged : TimedSystem or None
         Likewise, and each limit on time that may be met in the system is met in it, with the same ways out.
+    patience : Budget or None
+        Bounds on the making of each folded table; reaching one raises `Stopped`.
     """
 
     system: TimedSystem
@@ -75,6 +77,7 @@ class Question:
     witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     relaxed: TimedSystem | None = None
     obliged: TimedSystem | None = None
+    patience: Budget | None = None
 
     @cached_property
     def table(self) -> Table:
@@ -84,17 +87,20 @@ class Question:
     @cached_property
     def stuck(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        return bool(timelock.stuck(self.folded if self.obliged is None else Table(Folded(self.obliged))))
+        return bool(timelock.stuck(self.folded if self.obliged is None else self._tabulated(self.obliged)))
 
     @cached_property
     def folded(self) -> Table:
         """The folded system as tables."""
-        return Table(Folded(self.system))
+        return self._tabulated(self.system)
 
     @cached_property
     def coarse(self) -> Table:
         """The relaxed system, folded, as tables; where there is none, the folded system."""
-        return self.folded if self.relaxed is None else Table(Folded(self.relaxed))
+        return self.folded if self.relaxed is None else self._tabulated(self.relaxed)
+
+    def _tabulated(self, system: TimedSystem) -> Table:
+        return Table(Folded(system, None if self.patience is None else self.patience.fresh()))
 
 
 @dataclass(frozen=True)
@@ -145,12 +151,19 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     if count > MOST:
         reason = f"{name} is {count:,} times the unit of {float(unit):.3g} s in which all durations are whole"
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
-    found: dict[str, Finding] = {}
-    if always:
-        runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]
-        found |= {finding.name: finding for finding in runner(question, always, budget)}
-    found |= {finding.name: finding for finding in _promises(question, eventually, engine, budget)}
+    question = replace(question, patience=budget)
+    runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]
+    found = _unless_stopped(always, engine, lambda: runner(question, always, budget))
+    found |= _unless_stopped(eventually, engine, lambda: _promises(question, eventually, engine, budget))
     return [_believed(question, entry, found[entry.name]) for entry in asked]
+
+
+def _unless_stopped(asked: Sequence[Property], engine: Engine, find: Callable[[], list[Finding]]) -> dict[str, Finding]:
+    """What is found, by name; where a bound is reached before there is a graph to explore, nothing is known."""
+    try:
+        return {finding.name: finding for finding in (find() if asked else ())}
+    except Stopped as stopped:
+        return {entry.name: Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(stopped)) for entry in asked}
 
 
 def _believed(question: Question, asked: Property, finding: Finding) -> Answer:
@@ -190,12 +203,13 @@ def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list
     findings = [] if question.relaxed is None else _by_relaxation(question, asked, budget.fresh())
     settled = {finding.name for finding in findings}
     left = [entry for entry in asked if entry.name not in settled]
-    if left:
-        clock = budget.fresh()
-        explored = Zones(question.folded)
-        explored.explore(clock, frozenset(entry.name for entry in left))
-        findings += [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in left]
-    return findings
+    return findings + list(_unless_stopped(left, Engine.ZONES, lambda: _by_exact_zones(question, left, budget.fresh())).values())
+
+
+def _by_exact_zones(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:
+    explored = Zones(question.folded)
+    explored.explore(clock, frozenset(entry.name for entry in asked))
+    return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
 
 
 def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from heapq import heappop, heappush
 
+from checker.finding import Budget, Stopped
 from checker.language import DEAD, Bound, Clock, Edge, Location, Origin, TimedSystem
 
 
@@ -22,11 +23,18 @@ class Folded:
     ----------
     system : TimedSystem
         What is folded; its locations are walked once, whatever the guards say.
+    budget : Budget or None
+        Bounds on that walk.
+
+    Raises
+    ------
+    Stopped
+        A bound was reached.
     """
 
-    def __init__(self, system: TimedSystem) -> None:
+    def __init__(self, system: TimedSystem, budget: Budget | None = None) -> None:
         self.system = system
-        self._widest, self._edges = _widest(system)
+        self._widest, self._edges = _widest(system, budget or Budget())
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -84,7 +92,7 @@ class Folded:
         return self._widest[self.system.family(location)]
 
 
-def _widest(system: TimedSystem) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
+def _widest(system: TimedSystem, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
     """For each family the location in which everything is alive that can be, with its edges: a least fixed point.
 
     Families are gone through in the order in which they were met, which is about the order in which copies travel: few
@@ -98,6 +106,8 @@ def _widest(system: TimedSystem) -> tuple[dict[Location, Location], dict[Locatio
     waiting = [0]
     while waiting:
         family = met[heappop(waiting)]
+        if len(edges) % 64 == 0 and (stopped := budget.exceeded(len(met), 0)):
+            raise Stopped(f"{stopped}, while locations were folded")
         edges[family] = tuple(system.edges(widest[family]))
         for edge in edges[family]:
             reached = system.family(edge.target)

@@ -216,3 +216,11 @@ def test_only_any_order_can_be_relaxed() -> None:
         assert question(kept).relaxed is None
         with pytest.raises(ValueError, match="unlimited duplication"):
             Relaxed(kept, one_of_a_kind)
+
+
+def test_a_bound_on_time_holds_while_locations_are_folded() -> None:
+    """The graph of a close with text both ways takes a while: what was asked is then not known, and nothing is made up."""
+    large = replace(close(1, 2, 1, 1, RUNS_ON), both_close=True, text=(2, 2))
+    answers = decide(question(large), (*BOTH, PROPERTIES["closes"]), Engine.ZONES, Budget(seconds=1.0))
+    assert [answer.verdict for answer in answers] == [Verdict.INCONCLUSIVE] * 3
+    assert all("while locations were folded" in answer.finding.reason for answer in answers)
