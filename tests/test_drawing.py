@@ -18,8 +18,9 @@ from diagrams.essence import alike
 from proofs.claim import CLAIMS, Evidence
 from timewait import gallery
 from timewait.command import main
-from timewait.depicted import counterexample
-from timewait.gallery import INDEX, Picture, changes, contents, groups, update
+from timewait.gallery import groups
+from timewait.keeping import INDEX, Picture, changes, contents, update
+from timewait.runs import counterexample
 
 COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -129,7 +130,7 @@ class TestStates:
         said: str,
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr("timewait.drawing.boundaries", lambda *_: ())
+        monkeypatch.setattr("timewait.regions.boundaries", lambda *_: ())
         found, out, err = run(capsys, *arguments)
         assert (found, out) == (code, "")
         assert said in err
@@ -171,7 +172,7 @@ class TestOthers:
 
     def test_region(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         quarters = gallery.ratios_up_to(gallery.MSL / 30)[3::4]
-        monkeypatch.setattr("timewait.drawing.ratios_up_to", lambda _: quarters)
+        monkeypatch.setattr("timewait.regions.ratios_up_to", lambda _: quarters)
         code, out, _ = run(capsys, "region", "--scope", "core", "--format", "json")
         assert code == 0
         found = {entry["property"]: entry["pieces"] for entry in json.loads(out)}

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 
 import click
 
-from checker import itf
 from checker.finding import Budget
 from checker.itf import BrokenTrace
 from checker.trace import Trace
@@ -20,7 +18,6 @@ from diagrams.figure import Figure
 from diagrams.region import Known, Region
 from diagrams.states import states
 from diagrams.use import NotOfThisGraph, Use, use_of
-from proofs.claims import CLAIMS
 from spec.behaviour import Behaviour, ResetRule
 from spec.configuration import Configuration, ConfigurationError, Scope
 from spec.difference import Difference, difference
@@ -101,22 +98,6 @@ def _title(stack: Stack, whole: bool, orphan: bool) -> str:
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 
-def counterexample(claim: str) -> Trace:
-    """The first run that a claim shows.
-
-    Raises
-    ------
-    click.UsageError
-        There is no such claim, or it shows none.
-    """
-    if claim.upper() not in CLAIMS:
-        raise click.UsageError(f"there is no claim {claim!r}; there are {', '.join(CLAIMS)}")
-    for piece in CLAIMS[claim.upper()].gather():
-        if piece.trace is not None:
-            return piece.trace
-    raise click.UsageError(f"claim {claim.upper()} shows no run")
-
-
 def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Use]:
     """The graph of what ran, its state diagram with what the run uses, and what that is.
 
@@ -132,11 +113,6 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Us
         return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
     except (ConfigurationError, NotOfThisGraph, KeyError, ValueError) as problem:
         raise BrokenTrace(f"{what}: {problem}") from problem
-
-
-def read_trace(path: Path) -> Trace:
-    """A trace from its file."""
-    return itf.read(path)
 
 
 # --- regions ------------------------------------------------------------------------------------------------------
