@@ -19,6 +19,7 @@ from diagrams.legend import entry, legend
 from diagrams.lettering import MONO, SANS, sans_width
 from diagrams.palette import themed
 from diagrams.passages import Fate, reopens
+from diagrams.words import lines
 from spec.duration import spoken
 from spec.exchange import ENDS
 
@@ -95,6 +96,7 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
         },
     )
     ET.SubElement(root, "title").text = f"{trace.shows}: {trace.statement}"
+    ET.SubElement(root, "desc").text = "\n".join(lines(trace))
     ET.SubElement(root, "style").text = themed(STYLE)
     element(root, "rect", "paper", x=0, y=0, width=laid.width, height=height, rx=6)
     _time(root, laid)
