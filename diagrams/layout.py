@@ -9,10 +9,11 @@ from checker.trace import Trace
 from diagrams.axis import Axis, Band, Gap, Pause, axis
 from diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Arrow, Bar, Box, Chart, Format, Label
 from diagrams.lettering import mono_width, wrapped
-from diagrams.passages import ENDS, Fate, Passage, Stretch, Wait, stretches
+from diagrams.passages import Fate, Passage, Stretch, Wait, stretches
 from diagrams.rows import ABOVE, SLOT, STUB, Row, Rows
-from diagrams.words import about_in_words, again_and_again
+from diagrams.words import about_in_words, again_and_again, headline
 from spec.duration import spoken
+from spec.exchange import ENDS
 
 
 def chart(trace: Trace, form: Format) -> Chart:
@@ -83,9 +84,8 @@ class _Layout:
         if not self.form.titled:
             return MARGIN
         place = MARGIN + 4
-        broken = self.rows.broken or self.trace.loop is not None
         texts = (
-            (f"{self.trace.shows} is broken" if broken else self.trace.shows, "title", 16.0, True),
+            (headline(self.trace), "title", 16.0, True),
             (self.trace.statement, "words", 12.5, False),
             (about_in_words(self.trace.about), "muted", 11.5, False),
         )

@@ -13,17 +13,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from checker.language import Message, Running
 from checker.trace import Step, Trace
+from diagrams.authority import link
 from diagrams.chart import BESIDE, SLIM
 from diagrams.minimap import minimap
 from diagrams.palette import DARK, LIGHT
-from diagrams.passages import ENDS, state
+from diagrams.passages import state
 from diagrams.sequence import sequence
 from diagrams.what_if import Stop, what_if
 from diagrams.why import guards
-from diagrams.words import Place, about_in_words, again_and_again, failing, place
+from diagrams.words import about_in_words, again_and_again, failing, is_broken
 from spec.behaviour import Behaviour
 from spec.configuration import ConfigurationError
 from spec.duration import spoken
+from spec.exchange import ENDS
 from spec.graph import transition_graph
 from spec.plain import configuration_of
 from spec.properties import PROPERTIES
@@ -42,14 +44,12 @@ def page(trace: Trace) -> str:
     """
     graph = transition_graph(_behaviour(trace))
     environment = Environment(loader=PackageLoader("diagrams", "review"), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"spoken": spoken, "place": place}
-    broken = trace.loop is not None or any(name == trace.shows for step in trace.steps for name, _ in step.event.breaks)
     return environment.get_template("page.html").render(
         trace=trace,
-        broken=broken,
+        broken=is_broken(trace),
         about=about_in_words(trace.about),
-        section=place(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
-        fails=[(step.number, failing(trace, step)) for step in trace.steps if _fails(trace, step)],
+        section=_cited(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
+        fails=[(step.number, why) for step in trace.steps if (why := failing(trace, step))],
         again=again_and_again(trace)[0] if trace.loop is not None else "",
         steps=[_row(trace, step) for step in trace.steps],
         charts={"beside": sequence(trace, BESIDE), "slim": sequence(trace, SLIM)},
@@ -75,11 +75,6 @@ def _behaviour(trace: Trace) -> Behaviour:
         return Behaviour()
 
 
-def _fails(trace: Trace, step: Step) -> bool:
-    last = trace.loop is not None and step.number == len(trace.steps)
-    return last or any(name == trace.shows for name, _ in step.event.breaks)
-
-
 def _stops(trace: Trace) -> Iterator[dict[str, Any]]:
     """Longer TIME-WAITs, and what becomes of the run; those with which the same becomes of it together."""
     for (step, why, later), group in groupby(what_if(trace), key=lambda stop: (stop.step, stop.why, stop.later)):
@@ -103,17 +98,17 @@ def _row(trace: Trace, step: Step) -> dict[str, Any]:
         "states": [state(step.state, end) for end in ENDS],
         "new": [f"{end}.state" in step.changed for end in ENDS],
         "rules": _rules(step),
-        "fails": failing(trace, step) if _fails(trace, step) else "",
+        "fails": failing(trace, step),
         "loops": trace.loop is not None and step.number == trace.loop + 1,
     }
 
 
 def _rules(step: Step) -> list[dict[str, str]]:
-    return [{"name": name, "text": text, **_linked(place(section))} for name, section, text in step.event.rules]
+    return [{"name": name, "text": text, **_cited(section)} for name, section, text in step.event.rules]
 
 
-def _linked(where: Place) -> dict[str, str]:
-    return {"section": where.text, "link": where.link}
+def _cited(section: str) -> dict[str, str]:
+    return {"section": section, "link": link(section)}
 
 
 # --- for the script -------------------------------------------------------------------------------------------------
@@ -175,7 +170,7 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
         "gone": [number for number in before if number not in now],
         "flight": [_left(copy, step) for copy in step.in_flight],
         "timers": [_timer(timer, step.time) for timer in step.timers],
-        "fails": failing(trace, step) if _fails(trace, step) else "",
+        "fails": failing(trace, step),
         "others": [f"also breaks {name}: {why}" for name, why in step.event.breaks if name != trace.shows],
     }
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from fractions import Fraction
 
 from checker.language import Message, Running
-from checker.trace import Trace
+from checker.trace import Step, Trace
+from spec.exchange import ENDS
 
-ENDS = ("A", "B")
 REOPEN = "incarnation.reopen"
 """The rule by which a step begins the next incarnation."""
 
@@ -106,11 +106,16 @@ def state(values: Mapping[str, str | int], end: str) -> str:
     return str(values.get(f"{end}.state", ""))
 
 
+def reopens(step: Step) -> bool:
+    """Whether a step opens the same addresses and ports again."""
+    return any(name == REOPEN for name, _, _ in step.event.rules)
+
+
 def incarnations(trace: Trace) -> list[int]:
     """For each step, and before them for the start, which incarnation lives, from 0."""
     found = [0]
     for step in trace.steps:
-        found.append(found[-1] + any(name == REOPEN for name, _, _ in step.event.rules))
+        found.append(found[-1] + reopens(step))
     return found
 
 

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from math import hypot
 from typing import Literal, NamedTuple
 
 from diagrams.axes import Axes, Scale, plain_number
-from diagrams.boundary import Boundary, corners
+from diagrams.boundary import Boundary, Piece
 from diagrams.figure import Line, bold, line
 from diagrams.inks import BLACK, BLUE, GREY, PAPER, RED, Ink
 from diagrams.places import Point, Room
@@ -42,12 +41,24 @@ BELOW_IT = {
 """What becomes of a shorter TIME_WAIT, by property."""
 
 
+Against = Literal["rto", "msl"]
+"""What lies along the axis."""
+
+
 class Known(NamedTuple):
     """A stack as a point: what it is called, its place along the axis, and its TIME_WAIT, in the units of the axes."""
 
     name: str
     across: Fraction
     up: Fraction
+
+
+class Stretch(NamedTuple):
+    """A piece, and where it begins and ends: along the axis, and up it; None is beyond all bounds."""
+
+    piece: Piece
+    begins: tuple[Fraction, Fraction | None]
+    ends: tuple[Fraction, Fraction | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +85,37 @@ class Region:
     caption: tuple[str, ...]
     boundaries: tuple[Boundary, ...]
     stacks: tuple[Known, ...] = ()
-    against: Literal["rto", "msl"] = "rto"
+    against: Against = "rto"
     rto: Fraction = Fraction(1)
 
-    def line_of(self, boundary: Boundary) -> list[tuple[Fraction, Fraction]]:
-        """The corners of a boundary in the units of the axes, from left to right."""
-        if self.against == "rto":
-            return corners(boundary.pieces)
-        ends = [(self.rto / ratio, piece) for piece in boundary.pieces for ratio in (piece.low, piece.high)]
-        return sorted((msl, piece.least(msl, self.rto)) for msl, piece in ends)
+    def durations(self, across: Fraction) -> tuple[Fraction, Fraction]:
+        """MSL and RTO at a place along the axis, in the unit of the axis of TIME_WAIT."""
+        return (Fraction(1), across) if self.against == "rto" else (across, self.rto)
 
-    def least(self, boundary: Boundary, across: Fraction) -> Fraction | None:
-        """The least safe TIME_WAIT at a place along the axis; None where it was not computed."""
-        for (left, one), (right, other) in pairwise(self.line_of(boundary)):
-            if left <= across <= right:
-                return one + (other - one) * (across - left) / (right - left) if right > left else one
-        return None
+    def along(self, ratio: Fraction) -> Fraction:
+        """The place along the axis of a value of RTO/MSL."""
+        return ratio if self.against == "rto" else self.rto / ratio
+
+    def stretches(self, boundary: Boundary) -> list[Stretch]:
+        """The pieces of a boundary in the units of the axes, from left to right."""
+        found = []
+        for piece in boundary.pieces:
+            left, right = sorted(map(self.along, piece.ends))
+            found.append(Stretch(piece, (left, piece.at(*self.durations(left))), (right, piece.at(*self.durations(right)))))
+        return sorted(found, key=lambda stretch: stretch.begins[0])
+
+    def piece_at(self, boundary: Boundary, across: Fraction) -> Piece | None:
+        """What is known of a property at a place along the axis; None where nothing is."""
+        msl, rto = self.durations(across)
+        return boundary.piece_at(rto / msl) if msl else None
+
+    def is_safe(self, boundary: Boundary, across: Fraction, up: Fraction) -> bool | None:
+        """Whether a TIME_WAIT is enough at a place along the axis; None where that is not known."""
+        piece = self.piece_at(boundary, across)
+        if piece is None:
+            return None
+        least = piece.at(*self.durations(across))
+        return least is not None and up >= least
 
     @property
     def axes_names(self) -> tuple[str, str]:
@@ -127,7 +153,7 @@ def as_svg(region: Region) -> str:
         *axes.frame(),
         *(_line(region, place, axes) for place in range(len(region.boundaries))),
         haloed(line(bold("safe")), axes.room.left + 16, axes.room.top + 20, 15, BLACK),
-        *_stacks(region, axes),
+        *_beside(region, axes),
     ]
     y = axes.room.bottom + BELOW
     for entry in legend:
@@ -138,10 +164,10 @@ def as_svg(region: Region) -> str:
 
 def axes_of(region: Region, top: float) -> Axes:
     """The axes of a region, long enough for all that it has; `top` is where the upper end is, in pixels."""
-    lines = [point for boundary in region.boundaries for point in region.line_of(boundary)]
+    lines = [end for boundary in region.boundaries for one in region.stretches(boundary) for end in (one.begins, one.ends)]
     points = [*lines, *((stack.across, stack.up) for stack in region.stacks)]
     far = max((x for x, _ in points), default=Fraction(1))
-    high = max((y for _, y in points), default=Fraction(1)) * Fraction(11, 10)
+    high = max((y for _, y in points if y is not None), default=Fraction(1)) * Fraction(11, 10)
     across = Scale(far * Fraction(103, 100), LEFT, WIDTH - RIGHT)
     return Axes(across, Scale(high, top + HEIGHT, top), *region.axes_names)
 
@@ -159,39 +185,90 @@ def _hatching(region: Region, place: int) -> str:
 
 
 def _below(region: Region, place: int, axes: Axes) -> str:
-    """The unsafe room under a boundary; all of it where no TIME_WAIT is enough."""
+    """The unsafe room under a boundary; all of it where no TIME_WAIT is enough; a line under what is known at a point alone."""
     boundary = region.boundaries[place]
-    ends = region.line_of(boundary) or [(Fraction(0), axes.up.high), (axes.across.high, axes.up.high)]
-    outline = [(ends[0][0], Fraction(0)), *ends, (ends[-1][0], Fraction(0))]
-    data = "M" + " L".join(axes.corner(*point) for point in outline) + " Z"
-    shape = tag("path", d=data, fill=f"url(#{_pattern(region, place)})", stroke="none")
-    return group([shape], "unsafe", f"unsafe: {needs(boundary)}")
+    shapes = []
+    for stretch in region.stretches(boundary):
+        ends = [(x, axes.up.high if y is None else y) for x, y in (stretch.begins, stretch.ends)]
+        outline = [(ends[0][0], Fraction(0)), *ends, (ends[1][0], Fraction(0))]
+        if stretch.piece.is_point:
+            shapes.append(path(_path(axes, outline[:2]), INKS[place], 1.6, DASHES[place]))
+        else:
+            shapes.append(tag("path", d=_path(axes, outline) + " Z", fill=f"url(#{_pattern(region, place)})", stroke="none"))
+    return group(shapes, "unsafe", f"unsafe: {boundary.told}")
+
+
+def _path(axes: Axes, points: Iterable[tuple[Fraction, Fraction]]) -> str:
+    return "M" + " L".join(axes.corner(*point) for point in points)
 
 
 def _line(region: Region, place: int, axes: Axes) -> str:
-    ends = region.line_of(region.boundaries[place])
-    if not ends:
-        return ""
-    data = "M" + " L".join(axes.corner(*point) for point in ends)
-    drawn = path(data, INKS[place], 2.6, DASHES[place])
-    return group([drawn], "boundary", needs(region.boundaries[place]))
+    boundary = region.boundaries[place]
+    drawn = []
+    for (left, one), (right, other) in _drawn(region, boundary):
+        if left < right:
+            drawn.append(path(_path(axes, [(left, one), (right, other)]), INKS[place], 2.6, DASHES[place]))
+        else:
+            x, y = axes.across.at(left), axes.up.at(one)
+            drawn.append(path(f"M{number(x - 5)},{number(y)} h10", INKS[place], 2.6))
+    return group(drawn, "boundary", boundary.told) if drawn else ""
 
 
-def needs(boundary: Boundary) -> str:
-    """What a property needs, in words."""
-    return f"{boundary.name} needs {boundary.formula}" if boundary.pieces else f"{boundary.name}: {boundary.formula}"
+def _drawn(region: Region, boundary: Boundary) -> Iterator[tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]]:
+    """The pieces that have an upper end, each from one of its ends to the other."""
+    for stretch in region.stretches(boundary):
+        (left, one), (right, other) = stretch.begins, stretch.ends
+        if one is not None and other is not None:
+            yield (left, one), (right, other)
 
 
-def _stacks(region: Region, axes: Axes) -> Iterator[str]:
+class Formula(NamedTuple):
+    """What is written beside a piece: its formula, its ink, and the middle of the piece, in the units of the axes."""
+
+    text: str
+    ink: Ink
+    middle: tuple[Fraction, Fraction]
+
+
+def formulas(region: Region) -> list[Formula]:
+    """What is written beside the pieces; where one lies within another boundary's and says the same, beside that alone."""
+    stretches = [(place, one) for place, boundary in enumerate(region.boundaries) for one in region.stretches(boundary)]
+    found = []
+    for place, stretch in stretches:
+        piece, (left, one), (right, other) = stretch
+        if piece.is_point or one is None or other is None:
+            continue
+        alike = [(at, twin.piece) for at, twin in stretches if at != place and twin.piece.least == piece.least]
+        if any(_within(piece, twin) and (at < place or not _within(twin, piece)) for at, twin in alike):
+            continue
+        middle = (left + right) / 2
+        msl, rto = region.durations(middle)
+        both = any(rto / msl in twin.ratios for _, twin in alike)
+        found.append(Formula(piece.formula, BLACK if both else INKS[place], (middle, (one + other) / 2)))
+    return found
+
+
+def _within(piece: Piece, other: Piece) -> bool:
+    return piece.ratios.meet(other.ratios) == piece.ratios
+
+
+def _beside(region: Region, axes: Axes) -> Iterator[str]:
+    """The formulas along the lines, and the stacks: none over another."""
     safe = Room.around(Point(axes.room.left + 36, axes.room.top + 15), Size(60, 24))
-    found = list(labels(region, axes))
-    rooms = placed(found, axes.room, [safe, *along(region, axes)])
-    for stack, label, room in zip(together(region.stacks), found, rooms, strict=True):
-        yield group(_stack(stack.name, label.point, room), "stack", fares(region, stack))
+    written, stacks = formulas(region), together(region.stacks)
+    rooms = placed([*labels(region, axes)], axes.room, [safe, *along(region, axes)])
+    for formula, room in zip(written, rooms[: len(written)], strict=True):
+        yield group([haloed(line(formula.text), room.left + 4, room.top + 12.6, TEXT, formula.ink)], "formula", formula.text)
+    for stack, room in zip(stacks, rooms[len(written) :], strict=True):
+        point = Point(axes.across.at(stack.across), axes.up.at(stack.up))
+        yield group(_stack(stack.name, point, room), "stack", fares(region, stack))
 
 
 def labels(region: Region, axes: Axes) -> Iterator[Label]:
-    """The names of the stacks, to be placed beside their points."""
+    """What is to be placed: the formulas beside their pieces, then the names of the stacks beside their points."""
+    for formula in formulas(region):
+        x, y = formula.middle
+        yield Label(Size(line_width(line(formula.text), TEXT) + 8, 17), Point(axes.across.at(x), axes.up.at(y)), False)
     for stack in together(region.stacks):
         size = Size(line_width(line(bold(stack.name)), TEXT) + 8, 17)
         yield Label(size, Point(axes.across.at(stack.across), axes.up.at(stack.up)))
@@ -200,7 +277,7 @@ def labels(region: Region, axes: Axes) -> Iterator[Label]:
 def along(region: Region, axes: Axes) -> Iterator[Room]:
     """The room that the boundaries take, bit by bit."""
     for boundary in region.boundaries:
-        for (left, one), (right, other) in pairwise(region.line_of(boundary)):
+        for (left, one), (right, other) in _drawn(region, boundary):
             for share in (Fraction(bit, BITS) for bit in range(BITS + 1)):
                 x, y = left + (right - left) * share, one + (other - one) * share
                 yield Room.around(Point(axes.across.at(x), axes.up.at(y)), Size(9, 9))
@@ -225,20 +302,25 @@ class _Entry(NamedTuple):
     dashes: str
     pattern: str
     first: bool
+    marks: bool
 
     def __call__(self, y: float) -> str:
         words = lettered(self.text, MARGIN + 46, y + 4.2, TEXT, self.ink)
         if not self.first:
             return words
+        if self.marks:
+            post = path(f"M{number(MARGIN + 18)},{number(y - 5)} v16", self.ink, 1.6, self.dashes)
+            return "\n".join([post, path(f"M{number(MARGIN + 13)},{number(y - 5)} h10", self.ink, 2.6), words])
         swatch = tag("rect", x=MARGIN, y=y - 3, width=36, height=13, fill=f"url(#{self.pattern})")
         return "\n".join([swatch, path(f"M{number(MARGIN)},{number(y - 3)} h36", self.ink, 2.6, self.dashes), words])
 
 
 def _legend(region: Region, place: int) -> Iterator[_Entry]:
     boundary = region.boundaries[place]
-    said = f"{needs(boundary)}; {BELOW_IT.get(boundary.name, 'below it the property is broken')}"
+    said = f"{boundary.told}; {BELOW_IT.get(boundary.name, 'below it the property is broken')}"
+    marks = all(piece.is_point for piece in boundary.pieces)
     for row, text in enumerate(wrapped(said, TEXT, WIDTH - 90)):
-        yield _Entry(line(text), INKS[place], DASHES[place], _pattern(region, place), row == 0)
+        yield _Entry(line(text), INKS[place], DASHES[place], _pattern(region, place), row == 0, marks)
 
 
 # --- words --------------------------------------------------------------------------------------------------------
@@ -248,7 +330,7 @@ def facts(region: Region) -> Iterator[str]:
     """All that the picture says, a line each."""
     yield from region.caption
     for boundary in region.boundaries:
-        yield needs(boundary)
+        yield boundary.told
     yield from (fares(region, stack) for stack in together(region.stacks))
 
 
@@ -261,10 +343,11 @@ def fares(region: Region, stack: Known) -> str:
 
 
 def _needed(region: Region, boundary: Boundary, stack: Known) -> str:
-    """How a stack fares with one property; nothing where it was not computed."""
-    if not boundary.pieces:
-        return f"not {boundary.name}"
-    least = region.least(boundary, stack.across)
-    if least is None:
+    """How a stack fares with one property; nothing where that is not known."""
+    piece = region.piece_at(boundary, stack.across)
+    if piece is None:
         return ""
+    least = piece.at(*region.durations(stack.across))
+    if least is None:
+        return f"not {boundary.name}"
     return f"{'' if stack.up >= least else 'not '}{boundary.name}, which needs {plain_number(least)}"

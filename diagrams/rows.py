@@ -13,9 +13,10 @@ from fractions import Fraction
 from checker.trace import Step, Trace
 from diagrams.chart import RADIUS, Format
 from diagrams.lettering import mono_width, wrapped
-from diagrams.passages import ENDS, REOPEN, Fate, Passage, Wait, passages, state, waits
-from diagrams.words import failing
+from diagrams.passages import Fate, Passage, Wait, passages, reopens, state, waits
+from diagrams.words import breaking, failing
 from spec.duration import spoken
+from spec.exchange import ENDS
 
 ABOVE, BELOW, SLOT = 14.0, 20.0, 16.0
 """What every row has above and below its event, and what each copy that it sends takes below it, in pixels."""
@@ -98,7 +99,7 @@ class Rows:
         self.msl = seconds(trace.about.get("msl"))
         self.passages = passages(trace)
         self.waits = waits(trace)
-        self.broken = frozenset(step.number for step in trace.steps if any(name == trace.shows for name, _ in step.event.breaks))
+        self.broken = breaking(trace)
         self._again = {passage.arrives for passage in self.passages if passage.fate is Fate.AGAIN}
         self._entered: dict[int, list[Wait]] = {}
         for wait in self.waits:
@@ -181,15 +182,11 @@ class Rows:
         return tuple(wrapped(f"{step.event.actor} {step.event.text}", self.form.size + 0.5, self.form.words))
 
     def _common(self, step: Step) -> str:
-        reopened = any(name == REOPEN for name, _, _ in step.event.rules)
-        text = "opened again" if reopened else step.event.text
+        text = "opened again" if reopens(step) else step.event.text
         return wrapped(text, self.form.size, self.form.reach - 60)[0]
 
     def _verdict(self, step: Step) -> tuple[str, ...]:
         """What a step breaks; at the end of a run without end, what never comes."""
-        endless = self.trace.loop is not None and step.number == len(self.trace.steps)
-        if step.number not in self.broken and not endless:
-            return ()
         return tuple(wrapped(failing(self.trace, step), self.form.size + 1, self.room, bold=True))
 
 

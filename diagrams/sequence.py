@@ -18,8 +18,10 @@ from diagrams.layout import chart
 from diagrams.legend import entry, legend
 from diagrams.lettering import MONO, SANS, sans_width
 from diagrams.palette import themed
-from diagrams.passages import ENDS, REOPEN, Fate
+from diagrams.passages import Fate, reopens
+from diagrams.words import lines
 from spec.duration import spoken
+from spec.exchange import ENDS
 
 STYLE = f"""
 .sequence text {{ font-family: {SANS}; fill: $ink; }}
@@ -94,6 +96,7 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
         },
     )
     ET.SubElement(root, "title").text = f"{trace.shows}: {trace.statement}"
+    ET.SubElement(root, "desc").text = "\n".join(lines(trace))
     ET.SubElement(root, "style").text = themed(STYLE)
     element(root, "rect", "paper", x=0, y=0, width=laid.width, height=height, rx=6)
     _time(root, laid)
@@ -177,7 +180,7 @@ def _lifelines(root: ET.Element, laid: Chart) -> None:
 def _reopenings(root: ET.Element, laid: Chart) -> None:
     """A line across, where the same addresses and ports are opened again."""
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
-        if any(name == REOPEN for name, _, _ in step.event.rules):
+        if reopens(step):
             line(root, "reopen", laid.ends[0], place, laid.ends[1], place)
 
 

@@ -8,8 +8,9 @@ import networkx as nx
 
 from checker.language import Running
 from checker.trace import Step, Trace, Value
-from diagrams.passages import ENDS, REOPEN, state
+from diagrams.passages import reopens, state
 from spec.duration import spoken
+from spec.exchange import ENDS
 from spec.state import State
 
 
@@ -29,7 +30,7 @@ def guards(trace: Trace, step: Step, graph: nx.MultiDiGraph) -> list[str]:
     values = trace.initial if before is None else before.state
     timers = trace.initial_timers if before is None else before.timers
     names = [name for name, _, _ in step.event.rules]
-    if REOPEN in names:
+    if reopens(step):
         return ["both ends are CLOSED"]
     found = [*_in_time(trace, step, timers)]
     if not any(name.startswith("incarnation") for name in names):

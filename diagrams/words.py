@@ -1,14 +1,14 @@
-"""What pictures and pages say of a trace in words."""
+"""What pictures, pages and files for other tools say of a trace in words."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from checker.trace import Step, Trace
 from spec.duration import spoken
+from spec.exchange import ENDS
 
 
 def about_in_words(about: Mapping[str, Any]) -> str:
@@ -20,7 +20,7 @@ def about_in_words(about: Mapping[str, Any]) -> str:
         behaviour = about.get("behaviour", {})
         parts.append(f"TIME_WAIT {_time(about['time_wait'])}" if behaviour.get("time_wait", True) else "no TIME_WAIT")
     if "rto" in about:
-        word = "RTO" if about.get("rto_exact") else "RTO up to"
+        word = "RTO exactly" if about.get("rto_exact") else "RTO up to"
         parts.append(f"{word} {', '.join(map(_time, about['rto']))}")
     for name in ("loss", "duplication"):
         if name in about:
@@ -36,12 +36,39 @@ def _time(value: Any) -> str:
     return spoken(Fraction(str(value)))
 
 
+# --- what is broken -------------------------------------------------------------------------------------------------
+
+
+def is_broken(trace: Trace) -> bool:
+    """Whether a trace shows a property broken, not a run that goes well."""
+    return trace.loop is not None or bool(breaking(trace))
+
+
+def breaking(trace: Trace) -> frozenset[int]:
+    """The steps that break the property that a trace shows; none in a run without end, which breaks it as a whole."""
+    return frozenset(step.number for step in trace.steps if any(name == trace.shows for name, _ in step.event.breaks))
+
+
+def headline(trace: Trace) -> str:
+    """What a trace shows, in a few words."""
+    return f"{trace.shows} is broken" if is_broken(trace) else trace.shows
+
+
 def failing(trace: Trace, step: Step) -> str:
-    """What a step breaks of the property that a trace shows; of a run without end, what never comes."""
+    """What a step breaks of the property that a trace shows; at the end of a run without end, what never comes; or nothing."""
     why = next((why for name, why in step.event.breaks if name == trace.shows), "")
     if why:
         return f"breaks {trace.shows}: {why}"
-    return f"breaks {trace.shows}: step {_first(trace)} comes next, and so for ever. Promised was: {trace.statement}"
+    if trace.loop is None or step.number < len(trace.steps):
+        return ""
+    return f"breaks {trace.shows}: step {trace.loop + 1} comes next, and so for ever. Promised was: {trace.statement}"
+
+
+def reason(trace: Trace) -> str:
+    """What of the property fails in the end, or how a run without end goes on; empty when nothing is broken."""
+    if trace.loop is not None:
+        return f"from step {trace.loop + 1} on {again_and_again(trace)[0]}"
+    return "; ".join(why for step in trace.steps[-1:] for name, why in step.event.breaks if name == trace.shows)
 
 
 def again_and_again(trace: Trace) -> tuple[str, ...]:
@@ -51,24 +78,33 @@ def again_and_again(trace: Trace) -> tuple[str, ...]:
     return f"again and again, {every}", f"again, {every}", "for ever"
 
 
-def _first(trace: Trace) -> int:
-    return (trace.loop or 0) + 1
+# --- step by step ---------------------------------------------------------------------------------------------------
 
 
-class Place(NamedTuple):
-    """A place in a standard: the words, and where they lead, or an empty string."""
-
-    text: str
-    link: str
+def sent_in_words(step: Step) -> str:
+    """What a step sends, or an empty string."""
+    return ", ".join(f"{copy.text}{' (lost)' if copy.lost else ''}" for copy in step.event.sent)
 
 
-_PLACE = re.compile(r"RFC (?P<number>\d+)(?: (?P<section>\d+(?:\.\d+)+))?")
+def step_in_words(step: Step) -> str:
+    """A step in a line: who did what, and what was sent in consequence."""
+    sent = sent_in_words(step)
+    return f"{step.event.actor} {step.event.text}" + (f", sends {sent}" if sent else "")
 
 
-def place(section: str) -> Place:
-    """Where to read a section, for instance ``RFC 9293 3.10.7.4 fifth step``."""
-    found = _PLACE.match(section)
-    if found is None:
-        return Place(section, "")
-    anchor = f"#section-{found['section']}" if found["section"] else ""
-    return Place(section, f"https://www.rfc-editor.org/rfc/rfc{found['number']}{anchor}")
+def changes_in_words(step: Step) -> str:
+    """Which variables of the two ends changed, and how, states first; or an empty string."""
+    names = sorted(step.changed, key=lambda name: (not name.endswith(".state"), name))
+    return ", ".join(
+        f"{name} {step.changed[name][0]} -> {step.changed[name][1]}" for name in names if name.partition(".")[0] in ENDS
+    )
+
+
+def lines(trace: Trace) -> Iterator[str]:
+    """A trace as plain text that may be set in any font: a line for each step, and one before what repeats for ever."""
+    yield f"0  t=0: A {trace.initial.get('A.state', '?')}, B {trace.initial.get('B.state', '?')}"
+    for step in trace.steps:
+        if trace.loop is not None and step.number == trace.loop + 1:
+            yield f"{again_and_again(trace)[0]}:"
+        states = ", ".join(f"{end} {step.state[f'{end}.state']}" for end in ENDS if f"{end}.state" in step.changed)
+        yield f"{step.number}  t={spoken(step.time)}: {step_in_words(step)}" + (f"  [{states}]" if states else "")

@@ -87,7 +87,7 @@ class TestWhatIsSeen:
         trace = counterexample(name)
         comments = [one.comment for one in sightings(trace, "AB")]
         if trace.loop is not None:
-            assert sum("repeats for ever, every 2s" in comment for comment in comments) == 1
+            assert sum("from here on again and again, every 2s" in comment for comment in comments) == 1
         elif name not in SCRIPTS:
             assert f"BREAKS {trace.shows}: " in comments[-1]
         else:

@@ -21,7 +21,7 @@ from checker.verdict import Verdict
 from diagrams.formats import events, github, junit, sarif
 from diagrams.formats.case import Asked, Case, Standing, case_of_trace, property_asked
 from diagrams.formats.junit import Suite
-from diagrams.formats.places import link, place_of_property, place_of_rule, place_of_waiting
+from diagrams.formats.places import place_of_property, place_of_rule, place_of_waiting
 from spec.endpoint import RULES
 from spec.properties import PROPERTIES
 from spec.reference import INCARNATION_RULES
@@ -97,12 +97,6 @@ class TestPlaces:
     def test_of_nothing(self) -> None:
         """An unknown name has none."""
         assert place_of_rule("no.such") is place_of_property("no such") is None
-
-    def test_links(self) -> None:
-        """To the section of the standard."""
-        assert link("RFC 9293 3.10.7.4 fifth step") == "https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"
-        assert link("RFC 1337 F1") == "https://www.rfc-editor.org/rfc/rfc1337"
-        assert link("SO_LINGER {1,0}") is None
 
 
 def sarif_schema() -> dict[str, Any]:

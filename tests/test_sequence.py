@@ -17,12 +17,13 @@ from runs import EVERY, VIOLATIONS, long, trace
 from checker.trace import Trace
 from diagrams.axis import LONGEST, Pause, axis
 from diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
+from diagrams.lanes import NARROWEST, as_text, lanes
 from diagrams.layout import chart
 from diagrams.lettering import mono_width, sans_width, wrapped
 from diagrams.palette import DARK, LIGHT, themed
 from diagrams.passages import Fate, passages, waits
 from diagrams.sequence import sequence
-from diagrams.words import failing, place
+from diagrams.words import failing
 from spec.scenarios import SCENARIOS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -382,15 +383,40 @@ def test_a_run_without_steps() -> None:
     assert not groups(ET.fromstring(sequence(run)), "arrow")
 
 
-@pytest.mark.parametrize(
-    ("section", "link"),
-    [
-        ("RFC 9293 3.10.7.4 fifth step", "https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"),
-        ("RFC 9293 3.4.3, 3.6.1 MUST-13", "https://www.rfc-editor.org/rfc/rfc9293#section-3.4.3"),
-        ("RFC 1337 F1", "https://www.rfc-editor.org/rfc/rfc1337"),
-        ("no standard: tcp_fin_timeout and its kin", ""),
-    ],
-)
-def test_where_a_section_is_read(section: str, link: str) -> None:
-    """By number, at the RFC Editor."""
-    assert place(section) == (section, link)
+class TestLanes:
+    """The chart in characters."""
+
+    @every_run
+    def test_every_step_has_a_row(self, name: str) -> None:
+        """With the states after it, and what crosses."""
+        run = trace(name)
+        rows = [row for row in lanes(run) if row.number]
+        assert [row.number for row in rows] == [str(number) for number in range(len(run.steps) + 1)]
+        for row, step in zip(rows[1:], run.steps, strict=True):
+            assert row.states == tuple(step.state[f"{end}.state"] for end in "AB")
+            assert row.new == tuple(f"{end}.state" in step.changed for end in "AB")
+            assert len(row.wire) == len(step.event.sent) + (step.event.received is not None)
+
+    @every_run
+    @pytest.mark.parametrize("width", [None, 100])
+    def test_columns_are_straight(self, name: str, width: int | None) -> None:
+        """What is told of an end stands in one column; what breaks the property is said below."""
+        run = trace(name)
+        text = as_text(run, width)
+        lines = text.splitlines()
+        head = next(line for line in lines if line.split()[:2] == ["#", "t"])
+        for step in run.steps:
+            row = next(line for line in lines[lines.index(head) :] if line.split()[:1] == [str(step.number)])
+            for end in "AB":
+                assert row[head.index(f" {end} ") + 1 :].startswith(str(step.state[f"{end}.state"]))
+        told = " ".join(why for step in run.steps if (why := failing(run, step)))
+        assert " ".join(lines).endswith(told)
+        if width is not None:
+            assert max(map(len, lines)) <= max(width, head.index("what") + NARROWEST)
+
+    def test_a_run_without_end(self) -> None:
+        """What repeats itself is said before its first step."""
+        rows = list(lanes(trace("endless")))
+        (place,) = (place for place, row in enumerate(rows) if not row.number)
+        assert rows[place].wire == ("again and again, every 2s:",)
+        assert rows[place + 1].number == str((trace("endless").loop or 0) + 1)

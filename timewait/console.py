@@ -16,10 +16,12 @@ from rich.text import Text
 
 from checker.decide import Answer
 from checker.finding import Progress
-from checker.trace import Step, Trace
+from checker.trace import Trace
 from checker.verdict import Verdict
+from diagrams.lanes import HEADS, lanes
 from diagrams.prose import shown
 from diagrams.story import moral, story
+from diagrams.words import reason as broken
 from spec.duration import spoken
 from spec.properties import PROPERTIES
 
@@ -119,7 +121,7 @@ class Screen:
         if finding.reason:
             self.line(f"  {finding.reason}")
         if trace is not None:
-            for why in failing(trace):
+            if why := broken(trace):
                 self.line(f"  fails: {why}")
             self.trace(trace)
             for line in blame(trace):
@@ -172,46 +174,13 @@ class Screen:
             How times are written.
         """
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-        for column, justify in (
-            ("#", "right"),
-            ("t", "right"),
-            ("A", "left"),
-            ("wire", "center"),
-            ("B", "left"),
-            ("what", "left"),
-        ):
-            table.add_column(column, justify=justify, overflow="fold", no_wrap=column != "what")  # type: ignore[arg-type]  # literals
-        state = {end: str(trace.initial[f"{end}.state"]) for end in "AB"}
-        table.add_row("0", "0", state["A"], "", state["B"], "")
-        for step in trace.steps:
-            if trace.loop is not None and step.number == trace.loop + 1:
-                table.add_row("", "", "", "again and again:", "", "", style="italic")
-            lanes = {end: self._lane(step, end) for end in "AB"}
-            wire = "\n".join(_wire(step))
-            table.add_row(
-                str(step.number), clock(step.time), lanes["A"], wire, lanes["B"], f"{step.event.actor} {step.event.text}"
-            )
+        for column, justify in zip(HEADS, ("right", "right", "left", "center", "left", "left"), strict=True):
+            table.add_column(column, justify=justify, overflow="fold", no_wrap=column != HEADS[-1])  # type: ignore[arg-type]  # literals
+        for row in lanes(trace, clock):
+            a, b = (Text(state, style="bold" if new else "dim") for state, new in zip(row.states, row.new, strict=True))
+            remark = None if row.number else "italic"
+            table.add_row(row.number, row.time, a, "\n".join(map(escape, row.wire)), b, escape(row.text), style=remark)
         self._out.print(table)
-
-    def _lane(self, step: Step, end: str) -> Text:
-        change = step.changed.get(f"{end}.state")
-        shown = str(step.state[f"{end}.state"])
-        return Text(shown, style="bold" if change else "dim")
-
-
-def _wire(step: Step) -> list[str]:
-    lines = []
-    if step.event.received:
-        arrow = "<--" if step.event.actor == "A" else "-->"
-        lines.append(f"{arrow} {step.event.received}")
-    for copy in step.event.sent:
-        lines.append(f"({step.event.actor} sends {copy.text}{', lost' if copy.lost else ''})")
-    return lines
-
-
-def failing(trace: Trace) -> list[str]:
-    """The part of the property that the last step breaks."""
-    return [why for step in trace.steps[-1:] for name, why in step.event.breaks if name == trace.shows]
 
 
 def blame(trace: Trace) -> list[str]:

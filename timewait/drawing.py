@@ -3,59 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
+from checker import itf
 from checker.finding import Budget
-from checker.threshold import Undecided
-from checker.verdict import Verdict, worst
-from diagrams import bars, plain, region, region_text
+from checker.trace import Trace
+from checker.verdict import Verdict
+from diagrams import lanes, plain
 from diagrams.arrangement import Graphviz
-from diagrams.boundary import Boundary
 from diagrams.composition import TooLarge, by_states, composition, reach, whole
-from diagrams.raster import MOST
+from diagrams.formats import mermaid
+from diagrams.sequence import sequence
 from diagrams.states import one_state
 from diagrams.tables import as_json, as_text
 from spec.assemble import assemble
-from spec.configuration import Configuration
+from spec.properties import PROPERTIES
+from spec.scenarios import SCENARIOS
 from spec.stacks import load
 from spec.state import State
-from timewait.boundaries import boundaries, ratios_up_to
 from timewait.console import Screen, error
-from timewait.depicted import (
-    STANDARD,
-    bars_of,
-    counterexample,
-    difference_of,
-    difference_picture,
-    graph_of,
-    known_stacks,
-    read_trace,
-    region_of,
-    run_picture,
-    states_of,
-)
-from timewait.formats import FORMATS, Writers, deliver, of_figure, of_svg
-from timewait.gallery import changes, drawn, update
+from timewait.depicted import STANDARD, difference_of, difference_picture, graph_of, run_picture, states_of
+from timewait.formats import Writers, deliver, of_figure, of_svg, output_options, width_of
+from timewait.gallery import drawn
+from timewait.keeping import changes, update
 from timewait.options import Duration, question_options, stack_of, wishes
+from timewait.regions import region_command
+from timewait.review import run
+from timewait.runs import counterexample
 
 BAD_FILE = 3
 INTENDED = "rfc9293-intended"
 NONE = "none"
-
-
-def output_options(command: Any) -> Any:
-    """Add the options that say in which format a picture is wanted, and where."""
-    for option in (
-        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Of a PNG, to the SVG."),
-        click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; its end says how."),
-        click.option("--format", "form", type=click.Choice(FORMATS), help="How it is written. [default: by --out, else text]"),
-    ):
-        command = option(command)
-    return command
 
 
 def layout_option(command: Any) -> Any:
@@ -122,9 +105,7 @@ def _everything(folder: Path, check: bool, jobs: int) -> int:
 @output_options
 def states_command(state: str | None, trace: Path | None, claim: str | None, **given: Any) -> int:
     """The states of an endpoint: of a stack, with what differs from the standard, or with what a run uses."""
-    chosen = [name for name, value in (("--state", state), ("--trace", trace), ("--claim", claim)) if value is not None]
-    if len(chosen) > 1:
-        raise click.UsageError(f"{' and '.join(chosen)} exclude each other")
+    _only({"--state": state, "--trace": trace, "--claim": claim})
     if (trace or claim) and (given["stack"] or given["against"] or given["orphan"]):
         raise click.UsageError("a run brings its own behaviour; leave out --stack, --against and --orphan")
     screen = Screen()
@@ -138,18 +119,32 @@ def states_command(state: str | None, trace: Path | None, claim: str | None, **g
     return 0
 
 
+def _only(options: Mapping[str, object]) -> str | None:
+    """Which of some options is given; None where none is.
+
+    Raises
+    ------
+    click.UsageError
+        More than one is.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other")
+    return given[0] if given else None
+
+
 def _run_writers(given: dict[str, Any], file: Path | None, claim: str | None, screen: Screen) -> Writers:
-    trace = read_trace(file) if file is not None else counterexample(str(claim))
+    trace = _run(file, claim, None, None)
     what = str(file) if file is not None else str(claim).upper()
     graph, figure, use = run_picture(trace, given["opening"], what)
-    width = _width(given, screen)
+    width = width_of(given, screen)
     return of_figure(figure, given["scale"], given["whose"], width) | {"text": lambda: as_text(graph, width, use)}
 
 
 def _state_writers(given: dict[str, Any], state: str | None, screen: Screen) -> Writers:
     name, opening, orphan = given["stack"] or INTENDED, given["opening"], given["orphan"]
     against = given["against"] or (STANDARD if given["stack"] and state is None else NONE)
-    width, looks = _width(given, screen), (given["scale"], given["whose"])
+    width, looks = width_of(given, screen), (given["scale"], given["whose"])
     if state is not None:
         return of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), *looks, width)
     if against in (NONE, name):
@@ -165,86 +160,33 @@ def _state_writers(given: dict[str, Any], state: str | None, screen: Screen) -> 
     }
 
 
-def _width(given: dict[str, Any], screen: Screen) -> int | None:
-    return None if given["out"] is not None else screen.width
-
-
-# --- regions ------------------------------------------------------------------------------------------------------
-
-
-@diagram.command("region")
-@question_options
-@click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
-@click.option(
-    "--against", type=click.Choice(["rto", "msl", "loss"]), default="rto", show_default=True, help="What lies along the axis."
-)
+@diagram.command("sequence")
+@click.option("--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run (ITF JSON).")
+@click.option("--claim", help="The counterexample of a claim, for instance C8.")
+@click.option("--property", "broken", type=click.Choice([*PROPERTIES]), help="With --claim: the property that it breaks.")
+@click.option("--scenario", type=click.Choice([*SCENARIOS]), help="A close that goes well.")
 @output_options
-def region_command(against: str, **given: Any) -> int:
-    """Safe and unsafe TIME_WAIT against RTO, MSL or losses, with real stacks as points (MSL 30s unless --msl says otherwise)."""
-    if against == "rto" and given["rto"]:
-        raise click.UsageError("RTO lies along the axis; leave out --rto, or draw against msl or loss")
+def sequence_command(trace: Path | None, claim: str | None, broken: str | None, scenario: str | None, **given: Any) -> int:
+    """The sequence chart of a run: who sent what to whom, when it arrived, or that it was lost."""
+    if not _only({"--trace": trace, "--claim": claim, "--scenario": scenario}):
+        raise click.UsageError("say which run: --trace, --claim or --scenario")
+    if broken is not None and claim is None:
+        raise click.UsageError("--property belongs to --claim")
     screen = Screen()
-    given["msl"] = given["msl"] or Fraction(30)
-    asked = given["properties"] or ("graceful", "isolation")
-
-    def budget() -> Budget:
-        return Budget(given["max_states"], given["max_seconds"])
-
-    try:
-        if against == "loss":
-            writers = _loss_writers(given, asked, budget, screen)
-        else:
-            writers = _region_writers(given, asked, budget, against, screen)
-    except Undecided as undecided:
-        error(f"{undecided}: {'; '.join(answer.finding.reason for answer in undecided.answers if answer.finding.reason)}")
-        return worst(answer.verdict for answer in undecided.answers).exit_code
-    deliver(writers, "json" if given["as_json"] else given["form"], given["out"], screen)
+    shown = _run(trace, claim, broken, scenario)
+    width = width_of(given, screen)
+    writers = of_svg(lambda: sequence(shown), given["scale"]) | {
+        "mermaid": lambda: mermaid.written(shown),
+        "text": lambda: lanes.as_text(shown, width),
+    }
+    deliver(writers, given["form"], given["out"], screen)
     return 0
 
 
-def _configuration(given: dict[str, Any], **instead: Any) -> Configuration:
-    stack = stack_of(given)
-    every = {**given, "rto": given["rto"] or (given["msl"],), "time_wait": given.get("time_wait", Fraction(0)), **instead}
-    return assemble(stack, wishes(every, every["closers"] == "both" and every["scope"] == "close", stack))
-
-
-def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: str, screen: Screen) -> Writers:
-    configuration = _configuration(given)
-    if len(configuration.rto) > 1:
-        raise click.UsageError("a back-off schedule has no place along an axis; give one RTO")
-    stacks = known_stacks("rto", configuration.msl)
-    ratios = ratios_up_to(max(stack.across for stack in stacks))
-    found = boundaries(configuration, asked, ratios, budget)
-    title = f"Safe and unsafe TIME_WAIT, against {against.upper()}"
-    shown = region_of(configuration, title, found, ratios, against)
-    width = _width(given, screen)
-    return of_svg(lambda: region.as_svg(shown), given["scale"]) | {
-        "text": lambda: region_text.as_text(shown, width),
-        "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
-    }
-
-
-def _pieces(boundary: Boundary) -> dict[str, Any]:
-    pieces = [
-        {"low": str(piece.low), "high": str(piece.high), "terms": {name: str(count) for name, count in piece.terms.items()}}
-        for piece in boundary.pieces
-    ]
-    return {"property": boundary.name, "pieces": pieces}
-
-
-def _loss_writers(given: dict[str, Any], asked: Any, budget: Any, screen: Screen) -> Writers:
-    losses = range(4)
-    configurations = (_configuration(given, loss=loss) for loss in losses)
-    shown = bars_of(configurations, "The least safe TIME_WAIT, against losses", asked, budget)
-    width = _width(given, screen)
-    least = [
-        {"loss": loss, "property": name, "least": None if value is None else str(value)}
-        for (loss, name), value in shown.least.items()
-    ]
-    return of_svg(lambda: bars.as_svg(shown), given["scale"]) | {
-        "text": lambda: bars.as_text(shown, width),
-        "json": lambda: json.dumps({"unit": "MSL", "least_time_wait": least}, indent=1) + "\n",
-    }
+def _run(file: Path | None, claim: str | None, broken: str | None, scenario: str | None) -> Trace:
+    if file is not None:
+        return itf.read(file)
+    return counterexample(claim, broken) if claim is not None else run(SCENARIOS[str(scenario)])
 
 
 # --- composition --------------------------------------------------------------------------------------------------
@@ -280,6 +222,9 @@ def composition_command(detail: str, **given: Any) -> int:
         return Verdict.INCONCLUSIVE.exit_code
     title = f"What can be reached: {stack.title}, {'the whole close' if given['scope'] == 'close' else 'the last exchange'}"
     figure = {"auto": composition, "locations": whole, "states": by_states}[detail](reached, title)
-    writers = of_figure(figure, given["scale"], given["whose"], _width(given, screen))
+    writers = of_figure(figure, given["scale"], given["whose"], width_of(given, screen))
     deliver(writers, given["form"], given["out"], screen)
     return 0
+
+
+diagram.add_command(region_command)

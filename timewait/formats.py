@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from diagrams.dot import as_dot
 from diagrams.drawn import as_svg
 from diagrams.figure import Figure
 from diagrams.mermaid import as_mermaid
-from diagrams.raster import as_pdf, as_png
+from diagrams.raster import MOST, as_pdf, as_png
 from timewait.console import Screen
 from timewait.files import write_whole
 
@@ -37,6 +38,22 @@ BINARY = ("png", "pdf")
 Content = str | bytes
 Writers = Mapping[str, Callable[[], Content]]
 """How each format of a picture is made."""
+
+
+def output_options(command: Any) -> Any:
+    """Add the options that say in which format a picture is wanted, and where."""
+    for option in (
+        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Of a PNG, to the SVG."),
+        click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; its end says how."),
+        click.option("--format", "form", type=click.Choice(FORMATS), help="How it is written. [default: by --out, else text]"),
+    ):
+        command = option(command)
+    return command
+
+
+def width_of(given: Mapping[str, Any], screen: Screen) -> int | None:
+    """Characters in a line of a text: as many as the terminal has, and as many as there are in a file."""
+    return None if given["out"] is not None else screen.width
 
 
 def of_svg(svg: Callable[[], str], scale: float) -> dict[str, Callable[[], Content]]:

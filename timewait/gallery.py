@@ -1,81 +1,61 @@
-"""The committed set of pictures: what is in it, and how it is kept up to date.
-
-A picture has files in several formats. Whatever is written without a layout (DOT, Mermaid, text, and the SVG of charts
-with axes) is the same on every machine and compared letter by letter. The SVG of boxes and arrows is laid out by
-Graphviz, whose versions differ in where they put things: one laid out by another version is kept as long as its DOT is
-unchanged and it says the same.
-"""
+"""The committed set of pictures: what is in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from multiprocessing import get_context
-from pathlib import Path
-
-import click
+from typing import NamedTuple
 
 from checker.finding import Budget
-from diagrams import bars, plain, region, region_text
+from checker.trace import Trace
+from diagrams import bars, lanes, plain, region, region_text
 from diagrams.composition import composition, reach
 from diagrams.dot import as_dot
 from diagrams.drawn import as_svg
-from diagrams.essence import alike
 from diagrams.figure import Figure
+from diagrams.formats.mermaid import written as as_sequence
 from diagrams.mermaid import as_mermaid
+from diagrams.region import Against
+from diagrams.sequence import sequence
 from diagrams.states import one_state
 from diagrams.tables import as_text
 from spec.assemble import Wishes, assemble
 from spec.configuration import Configuration, Scope
 from spec.graph import CLOSE_PART
+from spec.scenarios import SCENARIOS
 from spec.stacks import load, names
 from spec.state import State
-from timewait.boundaries import boundaries, ratios_up_to
+from timewait.boundaries import boundaries
 from timewait.depicted import (
+    LOSSES,
     STANDARD,
     bars_of,
     difference_of,
     difference_picture,
+    farthest,
     graph_of,
-    known_stacks,
     region_of,
+    run_picture,
     states_of,
 )
-from timewait.files import write_whole
+from timewait.keeping import Picture
+from timewait.review import run
+from timewait.runs import SHOWN, counterexample
 
 INTENDED = "rfc9293-intended"
 MSL = Fraction(30)
 BOTH = ("graceful", "isolation")
-INDEX = "README.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of the set.
+class Group(NamedTuple):
+    """Pictures that are drawn together: the heading under which they are listed, and what draws them."""
 
-    Attributes
-    ----------
-    name : str
-        Of its files, without an end.
-    title : str
-        What it shows.
-    command : str
-        What draws it by itself.
-    files : mapping of str to str
-        What is in each file, by its end: ``svg``, ``dot``, ``mmd``, ``txt``.
-    """
-
-    name: str
-    title: str
-    command: str
-    files: Mapping[str, str]
-
-    @property
-    def laid_out(self) -> bool:
-        """Whether its SVG depends on a layout."""
-        return "dot" in self.files
+    section: str
+    pictures: Callable[[], tuple[Picture, ...]]
 
 
 def _of_figure(name: str, command: str, figure: Figure, text: str | None = None) -> Picture:
@@ -91,16 +71,23 @@ def _of_figure(name: str, command: str, figure: Figure, text: str | None = None)
 # --- what is in it ------------------------------------------------------------------------------------------------
 
 
-def groups() -> dict[str, Callable[[], tuple[Picture, ...]]]:
+def groups() -> dict[str, Group]:
     """The set, in groups that are drawn side by side: whoever has more pictures adds a line here."""
     return {
-        "states": _states,
-        "each state": _each_state,
-        "differences": _differences,
-        "regions": _regions,
-        "losses": _losses,
-        "compositions": _compositions,
+        "states": Group("The states of an endpoint", _states),
+        "each state": Group("Each state by itself", _each_state),
+        "differences": Group("What stacks do otherwise than RFC 9293", _differences),
+        "scenarios": Group("Closes that go well", _scenarios),
+        "claims": Group("How claims are broken", _claims),
+        "used": Group("What such a run uses of the states", _used),
+        "regions": Group("How long TIME_WAIT must be", _regions),
+        "losses": Group("How long TIME_WAIT must be", _losses),
+        "compositions": Group("What two endpoints and a network can reach", _compositions),
     }
+
+
+BEGUN_FIRST = ("regions", "differences")
+"""The groups that take longest: to begin with them shortens the whole."""
 
 
 def _states() -> tuple[Picture, ...]:
@@ -143,6 +130,39 @@ def _differences() -> tuple[Picture, ...]:
     return tuple(found)
 
 
+def _of_run(name: str, title: str, options: str, trace: Trace) -> Picture:
+    files = {"svg": sequence(trace), "mmd": as_sequence(trace), "txt": lanes.as_text(trace)}
+    return Picture(f"run-{name}", title, f"timewait diagram sequence {options}", files)
+
+
+def _scenarios() -> tuple[Picture, ...]:
+    """Runs in which nothing goes wrong."""
+    return tuple(
+        _of_run(one.name, f"{one.name}: {one.statement}", f"--scenario {one.name}", run(one)) for one in SCENARIOS.values()
+    )
+
+
+def _claims() -> tuple[Picture, ...]:
+    """The runs by which claims are shown."""
+    alone = {claim for claim, count in Counter(shown.claim for shown in SHOWN).items() if count == 1}
+    found = []
+    for shown in SHOWN:
+        name = shown.claim.lower() if shown.claim in alone else f"{shown.claim.lower()}-{shown.broken}"
+        option = "" if shown.claim in alone else f" --property {shown.broken}"
+        found.append(_of_run(name, f"{shown.claim}: {shown.told}", f"--claim {shown.claim}{option}", shown.find()))
+    return tuple(found)
+
+
+def _used() -> tuple[Picture, ...]:
+    """The states and edges that the runs of two claims use."""
+    found = []
+    for claim in ("C8", "C10"):
+        graph, figure, use = run_picture(counterexample(claim), False, claim)
+        command = f"timewait diagram states --claim {claim}"
+        found.append(_of_figure(f"used-{claim.lower()}", command, figure, as_text(graph, None, use)))
+    return tuple(found)
+
+
 def _asked(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
     wishes = Wishes(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
     return assemble(load(INTENDED), wishes)
@@ -151,11 +171,11 @@ def _asked(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
 def _regions() -> tuple[Picture, ...]:
     """Safe and unsafe TIME_WAIT, against RTO and against MSL."""
     asked = _asked(Scope.CLOSE, 1)
-    ratios = ratios_up_to(max(stack.across for stack in known_stacks("rto", MSL)))
-    found = boundaries(asked, BOTH, ratios, Budget)
+    found = boundaries(asked, BOTH, farthest(MSL), Budget)
     pictures = []
-    for against, unit in (("rto", "RTO"), ("msl", "MSL")):
-        shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {unit}", found, ratios, against)
+    ways: tuple[Against, ...] = ("rto", "msl")
+    for against in ways:
+        shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
         files = {"svg": region.as_svg(shown), "txt": region_text.as_text(shown)}
         option = f" --against {against}{' --rto 30s' if against == 'msl' else ''}"
         pictures.append(Picture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
@@ -164,7 +184,7 @@ def _regions() -> tuple[Picture, ...]:
 
 def _losses() -> tuple[Picture, ...]:
     """The least safe TIME_WAIT against losses."""
-    shown = bars_of((_asked(Scope.CLOSE, loss) for loss in range(4)), "The least safe TIME_WAIT, against losses", BOTH, Budget)
+    shown = bars_of(_asked(Scope.CLOSE, 0), LOSSES, "The least safe TIME_WAIT, against losses", BOTH, Budget)
     files = {"svg": bars.as_svg(shown), "txt": bars.as_text(shown)}
     return (Picture("region-loss", shown.title, "timewait diagram region --msl 30s --rto 30s --against loss", files),)
 
@@ -185,12 +205,13 @@ def _compositions() -> tuple[Picture, ...]:
     return tuple(pictures)
 
 
-# --- how it is kept -----------------------------------------------------------------------------------------------
+# --- how it is drawn ----------------------------------------------------------------------------------------------
 
 
 def draw(group: str) -> tuple[Picture, ...]:
     """The pictures of a group."""
-    return groups()[group]()
+    section, pictures = groups()[group]
+    return tuple(replace(picture, section=section) for picture in pictures())
 
 
 def drawn(jobs: int) -> Iterator[Picture]:
@@ -199,76 +220,6 @@ def drawn(jobs: int) -> Iterator[Picture]:
         yield from (picture for group in groups() for picture in draw(group))
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for pictures in pool.map(draw, groups()):
-            yield from pictures
-
-
-def contents(pictures: Sequence[Picture]) -> dict[str, str]:
-    """What is in every file of the set, by name, the list of all pictures included."""
-    files = {f"{picture.name}.{end}": text for picture in pictures for end, text in picture.files.items()}
-    return files | {INDEX: index(pictures)}
-
-
-def index(pictures: Sequence[Picture]) -> str:
-    """The list of all pictures, as Markdown."""
-    parts = ["# Pictures", "Drawn from the specification by `timewait diagram --all --out docs/diagrams`; not to be edited."]
-    for picture in pictures:
-        others = ", ".join(f"[{end}]({picture.name}.{end})" for end in picture.files if end != "svg")
-        parts += [
-            f"## {picture.title}",
-            f"![{picture.title}]({picture.name}.svg)",
-            f"Also as {others}. Drawn by",
-            f"    {picture.command}",
-        ]
-    return "\n\n".join(parts) + "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """How a folder differs from the set.
-
-    Attributes
-    ----------
-    stale : dict of str to str
-        The files that are missing or not as they should be, with what should be in them.
-    odd : tuple of str
-        Files of pictures that are not in the set.
-    """
-
-    stale: dict[str, str]
-    odd: tuple[str, ...]
-
-
-def changes(pictures: Sequence[Picture], folder: Path) -> Changes:
-    """How a folder differs from the set."""
-    wanted = contents(pictures)
-    here = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*") if path.is_file()}
-    laid_out = {picture.name for picture in pictures if picture.laid_out}
-    stale = {name: text for name, text in wanted.items() if not _same(name, here, wanted, laid_out)}
-    ends = {Path(name).suffix for name in wanted}
-    return Changes(stale, tuple(sorted(name for name in here if name not in wanted and Path(name).suffix in ends)))
-
-
-def _same(name: str, here: Mapping[str, str], wanted: Mapping[str, str], laid_out: set[str]) -> bool:
-    if name not in here or here[name] == wanted[name]:
-        return name in here
-    stem, _, end = name.rpartition(".")
-    source = f"{stem}.dot"
-    kept = end == "svg" and stem in laid_out and here.get(source) == wanted[source]
-    return kept and alike(here[name], wanted[name])
-
-
-def update(found: Changes, folder: Path) -> None:
-    """Write what is stale.
-
-    Raises
-    ------
-    click.UsageError
-        It cannot be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise click.UsageError(f"cannot write into {folder}: {problem.strerror}") from problem
-    for name, text in found.stale.items():
-        write_whole(folder / name, text)
+        begun = {group: pool.submit(draw, group) for group in (*BEGUN_FIRST, *(set(groups()) - set(BEGUN_FIRST)))}
+        for group in groups():
+            yield from begun[group].result()

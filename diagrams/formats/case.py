@@ -9,7 +9,7 @@ from checker.decide import Answer
 from checker.trace import Trace
 from checker.verdict import Verdict
 from diagrams.formats.places import Place, place_of_property
-from diagrams.formats.words import failing
+from diagrams.words import is_broken, reason
 from spec.properties import PROPERTIES
 
 
@@ -89,7 +89,7 @@ class Case:
     @property
     def reason(self) -> str:
         """What came out, and why, in a sentence."""
-        why = self.detail or (failing(self.trace) if self.trace is not None else "")
+        why = self.detail or (reason(self.trace) if self.trace is not None else "")
         expected = "" if self.expected is Verdict.PROVED else f" (expected: {self.expected})"
         return f"{self.label}: {self.verdict}{expected}" + (f". {why[:1].upper()}{why[1:]}" if why else "")
 
@@ -105,7 +105,7 @@ def property_asked(name: str) -> Asked:
 def case_of_answer(answer: Answer) -> Case:
     """The answer about one property of a configuration."""
     finding = answer.finding
-    detail = finding.reason or (failing(answer.trace) if answer.trace is not None else "")
+    detail = finding.reason or (reason(answer.trace) if answer.trace is not None else "")
     return Case(
         property_asked(finding.name),
         finding.name,
@@ -123,6 +123,5 @@ def case_of_trace(trace: Trace) -> Case:
     asked = property_asked(trace.shows)
     if trace.shows not in PROPERTIES:
         asked = Asked(trace.shows, trace.statement, "", None)
-    broken = trace.loop is not None or any(name == trace.shows for step in trace.steps for name, _ in step.event.breaks)
-    verdict = Verdict.VIOLATED if broken else Verdict.PROVED
-    return Case(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, failing(trace), trace)
+    verdict = Verdict.VIOLATED if is_broken(trace) else Verdict.PROVED
+    return Case(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, reason(trace), trace)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from diagrams.formats import mermaid
 from diagrams.formats.case import Case, Standing
-from diagrams.formats.words import lines
+from diagrams.words import lines
 
 COMMANDS = {Standing.FAILED: "error", Standing.WRONG: "error", Standing.OPEN: "warning"}
 SIGNS = {Standing.PASSED: "✅", Standing.FAILED: "❌", Standing.WRONG: "❌", Standing.OPEN: "❔"}

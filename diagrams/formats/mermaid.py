@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from checker.language import Message
 from checker.trace import Step, Trace
-from diagrams.formats.words import ENDS, configuration_told, failing, numbers_of, round_length, state_of
+from diagrams.formats.fields import numbers_of, state_of
+from diagrams.words import about_in_words, again_and_again, reason
 from spec.duration import spoken
+from spec.exchange import ENDS
 
 SIDES = {"A": "left of A", "B": "right of B"}
 DELIVERED, DUPLICATE, LOST = "->>", "-->>", "--x"
@@ -62,13 +64,13 @@ class _Diagram:
         head = [
             "sequenceDiagram",
             f"    accTitle: {_plain(self.trace.shows)}",
-            f"    accDescr: {_plain('. '.join(filter(None, (self.trace.statement, failing(self.trace)))))}",
+            f"    accDescr: {_plain('. '.join(filter(None, (self.trace.statement, reason(self.trace)))))}",
             *(f"    participant {end}" for end in ENDS),
         ]
         return head + [f"    {line}" for line in self._body()]
 
     def _body(self) -> Iterator[str]:
-        told = configuration_told(self.trace.about)
+        told = about_in_words(self.trace.about)
         yield f"Note over A,B: {_folded(self.trace.shows)}" + (f"<br/>{_folded(told)}" if told else "")
         yield "Note over A,B: t = 0"
         for end in ENDS:
@@ -76,14 +78,14 @@ class _Diagram:
             yield from self._bar(end, 0)
         for step in self.trace.steps:
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
-                yield f"loop again and again, every {spoken(round_length(self.trace))}"
+                yield f"loop {again_and_again(self.trace)[0]}"
             yield from self._step(step)
         yield from (f"deactivate {end}" for end in ENDS if end in self.waiting)
         if self.trace.loop is not None:
             yield "end"
 
     def _step(self, step: Step) -> Iterator[str]:
-        why = failing(self.trace) if step is self.trace.steps[-1] and self.trace.loop is None else ""
+        why = reason(self.trace) if step is self.trace.steps[-1] and self.trace.loop is None else ""
         if why:
             yield WARNING
         if step.delay:

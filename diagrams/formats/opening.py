@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from checker.trace import Trace
-from diagrams.formats.words import ENDS, state_of
+from diagrams.formats.fields import state_of
+from spec.exchange import ENDS
 
 UNOPENED = frozenset({"CLOSED", "LISTEN", "SYN_SENT"})
 

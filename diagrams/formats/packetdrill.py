@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from checker.trace import Step, Trace
+from diagrams.formats.fields import numbers_of
 from diagrams.formats.opening import Added, opening
-from diagrams.formats.sightings import REOPEN
-from diagrams.formats.words import configuration_told, failing, numbers_of, round_length, step_told
+from diagrams.passages import reopens
+from diagrams.words import about_in_words, again_and_again, reason, step_in_words
 from spec.duration import spoken
 
 WIDE = 65_535
@@ -83,18 +84,18 @@ class _Script:
     def lines(self) -> Iterator[str]:
         """The whole script."""
         yield from _comment(f"{self.trace.shows}: {self.trace.statement}")
-        if why := failing(self.trace):
+        if why := reason(self.trace):
             yield from _comment(f"fails: {why}")
-        yield from _comment(configuration_told(self.trace.about))
+        yield from _comment(about_in_words(self.trace.about))
         yield from _comment(f"{self.end} is the stack under test. Times are those of the trace; its own timers may differ.")
         yield ""
         yield from self._opened()
         for step in self.trace.steps:
             yield ""
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
-                yield from _comment(f"from here on again and again, every {spoken(round_length(self.trace))}")
-            yield from _comment(f"step {step.number}, t={spoken(step.time)}: {step_told(step)}")
-            if any(name == REOPEN for name, _, _ in step.event.rules):
+                yield from _comment(f"from here on {again_and_again(self.trace)[0]}")
+            yield from _comment(f"step {step.number}, t={spoken(step.time)}: {step_in_words(step)}")
+            if reopens(step):
                 yield from _comment("not covered from here on: a script follows one connection, and the next one begins")
                 return
             yield from self._step(step)

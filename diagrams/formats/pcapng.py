@@ -20,8 +20,9 @@ from checker.trace import Trace
 from diagrams.formats.blocks import Captured, Interface, capture
 from diagrams.formats.sightings import Sighting, sightings
 from diagrams.formats.wire import Envelope, Socket, packet
-from diagrams.formats.words import ENDS, configuration_told, failing
+from diagrams.words import about_in_words, reason
 from spec.endpoint import WINDOW
+from spec.exchange import ENDS
 
 SOCKETS = {"A": Socket(IPv4Address("192.0.2.1"), 49_152), "B": Socket(IPv4Address("192.0.2.2"), 50_000)}
 INITIAL = {"A": 1_000_000, "B": 2_000_000}
@@ -61,12 +62,12 @@ def written(trace: Trace, at: str = "a") -> bytes:
 
 
 def _about(trace: Trace) -> str:
-    reason = failing(trace)
-    told = configuration_told(trace.about)
+    why = reason(trace)
+    told = about_in_words(trace.about)
     return "\n".join(
         [
             f"{trace.shows}: {trace.statement}",
-            *([f"fails: {reason}"] if reason else []),
+            *([f"fails: {why}"] if why else []),
             *([told] if told else []),
             "A is 192.0.2.1:49152, B is 192.0.2.2:50000; t=0 is 2000-01-01 00:00:00 UTC",
             "the identification of a packet is the number of its copy: duplicates share it, retransmissions do not",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -70,15 +69,3 @@ def _texts(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:
 def _parsed(module: ModuleType) -> tuple[str, ast.Module]:
     assert module.__file__ is not None
     return module.__name__.replace(".", "/") + ".py", ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-
-
-_SECTION = re.compile(r"RFC (?P<number>[0-9]+)(?: (?P<section>[0-9]+(?:\.[0-9]+)+))?")
-
-
-def link(section: str) -> str | None:
-    """The address of a section of a standard, for instance of ``RFC 9293 3.10.7.4 fifth step``; None where there is none."""
-    found = _SECTION.search(section)
-    if found is None:
-        return None
-    anchor = f"#section-{found['section']}" if found["section"] else ""
-    return f"https://www.rfc-editor.org/rfc/rfc{found['number']}{anchor}"

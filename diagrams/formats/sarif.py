@@ -15,9 +15,10 @@ from typing import Any
 
 from checker.trace import Step, Trace, Value, number
 from checker.verdict import Verdict
+from diagrams.authority import link
 from diagrams.formats.case import Asked, Case, Standing
-from diagrams.formats.places import Place, link, place_of_rule, place_of_waiting
-from diagrams.formats.words import failing, step_told
+from diagrams.formats.places import Place, place_of_rule, place_of_waiting
+from diagrams.words import reason, step_in_words
 from spec.duration import spoken
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -131,13 +132,13 @@ def _physical(place: Place) -> dict[str, Any]:
 
 
 def _code_flow(trace: Trace) -> dict[str, Any]:
-    reason = failing(trace)
+    why = reason(trace)
     flow = {
         "id": "the run",
         "initialState": _state(trace.initial),
         "locations": [location for step in trace.steps for location in _step(trace, step)],
     }
-    return {"message": {"text": f"{trace.shows}: {reason or trace.statement}"}, "threadFlows": [flow]}
+    return {"message": {"text": f"{trace.shows}: {why or trace.statement}"}, "threadFlows": [flow]}
 
 
 def _step(trace: Trace, step: Step) -> Iterator[dict[str, Any]]:
@@ -145,7 +146,7 @@ def _step(trace: Trace, step: Step) -> Iterator[dict[str, Any]]:
     applied = [(place_of_rule(name), f" — {text} ({section})") for name, section, text in step.event.rules]
     last = step is trace.steps[-1]
     for index, (place, words) in enumerate(applied or [(place_of_waiting(), "")]):
-        location: dict[str, Any] = {"message": {"text": f"t={spoken(step.time)}: {step_told(step)}{words}"}}
+        location: dict[str, Any] = {"message": {"text": f"t={spoken(step.time)}: {step_in_words(step)}{words}"}}
         if place is not None:
             location["physicalLocation"] = _physical(place)
         yield {

@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 from checker.language import Message
 from checker.trace import Step, Trace
+from diagrams.formats.fields import numbers_of
 from diagrams.formats.opening import HANDSHAKE, Added, opening
-from diagrams.formats.words import changes_told, failing, numbers_of, round_length
+from diagrams.passages import reopens
+from diagrams.words import again_and_again, changes_in_words, reason
 from spec.duration import spoken
-
-REOPEN = "incarnation.reopen"
-"""The rule by which a step begins the next incarnation."""
 
 PASSAGE = Fraction(1, 1_000_000)
 """How long a segment before the trace is on its way, in seconds; the network of the trace delivers at once too."""
@@ -140,13 +139,13 @@ class _Watch:
         for copy in step.event.sent:
             story = self._leave(copy, story or [f"step {step.number}, t={spoken(step.time)}: in answer to the packet before"])
         self.untold += story
-        if any(name == REOPEN for name, _, _ in step.event.rules):
+        if reopens(step):
             self._next_incarnation(step.time)
 
     def _loop(self, step: Step) -> list[str]:
         if self.trace.loop is None or step.number != self.trace.loop + 1:
             return []
-        return [f"from here on the run repeats for ever, every {spoken(round_length(self.trace))}"]
+        return [f"from here on {again_and_again(self.trace)[0]}"]
 
     def _arrive(self, copy: Message, step: Step, story: list[str]) -> list[str]:
         """A copy arrives; what is left to tell of the step."""
@@ -205,9 +204,9 @@ def _details(trace: Trace, step: Step) -> Iterator[str]:
     """The rules of a step, what changed, and what it breaks."""
     for name, section, text in step.event.rules:
         yield f"rule {name} ({section}): {text}"
-    if changed := changes_told(step):
+    if changed := changes_in_words(step):
         yield f"changed: {changed}"
-    if step is trace.steps[-1] and trace.loop is None and (why := failing(trace)):
+    if step is trace.steps[-1] and trace.loop is None and (why := reason(trace)):
         yield f"BREAKS {trace.shows}: {why}"
 
 
