@@ -8,7 +8,7 @@ comes with exact delays; that there is none up to a depth proves nothing beyond 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import z3
@@ -56,6 +56,7 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> tuple[Found | None
     reason : str
         How far the search went.
     """
+    steps = Steps(symbolic)
     distances = _distances(symbolic)
     first = distances.get(symbolic.table.start)
     if first is None:
@@ -64,7 +65,7 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> tuple[Found | None
         left = budget.seconds - budget.elapsed
         if left <= 0:
             return None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s"
-        unrolling = Unrolling(symbolic, distances, length)
+        unrolling = Unrolling(steps, distances, length)
         unrolling.solver.set("timeout", int(left * 1000))
         answer = unrolling.solver.check()
         if answer == z3.sat:
@@ -90,12 +91,63 @@ def _distances(symbolic: Symbolic) -> dict[int, int]:
     return distances
 
 
+class Steps:
+    """The transitions of a question, written in the variables of each step of a path; each is written once.
+
+    Parameters
+    ----------
+    symbolic : Symbolic
+        The question.
+    """
+
+    def __init__(self, symbolic: Symbolic) -> None:
+        self.symbolic = symbolic
+        self._transitions: dict[int, tuple[Transition, ...]] = {}
+        self._written: dict[tuple[int, int], tuple[Transition, ...]] = {}
+
+    def clocks(self, place: int, step: int) -> list[z3.ArithRef]:
+        """The live clocks of a location on entry."""
+        return [z3.Real(f"x{clock}@{step}") for clock in self.symbolic.live[place]]
+
+    def wait(self, step: int) -> z3.ArithRef:
+        """The wait before a step."""
+        return z3.Real(f"wait@{step}")
+
+    def start(self) -> z3.BoolRef:
+        """What holds of the live clocks of the initial location at the start."""
+        place = self.symbolic.table.start
+        values, condition = self.symbolic.start
+        equations = [clock == value for clock, value in zip(self.clocks(place, 0), values, strict=True)]
+        return z3.And(condition, *equations)
+
+    def out_of(self, place: int, step: int) -> tuple[Transition, ...]:
+        """The transitions out of a location, as one step of a path."""
+        written = self._written.get((place, step))
+        if written is None:
+            if place not in self._transitions:
+                self._transitions[place] = tuple(self.symbolic.transitions(place))
+            written = tuple(self._at(transition, step) for transition in self._transitions[place])
+            self._written[place, step] = written
+        return written
+
+    def _at(self, transition: Transition, step: int) -> Transition:
+        source, target = transition.source, transition.target
+        dead = () if target is None else self.symbolic.live[target]
+        pairs = [
+            (self.symbolic.wait, self.wait(step)),
+            *zip(self.symbolic.clocks(source), self.clocks(source, step), strict=True),
+            *((z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in dead),
+        ]
+        values = [z3.substitute(value, *pairs) for value in transition.values]
+        return replace(transition, formula=z3.substitute(transition.formula, *pairs), values=values)
+
+
 class Unrolling:
     """All paths of one length, as one query.
 
     Parameters
     ----------
-    symbolic : Symbolic
+    steps : Steps
         The question.
     distances : dict
         For each location the fewest steps to a bad one.
@@ -103,35 +155,15 @@ class Unrolling:
         The number of steps.
     """
 
-    def __init__(self, symbolic: Symbolic, distances: dict[int, int], length: int) -> None:
-        self.symbolic = symbolic
+    def __init__(self, steps: Steps, distances: dict[int, int], length: int) -> None:
+        self.steps = steps
         self.length = length
         self.solver = z3.SolverFor("QF_LRA")
-        self.solver.add(symbolic.assumption)
-        self.waits = [z3.Real(f"wait@{step}") for step in range(length)]
+        self.solver.add(steps.symbolic.assumption, steps.start())
         self.choices: list[list[tuple[z3.BoolRef, Transition]]] = []
-        layer = {symbolic.table.start: z3.BoolVal(True)}
-        values, condition = symbolic.start
-        here = [self._at(value, 0) for value in values]
-        self._enter(symbolic.table.start, 0, here, condition, z3.BoolVal(True))
+        layer = {steps.symbolic.table.start: z3.BoolVal(True)}
         for step in range(length):
             layer = self._step(step, layer, distances)
-
-    def _clocks(self, place: int, step: int) -> list[z3.ArithRef]:
-        return [z3.Real(f"x{clock}@{step}") for clock in self.symbolic.live[place]]
-
-    def _enter(self, place: int, step: int, values: list[z3.ArithRef], condition: z3.BoolRef, when: z3.BoolRef) -> None:
-        equations = [clock == value for clock, value in zip(self._clocks(place, step), values, strict=True)]
-        self.solver.add(z3.Implies(when, z3.And(self._at(condition, step), *equations)))
-
-    def _at(self, formula: z3.ExprRef, step: int) -> z3.ExprRef:
-        """A formula of `Symbolic`, its variables those of one step."""
-        pairs = [
-            (variable, z3.Real(f"{variable}@{step}"))
-            for variable in z3.z3util.get_vars(formula)
-            if str(variable) not in self.symbolic.symbols
-        ]
-        return z3.substitute(formula, *pairs) if pairs else formula
 
     def _step(self, step: int, layer: dict[int, z3.BoolRef], distances: dict[int, int]) -> dict[int, z3.BoolRef]:
         remaining = self.length - step
@@ -140,31 +172,32 @@ class Unrolling:
         self.solver.add(z3.PbEq([(chosen, 1) for chosen, _ in here], 1))
         following: dict[int, list[z3.BoolRef]] = {}
         for chosen, transition in here:
-            self.solver.add(z3.Implies(chosen, z3.And(layer[transition.source], self._at(transition.formula, step))))
+            entered: list[z3.BoolRef] = []
             if transition.target is not None:
-                values = [self._at(value, step) for value in transition.values]
-                self._enter(transition.target, step + 1, values, z3.BoolVal(True), chosen)
+                clocks = self.steps.clocks(transition.target, step + 1)
+                entered = [clock == value for clock, value in zip(clocks, transition.values, strict=True)]
                 following.setdefault(transition.target, []).append(chosen)
+            self.solver.add(z3.Implies(chosen, z3.And(layer[transition.source], transition.formula, *entered)))
         return {place: z3.Or(*ways) for place, ways in following.items()}
 
     def _choices(
         self, step: int, layer: dict[int, z3.BoolRef], distances: dict[int, int], remaining: int
     ) -> Iterator[tuple[z3.BoolRef, Transition]]:
         for place in sorted(layer):
-            for number, transition in enumerate(self.symbolic.transitions(place)):
+            for number, transition in enumerate(self.steps.out_of(place, step)):
                 last = transition.target is None
                 if last == (remaining == 1) and (last or distances.get(transition.target or 0, remaining) <= remaining - 1):
                     yield z3.Bool(f"take{place}.{number}@{step}"), transition
 
     def found(self) -> Found:
         """The run of the solver's model."""
-        model = self.solver.model()
+        model, symbolic = self.solver.model(), self.steps.symbolic
         path, moves = [], []
         for step, here in enumerate(self.choices):
             transition = next(transition for chosen, transition in here if z3.is_true(model.eval(chosen, model_completion=True)))
-            path.append((self.symbolic.rooms[transition.source], transition.door))
-            moves.append(Move(_fraction(model, self.waits[step]), transition.door.edge.action))
-        parameters = {name: _fraction(model, value) for name, value in self.symbolic.parameters.items()}
+            path.append((symbolic.rooms[transition.source], transition.door))
+            moves.append(Move(_fraction(model, self.steps.wait(step)), transition.door.edge.action))
+        parameters = {name: _fraction(model, value) for name, value in symbolic.parameters.items()}
         return Found(Run(tuple(moves)), path, parameters)
 
 

@@ -17,6 +17,7 @@ from checker import horn, timelock
 from checker.bounded import search
 from checker.certificate import Script, Statement, faults_by_z3
 from checker.explicit import Explicit
+from checker.fairness import unfair
 from checker.finding import Budget, Finding, Run, Stopped
 from checker.fold import Folded
 from checker.language import Property, TimedSystem, World
@@ -47,6 +48,9 @@ ZONES = "zones, dense time"
 RELAXED = "zones, dense time, relaxed"
 STRUCTURAL = "graph, every duration"
 SMT = "smt, bounded and inductive"
+
+MANY = 3_000
+"""Locations that a system may have, where copies are counted, for engines that must see all of them."""
 
 DEPTH = 16
 """Steps to which bounded model checking looks before a proof is tried."""
@@ -87,12 +91,21 @@ class Question:
     @cached_property
     def stuck(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        return bool(timelock.stuck(self.folded if self.obliged is None else self._tabulated(self.obliged)))
+        table = self.finite if self.obliged is None else self._tabulated(self.obliged)
+        return table is not None and bool(timelock.stuck(table))
 
     @cached_property
     def folded(self) -> Table:
         """The folded system as tables."""
         return self._tabulated(self.system)
+
+    @cached_property
+    def finite(self) -> Table | None:
+        """The system as tables that can be seen whole: folded, or as it stands; None when its locations are too many."""
+        if self.system.dense:
+            return self.folded
+        table = Table(self.system)
+        return table if table.within(MANY) else None
 
     @cached_property
     def coarse(self) -> Table:
@@ -134,8 +147,8 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     asked : sequence of Property
         ``always`` and ``eventually`` properties.
     engine : Engine
-        With `AUTO`: dense time for ``always`` where the system has finitely many locations, else ticks; for
-        ``eventually`` the graph first, then ticks.
+        With `AUTO`: dense time for ``always`` where copies are merged, else ticks; for ``eventually`` the graph first,
+        then ticks. Dense time can be asked for wherever the locations are few, for instance because retries are.
     budget : Budget
         Bounds on each exploration.
     """
@@ -143,8 +156,8 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     eventually = [entry for entry in asked if entry.kind == "eventually"]
     if engine is Engine.AUTO:
         engine = Engine.ZONES if question.system.dense else Engine.EXPLICIT
-    if engine is not Engine.EXPLICIT and not question.system.dense:
-        reason = f"engine {engine} needs unlimited duplication and any order; use explicit"
+    if engine is not Engine.EXPLICIT and not question.system.dense and question.finite is None:
+        reason = f"engine {engine} needs unlimited duplication and any order, or few retries; use explicit"
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
     unit = unit_of(question.system.parameters)
     name, count = max(in_ticks(question.system.parameters, unit).items(), key=lambda entry: entry[1])
@@ -167,11 +180,13 @@ def _unless_stopped(asked: Sequence[Property], engine: Engine, find: Callable[[]
 
 
 def _believed(question: Question, asked: Property, finding: Finding) -> Answer:
-    """A violation is replayed and minimised; a replay that fails is a disagreement."""
+    """A violation is replayed and minimised, a loop walked to see that it is fair; if that fails it is a disagreement."""
     if finding.verdict is not Verdict.VIOLATED:
         return Answer(finding)
     if finding.run is None:
         return Answer(finding.but(Verdict.DISAGREEMENT, "no delays make the run possible"))
+    if asked.kind == "eventually" and (fault := unfair(question.table, finding.run)):
+        return Answer(finding.but(Verdict.DISAGREEMENT, f"the run is not fair: {fault}"))
     try:
         return Answer(finding, minimal(question.beginning, finding.run, asked))
     except Rejected as rejected:
@@ -207,9 +222,15 @@ def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list
 
 
 def _by_exact_zones(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:
-    explored = Zones(question.folded)
+    explored = Zones(_whole(question))
     explored.explore(clock, frozenset(entry.name for entry in asked))
     return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
+
+
+def _whole(question: Question) -> Table:
+    """The tables of a question that was seen to have them."""
+    assert question.finite is not None, "decided before an engine is chosen"
+    return question.finite
 
 
 def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:
@@ -259,12 +280,12 @@ def _by_solver(question: Question, asked: list[Property], budget: Budget) -> lis
 
 def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
     """A proof by an inductive invariant where Spacer finds one, else a run by bounded model checking."""
-    symbolic = Symbolic(question.folded, frozenset({asked.name}))
+    symbolic = Symbolic(_whole(question), frozenset({asked.name}))
     answer = horn.solve(symbolic, budget.seconds)
     finding = Finding(asked.name, Verdict.PROVED, SMT, states=len(symbolic.cone))
     if answer.invariant is not None:
         terms: dict[str, Terms] = {name: {"": value} for name, value in question.system.parameters.items()}
-        stated = Statement(question.folded.system, frozenset({asked.name}), terms)
+        stated = Statement(_whole(question).system, frozenset({asked.name}), terms)
         fault = faults_by_z3(Script(stated, horn.spelled(symbolic, answer.invariant)))
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
@@ -281,7 +302,7 @@ def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
     """The witnesses of a property that some run fulfils, by bounded model checking."""
     possible = set()
     for name in question.witnesses.get(asked.name, ()):
-        witness = Symbolic(question.folded, frozenset({name}))
+        witness = Symbolic(_whole(question), frozenset({name}))
         found, _ = search(witness, DEPTH, budget.fresh())
         if found is not None:
             possible.add(name)
@@ -296,10 +317,10 @@ def _promises(question: Question, asked: list[Property], engine: Engine, budget:
     open_ones = []
     for entry in asked:
         started = time.monotonic()
-        if engine is not Engine.EXPLICIT and question.system.dense and always_kept(question.folded, entry):
+        if engine is not Engine.EXPLICIT and question.finite is not None and always_kept(question.finite, entry):
             stuck = question.stuck
             seconds = time.monotonic() - started
-            finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.folded), seconds=seconds)
+            finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.finite), seconds=seconds)
             findings.append(finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen") if stuck else finding)
         else:
             open_ones.append(entry)

@@ -37,7 +37,7 @@ from checker import certificate, horn, timelock
 from checker.bounded import search
 from checker.certificate import Script, Statement
 from checker.cover import constants, cover_of, invariant, trimmed
-from checker.decide import Answer, Engine, Question, decide
+from checker.decide import MANY, Answer, Engine, Question, decide
 from checker.explicit import Explicit
 from checker.finding import Budget
 from checker.fold import Folded
@@ -533,14 +533,26 @@ class TestBounds:
         assert answer.verdict is INCONCLUSIVE
         assert answer.finding.reason == "in ticks of 1 s: stopped at 1 states (bound 0), depth 0"
 
-    def test_what_only_ticks_can_do_is_refused_to_others(self) -> None:
-        toy = replace(fischer(1, 1), dense=False)
+    def test_too_many_locations_are_refused_to_all_but_ticks(self) -> None:
+        """Where a system does not say that they are finitely many, they are counted."""
+        toy = replace(counter(MANY, 1), dense=False)
         for engine in (Engine.ZONES, Engine.SMT):
-            (answer,) = ask(toy, engine, always("exclusion"))
+            (answer,) = ask(toy, engine, always("overflow"))
             assert answer.verdict is INCONCLUSIVE
             assert answer.finding.reason.startswith(f"engine {engine} needs")
+        assert Table(toy).within(MANY + 1)
+        assert not Table(toy).within(MANY)
+
+    @pytest.mark.parametrize("after", [1, Fraction(3, 4)])
+    def test_few_locations_are_seen_whole(self, after: int | Fraction) -> None:
+        """Whoever is asked; ticks where nobody says whom to ask."""
+        toy = replace(fischer(1, after), dense=False)
+        expected = PROVED if after == 1 else VIOLATED
+        for engine in (Engine.EXPLICIT, Engine.ZONES, Engine.SMT):
+            (answer,) = ask(toy, engine, always("exclusion"))
+            assert answer.verdict is expected
         (answer,) = ask(toy, Engine.AUTO, always("exclusion"))
-        assert (answer.verdict, answer.finding.engine) == (PROVED, "explicit, breadth first")
+        assert (answer.verdict, answer.finding.engine) == (expected, "explicit, breadth first")
 
 
 # --- decisions -----------------------------------------------------------------------------------------------------
