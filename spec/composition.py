@@ -106,9 +106,10 @@ class Composition:
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         situation = _situation(location)
-        return (*self._timers(situation), *self.channel.clocks(situation.network))
+        return (*self.timers(situation), *self.channel.clocks(situation.network))
 
-    def _timers(self, situation: Situation) -> tuple[Clock, ...]:
+    def timers(self, situation: Situation) -> tuple[Clock, ...]:
+        """The timers that run, of both ends; first among the clocks."""
         behaviour = self.configuration.behaviour
         return tuple(
             Clock(timer.value, end)
@@ -285,7 +286,7 @@ class Composition:
         """One edge for each way in which the network may lose what is sent."""
         ends = (outcome.block, situation.ends[1]) if side == 0 else (situation.ends[0], outcome.block)
         restarted = {Clock(timer.value, ENDS[side]) for timer in outcome.started}
-        kept = set(self._timers(situation)) - restarted
+        kept = set(self.timers(situation)) - restarted
         for fates in product(*([False, True] for _ in outcome.replies)):
             sent = self._transmit(situation, ends, side, outcome, fates, flights)
             if sent is None:
@@ -293,7 +294,7 @@ class Composition:
             network_flights, lost, spared = sent
             network, origins = self.channel.settle(self._released(ends, network_flights))
             target = Situation(ends, network, lost)
-            timers = tuple(clock if clock in kept else None for clock in self._timers(target))
+            timers = tuple(clock if clock in kept else None for clock in self.timers(target))
             yield Edge(
                 Action(action.kind, action.actor, action.subject, fates, outcome.rules),
                 guard,

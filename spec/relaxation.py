@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 from checker.language import Bound, Clock, Edge, Location, Origin
 from spec.composition import Composition, Situation
@@ -86,36 +87,39 @@ class Relaxed:
         return (None,) * len(self.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
-        exact = self.exact.clocks(location)
-        others = [clock for clock in exact if clock.role != "age"]
-        return (*others, *dict.fromkeys(_youngest(clock) for clock in exact if clock.role == "age"))
+        situation = _situation(location)
+        network = situation.network
+        dues = (self.exact.channel.due(network, index) for index, copy in enumerate(network) if copy.owed)
+        return (*self.exact.timers(situation), *dues, *(_youngest(sender) for sender in _senders(situation)))
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
         return self.exact.invariant(location)
 
     def edges(self, location: Location) -> Iterable[Edge]:
         for edge in self.exact.edges(location):
-            guard = tuple(bound._replace(clock=_youngest(bound.clock)) for bound in edge.guard)
-            origins = dict(zip(self.exact.clocks(edge.target), edge.origins, strict=True))
-            for target in self._targets(edge, origins):
-                yield replace(edge, guard=guard, target=target, origins=self._origins(target, origins))
+            guard = tuple(
+                bound._replace(clock=_youngest(bound.clock.owner.partition(" ")[0])) if bound.clock.role == "age" else bound
+                for bound in edge.guard
+            )
+            for target, origins in self._targets(_situation(edge.target), edge.origins):
+                yield replace(edge, guard=guard, target=target, origins=origins)
 
-    def _targets(self, edge: Edge, origins: Mapping[Clock, Origin]) -> Iterator[Situation]:
-        situation = edge.target
-        assert isinstance(situation, Situation)
-        network = situation.network
-        owed = [index for index, copy in enumerate(network) if copy.owed]
-        fresh = frozenset(index for index in owed if origins[self.exact.channel.due(network, index)] is None)
+    def _targets(self, situation: Situation, origins: tuple[Origin, ...]) -> Iterator[tuple[Situation, tuple[Origin, ...]]]:
+        """The relaxed locations that stand for one of the composition, and where their clocks come from."""
+        left = iter(origins)
+        timers = tuple(next(left) for _ in self.exact.timers(situation))
+        ages: dict[str, Origin] = {sender: _youngest(sender) for sender in _senders(situation)}
+        dues: dict[int, Origin] = {}
+        for index, copy in enumerate(situation.network):
+            if next(left) is None:
+                ages[copy.sender] = None
+            if copy.owed:
+                dues[index] = next(left)
+        fresh = frozenset(index for index, origin in dues.items() if origin is None)
         for kept in self.obligations(self.exact, situation, fresh):
-            copies = (copy._replace(owed=index in kept) for index, copy in enumerate(network))
-            yield situation._replace(network=tuple(copies))
-
-    def _origins(self, target: Situation, origins: Mapping[Clock, Origin]) -> tuple[Origin, ...]:
-        """Where the clocks come from: the youngest age of an end is new if one of its copies is."""
-        new = {_youngest(clock) for clock, origin in origins.items() if clock.role == "age" and origin is None}
-        return tuple(
-            (None if clock in new else clock) if clock.role == "age" else origins[clock] for clock in self.clocks(target)
-        )
+            copies = (copy._replace(owed=index in kept) for index, copy in enumerate(situation.network))
+            relaxed = situation._replace(network=tuple(copies))
+            yield relaxed, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
 
     def expired(self, location: Location, clock: Clock) -> Situation:
         """Nothing that the end sent is alive: what must arrive would be no older than the youngest, so nothing must."""
@@ -132,9 +136,15 @@ class Relaxed:
         return self.exact.owes(location)
 
 
-def _youngest(clock: Clock) -> Clock:
-    """The clock that stands for the age of a copy: that of the youngest copy of its sender. Any other clock is itself."""
-    return Clock("age", clock.owner.partition(" ")[0]) if clock.role == "age" else clock
+@cache
+def _youngest(sender: str) -> Clock:
+    """The age of the youngest copy that an end sent."""
+    return Clock("age", sender)
+
+
+def _senders(situation: Situation) -> Iterable[str]:
+    """Whose copies are in flight, in order."""
+    return dict.fromkeys(copy.sender for copy in situation.network)
 
 
 def _situation(location: Location) -> Situation:
