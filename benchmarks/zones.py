@@ -95,7 +95,7 @@ class Measured:
     locations, zones : int or None
         How many there are.
     folding, exploring, whole : float or None
-        Seconds: to fold and to tabulate, to explore, and from the question to the verdict.
+        Seconds of processor time: to fold and to tabulate, to explore, and from the question to the verdict.
     grown : float
         Megabytes by which the process grew while it explored.
     verdict : Verdict
@@ -184,11 +184,11 @@ def climb(rung: Rung, bounds: Bounds, tchecker: str | None, pipe: Connection) ->
 
 def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) -> None:
     """Fold, explore, and see whether the answer is to be believed."""
-    started = time.perf_counter()
+    started, begun = time.process_time(), time.monotonic()
     try:
         with bounded(bounds):
             rooms = asked.folded.explore()
-            known.folding, known.doing = time.perf_counter() - started, "looking for time-locks"
+            known.folding, known.doing = time.process_time() - started, "looking for time-locks"
             known.locations = len(rooms)
             known.reason = "time can stop" if asked.stuck else ""
     except Reached as reached:
@@ -196,12 +196,11 @@ def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) 
         return
     known.doing = "exploring"
     pipe.send(known)
-    growth = Growth()
-    left = bounds.seconds - (time.perf_counter() - started)
+    growth, left, ready = Growth(), bounds.seconds - (time.monotonic() - begun), time.process_time()
     (answer,) = decide(asked, [ASKED], Engine.ZONES, Budget(seconds=left, megabytes=bounds.megabytes, interrupted=growth))
-    known.whole, known.grown = time.perf_counter() - started, growth.most
-    known.zones, known.exploring = answer.finding.states, answer.finding.seconds
-    known.verdict, known.reason = answer.verdict, answer.finding.reason
+    ended = time.process_time()
+    known.exploring, known.whole, known.grown = ended - ready, ended - started, growth.most
+    known.zones, known.verdict, known.reason = answer.finding.states, answer.verdict, answer.finding.reason
 
 
 def beside(asked: Question, configuration: Configuration, bounds: Bounds, tchecker: str) -> tuple[str, bool | None]:
@@ -213,14 +212,15 @@ def beside(asked: Question, configuration: Configuration, bounds: Bounds, tcheck
         command = [tchecker, "-a", "covreach", "-l", identifier(ASKED.name), str(file)]
         octets = int(bounds.megabytes * (1 << 20))
         limited = partial(resource.setrlimit, resource.RLIMIT_AS, (octets, octets))
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=bounds.seconds, preexec_fn=limited
             )
         except subprocess.TimeoutExpired:
             return f"inconclusive: {bounds.seconds:g} s reached", None
-        seconds = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     said = dict(re.findall(r"^(REACHABLE|STORED_STATES) (\S+)$", done.stdout, re.MULTILINE))
     if done.returncode or said.get("REACHABLE") not in ("true", "false"):
         complaint = (done.stderr.strip().splitlines() or ["without a word"])[-1]
@@ -271,8 +271,9 @@ def row(rung: Rung, known: Measured) -> str:
 def main(seconds: float, megabytes: float, rungs: int) -> None:
     """Explore larger and larger closes in dense time."""
     screen = console.Screen()
-    screen.line(f"MSL 2s, RTO 1s, TIME_WAIT 8s; {ASKED.name}; k: the loss budget; data: octets of A and of B;")
-    screen.line(f"fold: and tabulate; verdict: from the question on; each rung up to {seconds:g} s and {megabytes:g} MB")
+    screen.line(f"MSL 2s, RTO 1s, TIME_WAIT 8s; {ASKED.name}; k: the loss budget; data: octets of A and of B")
+    screen.line("seconds of processor time; fold: and tabulate; verdict: from the question on")
+    screen.line(f"each rung up to {seconds:g} s by the clock, and {megabytes:g} MB")
     screen.line(LINE.format(*COLUMNS))
     tchecker = shutil.which(TCHECKER)
     good = True
