@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
+from typing import NamedTuple
 
 import z3
 
@@ -38,7 +40,25 @@ class Found:
     parameters: Terms
 
 
-def search(symbolic: Symbolic, depth: int, budget: Budget) -> tuple[Found | None, str]:
+class Searched(NamedTuple):
+    """How a search ended.
+
+    Attributes
+    ----------
+    found : Found or None
+        A shortest run.
+    reason : str
+        How far the search went where there is none.
+    clear : float
+        There is no run of so many steps or fewer; infinite where there is none at all.
+    """
+
+    found: Found | None
+    reason: str
+    clear: float
+
+
+def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
     """Look for a shortest run to a bad step.
 
     Parameters
@@ -49,30 +69,24 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> tuple[Found | None
         Steps at most.
     budget : Budget
         Its time is a bound on the whole search.
-
-    Returns
-    -------
-    found : Found or None
-    reason : str
-        How far the search went.
     """
     steps = Steps(symbolic)
     distances = _distances(symbolic)
     first = distances.get(symbolic.table.start)
     if first is None:
-        return None, "no bad step can be reached, whatever the durations"
+        return Searched(None, "no bad step can be reached, whatever the durations", inf)
     for length in range(first, depth + 1):
         left = budget.seconds - budget.elapsed
         if left <= 0:
-            return None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s"
+            return Searched(None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s", length - 1)
         unrolling = Unrolling(steps, distances, length)
         unrolling.solver.set("timeout", int(left * 1000))
         answer = unrolling.solver.check()
         if answer == z3.sat:
-            return unrolling.found(), ""
+            return Searched(unrolling.found(), "", length - 1)
         if answer == z3.unknown:
-            return None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s"
-    return None, f"no run of up to {depth} steps"
+            return Searched(None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s", length - 1)
+    return Searched(None, f"no run of up to {depth} steps", max(depth, first - 1))
 
 
 def _distances(symbolic: Symbolic) -> dict[int, int]:
