@@ -8,15 +8,17 @@ comes with exact delays; that there is none up to a depth proves nothing beyond 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
+from typing import NamedTuple
 
 import z3
 
 from checker.finding import Budget, Move, Run
 from checker.linear import Terms
 from checker.symbolic import Symbolic, Transition
-from checker.table import Door, Room
+from checker.table import EXPIRED, Door, Room
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,25 @@ class Found:
     parameters: Terms
 
 
-def search(symbolic: Symbolic, depth: int, budget: Budget) -> tuple[Found | None, str]:
+class Searched(NamedTuple):
+    """How a search ended.
+
+    Attributes
+    ----------
+    found : Found or None
+        A shortest run.
+    reason : str
+        How far the search went where there is none.
+    clear : float
+        There is no run of so many steps or fewer; infinite where there is none at all.
+    """
+
+    found: Found | None
+    reason: str
+    clear: float
+
+
+def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
     """Look for a shortest run to a bad step.
 
     Parameters
@@ -49,30 +69,24 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> tuple[Found | None
         Steps at most.
     budget : Budget
         Its time is a bound on the whole search.
-
-    Returns
-    -------
-    found : Found or None
-    reason : str
-        How far the search went.
     """
     steps = Steps(symbolic)
     distances = _distances(symbolic)
     first = distances.get(symbolic.table.start)
     if first is None:
-        return None, "no bad step can be reached, whatever the durations"
+        return Searched(None, "no bad step can be reached, whatever the durations", inf)
     for length in range(first, depth + 1):
         left = budget.seconds - budget.elapsed
         if left <= 0:
-            return None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s"
+            return Searched(None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s", length - 1)
         unrolling = Unrolling(steps, distances, length)
         unrolling.solver.set("timeout", int(left * 1000))
         answer = unrolling.solver.check()
         if answer == z3.sat:
-            return unrolling.found(), ""
+            return Searched(unrolling.found(), "", length - 1)
         if answer == z3.unknown:
-            return None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s"
-    return None, f"no run of up to {depth} steps"
+            return Searched(None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s", length - 1)
+    return Searched(None, f"no run of up to {depth} steps", max(depth, first - 1))
 
 
 def _distances(symbolic: Symbolic) -> dict[int, int]:
@@ -103,11 +117,7 @@ class Steps:
     def __init__(self, symbolic: Symbolic) -> None:
         self.symbolic = symbolic
         self._transitions: dict[int, tuple[Transition, ...]] = {}
-        self._written: dict[tuple[int, int], tuple[Transition, ...]] = {}
-
-    def clocks(self, place: int, step: int) -> list[z3.ArithRef]:
-        """The live clocks of a location on entry."""
-        return [z3.Real(f"x{clock}@{step}") for clock in self.symbolic.live[place]]
+        self._written: dict[tuple[int, int, int], z3.BoolRef] = {}
 
     def wait(self, step: int) -> z3.ArithRef:
         """The wait before a step."""
@@ -115,31 +125,38 @@ class Steps:
 
     def start(self) -> z3.BoolRef:
         """What holds of the live clocks of the initial location at the start."""
-        place = self.symbolic.table.start
         values, condition = self.symbolic.start
-        equations = [clock == value for clock, value in zip(self.clocks(place, 0), values, strict=True)]
-        return z3.And(condition, *equations)
+        clocks = self._clocks(self.symbolic.table.start, 0)
+        return z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
 
-    def out_of(self, place: int, step: int) -> tuple[Transition, ...]:
-        """The transitions out of a location, as one step of a path."""
-        written = self._written.get((place, step))
-        if written is None:
-            if place not in self._transitions:
-                self._transitions[place] = tuple(self.symbolic.transitions(place))
-            written = tuple(self._at(transition, step) for transition in self._transitions[place])
-            self._written[place, step] = written
-        return written
+    def out_of(self, place: int) -> tuple[Transition, ...]:
+        """The transitions out of a location."""
+        if place not in self._transitions:
+            self._transitions[place] = tuple(self.symbolic.transitions(place))
+        return self._transitions[place]
 
-    def _at(self, transition: Transition, step: int) -> Transition:
-        source, target = transition.source, transition.target
-        dead = () if target is None else self.symbolic.live[target]
-        pairs = [
-            (self.symbolic.wait, self.wait(step)),
-            *zip(self.symbolic.clocks(source), self.clocks(source, step), strict=True),
-            *((z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in dead),
-        ]
-        values = [z3.substitute(value, *pairs) for value in transition.values]
-        return replace(transition, formula=z3.substitute(transition.formula, *pairs), values=values)
+    def written(self, place: int, number: int, step: int) -> z3.BoolRef:
+        """One of the transitions out of a location as one step of a path, with what the clocks show after it."""
+        known = self._written.get((place, number, step))
+        if known is None:
+            transition = self.out_of(place)[number]
+            clocks = [] if transition.target is None else self._clocks(transition.target, step + 1)
+            after = [clock == value for clock, value in zip(clocks, transition.values, strict=True)]
+            whole = z3.And(transition.formula, *after)
+            known = z3.substitute(whole, *self._variables(transition, step))
+            self._written[place, number, step] = known
+        return known
+
+    def _clocks(self, place: int, step: int) -> list[z3.ArithRef]:
+        return [z3.Real(f"x{clock}@{step}") for clock in self.symbolic.live[place]]
+
+    def _variables(self, transition: Transition, step: int) -> list[tuple[z3.ArithRef, z3.ArithRef]]:
+        """The variables of a transition, each with that of a step: nothing but the next clocks has those already."""
+        place = transition.source
+        pairs = [(self.symbolic.wait, self.wait(step))]
+        pairs += zip(self.symbolic.clocks(place), self._clocks(place, step), strict=True)
+        dead = [clock for clock, origin in enumerate(transition.door.origins) if origin == EXPIRED]
+        return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in dead]
 
 
 class Unrolling:
@@ -168,26 +185,23 @@ class Unrolling:
     def _step(self, step: int, layer: dict[int, z3.BoolRef], distances: dict[int, int]) -> dict[int, z3.BoolRef]:
         remaining = self.length - step
         here = list(self._choices(step, layer, distances, remaining))
-        self.choices.append(here)
-        self.solver.add(z3.PbEq([(chosen, 1) for chosen, _ in here], 1))
+        self.choices.append([(chosen, transition) for chosen, transition, _ in here])
+        self.solver.add(z3.PbEq([(chosen, 1) for chosen, _, _ in here], 1))
         following: dict[int, list[z3.BoolRef]] = {}
-        for chosen, transition in here:
-            entered: list[z3.BoolRef] = []
+        for chosen, transition, written in here:
+            self.solver.add(z3.Implies(chosen, z3.And(layer[transition.source], written)))
             if transition.target is not None:
-                clocks = self.steps.clocks(transition.target, step + 1)
-                entered = [clock == value for clock, value in zip(clocks, transition.values, strict=True)]
                 following.setdefault(transition.target, []).append(chosen)
-            self.solver.add(z3.Implies(chosen, z3.And(layer[transition.source], transition.formula, *entered)))
         return {place: z3.Or(*ways) for place, ways in following.items()}
 
     def _choices(
         self, step: int, layer: dict[int, z3.BoolRef], distances: dict[int, int], remaining: int
-    ) -> Iterator[tuple[z3.BoolRef, Transition]]:
+    ) -> Iterator[tuple[z3.BoolRef, Transition, z3.BoolRef]]:
         for place in sorted(layer):
-            for number, transition in enumerate(self.steps.out_of(place, step)):
+            for number, transition in enumerate(self.steps.out_of(place)):
                 last = transition.target is None
                 if last == (remaining == 1) and (last or distances.get(transition.target or 0, remaining) <= remaining - 1):
-                    yield z3.Bool(f"take{place}.{number}@{step}"), transition
+                    yield z3.Bool(f"take{place}.{number}@{step}"), transition, self.steps.written(place, number, step)
 
     def found(self) -> Found:
         """The run of the solver's model."""

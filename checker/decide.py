@@ -291,11 +291,11 @@ def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")
         return _proof(question, finding, _possible(question, asked, budget), question.stuck)
-    found, reason = search(symbolic, DEPTH, budget.fresh())
+    searched = search(symbolic, DEPTH, budget.fresh())
     finding = replace(finding, seconds=budget.elapsed)
-    if found is not None:
-        return replace(finding, verdict=Verdict.VIOLATED, run=found.run)
-    return finding.but(Verdict.INCONCLUSIVE, "; ".join(filter(None, (answer.reason, reason))))
+    if searched.found is not None:
+        return replace(finding, verdict=Verdict.VIOLATED, run=searched.found.run)
+    return finding.but(Verdict.INCONCLUSIVE, "; ".join(filter(None, (answer.reason, searched.reason))))
 
 
 def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
@@ -303,8 +303,7 @@ def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
     possible = set()
     for name in question.witnesses.get(asked.name, ()):
         witness = Symbolic(_whole(question), frozenset({name}))
-        found, _ = search(witness, DEPTH, budget.fresh())
-        if found is not None:
+        if search(witness, DEPTH, budget.fresh()).found is not None:
             possible.add(name)
     return possible
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import get_args
 
@@ -177,17 +178,17 @@ class TestReachability:
     )
     def test_bounded(self, case: Case) -> None:
         symbolic = as_formulas(case.toy, case.name)
-        found, reason = search(symbolic, 7, Budget())
+        found, reason, clear = search(symbolic, 7, Budget())
         if case.steps is None:
             assert found is None
-            assert reason == "no run of up to 7 steps"
+            assert (reason, clear) == ("no run of up to 7 steps", 7)
         else:
             assert found is not None
-            assert (len(found.path), reason) == (case.steps, "")
+            assert (len(found.path), reason, clear) == (case.steps, "", case.steps - 1)
             assert len(replay(world(case.toy), found.run, always(case.name)).steps) == case.steps
-            none, reason = search(symbolic, case.steps - 1, Budget())
+            none, reason, clear = search(symbolic, case.steps - 1, Budget())
             assert none is None
-            assert reason == f"no run of up to {case.steps - 1} steps"
+            assert (reason, clear) == (f"no run of up to {case.steps - 1} steps", case.steps - 1)
 
     def test_whole_seconds_are_too_coarse_for_two_strict_waits_in_one(self) -> None:
         assert not in_ticks(hurry()).broken
@@ -506,11 +507,13 @@ class TestBounds:
 
     def test_bounded_model_checking_says_how_deep_it_went(self) -> None:
         symbolic = as_formulas(counter(4), "overflow")
-        assert search(symbolic, 3, Budget()) == (None, "no run of up to 3 steps")
-        assert search(symbolic, 8, Budget(seconds=0.0)) == (None, "no run of fewer than 4 steps; stopped after 0 s")
+        assert search(symbolic, 3, Budget()) == (None, "no run of up to 3 steps", 3)
+        assert search(symbolic, 2, Budget()) == (None, "no run of up to 2 steps", 3)
+        assert search(symbolic, 8, Budget(seconds=0.0)) == (None, "no run of fewer than 4 steps; stopped after 0 s", 3)
         assert search(as_formulas(counter(4), "unheard of"), 8, Budget()) == (
             None,
             "no bad step can be reached, whatever the durations",
+            inf,
         )
 
     def test_until_everything_asked_for_is_broken(self) -> None:
