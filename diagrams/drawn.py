@@ -67,7 +67,7 @@ def drawn(figure: Figure, layout: Layout) -> str:
         *_key(legend, MARGIN + head + layout.size.height + 16),
     ]
     size = Size(inner + 2 * MARGIN, head + layout.size.height + foot + 2 * MARGIN)
-    return document(size.width, size.height, figure.title, told(figure), parts, layout.by)
+    return document(size.width, size.height, figure.title, told(figure), parts, laid_out_by=layout.by)
 
 
 def told(figure: Figure) -> str:

@@ -8,9 +8,9 @@ from itertools import groupby, pairwise
 from checker.trace import Trace
 from diagrams.axis import Axis, Band, Gap, Pause, axis
 from diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Arrow, Bar, Box, Chart, Format, Label
-from diagrams.lettering import mono_width, wrapped
 from diagrams.passages import Fate, Passage, Stretch, Wait, stretches
 from diagrams.rows import ABOVE, SLOT, STUB, Row, Rows
+from diagrams.widths import mono_width, wrapped
 from diagrams.words import about_in_words, again_and_again, headline
 from spec.duration import spoken
 from spec.exchange import ENDS

@@ -365,10 +365,15 @@ class TestWidths:
         assert width("\u2192", 10) == 10
 
     def test_wrapping(self) -> None:
-        lines = list(wrapped("to let old copies of segments die", 12, 100))
+        """A line is never wider than its room, and no word is lost; one that is too long is broken."""
+        lines = wrapped("to let old copies of segments die", 12, 100)
         assert " ".join(lines) == "to let old copies of segments die"
         assert all(width(text, 12) <= 100 for text in lines)
-        assert list(wrapped("unbreakable", 12, 1)) == ["unbreakable"]
+        broken = wrapped("x" * 40, 12, 100)
+        assert "".join(broken) == "x" * 40
+        assert all(width(text, 12) <= 100 for text in broken)
+        assert wrapped("", 12, 100) == []
+        assert len(wrapped("one two", 12, 50, bold=True)) > len(wrapped("one two", 12, 50))
 
     def test_text_fits_its_box(self, figures: dict[str, Figure]) -> None:
         for figure in figures.values():

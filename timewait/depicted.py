@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 
 import click
 
@@ -64,14 +63,8 @@ def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
 
 def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
     """The transition graph of a stack, or the part of it in which a connection closes."""
-    graph = _derived(behaviour_of(load(name), orphan))
+    graph = transition_graph(behaviour_of(load(name), orphan))
     return graph if whole else close_part(graph)
-
-
-@cache
-def _derived(behaviour: Behaviour) -> Graph:
-    """The transition graph of a behaviour; to derive it takes a second, and many pictures need the same one."""
-    return transition_graph(behaviour)
 
 
 def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
@@ -112,7 +105,7 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Us
         The trace does not say what ran, or does what that cannot do.
     """
     try:
-        graph = _derived(configuration_of(trace.about).behaviour)
+        graph = transition_graph(configuration_of(trace.about).behaviour)
         part = graph if whole else close_part(graph)
         use = use_of(trace, part)
         return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
