@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from checker.finding import Budget
 from checker.linear import Constraint, Terms, constraint
 from checker.symbolic import Symbolic
 from checker.synthesis import Names
+from checker.table import Table
 from checker.verdict import Verdict
 from checker.zones import Zones
 from proofs.question import question
@@ -98,13 +100,17 @@ class Claimed:
     region: Sequence[Constraint] | None
     relaxed: bool = False
 
+    @cached_property
+    def table(self) -> Table:
+        """The system that the invariant is of."""
+        asked = question(self.configuration)
+        return asked.coarse if self.relaxed else asked.folded
+
     @property
     def statement(self) -> Statement:
         """What its invariant must show."""
-        asked = question(self.configuration)
-        table = asked.coarse if self.relaxed else asked.folded
         terms = terms_of(self.configuration, symbolic=self.region is not None)
-        return Statement(table.system, frozenset(self.properties), terms, tuple(self.region or ()))
+        return Statement(self.table.system, frozenset(self.properties), terms, tuple(self.region or ()))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -139,7 +145,7 @@ def prove_for_all(configuration: Configuration, properties: Sequence[str], regio
         A constraint cannot be read, or speaks of a duration that there is not.
     """
     claimed = Claimed(configuration, properties, [constraint(text) for text in region])
-    return _first_kept(claimed, lambda zones: _multiples(zones, frozenset(properties)), Budget())
+    return _first_kept(claimed, lambda _, zones: _multiples(zones, frozenset(properties)), Budget())
 
 
 def _multiples(zones: Zones, properties: frozenset[str]) -> Invariant:
@@ -151,30 +157,35 @@ def _multiples(zones: Zones, properties: frozenset[str]) -> Invariant:
 
 def prove_by_horn(configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float) -> Certified:
     """The same by another way: an invariant that Spacer finds for Horn clauses; parameters as in `prove_for_all`."""
-    parts = [constraint(text) for text in region]
-    claimed = Claimed(configuration, properties, parts)
-    zones, refused = _explored(claimed, Budget())
-    if zones is None:
-        return refused
-    terms = terms_of(configuration, symbolic=True)
-    symbolic = Symbolic(question(configuration).folded, frozenset(properties), tuple(NAMES), parts, terms)
+    claimed = Claimed(configuration, properties, [constraint(text) for text in region])
+    return _first_kept(claimed, lambda attempt, _: _by_spacer(attempt, seconds), Budget())
+
+
+def _by_spacer(claimed: Claimed, seconds: float) -> Invariant | Certified:
+    stated = claimed.statement
+    symbolic = Symbolic(claimed.table, stated.bad, tuple(NAMES), stated.region, stated.terms)
     answer = horn.solve(symbolic, seconds)
-    if answer.invariant is None:
-        verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
-        return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
-    return certified(claimed, horn.spelled(symbolic, answer.invariant))
+    if answer.invariant is not None:
+        return horn.spelled(symbolic, answer.invariant)
+    verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
+    return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
 
 
-def _first_kept(claimed: Claimed, read: Callable[[Zones], Invariant], budget: Budget) -> Certified:
-    """A certificate from zones: of the relaxed system where that keeps the properties, else of the system itself."""
+def _first_kept(claimed: Claimed, read: Callable[[Claimed, Zones], Invariant | Certified], budget: Budget) -> Certified:
+    """A certificate: about the relaxed system where that will do, else about the system itself."""
     for attempt in (replace(claimed, relaxed=True), claimed):
         zones, refused = _explored(attempt, budget.fresh())
         if zones is None:
             if attempt.relaxed and refused.verdict is Verdict.VACUOUS:
                 continue
             return refused
-        if not frozenset(claimed.properties) & zones.broken.keys():
-            return certified(attempt, read(zones))
+        if frozenset(claimed.properties) & zones.broken.keys():
+            continue
+        found = read(attempt, zones)
+        if not isinstance(found, Certified):
+            return certified(attempt, found)
+        if not (attempt.relaxed and found.verdict is Verdict.VIOLATED):
+            return found
     return Certified(Verdict.VIOLATED, reason="a run breaks it at the configuration's own values")
 
 
@@ -183,12 +194,11 @@ def _explored(claimed: Claimed, budget: Budget) -> tuple[Zones | None, Certified
     fault = meaningless(claimed.configuration, claimed.properties, claimed.region or []) or _outside(claimed)
     if fault:
         return None, Certified(Verdict.VACUOUS, reason=fault)
-    asked = question(claimed.configuration)
-    zones = Zones(asked.coarse if claimed.relaxed else asked.folded)
+    zones = Zones(claimed.table)
     zones.explore(budget)
     if zones.stopped:
         return None, Certified(Verdict.INCONCLUSIVE, reason=zones.stopped)
-    fault = vacuous(asked, claimed.properties, zones)
+    fault = vacuous(question(claimed.configuration), claimed.properties, zones)
     return (None if fault else zones), Certified(Verdict.VACUOUS, reason=fault)
 
 
@@ -207,7 +217,9 @@ def certificate_at(configuration: Configuration, properties: Sequence[str], budg
     Whatever engine gave the verdict, the zones are explored here once more: a system that zones cannot explore has none.
     """
     return _first_kept(
-        Claimed(configuration, properties, None), lambda zones: invariant(zones, cover_of(zones), constants(zones.unit)), budget
+        Claimed(configuration, properties, None),
+        lambda _, zones: invariant(zones, cover_of(zones), constants(zones.unit)),
+        budget,
     )
 
 

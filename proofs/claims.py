@@ -218,6 +218,7 @@ def two_msl_is_enough() -> Iterator[Evidence]:
     silent = Behaviour(answers=FIN, restarts=FIN)
     yield for_all("core, k = 1", core(1, 2, 1, 1), region)
     yield by_horn("core, k = 1", core(1, 2, 1, 1), region)
+    yield by_horn("close, A first, k = 0", close(1, 2, 1, 0), region)
     yield for_all("close, A first, k = 0", close(1, 2, 1, 0), region)
     yield for_all("close, A first, k = 1", close(1, 2, 1, 1), region)
     yield for_all("close, A first, k = 1, only a FIN is answered", close(1, 2, 1, 1, silent), region)
@@ -439,6 +440,7 @@ def simultaneous_close() -> Iterator[Evidence]:
         yield for_all(f"close, either first, k = {loss}", both, region)
         short = replace(both, time_wait=Fraction(1999, 1000))
         yield at(f"close, either first, M = R = 1, k = {loss}, TIME_WAIT = 1.999", short, "isolation", VIOLATED)
+    yield by_horn("close, either first, k = 0", replace(close(1, 2, 1, 0), both_close=True), region)
     sends = replace(close(1, 2, 1, 0, RUNS_ON), both_close=True, text=(1, 1))
     yield for_all("close, either first, k = 0, text (1, 1), RTO from the last transmission on", sends, region)
     label = "close, either first, M = R = 1, k = 1, TIME_WAIT = 2, text (1, 1), RTO from the last transmission on"
