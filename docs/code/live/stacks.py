@@ -1,0 +1,71 @@
+"""The profiles of stacks, each value with its source."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from live.tables import code, table
+from spec.duration import spoken
+from spec.stacks import EVIDENCE, KNOBS, Stack, load, names
+
+DIAGRAMS = Path(__file__).parent.parent.parent / "diagrams"
+
+SHOWN = {
+    "msl": "MSL",
+    "time_wait": "TIME_WAIT",
+    "answers": "answers",
+    "restarts": "restarted by",
+    "reset": "RST that ends it",
+    "rto_max": "longest RTO",
+}
+"""The knobs that the table of all stacks shows, and their heads."""
+
+
+def value(stack: Stack, knob: str) -> str:
+    """A value as people read it."""
+    found = getattr(stack, knob)
+    if knob == "time_wait" and not stack.has_time_wait:
+        return "none"
+    if found is None:
+        return "not known"
+    if isinstance(found, Fraction):
+        return spoken(found)
+    if isinstance(found, frozenset):
+        return ", ".join(sorted(found)) or "nothing"
+    return {True: "yes", False: "no"}[found] if isinstance(found, bool) else str(found)
+
+
+def summary() -> str:
+    """Every stack in a row."""
+    rows = []
+    for name in names():
+        stack = load(name)
+        rows.append((f"[{stack.title}](#stack-{name})", *(value(stack, knob) for knob in SHOWN)))
+    return table(("stack", *SHOWN.values()), rows)
+
+
+def sections() -> str:
+    """A section for each stack."""
+    return "\n\n".join(_section(name) for name in names()) + "\n"
+
+
+def _section(name: str) -> str:
+    stack = load(name)
+    rows = []
+    for knob in KNOBS:
+        source = stack.sources.get(knob)
+        where = f"{source.where} ({source.evidence})" if source else ""
+        rows.append((code(knob), value(stack, knob), where))
+    parts = [f"(stack-{name})=\n## {stack.title}", f"`--stack {name}`"]
+    if stack.note:
+        parts.append(" ".join(stack.note.split()))
+    parts.append(table(("key", "value", "source (evidence)"), rows))
+    if (DIAGRAMS / f"difference-{name}.svg").exists():
+        parts.append(f"```{{picture}} difference-{name}\n```")
+    return "\n\n".join(parts)
+
+
+def evidence() -> str:
+    """How far a value can be trusted."""
+    return table(("evidence", "what it means"), [(code(word), told) for word, told in EVIDENCE.items()])

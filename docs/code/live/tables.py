@@ -1,0 +1,138 @@
+"""Tables of what the code says: verdicts, exit codes, properties, rules, states, knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from functools import cache
+
+import networkx as nx
+from sphinx.pycode import ModuleAnalyzer
+
+from checker.verdict import SEVERITY, Verdict
+from diagrams.edges import answer, authority, event, sort_of
+from spec.behaviour import Arrival, Behaviour, ResetRule
+from spec.endpoint import RULES
+from spec.graph import condense, transition_graph
+from spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
+from spec.stacks import QUESTIONS, load
+from spec.state import MEANING, State
+from timewait.command import BAD_FILE, USAGE
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; a bar in a cell is escaped."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+def words(module: str, kind: str) -> dict[str, str]:
+    """What a module says of each member of a class, by its name."""
+    found = ModuleAnalyzer.for_module(module).find_attr_docs()
+    return {name: " ".join(" ".join(lines).split()) for (owner, name), lines in found.items() if owner == kind}
+
+
+def code(text: str) -> str:
+    """Text as code."""
+    return f"`{text}`"
+
+
+# --- verdicts ------------------------------------------------------------------------------------------------------
+
+
+def verdicts() -> str:
+    """Every verdict, what it means, and the exit code that says so."""
+    told = words("checker.verdict", "Verdict")
+    rows = [(f"**{verdict}**", told[verdict.name], code(str(verdict.exit_code))) for verdict in Verdict]
+    return table(("verdict", "what it means", "exit code"), rows)
+
+
+OTHERS = {
+    1: "an internal error: please report it, with the traceback",
+    USAGE: "bad usage: the line on standard error says what to change",
+    BAD_FILE: "a file that cannot be read or makes no sense; the line says which, and where in it",
+}
+"""The exit codes that are no verdict."""
+
+
+def exit_codes() -> str:
+    """Every exit code."""
+    told = words("checker.verdict", "Verdict")
+    meanings = {verdict.exit_code: f"**{verdict}**: {told[verdict.name]}" for verdict in Verdict} | OTHERS
+    worst_first = " ".join(code(str(number)) for number in reversed(SEVERITY))
+    rows = [(code(str(number)), meanings[number]) for number in sorted(meanings)]
+    return f"{table(('exit code', 'what it means'), rows)}\n\nOf several, the worst counts; from worst to best: {worst_first}.\n"
+
+
+# --- the specification ---------------------------------------------------------------------------------------------
+
+
+def properties() -> str:
+    """Every property."""
+    rows = []
+    for name, entry in PROPERTIES.items():
+        asked = "together: reliable" if name in RELIABLE else "yes" if name in DEFAULT else "by name only"
+        witnesses = ", ".join(WITNESSES.get(name, ())) or "none"
+        rows.append((code(name), entry.kind, entry.statement, entry.section, asked, witnesses))
+    return table(("property", "kind", "what it says", "where it comes from", "asked by default", "what must be possible"), rows)
+
+
+def rules() -> str:
+    """Every rule of an endpoint."""
+    return table(
+        ("rule", "what it says", "where it stands"), [(code(name), rule.text, rule.section) for name, rule in RULES.items()]
+    )
+
+
+def knobs() -> str:
+    """Every knob, as it stands unless told otherwise, and the option that turns it."""
+    options = {"reset": "--rst", "fin_wait_2": "--fin-wait-2", "linger_zero": "--linger-zero", "retries": "--retries"}
+    options |= {"answers": "--answers", "restarts": "--restarts", "acks_restart_rto": "--rto-runs-on", "backoff": "--rto"}
+    options |= {"abandons": "--orphan"}
+    rows = []
+    for knob in fields(Behaviour):
+        value = getattr(Behaviour(), knob.name)
+        shown = ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+        rows.append((code(knob.name), code(options[knob.name]) if knob.name in options else "a profile", shown))
+    return table(("knob", "turned by", "by default"), rows)
+
+
+def words_of(kind: str) -> str:
+    """The words that `--answers` and `--rst` take."""
+    members = {"arrivals": Arrival, "resets": ResetRule}[kind]
+    told = words("spec.behaviour", members.__name__)
+    return table(("word", "what it means"), [(code(member.value), told[member.name]) for member in members])
+
+
+def needed() -> str:
+    """What a profile may leave open, and the option that says it instead."""
+    rows = [(code(knob), question.text, code(question.flag.split(",")[0])) for knob, question in QUESTIONS.items()]
+    return table(("key", "what it says", "option that says it instead"), rows)
+
+
+# --- states --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _graph() -> nx.MultiDiGraph:
+    """All that an endpoint does that follows the standard as it was meant."""
+    profile = load("rfc9293-intended")
+    behaviour = Behaviour(
+        answers=profile.require("answers"), restarts=profile.require("restarts"), reset=profile.require("reset")
+    )
+    return condense(transition_graph(behaviour))
+
+
+def meaning(name: str) -> str:
+    """What a state is for."""
+    return f"> {MEANING[State(name)]}\n"
+
+
+def state(name: str) -> str:
+    """All that happens in a state."""
+    rows = []
+    edges = _graph().out_edges(State(name), data=True)
+    for source, target, edge in sorted(edges, key=lambda edge: (edge[0] is edge[1], sort_of(edge[2]))):
+        to = "" if source is target else code(target)
+        rows.append((event(edge), answer(edge) or "nothing", to, authority(edge)))
+    return table(("when", "it sends or starts", "and goes to", "because of"), rows)
