@@ -77,7 +77,8 @@ def _round(scale: float) -> Fraction:
 def entry(sign: Sign) -> str:
     """A sign and its meaning."""
     words = lettered(Label(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
-    return group([*_sample(sign), words], f"sign {sign.name}")
+    # The words stand outside: inside they would take on the looks of the sample.
+    return group([group(_sample(sign), sign.name), words], "sign")
 
 
 def _sample(sign: Sign) -> Iterator[str]:

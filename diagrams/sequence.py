@@ -117,7 +117,8 @@ def _drawn(laid: Chart) -> Iterator[_Drawn]:
         yield _loop(laid, *laid.loop)
     for label in laid.labels:
         if label.kind != "copy":
-            yield _Drawn(label.box[1], label.box[3], lettered(label))
+            ground = plate(label) if label.kind == "loop" else ""
+            yield _Drawn(label.box[1], label.box[3], ground + lettered(label))
     yield from _marks(laid)
 
 
