@@ -28,8 +28,8 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from spec.exchange import ENDS, broken, noise, owed, rounds
-from spec.network import Channel, Copy, Flight, Network
+from spec.exchange import ENDS, binds, broken, noise, owed, rounds
+from spec.network import Channel, Flight, Network
 from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
 
@@ -232,27 +232,17 @@ class Composition:
         return outcome
 
     def _released(self, ends: tuple[Block, Block], flights: list[Flight]) -> list[Flight]:
-        """The flights without the obligations that limit nothing.
-
-        An owed entry whose arrival would leave its receiver as it is, and be answered by nothing that is owed, may as
-        well arrive at once: it stays in flight, and what it is answered need not arrive.
-        """
+        """The flights without the obligations that limit nothing."""
         if not self.channel.merged:
             return flights
         kept = []
         for flight in flights:
-            if flight.copy.owed and self._moot(ends, flight.copy):
+            side = 1 - ENDS.index(flight.copy.sender)
+            outcome = self.received(ends[side], side, flight.copy.segment)
+            if flight.copy.owed and not binds(ends, side, outcome, self.closers):
                 flight = Flight(flight.copy._replace(owed=False), flight.age, None)
             kept.append(flight)
         return kept
-
-    def _moot(self, ends: tuple[Block, Block], copy: Copy) -> bool:
-        """Whether the arrival of a copy that must arrive would bind nobody to anything."""
-        side = 1 - ENDS.index(copy.sender)
-        outcome = self.received(ends[side], side, copy.segment)
-        if outcome.block != ends[side] or outcome.started:
-            return False
-        return not any(rounds(ends, side, reply, self.closers) for reply in outcome.replies)
 
     def _reopen(self, situation: Situation) -> Iterator[Edge]:
         if all(block.state is State.CLOSED for block in situation.ends):

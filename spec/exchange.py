@@ -51,6 +51,27 @@ def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) 
     return tuple(found)
 
 
+def binds(ends: Pair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
+    """Whether it makes a difference that a segment must arrive: its arrival changes its receiver, or what it draws is covered.
+
+    Otherwise it may as well arrive at once, and again whenever it likes; that it must arrive limits nothing.
+
+    Parameters
+    ----------
+    ends : pair of Block
+        The control blocks.
+    side : int
+        Who would receive it: 0 for A, 1 for B.
+    outcome : Outcome
+        What its arrival would lead to.
+    closers : pair of bool
+        Which ends may close first.
+    """
+    if outcome.block != ends[side] or outcome.started:
+        return True
+    return any(rounds(ends, side, reply, closers) for reply in outcome.replies)
+
+
 def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[str]:
     """The ``always`` properties that a step of one end breaks (`spec.properties` states them)."""
     return frozenset(why_broken(before, after, side, outcome))
