@@ -115,7 +115,7 @@ class _Layout:
         over = {wait.end for wait in self.rows.waits if wait.ended and wait.since + 2 * self.rows.msl == band.time}
         for end in sorted(over):
             x, anchor = self._outside(end)
-            self.labels.append(Label(x, band.top + 4, "2 MSL are over", "note", self.form.size - 0.5, anchor))
+            self.labels.append(Label(x, band.top + 4, "2 MSL over", "note", self.form.size - 0.5, anchor))
 
     def _length(self, gap: Gap) -> Label:
         text = f"+{spoken(gap.ends - gap.begins)}"

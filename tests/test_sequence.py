@@ -120,7 +120,7 @@ class TestEnds:
         assert (bar.top, bar.bottom) == (laid.axis.rows[2], laid.axis.rows[6])
         assert bar.full == laid.axis.at(Fraction(60)) > bar.bottom
         texts = [label.text for label in laid.labels]
-        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("2 MSL are over") == 1
+        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("2 MSL over") == 1
 
     def test_a_restart_begins_another_bar(self) -> None:
         """Each is told; 2 MSL are counted from the last."""

@@ -397,6 +397,7 @@
   addEventListener("afterprint", () => show(current));
   addEventListener("hashchange", read);
   read();
+  all.filter((part) => part.closest("#all")).slice(0, 1).forEach(furnish);
   const [inside, outside] = [watcher(find("chart")), watcher(null)];
   for (const part of all) (part.closest("#all") ? outside : inside).observe(part);
 })();
