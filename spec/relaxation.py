@@ -18,26 +18,24 @@ from spec.composition import Composition, Situation
 from spec.configuration import Configuration
 from spec.exchange import ENDS
 
-Obligations = Callable[[Composition, Situation, frozenset[int]], Iterator[frozenset[int]]]
-"""Which copies must still arrive, as positions in the network, given those that must and among them those just sent."""
+Obligations = Callable[[Composition, Situation], Iterator[frozenset[int]]]
+"""Which copies must still arrive, as positions in the network, of those that must in a location of the composition."""
 
 
-def one_of_a_kind(composition: Composition, situation: Situation, fresh: frozenset[int]) -> Iterator[frozenset[int]]:
-    """Of the copies that would do the same to their receiver one, sent before the others; none that would do nothing."""
+def one_of_a_kind(composition: Composition, situation: Situation) -> Iterator[frozenset[int]]:
+    """Of the copies that would do the same to their receiver one; none that would do nothing."""
     kept: dict[object, int] = {}
-    owed = [index for index, copy in enumerate(situation.network) if copy.owed]
-    for index in sorted(owed, key=lambda index: (index in fresh, index)):
-        copy = situation.network[index]
+    for index, copy in enumerate(situation.network):
         side = 1 - ENDS.index(copy.sender)
         outcome = composition.received(situation.ends[side], side, copy.segment)
-        if outcome.block != situation.ends[side] or outcome.started:
+        if copy.owed and (outcome.block != situation.ends[side] or outcome.started):
             kept.setdefault((side, outcome.block, outcome.started), index)
     yield frozenset(kept.values())
 
 
-def each_alone(composition: Composition, situation: Situation, fresh: frozenset[int]) -> Iterator[frozenset[int]]:
+def each_alone(composition: Composition, situation: Situation) -> Iterator[frozenset[int]]:
     """Every copy by itself, and none: all that is needed where obligations do not depend on each other."""
-    del composition, fresh
+    del composition
     yield frozenset()
     yield from (frozenset({index}) for index, copy in enumerate(situation.network) if copy.owed)
 
@@ -115,8 +113,7 @@ class Relaxed:
                 ages[copy.sender] = None
             if copy.owed:
                 dues[index] = next(left)
-        fresh = frozenset(index for index, origin in dues.items() if origin is None)
-        for kept in self.obligations(self.exact, situation, fresh):
+        for kept in self.obligations(self.exact, situation):
             copies = (copy._replace(owed=index in kept) for index, copy in enumerate(situation.network))
             relaxed = situation._replace(network=tuple(copies))
             yield relaxed, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())

@@ -546,7 +546,19 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
         told |= _relaxed(case, told["sizes"])
         if GRAPH in case.engines:
             told["graph keeps"] = [entry.name for entry in promises if always_kept(table, entry)]
+    if not system.dense:
+        told["relaxed"] = _refused(case.configuration)
     return told
+
+
+def _refused(configuration: Any) -> str:
+    """Why there is no relaxed close."""
+    relaxation = importlib.import_module("spec.relaxation")
+    try:
+        relaxation.Relaxed(configuration, relaxation.one_of_a_kind)
+    except ValueError as refused:
+        return str(refused)
+    return ""
 
 
 def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
