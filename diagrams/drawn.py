@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import hypot
 
-from diagrams.arrangement import Graphviz, laid_out
 from diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, faded, line, words
+from diagrams.figure_layout import Graphviz, laid_out
 from diagrams.inks import BLACK, GREY, Ink
 from diagrams.places import Course, Layout, Point
 from diagrams.sizes import (
@@ -45,7 +45,7 @@ def as_svg(figure: Figure, whose: Graphviz = Graphviz.BUNDLED) -> str:
 
     Raises
     ------
-    diagrams.arrangement.NoGraphviz
+    diagrams.figure_layout.NoGraphviz
         The system's own Graphviz is wanted, and there is none.
     """
     return drawn(figure, laid_out(figure, whose))

@@ -8,7 +8,8 @@ from fractions import Fraction
 from math import ceil
 
 from diagrams.axes import Axes, plain_number
-from diagrams.region import Known, Region, axes_of, fares, together
+from diagrams.region import Known, Region, fares, together
+from diagrams.region_picture import axes_of
 
 COLUMNS, ROWS = 60, 18
 """Characters of the text chart, without its axes."""

@@ -16,8 +16,8 @@ from xml.sax.saxutils import escape
 from checker.trace import Trace
 from diagrams.axis import Pause
 from diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format
+from diagrams.chart_layout import chart
 from diagrams.inks import themed
-from diagrams.layout import chart
 from diagrams.legend import entry, legend
 from diagrams.passages import Fate, reopens
 from diagrams.rows import ABOVE

@@ -12,9 +12,9 @@ import pytest
 from checker.explicit import Explicit
 from checker.finding import Budget
 from checker.table import Table
-from diagrams.arrangement import laid_out
 from diagrams.composition import SMALL, Reached, TooLarge, by_states, composition, reach, whole
 from diagrams.figure import Figure, words
+from diagrams.figure_layout import laid_out
 from diagrams.places import overlaps
 from proofs.claims import close, core
 from spec.composition import Composition, Situation

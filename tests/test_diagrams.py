@@ -18,13 +18,13 @@ from checker.decide import Engine, decide
 from checker.finding import Budget
 from checker.trace import Trace
 from diagrams import plain
-from diagrams.arrangement import Graphviz, NoGraphviz, laid_out
 from diagrams.authority import link
 from diagrams.compared import compared
 from diagrams.dot import as_dot
 from diagrams.drawn import as_svg, told
 from diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
 from diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
+from diagrams.figure_layout import Graphviz, NoGraphviz, laid_out
 from diagrams.inks import DARK, INKS, PAPER, Ink
 from diagrams.mermaid import as_mermaid
 from diagrams.places import Course, Layout, Point, overlaps

@@ -14,7 +14,7 @@ import pytest
 from checker.cover import Interval
 from checker.finding import Budget
 from checker.linear import Terms
-from diagrams import bars, region, region_text
+from diagrams import bars, region, region_picture, region_text
 from diagrams.axes import Axes, Scale, plain_number
 from diagrams.bars import Bars
 from diagrams.boundary import Boundary, Piece, sampled
@@ -131,7 +131,7 @@ class TestAsked:
 
 def hatched(shown: Region) -> list[str]:
     """The paths that are filled with hatching, but for those of the legend."""
-    root = ElementTree.fromstring(region.as_svg(shown))
+    root = ElementTree.fromstring(region_picture.as_svg(shown))
     return [one.get("d", "") for one in root.iter(f"{SVG}path") if one.get("fill", "").startswith("url(")]
 
 
@@ -156,21 +156,21 @@ class TestRegion:
         assert letter == [Known("RFC 9293, to the letter", F(2), F(2))]
 
     def test_every_stack_is_named_once(self, shown: Region) -> None:
-        said = " ".join("".join(text.itertext()) for text in texts(region.as_svg(shown)))
+        said = " ".join("".join(text.itertext()) for text in texts(region_picture.as_svg(shown)))
         for stack in shown.stacks:
             assert said.count(stack.name) == 1
 
     def test_labels_do_not_overlap(self, shown: Region) -> None:
         """Each place found is free, and within the axes."""
-        axes = region.axes_of(shown, 100.0)
-        labels = list(region.labels(shown, axes))
-        rooms = placed(labels, axes.room, list(region.along(shown, axes)))
+        axes = region_picture.axes_of(shown, 100.0)
+        labels = list(region_picture.labels(shown, axes))
+        rooms = placed(labels, axes.room, list(region_picture.along(shown, axes)))
         assert not any(one.meets(other) for one, other in combinations(rooms, 2))
         assert all(axes.room.left <= room.left and room.right <= axes.room.right for room in rooms)
-        assert not any(room.meets(bit) for room in rooms for bit in region.along(shown, axes))
+        assert not any(room.meets(bit) for room in rooms for bit in region_picture.along(shown, axes))
 
     def test_nothing_is_cut(self, shown: Region) -> None:
-        svg = region.as_svg(shown)
+        svg = region_picture.as_svg(shown)
         root = ElementTree.fromstring(svg)
         wide, high = (float(root.get(name, "0")) for name in ("width", "height"))
         for text in texts(svg):
@@ -193,17 +193,17 @@ class TestRegion:
 
     def test_every_piece_has_its_formula(self, shown: Region) -> None:
         """Once; where two boundaries are one, in the ink of neither."""
-        found = region.formulas(shown)
+        found = region_picture.formulas(shown)
         assert [(one.text, one.ink) for one in found] == [("MSL + RTO", BLACK), ("2 MSL", BLUE)]
         assert found[1].middle == (F(5, 8), 2)
-        said = ["".join(text.itertext()) for text in texts(region.as_svg(shown))]
+        said = ["".join(text.itertext()) for text in texts(region_picture.as_svg(shown))]
         assert {"MSL + RTO", "2 MSL"} <= {*said}
         twice = Region("", (), (GRACEFUL, replace(GRACEFUL, name="isolation")))
-        assert len(region.formulas(twice)) == 1
+        assert len(region_picture.formulas(twice)) == 1
 
     def test_where_nothing_is_enough_all_is_unsafe(self) -> None:
         shown = Region("", (), (NEVER,), (Known("one", F(1), F(2)),))
-        assert "no finite TIME_WAIT is enough" in "".join(ElementTree.fromstring(region.as_svg(shown)).itertext())
+        assert "no finite TIME_WAIT is enough" in "".join(ElementTree.fromstring(region_picture.as_svg(shown)).itertext())
         assert region.fares(shown, shown.stacks[0]).endswith("not graceful")
         assert "." not in "".join(re.findall(r"\|(.*)", region_text.as_text(shown)))
 
@@ -211,7 +211,7 @@ class TestRegion:
         """Beyond the pieces, and between points, there is nothing; under a point there is a line."""
         for boundary, far in ((HALF, F(1)), (GRACEFUL, F(4))):
             shown = Region("", (), (boundary,), (Known("far", F(8), F(8)),))
-            axes = region.axes_of(shown, 0.0)
+            axes = region_picture.axes_of(shown, 0.0)
             corners = [float(x) for data in hatched(shown) for x in re.findall(r"([\d.]+),", data)]
             high = axes.across.at(far)
             assert min(corners) == pytest.approx(axes.across.at(F(1, 4)), abs=0.1)
@@ -219,7 +219,7 @@ class TestRegion:
         points = Region("", (), (sampled("graceful", [(F(1), F(2)), (F(2), F(3))]),))
         assert hatched(points) == []
         assert points.is_safe(points.boundaries[0], F(3, 2), F(99)) is None
-        assert region.as_svg(points).count("h10") == 3, "two marks, and one in the legend"
+        assert region_picture.as_svg(points).count("h10") == 3, "two marks, and one in the legend"
 
     @pytest.mark.parametrize("columns", [50, 80, None])
     def test_text(self, shown: Region, columns: int | None) -> None:

@@ -17,9 +17,9 @@ from runs import EVERY, VIOLATIONS, long, trace
 from checker.trace import Trace
 from diagrams.axis import LONGEST, Pause, axis
 from diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
+from diagrams.chart_layout import chart
 from diagrams.inks import NAMED, themed
 from diagrams.lanes import NARROWEST, as_text, lanes
-from diagrams.layout import chart
 from diagrams.passages import Fate, passages, waits
 from diagrams.sequence import parts, sequence
 from diagrams.words import failing

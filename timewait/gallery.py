@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from checker.finding import Budget
 from checker.trace import Trace
-from diagrams import bars, lanes, plain, region, region_text
+from diagrams import bars, lanes, plain, region_picture, region_text
 from diagrams.composition import composition, reach
 from diagrams.dot import as_dot
 from diagrams.drawn import as_svg
@@ -176,7 +176,7 @@ def _regions() -> tuple[Picture, ...]:
     ways: tuple[Against, ...] = ("rto", "msl")
     for against in ways:
         shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
-        files = {"svg": region.as_svg(shown), "txt": region_text.as_text(shown)}
+        files = {"svg": region_picture.as_svg(shown), "txt": region_text.as_text(shown)}
         option = f" --against {against}{' --rto 30s' if against == 'msl' else ''}"
         pictures.append(Picture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
     return tuple(pictures)

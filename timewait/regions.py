@@ -11,7 +11,7 @@ import click
 from checker.finding import Budget
 from checker.threshold import Undecided
 from checker.verdict import worst
-from diagrams import bars, region, region_text
+from diagrams import bars, region_picture, region_text
 from diagrams.boundary import Boundary, Piece
 from diagrams.region import Against
 from spec.assemble import assemble
@@ -69,7 +69,7 @@ def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: Aga
     found = boundaries(configuration, asked, farthest(configuration.msl), budget)
     shown = region_of(configuration, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
     width = width_of(given, screen)
-    return of_svg(lambda: region.as_svg(shown), given["scale"]) | {
+    return of_svg(lambda: region_picture.as_svg(shown), given["scale"]) | {
         "text": lambda: region_text.as_text(shown, width),
         "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
     }
