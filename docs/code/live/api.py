@@ -16,9 +16,8 @@ PACKAGES = ("spec", "checker", "proofs", "diagrams")
 
 
 def modules(package: str) -> Iterator[str]:
-    """Every module of a package that is no test, itself first."""
+    """Every module of a package that is no test."""
     found = importlib.import_module(package)
-    yield package
     for module in pkgutil.walk_packages(found.__path__, f"{package}."):
         if not module.name.rsplit(".", 1)[-1].startswith(("_", "test_")):
             yield module.name
@@ -30,7 +29,7 @@ def package(name: str) -> str:
 
 
 def _section(module: str) -> str:
-    body = f".. automodule:: {module}\n   :members:\n   :show-inheritance:"
+    body = f".. automodule:: {module}\n   :members:"
     return f"## `{module}`\n\n```{{eval-rst}}\n{body}\n```"
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from live.evidence import Piece, pieces, shown
-from live.tables import table
+from live.tables import plain, table
 from proofs.claims import CLAIMS
 
 DIAGRAMS = Path(__file__).parent.parent.parent / "diagrams"
@@ -21,10 +21,19 @@ def evidence(claim: str, folder: Path) -> str:
         parts = []
         if piece.trace is not None:
             steps = f"{piece.steps} steps"
-            parts.append(f"{{trace}}`{steps} <{claim}.{number}>`" if piece.trace == shortest else steps)
+            parts.append(f"{{trace}}`review: {steps} <{claim}.{number}>`" if piece.trace == shortest else steps)
         if piece.certificate is not None:
             parts.append("certificate")
-        rows.append((f"{claim}.{number}", piece.label, f"**{piece.verdict}**", piece.engine, _short(piece), ", ".join(parts)))
+        rows.append(
+            (
+                f"{claim}.{number}",
+                plain(piece.label),
+                f"**{piece.verdict}**",
+                piece.engine,
+                plain(_short(piece)),
+                ", ".join(parts),
+            )
+        )
     return table(("", "asked", "verdict", "by", "detail", "evidence"), rows)
 
 
@@ -40,10 +49,10 @@ def claim(name: str, folder: Path) -> str:
     stated = CLAIMS[name]
     found = pieces(folder, name)
     parts = [
-        f"> **{name}.** {stated.statement[0].upper()}{stated.statement[1:]}.",
+        f"> **{name}.** {plain(stated.statement[0].upper() + stated.statement[1:])}.",
         f"Section\n: {stated.section}",
         f"Verdict\n: **{status(name, found)}**",
-        f"Decided by\n: {', '.join(dict.fromkeys(piece.engine for piece in found))}",
+        f"Decided by\n: {'; '.join(dict.fromkeys(piece.engine for piece in found))}",
         f"Evidence\n: {counted(found)}; `timewait prove {name} --out evidence` writes it down",
     ]
     for path in sorted(DIAGRAMS.glob(f"run-{name.lower()}*.svg")):
@@ -60,7 +69,7 @@ def status(name: str, found: list[Piece]) -> str:
     if verdicts["proved"] and verdicts["violated"] and everywhere and families:
         return "shown from both sides, for all values"
     if str(CLAIMS[name].expected) == "proved":
-        both = ", and less is shown to break it" if verdicts["violated"] else ""
+        both = ", and what breaks it is shown" if verdicts["violated"] else ""
         return ("proved for all values" if everywhere else "proved at the values asked") + both
     restored = ", and what mends it is proved" if verdicts["proved"] else ""
     return ("counterexamples for all values" if families else "counterexample") + restored
@@ -83,7 +92,7 @@ def summary(folder: Path) -> str:
     rows = []
     for name, stated in CLAIMS.items():
         found = pieces(folder, name)
-        rows.append((f"[{name}]({name.lower()}.md)", stated.statement, status(name, found), counted(found)))
+        rows.append((f"[{name}]({name.lower()}.md)", plain(stated.statement), status(name, found), counted(found)))
     return table(("claim", "statement", "verdict", "evidence"), rows)
 
 

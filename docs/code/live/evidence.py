@@ -62,6 +62,8 @@ def gathered(app: Sphinx) -> None:
     LOG.info("%s; timewait prove decides the claims, which takes minutes", fault)
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / RECORD
+    for old in _kept(folder):
+        old.unlink()
     command = [sys.executable, "-m", "timewait", "prove", "--all", "--out", str(folder), "--events", str(record)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     fault = stale(folder)
@@ -86,9 +88,15 @@ def stale(folder: Path) -> str:
     if missing:
         return f"{record} says nothing of {', '.join(missing)}"
     newest = max(_sources(), key=lambda path: path.stat().st_mtime)
-    if newest.stat().st_mtime > record.stat().st_mtime:
-        return f"{newest.name} is newer than {record}"
+    oldest = min([record, *_kept(folder)], key=lambda path: path.stat().st_mtime)
+    if newest.stat().st_mtime > oldest.stat().st_mtime:
+        return f"{newest} is newer than {oldest}"
     return ""
+
+
+def _kept(folder: Path) -> list[Path]:
+    """The certificates and traces in a folder."""
+    return [*folder.glob("*.smt2"), *folder.glob("*.itf.json")]
 
 
 def _sources() -> Iterator[Path]:

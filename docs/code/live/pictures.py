@@ -62,7 +62,7 @@ class Picture(SphinxDirective):
         whole = f"{above}_images/{name}.svg"
         caption = nodes.caption("", "", *self._caption(svg))
         told = (
-            f'<details class="in-words"><summary>In words</summary><pre tabindex="0">{escape(words.strip())}</pre></details>'
+            f'<details class="in-words"><summary>In words</summary><pre>{escape(words.strip())}</pre></details>'
             f'<p class="drawn-by"><a href="{whole}">The picture by itself</a>; drawn by <code>{escape(drawn_by)}</code></p>'
         )
         figure = nodes.figure("", scroller, caption, nodes.legend("", nodes.raw("", told, format="html")))

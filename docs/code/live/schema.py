@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checker.itf import SCHEMA
-from live.tables import code, table
+from live.tables import code, plain, table
 
 Schema = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ def tables() -> str:
     for name, described in _objects("the whole", whole):
         needed = described.get("required", ())
         rows = [
-            (code(key), _kind(field), "yes" if key in needed else "", _told(field, whole))
+            (code(key), _kind(field), "yes" if key in needed else "", plain(_told(field, whole)))
             for key, field in described["properties"].items()
         ]
         parts.append(f"## {name[0].upper()}{name[1:]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from live.tables import code, table
+from live.tables import code, plain, table
 from spec.duration import spoken
 from spec.stacks import EVIDENCE, KNOBS, Stack, load, names
 
@@ -55,11 +55,11 @@ def _section(name: str) -> str:
     rows = []
     for knob in KNOBS:
         source = stack.sources.get(knob)
-        where = f"{source.where} ({source.evidence})" if source else ""
+        where = plain(f"{source.where} ({source.evidence})") if source else ""
         rows.append((code(knob), value(stack, knob), where))
     parts = [f"(stack-{name})=\n## {stack.title}", f"`--stack {name}`"]
     if stack.note:
-        parts.append(" ".join(stack.note.split()))
+        parts.append(plain(" ".join(stack.note.split())))
     parts.append(table(("key", "value", "source (evidence)"), rows))
     if (DIAGRAMS / f"difference-{name}.svg").exists():
         parts.append(f"```{{picture}} difference-{name}\n```")

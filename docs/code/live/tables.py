@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cache
@@ -35,6 +36,11 @@ def words(module: str, kind: str) -> dict[str, str]:
 def code(text: str) -> str:
     """Text as code."""
     return f"`{text}`"
+
+
+def plain(text: str) -> str:
+    """Text as it stands, whatever Markdown would make of it."""
+    return re.sub(r"([\\`*_{}\[\]<>#])", r"\\\1", text)
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------------
@@ -73,14 +79,15 @@ def properties() -> str:
     for name, entry in PROPERTIES.items():
         asked = "together: reliable" if name in RELIABLE else "yes" if name in DEFAULT else "by name only"
         witnesses = ", ".join(WITNESSES.get(name, ())) or "none"
-        rows.append((code(name), entry.kind, entry.statement, entry.section, asked, witnesses))
+        rows.append((code(name), entry.kind, plain(entry.statement), entry.section, asked, plain(witnesses)))
     return table(("property", "kind", "what it says", "where it comes from", "asked by default", "what must be possible"), rows)
 
 
 def rules() -> str:
     """Every rule of an endpoint."""
     return table(
-        ("rule", "what it says", "where it stands"), [(code(name), rule.text, rule.section) for name, rule in RULES.items()]
+        ("rule", "what it says", "where it stands"),
+        [(code(name), plain(rule.text), plain(rule.section)) for name, rule in RULES.items()],
     )
 
 
@@ -125,7 +132,7 @@ def _graph() -> nx.MultiDiGraph:
 
 def meaning(name: str) -> str:
     """What a state is for."""
-    return f"> {MEANING[State(name)]}\n"
+    return f"> {plain(MEANING[State(name)])}\n"
 
 
 def state(name: str) -> str:
@@ -134,5 +141,5 @@ def state(name: str) -> str:
     edges = _graph().out_edges(State(name), data=True)
     for source, target, edge in sorted(edges, key=lambda edge: (edge[0] is edge[1], sort_of(edge[2]))):
         to = "" if source is target else code(target)
-        rows.append((event(edge), answer(edge) or "nothing", to, authority(edge)))
+        rows.append((plain(event(edge)), plain(answer(edge)) or "nothing", to, plain(authority(edge))))
     return table(("when", "it sends or starts", "and goes to", "because of"), rows)
