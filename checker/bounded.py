@@ -14,6 +14,7 @@ from fractions import Fraction
 import z3
 
 from checker.finding import Budget, Move, Run
+from checker.formulas import variables_of
 from checker.linear import Terms
 from checker.symbolic import Symbolic, Transition
 from checker.table import Door, Room
@@ -128,7 +129,7 @@ class Unrolling:
         """A formula of `Symbolic`, its variables those of one step."""
         pairs = [
             (variable, z3.Real(f"{variable}@{step}"))
-            for variable in z3.z3util.get_vars(formula)
+            for variable in variables_of(formula)
             if str(variable) not in self.symbolic.symbols
         ]
         return z3.substitute(formula, *pairs) if pairs else formula
