@@ -127,8 +127,8 @@ def prove_by_horn(configuration: Configuration, properties: Sequence[str], regio
         symbolic = Symbolic(question(configuration).folded, frozenset(properties), tuple(NAMES), parts, terms)
         answer = horn.solve(symbolic, seconds)
         if answer.invariant is None:
-            verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
-            return None, verdict, answer.reason or "Spacer says that a bad step can be reached"
+            none = _no_invariant(answer)
+            return None, none.verdict, none.reason
         return horn.spelled(symbolic, answer.invariant), Verdict.PROVED, ""
 
     return _certified(configuration, properties, parts, find)
@@ -189,6 +189,26 @@ def certificate_at(configuration: Configuration, properties: Sequence[str], budg
     if zones.stopped or frozenset(properties) & zones.broken.keys():
         return Certified(Verdict.INCONCLUSIVE, reason=zones.stopped or "a run breaks it")
     return certified(configuration, properties, None, invariant(zones, cover_of(zones), constants(zones.unit)))
+
+
+def horn_at(configuration: Configuration, properties: Sequence[str], seconds: float) -> Certified:
+    """The same from Spacer, which knows nothing of zones; violated when it says that a bad step can be reached.
+
+    Whether what must be possible is possible is not asked.
+    """
+    fault = meaningless(configuration, properties, [])
+    if fault:
+        return Certified(Verdict.VACUOUS, reason=fault)
+    symbolic = Symbolic(question(configuration).folded, frozenset(properties))
+    answer = horn.solve(symbolic, seconds)
+    if answer.invariant is None:
+        return _no_invariant(answer)
+    return certified(configuration, properties, None, horn.spelled(symbolic, answer.invariant))
+
+
+def _no_invariant(answer: horn.Answer) -> Certified:
+    verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
+    return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
 
 
 # --- what makes a proof worth having --------------------------------------------------------------------------------
