@@ -146,23 +146,30 @@ class Pair:
     first, second : str
         The parameters.
     one, other : int
-        Their values in ticks.
+        Their values, in units of which they have no common multiple but their product.
+    tick : Fraction
+        A tick, in the same unit.
+    parts : int
+        Where other parameters are fractions of these two, bounds are sums of so small parts of them.
     """
 
     first: str
     second: str
     one: int
     other: int
+    tick: Fraction = Fraction(1)
+    parts: int = 1
 
     def __call__(self, ticks: int) -> Terms:
+        units = ticks * self.tick * self.parts
         inverse = pow(self.other, -1, self.one)
-        factor = ticks * inverse % self.one
+        factor = int(units) * inverse % self.one
         if factor > self.one // 2:
             factor -= self.one
-        rest = (ticks - factor * self.other) // self.one
-        if max(abs(factor), abs(rest)) > MOST:
+        rest = (int(units) - factor * self.other) // self.one
+        if units.denominator > 1 or max(abs(factor), abs(rest)) > MOST:
             raise NotGeneric(f"{ticks} ticks are no sum of few {self.first} and {self.second}")
-        return only({self.first: Fraction(rest), self.second: Fraction(factor)})
+        return only({self.first: Fraction(rest, self.parts), self.second: Fraction(factor, self.parts)})
 
 
 # --- where else it holds --------------------------------------------------------------------------------------------
@@ -258,10 +265,12 @@ def _without(region: Region, entry: tuple[int, int]) -> Region:
 
 
 def _inductive(zones: Zones, cover: Cover, place: int, region: Region, asked: frozenset[str]) -> bool:
-    """Whether every step out of a zone is good and leads into the cover."""
+    """Whether every step out of a zone, after any wait, is good and leads into the cover."""
     doors = zones.table.room(place).doors
+    waited = region.zone.copy()
+    waited[1:, 0] = dbm.INFINITE
     for door, (target, bounds, sources, dead) in zip(doors, zones.passages(place), strict=True):
-        possible, narrow = dbm.narrowed(region.zone, bounds)
+        possible, narrow = dbm.narrowed(waited, bounds)
         if not possible:
             continue
         after = dbm.carry(narrow, sources, dead)
@@ -313,6 +322,10 @@ class Interval(NamedTuple):
         """What lies below the lower end of another."""
         return self.up_to(other.low, not other.closed_low)
 
+    def above(self, other: Interval) -> Interval:
+        """What lies above the upper end of another."""
+        return NO_RATIO if other.high is None else self.down_to(other.high, not other.closed_high)
+
     def up_to(self, high: Fraction, closed: bool) -> Interval:
         """The part up to a ratio."""
         if self.high is None or high < self.high:
@@ -327,6 +340,7 @@ class Interval(NamedTuple):
 
 
 EVERY_RATIO = Interval(Fraction(0), None, closed_low=False, closed_high=False)
+NO_RATIO = Interval(Fraction(0), Fraction(0), closed_low=False, closed_high=False)
 
 
 def interval(comparisons: Iterator[Comparison], numerator: str, denominator: str) -> Interval:

@@ -7,7 +7,7 @@ without. A proof counts only if what should be possible is possible (witnesses) 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
@@ -17,11 +17,13 @@ from checker import horn, timelock
 from checker.bounded import search
 from checker.certificate import Script, Statement, faults_by_z3
 from checker.explicit import Explicit
-from checker.finding import Budget, Finding, Run
+from checker.fairness import unfair
+from checker.finding import Budget, Finding, Run, Stopped
 from checker.fold import Folded
 from checker.language import Property, TimedSystem, World
 from checker.lasso import find_lasso
 from checker.linear import Terms
+from checker.realised import realised
 from checker.replay import Rejected, minimal
 from checker.structural import always_kept
 from checker.symbolic import Symbolic
@@ -43,8 +45,12 @@ class Engine(StrEnum):
 
 EXPLICIT = "explicit, breadth first"
 ZONES = "zones, dense time"
+RELAXED = "zones, dense time, relaxed"
 STRUCTURAL = "graph, every duration"
 SMT = "smt, bounded and inductive"
+
+MANY = 3_000
+"""Locations that a system may have, where copies are counted, for engines that must see all of them."""
 
 DEPTH = 16
 """Steps to which bounded model checking looks before a proof is tried."""
@@ -62,11 +68,20 @@ class Question:
         The same system, to be carried out step by step.
     witnesses : mapping
         For each property the ``sometimes`` properties without which its proof would be vacuous.
+    relaxed : TimedSystem or None
+        One that does all that the system does, and perhaps more, with actions of the same words: it is asked first.
+    obliged : TimedSystem or None
+        Likewise, and each limit on time that may be met in the system is met in it, with the same ways out.
+    patience : Budget or None
+        Bounds on the making of each folded table; reaching one raises `Stopped`.
     """
 
     system: TimedSystem
     beginning: World
     witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    relaxed: TimedSystem | None = None
+    obliged: TimedSystem | None = None
+    patience: Budget | None = None
 
     @cached_property
     def table(self) -> Table:
@@ -76,12 +91,29 @@ class Question:
     @cached_property
     def stuck(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        return bool(timelock.stuck(self.folded))
+        table = self.finite if self.obliged is None else self._tabulated(self.obliged)
+        return table is not None and bool(timelock.stuck(table))
 
     @cached_property
     def folded(self) -> Table:
         """The folded system as tables."""
-        return Table(Folded(self.system))
+        return self._tabulated(self.system)
+
+    @cached_property
+    def finite(self) -> Table | None:
+        """The system as tables that can be seen whole: folded, or as it stands; None when its locations are too many."""
+        if self.system.dense:
+            return self.folded
+        table = Table(self.system)
+        return table if table.within(MANY) else None
+
+    @cached_property
+    def coarse(self) -> Table:
+        """The relaxed system, folded, as tables; where there is none, the folded system."""
+        return self.folded if self.relaxed is None else self._tabulated(self.relaxed)
+
+    def _tabulated(self, system: TimedSystem) -> Table:
+        return Table(Folded(system, None if self.patience is None else self.patience.fresh()))
 
 
 @dataclass(frozen=True)
@@ -115,8 +147,8 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     asked : sequence of Property
         ``always`` and ``eventually`` properties.
     engine : Engine
-        With `AUTO`: dense time for ``always`` where the system has finitely many locations, else ticks; for
-        ``eventually`` the graph first, then ticks.
+        With `AUTO`: dense time for ``always`` where copies are merged, else ticks; for ``eventually`` the graph first,
+        then ticks. Dense time can be asked for wherever the locations are few, for instance because retries are.
     budget : Budget
         Bounds on each exploration.
     """
@@ -124,28 +156,37 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     eventually = [entry for entry in asked if entry.kind == "eventually"]
     if engine is Engine.AUTO:
         engine = Engine.ZONES if question.system.dense else Engine.EXPLICIT
-    if engine is not Engine.EXPLICIT and not question.system.dense:
-        reason = f"engine {engine} needs unlimited duplication and any order; use explicit"
+    if engine is not Engine.EXPLICIT and not question.system.dense and question.finite is None:
+        reason = f"engine {engine} needs unlimited duplication and any order, or few retries; use explicit"
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
     unit = unit_of(question.system.parameters)
     name, count = max(in_ticks(question.system.parameters, unit).items(), key=lambda entry: entry[1])
     if count > MOST:
         reason = f"{name} is {count:,} times the unit of {float(unit):.3g} s in which all durations are whole"
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
-    found: dict[str, Finding] = {}
-    if always:
-        runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]
-        found |= {finding.name: finding for finding in runner(question, always, budget)}
-    found |= {finding.name: finding for finding in _promises(question, eventually, engine, budget)}
+    question = replace(question, patience=budget)
+    runner = {Engine.EXPLICIT: _by_ticks, Engine.ZONES: _by_zones, Engine.SMT: _by_solver}[engine]
+    found = _unless_stopped(always, engine, lambda: runner(question, always, budget))
+    found |= _unless_stopped(eventually, engine, lambda: _promises(question, eventually, engine, budget))
     return [_believed(question, entry, found[entry.name]) for entry in asked]
 
 
+def _unless_stopped(asked: Sequence[Property], engine: Engine, find: Callable[[], list[Finding]]) -> dict[str, Finding]:
+    """What is found, by name; where a bound is reached before there is a graph to explore, nothing is known."""
+    try:
+        return {finding.name: finding for finding in (find() if asked else ())}
+    except Stopped as stopped:
+        return {entry.name: Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(stopped)) for entry in asked}
+
+
 def _believed(question: Question, asked: Property, finding: Finding) -> Answer:
-    """A violation is replayed and minimised; a replay that fails is a disagreement."""
+    """A violation is replayed and minimised, a loop walked to see that it is fair; if that fails it is a disagreement."""
     if finding.verdict is not Verdict.VIOLATED:
         return Answer(finding)
     if finding.run is None:
         return Answer(finding.but(Verdict.DISAGREEMENT, "no delays make the run possible"))
+    if asked.kind == "eventually" and (fault := unfair(question.table, finding.run)):
+        return Answer(finding.but(Verdict.DISAGREEMENT, f"the run is not fair: {fault}"))
     try:
         return Answer(finding, minimal(question.beginning, finding.run, asked))
     except Rejected as rejected:
@@ -173,10 +214,51 @@ def _by_ticks(question: Question, asked: list[Property], budget: Budget) -> list
 
 
 def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
-    clock = budget.fresh()
-    explored = Zones(question.folded)
+    """The relaxed system first, if there is one; what that leaves open is asked of the system itself."""
+    findings = [] if question.relaxed is None else _by_relaxation(question, asked, budget.fresh())
+    settled = {finding.name for finding in findings}
+    left = [entry for entry in asked if entry.name not in settled]
+    return findings + list(_unless_stopped(left, Engine.ZONES, lambda: _by_exact_zones(question, left, budget.fresh())).values())
+
+
+def _by_exact_zones(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:
+    explored = Zones(_whole(question))
     explored.explore(clock, frozenset(entry.name for entry in asked))
     return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
+
+
+def _whole(question: Question) -> Table:
+    """The tables of a question that was seen to have them."""
+    assert question.finite is not None, "decided before an engine is chosen"
+    return question.finite
+
+
+def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> list[Finding]:
+    """What the relaxed system settles: what it cannot break, and what it breaks by a run that the system can take."""
+    explored = Zones(question.coarse)
+    explored.explore(clock, frozenset(entry.name for entry in asked))
+    witnessed = possible(question, {name for entry in asked for name in question.witnesses.get(entry.name, ())}, explored)
+    findings = []
+    for entry in asked:
+        finding = Finding(entry.name, Verdict.PROVED, RELAXED, states=len(explored.nodes))
+        where = explored.broken.get(entry.name)
+        run = None if where is None else realised(question.table, explored, where, entry.name)
+        if run is not None:
+            finding = replace(finding, verdict=Verdict.VIOLATED, engine=ZONES, run=run)
+        elif where is not None or explored.witnessed.keys() & set(question.witnesses.get(entry.name, ())) - witnessed:
+            continue
+        elif explored.stopped:
+            finding = finding.but(Verdict.INCONCLUSIVE, explored.stopped)
+        else:
+            finding = _proof(question, finding, witnessed, question.stuck)
+        findings.append(replace(finding, seconds=clock.elapsed))
+    return findings
+
+
+def possible(question: Question, names: Iterable[str], explored: Zones) -> set[str]:
+    """The ``sometimes`` properties that a relaxed exploration fulfils by runs that the system can take."""
+    met = {name: explored.witnessed[name] for name in names if name in explored.witnessed}
+    return {name for name, where in met.items() if realised(question.table, explored, where, name) is not None}
 
 
 def _from_exploration(
@@ -198,31 +280,30 @@ def _by_solver(question: Question, asked: list[Property], budget: Budget) -> lis
 
 def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
     """A proof by an inductive invariant where Spacer finds one, else a run by bounded model checking."""
-    symbolic = Symbolic(question.folded, frozenset({asked.name}))
+    symbolic = Symbolic(_whole(question), frozenset({asked.name}))
     answer = horn.solve(symbolic, budget.seconds)
     finding = Finding(asked.name, Verdict.PROVED, SMT, states=len(symbolic.cone))
     if answer.invariant is not None:
         terms: dict[str, Terms] = {name: {"": value} for name, value in question.system.parameters.items()}
-        stated = Statement(question.folded.system, frozenset({asked.name}), terms)
+        stated = Statement(_whole(question).system, frozenset({asked.name}), terms)
         fault = faults_by_z3(Script(stated, horn.spelled(symbolic, answer.invariant)))
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")
         return _proof(question, finding, _possible(question, asked, budget), question.stuck)
-    found, reason = search(symbolic, DEPTH, budget.fresh())
+    searched = search(symbolic, DEPTH, budget.fresh())
     finding = replace(finding, seconds=budget.elapsed)
-    if found is not None:
-        return replace(finding, verdict=Verdict.VIOLATED, run=found.run)
-    return finding.but(Verdict.INCONCLUSIVE, "; ".join(filter(None, (answer.reason, reason))))
+    if searched.found is not None:
+        return replace(finding, verdict=Verdict.VIOLATED, run=searched.found.run)
+    return finding.but(Verdict.INCONCLUSIVE, "; ".join(filter(None, (answer.reason, searched.reason))))
 
 
 def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
     """The witnesses of a property that some run fulfils, by bounded model checking."""
     possible = set()
     for name in question.witnesses.get(asked.name, ()):
-        witness = Symbolic(question.folded, frozenset({name}))
-        found, _ = search(witness, DEPTH, budget.fresh())
-        if found is not None:
+        witness = Symbolic(_whole(question), frozenset({name}))
+        if search(witness, DEPTH, budget.fresh()).found is not None:
             possible.add(name)
     return possible
 
@@ -235,10 +316,10 @@ def _promises(question: Question, asked: list[Property], engine: Engine, budget:
     open_ones = []
     for entry in asked:
         started = time.monotonic()
-        if engine is not Engine.EXPLICIT and question.system.dense and always_kept(question.folded, entry):
+        if engine is not Engine.EXPLICIT and question.finite is not None and always_kept(question.finite, entry):
             stuck = question.stuck
             seconds = time.monotonic() - started
-            finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.folded), seconds=seconds)
+            finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.finite), seconds=seconds)
             findings.append(finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen") if stuck else finding)
         else:
             open_ones.append(entry)

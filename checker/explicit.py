@@ -89,8 +89,7 @@ class Explicit:
 
     def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
         """Visit every reachable state; stop at a bound (then `stopped` says why), or when all of `until` are broken."""
-        start = self.table.start
-        self._visit((start, (0,) * (1 + len(self.table.room(start).clocks))), -1, TICK)
+        self._visit(self.first(), -1, TICK)
         number = 0
         while number < len(self.states):
             if number % 1024 == 0 and (stopped := budget.exceeded(len(self.states), self._depths[number])):
@@ -111,8 +110,17 @@ class Explicit:
             number += 1
 
     def successors(self, number: int) -> Iterator[tuple[int, tuple[int, Values]]]:
-        """Every step out of a state: the passage it takes (or `TICK`) and the state it leads to."""
-        place, values = self.states[number]
+        """Every step out of a numbered state: the passage it takes (or `TICK`) and the state it leads to."""
+        return self.after(self.states[number])
+
+    def first(self) -> tuple[int, Values]:
+        """The state in which every run begins."""
+        start = self.table.start
+        return start, (0,) * (1 + len(self.table.room(start).clocks))
+
+    def after(self, state: tuple[int, Values]) -> Iterator[tuple[int, tuple[int, Values]]]:
+        """Every step out of a state, explored or not."""
+        place, values = state
         chamber = self.chamber(place)
         for step, (ranges, target, carry, _) in enumerate(chamber.passages):
             for clock, least, most in ranges:

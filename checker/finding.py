@@ -89,6 +89,10 @@ class Progress:
     megabytes: float
 
 
+class Stopped(Exception):
+    """A bound was reached before there was anything to answer from; the message says which."""
+
+
 Listener = Callable[[Progress], None]
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from heapq import heappop, heappush
 
+from checker.finding import Budget, Stopped
 from checker.language import DEAD, Bound, Clock, Edge, Location, Origin, TimedSystem
 
 
@@ -21,11 +23,18 @@ class Folded:
     ----------
     system : TimedSystem
         What is folded; its locations are walked once, whatever the guards say.
+    budget : Budget or None
+        Bounds on that walk.
+
+    Raises
+    ------
+    Stopped
+        A bound was reached.
     """
 
-    def __init__(self, system: TimedSystem) -> None:
+    def __init__(self, system: TimedSystem, budget: Budget | None = None) -> None:
         self.system = system
-        self._widest = _widest(system)
+        self._widest, self._edges = _widest(system, budget or Budget())
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -58,7 +67,7 @@ class Folded:
         return self.system.invariant(location)
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        for edge in self.system.edges(location):
+        for edge in self._edges[self.system.family(location)]:
             home = self._home(edge.target)
             known: dict[Clock, Origin] = dict(zip(self.system.clocks(edge.target), edge.origins, strict=True))
             origins = tuple(known.get(clock, DEAD) for clock in self.system.clocks(home))
@@ -83,17 +92,33 @@ class Folded:
         return self._widest[self.system.family(location)]
 
 
-def _widest(system: TimedSystem) -> dict[Location, Location]:
-    """For each family the location in which everything is alive that can be, by a least fixed point."""
+def _widest(system: TimedSystem, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
+    """For each family the location in which everything is alive that can be, with its edges: a least fixed point.
+
+    Families are gone through in the order in which they were met, which is about the order in which copies travel: few
+    are looked at twice.
+    """
     start = system.initial()
     widest = {system.family(start): start}
-    waiting = [system.family(start)]
+    edges: dict[Location, tuple[Edge, ...]] = {}
+    met = list(widest)
+    numbers = {family: number for number, family in enumerate(met)}
+    waiting = [0]
     while waiting:
-        for edge in system.edges(widest[waiting.pop()]):
-            family = system.family(edge.target)
-            known = widest.get(family)
+        family = met[heappop(waiting)]
+        if len(edges) % 64 == 0 and (stopped := budget.exceeded(len(met), 0)):
+            raise Stopped(f"{stopped}, while locations were folded")
+        edges[family] = tuple(system.edges(widest[family]))
+        for edge in edges[family]:
+            reached = system.family(edge.target)
+            known = widest.get(reached)
             joined = edge.target if known is None else system.join(known, edge.target)
+            if known is None:
+                numbers[reached] = len(met)
+                met.append(reached)
             if joined != known:
-                widest[family] = joined
-                waiting.append(family)
-    return widest
+                widest[reached] = joined
+                if known is None or reached in edges:
+                    heappush(waiting, numbers[reached])
+                    edges.pop(reached, None)
+    return widest, edges

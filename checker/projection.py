@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 import z3
@@ -150,13 +150,14 @@ def delays_in_terms(
     """The waits before each step of a path as terms that are legal for all values in a region; None when none are found.
 
     A linear bound holds on a cone if it holds on its rays, so the coefficients are a solution of finitely many
-    inequalities; halves and then quarters are tried before anything finer, for the sake of the reader.
+    inequalities; the first step is taken at once if it can be, and halves and then quarters are tried before anything
+    finer, for the sake of the reader.
     """
     bounds = [(bound.earlier, bound.later, _in_terms(bound, terms), bound.strict) for bound in differences(path)]
     corners = [dict(zip(symbols, ray, strict=True)) for ray in rays(region, symbols)]
     inner = _inner_points(region, corners, symbols)
-    for parts in (1, 2, 3, 4, 12):
-        found = _coefficients(len(path), bounds, corners, inner, parts)
+    for fixed, parts in product((2, 1), (1, 2, 3, 4, 12)):
+        found = _coefficients(len(path), bounds, corners, inner, parts, fixed)
         if found is not None:
             return tuple(plus(later, times(Fraction(-1), earlier)) for earlier, later in pairwise(found))
     return None
@@ -177,15 +178,15 @@ def _inner_points(region: Polyhedron, corners: list[Point], symbols: tuple[str, 
 
 
 def _coefficients(
-    steps: int, bounds: Sequence[tuple[int, int, Terms, bool]], corners: list[Point], inner: list[Point], parts: int
+    steps: int, bounds: Sequence[tuple[int, int, Terms, bool]], corners: list[Point], inner: list[Point], parts: int, fixed: int
 ) -> list[Terms] | None:
-    """The time of each step as a term whose coefficients are whole numbers of parts; the first step is taken at once."""
+    """The time of each step as a term whose coefficients are whole numbers of parts; the first ones are taken at once."""
     solver = z3.Solver()
     solver.set("timeout", 5000)
     unknown = [{name: z3.Int(f"{name}@{step}") for name in corners[0]} for step in range(steps + 1)]
     most = parts * LARGEST
     solver.add(*(z3.And(-most <= factor, factor <= most) for factors in unknown for factor in factors.values()))
-    solver.add(*(factor == 0 for factors in unknown[:2] for factor in factors.values()))
+    solver.add(*(factor == 0 for factors in unknown[:fixed] for factor in factors.values()))
     for earlier, later, term, strict in bounds:
         for corner in corners:
             solver.add(_later_by(unknown[earlier], unknown[later], corner) >= parts * evaluate(term, corner))

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import lcm
 from typing import NamedTuple
 
 from checker.certificate import Invariant
-from checker.cover import EVERY_RATIO, Interval, Pair, cover_of, interval, invariant, multiples, needs
+from checker.cover import EVERY_RATIO, Interval, NotGeneric, Pair, cover_of, interval, invariant, multiples, needs
 from checker.family import Script, follow
 from checker.finding import Budget, Run
 from checker.linear import Constraint, Terms, constraint_of, difference, evaluate, times
@@ -133,11 +134,18 @@ class Synthesis:
         Unsettled
             An exploration was stopped, or the runs at one ratio came to no end.
         """
-        left = Interval(low, high, closed_low=low > 0, closed_high=True)
-        while not left.empty:
-            piece = self._piece(self._sample(left))
-            yield piece
-            left = left.below(piece.ratios)
+        yield from self._covering(Interval(low, high, closed_low=low > 0, closed_high=True))
+
+    def _covering(self, left: Interval) -> Iterator[Piece]:
+        if left.empty:
+            return
+        ratio = self._sample(left)
+        piece = self._piece(ratio, left.low == left.high)
+        if ratio not in piece.ratios:
+            raise Unsettled(f"what was found at {self._told(ratio)} does not hold there")
+        yield from self._covering(left.above(piece.ratios))
+        yield piece
+        yield from self._covering(left.below(piece.ratios))
 
     def _sample(self, left: Interval) -> Fraction:
         """A ratio just below the upper end of what is left, of no simple form; or the end itself when that is all."""
@@ -146,12 +154,19 @@ class Synthesis:
             return left.high
         width = left.high - left.low
         ticks = int((left.high - width / 1009) * GENERIC)
-        return Fraction(ticks, GENERIC)
+        if ticks % GENERIC == 0:
+            ticks -= 1
+        ratio = Fraction(ticks, GENERIC)
+        if ratio not in left or not ratio:
+            raise Unsettled(
+                f"ratios between {float(left.low):.9g} and {float(left.high):.9g} are too close together to be told apart"
+            )
+        return ratio
 
     # --- one ratio --------------------------------------------------------------------------------------------------
 
-    def _piece(self, ratio: Fraction) -> Piece:
-        reading = Pair(self.names.scale, self.names.rate, GENERIC, int(ratio * GENERIC))
+    def _piece(self, ratio: Fraction, alone: bool) -> Piece:
+        """The piece around a ratio, or that ratio alone."""
         least: Terms = {}
         found: Counterexample | None = None
         ratios = EVERY_RATIO
@@ -159,9 +174,8 @@ class Synthesis:
             zones = self._explore(ratio, least)
             broken = next((name for name in sorted(self.asked) if name in zones.broken), None)
             if broken is None:
-                cover = cover_of(zones)
-                held = interval(needs(zones, cover, reading), self.names.rate, self.names.scale)
-                return self._exact(Piece(ratios.meet(held), least, found, invariant(zones, cover, reading)))
+                held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, least)
+                return self._exact(Piece(ratios.meet(held), least, found, proof))
             path = self._path(zones, broken)
             found = Counterexample(path, region_of(path, self.terms), broken)
             if number == MANY_RUNS and (family := self._pumped(path, broken)):
@@ -169,8 +183,30 @@ class Synthesis:
             limit = self._limit(found.region, ratio)
             if limit is None:
                 return Piece(self._reach(found.region, None), None, found)
+            if alone:
+                limit = {self.names.scale: evaluate(limit, {self.names.scale: Fraction(1), self.names.rate: ratio})}
             least, ratios = limit, self._reach(found.region, limit)
-        raise Unsettled(f"{MOST_RUNS} runs at {self.names.rate} = {float(ratio):.4g} {self.names.scale} came to no end")
+        raise Unsettled(f"{MOST_RUNS} runs at {self._told(ratio)} came to no end")
+
+    def _told(self, ratio: Fraction) -> str:
+        return f"{self.names.rate} = {float(ratio):.4g} {self.names.scale}"
+
+    def _at(self, zones: Zones, ratio: Fraction) -> tuple[Interval, Invariant]:
+        """The invariant of finished zones at one ratio, where every bound is a multiple of the scale."""
+        reading = multiples(self.names.scale, zones.ticks(self.names.scale))
+        return Interval(ratio, ratio, closed_low=True, closed_high=True), invariant(zones, cover_of(zones), reading)
+
+    def _around(self, zones: Zones, ratio: Fraction, least: Terms) -> tuple[Interval, Invariant]:
+        """The ratios around one for which finished zones are an invariant, and that; each bound is a sum of scale and rate."""
+        parts = lcm(*(factor.denominator for term in (*self.terms.values(), least) for factor in term.values()))
+        scale, rate, tick = self.names.scale, self.names.rate, zones.unit * GENERIC
+        reading = Pair(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
+        cover = cover_of(zones)
+        try:
+            held = interval(needs(zones, cover, reading), rate, scale)
+            return held, invariant(zones, cover, reading)
+        except NotGeneric as problem:
+            raise Unsettled(f"at {self._told(ratio)}: {problem}") from problem
 
     def _pumped(self, path: list[tuple[Room, Door]], broken: str) -> tuple[Script, list[Constraint]] | None:
         units = (self.names.scale, self.names.rate)

@@ -130,6 +130,14 @@ class Table:
             number += 1
         return tuple(room for room in self._rooms if room is not None)
 
+    def within(self, most: int) -> bool:
+        """Whether edges lead to no more than so many locations, whatever the guards say."""
+        number = 0
+        while number < len(self._locations) <= most:
+            self.room(number)
+            number += 1
+        return len(self._locations) <= most
+
     def _furnish(self, location: Location) -> Room:
         system = self.system
         clocks = system.clocks(location)

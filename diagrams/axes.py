@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from diagrams.figure import bold, line
-from diagrams.inks import BLACK, GREY
+from diagrams.inks import BLACK, BLUE, GREY, RED, Ink
 from diagrams.places import Room
-from diagrams.sizes import TEXT
+from diagrams.sizes import LABEL_LEADING, TEXT
 from diagrams.vector import lettered, number, path, tag
+from diagrams.widths import wrapped
 
 STEPS = (Fraction(1, 2), 1, 2, 5)
 """By what axes are divided, times a power of ten."""
+
+LEFT, RIGHT, BELOW, MARGIN = 58.0, 22.0, 52.0, 14.0
+"""The room beside the axes, below them, and around the picture, in pixels."""
+
+SERIES = (RED, BLUE, GREY)
+"""The inks of what is asked for, in order."""
 
 MOST_TICKS = 9
 TICK = 5.0
@@ -97,6 +104,20 @@ class Axes:
             yield lettered(line(plain_number(value)), room.left - 9, y + 4.2, TEXT, BLACK, "end")
         yield lettered(line(bold(self.across_name)), room.right, room.bottom + 38, TEXT, BLACK, "end")
         yield lettered(line(bold(self.up_name)), room.left - 30, room.top - 12, TEXT, BLACK)
+
+
+def heading(title: str, caption: Iterable[str], wide: float) -> tuple[list[str], float]:
+    """What stands above a chart of some width, written; and where the upper end of its axes may be, in pixels."""
+    said = [line(bold(title)), *(line(text) for one in caption for text in wrapped(one, TEXT, wide - 2 * MARGIN))]
+    drawn = [lettered(text, MARGIN, MARGIN + LABEL_LEADING * (place + 0.75), TEXT, BLACK) for place, text in enumerate(said)]
+    return drawn, MARGIN + LABEL_LEADING * len(said) + 34
+
+
+def hatching(name: str, ink: Ink, lean: int, apart: float, thick: float) -> str:
+    """A pattern of strokes that lean by some degrees."""
+    stroke = tag("path", d=f"M0,0 V{number(apart)}", stroke=ink.light, stroke_width=thick)
+    turned = f"rotate({lean})"
+    return tag("pattern", stroke, id=name, width=apart, height=apart, patternUnits="userSpaceOnUse", patternTransform=turned)
 
 
 def plain_number(value: Fraction) -> str:

@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagrams.axes import Axes, Scale, plain_number
+from diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading, plain_number
 from diagrams.figure import bold, line
-from diagrams.inks import BLACK, BLUE, GREY, RED
+from diagrams.inks import BLACK
 from diagrams.places import Room
-from diagrams.sizes import LABEL_LEADING, LEADING, TEXT, line_width
+from diagrams.sizes import LEADING, TEXT, line_width
 from diagrams.vector import Attribute, document, group, lettered, number, path, tag
-from diagrams.widths import wrapped
 
 WIDTH, HEIGHT = 620.0, 300.0
-LEFT, RIGHT, BELOW, MARGIN = 58.0, 22.0, 52.0, 14.0
 BAR, GAP = 44.0, 8.0
 
-INKS = (RED, BLUE, GREY)
+HATCHED = "hatching-bars"
 PATTERNS = ("solid", "hatched", "dotted")
 """How the bars of the first property are filled, and those of the second, and of the third."""
 
@@ -61,17 +59,15 @@ def _value(value: Fraction | None) -> str:
 
 def as_svg(bars: Bars) -> str:
     """The picture."""
-    said = [text for one in bars.caption for text in wrapped(one, TEXT, WIDTH - 2 * MARGIN)]
-    head = [line(bold(bars.title)), *map(line, said)]
-    top = MARGIN + LABEL_LEADING * len(head) + 34
+    head, top = heading(bars.title, bars.caption, WIDTH)
     highest = max((value for value in bars.least.values() if value is not None), default=Fraction(1))
     across = Scale(len(bars.losses) + Fraction(2, 5), LEFT, WIDTH - RIGHT)
     axes = Axes(
         across, Scale(highest * Fraction(115, 100), top + HEIGHT, top), "copies lost in a round, at most", "TIME_WAIT, in MSL"
     )
     parts = [
-        tag("defs", _hatching(1)),
-        *(lettered(text, MARGIN, MARGIN + LABEL_LEADING * (place + 0.75), TEXT, BLACK) for place, text in enumerate(head)),
+        tag("defs", hatching(HATCHED, SERIES[1], -45, apart=7, thick=2.4)),
+        *head,
         *axes.grid(),
         *(bar for place, loss in enumerate(bars.losses) for bar in _cluster(bars, place, loss, axes)),
         *axes.frame(numbered=False),
@@ -81,17 +77,11 @@ def as_svg(bars: Bars) -> str:
     return document(WIDTH, axes.room.bottom + BELOW + LEADING + MARGIN, bars.title, "\n".join(bars.told()), parts)
 
 
-def _hatching(place: int) -> str:
-    stroke = tag("path", d="M0,0 V7", stroke=INKS[place].light, stroke_width=2.4)
-    turned = "rotate(-45)"
-    return tag("pattern", stroke, id="hatching-bars", width=7, height=7, patternUnits="userSpaceOnUse", patternTransform=turned)
-
-
 def _fill(place: int) -> dict[str, Attribute]:
-    ink = INKS[place]
+    ink = SERIES[place]
     outline: dict[str, Attribute] = {"stroke": ink.light, "stroke_width": 1.6}
     if PATTERNS[place] == "hatched":
-        return outline | {"fill": "url(#hatching-bars)"}
+        return outline | {"fill": f"url(#{HATCHED})"}
     return outline | {"fill": ink.light, "fill_opacity": "0.75" if PATTERNS[place] == "solid" else "0.2"}
 
 
@@ -106,7 +96,7 @@ def _cluster(bars: Bars, place: int, loss: int, axes: Axes) -> Iterator[str]:
         shape = tag("rect", x=room.left, y=room.top, width=BAR, height=room.bottom - room.top, **_fill(index))
         text = "none" if value is None else plain_number(value)
         yield group(
-            [shape, lettered(line(bold(text)), room.left + BAR / 2, room.top - 6, TEXT, INKS[index], "middle")],
+            [shape, lettered(line(bold(text)), room.left + BAR / 2, room.top - 6, TEXT, SERIES[index], "middle")],
             "bar",
             f"{loss} lost, {name}: {_value(value)}",
         )
@@ -126,7 +116,7 @@ def _legend(bars: Bars, y: float) -> Iterator[str]:
     for place, name in enumerate(bars.properties):
         text = line(f"least TIME_WAIT for {name}")
         yield tag("rect", x=x, y=y - 7, width=24, height=12, **_fill(place))
-        yield lettered(text, x + 32, y + 4, TEXT, INKS[place])
+        yield lettered(text, x + 32, y + 4, TEXT, SERIES[place])
         x += 32 + line_width(text, TEXT) + 24
 
 

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+
+from checker.cover import Interval
+from checker.linear import Terms, written
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A straight piece.
+    """A straight piece, or one point.
 
     Attributes
     ----------
-    low, high : Fraction
-        Between which values of RTO/MSL it holds, both included.
-    terms : mapping of str to Fraction
-        The least safe TIME_WAIT is the sum of these multiples of ``MSL`` and ``RTO``.
+    ratios : Interval
+        The values of RTO/MSL for which it holds; bounded above.
+    least : Terms or None
+        The least safe TIME_WAIT there, as a sum of multiples of ``MSL`` and ``RTO``; None where none is safe.
     """
 
-    low: Fraction
-    high: Fraction
-    terms: Mapping[str, Fraction]
+    ratios: Interval
+    least: Terms | None
 
-    def least(self, msl: Fraction, rto: Fraction) -> Fraction:
+    @property
+    def ends(self) -> tuple[Fraction, Fraction]:
+        """Where it begins and ends."""
+        assert self.ratios.high is not None, "an axis has an end"
+        return self.ratios.low, self.ratios.high
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it says something of one value of RTO/MSL alone."""
+        return self.ratios.low == self.ratios.high
+
+    def at(self, msl: Fraction, rto: Fraction) -> Fraction | None:
         """The least safe TIME_WAIT, in the unit of the two."""
-        return self.terms.get("MSL", Fraction(0)) * msl + self.terms.get("RTO", Fraction(0)) * rto
+        if self.least is None:
+            return None
+        return self.least.get("MSL", Fraction(0)) * msl + self.least.get("RTO", Fraction(0)) * rto
 
     @property
     def formula(self) -> str:
         """The sum in words, for instance ``MSL + 2 RTO``."""
-        parts = [f"{_times(count)}{name}" for name in ("MSL", "RTO") if (count := self.terms.get(name))]
-        return " + ".join(parts) or "0"
-
-
-def _times(count: Fraction) -> str:
-    return "" if count == 1 else f"{count} "
+        return "no TIME_WAIT is enough" if self.least is None else written(self.least).replace("*", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +57,42 @@ class Boundary:
     name : str
         The property.
     pieces : tuple of Piece
-        From small values of RTO/MSL to large ones; none when no TIME_WAIT that was tried is safe.
+        From small values of RTO/MSL to large ones.
+    needs : str
+        What it needs, for instance ``TIME_WAIT >= max(2 MSL, MSL + RTO)``.
     """
 
     name: str
     pieces: tuple[Piece, ...]
+    needs: str
+
+    def piece_at(self, ratio: Fraction) -> Piece | None:
+        """What is known at a value of RTO/MSL; None where nothing is."""
+        return next((piece for piece in self.pieces if ratio in piece.ratios), None)
 
     @property
-    def formula(self) -> str:
-        """The pieces in words, from left to right."""
-        formulas = [piece.formula for piece in self.pieces]
-        if len(formulas) < 2:
-            return formulas[0] if formulas else "no TIME_WAIT is enough"
-        told = [f"{piece.formula} up to RTO = {_times(piece.high)}MSL" for piece in self.pieces[:-1]]
-        return f"{', '.join(told)}, then {formulas[-1]}"
+    def told(self) -> str:
+        """What it needs, in a sentence."""
+        return f"{self.name} needs {self.needs}" if self.needs.startswith("TIME_WAIT") else f"{self.name}: {self.needs}"
 
 
-def joined(points: Sequence[tuple[Fraction, Fraction]]) -> tuple[Piece, ...]:
-    """The pieces through some points, those in a line made one.
+def sampled(name: str, points: Sequence[tuple[Fraction, Fraction | None]]) -> Boundary:
+    """A boundary of which some points are known, and nothing between them.
 
     Parameters
     ----------
-    points : sequence of (Fraction, Fraction)
-        RTO/MSL, rising, and the least safe TIME_WAIT there, in MSL.
+    name : str
+        The property.
+    points : sequence of (Fraction, Fraction or None)
+        RTO/MSL, rising, and the least safe TIME_WAIT there, in MSL; None where none that was tried is safe.
     """
-    pieces: list[Piece] = []
-    for (left, one), (right, other) in pairwise(points):
-        slope = (other - one) / (right - left)
-        terms = {"MSL": one - slope * left, "RTO": slope}
-        if pieces and pieces[-1].terms == terms:
-            pieces[-1] = Piece(pieces[-1].low, right, terms)
-        else:
-            pieces.append(Piece(left, right, terms))
-    return tuple(pieces)
+    pieces = tuple(
+        Piece(Interval(ratio, ratio, closed_low=True, closed_high=True), None if least is None else {"MSL": least})
+        for ratio, least in points
+    )
+    first, last = (_told(*points[end]) for end in (0, -1))
+    return Boundary(name, pieces, f"as marked, from {first} to {last}")
 
 
-def corners(pieces: Iterable[Piece]) -> list[tuple[Fraction, Fraction]]:
-    """The points at which pieces begin and end: RTO/MSL, and TIME_WAIT in MSL."""
-    one = Fraction(1)
-    return [(ratio, piece.least(one, ratio)) for piece in pieces for ratio in (piece.low, piece.high)]
+def _told(ratio: Fraction, least: Fraction | None) -> str:
+    return f"{'none that was tried' if least is None else f'{least} MSL'} at RTO = {ratio} MSL"

@@ -7,8 +7,8 @@ from typing import Literal
 
 from checker.trace import Step
 from diagrams.axis import Axis
-from diagrams.lettering import mono_width, sans_width
 from diagrams.passages import Passage, Stretch, Wait
+from diagrams.widths import mono_width, width
 
 Anchor = Literal["start", "middle", "end"]
 Box = tuple[float, float, float, float]
@@ -84,7 +84,7 @@ class Label:
     @property
     def width(self) -> float:
         """How wide it is at most, in pixels."""
-        return mono_width(self.text, self.size) if self.mono else sans_width(self.text, self.size, bold=self.bold)
+        return mono_width(self.text, self.size) if self.mono else width(self.text, self.size, self.bold)
 
     @property
     def box(self) -> Box:

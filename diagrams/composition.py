@@ -240,4 +240,8 @@ def _tooltip(steps: Iterable[Step]) -> str:
 
 
 def _caption(title: str, reached: Reached) -> tuple[Line, ...]:
-    return line(bold(title)), line(f"{reached.told}; copies that differ only in whether they are still alive are one location")
+    return (
+        line(bold(title)),
+        line(reached.told),
+        line("location: the states, and what is in flight, whether or not it is still alive; zone: times explored as one"),
+    )

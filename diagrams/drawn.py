@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import hypot
 
-from diagrams.arrangement import Graphviz, laid_out
 from diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, faded, line, words
+from diagrams.figure_layout import Graphviz, laid_out
 from diagrams.inks import BLACK, GREY, Ink
 from diagrams.places import Course, Layout, Point
 from diagrams.sizes import (
@@ -45,7 +45,7 @@ def as_svg(figure: Figure, whose: Graphviz = Graphviz.BUNDLED) -> str:
 
     Raises
     ------
-    diagrams.arrangement.NoGraphviz
+    diagrams.figure_layout.NoGraphviz
         The system's own Graphviz is wanted, and there is none.
     """
     return drawn(figure, laid_out(figure, whose))
@@ -67,7 +67,7 @@ def drawn(figure: Figure, layout: Layout) -> str:
         *_key(legend, MARGIN + head + layout.size.height + 16),
     ]
     size = Size(inner + 2 * MARGIN, head + layout.size.height + foot + 2 * MARGIN)
-    return document(size.width, size.height, figure.title, told(figure), parts, layout.by)
+    return document(size.width, size.height, figure.title, told(figure), parts, laid_out_by=layout.by)
 
 
 def told(figure: Figure) -> str:

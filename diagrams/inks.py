@@ -1,12 +1,13 @@
-"""The colours of boxes, arrows and regions.
+"""The colours of pictures and pages.
 
 The hues are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which the colour-blind tell apart; each is
 darkened for light pages, lightened for dark ones, and has a mid-tone for where the page is not known. Nothing is told
-by colour alone.
+by colour alone: duplicates are dashed, losses crossed, TIME-WAIT is a bar, a violation a diamond.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -25,7 +26,7 @@ class Ink(NamedTuple):
 
     light: str
     dark: str
-    middle: str
+    middle: str = "#7a7a7a"
 
 
 PAPER = Ink("#ffffff", "#14181d", "#ffffff")
@@ -35,6 +36,22 @@ BLUE = Ink("#0072b2", "#6cc0f0", "#2a7cbb")
 RED = Ink("#b84a00", "#ff9351", "#b5651d")
 GREEN = Ink("#00795a", "#3ed1a6", "#17857c")
 INKS = (PAPER, BLACK, GREY, BLUE, RED, GREEN)
+"""Those of boxes, arrows and regions."""
+
+NAMED = {
+    "paper": PAPER,
+    "ink": BLACK,
+    "muted": GREY,
+    "first": BLUE,
+    "wrong": RED,
+    "next": GREEN,
+    "faint": Ink("#d0d7de", "#39424d"),
+    "band": Ink("#eef1f4", "#1e252d"),
+    "wait": Ink("#e69f00", "#d99a1e"),
+    "waiting": Ink("#8a5a00", "#f2c14e"),
+    "marked": Ink("#fff3c4", "#3a3210"),
+}
+"""By the names that style sheets have for them: those, and what else the pictures of a run need."""
 
 DARK = "@media screen and (prefers-color-scheme: dark)"
 
@@ -43,3 +60,19 @@ def dark_rules() -> str:
     """A style sheet that turns the light colours of a picture into the dark ones where pages are dark."""
     rules = "".join(f'[{what}="{ink.light}"]{{{what}:{ink.dark}}}' for ink in INKS for what in ("fill", "stroke"))
     return f"{DARK}{{{rules}}}"
+
+
+def themed(rules: str) -> str:
+    """Style sheet rules for light pages, dark pages and print.
+
+    Parameters
+    ----------
+    rules : str
+        Rules in which ``$name`` stands for one of the named inks, a rule a line.
+    """
+    dark = "\n".join(line for line in rules.splitlines() if "$" in line)
+    return "\n".join((_filled(rules, "light"), f"{DARK} {{", _filled(dark, "dark"), "}"))
+
+
+def _filled(rules: str, page: str) -> str:
+    return re.sub(r"\$([a-z]+)", lambda found: str(getattr(NAMED[found[1]], page)), rules)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
-from xml.etree import ElementTree as ET
 
 from diagrams.axis import Pause
 from diagrams.chart import BAR, MARGIN, Chart, Label
-from diagrams.ink import diamond, element, head, lettered, line, pixels
-from diagrams.lettering import sans_width
 from diagrams.passages import Fate
+from diagrams.strokes import cross, diamond, head, lettered
+from diagrams.vector import group, line_between, number, tag
+from diagrams.widths import width as width_of
 from spec.duration import spoken
 
 
@@ -29,7 +29,7 @@ def legend(laid: Chart) -> Iterator[Sign]:
     """The signs that occur, in lines."""
     x, y = MARGIN, 12.0
     for name, text, sample in _signs(laid):
-        width = sample + 8 + sans_width(text, 11)
+        width = sample + 8 + width_of(text, 11)
         if x > MARGIN and x + width > laid.width - MARGIN:
             x, y = MARGIN, y + 20
         yield Sign(x, laid.height + y, name, text, sample)
@@ -74,39 +74,43 @@ def _round(scale: float) -> Fraction:
     return next(length for length in lengths if float(length) * scale >= 30)
 
 
-def entry(root: ET.Element, sign: Sign) -> None:
+def entry(sign: Sign) -> str:
     """A sign and its meaning."""
+    words = lettered(Label(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
+    # The words stand outside: inside they would take on the looks of the sample.
+    return group([group(_sample(sign), sign.name), words], "sign")
+
+
+def _sample(sign: Sign) -> Iterator[str]:
     x, y, end = sign.x, sign.y, sign.x + sign.sample
-    group = ET.SubElement(root, "g", {"class": f"sign {sign.name}"})
     match sign.name:
         case "arrives" | "again":
-            line(group, "flight", x, y - 3, end - 6, y + 3)
-            element(group, "polygon", "head", points=" ".join(head((end, y + 4), 0.2)))
+            yield line_between("flight", x, y - 3, end - 6, y + 3)
+            yield head((end, y + 4), 0.2)
         case "lost":
-            line(group, "flight", x, y, end - 5, y)
-            element(group, "path", "cross", d=f"M{pixels(end - 10)} {pixels(y - 5)}l10 10m0 -10l-10 10")
+            yield line_between("flight", x, y, end - 5, y)
+            yield cross(end - 5, y)
         case "open":
-            line(group, "flight", x, y, end - 9, y)
-            element(group, "circle", "end", cx=end - 5, cy=y, r=4)
+            yield line_between("flight", x, y, end - 9, y)
+            yield tag("circle", class_="end", cx=end - 5, cy=y, r=4)
         case "window":
-            element(group, "path", "window", d=f"M{pixels(x)} {pixels(y - 7)}H{pixels(end)}V{pixels(y + 7)}Z")
-            element(group, "rect", "alive", x=end - 4, y=y - 7, width=4, height=14)
+            yield tag("path", class_="window", d=f"M{number(x)} {number(y - 7)}H{number(end)}V{number(y + 7)}Z")
+            yield tag("rect", class_="alive", x=end - 4, y=y - 7, width=4, height=14)
         case "bar":
-            element(group, "rect", "bar", x=x, y=y - 8, width=BAR, height=16)
-            line(group, "hatch", x, y + 4, x + BAR, y - 4)
+            yield tag("rect", class_="bar", x=x, y=y - 8, width=BAR, height=16)
+            yield line_between("hatch", x, y + 4, x + BAR, y - 4)
         case "full":
-            element(group, "rect", "full", x=x, y=y - 8, width=5, height=16)
+            yield tag("rect", class_="full", x=x, y=y - 8, width=5, height=16)
         case "next":
-            line(group, "life next", x, y, end, y)
+            yield line_between("life next", x, y, end, y)
         case "wrong":
-            element(group, "path", "mark wrong", d=diamond(x + 10, y, 8, 8))
+            yield tag("path", class_="mark wrong", d=diamond(x + 10, y, 8, 8))
         case "band":
-            element(group, "rect", "band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
-            line(group, "instant", x, y - 8, x, y + 8)
+            yield tag("rect", class_="band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
+            yield line_between("instant", x, y - 8, x, y + 8)
         case "scale":
-            element(group, "path", "axis", d=f"M{pixels(x)} {pixels(y - 4)}v8m0 -4H{pixels(end)}m0 -4v8")
+            yield tag("path", class_="axis", d=f"M{number(x)} {number(y - 4)}v8m0 -4H{number(end)}m0 -4v8")
         case "shortened":
-            element(group, "path", "axis", d=f"M{pixels(x)} {pixels(y)}h6l3 -5l6 10l6 -10l3 5H{pixels(end)}")
+            yield tag("path", class_="axis", d=f"M{number(x)} {number(y)}h6l3 -5l6 10l6 -10l3 5H{number(end)}")
         case _:
-            line(group, "axis stretched", x, y, end, y)
-    lettered(root, Label(end + 8, y + 4, sign.text, "muted", 11))
+            yield line_between("axis stretched", x, y, end, y)

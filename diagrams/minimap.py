@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
 
 import networkx as nx
 
 from diagrams.edges import ABRUPT
-from diagrams.lettering import MONO
-from diagrams.palette import themed
+from diagrams.inks import themed
+from diagrams.vector import XMLNS, number, tag
+from diagrams.widths import MONO
 from spec.graph import close_part
 from spec.state import State
 
@@ -93,20 +94,15 @@ def minimap(graph: nx.MultiDiGraph, end: str) -> str:
     end : str
         Whose states it shows.
     """
-    told = {"xmlns": "http://www.w3.org/2000/svg", "class": "minimap", "viewBox": f"18 0 {WIDTH - 22:g} {HEIGHT:g}"}
-    root = ET.Element("svg", told | {"role": "img", "aria-label": f"The states of {end}", "data-end": end})
-    ET.SubElement(root, "style").text = themed(STYLE)
-    for edge in edges(graph):
-        _draw(root, edge)
-    _draw(root, Edge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",)))
+    parts = [tag("style", themed(STYLE)), *map(_way, edges(graph))]
+    parts.append(_way(Edge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",))))
     for name, (x, y) in PLACES.items():
         kind = {State.TIME_WAIT.value: "state waits", AGAIN: "state again"}.get(name, "state")
-        group = ET.SubElement(root, "g", {"class": kind, "data-state": name})
         half = _half(name)
-        box = {"x": f"{x - half:g}", "y": f"{y - HIGH / 2:g}", "width": f"{2 * half:g}", "height": f"{HIGH:g}", "rx": "6"}
-        ET.SubElement(group, "rect", {"class": "box"} | box)
-        ET.SubElement(group, "text", {"x": f"{x:g}", "y": f"{y + 3.4:g}"}).text = name
-    return ET.tostring(root, encoding="unicode") + "\n"
+        box = tag("rect", class_="box", x=x - half, y=y - HIGH / 2, width=2 * half, height=HIGH, rx=6)
+        parts.append(tag("g", box, tag("text", name, x=x, y=y + 3.4), class_=kind, data_state=name))
+    told = {"class_": "minimap", "role": "img", "aria_label": f"The states of {end}", "data_end": end}
+    return tag("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {HEIGHT:g}", **told) + "\n"
 
 
 def _half(name: str) -> float:
@@ -114,24 +110,28 @@ def _half(name: str) -> float:
     return 52.0 if name == AGAIN else WIDE / 2
 
 
-def _draw(root: ET.Element, edge: Edge) -> None:
-    kind = "way" if edge.orderly else "way abrupt"
-    group = ET.SubElement(root, "g", {"class": kind, "data-from": edge.source, "data-to": edge.target})
-    ET.SubElement(group, "title").text = f"{edge.source} to {edge.target}\n" + "\n".join(edge.reasons)
+def _way(edge: Edge) -> str:
     points = _route(edge.source, edge.target)
     (x1, y1), (x2, y2) = points[-2:]
     angle = math.atan2(y2 - y1, x2 - x1)
     points[-1] = (x2 - 5 * math.cos(angle), y2 - 5 * math.sin(angle))
-    ET.SubElement(group, "path", {"class": "edge", "d": _path(points)})
     sides = [(x2 - 8 * math.cos(angle + turn), y2 - 8 * math.sin(angle + turn)) for turn in (0.4, -0.4)]
-    ET.SubElement(group, "polygon", {"class": "tip", "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in [(x2, y2), *sides])})
+    return tag(
+        "g",
+        tag("title", escape(f"{edge.source} to {edge.target}\n" + "\n".join(edge.reasons))),
+        tag("path", class_="edge", d=_path(points)),
+        tag("polygon", class_="tip", points=" ".join(f"{number(x)},{number(y)}" for x, y in [(x2, y2), *sides])),
+        class_="way" if edge.orderly else "way abrupt",
+        data_from=edge.source,
+        data_to=edge.target,
+    )
 
 
 Point = tuple[float, float]
 
 
 def _path(points: list[Point]) -> str:
-    begin, *rest = (f"{x:.1f} {y:.1f}" for x, y in points)
+    begin, *rest = (f"{number(x)} {number(y)}" for x, y in points)
     return f"M{begin}L{rest[0]}" if len(rest) == 1 else f"M{begin}Q{rest[0]} {rest[1]}"
 
 

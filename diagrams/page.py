@@ -15,10 +15,11 @@ from checker.language import Message, Running
 from checker.trace import Step, Trace
 from diagrams.authority import link
 from diagrams.chart import BESIDE, SLIM
+from diagrams.inks import NAMED, themed
 from diagrams.minimap import minimap
-from diagrams.palette import DARK, LIGHT
 from diagrams.passages import state
-from diagrams.sequence import sequence
+from diagrams.sequence import parts
+from diagrams.strokes import STYLE
 from diagrams.what_if import Stop, what_if
 from diagrams.why import guards
 from diagrams.words import about_in_words, again_and_again, failing, is_broken
@@ -29,6 +30,9 @@ from spec.exchange import ENDS
 from spec.graph import transition_graph
 from spec.plain import configuration_of
 from spec.properties import PROPERTIES
+
+MOST = 40
+"""Steps in a part of the chart, and of the table."""
 
 NETWORK = "in flight"
 """The variable that a page tells copy by copy."""
@@ -51,16 +55,27 @@ def page(trace: Trace) -> str:
         section=_cited(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
         fails=[(step.number, why) for step in trace.steps if (why := failing(trace, step))],
         again=again_and_again(trace)[0] if trace.loop is not None else "",
-        steps=[_row(trace, step) for step in trace.steps],
-        charts={"beside": sequence(trace, BESIDE), "slim": sequence(trace, SLIM)},
+        actors=sorted({step.event.actor for step in trace.steps}),
+        tables=list(_tables(trace)),
+        charts={"beside": list(parts(trace, BESIDE, MOST)), "slim": list(parts(trace, SLIM, MOST))},
         maps={end: minimap(graph, end) for end in ENDS},
         stops=list(_stops(trace)),
         variables=sorted(name for name in trace.initial if name != NETWORK),
         data=_data(trace, graph),
-        colours={"light": LIGHT, "dark": DARK},
-        style=_beside("style.css"),
+        style=themed(f"{_colours()}\n{STYLE}") + _beside("style.css"),
         script=_beside("script.js"),
     )
+
+
+def _colours() -> str:
+    """Every colour as a property by which the style sheet of the page has it."""
+    return f":root {{ {' '.join(f'--{name}: ${name};' for name in NAMED)} }}"
+
+
+def _tables(trace: Trace) -> Iterator[list[dict[str, Any]]]:
+    """All steps, so many at a time: a browser takes its time over a long table."""
+    for first in range(0, len(trace.steps), MOST):
+        yield [_row(trace, step) for step in trace.steps[first : first + MOST]]
 
 
 def _beside(name: str) -> str:

@@ -16,10 +16,11 @@ SIDES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
 
 
 class Label(NamedTuple):
-    """Something to be placed: its size, and the point that it belongs to."""
+    """Something to be placed: its size, the point that it belongs to, and whether something is drawn there."""
 
     size: Size
     point: Point
+    dotted: bool = True
 
 
 def placed(labels: Sequence[Label], within: Room, taken: Sequence[Room] = ()) -> list[Room]:
@@ -39,7 +40,7 @@ def placed(labels: Sequence[Label], within: Room, taken: Sequence[Room] = ()) ->
     list of Room
         One for each label. Where all places are taken the label stands beside its point, whatever is there.
     """
-    points = [Room.around(label.point, Size(10, 10)) for label in labels]
+    points = [Room.around(label.point, Size(10, 10)) for label in labels if label.dotted]
     found: list[Room] = []
     for label in labels:
         free = (room for room in _around(label) if _inside(room, within) and not any(map(room.meets, [*taken, *points, *found])))

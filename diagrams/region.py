@@ -1,4 +1,4 @@
-"""Safe and unsafe TIME_WAIT as a picture, with real stacks as points."""
+"""Safe and unsafe TIME_WAIT as data: the boundaries, real stacks as points, and how each fares."""
 
 from __future__ import annotations
 
@@ -6,40 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from math import hypot
 from typing import Literal, NamedTuple
 
-from diagrams.axes import Axes, Scale, plain_number
-from diagrams.boundary import Boundary, corners
-from diagrams.figure import Line, bold, line
-from diagrams.inks import BLACK, BLUE, GREY, PAPER, RED, Ink
-from diagrams.places import Point, Room
-from diagrams.placing import Label, placed
-from diagrams.sizes import LABEL_LEADING, LEADING, TEXT, Size, line_width
-from diagrams.vector import document, group, haloed, lettered, number, path, tag
-from diagrams.widths import wrapped
+from diagrams.axes import plain_number
+from diagrams.boundary import Boundary, Piece
 
-WIDTH, HEIGHT = 760.0, 400.0
-"""The room between the axes is this, less what is beside them."""
-
-LEFT, RIGHT, BELOW, MARGIN = 58.0, 22.0, 52.0, 14.0
-DOT = 4.5
-
-BITS = 40
-"""Into how many parts a straight piece is cut to see what lies over it."""
-
-INKS = (RED, BLUE, GREY)
-"""For the boundaries, in order; the lines are solid, dashed and dotted, and the hatching leans either way."""
-
-DASHES = ("", "9 4", "2 4")
-LEANS = (45, -45, 0)
-
-BELOW_IT = {
-    "graceful": "below it a retransmitted FIN may meet no TIME_WAIT any more, and a RST ends the other end",
-    "isolation": "below it an old copy may reach the next connection on the same addresses and ports",
-}
-"""What becomes of a shorter TIME_WAIT, by property."""
+Against = Literal["rto", "msl"]
+"""What lies along the axis."""
 
 
 class Known(NamedTuple):
@@ -48,6 +21,14 @@ class Known(NamedTuple):
     name: str
     across: Fraction
     up: Fraction
+
+
+class Stretch(NamedTuple):
+    """A piece, and where it begins and ends: along the axis, and up it; None is beyond all bounds."""
+
+    piece: Piece
+    begins: tuple[Fraction, Fraction | None]
+    ends: tuple[Fraction, Fraction | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +55,37 @@ class Region:
     caption: tuple[str, ...]
     boundaries: tuple[Boundary, ...]
     stacks: tuple[Known, ...] = ()
-    against: Literal["rto", "msl"] = "rto"
+    against: Against = "rto"
     rto: Fraction = Fraction(1)
 
-    def line_of(self, boundary: Boundary) -> list[tuple[Fraction, Fraction]]:
-        """The corners of a boundary in the units of the axes, from left to right."""
-        if self.against == "rto":
-            return corners(boundary.pieces)
-        ends = [(self.rto / ratio, piece) for piece in boundary.pieces for ratio in (piece.low, piece.high)]
-        return sorted((msl, piece.least(msl, self.rto)) for msl, piece in ends)
+    def durations(self, across: Fraction) -> tuple[Fraction, Fraction]:
+        """MSL and RTO at a place along the axis, in the unit of the axis of TIME_WAIT."""
+        return (Fraction(1), across) if self.against == "rto" else (across, self.rto)
 
-    def least(self, boundary: Boundary, across: Fraction) -> Fraction | None:
-        """The least safe TIME_WAIT at a place along the axis; None where it was not computed."""
-        for (left, one), (right, other) in pairwise(self.line_of(boundary)):
-            if left <= across <= right:
-                return one + (other - one) * (across - left) / (right - left) if right > left else one
-        return None
+    def along(self, ratio: Fraction) -> Fraction:
+        """The place along the axis of a value of RTO/MSL."""
+        return ratio if self.against == "rto" else self.rto / ratio
+
+    def stretches(self, boundary: Boundary) -> list[Stretch]:
+        """The pieces of a boundary in the units of the axes, from left to right."""
+        found = []
+        for piece in boundary.pieces:
+            left, right = sorted(map(self.along, piece.ends))
+            found.append(Stretch(piece, (left, piece.at(*self.durations(left))), (right, piece.at(*self.durations(right)))))
+        return sorted(found, key=lambda stretch: stretch.begins[0])
+
+    def piece_at(self, boundary: Boundary, across: Fraction) -> Piece | None:
+        """What is known of a property at a place along the axis; None where nothing is."""
+        msl, rto = self.durations(across)
+        return boundary.piece_at(rto / msl) if msl else None
+
+    def is_safe(self, boundary: Boundary, across: Fraction, up: Fraction) -> bool | None:
+        """Whether a TIME_WAIT is enough at a place along the axis; None where that is not known."""
+        piece = self.piece_at(boundary, across)
+        if piece is None:
+            return None
+        least = piece.at(*self.durations(across))
+        return least is not None and up >= least
 
     @property
     def axes_names(self) -> tuple[str, str]:
@@ -107,140 +103,6 @@ def together(stacks: Iterable[Known]) -> list[Known]:
     return [Known(" · ".join(names), *place) for place, names in sorted(places.items())]
 
 
-# --- the picture --------------------------------------------------------------------------------------------------
-
-
-def as_svg(region: Region) -> str:
-    """The picture."""
-    head = [
-        line(bold(region.title)),
-        *(line(text) for said in region.caption for text in wrapped(said, TEXT, WIDTH - 2 * MARGIN)),
-    ]
-    top = MARGIN + LABEL_LEADING * len(head) + 34
-    axes = axes_of(region, top)
-    legend = [entry for place in range(len(region.boundaries)) for entry in _legend(region, place)]
-    parts = [
-        tag("defs", *(_hatching(region, place) for place in range(len(region.boundaries)))),
-        *(lettered(text, MARGIN, MARGIN + LABEL_LEADING * (place + 0.75), TEXT, BLACK) for place, text in enumerate(head)),
-        *axes.grid(),
-        *(_below(region, place, axes) for place in range(len(region.boundaries))),
-        *axes.frame(),
-        *(_line(region, place, axes) for place in range(len(region.boundaries))),
-        haloed(line(bold("safe")), axes.room.left + 16, axes.room.top + 20, 15, BLACK),
-        *_stacks(region, axes),
-    ]
-    y = axes.room.bottom + BELOW
-    for entry in legend:
-        parts.append(entry(y))
-        y += LEADING
-    return document(WIDTH, y + MARGIN - 6, region.title, "\n".join(facts(region)), parts)
-
-
-def axes_of(region: Region, top: float) -> Axes:
-    """The axes of a region, long enough for all that it has; `top` is where the upper end is, in pixels."""
-    lines = [point for boundary in region.boundaries for point in region.line_of(boundary)]
-    points = [*lines, *((stack.across, stack.up) for stack in region.stacks)]
-    far = max((x for x, _ in points), default=Fraction(1))
-    high = max((y for _, y in points), default=Fraction(1)) * Fraction(11, 10)
-    across = Scale(far * Fraction(103, 100), LEFT, WIDTH - RIGHT)
-    return Axes(across, Scale(high, top + HEIGHT, top), *region.axes_names)
-
-
-def _pattern(region: Region, place: int) -> str:
-    return f"hatching-{region.against}-{place}"
-
-
-def _hatching(region: Region, place: int) -> str:
-    ink = INKS[place]
-    stroke = tag("path", d="M0,0 V10", stroke=ink.light, stroke_width=1.3, stroke_opacity="0.8")
-    turned = f"rotate({LEANS[place]})"
-    name = _pattern(region, place)
-    return tag("pattern", stroke, id=name, width=10, height=10, patternUnits="userSpaceOnUse", patternTransform=turned)
-
-
-def _below(region: Region, place: int, axes: Axes) -> str:
-    """The unsafe room under a boundary; all of it where no TIME_WAIT is enough."""
-    boundary = region.boundaries[place]
-    ends = region.line_of(boundary) or [(Fraction(0), axes.up.high), (axes.across.high, axes.up.high)]
-    outline = [(ends[0][0], Fraction(0)), *ends, (ends[-1][0], Fraction(0))]
-    data = "M" + " L".join(axes.corner(*point) for point in outline) + " Z"
-    shape = tag("path", d=data, fill=f"url(#{_pattern(region, place)})", stroke="none")
-    return group([shape], "unsafe", f"unsafe: {needs(boundary)}")
-
-
-def _line(region: Region, place: int, axes: Axes) -> str:
-    ends = region.line_of(region.boundaries[place])
-    if not ends:
-        return ""
-    data = "M" + " L".join(axes.corner(*point) for point in ends)
-    drawn = path(data, INKS[place], 2.6, DASHES[place])
-    return group([drawn], "boundary", needs(region.boundaries[place]))
-
-
-def needs(boundary: Boundary) -> str:
-    """What a property needs, in words."""
-    return f"{boundary.name} needs {boundary.formula}" if boundary.pieces else f"{boundary.name}: {boundary.formula}"
-
-
-def _stacks(region: Region, axes: Axes) -> Iterator[str]:
-    safe = Room.around(Point(axes.room.left + 36, axes.room.top + 15), Size(60, 24))
-    found = list(labels(region, axes))
-    rooms = placed(found, axes.room, [safe, *along(region, axes)])
-    for stack, label, room in zip(together(region.stacks), found, rooms, strict=True):
-        yield group(_stack(stack.name, label.point, room), "stack", fares(region, stack))
-
-
-def labels(region: Region, axes: Axes) -> Iterator[Label]:
-    """The names of the stacks, to be placed beside their points."""
-    for stack in together(region.stacks):
-        size = Size(line_width(line(bold(stack.name)), TEXT) + 8, 17)
-        yield Label(size, Point(axes.across.at(stack.across), axes.up.at(stack.up)))
-
-
-def along(region: Region, axes: Axes) -> Iterator[Room]:
-    """The room that the boundaries take, bit by bit."""
-    for boundary in region.boundaries:
-        for (left, one), (right, other) in pairwise(region.line_of(boundary)):
-            for share in (Fraction(bit, BITS) for bit in range(BITS + 1)):
-                x, y = left + (right - left) * share, one + (other - one) * share
-                yield Room.around(Point(axes.across.at(x), axes.up.at(y)), Size(9, 9))
-
-
-def _stack(name: str, point: Point, room: Room) -> Iterator[str]:
-    near = Point(min(max(point.x, room.left), room.right), min(max(point.y, room.top), room.bottom))
-    if hypot(near.x - point.x, near.y - point.y) > 3 * DOT:
-        yield path(f"M{number(point.x)},{number(point.y)} L{number(near.x)},{number(near.y)}", BLACK, 0.9)
-    yield tag("circle", cx=point.x, cy=point.y, r=DOT, fill=BLACK.light, stroke=PAPER.light, stroke_width=1.2)
-    left = near.x == room.right  # the label stands on the left of its point and should end there
-    yield haloed(
-        line(bold(name)), room.right - 4 if left else room.left + 4, room.top + 12.6, TEXT, BLACK, "end" if left else "start"
-    )
-
-
-class _Entry(NamedTuple):
-    """A line of the legend, wherever it will stand."""
-
-    text: Line
-    ink: Ink
-    dashes: str
-    pattern: str
-    first: bool
-
-    def __call__(self, y: float) -> str:
-        words = lettered(self.text, MARGIN + 46, y + 4.2, TEXT, self.ink)
-        if not self.first:
-            return words
-        swatch = tag("rect", x=MARGIN, y=y - 3, width=36, height=13, fill=f"url(#{self.pattern})")
-        return "\n".join([swatch, path(f"M{number(MARGIN)},{number(y - 3)} h36", self.ink, 2.6, self.dashes), words])
-
-
-def _legend(region: Region, place: int) -> Iterator[_Entry]:
-    boundary = region.boundaries[place]
-    said = f"{needs(boundary)}; {BELOW_IT.get(boundary.name, 'below it the property is broken')}"
-    for row, text in enumerate(wrapped(said, TEXT, WIDTH - 90)):
-        yield _Entry(line(text), INKS[place], DASHES[place], _pattern(region, place), row == 0)
-
-
 # --- words --------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +110,7 @@ def facts(region: Region) -> Iterator[str]:
     """All that the picture says, a line each."""
     yield from region.caption
     for boundary in region.boundaries:
-        yield needs(boundary)
+        yield boundary.told
     yield from (fares(region, stack) for stack in together(region.stacks))
 
 
@@ -261,10 +123,11 @@ def fares(region: Region, stack: Known) -> str:
 
 
 def _needed(region: Region, boundary: Boundary, stack: Known) -> str:
-    """How a stack fares with one property; nothing where it was not computed."""
-    if not boundary.pieces:
-        return f"not {boundary.name}"
-    least = region.least(boundary, stack.across)
-    if least is None:
+    """How a stack fares with one property; nothing where that is not known."""
+    piece = region.piece_at(boundary, stack.across)
+    if piece is None:
         return ""
+    least = piece.at(*region.durations(stack.across))
+    if least is None:
+        return f"not {boundary.name}"
     return f"{'' if stack.up >= least else 'not '}{boundary.name}, which needs {plain_number(least)}"

@@ -8,7 +8,8 @@ from fractions import Fraction
 from math import ceil
 
 from diagrams.axes import Axes, plain_number
-from diagrams.region import Known, Region, axes_of, fares, needs, together
+from diagrams.region import Known, Region, fares, together
+from diagrams.region_picture import axes_of
 
 COLUMNS, ROWS = 60, 18
 """Characters of the text chart, without its axes."""
@@ -34,7 +35,7 @@ def as_text(region: Region, width: int | None = None) -> str:
     across, up_name = region.axes_names
     far = plain_number(axes.across.high)
     foot = [f"{'':8}+{'-' * columns}", f"{'':8} 0{far:>{columns - 1}}", f"{'':9}{across:>{columns}}"]
-    told = [".  safe", *(f"{boundary.name[0]}  unsafe: {needs(boundary)}" for boundary in region.boundaries)]
+    told = [".  safe", *(f"{boundary.name[0]}  unsafe: {boundary.told}" for boundary in region.boundaries)]
     told += [f"{digit}  {fares(region, stack)}" for digit, stack in zip(DIGITS, stacks, strict=False)]
     head = _broken([region.title, *region.caption], width)
     return "\n".join([*head, "", up_name, *rows, *foot, "", *_broken(told, width)]) + "\n"
@@ -47,13 +48,9 @@ def _cell(axes: Axes, stack: Known, columns: int) -> tuple[int, int]:
 
 
 def _mark(region: Region, across: Fraction, up: Fraction) -> str:
-    known = False
-    for boundary in region.boundaries:
-        least = region.least(boundary, across)
-        if not boundary.pieces or (least is not None and up < least):
-            return boundary.name[0]
-        known |= least is not None
-    return "." if known else " "
+    found = [(boundary, region.is_safe(boundary, across, up)) for boundary in region.boundaries]
+    broken = next((boundary.name[0] for boundary, safe in found if safe is False), "")
+    return broken or ("." if any(safe for _, safe in found) else " ")
 
 
 def _broken(texts: Iterable[str], width: int | None) -> list[str]:

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from checker.trace import Step, Trace
 from diagrams.chart import RADIUS, Format
-from diagrams.lettering import mono_width, wrapped
 from diagrams.passages import Fate, Passage, Wait, passages, reopens, state, waits
+from diagrams.widths import mono_width, wrapped
 from diagrams.words import breaking, failing
 from spec.duration import spoken
 from spec.exchange import ENDS

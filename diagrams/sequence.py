@@ -1,72 +1,60 @@
 """The sequence chart of a trace as SVG: two lifelines on a true time axis, and everything that crosses between them.
 
 Each step is a group with ``data-step``; each arrow one with ``data-copy``, ``data-sent`` and ``data-step``, the step at
-which it arrives. A page that shows the chart lights them by these.
+which it arrives. A page that shows the chart lights them by these. Such a page has the chart in parts, since a browser
+takes its time over one that is long: each part is a window on the same picture.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
-from xml.etree import ElementTree as ET
+from typing import NamedTuple
+from xml.sax.saxutils import escape
 
 from checker.trace import Trace
 from diagrams.axis import Pause
 from diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format
-from diagrams.ink import diamond, element, head, lettered, line, pixels, plate
-from diagrams.layout import chart
+from diagrams.chart_layout import chart
+from diagrams.inks import themed
 from diagrams.legend import entry, legend
-from diagrams.lettering import MONO, SANS, sans_width
-from diagrams.palette import themed
 from diagrams.passages import Fate, reopens
+from diagrams.rows import ABOVE
+from diagrams.strokes import STYLE, cross, diamond, head, lettered, plate
+from diagrams.vector import XMLNS, Attribute, document, line_between, number, tag
+from diagrams.widths import width
+from diagrams.words import lines
 from spec.duration import spoken
 from spec.exchange import ENDS
 
-STYLE = f"""
-.sequence text {{ font-family: {SANS}; fill: $ink; }}
-.sequence .mono {{ font-family: {MONO}; }}
-.sequence .bold {{ font-weight: 600; }}
-.sequence .muted, .sequence .time, .sequence .note, .sequence .common {{ fill: $muted; }}
-.sequence .verdict {{ fill: $wrong; }}
-.sequence .paper {{ fill: $paper; }}
-.sequence .band {{ fill: $band; }}
-.sequence .hit {{ fill: $paper; fill-opacity: 0; }}
-.sequence .lit .hit {{ fill: $marked; fill-opacity: 1; }}
-.sequence .axis {{ stroke: $muted; fill: none; stroke-width: 1.5; }}
-.sequence .instant {{ stroke: $muted; stroke-width: 4; }}
-.sequence .stretched {{ stroke-dasharray: 1 4; stroke-linecap: round; }}
-.sequence .life {{ stroke: $first; stroke-width: 2.5; fill: none; }}
-.sequence .closed {{ stroke: $muted; stroke-dasharray: 2 5; stroke-width: 1.5; }}
-.sequence .next {{ stroke: $next; stroke-width: 4.5; }}
-.sequence .reopen {{ stroke: $next; stroke-width: 1.5; stroke-dasharray: 2 3; }}
-.sequence .bar {{ fill: $wait; stroke: $waiting; stroke-width: 1; }}
-.sequence .hatch {{ stroke: $waiting; stroke-width: 1.2; }}
-.sequence .full {{ fill: none; stroke: $waiting; stroke-width: 1.4; stroke-dasharray: 4 3; }}
-.sequence .window {{ fill: $first; fill-opacity: 0.05; }}
-.sequence .alive {{ fill: $first; fill-opacity: 0.3; }}
-.sequence .flight {{ stroke: $first; stroke-width: 1.7; fill: none; }}
-.sequence .head {{ fill: $first; }}
-.sequence .later .flight {{ stroke: $next; }}
-.sequence .later .head {{ fill: $next; }}
-.sequence .again .flight {{ stroke-dasharray: 7 5; }}
-.sequence .open .flight {{ stroke-dasharray: 1.5 3.5; }}
-.sequence .end {{ stroke: $first; fill: $paper; stroke-width: 1.6; }}
-.sequence .cross {{ stroke: $wrong; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
-.sequence .grip {{ stroke: $paper; stroke-opacity: 0; stroke-width: 12; fill: none; }}
-.sequence .lit .flight {{ stroke-width: 3.4; }}
-.sequence .plate {{ fill: $paper; }}
-.sequence .lit .plate {{ fill: $marked; }}
-.sequence text.name {{ fill: $ink; }}
-.sequence .mark {{ fill: $paper; stroke: $ink; stroke-width: 1.3; }}
-.sequence .mark.wrong {{ stroke: $wrong; stroke-width: 2.2; }}
-.sequence .lit .mark {{ fill: $ink; }}
-.sequence .lit .number {{ fill: $paper; }}
-.sequence .number {{ font-weight: 600; }}
-.sequence .framed {{ fill: $paper; stroke: $wrong; stroke-width: 1.5; }}
-.sequence .loop {{ stroke: $wrong; stroke-width: 2; fill: none; }}
-.sequence text.loop {{ stroke: none; fill: $wrong; }}
-.sequence .dim {{ opacity: 0.28; }}
-"""
+BELOW_LEGEND = 20.0
+"""The room below the last line of the legend, in pixels."""
+HATCH = 9
+"""From one stroke of hatching to the next, in pixels."""
+STROKES = 40
+"""How many of them are one element."""
+
+
+class Part(NamedTuple):
+    """A part of a chart: the steps from the first to the last, and a picture of so many pixels.
+
+    The first step of the first part is 0, the start.
+    """
+
+    first: int
+    last: int
+    width: float
+    height: float
+    svg: str
+
+
+class _Drawn(NamedTuple):
+    """Something drawn, and the heights between which it lies, in pixels."""
+
+    top: float
+    bottom: float
+    svg: str
 
 
 def sequence(trace: Trace, form: Format = WHOLE) -> str:
@@ -80,180 +68,189 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
         How large, and with what beside the arrows.
     """
     laid = chart(trace, form)
-    signs = list(legend(laid))
-    height = (signs[-1].y if signs else laid.height) + 20
-    root = ET.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "class": "sequence",
-            "viewBox": f"0 0 {pixels(laid.width)} {pixels(height)}",
-            "width": pixels(laid.width),
-            "height": pixels(height),
-            "role": "img",
-            "aria-label": _spoken(trace),
-        },
-    )
-    ET.SubElement(root, "title").text = f"{trace.shows}: {trace.statement}"
-    ET.SubElement(root, "style").text = themed(STYLE)
-    element(root, "rect", "paper", x=0, y=0, width=laid.width, height=height, rx=6)
-    _time(root, laid)
-    for arrow in laid.arrows:
-        _window(root, arrow)
-    _steps(root, laid)
-    _lifelines(root, laid)
-    _reopenings(root, laid)
-    for bar in laid.bars:
-        _bar(root, bar)
-    for arrow in laid.arrows:
-        _arrow(root, arrow)
+    marks = [*_drawn(laid), *_legend(laid)]
+    height = _height(laid, marks)
+    told = "\n".join((_spoken(trace, 0, len(trace.steps)), *lines(trace)))
+    title = f"{trace.shows}: {trace.statement}"
+    content = (mark.svg for mark in marks)
+    return document(laid.width, height, title, told, content, kind="sequence", style=themed(STYLE))
+
+
+def parts(trace: Trace, form: Format, most: int) -> Iterator[Part]:
+    """The chart of a trace in parts of so many steps at most; the style sheet is up to the page that shows them."""
+    laid = chart(trace, form)
+    marks = [*_drawn(laid), *_legend(laid)]
+    firsts = range(0, len(laid.axis.rows), most)
+    cuts = [0.0, *(float(math.floor(laid.axis.rows[first] - ABOVE)) for first in firsts[1:]), math.ceil(_height(laid, marks))]
+    for first, (top, bottom) in zip(firsts, pairwise(cuts), strict=True):
+        last = min(first + most, len(laid.axis.rows)) - 1
+        view = f"0 {number(top)} {number(laid.width)} {number(bottom - top)}"
+        seen = [mark.svg for mark in marks if mark.top < bottom and mark.bottom > top]
+        told: dict[str, Attribute] = {"xmlns": XMLNS, "role": "img", "aria_label": _spoken(trace, first, last)}
+        size: dict[str, Attribute] = {"width": laid.width, "height": bottom - top}
+        yield Part(first, last, laid.width, bottom - top, tag("svg", *seen, class_="sequence", viewBox=view, **size, **told))
+
+
+def _height(laid: Chart, marks: list[_Drawn]) -> float:
+    return max(laid.height, marks[-1].bottom) + BELOW_LEGEND / 2
+
+
+def _spoken(trace: Trace, first: int, last: int) -> str:
+    some = f"{len(trace.steps)} steps in {spoken(trace.duration)}"
+    if (first, last) != (0, len(trace.steps)):
+        some += f", steps {first} to {last} of them"
+    return f"Sequence chart of A and B, {some}. {trace.shows}: {trace.statement}."
+
+
+def _drawn(laid: Chart) -> Iterator[_Drawn]:
+    """Everything but the legend, from the back to the front."""
+    yield from _time(laid)
+    yield from (_window(arrow) for arrow in laid.arrows if arrow.window is not None)
+    yield from _rows(laid)
+    yield from _lifelines(laid)
+    yield from (drawn for bar in laid.bars for drawn in _bar(bar))
+    yield from map(_arrow, laid.arrows)
     for left, top, right, bottom in laid.frames:
-        element(root, "rect", "framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
+        frame = tag("rect", class_="framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
+        yield _Drawn(top, bottom, frame)
     if laid.loop is not None:
-        _loop(root, laid, *laid.loop)
+        yield _loop(laid, *laid.loop)
     for label in laid.labels:
         if label.kind != "copy":
-            lettered(root, label)
-    _marks(root, laid)
-    for sign in signs:
-        entry(root, sign)
-    ET.indent(root, space="")
-    return ET.tostring(root, encoding="unicode") + "\n"
+            ground = plate(label) if label.kind == "loop" else ""
+            yield _Drawn(label.box[1], label.box[3], ground + lettered(label))
+    yield from _marks(laid)
 
 
-def _spoken(trace: Trace) -> str:
-    what = f"A and B, {len(trace.steps)} steps in {spoken(trace.duration)}"
-    return f"Sequence chart of {what}. {trace.shows}: {trace.statement}."
+def _legend(laid: Chart) -> Iterator[_Drawn]:
+    yield from (_Drawn(sign.y - 10, sign.y + 10, entry(sign)) for sign in legend(laid))
 
 
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-def _time(root: ET.Element, laid: Chart) -> None:
-    right = laid.ends[1]
-    group = ET.SubElement(root, "g", {"class": "instants"})
+def _time(laid: Chart) -> Iterator[_Drawn]:
+    rule, right = laid.rule, laid.ends[1]
     for band in laid.axis.bands:
         if band.last > band.first:
             height = band.bottom - band.top + 20
-            element(group, "rect", "band", x=laid.rule, y=band.top - 10, width=right - laid.rule, height=height, rx=3)
-            line(group, "instant", laid.rule, band.top, laid.rule, band.bottom)
-        line(group, "axis", laid.rule - 3, band.top, laid.rule + 4, band.top)
+            ground = tag("rect", class_="band", x=rule, y=band.top - 10, width=right - rule, height=height, rx=3)
+            yield _Drawn(band.top - 10, band.bottom + 10, ground)
+            yield _Drawn(band.top, band.bottom, line_between("instant", rule, band.top, rule, band.bottom))
+        yield _Drawn(band.top - 1, band.top + 1, line_between("axis", rule - 3, band.top, rule + 4, band.top))
     for gap in laid.axis.gaps:
         if gap.pause is Pause.SHORTENED:
-            element(group, "path", "axis", d=_zigzag(laid.rule, gap.top, gap.bottom))
+            drawn = tag("path", class_="axis", d=_zigzag(rule, gap.top, gap.bottom))
         else:
-            line(group, "axis" if gap.pause is Pause.TRUE else "axis stretched", laid.rule, gap.top, laid.rule, gap.bottom)
+            drawn = line_between("axis" if gap.pause is Pause.TRUE else "axis stretched", rule, gap.top, rule, gap.bottom)
+        yield _Drawn(gap.top, gap.bottom, drawn)
 
 
 def _zigzag(x: float, top: float, bottom: float) -> str:
     middle = (top + bottom) / 2
     turns = ((-5, -9), (5, -3), (-5, 3), (5, 9))
     return (
-        f"M{pixels(x)} {pixels(top)}V{pixels(middle - 14)}"
-        + "".join(f"L{pixels(x + dx)} {pixels(middle + dy)}" for dx, dy in turns)
-        + (f"L{pixels(x)} {pixels(middle + 14)}V{pixels(bottom)}")
+        f"M{number(x)} {number(top)}V{number(middle - 14)}"
+        + "".join(f"L{number(x + dx)} {number(middle + dy)}" for dx, dy in turns)
+        + (f"L{number(x)} {number(middle + 14)}V{number(bottom)}")
     )
 
 
 # --- the two ends ---------------------------------------------------------------------------------------------------
 
 
-def _steps(root: ET.Element, laid: Chart) -> None:
+def _rows(laid: Chart) -> Iterator[_Drawn]:
     """What is clicked on, and lights up, for a whole row."""
     limits = [(low + high) / 2 for low, high in pairwise(laid.axis.rows)]
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
-        group = ET.SubElement(root, "g", {"class": "row", "data-step": str(step.number), "data-actor": step.event.actor})
         top = max(place - 16, limits[step.number - 1])
         bottom = min(place + 16, limits[step.number] if step.number < len(limits) else laid.axis.bottom)
-        element(group, "rect", "hit", x=laid.rule + 3, y=top, width=laid.width - laid.rule - 6, height=bottom - top, rx=3)
+        hit = tag("rect", class_="hit", x=laid.rule + 3, y=top, width=laid.width - laid.rule - 6, height=bottom - top, rx=3)
+        yield _Drawn(top, bottom, tag("g", hit, class_="row", data_step=str(step.number), data_actor=step.event.actor))
 
 
-def _lifelines(root: ET.Element, laid: Chart) -> None:
+def _lifelines(laid: Chart) -> Iterator[_Drawn]:
     for stretch, top, bottom in laid.lines:
         x = laid.ends[ENDS.index(stretch.end)]
         kind = {"open": "life", "closed": "life closed", "next": "life next"}[stretch.kind]
-        line(root, kind, x, top, x, bottom)
-
-
-def _reopenings(root: ET.Element, laid: Chart) -> None:
-    """A line across, where the same addresses and ports are opened again."""
+        yield _Drawn(top, bottom, line_between(kind, x, top, x, bottom))
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
         if reopens(step):
-            line(root, "reopen", laid.ends[0], place, laid.ends[1], place)
+            yield _Drawn(place - 1, place + 1, line_between("reopen", laid.ends[0], place, laid.ends[1], place))
 
 
-def _bar(root: ET.Element, bar: Bar) -> None:
-    group = ET.SubElement(root, "g", {"class": "time-wait", "data-end": bar.wait.end})
+def _bar(bar: Bar) -> Iterator[_Drawn]:
     left = bar.x - BAR / 2
-    element(group, "rect", "bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
-    places = range(int(bar.top) + 8, int(bar.bottom) - 2, 9)
-    element(group, "path", "hatch", d="".join(f"M{pixels(left)} {place + 4}l{pixels(BAR)} -8" for place in places))
+    shape = tag("rect", class_="bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
+    yield _Drawn(bar.top, bar.bottom, tag("g", shape, class_="time-wait", data_end=bar.wait.end))
+    places = range(int(bar.top) + 8, int(bar.bottom) - 2, HATCH)
+    for some in (places[first : first + STROKES] for first in range(0, len(places), STROKES)):
+        strokes = "".join(f"M{number(left)} {place + 4}l{number(BAR)} -8" for place in some)
+        yield _Drawn(some[0] - 5, some[-1] + 5, tag("path", class_="hatch", d=strokes))
     if bar.full is not None:
         side = left - 6 if bar.wait.end == "A" else left + BAR + 1
-        element(group, "rect", "full", x=side, y=bar.top, width=5, height=bar.full - bar.top)
+        yield _Drawn(bar.top, bar.full, tag("rect", class_="full", x=side, y=bar.top, width=5, height=bar.full - bar.top))
 
 
-def _marks(root: ET.Element, laid: Chart) -> None:
+def _marks(laid: Chart) -> Iterator[_Drawn]:
     """The number of each step, where it happens."""
     middle = sum(laid.ends) / 2
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
-        actor = step.event.actor
+        actor, text = step.event.actor, str(step.number)
         x = laid.ends[ENDS.index(actor)] if actor in ENDS else middle
-        group = ET.SubElement(root, "g", {"class": "step", "data-step": str(step.number), "data-actor": actor})
-        text = str(step.number)
-        half = max(RADIUS, sans_width(text, 9) / 2 + 4)
+        half = max(RADIUS, width(text, 9, bold=True) / 2 + 4)
         if step.number in laid.broken:
-            element(group, "path", "mark wrong", d=diamond(x, place, half + 5, 13))
+            shape = tag("path", class_="mark wrong", d=diamond(x, place, half + 5, 13))
         else:
-            element(group, "rect", "mark", x=x - half, y=place - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
-        number = element(group, "text", "number", x=x, y=place + 3.2, font_size=9, text_anchor="middle")
-        number.text = text
+            shape = tag("rect", class_="mark", x=x - half, y=place - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
+        told = tag("text", text, class_="number", x=x, y=place + 3.2, font_size=9, text_anchor="middle")
+        group = tag("g", shape, told, class_="step", data_step=text, data_actor=actor)
+        yield _Drawn(place - 13, place + 13, group)
 
 
 # --- what crosses ---------------------------------------------------------------------------------------------------
 
 
-def _window(root: ET.Element, arrow: Arrow) -> None:
+def _window(arrow: Arrow) -> _Drawn:
     """Where a copy may still arrive: from its sending along the receiver's lifeline."""
-    if arrow.window is None:
-        return
+    assert arrow.window is not None
     top, bottom = arrow.window
     x1, far = arrow.x1, arrow.far
-    group = ET.SubElement(root, "g", {"class": "lifetime", "data-copy": str(arrow.passage.copy.number)})
-    element(group, "path", "window", d=f"M{pixels(x1)} {pixels(top)}L{pixels(far)} {pixels(top)}V{pixels(bottom)}Z")
+    ground = tag("path", class_="window", d=f"M{number(x1)} {number(top)}L{number(far)} {number(top)}V{number(bottom)}Z")
     inner = far - BAR / 2 - 4 if far > x1 else far + BAR / 2
-    element(group, "rect", "alive", x=inner, y=top, width=4, height=bottom - top)
+    alive = tag("rect", class_="alive", x=inner, y=top, width=4, height=bottom - top)
+    return _Drawn(top, bottom, tag("g", ground, alive, class_="lifetime", data_copy=str(arrow.passage.copy.number)))
 
 
-def _arrow(root: ET.Element, arrow: Arrow) -> None:
+def _arrow(arrow: Arrow) -> _Drawn:
     passage = arrow.passage
-    kind = f"arrow {passage.fate}" + (" later" if passage.incarnation else "")
     again = f"-again-{passage.arrives}" if passage.fate is Fate.AGAIN else ""
-    told = {
-        "class": kind,
-        "data-copy": str(passage.copy.number),
-        "data-step": str(passage.step),
-        "data-actor": passage.copy.sender,
+    told: dict[str, Attribute] = {
+        "class_": f"arrow {passage.fate}" + (" later" if passage.incarnation else ""),
+        "data_copy": str(passage.copy.number),
+        "data_step": str(passage.step),
+        "data_actor": passage.copy.sender,
+        "data_name": f"copy-{passage.copy.number}{again}",
     }
     if passage.sent is not None:
-        told["data-sent"] = str(passage.sent)
-    group = ET.SubElement(root, "g", told | {"data-name": f"copy-{passage.copy.number}{again}"})
-    ET.SubElement(group, "title").text = _about(arrow)
+        told["data_sent"] = str(passage.sent)
     angle = math.atan2(arrow.y2 - arrow.y1, arrow.x2 - arrow.x1)
     back = RADIUS + 2 if passage.arrives is not None else 0
     tip = arrow.x2 - back * math.cos(angle), arrow.y2 - back * math.sin(angle)
-    line(group, "grip", arrow.x1, arrow.y1, *tip)
-    line(group, "flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle))
+    shapes = [
+        tag("title", escape(_about(arrow))),
+        line_between("grip", arrow.x1, arrow.y1, *tip),
+        line_between("flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle)),
+    ]
     if passage.fate is Fate.LOST:
-        x, y = tip
-        element(group, "path", "cross", d=f"M{pixels(x - 5)} {pixels(y - 5)}l10 10m0 -10l-10 10")
+        shapes.append(cross(*tip))
     elif passage.fate is Fate.OPEN:
-        element(group, "circle", "end", cx=tip[0], cy=tip[1], r=4)
+        shapes.append(tag("circle", class_="end", cx=tip[0], cy=tip[1], r=4))
     else:
-        element(group, "polygon", "head", points=" ".join(head(tip, angle)))
-    for label in arrow.labels:
-        plate(group, label)
-        lettered(group, label)
+        shapes.append(head(tip, angle))
+    shapes += [shape for label in arrow.labels for shape in (plate(label), lettered(label))]
+    edges = [arrow.y1, arrow.y2, *(edge for label in arrow.labels for edge in label.box[1::2])]
+    return _Drawn(min(edges) - 6, max(edges) + 6, tag("g", *shapes, **told))
 
 
 def _about(arrow: Arrow) -> str:
@@ -267,9 +264,8 @@ def _about(arrow: Arrow) -> str:
     return f"copy {copy.number}, {copy.sender} to {copy.receiver}: {copy.text}, sent at {spoken(copy.sent)}, {words}"
 
 
-def _loop(root: ET.Element, laid: Chart, top: float, bottom: float) -> None:
+def _loop(laid: Chart, top: float, bottom: float) -> _Drawn:
     """The bracket around what repeats, with an arrow back to its beginning."""
     x = laid.width - MARGIN
-    element(
-        root, "path", "loop", d=f"M{pixels(x - 14)} {pixels(bottom)}H{pixels(x)}V{pixels(top)}H{pixels(x - 14)}m5 -4l-5 4l5 4"
-    )
+    back = f"M{number(x - 14)} {number(bottom)}H{number(x)}V{number(top)}H{number(x - 14)}m5 -4l-5 4l5 4"
+    return _Drawn(top - 6, bottom + 2, tag("path", class_="loop", d=back))

@@ -9,6 +9,8 @@ from diagrams.figure import Line, Span
 from diagrams.inks import BLACK, PAPER, Ink, dark_rules
 from diagrams.widths import FONT
 
+XMLNS = "http://www.w3.org/2000/svg"
+
 Number = float | int
 Attribute = str | Number
 
@@ -65,6 +67,11 @@ def group(content: Iterable[str], kind: str, tooltip: str = "", link: str = "") 
     return tag("a", held, href=link, target="_top") if link else held
 
 
+def line_between(kind: str, x1: Number, y1: Number, x2: Number, y2: Number) -> str:
+    """A straight line of a class."""
+    return tag("line", class_=kind, x1=x1, y1=y1, x2=x2, y2=y2)
+
+
 def path(data: str, ink: Ink, width: Number = 1.5, dashes: str = "") -> str:
     """A line along a path."""
     looks: dict[str, Attribute] = {"d": data, "fill": "none", "stroke": ink.light, "stroke_width": width}
@@ -73,7 +80,17 @@ def path(data: str, ink: Ink, width: Number = 1.5, dashes: str = "") -> str:
     return tag("path", **looks)
 
 
-def document(width: Number, height: Number, title: str, description: str, content: Iterable[str], laid_out_by: str = "") -> str:
+def document(
+    width: Number,
+    height: Number,
+    title: str,
+    description: str,
+    content: Iterable[str],
+    *,
+    kind: str = "",
+    style: str = "",
+    laid_out_by: str = "",
+) -> str:
     """A whole picture.
 
     Parameters
@@ -84,29 +101,32 @@ def document(width: Number, height: Number, title: str, description: str, conten
         What it is, and what there is to see, for those who cannot see it.
     content : iterable of str
         Elements, from the back to the front.
+    kind, style : str
+        A class of the whole, and the style sheet for it, if its elements have classes.
     laid_out_by : str
         Who decided where everything lies, if it was not the picture itself.
     """
-    by: dict[str, Attribute] = {"data_laid_out_by": laid_out_by} if laid_out_by else {}
+    told: dict[str, Attribute] = {"class_": kind} if kind else {}
+    told |= {"data_laid_out_by": laid_out_by} if laid_out_by else {}
     root = tag(
         "svg",
         "\n",
-        *(f"{part}\n" for part in (*_frame(width, height, title, description), *content)),
-        xmlns="http://www.w3.org/2000/svg",
+        *(f"{part}\n" for part in (*_frame(width, height, title, description, style), *content)),
+        xmlns=XMLNS,
         width=width,
         height=height,
         viewBox=f"0 0 {number(width)} {number(height)}",
         role="graphics-document",
         font_family=FONT,
         fill=BLACK.light,
-        **by,
+        **told,
     )
     return f"{root}\n"
 
 
-def _frame(width: Number, height: Number, title: str, description: str) -> Iterable[str]:
+def _frame(width: Number, height: Number, title: str, description: str, style: str) -> Iterable[str]:
     """Words for those who cannot see it, the colours for dark pages, and the paper: its own, so that any page may be around."""
     yield tag("title", escape(title))
     yield tag("desc", escape(description))
-    yield tag("style", dark_rules())
+    yield tag("style", f"{dark_rules()}{style}")
     yield tag("rect", width=width, height=height, fill=PAPER.light)

@@ -6,10 +6,14 @@ fonts that browsers commonly fall back on, so that what is laid out by them fits
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 """What pictures ask for, the best first."""
+
+MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
+"""The same where every character is as wide as any other."""
+
+MONO_WIDTH = 0.605
+"""The width of a character of such a font, in units of its size."""
 
 REGULAR = (
     *(318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337),
@@ -57,13 +61,37 @@ def width(text: str, size: float, bold: bool = False) -> float:
     return sum(widths[place] if 0 <= place < len(widths) else WIDEST for place in places) * size / 1000
 
 
-def wrapped(text: str, size: float, most: float) -> Iterator[str]:
-    """A text in lines that are no wider than that, unless a word is."""
-    line = ""
+def mono_width(text: str, size: float) -> float:
+    """The width of a text in a font of fixed width, in the unit of its size."""
+    return len(text) * MONO_WIDTH * size
+
+
+def wrapped(text: str, size: float, most: float, *, bold: bool = False) -> list[str]:
+    """A text in lines that are no wider than that; a word that is wider is broken.
+
+    Parameters
+    ----------
+    text : str
+        Words and blanks.
+    size : float
+        The size of the font.
+    most : float
+        The width of a line, in the unit of the size.
+    bold : bool
+        Whether it is set in bold.
+    """
+    lines: list[str] = []
+    current = ""
     for word in text.split():
-        longer = f"{line} {word}".strip()
-        if line and width(longer, size) > most:
-            yield line
-            longer = word
-        line = longer
-    yield line
+        longer = f"{current} {word}" if current else word
+        if width(longer, size, bold) <= most:
+            current = longer
+            continue
+        if current:
+            lines.append(current)
+        current = word
+        while width(current, size, bold) > most and len(current) > 1:
+            kept = max(1, int(len(current) * most / width(current, size, bold)))
+            lines.append(current[:kept])
+            current = current[kept:]
+    return [*lines, current] if current else lines

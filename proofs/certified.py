@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from checker import certificate, horn
 from checker.certificate import BrokenCertificate, Invariant, Script, Statement
 from checker.cover import constants, cover_of, invariant, multiples, trimmed
-from checker.decide import Question
+from checker.decide import Question, possible
 from checker.finding import Budget
 from checker.linear import Constraint, Terms, constraint
 from checker.symbolic import Symbolic
 from checker.synthesis import Names
+from checker.table import Table
 from checker.verdict import Verdict
 from checker.zones import Zones
 from proofs.question import question
@@ -77,10 +79,48 @@ def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms
     return terms
 
 
-def statement(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint] | None) -> Statement:
-    """What a proof of ``always`` properties must show; the region is None for the configuration's own values alone."""
-    terms = terms_of(configuration, symbolic=region is not None)
-    return Statement(question(configuration).folded.system, frozenset(properties), terms, tuple(region or ()))
+@dataclass(frozen=True)
+class Claimed:
+    """What a certificate is about.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration.
+    properties : sequence of str
+        The ``always`` properties proved, together.
+    region : sequence of Constraint or None
+        The values that it is proved for; None: the configuration's own values alone.
+    relaxed : bool
+        Whether the invariant is one of the relaxed system, which does all that the system does.
+    """
+
+    configuration: Configuration
+    properties: Sequence[str]
+    region: Sequence[Constraint] | None
+    relaxed: bool = False
+
+    @cached_property
+    def table(self) -> Table:
+        """The system that the invariant is of."""
+        asked = question(self.configuration)
+        return asked.coarse if self.relaxed else asked.folded
+
+    @property
+    def statement(self) -> Statement:
+        """What its invariant must show."""
+        terms = terms_of(self.configuration, symbolic=self.region is not None)
+        return Statement(self.table.system, frozenset(self.properties), terms, tuple(self.region or ()))
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """It as plain data."""
+        return {
+            "configuration": plain(self.configuration),
+            "properties": list(self.properties),
+            "region": None if self.region is None else [part.text for part in self.region],
+            "relaxed": self.relaxed,
+        }
 
 
 def prove_for_all(configuration: Configuration, properties: Sequence[str], region: Sequence[str]) -> Certified:
@@ -104,76 +144,71 @@ def prove_for_all(configuration: Configuration, properties: Sequence[str], regio
     ValueError
         A constraint cannot be read, or speaks of a duration that there is not.
     """
-    parts = [constraint(text) for text in region]
+    claimed = Claimed(configuration, properties, [constraint(text) for text in region])
+    return _first_kept(claimed, lambda _, zones: _multiples(zones, frozenset(properties)), Budget())
 
-    def find(zones: Zones) -> tuple[Invariant | None, Verdict, str]:
-        if frozenset(properties) & zones.broken.keys():
-            return None, Verdict.VIOLATED, "a run breaks it at the configuration's own values"
-        cover = cover_of(zones)
-        if sum(map(len, cover.values())) <= SMALL:
-            cover = trimmed(zones, cover, frozenset(properties))
-        return invariant(zones, cover, multiples(NAMES.scale, zones.ticks(NAMES.scale))), Verdict.PROVED, ""
 
-    return _certified(configuration, properties, parts, find)
+def _multiples(zones: Zones, properties: frozenset[str]) -> Invariant:
+    cover = cover_of(zones)
+    if sum(map(len, cover.values())) <= SMALL:
+        cover = trimmed(zones, cover, properties)
+    return invariant(zones, cover, multiples(NAMES.scale, zones.ticks(NAMES.scale)))
 
 
 def prove_by_horn(configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float) -> Certified:
     """The same by another way: an invariant that Spacer finds for Horn clauses; parameters as in `prove_for_all`."""
-    parts = [constraint(text) for text in region]
-
-    def find(zones: Zones) -> tuple[Invariant | None, Verdict, str]:
-        del zones
-        terms = terms_of(configuration, symbolic=True)
-        symbolic = Symbolic(question(configuration).folded, frozenset(properties), tuple(NAMES), parts, terms)
-        answer = horn.solve(symbolic, seconds)
-        if answer.invariant is None:
-            verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
-            return None, verdict, answer.reason or "Spacer says that a bad step can be reached"
-        return horn.spelled(symbolic, answer.invariant), Verdict.PROVED, ""
-
-    return _certified(configuration, properties, parts, find)
+    claimed = Claimed(configuration, properties, [constraint(text) for text in region])
+    return _first_kept(claimed, lambda attempt, _: _by_spacer(attempt, seconds), Budget())
 
 
-Find = Callable[[Zones], tuple[Invariant | None, Verdict, str]]
-"""Looks for an invariant, given zones explored at the configuration's own values: it, else a verdict and why there is none."""
+def _by_spacer(claimed: Claimed, seconds: float) -> Invariant | Certified:
+    stated = claimed.statement
+    symbolic = Symbolic(claimed.table, stated.bad, tuple(NAMES), stated.region, stated.terms)
+    answer = horn.solve(symbolic, seconds)
+    if answer.invariant is not None:
+        return horn.spelled(symbolic, answer.invariant)
+    verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
+    return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
 
 
-def _certified(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint], find: Find) -> Certified:
-    fault = meaningless(configuration, properties, region) or _outside(configuration, region)
+def _first_kept(claimed: Claimed, read: Callable[[Claimed, Zones], Invariant | Certified], budget: Budget) -> Certified:
+    """A certificate: about the relaxed system where that will do, else about the system itself."""
+    for attempt in (replace(claimed, relaxed=True), claimed):
+        zones, refused = _explored(attempt, budget.fresh())
+        if zones is None:
+            if attempt.relaxed and refused.verdict is Verdict.VACUOUS:
+                continue
+            return refused
+        if frozenset(claimed.properties) & zones.broken.keys():
+            continue
+        found = read(attempt, zones)
+        if not isinstance(found, Certified):
+            return certified(attempt, found)
+        if not (attempt.relaxed and found.verdict is Verdict.VIOLATED):
+            return found
+    return Certified(Verdict.VIOLATED, reason="a run breaks it at the configuration's own values")
+
+
+def _explored(claimed: Claimed, budget: Budget) -> tuple[Zones | None, Certified]:
+    """All zones at the configuration's own values, or why nothing can be proved from them."""
+    fault = meaningless(claimed.configuration, claimed.properties, claimed.region or []) or _outside(claimed)
     if fault:
-        return Certified(Verdict.VACUOUS, reason=fault)
-    asked = question(configuration)
-    zones = Zones(asked.folded)
-    zones.explore(Budget())
+        return None, Certified(Verdict.VACUOUS, reason=fault)
+    zones = Zones(claimed.table)
+    zones.explore(budget)
     if zones.stopped:
-        return Certified(Verdict.INCONCLUSIVE, reason=zones.stopped)
-    fault = vacuous(asked, properties, zones)
-    if fault:
-        return Certified(Verdict.VACUOUS, reason=fault)
-    found, verdict, reason = find(zones)
-    if found is None:
-        return Certified(verdict, reason=reason)
-    return certified(configuration, properties, region, found)
+        return None, Certified(Verdict.INCONCLUSIVE, reason=zones.stopped)
+    fault = vacuous(question(claimed.configuration), claimed.properties, zones)
+    return (None if fault else zones), Certified(Verdict.VACUOUS, reason=fault)
 
 
-def certified(
-    configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint] | None, found: Invariant
-) -> Certified:
-    """An invariant as a certificate, if Z3 and cvc5 accept it; `region` as in `statement`."""
-    script = Script(statement(configuration, properties, region), found)
+def certified(claimed: Claimed, found: Invariant) -> Certified:
+    """An invariant as a certificate, if Z3 and cvc5 accept it."""
+    script = Script(claimed.statement, found)
     fault = certificate.faults(script)
-    text = certificate.written(script, about(configuration, properties, region))
+    text = certificate.written(script, claimed.about)
     cases = sum(map(len, found.values()))
     return Certified(Verdict.DISAGREEMENT if fault else Verdict.PROVED, text, cases, len(found), fault)
-
-
-def about(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint] | None) -> dict[str, Any]:
-    """What a certificate is about, as plain data."""
-    return {
-        "configuration": plain(configuration),
-        "properties": list(properties),
-        "region": None if region is None else [part.text for part in region],
-    }
 
 
 def certificate_at(configuration: Configuration, properties: Sequence[str], budget: Budget) -> Certified:
@@ -181,14 +216,11 @@ def certificate_at(configuration: Configuration, properties: Sequence[str], budg
 
     Whatever engine gave the verdict, the zones are explored here once more: a system that zones cannot explore has none.
     """
-    fault = meaningless(configuration, properties, [])
-    if fault:
-        return Certified(Verdict.VACUOUS, reason=fault)
-    zones = Zones(question(configuration).folded)
-    zones.explore(budget)
-    if zones.stopped or frozenset(properties) & zones.broken.keys():
-        return Certified(Verdict.INCONCLUSIVE, reason=zones.stopped or "a run breaks it")
-    return certified(configuration, properties, None, invariant(zones, cover_of(zones), constants(zones.unit)))
+    return _first_kept(
+        Claimed(configuration, properties, None),
+        lambda _, zones: invariant(zones, cover_of(zones), constants(zones.unit)),
+        budget,
+    )
 
 
 # --- what makes a proof worth having --------------------------------------------------------------------------------
@@ -215,16 +247,18 @@ def meaningless(configuration: Configuration, properties: Sequence[str], region:
     return ""
 
 
-def _outside(configuration: Configuration, region: Sequence[Constraint]) -> str:
+def _outside(claimed: Claimed) -> str:
     """Which constraint the configuration's own values break, if any."""
+    configuration = claimed.configuration
     values: Mapping[str, Fraction] = configuration.parameters | {NAMES.rate: configuration.rto[0]}
-    outside = [part.text for part in region if not part.holds(values)]
+    outside = [part.text for part in claimed.region or () if not part.holds(values)]
     return f"the configuration that witnesses are looked for in breaks {outside[0]}" if outside else ""
 
 
 def vacuous(asked: Question, properties: Sequence[str], zones: Zones) -> str:
     """Why a proof says nothing: what should be possible was not met by a complete exploration, or time can stop."""
-    missing = {witness for name in properties for witness in asked.witnesses.get(name, ())} - zones.witnessed.keys()
+    wanted = {witness for name in properties for witness in asked.witnesses.get(name, ())}
+    missing = wanted - possible(asked, wanted, zones)
     if missing:
         return f"never happens: {', '.join(sorted(missing))}"
     return "time can stop with nothing left to happen" if asked.stuck else ""
@@ -272,7 +306,10 @@ def _checked(text: str, where: str) -> Checked:
         fault = meaningless(configuration, properties, parts or [])
         if fault:
             return Checked(told, fault)
-        stated = statement(configuration, properties, parts)
+        relaxed = said["relaxed"]
+        if not isinstance(relaxed, bool):
+            raise ValueError(f"relaxed must be true or false, not {relaxed!r}")
+        stated = Claimed(configuration, properties, parts, relaxed).statement
     except (KeyError, TypeError, ValueError, ConfigurationError) as problem:
         raise BrokenCertificate(f"{where}: {problem}") from problem
     return Checked(told, certificate.faults(Script(stated, certificate.read(stated, text, where))))

@@ -44,6 +44,8 @@ INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
 """Whatever TIME-WAIT answers restarts its timer; a RST is ignored."""
 LETTER = Behaviour(answers=EVERYTHING, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT)
 """RFC 9293 3.10.7.4 read to the letter."""
+RUNS_ON = replace(INTENDED, acks_restart_rto=False)
+"""The retransmission timer runs from the last transmission on, whatever is acknowledged meanwhile (see C17)."""
 
 SOLVER_SECONDS = 240.0
 
@@ -78,8 +80,17 @@ def _for_all(label: str, region: Sequence[str], engine: str, done: Certified) ->
 
 def at(label: str, configuration: Configuration, name: str, expected: Verdict, engine: Engine = Engine.AUTO) -> Evidence:
     """One property of one configuration, by one engine."""
-    (answer,) = decide(question(configuration), [PROPERTIES[name]], engine, Budget())
-    return _evidence(f"{label}: {name}", answer, expected)
+    (evidence,) = all_at(label, configuration, [name], expected, engine)
+    return evidence
+
+
+def all_at(
+    label: str, configuration: Configuration, names: Sequence[str], expected: Verdict, engine: Engine = Engine.AUTO
+) -> Iterator[Evidence]:
+    """Some properties of one configuration, from one exploration."""
+    answers = decide(question(configuration), [PROPERTIES[name] for name in names], engine, Budget())
+    for name, answer in zip(names, answers, strict=True):
+        yield _evidence(f"{label}: {name}", answer, expected)
 
 
 def agreed(label: str, configuration: Configuration, name: str, expected: Verdict) -> Evidence:
@@ -207,11 +218,12 @@ def two_msl_is_enough() -> Iterator[Evidence]:
     silent = Behaviour(answers=FIN, restarts=FIN)
     yield for_all("core, k = 1", core(1, 2, 1, 1), region)
     yield by_horn("core, k = 1", core(1, 2, 1, 1), region)
+    yield by_horn("close, A first, k = 0", close(1, 2, 1, 0), region)
     yield for_all("close, A first, k = 0", close(1, 2, 1, 0), region)
     yield for_all("close, A first, k = 1", close(1, 2, 1, 1), region)
     yield for_all("close, A first, k = 1, only a FIN is answered", close(1, 2, 1, 1, silent), region)
-    for text in ((1, 0), (0, 1)):
-        sends = replace(close(1, 2, 1, 1, replace(INTENDED, acks_restart_rto=False)), text=text)
+    for text in ((1, 0), (0, 1), (1, 1)):
+        sends = replace(close(1, 2, 1, 1, RUNS_ON), text=text)
         yield for_all(f"close, A first, k = 1, text {text}, RTO from the last transmission on", sends, region)
     for name in BOTH:
         yield agreed("close, A first, M = 2, R = 1, k = 1, TIME_WAIT = 4", close(2, 4, 1, 1), name, PROVED)
@@ -428,6 +440,11 @@ def simultaneous_close() -> Iterator[Evidence]:
         yield for_all(f"close, either first, k = {loss}", both, region)
         short = replace(both, time_wait=Fraction(1999, 1000))
         yield at(f"close, either first, M = R = 1, k = {loss}, TIME_WAIT = 1.999", short, "isolation", VIOLATED)
+    yield by_horn("close, either first, k = 0", replace(close(1, 2, 1, 0), both_close=True), region)
+    sends = replace(close(1, 2, 1, 0, RUNS_ON), both_close=True, text=(1, 1))
+    yield for_all("close, either first, k = 0, text (1, 1), RTO from the last transmission on", sends, region)
+    label = "close, either first, M = R = 1, k = 1, TIME_WAIT = 2, text (1, 1), RTO from the last transmission on"
+    yield from all_at(label, replace(sends, loss=1), BOTH, PROVED)
     yield at("close, either first, in ticks", replace(close(1, 2, 1, 0), both_close=True), "isolation", PROVED, Engine.EXPLICIT)
 
 
@@ -513,10 +530,7 @@ def answer_rule() -> Iterator[Evidence]:
 def late_acknowledgement() -> Iterator[Evidence]:
     """The one gap between two transmissions of the FIN that is longer than RTO."""
     sends = replace(close(1, 2, 1, 1), text=(0, 1))
-    for name in BOTH:
-        yield at("close, M = R = 1, k = 1, TIME_WAIT = 2, B sends one octet", sends, name, VIOLATED)
-        yield at("the same, TIME_WAIT = 3", replace(sends, time_wait=Fraction(3)), name, PROVED)
-        yield at("the same, TIME_WAIT = 2, R = 1/2", replace(sends, rto=(Fraction(1, 2),)), name, PROVED)
-    runs_on = replace(sends, behaviour=replace(INTENDED, acks_restart_rto=False))
-    for name in BOTH:
-        yield at("the same, TIME_WAIT = 2, R = 1, the timer runs on", runs_on, name, PROVED)
+    yield from all_at("close, M = R = 1, k = 1, TIME_WAIT = 2, B sends one octet", sends, BOTH, VIOLATED)
+    yield from all_at("the same, TIME_WAIT = 3", replace(sends, time_wait=Fraction(3)), BOTH, PROVED)
+    yield from all_at("the same, TIME_WAIT = 2, R = 1/2", replace(sends, rto=(Fraction(1, 2),)), BOTH, PROVED)
+    yield from all_at("the same, TIME_WAIT = 2, R = 1, the timer runs on", replace(sends, behaviour=RUNS_ON), BOTH, PROVED)

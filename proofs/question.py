@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checker.decide import Question
 from checker.language import Property
 from spec.composition import Composition
 from spec.configuration import Configuration, Scope
 from spec.properties import DEFAULT, PROPERTIES, WITNESSES
 from spec.reference import beginning
+from spec.relaxation import Relaxed, each_alone, one_of_a_kind
 
 
 def question(configuration: Configuration) -> Question:
-    """The question: the composition to explore, and the specification to replay on."""
-    return Question(Composition(configuration), beginning(configuration), WITNESSES)
+    """The question: the composition to explore, relaxed where that can be, and the specification to replay on."""
+    system = Composition(configuration)
+    asked = Question(system, beginning(configuration), WITNESSES)
+    if not system.dense:
+        return asked
+    return replace(asked, relaxed=Relaxed(configuration, one_of_a_kind), obliged=Relaxed(configuration, each_alone))
 
 
 def applicable(configuration: Configuration) -> tuple[Property, ...]:

@@ -16,7 +16,7 @@ from checker.synthesis import Counterexample, Piece, Synthesis, region_of_piece
 from checker.table import Table
 from checker.trace import Trace
 from checker.verdict import Verdict
-from proofs.certified import NAMES, Certified, certified, meaningless, terms_of
+from proofs.certified import NAMES, Certified, Claimed, certified, meaningless, terms_of
 from proofs.question import question
 from spec.configuration import Configuration
 from spec.properties import PROPERTIES
@@ -124,7 +124,7 @@ def formula(
     for piece in search.pieces(*ratios):
         below = None if piece.run is None else _below(configuration, plain, piece, piece.run)
         region = region_of_piece(piece, NAMES, safe=True)
-        safe = None if piece.least is None else certified(configuration, properties, region, piece.invariant)
+        safe = None if piece.least is None else certified(Claimed(configuration, properties, region), piece.invariant)
         yield Proven(piece.ratios, piece.least, below, safe, region)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -27,8 +28,9 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from spec.exchange import ENDS, broken, noise, owed, rounds
+from spec.exchange import ENDS, binds, broken, noise, owed, rounds
 from spec.network import Channel, Flight, Network
+from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
 
 
@@ -68,6 +70,7 @@ class Composition:
         self.configuration = configuration
         self.channel = Channel(configuration.duplication, configuration.fifo)
         self.closers = (True, configuration.both_close)
+        self.received = cache(self._received)
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -103,9 +106,10 @@ class Composition:
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         situation = _situation(location)
-        return (*self._timers(situation), *self.channel.clocks(situation.network))
+        return (*self.timers(situation), *self.channel.clocks(situation.network))
 
-    def _timers(self, situation: Situation) -> tuple[Clock, ...]:
+    def timers(self, situation: Situation) -> tuple[Clock, ...]:
+        """The timers that run, of both ends; first among the clocks."""
         behaviour = self.configuration.behaviour
         return tuple(
             Clock(timer.value, end)
@@ -212,17 +216,33 @@ class Composition:
             if self.channel.blocked(network, index):
                 continue
             side = 1 - ENDS.index(copy.sender)
-            block = situation.ends[side]
-            outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
-            if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
-                outcome = outcome._replace(replies=(), effects=frozenset())
-            idle = outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
-            if idle and not copy.owed and copy.left is None and not self.configuration.fifo:
+            outcome = self.received(situation.ends[side], side, copy.segment)
+            if self.channel.merged and _idle(situation.ends[side], outcome):
                 continue
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
             action = Action("deliver", ENDS[side], (copy.sender, copy.segment))
             fair = frozenset({f"deliver {copy.sender} {copy.segment}"})
             yield from self._step(situation, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+
+    def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
+        """What an end does with a segment; a CLOSED passive end is silent in scope core."""
+        outcome = segment_arrives(block, segment, self.configuration.behaviour)
+        if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
+            return outcome._replace(replies=(), effects=frozenset())
+        return outcome
+
+    def _released(self, ends: tuple[Block, Block], flights: list[Flight]) -> list[Flight]:
+        """The flights without the obligations that limit nothing."""
+        if not self.channel.merged:
+            return flights
+        kept = []
+        for flight in flights:
+            side = 1 - ENDS.index(flight.copy.sender)
+            outcome = self.received(ends[side], side, flight.copy.segment)
+            if flight.copy.owed and not binds(ends, side, outcome, self.closers):
+                flight = Flight(flight.copy._replace(owed=False), flight.age, None)
+            kept.append(flight)
+        return kept
 
     def _reopen(self, situation: Situation) -> Iterator[Edge]:
         if all(block.state is State.CLOSED for block in situation.ends):
@@ -256,15 +276,15 @@ class Composition:
         """One edge for each way in which the network may lose what is sent."""
         ends = (outcome.block, situation.ends[1]) if side == 0 else (situation.ends[0], outcome.block)
         restarted = {Clock(timer.value, ENDS[side]) for timer in outcome.started}
-        kept = set(self._timers(situation)) - restarted
+        kept = set(self.timers(situation)) - restarted
         for fates in product(*([False, True] for _ in outcome.replies)):
             sent = self._transmit(situation, ends, side, outcome, fates, flights)
             if sent is None:
                 continue
             network_flights, lost, spared = sent
-            network, origins = self.channel.settle(network_flights)
+            network, origins = self.channel.settle(self._released(ends, network_flights))
             target = Situation(ends, network, lost)
-            timers = tuple(clock if clock in kept else None for clock in self._timers(target))
+            timers = tuple(clock if clock in kept else None for clock in self.timers(target))
             yield Edge(
                 Action(action.kind, action.actor, action.subject, fates, outcome.rules),
                 guard,
@@ -313,9 +333,13 @@ class Composition:
                 return None
         if self.configuration.loss is not None and max(lost) > self.configuration.loss:
             return None
-        if all(end.state is State.CLOSED for end in ends):
-            lost = [0, 0]
+        lost = [0 if end.state is State.CLOSED else count for end, count in zip(ends, lost, strict=True)]
         return flights, (lost[0], lost[1]), frozenset(spared)
+
+
+def _idle(block: Block, outcome: Outcome) -> bool:
+    """Whether an arrival leaves everything as it was."""
+    return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
 
 
 def _situation(location: Location) -> Situation:

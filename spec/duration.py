@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 SECONDS = {
     "us": Fraction(1, 1_000_000),
@@ -52,6 +53,7 @@ def duration(text: str) -> Fraction:
     raise ValueError(f"{shown} is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h")
 
 
+@lru_cache(maxsize=4096)
 def spoken(seconds: Fraction) -> str:
     """Write a length of time as `duration` reads it, in the shortest way that is exact.
 

@@ -18,8 +18,8 @@ IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.L
 SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
 """The states in which an end has nothing more to say of its own."""
 
-PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
-"""The states of an end that closes second, and so never comes to TIME-WAIT."""
+NEVER_WAITS = frozenset({State.CLOSE_WAIT, State.LAST_ACK, State.CLOSED})
+"""The states of an end that will not be in TIME-WAIT: it closes second, or it is done."""
 
 
 def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
@@ -42,13 +42,34 @@ def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) 
     """
     if segment.rst:
         return ()
-    waits = [may and end.state not in PASSIVE for may, end in zip(closers, ends, strict=True)]
+    waits = [may and end.state not in NEVER_WAITS for may, end in zip(closers, ends, strict=True)]
     found = []
     if segment.span and ends[side].fin_sent and waits[1 - side]:
         found.append(1 - side)
     if waits[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
         found.append(side)
     return tuple(found)
+
+
+def binds(ends: Pair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
+    """Whether it makes a difference that a segment must arrive: its arrival changes its receiver, or what it draws is covered.
+
+    Otherwise it may as well arrive at once, and again whenever it likes; that it must arrive limits nothing.
+
+    Parameters
+    ----------
+    ends : pair of Block
+        The control blocks.
+    side : int
+        Who would receive it: 0 for A, 1 for B.
+    outcome : Outcome
+        What its arrival would lead to.
+    closers : pair of bool
+        Which ends may close first.
+    """
+    if outcome.block != ends[side] or outcome.started:
+        return True
+    return any(rounds(ends, side, reply, closers) for reply in outcome.replies)
 
 
 def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[str]:

@@ -440,6 +440,7 @@ def survey(behaviour: Behaviour) -> dict[Kind, dict[Circumstances, tuple[Block, 
     return dict(events)
 
 
+@cache
 def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
     """Everything that one endpoint does, as a graph of its states.
 
@@ -454,7 +455,8 @@ def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
     Returns
     -------
     networkx.MultiDiGraph
-        Nodes and edges in a fixed order; one edge for each way in which events of one trigger are seen and ruled.
+        Frozen, since whoever asks again has the same one: to derive it takes half a second. Nodes and edges in a
+        fixed order; one edge for each way in which events of one trigger are seen and ruled.
         Its attributes: ``trigger``, ``guard``, ``reply``, ``timers``, ``rules``, ``section``, ``knobs``, ``effects``,
         and ``cases``, all the circumstances in which it is taken.
     """
@@ -468,7 +470,7 @@ def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
         graph.add_node(state, meaning=MEANING[state], silent=frozenset(unseen))
     for kind in sorted(events.keys() - silent, key=lambda kind: kind.rank):
         _add(graph, kind, frozenset(events[kind]), turned[kind])
-    return _guarded(graph)
+    return nx.freeze(_guarded(graph))
 
 
 def _in_order(knobs: Collection[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ just as well arrive at the same instant, and be answered alike.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from checker.language import Clock
@@ -64,13 +65,16 @@ class Channel(NamedTuple):
     def age(self, network: Network, index: int) -> Clock:
         """The clock that shows the age of an entry's youngest copy."""
         copy = network[index]
-        name = f"{copy.sender} {copy.segment}"
-        return Clock("age", name if self.merged else f"{index}: {name}")
+        if self.merged:
+            return _clock("age", copy.sender, copy.segment)
+        return Clock("age", f"{index}: {copy.sender} {copy.segment}")
 
     def due(self, network: Network, index: int) -> Clock:
         """The clock that shows the age of an entry's oldest owed copy."""
         if self.duplication is not None:
             return self.age(network, index)
+        if self.merged:
+            return _clock("due", network[index].sender, network[index].segment)
         return Clock("due", self.age(network, index).owner)
 
     def clocks(self, network: Network) -> tuple[Clock, ...]:
@@ -133,10 +137,20 @@ class Channel(NamedTuple):
 
     def settle(self, flights: list[Flight]) -> tuple[Network, tuple[Clock | None, ...]]:
         """The network in its canonical order, and where each of its clocks comes from."""
-        ordered = sorted(flights, key=lambda flight: str(flight.copy[:2])) if self.merged else flights
+        ordered = sorted(flights, key=_name) if self.merged else flights
         origins: list[Clock | None] = []
         for flight in ordered:
             origins.append(flight.age)
             if flight.copy.owed and self.duplication is None:
                 origins.append(flight.due)
         return tuple(flight.copy for flight in ordered), tuple(origins)
+
+
+@cache
+def _clock(role: str, sender: str, segment: Segment) -> Clock:
+    """The clock of a merged entry."""
+    return Clock(role, f"{sender} {segment}")
+
+
+def _name(flight: Flight) -> str:
+    return _clock("age", flight.copy.sender, flight.copy.segment).owner

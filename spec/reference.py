@@ -15,7 +15,7 @@ from checker.language import Action, Event, Impossible, Message, Running
 from spec.configuration import Configuration, Scope
 from spec.duration import spoken
 from spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
-from spec.exchange import ENDS, Pair, noise, owed, rounds, why_broken
+from spec.exchange import ENDS, Pair, binds, noise, owed, rounds, why_broken
 from spec.plain import plain
 from spec.segment import Segment
 from spec.state import ESTABLISHED, Block, State
@@ -191,11 +191,22 @@ class Moment:
             why = (("isolation", f"{copy.sender}'s old {copy.segment} is in the window of {ENDS[side]}'s new incarnation"),)
             event = Event(ENDS[side], f"{words} in the next incarnation", self._message(copy), rules=(rule,), breaks=why)
             return replace(self, flying=flying, event=event, broken=frozenset({"isolation"}), busy=frozenset())
-        block = self.ends[side]
-        outcome = segment_arrives(block, copy.segment, self.configuration.behaviour)
-        if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
-            outcome = Outcome(block, rules=outcome.rules)
+        outcome = self._received(self.ends[side], side, copy.segment)
         return replace(self, flying=flying)._after(side, outcome, action, words, self._message(copy))
+
+    def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
+        outcome = segment_arrives(block, segment, self.configuration.behaviour)
+        if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
+            return Outcome(block, rules=outcome.rules)
+        return outcome
+
+    def _released(self, ends: Pair, copy: Flying) -> Flying:
+        """The copy, without its obligation where that limits nothing and it may arrive as often as it likes."""
+        if not copy.owed or copy.left is not None or self.configuration.fifo:
+            return copy
+        side = 1 - ENDS.index(copy.sender)
+        outcome = self._received(ends[side], side, copy.segment)
+        return copy if binds(ends, side, outcome, (True, self.configuration.both_close)) else replace(copy, owed=False)
 
     def _without(self, index: int) -> tuple[Flying, ...]:
         """The copies in flight after one arrived."""
@@ -253,7 +264,7 @@ class Moment:
         return replace(
             self,
             ends=ends,
-            flying=flying,
+            flying=tuple(self._released(ends, copy) for copy in flying),
             started=others | started,
             lost=(lost[0], lost[1]),
             copies=self.copies + len(sent),

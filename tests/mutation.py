@@ -40,7 +40,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 EXPECTATIONS = HERE / "mutation_expectations.json"
 SURVIVORS = HERE / "mutation_survivors.toml"
-MUTATED = ("spec/endpoint.py", "spec/exchange.py", "spec/network.py", "spec/composition.py", "spec/state.py")
+MUTATED = (
+    "spec/endpoint.py",
+    "spec/exchange.py",
+    "spec/network.py",
+    "spec/composition.py",
+    "spec/state.py",
+    "spec/relaxation.py",
+)
 """The modules that are mutated; the others of `spec` only describe."""
 
 SECONDS = 60.0
@@ -536,9 +543,44 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
             "crossings": zones.transitions,
             "locations": len(table),
         }
+        told |= _relaxed(case, told["sizes"])
         if GRAPH in case.engines:
             told["graph keeps"] = [entry.name for entry in promises if always_kept(table, entry)]
+    if not system.dense:
+        told["relaxed"] = _refused(case.configuration)
     return told
+
+
+def _refused(configuration: Any) -> str:
+    """Why there is no relaxed close."""
+    relaxation = importlib.import_module("spec.relaxation")
+    try:
+        relaxation.Relaxed(configuration, relaxation.one_of_a_kind)
+    except ValueError as refused:
+        return str(refused)
+    return ""
+
+
+def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
+    """What the relaxed close breaks, and whether time may stop where each obligation is there alone; sizes are added."""
+    from checker.explicit import Explicit
+    from checker.finding import Budget
+    from checker.fold import Folded
+    from checker.table import Table
+    from checker.timelock import stuck
+    from checker.zones import Zones
+
+    relaxation = importlib.import_module("spec.relaxation")
+    relaxed = relaxation.Relaxed(case.configuration, relaxation.one_of_a_kind)
+    if TICKS in case.engines:
+        explored = Explicit(Table(relaxed))
+        explored.explore(Budget(states=50_000))
+        sizes["relaxed states"] = len(explored.states)
+    zones = Zones(Table(Folded(relaxed)))
+    zones.explore(Budget())
+    obliged = Table(Folded(relaxation.Relaxed(case.configuration, relaxation.each_alone)))
+    sizes |= {"relaxed zones": len(zones.nodes), "relaxed crossings": zones.transitions, "obliged": len(obliged.explore())}
+    return {"relaxed breaks": sorted(zones.broken), "obliged stuck": len(stuck(obliged))}
 
 
 def _bound(known: int | None, otherwise: int) -> int:

@@ -18,13 +18,13 @@ from checker.decide import Engine, decide
 from checker.finding import Budget
 from checker.trace import Trace
 from diagrams import plain
-from diagrams.arrangement import Graphviz, NoGraphviz, laid_out
 from diagrams.authority import link
 from diagrams.compared import compared
 from diagrams.dot import as_dot
 from diagrams.drawn import as_svg, told
 from diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
 from diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
+from diagrams.figure_layout import Graphviz, NoGraphviz, laid_out
 from diagrams.inks import DARK, INKS, PAPER, Ink
 from diagrams.mermaid import as_mermaid
 from diagrams.places import Course, Layout, Point, overlaps
@@ -365,10 +365,15 @@ class TestWidths:
         assert width("\u2192", 10) == 10
 
     def test_wrapping(self) -> None:
-        lines = list(wrapped("to let old copies of segments die", 12, 100))
+        """A line is never wider than its room, and no word is lost; one that is too long is broken."""
+        lines = wrapped("to let old copies of segments die", 12, 100)
         assert " ".join(lines) == "to let old copies of segments die"
         assert all(width(text, 12) <= 100 for text in lines)
-        assert list(wrapped("unbreakable", 12, 1)) == ["unbreakable"]
+        broken = wrapped("x" * 40, 12, 100)
+        assert "".join(broken) == "x" * 40
+        assert all(width(text, 12) <= 100 for text in broken)
+        assert wrapped("", 12, 100) == []
+        assert len(wrapped("one two", 12, 50, bold=True)) > len(wrapped("one two", 12, 50))
 
     def test_text_fits_its_box(self, figures: dict[str, Figure]) -> None:
         for figure in figures.values():

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,12 +16,12 @@ import pytest
 from checker import itf
 from checker.verdict import Verdict
 from diagrams.essence import alike
+from diagrams.words import is_broken
 from proofs.claim import CLAIMS, Evidence
 from timewait import gallery
 from timewait.command import main
-from timewait.gallery import groups
 from timewait.keeping import INDEX, Picture, changes, contents, update
-from timewait.runs import counterexample
+from timewait.runs import SHOWN, Shown, counterexample
 
 COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -167,18 +168,85 @@ class TestStates:
         assert err.count("\n") == 1
 
 
+class TestSequence:
+    """``timewait diagram sequence``."""
+
+    def test_a_scenario(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        code, out, _ = run(capsys, "sequence", "--scenario", "lost-last-ack")
+        assert code == 0
+        assert "(A sends ACK seq=2 ack=2, lost)" in out
+        _, out, _ = run(capsys, "sequence", "--scenario", "lost-last-ack", "--format", "mermaid")
+        assert out.startswith("sequenceDiagram\n")
+        code, _, _ = run(capsys, "sequence", "--scenario", "lost-last-ack", "--out", str(tmp_path / "chart.png"))
+        assert code == 0
+        assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_a_claim_and_its_trace_are_the_same_chart(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        _, out, _ = run(capsys, "sequence", "--claim", "c4", "--property", "isolation", "--format", "svg")
+        file = tmp_path / "C4.itf.json"
+        file.write_text(itf.written(counterexample("C4", "isolation")), encoding="utf-8")
+        _, again, _ = run(capsys, "sequence", "--trace", str(file), "--format", "svg")
+        assert again == out
+        assert "isolation is broken" in out
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ((), "say which run: --trace, --claim or --scenario"),
+            (("--claim", "C8", "--scenario", "half-close"), "--claim and --scenario exclude each other"),
+            (("--scenario", "half-close", "--property", "quiet"), "--property belongs to --claim"),
+            (("--claim", "C99"), "there is no claim 'C99'"),
+            (("--claim", "C15", "--format", "dot"), "there is no dot of this picture; there is svg, png, pdf, mermaid, text"),
+        ],
+    )
+    def test_one_clear_line(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+        code, out, err = run(capsys, "sequence", *arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"timewait: {said}")
+        assert err.count("\n") == 1
+
+
+class TestRuns:
+    """The runs by which claims are shown."""
+
+    @pytest.mark.parametrize("shown", SHOWN, ids=[f"{shown.claim} {shown.broken}" for shown in SHOWN])
+    def test_each_breaks_what_it_says(self, shown: Shown) -> None:
+        """In few steps; and the claim is one that tells of something broken."""
+        found = shown.find()
+        assert found.shows == shown.broken
+        assert is_broken(found)
+        assert len(found.steps) <= 12
+        assert shown.claim in CLAIMS
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("claim", dict.fromkeys(shown.claim for shown in SHOWN))
+    def test_each_claim_has_such_a_run(self, claim: str) -> None:
+        """Among its evidence is one that breaks the same property."""
+        found = {piece.trace.shows for piece in CLAIMS[claim].gather() if piece.trace is not None}
+        assert {shown.broken for shown in SHOWN if shown.claim == claim} <= found
+
+
 class TestOthers:
     """``timewait diagram region`` and ``timewait diagram composition``."""
 
     def test_region(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        quarters = gallery.ratios_up_to(gallery.MSL / 30)[3::4]
-        monkeypatch.setattr("timewait.regions.ratios_up_to", lambda _: quarters)
-        code, out, _ = run(capsys, "region", "--scope", "core", "--format", "json")
+        """The formula of the claims, wherever it holds; C3: for k = 0 graceful needs MSL."""
+        monkeypatch.setattr("timewait.regions.farthest", lambda _: Fraction(2))
+        asked = ("region", "--scope", "core", "--loss", "0", "--property", "graceful")
+        code, out, _ = run(capsys, *asked, "--format", "json")
         assert code == 0
-        found = {entry["property"]: entry["pieces"] for entry in json.loads(out)}
-        assert found["graceful"] == [{"low": "1", "high": "2", "terms": {"MSL": "1", "RTO": "1"}}]
-        _, out, _ = run(capsys, "region", "--scope", "core", "--property", "graceful", "--against", "msl", "--rto", "30s")
-        assert "g  unsafe: graceful needs MSL + RTO" in out
+        (found,) = json.loads(out)
+        assert (found["property"], found["needs"]) == ("graceful", "TIME_WAIT >= MSL")
+        assert found["pieces"] == [{"low": "1/4", "high": "2", "closed": [True, True], "least": {"MSL": "1"}}]
+        _, out, _ = run(capsys, *asked, "--against", "msl", "--rto", "30s")
+        assert "g  unsafe: graceful needs TIME_WAIT >= MSL" in out
+        assert "formulas: proved from RTO = 1/4 MSL to 2 MSL" in out
+
+    def test_where_there_is_no_formula_points_are_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, _ = run(capsys, "region", "--scope", "core", "--loss", "0", "--property", "graceful", "--fifo", "--msl", "2s")
+        assert code == 0
+        assert "points: asked at RTO/MSL = 1/4, 1/2" in out
+        assert "and nothing is known between them" in out
 
     def test_losses(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = run(capsys, "region", "--scope", "core", "--against", "loss", "--property", "graceful", "--json")
@@ -193,7 +261,7 @@ class TestOthers:
     def test_composition(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         asked = ("composition", "--scope", "core", "--rto", "30s", "--time-wait", "60s", "--loss", "0")
         _, out, _ = run(capsys, *asked)
-        assert "9 locations, 9 zones, 15 edges" in out
+        assert "8 locations, 8 zones, 13 edges" in out
         _, out, _ = run(capsys, *asked, "--detail", "states", "--format", "mermaid")
         assert out.count("as A_") == 5
         code, _, _ = run(capsys, *asked, "--out", str(tmp_path / "core.svg"))
@@ -326,7 +394,7 @@ class TestKeeping:
 class TestCommitted:
     """The set in the repository, as far as that takes a moment; ``timewait diagram --all --check`` looks at all of it."""
 
-    @pytest.mark.parametrize("group", ["states", "each state", "compositions"])
+    @pytest.mark.parametrize("group", ["states", "each state", "scenarios", "used", "compositions"])
     def test_is_current(self, group: str) -> None:
         found = changes(gallery.draw(group), COMMITTED)
         assert set(found.stale) == {INDEX}, "run timewait diagram --all --out docs/diagrams"
@@ -353,8 +421,8 @@ class TestCommitted:
             assert root.findtext(f"{SVG}title")
             assert root.findtext(f"{SVG}desc")
 
-    def test_no_group_is_left_out(self) -> None:
-        assert {"states", "each state", "differences", "regions", "losses", "compositions"} <= set(groups())
+    def test_the_longest_begin_first(self) -> None:
+        assert set(gallery.BEGUN_FIRST) < set(gallery.groups())
 
     @pytest.mark.slow
     def test_all_of_it(self, capsys: pytest.CaptureFixture[str]) -> None:

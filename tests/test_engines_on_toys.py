@@ -8,6 +8,7 @@ import sys
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import get_args
 
@@ -37,7 +38,7 @@ from checker import certificate, horn, timelock
 from checker.bounded import search
 from checker.certificate import Script, Statement
 from checker.cover import constants, cover_of, invariant, trimmed
-from checker.decide import Answer, Engine, Question, decide
+from checker.decide import MANY, Answer, Engine, Question, decide
 from checker.explicit import Explicit
 from checker.finding import Budget
 from checker.fold import Folded
@@ -177,17 +178,17 @@ class TestReachability:
     )
     def test_bounded(self, case: Case) -> None:
         symbolic = as_formulas(case.toy, case.name)
-        found, reason = search(symbolic, 7, Budget())
+        found, reason, clear = search(symbolic, 7, Budget())
         if case.steps is None:
             assert found is None
-            assert reason == "no run of up to 7 steps"
+            assert (reason, clear) == ("no run of up to 7 steps", 7)
         else:
             assert found is not None
-            assert (len(found.path), reason) == (case.steps, "")
+            assert (len(found.path), reason, clear) == (case.steps, "", case.steps - 1)
             assert len(replay(world(case.toy), found.run, always(case.name)).steps) == case.steps
-            none, reason = search(symbolic, case.steps - 1, Budget())
+            none, reason, clear = search(symbolic, case.steps - 1, Budget())
             assert none is None
-            assert reason == f"no run of up to {case.steps - 1} steps"
+            assert (reason, clear) == (f"no run of up to {case.steps - 1} steps", case.steps - 1)
 
     def test_whole_seconds_are_too_coarse_for_two_strict_waits_in_one(self) -> None:
         assert not in_ticks(hurry()).broken
@@ -506,11 +507,13 @@ class TestBounds:
 
     def test_bounded_model_checking_says_how_deep_it_went(self) -> None:
         symbolic = as_formulas(counter(4), "overflow")
-        assert search(symbolic, 3, Budget()) == (None, "no run of up to 3 steps")
-        assert search(symbolic, 8, Budget(seconds=0.0)) == (None, "no run of fewer than 4 steps; stopped after 0 s")
+        assert search(symbolic, 3, Budget()) == (None, "no run of up to 3 steps", 3)
+        assert search(symbolic, 2, Budget()) == (None, "no run of up to 2 steps", 3)
+        assert search(symbolic, 8, Budget(seconds=0.0)) == (None, "no run of fewer than 4 steps; stopped after 0 s", 3)
         assert search(as_formulas(counter(4), "unheard of"), 8, Budget()) == (
             None,
             "no bad step can be reached, whatever the durations",
+            inf,
         )
 
     def test_until_everything_asked_for_is_broken(self) -> None:
@@ -524,23 +527,35 @@ class TestBounds:
         question = Question(fischer(1, 1), world(fischer(1, 1)))
         (answer,) = decide(question, [always("exclusion")], engine, Budget(states=0))
         assert answer.verdict is INCONCLUSIVE
-        assert answer.finding.reason == "stopped at 1 states (bound 0), depth 0"
-        assert answer.finding.states == 1
+        where = ", while locations were folded" if engine is Engine.ZONES else ""
+        assert answer.finding.reason == f"stopped at 1 states (bound 0), depth 0{where}"
 
     def test_inconclusive_promise(self) -> None:
         question = Question(courier(False, True), world(courier(False, True)))
-        (answer,) = decide(question, [eventually("delivered")], Engine.AUTO, Budget(states=0))
+        (answer,) = decide(question, [eventually("delivered")], Engine.EXPLICIT, Budget(states=0))
         assert answer.verdict is INCONCLUSIVE
         assert answer.finding.reason == "in ticks of 1 s: stopped at 1 states (bound 0), depth 0"
 
-    def test_what_only_ticks_can_do_is_refused_to_others(self) -> None:
-        toy = replace(fischer(1, 1), dense=False)
+    def test_too_many_locations_are_refused_to_all_but_ticks(self) -> None:
+        """Where a system does not say that they are finitely many, they are counted."""
+        toy = replace(counter(MANY, 1), dense=False)
         for engine in (Engine.ZONES, Engine.SMT):
-            (answer,) = ask(toy, engine, always("exclusion"))
+            (answer,) = ask(toy, engine, always("overflow"))
             assert answer.verdict is INCONCLUSIVE
             assert answer.finding.reason.startswith(f"engine {engine} needs")
+        assert Table(toy).within(MANY + 1)
+        assert not Table(toy).within(MANY)
+
+    @pytest.mark.parametrize("after", [1, Fraction(3, 4)])
+    def test_few_locations_are_seen_whole(self, after: int | Fraction) -> None:
+        """Whoever is asked; ticks where nobody says whom to ask."""
+        toy = replace(fischer(1, after), dense=False)
+        expected = PROVED if after == 1 else VIOLATED
+        for engine in (Engine.EXPLICIT, Engine.ZONES, Engine.SMT):
+            (answer,) = ask(toy, engine, always("exclusion"))
+            assert answer.verdict is expected
         (answer,) = ask(toy, Engine.AUTO, always("exclusion"))
-        assert (answer.verdict, answer.finding.engine) == (PROVED, "explicit, breadth first")
+        assert (answer.verdict, answer.finding.engine) == (expected, "explicit, breadth first")
 
 
 # --- decisions -----------------------------------------------------------------------------------------------------

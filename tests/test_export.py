@@ -361,7 +361,7 @@ def test_files(form: str, files: list[str], capsys: pytest.CaptureFixture[str], 
     """Each format in its file or files, and nothing beside them; the command in the head names them."""
     code, out, err = export(capsys, "--to", form, *ASKED, "--out", str(tmp_path / files[-1 if form == "tla" else 0]))
     assert (code, err) == (0, "")
-    assert "31 locations, 106 steps, 7 clocks" in out
+    assert "19 locations, 64 steps, 7 clocks" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == files
     text = (tmp_path / files[-1 if form == "tla" else 0]).read_text()
     assert all(name in text.partition("To ask:")[2] for name in files)
@@ -376,7 +376,7 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert "isolation" not in out
     code, out, _ = export(capsys, "--to", "tchecker", *ASKED, "--json")
     data = json.loads(out)
-    assert (code, data["locations"], data["properties"]) == (0, 31, ["graceful", "isolation", "fin-restarts"])
+    assert (code, data["locations"], data["properties"]) == (0, 19, ["graceful", "isolation", "fin-restarts"])
     assert read_tchecker(data["text"]).initial == "L0_FIN_WAIT_2_CLOSE_WAIT"
 
 

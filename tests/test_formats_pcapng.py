@@ -95,8 +95,9 @@ class TestWhatIsSeen:
 
     def test_old_copies_are_told(self) -> None:
         """How old, of how long a life, and of which incarnation."""
-        last = sightings(counterexample("C2 core"), "A")[-1]
-        assert re.search("OLD: .*s of the 30s that it may live; of the PREVIOUS INCARNATION$", last.comment.splitlines()[0])
+        trace = counterexample("C16")
+        last = sightings(trace, trace.steps[-1].event.actor)[-1]
+        assert re.search("OLD: .*s of the 2s that it may live; of the PREVIOUS INCARNATION$", last.comment.splitlines()[0])
         assert last.incarnation == 0
 
     def test_the_next_incarnation_covers_old_numbers(self) -> None:

@@ -3,87 +3,136 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
 
+from checker.cover import Interval
 from checker.finding import Budget
-from diagrams import bars, region, region_text
+from checker.linear import Terms
+from diagrams import bars, region, region_picture, region_text
 from diagrams.axes import Axes, Scale, plain_number
 from diagrams.bars import Bars
-from diagrams.boundary import Boundary, Piece, corners, joined
+from diagrams.boundary import Boundary, Piece, sampled
+from diagrams.inks import BLACK, BLUE
 from diagrams.places import Point, Room
 from diagrams.placing import Label, placed
 from diagrams.region import Known, Region
 from diagrams.sizes import Size
 from proofs.claims import close, core
+from proofs.thresholds import Below, Proven
 from spec.behaviour import Behaviour, ResetRule
-from timewait.boundaries import QUARTERS, boundaries, least_at, ratios_up_to
+from spec.configuration import Configuration
+from timewait.boundaries import POINTS, NotBelieved, against_losses, boundaries, least_at
 from timewait.depicted import known_stacks
 
 F = Fraction
 SVG = "{http://www.w3.org/2000/svg}"
 BOTH = ("graceful", "isolation")
 
-GRACEFUL = Boundary("graceful", (Piece(F(1, 4), F(4), {"MSL": F(1), "RTO": F(1)}),))
+
+def between(low: Fraction | int, high: Fraction | int) -> Interval:
+    """Ratios, the ends included."""
+    return Interval(F(low), F(high), closed_low=True, closed_high=True)
+
+
+SUM: Terms = {"MSL": F(1), "RTO": F(1)}
+GRACEFUL = Boundary("graceful", (Piece(between(F(1, 4), 4), SUM),), "TIME_WAIT >= MSL + RTO")
 ISOLATION = Boundary(
-    "isolation", (Piece(F(1, 4), F(1), {"MSL": F(2), "RTO": F(0)}), Piece(F(1), F(4), {"MSL": F(1), "RTO": F(1)}))
+    "isolation",
+    (Piece(between(F(1, 4), 1), {"MSL": F(2)}), Piece(between(1, 4), SUM)),
+    "TIME_WAIT >= max(2 MSL, MSL + RTO)",
 )
-NEVER = Boundary("graceful", ())
+NEVER = Boundary("graceful", (Piece(between(F(1, 4), 4), None),), "no finite TIME_WAIT is enough")
+HALF = Boundary("isolation", (Piece(between(F(1, 4), 1), {"MSL": F(2)}),), "TIME_WAIT >= 2 MSL")
 
 
 class TestBoundary:
-    """Points become pieces, exactly."""
+    """What a boundary says, and where it says nothing."""
 
-    def test_points_in_a_line_are_one_piece(self) -> None:
-        points = [(ratio, max(F(2), 1 + ratio)) for ratio in (*QUARTERS, F(3), F(4))]
-        assert joined(points) == ISOLATION.pieces
-        assert joined([(ratio, 1 + ratio) for ratio, _ in points]) == GRACEFUL.pieces
+    def test_pieces(self) -> None:
+        first, second = ISOLATION.pieces
+        assert ISOLATION.piece_at(F(1, 2)) is first
+        assert ISOLATION.piece_at(F(3)) is second
+        assert ISOLATION.piece_at(F(5)) is ISOLATION.piece_at(F(0)) is None
+        assert first.at(F(30), F(15)) == 60
+        assert second.at(F(30), F(45)) == 75
+        assert NEVER.pieces[0].at(F(1), F(1)) is None
 
-    def test_thirds_are_exact(self) -> None:
-        (piece,) = joined([(F(1, 3), F(1, 7)), (F(2, 3), F(2, 7)), (F(1), F(3, 7))])
-        assert piece.terms == {"MSL": 0, "RTO": F(3, 7)}
-        assert piece.least(F(7), F(5)) == F(15, 7)
+    def test_an_open_end_belongs_to_the_neighbour(self) -> None:
+        below = Piece(Interval(F(0), F(1), closed_low=False, closed_high=False), {"MSL": F(2)})
+        above = Piece(Interval(F(1), F(2), closed_low=True, closed_high=True), {"MSL": F(3)})
+        assert Boundary("isolation", (below, above), "").piece_at(F(1)) is above
 
-    def test_few_points_are_no_piece(self) -> None:
-        assert joined([]) == joined([(F(1), F(2))]) == ()
+    def test_words(self) -> None:
+        assert [piece.formula for piece in ISOLATION.pieces] == ["2 MSL", "MSL + RTO"]
+        assert NEVER.pieces[0].formula == "no TIME_WAIT is enough"
+        assert Piece(between(0, 1), {"MSL": F(3, 2), "RTO": F(2)}).formula == "3/2 MSL + 2 RTO"
+        assert ISOLATION.told == "isolation needs TIME_WAIT >= max(2 MSL, MSL + RTO)"
+        assert NEVER.told == "graceful: no finite TIME_WAIT is enough"
 
-    def test_formulas(self) -> None:
-        assert GRACEFUL.formula == "MSL + RTO"
-        assert ISOLATION.formula == "2 MSL up to RTO = MSL, then MSL + RTO"
-        assert NEVER.formula == "no TIME_WAIT is enough"
-        assert Piece(F(0), F(1), {"MSL": F(3, 2), "RTO": F(2)}).formula == "3/2 MSL + 2 RTO"
-
-    def test_corners(self) -> None:
-        assert corners(ISOLATION.pieces) == [(F(1, 4), 2), (1, 2), (1, 2), (4, 5)]
+    def test_points_say_nothing_of_what_lies_between(self) -> None:
+        points = sampled("graceful", [(F(1, 2), F(2)), (F(1), F(2)), (F(2), None)])
+        assert points.needs == "as marked, from 2 MSL at RTO = 1/2 MSL to none that was tried at RTO = 2 MSL"
+        assert all(piece.is_point for piece in points.pieces)
+        assert points.piece_at(F(3, 4)) is None
+        assert points.piece_at(F(1)) is not None
 
 
 class TestAsked:
-    """The boundary is what an engine says, wherever it is asked."""
+    """The boundary is what the engines say."""
 
-    def test_it_is_the_threshold_of_the_claims(self) -> None:
-        """C3: M + R for graceful; 2M, and M + R beyond R = M, for isolation."""
-        found = boundaries(close(2, 0, 1, 1), BOTH, (F(1, 2), F(1), F(3, 2), F(2)), Budget)
-        assert [boundary.formula for boundary in found] == [GRACEFUL.formula, ISOLATION.formula]
+    @pytest.mark.parametrize("scope", [core, close], ids=["core", "close"])
+    def test_it_is_the_formula_of_the_claims(self, scope: Callable[..., Configuration]) -> None:
+        """C3 for k = 0: M for graceful; 2M for isolation, less in the core where RTO is shorter than MSL."""
+        graceful, isolation = boundaries(scope(30, 0, 30, 0), BOTH, F(2), Budget)
+        assert [piece.formula for piece in graceful.pieces] == ["MSL"]
+        assert graceful.pieces[0].ends == (F(1, 4), F(2))
+        expected = ["MSL + RTO", "2 MSL"] if scope is core else ["2 MSL"]
+        assert [piece.formula for piece in isolation.pieces] == expected
+
+    def test_where_there_is_no_formula_there_are_points(self) -> None:
+        """A network that keeps copies in order is not asked about in dense time."""
+        (found,) = boundaries(replace(core(2, 0, 2, 0), fifo=True), ["graceful"], F(3), Budget)
+        ratios = [piece.ratios.low for piece in found.pieces]
+        assert ratios == [*POINTS, *(2 + F(step, 8) for step in range(1, 9))]
+        assert all(piece.is_point for piece in found.pieces)
+
+    def test_a_proof_that_is_not_accepted_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        doubtful = Proven(between(0, 1), {}, Below(None, [], "graceful", None, "cvc5 says no"), None, [])
+        monkeypatch.setattr("timewait.boundaries.formula", lambda *_: iter((doubtful,)))
+        with pytest.raises(NotBelieved, match="graceful: a piece of its formula was not accepted: disagreement"):
+            boundaries(core(2, 0, 2, 0), ["graceful"], F(1), Budget)
 
     def test_a_guess_changes_no_answer(self) -> None:
-        """Whatever is said to be known before, true or not, the least value is the same."""
+        """Whatever is said to be likely, true or not, the least value is the same."""
         asked = core(2, 0, 3, 1)
-        known = {name: least_at(asked, [name], Budget, {name: ()})[name] for name in BOTH}
-        for before in ([(F(1), F(9)), (F(5, 4), F(9))], [(F(1), F(2)), (F(5, 4), F(9, 4))], [(F(1), None)]):
-            assert least_at(asked, BOTH, Budget, dict.fromkeys(BOTH, before)) == known
+        known = {name: least_at(asked, [name], Budget, {})[name] for name in BOTH}
+        for likely in ([F(9)], [F(2), F(5, 2)], [F(0)], [F(-1)]):
+            assert least_at(asked, BOTH, Budget, dict.fromkeys(BOTH, likely)) == known
 
     def test_none_is_enough(self) -> None:
         """C8: a RST ends TIME_WAIT, so no length of it gives isolation."""
         honours = Behaviour(reset=ResetRule.EXACT)
-        assert least_at(close(1, 0, 1, 0, honours), ["isolation"], Budget, {"isolation": ()}) == {"isolation": None}
+        assert least_at(close(1, 0, 1, 0, honours), ["isolation"], Budget, {}) == {"isolation": None}
+        (found,) = boundaries(close(30, 0, 30, 0, honours), ["isolation"], F(2), Budget)
+        assert [piece.least for piece in found.pieces] == [None]
+        assert found.needs == "no finite TIME_WAIT is enough"
 
-    def test_ratios(self) -> None:
-        assert ratios_up_to(F(32, 15))[-2:] == (F(2), F(3))
-        assert ratios_up_to(F(2)) == QUARTERS
-        assert ratios_up_to(F(4))[-1] == 4
+    def test_losses(self) -> None:
+        """C3: kR + M."""
+        found = against_losses(core(2, 0, 3, 0), range(3), ["graceful"], Budget)
+        assert found == {(0, "graceful"): 1, (1, "graceful"): F(5, 2), (2, "graceful"): 4}
+
+
+def hatched(shown: Region) -> list[str]:
+    """The paths that are filled with hatching, but for those of the legend."""
+    root = ElementTree.fromstring(region_picture.as_svg(shown))
+    return [one.get("d", "") for one in root.iter(f"{SVG}path") if one.get("fill", "").startswith("url(")]
 
 
 def texts(svg: str) -> list[ElementTree.Element]:
@@ -107,21 +156,21 @@ class TestRegion:
         assert letter == [Known("RFC 9293, to the letter", F(2), F(2))]
 
     def test_every_stack_is_named_once(self, shown: Region) -> None:
-        said = " ".join("".join(text.itertext()) for text in texts(region.as_svg(shown)))
+        said = " ".join("".join(text.itertext()) for text in texts(region_picture.as_svg(shown)))
         for stack in shown.stacks:
             assert said.count(stack.name) == 1
 
     def test_labels_do_not_overlap(self, shown: Region) -> None:
         """Each place found is free, and within the axes."""
-        axes = region.axes_of(shown, 100.0)
-        labels = list(region.labels(shown, axes))
-        rooms = placed(labels, axes.room, list(region.along(shown, axes)))
+        axes = region_picture.axes_of(shown, 100.0)
+        labels = list(region_picture.labels(shown, axes))
+        rooms = placed(labels, axes.room, list(region_picture.along(shown, axes)))
         assert not any(one.meets(other) for one, other in combinations(rooms, 2))
         assert all(axes.room.left <= room.left and room.right <= axes.room.right for room in rooms)
-        assert not any(room.meets(bit) for room in rooms for bit in region.along(shown, axes))
+        assert not any(room.meets(bit) for room in rooms for bit in region_picture.along(shown, axes))
 
     def test_nothing_is_cut(self, shown: Region) -> None:
-        svg = region.as_svg(shown)
+        svg = region_picture.as_svg(shown)
         root = ElementTree.fromstring(svg)
         wide, high = (float(root.get(name, "0")) for name in ("width", "height"))
         for text in texts(svg):
@@ -136,15 +185,41 @@ class TestRegion:
 
     def test_against_msl_the_same_line_is_in_seconds(self) -> None:
         shown = Region("", (), (ISOLATION,), (), "msl", F(30))
-        assert shown.line_of(ISOLATION) == [(F(15, 2), F(75, 2)), (30, 60), (30, 60), (120, 240)]
-        assert shown.least(ISOLATION, F(60)) == 120
-        assert shown.least(ISOLATION, F(1)) is None
+        ends = [(stretch.begins, stretch.ends) for stretch in shown.stretches(ISOLATION)]
+        assert ends == [((F(15, 2), F(75, 2)), (30, 60)), ((30, 60), (120, 240))]
+        assert shown.is_safe(ISOLATION, F(60), F(120)) is True
+        assert shown.is_safe(ISOLATION, F(60), F(119)) is False
+        assert shown.is_safe(ISOLATION, F(1), F(9)) is shown.is_safe(ISOLATION, F(0), F(9)) is None
+
+    def test_every_piece_has_its_formula(self, shown: Region) -> None:
+        """Once; where two boundaries are one, in the ink of neither."""
+        found = region_picture.formulas(shown)
+        assert [(one.text, one.ink) for one in found] == [("MSL + RTO", BLACK), ("2 MSL", BLUE)]
+        assert found[1].middle == (F(5, 8), 2)
+        said = ["".join(text.itertext()) for text in texts(region_picture.as_svg(shown))]
+        assert {"MSL + RTO", "2 MSL"} <= {*said}
+        twice = Region("", (), (GRACEFUL, replace(GRACEFUL, name="isolation")))
+        assert len(region_picture.formulas(twice)) == 1
 
     def test_where_nothing_is_enough_all_is_unsafe(self) -> None:
         shown = Region("", (), (NEVER,), (Known("one", F(1), F(2)),))
-        assert "no TIME_WAIT is enough" in "".join(ElementTree.fromstring(region.as_svg(shown)).itertext())
+        assert "no finite TIME_WAIT is enough" in "".join(ElementTree.fromstring(region_picture.as_svg(shown)).itertext())
         assert region.fares(shown, shown.stacks[0]).endswith("not graceful")
         assert "." not in "".join(re.findall(r"\|(.*)", region_text.as_text(shown)))
+
+    def test_no_more_is_hatched_than_is_known(self) -> None:
+        """Beyond the pieces, and between points, there is nothing; under a point there is a line."""
+        for boundary, far in ((HALF, F(1)), (GRACEFUL, F(4))):
+            shown = Region("", (), (boundary,), (Known("far", F(8), F(8)),))
+            axes = region_picture.axes_of(shown, 0.0)
+            corners = [float(x) for data in hatched(shown) for x in re.findall(r"([\d.]+),", data)]
+            high = axes.across.at(far)
+            assert min(corners) == pytest.approx(axes.across.at(F(1, 4)), abs=0.1)
+            assert max(corners) == pytest.approx(high, abs=0.1)
+        points = Region("", (), (sampled("graceful", [(F(1), F(2)), (F(2), F(3))]),))
+        assert hatched(points) == []
+        assert points.is_safe(points.boundaries[0], F(3, 2), F(99)) is None
+        assert region_picture.as_svg(points).count("h10") == 3, "two marks, and one in the legend"
 
     @pytest.mark.parametrize("columns", [50, 80, None])
     def test_text(self, shown: Region, columns: int | None) -> None:

@@ -17,13 +17,13 @@ from runs import EVERY, VIOLATIONS, long, trace
 from checker.trace import Trace
 from diagrams.axis import LONGEST, Pause, axis
 from diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
+from diagrams.chart_layout import chart
+from diagrams.inks import NAMED, themed
 from diagrams.lanes import NARROWEST, as_text, lanes
-from diagrams.layout import chart
-from diagrams.lettering import mono_width, sans_width, wrapped
-from diagrams.palette import DARK, LIGHT, themed
 from diagrams.passages import Fate, passages, waits
-from diagrams.sequence import sequence
+from diagrams.sequence import parts, sequence
 from diagrams.words import failing
+from diagrams.words import lines as in_words
 from spec.scenarios import SCENARIOS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -120,7 +120,7 @@ class TestEnds:
         assert (bar.top, bar.bottom) == (laid.axis.rows[2], laid.axis.rows[6])
         assert bar.full == laid.axis.at(Fraction(60)) > bar.bottom
         texts = [label.text for label in laid.labels]
-        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("2 MSL are over") == 1
+        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("2 MSL over") == 1
 
     def test_a_restart_begins_another_bar(self) -> None:
         """Each is told; 2 MSL are counted from the last."""
@@ -206,30 +206,21 @@ class TestLabels:
                 told = " ".join(label.text for label in arrow.labels)
                 assert told == ("" if arrow.passage.fate is Fate.AGAIN else arrow.passage.copy.text)
 
-    @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+    @pytest.mark.parametrize("page", ["light", "dark"])
     @pytest.mark.parametrize("ink", ["ink", "muted", "wrong", "first", "next"])
-    def test_contrast(self, colours: dict[str, str], ink: str) -> None:
+    def test_contrast(self, page: str, ink: str) -> None:
         """At least that of WCAG 2.2 AA for text, on the page, on a band and on a marked row."""
         for ground in ("paper", "band", "marked"):
-            assert contrast(colours[ink], colours[ground]) >= 4.5, ground
+            assert contrast(getattr(NAMED[ink], page), getattr(NAMED[ground], page)) >= 4.5, ground
 
     def test_themes_have_every_colour(self) -> None:
         """No name is left in a style sheet."""
-        assert LIGHT.keys() == DARK.keys()
+        first, paper = NAMED["first"], NAMED["paper"]
         assert themed("a { fill: $first; stroke: $paper; }") == (
-            f"a {{ fill: {LIGHT['first']}; stroke: {LIGHT['paper']}; }}\n@media screen and (prefers-color-scheme: dark) {{\n"
-            f"a {{ fill: {DARK['first']}; stroke: {DARK['paper']}; }}\n}}"
+            f"a {{ fill: {first.light}; stroke: {paper.light}; }}\n@media screen and (prefers-color-scheme: dark) {{\n"
+            f"a {{ fill: {first.dark}; stroke: {paper.dark}; }}\n}}"
         )
         assert "$" not in sequence(trace("endless"))
-
-    def test_widths_are_those_of_wide_fonts(self) -> None:
-        """A line is never wider than its room, and no word is lost."""
-        assert mono_width("ACK", 10) == pytest.approx(18.15)
-        text = "B was closing in order, in LAST_ACK, and a RST ended it"
-        lines = wrapped(text, 12, 150)
-        assert " ".join(lines) == text
-        assert max(sans_width(line, 12) for line in lines) <= 150
-        assert "".join(wrapped("x" * 40, 12, 100)) == "x" * 40
 
 
 def crowded(laid: Chart) -> list[str]:
@@ -347,8 +338,8 @@ def test_pictures_stand_alone(name: str) -> None:
     """They say what they are, refer to nothing outside, and are the same each time."""
     text = sequence(trace(name))
     picture = ET.fromstring(text)
-    assert picture.get("role") == "img"
-    assert trace(name).statement in (picture.get("aria-label") or "")
+    assert trace(name).statement in (picture.findtext(f"{SVG}title") or "")
+    assert (picture.findtext(f"{SVG}desc") or "").splitlines()[1:] == [*in_words(trace(name))]
     assert text == sequence(trace(name))
     assert "http" not in text.replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert not [one for one in picture.iter() if one.get("id")]
@@ -381,6 +372,42 @@ def test_a_run_without_steps() -> None:
     run = Trace(whole.shows, whole.statement, whole.initial, (), whole.about)
     assert [label.text for label in chart(run, BESIDE).labels].count("ESTABLISHED") == 2
     assert not groups(ET.fromstring(sequence(run)), "arrow")
+
+
+class TestParts:
+    """The chart as a page has it."""
+
+    @every_run
+    @pytest.mark.parametrize("most", [3, 40])
+    def test_they_are_the_whole(self, name: str, most: int) -> None:
+        """Every step and every copy is in some part; the parts lie one below the other."""
+        run = trace(name)
+        found = list(parts(run, BESIDE, most))
+        assert [one.first for one in found] == list(range(0, len(run.steps) + 1, most))
+        assert [one.last + 1 for one in found] == [*(one.first for one in found[1:]), len(run.steps) + 1]
+        pictures = [ET.fromstring(one.svg) for one in found]
+        tops = [float(picture.get("viewBox", "").split()[1]) for picture in pictures]
+        assert [one + part.height for one, part in zip(tops, found, strict=True)][:-1] == tops[1:]
+        steps = [[int(group.get("data-step", "")) for group in groups(picture, "step")] for picture in pictures]
+        assert steps == [[*range(max(one.first, 1), one.last + 1)] for one in found]
+        copies = {group.get("data-copy") for picture in pictures for group in groups(picture, "arrow")}
+        assert copies == {group.get("data-copy") for group in groups(drawn(name, BESIDE), "arrow")}
+
+    def test_a_part_has_what_passes_through_it(self) -> None:
+        """Such as an arrow that begins before it and ends after it."""
+        run = trace("old duplicate")
+        late = next(one for one in chart(run, BESIDE).arrows if (one.passage.sent, one.passage.arrives) == (4, 8))
+        where = [
+            one.first
+            for one in parts(run, BESIDE, 2)
+            if f'data-copy="{late.passage.copy.number}"' in one.svg and "arrow" in one.svg
+        ]
+        assert where == [4, 6, 8]
+
+    def test_their_size_does_not_grow_with_the_run(self) -> None:
+        """However long an end waits."""
+        sizes = [len(one.svg) for one in parts(long(400), BESIDE, 40)]
+        assert max(sizes) < 1.3 * min(sizes[:-1])
 
 
 class TestLanes:

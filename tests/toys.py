@@ -387,3 +387,43 @@ def soiled() -> Toy:
         "open": Place(),
     }
     return Toy("clean", places, {"SECOND": 1})
+
+
+def errands(*ways: Sequence[str], relation: Literal[">", ">="] = ">") -> Toy:
+    """Who runs errands one after the other must not find the door locked, which it is WAIT (or more) after he left.
+
+    Each way is a row of errands, each given by how long it may take. Safe for ``t > WAIT`` if WAIT is at least the
+    sum of every row; for ``t >= WAIT`` if it is more.
+    """
+    places: dict[Location, Place] = {"home": Place(steps=[Step(f"set out {way}", (way, 0)) for way in range(len(ways))])}
+    for way, row in enumerate(ways):
+        for errand, longest in enumerate(row):
+            last = errand + 1 == len(row)
+            late = Step("find it locked", "street", (f"t {relation} WAIT",), violates=names("open"))
+            places[way, errand] = Place(
+                ("t", "x"), (f"x <= {longest}",), (late if last else Step("go on", (way, errand + 1), (), ("t",)),)
+            )
+    places["street"] = Place()
+    return Toy("home", places, {"SCALE": 1, "RATE": 1, "WAIT": 1, **dict.fromkeys((one for row in ways for one in row), 1)})
+
+
+def snoozer(steps: int = 1, unit: str | None = "RATE", restarts: bool = False) -> Toy:
+    """Who may put off getting up for ever, RATE at a time, is late in the end: more than WAIT after the alarm.
+
+    Parameters
+    ----------
+    steps : int
+        Into how many steps putting it off falls apart.
+    unit : str or None
+        What each of them is compared with; None if its place alone sees to it.
+    restarts : bool
+        Whether putting it off starts the alarm anew, so that WAIT is enough if it is at least RATE.
+    """
+    late = Step("get up late", "up", ("t > WAIT",), violates=names("early"))
+    places: dict[Location, Place] = {"night": Place(steps=(Step("ring", 0),)), "up": Place()}
+    for step in range(steps):
+        following = (step + 1) % steps
+        guard = (f"x <= {unit}",) if unit else ()
+        snooze = Step(f"snooze {step}", following, guard, () if restarts and not following else ("t",))
+        places[step] = Place(("t", "x"), ("x <= RATE",), (snooze, late) if step == 0 else (snooze,))
+    return Toy("night", places, {"SCALE": 1, "RATE": 1, "WAIT": 1})

@@ -1,15 +1,20 @@
-"""What commands that ask a question share: its configuration, the bounds of an exploration, and how it is told."""
+"""What commands that ask a question share: its configuration, the bounds of an exploration, its answers, and how it is told."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from checker.decide import Answer, Engine, decide
 from checker.finding import Budget
+from checker.language import Property
 from checker.ticks import unit_of
+from checker.verdict import Verdict
+from proofs.question import question
 from spec.assemble import assemble
 from spec.configuration import Configuration
 from spec.duration import spoken
@@ -47,6 +52,20 @@ def bounds(given: dict[str, Any], screen: console.Screen) -> Budget:
     if given.get("engine") != "smt":
         signal.signal(signal.SIGINT, on_interrupt)
     return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
+
+
+def decided(configuration: Configuration, asked: list[Property], engine: Engine, budget: Budget) -> list[Answer]:
+    """Decide; where either end may close first, A closing first is asked by itself too, and the worse answer counts.
+
+    An end that may still close first holds a round of its own, so that fewer copies may be lost at will: to let both
+    close first is no weaker a network.
+    """
+    alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
+    if not configuration.both_close:
+        return alone
+    left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
+    both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
+    return [max(both.get(answer.finding.name, answer), answer, key=lambda one: one.verdict) for answer in alone]
 
 
 def _any(budget: int | None) -> str:

@@ -16,10 +16,9 @@ import click
 
 from checker import itf
 from checker.certificate import BrokenCertificate, together
-from checker.decide import Answer, Engine, decide
+from checker.decide import Answer, Engine
 from checker.finding import Budget
 from checker.itf import BrokenTrace
-from checker.language import Property
 from checker.trace import Trace
 from checker.verdict import Verdict, worst, worst_exit
 from diagrams.capture.container import BrokenCapture
@@ -28,7 +27,7 @@ from diagrams.states import states
 from diagrams.tables import as_json, as_text
 from proofs.certified import certificate_at, certify_file
 from proofs.claims import CLAIMS
-from proofs.question import applicable, question
+from proofs.question import applicable
 from proofs.suite import prove
 from spec.behaviour import Behaviour
 from spec.configuration import Configuration, ConfigurationError
@@ -38,7 +37,7 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
-from timewait.asking import CLOSERS, bounds, chosen, told
+from timewait.asking import CLOSERS, bounds, chosen, decided, told
 from timewait.converting import convert_command
 from timewait.drawing import diagram
 from timewait.explaining import explain_command
@@ -167,7 +166,7 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
     outputs.reports.start("check", [entry.name for entry in asked], report.parameters(configuration))
     budget = bounds(given, screen)
-    answers = _decide(configuration, asked, engine, replace(budget, listener=outputs.reports.listening(budget.listener)))
+    answers = decided(configuration, asked, engine, replace(budget, listener=outputs.reports.listening(budget.listener)))
     outputs.reports.decided(suite_of_answers("check", answers, report.parameters(configuration)))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     _write_shown(outputs, shown, screen)
@@ -226,20 +225,6 @@ def _write_shown(outputs: Outputs, shown: Trace | None, screen: console.Screen) 
         screen.note(f"wrote {outputs.html}")
     elif outputs.html is not None:
         screen.note(f"nothing is violated: {outputs.html} is not written")
-
-
-def _decide(configuration: Configuration, asked: list[Property], engine: Engine, budget: Budget) -> list[Answer]:
-    """Decide; where either end may close first, A closing first is asked by itself too, and the worse answer counts.
-
-    An end that may still close first holds a round of its own, so that fewer copies may be lost at will: to let both
-    close first is no weaker a network.
-    """
-    alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
-    if not configuration.both_close:
-        return alone
-    left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
-    both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
-    return [max(both.get(answer.finding.name, answer), answer, key=lambda one: one.verdict) for answer in alone]
 
 
 @cli.command("stacks")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 
 import click
 
@@ -15,17 +15,21 @@ from diagrams.bars import Bars
 from diagrams.boundary import Boundary
 from diagrams.compared import compared
 from diagrams.figure import Figure
-from diagrams.region import Known, Region
+from diagrams.prose import listed
+from diagrams.region import Against, Known, Region
 from diagrams.states import states
 from diagrams.use import NotOfThisGraph, Use, use_of
-from spec.behaviour import Behaviour, ResetRule
+from spec.behaviour import Arrival, Behaviour, ResetRule
 from spec.configuration import Configuration, ConfigurationError, Scope
 from spec.difference import Difference, difference
 from spec.duration import spoken
 from spec.graph import Graph, close_part, transition_graph
 from spec.plain import configuration_of
 from spec.stacks import QUESTIONS, Stack, load, names
-from timewait.boundaries import least_at
+from timewait.boundaries import against_losses
+
+LOSSES = range(4)
+"""How many losses a round the bars are for."""
 
 STANDARD = "rfc9293"
 """What stacks are compared with."""
@@ -59,14 +63,8 @@ def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
 
 def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
     """The transition graph of a stack, or the part of it in which a connection closes."""
-    graph = _derived(behaviour_of(load(name), orphan))
+    graph = transition_graph(behaviour_of(load(name), orphan))
     return graph if whole else close_part(graph)
-
-
-@cache
-def _derived(behaviour: Behaviour) -> Graph:
-    """The transition graph of a behaviour; to derive it takes a second, and many pictures need the same one."""
-    return transition_graph(behaviour)
 
 
 def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
@@ -107,7 +105,7 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Us
         The trace does not say what ran, or does what that cannot do.
     """
     try:
-        graph = _derived(configuration_of(trace.about).behaviour)
+        graph = transition_graph(configuration_of(trace.about).behaviour)
         part = graph if whole else close_part(graph)
         use = use_of(trace, part)
         return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
@@ -131,32 +129,54 @@ def known_stacks(against: str, msl: Fraction) -> tuple[Known, ...]:
     return tuple(points)
 
 
-def region_of(
-    configuration: Configuration, title: str, found: Sequence[Boundary], ratios: Sequence[Fraction], against: str
-) -> Region:
+def farthest(msl: Fraction) -> Fraction:
+    """The longest RTO of a stack at an MSL, in seconds, as a multiple of it."""
+    return max(stack.across for stack in known_stacks("rto", msl))
+
+
+def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> Region:
     """The picture of safe and unsafe TIME_WAIT, with the stacks."""
-    asked = f"computed at RTO/MSL = {', '.join(map(str, ratios))}, and joined by straight lines"
+    where = _how(found)
     if against == "rto":
-        where = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {spoken(configuration.msl)}, whatever else they do"
-        return Region(title, (told(configuration), asked, where), tuple(found), known_stacks("rto", configuration.msl))
+        at = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {spoken(configuration.msl)}, whatever else they do"
+        return Region(title, (told(configuration), where, at), tuple(found), known_stacks("rto", configuration.msl))
     rto = max(configuration.rto)
-    where = f"RTO up to {spoken(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
-    low, high = rto / ratios[-1], rto / ratios[0]
-    stacks = tuple(stack for stack in known_stacks("msl", configuration.msl) if low <= stack.across <= high)
-    return Region(title, (told(configuration), asked, where), tuple(found), stacks, "msl", rto)
+    at = f"RTO up to {spoken(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
+    shown = Region(title, (told(configuration), where, at), tuple(found), (), "msl", rto)
+    stacks = known_stacks("msl", configuration.msl)
+    return replace(shown, stacks=tuple(one for one in stacks if any(shown.piece_at(boundary, one.across) for boundary in found)))
 
 
-def bars_of(configurations: Iterable[Configuration], title: str, asked: Sequence[str], budget: Callable[[], Budget]) -> Bars:
-    """The picture of the least safe TIME_WAIT against losses; the configurations differ in these alone."""
-    least: dict[tuple[int, str], Fraction | None] = {}
-    caption = ""
-    for configuration in configurations:
-        assert configuration.loss is not None
-        for name, value in least_at(configuration, asked, budget, dict.fromkeys(asked, ())).items():
-            least[configuration.loss, name] = None if value is None else value / configuration.msl
-        ratio = max(configuration.rto) / configuration.msl
-        caption = f"{told(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
-    return Bars(title, (caption,), tuple(asked), tuple(dict.fromkeys(loss for loss, _ in least)), least)
+def _how(found: Sequence[Boundary]) -> str:
+    """How the boundaries were found, in a line."""
+    pieces = [piece for boundary in found for piece in boundary.pieces]
+    points = sorted({piece.ratios.low for piece in pieces if piece.is_point})
+    ends = [end for piece in pieces if not piece.is_point for end in piece.ends]
+    parts = []
+    if ends:
+        parts.append(f"formulas: proved from RTO = {min(ends)} MSL to {max(ends)} MSL, above the lines and below them")
+    if points:
+        parts.append(f"points: asked at RTO/MSL = {', '.join(map(str, points))}, and nothing is known between them")
+    return "; ".join(parts)
+
+
+def bars_of(
+    configuration: Configuration, losses: Sequence[int], title: str, asked: Sequence[str], budget: Callable[[], Budget]
+) -> Bars:
+    """The picture of the least safe TIME_WAIT against losses."""
+    ratio = max(configuration.rto) / configuration.msl
+    caption = f"{told(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
+    least = against_losses(configuration, losses, asked, budget)
+    return Bars(title, (caption,), tuple(asked), tuple(losses), least)
+
+
+ARRIVALS = {
+    Arrival.FIN: "a FIN sent again",
+    Arrival.UNACCEPTABLE: "what lies outside the window",
+    Arrival.ACK: "a bare ACK",
+    Arrival.SYN: "a SYN",
+}
+"""What arrives in TIME_WAIT, in words."""
 
 
 def told(configuration: Configuration, loss: bool = True) -> str:
@@ -175,12 +195,16 @@ def _conduct(behaviour: Behaviour) -> str:
     """What TIME_WAIT does, in a line."""
     if not behaviour.time_wait:
         return "there is no TIME_WAIT"
-    answers, restarts = (", ".join(sorted(arrivals)) or "nothing" for arrivals in (behaviour.answers, behaviour.restarts))
     resets = {
         ResetRule.IGNORE: "no RST ends it",
         ResetRule.EXACT: "a RST at RCV.NXT ends it",
         ResetRule.WINDOW: "a RST in the window ends it",
         ResetRule.ANY: "any RST ends it",
     }
-    again = "the same restarts it" if behaviour.answers == behaviour.restarts else f"{restarts} restarts it"
-    return f"in TIME_WAIT: answered is {answers}, {again}, {resets[behaviour.reset]}"
+    same = behaviour.answers == behaviour.restarts
+    restarts = "each restarts it" if same else f"{_all(behaviour.restarts)} restarts it"
+    return f"TIME_WAIT answers {_all(behaviour.answers)}; {restarts}; {resets[behaviour.reset]}"
+
+
+def _all(arrivals: Collection[Arrival]) -> str:
+    return listed([name for arrival, name in ARRIVALS.items() if arrival in arrivals]) or "nothing"

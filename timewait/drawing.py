@@ -15,8 +15,8 @@ from checker.finding import Budget
 from checker.trace import Trace
 from checker.verdict import Verdict
 from diagrams import lanes, plain
-from diagrams.arrangement import Graphviz
 from diagrams.composition import TooLarge, by_states, composition, reach, whole
+from diagrams.figure_layout import Graphviz
 from diagrams.formats import mermaid
 from diagrams.sequence import sequence
 from diagrams.states import one_state

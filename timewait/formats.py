@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from diagrams import plain
-from diagrams.arrangement import Graphviz, NoGraphviz
 from diagrams.dot import as_dot
 from diagrams.drawn import as_svg
 from diagrams.figure import Figure
+from diagrams.figure_layout import Graphviz, NoGraphviz
 from diagrams.mermaid import as_mermaid
 from diagrams.raster import MOST, as_pdf, as_png
 from timewait.console import Screen

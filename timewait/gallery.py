@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from checker.finding import Budget
 from checker.trace import Trace
-from diagrams import bars, lanes, plain, region, region_text
+from diagrams import bars, lanes, plain, region_picture, region_text
 from diagrams.composition import composition, reach
 from diagrams.dot import as_dot
 from diagrams.drawn import as_svg
 from diagrams.figure import Figure
 from diagrams.formats.mermaid import written as as_sequence
 from diagrams.mermaid import as_mermaid
+from diagrams.region import Against
 from diagrams.sequence import sequence
 from diagrams.states import one_state
 from diagrams.tables import as_text
@@ -28,14 +29,15 @@ from spec.graph import CLOSE_PART
 from spec.scenarios import SCENARIOS
 from spec.stacks import load, names
 from spec.state import State
-from timewait.boundaries import boundaries, ratios_up_to
+from timewait.boundaries import boundaries
 from timewait.depicted import (
+    LOSSES,
     STANDARD,
     bars_of,
     difference_of,
     difference_picture,
+    farthest,
     graph_of,
-    known_stacks,
     region_of,
     run_picture,
     states_of,
@@ -169,12 +171,12 @@ def _asked(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
 def _regions() -> tuple[Picture, ...]:
     """Safe and unsafe TIME_WAIT, against RTO and against MSL."""
     asked = _asked(Scope.CLOSE, 1)
-    ratios = ratios_up_to(max(stack.across for stack in known_stacks("rto", MSL)))
-    found = boundaries(asked, BOTH, ratios, Budget)
+    found = boundaries(asked, BOTH, farthest(MSL), Budget)
     pictures = []
-    for against, unit in (("rto", "RTO"), ("msl", "MSL")):
-        shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {unit}", found, ratios, against)
-        files = {"svg": region.as_svg(shown), "txt": region_text.as_text(shown)}
+    ways: tuple[Against, ...] = ("rto", "msl")
+    for against in ways:
+        shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
+        files = {"svg": region_picture.as_svg(shown), "txt": region_text.as_text(shown)}
         option = f" --against {against}{' --rto 30s' if against == 'msl' else ''}"
         pictures.append(Picture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
     return tuple(pictures)
@@ -182,7 +184,7 @@ def _regions() -> tuple[Picture, ...]:
 
 def _losses() -> tuple[Picture, ...]:
     """The least safe TIME_WAIT against losses."""
-    shown = bars_of((_asked(Scope.CLOSE, loss) for loss in range(4)), "The least safe TIME_WAIT, against losses", BOTH, Budget)
+    shown = bars_of(_asked(Scope.CLOSE, 0), LOSSES, "The least safe TIME_WAIT, against losses", BOTH, Budget)
     files = {"svg": bars.as_svg(shown), "txt": bars.as_text(shown)}
     return (Picture("region-loss", shown.title, "timewait diagram region --msl 30s --rto 30s --against loss", files),)
 

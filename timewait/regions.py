@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from checker.finding import Budget
 from checker.threshold import Undecided
 from checker.verdict import worst
-from diagrams import bars, region, region_text
-from diagrams.boundary import Boundary
+from diagrams import bars, region_picture, region_text
+from diagrams.boundary import Boundary, Piece
+from diagrams.region import Against
 from spec.assemble import assemble
 from spec.configuration import Configuration
-from timewait.boundaries import boundaries, ratios_up_to
+from timewait.boundaries import NotBelieved, boundaries
 from timewait.console import Screen, error
-from timewait.depicted import bars_of, known_stacks, region_of
+from timewait.depicted import LOSSES, bars_of, farthest, region_of
 from timewait.formats import Writers, deliver, of_svg, output_options, width_of
 from timewait.options import question_options, stack_of, wishes
 
@@ -29,7 +30,7 @@ from timewait.options import question_options, stack_of, wishes
     "--against", type=click.Choice(["rto", "msl", "loss"]), default="rto", show_default=True, help="What lies along the axis."
 )
 @output_options
-def region_command(against: str, **given: Any) -> int:
+def region_command(against: Against | Literal["loss"], **given: Any) -> int:
     """Safe and unsafe TIME_WAIT against RTO, MSL or losses, with real stacks as points (MSL 30s unless --msl says otherwise)."""
     if against == "rto" and given["rto"]:
         raise click.UsageError("RTO lies along the axis; leave out --rto, or draw against msl or loss")
@@ -48,44 +49,48 @@ def region_command(against: str, **given: Any) -> int:
     except Undecided as undecided:
         error(f"{undecided}: {'; '.join(answer.finding.reason for answer in undecided.answers if answer.finding.reason)}")
         return worst(answer.verdict for answer in undecided.answers).exit_code
+    except NotBelieved as problem:
+        error(str(problem))
+        return problem.verdict.exit_code
     deliver(writers, "json" if given["as_json"] else given["form"], given["out"], screen)
     return 0
 
 
-def _configuration(given: dict[str, Any], **instead: Any) -> Configuration:
+def _configuration(given: dict[str, Any]) -> Configuration:
     stack = stack_of(given)
-    every = {**given, "rto": given["rto"] or (given["msl"],), "time_wait": given.get("time_wait", Fraction(0)), **instead}
+    every = {**given, "rto": given["rto"] or (given["msl"],), "time_wait": given.get("time_wait", Fraction(0))}
     return assemble(stack, wishes(every, every["closers"] == "both" and every["scope"] == "close", stack))
 
 
-def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: str, screen: Screen) -> Writers:
+def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: Against, screen: Screen) -> Writers:
     configuration = _configuration(given)
     if len(configuration.rto) > 1:
         raise click.UsageError("a back-off schedule has no place along an axis; give one RTO")
-    stacks = known_stacks("rto", configuration.msl)
-    ratios = ratios_up_to(max(stack.across for stack in stacks))
-    found = boundaries(configuration, asked, ratios, budget)
-    title = f"Safe and unsafe TIME_WAIT, against {against.upper()}"
-    shown = region_of(configuration, title, found, ratios, against)
+    found = boundaries(configuration, asked, farthest(configuration.msl), budget)
+    shown = region_of(configuration, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
     width = width_of(given, screen)
-    return of_svg(lambda: region.as_svg(shown), given["scale"]) | {
+    return of_svg(lambda: region_picture.as_svg(shown), given["scale"]) | {
         "text": lambda: region_text.as_text(shown, width),
         "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
     }
 
 
 def _pieces(boundary: Boundary) -> dict[str, Any]:
-    pieces = [
-        {"low": str(piece.low), "high": str(piece.high), "terms": {name: str(count) for name, count in piece.terms.items()}}
-        for piece in boundary.pieces
-    ]
-    return {"property": boundary.name, "pieces": pieces}
+    return {"property": boundary.name, "needs": boundary.needs, "pieces": [_piece(piece) for piece in boundary.pieces]}
+
+
+def _piece(piece: Piece) -> dict[str, Any]:
+    low, high = map(str, piece.ratios[:2])
+    return {
+        "low": low,
+        "high": high,
+        "closed": list(piece.ratios[2:]),
+        "least": None if piece.least is None else {name: str(count) for name, count in piece.least.items() if count},
+    }
 
 
 def _loss_writers(given: dict[str, Any], asked: Any, budget: Any, screen: Screen) -> Writers:
-    losses = range(4)
-    configurations = (_configuration(given, loss=loss) for loss in losses)
-    shown = bars_of(configurations, "The least safe TIME_WAIT, against losses", asked, budget)
+    shown = bars_of(_configuration(given), LOSSES, "The least safe TIME_WAIT, against losses", asked, budget)
     width = width_of(given, screen)
     least = [
         {"loss": loss, "property": name, "least": None if value is None else str(value)}

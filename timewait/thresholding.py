@@ -49,6 +49,8 @@ def threshold_command(
     **given: Any,
 ) -> int:
     """Find the least safe TIME_WAIT by asking an engine; exits 10 when none is safe."""
+    if symbolic and (limit is not None or engine != "auto"):
+        raise click.UsageError("--limit and --engine belong to a threshold as a number, not to --symbolic")
     if symbolic:
         return _symbolic(stack_of(given), given, ratios or RANGE, out)
     if ratios or out:
@@ -103,7 +105,9 @@ def threshold_command(
 def _symbolic(stack: Stack, given: dict[str, Any], ratios: tuple[Fraction, Fraction], out: Path | None) -> int:
     """The formula; a second stands for MSL and for RTO where neither option nor stack states them."""
     screen = console.Screen()
-    given = {**given, "msl": given["msl"] or Fraction(1), "rto": given["rto"] or (Fraction(1),), "time_wait": Fraction(0)}
+    msl = stack.msl or Fraction(1) if given["msl"] is None else given["msl"]
+    rto = (stack.rto_max or Fraction(1),) if given["rto"] is None else given["rto"]
+    given = {**given, "msl": msl, "rto": rto, "time_wait": Fraction(0)}
     configuration = chosen(stack, given)
     asked = given["properties"] or ("graceful", "isolation")
     pieces: list[Proven] = []

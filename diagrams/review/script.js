@@ -5,21 +5,31 @@
   const ENDS = ["A", "B"];
   const find = (id) => document.getElementById(id);
 
-  // Elements of the charts and of the table, by step.
-  const lights = Array.from({ length: last + 1 }, () => []);
-  const light = (step, element) => { if (lights[step]) lights[step].push(element); };
-  for (const element of document.querySelectorAll(".chart [data-step]")) {
-    light(Number(element.dataset.step), element);
-    if (element.dataset.sent && element.dataset.sent !== element.dataset.step) light(Number(element.dataset.sent), element);
-  }
-  const rows = [];
-  for (const row of document.querySelectorAll("#all [data-row]")) rows[Number(row.dataset.row)] = row;
-  rows.forEach((row, step) => light(step, row));
+  // The chart and the table come in parts that a browser without scripts shows at once, and this one once they are near.
+  const narrow = matchMedia("(max-width: 660px)");
+  const all = [...document.querySelectorAll(".part")];
+  const shown = () => all.filter((part) => part.closest(narrow.matches ? ".slim" : ".beside"));
+
+  // Elements of the parts that are there, by step and by copy.
+  const lights = new Map();
   const lifetimes = new Map();
-  for (const element of document.querySelectorAll(".chart .lifetime")) {
-    const copy = Number(element.dataset.copy);
-    lifetimes.set(copy, [...(lifetimes.get(copy) || []), element]);
-  }
+  const note = (map, number, element) => {
+    if (!map.has(number)) map.set(number, []);
+    map.get(number).push(element);
+  };
+  const furnish = (part) => {
+    const words = part.querySelector("noscript");
+    if (!words) return false;
+    part.innerHTML = words.textContent;
+    for (const element of part.querySelectorAll("[data-step], [data-row]")) {
+      const { step, row, sent } = element.dataset;
+      note(lights, Number(step || row), element);
+      if (sent && sent !== step) note(lights, Number(sent), element);
+    }
+    for (const element of part.querySelectorAll(".lifetime")) note(lifetimes, Number(element.dataset.copy), element);
+    dim(part);
+    return true;
+  };
   const maps = ENDS.map((end) => document.querySelector(`.minimap[data-end="${end}"]`));
   const states = maps.map((map) => new Map([...map.querySelectorAll(".state")].map((node) => [node.dataset.state, node])));
   const ways = maps.map((map) => new Map([...map.querySelectorAll(".way")].map((way) => [`${way.dataset.from} ${way.dataset.to}`, way])));
@@ -40,6 +50,11 @@
   let playing = 0;
   let watched = [];
   const chosen = () => find("actor").value;
+  const dim = (where) => {
+    for (const element of where.querySelectorAll("[data-actor]")) {
+      element.classList.toggle("dim", Boolean(chosen()) && element.dataset.actor !== chosen());
+    }
+  };
 
   // --- making elements -------------------------------------------------------------------------------------------------
 
@@ -146,24 +161,35 @@
 
   const follow = (step) => {
     const pane = find("chart");
-    const mark = (lights[step] || []).find((element) => element.matches(".step") && element.getClientRects().length);
+    const mark = (lights.get(step) || []).find((element) => element.matches(".step") && element.getClientRects().length);
     const target = mark || pane;
-    if (!step) return pane.scrollTo({ top: 0 });
+    if (!step) return pane.scrollTo({ top: 0, behavior: "instant" });
     const room = pane.getBoundingClientRect();
     const place = target.getBoundingClientRect();
     if (place.top < room.top + 60 || place.bottom > room.bottom - 60) {
-      pane.scrollTo({ top: pane.scrollTop + place.top - room.top - room.height / 2 });
+      const way = place.top - room.top - room.height / 2;
+      pane.scrollTo({ top: pane.scrollTop + way, behavior: Math.abs(way) > 2 * room.height ? "instant" : "auto" });
     }
   };
 
   let lit = [];
+  const glow = () => {
+    const now = data.steps[current];
+    const copies = [...(now.received ? [now.received] : []), ...(now.sent || [])];
+    for (const element of lit) element.classList.remove("lit");
+    lit = [...(lights.get(current) || []), ...copies.flatMap((copy) => lifetimes.get(copy) || [])];
+    for (const element of lit) element.classList.add("lit");
+  };
+  const watcher = (root) => new IntersectionObserver((seen) => {
+    const fresh = seen.filter((one) => one.isIntersecting && furnish(one.target));
+    if (fresh.length) glow();
+  }, { root, rootMargin: "600px" });
+
   const show = (step, { quiet = false } = {}) => {
     current = Math.min(Math.max(step, 0), last);
     const now = data.steps[current];
-    for (const element of lit) element.classList.remove("lit");
-    const involved = [...(now.received ? [now.received] : []), ...(now.sent || [])].flatMap((copy) => lifetimes.get(copy) || []);
-    lit = [...lights[current], ...involved];
-    for (const element of lit) element.classList.add("lit");
+    shown().filter((part) => part.dataset.first <= current && current <= part.dataset.last).forEach(furnish);
+    glow();
     litMaps(current);
     details(current);
     look();
@@ -327,12 +353,6 @@
 
   // --- hands -----------------------------------------------------------------------------------------------------------
 
-  const dim = () => {
-    for (const element of document.querySelectorAll(".chart [data-actor]")) {
-      element.classList.toggle("dim", Boolean(chosen()) && element.dataset.actor !== chosen());
-    }
-    rows.forEach((row, step) => row.classList.toggle("dim", !wanted(step)));
-  };
   const keys = {
     j: () => move(1), ArrowRight: () => move(1), ArrowDown: () => move(1),
     k: () => move(-1), ArrowLeft: () => move(-1), ArrowUp: () => move(-1),
@@ -357,7 +377,8 @@
   press("forward", () => move(1));
   press("last", () => show(last));
   find("play").addEventListener("click", play);
-  find("actor").addEventListener("change", dim);
+  find("actor").addEventListener("change", () => all.forEach(dim));
+  narrow.addEventListener("change", () => show(current, { quiet: true }));
   find("watch").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = find("expression").value.trim();
@@ -369,8 +390,14 @@
   new ResizeObserver(([controls]) => {
     document.documentElement.style.setProperty("--controls", `${controls.target.offsetHeight}px`);
   }).observe(document.querySelector(".controls"));
-  addEventListener("beforeprint", () => lit.forEach((element) => element.classList.remove("lit")));
+  addEventListener("beforeprint", () => {
+    all.filter((part) => !part.closest(".slim")).forEach(furnish);
+    lit.forEach((element) => element.classList.remove("lit"));
+  });
   addEventListener("afterprint", () => show(current));
   addEventListener("hashchange", read);
   read();
+  all.filter((part) => part.closest("#all")).slice(0, 1).forEach(furnish);
+  const [inside, outside] = [watcher(find("chart")), watcher(null)];
+  for (const part of all) (part.closest("#all") ? outside : inside).observe(part);
 })();

@@ -114,14 +114,19 @@ def sizes_only(figure: Figure, manner: Manner) -> str:
             for name in level:
                 side_by_side.node(name)
     arrows = list(enumerate(figure.arrows))
+    looped: set[str] = set()
     for place, arrow in reversed(arrows) if manner.backwards else arrows:
         size = label_size(arrow)
         blank = (
             f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE"'
             f' WIDTH="{size.width:.0f}" HEIGHT="{size.height:.0f}"><TR><TD></TD></TR></TABLE>>'
         )
-        label = {"label": blank} if arrow.label else {}
-        source.edge(arrow.source, arrow.target, id=str(place), weight=str(arrow.weight if manner.weighed else 1), **label)
+        attributes = {"label": blank} if arrow.label else {}
+        if arrow.source == arrow.target:
+            if arrow.source in looped:  # on the other side: loops on one side run through each other's labels
+                attributes |= {"tailport": "w", "headport": "w"}
+            looped.add(arrow.source)
+        source.edge(arrow.source, arrow.target, id=str(place), weight=str(arrow.weight if manner.weighed else 1), **attributes)
     return str(source.source)
 
 

@@ -8,9 +8,9 @@ from itertools import groupby, pairwise
 from checker.trace import Trace
 from diagrams.axis import Axis, Band, Gap, Pause, axis
 from diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Arrow, Bar, Box, Chart, Format, Label
-from diagrams.lettering import mono_width, wrapped
 from diagrams.passages import Fate, Passage, Stretch, Wait, stretches
 from diagrams.rows import ABOVE, SLOT, STUB, Row, Rows
+from diagrams.widths import mono_width, wrapped
 from diagrams.words import about_in_words, again_and_again, headline
 from spec.duration import spoken
 from spec.exchange import ENDS
@@ -115,7 +115,7 @@ class _Layout:
         over = {wait.end for wait in self.rows.waits if wait.ended and wait.since + 2 * self.rows.msl == band.time}
         for end in sorted(over):
             x, anchor = self._outside(end)
-            self.labels.append(Label(x, band.top + 4, "2 MSL are over", "note", self.form.size - 0.5, anchor))
+            self.labels.append(Label(x, band.top + 4, "2 MSL over", "note", self.form.size - 0.5, anchor))
 
     def _length(self, gap: Gap) -> Label:
         text = f"+{spoken(gap.ends - gap.begins)}"

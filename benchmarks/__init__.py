@@ -1,0 +1,1 @@
+"""How long things take, measured by hand; no test depends on it."""

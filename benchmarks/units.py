@@ -1,0 +1,131 @@
+"""Does the size of the unit matter? Minutes beside seconds, as ``timewait check --engine zones`` decides them.
+
+A question about an MSL of 120 s is asked, and one about an MSL of 2 s: with every duration divided by 60, exactly, and
+with a TIME_WAIT that is told in half seconds instead of milliseconds. In dense time both have the same zones, and should
+take the same time. Both are asked by turns in one run, after a first time that is not counted, since it compiles; the
+medians are compared.
+
+Exit codes: 0 the zones are as many and the times no further apart than the bound, 1 they are not.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from fractions import Fraction
+from typing import NamedTuple
+
+import click
+
+from checker.decide import Answer, Engine
+from checker.finding import Budget
+from checker.ticks import unit_of
+from checker.verdict import Verdict, worst
+from proofs.question import applicable
+from spec.configuration import Configuration
+from spec.duration import spoken
+from timewait import console
+from timewait.asking import CLOSERS, chosen, decided
+from timewait.command import check_command
+from timewait.options import stack_of
+
+LONG, SHORT = Fraction(120), Fraction(2)
+"""MSL and RTO of the two questions, in seconds."""
+
+TIME_WAITS = (
+    (Fraction(240), Fraction(4)),
+    (Fraction("239.999"), Fraction("239.999") / 60),
+    (Fraction("239.999"), Fraction("3.5")),
+)
+"""TIME_WAIT of the two questions: the least that is safe, a millisecond less, and less in coarse units too."""
+
+LINE = "{:<10}{:<12}{:>16}  {:<10}{:>7}{:>9}{:>9}{:>7}"
+COLUMNS = ("TIME_WAIT", "and", "units", "verdict", "zones", "long s", "short s", "ratio")
+
+
+class Asked(NamedTuple):
+    """A question that was asked once: the processor's seconds, and for each property its verdict and what was covered."""
+
+    seconds: float
+    found: tuple[tuple[str, Verdict, str, int], ...]
+
+    @property
+    def zones(self) -> int:
+        """The zones of the whole question."""
+        return max(covered for _, _, engine, covered in self.found if engine.startswith("zones"))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict."""
+        return worst(verdict for _, verdict, _, _ in self.found)
+
+
+def configured(msl: Fraction, time_wait: Fraction, closers: str) -> Configuration:
+    """What ``timewait check --loss 1`` makes of such durations: exactly, where no decimal number is."""
+    given = check_command.make_context("check", ["--loss", "1", "--closers", closers]).params
+    given |= {"msl": msl, "rto": (msl,), "time_wait": time_wait}
+    return chosen(stack_of(given), given)
+
+
+def ask(msl: Fraction, time_wait: Fraction, closers: str) -> Asked:
+    """The whole question, from its options to its answers, replays and all."""
+    started = time.process_time()
+    configuration = configured(msl, time_wait, closers)
+    answers = decided(configuration, list(applicable(configuration)), Engine.ZONES, Budget())
+    return Asked(time.process_time() - started, tuple(map(_told, answers)))
+
+
+def _told(answer: Answer) -> tuple[str, Verdict, str, int]:
+    finding = answer.finding
+    return finding.name, finding.verdict, finding.engine, finding.states
+
+
+def compared(time_waits: tuple[Fraction, Fraction], closers: str, repetitions: int) -> tuple[Asked, Asked]:
+    """The long and the short question, each with the median of its times.
+
+    Raises
+    ------
+    click.ClickException
+        Not every repetition found the same.
+    """
+    questions = [(LONG, time_waits[0], closers), (SHORT, time_waits[1], closers)]
+    ask(*questions[0])
+    runs: list[list[Asked]] = [[], []]
+    for number in range(repetitions):
+        for which in (0, 1) if number % 2 else (1, 0):
+            runs[which].append(ask(*questions[which]))
+    return _median(runs[0]), _median(runs[1])
+
+
+def _median(runs: list[Asked]) -> Asked:
+    if len({run.found for run in runs}) > 1:
+        raise click.ClickException("the same question had different answers")
+    return Asked(statistics.median(run.seconds for run in runs), runs[0].found)
+
+
+@click.command()
+@click.option("--repetitions", type=click.IntRange(min=1), default=9, show_default=True, help="Times that each is asked.")
+@click.option("--closers", type=CLOSERS, default="a", show_default=True, help="As for timewait check.")
+@click.option("--bound", type=click.FloatRange(min=1), default=1.5, show_default=True, help="How many times as long at most.")
+def main(repetitions: int, closers: str, bound: float) -> None:
+    """Compare MSL 120s with MSL 2s in dense time."""
+    screen = console.Screen()
+    screen.line(f"MSL and RTO {spoken(LONG)} and {spoken(SHORT)}, loss 1, closers {closers}; seconds of processor time,")
+    screen.line(f"the medians of {repetitions} by turns; units are those that TIME_WAIT is a whole number of")
+    screen.line(LINE.format(*COLUMNS))
+    good = True
+    for long_wait, short_wait in TIME_WAITS:
+        long, short = compared((long_wait, short_wait), closers, repetitions)
+        ratio = long.seconds / short.seconds
+        good &= long.found == short.found and max(ratio, 1 / ratio) <= bound
+        zones = f"{long.zones}" if long.zones == short.zones else f"{long.zones}/{short.zones}"
+        counts = f"{long_wait / unit_of({'': LONG, ' ': long_wait})}, {short_wait / unit_of({'': SHORT, ' ': short_wait})}"
+        times = (f"{long.seconds:.3f}", f"{short.seconds:.3f}", f"{ratio:.2f}")
+        screen.line(LINE.format(spoken(long_wait), spoken(short_wait), counts, str(long.verdict), zones, *times))
+    screen.line(f"{'As' if good else 'NOT as'} it should be: the same verdicts and zones, times within a factor of {bound:g}.")
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""How zones grow: a ladder of closes, each explored to its end, with TChecker beside it where there is one.
+
+All rungs ask the same of a larger and larger system: is isolation kept? It is, so that everything reachable must be
+covered. Each rung is a process of its own. A rung that reaches a bound on time or memory is inconclusive, and says where
+it was. TChecker's ``tck-reach``, if it is on the path, is given the exported file and the same bounds. For Linux.
+
+Exit codes: 0 nothing is violated, 1 something is, or TChecker says otherwise, or a rung broke off.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from checker.decide import Engine, Question, decide
+from checker.export.plan import identifier, plan_of
+from checker.export.tchecker import as_tchecker
+from checker.finding import Budget
+from checker.verdict import Verdict
+from proofs.question import question
+from spec.configuration import Configuration, Scope
+from spec.properties import PROPERTIES
+from timewait import console
+from timewait.exporting import words_for
+
+ASKED = PROPERTIES["isolation"]
+TCHECKER = "tck-reach"
+ABSENT = f"no {TCHECKER} on the path"
+
+LINE = "{:<21}{:>10}{:>9}{:>10}{:>9}{:>9}{:>10}{:>10}  {:<13} {}"
+COLUMNS = ("model", "locations", "zones", "zones/s", "KB/zone", "fold s", "explore s", "verdict s", "verdict", "TChecker")
+
+
+class Rung(NamedTuple):
+    """A configuration of the ladder: an MSL of 2 s, an RTO of 1 s, and a TIME_WAIT long enough for every loss budget here."""
+
+    scope: Scope
+    closers: str
+    loss: int
+    text: tuple[int, int] = (0, 0)
+
+    def __str__(self) -> str:
+        data = f" data {self.text[0]},{self.text[1]}" if any(self.text) else ""
+        return f"{self.scope} {self.closers} k={self.loss}{data}"
+
+    @property
+    def configuration(self) -> Configuration:
+        """It in full."""
+        both = self.closers == "both"
+        durations = (Fraction(2), Fraction(8), (Fraction(1),))
+        return Configuration(*durations, loss=self.loss, scope=self.scope, both_close=both, text=self.text)
+
+
+LADDER = (
+    *(Rung(Scope.CORE, "a", loss) for loss in range(4)),
+    *(Rung(Scope.CLOSE, "a", loss) for loss in range(4)),
+    *(Rung(Scope.CLOSE, "a", loss, text) for loss in (0, 1) for text in ((1, 0), (2, 0), (0, 1), (1, 1))),
+    *(Rung(Scope.CLOSE, "both", loss) for loss in range(4)),
+    *(Rung(Scope.CLOSE, "both", loss, text) for loss in (0, 1) for text in ((1, 0), (1, 1))),
+)
+
+
+class Bounds(NamedTuple):
+    """How long a rung may take, in seconds, and how much memory, in megabytes."""
+
+    seconds: float
+    megabytes: float
+
+
+@dataclass
+class Measured:
+    """What is known of a rung.
+
+    Attributes
+    ----------
+    doing : str
+        What comes next.
+    locations, zones : int or None
+        How many there are.
+    folding, exploring, whole : float or None
+        Seconds of processor time: to fold and to tabulate, to explore, and from the question to the verdict.
+    grown : float
+        Megabytes by which the process grew while it explored.
+    verdict : Verdict
+        The verdict.
+    reason : str
+        Why, where it is no proof.
+    beside : str
+        What TChecker said, or why it said nothing.
+    differs : bool
+        Whether that is another verdict.
+    """
+
+    doing: str = "folding"
+    locations: int | None = None
+    zones: int | None = None
+    folding: float | None = None
+    exploring: float | None = None
+    whole: float | None = None
+    grown: float = 0.0
+    verdict: Verdict = Verdict.INCONCLUSIVE
+    reason: str = ""
+    beside: str = "-"
+    differs: bool = False
+
+
+# --- a rung, in a process of its own --------------------------------------------------------------------------------
+
+
+class Reached(Exception):
+    """A bound was reached; the message says which."""
+
+
+@contextmanager
+def bounded(bounds: Bounds) -> Iterator[None]:
+    """Look twice a second whether a bound is reached, whatever is being done."""
+    started = time.monotonic()
+
+    def look(number: int, frame: object) -> None:
+        del number, frame
+        if time.monotonic() - started > bounds.seconds:
+            raise Reached(f"{bounds.seconds:g} s reached")
+        if resident() > bounds.megabytes:
+            raise Reached(f"{bounds.megabytes:g} MB reached")
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def resident() -> float:
+    """The megabytes that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
+
+
+@dataclass
+class Growth:
+    """How far the process has grown, in megabytes; asked by an exploration whether to stop, it looks and says no."""
+
+    before: float = field(default_factory=resident)
+    most: float = 0.0
+
+    def __call__(self) -> bool:
+        self.most = max(self.most, resident() - self.before)
+        return False
+
+
+def climb(rung: Rung, bounds: Bounds, tchecker: str | None, pipe: Connection) -> None:
+    """Measure a rung, and send what is known whenever more is."""
+    decide(question(LADDER[0].configuration), [ASKED], Engine.ZONES, Budget())  # from here on everything is compiled
+    asked, known = question(rung.configuration), Measured()
+    measure(asked, bounds, known, pipe)
+    if tchecker is None:
+        known.beside = ABSENT
+    elif known.locations is not None:
+        known.doing = f"running {TCHECKER}"
+        pipe.send(known)
+        known.beside, broken = beside(asked, rung.configuration, bounds, tchecker)
+        known.differs = broken is not None and broken is not (known.verdict is Verdict.VIOLATED)
+    pipe.send(known)
+
+
+def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) -> None:
+    """Fold, explore, and see whether the answer is to be believed."""
+    started, begun = time.process_time(), time.monotonic()
+    try:
+        with bounded(bounds):
+            rooms = asked.folded.explore()
+            known.folding, known.doing = time.process_time() - started, "looking for time-locks"
+            known.locations = len(rooms)
+            known.reason = "time can stop" if asked.stuck else ""
+    except Reached as reached:
+        known.reason = f"{reached} while {known.doing}"
+        return
+    known.doing = "exploring"
+    pipe.send(known)
+    growth, left, ready = Growth(), bounds.seconds - (time.monotonic() - begun), time.process_time()
+    (answer,) = decide(asked, [ASKED], Engine.ZONES, Budget(seconds=left, megabytes=bounds.megabytes, interrupted=growth))
+    ended = time.process_time()
+    known.exploring, known.whole, known.grown = ended - ready, ended - started, growth.most
+    known.zones, known.verdict, known.reason = answer.finding.states, answer.verdict, answer.finding.reason
+
+
+def beside(asked: Question, configuration: Configuration, bounds: Bounds, tchecker: str) -> tuple[str, bool | None]:
+    """What TChecker says of the same question, and whether it found it broken; None where it came to no end."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "close.tck"
+        words = words_for(configuration, [ASKED], file.name, "a benchmark")
+        file.write_text(as_tchecker(plan_of(asked.folded, words)), encoding="utf-8")
+        command = [tchecker, "-a", "covreach", "-l", identifier(ASKED.name), str(file)]
+        octets = int(bounds.megabytes * (1 << 20))
+        limited = partial(resource.setrlimit, resource.RLIMIT_AS, (octets, octets))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=bounds.seconds, preexec_fn=limited
+            )
+        except subprocess.TimeoutExpired:
+            return f"inconclusive: {bounds.seconds:g} s reached", None
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    said = dict(re.findall(r"^(REACHABLE|STORED_STATES) (\S+)$", done.stdout, re.MULTILINE))
+    if done.returncode or said.get("REACHABLE") not in ("true", "false"):
+        complaint = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+        return f"inconclusive: ended with {done.returncode}, {complaint}", None
+    broken = said["REACHABLE"] == "true"
+    return f"{seconds:.2f} s, {said.get('STORED_STATES', '?')} zones, {'violated' if broken else 'proved'}", broken
+
+
+# --- the ladder -----------------------------------------------------------------------------------------------------
+
+
+def measured(rung: Rung, bounds: Bounds, tchecker: str | None) -> tuple[Measured, int]:
+    """What is known of a rung in the end, and how its process ended."""
+    fresh = multiprocessing.get_context("spawn")
+    here, there = fresh.Pipe(duplex=False)
+    process = fresh.Process(target=climb, args=(rung, bounds, tchecker, there))
+    process.start()
+    there.close()
+    known = Measured()
+    try:
+        while True:
+            known = here.recv()
+    except EOFError:
+        process.join()
+    finally:
+        process.kill()
+    code = process.exitcode or 0
+    if code:
+        known.verdict, known.reason = Verdict.INCONCLUSIVE, f"its process ended with {code} while {known.doing}"
+    return known, code
+
+
+def row(rung: Rung, known: Measured) -> str:
+    """A rung in a line; growth of less than a megabyte says nothing about zones."""
+    zones, exploring = known.zones, known.exploring
+    rate = f"{zones / exploring:,.0f}" if zones and exploring else "-"
+    size = f"{known.grown * 1024 / zones:.1f}" if zones and known.grown >= 1 else "-"
+    counts = ("-" if count is None else f"{count:,}" for count in (known.locations, zones))
+    times = ("-" if seconds is None else f"{seconds:.2f}" for seconds in (known.folding, exploring, known.whole))
+    shown = LINE.format(str(rung), *counts, rate, size, *times, str(known.verdict), known.beside)
+    return f"{shown}\n  {known.verdict}: {known.reason}" if known.reason else shown
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Bound on the time of a rung.")
+@click.option("--megabytes", type=click.FloatRange(min=300), default=4000.0, show_default=True, help="Bound on its memory.")
+@click.option("--rungs", type=click.IntRange(1, len(LADDER)), default=len(LADDER), show_default=True, help="The first so many.")
+def main(seconds: float, megabytes: float, rungs: int) -> None:
+    """Explore larger and larger closes in dense time."""
+    screen = console.Screen()
+    screen.line(f"MSL 2s, RTO 1s, TIME_WAIT 8s; {ASKED.name}; k: the loss budget; data: octets of A and of B")
+    screen.line("seconds of processor time; fold: and tabulate; verdict: from the question on")
+    screen.line(f"each rung up to {seconds:g} s by the clock, and {megabytes:g} MB")
+    screen.line(LINE.format(*COLUMNS))
+    tchecker = shutil.which(TCHECKER)
+    good = True
+    for rung in LADDER[:rungs]:
+        known, code = measured(rung, Bounds(seconds, megabytes), tchecker)
+        good &= not code and not known.differs and known.verdict in (Verdict.PROVED, Verdict.INCONCLUSIVE)
+        screen.line(row(rung, known))
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    main()

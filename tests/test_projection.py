@@ -1,0 +1,277 @@
+"""Regions of runs against Z3's own elimination of quantifiers, cones against their rays, delays against every bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+import pytest
+import z3
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from checker import table
+from checker.language import ZERO, Action, Clock, Edge, Relation
+from checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
+from checker.projection import Polyhedron, Vector, delays_in_terms, formula, irredundant, rays, region_of, told
+from checker.table import EXPIRED, FRESH, Door, Room
+
+F = Fraction
+Path = list[tuple[Room, Door]]
+
+SYMBOLS = ("A", "B", "C")
+PARAMETERS = {name: z3.Real(name) for name in SYMBOLS}
+NOT_NEGATIVE = [parameter >= 0 for parameter in PARAMETERS.values()]
+PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in SYMBOLS}
+
+few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+
+# --- paths ---------------------------------------------------------------------------------------------------------
+
+
+def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
+    """A path of steps, each with its guard, the invariant of the room it leaves, and where the clocks come from.
+
+    Bounds are written ``0 <= A``: the position of a clock, the relation, a parameter.
+    """
+    path: Path = []
+    clocks = max(len(origins) for _, _, origins in steps)
+    for number, (guard, limits, origins) in enumerate(steps):
+        width = clocks if not path else len(path[-1][1].origins)
+        edge = Edge(Action("test", "somebody", f"step {number}"), (), number + 1, ())
+        door = Door(tuple(map(_test, guard)), number + 1, tuple(origins), edge)
+        named = tuple(Clock("clock", str(index)) for index in range(width))
+        path.append((Room(number, named, tuple(map(_test, limits)), (door,), frozenset()), door))
+    return path
+
+
+def _test(text: str) -> table.Test:
+    clock, relation, parameter = text.split()
+    assert relation in ("<=", ">=", ">", "==")
+    shown: Relation = relation  # type: ignore[assignment]  # narrowed by the assertion above
+    return table.Test(int(clock), shown, parameter)
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> Path:
+    """A path of a few steps with any guards, its two clocks kept, started anew, exchanged or lost."""
+    parameters, clocks = st.sampled_from((*SYMBOLS, ZERO)), st.integers(0, 1)
+    bound = st.builds("{} {} {}".format, clocks, st.sampled_from(["<=", ">=", ">", "=="]), parameters)
+    upper = st.builds("{} <= {}".format, clocks, st.sampled_from(SYMBOLS))
+    origin = st.sampled_from([0, 1, FRESH, FRESH, EXPIRED])
+    step = st.tuples(st.lists(bound, max_size=2), st.lists(upper, max_size=1), st.tuples(origin, origin))
+    return a_path(*draw(st.lists(step, min_size=1, max_size=4)))
+
+
+@st.composite
+def terms_(draw: st.DrawFn) -> dict[str, Terms]:
+    """Every parameter as a term: itself, or a sum of small multiples of the symbolic ones."""
+    factor = st.sampled_from([F(0), F(1), F(2), F(1, 2)])
+    sums = st.fixed_dictionaries(dict.fromkeys(SYMBOLS, factor))
+    return PLAIN | {name: draw(st.just(PLAIN[name]) | sums) for name in SYMBOLS}
+
+
+def possible(path: Path, terms: Mapping[str, Terms]) -> z3.BoolRef:
+    """That there are times at which the steps of a path happen, one after the other."""
+    times = [z3.Real(f"time{number}") for number in range(len(path) + 1)]
+    return z3.Exists(times[1:], z3.substitute(z3.And(*bounds(path, terms, times)), (times[0], z3.RealVal(0))))
+
+
+def bounds(path: Path, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
+    """What must hold of the times, read from the rooms and doors once more, without `checker.schedule`."""
+    parts = [earlier <= later for earlier, later in pairwise(times)]
+    started: list[z3.ArithRef | None] = [times[0]] * len(path[0][0].clocks)
+    for now, (room, door) in zip(times[1:], path, strict=True):
+        for clock, relation, parameter in (*room.limits, *door.tests):
+            since, limit = started[clock], as_z3(terms[parameter])
+            if since is not None:
+                shown = now - since
+                parts.append({"<=": shown <= limit, ">=": shown >= limit, ">": shown > limit, "==": shown == limit}[relation])
+        started = [now if origin == FRESH else None if origin == EXPIRED else started[origin] for origin in door.origins]
+    return parts
+
+
+def as_z3(term: Terms) -> z3.ArithRef:
+    """A term of the symbolic parameters."""
+    return z3.Sum(z3.RealVal(0), *(z3.RealVal(str(factor)) * PARAMETERS[name] for name, factor in term.items()))
+
+
+def inside(region: Sequence[Constraint]) -> z3.BoolRef:
+    """The parameters of a region."""
+    return z3.And(*NOT_NEGATIVE, *(formula(part, PARAMETERS) for part in region))
+
+
+def never(*parts: z3.BoolRef) -> bool:
+    """Whether nothing satisfies some formulas together."""
+    solver = z3.Solver()
+    solver.add(*parts)
+    answer = solver.check()
+    assert answer in (z3.sat, z3.unsat)
+    return bool(answer == z3.unsat)
+
+
+class TestRegion:
+    """The region of a path is where it can be taken, no more and no less."""
+
+    @few
+    @given(paths(), terms_())
+    def test_is_what_z3_eliminates_the_times_to(self, path: Path, terms: dict[str, Terms]) -> None:
+        region = region_of(path, terms)
+        assert never(*NOT_NEGATIVE, z3.Xor(inside(region), possible(path, terms)))
+
+    @few
+    @given(paths(), terms_())
+    def test_nothing_in_it_follows_from_the_rest(self, path: Path, terms: dict[str, Terms]) -> None:
+        region = region_of(path, terms)
+        for part in region:
+            rest = [other for other in region if other is not part]
+            assert not never(inside(rest), z3.Not(formula(part, PARAMETERS)))
+
+    @pytest.mark.parametrize(
+        ("path", "expected"),
+        [
+            (a_path(([], [], [0])), "always"),
+            (a_path((["0 > A"], ["0 <= B"], [0])), "B > A"),
+            (a_path((["0 >= A", "0 <= B"], [], [0])), "B >= A"),
+            (a_path((["0 == A", "0 == B"], [], [0])), "B <= A and B >= A"),
+            # Two rests of A at most, and then more than B; each rest has a clock of its own.
+            (a_path(([], ["1 <= A"], [0, FRESH]), (["0 > B"], ["1 <= A"], [0, FRESH])), "B < 2*A"),
+            # Of two ways to be late the one that is more says it all.
+            (a_path((["0 > A", "0 > B"], ["0 <= C"], [0])), "C > A and C > B"),
+            (a_path((["0 > 0"], ["0 <= A"], [0])), "A > 0"),
+            # A clock beyond its lifetime asks for nothing any more.
+            (a_path(([], [], [EXPIRED]), (["0 > A"], ["0 <= B"], [0])), "always"),
+        ],
+    )
+    def test_by_hand(self, path: Path, expected: str) -> None:
+        assert told(region_of(path, PLAIN)) == expected
+
+    def test_by_hand_in_terms(self) -> None:
+        """What is a sum of others is told in these."""
+        terms = PLAIN | {"B": {"A": F(1), "C": F(1, 2)}}
+        assert told(region_of(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
+
+    def test_what_is_never_possible_is_not_dropped(self) -> None:
+        """Longer than nought within nought."""
+        (part,) = region_of(a_path((["0 > 0"], ["0 <= 0"], [0])), PLAIN)
+        assert not part.holds({name: F(1) for name in SYMBOLS})
+
+    def test_irredundant(self) -> None:
+        """None of the parameters is negative, so a sum of them is more than each."""
+        parts = [constraint(text) for text in ("A + B >= C", "A >= C", "A >= C - B", "2*A > 0", "A + C >= 0")]
+        assert [part.text for part in irredundant(parts)] == ["2*A > 0", "A >= C"]
+
+
+# --- rays ----------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def cones(draw: st.DrawFn) -> Polyhedron:
+    """A cone given by a few planes through the origin."""
+    factors = st.fixed_dictionaries(dict.fromkeys(SYMBOLS, st.integers(-2, 2).map(F)))
+    part = st.builds(constraint_of, factors, st.sampled_from([">=", ">"]))
+    return irredundant(draw(st.lists(part, min_size=1, max_size=3)))
+
+
+def generated(corners: Sequence[Vector]) -> z3.BoolRef:
+    """The points that are sums of multiples of some rays, none of them negative."""
+    factors = [z3.Real(f"factor{index}") for index in range(len(corners))]
+    parts = [factor >= 0 for factor in factors]
+    for axis, parameter in enumerate(PARAMETERS.values()):
+        products = (factor * z3.RealVal(str(corner[axis])) for factor, corner in zip(factors, corners, strict=True))
+        parts.append(parameter == z3.Sum(z3.RealVal(0), *products))
+    return z3.Exists(factors, z3.And(*parts)) if factors else z3.And(*parts)
+
+
+class TestRays:
+    """A cone is all that its rays generate, and needs every one of them."""
+
+    @few
+    @given(cones())
+    def test_they_generate_the_closed_cone(self, region: Polyhedron) -> None:
+        closed = [constraint_of(part.terms, ">=") for part in region]
+        found = rays(region, SYMBOLS)
+        assert never(z3.Xor(inside(closed), generated(found)))
+        for ray in found:
+            assert sum(ray, F(0)) == 1
+            point = [parameter == z3.RealVal(str(value)) for parameter, value in zip(PARAMETERS.values(), ray, strict=True)]
+            assert never(*point, generated([other for other in found if other != ray]))
+
+    def test_by_hand(self) -> None:
+        """All of it, one edge of it, and nothing but the origin."""
+        axes = [(F(1), F(0), F(0)), (F(0), F(1), F(0)), (F(0), F(0), F(1))]
+        assert sorted(rays((), SYMBOLS)) == sorted(axes)
+        assert rays((constraint("A >= 2*B"), constraint("2*B >= A"), constraint("0 >= C")), SYMBOLS) == [(F(2, 3), F(1, 3), F(0))]
+        assert rays((constraint("0 >= A + B + C"),), SYMBOLS) == []
+
+    def test_in_the_order_asked_for(self) -> None:
+        region = (constraint("0 >= A"), constraint("0 >= B"))
+        assert rays(region, ("C", "A", "B")) == [(F(1), F(0), F(0))]
+
+
+# --- delays --------------------------------------------------------------------------------------------------------
+
+
+def legal(path: Path, terms: Mapping[str, Terms], waits: Sequence[Terms], region: Sequence[Constraint]) -> bool:
+    """Whether waits in terms meet every bound of a path, whatever the values in a region."""
+    times = list(accumulate(map(as_z3, waits), initial=z3.RealVal(0)))
+    return never(inside(region), z3.Not(z3.And(*bounds(path, terms, times))))
+
+
+class TestDelays:
+    """Waits in terms are legal for all values in the region."""
+
+    @few
+    @given(paths())
+    def test_are_legal(self, path: Path) -> None:
+        """Whatever is found, it is right; and there is something wherever a path is possible at all, with few exceptions."""
+        positive = [constraint(f"{name} > 0") for name in SYMBOLS]
+        region = irredundant([*region_of(path, PLAIN), *positive])
+        assume(not never(inside(region)))
+        waits = delays_in_terms(path, PLAIN, region, SYMBOLS)
+        assert waits is not None
+        assert len(waits) == len(path)
+        assert legal(path, PLAIN, waits, region)
+
+    @pytest.mark.parametrize(
+        ("path", "region"),
+        [
+            # Between A and B, neither of them: half of both.
+            (a_path(([], [], [0]), (["0 > A"], ["0 <= B"], [0])), "B > A"),
+            # The very first step must wait.
+            (a_path((["0 > A"], ["0 <= B"], [0])), "B > A"),
+            (a_path((["0 == A"], [], [0]), (["0 == B"], [], [0])), "B >= A"),
+            # Because of what comes after it: B since the start, but at most A since the first step.
+            (a_path(([], [], [0, FRESH]), (["0 >= B"], ["1 <= A"], [0, 1])), "B > A"),
+            # A third of the way.
+            (a_path(*[([], ["1 <= A"], [0, FRESH])] * 3, (["0 > B"], ["1 <= A"], [0, FRESH])), "B < 4*A"),
+        ],
+    )
+    def test_by_hand(self, path: Path, region: str) -> None:
+        parts = irredundant([constraint(region), *(constraint(f"{name} > 0") for name in SYMBOLS)])
+        waits = delays_in_terms(path, PLAIN, parts, SYMBOLS)
+        assert waits is not None
+        assert legal(path, PLAIN, waits, parts)
+
+    def test_simple_ones_come_first(self) -> None:
+        """Whole ones where they do, and the first step at once where it can be."""
+        path = a_path(([], [], [0]), (["0 >= A"], [], [0]), (["0 >= 0"], [], [0]))
+        waits = delays_in_terms(path, PLAIN, (constraint("A > 0"), constraint("B > 0"), constraint("C > 0")), SYMBOLS)
+        assert waits is not None
+        assert waits[0] == {}
+        assert all(factor.denominator == 1 for wait in waits for factor in wait.values())
+        assert evaluate(waits[1], {"A": F(7), "B": F(1), "C": F(1)}) >= 7
+
+    def test_none_where_it_is_not_possible_everywhere(self) -> None:
+        """A region with values in it for which the path cannot be taken."""
+        path = a_path((["0 > A"], ["0 <= B"], [0]))
+        assert delays_in_terms(path, PLAIN, (constraint("A > 0"), constraint("B >= A")), SYMBOLS) is None
+
+    def test_on_an_edge_too(self) -> None:
+        """C may be nought; what is more than nought must be so there as well."""
+        path = a_path(([], [], [0]), (["0 > C"], ["0 <= B"], [0]))
+        parts = (constraint("B > C"), constraint("A > 0"))
+        waits = delays_in_terms(path, PLAIN, parts, SYMBOLS)
+        assert waits is not None
+        assert legal(path, PLAIN, waits, parts)

@@ -1,0 +1,229 @@
+"""The relaxed close does all that the composition does: door by door, and verdict by verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from checker.decide import Engine, Question, decide
+from checker.finding import Budget
+from checker.fold import Folded
+from checker.language import DEAD, Bound, Clock, Edge, Origin
+from checker.realised import realised
+from checker.table import Table
+from checker.timelock import stuck
+from checker.verdict import Verdict
+from checker.zones import Zones
+from proofs.claims import FIN, INTENDED, LETTER, close, core
+from proofs.question import question
+from spec.behaviour import Behaviour
+from spec.composition import Composition, Situation
+from spec.configuration import Configuration
+from spec.properties import PROPERTIES
+from spec.relaxation import Obligations, Relaxed, each_alone, one_of_a_kind
+
+Reached = tuple[Situation, tuple[Origin, ...]]
+BOTH = (PROPERTIES["graceful"], PROPERTIES["isolation"])
+EITHER = replace(close(1, 2, 1, 0), both_close=True)
+RUNS_ON = replace(INTENDED, acks_restart_rto=False)
+
+CONFIGURATIONS = {
+    "core": core(1, 2, 1, 1),
+    "core, letter": core(1, 2, 1, 2, LETTER),
+    "A first": close(1, 2, 1, 1),
+    "A first, two losses": close(1, 2, 1, 2),
+    "A first, letter": close(1, 2, 1, 1, LETTER),
+    "A first, FIN only": close(1, 2, 1, 1, Behaviour(answers=FIN, restarts=FIN)),
+    "A first, any loss": close(1, 2, 1, None),
+    "either first": EITHER,
+}
+LARGE = {
+    "A first, text of B": replace(close(1, 2, 1, 0), text=(0, 1)),
+    "A first, FIN-WAIT-2 timeout": replace(
+        close(1, 2, 1, 1, replace(INTENDED, fin_wait_2=True)), fin_wait_2=Fraction(1), text=(0, 1)
+    ),
+}
+named = pytest.mark.parametrize("configuration", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+kinds = pytest.mark.parametrize("obligations", [one_of_a_kind, each_alone])
+
+
+def young(clock: Clock) -> Clock:
+    """The clock of the relaxed system that is never above one of the composition's."""
+    return Clock("age", clock.owner.split()[0]) if clock.role == "age" else clock
+
+
+def covers(relaxed: Situation, exact: Situation) -> bool:
+    """Whether whatever limits the relaxed location limits the exact one, which can do no more than it."""
+    alike = (relaxed.ends, relaxed.lost, relaxed.phase) == (exact.ends, exact.lost, exact.phase)
+    owed = {copy for copy in exact.network if copy.owed}
+    alive = {copy[:2] for copy in relaxed.network}
+    return alike and {copy for copy in relaxed.network if copy.owed} <= owed and {copy[:2] for copy in exact.network} <= alive
+
+
+class Simulation:
+    """The composition, with the copies that are alive and no others, and the folded relaxation side by side.
+
+    Raises
+    ------
+    AssertionError
+        The composition takes a step that the relaxed one cannot follow.
+    """
+
+    def __init__(self, configuration: Configuration, obligations: Obligations) -> None:
+        self.exact = Composition(configuration)
+        self.relaxed = Table(Folded(Relaxed(configuration, obligations)))
+        self.pairs: set[tuple[Situation, int]] = {(self.exact.initial(), self.relaxed.start)}
+        waiting = list(self.pairs)
+        self.steps = 0
+        while waiting:
+            place, other = waiting.pop()
+            for pair in self._followed(place, other):
+                if pair not in self.pairs:
+                    self.pairs.add(pair)
+                    waiting.append(pair)
+
+    def _followed(self, place: Situation, other: int) -> Iterator[tuple[Situation, int]]:
+        room = self.relaxed.room(other)
+        for edge in self.exact.edges(place):
+            self.steps += 1
+            guard = {bound._replace(clock=young(bound.clock)) for bound in edge.guard}
+            origins = dict(zip(self.exact.clocks(edge.target), edge.origins, strict=True))
+            found = [door.target for door in room.doors if self._follows(door.edge, edge, guard, origins)]
+            assert found, f"{edge.action} from {place} is not followed from {room.location}"
+            yield from ((edge.target, target) for target in found)
+
+    def _follows(self, answer: Edge, edge: Edge, guard: set[Bound], origins: dict[Clock, Origin]) -> bool:
+        return (
+            answer.action == edge.action
+            and set(answer.guard) <= guard
+            and answer.violates >= edge.violates
+            and covers(answer.target, edge.target)
+            and self._no_older(dict(zip(self.relaxed.system.clocks(answer.target), answer.origins, strict=True)), origins)
+        )
+
+    def _no_older(self, relaxed: dict[Clock, Origin], exact: dict[Clock, Origin]) -> bool:
+        """Each clock of the composition that lives has one in the relaxed system that shows no more, or the very same."""
+        for clock, origin in exact.items():
+            mine = young(clock)
+            if clock.role == "age":
+                if relaxed[mine] == DEAD or (origin is None and relaxed[mine] is not None):
+                    return False
+            elif clock.role == "due" and clock in relaxed:
+                if relaxed[clock] not in (None, origin):
+                    return False
+            elif clock.role not in ("age", "due") and relaxed[clock] != origin:
+                return False
+        return True
+
+
+@named
+@kinds
+def test_every_step_is_followed(configuration: Configuration, obligations: Obligations) -> None:
+    """Guards no stricter, limits no more, clocks that must stay low no higher: so whatever never happens here never does."""
+    simulation = Simulation(configuration, obligations)
+    assert simulation.steps >= 50
+    assert len(simulation.pairs) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("configuration", LARGE.values(), ids=LARGE.keys())
+@kinds
+def test_every_step_of_a_larger_one_is_followed(configuration: Configuration, obligations: Obligations) -> None:
+    """Text, and a FIN_WAIT_2 that may give up."""
+    assert Simulation(configuration, obligations).steps > 10_000
+
+
+def test_a_relaxation_that_forgets_copies_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of every step can fail."""
+    whole = Relaxed._targets
+
+    def forgetful(self: Relaxed, situation: Situation, origins: tuple[Origin, ...]) -> Iterator[Reached]:
+        for target, kept in whole(self, situation, origins):
+            lost = [copy for copy in target.network if copy.segment.fin and not copy.owed]
+            yield target._replace(network=tuple(copy for copy in target.network if copy not in lost[1:])), kept
+
+    monkeypatch.setattr(Relaxed, "_targets", forgetful)
+    with pytest.raises(AssertionError, match="is not followed"):
+        Simulation(EITHER, one_of_a_kind)
+
+
+def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise, where the youngest age is not that of the youngest."""
+    whole = Relaxed._targets
+
+    def stale(self: Relaxed, situation: Situation, origins: tuple[Origin, ...]) -> Iterator[Reached]:
+        for target, kept in whole(self, situation, origins):
+            shown = zip(self.clocks(target), kept, strict=True)
+            yield target, tuple(clock if clock == Clock("age", "B") else origin for clock, origin in shown)
+
+    monkeypatch.setattr(Relaxed, "_targets", stale)
+    with pytest.raises((AssertionError, KeyError)):
+        Simulation(EITHER, one_of_a_kind)
+
+
+@named
+def test_time_stops_in_neither(configuration: Configuration) -> None:
+    """Asked of every obligation alone, and of the composition itself."""
+    asked = question(configuration)
+    assert asked.obliged is not None
+    assert not stuck(asked.folded)
+    assert not asked.stuck
+
+
+def test_each_obligation_is_met_alone() -> None:
+    """Whatever must arrive somewhere in the composition must arrive somewhere in the system asked for time-locks."""
+    exact = {(place.ends, copy) for place in Folded(Composition(EITHER))._widest.values() for copy in place.network if copy.owed}
+    alone = Folded(Relaxed(EITHER, each_alone))._widest.values()
+    assert exact <= {(place.ends, copy) for place in alone for copy in place.network if copy.owed}
+
+
+@named
+def test_zones_say_the_same_without_it(configuration: Configuration) -> None:
+    """The relaxed answer, and that of the composition alone."""
+    asked = question(configuration)
+    plain = Question(asked.system, asked.beginning, asked.witnesses)
+    for first, second in zip(*(decide(one, BOTH, Engine.ZONES, Budget()) for one in (asked, plain)), strict=True):
+        assert first.verdict is second.verdict
+        if first.verdict is Verdict.VIOLATED:
+            assert first.trace is not None
+
+
+def test_it_is_smaller() -> None:
+    """The reason for it: a fifth of the zones, for either end closing first."""
+    asked = question(EITHER)
+    explored = [Zones(table) for table in (asked.coarse, asked.folded)]
+    for zones in explored:
+        zones.explore(Budget())
+    assert 5 * len(explored[0].nodes) < len(explored[1].nodes)
+
+
+def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
+    """A guard that only a copy long dead could pass is passed in the relaxed system, and no run comes of it."""
+    silent = replace(close(2, 4, 1, 1), time_wait=Fraction(4))
+    asked = question(silent)
+    zones = Zones(asked.coarse)
+    zones.explore(Budget())
+    for name, where in zones.witnessed.items():
+        run = realised(asked.table, zones, where, name)
+        if run is not None:
+            assert run.moves
+    assert "isolation" not in zones.broken
+
+
+def test_only_any_order_can_be_relaxed() -> None:
+    """A queue, or a bound on duplicates, needs each copy by itself."""
+    for kept in (replace(EITHER, fifo=True), replace(EITHER, duplication=1)):
+        assert question(kept).relaxed is None
+        with pytest.raises(ValueError, match="unlimited duplication"):
+            Relaxed(kept, one_of_a_kind)
+
+
+def test_a_bound_on_time_holds_while_locations_are_folded() -> None:
+    """The graph of a close with text both ways takes a while: what was asked is then not known, and nothing is made up."""
+    large = replace(close(1, 2, 1, 1, RUNS_ON), both_close=True, text=(2, 2))
+    answers = decide(question(large), (*BOTH, PROPERTIES["closes"]), Engine.ZONES, Budget(seconds=1.0))
+    assert [answer.verdict for answer in answers] == [Verdict.INCONCLUSIVE] * 3
+    assert all("while locations were folded" in answer.finding.reason for answer in answers)

@@ -1,0 +1,246 @@
+"""Thresholds as formulas, of toys whose thresholds are worked out by hand; what is not settled says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from toys import Place, Step, Toy, always, errands, letterbox, names, snoozer, world
+
+from checker import synthesis
+from checker.certificate import Script as Certificate
+from checker.certificate import Statement, faults_by_z3
+from checker.cover import Interval
+from checker.family import Line, Script, faults
+from checker.finding import Budget, Run
+from checker.fold import Folded
+from checker.language import ZERO
+from checker.linear import Terms, constraint_of, written
+from checker.projection import delays_in_terms
+from checker.replay import shortened
+from checker.synthesis import MOST_RUNS, Names, Piece, Synthesis, Unsettled, region_of_piece
+from checker.table import Table
+
+F = Fraction
+NAMES = Names("SCALE", "RATE", "WAIT")
+LOW, HIGH = F(1, 4), F(2)
+PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in NAMES}
+
+
+def search(toy: Toy, *asked: str, budget: Budget | None = None, **more: Terms) -> Synthesis:
+    """The search for the thresholds of a toy; more parameters are terms in the three."""
+
+    def shorten(run: Run, broken: str, values: Mapping[str, Fraction]) -> Run:
+        return shortened(world(replace(toy, values=values)), run, always(broken))
+
+    return Synthesis((Table(toy), Table(Folded(toy))), names(*asked), PLAIN | more, NAMES, shorten, budget or Budget())
+
+
+def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **more: Terms) -> list[Piece]:
+    """The pieces of a toy, from the lowest up: each proved from both sides, no ratio left out."""
+    found = list(search(toy, *asked, **more).pieces(low, high))[::-1]
+    for piece in found:
+        believed(toy, piece, asked, PLAIN | more)
+    covered(found, low, high)
+    return found
+
+
+def believed(toy: Toy, piece: Piece, asked: tuple[str, ...], terms: Mapping[str, Terms]) -> None:
+    """What proves a piece is accepted: the invariant from its term on, the run for all that is shorter."""
+    if piece.least is not None:
+        region = tuple(region_of_piece(piece, NAMES, safe=True))
+        assert faults_by_z3(Certificate(Statement(Folded(toy), names(*asked), terms, region), piece.invariant)) == ""
+    if piece.run is not None:
+        assert piece.run.broken in asked
+        below = region_of_piece(piece, NAMES, safe=False)
+        if piece.family is not None:
+            script, below = piece.family
+        else:
+            waits = delays_in_terms(piece.run.path, terms, tuple(below), NAMES)
+            assert waits is not None
+            script = Script(
+                tuple(Line(wait, str(door.edge.action)) for wait, (_, door) in zip(waits, piece.run.path, strict=True))
+            )
+        assert faults(Table(toy), script, piece.run.broken, below, terms) == ""
+
+
+def covered(found: list[Piece], low: Fraction, high: Fraction) -> None:
+    """The pieces reach from one ratio to the other, each to where the next one begins; nought is no ratio."""
+    left = Interval(low, high, closed_low=low > 0, closed_high=True)
+    for piece in reversed(found):
+        assert left.above(piece.ratios).empty
+        left = left.below(piece.ratios)
+    assert left.empty
+
+
+def told(found: list[Piece]) -> list[str]:
+    """The terms of some pieces, those of neighbours once."""
+    terms = ["none" if piece.least is None else written(piece.least) for piece in found]
+    return [term for index, term in enumerate(terms) if index == 0 or term != terms[index - 1]]
+
+
+class TestThresholds:
+    """By hand: how long the longest row of errands takes."""
+
+    def test_one_row(self) -> None:
+        found = pieces(errands(["SCALE", "RATE", "SCALE"]), "open")
+        assert told(found) == ["RATE + 2*SCALE"]
+
+    def test_the_longer_of_two(self) -> None:
+        """Which row is longer changes where RATE = SCALE."""
+        found = pieces(errands(["SCALE", "SCALE"], ["SCALE", "RATE"]), "open")
+        assert told(found) == ["2*SCALE", "RATE + SCALE"]
+        assert found[0].ratios.high == found[-1].ratios.low == 1
+
+    def test_the_longest_of_three(self) -> None:
+        """3 RATE beyond SCALE + RATE at 1/2, and 2 SCALE up to that is never the longest."""
+        found = pieces(errands(["SCALE", "RATE"], ["RATE", "RATE", "RATE"], ["SCALE"]), "open")
+        assert told(found) == ["RATE + SCALE", "3*RATE"]
+        assert F(1, 2) in found[-1].ratios
+
+    @pytest.mark.parametrize(("half", "expected"), [({"RATE": F(1, 2)}, "1/2*RATE + SCALE"), ({"SCALE": F(2, 3)}, "5/3*SCALE")])
+    def test_parameters_that_are_parts_of_others(self, half: Terms, expected: str) -> None:
+        """A half of one, two thirds of the other."""
+        found = pieces(errands(["SCALE", "PART"]), "open", PART=half)
+        assert set(told(found)) == {expected}
+
+    def test_halves_and_thirds_together(self) -> None:
+        """In sixths; as long as the other way at RATE = 2/3 SCALE."""
+        parts: dict[str, Terms] = {"HALF": {"RATE": F(1, 2)}, "THIRD": {"SCALE": F(1, 3)}, "THIRDS": {"SCALE": F(2, 3)}}
+        found = pieces(errands(["HALF", "THIRD"], ["THIRDS"]), "open", **parts)
+        assert told(found) == ["2/3*SCALE", "1/2*RATE + 1/3*SCALE"]
+        assert F(2, 3) in found[-1].ratios
+
+    def test_what_dies_in_time(self) -> None:
+        """A letter that lives SCALE: folded, and whatever RATE is."""
+        toy = letterbox(1, 1)
+        life: dict[str, Terms] = {"LIFE": {"SCALE": F(1)}}
+        assert told(pieces(toy, "fresh", **life)) == ["SCALE"]
+
+    def test_several_properties(self) -> None:
+        """Asked together the stricter one counts; alone each has its own."""
+        quick = Step("be quick", "end", ("t > WAIT", "t <= RATE"), violates=names("quick"))
+        slow = Step("be slow", "end", ("t > WAIT", "t <= SCALE"), violates=names("slow"))
+        toy = Toy("start", {"start": Place(("t",), (), (quick, slow)), "end": Place()}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
+        assert told(pieces(toy, "quick")) == ["RATE"]
+        assert told(pieces(toy, "slow")) == ["SCALE"]
+        assert told(pieces(toy, "quick", "slow")) == ["SCALE", "RATE"]
+
+    def test_nought_is_enough(self) -> None:
+        """Nothing bad is ever possible: no run, and an invariant for every wait and ratio."""
+        toy = Toy("start", {"start": Place(("t",), ("t <= SCALE",), (Step("go", "start"),))}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
+        (piece,) = pieces(toy, "open")
+        assert (piece.least, piece.run, piece.family) == ({}, None, None)
+        assert piece.ratios == Interval(F(0), None, closed_low=False, closed_high=False)
+
+    def test_none_is_enough(self) -> None:
+        """A bad step that asks nothing of the wait."""
+        bad = Step("break", "end", ("t >= SCALE",), violates=names("open"))
+        toy = Toy("start", {"start": Place(("t",), ("t <= RATE",), (bad,)), "end": Place()}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
+        found = pieces(toy, "open")
+        assert told(found) == ["0", "none"]
+        assert found[-1].ratios == Interval(F(1), None, closed_low=True, closed_high=False)
+
+    def test_longer_and_longer_runs(self) -> None:
+        """No wait outlasts who may put it off for ever: one family of runs for every ratio."""
+        (piece,) = pieces(snoozer(), "early")
+        assert piece.least is None
+        assert piece.family is not None
+        assert [line.action for line in piece.family[0].repeated] == ["somebody toy snooze 0"]
+
+    def test_unless_the_wait_begins_anew(self) -> None:
+        assert told(pieces(snoozer(restarts=True), "early")) == ["RATE"]
+
+
+class TestRatios:
+    """Whatever ratios are asked for, all of them are answered."""
+
+    TOY = errands(["SCALE", "SCALE"], ["SCALE", "RATE"])
+
+    @pytest.mark.parametrize(("ratio", "expected"), [(F(1, 2), F(2)), (F(1), F(2)), (F(3, 2), F(5, 2)), (F(2), F(3))])
+    def test_one_alone(self, ratio: Fraction, expected: Fraction) -> None:
+        """At a simple ratio bounds cannot be told apart: there all is a multiple of the scale."""
+        (piece,) = pieces(self.TOY, "open", low=ratio, high=ratio)
+        assert ratio in piece.ratios
+        assert piece.least == {"SCALE": expected}
+
+    @pytest.mark.parametrize("beyond", [F(1, 10), F(1, 2000), F(1, 100_000)])
+    def test_a_change_close_to_the_end(self, beyond: Fraction) -> None:
+        """The last piece is not left out, however short."""
+        assert told(pieces(self.TOY, "open", high=1 + beyond)) == ["2*SCALE", "RATE + SCALE"]
+
+    def test_from_nought_on(self) -> None:
+        assert told(pieces(self.TOY, "open", low=F(0))) == ["2*SCALE", "RATE + SCALE"]
+
+    def test_the_highest_come_first(self) -> None:
+        found = list(search(self.TOY, "open").pieces(LOW, HIGH))
+        assert [piece.ratios.low for piece in found] == sorted((piece.ratios.low for piece in found), reverse=True)
+
+    def test_too_close_together(self) -> None:
+        """Two ratios between which there is no other one of the size that is looked at."""
+        with pytest.raises(Unsettled, match="too close together"):
+            list(search(self.TOY, "open").pieces(F(1, 10**9), F(2, 10**9)))
+
+
+class TestUnsettled:
+    """A search that comes to no end says where, and why."""
+
+    def test_a_threshold_that_is_not_reached(self) -> None:
+        """Safe for every wait that is longer than SCALE, but not for SCALE: no least one."""
+        with pytest.raises(Unsettled, match=rf"^{MOST_RUNS} runs at RATE = 1\.998 SCALE came to no end$"):
+            list(search(errands(["SCALE"], relation=">="), "open").pieces(LOW, HIGH))
+
+    def test_rounds_that_cannot_be_told(self) -> None:
+        """A way round that is compared with nothing, so that each run just reaches further."""
+        with pytest.raises(Unsettled, match=f"^{MOST_RUNS} runs at "):
+            list(search(snoozer(unit=None), "early").pieces(LOW, HIGH))
+
+    def test_a_bound_on_the_exploration(self) -> None:
+        with pytest.raises(Unsettled, match=r"^stopped at 1 states \(bound 0\), depth 0$"):
+            list(search(errands(["SCALE"]), "open", budget=Budget(states=0)).pieces(LOW, HIGH))
+
+    def test_what_was_settled_before_is_kept(self) -> None:
+        """The upper ratios are answered before the lower ones turn out to be too many questions."""
+        question = search(errands(["SCALE", "SCALE"], ["SCALE", "RATE"]), "open")
+        found = question.pieces(LOW, HIGH)
+        assert told([next(found)]) == ["RATE + SCALE"]
+        question.budget = Budget(states=0)
+        with pytest.raises(Unsettled):
+            next(found)
+
+    def test_bounds_that_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """More of one parameter than is read."""
+        monkeypatch.setattr("checker.cover.MOST", 1)
+        with pytest.raises(Unsettled, match="are no sum of few SCALE and RATE"):
+            list(search(errands(["SCALE", "SCALE"]), "open").pieces(LOW, HIGH))
+
+    def test_runs_without_delays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Zones that lead where no delays do: nothing is concluded from them."""
+        monkeypatch.setattr(synthesis.Zones, "run_to", lambda *_: None)
+        with pytest.raises(Unsettled, match="no delays make a run that breaks open possible"):
+            list(search(errands(["SCALE"]), "open").pieces(LOW, HIGH))
+
+
+class TestRegionOfPiece:
+    """The constraints of a piece."""
+
+    PIECE = Piece(Interval(F(1, 2), F(2), closed_low=True, closed_high=False), {"SCALE": F(1), "RATE": F(2)}, None)
+
+    @pytest.mark.parametrize("safe", [True, False])
+    def test_both_sides(self, safe: bool) -> None:
+        """They hold where the ratio lies in the piece and the wait is long enough, or is not."""
+        region = region_of_piece(self.PIECE, NAMES, safe)
+        for rate in (F(1, 4), F(1, 2), F(1), F(2), F(3)):
+            for wait in (F(0), 1 + 2 * rate - F(1, 9), 1 + 2 * rate, 1 + 2 * rate + F(1, 9)):
+                values = {"SCALE": F(1), "RATE": rate, "WAIT": wait}
+                expected = rate in self.PIECE.ratios and (wait >= 1 + 2 * rate) == safe
+                assert all(part.holds(values) for part in region) == expected
+
+    def test_where_none_is_enough(self) -> None:
+        """Nothing is said of the wait; scale and rate are more than nought."""
+        piece = Piece(Interval(F(0), None, closed_low=False, closed_high=False), None, None)
+        one = F(1)
+        expected = [constraint_of({"SCALE": one}, ">"), constraint_of({"RATE": one}, ">")]
+        assert region_of_piece(piece, NAMES, safe=False) == region_of_piece(piece, NAMES, safe=True) == expected
