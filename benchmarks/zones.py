@@ -9,6 +9,7 @@ Exit codes: 0 nothing is violated, 1 something is, or TChecker says otherwise, o
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import re
 import resource
@@ -78,7 +79,7 @@ LADDER = (
 
 
 class Bounds(NamedTuple):
-    """How long a rung may take, in seconds, and how much memory, in megabytes."""
+    """How long a rung may take, in seconds of processor time, and how much memory, in megabytes."""
 
     seconds: float
     megabytes: float
@@ -131,11 +132,11 @@ class Reached(Exception):
 @contextmanager
 def bounded(bounds: Bounds) -> Iterator[None]:
     """Look twice a second whether a bound is reached, whatever is being done."""
-    started = time.monotonic()
+    started = time.process_time()
 
     def look(number: int, frame: object) -> None:
         del number, frame
-        if time.monotonic() - started > bounds.seconds:
+        if time.process_time() - started > bounds.seconds:
             raise Reached(f"{bounds.seconds:g} s reached")
         if resident() > bounds.megabytes:
             raise Reached(f"{bounds.megabytes:g} MB reached")
@@ -156,15 +157,24 @@ def resident() -> float:
 
 
 @dataclass
-class Growth:
-    """How far the process has grown, in megabytes; asked by an exploration whether to stop, it looks and says no."""
+class Watch:
+    """Asked by an exploration whether to stop; beside that it sees how far the process has grown, in megabytes.
 
+    Attributes
+    ----------
+    until : float
+        The processor time of the process, in seconds, from which on it says yes.
+    before, most : float
+        The memory in the beginning, and how much more it has been.
+    """
+
+    until: float
     before: float = field(default_factory=resident)
     most: float = 0.0
 
     def __call__(self) -> bool:
         self.most = max(self.most, resident() - self.before)
-        return False
+        return time.process_time() > self.until
 
 
 def climb(rung: Rung, bounds: Bounds, tchecker: str | None, pipe: Connection) -> None:
@@ -184,7 +194,7 @@ def climb(rung: Rung, bounds: Bounds, tchecker: str | None, pipe: Connection) ->
 
 def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) -> None:
     """Fold, explore, and see whether the answer is to be believed."""
-    started, begun = time.process_time(), time.monotonic()
+    started = time.process_time()
     try:
         with bounded(bounds):
             rooms = asked.folded.explore()
@@ -196,11 +206,14 @@ def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) 
         return
     known.doing = "exploring"
     pipe.send(known)
-    growth, left, ready = Growth(), bounds.seconds - (time.monotonic() - begun), time.process_time()
-    (answer,) = decide(asked, [ASKED], Engine.ZONES, Budget(seconds=left, megabytes=bounds.megabytes, interrupted=growth))
+    watch, ready = Watch(started + bounds.seconds), time.process_time()
+    budget = Budget(seconds=math.inf, megabytes=bounds.megabytes, interrupted=watch)
+    (answer,) = decide(asked, [ASKED], Engine.ZONES, budget)
     ended = time.process_time()
-    known.exploring, known.whole, known.grown = ended - ready, ended - started, growth.most
+    known.exploring, known.whole, known.grown = ended - ready, ended - started, watch.most
     known.zones, known.verdict, known.reason = answer.finding.states, answer.verdict, answer.finding.reason
+    if ended > watch.until and known.verdict is Verdict.INCONCLUSIVE:
+        known.reason = f"{bounds.seconds:g} s reached while exploring"
 
 
 def beside(asked: Question, configuration: Configuration, bounds: Bounds, tchecker: str) -> tuple[str, bool | None]:
@@ -210,16 +223,12 @@ def beside(asked: Question, configuration: Configuration, bounds: Bounds, tcheck
         words = words_for(configuration, [ASKED], file.name, "a benchmark")
         file.write_text(as_tchecker(plan_of(asked.folded, words)), encoding="utf-8")
         command = [tchecker, "-a", "covreach", "-l", identifier(ASKED.name), str(file)]
-        octets = int(bounds.megabytes * (1 << 20))
-        limited = partial(resource.setrlimit, resource.RLIMIT_AS, (octets, octets))
+        limited = partial(_limit, bounds)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=bounds.seconds, preexec_fn=limited
-            )
-        except subprocess.TimeoutExpired:
-            return f"inconclusive: {bounds.seconds:g} s reached", None
+        done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limited)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode == -signal.SIGXCPU:
+        return f"inconclusive: {bounds.seconds:g} s reached", None
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     said = dict(re.findall(r"^(REACHABLE|STORED_STATES) (\S+)$", done.stdout, re.MULTILINE))
     if done.returncode or said.get("REACHABLE") not in ("true", "false"):
@@ -227,6 +236,12 @@ def beside(asked: Question, configuration: Configuration, bounds: Bounds, tcheck
         return f"inconclusive: ended with {done.returncode}, {complaint}", None
     broken = said["REACHABLE"] == "true"
     return f"{seconds:.2f} s, {said.get('STORED_STATES', '?')} zones, {'violated' if broken else 'proved'}", broken
+
+
+def _limit(bounds: Bounds) -> None:
+    """Bound the process that is about to become another program."""
+    for kind, most in ((resource.RLIMIT_CPU, math.ceil(bounds.seconds)), (resource.RLIMIT_AS, int(bounds.megabytes * (1 << 20)))):
+        resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
 
 # --- the ladder -----------------------------------------------------------------------------------------------------
@@ -265,7 +280,7 @@ def row(rung: Rung, known: Measured) -> str:
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Bound on the time of a rung.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Bound on its processor time.")
 @click.option("--megabytes", type=click.FloatRange(min=300), default=4000.0, show_default=True, help="Bound on its memory.")
 @click.option("--rungs", type=click.IntRange(1, len(LADDER)), default=len(LADDER), show_default=True, help="The first so many.")
 def main(seconds: float, megabytes: float, rungs: int) -> None:
@@ -273,7 +288,7 @@ def main(seconds: float, megabytes: float, rungs: int) -> None:
     screen = console.Screen()
     screen.line(f"MSL 2s, RTO 1s, TIME_WAIT 8s; {ASKED.name}; k: the loss budget; data: octets of A and of B")
     screen.line("seconds of processor time; fold: and tabulate; verdict: from the question on")
-    screen.line(f"each rung up to {seconds:g} s by the clock, and {megabytes:g} MB")
+    screen.line(f"each rung up to {seconds:g} s and {megabytes:g} MB")
     screen.line(LINE.format(*COLUMNS))
     tchecker = shutil.which(TCHECKER)
     good = True

@@ -80,7 +80,7 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
         if left <= 0:
             return Searched(None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s", length - 1)
         unrolling = Unrolling(steps, distances, length)
-        unrolling.solver.set("timeout", int(left * 1000))
+        unrolling.solver.set("timeout", max(int(left * 1000), 1))
         answer = unrolling.solver.check()
         if answer == z3.sat:
             return Searched(unrolling.found(), "", length - 1)

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import cvc5
 import z3
 
+from checker.formulas import variables_of
 from checker.language import Bound, Clock, Edge, Location, Origin, TimedSystem
 from checker.linear import Constraint, Terms
 
@@ -315,7 +316,7 @@ def _run_cvc5(text: str) -> tuple[list[str], str]:
 
 def disproved_by_cvc5(formula: z3.BoolRef) -> str:
     """An empty string when cvc5 finds a formula unsatisfiable, else what it says."""
-    declared = "".join(f"(declare-const {variable} Real)\n" for variable in z3.z3util.get_vars(formula))
+    declared = "".join(f"(declare-const {variable} Real)\n" for variable in variables_of(formula))
     answers, error = _run_cvc5(f"(set-logic QF_LRA)\n{declared}(assert {formula.sexpr()})\n(check-sat)\n")
     if error:
         return error
@@ -423,7 +424,7 @@ def _formula(statement: Statement, arguments: str, body: str, where: str) -> str
         raise BrokenCertificate(f"{where}: {str(error.value).strip()}") from error
     if len(parsed) != 1:
         raise BrokenCertificate(f"{where}: more than one definition")
-    foreign = sorted({str(name) for name in z3.z3util.get_vars(parsed[0])} - set(variables))
+    foreign = sorted({str(name) for name in variables_of(parsed[0])} - set(variables))
     if foreign:
         raise BrokenCertificate(f"{where}: {foreign[0]} is neither a clock of the location nor a parameter")
     return " ".join(str(parsed[0].sexpr()).split())

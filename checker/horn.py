@@ -50,7 +50,7 @@ def solve(symbolic: Symbolic, seconds: float) -> Answer:
     if symbolic.table.start not in symbolic.cone:
         return Answer({}, False, "")
     horn = z3.Fixedpoint()
-    horn.set(engine="spacer", timeout=int(seconds * 1000))
+    horn.set(engine="spacer", timeout=max(int(seconds * 1000), 1))
     for inlining in ("xform.inline_eager", "xform.inline_linear", "xform.slice", "xform.coi"):
         horn.set(inlining, False)
     parameters = [symbolic.parameters[name] for name in symbolic.symbols]

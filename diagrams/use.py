@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import networkx as nx
 
@@ -106,27 +106,41 @@ def use_of(trace: Trace, graph: nx.MultiDiGraph) -> Use:
         end = step.event.actor
         here, there = (str(values.get(f"{end}.state", "")) for values in (before, step.state))
         if end in ENDS and {here, there} <= set(State):
-            states |= {State(here), State(there)}
-            taken += [Taken(State(here), State(there), cases, end, step.number) for cases in _taken(graph, step, here, there)]
+            source, target = State(here), State(there)
+            states |= {source, target}
+            taken += [Taken(source, target, cases, end, step.number) for cases in _taken(graph, step, source, target)]
         before = step.state
     steps = tuple((step.number, f"{step.event.actor} {step.event.text}") for step in trace.steps)
     return Use(f"{trace.shows}: {trace.statement}", frozenset(states), tuple(taken), steps)
 
 
-def _taken(graph: nx.MultiDiGraph, step: Step, here: str, there: str) -> Iterable[frozenset[Circumstances]]:
+def _taken(graph: nx.MultiDiGraph, step: Step, here: State, there: State) -> Iterable[frozenset[Circumstances]]:
     """The cases of the edge that a step takes: none when it is one of which nothing is seen."""
-    rules = tuple(name for name, _, _ in step.event.rules)
-    between = graph.get_edge_data(State(here), State(there), default={}).values()
-    like = [edge for edge in between if edge["rules"] == rules and _triggers(edge["trigger"], step.event.received)]
-    sent = ", ".join(copy.text.split()[0] for copy in step.event.sent)
-    edges = [edge for edge in like if edge["reply"] == sent] or like
-    if not edges and (here != there or sent):
+    like = candidates(graph, step, here, there)
+    edges = [edge for edge in like if edge["reply"] == reply(step)] or like
+    if not edges and (here is not there or step.event.sent):
         raise NotOfThisGraph(f"step {step.number} ({step.event.actor} {step.event.text}) is no edge of this graph")
     return [frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))] if edges else []
+
+
+def candidates(graph: nx.MultiDiGraph, step: Step, here: State, there: State) -> list[Mapping[str, Any]]:
+    """The edges from one state to another whose trigger and rules are those of a step."""
+    rules = tuple(name for name, _, _ in step.event.rules)
+    between = graph.get_edge_data(here, there, default={}).values()
+    return [edge for edge in between if edge["rules"] == rules and _triggers(edge["trigger"], step.event.received)]
+
+
+def reply(step: Step) -> str:
+    """What a step sends, as edges have it."""
+    return ", ".join(map(flags, step.event.sent))
+
+
+def flags(copy: Message) -> str:
+    """The control bits of a copy, in words."""
+    return copy.text.split()[0]
 
 
 def _triggers(trigger: str, received: Message | None) -> bool:
     if received is None:
         return not trigger.startswith("segment")
-    flags = received.text.split()[0]
-    return trigger == ("segment RST" if flags.startswith("RST") else f"segment {flags}")
+    return trigger == ("segment RST" if flags(received).startswith("RST") else f"segment {flags(received)}")

@@ -9,6 +9,7 @@ import networkx as nx
 from checker.language import Running
 from checker.trace import Step, Trace, Value
 from diagrams.passages import reopens, state
+from diagrams.use import candidates, flags, reply
 from spec.duration import spoken
 from spec.exchange import ENDS
 from spec.state import State
@@ -58,25 +59,22 @@ def _in_time(trace: Trace, step: Step, timers: tuple[Running, ...]) -> Iterator[
 def _in_state(step: Step, values: Mapping[str, Value], before: tuple[Running, ...], graph: nx.MultiDiGraph) -> Iterator[str]:
     """The state, the event and its guard, as the specification's graph has them; no guard where several would do."""
     actor = step.event.actor
-    if actor not in ENDS or state(values, actor) not in set(State):
+    here, there = state(values, actor), state(step.state, actor)
+    if actor not in ENDS or here not in set(State):
         return
-    source, target = State(state(values, actor)), state(step.state, actor)
-    names = [name for name, _, _ in step.event.rules]
     sure, possible = _started(step, before)
     edges = [
         edge
-        for _, other, edge in graph.out_edges(source, data=True)
-        if (other.value, list(edge["rules"]), edge["reply"]) == (target, names, _reply(step))
-        and _triggered(step, edge["trigger"])
-        and sure <= set(edge["timers"]) <= possible
+        for edge in (candidates(graph, step, State(here), State(there)) if there in set(State) else ())
+        if edge["reply"] == reply(step) and sure <= set(edge["timers"]) <= possible
     ]
     words = {(edge["trigger"], edge["guard"]) for edge in edges}
     if len(words) == 1:
         trigger, guard = words.pop()
-        yield f"{actor} in {source}: {trigger}" + (f" [{guard}]" if guard else "")
+        yield f"{actor} in {here}: {trigger}" + (f" [{guard}]" if guard else "")
     else:
         copy = step.event.received
-        yield f"{actor} in {source}" + (f": segment {copy.text.split(' ')[0]}" if copy is not None else "")
+        yield f"{actor} in {here}" + (f": segment {flags(copy)}" if copy is not None else "")
 
 
 def _started(step: Step, before: tuple[Running, ...]) -> tuple[set[str], set[str]]:
@@ -90,18 +88,6 @@ def _started(step: Step, before: tuple[Running, ...]) -> tuple[set[str], set[str
     sure = {name for name in possible if ran.get(name) != step.time}
     named = {name: f"{'restart' if name in ran else 'start'} {name}" for name in possible}
     return {named[name] for name in sure}, set(named.values())
-
-
-def _reply(step: Step) -> str:
-    return ", ".join(copy.text.split(" ")[0] for copy in step.event.sent)
-
-
-def _triggered(step: Step, trigger: str) -> bool:
-    copy = step.event.received
-    if copy is None:
-        return not trigger.startswith("segment")
-    flags = copy.text.split(" ")[0]
-    return trigger == ("segment RST" if dict(copy.fields).get("rst") else f"segment {flags}")
 
 
 def _lost(trace: Trace, step: Step) -> Iterator[str]:

@@ -167,8 +167,7 @@ def _by_spacer(claimed: Claimed, seconds: float) -> Invariant | Certified:
     answer = horn.solve(symbolic, seconds)
     if answer.invariant is not None:
         return horn.spelled(symbolic, answer.invariant)
-    verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
-    return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
+    return _no_invariant(answer)
 
 
 def _first_kept(claimed: Claimed, read: Callable[[Claimed, Zones], Invariant | Certified], budget: Budget) -> Certified:
@@ -221,6 +220,27 @@ def certificate_at(configuration: Configuration, properties: Sequence[str], budg
         lambda _, zones: invariant(zones, cover_of(zones), constants(zones.unit)),
         budget,
     )
+
+
+def horn_at(configuration: Configuration, properties: Sequence[str], seconds: float) -> Certified:
+    """The same from Spacer, which knows nothing of zones; violated when it says that a bad step can be reached.
+
+    Whether what must be possible is possible is not asked.
+    """
+    fault = meaningless(configuration, properties, [])
+    if fault:
+        return Certified(Verdict.VACUOUS, reason=fault)
+    claimed = Claimed(configuration, properties, None)
+    symbolic = Symbolic(claimed.table, frozenset(properties))
+    answer = horn.solve(symbolic, seconds)
+    if answer.invariant is None:
+        return _no_invariant(answer)
+    return certified(claimed, horn.spelled(symbolic, answer.invariant))
+
+
+def _no_invariant(answer: horn.Answer) -> Certified:
+    verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
+    return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
 
 
 # --- what makes a proof worth having --------------------------------------------------------------------------------

@@ -489,6 +489,15 @@ class TestFormats:
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("stateDiagram") == len(files)
 
+    def test_mermaid_accepts_the_committed_set(self, mermaid: Mermaid) -> None:
+        """State diagrams and sequence diagrams."""
+        files = sorted((Path(__file__).parent.parent / "docs" / "diagrams").glob("*.mmd"))
+        done = mermaid(*files)
+        assert done.returncode == 0, done.stderr
+        kinds = [line.rpartition(" ")[2] for line in done.stdout.splitlines()]
+        assert len(kinds) == len(files)
+        assert {*kinds} == {"stateDiagram", "sequence"}
+
     def test_mermaid_rejects_what_is_wrong(self, tmp_path: Path, mermaid: Mermaid) -> None:
         """The parser is awake."""
         file = tmp_path / "wrong.mmd"

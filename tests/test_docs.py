@@ -81,6 +81,7 @@ def with_console(*, slow: bool) -> list[Path]:
 class TestCommands:
     """Every command that is shown is carried out."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("page", with_console(slow=False), ids=name)
     def test_it_prints_what_is_shown(self, page: Path, tmp_path: Path) -> None:
         """In order, in a folder of its own."""

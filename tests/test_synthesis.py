@@ -135,6 +135,22 @@ class TestThresholds:
         assert (piece.least, piece.run, piece.family) == ({}, None, None)
         assert piece.ratios == Interval(F(0), None, closed_low=False, closed_high=False)
 
+    @pytest.mark.parametrize(("guard", "closed"), [("t >= SCALE", True), ("t > SCALE", False)])
+    def test_a_run_that_needs_a_ratio(self, guard: str, closed: bool) -> None:
+        """Broken from SCALE up to RATE: where RATE is less than SCALE never, though RATE would be enough there too."""
+        found = pieces(self.deadlines("t > WAIT", guard, "t <= RATE"), "open")
+        assert told(found) == ["0", "RATE"]
+        assert (found[-1].ratios.low, found[-1].ratios.closed_low) == (1, closed)
+
+    def test_the_shorter_of_two_deadlines(self) -> None:
+        """What comes after either of them is too late to break anything."""
+        assert told(pieces(self.deadlines("t > WAIT", "t <= RATE", "t <= SCALE"), "open")) == ["RATE", "SCALE"]
+
+    def deadlines(self, *guard: str) -> Toy:
+        """One bad step with a guard of one's choice on the time since the start."""
+        bad = Step("break", "end", guard, violates=names("open"))
+        return Toy("start", {"start": Place(("t",), (), (bad,)), "end": Place()}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
+
     def test_none_is_enough(self) -> None:
         """A bad step that asks nothing of the wait."""
         bad = Step("break", "end", ("t >= SCALE",), violates=names("open"))
@@ -170,6 +186,11 @@ class TestRatios:
     def test_a_change_close_to_the_end(self, beyond: Fraction) -> None:
         """The last piece is not left out, however short."""
         assert told(pieces(self.TOY, "open", high=1 + beyond)) == ["2*SCALE", "RATE + SCALE"]
+
+    def test_a_simple_ratio_is_never_the_one_explored(self) -> None:
+        """These ends are such that a ratio of just 1 lies where one of no simple form is looked for."""
+        bit = F(1, 2018)
+        assert told(pieces(self.TOY, "open", low=F(1, 2) + bit, high=1 + bit)) == ["2*SCALE", "RATE + SCALE"]
 
     def test_from_nought_on(self) -> None:
         assert told(pieces(self.TOY, "open", low=F(0))) == ["2*SCALE", "RATE + SCALE"]

@@ -37,6 +37,7 @@ from spec.host import HostUnreadable, read_host, read_settings
 from spec.properties import PROPERTIES
 from spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 from timewait import console, report
+from timewait.agreeing import agree_command
 from timewait.asking import CLOSERS, bounds, chosen, decided, told
 from timewait.converting import convert_command
 from timewait.drawing import diagram
@@ -58,6 +59,7 @@ def cli() -> None:
 
 
 cli.add_command(threshold_command)
+cli.add_command(agree_command)
 cli.add_command(view_command)
 cli.add_command(run_command)
 cli.add_command(convert_command)

@@ -10,6 +10,18 @@ from pathlib import Path
 import click
 
 
+def ensure_writable(path: Path) -> None:
+    """See, before a long work begins, that a file may be written in the end.
+
+    Raises
+    ------
+    click.UsageError
+        There is no such folder, or no right to write in it.
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise click.UsageError(f"cannot write {path}: there is no such folder, or no right to write in it")
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all; raises as `write_all`."""
     write_all({path: content})

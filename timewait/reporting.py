@@ -31,7 +31,7 @@ from proofs.claim import Evidence
 from proofs.claims import CLAIMS
 from proofs.suite import Outcome
 from timewait.console import Screen
-from timewait.files import write_whole
+from timewait.files import ensure_writable, write_whole
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -77,8 +77,7 @@ class Reports:
             Something cannot be written where it was asked for.
         """
         for path in filter(None, (self.sarif, self.junit)):
-            if not os.access(path.parent, os.W_OK | os.X_OK):
-                raise click.UsageError(f"cannot write {path}: there is no such folder, or no right to write in it")
+            ensure_writable(path)
         if self.events is not None:
             try:
                 self._stream = self.events.open("w", encoding="utf-8")

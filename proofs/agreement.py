@@ -1,0 +1,174 @@
+"""Do the engines agree? The answers of all who can decide a property of a configuration, put side by side.
+
+An answer that is missing agrees with nothing: where one engine alone decides, and nothing that it gave was checked, there
+is no agreement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+from checker.finding import Budget
+from checker.verdict import Verdict, worst
+from proofs.cases import CASES
+from proofs.voices import CHECKS, PROVED, VACUOUS, VIOLATED, Voice, Who, voices
+from spec.configuration import Configuration
+
+
+@dataclass(frozen=True)
+class Row:
+    """What all say about one property of one configuration.
+
+    Attributes
+    ----------
+    case, name : str
+        The configuration and the property.
+    voices : tuple of Voice
+        What each says, in the order of `Who`.
+    """
+
+    case: str
+    name: str
+    voices: tuple[Voice, ...]
+
+    @property
+    def faults(self) -> list[str]:
+        """Every disagreement, in words."""
+        return list(_faults(self.voices))
+
+    @property
+    def decided(self) -> list[Voice]:
+        """Those that decide."""
+        return [voice for voice in self.voices if voice.decided]
+
+    @property
+    def agreement(self) -> Verdict:
+        """Proved where two at least agree, vacuous where one alone decides, inconclusive where nobody does."""
+        if self.faults:
+            return Verdict.DISAGREEMENT
+        if not self.decided:
+            return Verdict.INCONCLUSIVE
+        return VACUOUS if len(self.decided) == 1 or self.verdict is VACUOUS else PROVED
+
+    @property
+    def verdict(self) -> Verdict:
+        """What those who decide say; inconclusive where nobody does."""
+        if self.faults:
+            return Verdict.DISAGREEMENT
+        return max((voice.verdict for voice in self.decided if voice.verdict is not None), default=Verdict.INCONCLUSIVE)
+
+    @property
+    def told(self) -> str:
+        """How many agree, in words."""
+        engines = [voice.who for voice in self.decided if voice.who not in CHECKS]
+        checks = [voice.who for voice in self.decided if voice.who in CHECKS]
+        if self.faults:
+            return "; ".join(self.faults)
+        if not self.decided:
+            return "nobody decides it"
+        if len(self.decided) == 1:
+            return f"{self.decided[0].who} alone: no agreement"
+        if self.verdict is VACUOUS:
+            return "what must be possible never happens"
+        return f"{len(engines)} engines" if len(engines) > 1 else f"{engines[0]}, and {' and '.join(checks)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as plain data."""
+        return {
+            "case": self.case,
+            "property": self.name,
+            "agreement": str(self.agreement),
+            "verdict": str(self.verdict),
+            "told": self.told,
+            "answers": [
+                {
+                    "who": str(voice.who),
+                    "decided": voice.decided,
+                    "told": voice.told,
+                    "steps": voice.steps,
+                    "reason": voice.reason,
+                    "seconds": round(voice.seconds, 3),
+                }
+                for voice in self.voices
+            ],
+        }
+
+
+def _faults(voices: Sequence[Voice]) -> Iterator[str]:
+    """What cannot all be true."""
+    yield from (f"{voice.who}: {voice.reason}" for voice in voices if voice.verdict is Verdict.DISAGREEMENT)
+    holds = [voice.who for voice in voices if voice.verdict in (PROVED, VACUOUS)]
+    broken = [voice for voice in voices if voice.verdict is VIOLATED]
+    if holds and broken:
+        yield f"{', '.join(holds)}: it holds; {', '.join(voice.who for voice in broken)}: it does not"
+    looking = {voice.verdict for voice in voices if voice.who in (Who.TICKS, Who.ZONES)}
+    if looking >= {PROVED, VACUOUS}:
+        yield "ticks and zones differ about what is possible"
+    for clear in voices:
+        for voice in broken:
+            if voice.steps is not None and voice.steps <= clear.clear:
+                yield f"{clear.who}: no run of up to {clear.clear:g} steps; {voice.who}: one of {voice.steps}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A configuration with its rows.
+
+    Attributes
+    ----------
+    case : str
+        Its name.
+    configuration : Configuration
+        What was asked about.
+    rows : tuple of Row
+        One for each property.
+    seconds : float
+        Time spent.
+    """
+
+    case: str
+    configuration: Configuration
+    rows: tuple[Row, ...]
+    seconds: float
+
+    @property
+    def agreement(self) -> Verdict:
+        """The worst of its rows."""
+        return worst(row.agreement for row in self.rows)
+
+
+def compare(case: str, configuration: Configuration, budget: Budget) -> Compared:
+    """Ask everybody about every property that applies to a configuration; the budget is for each question to each."""
+    started = time.monotonic()
+    rows = tuple(Row(case, name, said) for name, said in voices(configuration, budget).items())
+    return Compared(case, configuration, rows, time.monotonic() - started)
+
+
+def compare_case(case: str, seconds: float) -> Compared:
+    """The same for a line of the table, by its name."""
+    return compare(case, CASES[case], Budget(seconds=seconds))
+
+
+def compare_all(chosen: Sequence[str], seconds: float, jobs: int) -> Iterator[Compared]:
+    """Compare on some lines of the table, in the order asked.
+
+    Parameters
+    ----------
+    chosen : sequence of str
+        Their names.
+    seconds : float
+        Time for each question to each engine at most.
+    jobs : int
+        Processes; with one, no other than this.
+    """
+    if jobs == 1:
+        yield from (compare_case(case, seconds) for case in chosen)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(compare_case, seconds=seconds), chosen)

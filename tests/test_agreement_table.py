@@ -1,0 +1,375 @@
+"""One table, every engine: they agree, and an engine that is broken is noticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oracle import JUDGED, TooLarge, judge
+
+from checker import horn
+from checker.bounded import Searched, search
+from checker.explicit import Explicit
+from checker.finding import Budget, Run
+from checker.language import Action, Impossible
+from checker.verdict import Verdict
+from checker.zones import Zones
+from proofs import certified, voices
+from proofs.agreement import Compared, Row, compare, compare_case
+from proofs.cases import CASES
+from proofs.voices import Voice, Who
+from spec.behaviour import ResetRule
+from spec.configuration import Configuration, Scope
+from spec.reference import Moment
+from timewait.command import main
+
+PROVED, VIOLATED, VACUOUS = Verdict.PROVED, Verdict.VIOLATED, Verdict.VACUOUS
+INCONCLUSIVE, DISAGREEMENT = Verdict.INCONCLUSIVE, Verdict.DISAGREEMENT
+
+QUICK = (
+    "core, no loss, enough for one reason",
+    "core, any loss",
+    "core, no duplicates, short",
+    "core, in order, short",
+    "close, no loss",
+)
+"""Of each kind one that takes seconds."""
+
+SMALL = "core, any loss"
+"""The smallest: graceful and isolation do not hold, fin-restarts does."""
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES], ids=str
+)
+def test_all_agree(case: str) -> None:
+    """On every property two at least decide, and say the same; the brute force says it too where it can."""
+    compared = compare_case(case, 120.0)
+    assert compared.rows
+    for row in compared.rows:
+        assert row.faults == []
+        assert row.verdict in (PROVED, VIOLATED)
+        assert row.agreement is PROVED, (row.name, row.told)
+    assert compared.agreement is PROVED
+    agrees_with_brute_force(compared)
+
+
+def agrees_with_brute_force(compared: Compared) -> None:
+    """Where durations are whole and worlds not too many."""
+    if any(duration.denominator != 1 for duration in compared.configuration.parameters.values()):
+        return
+    try:
+        verdicts = judge(compared.configuration, 300_000)
+    except TooLarge:
+        return
+    said = {row.name: row.verdict is VIOLATED for row in compared.rows if row.name in JUDGED}
+    assert said == {name: verdicts[name] for name in said}
+
+
+def test_the_table_is_of_every_kind() -> None:
+    """Both scopes, either closer, each budget, text, and each rule of TIME_WAIT."""
+    kinds: dict[str, Callable[[Configuration], Any]] = {
+        "scope": lambda one: one.scope,
+        "closers": lambda one: one.both_close,
+        "loss": lambda one: one.loss,
+        "duplication": lambda one: one.duplication,
+        "order": lambda one: one.fifo,
+        "text": lambda one: one.text,
+        "gaps": lambda one: one.rto_exact,
+        "RST": lambda one: one.behaviour.reset,
+        "TIME_WAIT": lambda one: one.behaviour.time_wait,
+        "back-off": lambda one: one.behaviour.backoff,
+        "retries": lambda one: one.behaviour.retries is None,
+        "whole numbers": lambda one: all(value.denominator == 1 for value in one.parameters.values()),
+        "restarted by all that it answers": lambda one: one.behaviour.answers <= one.behaviour.restarts,
+    }
+    met = {kind: {look(configuration) for configuration in CASES.values()} for kind, look in kinds.items()}
+    assert met["scope"] == set(Scope)
+    assert met["loss"] == {0, 1, 2, None}
+    assert met["duplication"] == {0, 1, None}
+    assert met["text"] == {(0, 0), (0, 1), (1, 0)}
+    assert met["RST"] >= {ResetRule.IGNORE, ResetRule.EXACT, ResetRule.ANY}
+    assert all(len(values) >= 2 for values in met.values())
+    assert 20 <= len(CASES) == len({str(configuration) for configuration in CASES.values()})
+
+
+# --- engines that are broken ---------------------------------------------------------------------------------------
+
+
+def blind_ticks(patch: pytest.MonkeyPatch) -> None:
+    """Ticks that see nothing broken."""
+    judged = Explicit._judge
+
+    def blind(self: Explicit, number: int, step: int) -> None:
+        judged(self, number, step)
+        self.broken.clear()
+
+    patch.setattr(Explicit, "_judge", blind)
+
+
+def blind_zones(patch: pytest.MonkeyPatch) -> None:
+    """Zones that see nothing broken."""
+    explore = Zones.explore
+
+    def blind(self: Zones, budget: Budget, until: frozenset[str] = frozenset()) -> None:
+        del until
+        explore(self, budget)
+        self.broken.clear()
+
+    patch.setattr(Zones, "explore", blind)
+
+
+def hasty_zones(patch: pytest.MonkeyPatch) -> None:
+    """Zones in which no time passes in any location: they miss what needs a wait."""
+    patch.setattr("checker.zones.dbm.settled", lambda zone, *_: zone)
+
+
+def blind_smt(patch: pytest.MonkeyPatch) -> None:
+    """A bounded search that never finds anything."""
+    patch.setattr(voices, "search", lambda _, depth, __: Searched(None, "no run", depth))
+
+
+def raving_smt(patch: pytest.MonkeyPatch) -> None:
+    """A bounded search that finds runs that are none."""
+
+    def rave(symbolic: Any, depth: int, budget: Budget) -> Searched:
+        searched = search(symbolic, depth, budget)
+        if searched.found is None:
+            return searched
+        late = [replace(move, delay=move.delay + 7) for move in searched.found.run.moves]
+        return searched._replace(found=replace(searched.found, run=Run(tuple(late))))
+
+    patch.setattr(voices, "search", rave)
+
+
+def roundabout_smt(patch: pytest.MonkeyPatch) -> None:
+    """A bounded search that says there is no run as short as the one that it finds."""
+
+    def wander(symbolic: Any, depth: int, budget: Budget) -> Searched:
+        searched = search(symbolic, depth, budget)
+        return searched if searched.found is None else searched._replace(clear=len(searched.found.run.moves))
+
+    patch.setattr(voices, "search", wander)
+
+
+def frightened_horn(patch: pytest.MonkeyPatch) -> None:
+    """A Horn solver to which everything bad can be reached."""
+    patch.setattr(horn, "solve", lambda *_: horn.Answer(None, True, ""))
+
+
+def careless_horn(patch: pytest.MonkeyPatch) -> None:
+    """A Horn solver that takes what is always true for an invariant."""
+    patch.setattr(horn, "solve", lambda *_: horn.Answer({}, False, ""))
+
+
+def leaking_cover(patch: pytest.MonkeyPatch) -> None:
+    """Zones whose cover lacks a location."""
+    cover_of = certified.cover_of
+
+    def leak(zones: Zones) -> Any:
+        cover = dict(cover_of(zones))
+        cover.pop(max(cover))
+        return cover
+
+    patch.setattr(certified, "cover_of", leak)
+
+
+def stubborn_specification(patch: pytest.MonkeyPatch) -> None:
+    """A specification on which nobody can do anything."""
+
+    def refuse(self: Moment, action: Action) -> tuple[Moment, ...]:
+        raise Impossible(f"{self.now}: not {action}")
+
+    patch.setattr(Moment, "act", refuse)
+
+
+BROKEN = (
+    blind_ticks,
+    blind_zones,
+    hasty_zones,
+    blind_smt,
+    raving_smt,
+    roundabout_smt,
+    frightened_horn,
+    careless_horn,
+    leaking_cover,
+    stubborn_specification,
+)
+
+
+@pytest.mark.parametrize("sabotage", BROKEN, ids=lambda sabotage: str(sabotage.__name__))
+def test_a_broken_engine_is_a_disagreement(
+    sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever it is: exit code 40, and a line that says who and what."""
+    sabotage(monkeypatch)
+    code, out, _ = run(capsys, "agree", SMALL, "--jobs", "1")
+    assert code == 40
+    assert "DISAGREEMENT: " in out
+    assert out.rstrip().endswith("verdict: DISAGREEMENT")
+
+
+def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The letter of the standard acknowledges for ever, and the graph says that it is quiet in the end."""
+    lasso = Voice(Who.TICKS, VIOLATED, "violated")
+    graph = Voice(Who.GRAPH, PROVED, "proved")
+    assert Row("case", "quiet", (lasso, graph)).faults == ["graph: it holds; ticks: it does not"]
+    monkeypatch.setattr(voices, "always_kept", lambda *_: False)
+    compared = compare(SMALL, CASES[SMALL], Budget())
+    assert {row.name: row.agreement for row in compared.rows}["quiet"] is VACUOUS
+    assert compared.agreement is VACUOUS
+
+
+# --- what counts as agreement --------------------------------------------------------------------------------------
+
+
+def row(*said: Voice) -> Row:
+    """A row by hand."""
+    return Row("by hand", "graceful", said)
+
+
+def voice(who: Who, verdict: Verdict | None, steps: int | None = None, clear: float = 0) -> Voice:
+    """A voice by hand."""
+    return Voice(who, verdict, "by hand", "for a reason", steps, clear)
+
+
+class TestRows:
+    """Answers put side by side."""
+
+    @pytest.mark.parametrize(
+        ("said", "agreement", "verdict", "told"),
+        [
+            ((), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
+            ((voice(Who.TICKS, None), voice(Who.ZONES, None)), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
+            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, None)), VACUOUS, PROVED, "ticks alone: no agreement"),
+            ((voice(Who.TICKS, VIOLATED, 9), voice(Who.SMT, None, clear=8)), VACUOUS, VIOLATED, "ticks alone: no agreement"),
+            ((voice(Who.TICKS, PROVED), voice(Who.SMT, None, clear=8)), VACUOUS, PROVED, "ticks alone: no agreement"),
+            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, PROVED)), PROVED, PROVED, "2 engines"),
+            ((voice(Who.TICKS, VIOLATED, 6), voice(Who.SMT, VIOLATED, 6, 5)), PROVED, VIOLATED, "2 engines"),
+            ((voice(Who.TICKS, VIOLATED), voice(Who.REPLAY, VIOLATED)), PROVED, VIOLATED, "ticks, and replay"),
+            ((voice(Who.ZONES, PROVED), voice(Who.CERTIFICATE, PROVED)), PROVED, PROVED, "zones, and certificate"),
+            (
+                (voice(Who.TICKS, VACUOUS), voice(Who.ZONES, VACUOUS)),
+                VACUOUS,
+                VACUOUS,
+                "what must be possible never happens",
+            ),
+        ],
+    )
+    def test_no_fault(self, said: tuple[Voice, ...], agreement: Verdict, verdict: Verdict, told: str) -> None:
+        """Two that decide make an agreement; nothing less does."""
+        one = row(*said)
+        assert (one.faults, one.agreement, one.verdict, one.told) == ([], agreement, verdict, told)
+
+    @pytest.mark.parametrize(
+        ("said", "fault"),
+        [
+            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, VIOLATED, 5)), "ticks: it holds; zones: it does not"),
+            ((voice(Who.ZONES, PROVED), voice(Who.SMT, VIOLATED, 5)), "zones: it holds; smt: it does not"),
+            ((voice(Who.ZONES, VACUOUS), voice(Who.HORN, VIOLATED)), "zones: it holds; horn: it does not"),
+            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, VACUOUS)), "ticks and zones differ about what is possible"),
+            ((voice(Who.TICKS, VIOLATED, 8), voice(Who.SMT, None, clear=8)), "smt: no run of up to 8 steps; ticks: one of 8"),
+            (
+                (voice(Who.TICKS, VIOLATED, 8), voice(Who.SMT, None, clear=inf)),
+                "smt: no run of up to inf steps; ticks: one of 8",
+            ),
+            (
+                (voice(Who.TICKS, VIOLATED, 8), voice(Who.SMT, VIOLATED, 9, 8)),
+                "smt: no run of up to 8 steps; ticks: one of 8",
+            ),
+            ((voice(Who.TICKS, PROVED), voice(Who.CERTIFICATE, DISAGREEMENT)), "certificate: for a reason"),
+        ],
+    )
+    def test_faults(self, said: tuple[Voice, ...], fault: str) -> None:
+        """What cannot all be true, whoever is right, and in whatever order they speak."""
+        for order in (said, said[::-1]):
+            one = row(*order)
+            assert one.faults == [fault]
+            assert (one.agreement, one.verdict, one.told) == (DISAGREEMENT, DISAGREEMENT, fault)
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and what was printed."""
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, printed.out, printed.err
+
+
+class TestCommand:
+    """``timewait agree``."""
+
+    def test_for_people(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A table for each configuration, and the sum."""
+        code, out, _ = run(capsys, "agree", SMALL, "--jobs", "1")
+        assert code == 0
+        for said in (
+            "violated (7)",
+            "violated (9)",
+            "none at all",
+            "accepted",
+            "carried out",
+            "MSL 2s",
+            "5 properties",
+            "not asked:",
+        ):
+            assert said in out
+        assert "agreed by two engines or more: 5" in out
+        assert out.rstrip().endswith("verdict: AGREED")
+
+    def test_for_programs(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """One object, printed and written; a name may be the beginning of several."""
+        target = tmp_path / "agreement.json"
+        code, out, err = run(capsys, "agree", "core, no duplicates", "--json", "--out", str(target))
+        assert code == 0
+        data = json.loads(out)
+        assert data == json.loads(target.read_text())
+        assert data["verdict"] == "proved"
+        assert [one["case"] for one in data["configurations"]] == ["core, no duplicates", "core, no duplicates, short"]
+        answers = {answer["who"]: answer for answer in data["configurations"][1]["properties"][0]["answers"]}
+        assert answers["horn"] == {
+            "who": "horn",
+            "decided": False,
+            "told": "not asked",
+            "steps": None,
+            "reason": "copies are counted",
+            "seconds": 0.0,
+        }
+        assert answers["zones"]["told"] == "violated (6)"
+        assert err.count("agreed in") == 2
+
+    def test_out_of_time_is_no_agreement(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nobody decides, or the graph alone: never exit code 0."""
+        code, out, _ = run(capsys, "agree", SMALL, "--jobs", "1", "--max-seconds", "1e-6")
+        assert code == 30
+        assert "graph alone: no agreement" in out
+        assert out.rstrip().endswith("verdict: NO AGREEMENT")
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("nothing of the kind",), "begins with 'nothing of the kind'"),
+            (("core", "--jobs", "0"), "--jobs"),
+            (("core", "--max-seconds", "0"), "--max-seconds"),
+            (("core", "--out", "/nowhere/at/all.json"), "cannot write /nowhere/at/all.json"),
+        ],
+    )
+    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+        """One clear line, at once."""
+        code, out, err = run(capsys, "agree", *arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith("timewait: ")
+        assert err.count("\n") == 1
+        assert said in err
