@@ -36,6 +36,7 @@ KINDS = {"console", "sh", "toml", "python", "yaml"}
 def run(command: str, folder: Path) -> str:
     """What a command prints, to both of its outputs."""
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "GITHUB_STEP_SUMMARY")}
+    environment["PYTHONUNBUFFERED"] = "1"  # what goes to the two outputs comes in the order in which a reader sees it
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     done = subprocess.run(
         ["bash", "-c", command],
