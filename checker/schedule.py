@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from typing import NamedTuple
 
 from checker.language import ZERO
 from checker.table import EXPIRED, FRESH, Door, Room
+
+MARGINS = (1, 2, 4, 5, 10, 100, 1000, 10**6)
+"""What the unit is divided by to get the margins that are tried for strict bounds."""
 
 
 class Difference(NamedTuple):
@@ -73,8 +77,12 @@ def delays(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction], un
         (bound.earlier, bound.later, bound.factor * values.get(bound.parameter, Fraction(0)), bound.strict)
         for bound in differences(path)
     ]
-    for divisor in (1, 2, 4, 5, 10, 100, 1000, 10**6):
-        times = _earliest(len(path), bounds, unit / divisor)
+    # Who cannot meet the least margin meets no larger one; most paths that are asked about cannot be taken.
+    margins = [unit / divisor for divisor in MARGINS] if any(strict for *_, strict in bounds) else [unit]
+    if len(margins) > 1 and _earliest(len(path), bounds, margins[-1]) is None:
+        return None
+    for margin in margins:
+        times = _earliest(len(path), bounds, margin)
         if times is not None:
             return tuple(later - earlier for earlier, later in pairwise(times))
     return None
@@ -82,14 +90,19 @@ def delays(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction], un
 
 def _earliest(steps: int, bounds: list[tuple[int, int, Fraction, bool]], margin: Fraction) -> list[Fraction] | None:
     """The least times that meet every bound, by relaxation; None when there are none."""
-    times = [Fraction(0)] * (steps + 1)
+    grain = lcm(margin.denominator, *(gap.denominator for _, _, gap, _ in bounds))
+    wide = int(margin * grain)
+    whole = [(earlier, later, int(gap * grain) + (wide if strict else 0)) for earlier, later, gap, strict in bounds]
+    times = [0] * (steps + 1)
     for _ in range(steps + 2):
         changed = False
-        for earlier, later, gap, strict in bounds:
-            least = times[earlier] + gap + (margin if strict else 0)
+        for earlier, later, gap in whole:
+            least = times[earlier] + gap
             if least > times[later]:
                 times[later] = least
                 changed = True
+        if times[0] > 0:
+            return None
         if not changed:
-            return times if times[0] == 0 else None
+            return [Fraction(time, grain) for time in times]
     return None

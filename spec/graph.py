@@ -179,8 +179,8 @@ def steps(behaviour: Behaviour) -> Iterator[tuple[Block, Happening, Outcome]]:
 
 def _kind(block: Block, happening: Happening, outcome: Outcome, behaviour: Behaviour) -> Kind:
     """The edge that an event belongs to."""
-    before = running(block, behaviour)
-    started = [timer for timer in running(outcome.block, behaviour) if timer in outcome.started]
+    started = [timer for timer in running(outcome.block, behaviour) if timer in outcome.started] if outcome.started else []
+    before = running(block, behaviour) if started else ()
     return Kind(
         block.state,
         outcome.block.state,
@@ -312,16 +312,13 @@ def guard(cases: Collection[Circumstances], others: Collection[Circumstances]) -
     """
     box = {name: {getattr(case, name) for case in cases} for name in Circumstances._fields}
     possible = {name: {getattr(case, name) for case in (*cases, *others) if case.trigger in box["trigger"]} for name in box}
+    apart = {frozenset(name for name, value in zip(box, case, strict=True) if value not in box[name]) for case in others}
     for name in reversed(Circumstances._fields[1:]):
-        wider = {other: values for other, values in box.items() if other != name}
+        wider = box.keys() - {name}
         informative = name == "position" and not box[name] & {""} and len(box[name]) < len(POSITIONS)
-        if not informative and not any(_inside(other, wider) for other in others):
-            box = wider
+        if not informative and not any(names.isdisjoint(wider) for names in apart):
+            del box[name]
     return ", ".join(_words(name, box[name], possible[name]) for name in Circumstances._fields[1:] if name in box)
-
-
-def _inside(case: Circumstances, box: dict[str, set[str]]) -> bool:
-    return all(getattr(case, name) in values for name, values in box.items())
 
 
 def _words(name: str, values: set[str], possible: set[str]) -> str:

@@ -41,12 +41,7 @@ class Segment(NamedTuple):
     @property
     def flags(self) -> str:
         """The control bits as the field writes them, for instance ``FIN+ACK``."""
-        named = [name for name, on in (("SYN", self.syn), ("FIN", self.fin), ("RST", self.rst)) if on]
-        if self.length:
-            named.append("DATA")
-        if self.ack is not None:
-            named.append("ACK")
-        return "+".join(named) or "NONE"
+        return _named(bool(self.length), self.ack is not None, self.syn, self.fin, self.rst)
 
     @property
     def fields(self) -> tuple[tuple[str, int], ...]:
@@ -64,3 +59,9 @@ def _written(segment: Segment) -> str:
     ack = "" if segment.ack is None else f" ack={segment.ack}"
     text = f" len={segment.length}" if segment.length else ""
     return f"{segment.flags} seq={segment.seq}{ack}{text}"
+
+
+@cache
+def _named(text: bool, ack: bool, syn: bool, fin: bool, rst: bool) -> str:
+    bits = (("SYN", syn), ("FIN", fin), ("RST", rst), ("DATA", text), ("ACK", ack))
+    return "+".join(name for name, on in bits if on) or "NONE"
