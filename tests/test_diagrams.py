@@ -74,6 +74,18 @@ def figures(graphs: dict[str, nx.MultiDiGraph]) -> dict[str, Figure]:
     return found | {state.value: one_state(graphs["letter"], state) for state in State}
 
 
+@pytest.fixture(scope="module")
+def layouts(figures: dict[str, Figure]) -> dict[str, Layout]:
+    """Lay each picture out once."""
+    return {name: laid_out(figure) for name, figure in figures.items()}
+
+
+@pytest.fixture(scope="module")
+def pictures(figures: dict[str, Figure]) -> dict[str, str]:
+    """Draw each picture once."""
+    return {name: as_svg(figure) for name, figure in figures.items()}
+
+
 def tooltips(figure: Figure) -> list[str]:
     """Return every line of every tooltip."""
     parts = (*figure.arrows, *figure.boxes, *(row for box in figure.boxes for row in box.rows))
@@ -344,10 +356,10 @@ class TestColours:
         assert len({(pen.ink, pen.style) for pen in PENS}) == len(PENS)
         assert len({pen.style for pen in PENS[:4]}) == 4
 
-    def test_every_colour_of_a_picture_has_a_dark_one(self, figures: dict[str, Figure]) -> None:
+    def test_every_colour_of_a_picture_has_a_dark_one(self, pictures: dict[str, str]) -> None:
         lights = {ink.light for ink in INKS}
-        for figure in figures.values():
-            root = ElementTree.fromstring(as_svg(figure))
+        for picture in pictures.values():
+            root = ElementTree.fromstring(picture)
             used = {element.get(name) for element in root.iter() for name in ("fill", "stroke")} - {None, "none"}
             assert used <= lights
             (style,) = root.iter(f"{SVG}style")
@@ -389,10 +401,10 @@ class TestLayout:
     CROWDED = frozenset({"orphan, compared", "forgetful, compared"})
     """Where so much differs that Graphviz finds no place for all the ways to CLOSED; no stack that is known is like that."""
 
-    def test_nothing_overlaps(self, figures: dict[str, Figure]) -> None:
+    def test_nothing_overlaps(self, figures: dict[str, Figure], layouts: dict[str, Layout]) -> None:
         for name, figure in figures.items():
             if name not in self.CROWDED:
-                assert overlaps(figure, laid_out(figure)) == [], name
+                assert overlaps(figure, layouts[name]) == [], name
 
     def test_overlaps_are_noticed(self) -> None:
         """Two boxes one over the other, an arrow through a third, and two arrows that end at one place."""
@@ -410,10 +422,9 @@ class TestLayout:
         crowded = overlaps(figure, Layout(Size(200, 100), places, (course, Course(points, Point(0, 0), None)), "nobody"))
         assert "two arrows at one place of box a" in crowded
 
-    def test_everything_lies_within_the_picture(self, figures: dict[str, Figure]) -> None:
-        for figure in figures.values():
-            root = ElementTree.fromstring(as_svg(figure))
-            layout = laid_out(figure)
+    def test_everything_lies_within_the_picture(self, layouts: dict[str, Layout], pictures: dict[str, str]) -> None:
+        for name, layout in layouts.items():
+            root = ElementTree.fromstring(pictures[name])
             wide, high = (float(root.get(name, "0")) for name in ("width", "height"))
             assert wide > layout.size.width
             assert high > layout.size.height

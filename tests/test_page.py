@@ -436,8 +436,7 @@ class TestBrowser:
             assert one.page.evaluate("document.documentElement.scrollWidth") == width
             one.close()
 
-    @pytest.mark.parametrize("name", ["assassinated", "endless"])
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize(("name", "scheme"), [("assassinated", "light"), ("endless", "dark")])
     def test_nothing_stands_in_anybodys_way(self, browser: Any, tmp_path: Path, name: str, scheme: str) -> None:
         """axe-core finds nothing serious, on a wide screen and on a narrow one."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
