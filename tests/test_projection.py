@@ -25,7 +25,7 @@ PARAMETERS = {name: z3.Real(name) for name in SYMBOLS}
 NOT_NEGATIVE = [parameter >= 0 for parameter in PARAMETERS.values()]
 PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in SYMBOLS}
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 # --- paths ---------------------------------------------------------------------------------------------------------
 
@@ -219,17 +219,20 @@ def legal(path: Path, terms: Mapping[str, Terms], waits: Sequence[Terms], region
     return never(inside(region), z3.Not(z3.And(*bounds(path, terms, times))))
 
 
+POSITIVE = [constraint(f"{name} > 0") for name in SYMBOLS]
+
+
 class TestDelays:
     """Waits in terms are legal for all values in the region."""
 
-    @few
+    @settings(few, max_examples=25)
     @given(paths())
     def test_are_legal(self, path: Path) -> None:
-        """Whatever is found, it is right; and there is something wherever a path is possible at all, with few exceptions."""
-        positive = [constraint(f"{name} > 0") for name in SYMBOLS]
-        region = irredundant([*region_of(path, PLAIN), *positive])
+        """Whatever is found, it is right; not everywhere is one term enough, for instance where the larger of two is needed."""
+        region = irredundant([*region_of(path, PLAIN), *POSITIVE])
         assume(not never(inside(region)))
         waits = delays_in_terms(path, PLAIN, region, SYMBOLS)
+        assume(waits is not None)
         assert waits is not None
         assert len(waits) == len(path)
         assert legal(path, PLAIN, waits, region)
@@ -249,7 +252,7 @@ class TestDelays:
         ],
     )
     def test_by_hand(self, path: Path, region: str) -> None:
-        parts = irredundant([constraint(region), *(constraint(f"{name} > 0") for name in SYMBOLS)])
+        parts = irredundant([constraint(region), *POSITIVE])
         waits = delays_in_terms(path, PLAIN, parts, SYMBOLS)
         assert waits is not None
         assert legal(path, PLAIN, waits, parts)
@@ -257,7 +260,7 @@ class TestDelays:
     def test_simple_ones_come_first(self) -> None:
         """Whole ones where they do, and the first step at once where it can be."""
         path = a_path(([], [], [0]), (["0 >= A"], [], [0]), (["0 >= 0"], [], [0]))
-        waits = delays_in_terms(path, PLAIN, (constraint("A > 0"), constraint("B > 0"), constraint("C > 0")), SYMBOLS)
+        waits = delays_in_terms(path, PLAIN, tuple(POSITIVE), SYMBOLS)
         assert waits is not None
         assert waits[0] == {}
         assert all(factor.denominator == 1 for wait in waits for factor in wait.values())
@@ -267,6 +270,13 @@ class TestDelays:
         """A region with values in it for which the path cannot be taken."""
         path = a_path((["0 > A"], ["0 <= B"], [0]))
         assert delays_in_terms(path, PLAIN, (constraint("A > 0"), constraint("B >= A")), SYMBOLS) is None
+
+    def test_none_where_one_term_is_not_enough(self) -> None:
+        """More than B, then at least A and at least B, within C: no sum of A, B and C leaves room for both everywhere."""
+        path = a_path((["0 > B"], [], [0, FRESH]), (["1 >= A", "1 >= B", "0 <= C"], [], [0, 1]))
+        region = irredundant([*region_of(path, PLAIN), *POSITIVE])
+        assert told(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
+        assert delays_in_terms(path, PLAIN, region, SYMBOLS) is None
 
     def test_on_an_edge_too(self) -> None:
         """C may be nought; what is more than nought must be so there as well."""
