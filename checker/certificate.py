@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cvc5
 import z3
@@ -76,6 +76,23 @@ class Query(NamedTuple):
     assertions: list[str]
 
 
+class Asking(Protocol):
+    """Queries that must all be unsatisfiable, and what they speak of."""
+
+    @property
+    def intro(self) -> tuple[str, ...]:
+        """Comments that say so to a reader."""
+
+    def head(self) -> list[str]:
+        """The logic, what is declared and what is assumed."""
+
+    def definitions(self) -> Iterator[str]:
+        """What is to be checked."""
+
+    def queries(self) -> Iterator[Query]:
+        """Every query."""
+
+
 # --- SMT-LIB -------------------------------------------------------------------------------------------------------
 
 
@@ -118,6 +135,11 @@ class Script:
     invariant : Invariant
         The invariant.
     """
+
+    intro = (
+        "; An inductive invariant, a definition for each case of each location, and three queries: initial, step, safe.",
+        "; Every answer must be unsat.",
+    )
 
     def __init__(self, statement: Statement, invariant: Invariant) -> None:
         self.statement = statement
@@ -244,15 +266,15 @@ def possible(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
 # --- asking solvers ------------------------------------------------------------------------------------------------
 
 
-def faults(script: Script) -> str:
-    """What is wrong with an invariant: what Z3 or else cvc5 says, side by side; empty when both accept it."""
+def faults(script: Asking) -> str:
+    """What is wrong with a proof: what Z3 or else cvc5 says, side by side; empty when both accept it."""
     with ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(faults_by_z3, script), pool.submit(faults_by_cvc5, script)]
         return next(filter(None, (answer.result() for answer in answers)), "")
 
 
-def faults_by_z3(script: Script) -> str:
-    """What Z3 finds wrong with an invariant by plain queries; empty when nothing is."""
+def faults_by_z3(script: Asking) -> str:
+    """What Z3 finds wrong with a proof by plain queries; empty when nothing is."""
     context = z3.Context()
     setting = f"(set-option :timeout {PATIENCE})"
     said = _run_z3(context, [setting, *script.head(), *script.definitions()])
@@ -284,8 +306,8 @@ def _fault(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str
     return "" if len(answers) == len(queries) else f"{solver} answered {len(answers)} queries, not {len(queries)}"
 
 
-def faults_by_cvc5(script: Script) -> str:
-    """What cvc5 finds wrong with an invariant by the same queries; empty when nothing is."""
+def faults_by_cvc5(script: Asking) -> str:
+    """What cvc5 finds wrong with a proof by the same queries; empty when nothing is."""
     queries = list(script.queries())
     answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_asked, queries)]))
     return error or _fault(queries, answers, "cvc5")
@@ -326,20 +348,19 @@ def disproved_by_cvc5(formula: z3.BoolRef) -> str:
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def written(script: Script, about: Mapping[str, Any]) -> str:
+def written(script: Asking, about: Mapping[str, Any]) -> str:
     """A certificate as SMT-LIB 2.
 
     Parameters
     ----------
-    script : Script
-        The invariant and its queries.
+    script : Asking
+        The proof and its queries.
     about : mapping
         Plain data from which the statement can be built again; it becomes the first line.
     """
     lines = [
         MARK + json.dumps(dict(about), sort_keys=True),
-        "; An inductive invariant, a definition for each case of each location, and three queries: initial, step, safe.",
-        "; Every answer must be unsat.",
+        *script.intro,
         *script.head(),
         *script.definitions(),
     ]

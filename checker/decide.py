@@ -25,7 +25,7 @@ from checker.lasso import find_lasso
 from checker.linear import Terms
 from checker.realised import realised
 from checker.replay import Rejected, minimal
-from checker.structural import always_kept
+from checker.structural import proof_of
 from checker.symbolic import Symbolic
 from checker.table import Table
 from checker.ticks import MOST, in_ticks, unit_of
@@ -316,7 +316,7 @@ def _promises(question: Question, asked: list[Property], engine: Engine, budget:
     open_ones = []
     for entry in asked:
         started = time.monotonic()
-        if engine is not Engine.EXPLICIT and question.finite is not None and always_kept(question.finite, entry):
+        if engine is not Engine.EXPLICIT and question.finite is not None and proof_of(question.finite, entry) is not None:
             stuck = question.stuck
             seconds = time.monotonic() - started
             finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.finite), seconds=seconds)

@@ -14,66 +14,98 @@ nothing is left the promise is kept by every fair run, for every value of every 
 5. a step beside a sister step with no stricter guard and of a name never served: a network that loses one
    copy could have delivered it.
 
-Nothing follows when something is left: the question is then put to an engine that knows the durations.
+Nothing follows when something is left: the question is then put to an engine that knows the durations. What was
+taken out, in which order and why, is a proof that `checker.promise` checks without this module.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import networkx as nx
 
 from checker.language import Property
+from checker.promise import Leaving, Part, Reason
 from checker.table import FRESH, Door, Room, Table
 
 
 class Hop(NamedTuple):
-    """A door between two numbered rooms."""
+    """A door between two numbered rooms: the room, the number of the door there, and the door."""
 
     source: int
-    target: int
+    number: int
     door: Door
 
+    @property
+    def target(self) -> int:
+        """The room it leads to."""
+        return self.door.target
 
-def always_kept(table: Table, asked: Property) -> bool:
-    """Whether every fair run keeps the promise of an ``eventually`` property, for every value of every parameter."""
+
+def proof_of(table: Table, asked: Property) -> Part | None:
+    """How it is shown that every fair run keeps the promise of an ``eventually`` property; None where it is not.
+
+    It holds for every value of every parameter. Locations in the proof are those of the table's system.
+    """
     rooms = dict(enumerate(table.explore()))
-    inside = {number for number, room in rooms.items() if asked.name in room.owes}
-    hops = [Hop(number, door.target, door) for number in sorted(inside) for door in rooms[number].doors if door.target in inside]
-    waiting = [(frozenset(inside), hops)]
-    while waiting:
-        nodes, edges = waiting.pop()
-        for part, within in _parts(nodes, edges):
-            if asked.noisy and not any(asked.name in hop.door.edge.busy for hop in within):
-                continue
-            left = _prune(rooms, part, within)
-            if left == (part, within):
-                return False
-            waiting.append(left)
-    return True
+    inside = frozenset(number for number, room in rooms.items() if asked.name in room.owes)
+    hops = [
+        Hop(number, index, door)
+        for number in sorted(inside)
+        for index, door in enumerate(rooms[number].doors)
+        if door.target in inside
+    ]
+    parts = _kept(rooms, inside, hops, asked)
+    return None if parts is None else Part(frozenset(rooms[number].location for number in inside), (), parts)
 
 
-Part = tuple[frozenset[int], list[Hop]]
+def _kept(rooms: dict[int, Room], nodes: frozenset[int], hops: list[Hop], asked: Property) -> tuple[Part, ...] | None:
+    """The parts among which runs pass, in order, each with what shows that none stays in it; None where one may."""
+    found = []
+    for part, within in _parts(nodes, hops):
+        members = frozenset(rooms[number].location for number in part)
+        if asked.noisy and not any(asked.name in hop.door.edge.busy for hop in within):
+            found.append(Part(members, (), (), silent=True))
+            continue
+        out = tuple(_leaving(rooms, part, within))
+        if not out:
+            return None
+        nodes_out = {one.location for one in out if one.step is None}
+        hops_out = {(one.location, one.step) for one in out}
+        left = frozenset(number for number in part if rooms[number].location not in nodes_out)
+        stay = [
+            hop
+            for hop in within
+            if hop.source in left and hop.target in left and (rooms[hop.source].location, hop.number) not in hops_out
+        ]
+        deeper = _kept(rooms, left, stay, asked)
+        if deeper is None:
+            return None
+        found.append(Part(members, out, deeper))
+    return tuple(found)
 
 
-def _parts(nodes: frozenset[int], hops: list[Hop]) -> list[Part]:
-    """The strongly connected parts, each with the hops inside it; a lone location is one too: time may pass there."""
+def _parts(nodes: frozenset[int], hops: list[Hop]) -> Iterator[tuple[frozenset[int], list[Hop]]]:
+    """The strongly connected parts, each with the hops inside it, in the order in which runs pass from one to the next.
+
+    A lone location is one too: time may pass there.
+    """
     graph = nx.DiGraph()
-    graph.add_nodes_from(nodes)
+    graph.add_nodes_from(sorted(nodes))
     graph.add_edges_from((hop.source, hop.target) for hop in hops)
-    home = {node: index for index, part in enumerate(nx.strongly_connected_components(graph)) for node in part}
-    members: dict[int, set[int]] = {}
+    condensed = nx.condensation(graph)
+    home = condensed.graph["mapping"]
     inner: dict[int, list[Hop]] = {}
-    for node, index in home.items():
-        members.setdefault(index, set()).add(node)
     for hop in hops:
         if home[hop.source] == home[hop.target]:
             inner.setdefault(home[hop.source], []).append(hop)
-    return [(frozenset(part), inner.get(index, [])) for index, part in members.items()]
+    for index in nx.lexicographical_topological_sort(condensed, key=lambda index: min(condensed.nodes[index]["members"])):
+        yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
 
 
-def _prune(rooms: dict[int, Room], part: frozenset[int], hops: list[Hop]) -> Part:
-    """Take out what cannot recur for ever; the part itself when everything can."""
+def _leaving(rooms: dict[int, Room], part: frozenset[int], hops: list[Hop]) -> Iterator[Leaving]:
+    """What cannot recur for ever in a part: locations, and hops between those that are left."""
     started = {
         clock
         for hop in hops
@@ -85,27 +117,33 @@ def _prune(rooms: dict[int, Room], part: frozenset[int], hops: list[Hop]) -> Par
     def grows(room: Room, clock: int) -> bool:
         return room.clocks[clock] not in started
 
-    def bounded(room: Room) -> bool:
-        return any(grows(room, test.clock) for test in room.limits)
+    def of_room(room: Room) -> Leaving | None:
+        if any(grows(room, test.clock) for test in room.limits):
+            return Leaving(room.location, None, Reason.LATE, None)
+        for number, door in enumerate(room.doors):
+            open_late = all(test.relation == ">" and grows(room, test.clock) for test in door.tests)
+            if open_late and door.edge.fair - served:
+                return Leaving(room.location, None, Reason.STARVED, number)
+        return None
 
-    def starving(room: Room) -> bool:
-        return any(
-            door.edge.fair - served and all(test.relation == ">" and grows(room, test.clock) for test in door.tests)
-            for door in room.doors
-        )
-
-    def recurs(hop: Hop) -> bool:
+    def of_hop(hop: Hop) -> Leaving | None:
         room = rooms[hop.source]
         if any(test.relation in ("<=", "==") and grows(room, test.clock) for test in hop.door.tests):
-            return False
-        if any(sister.edge.fair - served and set(sister.tests) <= set(hop.door.tests) for sister in room.doors):
-            return False
-        return not any(
-            out.edge.fair - served
-            and out.tests
-            and all(test.relation == "<=" and hop.door.origins[test.clock] == FRESH for test in out.tests)
-            for out in rooms[hop.target].doors
-        )
+            return Leaving(room.location, hop.number, Reason.LATE, None)
+        for number, sister in enumerate(room.doors):
+            if sister.edge.fair - served and set(sister.tests) <= set(hop.door.tests):
+                return Leaving(room.location, hop.number, Reason.SISTER, number)
+        for number, out in enumerate(rooms[hop.target].doors):
+            at_once = all(test.relation == "<=" and hop.door.origins[test.clock] == FRESH for test in out.tests)
+            if out.tests and at_once and out.edge.fair - served:
+                return Leaving(room.location, hop.number, Reason.ARRIVAL, number)
+        return None
 
-    kept = frozenset(node for node in part if not bounded(rooms[node]) and not starving(rooms[node]))
-    return kept, [hop for hop in hops if hop.source in kept and hop.target in kept and recurs(hop)]
+    gone = set()
+    for number in sorted(part):
+        if found := of_room(rooms[number]):
+            gone.add(number)
+            yield found
+    for hop in hops:
+        if not {hop.source, hop.target} & gone and (found := of_hop(hop)):
+            yield found

@@ -1,4 +1,4 @@
-"""Proofs with certificates that can be written down and checked again, for all values or for given ones."""
+"""Proofs of ``always`` properties with certificates that can be written down, for all values or for given ones."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from checker import certificate, horn
-from checker.certificate import BrokenCertificate, Invariant, Script, Statement
+from checker.certificate import Invariant, Script, Statement
 from checker.cover import constants, cover_of, invariant, multiples, trimmed
 from checker.decide import Question, possible
 from checker.finding import Budget
@@ -21,8 +20,8 @@ from checker.table import Table
 from checker.verdict import Verdict
 from checker.zones import Zones
 from proofs.question import question
-from spec.configuration import Configuration, ConfigurationError
-from spec.plain import configuration_of, plain
+from spec.configuration import Configuration
+from spec.plain import plain
 from spec.properties import PROPERTIES
 
 NAMES = Names("MSL", "RTO", "TIME_WAIT")
@@ -282,54 +281,3 @@ def vacuous(asked: Question, properties: Sequence[str], zones: Zones) -> str:
     if missing:
         return f"never happens: {', '.join(sorted(missing))}"
     return "time can stop with nothing left to happen" if asked.stuck else ""
-
-
-# --- checking a file ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A certificate checked again.
-
-    Attributes
-    ----------
-    said : str
-        What it says it proves.
-    fault : str
-        What is wrong with it; empty when Z3 and cvc5 accept it.
-    """
-
-    said: str
-    fault: str
-
-
-def certify_file(path: Path) -> list[Checked]:
-    """Check the certificates in a file again.
-
-    Each statement is built anew from the specification; of the file only its first lines and the invariants are read.
-
-    Raises
-    ------
-    BrokenCertificate
-        The file is no certificate.
-    """
-    return [_checked(text, where) for where, text in certificate.sections(path)]
-
-
-def _checked(text: str, where: str) -> Checked:
-    said = certificate.about(text, where)
-    try:
-        properties, region = said["properties"], said["region"]
-        configuration = configuration_of(said["configuration"])
-        parts = None if region is None else [constraint(part) for part in region]
-        told = f"{' and '.join(properties)}, " + ("at given values" if region is None else f"for all {' and '.join(region)}")
-        fault = meaningless(configuration, properties, parts or [])
-        if fault:
-            return Checked(told, fault)
-        relaxed = said["relaxed"]
-        if not isinstance(relaxed, bool):
-            raise ValueError(f"relaxed must be true or false, not {relaxed!r}")
-        stated = Claimed(configuration, properties, parts, relaxed).statement
-    except (KeyError, TypeError, ValueError, ConfigurationError) as problem:
-        raise BrokenCertificate(f"{where}: {problem}") from problem
-    return Checked(told, certificate.faults(Script(stated, certificate.read(stated, text, where))))

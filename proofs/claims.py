@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from checker.decide import Answer, Engine, decide
+from checker.decide import STRUCTURAL, Answer, Engine, decide
 from checker.family import faults, instance, script
 from checker.finding import Budget
 from checker.linear import constraint
@@ -23,6 +23,7 @@ from checker.ticks import unit_of
 from checker.verdict import Verdict, worst
 from proofs.certified import HORN, ZONES, Certified, prove_by_horn, prove_for_all, terms_of
 from proofs.claim import CLAIMS, Evidence, claim
+from proofs.promised import promise_for_all
 from proofs.question import question
 from proofs.thresholds import RANGE, formula, interval_in_words, spoken_formula
 from spec.behaviour import Arrival, Behaviour, ResetRule
@@ -76,6 +77,13 @@ def by_horn(label: str, configuration: Configuration, region: Sequence[str], pro
 def _for_all(label: str, region: Sequence[str], engine: str, done: Certified) -> Evidence:
     detail = done.reason or f"{done.cases} cases over {done.locations} locations"
     return Evidence(f"{label}, for all {' and '.join(region)}", done.verdict, PROVED, engine, detail, None, done.text)
+
+
+def for_every_duration(label: str, configuration: Configuration, name: str) -> Evidence:
+    """A promise that is kept whatever the durations are, with its certificate."""
+    done = promise_for_all(configuration, name, Budget())
+    detail = done.reason or f"{done.cases} reasons over {done.locations} locations"
+    return Evidence(f"{label}, for every duration: {name}", done.verdict, PROVED, STRUCTURAL, detail, None, done.text)
 
 
 def at(label: str, configuration: Configuration, name: str, expected: Verdict, engine: Engine = Engine.AUTO) -> Evidence:
@@ -428,6 +436,7 @@ def endless_acknowledgements() -> Iterator[Evidence]:
     for name in ("quiet", "closes"):
         yield at("close, either first, M = R = 1, k = 0, TIME_WAIT = 2, letter", both, name, VIOLATED)
         yield at("the same, a bare ACK unanswered", replace(both, behaviour=INTENDED), name, PROVED)
+        yield for_every_duration("the same", replace(both, behaviour=INTENDED), name)
         yield at("the same, in ticks", replace(both, behaviour=INTENDED), name, PROVED, Engine.EXPLICIT)
 
 

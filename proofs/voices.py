@@ -16,10 +16,11 @@ from checker.decide import Answer, Engine, Question, decide
 from checker.finding import Budget, Finding
 from checker.language import Property
 from checker.replay import Rejected, minimal
-from checker.structural import always_kept
+from checker.structural import proof_of
 from checker.symbolic import Symbolic
 from checker.verdict import Verdict
 from proofs.certified import Certified, certificate_at, horn_at
+from proofs.promised import promise_for_all
 from proofs.question import applicable, question
 from spec.configuration import Configuration
 
@@ -122,8 +123,9 @@ def _voices(subject: Subject, asked: Property, ticks: Answer, zones: Answer | No
     if zones is None:
         for who in (Who.ZONES, Who.SMT, Who.HORN):
             yield _not_asked(who, "it knows nothing of promises")
-        yield _timed(lambda: _by_graph(subject, asked))
-        yield _not_asked(Who.CERTIFICATE, "a promise has no invariant")
+        graph = _timed(lambda: _by_graph(subject, asked))
+        yield graph
+        yield _timed(lambda: _promised(subject, asked, graph))
         yield _replayed([ticks])
         return
     yield _of_answer(Who.ZONES, zones)
@@ -192,7 +194,7 @@ def _by_graph(subject: Subject, asked: Property) -> Voice:
     """The graph alone: a proof for every duration, or nothing."""
     if subject.question.finite is None:
         return _not_asked(Who.GRAPH, "copies are counted, and the locations are too many to be seen whole")
-    if not always_kept(subject.question.finite, asked):
+    if proof_of(subject.question.finite, asked) is None:
         return Voice(Who.GRAPH, None, "open", "the graph alone does not settle it")
     if subject.question.stuck:
         return Voice(Who.GRAPH, VACUOUS, str(VACUOUS), "time can stop with nothing left to happen")
@@ -209,6 +211,14 @@ def _certified(subject: Subject, asked: Property, zones: Answer) -> Voice:
     return _of_certified(Who.CERTIFICATE, done, "accepted")
 
 
+def _promised(subject: Subject, asked: Property, graph: Voice) -> Voice:
+    """What the graph shows, checked part by part, and by Z3 and cvc5."""
+    if graph.verdict not in (PROVED, VACUOUS):
+        return _not_asked(Who.CERTIFICATE, "the graph has no proof of it")
+    done = promise_for_all(subject.configuration, asked.name, subject.budget.fresh())
+    return _of_certified(Who.CERTIFICATE, done, "accepted")
+
+
 def _of_certified(who: Who, done: Certified, accepted: str) -> Voice:
     match done.verdict:
         case Verdict.PROVED:
@@ -216,7 +226,7 @@ def _of_certified(who: Who, done: Certified, accepted: str) -> Voice:
         case Verdict.VIOLATED:
             return Voice(who, VIOLATED, str(VIOLATED), done.reason)
         case Verdict.DISAGREEMENT:
-            return Voice(who, Verdict.DISAGREEMENT, "rejected", f"the invariant was rejected: {done.reason}")
+            return Voice(who, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {done.reason}")
         case _:
             return Voice(who, None, "inconclusive", done.reason)
 

@@ -498,7 +498,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
     from checker.finding import Budget
     from checker.fold import Folded
     from checker.lasso import find_lasso
-    from checker.structural import always_kept
+    from checker.structural import proof_of
     from checker.table import Table
     from checker.zones import Zones
 
@@ -545,7 +545,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
         }
         told |= _relaxed(case, told["sizes"])
         if GRAPH in case.engines:
-            told["graph keeps"] = [entry.name for entry in promises if always_kept(table, entry)]
+            told["graph keeps"] = [entry.name for entry in promises if proof_of(table, entry) is not None]
     if not system.dense:
         told["relaxed"] = _refused(case.configuration)
     return told

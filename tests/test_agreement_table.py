@@ -222,7 +222,7 @@ def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None
     lasso = Voice(Who.TICKS, VIOLATED, "violated")
     graph = Voice(Who.GRAPH, PROVED, "proved")
     assert Row("case", "quiet", (lasso, graph)).faults == ["graph: it holds; ticks: it does not"]
-    monkeypatch.setattr(voices, "always_kept", lambda *_: False)
+    monkeypatch.setattr(voices, "proof_of", lambda *_: None)
     compared = compare(SMALL, CASES[SMALL], Budget())
     assert {row.name: row.agreement for row in compared.rows}["quiet"] is VACUOUS
     assert compared.agreement is VACUOUS

@@ -18,7 +18,8 @@ from checker.certificate import MARK, BrokenCertificate, Script, Statement
 from checker.language import Location
 from checker.linear import constraint
 from checker.verdict import Verdict
-from proofs.certified import Certified, Claimed, certify_file, prove_by_horn, prove_for_all
+from proofs.certified import Certified, Claimed, prove_by_horn, prove_for_all
+from proofs.certifying import certify_file
 from spec.behaviour import Arrival, Behaviour
 from spec.configuration import Configuration, Scope
 from spec.plain import configuration_of

@@ -46,7 +46,7 @@ from checker.language import Location, Property, Relation
 from checker.lasso import find_lasso
 from checker.linear import constraint
 from checker.replay import replay
-from checker.structural import always_kept
+from checker.structural import proof_of
 from checker.symbolic import Symbolic
 from checker.table import Table
 from checker.verdict import Verdict
@@ -396,7 +396,7 @@ class TestLassos:
         """It is enough that a step can be taken again and again; it need not be possible all the time."""
         asked = eventually("delivered")
         assert find_lasso(in_ticks(courier(True, always_ready)), asked) is None
-        assert always_kept(Table(courier(True, always_ready)), asked)
+        assert proof_of(Table(courier(True, always_ready)), asked) is not None
 
     @pytest.mark.parametrize("always_ready", [True, False])
     def test_without_fairness(self, always_ready: bool) -> None:
@@ -408,7 +408,7 @@ class TestLassos:
         trace = replay(world(toy), lasso, asked)
         assert trace.loop == lasso.loop
         assert {step.state["place"] for step in trace.steps[trace.loop or 0 :]} == {"here", "there"}
-        assert not always_kept(Table(toy), asked)
+        assert proof_of(Table(toy), asked) is None
 
     def test_a_loop_serves_every_name_that_it_can(self) -> None:
         """What is fair and does not help is done on the way round."""
@@ -423,7 +423,7 @@ class TestLassos:
         """Infinitely many steps in no time are no run that counts."""
         asked = eventually("still")
         assert find_lasso(in_ticks(whirl()), asked) is None
-        assert always_kept(Table(whirl()), asked)
+        assert proof_of(Table(whirl()), asked) is not None
 
     def test_a_lamp_pressed_again_and_again_stays_lit(self) -> None:
         """Its going out is fair, but never possible if it is pressed each second; with ticks of three seconds it is."""
@@ -432,7 +432,7 @@ class TestLassos:
         assert lasso is not None
         assert replay(world(lamp(3)), lasso, asked).loop is not None
         assert find_lasso(in_ticks(lamp(3), Fraction(3)), asked) is None
-        assert not always_kept(Table(lamp(3)), asked)
+        assert proof_of(Table(lamp(3)), asked) is None
 
     @pytest.mark.parametrize("again", [True, False])
     def test_a_way_out_that_opens_late(self, again: bool) -> None:
@@ -440,14 +440,14 @@ class TestLassos:
         asked = eventually("risen")
         lasso = find_lasso(in_ticks(sleeper(again)), asked)
         assert (lasso is not None) is again
-        assert always_kept(Table(sleeper(again)), asked) is not again
+        assert (proof_of(Table(sleeper(again)), asked) is None) is again
         if lasso is not None:
             assert replay(world(sleeper(again)), lasso, asked).loop is not None
 
     def test_a_lamp_that_cannot_be_pressed_again_goes_out(self) -> None:
         asked = eventually("dark")
         assert find_lasso(in_ticks(lamp(3, again=False), Fraction(1)), asked) is None
-        assert always_kept(Table(lamp(3, again=False)), asked)
+        assert proof_of(Table(lamp(3, again=False)), asked) is not None
 
     @pytest.mark.parametrize(
         ("endless", "noisy", "kept"), [(True, False, False), (True, True, False), (False, False, False), (False, True, True)]
@@ -456,7 +456,7 @@ class TestLassos:
         asked = eventually("quiet", noisy)
         lasso = find_lasso(in_ticks(chatter(endless)), asked)
         assert (lasso is None) is kept
-        assert always_kept(Table(chatter(endless)), asked) is kept
+        assert (proof_of(Table(chatter(endless)), asked) is not None) is kept
         if lasso is not None and noisy:
             assert any(move.action is not None for move in lasso.moves[lasso.loop :])
 
@@ -465,7 +465,7 @@ class TestLassos:
         lasso = find_lasso(in_ticks(relay()), asked)
         assert lasso is not None
         assert replay(world(relay()), lasso, asked).loop is not None
-        assert not always_kept(Table(relay()), asked)
+        assert proof_of(Table(relay()), asked) is None
 
 
 # --- bounds --------------------------------------------------------------------------------------------------------

@@ -25,8 +25,10 @@ from diagrams.capture.container import BrokenCapture
 from diagrams.dot import as_dot
 from diagrams.states import states
 from diagrams.tables import as_json, as_text
-from proofs.certified import certificate_at, certify_file
+from proofs.certified import Certified, certificate_at
+from proofs.certifying import certify_file
 from proofs.claims import CLAIMS
+from proofs.promised import promise_for_all
 from proofs.question import applicable
 from proofs.suite import prove
 from spec.behaviour import Behaviour
@@ -128,7 +130,7 @@ def prove_command(
 )
 @click.option("--explain", is_flag=True, help="Say what each verdict means, and tell each run as a story.")
 @click.option(
-    "--certificate", type=click.Path(path_type=Path, dir_okay=False), help="Write what proves the proved always properties."
+    "--certificate", type=click.Path(path_type=Path, dir_okay=False), help="Write what proves the properties that are proved."
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the first violation as a review page.")
 @report_options
@@ -193,29 +195,32 @@ def _certified(
     path: Path, configuration: Configuration, answers: list[Answer], budget: Budget, screen: console.Screen
 ) -> list[Answer]:
     """Write the certificates of what was proved; an answer whose certificate is rejected is a disagreement."""
+    asked = dict.fromkeys([replace(configuration, both_close=False), configuration])
     proved = [answer.finding.name for answer in answers if answer.verdict is Verdict.PROVED]
     always = [name for name in proved if PROPERTIES[name].kind == "always"]
-    for name in proved:
-        if name not in always:
-            screen.note(f"{name}: no certificate; it is proved from the graph or in ticks")
-    if not always:
+    made: dict[str, list[Certified]] = {}
+    if always:
+        made[", ".join(always)] = [certificate_at(one, always, budget.fresh()) for one in asked]
+    made |= {name: [promise_for_all(one, name, budget.fresh()) for one in asked] for name in proved if name not in always}
+    faults = {what: one for what, several in made.items() for one in several if one.verdict is not Verdict.PROVED}
+    for what, one in faults.items():
+        screen.note(f"{what}: no certificate; {one.reason}")
+    kept = [what for what in made if what not in faults]
+    if kept:
+        write_whole(path, together([one.text for what in kept for one in made[what]]))
+        screen.note(f"wrote {path}: {', '.join(kept)}, accepted by Z3 and by cvc5")
+    else:
         screen.note(f"nothing to certify: {path} is not written")
-        return answers
-    asked = dict.fromkeys([replace(configuration, both_close=False), configuration])
-    made = [certificate_at(one, always, budget.fresh()) for one in asked]
-    fault = next((one.reason for one in made if one.verdict is not Verdict.PROVED), "")
-    if fault:
-        screen.note(f"no certificate: {fault}")
-        worse = worst(one.verdict for one in made)
-        return [
-            replace(answer, finding=answer.finding.but(worse, f"no certificate: {fault}"))
-            if answer.finding.name in always
-            else answer
-            for answer in answers
-        ]
-    write_whole(path, together([one.text for one in made]))
-    screen.note(f"wrote {path}: {', '.join(always)}, accepted by Z3 and by cvc5")
-    return answers
+    worse = {name: one for what, one in faults.items() for name in what.split(", ")}
+    return [_but(answer, worse.get(answer.finding.name)) for answer in answers]
+
+
+def _but(answer: Answer, fault: Certified | None) -> Answer:
+    """An answer in the light of its certificate; a promise that the graph does not settle was proved in ticks, and stays so."""
+    kept = fault is None or (fault.verdict is Verdict.INCONCLUSIVE and PROPERTIES[answer.finding.name].kind == "eventually")
+    if fault is None or kept:
+        return answer
+    return replace(answer, finding=answer.finding.but(fault.verdict, f"no certificate: {fault.reason}"))
 
 
 def _write_shown(outputs: Outputs, shown: Trace | None, screen: console.Screen) -> None:

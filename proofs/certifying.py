@@ -1,0 +1,83 @@
+"""Certificates in files, checked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checker import certificate, promise
+from checker.certificate import BrokenCertificate, Script
+from checker.finding import Budget
+from checker.linear import constraint
+from proofs.certified import Claimed, meaningless
+from proofs.promised import Promised, fault_of
+from spec.configuration import ConfigurationError
+from spec.plain import configuration_of
+from spec.properties import PROPERTIES
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A certificate checked again.
+
+    Attributes
+    ----------
+    said : str
+        What it says it proves.
+    fault : str
+        What is wrong with it; empty when Z3 and cvc5 accept it.
+    """
+
+    said: str
+    fault: str
+
+
+def certify_file(path: Path) -> list[Checked]:
+    """Check the certificates in a file again.
+
+    Each statement is built anew from the specification; of the file only its first lines and the invariants are read.
+
+    Raises
+    ------
+    BrokenCertificate
+        The file is no certificate.
+    """
+    return [_checked(text, where) for where, text in certificate.sections(path)]
+
+
+def _checked(text: str, where: str) -> Checked:
+    said = certificate.about(text, where)
+    try:
+        properties = said["properties"]
+        kinds = {PROPERTIES[name].kind for name in properties} if isinstance(properties, list) else set()
+        return _promise(said, text, where) if kinds == {"eventually"} else _invariant(said, text, where)
+    except (KeyError, TypeError, ValueError, ConfigurationError) as problem:
+        if isinstance(problem, BrokenCertificate):
+            raise
+        raise BrokenCertificate(f"{where}: {problem}") from problem
+
+
+def _invariant(said: dict[str, Any], text: str, where: str) -> Checked:
+    properties, region = said["properties"], said["region"]
+    configuration = configuration_of(said["configuration"])
+    parts = None if region is None else [constraint(part) for part in region]
+    told = f"{' and '.join(properties)}, " + ("at given values" if region is None else f"for all {' and '.join(region)}")
+    fault = meaningless(configuration, properties, parts or [])
+    if fault:
+        return Checked(told, fault)
+    relaxed = said["relaxed"]
+    if not isinstance(relaxed, bool):
+        raise ValueError(f"relaxed must be true or false, not {relaxed!r}")
+    stated = Claimed(configuration, properties, parts, relaxed).statement
+    return Checked(told, certificate.faults(Script(stated, certificate.read(stated, text, where))))
+
+
+def _promise(said: dict[str, Any], text: str, where: str) -> Checked:
+    (name,) = said["properties"]
+    told = f"{name}, for all values"
+    claimed = Promised(configuration_of(said["configuration"]), name)
+    table = claimed.table(Budget())
+    if table is None:
+        return Checked(told, "its locations are too many to be seen whole")
+    return Checked(told, fault_of(claimed.stated(table, promise.read(table.system, text, where))))

@@ -1,0 +1,85 @@
+"""Proofs of ``eventually`` properties, for every duration, with certificates that can be written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from checker import certificate
+from checker.finding import Budget, Stopped
+from checker.promise import Part, Promise
+from checker.structural import proof_of
+from checker.table import Table
+from checker.verdict import Verdict
+from proofs.certified import Certified
+from proofs.question import question
+from spec.configuration import Configuration
+from spec.plain import plain
+from spec.properties import PROPERTIES
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What such a certificate is about.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration; its durations do not matter.
+    name : str
+        The ``eventually`` property.
+    """
+
+    configuration: Configuration
+    name: str
+
+    def table(self, budget: Budget) -> Table | None:
+        """The system that is read; None when its locations are too many.
+
+        Raises
+        ------
+        checker.finding.Stopped
+            The budget was used up.
+        """
+        asked = question(self.configuration)
+        return type(asked)(asked.system, asked.beginning, patience=budget).finite
+
+    def stated(self, table: Table, proof: Part) -> Promise:
+        """A proof of it."""
+        return Promise(table.system, self.name, PROPERTIES[self.name].noisy, proof)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """It as plain data."""
+        return {"configuration": plain(self.configuration), "properties": [self.name], "region": []}
+
+
+def promise_for_all(configuration: Configuration, name: str, budget: Budget) -> Certified:
+    """A certificate that a promise is kept, whatever the durations are; checked by Z3 and cvc5.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    name : str
+        An ``eventually`` property.
+    budget : Budget
+        Bounds on the making of the graph.
+    """
+    claimed = Promised(configuration, name)
+    try:
+        table = claimed.table(budget)
+    except Stopped as stopped:
+        return Certified(Verdict.INCONCLUSIVE, reason=str(stopped))
+    proof = None if table is None else proof_of(table, PROPERTIES[name])
+    if table is None or proof is None:
+        return Certified(Verdict.INCONCLUSIVE, reason="the graph alone does not settle it")
+    stated = claimed.stated(table, proof)
+    fault = fault_of(stated)
+    verdict = Verdict.DISAGREEMENT if fault else Verdict.PROVED
+    return Certified(verdict, certificate.written(stated, claimed.about), stated.size, len(proof.locations), fault)
+
+
+def fault_of(stated: Promise) -> str:
+    """What is wrong with a proof: in how its parts fit together, or in a reason by what Z3 or cvc5 says."""
+    return stated.gap() or certificate.faults(stated)

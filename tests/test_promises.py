@@ -1,0 +1,289 @@
+"""Certificates of promises: accepted where the promise is kept, and no proof at all is accepted where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import z3
+from toys import courier, eventually, lamp, sleeper, whirl
+
+from checker import certificate, promise
+from checker.certificate import BrokenCertificate
+from checker.finding import Budget
+from checker.language import Edge, Location, Property, TimedSystem
+from checker.promise import Hops, Leaving, Part, Promise, Reason
+from checker.structural import proof_of
+from checker.table import Table
+from checker.verdict import Verdict
+from proofs.certifying import certify_file
+from proofs.promised import Promised, promise_for_all
+from proofs.question import question
+from spec.behaviour import Arrival, Behaviour
+from spec.configuration import Configuration, Scope
+from spec.plain import configuration_of
+from spec.properties import PROPERTIES
+
+STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
+INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
+LETTER = Behaviour(answers=frozenset(Arrival), restarts=frozenset(Arrival))
+CORE = Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, scope=Scope.CORE, behaviour=INTENDED)
+CLOSE = replace(CORE, scope=Scope.CLOSE)
+BOTH = replace(CLOSE, loss=0, both_close=True)
+
+TOYS = {
+    "a courier": (courier(True, False), eventually("delivered")),
+    "a courier, always ready": (courier(True, True), eventually("delivered")),
+    "a whirl": (whirl(), eventually("still")),
+    "a sleeper": (sleeper(False), eventually("risen")),
+    "a lamp": (lamp(3, again=False), eventually("dark")),
+}
+BROKEN = {
+    "a courier whom nothing forces": (courier(False, False), eventually("delivered")),
+    "a sleeper who starts again": (sleeper(True), eventually("risen")),
+    "a lamp pressed again": (lamp(3), eventually("dark")),
+}
+
+
+def faults(stated: Promise) -> str:
+    """What is wrong with a proof."""
+    return stated.gap() or certificate.faults(stated)
+
+
+def stated(configuration: Configuration, name: str) -> Promise:
+    """The proof of a promise by the graph."""
+    table = Promised(configuration, name).table(Budget())
+    assert table is not None
+    proof = proof_of(table, PROPERTIES[name])
+    assert proof is not None
+    return Promise(table.system, name, PROPERTIES[name].noisy, proof)
+
+
+# --- what is accepted ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_toys(name: str) -> None:
+    """Whatever the graph shows, the checker accepts."""
+    toy, asked = TOYS[name]
+    proof = proof_of(Table(toy), asked)
+    assert proof is not None
+    assert faults(Promise(toy, asked.name, asked.noisy, proof)) == ""
+
+
+@pytest.mark.parametrize("name", ["closes", "quiet"])
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        CORE,
+        replace(CORE, loss=None),
+        CLOSE,
+        BOTH,
+        replace(CLOSE, text=(1, 0)),
+        replace(CLOSE, behaviour=Behaviour(answers=STEP_ONE, restarts=STEP_ONE, retries=2), duplication=0, fifo=True, loss=0),
+        replace(CLOSE, behaviour=replace(INTENDED, fin_wait_2=True, abandons=True), fin_wait_2=Fraction(3)),
+    ],
+    ids=["core", "any loss", "close", "either end", "text", "few retries", "an orphan"],
+)
+def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None:
+    """Made, written down and accepted again; the durations are no part of it."""
+    made = promise_for_all(configuration, name, Budget())
+    if made.verdict is Verdict.INCONCLUSIVE:
+        table = question(configuration).finite
+        assert table is None or proof_of(table, PROPERTIES[name]) is None
+        pytest.skip(made.reason)
+    assert made.verdict is Verdict.PROVED
+    file = tmp_path / "promise.smt2"
+    file.write_text(made.text, encoding="utf-8")
+    (checked,) = certify_file(file)
+    assert (checked.said, checked.fault) == (f"{name}, for all values", "")
+
+
+@pytest.mark.parametrize("name", ["closes", "quiet"])
+def test_read_again(name: str) -> None:
+    """The file has the whole proof, and queries for every reason."""
+    found = stated(CLOSE, name)
+    text = certificate.written(found, Promised(CLOSE, name).about)
+    assert promise.read(found.system, text, "here") == found.proof
+    assert text.count("(check-sat)") == found.size > 0
+    assert configuration_of(certificate.about(text, "here")["configuration"]) == CLOSE
+
+
+# --- what is not ---------------------------------------------------------------------------------------------------
+
+
+def without_one(part: Part) -> Iterator[tuple[Leaving, Part]]:
+    """The proof without one of the locations that cannot recur."""
+    for one in part.out:
+        if one.step is None:
+            yield one, replace(part, out=tuple(other for other in part.out if other is not one))
+    for index, inner in enumerate(part.parts):
+        for one, less in without_one(inner):
+            yield one, replace(part, parts=(*part.parts[:index], less, *part.parts[index + 1 :]))
+
+
+def changed(part: Part) -> Iterator[Part]:
+    """The proof with something about its parts wrong."""
+    for index, inner in enumerate(part.parts):
+        before, after = part.parts[:index], part.parts[index + 1 :]
+        yield replace(part, parts=(*before, *after))
+        yield replace(part, parts=(*before, inner, inner, *after))
+        yield replace(part, parts=(*before, replace(inner, silent=True), *after))
+        yield replace(part, parts=(*before, replace(inner, locations=inner.locations - {min(inner.locations, key=str)}), *after))
+        for other in changed(inner):
+            yield replace(part, parts=(*before, other, *after))
+
+
+class TestTampered:
+    """Nobody accepts a proof with something left out, weakened or exchanged."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def sound() -> Promise:
+        return stated(CORE, "closes")
+
+    def test_every_location_must_go(self, sound: Promise) -> None:
+        tampered = [less for _, less in without_one(sound.proof)]
+        assert len(tampered) >= 3
+        assert all(Promise(sound.system, "closes", False, less).gap() for less in tampered)
+
+    def test_parts(self, sound: Promise) -> None:
+        """One dropped, one twice, one said to be silent, one without a location."""
+        tampered = list(changed(sound.proof))
+        assert len(tampered) >= 12
+        assert all(Promise(sound.system, "closes", False, other).gap() for other in tampered)
+
+    def test_the_order_of_parts(self) -> None:
+        sound = stated(CLOSE, "closes")
+        turned = replace(sound.proof, parts=sound.proof.parts[::-1])
+        assert "leads back" in Promise(sound.system, "closes", False, turned).gap()
+
+    def test_of_another_system(self, tmp_path: Path) -> None:
+        """The proof for what was meant is none for the letter, which acknowledges for ever."""
+        made = promise_for_all(BOTH, "quiet", Budget())
+        letter = replace(BOTH, behaviour=LETTER)
+        assert promise_for_all(letter, "quiet", Budget()).verdict is Verdict.INCONCLUSIVE
+        first, rest = made.text.split("\n", 1)
+        forged = certificate.written(stated(BOTH, "quiet"), Promised(letter, "quiet").about).split("\n", 1)[0]
+        assert forged != first
+        file = tmp_path / "forged.smt2"
+        file.write_text(f"{forged}\n{rest}", encoding="utf-8")
+        (checked,) = certify_file(file)
+        assert checked.fault
+
+    @pytest.mark.parametrize(
+        ("pattern", "instead", "said"),
+        [
+            (r'\(set-info :part "0 left[^\n]*', "", "no part of any location"),
+            (r'(\(set-info :part "0\.1 [^\n]*)', r"\1\n\1", "comes twice"),
+            (r'(:out "[\d.]+:) \d+', r"\1 9999", "locations"),
+        ],
+    )
+    def test_files(self, tmp_path: Path, pattern: str, instead: str, said: str) -> None:
+        text = promise_for_all(CORE, "closes", Budget()).text
+        file = tmp_path / "broken.smt2"
+        file.write_text(re.sub(pattern, instead, text, count=1), encoding="utf-8")
+        with pytest.raises(BrokenCertificate, match=said):
+            certify_file(file)
+
+    def test_a_reason_that_is_none(self, tmp_path: Path) -> None:
+        """Solvers refuse a clock that is said to be late where another reason was given."""
+        text = promise_for_all(CLOSE, "closes", Budget()).text
+        file = tmp_path / "weaker.smt2"
+        forged = re.sub(r'(:out "[\d.]+: \d+ -) starved \d+', r"\1 late -", text, count=1)
+        assert forged != text
+        file.write_text(forged, encoding="utf-8")
+        (checked,) = certify_file(file)
+        assert "late query" in checked.fault
+
+
+# --- the best proof that the checker would accept --------------------------------------------------------------------
+
+
+def candidates(system: TimedSystem, part: frozenset[Location], hops: Hops) -> Iterator[Leaving]:
+    """Every reason that anybody could give."""
+    for location in part:
+        others = [*range(len(tuple(system.edges(location)))), None]
+        for reason, shown in product((Reason.LATE, Reason.STARVED), others):
+            yield Leaving(location, None, reason, shown)
+    for (location, number), edge in hops.items():
+        numbers = range(max(len(tuple(system.edges(place))) for place in (location, edge.target)))
+        for reason, shown in product((Reason.LATE, Reason.SISTER, Reason.ARRIVAL), [*numbers, None]):
+            yield Leaving(location, number, reason, shown)
+
+
+def forged(system: TimedSystem, asked: Property) -> Part | None:
+    """A proof made of every reason that the checker accepts; None when none of that is enough."""
+    found = promise.steps(system)
+    inside = frozenset(location for location in found if asked.name in system.owes(location))
+    everything = {(place, number): edge for place in inside for number, edge in enumerate(found[place]) if edge.target in inside}
+    return _forged(system, asked, inside, everything, [])
+
+
+def _forged(
+    system: TimedSystem,
+    asked: Property,
+    locations: frozenset[Location],
+    hops: dict[tuple[Location, int], Edge],
+    above: Sequence[Part],
+) -> Part | None:
+    def placed(part: Part) -> Promise:
+        for outer in reversed(above):
+            part = replace(outer, parts=(part,))
+        return Promise(system, asked.name, asked.noisy, part)
+
+    alone = placed(Part(locations, (), ()))
+    fitting = [one for one in candidates(system, locations, hops) if not alone.misfit(one, hops)]
+    whole = placed(Part(locations, tuple(fitting), ()))
+    queries = list(whole.queries())[-len(fitting) :] if fitting else []
+    out = tuple(one for one, said in zip(fitting, answers(whole, queries), strict=True) if said == "unsat")
+    if above and not out:
+        return None
+    gone, dropped = {one.location for one in out if one.step is None}, {(one.location, one.step) for one in out}
+    left = locations - gone
+    stay = {key: edge for key, edge in hops.items() if {key[0], edge.target} <= left and key not in dropped}
+    graph = nx.DiGraph()
+    graph.add_nodes_from(left)
+    graph.add_edges_from((key[0], edge.target) for key, edge in stay.items())
+    condensed = nx.condensation(graph)
+    parts = []
+    for index in nx.topological_sort(condensed):
+        members = frozenset(condensed.nodes[index]["members"])
+        within = {key: edge for key, edge in stay.items() if {key[0], edge.target} <= members}
+        if asked.noisy and not any(asked.name in edge.busy for edge in within.values()):
+            parts.append(Part(members, (), (), silent=True))
+            continue
+        inner = _forged(system, asked, members, within, [*above, Part(locations, out, ())])
+        if inner is None:
+            return None
+        parts.append(inner)
+    return Part(locations, out, tuple(parts))
+
+
+def answers(whole: Promise, queries: Sequence[certificate.Query]) -> list[str]:
+    """What Z3 says to each of some queries."""
+    asked = [f"(push 1){''.join(f'(assert {part})' for part in query.assertions)}(check-sat)(pop 1)" for query in queries]
+    context = z3.Context()
+    return str(z3.Z3_eval_smtlib2_string(context.ref(), "\n".join([*whole.head(), *asked]))).split()
+
+
+@pytest.mark.parametrize("name", [*TOYS, *BROKEN])
+def test_a_proof_of_all_that_is_accepted(name: str) -> None:
+    """It is enough where the promise is kept, and never where it is not."""
+    toy, asked = (TOYS | BROKEN)[name]
+    found = forged(toy, asked)
+    assert (found is not None) is (name in TOYS)
+    if found is not None:
+        assert faults(Promise(toy, asked.name, asked.noisy, found)) == ""
+
+
+def test_the_letter_is_not_quiet() -> None:
+    """No proof that the checker would accept says so of the standard's letter, whose lasso is C10's."""
+    system = question(replace(BOTH, behaviour=LETTER)).folded.system
+    assert forged(system, PROPERTIES["quiet"]) is None
