@@ -1,7 +1,8 @@
 """How zones grow: a ladder of closes, each explored to its end, with TChecker beside it where there is one.
 
 All rungs ask the same of a larger and larger system: is isolation kept? It is, so that everything reachable must be
-covered. Each rung is a process of its own. A rung that reaches a bound on time or memory is inconclusive, and says where
+covered. What is explored, and what TChecker is given, is the relaxed close, as by ``timewait check``. Each rung is a
+process of its own. A rung that reaches a bound on time or memory is inconclusive, and says where
 it was. TChecker's ``tck-reach``, if it is on the path, is given the exported file and the same bounds. For Linux.
 
 Exit codes: 0 nothing is violated, 1 something is, or TChecker says otherwise, or a rung broke off.
@@ -197,7 +198,7 @@ def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) 
     started = time.process_time()
     try:
         with bounded(bounds):
-            rooms = asked.folded.explore()
+            rooms = asked.coarse.explore()
             known.folding, known.doing = time.process_time() - started, "looking for time-locks"
             known.locations = len(rooms)
             known.reason = "time can stop" if asked.stuck else ""
@@ -221,7 +222,7 @@ def beside(asked: Question, configuration: Configuration, bounds: Bounds, tcheck
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "close.tck"
         words = words_for(configuration, [ASKED], file.name, "a benchmark")
-        file.write_text(as_tchecker(plan_of(asked.folded, words)), encoding="utf-8")
+        file.write_text(as_tchecker(plan_of(asked.coarse, words)), encoding="utf-8")
         command = [tchecker, "-a", "covreach", "-l", identifier(ASKED.name), str(file)]
         limited = partial(_limit, bounds)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
