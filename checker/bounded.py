@@ -210,11 +210,12 @@ class Unrolling:
         for step, here in enumerate(self.choices):
             transition = next(transition for chosen, transition in here if z3.is_true(model.eval(chosen, model_completion=True)))
             path.append((symbolic.rooms[transition.source], transition.door))
-            moves.append(Move(_fraction(model, self.steps.wait(step)), transition.door.edge.action))
-        parameters = {name: _fraction(model, value) for name, value in symbolic.parameters.items()}
+            moves.append(Move(fraction(model, self.steps.wait(step)), transition.door.edge.action))
+        parameters = {name: fraction(model, value) for name, value in symbolic.parameters.items()}
         return Found(Run(tuple(moves)), path, parameters)
 
 
-def _fraction(model: z3.ModelRef, term: z3.ArithRef) -> Fraction:
+def fraction(model: z3.ModelRef, term: z3.ArithRef) -> Fraction:
+    """What a term is in a model."""
     value = model.eval(term, model_completion=True)
     return Fraction(value.numerator_as_long(), value.denominator_as_long())

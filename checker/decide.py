@@ -24,6 +24,7 @@ from checker.language import Property, TimedSystem, World
 from checker.lasso import find_lasso
 from checker.linear import Terms
 from checker.realised import realised
+from checker.recurrence import find_recurrence
 from checker.replay import Rejected, minimal
 from checker.structural import proof_of
 from checker.symbolic import Symbolic
@@ -47,6 +48,7 @@ EXPLICIT = "explicit, breadth first"
 ZONES = "zones, dense time"
 RELAXED = "zones, dense time, relaxed"
 STRUCTURAL = "graph, every duration"
+LOOPS = "loops, dense time"
 SMT = "smt, bounded and inductive"
 
 MANY = 3_000
@@ -54,6 +56,12 @@ MANY = 3_000
 
 DEPTH = 16
 """Steps to which bounded model checking looks before a proof is tried."""
+
+ROUND = 14
+"""Steps, those round the loop included, to which a run without end is looked for in dense time."""
+
+SEARCHING = 60.0
+"""Seconds that such a search may take before ticks are counted."""
 
 
 @dataclass(frozen=True)
@@ -314,21 +322,34 @@ def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
 def _promises(question: Question, asked: list[Property], engine: Engine, budget: Budget) -> list[Finding]:
     findings = []
     open_ones = []
+    table = None if engine is Engine.EXPLICIT else question.finite
     for entry in asked:
-        started = time.monotonic()
-        if engine is not Engine.EXPLICIT and question.finite is not None and proof_of(question.finite, entry) is not None:
-            stuck = question.stuck
-            seconds = time.monotonic() - started
-            finding = Finding(entry.name, Verdict.PROVED, STRUCTURAL, states=len(question.finite), seconds=seconds)
-            findings.append(finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen") if stuck else finding)
-        else:
+        settled = None if table is None else _by_graph(question, table, entry, budget)
+        if settled is None:
             open_ones.append(entry)
+        else:
+            findings.append(settled)
     if open_ones:
         clock = budget.fresh()
         explored = Explicit(question.table)
         explored.explore(clock)
         findings += [_promise_in_ticks(question, entry, explored, clock) for entry in open_ones]
     return findings
+
+
+def _by_graph(question: Question, table: Table, asked: Property, budget: Budget) -> Finding | None:
+    """What the graph shows for every duration, or else a loop in dense time; None where there is neither."""
+    started = time.monotonic()
+    finding = Finding(asked.name, Verdict.PROVED, STRUCTURAL, states=len(table.explore()))
+    if proof_of(table, asked) is not None:
+        if question.stuck:
+            finding = finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen")
+    else:
+        run = find_recurrence(table, asked, ROUND, replace(budget.fresh(), seconds=min(budget.seconds, SEARCHING)))
+        if run is None:
+            return None
+        finding = replace(finding, verdict=Verdict.VIOLATED, engine=LOOPS, run=run)
+    return replace(finding, seconds=time.monotonic() - started)
 
 
 def _promise_in_ticks(question: Question, asked: Property, explored: Explicit, clock: Budget) -> Finding:

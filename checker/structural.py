@@ -20,12 +20,12 @@ taken out, in which order and why, is a proof that `checker.promise` checks with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import networkx as nx
 
-from checker.language import Property
+from checker.language import Location, Property
 from checker.promise import Leaving, Part, Reason
 from checker.table import FRESH, Door, Room, Table
 
@@ -48,42 +48,73 @@ def proof_of(table: Table, asked: Property) -> Part | None:
 
     It holds for every value of every parameter. Locations in the proof are those of the table's system.
     """
-    rooms = dict(enumerate(table.explore()))
-    inside = frozenset(number for number, room in rooms.items() if asked.name in room.owes)
-    hops = [
+    rooms, (inside, hops) = table.explore(), _open_part(table, asked)
+    parts = _kept(rooms, inside, hops, asked)
+    return None if parts is None else Part(_named(rooms, inside), (), parts)
+
+
+def undecided(table: Table, asked: Property) -> Iterator[tuple[frozenset[int], list[Hop]]]:
+    """The strongly connected parts in which a run may stay, as far as the graph tells: each fair one ends up in one."""
+    rooms = table.explore()
+    waiting = [_open_part(table, asked)]
+    while waiting:
+        for part, within in _parts(*waiting.pop()):
+            if _silent(within, asked):
+                continue
+            if out := tuple(_leaving(rooms, part, within)):
+                waiting.append(_left(rooms, part, within, out))
+            else:
+                yield part, within
+
+
+def _open_part(table: Table, asked: Property) -> tuple[frozenset[int], list[Hop]]:
+    """The rooms in which the promise is open, and the hops among them."""
+    rooms = table.explore()
+    inside = frozenset(number for number, room in enumerate(rooms) if asked.name in room.owes)
+    return inside, [
         Hop(number, index, door)
         for number in sorted(inside)
         for index, door in enumerate(rooms[number].doors)
         if door.target in inside
     ]
-    parts = _kept(rooms, inside, hops, asked)
-    return None if parts is None else Part(frozenset(rooms[number].location for number in inside), (), parts)
 
 
-def _kept(rooms: dict[int, Room], nodes: frozenset[int], hops: list[Hop], asked: Property) -> tuple[Part, ...] | None:
+def _named(rooms: Sequence[Room], part: frozenset[int]) -> frozenset[Location]:
+    return frozenset(rooms[number].location for number in part)
+
+
+def _silent(hops: list[Hop], asked: Property) -> bool:
+    """Whether a run may stay, since it makes none of the noise that is forbidden."""
+    return asked.noisy and not any(asked.name in hop.door.edge.busy for hop in hops)
+
+
+def _kept(rooms: Sequence[Room], nodes: frozenset[int], hops: list[Hop], asked: Property) -> tuple[Part, ...] | None:
     """The parts among which runs pass, in order, each with what shows that none stays in it; None where one may."""
     found = []
     for part, within in _parts(nodes, hops):
-        members = frozenset(rooms[number].location for number in part)
-        if asked.noisy and not any(asked.name in hop.door.edge.busy for hop in within):
-            found.append(Part(members, (), (), silent=True))
+        if _silent(within, asked):
+            found.append(Part(_named(rooms, part), (), (), silent=True))
             continue
         out = tuple(_leaving(rooms, part, within))
-        if not out:
-            return None
-        nodes_out = {one.location for one in out if one.step is None}
-        hops_out = {(one.location, one.step) for one in out}
-        left = frozenset(number for number in part if rooms[number].location not in nodes_out)
-        stay = [
-            hop
-            for hop in within
-            if hop.source in left and hop.target in left and (rooms[hop.source].location, hop.number) not in hops_out
-        ]
-        deeper = _kept(rooms, left, stay, asked)
+        deeper = _kept(rooms, *_left(rooms, part, within, out), asked) if out else None
         if deeper is None:
             return None
-        found.append(Part(members, out, deeper))
+        found.append(Part(_named(rooms, part), out, deeper))
     return tuple(found)
+
+
+def _left(
+    rooms: Sequence[Room], part: frozenset[int], hops: list[Hop], out: Sequence[Leaving]
+) -> tuple[frozenset[int], list[Hop]]:
+    """What may recur when some cannot."""
+    gone = {one.location for one in out if one.step is None}
+    dropped = {(one.location, one.step) for one in out}
+    left = frozenset(number for number in part if rooms[number].location not in gone)
+    return left, [
+        hop
+        for hop in hops
+        if hop.source in left and hop.target in left and (rooms[hop.source].location, hop.number) not in dropped
+    ]
 
 
 def _parts(nodes: frozenset[int], hops: list[Hop]) -> Iterator[tuple[frozenset[int], list[Hop]]]:
@@ -104,7 +135,7 @@ def _parts(nodes: frozenset[int], hops: list[Hop]) -> Iterator[tuple[frozenset[i
         yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
 
 
-def _leaving(rooms: dict[int, Room], part: frozenset[int], hops: list[Hop]) -> Iterator[Leaving]:
+def _leaving(rooms: Sequence[Room], part: frozenset[int], hops: list[Hop]) -> Iterator[Leaving]:
     """What cannot recur for ever in a part: locations, and hops between those that are left."""
     started = {
         clock

@@ -102,14 +102,15 @@ def all_at(
 
 
 def agreed(label: str, configuration: Configuration, name: str, expected: Verdict) -> Evidence:
-    """One property by ticks and by zones: they must agree."""
+    """One property by ticks and in dense time: they must agree."""
     first, second = (
         decide(question(configuration), [PROPERTIES[name]], engine, Budget())[0] for engine in (Engine.EXPLICIT, Engine.ZONES)
     )
     if first.verdict is not second.verdict:
         detail = f"ticks say {first.verdict}, zones say {second.verdict}"
         return Evidence(f"{label}: {name}", Verdict.DISAGREEMENT, expected, "explicit and zones", detail)
-    return replace(_evidence(f"{label}: {name}", second, expected), engine="explicit and zones")
+    dense = "zones" if PROPERTIES[name].kind == "always" else "loops in dense time"
+    return replace(_evidence(f"{label}: {name}", second, expected), engine=f"explicit and {dense}")
 
 
 def _evidence(label: str, answer: Answer, expected: Verdict) -> Evidence:
@@ -434,7 +435,7 @@ def endless_acknowledgements() -> Iterator[Evidence]:
     """A lasso; silence to a bare ACK ends it."""
     both = replace(close(1, 2, 1, 0, LETTER), both_close=True)
     for name in ("quiet", "closes"):
-        yield at("close, either first, M = R = 1, k = 0, TIME_WAIT = 2, letter", both, name, VIOLATED)
+        yield agreed("close, either first, M = R = 1, k = 0, TIME_WAIT = 2, letter", both, name, VIOLATED)
         yield at("the same, a bare ACK unanswered", replace(both, behaviour=INTENDED), name, PROVED)
         yield for_every_duration("the same", replace(both, behaviour=INTENDED), name)
         yield at("the same, in ticks", replace(both, behaviour=INTENDED), name, PROVED, Engine.EXPLICIT)

@@ -593,7 +593,7 @@ class TestDecisions:
         [
             (True, Engine.AUTO, PROVED, "graph, every duration"),
             (True, Engine.EXPLICIT, PROVED, "explicit, breadth first"),
-            (False, Engine.AUTO, VIOLATED, "explicit, breadth first"),
+            (False, Engine.AUTO, VIOLATED, "loops, dense time"),
             (False, Engine.EXPLICIT, VIOLATED, "explicit, breadth first"),
         ],
     )
