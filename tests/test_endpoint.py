@@ -433,6 +433,13 @@ class TestAck:
         assert Timer.RETRANSMISSION in running(outcome.block, USUAL)
         assert (Timer.RETRANSMISSION in outcome.started) is restarts
 
+    @pytest.mark.parametrize("state", [State.ESTABLISHED, State.CLOSE_WAIT])
+    def test_of_all_that_is_outstanding(self, state: State) -> None:
+        """RFC 6298 5.2: the retransmission timer is turned off, and nothing is started."""
+        outcome = arrives(BLOCKS[state], Segment(BLOCKS[state].rcv, ack=3), USUAL)
+        assert not outcome.block.outstanding
+        assert outcome.started == frozenset()
+
     @pytest.mark.parametrize(
         ("state", "ack", "expected", "timers"),
         [
