@@ -321,7 +321,7 @@ class Composition:
             lost[side] = 0
         spared = set()
         for segment, is_lost in zip(outcome.replies, fates, strict=True):
-            covering = rounds(ends, side, segment, self.closers)
+            covering = self._covering(ends, side, segment)
             budgeted = bool(covering) and self.configuration.loss is not None
             if not is_lost:
                 flights = self.channel.send(flights, ENDS[side], segment, budgeted)
@@ -333,8 +333,16 @@ class Composition:
                 return None
         if self.configuration.loss is not None and max(lost) > self.configuration.loss:
             return None
-        lost = [0 if end.state is State.CLOSED else count for end, count in zip(ends, lost, strict=True)]
+        if self.channel.merged:
+            lost = [0 if end.state is State.CLOSED else count for end, count in zip(ends, lost, strict=True)]
         return flights, (lost[0], lost[1]), frozenset(spared)
+
+    def _covering(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
+        """The rounds that matter: where copies are merged, what is sent to an end that is done limits nothing."""
+        covering = rounds(ends, side, segment, self.closers)
+        if not self.channel.merged:
+            return covering
+        return tuple(waiter for waiter in covering if waiter == side or ends[waiter].state is not State.CLOSED)
 
 
 def _idle(block: Block, outcome: Outcome) -> bool:

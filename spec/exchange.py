@@ -18,8 +18,8 @@ IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.L
 SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
 """The states in which an end has nothing more to say of its own."""
 
-NEVER_WAITS = frozenset({State.CLOSE_WAIT, State.LAST_ACK, State.CLOSED})
-"""The states of an end that will not be in TIME-WAIT: it closes second, or it is done."""
+PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
+"""The states of an end that closes second, and so never comes to TIME-WAIT."""
 
 
 def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) 
     """
     if segment.rst:
         return ()
-    waits = [may and end.state not in NEVER_WAITS for may, end in zip(closers, ends, strict=True)]
+    waits = [may and end.state not in PASSIVE for may, end in zip(closers, ends, strict=True)]
     found = []
     if segment.span and ends[side].fin_sent and waits[1 - side]:
         found.append(1 - side)

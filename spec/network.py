@@ -73,8 +73,6 @@ class Channel(NamedTuple):
         """The clock that shows the age of an entry's oldest owed copy."""
         if self.duplication is not None:
             return self.age(network, index)
-        if self.merged:
-            return _clock("due", network[index].sender, network[index].segment)
         return Clock("due", self.age(network, index).owner)
 
     def clocks(self, network: Network) -> tuple[Clock, ...]:

@@ -151,7 +151,7 @@ class Moment:
         if not ready:
             raise Impossible(f"no copy of {sender}'s {segment} can arrive")
         ready.sort(key=lambda index: (not self.flying[index].owed, self.flying[index].sent))
-        owed = [index for index in ready if self.flying[index].owed]
+        owed = self._owed_together(sender, segment)
         if self.configuration.duplication is None and not self.configuration.fifo:
             # Each may arrive again and again, so all that matters is what is settled, and the oldest must be settled first.
             ready = ready[:1]
@@ -160,10 +160,25 @@ class Moment:
             worlds.append(self._arrive_together(owed, action))
         return tuple(worlds)
 
+    def _owed_together(self, sender: str, segment: Segment) -> list[int]:
+        """The numbers of the owed copies of a segment that can arrive one right after the other, in the order sent."""
+        found = []
+        for copy in self.flying:
+            if copy.owed and copy.sender == sender:
+                if copy.segment == segment:
+                    found.append(copy.number)
+                elif self.configuration.fifo:
+                    break
+        return found
+
     def _arrive_together(self, owed: list[int], action: Action) -> Moment:
         """Every owed copy at the same instant; what the later ones draw shares the fate of the first answer."""
-        world = self._arrive(owed[0], action)
-        for index in owed[1:]:
+        world = self
+        for number in owed:
+            index = next(index for index, copy in enumerate(world.flying) if copy.number == number)
+            if world is self:
+                world = self._arrive(index, action)
+                continue
             try:
                 world = world._arrive(index, action)
             except Impossible:

@@ -438,6 +438,8 @@ def cases() -> Iterator[Case]:
     yield Case("core, retries", core(1, 2, (1, 2), 1, rto_exact=True, behaviour=Behaviour(backoff=2, retries=1)), EVERY)
     deaf = Behaviour(answers=frozenset(), restarts=frozenset(), retries=0)
     yield Case("core, a FIN is neither answered nor restarts", core(1, 2, 3, 0, rto_exact=True, behaviour=deaf), EVERY)
+    hasty = Behaviour(time_wait=False)
+    yield Case("core, no TIME_WAIT", core(1, 2, 3, 0, rto_exact=True, behaviour=hasty), EVERY)
     silent = Behaviour(answers=frozenset(), restarts=fin)
     yield Case("core, a FIN restarts and is not answered", core(1, 2, 1, 1, behaviour=silent), EVERY)
     yield Case("core, to the letter", core(1, 2, 1, 1, behaviour=letter), EVERY)

@@ -38,6 +38,13 @@ def test_four_ways_agree(first: int) -> None:
     assert all(one.ways == ("brute force", "ticks", "zones", "SMT") for one in found.judged)
 
 
+@pytest.mark.parametrize("number", [191, 373, 1287, 1696])
+def test_draws_that_differed_once(number: int) -> None:
+    """In order: copies of one segment arrive one right after the other; what is sent to an end that is done is owed too."""
+    found = tally([number], 1, Bounds())
+    assert found.faults == [], "\n".join(found.lines())
+
+
 def test_draws_are_of_every_kind() -> None:
     """Something is broken in some draws and nothing in others; copies are merged in some, and counted in others."""
     found = compared(20_300, 8, SMALL)
