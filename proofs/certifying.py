@@ -8,7 +8,7 @@ from typing import Any
 
 from checker import certificate, promise
 from checker.certificate import BrokenCertificate, Script
-from checker.finding import Budget
+from checker.finding import Budget, Stopped
 from checker.linear import constraint
 from proofs.certified import Claimed, meaningless
 from proofs.promised import Promised, fault_of
@@ -77,7 +77,10 @@ def _promise(said: dict[str, Any], text: str, where: str) -> Checked:
     (name,) = said["properties"]
     told = f"{name}, for all values"
     claimed = Promised(configuration_of(said["configuration"]), name)
-    table = claimed.table(Budget())
+    try:
+        table = claimed.table(Budget())
+    except Stopped as stopped:
+        return Checked(told, str(stopped))
     if table is None:
         return Checked(told, "its locations are too many to be seen whole")
     return Checked(told, fault_of(claimed.stated(table, promise.read(table.system, text, where))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checker import certificate
@@ -41,8 +41,7 @@ class Promised:
         checker.finding.Stopped
             The budget was used up.
         """
-        asked = question(self.configuration)
-        return type(asked)(asked.system, asked.beginning, patience=budget).finite
+        return replace(question(self.configuration), patience=budget).finite
 
     def stated(self, table: Table, proof: Part) -> Promise:
         """A proof of it."""
