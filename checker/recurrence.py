@@ -117,13 +117,21 @@ class Paths:
             self._step(step, distances, length - step - 1)
 
     def run(self) -> Run:
-        """The run of the solver's model."""
-        return Run(tuple(self._moves(self.solver.model())))
+        """The run that the solver found, with waits that are simple."""
+        return Run(self._moves(self.solver.model()))
 
-    def _moves(self, model: z3.ModelRef) -> Iterator[Move]:
-        for step, here in enumerate(self.choices):
-            choice = next(one for one in here if z3.is_true(model.eval(one.taken, model_completion=True)))
-            yield Move(fraction(model, self._wait(step)), choice.door.edge.action)
+    def _moves(self, model: z3.ModelRef) -> tuple[Move, ...]:
+        """The steps that the solver took, each after no wait or one as long as some duration, where that is possible."""
+        taken = [next(one for one in here if _true(model, one.taken)) for here in self.choices]
+        self.solver.add(*(one.taken for one in taken))
+        simple = sorted({Fraction(0), *self.table.system.parameters.values()})
+        for step in range(len(taken)):
+            for value in simple:
+                if self.solver.check(self._wait(step) == numeral(value)) == z3.sat:
+                    model = self.solver.model()
+                    self.solver.add(self._wait(step) == numeral(value))
+                    break
+        return tuple(Move(fraction(model, self._wait(step)), one.door.edge.action) for step, one in enumerate(taken))
 
     def _wait(self, step: int) -> z3.ArithRef:
         return z3.Real(f"wait@{step}")
@@ -182,8 +190,8 @@ class Rests(Paths):
         self.solver.add(z3.Or(*(here for number, here in self.layers[length].items() if number in resting)))
 
     def run(self) -> Run:
-        """The run of the solver's model: in the end everything is later than all that it is compared with."""
-        moves = tuple(self._moves(self.solver.model()))
+        """The run that the solver found: in the end everything is later than all that it is compared with."""
+        moves = self._moves(self.solver.model())
         longest = max(self.table.system.parameters.values())
         return Run((*moves, Move(2 * longest, None), Move(longest, None)), loop=len(moves) + 1)
 
@@ -223,10 +231,11 @@ class Loops(Paths):
             self.solver.add(z3.Or(*self._done(lambda door: asked.name in door.edge.busy)))
 
     def run(self) -> Run:
-        """The run of the solver's model."""
+        """The run that the solver found, with waits that are simple."""
         model = self.solver.model()
-        loop = next(step for step, one in enumerate(self.starts) if z3.is_true(model.eval(one, model_completion=True)))
-        return Run(tuple(self._moves(model)), loop=loop)
+        loop = next(step for step, one in enumerate(self.starts) if _true(model, one))
+        self.solver.add(self.starts[loop])
+        return Run(self._moves(model), loop=loop)
 
     def _staying(self, inner: Collection[tuple[int, int]]) -> None:
         """Once in the loop no step leads out of the part."""
@@ -287,6 +296,10 @@ class Loops(Paths):
         ]
         shuts = [wait] + [self.values[test.parameter] - shown[test.clock] for test in door.tests if test.relation in ("<=", "==")]
         return z3.Or(*(first >= last if strict else first > last for (first, strict), last in product(opens, shuts)))
+
+
+def _true(model: z3.ModelRef, part: z3.BoolRef) -> bool:
+    return bool(z3.is_true(model.eval(part, model_completion=True)))
 
 
 def _serves(name: str, door: Door) -> bool:
