@@ -54,7 +54,7 @@ def find_recurrence(table: Table, asked: Property, depth: int, budget: Budget) -
     for length in range(depth + 1):
         tried: list[Paths] = [Rests(table, resting, near, length)] if near.get(table.start, depth + 1) <= length else []
         for nodes, hops, distances in parts:
-            if distances[table.start] < length and hops:
+            if hops and distances.get(table.start, depth) < length:
                 tried.append(Loops(table, asked, nodes, hops, distances, length))
         for paths in tried:
             left = budget.seconds - budget.elapsed
