@@ -2,7 +2,7 @@
 
 A location may keep time from passing only by an upper bound on a clock. When that clock shows the bound,
 some step must be open: one whose guard asks, of that clock or of clocks that can never show more, no more
-than the same bound. A model in which time stops would prove everything.
+than the same bound, and of others no more than the location itself. A model in which time stops would prove everything.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ def stuck(table: Table) -> list[Room]:
     return [
         room
         for room, order in zip(rooms, orders, strict=True)
-        if any(not any(_open(door, limit, order, values[limit.parameter] > 0) for door in room.doors) for limit in room.limits)
+        if any(
+            not any(_open(door, room, limit, order, values[limit.parameter] > 0) for door in room.doors) for limit in room.limits
+        )
     ]
 
 
-def _open(door: Door, limit: Test, order: Order, positive: bool) -> bool:
-    """Whether a door is open when a limit, more than nought or not, is reached."""
+def _open(door: Door, room: Room, limit: Test, order: Order, positive: bool) -> bool:
+    """Whether a door of a room is open when a limit, more than nought or not, is reached."""
     for test in door.tests:
         same = test.clock == limit.clock
+        if test in room.limits:
+            continue  # time does not pass beyond it
         if test.relation == "<=" and test.parameter == limit.parameter and (same or (test.clock, limit.clock) in order):
             continue
         if same and (test.parameter, test.relation) in ((limit.parameter, "=="), (limit.parameter, ">=")):

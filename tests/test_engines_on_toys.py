@@ -368,6 +368,19 @@ class TestStuck:
         assert [room.location for room in timelock.stuck(Table(trap("t <= MORE")))] == ["trap"]
         assert not in_ticks(trap("t <= MORE")).stuck
 
+    @pytest.mark.parametrize(("limited", "stops"), [(True, False), (False, True)])
+    def test_what_the_place_itself_keeps_to_is_no_obstacle(self, limited: bool, stops: bool) -> None:
+        """Two in a queue, of which the first may leave: its own limit keeps it in time, if it has one."""
+        limits = ("a <= LIMIT", "b <= LIMIT") if limited else ("b <= LIMIT",)
+        queue = Place(("a", "b"), limits, (Step("leave", "free", ("a <= LIMIT",)),))
+        toy = Toy(
+            "empty",
+            {"empty": Place(("a",), (), (Step("come", "queue", ("a <= LIMIT",), ("a",)),)), "queue": queue, "free": Place()},
+            {"LIMIT": 2},
+        )
+        assert bool(timelock.stuck(Table(toy))) is stops
+        assert bool(in_ticks(toy).stuck) is stops
+
     @pytest.mark.parametrize("toy", [lamp(), counter(3), fischer(1, 1), letterbox(2, 1), courier(True, True), whirl(), relay()])
     def test_not_found_where_there_is_none(self, toy: Toy) -> None:
         assert timelock.stuck(Table(Folded(toy))) == []
