@@ -31,7 +31,7 @@ from spec.composition import Composition
 from spec.configuration import Configuration, Scope
 from spec.endpoint import Call, Timer
 from spec.properties import PROPERTIES
-from spec.reference import beginning
+from spec.reference import Flying, beginning
 from spec.segment import Segment
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
@@ -518,3 +518,14 @@ class TestTraces:
             assert step.changed == {name: (before[name], now) for name, now in step.state.items() if before[name] != now}
             before = step.state
         assert [bool(step.changed) for step in trace.steps] == [True] * 6 + [False]
+
+
+@pytest.mark.parametrize(("fifo", "together"), [(False, [1, 3]), (True, [1])])
+def test_which_owed_copies_arrive_together(fifo: bool, together: list[int]) -> None:
+    """In a queue those behind another owed segment must wait for it; elsewhere nothing stands before them."""
+    fin, ack = Segment(1, 2, fin=True), Segment(1, 2)
+    flying = tuple(
+        Flying(count, "B", segment, Fraction(0), owed=True, left=None) for count, segment in enumerate((fin, ack, fin), start=1)
+    )
+    start = beginning(Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, fifo=fifo))
+    assert replace(start, flying=flying)._owed_together("B", fin) == together
