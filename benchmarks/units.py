@@ -18,17 +18,17 @@ from typing import NamedTuple
 
 import click
 
-from checker.decide import Answer, Engine
-from checker.finding import Budget
-from checker.ticks import unit_of
-from checker.verdict import Verdict, worst
-from proofs.question import applicable
-from spec.configuration import Configuration
-from spec.duration import spoken
-from timewait import console
-from timewait.asking import CLOSERS, chosen, decided
-from timewait.command import check_command
-from timewait.options import stack_of
+from timewait.checker.decide import Answer, Engine
+from timewait.checker.finding import Budget
+from timewait.checker.time_unit import unit_of
+from timewait.checker.verdict import Verdict, worst
+from timewait.cli import console
+from timewait.cli.main import check_command
+from timewait.cli.options import stack_of
+from timewait.cli.session import CLOSERS, chosen, decided
+from timewait.proofs.question import applicable
+from timewait.spec.configuration import Configuration
+from timewait.spec.duration import spoken
 
 LONG, SHORT = Fraction(120), Fraction(2)
 """MSL and RTO of the two questions, in seconds."""

@@ -31,16 +31,16 @@ from typing import NamedTuple
 
 import click
 
-from checker.decide import Engine, Question, decide
-from checker.export.plan import identifier, plan_of
-from checker.export.tchecker import as_tchecker
-from checker.finding import Budget
-from checker.verdict import Verdict
-from proofs.question import question
-from spec.configuration import Configuration, Scope
-from spec.properties import PROPERTIES
-from timewait import console
-from timewait.exporting import words_for
+from timewait.checker.decide import Engine, Question, decide
+from timewait.checker.export.plan import identifier, plan_of
+from timewait.checker.export.tchecker import as_tchecker
+from timewait.checker.finding import Budget
+from timewait.checker.verdict import Verdict
+from timewait.cli import console
+from timewait.cli.export import words_for
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.properties import PROPERTIES
 
 ASKED = PROPERTIES["isolation"]
 TCHECKER = "tck-reach"

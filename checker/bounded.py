@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import z3
 
-from checker.finding import Budget, Move, Run
-from checker.linear import Terms
-from checker.symbolic import Symbolic, Transition
-from checker.table import EXPIRED, Door, Room
+from timewait.checker.compiled import EXPIRED, Door, Room
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.linear import Terms
+from timewait.checker.symbolic import Symbolic, Transition
 
 
 @dataclass(frozen=True)

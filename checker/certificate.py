@@ -24,9 +24,9 @@ from typing import Any, NamedTuple, Protocol
 import cvc5
 import z3
 
-from checker.formulas import variables_of
-from checker.language import Bound, Clock, Edge, Location, Origin, TimedSystem
-from checker.linear import Constraint, Terms
+from timewait.checker.formulas import variables_of
+from timewait.checker.linear import Constraint, Terms
+from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, Origin, TimedSystem
 
 MARK = "; timewait certificate "
 

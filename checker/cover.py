@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from checker import zone as dbm
-from checker.certificate import conjunction, linear
-from checker.language import Location
-from checker.linear import Terms, difference, only
-from checker.zone import Zone
-from checker.zones import Zones
+from timewait.checker import dbm
+from timewait.checker.certificate import conjunction, linear
+from timewait.checker.dbm import Zone
+from timewait.checker.linear import Terms, difference, only
+from timewait.checker.zones import Zones
+from timewait.vocabulary.automaton import Location
 
 Reading = Callable[[int], Terms]
 """Which term a number of ticks stands for."""
@@ -53,7 +53,7 @@ def cover_of(zones: Zones) -> Cover:
 
 
 def invariant(zones: Zones, cover: Cover, reading: Reading) -> dict[Location, list[str]]:
-    """A cover as an invariant for `checker.certificate`.
+    """A cover as an invariant for `timewait.checker.certificate`.
 
     Parameters
     ----------

@@ -13,26 +13,27 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
-from checker import horn, timelock
-from checker.bounded import search
-from checker.certificate import Script, Statement, faults_by_z3
-from checker.explicit import Explicit
-from checker.fairness import unfair
-from checker.finding import Budget, Finding, Run, Stopped
-from checker.fold import Folded
-from checker.language import Property, TimedSystem, World
-from checker.lasso import find_lasso
-from checker.linear import Terms
-from checker.realised import realised
-from checker.recurrence import find_recurrence
-from checker.replay import Rejected, minimal
-from checker.structural import proof_of
-from checker.symbolic import Symbolic
-from checker.table import Table
-from checker.ticks import MOST, in_ticks, unit_of
-from checker.trace import Trace
-from checker.verdict import Verdict
-from checker.zones import Zones
+from timewait.checker import horn, timelock
+from timewait.checker.bounded import search
+from timewait.checker.certificate import Script, Statement, faults_by_z3
+from timewait.checker.compiled import Table
+from timewait.checker.concretise import realised
+from timewait.checker.dense_lasso import find_recurrence
+from timewait.checker.explicit import Explicit
+from timewait.checker.fairness import unfair
+from timewait.checker.finding import Budget, Finding, Run, Stopped
+from timewait.checker.lasso import find_lasso
+from timewait.checker.linear import Terms
+from timewait.checker.quotient import Folded
+from timewait.checker.replay import Rejected, minimal
+from timewait.checker.structural import proof_of
+from timewait.checker.symbolic import Symbolic
+from timewait.checker.time_unit import MOST, in_ticks, unit_of
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.vocabulary.automaton import Property, TimedSystem
+from timewait.vocabulary.replay import World
 
 
 class Engine(StrEnum):

@@ -14,10 +14,10 @@ from fractions import Fraction
 from operator import itemgetter
 from typing import NamedTuple
 
-from checker.finding import Budget, Move, Run
-from checker.language import Edge
-from checker.table import Door, Table
-from checker.ticks import in_ticks, unit_of
+from timewait.checker.compiled import Door, Table
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.time_unit import in_ticks, unit_of
+from timewait.vocabulary.automaton import Edge
 
 TICK = -1
 """The number of the step in which nothing happens but that time passes."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from checker.finding import Move, Run
-from checker.table import FRESH, Door, Table
+from timewait.checker.compiled import FRESH, Door, Table
+from timewait.checker.finding import Move, Run
 
 
 class Place(NamedTuple):

@@ -16,11 +16,11 @@ from fractions import Fraction
 
 import z3
 
-from checker.certificate import disproved_by_cvc5
-from checker.finding import Move, Run
-from checker.linear import Constraint, Terms, evaluate, term, written
-from checker.symbolic import added, compare, linear, numeral
-from checker.table import EXPIRED, FRESH, Door, Room, Table
+from timewait.checker.certificate import disproved_by_cvc5
+from timewait.checker.compiled import EXPIRED, FRESH, Door, Room, Table
+from timewait.checker.finding import Move, Run
+from timewait.checker.linear import Constraint, Terms, evaluate, term, written
+from timewait.checker.symbolic import added, compare, linear, numeral
 
 ROUNDS = "ROUNDS"
 """The total time, in seconds, that the repeated part takes."""

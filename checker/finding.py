@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from checker.language import Action
-from checker.verdict import Verdict
+from timewait.checker.verdict import Verdict
+from timewait.vocabulary.automaton import Action
 
 
 @dataclass(frozen=True, slots=True)

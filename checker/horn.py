@@ -1,6 +1,6 @@
 """Proofs for all values: one predicate per location over its live clocks, solved as Horn clauses by Spacer.
 
-The answer is an inductive invariant; it is never believed before `checker.certificate` has checked it by
+The answer is an inductive invariant; it is never believed before `timewait.checker.certificate` has checked it by
 plain queries. Spacer's counterexamples are not used at all: its ground answer may be missing.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import z3
 
-from checker.certificate import conjunction
-from checker.language import Location
-from checker.symbolic import Symbolic
+from timewait.checker.certificate import conjunction
+from timewait.checker.symbolic import Symbolic
+from timewait.vocabulary.automaton import Location
 
 Invariant = dict[int, list[z3.BoolRef]]
 """For each location of the cone the conjuncts that hold on entry, over its live clocks and the symbolic parameters."""
@@ -77,7 +77,7 @@ def solve(symbolic: Symbolic, seconds: float) -> Answer:
 
 
 def spelled(symbolic: Symbolic, invariant: Invariant) -> dict[Location, list[str]]:
-    """An invariant for `checker.certificate`; nothing is claimed where no bad step can be reached from, whatever the guards."""
+    """An invariant for `timewait.checker.certificate`; nothing is claimed where no bad step can be reached from, whatever the guards."""
     return {
         room.location: [conjunction([" ".join(part.sexpr().split()) for part in invariant.get(place, [])])]
         for place, room in enumerate(symbolic.rooms)

@@ -13,8 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from checker.language import Event, Message, Running
-from checker.trace import Step, Trace, Value
+from timewait.checker.trace import Step, Trace, Value
+from timewait.vocabulary.replay import Event, Message, Running
 
 FORMAT = "ITF"
 

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import networkx as nx
 
-from checker.explicit import TICK, Explicit
-from checker.finding import Run
-from checker.language import Property
+from timewait.checker.explicit import TICK, Explicit
+from timewait.checker.finding import Run
+from timewait.vocabulary.automaton import Property
 
 
 def find_lasso(explored: Explicit, asked: Property) -> Run | None:

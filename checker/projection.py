@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import z3
 
-from checker.linear import Constraint, Terms, constraint_of, evaluate, plus, times
-from checker.schedule import Difference, differences
-from checker.symbolic import linear
-from checker.table import Door, Room
+from timewait.checker.compiled import Door, Room
+from timewait.checker.linear import Constraint, Terms, constraint_of, evaluate, plus, times
+from timewait.checker.schedule import Difference, differences
+from timewait.checker.symbolic import linear
 
 Polyhedron = tuple[Constraint, ...]
 """Constraints that hold together, none of which follows from the others; no parameter is negative."""

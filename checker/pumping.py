@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from checker.family import ROUNDS, BrokenScript, Line, Script, faults
-from checker.linear import Constraint, Terms, constraint_of
-from checker.table import Door, Room, Table
+from timewait.checker.compiled import Door, Room, Table
+from timewait.checker.family import ROUNDS, BrokenScript, Line, Script, faults
+from timewait.checker.linear import Constraint, Terms, constraint_of
 
 Path = Sequence[tuple[Room, Door]]
 

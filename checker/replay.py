@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from checker.finding import Move, Run
-from checker.language import Event, Impossible, Property, World
-from checker.trace import Step, Trace
+from timewait.checker.finding import Move, Run
+from timewait.checker.trace import Step, Trace
+from timewait.vocabulary.automaton import Property
+from timewait.vocabulary.replay import Event, Impossible, World
 
 ROUNDS = 3
 """How often the loop of a run without end is carried out before it is believed."""

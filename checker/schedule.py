@@ -14,8 +14,8 @@ from itertools import pairwise
 from math import lcm
 from typing import NamedTuple
 
-from checker.language import ZERO
-from checker.table import EXPIRED, FRESH, Door, Room
+from timewait.checker.compiled import EXPIRED, FRESH, Door, Room
+from timewait.vocabulary.automaton import ZERO
 
 MARGINS = (1, 2, 4, 5, 10, 100, 1000, 10**6)
 """What the unit is divided by to get the margins that are tried for strict bounds."""

@@ -15,7 +15,7 @@ nothing is left the promise is kept by every fair run, for every value of every 
    copy could have delivered it.
 
 Nothing follows when something is left: the question is then put to an engine that knows the durations. What was
-taken out, in which order and why, is a proof that `checker.promise` checks without this module.
+taken out, in which order and why, is a proof that `timewait.checker.liveness_certificate` checks without this module.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import networkx as nx
 
-from checker.language import Location, Property
-from checker.promise import Leaving, Part, Reason
-from checker.table import FRESH, Door, Room, Table
+from timewait.checker.compiled import FRESH, Door, Room, Table
+from timewait.checker.liveness_certificate import Leaving, Part, Reason
+from timewait.vocabulary.automaton import Location, Property
 
 
 class Hop(NamedTuple):

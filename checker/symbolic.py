@@ -13,8 +13,8 @@ from functools import cached_property
 
 import z3
 
-from checker.linear import Constraint, Terms
-from checker.table import EXPIRED, FRESH, Door, Room, Table, Test
+from timewait.checker.compiled import EXPIRED, FRESH, Door, Room, Table, Test
+from timewait.checker.linear import Constraint, Terms
 
 
 def numeral(value: Fraction) -> z3.ArithRef:

@@ -7,11 +7,11 @@ for (the *wait*, TIME_WAIT). Every bound is a multiple of parameters, so only th
 1. At a ratio the wait starts at nought. Zones find a run that breaks the property; the polyhedron of
    parameters in which the run is possible says up to which wait, and the search goes on from there, until
    zones find none: that is the least safe wait, a term in scale and rate.
-2. The finished zones are an invariant for all ratios in an interval (`checker.cover`), the runs reach as
+2. The finished zones are an invariant for all ratios in an interval (`timewait.checker.cover`), the runs reach as
    far as their polyhedra say; on both together the term is proved exact, from both sides.
 3. The next ratio lies just below.
 
-Nothing here is believed: the invariants go to `checker.certificate`, the runs to `checker.family`.
+Nothing here is believed: the invariants go to `timewait.checker.certificate`, the runs to `timewait.checker.family`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from fractions import Fraction
 from math import lcm
 from typing import NamedTuple
 
-from checker.certificate import Invariant
-from checker.cover import EVERY_RATIO, Interval, NotGeneric, Pair, cover_of, interval, invariant, multiples, needs
-from checker.family import Script, follow
-from checker.finding import Budget, Run
-from checker.linear import Constraint, Terms, constraint_of, difference, evaluate, times
-from checker.projection import Polyhedron, region_of
-from checker.pumping import pumped
-from checker.table import Door, Room, Table
-from checker.zones import Zones
+from timewait.checker.certificate import Invariant
+from timewait.checker.compiled import Door, Room, Table
+from timewait.checker.cover import EVERY_RATIO, Interval, NotGeneric, Pair, cover_of, interval, invariant, multiples, needs
+from timewait.checker.family import Script, follow
+from timewait.checker.finding import Budget, Run
+from timewait.checker.linear import Constraint, Terms, constraint_of, difference, evaluate, times
+from timewait.checker.projection import Polyhedron, region_of
+from timewait.checker.pumping import pumped
+from timewait.checker.zones import Zones
 
 GENERIC = 16_777_213
 """Ticks of the scale where bounds are read as sums: a prime, so that hardly any ratio has a common divisor with it."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from checker.decide import Answer
-from checker.verdict import Verdict, worst
+from timewait.checker.decide import Answer
+from timewait.checker.verdict import Verdict, worst
 
 FINER = 1000
 """Into how many parts the unit is cut when the value just below a threshold is tried."""

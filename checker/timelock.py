@@ -7,8 +7,8 @@ than the same bound, and of others no more than the location itself. A model in 
 
 from __future__ import annotations
 
-from checker.language import ZERO
-from checker.table import FRESH, Door, Room, Table, Test
+from timewait.checker.compiled import FRESH, Door, Room, Table, Test
+from timewait.vocabulary.automaton import ZERO
 
 Order = frozenset[tuple[int, int]]
 """Pairs of clocks of a room of which the first never shows more than the second."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from checker.language import Event, Message, Running
+from timewait.vocabulary.replay import Event, Message, Running
 
 Value = str | int
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from checker import zone as dbm
-from checker.finding import Budget, Move, Run
-from checker.schedule import delays
-from checker.table import EXPIRED, Door, Room, Table, Test
-from checker.ticks import in_ticks, unit_of
-from checker.zone import Zone
+from timewait.checker import dbm
+from timewait.checker.compiled import EXPIRED, Door, Room, Table, Test
+from timewait.checker.dbm import Zone
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.schedule import delays
+from timewait.checker.time_unit import in_ticks, unit_of
 
 
 class Hall(NamedTuple):
@@ -43,7 +43,7 @@ class Hall(NamedTuple):
 
 
 class Zones:
-    """An exploration of a table in dense time; attributes as in `checker.explicit.Explicit`.
+    """An exploration of a table in dense time; attributes as in `timewait.checker.explicit.Explicit`.
 
     Parameters
     ----------

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagrams.figure import bold, line
-from diagrams.inks import BLACK, BLUE, GREY, RED, Ink
-from diagrams.places import Room
-from diagrams.sizes import LABEL_LEADING, TEXT
-from diagrams.vector import lettered, number, path, tag
-from diagrams.widths import wrapped
+from timewait.diagrams.colours import BLACK, BLUE, GREY, RED, Ink
+from timewait.diagrams.figure import bold, line
+from timewait.diagrams.geometry import Room
+from timewait.diagrams.sizes import LABEL_LEADING, TEXT
+from timewait.diagrams.vector import lettered, number, path, tag
+from timewait.diagrams.widths import wrapped
 
 STEPS = (Fraction(1, 2), 1, 2, 5)
 """By what axes are divided, times a power of ten."""

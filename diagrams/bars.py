@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading, plain_number
-from diagrams.figure import bold, line
-from diagrams.inks import BLACK
-from diagrams.places import Room
-from diagrams.sizes import LEADING, TEXT, line_width
-from diagrams.vector import Attribute, document, group, lettered, number, path, tag
+from timewait.diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading, plain_number
+from timewait.diagrams.colours import BLACK
+from timewait.diagrams.figure import bold, line
+from timewait.diagrams.geometry import Room
+from timewait.diagrams.sizes import LEADING, TEXT, line_width
+from timewait.diagrams.vector import Attribute, document, group, lettered, number, path, tag
 
 WIDTH, HEIGHT = 620.0, 300.0
 BAR, GAP = 44.0, 8.0

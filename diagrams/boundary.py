@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from checker.cover import Interval
-from checker.linear import Terms, written
+from timewait.checker.cover import Interval
+from timewait.checker.linear import Terms, written
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from checker.trace import Step
-from diagrams.axis import Axis
-from diagrams.passages import Passage, Stretch, Wait
-from diagrams.widths import mono_width, width
+from timewait.checker.trace import Step
+from timewait.diagrams.time_axis import Axis
+from timewait.diagrams.widths import mono_width, width
+from timewait.narration.timeline import Passage, Stretch, Wait
 
 Anchor = Literal["start", "middle", "end"]
 Box = tuple[float, float, float, float]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby, pairwise
 
-from checker.trace import Trace
-from diagrams.axis import Axis, Band, Gap, Pause, axis
-from diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Arrow, Bar, Box, Chart, Format, Label
-from diagrams.passages import Fate, Passage, Stretch, Wait, stretches
-from diagrams.rows import ABOVE, SLOT, STUB, Row, Rows
-from diagrams.widths import mono_width, wrapped
-from diagrams.words import about_in_words, again_and_again, headline
-from spec.duration import spoken
-from spec.exchange import ENDS
+from timewait.checker.trace import Trace
+from timewait.diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Arrow, Bar, Box, Chart, Format, Label
+from timewait.diagrams.rows import ABOVE, SLOT, STUB, Row, Rows
+from timewait.diagrams.time_axis import Axis, Band, Gap, Pause, axis
+from timewait.diagrams.widths import mono_width, wrapped
+from timewait.narration.sentences import about_in_words, again_and_again, headline
+from timewait.narration.timeline import Fate, Passage, Stretch, Wait, stretches
+from timewait.spec.duration import spoken
+from timewait.spec.exchange import ENDS
 
 
 def chart(trace: Trace, form: Format) -> Chart:

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import Action, Edge
-from checker.table import Table
-from checker.zones import Zones
-from diagrams.figure import Arrow, Box, Figure, Line, Pen, bold, line
-from diagrams.inks import BLACK, BLUE, GREEN, GREY, RED
-from spec.composition import Composition, Phase, Situation
-from spec.configuration import Configuration
-from spec.exchange import ENDS
-from spec.network import Copy
-from spec.segment import Segment
+from timewait.checker.compiled import Table
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Folded
+from timewait.checker.zones import Zones
+from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
+from timewait.diagrams.figure import Arrow, Box, Figure, Line, Pen, bold, line
+from timewait.spec.composition import Composition, Phase, Situation
+from timewait.spec.configuration import Configuration
+from timewait.spec.exchange import ENDS
+from timewait.spec.network import Copy
+from timewait.spec.segment import Segment
+from timewait.vocabulary.automaton import Action, Edge
 
 A_ACTS = Pen("A acts", BLUE, "solid")
 B_ACTS = Pen("B acts", RED, "dashed")

@@ -8,10 +8,10 @@ from typing import Any
 
 import networkx as nx
 
-from diagrams.figure import Line, Pen, Span, bold, line
-from diagrams.inks import BLUE, GREEN, GREY, RED
-from spec.endpoint import Effect, Timer
-from spec.state import State
+from timewait.diagrams.colours import BLUE, GREEN, GREY, RED
+from timewait.diagrams.figure import Line, Pen, Span, bold, line
+from timewait.spec.endpoint import Effect, Timer
+from timewait.spec.state import State
 
 Edge = Mapping[str, Any]
 

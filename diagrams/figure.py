@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple
 
-from diagrams.inks import Ink
+from timewait.diagrams.colours import Ink
 
 
 class Pen(NamedTuple):

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import graphviz
 import pygraphviz
 
-from diagrams.fan import fanned
-from diagrams.figure import Figure
-from diagrams.places import Course, Layout, Point, overlaps
-from diagrams.sizes import Size, box_sizes, label_size
+from timewait.diagrams.arrow_ends import fanned
+from timewait.diagrams.figure import Figure
+from timewait.diagrams.geometry import Course, Layout, Point, overlaps
+from timewait.diagrams.sizes import Size, box_sizes, label_size
 
 INCH = 72
 """Graphviz wants the sizes of nodes in inches, of 72 points each; a point is drawn as a pixel."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from diagrams.axis import Pause
-from diagrams.chart import BAR, MARGIN, Chart, Label
-from diagrams.passages import Fate
-from diagrams.strokes import cross, diamond, head, lettered
-from diagrams.vector import group, line_between, number, tag
-from diagrams.widths import width as width_of
-from spec.duration import spoken
+from timewait.diagrams.chart import BAR, MARGIN, Chart, Label
+from timewait.diagrams.chart_elements import cross, diamond, head, lettered
+from timewait.diagrams.time_axis import Pause
+from timewait.diagrams.vector import group, line_between, number, tag
+from timewait.diagrams.widths import width as width_of
+from timewait.narration.timeline import Fate
+from timewait.spec.duration import spoken
 
 
 class Sign(NamedTuple):

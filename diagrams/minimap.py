@@ -14,12 +14,12 @@ from xml.sax.saxutils import escape
 
 import networkx as nx
 
-from diagrams.edges import ABRUPT
-from diagrams.inks import themed
-from diagrams.vector import XMLNS, number, tag
-from diagrams.widths import MONO
-from spec.graph import close_part
-from spec.state import State
+from timewait.diagrams.colours import themed
+from timewait.diagrams.edges import ABRUPT
+from timewait.diagrams.vector import XMLNS, number, tag
+from timewait.diagrams.widths import MONO
+from timewait.spec.graph import close_part
+from timewait.spec.state import State
 
 WIDTH, HEIGHT = 296.0, 250.0
 WIDE, HIGH = 76.0, 20.0
@@ -90,7 +90,7 @@ def minimap(graph: nx.MultiDiGraph, end: str) -> str:
     Parameters
     ----------
     graph : networkx.MultiDiGraph
-        A graph of `spec.graph.transition_graph`.
+        A graph of `timewait.spec.graph.transition_graph`.
     end : str
         Whose states it shows.
     """

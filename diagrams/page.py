@@ -11,25 +11,25 @@ from typing import Any
 import networkx as nx
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from checker.language import Message, Running
-from checker.trace import Step, Trace
-from diagrams.authority import link
-from diagrams.chart import BESIDE, SLIM
-from diagrams.inks import NAMED, themed
-from diagrams.minimap import minimap
-from diagrams.passages import state
-from diagrams.sequence import parts
-from diagrams.strokes import STYLE
-from diagrams.what_if import Stop, what_if
-from diagrams.why import guards
-from diagrams.words import about_in_words, again_and_again, failing, is_broken
-from spec.behaviour import Behaviour
-from spec.configuration import ConfigurationError
-from spec.duration import spoken
-from spec.exchange import ENDS
-from spec.graph import transition_graph
-from spec.plain import configuration_of
-from spec.properties import PROPERTIES
+from timewait.checker.trace import Step, Trace
+from timewait.diagrams.chart import BESIDE, SLIM
+from timewait.diagrams.chart_elements import STYLE
+from timewait.diagrams.colours import NAMED, themed
+from timewait.diagrams.minimap import minimap
+from timewait.diagrams.sequence import parts
+from timewait.narration.citations import link
+from timewait.narration.guards import guards
+from timewait.narration.sentences import about_in_words, again_and_again, failing, is_broken
+from timewait.narration.timeline import state
+from timewait.narration.what_if import Stop, what_if
+from timewait.spec.configuration import ConfigurationError
+from timewait.spec.duration import spoken
+from timewait.spec.exchange import ENDS
+from timewait.spec.graph import transition_graph
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import Behaviour
+from timewait.vocabulary.replay import Message, Running
 
 MOST = 40
 """Steps in a part of the chart, and of the table."""
@@ -47,7 +47,7 @@ def page(trace: Trace) -> str:
         What is shown: a violation, or a run that goes well.
     """
     graph = transition_graph(_behaviour(trace))
-    environment = Environment(loader=PackageLoader("diagrams", "review"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         trace=trace,
         broken=is_broken(trace),
@@ -79,7 +79,7 @@ def _tables(trace: Trace) -> Iterator[list[dict[str, Any]]]:
 
 
 def _beside(name: str) -> str:
-    return files("diagrams").joinpath("review", name).read_text(encoding="utf-8")
+    return files("timewait.diagrams").joinpath("review", name).read_text(encoding="utf-8")
 
 
 def _behaviour(trace: Trace) -> Behaviour:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from diagrams.axes import plain_number
-from diagrams.boundary import Boundary, Piece
+from timewait.diagrams.axes import plain_number
+from timewait.diagrams.boundary import Boundary, Piece
 
 Against = Literal["rto", "msl"]
 """What lies along the axis."""

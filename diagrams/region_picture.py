@@ -7,16 +7,16 @@ from fractions import Fraction
 from math import hypot
 from typing import NamedTuple
 
-from diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading
-from diagrams.boundary import Boundary, Piece
-from diagrams.figure import Line, bold, line
-from diagrams.inks import BLACK, PAPER, Ink
-from diagrams.places import Point, Room
-from diagrams.placing import Label, placed
-from diagrams.region import Region, facts, fares, together
-from diagrams.sizes import LEADING, TEXT, Size, line_width
-from diagrams.vector import document, group, haloed, lettered, number, path, tag
-from diagrams.widths import wrapped
+from timewait.diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading
+from timewait.diagrams.boundary import Boundary, Piece
+from timewait.diagrams.colours import BLACK, PAPER, Ink
+from timewait.diagrams.figure import Line, bold, line
+from timewait.diagrams.geometry import Point, Room
+from timewait.diagrams.label_placement import Label, placed
+from timewait.diagrams.region import Region, facts, fares, together
+from timewait.diagrams.sizes import LEADING, TEXT, Size, line_width
+from timewait.diagrams.vector import document, group, haloed, lettered, number, path, tag
+from timewait.diagrams.widths import wrapped
 
 WIDTH, HEIGHT = 760.0, 400.0
 """Of the whole, less what is above the axes and below them; and of the room between them."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 from math import ceil
 
-from diagrams.axes import Axes, plain_number
-from diagrams.region import Known, Region, fares, together
-from diagrams.region_picture import axes_of
+from timewait.diagrams.axes import Axes, plain_number
+from timewait.diagrams.region import Known, Region, fares, together
+from timewait.diagrams.region_picture import axes_of
 
 COLUMNS, ROWS = 60, 18
 """Characters of the text chart, without its axes."""

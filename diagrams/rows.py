@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from checker.trace import Step, Trace
-from diagrams.chart import RADIUS, Format
-from diagrams.passages import Fate, Passage, Wait, passages, reopens, state, waits
-from diagrams.widths import mono_width, wrapped
-from diagrams.words import breaking, failing
-from spec.duration import spoken
-from spec.exchange import ENDS
+from timewait.checker.trace import Step, Trace
+from timewait.diagrams.chart import RADIUS, Format
+from timewait.diagrams.widths import mono_width, wrapped
+from timewait.narration.sentences import breaking, failing
+from timewait.narration.timeline import Fate, Passage, Wait, passages, reopens, state, waits
+from timewait.spec.duration import spoken
+from timewait.spec.exchange import ENDS
 
 ABOVE, BELOW, SLOT = 14.0, 20.0, 16.0
 """What every row has above and below its event, and what each copy that it sends takes below it, in pixels."""

@@ -13,20 +13,20 @@ from itertools import pairwise
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from checker.trace import Trace
-from diagrams.axis import Pause
-from diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format
-from diagrams.chart_layout import chart
-from diagrams.inks import themed
-from diagrams.legend import entry, legend
-from diagrams.passages import Fate, reopens
-from diagrams.rows import ABOVE
-from diagrams.strokes import STYLE, cross, diamond, head, lettered, plate
-from diagrams.vector import XMLNS, Attribute, document, line_between, number, tag
-from diagrams.widths import width
-from diagrams.words import lines
-from spec.duration import spoken
-from spec.exchange import ENDS
+from timewait.checker.trace import Trace
+from timewait.diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format
+from timewait.diagrams.chart_elements import STYLE, cross, diamond, head, lettered, plate
+from timewait.diagrams.chart_layout import chart
+from timewait.diagrams.colours import themed
+from timewait.diagrams.legend import entry, legend
+from timewait.diagrams.rows import ABOVE
+from timewait.diagrams.time_axis import Pause
+from timewait.diagrams.vector import XMLNS, Attribute, document, line_between, number, tag
+from timewait.diagrams.widths import width
+from timewait.narration.sentences import lines
+from timewait.narration.timeline import Fate, reopens
+from timewait.spec.duration import spoken
+from timewait.spec.exchange import ENDS
 
 BELOW_LEGEND = 20.0
 """The room below the last line of the legend, in pixels."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import NamedTuple
 
-from diagrams.figure import Arrow, Box, Figure, Line, Row
-from diagrams.widths import width
+from timewait.diagrams.figure import Arrow, Box, Figure, Line, Row
+from timewait.diagrams.widths import width
 
 TITLE, TEXT, LABEL = 15.0, 12.0, 12.0
 """Sizes of the fonts of titles, of what else stands in a box, and of what stands beside an arrow."""

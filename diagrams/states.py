@@ -13,8 +13,7 @@ from dataclasses import replace
 
 import networkx as nx
 
-from diagrams.authority import link
-from diagrams.edges import (
+from timewait.diagrams.edges import (
     BROKEN,
     OPENING,
     PATHS,
@@ -31,13 +30,14 @@ from diagrams.edges import (
     reply,
     sort_of,
 )
-from diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, line
-from diagrams.sizes import COLUMN_GAP, TEXT, columns
-from diagrams.use import Use
-from diagrams.widths import wrapped
-from spec.endpoint import Timer
-from spec.graph import Circumstances, condense
-from spec.state import State
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, line
+from timewait.diagrams.sizes import COLUMN_GAP, TEXT, columns
+from timewait.diagrams.widths import wrapped
+from timewait.narration.citations import link
+from timewait.narration.graph_use import Use
+from timewait.spec.endpoint import Timer
+from timewait.spec.graph import Circumstances, condense
+from timewait.spec.state import State
 
 LEVELS = (
     (State.FIN_WAIT_1, State.CLOSE_WAIT),
@@ -67,7 +67,7 @@ def states(graph: nx.MultiDiGraph, title: str, use: Use | None = None) -> Figure
     Parameters
     ----------
     graph : networkx.MultiDiGraph
-        As `spec.graph.transition_graph` makes it, or a part of it.
+        As `timewait.spec.graph.transition_graph` makes it, or a part of it.
     title : str
         Whose it is.
     use : Use or None

@@ -7,10 +7,10 @@ import textwrap
 
 import networkx as nx
 
-from diagrams.edges import Edge, answer, authority, event, sort_of
-from diagrams.use import Use
-from spec.graph import condense
-from spec.state import State
+from timewait.diagrams.edges import Edge, answer, authority, event, sort_of
+from timewait.narration.graph_use import Use
+from timewait.spec.graph import condense
+from timewait.spec.state import State
 
 WIDTH = 100
 """Characters before the column of the sections."""
@@ -26,7 +26,7 @@ def as_text(graph: nx.MultiDiGraph, width: int | None = None, use: Use | None = 
     Parameters
     ----------
     graph : networkx.MultiDiGraph
-        As `spec.graph.transition_graph` makes it, or a part of it.
+        As `timewait.spec.graph.transition_graph` makes it, or a part of it.
     width : int or None
         Characters in a line at most, so that long edges are broken; None: each edge in one line, sections in a column.
     use : Use or None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
-from diagrams.figure import Line, Span
-from diagrams.inks import BLACK, PAPER, Ink, dark_rules
-from diagrams.widths import FONT
+from timewait.diagrams.colours import BLACK, PAPER, Ink, dark_rules
+from timewait.diagrams.figure import Line, Span
+from timewait.diagrams.widths import FONT
 
 XMLNS = "http://www.w3.org/2000/svg"
 

@@ -14,11 +14,11 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
-from checker.finding import Budget
-from checker.verdict import Verdict, worst
-from proofs.cases import CASES
-from proofs.voices import CHECKS, PROVED, VACUOUS, VIOLATED, Voice, Who, voices
-from spec.configuration import Configuration
+from timewait.checker.finding import Budget
+from timewait.checker.verdict import Verdict, worst
+from timewait.proofs.agreement_cases import CASES
+from timewait.proofs.engine_answers import CHECKS, PROVED, VACUOUS, VIOLATED, Voice, Who, voices
+from timewait.spec.configuration import Configuration
 
 
 @dataclass(frozen=True)

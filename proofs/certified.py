@@ -8,21 +8,21 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from checker import certificate, horn
-from checker.certificate import Invariant, Script, Statement
-from checker.cover import constants, cover_of, invariant, multiples, trimmed
-from checker.decide import Question, possible
-from checker.finding import Budget
-from checker.linear import Constraint, Terms, constraint
-from checker.symbolic import Symbolic
-from checker.synthesis import Names
-from checker.table import Table
-from checker.verdict import Verdict
-from checker.zones import Zones
-from proofs.question import question
-from spec.configuration import Configuration
-from spec.plain import plain
-from spec.properties import PROPERTIES
+from timewait.checker import certificate, horn
+from timewait.checker.certificate import Invariant, Script, Statement
+from timewait.checker.compiled import Table
+from timewait.checker.cover import constants, cover_of, invariant, multiples, trimmed
+from timewait.checker.decide import Question, possible
+from timewait.checker.finding import Budget
+from timewait.checker.linear import Constraint, Terms, constraint
+from timewait.checker.symbolic import Symbolic
+from timewait.checker.synthesis import Names
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.plain_data import plain
+from timewait.spec.properties import PROPERTIES
 
 NAMES = Names("MSL", "RTO", "TIME_WAIT")
 """The parameters that stay symbolic in a proof for all values."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checker import certificate, promise
-from checker.certificate import BrokenCertificate, Script
-from checker.finding import Budget, Stopped
-from checker.linear import constraint
-from proofs.certified import Claimed, meaningless
-from proofs.promised import Promised, fault_of
-from spec.configuration import ConfigurationError
-from spec.plain import configuration_of
-from spec.properties import PROPERTIES
+from timewait.checker import certificate, liveness_certificate
+from timewait.checker.certificate import BrokenCertificate, Script
+from timewait.checker.finding import Budget, Stopped
+from timewait.checker.linear import constraint
+from timewait.proofs.certified import Claimed, meaningless
+from timewait.proofs.promised import Promised, fault_of
+from timewait.spec.configuration import ConfigurationError
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.properties import PROPERTIES
 
 
 @dataclass(frozen=True)
@@ -83,4 +83,4 @@ def _promise(said: dict[str, Any], text: str, where: str) -> Checked:
         return Checked(told, str(stopped))
     if table is None:
         return Checked(told, "its locations are too many to be seen whole")
-    return Checked(told, fault_of(claimed.stated(table, promise.read(table.system, text, where))))
+    return Checked(told, fault_of(claimed.stated(table, liveness_certificate.read(table.system, text, where))))

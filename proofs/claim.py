@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from checker.trace import Trace
-from checker.verdict import Verdict
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -11,27 +11,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from checker.decide import STRUCTURAL, Answer, Engine, decide
-from checker.family import faults, instance, script
-from checker.finding import Budget
-from checker.linear import constraint
-from checker.replay import Rejected, replay
-from checker.synthesis import Unsettled
-from checker.table import Table
-from checker.threshold import Undecided, least_safe
-from checker.ticks import unit_of
-from checker.verdict import Verdict, worst
-from proofs.certified import HORN, ZONES, Certified, prove_by_horn, prove_for_all, terms_of
-from proofs.claim import CLAIMS, Evidence, claim
-from proofs.promised import promise_for_all
-from proofs.question import question
-from proofs.thresholds import RANGE, formula, interval_in_words, spoken_formula
-from spec.behaviour import Arrival, Behaviour, ResetRule
-from spec.composition import Composition
-from spec.configuration import Configuration, Scope
-from spec.duration import spoken
-from spec.properties import PROPERTIES
-from spec.reference import beginning
+from timewait.checker.compiled import Table
+from timewait.checker.decide import STRUCTURAL, Answer, Engine, decide
+from timewait.checker.family import faults, instance, script
+from timewait.checker.finding import Budget
+from timewait.checker.linear import constraint
+from timewait.checker.replay import Rejected, replay
+from timewait.checker.synthesis import Unsettled
+from timewait.checker.threshold import Undecided, least_safe
+from timewait.checker.time_unit import unit_of
+from timewait.checker.verdict import Verdict, worst
+from timewait.proofs.certified import HORN, ZONES, Certified, prove_by_horn, prove_for_all, terms_of
+from timewait.proofs.claim import CLAIMS, Evidence, claim
+from timewait.proofs.promised import promise_for_all
+from timewait.proofs.question import question
+from timewait.proofs.thresholds import RANGE, formula, interval_in_words, spoken_formula
+from timewait.spec.composition import Composition
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.duration import spoken
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import beginning
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
 
 __all__ = ["CLAIMS"]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checker import certificate
-from checker.finding import Budget, Stopped
-from checker.promise import Part, Promise
-from checker.structural import proof_of
-from checker.table import Table
-from checker.verdict import Verdict
-from proofs.certified import Certified
-from proofs.question import question
-from spec.configuration import Configuration
-from spec.plain import plain
-from spec.properties import PROPERTIES
+from timewait.checker import certificate
+from timewait.checker.compiled import Table
+from timewait.checker.finding import Budget, Stopped
+from timewait.checker.liveness_certificate import Part, Promise
+from timewait.checker.structural import proof_of
+from timewait.checker.verdict import Verdict
+from timewait.proofs.certified import Certified
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.plain_data import plain
+from timewait.spec.properties import PROPERTIES
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Promised:
 
         Raises
         ------
-        checker.finding.Stopped
+        timewait.checker.finding.Stopped
             The budget was used up.
         """
         return replace(question(self.configuration), patience=budget).finite

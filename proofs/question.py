@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checker.decide import Question
-from checker.language import Property
-from spec.composition import Composition
-from spec.configuration import Configuration, Scope
-from spec.properties import DEFAULT, PROPERTIES, WITNESSES
-from spec.reference import beginning
-from spec.relaxation import Relaxed, each_alone, one_of_a_kind
+from timewait.checker.decide import Question
+from timewait.spec.composition import Composition
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.over_approximation import Relaxed, each_alone, one_of_a_kind
+from timewait.spec.properties import DEFAULT, PROPERTIES, WITNESSES
+from timewait.spec.reference import beginning
+from timewait.vocabulary.automaton import Property
 
 
 def question(configuration: Configuration) -> Question:

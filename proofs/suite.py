@@ -10,10 +10,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from checker import itf
-from checker.verdict import Verdict, worst
-from proofs.claim import Evidence
-from proofs.claims import CLAIMS
+from timewait.checker import itf
+from timewait.checker.verdict import Verdict, worst
+from timewait.proofs.claim import Evidence
+from timewait.proofs.claims import CLAIMS
 
 
 @dataclass(frozen=True)

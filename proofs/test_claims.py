@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from checker.verdict import Verdict
-from proofs.claims import CLAIMS
-from proofs.suite import decide_claim
+from timewait.checker.verdict import Verdict
+from timewait.proofs.claims import CLAIMS
+from timewait.proofs.suite import decide_claim
 
 
 @pytest.mark.parametrize(

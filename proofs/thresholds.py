@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from checker.cover import Interval
-from checker.family import BrokenScript, Line, Script, faults, instance
-from checker.finding import Budget, Run
-from checker.linear import Constraint, Terms, evaluate, written
-from checker.projection import delays_in_terms
-from checker.replay import Rejected, replay, shortened
-from checker.synthesis import Counterexample, Piece, Synthesis, region_of_piece
-from checker.table import Table
-from checker.trace import Trace
-from checker.verdict import Verdict
-from proofs.certified import NAMES, Certified, Claimed, certified, meaningless, terms_of
-from proofs.question import question
-from spec.configuration import Configuration
-from spec.properties import PROPERTIES
-from spec.reference import beginning
+from timewait.checker.compiled import Table
+from timewait.checker.cover import Interval
+from timewait.checker.family import BrokenScript, Line, Script, faults, instance
+from timewait.checker.finding import Budget, Run
+from timewait.checker.linear import Constraint, Terms, evaluate, written
+from timewait.checker.projection import delays_in_terms
+from timewait.checker.replay import Rejected, replay, shortened
+from timewait.checker.synthesis import Counterexample, Piece, Synthesis, region_of_piece
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
+from timewait.proofs.certified import NAMES, Certified, Claimed, certified, meaningless, terms_of
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import beginning
 
 RANGE = (Fraction(1, 4), Fraction(2))
 """The ratios RTO / MSL that are looked at unless somebody says otherwise."""
@@ -106,7 +106,7 @@ def formula(
     ------
     ValueError
         Nothing can be said: not ``always`` properties, or not unlimited duplication in any order.
-    checker.synthesis.Unsettled
+    timewait.checker.synthesis.Unsettled
         The search came to no end.
     """
     fault = meaningless(configuration, properties, [])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from spec.behaviour import Arrival, Behaviour, ResetRule
-from spec.configuration import Configuration, Scope
-from spec.stacks import Stack
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.stacks import Stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Two endpoints, the network between them and their timers, as one timed system.
 
-Every step an engine can take is made here from three pure functions of `spec.endpoint`: a user calls, a
+Every step an engine can take is made here from three pure functions of `timewait.spec.endpoint`: a user calls, a
 timer fires, a copy arrives. What they reply is sent, and each reply that the loss budget covers may be
 lost. Once both ends are CLOSED the four-tuple may be opened again, atomically; from then on the arrival of
 any old copy breaks ``isolation``, the worst case in which the new window covers the old numbers.
@@ -15,9 +15,8 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
-from checker.language import ZERO, Action, Bound, Clock, Edge, Location, Origin
-from spec.configuration import Configuration, Scope
-from spec.endpoint import (
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.endpoint import (
     Call,
     Effect,
     Outcome,
@@ -28,10 +27,11 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from spec.exchange import ENDS, binds, broken, noise, owed, rounds
-from spec.network import Channel, Flight, Network
-from spec.segment import Segment
-from spec.state import ESTABLISHED, Block, State
+from timewait.spec.exchange import ENDS, binds, broken, noise, owed, rounds
+from timewait.spec.network import Channel, Flight, Network
+from timewait.spec.segment import Segment
+from timewait.spec.state import ESTABLISHED, Block, State
+from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, Edge, Location, Origin
 
 
 class Phase(StrEnum):
@@ -64,7 +64,7 @@ class Situation(NamedTuple):
 
 
 class Composition:
-    """The timed system of one configuration (a `checker.language.TimedSystem`)."""
+    """The timed system of one configuration (a `timewait.vocabulary.automaton.TimedSystem`)."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-from spec.behaviour import Behaviour
+from timewait.spec.settings import Behaviour
 
 
 class Scope(StrEnum):

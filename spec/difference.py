@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 import networkx as nx
 
-from spec.graph import Circumstances, guard, one_trigger
-from spec.state import State
+from timewait.spec.graph import Circumstances, guard, one_trigger
+from timewait.spec.state import State
 
 
 class Consequence(NamedTuple):
@@ -125,7 +125,7 @@ def difference(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> Difference:
     Parameters
     ----------
     before, after : networkx.MultiDiGraph
-        As `spec.graph.transition_graph` makes them, or the same part of each.
+        As `timewait.spec.graph.transition_graph` makes them, or the same part of each.
     """
     one, other = _reached(before), _reached(after)
     changes: list[Change] = []

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from spec.behaviour import Arrival, Behaviour, ResetRule
-from spec.segment import Segment
-from spec.state import Block, State
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.state import Block, State
 
 WINDOW = 8
 """RCV.WND in octets: constant, and larger than anything a scenario sends."""

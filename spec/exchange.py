@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spec.endpoint import Effect, Outcome
-from spec.segment import Segment
-from spec.state import Block, State
+from timewait.spec.endpoint import Effect, Outcome
+from timewait.spec.segment import Segment
+from timewait.spec.state import Block, State
 
 ENDS = ("A", "B")
 """The two ends: A, who closes first, and B."""
@@ -73,7 +73,7 @@ def binds(ends: Pair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -
 
 
 def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[str]:
-    """The ``always`` properties that a step of one end breaks (`spec.properties` states them)."""
+    """The ``always`` properties that a step of one end breaks (`timewait.spec.properties` states them)."""
     return frozenset(why_broken(before, after, side, outcome))
 
 

@@ -1,4 +1,4 @@
-"""The state diagram, derived rather than drawn: what the functions of `spec.endpoint` do in every small case.
+"""The state diagram, derived rather than drawn: what the functions of `timewait.spec.endpoint` do in every small case.
 
 From CLOSED, the handshake included, every control block that can be reached with at most `TEXT` octets each way
 is given every user call, every timer that runs, and every segment whose numbers lie around its own. What comes of
@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 
 import networkx as nx
 
-from spec.behaviour import Arrival, Behaviour
-from spec.endpoint import (
+from timewait.spec.endpoint import (
     RULES,
     WINDOW,
     Call,
@@ -37,8 +36,9 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from spec.segment import Segment
-from spec.state import FIN_RECEIVED, MEANING, Block, State
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Arrival, Behaviour
+from timewait.spec.state import FIN_RECEIVED, MEANING, Block, State
 
 TEXT = 2
 """Octets of text that each end may send, at most: enough for an acknowledgement of a part."""

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from spec.behaviour import ResetRule
-from spec.duration import spoken
-from spec.stacks import Source, Stack, load
+from timewait.spec.duration import spoken
+from timewait.spec.settings import ResetRule
+from timewait.spec.stacks import Source, Stack, load
 
 ROOT = Path("/proc/sys/net/ipv4")
 """Where Linux shows its settings."""

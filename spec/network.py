@@ -15,8 +15,8 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from checker.language import Clock
-from spec.segment import Segment
+from timewait.spec.segment import Segment
+from timewait.vocabulary.automaton import Clock
 
 
 class Copy(NamedTuple):

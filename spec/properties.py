@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checker.language import Property
+from timewait.vocabulary.automaton import Property
 
 PROPERTIES: dict[str, Property] = {
     entry.name: entry

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from checker.language import Action, Event, Impossible, Message, Running
-from spec.configuration import Configuration, Scope
-from spec.duration import spoken
-from spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
-from spec.exchange import ENDS, Pair, binds, noise, owed, rounds, why_broken
-from spec.plain import plain
-from spec.segment import Segment
-from spec.state import ESTABLISHED, Block, State
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.duration import spoken
+from timewait.spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
+from timewait.spec.exchange import ENDS, Pair, binds, noise, owed, rounds, why_broken
+from timewait.spec.plain_data import plain
+from timewait.spec.segment import Segment
+from timewait.spec.state import ESTABLISHED, Block, State
+from timewait.vocabulary.automaton import Action
+from timewait.vocabulary.replay import Event, Impossible, Message, Running
 
 INCARNATION_RULES = {
     "incarnation.reopen": ("RFC 9293 3.10.1", "both ends are CLOSED: the same addresses and ports are opened again"),
@@ -41,7 +42,7 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One moment of a replay (a `checker.language.World`)."""
+    """One moment of a replay (a `timewait.vocabulary.replay.World`)."""
 
     configuration: Configuration
     ends: Pair

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from checker.language import Action
-from spec.configuration import Configuration
-from spec.endpoint import Call, Timer
-from spec.segment import Segment
+from timewait.spec.configuration import Configuration
+from timewait.spec.endpoint import Call, Timer
+from timewait.spec.segment import Segment
+from timewait.vocabulary.automaton import Action
 
 
 class Planned(NamedTuple):

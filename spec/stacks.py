@@ -17,8 +17,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
 
-from spec.behaviour import EVERY_ARRIVAL, Arrival, ResetRule
-from spec.duration import duration
+from timewait.spec.duration import duration
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
 
 EVIDENCE = {
     "read": "read in the named file at the named version",
@@ -176,7 +176,7 @@ KNOBS = tuple(
 
 def names() -> tuple[str, ...]:
     """List the profiles that come with the package, in alphabetical order."""
-    entries = (resources.files("spec") / "stacks").iterdir()
+    entries = (resources.files("timewait.spec") / "stacks").iterdir()
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
 
 
@@ -200,7 +200,7 @@ def load(name_or_path: str | PathLike[str]) -> Stack:
         return _load_file(wanted)
     if wanted not in names():
         raise UnknownStack(f"there is no profile {wanted!r}{_meant(wanted.lower(), names())}; known: {', '.join(names())}")
-    return _parse(f"{wanted}.toml", (resources.files("spec") / "stacks" / f"{wanted}.toml").read_bytes())
+    return _parse(f"{wanted}.toml", (resources.files("timewait.spec") / "stacks" / f"{wanted}.toml").read_bytes())
 
 
 def _load_file(path: str) -> Stack:

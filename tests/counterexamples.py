@@ -6,19 +6,19 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from checker.decide import Engine, decide
-from checker.family import instance, script
-from checker.finding import Budget, Run
-from checker.replay import carried_out, replay
-from checker.table import Table
-from checker.trace import Trace
-from proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
-from proofs.question import question
-from spec.behaviour import Behaviour, ResetRule
-from spec.composition import Composition
-from spec.configuration import Configuration
-from spec.properties import PROPERTIES
-from spec.reference import beginning
+from timewait.checker.compiled import Table
+from timewait.checker.decide import Engine, decide
+from timewait.checker.family import instance, script
+from timewait.checker.finding import Budget, Run
+from timewait.checker.replay import carried_out, replay
+from timewait.checker.trace import Trace
+from timewait.proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
+from timewait.proofs.question import question
+from timewait.spec.composition import Composition
+from timewait.spec.configuration import Configuration
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import beginning
+from timewait.spec.settings import Behaviour, ResetRule
 
 _THIRD = Fraction(1, 3)
 _HONOURS = replace(INTENDED, reset=ResetRule.EXACT)

@@ -8,17 +8,17 @@ from typing import Any
 
 from toys import Toy
 
-from checker.explicit import Explicit
-from checker.export.plan import Plan, Words, explored, plan_of
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import TimedSystem
-from checker.table import Table
-from proofs.question import question
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.configuration import Configuration, Scope
-from spec.properties import PROPERTIES
-from timewait.exporting import words_for
+from timewait.checker.compiled import Table
+from timewait.checker.explicit import Explicit
+from timewait.checker.export.plan import Plan, Words, explored, plan_of
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Folded
+from timewait.cli.export import words_for
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.vocabulary.automaton import TimedSystem
 
 CLOSE = ("graceful", "isolation")
 

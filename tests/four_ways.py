@@ -16,18 +16,18 @@ from dataclasses import dataclass, field
 from oracle import JUDGED, Search, TooLarge, judge
 from random_configurations import random_configuration
 
-from checker.bounded import search
-from checker.decide import Question
-from checker.explicit import TICK, Explicit
-from checker.finding import Budget, Run
-from checker.replay import Rejected, replay
-from checker.symbolic import Symbolic
-from checker.table import Table
-from checker.zones import Zones
-from proofs.question import question
-from spec.configuration import Configuration
-from spec.plain import plain
-from spec.properties import PROPERTIES
+from timewait.checker.bounded import search
+from timewait.checker.compiled import Table
+from timewait.checker.decide import Question
+from timewait.checker.explicit import TICK, Explicit
+from timewait.checker.finding import Budget, Run
+from timewait.checker.replay import Rejected, replay
+from timewait.checker.symbolic import Symbolic
+from timewait.checker.zones import Zones
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.plain_data import plain
+from timewait.spec.properties import PROPERTIES
 
 
 class Unjudged(Exception):

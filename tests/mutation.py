@@ -46,7 +46,7 @@ MUTATED = (
     "spec/network.py",
     "spec/composition.py",
     "spec/state.py",
-    "spec/relaxation.py",
+    "spec/over_approximation.py",
 )
 """The modules that are mutated; the others of `spec` only describe."""
 
@@ -392,8 +392,8 @@ PLAIN = (TICKS, LASSOS)
 
 def cases() -> Iterator[Case]:
     """The small configurations: each rule of the endpoint, the network and the composition matters in one of them."""
-    from spec.behaviour import Arrival, Behaviour, ResetRule
-    from spec.configuration import Configuration, Scope
+    from timewait.spec.configuration import Configuration, Scope
+    from timewait.spec.settings import Arrival, Behaviour, ResetRule
 
     fin, step_one = frozenset({Arrival.FIN}), frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
     everything = step_one | {Arrival.ACK}
@@ -498,16 +498,16 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
 
     With `known`, no exploration goes on when it is much larger than it was; else not beyond some number of states.
     """
-    from checker.explicit import Explicit
-    from checker.finding import Budget
-    from checker.fold import Folded
-    from checker.lasso import find_lasso
-    from checker.structural import proof_of
-    from checker.table import Table
-    from checker.zones import Zones
+    from timewait.checker.compiled import Table
+    from timewait.checker.explicit import Explicit
+    from timewait.checker.finding import Budget
+    from timewait.checker.lasso import find_lasso
+    from timewait.checker.quotient import Folded
+    from timewait.checker.structural import proof_of
+    from timewait.checker.zones import Zones
 
-    composition = importlib.import_module("spec.composition")
-    asked = importlib.import_module("spec.properties").PROPERTIES
+    composition = importlib.import_module("timewait.spec.composition")
+    asked = importlib.import_module("timewait.spec.properties").PROPERTIES
     always = [entry.name for entry in asked.values() if entry.kind == "always"]
     promises = [entry for entry in asked.values() if entry.kind == "eventually"]
     system = composition.Composition(case.configuration)
@@ -557,7 +557,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
 
 def _refused(configuration: Any) -> str:
     """Why there is no relaxed close."""
-    relaxation = importlib.import_module("spec.relaxation")
+    relaxation = importlib.import_module("timewait.spec.over_approximation")
     try:
         relaxation.Relaxed(configuration, relaxation.one_of_a_kind)
     except ValueError as refused:
@@ -567,14 +567,14 @@ def _refused(configuration: Any) -> str:
 
 def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
     """What the relaxed close breaks, and whether time may stop where each obligation is there alone; sizes are added."""
-    from checker.explicit import Explicit
-    from checker.finding import Budget
-    from checker.fold import Folded
-    from checker.table import Table
-    from checker.timelock import stuck
-    from checker.zones import Zones
+    from timewait.checker.compiled import Table
+    from timewait.checker.explicit import Explicit
+    from timewait.checker.finding import Budget
+    from timewait.checker.quotient import Folded
+    from timewait.checker.timelock import stuck
+    from timewait.checker.zones import Zones
 
-    relaxation = importlib.import_module("spec.relaxation")
+    relaxation = importlib.import_module("timewait.spec.over_approximation")
     relaxed = relaxation.Relaxed(case.configuration, relaxation.one_of_a_kind)
     if TICKS in case.engines:
         explored = Explicit(Table(relaxed))
@@ -593,7 +593,7 @@ def _bound(known: int | None, otherwise: int) -> int:
 
 def _vacuous(always: list[str], explored: Any) -> list[str]:
     """The unbroken properties without one of their witnesses."""
-    witnesses = importlib.import_module("spec.properties").WITNESSES
+    witnesses = importlib.import_module("timewait.spec.properties").WITNESSES
     return [name for name in always if name not in explored.broken and not set(witnesses[name]) <= explored.witnessed.keys()]
 
 
@@ -607,9 +607,9 @@ def _bounded(case: Case, stopped: str, told: Answer, known: Answer | None) -> No
 
 
 def _carried_out(case: Case, run: Any, asked: Any) -> None:
-    from checker.replay import Rejected, replay
+    from timewait.checker.replay import Rejected, replay
 
-    reference = importlib.import_module("spec.reference")
+    reference = importlib.import_module("timewait.spec.reference")
     if run is None:
         raise Killed("replay", f"{case.label}: no delays for the run that breaks {asked.name}")
     try:
@@ -656,14 +656,14 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
 
 def _facts() -> Iterator[tuple[str, bool]]:
     """What no verdict on a small configuration depends on, each with whether it holds."""
-    from spec.behaviour import Behaviour
-    from spec.composition import Composition, Phase, Situation
-    from spec.configuration import Configuration
-    from spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
-    from spec.exchange import broken, rounds
-    from spec.network import Channel, Copy
-    from spec.segment import Segment
-    from spec.state import ESTABLISHED, Block, State
+    from timewait.spec.composition import Composition, Phase, Situation
+    from timewait.spec.configuration import Configuration
+    from timewait.spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
+    from timewait.spec.exchange import broken, rounds
+    from timewait.spec.network import Channel, Copy
+    from timewait.spec.segment import Segment
+    from timewait.spec.settings import Behaviour
+    from timewait.spec.state import ESTABLISHED, Block, State
 
     usual = Behaviour()
     closing = Block(State.FIN_WAIT_1, una=0, nxt=2, rcv=1, passive=True)
@@ -871,7 +871,7 @@ def try_here(mutant: Mutant | None, expected: dict[str, Any]) -> Fate:
     try:
         if mutant is not None:
             try:
-                importlib.import_module("spec.composition")
+                importlib.import_module("timewait.spec.composition")
             except Exception as problem:
                 raise Killed("error", f"cannot be imported: {problem!r}") from problem
         kill_suite(mutant.path if mutant is not None else "", expected)

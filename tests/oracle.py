@@ -11,11 +11,11 @@ from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
-from spec.behaviour import Arrival, ResetRule
-from spec.configuration import Configuration, Scope
-from spec.endpoint import Call, Effect, Outcome, Timer, allowed_calls, running, segment_arrives, timer_fires, user_calls
-from spec.segment import Segment
-from spec.state import ESTABLISHED, Block, State
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.endpoint import Call, Effect, Outcome, Timer, allowed_calls, running, segment_arrives, timer_fires, user_calls
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Arrival, ResetRule
+from timewait.spec.state import ESTABLISHED, Block, State
 
 A, B = 0, 1
 UNLIMITED = -1

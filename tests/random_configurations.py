@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from spec.behaviour import Arrival, Behaviour, ResetRule
-from spec.configuration import Configuration, Scope
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
 
 TEXTS = ((1, 0), (0, 1), (1, 1))
 

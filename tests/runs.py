@@ -7,22 +7,22 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from checker.family import instance, script
-from checker.finding import Move, Run
-from checker.language import Action
-from checker.replay import carried_out, replay
-from checker.table import Table
-from checker.trace import Trace
-from proofs.claims import INTENDED, LETTER, NEVER_RESTARTED, close, core, rounds_to_outlast
-from spec.behaviour import Behaviour, ResetRule
-from spec.composition import Composition
-from spec.configuration import Configuration
-from spec.endpoint import Call, Timer
-from spec.properties import PROPERTIES
-from spec.reference import beginning
-from spec.scenarios import SCENARIOS
-from spec.segment import Segment
-from timewait.review import run
+from timewait.checker.compiled import Table
+from timewait.checker.family import instance, script
+from timewait.checker.finding import Move, Run
+from timewait.checker.replay import carried_out, replay
+from timewait.checker.trace import Trace
+from timewait.cli.review import run
+from timewait.proofs.claims import INTENDED, LETTER, NEVER_RESTARTED, close, core, rounds_to_outlast
+from timewait.spec.composition import Composition
+from timewait.spec.configuration import Configuration
+from timewait.spec.endpoint import Call, Timer
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import beginning
+from timewait.spec.scenarios import SCENARIOS
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Behaviour, ResetRule
+from timewait.vocabulary.automaton import Action
 
 OLD_DUPLICATE = """
     0: B call CLOSE

@@ -9,12 +9,12 @@ import pytest
 from four_ways import Bounds, Tally, drawn, tally
 from oracle import JUDGED
 
-from checker.decide import Engine, decide
-from checker.finding import Budget
-from checker.verdict import Verdict
-from proofs.question import question
-from spec.plain import plain
-from spec.properties import PROPERTIES
+from timewait.checker.decide import Engine, decide
+from timewait.checker.finding import Budget
+from timewait.checker.verdict import Verdict
+from timewait.proofs.question import question
+from timewait.spec.plain_data import plain
+from timewait.spec.properties import PROPERTIES
 
 SMALL = Bounds(worlds=1_500, states=4_000, locations=100, depth=6)
 """What is looked at in the default run."""

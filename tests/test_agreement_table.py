@@ -12,21 +12,22 @@ from typing import Any
 import pytest
 from oracle import JUDGED, TooLarge, judge
 
-from checker import horn
-from checker.bounded import Searched, search
-from checker.explicit import Explicit
-from checker.finding import Budget, Run
-from checker.language import Action, Impossible
-from checker.verdict import Verdict
-from checker.zones import Zones
-from proofs import certified, voices
-from proofs.agreement import Compared, Row, compare, compare_case
-from proofs.cases import CASES
-from proofs.voices import Voice, Who
-from spec.behaviour import ResetRule
-from spec.configuration import Configuration, Scope
-from spec.reference import Moment
-from timewait.command import main
+from timewait.checker import horn
+from timewait.checker.bounded import Searched, search
+from timewait.checker.explicit import Explicit
+from timewait.checker.finding import Budget, Run
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.cli.main import main
+from timewait.proofs import certified, engine_answers
+from timewait.proofs.agreement import Compared, Row, compare, compare_case
+from timewait.proofs.agreement_cases import CASES
+from timewait.proofs.engine_answers import Voice, Who
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.reference import Moment
+from timewait.spec.settings import ResetRule
+from timewait.vocabulary.automaton import Action
+from timewait.vocabulary.replay import Impossible
 
 PROVED, VIOLATED, VACUOUS = Verdict.PROVED, Verdict.VIOLATED, Verdict.VACUOUS
 INCONCLUSIVE, DISAGREEMENT = Verdict.INCONCLUSIVE, Verdict.DISAGREEMENT
@@ -129,12 +130,12 @@ def blind_zones(patch: pytest.MonkeyPatch) -> None:
 
 def hasty_zones(patch: pytest.MonkeyPatch) -> None:
     """Zones in which no time passes in any location: they miss what needs a wait."""
-    patch.setattr("checker.zones.dbm.settled", lambda zone, *_: zone)
+    patch.setattr("timewait.checker.zones.dbm.settled", lambda zone, *_: zone)
 
 
 def blind_smt(patch: pytest.MonkeyPatch) -> None:
     """A bounded search that never finds anything."""
-    patch.setattr(voices, "search", lambda _, depth, __: Searched(None, "no run", depth))
+    patch.setattr(engine_answers, "search", lambda _, depth, __: Searched(None, "no run", depth))
 
 
 def raving_smt(patch: pytest.MonkeyPatch) -> None:
@@ -147,7 +148,7 @@ def raving_smt(patch: pytest.MonkeyPatch) -> None:
         late = [replace(move, delay=move.delay + 7) for move in searched.found.run.moves]
         return searched._replace(found=replace(searched.found, run=Run(tuple(late))))
 
-    patch.setattr(voices, "search", rave)
+    patch.setattr(engine_answers, "search", rave)
 
 
 def roundabout_smt(patch: pytest.MonkeyPatch) -> None:
@@ -157,7 +158,7 @@ def roundabout_smt(patch: pytest.MonkeyPatch) -> None:
         searched = search(symbolic, depth, budget)
         return searched if searched.found is None else searched._replace(clear=len(searched.found.run.moves))
 
-    patch.setattr(voices, "search", wander)
+    patch.setattr(engine_answers, "search", wander)
 
 
 def frightened_horn(patch: pytest.MonkeyPatch) -> None:
@@ -222,7 +223,7 @@ def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None
     lasso = Voice(Who.TICKS, VIOLATED, "violated")
     graph = Voice(Who.GRAPH, PROVED, "proved")
     assert Row("case", "quiet", (lasso, graph)).faults == ["graph: it holds; ticks: it does not"]
-    monkeypatch.setattr(voices, "proof_of", lambda *_: None)
+    monkeypatch.setattr(engine_answers, "proof_of", lambda *_: None)
     compared = compare(SMALL, CASES[SMALL], Budget())
     assert {row.name: row.agreement for row in compared.rows}["quiet"] is VACUOUS
     assert compared.agreement is VACUOUS

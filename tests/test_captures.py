@@ -17,16 +17,16 @@ from scapy.layers.ppp import PPP, PPPoE
 from scapy.packet import Packet as Layer
 from wire import START, Script, pcap, pcapng
 
-from diagrams.capture.connections import AROUND, Skipped
-from diagrams.capture.container import NANOSECONDS, BrokenCapture, Frame, frames
-from diagrams.capture.fates import fates, sides
-from diagrams.capture.headers import Packet, UnreadLink, packet
-from diagrams.capture.renumbered import arrives
-from diagrams.capture.traffic import Traffic, traffic
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.endpoint import WINDOW, segment_arrives
-from spec.segment import Segment
-from spec.state import Block, State
+from timewait.captures.connections import AROUND, Skipped
+from timewait.captures.container import NANOSECONDS, BrokenCapture, Frame, frames
+from timewait.captures.delivery import fates, sides
+from timewait.captures.headers import Packet, UnreadLink, packet
+from timewait.captures.renumbering import arrives
+from timewait.captures.traffic import Traffic, traffic
+from timewait.spec.endpoint import WINDOW, segment_arrives
+from timewait.spec.segment import Segment
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.state import Block, State
 
 
 def clean_close() -> Script:

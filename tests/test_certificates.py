@@ -13,16 +13,16 @@ import cvc5
 import pytest
 import z3
 
-from checker import certificate
-from checker.certificate import MARK, BrokenCertificate, Script, Statement
-from checker.language import Location
-from checker.linear import constraint
-from checker.verdict import Verdict
-from proofs.certified import Certified, Claimed, prove_by_horn, prove_for_all
-from proofs.certifying import certify_file
-from spec.behaviour import Arrival, Behaviour
-from spec.configuration import Configuration, Scope
-from spec.plain import configuration_of
+from timewait.checker import certificate
+from timewait.checker.certificate import MARK, BrokenCertificate, Script, Statement
+from timewait.checker.linear import constraint
+from timewait.checker.verdict import Verdict
+from timewait.proofs.certified import Certified, Claimed, prove_by_horn, prove_for_all
+from timewait.proofs.certifying import certify_file
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.settings import Arrival, Behaviour
+from timewait.vocabulary.automaton import Location
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 CORE = Configuration(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from timewait.command import main
+from timewait.cli.main import main
 
 QUICK = ("--closers", "a")
 THIRTY = ("--msl", "30s", "--rto", "30s")

@@ -9,16 +9,16 @@ from fractions import Fraction
 
 import pytest
 
-from checker.explicit import Explicit
-from checker.finding import Budget
-from checker.table import Table
-from diagrams.composition import SMALL, Reached, TooLarge, by_states, composition, reach, whole
-from diagrams.figure import Figure, words
-from diagrams.figure_layout import laid_out
-from diagrams.places import overlaps
-from proofs.claims import close, core
-from spec.composition import Composition, Situation
-from spec.configuration import Configuration
+from timewait.checker.compiled import Table
+from timewait.checker.explicit import Explicit
+from timewait.checker.finding import Budget
+from timewait.diagrams.composition import SMALL, Reached, TooLarge, by_states, composition, reach, whole
+from timewait.diagrams.figure import Figure, words
+from timewait.diagrams.figure_layout import laid_out
+from timewait.diagrams.geometry import overlaps
+from timewait.proofs.claims import close, core
+from timewait.spec.composition import Composition, Situation
+from timewait.spec.configuration import Configuration
 
 ASKED = {
     "core, nothing lost": (core(2, 4, 2, 0), 8, 8, 13),

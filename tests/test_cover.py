@@ -12,9 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from toys import Place, Step, Toy, fischer, lamp, letterbox, names, relay, soiled, window
 
-from checker import zone as dbm
-from checker.certificate import Invariant, Script, Statement, faults_by_z3
-from checker.cover import (
+from timewait.checker import dbm
+from timewait.checker.certificate import Invariant, Script, Statement, faults_by_z3
+from timewait.checker.compiled import Table
+from timewait.checker.cover import (
     EVERY_RATIO,
     NO_RATIO,
     Comparison,
@@ -32,13 +33,12 @@ from checker.cover import (
     needs,
     trimmed,
 )
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import Location
-from checker.linear import Terms, constraint
-from checker.table import Table
-from checker.zone import Zone
-from checker.zones import Zones
+from timewait.checker.dbm import Zone
+from timewait.checker.finding import Budget
+from timewait.checker.linear import Terms, constraint
+from timewait.checker.quotient import Folded
+from timewait.checker.zones import Zones
+from timewait.vocabulary.automaton import Location
 
 F = Fraction
 

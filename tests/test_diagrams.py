@@ -14,33 +14,33 @@ import networkx as nx
 import pygraphviz
 import pytest
 
-from checker.decide import Engine, decide
-from checker.finding import Budget
-from checker.trace import Trace
-from diagrams import plain
-from diagrams.authority import link
-from diagrams.compared import compared
-from diagrams.dot import as_dot
-from diagrams.drawn import as_svg, told
-from diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
-from diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
-from diagrams.figure_layout import Graphviz, NoGraphviz, laid_out
-from diagrams.inks import DARK, INKS, PAPER, Ink
-from diagrams.mermaid import as_mermaid
-from diagrams.places import Course, Layout, Point, overlaps
-from diagrams.raster import as_pdf, as_png
-from diagrams.sizes import Size, box_size
-from diagrams.states import ALIKE, one_state, states
-from diagrams.tables import as_text
-from diagrams.use import NotOfThisGraph, Use, use_of
-from diagrams.widths import BOLD, REGULAR, width, wrapped
-from proofs.claims import LETTER, close
-from proofs.question import question
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.difference import difference
-from spec.graph import close_part, condense, transition_graph
-from spec.properties import PROPERTIES
-from spec.state import State
+from timewait.checker.decide import Engine, decide
+from timewait.checker.finding import Budget
+from timewait.checker.trace import Trace
+from timewait.diagrams import figure_text
+from timewait.diagrams.colours import DARK, INKS, PAPER, Ink
+from timewait.diagrams.difference_figure import compared
+from timewait.diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
+from timewait.diagrams.figure_dot import as_dot
+from timewait.diagrams.figure_layout import Graphviz, NoGraphviz, laid_out
+from timewait.diagrams.figure_mermaid import as_mermaid
+from timewait.diagrams.figure_svg import as_svg, told
+from timewait.diagrams.geometry import Course, Layout, Point, overlaps
+from timewait.diagrams.raster import as_pdf, as_png
+from timewait.diagrams.sizes import Size, box_size
+from timewait.diagrams.states import ALIKE, one_state, states
+from timewait.diagrams.tables import as_text
+from timewait.diagrams.widths import BOLD, REGULAR, width, wrapped
+from timewait.narration.citations import link
+from timewait.narration.graph_use import NotOfThisGraph, Use, use_of
+from timewait.proofs.claims import LETTER, close
+from timewait.proofs.question import question
+from timewait.spec.difference import difference
+from timewait.spec.graph import close_part, condense, transition_graph
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.state import State
 
 S = State
 SVG = "{http://www.w3.org/2000/svg}"
@@ -528,7 +528,7 @@ class TestFormats:
 
     @pytest.mark.parametrize("columns", [40, 60, 80, 120])
     def test_text_is_no_wider_than_the_terminal(self, graphs: dict[str, nx.MultiDiGraph], columns: int) -> None:
-        for text in (as_text(graphs["letter"], columns), plain.as_text(one_state(graphs["letter"], S.TIME_WAIT), columns)):
+        for text in (as_text(graphs["letter"], columns), figure_text.as_text(one_state(graphs["letter"], S.TIME_WAIT), columns)):
             assert max(map(len, text.splitlines())) <= columns
 
     @pytest.mark.parametrize("columns", [40, 80])

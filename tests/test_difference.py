@@ -7,10 +7,10 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.difference import Change, difference
-from spec.graph import close_part, transition_graph
-from spec.state import State
+from timewait.spec.difference import Change, difference
+from timewait.spec.graph import close_part, transition_graph
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.state import State
 
 S = State
 LETTER = Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT)

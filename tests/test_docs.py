@@ -20,11 +20,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from site_pages import DOCS, Block, blocks, name, pages, same
 
-import proofs.claims
-from proofs.claims import CLAIMS
-from spec.graph import CLOSE_PART
-from spec.scenarios import SCENARIOS
-from timewait.command import cli
+import timewait.proofs.claims
+from timewait.cli.main import cli
+from timewait.proofs.claims import CLAIMS
+from timewait.spec.graph import CLOSE_PART
+from timewait.spec.scenarios import SCENARIOS
 
 SHOWN = {page: list(blocks(page)) for page in pages()}
 EVERY = [block for found in SHOWN.values() for block in found]
@@ -143,7 +143,7 @@ class TestSnippets:
         text = (DOCS / "how-to" / "claim.md").read_text(encoding="utf-8")
         named = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
         assert len(named) > 5
-        assert not [one for one in named if not hasattr(proofs.claims, one)]
+        assert not [one for one in named if not hasattr(timewait.proofs.claims, one)]
 
 
 def understood(words: list[str]) -> None:

@@ -13,15 +13,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from checker import itf
-from checker.verdict import Verdict
-from diagrams.essence import alike
-from diagrams.words import is_broken
-from proofs.claim import CLAIMS, Evidence
-from timewait import gallery
-from timewait.command import main
-from timewait.keeping import INDEX, Picture, changes, contents, update
-from timewait.runs import SHOWN, Shown, counterexample
+from timewait.checker import itf
+from timewait.checker.verdict import Verdict
+from timewait.cli import picture_set
+from timewait.cli.claim_runs import SHOWN, Shown, counterexample
+from timewait.cli.committed_pictures import INDEX, Picture, changes, contents, update
+from timewait.cli.main import main
+from timewait.diagrams.comparison import alike
+from timewait.narration.sentences import is_broken
+from timewait.proofs.claim import CLAIMS, Evidence
 
 COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -131,7 +131,7 @@ class TestStates:
         said: str,
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr("timewait.regions.boundaries", lambda *_: ())
+        monkeypatch.setattr("timewait.cli.region.boundaries", lambda *_: ())
         found, out, err = run(capsys, *arguments)
         assert (found, out) == (code, "")
         assert said in err
@@ -231,7 +231,7 @@ class TestOthers:
 
     def test_region(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """The formula of the claims, wherever it holds; C3: for k = 0 graceful needs MSL."""
-        monkeypatch.setattr("timewait.regions.farthest", lambda _: Fraction(2))
+        monkeypatch.setattr("timewait.cli.region.farthest", lambda _: Fraction(2))
         asked = ("region", "--scope", "core", "--loss", "0", "--property", "graceful")
         code, out, _ = run(capsys, *asked, "--format", "json")
         assert code == 0
@@ -367,7 +367,7 @@ class TestKeeping:
         pictures: list[Picture],
         tmp_path: Path,
     ) -> None:
-        monkeypatch.setattr("timewait.drawing.drawn", lambda _: iter(pictures))
+        monkeypatch.setattr("timewait.cli.diagram.drawn", lambda _: iter(pictures))
         folder = tmp_path / "docs"
         everything = ("--all", "--out", str(folder))
         code, _, err = run(capsys, *everything, "--check")
@@ -383,7 +383,7 @@ class TestKeeping:
     def test_a_folder_that_cannot_be_written(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: list[Picture], tmp_path: Path
     ) -> None:
-        monkeypatch.setattr("timewait.drawing.drawn", lambda _: iter(pictures))
+        monkeypatch.setattr("timewait.cli.diagram.drawn", lambda _: iter(pictures))
         (tmp_path / "file").write_text("", encoding="utf-8")
         code, _, err = run(capsys, "--all", "--out", str(tmp_path / "file" / "docs"))
         assert code == 2
@@ -396,7 +396,7 @@ class TestCommitted:
 
     @pytest.mark.parametrize("group", ["states", "each state", "scenarios", "used", "compositions"])
     def test_is_current(self, group: str) -> None:
-        found = changes(gallery.draw(group), COMMITTED)
+        found = changes(picture_set.draw(group), COMMITTED)
         assert set(found.stale) == {INDEX}, "run timewait diagram --all --out docs/diagrams"
 
     def test_is_listed_in_full(self) -> None:
@@ -422,7 +422,7 @@ class TestCommitted:
             assert root.findtext(f"{SVG}desc")
 
     def test_the_longest_begin_first(self) -> None:
-        assert set(gallery.BEGUN_FIRST) < set(gallery.groups())
+        assert set(picture_set.BEGUN_FIRST) < set(picture_set.groups())
 
     @pytest.mark.slow
     def test_all_of_it(self, capsys: pytest.CaptureFixture[str]) -> None:

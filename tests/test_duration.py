@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec.duration import SECONDS, duration, spoken
+from timewait.spec.duration import SECONDS, duration, spoken
 
 
 @pytest.mark.parametrize(

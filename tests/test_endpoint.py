@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.endpoint import (
+from timewait.spec.endpoint import (
     RULES,
     WINDOW,
     Call,
@@ -32,9 +31,10 @@ from spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from spec.graph import happen, steps
-from spec.segment import Segment
-from spec.state import ESTABLISHED, FIN_RECEIVED, Block, State
+from timewait.spec.graph import happen, steps
+from timewait.spec.segment import Segment
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.state import ESTABLISHED, FIN_RECEIVED, Block, State
 
 USUAL = Behaviour()
 LETTER = Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT)

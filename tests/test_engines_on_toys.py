@@ -34,23 +34,23 @@ from toys import (
     world,
 )
 
-from checker import certificate, horn, timelock
-from checker.bounded import search
-from checker.certificate import Script, Statement
-from checker.cover import constants, cover_of, invariant, trimmed
-from checker.decide import MANY, Answer, Engine, Question, decide
-from checker.explicit import Explicit
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import Location, Property, Relation
-from checker.lasso import find_lasso
-from checker.linear import constraint
-from checker.replay import replay
-from checker.structural import proof_of
-from checker.symbolic import Symbolic
-from checker.table import Table
-from checker.verdict import Verdict
-from checker.zones import Zones
+from timewait.checker import certificate, horn, timelock
+from timewait.checker.bounded import search
+from timewait.checker.certificate import Script, Statement
+from timewait.checker.compiled import Table
+from timewait.checker.cover import constants, cover_of, invariant, trimmed
+from timewait.checker.decide import MANY, Answer, Engine, Question, decide
+from timewait.checker.explicit import Explicit
+from timewait.checker.finding import Budget
+from timewait.checker.lasso import find_lasso
+from timewait.checker.linear import constraint
+from timewait.checker.quotient import Folded
+from timewait.checker.replay import replay
+from timewait.checker.structural import proof_of
+from timewait.checker.symbolic import Symbolic
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.vocabulary.automaton import Location, Property, Relation
 
 HALF = Fraction(1, 2)
 PROVED, INCONCLUSIVE, VACUOUS, VIOLATED = Verdict.PROVED, Verdict.INCONCLUSIVE, Verdict.VACUOUS, Verdict.VIOLATED

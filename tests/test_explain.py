@@ -16,27 +16,27 @@ from scapy.layers.inet import IP, UDP
 from test_command import run
 from wire import ENDS, Script, pcap, pcapng
 
-from checker import itf
-from checker.decide import Engine, decide
-from checker.finding import Budget
-from checker.trace import Trace
-from diagrams.capture.account import Account, Answer, Weight
-from diagrams.capture.container import frames
-from diagrams.capture.following import followed
-from diagrams.capture.headers import packet
-from diagrams.capture.needs import compared, needs
-from diagrams.capture.profiles import fit
-from diagrams.capture.report import deviations, known, outcome, summary, time_wait
-from diagrams.capture.traffic import traffic
-from diagrams.prose import counted, listed, rounded, shown
-from diagrams.story import moral, story
-from proofs.question import question
-from spec.assemble import Wishes, assemble
-from spec.configuration import Configuration, Scope
-from spec.plain import configuration_of
-from spec.properties import PROPERTIES
-from spec.stacks import Stack, load
-from spec.state import MEANING, State
+from timewait.captures.account import Account, Answer, Weight
+from timewait.captures.container import frames
+from timewait.captures.following import followed
+from timewait.captures.headers import packet
+from timewait.captures.profiles import fit
+from timewait.captures.report import deviations, known, outcome, summary, time_wait
+from timewait.captures.time_wait_lengths import compared, needs
+from timewait.captures.traffic import traffic
+from timewait.checker import itf
+from timewait.checker.decide import Engine, decide
+from timewait.checker.finding import Budget
+from timewait.checker.trace import Trace
+from timewait.narration.prose import counted, listed, rounded, shown
+from timewait.narration.story import moral, story
+from timewait.proofs.question import question
+from timewait.spec.assemble import Wishes, assemble
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.stacks import Stack, load
+from timewait.spec.state import MEANING, State
 
 
 def configuration(**wishes: Any) -> Configuration:
@@ -795,7 +795,7 @@ class TestRoundTrip:
     )
     def test_same_steps(self, tmp_path: Path, name: str, wishes: dict[str, Any]) -> None:
         """Times, copies, fates and states, apart from steps that move no packet."""
-        export = pytest.importorskip("diagrams.formats.pcapng", reason="captures cannot be written here")
+        export = pytest.importorskip("timewait.formats.pcapng", reason="captures cannot be written here")
         trace = violation(name, **wishes)
         path = tmp_path / "ours.pcapng"
         path.write_bytes(export.written(trace, "both"))
@@ -804,7 +804,7 @@ class TestRoundTrip:
 
     def test_from_the_last_exchange(self, tmp_path: Path) -> None:
         """A trace that starts there is written with what comes before; from there on the steps are the same."""
-        export = pytest.importorskip("diagrams.formats.pcapng", reason="captures cannot be written here")
+        export = pytest.importorskip("timewait.formats.pcapng", reason="captures cannot be written here")
         trace = violation("graceful", time_wait=Fraction(599, 10), scope=Scope.CORE)
         path = tmp_path / "core.pcapng"
         path.write_bytes(export.written(trace, "both"))

@@ -17,23 +17,23 @@ from exports import CASES, DENSE, Case, Explored, close, toy_plan, toy_words
 from tla_states import Module
 from toys import Place, Step, Toy, counter, fischer, lamp, letterbox, relay, window
 
-from checker.explicit import Explicit
-from checker.export.imitator import as_imitator, as_imitator_property
-from checker.export.plan import Becomes, Plan, Taken, TooLong, identifier, in_order, plan_of
-from checker.export.promela import as_promela
-from checker.export.smt2 import as_smt2
-from checker.export.tchecker import as_tchecker
-from checker.export.tla import as_tla, as_tla_configuration
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import DEAD, ZERO, Clock
-from checker.symbolic import Symbolic
-from checker.table import Table
-from checker.zones import Zones
-from proofs.question import question
-from spec.configuration import Scope
-from spec.endpoint import RULES
-from timewait.command import main
+from timewait.checker.compiled import Table
+from timewait.checker.explicit import Explicit
+from timewait.checker.export.imitator import as_imitator, as_imitator_property
+from timewait.checker.export.plan import Becomes, Plan, Taken, TooLong, identifier, in_order, plan_of
+from timewait.checker.export.promela import as_promela
+from timewait.checker.export.smt2 import as_smt2
+from timewait.checker.export.tchecker import as_tchecker
+from timewait.checker.export.tla import as_tla, as_tla_configuration
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Folded
+from timewait.checker.symbolic import Symbolic
+from timewait.checker.zones import Zones
+from timewait.cli.main import main
+from timewait.proofs.question import question
+from timewait.spec.configuration import Scope
+from timewait.spec.endpoint import RULES
+from timewait.vocabulary.automaton import DEAD, ZERO, Clock
 
 every_dense_case = pytest.mark.parametrize("name", DENSE)
 

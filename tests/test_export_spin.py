@@ -10,15 +10,15 @@ from exports import CASES, Explored, toy_plan
 from spin import needs_spin, spin
 from toys import counter, fischer, lamp, letterbox, relay, trap, window
 
-from checker.explicit import Explicit
-from checker.export.plan import plan_of
-from checker.export.promela import as_promela
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import Edge, Location
-from checker.table import Table
-from proofs.question import question
-from spec.composition import Composition
+from timewait.checker.compiled import Table
+from timewait.checker.explicit import Explicit
+from timewait.checker.export.plan import plan_of
+from timewait.checker.export.promela import as_promela
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Folded
+from timewait.proofs.question import question
+from timewait.spec.composition import Composition
+from timewait.vocabulary.automaton import Edge, Location
 
 pytestmark = needs_spin
 

@@ -9,18 +9,18 @@ from fractions import Fraction
 import pytest
 from toys import Place, Step, Toy, bounds, chatter, counter, courier, eventually, lamp, names, relay, sleeper, world
 
-from checker import lasso
-from checker.decide import Engine, Question, decide
-from checker.explicit import Explicit
-from checker.fairness import unfair
-from checker.finding import Budget, Move, Run
-from checker.language import Action, Property
-from checker.lasso import find_lasso
-from checker.table import Table
-from checker.verdict import Verdict
-from proofs.claims import LETTER, close
-from proofs.question import question
-from spec.properties import PROPERTIES
+from timewait.checker import lasso
+from timewait.checker.compiled import Table
+from timewait.checker.decide import Engine, Question, decide
+from timewait.checker.explicit import Explicit
+from timewait.checker.fairness import unfair
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.lasso import find_lasso
+from timewait.checker.verdict import Verdict
+from timewait.proofs.claims import LETTER, close
+from timewait.proofs.question import question
+from timewait.spec.properties import PROPERTIES
+from timewait.vocabulary.automaton import Action, Property
 
 
 def go(*does: str | None, delay: Fraction | int = 0) -> list[Move]:

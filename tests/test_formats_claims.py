@@ -16,13 +16,13 @@ import pytest
 from node_packages import SARIF_SCHEMA, mermaid_says, needs_mermaid, needs_sarif_schema
 from tshark import agrees, needs_tshark
 
-from checker import itf
-from checker.trace import Trace
-from checker.verdict import Verdict
-from diagrams.formats import mermaid, packetdrill, sarif
-from diagrams.formats.case import case_of_trace
-from proofs import claims
-from proofs.claim import CLAIMS, Evidence
+from timewait.checker import itf
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
+from timewait.formats import mermaid, packetdrill, sarif
+from timewait.formats.case import case_of_trace
+from timewait.proofs import claims
+from timewait.proofs.claim import CLAIMS, Evidence
 
 pytestmark = pytest.mark.slow
 EVIDENCE = os.environ.get("TIMEWAIT_EVIDENCE")

@@ -15,15 +15,15 @@ from xml.etree import ElementTree
 import pytest
 from counterexamples import counterexample
 
-from checker import itf
-from checker.finding import Progress
-from checker.verdict import Verdict
-from diagrams.formats import mermaid, packetdrill, pcapng
-from diagrams.formats.case import Standing
-from proofs.claim import CLAIMS, Claim, Evidence
-from proofs.suite import Outcome, decide_claim
-from timewait.command import main
-from timewait.reporting import Reports, suite_of_outcome
+from timewait.checker import itf
+from timewait.checker.finding import Progress
+from timewait.checker.verdict import Verdict
+from timewait.cli.main import main
+from timewait.cli.reports import Reports, suite_of_outcome
+from timewait.formats import mermaid, packetdrill, pcapng
+from timewait.formats.case import Standing
+from timewait.proofs.claim import CLAIMS, Claim, Evidence
+from timewait.proofs.suite import Outcome, decide_claim
 
 SHORT = ("check", "--msl", "30s", "--rto", "30s", "--time-wait", "59.9s", "--closers", "a", "--property", "graceful")
 

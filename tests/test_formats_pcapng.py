@@ -18,13 +18,13 @@ from scapy.packet import Packet
 from scapy.utils import PcapNgReader
 from tshark import agrees, needs_tshark, rows
 
-from checker.itf import BrokenTrace
-from checker.language import Message
-from checker.trace import Trace
-from diagrams.formats import pcapng
-from diagrams.formats.blocks import Captured, Interface, capture
-from diagrams.formats.sightings import ADDED, sightings
-from diagrams.formats.wire import Envelope, Socket, checksum, packet
+from timewait.checker.itf import BrokenTrace
+from timewait.checker.trace import Trace
+from timewait.formats import pcapng
+from timewait.formats.blocks import Captured, Interface, capture
+from timewait.formats.sightings import ADDED, sightings
+from timewait.formats.wire import Envelope, Socket, checksum, packet
+from timewait.vocabulary.replay import Message
 
 every_trace = pytest.mark.parametrize("name", NAMES)
 either_end = pytest.mark.parametrize("end", ["a", "b"])

@@ -16,15 +16,15 @@ import xmlschema
 from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
 from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_says, needs_junit_schemas, needs_mermaid, needs_sarif_schema
 
-from checker.finding import Progress
-from checker.verdict import Verdict
-from diagrams.formats import events, github, junit, sarif
-from diagrams.formats.case import Asked, Case, Standing, case_of_trace, property_asked
-from diagrams.formats.junit import Suite
-from diagrams.formats.places import place_of_property, place_of_rule, place_of_waiting
-from spec.endpoint import RULES
-from spec.properties import PROPERTIES
-from spec.reference import INCARNATION_RULES
+from timewait.checker.finding import Progress
+from timewait.checker.verdict import Verdict
+from timewait.formats import events, github, junit, sarif
+from timewait.formats.case import Asked, Case, Standing, case_of_trace, property_asked
+from timewait.formats.junit import Suite
+from timewait.formats.source_locations import place_of_property, place_of_rule, place_of_waiting
+from timewait.spec.endpoint import RULES
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import INCARNATION_RULES
 
 ROOT = Path(__file__).parent.parent
 STARTED = datetime(2024, 2, 29, 12, 0, 1, tzinfo=UTC)

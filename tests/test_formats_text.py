@@ -14,10 +14,10 @@ import pytest
 from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
 from node_packages import mermaid_says, needs_mermaid
 
-from checker import itf
-from checker.itf import BrokenTrace
-from checker.trace import Trace
-from diagrams.formats import mermaid, packetdrill
+from timewait.checker import itf
+from timewait.checker.itf import BrokenTrace
+from timewait.checker.trace import Trace
+from timewait.formats import mermaid, packetdrill
 
 every_trace = pytest.mark.parametrize("name", NAMES)
 

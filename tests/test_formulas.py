@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import z3
 
-from checker.formulas import variables_of
+from timewait.checker.formulas import variables_of
 
 
 def test_variables_are_those_of_the_library() -> None:

@@ -14,13 +14,13 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from diagrams.dot import as_dot
-from diagrams.states import states
-from diagrams.tables import as_json, as_text
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.endpoint import RULES
-from spec.graph import CLOSE_PART, Circumstances, Kind, alternatives, close_part, condense, survey, transition_graph
-from spec.state import MEANING, State
+from timewait.diagrams.figure_dot import as_dot
+from timewait.diagrams.states import states
+from timewait.diagrams.tables import as_json, as_text
+from timewait.spec.endpoint import RULES
+from timewait.spec.graph import CLOSE_PART, Circumstances, Kind, alternatives, close_part, condense, survey, transition_graph
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.state import MEANING, State
 
 Edge = dict[str, Any]
 S = State
@@ -401,8 +401,8 @@ class TestJson:
 def test_every_rendering_is_the_same_in_every_run(graph: nx.MultiDiGraph) -> None:
     """Whatever the hash seed: a picture changes only when the specification does."""
     program = (
-        "from spec.behaviour import Behaviour; from spec.graph import transition_graph; from diagrams.tables import *;"
-        "from diagrams.dot import as_dot; from diagrams.states import states;"
+        "from timewait.spec.settings import Behaviour; from timewait.spec.graph import transition_graph; from timewait.diagrams.tables import *;"
+        "from timewait.diagrams.figure_dot import as_dot; from timewait.diagrams.states import states;"
         "graph = transition_graph(Behaviour()); print(as_text(graph), as_dot(states(graph, '')), as_json(graph))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from spec.behaviour import ResetRule
-from spec.host import ROOT, HostUnreadable, Setting, read_host, read_settings
-from spec.stacks import load
+from timewait.spec.host import ROOT, HostUnreadable, Setting, read_host, read_settings
+from timewait.spec.settings import ResetRule
+from timewait.spec.stacks import load
 
 DEFAULTS = {
     "tcp_rfc1337": "0",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.linear import Constraint, constraint, evaluate, term, written
+from timewait.checker.linear import Constraint, constraint, evaluate, term, written
 
 VALUES = {"MSL": Fraction(30), "RTO": Fraction(1, 3), "TIME_WAIT": Fraction(60)}
 

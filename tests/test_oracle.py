@@ -9,11 +9,11 @@ import pytest
 from oracle import JUDGED, UNLIMITED, A, B, Copy, End, Search, TooLarge, World, judge
 from random_configurations import random_configuration
 
-from spec.behaviour import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from spec.configuration import Configuration, Scope
-from spec.endpoint import Effect, Outcome, Timer
-from spec.segment import Segment
-from spec.state import Block, State
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.endpoint import Effect, Outcome, Timer
+from timewait.spec.segment import Segment
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.state import Block, State
 
 CORE, CLOSE = Scope.CORE, Scope.CLOSE
 NO_RESTART = Behaviour(restarts=frozenset({Arrival.FIN}))

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from runs import EVERY, long, trace
 
-from checker.trace import Trace
-from diagrams.minimap import PLACES, edges, minimap
-from diagrams.page import page
-from diagrams.what_if import what_if
-from diagrams.why import guards
-from spec.behaviour import Behaviour
-from spec.graph import close_part, transition_graph
-from spec.plain import configuration_of
+from timewait.checker.trace import Trace
+from timewait.diagrams.minimap import PLACES, edges, minimap
+from timewait.diagrams.page import page
+from timewait.narration.guards import guards
+from timewait.narration.what_if import what_if
+from timewait.spec.graph import close_part, transition_graph
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.settings import Behaviour
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -11,11 +11,11 @@ import z3
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from checker import table
-from checker.language import ZERO, Action, Clock, Edge, Relation
-from checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
-from checker.projection import Polyhedron, Vector, delays_in_terms, formula, irredundant, rays, region_of, told
-from checker.table import EXPIRED, FRESH, Door, Room
+from timewait.checker import compiled
+from timewait.checker.compiled import EXPIRED, FRESH, Door, Room
+from timewait.checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
+from timewait.checker.projection import Polyhedron, Vector, delays_in_terms, formula, irredundant, rays, region_of, told
+from timewait.vocabulary.automaton import ZERO, Action, Clock, Edge, Relation
 
 F = Fraction
 Path = list[tuple[Room, Door]]
@@ -46,11 +46,11 @@ def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
     return path
 
 
-def _test(text: str) -> table.Test:
+def _test(text: str) -> compiled.Test:
     clock, relation, parameter = text.split()
     assert relation in ("<=", ">=", ">", "==")
     shown: Relation = relation  # type: ignore[assignment]  # narrowed by the assertion above
-    return table.Test(int(clock), shown, parameter)
+    return compiled.Test(int(clock), shown, parameter)
 
 
 @st.composite
@@ -79,7 +79,7 @@ def possible(path: Path, terms: Mapping[str, Terms]) -> z3.BoolRef:
 
 
 def bounds(path: Path, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
-    """What must hold of the times, read from the rooms and doors once more, without `checker.schedule`."""
+    """What must hold of the times, read from the rooms and doors once more, without `timewait.checker.schedule`."""
     parts = [earlier <= later for earlier, later in pairwise(times)]
     started: list[z3.ArithRef | None] = [times[0]] * len(path[0][0].clocks)
     for now, (room, door) in zip(times[1:], path, strict=True):

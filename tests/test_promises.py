@@ -14,21 +14,21 @@ import pytest
 import z3
 from toys import courier, eventually, lamp, sleeper, whirl
 
-from checker import certificate, promise
-from checker.certificate import BrokenCertificate
-from checker.finding import Budget
-from checker.language import Edge, Location, Property, TimedSystem
-from checker.promise import Hops, Leaving, Part, Promise, Reason
-from checker.structural import proof_of
-from checker.table import Table
-from checker.verdict import Verdict
-from proofs.certifying import certify_file
-from proofs.promised import Promised, promise_for_all
-from proofs.question import question
-from spec.behaviour import Arrival, Behaviour
-from spec.configuration import Configuration, Scope
-from spec.plain import configuration_of
-from spec.properties import PROPERTIES
+from timewait.checker import certificate, liveness_certificate
+from timewait.checker.certificate import BrokenCertificate
+from timewait.checker.compiled import Table
+from timewait.checker.finding import Budget
+from timewait.checker.liveness_certificate import Hops, Leaving, Part, Promise, Reason
+from timewait.checker.structural import proof_of
+from timewait.checker.verdict import Verdict
+from timewait.proofs.certifying import certify_file
+from timewait.proofs.promised import Promised, promise_for_all
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import Arrival, Behaviour
+from timewait.vocabulary.automaton import Edge, Location, Property, TimedSystem
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
@@ -99,7 +99,7 @@ def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None
         assert table is None or proof_of(table, PROPERTIES[name]) is None
         pytest.skip(made.reason)
     assert made.verdict is Verdict.PROVED
-    file = tmp_path / "promise.smt2"
+    file = tmp_path / "liveness_certificate.smt2"
     file.write_text(made.text, encoding="utf-8")
     (checked,) = certify_file(file)
     assert (checked.said, checked.fault) == (f"{name}, for all values", "")
@@ -110,7 +110,7 @@ def test_read_again(name: str) -> None:
     """The file has the whole proof, and queries for every reason."""
     found = stated(CLOSE, name)
     text = certificate.written(found, Promised(CLOSE, name).about)
-    assert promise.read(found.system, text, "here") == found.proof
+    assert liveness_certificate.read(found.system, text, "here") == found.proof
     assert text.count("(check-sat)") == found.size > 0
     assert configuration_of(certificate.about(text, "here")["configuration"]) == CLOSE
 
@@ -220,7 +220,7 @@ def candidates(system: TimedSystem, part: frozenset[Location], hops: Hops) -> It
 
 def forged(system: TimedSystem, asked: Property) -> Part | None:
     """A proof made of every reason that the checker accepts; None when none of that is enough."""
-    found = promise.steps(system)
+    found = liveness_certificate.steps(system)
     inside = frozenset(location for location in found if asked.name in system.owes(location))
     everything = {(place, number): edge for place in inside for number, edge in enumerate(found[place]) if edge.target in inside}
     return _forged(system, asked, inside, everything, [])

@@ -9,12 +9,12 @@ from fractions import Fraction
 import pytest
 from toys import Place, Step, Toy, always, names, snoozer, world
 
-from checker.family import ROUNDS, Line, Script, follow, instance
-from checker.language import ZERO
-from checker.linear import Constraint, Terms
-from checker.pumping import LONGEST, pumped
-from checker.replay import replay
-from checker.table import Table
+from timewait.checker.compiled import Table
+from timewait.checker.family import ROUNDS, Line, Script, follow, instance
+from timewait.checker.linear import Constraint, Terms
+from timewait.checker.pumping import LONGEST, pumped
+from timewait.checker.replay import replay
+from timewait.vocabulary.automaton import ZERO
 
 F = Fraction
 PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in ("SCALE", "RATE", "WAIT")}

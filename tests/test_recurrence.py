@@ -11,20 +11,20 @@ import pytest
 from random_configurations import random_configuration
 from toys import Toy, chatter, courier, eventually, lamp, relay, sleeper, whirl
 
-from checker.decide import LOOPS, Engine, decide
-from checker.explicit import Explicit
-from checker.fairness import unfair
-from checker.finding import Budget
-from checker.language import Property
-from checker.lasso import find_lasso
-from checker.recurrence import find_recurrence
-from checker.structural import proof_of
-from checker.table import Table
-from checker.verdict import Verdict
-from proofs.question import question
-from spec.behaviour import Arrival, Behaviour, ResetRule
-from spec.configuration import Configuration
-from spec.properties import PROPERTIES
+from timewait.checker.compiled import Table
+from timewait.checker.decide import LOOPS, Engine, decide
+from timewait.checker.dense_lasso import find_recurrence
+from timewait.checker.explicit import Explicit
+from timewait.checker.fairness import unfair
+from timewait.checker.finding import Budget
+from timewait.checker.lasso import find_lasso
+from timewait.checker.structural import proof_of
+from timewait.checker.verdict import Verdict
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.vocabulary.automaton import Property
 
 LETTER = Behaviour(
     answers=frozenset({Arrival.FIN, Arrival.UNACCEPTABLE, Arrival.ACK}),

@@ -11,24 +11,24 @@ from xml.etree import ElementTree
 
 import pytest
 
-from checker.cover import Interval
-from checker.finding import Budget
-from checker.linear import Terms
-from diagrams import bars, region, region_picture, region_text
-from diagrams.axes import Axes, Scale, plain_number
-from diagrams.bars import Bars
-from diagrams.boundary import Boundary, Piece, sampled
-from diagrams.inks import BLACK, BLUE
-from diagrams.places import Point, Room
-from diagrams.placing import Label, placed
-from diagrams.region import Known, Region
-from diagrams.sizes import Size
-from proofs.claims import close, core
-from proofs.thresholds import Below, Proven
-from spec.behaviour import Behaviour, ResetRule
-from spec.configuration import Configuration
-from timewait.boundaries import POINTS, NotBelieved, against_losses, boundaries, least_at
-from timewait.depicted import known_stacks
+from timewait.checker.cover import Interval
+from timewait.checker.finding import Budget
+from timewait.checker.linear import Terms
+from timewait.cli.boundaries import POINTS, NotBelieved, against_losses, boundaries, least_at
+from timewait.cli.figures import known_stacks
+from timewait.diagrams import bars, region, region_picture, region_text
+from timewait.diagrams.axes import Axes, Scale, plain_number
+from timewait.diagrams.bars import Bars
+from timewait.diagrams.boundary import Boundary, Piece, sampled
+from timewait.diagrams.colours import BLACK, BLUE
+from timewait.diagrams.geometry import Point, Room
+from timewait.diagrams.label_placement import Label, placed
+from timewait.diagrams.region import Known, Region
+from timewait.diagrams.sizes import Size
+from timewait.proofs.claims import close, core
+from timewait.proofs.thresholds import Below, Proven
+from timewait.spec.configuration import Configuration
+from timewait.spec.settings import Behaviour, ResetRule
 
 F = Fraction
 SVG = "{http://www.w3.org/2000/svg}"
@@ -104,7 +104,7 @@ class TestAsked:
 
     def test_a_proof_that_is_not_accepted_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         doubtful = Proven(between(0, 1), {}, Below(None, [], "graceful", None, "cvc5 says no"), None, [])
-        monkeypatch.setattr("timewait.boundaries.formula", lambda *_: iter((doubtful,)))
+        monkeypatch.setattr("timewait.cli.boundaries.formula", lambda *_: iter((doubtful,)))
         with pytest.raises(NotBelieved, match="graceful: a piece of its formula was not accepted: disagreement"):
             boundaries(core(2, 0, 2, 0), ["graceful"], F(1), Budget)
 

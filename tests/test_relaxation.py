@@ -8,22 +8,22 @@ from fractions import Fraction
 
 import pytest
 
-from checker.decide import Engine, Question, decide
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import DEAD, Bound, Clock, Edge, Origin
-from checker.realised import realised
-from checker.table import Table
-from checker.timelock import stuck
-from checker.verdict import Verdict
-from checker.zones import Zones
-from proofs.claims import FIN, INTENDED, LETTER, close, core
-from proofs.question import question
-from spec.behaviour import Behaviour
-from spec.composition import Composition, Situation
-from spec.configuration import Configuration
-from spec.properties import PROPERTIES
-from spec.relaxation import Obligations, Relaxed, each_alone, one_of_a_kind
+from timewait.checker.compiled import Table
+from timewait.checker.concretise import realised
+from timewait.checker.decide import Engine, Question, decide
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Folded
+from timewait.checker.timelock import stuck
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.proofs.claims import FIN, INTENDED, LETTER, close, core
+from timewait.proofs.question import question
+from timewait.spec.composition import Composition, Situation
+from timewait.spec.configuration import Configuration
+from timewait.spec.over_approximation import Obligations, Relaxed, each_alone, one_of_a_kind
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import Behaviour
+from timewait.vocabulary.automaton import DEAD, Bound, Clock, Edge, Origin
 
 Reached = tuple[Situation, tuple[Origin, ...]]
 BOTH = (PROPERTIES["graceful"], PROPERTIES["isolation"])

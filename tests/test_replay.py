@@ -14,25 +14,26 @@ import itf_py  # type: ignore[import-untyped]
 import pytest
 from toys import always, counter, courier, eventually, soiled, world
 
-from checker.explicit import Explicit
-from checker.finding import Budget, Move, Run
-from checker.fold import Folded
-from checker.itf import BrokenTrace, as_itf, parsed
-from checker.itf import read as read_itf
-from checker.itf import written as itf_text
-from checker.language import Action, Event, Message, Property, Running, World
-from checker.lasso import find_lasso
-from checker.replay import Rejected, minimal, replay
-from checker.table import Table
-from checker.trace import Trace, number
-from checker.zones import Zones
-from spec.behaviour import Arrival, Behaviour
-from spec.composition import Composition
-from spec.configuration import Configuration, Scope
-from spec.endpoint import Call, Timer
-from spec.properties import PROPERTIES
-from spec.reference import Flying, beginning
-from spec.segment import Segment
+from timewait.checker.compiled import Table
+from timewait.checker.explicit import Explicit
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.itf import BrokenTrace, as_itf, parsed
+from timewait.checker.itf import read as read_itf
+from timewait.checker.itf import written as itf_text
+from timewait.checker.lasso import find_lasso
+from timewait.checker.quotient import Folded
+from timewait.checker.replay import Rejected, minimal, replay
+from timewait.checker.trace import Trace, number
+from timewait.checker.zones import Zones
+from timewait.spec.composition import Composition
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.endpoint import Call, Timer
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import Flying, beginning
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Arrival, Behaviour
+from timewait.vocabulary.automaton import Action, Property
+from timewait.vocabulary.replay import Event, Message, Running, World
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from runs import EVERY, long, trace
 
-from checker import itf
-from checker.finding import Move, Run
-from checker.language import Event
-from checker.replay import carried_out
-from diagrams.passages import waits
-from spec.plain import configuration_of
-from spec.reference import beginning
-from spec.retrace import action_of
-from spec.scenarios import SCENARIOS
-from timewait.command import main
+from timewait.checker import itf
+from timewait.checker.finding import Move, Run
+from timewait.checker.replay import carried_out
+from timewait.cli.main import main
+from timewait.narration.timeline import waits
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.reference import beginning
+from timewait.spec.scenarios import SCENARIOS
+from timewait.spec.trace_actions import action_of
+from timewait.vocabulary.replay import Event
 
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 

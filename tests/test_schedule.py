@@ -10,11 +10,12 @@ from itertools import accumulate
 import pytest
 from toys import Letterbox, Place, Step, Toy, World, always, fischer, hurry, letterbox, world
 
-from checker.finding import Move, Run
-from checker.language import Impossible, Location
-from checker.replay import replay
-from checker.schedule import delays, differences
-from checker.table import Door, Room, Table
+from timewait.checker.compiled import Door, Room, Table
+from timewait.checker.finding import Move, Run
+from timewait.checker.replay import replay
+from timewait.checker.schedule import delays, differences
+from timewait.vocabulary.automaton import Location
+from timewait.vocabulary.replay import Impossible
 
 Path = list[tuple[Room, Door]]
 

@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import EVERY, VIOLATIONS, long, trace
 
-from checker.trace import Trace
-from diagrams.axis import LONGEST, Pause, axis
-from diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
-from diagrams.chart_layout import chart
-from diagrams.inks import NAMED, themed
-from diagrams.lanes import NARROWEST, as_text, lanes
-from diagrams.passages import Fate, passages, waits
-from diagrams.sequence import parts, sequence
-from diagrams.words import failing
-from diagrams.words import lines as in_words
-from spec.scenarios import SCENARIOS
+from timewait.checker.trace import Trace
+from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
+from timewait.diagrams.chart_layout import chart
+from timewait.diagrams.colours import NAMED, themed
+from timewait.diagrams.sequence import parts, sequence
+from timewait.diagrams.sequence_text import NARROWEST, as_text, lanes
+from timewait.diagrams.time_axis import LONGEST, Pause, axis
+from timewait.narration.sentences import failing
+from timewait.narration.sentences import lines as in_words
+from timewait.narration.timeline import Fate, passages, waits
+from timewait.spec.scenarios import SCENARIOS
 
 SVG = "{http://www.w3.org/2000/svg}"
 FORMATS = {"whole": WHOLE, "beside": BESIDE, "slim": SLIM}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spec.behaviour import EVERY_ARRIVAL, Arrival, ResetRule
-from spec.stacks import EVIDENCE, KNOBS, QUESTIONS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
+from timewait.spec.stacks import EVIDENCE, KNOBS, QUESTIONS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 
 FIN, UNACCEPTABLE, ACK, SYN = Arrival.FIN, Arrival.UNACCEPTABLE, Arrival.ACK, Arrival.SYN
 

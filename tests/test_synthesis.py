@@ -9,19 +9,19 @@ from fractions import Fraction
 import pytest
 from toys import Place, Step, Toy, always, errands, letterbox, names, snoozer, world
 
-from checker import synthesis
-from checker.certificate import Script as Certificate
-from checker.certificate import Statement, faults_by_z3
-from checker.cover import Interval
-from checker.family import Line, Script, faults
-from checker.finding import Budget, Run
-from checker.fold import Folded
-from checker.language import ZERO
-from checker.linear import Terms, constraint_of, written
-from checker.projection import delays_in_terms
-from checker.replay import shortened
-from checker.synthesis import MOST_RUNS, Names, Piece, Synthesis, Unsettled, region_of_piece
-from checker.table import Table
+from timewait.checker import synthesis
+from timewait.checker.certificate import Script as Certificate
+from timewait.checker.certificate import Statement, faults_by_z3
+from timewait.checker.compiled import Table
+from timewait.checker.cover import Interval
+from timewait.checker.family import Line, Script, faults
+from timewait.checker.finding import Budget, Run
+from timewait.checker.linear import Terms, constraint_of, written
+from timewait.checker.projection import delays_in_terms
+from timewait.checker.quotient import Folded
+from timewait.checker.replay import shortened
+from timewait.checker.synthesis import MOST_RUNS, Names, Piece, Synthesis, Unsettled, region_of_piece
+from timewait.vocabulary.automaton import ZERO
 
 F = Fraction
 NAMES = Names("SCALE", "RATE", "WAIT")
@@ -233,7 +233,7 @@ class TestUnsettled:
 
     def test_bounds_that_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """More of one parameter than is read."""
-        monkeypatch.setattr("checker.cover.MOST", 1)
+        monkeypatch.setattr("timewait.checker.cover.MOST", 1)
         with pytest.raises(Unsettled, match="are no sum of few SCALE and RATE"):
             list(search(errands(["SCALE", "SCALE"]), "open").pieces(LOW, HIGH))
 

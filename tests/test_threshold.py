@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.decide import Answer
-from checker.finding import Finding
-from checker.threshold import FINER, Threshold, Undecided, least_safe
-from checker.verdict import Verdict
+from timewait.checker.decide import Answer
+from timewait.checker.finding import Finding
+from timewait.checker.threshold import FINER, Threshold, Undecided, least_safe
+from timewait.checker.verdict import Verdict
 
 
 class Oracle:

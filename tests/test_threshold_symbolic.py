@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from timewait.command import main
+from timewait.cli.main import main
 
 FORMULA = ("threshold", "--symbolic")
 CORE = ("--scope", "core")

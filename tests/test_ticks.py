@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.ticks import in_ticks, unit_of
+from timewait.checker.time_unit import in_ticks, unit_of
 
 durations = st.dictionaries(st.sampled_from("abcde"), st.fractions(0, 10**6, max_denominator=10**6), min_size=1)
 

@@ -6,7 +6,7 @@ from itertools import combinations_with_replacement, permutations, product
 
 import pytest
 
-from checker.verdict import SEVERITY, Verdict, worst, worst_exit
+from timewait.checker.verdict import SEVERITY, Verdict, worst, worst_exit
 
 FROM_BEST_TO_WORST = [
     Verdict.PROVED,

@@ -16,13 +16,13 @@ import pytest
 from numpy.typing import NDArray
 from toys import Place, Step, Toy, counter, courier, fischer, hurry, lamp, letterbox, window
 
-from checker import zone as dbm
-from checker.finding import Budget
-from checker.fold import Folded
-from checker.language import Location, TimedSystem
-from checker.table import Table
-from checker.zone import INFINITE, NOUGHT, Zone, at_most, below
-from checker.zones import Zones
+from timewait.checker import dbm
+from timewait.checker.compiled import Table
+from timewait.checker.dbm import INFINITE, NOUGHT, Zone, at_most, below
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Folded
+from timewait.checker.zones import Zones
+from timewait.vocabulary.automaton import Location, TimedSystem
 
 Points = NDArray[np.int64]
 Bound = tuple[float, bool]

@@ -1,7 +1,7 @@
 """Timed systems of a handful of locations that know no TCP, each small enough to be worked out by hand.
 
-A toy is written down as data and read in two ways: as a `checker.language.TimedSystem` by the engines, and as a
-`checker.language.World` that carries runs out with the instants at which its clocks started.
+A toy is written down as data and read in two ways: as a `timewait.vocabulary.automaton.TimedSystem` by the engines, and as a
+`timewait.vocabulary.replay.World` that carries runs out with the instants at which its clocks started.
 """
 
 from __future__ import annotations
@@ -13,22 +13,8 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal, cast
 
-from checker.language import (
-    DEAD,
-    ZERO,
-    Action,
-    Bound,
-    Clock,
-    Edge,
-    Event,
-    Impossible,
-    Location,
-    Message,
-    Origin,
-    Property,
-    Relation,
-    Running,
-)
+from timewait.vocabulary.automaton import DEAD, ZERO, Action, Bound, Clock, Edge, Location, Origin, Property, Relation
+from timewait.vocabulary.replay import Event, Impossible, Message, Running
 
 
 def clock(name: str) -> Clock:

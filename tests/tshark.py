@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.trace import Trace
-from diagrams.formats import pcapng
-from diagrams.formats.sightings import ADDED, Sighting, sightings
+from timewait.checker.trace import Trace
+from timewait.formats import pcapng
+from timewait.formats.sightings import ADDED, Sighting, sightings
 
 TSHARK = shutil.which("tshark")
 needs_tshark = pytest.mark.skipif(TSHARK is None, reason="no tshark on this machine")

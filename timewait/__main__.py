@@ -1,5 +1,5 @@
 """``python -m timewait``."""
 
-from timewait.command import main
+from timewait.cli.main import main
 
 main()

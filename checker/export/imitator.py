@@ -1,7 +1,7 @@
 """For IMITATOR: the system in dense time, every duration a parameter.
 
 It is asked for which durations no step that breaks a property can be reached. With all of them symbolic it need not
-come to an end (neither do the engines here: `checker.horn` leaves that to an invariant); fixed, one by one, by the
+come to an end (neither do the engines here: `timewait.checker.horn` leaves that to an invariant); fixed, one by one, by the
 lines that are commented out at the end, they make the question easier.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.export.plan import SPARE, Becomes, Comparison, Place, Plan, Step, Taken, head, in_order
+from timewait.checker.export.plan import SPARE, Becomes, Comparison, Place, Plan, Step, Taken, head, in_order
 
 AUTOMATON = "timed_system"
 BROKEN = "broken"

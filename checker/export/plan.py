@@ -14,10 +14,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from checker.explicit import TICK, Explicit
-from checker.language import ZERO, Clock, Location, Relation
-from checker.table import EXPIRED, FRESH, Room, Table, Test
-from checker.ticks import in_ticks, unit_of
+from timewait.checker.compiled import EXPIRED, FRESH, Room, Table, Test
+from timewait.checker.explicit import TICK, Explicit
+from timewait.checker.time_unit import in_ticks, unit_of
+from timewait.vocabulary.automaton import ZERO, Clock, Location, Relation
 
 
 class Becomes(StrEnum):
@@ -81,7 +81,7 @@ class TooLong(ValueError):
 
 
 class Comparison(NamedTuple):
-    """A bound by names; the parameter is `checker.language.ZERO` where the clock is compared with nought."""
+    """A bound by names; the parameter is `timewait.vocabulary.automaton.ZERO` where the clock is compared with nought."""
 
     clock: str
     relation: Relation
@@ -178,7 +178,7 @@ class Plan:
     dead : frozenset of str
         The clocks that are beyond their lifetime at the start; all others start from nought.
     values : mapping
-        Every parameter in seconds; `checker.language.ZERO` is none.
+        Every parameter in seconds; `timewait.vocabulary.automaton.ZERO` is none.
     highest : mapping
         For each clock the largest parameter that it is compared with.
     lifetimes : mapping

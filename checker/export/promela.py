@@ -1,4 +1,4 @@
-"""For SPIN: the system in ticks, so that it stores exactly the states that `checker.explicit.Explicit` visits.
+"""For SPIN: the system in ticks, so that it stores exactly the states that `timewait.checker.explicit.Explicit` visits.
 
 A place is a label, a step an atomic sequence that ends at the next label, and so is a tick: nothing in between is
 ever stored. (Sequences are not ``d_step``, of which SPIN takes no more than 2,048 that are each left for somewhere else.)
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from checker.export.plan import SPARE, UNFORESEEN, Becomes, Change, Comparison, Place, Plan, Step, Taken, head, in_order
-from checker.language import ZERO
+from timewait.checker.export.plan import SPARE, UNFORESEEN, Becomes, Change, Comparison, Place, Plan, Step, Taken, head, in_order
+from timewait.vocabulary.automaton import ZERO
 
 WIDTHS = (("byte", 255), ("short", 32_767), ("int", 2_147_483_647))
 """The types of Promela, and the largest value of each."""

@@ -2,7 +2,7 @@
 
 A predicate holds of the values with which its location can be entered. Only the locations from which a step that
 breaks a property can be reached are there, each with the clocks that are read before they start again
-(`checker.symbolic`).
+(`timewait.checker.symbolic`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from checker.export.plan import Becomes, Change, Comparison, Place, Plan, Step, Taken, Words, head, plan_of
-from checker.symbolic import Symbolic
+from timewait.checker.export.plan import Becomes, Change, Comparison, Place, Plan, Step, Taken, Words, head, plan_of
+from timewait.checker.symbolic import Symbolic
 
 BROKEN = "broken"
 WAIT = "wait"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checker.export.plan import SPARE, Becomes, Comparison, Place, Plan, Step, Taken, head, identifier, in_order
-from checker.language import ZERO
+from timewait.checker.export.plan import SPARE, Becomes, Comparison, Place, Plan, Step, Taken, head, identifier, in_order
+from timewait.vocabulary.automaton import ZERO
 
 LARGEST = (1 << 29) - 1
 """The largest number of units: zones are kept in 32 bits, and sums of two bounds must fit."""

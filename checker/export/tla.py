@@ -1,6 +1,6 @@
 """For TLC and Apalache: a TLA+ module in ticks, with an action `Tick` and an action for every step.
 
-Its states are those of `checker.explicit.Explicit`, one for one: where the system is, and what each clock shows, where
+Its states are those of `timewait.checker.explicit.Explicit`, one for one: where the system is, and what each clock shows, where
 clocks that do not run show nought. A property is an invariant: no step that breaks it can be taken.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from checker.export.plan import Becomes, Change, Comparison, Place, Plan, Step, Taken, head, identifier
-from checker.language import ZERO
+from timewait.checker.export.plan import Becomes, Change, Comparison, Place, Plan, Step, Taken, head, identifier
+from timewait.vocabulary.automaton import ZERO
 
 
 def as_tla(plan: Plan) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from live.evidence import Piece, pieces, shown
 from live.tables import plain, table
-from proofs.claims import CLAIMS
+from timewait.proofs.claims import CLAIMS
 
 DIAGRAMS = Path(__file__).parent.parent.parent / "diagrams"
 

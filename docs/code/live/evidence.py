@@ -16,7 +16,7 @@ from sphinx.util import logging
 import checker
 import proofs
 import spec
-from proofs.claims import CLAIMS
+from timewait.proofs.claims import CLAIMS
 
 RECORD = "verdicts.jsonl"
 """What ``timewait prove --events`` writes, beside the certificates and traces."""

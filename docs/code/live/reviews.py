@@ -13,10 +13,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import ReferenceRole
 
-from checker import itf
-from diagrams.page import page
 from live.evidence import folder_of, pieces, shown
-from proofs.claims import CLAIMS
+from timewait.checker import itf
+from timewait.diagrams.page import page
+from timewait.proofs.claims import CLAIMS
 
 FOLDER = "review"
 

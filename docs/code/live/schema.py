@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from checker.itf import SCHEMA
 from live.tables import code, plain, table
+from timewait.checker.itf import SCHEMA
 
 Schema = Mapping[str, Any]
 

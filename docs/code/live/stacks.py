@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from live.tables import code, plain, table
-from spec.duration import spoken
-from spec.stacks import EVIDENCE, KNOBS, Stack, load, names
+from timewait.spec.duration import spoken
+from timewait.spec.stacks import EVIDENCE, KNOBS, Stack, load, names
 
 DIAGRAMS = Path(__file__).parent.parent.parent / "diagrams"
 

@@ -10,15 +10,15 @@ from functools import cache
 import networkx as nx
 from sphinx.pycode import ModuleAnalyzer
 
-from checker.verdict import SEVERITY, Verdict
-from diagrams.edges import answer, authority, event, sort_of
-from spec.behaviour import Arrival, Behaviour, ResetRule
-from spec.endpoint import RULES
-from spec.graph import condense, transition_graph
-from spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
-from spec.stacks import QUESTIONS, load
-from spec.state import MEANING, State
-from timewait.command import BAD_FILE, USAGE
+from timewait.checker.verdict import SEVERITY, Verdict
+from timewait.cli.main import BAD_FILE, USAGE
+from timewait.diagrams.edges import answer, authority, event, sort_of
+from timewait.spec.endpoint import RULES
+from timewait.spec.graph import condense, transition_graph
+from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.stacks import QUESTIONS, load
+from timewait.spec.state import MEANING, State
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -48,7 +48,7 @@ def plain(text: str) -> str:
 
 def verdicts() -> str:
     """Every verdict, what it means, and the exit code that says so."""
-    told = words("checker.verdict", "Verdict")
+    told = words("timewait.checker.verdict", "Verdict")
     rows = [(f"**{verdict}**", told[verdict.name], code(str(verdict.exit_code))) for verdict in Verdict]
     return table(("verdict", "what it means", "exit code"), rows)
 
@@ -63,7 +63,7 @@ OTHERS = {
 
 def exit_codes() -> str:
     """Every exit code."""
-    told = words("checker.verdict", "Verdict")
+    told = words("timewait.checker.verdict", "Verdict")
     meanings = {verdict.exit_code: f"**{verdict}**: {told[verdict.name]}" for verdict in Verdict} | OTHERS
     worst_first = " ".join(code(str(number)) for number in reversed(SEVERITY))
     rows = [(code(str(number)), meanings[number]) for number in sorted(meanings)]
@@ -107,7 +107,7 @@ def knobs() -> str:
 def words_of(kind: str) -> str:
     """The words that `--answers` and `--rst` take."""
     members = {"arrivals": Arrival, "resets": ResetRule}[kind]
-    told = words("spec.behaviour", members.__name__)
+    told = words("timewait.spec.settings", members.__name__)
     return table(("word", "what it means"), [(code(member.value), told[member.name]) for member in members])
 
 

@@ -1,0 +1,124 @@
+"""Fewer locations: whether something is still alive is left to its clock.
+
+The locations of a *family* differ only in which mortal clocks (those with a lifetime) still exist. They
+are folded into one, in which all of them exist and those that were never started, or have expired, are
+`DEAD`. What can happen is the same; there are tens of locations instead of hundreds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from heapq import heappop, heappush
+
+from timewait.checker.finding import Budget, Stopped
+from timewait.vocabulary.automaton import DEAD, Bound, Clock, Edge, Location, Origin, TimedSystem
+
+
+class Folded:
+    """A timed system with its families folded (itself a `TimedSystem`).
+
+    Parameters
+    ----------
+    system : TimedSystem
+        What is folded; its locations are walked once, whatever the guards say.
+    budget : Budget or None
+        Bounds on that walk.
+
+    Raises
+    ------
+    Stopped
+        A bound was reached.
+    """
+
+    def __init__(self, system: TimedSystem, budget: Budget | None = None) -> None:
+        self.system = system
+        self._widest, self._edges = _widest(system, budget or Budget())
+
+    @property
+    def parameters(self) -> Mapping[str, Fraction]:
+        return self.system.parameters
+
+    @property
+    def ceilings(self) -> Mapping[str, str]:
+        return self.system.ceilings
+
+    @property
+    def dense(self) -> bool:
+        return self.system.dense
+
+    @property
+    def lifetimes(self) -> Mapping[str, str]:
+        return self.system.lifetimes
+
+    def initial(self) -> Location:
+        return self._home(self.system.initial())
+
+    def initial_origins(self) -> tuple[Origin, ...]:
+        first = self.system.initial()
+        known: dict[Clock, Origin] = dict(zip(self.system.clocks(first), self.system.initial_origins(), strict=True))
+        return tuple(known.get(clock, DEAD) for clock in self.system.clocks(self.initial()))
+
+    def clocks(self, location: Location) -> tuple[Clock, ...]:
+        return self.system.clocks(location)
+
+    def invariant(self, location: Location) -> tuple[Bound, ...]:
+        return self.system.invariant(location)
+
+    def edges(self, location: Location) -> Iterable[Edge]:
+        for edge in self._edges[self.system.family(location)]:
+            home = self._home(edge.target)
+            known: dict[Clock, Origin] = dict(zip(self.system.clocks(edge.target), edge.origins, strict=True))
+            origins = tuple(known.get(clock, DEAD) for clock in self.system.clocks(home))
+            yield replace(edge, target=home, origins=origins)
+
+    def expired(self, location: Location, clock: Clock) -> Location:
+        """Unchanged: an expired clock stays, dead."""
+        del clock
+        return location
+
+    def family(self, location: Location) -> Location:
+        return location
+
+    def join(self, location: Location, other: Location) -> Location:
+        del other
+        return location
+
+    def owes(self, location: Location) -> frozenset[str]:
+        return self.system.owes(location)
+
+    def _home(self, location: Location) -> Location:
+        return self._widest[self.system.family(location)]
+
+
+def _widest(system: TimedSystem, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
+    """For each family the location in which everything is alive that can be, with its edges: a least fixed point.
+
+    Families are gone through in the order in which they were met, which is about the order in which copies travel: few
+    are looked at twice.
+    """
+    start = system.initial()
+    widest = {system.family(start): start}
+    edges: dict[Location, tuple[Edge, ...]] = {}
+    met = list(widest)
+    numbers = {family: number for number, family in enumerate(met)}
+    waiting = [0]
+    while waiting:
+        family = met[heappop(waiting)]
+        if len(edges) % 64 == 0 and (stopped := budget.exceeded(len(met), 0)):
+            raise Stopped(f"{stopped}, while locations were folded")
+        edges[family] = tuple(system.edges(widest[family]))
+        for edge in edges[family]:
+            reached = system.family(edge.target)
+            known = widest.get(reached)
+            joined = edge.target if known is None else system.join(known, edge.target)
+            if known is None:
+                numbers[reached] = len(met)
+                met.append(reached)
+            if joined != known:
+                widest[reached] = joined
+                if known is None or reached in edges:
+                    heappush(waiting, numbers[reached])
+                    edges.pop(reached, None)
+    return widest, edges

@@ -1,0 +1,89 @@
+"""The strokes of a sequence chart: elements of SVG with a class, at places in pixels."""
+
+from __future__ import annotations
+
+import math
+from xml.sax.saxutils import escape
+
+from timewait.diagrams.chart import Label
+from timewait.diagrams.vector import number, tag
+from timewait.diagrams.widths import FONT, MONO
+
+STYLE = f"""
+.sequence text {{ font-family: {FONT}; fill: $ink; }}
+.sequence .mono {{ font-family: {MONO}; }}
+.sequence .bold {{ font-weight: 600; }}
+.sequence .muted, .sequence .time, .sequence .note, .sequence .common {{ fill: $muted; }}
+.sequence .verdict {{ fill: $wrong; }}
+.sequence .band {{ fill: $band; }}
+.sequence .hit {{ fill: $paper; fill-opacity: 0; }}
+.sequence .lit .hit {{ fill: $marked; fill-opacity: 1; }}
+.sequence .axis {{ stroke: $muted; fill: none; stroke-width: 1.5; }}
+.sequence .instant {{ stroke: $muted; stroke-width: 4; }}
+.sequence .stretched {{ stroke-dasharray: 1 4; stroke-linecap: round; }}
+.sequence .life {{ stroke: $first; stroke-width: 2.5; fill: none; }}
+.sequence .closed {{ stroke: $muted; stroke-dasharray: 2 5; stroke-width: 1.5; }}
+.sequence .next {{ stroke: $next; stroke-width: 4.5; }}
+.sequence .reopen {{ stroke: $next; stroke-width: 1.5; stroke-dasharray: 2 3; }}
+.sequence .bar {{ fill: $wait; stroke: $waiting; stroke-width: 1; }}
+.sequence .hatch {{ stroke: $waiting; stroke-width: 1.2; }}
+.sequence .full {{ fill: none; stroke: $waiting; stroke-width: 1.4; stroke-dasharray: 4 3; }}
+.sequence .window {{ fill: $first; fill-opacity: 0.05; }}
+.sequence .alive {{ fill: $first; fill-opacity: 0.3; }}
+.sequence .flight {{ stroke: $first; stroke-width: 1.7; fill: none; }}
+.sequence .head {{ fill: $first; }}
+.sequence .later .flight {{ stroke: $next; }}
+.sequence .later .head {{ fill: $next; }}
+.sequence .again .flight {{ stroke-dasharray: 7 5; }}
+.sequence .open .flight {{ stroke-dasharray: 1.5 3.5; }}
+.sequence .end {{ stroke: $first; fill: $paper; stroke-width: 1.6; }}
+.sequence .cross {{ stroke: $wrong; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
+.sequence .grip {{ stroke: $paper; stroke-opacity: 0; stroke-width: 12; fill: none; }}
+.sequence .lit .flight {{ stroke-width: 3.4; }}
+.sequence .plate {{ fill: $paper; }}
+.sequence .lit .plate {{ fill: $marked; }}
+.sequence text.name {{ fill: $ink; }}
+.sequence .mark {{ fill: $paper; stroke: $ink; stroke-width: 1.3; }}
+.sequence .mark.wrong {{ stroke: $wrong; stroke-width: 2.2; }}
+.sequence .lit .mark {{ fill: $ink; }}
+.sequence .lit .number {{ fill: $paper; }}
+.sequence .number {{ font-weight: 600; }}
+.sequence .framed {{ fill: $paper; stroke: $wrong; stroke-width: 1.5; }}
+.sequence .loop {{ stroke: $wrong; stroke-width: 2; fill: none; }}
+.sequence text.loop {{ stroke: none; fill: $wrong; }}
+.sequence .dim {{ opacity: 0.28; }}
+"""
+"""How each class looks; of colours the names of `timewait.diagrams.colours`."""
+
+
+def lettered(label: Label) -> str:
+    """A label, written."""
+    kind = " ".join(filter(None, (label.kind, "mono" if label.mono else "", "bold" if label.bold else "")))
+    anchor = {"text_anchor": label.anchor} if label.anchor != "start" else {}
+    return tag("text", escape(label.text), class_=kind, x=label.x, y=label.y, font_size=label.size, **anchor)
+
+
+def plate(label: Label) -> str:
+    """What keeps lines from running through a label."""
+    left, top, right, bottom = label.box
+    return tag("rect", class_="plate", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
+
+
+def diamond(x: float, y: float, half: float, high: float) -> str:
+    """The path of a diamond around a point, by half its width and half its height."""
+    corners = ((x - half, y), (x, y - high), (x + half, y), (x, y + high))
+    return "M" + "L".join(f"{number(across)} {number(down)}" for across, down in corners) + "Z"
+
+
+def head(tip: tuple[float, float], angle: float) -> str:
+    """An arrow head that points in a direction, in radians."""
+    sides = [(tip[0] + 11 * math.cos(angle + turn), tip[1] + 11 * math.sin(angle + turn)) for turn in _TURNS]
+    return tag("polygon", class_="head", points=" ".join(f"{number(x)},{number(y)}" for x, y in (tip, *sides)))
+
+
+_TURNS = (math.pi - 0.38, math.pi + 0.38)
+
+
+def cross(x: float, y: float) -> str:
+    """A cross at a point: what is lost ends in it."""
+    return tag("path", class_="cross", d=f"M{number(x - 5)} {number(y - 5)}l10 10m0 -10l-10 10")

@@ -1,0 +1,103 @@
+"""The sequence chart of a trace in characters: a lane for each end, the wire between them, and what happened.
+
+A terminal and a file show the same lanes; the one sets them as a table in colours, the other in plain columns.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import zip_longest
+from typing import NamedTuple
+
+from timewait.checker.trace import Step, Trace
+from timewait.narration.sentences import about_in_words, again_and_again, failing, headline
+from timewait.spec.duration import spoken
+from timewait.spec.exchange import ENDS
+
+HEADS = ("#", "t", "A", "wire", "B", "what")
+"""What stands above the columns."""
+
+SIDES = (str.rjust, str.rjust, str.ljust, str.center, str.ljust, str.ljust)
+"""To which side each column leans."""
+
+NARROWEST = 24
+"""Characters of the last column at least, however narrow the page."""
+
+
+class Lanes(NamedTuple):
+    """A row of the chart: a step, the start, or the remark that the rest repeats for ever.
+
+    Attributes
+    ----------
+    number, time : str
+        Of the step; empty for a remark.
+    states : tuple of str
+        Of A and of B, after it.
+    new : tuple of bool
+        Whether each of them changed.
+    wire : tuple of str
+        What crosses, a line each.
+    text : str
+        Who did what.
+    """
+
+    number: str
+    time: str
+    states: tuple[str, ...]
+    new: tuple[bool, ...]
+    wire: tuple[str, ...]
+    text: str
+
+
+def lanes(trace: Trace, clock: Callable[[Fraction], str] = spoken) -> Iterator[Lanes]:
+    """The rows of a trace; `clock` says how times are written."""
+    yield Lanes("0", "0", tuple(str(trace.initial[f"{end}.state"]) for end in ENDS), (False, False), (), "")
+    for step in trace.steps:
+        if trace.loop is not None and step.number == trace.loop + 1:
+            yield Lanes("", "", ("", ""), (False, False), (f"{again_and_again(trace)[0]}:",), "")
+        states = tuple(str(step.state[f"{end}.state"]) for end in ENDS)
+        new = tuple(f"{end}.state" in step.changed for end in ENDS)
+        text = f"{step.event.actor} {step.event.text}"
+        yield Lanes(str(step.number), clock(step.time), states, new, tuple(_wire(step)), text)
+
+
+def _wire(step: Step) -> Iterator[str]:
+    if step.event.received:
+        yield f"{'<--' if step.event.actor == 'A' else '-->'} {step.event.received}"
+    for copy in step.event.sent:
+        yield f"({step.event.actor} sends {copy.text}{', lost' if copy.lost else ''})"
+
+
+def as_text(trace: Trace, width: int | None = None) -> str:
+    """The chart as the text of a file.
+
+    Parameters
+    ----------
+    trace : Trace
+        What is shown.
+    width : int or None
+        Characters in a line at most; None: as long as they come.
+    """
+    rows = [HEADS, *((row.number, row.time, row.states[0], "\n".join(row.wire), row.states[1], row.text) for row in lanes(trace))]
+    widths = [max(len(line) for row in rows for line in row[column].split("\n")) for column in range(len(HEADS) - 1)]
+    room = None if width is None else max(width - sum(widths) - len(widths), NARROWEST)
+    head = [headline(trace), trace.statement, about_in_words(trace.about)]
+    told = [why for step in trace.steps if (why := failing(trace, step))]
+    above, below = ([line for text in texts for line in _broken(text, width)] for texts in (head, told))
+    chart = [line for row in rows for line in _aligned(row, widths, room)]
+    return "\n".join([*above, "", *chart, *(["", *below] if below else [])]) + "\n"
+
+
+def _aligned(row: tuple[str, ...], widths: list[int], room: int | None) -> Iterator[str]:
+    """The lines of a row, its cells in columns and the last one broken."""
+    *cells, last = (cell.split("\n") for cell in row)
+    words = last if room is None else _broken(last[0], room)
+    for line in zip_longest(*cells, words, fillvalue=""):
+        placed = [side(cell, wide) for side, cell, wide in zip(SIDES, line, [*widths, 0], strict=True)]
+        yield " ".join(placed).rstrip()
+
+
+def _broken(text: str, width: int | None) -> list[str]:
+    return [text] if width is None else textwrap.wrap(text, width)

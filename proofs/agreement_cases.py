@@ -1,0 +1,92 @@
+"""The configurations on which every engine is asked, side by side: one table, and no verdict in it.
+
+Safe and unsafe ones, both scopes, either closer, none to any number of losses, copies that are counted or kept in order,
+text, and what stacks decide for themselves; durations in seconds, small enough to be counted in ticks. Where copies are
+counted a retry limit keeps the locations few, so that more than one engine can see all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from types import MappingProxyType
+
+from timewait.proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
+from timewait.spec.assemble import Wishes, assemble
+from timewait.spec.configuration import Configuration
+from timewait.spec.settings import Behaviour, ResetRule
+from timewait.spec.stacks import load
+
+
+def _both(configuration: Configuration) -> Configuration:
+    """Either end may close first."""
+    return replace(configuration, both_close=True)
+
+
+def _counted(configuration: Configuration, duplication: int | None, fifo: bool = False, retries: int = 1) -> Configuration:
+    """Each copy by itself, and a retry limit."""
+    behaviour = replace(configuration.behaviour, retries=retries)
+    return replace(configuration, duplication=duplication, fifo=fifo, behaviour=behaviour)
+
+
+def _stack(name: str, time_wait: int, text: tuple[int, int] = (0, 0), orphan: bool = False) -> Configuration:
+    """A stack's own rules, with MSL and RTO of a second, one loss a round, A closing first."""
+    one = Fraction(1)
+    wishes = Wishes(msl=one, time_wait=Fraction(time_wait), rto=(one,), fin_wait_2=one, text=text, orphan=orphan)
+    return assemble(load(name), wishes)
+
+
+HASTY = replace(INTENDED, restarts=frozenset())
+"""A TIME_WAIT that nothing restarts."""
+UNEVEN = Behaviour(answers=STEP_ONE, restarts=FIN)
+"""A TIME_WAIT that answers more than restarts it."""
+ORPHAN = replace(INTENDED, abandons=True, fin_wait_2=True)
+"""A user who closes for good, and a FIN_WAIT_2 that gives up."""
+
+CASES: Mapping[str, Configuration] = MappingProxyType(
+    {
+        "core, enough": core(2, 4, 2, 1),
+        "core, a second short": core(2, 3, 2, 1),
+        "core, no loss, enough": core(2, 3, 1, 0),
+        "core, no loss, enough for one reason": core(2, 2, 1, 0),
+        "core, two losses, enough": core(2, 6, 2, 2),
+        "core, two losses, short": core(2, 5, 2, 2),
+        "core, any loss": core(2, 4, 2, None),
+        "core, nothing restarts": core(2, 4, 2, 1, HASTY),
+        "core, fractions, short": replace(core(1, Fraction(5, 4), 1, 1), msl=Fraction(3, 4), rto=(Fraction(2, 3),)),
+        "core, exact gaps": replace(core(3, 6, 2, 1), rto_exact=True),
+        "close, enough": close(1, 2, 1, 1),
+        "close, a second short": close(1, 1, 1, 1),
+        "close, half a second short": close(1, Fraction(3, 2), 1, 1),
+        "close, no loss": close(1, 2, 1, 0),
+        "close, two losses, enough": close(1, 3, 1, 2),
+        "close, two losses, short": close(1, 2, 1, 2),
+        "close, any loss": close(1, 2, 1, None),
+        "close, no TIME_WAIT": close(1, 0, 1, 0, replace(INTENDED, time_wait=False)),
+        "close, answers that do not restart": close(1, 2, 1, 1, UNEVEN),
+        "close, answers that do not restart, enough": close(1, 3, 1, 0, UNEVEN),
+        "close, an exact RST is honoured": close(1, 2, 1, 0, replace(INTENDED, reset=ResetRule.EXACT)),
+        "close, any RST is honoured": close(1, 3, 1, 1, replace(INTENDED, reset=ResetRule.ANY)),
+        "close, the letter of the standard": close(1, 2, 1, 1, LETTER),
+        "close, back-off": replace(close(1, 3, 1, 1), rto=(Fraction(1), Fraction(2)), behaviour=replace(INTENDED, backoff=2)),
+        "close, one retry": close(1, 2, 1, 1, replace(INTENDED, retries=1)),
+        "either closes, enough": _both(close(1, 2, 1, 0)),
+        "either closes, a second short": _both(close(1, 1, 1, 0)),
+        "either closes, the letter": _both(close(1, 2, 1, 0, LETTER)),
+        "text from B": replace(close(1, 2, 1, 0), text=(0, 1)),
+        "text from B, FIN_WAIT_2 gives up": replace(close(1, 2, 1, 0), text=(0, 1), behaviour=ORPHAN, fin_wait_2=Fraction(3)),
+        "text from A, CLOSE aborts": replace(close(1, 2, 1, 0), text=(1, 0), behaviour=replace(INTENDED, linger_zero=True)),
+        "core, no duplicates": _counted(core(2, 4, 2, 1), 0),
+        "core, no duplicates, short": _counted(core(2, 1, 2, 1), 0),
+        "core, one duplicate": _counted(core(1, 1, 1, 0), 1),
+        "core, in order": _counted(core(2, 4, 2, 1), None, fifo=True, retries=2),
+        "core, in order, short": _counted(core(2, 0, 2, 1), None, fifo=True, retries=2),
+        "close, no duplicates, in order": _counted(close(1, 2, 1, 0), 0, fifo=True),
+        "Linux": _stack("linux", 2),
+        "FreeBSD, text from B, orphan": _stack("freebsd", 2, (0, 1), orphan=True),
+        "smoltcp": _stack("smoltcp", 2),
+        "picoTCP": _stack("picotcp", 4),
+    }
+)
+"""The table; what is asked about each is what `timewait.proofs.question.applicable` says applies."""

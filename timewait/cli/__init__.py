@@ -1,0 +1,1 @@
+"""The command ``timewait``: reads options, asks the library, prints the answer."""

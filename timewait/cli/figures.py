@@ -1,0 +1,210 @@
+"""What the pictures show, from the names by which people ask for it: stacks, claims, traces, properties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import click
+
+from timewait.checker.finding import Budget
+from timewait.checker.itf import BrokenTrace
+from timewait.checker.trace import Trace
+from timewait.cli.boundaries import against_losses
+from timewait.diagrams.bars import Bars
+from timewait.diagrams.boundary import Boundary
+from timewait.diagrams.difference_figure import compared
+from timewait.diagrams.figure import Figure
+from timewait.diagrams.region import Against, Known, Region
+from timewait.diagrams.states import states
+from timewait.narration.graph_use import NotOfThisGraph, Use, use_of
+from timewait.narration.prose import listed
+from timewait.spec.configuration import Configuration, ConfigurationError, Scope
+from timewait.spec.difference import Difference, difference
+from timewait.spec.duration import spoken
+from timewait.spec.graph import Graph, close_part, transition_graph
+from timewait.spec.plain_data import configuration_of
+from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.stacks import QUESTIONS, Stack, load, names
+
+LOSSES = range(4)
+"""How many losses a round the bars are for."""
+
+STANDARD = "rfc9293"
+"""What stacks are compared with."""
+
+
+def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
+    """What an endpoint of a stack does.
+
+    Raises
+    ------
+    click.UsageError
+        The profile does not say what TIME_WAIT does.
+    """
+    waits = stack.has_time_wait
+    unknown = [knob for knob in ("answers", "restarts", "reset") if getattr(stack, knob) is None] if waits else []
+    if unknown:
+        raise click.UsageError(
+            f"profile {stack.name} does not say {QUESTIONS[unknown[0]].text}, so its states cannot be drawn; write that into a"
+            " .toml file of your own, and give its path"
+        )
+    return Behaviour(
+        time_wait=waits,
+        answers=stack.require("answers") if waits else frozenset(),
+        restarts=stack.require("restarts") if waits else frozenset(),
+        reset=stack.require("reset") if waits else ResetRule.IGNORE,
+        fin_wait_2=orphan and stack.fin_wait_2 is not None,
+        late_data_reset=bool(stack.late_data_reset),
+        abandons=orphan,
+    )
+
+
+def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
+    """The transition graph of a stack, or the part of it in which a connection closes."""
+    graph = transition_graph(behaviour_of(load(name), orphan))
+    return graph if whole else close_part(graph)
+
+
+def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
+    """The state diagram of a stack."""
+    return states(graph_of(name, whole, orphan), _title(load(name), whole, orphan))
+
+
+def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> Difference:
+    """What a stack does otherwise than another one."""
+    return difference(graph_of(against, whole, orphan), graph_of(name, whole, orphan))
+
+
+def difference_picture(name: str, against: str, whole: bool, orphan: bool = False) -> Figure:
+    """The state diagram of a stack, with what it does otherwise than another one."""
+    title = f"{_title(load(name), whole, orphan)}, where it differs from {load(against).title}"
+    unlike = difference_of(name, against, whole, orphan)
+    return compared(graph_of(name, whole, orphan), unlike, (_called(against), _called(name)), title)
+
+
+def _called(name: str) -> str:
+    return load(name).name
+
+
+def _title(stack: Stack, whole: bool, orphan: bool) -> str:
+    part = "opening and closing" if whole else "the close"
+    return f"{stack.title}: {part}{', its user reads no more' if orphan else ''}"
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Use]:
+    """The graph of what ran, its state diagram with what the run uses, and what that is.
+
+    Raises
+    ------
+    timewait.checker.itf.BrokenTrace
+        The trace does not say what ran, or does what that cannot do.
+    """
+    try:
+        graph = transition_graph(configuration_of(trace.about).behaviour)
+        part = graph if whole else close_part(graph)
+        use = use_of(trace, part)
+        return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
+    except (ConfigurationError, NotOfThisGraph, KeyError, ValueError) as problem:
+        raise BrokenTrace(f"{what}: {problem}") from problem
+
+
+# --- regions ------------------------------------------------------------------------------------------------------
+
+
+def known_stacks(against: str, msl: Fraction) -> tuple[Known, ...]:
+    """The stacks as points: against ``rto`` at a stated MSL in seconds, against ``msl`` at their own."""
+    points = []
+    for name in names():
+        stack = load(name)
+        if against == "msl" and stack.msl is not None and stack.time_wait is not None:
+            points.append(Known(stack.title, stack.msl, stack.time_wait))
+        there = stack.with_msl(msl)
+        if against == "rto" and there.rto_max is not None and there.time_wait is not None:
+            points.append(Known(stack.title, there.rto_max / msl, there.time_wait / msl))
+    return tuple(points)
+
+
+def farthest(msl: Fraction) -> Fraction:
+    """The longest RTO of a stack at an MSL, in seconds, as a multiple of it."""
+    return max(stack.across for stack in known_stacks("rto", msl))
+
+
+def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> Region:
+    """The picture of safe and unsafe TIME_WAIT, with the stacks."""
+    where = _how(found)
+    if against == "rto":
+        at = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {spoken(configuration.msl)}, whatever else they do"
+        return Region(title, (told(configuration), where, at), tuple(found), known_stacks("rto", configuration.msl))
+    rto = max(configuration.rto)
+    at = f"RTO up to {spoken(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
+    shown = Region(title, (told(configuration), where, at), tuple(found), (), "msl", rto)
+    stacks = known_stacks("msl", configuration.msl)
+    return replace(shown, stacks=tuple(one for one in stacks if any(shown.piece_at(boundary, one.across) for boundary in found)))
+
+
+def _how(found: Sequence[Boundary]) -> str:
+    """How the boundaries were found, in a line."""
+    pieces = [piece for boundary in found for piece in boundary.pieces]
+    points = sorted({piece.ratios.low for piece in pieces if piece.is_point})
+    ends = [end for piece in pieces if not piece.is_point for end in piece.ends]
+    parts = []
+    if ends:
+        parts.append(f"formulas: proved from RTO = {min(ends)} MSL to {max(ends)} MSL, above the lines and below them")
+    if points:
+        parts.append(f"points: asked at RTO/MSL = {', '.join(map(str, points))}, and nothing is known between them")
+    return "; ".join(parts)
+
+
+def bars_of(
+    configuration: Configuration, losses: Sequence[int], title: str, asked: Sequence[str], budget: Callable[[], Budget]
+) -> Bars:
+    """The picture of the least safe TIME_WAIT against losses."""
+    ratio = max(configuration.rto) / configuration.msl
+    caption = f"{told(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
+    least = against_losses(configuration, losses, asked, budget)
+    return Bars(title, (caption,), tuple(asked), tuple(losses), least)
+
+
+ARRIVALS = {
+    Arrival.FIN: "a FIN sent again",
+    Arrival.UNACCEPTABLE: "what lies outside the window",
+    Arrival.ACK: "a bare ACK",
+    Arrival.SYN: "a SYN",
+}
+"""What arrives in TIME_WAIT, in words."""
+
+
+def told(configuration: Configuration, loss: bool = True) -> str:
+    """What was asked about, in a line, durations apart."""
+    scope = "the whole close" if configuration.scope is Scope.CLOSE else "the last exchange"
+    parts = [f"{scope}, {'either end' if configuration.both_close else 'A'} closing first"]
+    if loss:
+        budget = "any number of losses" if configuration.loss is None else f"{configuration.loss} lost a round at most"
+        parts.append(budget)
+    many = "any duplication" if configuration.duplication is None else f"up to {configuration.duplication} duplicates of a copy"
+    parts.append(f"{many}, {'copies in order' if configuration.fifo else 'any order'}")
+    return "; ".join([*parts, _conduct(configuration.behaviour)])
+
+
+def _conduct(behaviour: Behaviour) -> str:
+    """What TIME_WAIT does, in a line."""
+    if not behaviour.time_wait:
+        return "there is no TIME_WAIT"
+    resets = {
+        ResetRule.IGNORE: "no RST ends it",
+        ResetRule.EXACT: "a RST at RCV.NXT ends it",
+        ResetRule.WINDOW: "a RST in the window ends it",
+        ResetRule.ANY: "any RST ends it",
+    }
+    same = behaviour.answers == behaviour.restarts
+    restarts = "each restarts it" if same else f"{_all(behaviour.restarts)} restarts it"
+    return f"TIME_WAIT answers {_all(behaviour.answers)}; {restarts}; {resets[behaviour.reset]}"
+
+
+def _all(arrivals: Collection[Arrival]) -> str:
+    return listed([name for arrival, name in ARRIVALS.items() if arrival in arrivals]) or "nothing"

@@ -1,0 +1,127 @@
+"""What reports list: one thing that was asked, and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from timewait.checker.decide import Answer
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
+from timewait.formats.source_locations import Place, place_of_property
+from timewait.narration.sentences import is_broken, reason
+from timewait.spec.properties import PROPERTIES
+
+
+class Standing(StrEnum):
+    """How a case stands."""
+
+    PASSED = "passed"
+    """It came out as it should."""
+    FAILED = "failed"
+    """It was decided, and not as it should."""
+    OPEN = "open"
+    """It was not decided, or its proof says nothing: never a pass."""
+    WRONG = "wrong"
+    """Two ways of deciding it differ: the tool cannot be believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked about: a property, or a claim.
+
+    Attributes
+    ----------
+    name, statement : str
+        How people call it, and what it says.
+    section : str
+        Where the standard says so.
+    place : Place or None
+        Where it is written down.
+    """
+
+    name: str
+    statement: str
+    section: str
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question and its answer.
+
+    Attributes
+    ----------
+    asked : Asked
+        What it is about.
+    label : str
+        Which question about it.
+    verdict, expected : Verdict
+        What came out, and what should have.
+    engine : str
+        Who decided it.
+    seconds : float
+        Time spent.
+    detail : str
+        Why, or by how much; may be empty.
+    trace : Trace or None
+        A run that shows it.
+    """
+
+    asked: Asked
+    label: str
+    verdict: Verdict
+    expected: Verdict
+    engine: str
+    seconds: float
+    detail: str = ""
+    trace: Trace | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands."""
+        if self.verdict is Verdict.DISAGREEMENT:
+            return Standing.WRONG
+        if self.verdict in (Verdict.INCONCLUSIVE, Verdict.VACUOUS):
+            return Standing.OPEN
+        return Standing.PASSED if self.verdict is self.expected else Standing.FAILED
+
+    @property
+    def reason(self) -> str:
+        """What came out, and why, in a sentence."""
+        why = self.detail or (reason(self.trace) if self.trace is not None else "")
+        expected = "" if self.expected is Verdict.PROVED else f" (expected: {self.expected})"
+        return f"{self.label}: {self.verdict}{expected}" + (f". {why[:1].upper()}{why[1:]}" if why else "")
+
+
+def property_asked(name: str) -> Asked:
+    """A property, as something that is asked about."""
+    entry = PROPERTIES.get(name)
+    if entry is None:
+        return Asked(name, name, "", None)
+    return Asked(name, entry.statement, entry.section, place_of_property(name))
+
+
+def case_of_answer(answer: Answer) -> Case:
+    """The answer about one property of a configuration."""
+    finding = answer.finding
+    detail = finding.reason or (reason(answer.trace) if answer.trace is not None else "")
+    return Case(
+        property_asked(finding.name),
+        finding.name,
+        finding.verdict,
+        Verdict.PROVED,
+        finding.engine,
+        finding.seconds,
+        detail,
+        answer.trace,
+    )
+
+
+def case_of_trace(trace: Trace) -> Case:
+    """A trace alone, read from a file: the violation that it shows, or what else it shows at work."""
+    asked = property_asked(trace.shows)
+    if trace.shows not in PROPERTIES:
+        asked = Asked(trace.shows, trace.statement, "", None)
+    verdict = Verdict.VIOLATED if is_broken(trace) else Verdict.PROVED
+    return Case(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, reason(trace), trace)

@@ -1,0 +1,159 @@
+"""A trace as a Mermaid sequence diagram, for Markdown.
+
+A solid arrow is a copy that arrives, a dashed one a duplicate of it that the network made, a dashed one with a cross a
+copy that is lost. An arrow stands where its copy arrives, or is lost; a copy that takes time is told of in a note where it
+is sent, too. While an end is in TIME_WAIT a bar lies on its lifeline.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from timewait.checker.trace import Step, Trace
+from timewait.formats.fields import numbers_of, state_of
+from timewait.narration.sentences import about_in_words, again_and_again, reason
+from timewait.spec.duration import spoken
+from timewait.spec.exchange import ENDS
+from timewait.vocabulary.replay import Message
+
+SIDES = {"A": "left of A", "B": "right of B"}
+DELIVERED, DUPLICATE, LOST = "->>", "-->>", "--x"
+WARNING = "rect rgba(220, 50, 47, 0.2)"
+"""What lies behind the step that breaks the property: a red that can be read on in light and in dark pages."""
+
+WIDTH = 36
+"""Characters of a line of a note at most."""
+
+REPLACED = str.maketrans({";": ",", "#": "no. ", "\n": " ", "<": "(", ">": ")"})
+"""What has a meaning of its own in a message."""
+
+
+def written(trace: Trace) -> str:
+    """A trace as the text of a diagram.
+
+    Raises
+    ------
+    BrokenTrace
+        The trace has something in it that is no TCP segment between A and B.
+    """
+    return "\n".join(_Diagram(trace).lines()) + "\n"
+
+
+@dataclass
+class _Diagram:
+    """A walk along a trace.
+
+    Attributes
+    ----------
+    trace : Trace
+        What is walked along.
+    arrived : set of int
+        The copies that arrived before.
+    waiting : set of str
+        The ends that have a bar on their lifeline.
+    """
+
+    trace: Trace
+    arrived: set[int] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+
+    def lines(self) -> list[str]:
+        """The whole diagram."""
+        head = [
+            "sequenceDiagram",
+            f"    accTitle: {_plain(self.trace.shows)}",
+            f"    accDescr: {_plain('. '.join(filter(None, (self.trace.statement, reason(self.trace)))))}",
+            *(f"    participant {end}" for end in ENDS),
+        ]
+        return head + [f"    {line}" for line in self._body()]
+
+    def _body(self) -> Iterator[str]:
+        told = about_in_words(self.trace.about)
+        yield f"Note over A,B: {_folded(self.trace.shows)}" + (f"<br/>{_folded(told)}" if told else "")
+        yield "Note over A,B: t = 0"
+        for end in ENDS:
+            yield f"Note {SIDES[end]}: {state_of(self.trace, 0, end)}"
+            yield from self._bar(end, 0)
+        for step in self.trace.steps:
+            if self.trace.loop is not None and step.number == self.trace.loop + 1:
+                yield f"loop {again_and_again(self.trace)[0]}"
+            yield from self._step(step)
+        yield from (f"deactivate {end}" for end in ENDS if end in self.waiting)
+        if self.trace.loop is not None:
+            yield "end"
+
+    def _step(self, step: Step) -> Iterator[str]:
+        why = reason(self.trace) if step is self.trace.steps[-1] and self.trace.loop is None else ""
+        if why:
+            yield WARNING
+        if step.delay:
+            yield f"Note over A,B: t = {spoken(step.time)}"
+        if step.event.received is not None:
+            yield self._arrival(step, step.event.received)
+        if note := "<br/>".join(map(_folded, self._note(step))):
+            yield f"Note {SIDES.get(step.event.actor, 'over A,B')}: {note}"
+        for end in ENDS:
+            yield from self._bar(end, step.number)
+        yield from (_loss(copy) for copy in step.event.sent if copy.lost)
+        if why:
+            yield f"Note over A,B: {_folded(f'breaks {self.trace.shows}: {why}')}"
+            yield "end"
+
+    def _arrival(self, step: Step, copy: Message) -> str:
+        numbers_of(copy)
+        again = copy.number in self.arrived
+        self.arrived.add(copy.number)
+        age = f"{spoken(step.time - copy.sent)} old" if step.time > copy.sent else ""
+        told = ", ".join(filter(None, ("duplicate" if again else "", age)))
+        arrow = DUPLICATE if again else DELIVERED
+        return f"{copy.sender}{arrow}{copy.receiver}: {_plain(copy.text)}" + (f" ({told})" if told else "")
+
+    def _note(self, step: Step) -> Iterator[str]:
+        """What an arrow does not tell of a step."""
+        if step.event.received is None and step.event.actor != "network":
+            yield step.event.text if step.event.actor in ENDS else f"{step.event.actor} {step.event.text}"
+        for copy in step.event.sent:
+            if not copy.lost and not self._arrives_at_once(step, copy):
+                yield f"sends {copy.text}"
+        change = step.changed.get(f"{step.event.actor}.state")
+        if change is not None:
+            yield str(change[1])
+        for timer in step.timers:
+            waits = timer.owner == step.event.actor and timer.name == "time-wait" and timer.since == step.time
+            if waits and f"{timer.owner}.{timer.name}" in step.changed:
+                again = "again " if change is None else ""
+                yield f"timer starts {again}({spoken(timer.limit)})"
+
+    def _arrives_at_once(self, step: Step, copy: Message) -> bool:
+        """Whether the first arrival of a copy is at the instant at which it is sent."""
+        return any(
+            later.event.received is not None and later.event.received.number == copy.number and later.time == step.time
+            for later in self.trace.steps[step.number :]
+        )
+
+    def _bar(self, end: str, number: int) -> Iterator[str]:
+        """The bar of TIME_WAIT begins or ends."""
+        inside = state_of(self.trace, number, end) == "TIME_WAIT"
+        if inside and end not in self.waiting:
+            self.waiting.add(end)
+            yield f"activate {end}"
+        elif not inside and end in self.waiting:
+            self.waiting.remove(end)
+            yield f"deactivate {end}"
+
+
+def _loss(copy: Message) -> str:
+    numbers_of(copy)
+    return f"{copy.sender}{LOST}{copy.receiver}: {_plain(copy.text)} (lost)"
+
+
+def _plain(text: str) -> str:
+    """Text that can stand in a message."""
+    return text.translate(REPLACED)
+
+
+def _folded(text: str) -> str:
+    """The same in lines that fit between the lifelines, and beside them."""
+    return "<br/>".join(textwrap.wrap(_plain(text), WIDTH))

@@ -1,0 +1,71 @@
+"""Where in the source a rule or a property is written down, so that a report can point at it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from timewait.spec import endpoint, properties, reference
+
+
+class Place(NamedTuple):
+    """A line of a source file.
+
+    Attributes
+    ----------
+    path : str
+        The file, relative to the root of the sources, with ``/`` between folders.
+    line : int
+        Counted from 1.
+    """
+
+    path: str
+    line: int
+
+
+def place_of_rule(name: str) -> Place | None:
+    """Where a rule of the specification is written down, by the name by which traces refer to it."""
+    return _keys(endpoint).get(name) or _keys(reference).get(name)
+
+
+def place_of_property(name: str) -> Place | None:
+    """Where a property is written down."""
+    return _properties().get(name)
+
+
+def place_of_waiting() -> Place | None:
+    """Where it is written down what must happen before time may pass."""
+    path, tree = _parsed(reference)
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return next((Place(path, node.lineno) for node in functions if node.name == "wait"), None)
+
+
+@cache
+def _keys(module: ModuleType) -> dict[str, Place]:
+    """Every key of a table of the module."""
+    path, tree = _parsed(module)
+    keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
+    return {text: Place(path, line) for text, line in _texts(keys)}
+
+
+@cache
+def _properties() -> dict[str, Place]:
+    path, tree = _parsed(properties)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Property")
+    return {text: Place(path, line) for text, line in _texts(call.args[0] for call in calls)}
+
+
+def _texts(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:
+    """Those of some expressions that are texts, with their lines."""
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, node.lineno
+
+
+def _parsed(module: ModuleType) -> tuple[str, ast.Module]:
+    assert module.__file__ is not None
+    return module.__name__.replace(".", "/") + ".py", ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
