@@ -25,10 +25,10 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.cli import console
 from timewait.cli.main import check_command
 from timewait.cli.options import stack_of
-from timewait.cli.session import CLOSERS, chosen, decided
+from timewait.cli.session import CLOSERS, configuration_from, decided
 from timewait.proofs.question import applicable
 from timewait.spec.configuration import Configuration
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 
 LONG, SHORT = Fraction(120), Fraction(2)
 """MSL and RTO of the two questions, in seconds."""
@@ -65,7 +65,7 @@ def configured(msl: Fraction, time_wait: Fraction, closers: str) -> Configuratio
     """What ``timewait check --loss 1`` makes of such durations: exactly, where no decimal number is."""
     given = check_command.make_context("check", ["--loss", "1", "--closers", closers]).params
     given |= {"msl": msl, "rto": (msl,), "time_wait": time_wait}
-    return chosen(stack_of(given), given)
+    return configuration_from(stack_of(given), given)
 
 
 def ask(msl: Fraction, time_wait: Fraction, closers: str) -> Asked:
@@ -111,7 +111,9 @@ def _median(runs: list[Asked]) -> Asked:
 def main(repetitions: int, closers: str, bound: float) -> None:
     """Compare MSL 120s with MSL 2s in dense time."""
     screen = console.Screen()
-    screen.line(f"MSL and RTO {spoken(LONG)} and {spoken(SHORT)}, loss 1, closers {closers}; seconds of processor time,")
+    screen.line(
+        f"MSL and RTO {format_duration(LONG)} and {format_duration(SHORT)}, loss 1, closers {closers}; seconds of processor time,"
+    )
     screen.line(f"the medians of {repetitions} by turns; units are those that TIME_WAIT is a whole number of")
     screen.line(LINE.format(*COLUMNS))
     good = True
@@ -122,7 +124,9 @@ def main(repetitions: int, closers: str, bound: float) -> None:
         zones = f"{long.zones}" if long.zones == short.zones else f"{long.zones}/{short.zones}"
         counts = f"{long_wait / unit_of({'': LONG, ' ': long_wait})}, {short_wait / unit_of({'': SHORT, ' ': short_wait})}"
         times = (f"{long.seconds:.3f}", f"{short.seconds:.3f}", f"{ratio:.2f}")
-        screen.line(LINE.format(spoken(long_wait), spoken(short_wait), counts, str(long.verdict), zones, *times))
+        screen.line(
+            LINE.format(format_duration(long_wait), format_duration(short_wait), counts, str(long.verdict), zones, *times)
+        )
     screen.line(f"{'As' if good else 'NOT as'} it should be: the same verdicts and zones, times within a factor of {bound:g}.")
     sys.exit(not good)
 

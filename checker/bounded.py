@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import z3
 
-from timewait.checker.compiled import EXPIRED, Door, Room
+from timewait.checker.compiled import EXPIRED, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.linear import Terms
 from timewait.checker.symbolic import Symbolic, Transition
@@ -36,7 +36,7 @@ class Found:
     """
 
     run: Run
-    path: list[tuple[Room, Door]]
+    path: list[tuple[CompiledLocation, CompiledEdge]]
     parameters: Terms
 
 
@@ -91,15 +91,15 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
 
 def _distances(symbolic: Symbolic) -> dict[int, int]:
     """For each location the fewest steps to a bad one, itself counted."""
-    distances = {place: 1 for place in symbolic.cone if any(map(symbolic.is_bad, symbolic.rooms[place].doors))}
+    distances = {place: 1 for place in symbolic.cone if any(map(symbolic.is_bad, symbolic.rooms[place].edges))}
     frontier = sorted(distances)
     while frontier:
         reached = set(frontier)
         frontier = []
         for place in sorted(symbolic.cone):
-            if place not in distances and any(door.target in reached for door in symbolic.rooms[place].doors):
+            if place not in distances and any(door.target in reached for door in symbolic.rooms[place].edges):
                 distances[place] = 1 + min(
-                    distances[door.target] for door in symbolic.rooms[place].doors if door.target in reached
+                    distances[door.target] for door in symbolic.rooms[place].edges if door.target in reached
                 )
                 frontier.append(place)
     return distances
@@ -155,7 +155,7 @@ class Steps:
         place = transition.source
         pairs = [(self.symbolic.wait, self.wait(step))]
         pairs += zip(self.symbolic.clocks(place), self._clocks(place, step), strict=True)
-        dead = [clock for clock, origin in enumerate(transition.door.origins) if origin == EXPIRED]
+        dead = [clock for clock, origin in enumerate(transition.door.updates) if origin == EXPIRED]
         return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in dead]
 
 

@@ -26,7 +26,7 @@ import z3
 
 from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
-from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, Origin, TimedSystem
+from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 
 MARK = "; timewait certificate "
 
@@ -57,7 +57,7 @@ class Statement:
         What is assumed of the symbolic parameters, besides that none is negative.
     """
 
-    system: TimedSystem
+    system: TimedAutomaton
     bad: frozenset[str]
     terms: Mapping[str, Terms]
     region: tuple[Constraint, ...] = ()
@@ -76,7 +76,7 @@ class Query(NamedTuple):
     assertions: list[str]
 
 
-class Asking(Protocol):
+class QuerySet(Protocol):
     """Queries that must all be unsatisfiable, and what they speak of."""
 
     @property
@@ -125,7 +125,7 @@ def _applied(name: str, arguments: Sequence[str]) -> str:
 # --- the queries ---------------------------------------------------------------------------------------------------
 
 
-class Script:
+class SmtScript:
     """The definitions and queries of an invariant.
 
     Parameters
@@ -198,7 +198,7 @@ class Script:
 
     def queries(self) -> Iterator[Query]:
         """Every case of every query."""
-        values, conditions = self._values(self.system.initial(), self.system.initial_origins(), ())
+        values, conditions = self._values(self.system.initial(), self.system.initial_updates(), ())
         yield Query("initial", "the start", [*conditions, f"(not {_applied('at0', values)})"])
         for location, edges in self._edges.items():
             number, clocks = self._numbers[location], self.system.clocks(location)
@@ -222,14 +222,14 @@ class Script:
 
     def _target(self, edge: Edge, clocks: Sequence[Clock]) -> list[str]:
         """That the step leads out of the invariant."""
-        values, conditions = self._values(edge.target, edge.origins, clocks)
+        values, conditions = self._values(edge.target, edge.updates, clocks)
         return [*conditions, f"(not {_applied(f'at{self._numbers[edge.target]}', values)})"]
 
-    def _values(self, target: Location, origins: Sequence[Origin], clocks: Sequence[Clock]) -> tuple[list[str], list[str]]:
+    def _values(self, target: Location, updates: Sequence[ClockUpdate], clocks: Sequence[Clock]) -> tuple[list[str], list[str]]:
         """The clocks of a target, and that dead ones are beyond their lifetime."""
         positions = {clock: index for index, clock in enumerate(clocks)}
         values, conditions = [], []
-        for index, (clock, origin) in enumerate(zip(self.system.clocks(target), origins, strict=True)):
+        for index, (clock, origin) in enumerate(zip(self.system.clocks(target), updates, strict=True)):
             if origin is None:
                 values.append("0.0")
             elif isinstance(origin, Clock):
@@ -266,14 +266,14 @@ def possible(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
 # --- asking solvers ------------------------------------------------------------------------------------------------
 
 
-def faults(script: Asking) -> str:
+def failed_queries(script: QuerySet) -> str:
     """What is wrong with a proof: what Z3 or else cvc5 says, side by side; empty when both accept it."""
     with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(faults_by_z3, script), pool.submit(faults_by_cvc5, script)]
+        answers = [pool.submit(failed_queries_by_z3, script), pool.submit(failed_queries_by_cvc5, script)]
         return next(filter(None, (answer.result() for answer in answers)), "")
 
 
-def faults_by_z3(script: Asking) -> str:
+def failed_queries_by_z3(script: QuerySet) -> str:
     """What Z3 finds wrong with a proof by plain queries; empty when nothing is."""
     context = z3.Context()
     setting = f"(set-option :timeout {PATIENCE})"
@@ -281,7 +281,7 @@ def faults_by_z3(script: Asking) -> str:
     if said:
         return f"Z3: {said[0]}"
     queries = script.queries()
-    while several := list(islice(queries, TOGETHER)):
+    while several := list(islice(queries, BUNDLE)):
         answers = _run_z3(context, list(map(_asked, several)))
         fault = _fault(several, answers, "Z3")
         if fault:
@@ -289,7 +289,7 @@ def faults_by_z3(script: Asking) -> str:
     return ""
 
 
-TOGETHER = 500
+BUNDLE = 500
 """Queries that a solver is given at a time."""
 
 
@@ -306,7 +306,7 @@ def _fault(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str
     return "" if len(answers) == len(queries) else f"{solver} answered {len(answers)} queries, not {len(queries)}"
 
 
-def faults_by_cvc5(script: Asking) -> str:
+def failed_queries_by_cvc5(script: QuerySet) -> str:
     """What cvc5 finds wrong with a proof by the same queries; empty when nothing is."""
     queries = list(script.queries())
     answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_asked, queries)]))
@@ -348,7 +348,7 @@ def disproved_by_cvc5(formula: z3.BoolRef) -> str:
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def written(script: Asking, about: Mapping[str, Any]) -> str:
+def as_smt2(script: QuerySet, about: Mapping[str, Any]) -> str:
     """A certificate as SMT-LIB 2.
 
     Parameters
@@ -391,7 +391,7 @@ def sections(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def together(texts: Sequence[str]) -> str:
+def bundle(texts: Sequence[str]) -> str:
     """Several certificates as one file."""
     return "(reset)\n".join(texts)
 
@@ -451,7 +451,7 @@ def _formula(statement: Statement, arguments: str, body: str, where: str) -> str
     return " ".join(str(parsed[0].sexpr()).split())
 
 
-def _located(system: TimedSystem, cases: Mapping[int, list[str]], where: str) -> Iterator[tuple[Location, list[str]]]:
+def _located(system: TimedAutomaton, cases: Mapping[int, list[str]], where: str) -> Iterator[tuple[Location, list[str]]]:
     """The cases of each location, found by walking the system in the order in which locations were numbered."""
     if not cases:
         raise BrokenCertificate(f"{where}: no definition of any location")

@@ -1,6 +1,6 @@
 """A timed system as tables of small integers: what the engines actually read.
 
-Locations are numbered in the order in which they are first asked for, and turned into a `Room` once.
+Locations are numbered in the order in which they are first asked for, and turned into a `CompiledLocation` once.
 A table does not depend on the values of the parameters, so one table serves every value.
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, Origin, Relation, TimedSystem
+from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, Relation, TimedAutomaton
 
-FRESH = -1
+RESET = -1
 """The position of a clock that starts from nought."""
 
 EXPIRED = -2
 """The position of a clock that is beyond its lifetime."""
 
 
-class Test(NamedTuple):
+class CompiledBound(NamedTuple):
     """A bound whose clock is given by its position in the room."""
 
     clock: int
@@ -25,7 +25,7 @@ class Test(NamedTuple):
     parameter: str
 
 
-class Door(NamedTuple):
+class CompiledEdge(NamedTuple):
     """An edge by numbers.
 
     Attributes
@@ -35,18 +35,18 @@ class Door(NamedTuple):
     target : int
         The number of the location it leads to.
     origins : tuple of int
-        For each clock of the target, the position of its source; `FRESH` and `EXPIRED` otherwise.
+        For each clock of the target, the position of its source; `RESET` and `EXPIRED` otherwise.
     edge : Edge
         The edge itself.
     """
 
-    tests: tuple[Test, ...]
+    tests: tuple[CompiledBound, ...]
     target: int
-    origins: tuple[int, ...]
+    updates: tuple[int, ...]
     edge: Edge
 
 
-class Room(NamedTuple):
+class CompiledLocation(NamedTuple):
     """A location by numbers.
 
     Attributes
@@ -65,12 +65,12 @@ class Room(NamedTuple):
 
     location: Location
     clocks: tuple[Clock, ...]
-    limits: tuple[Test, ...]
-    doors: tuple[Door, ...]
-    owes: frozenset[str]
+    limits: tuple[CompiledBound, ...]
+    edges: tuple[CompiledEdge, ...]
+    pending: frozenset[str]
 
 
-class Table:
+class CompiledAutomaton:
     """The rooms of a timed system, made when they are first entered.
 
     Parameters
@@ -79,11 +79,11 @@ class Table:
         What is tabulated.
     """
 
-    def __init__(self, system: TimedSystem) -> None:
+    def __init__(self, system: TimedAutomaton) -> None:
         self.system = system
         self._numbers: dict[Location, int] = {}
         self._locations: list[Location] = []
-        self._rooms: list[Room | None] = []
+        self._rooms: list[CompiledLocation | None] = []
         self._expiries: dict[tuple[int, int], int] = {}
         self.start = self.number(system.initial())
 
@@ -101,7 +101,7 @@ class Table:
             self._rooms.append(None)
         return known
 
-    def room(self, number: int) -> Room:
+    def room(self, number: int) -> CompiledLocation:
         """The room of a numbered location."""
         room = self._rooms[number]
         if room is None:
@@ -109,9 +109,9 @@ class Table:
             self._rooms[number] = room
         return room
 
-    def start_origins(self) -> tuple[int, ...]:
-        """How the clocks of the first room start: each `FRESH` or `EXPIRED`."""
-        return tuple(FRESH if origin is None else EXPIRED for origin in self.system.initial_origins())
+    def start_updates(self) -> tuple[int, ...]:
+        """How the clocks of the first room start: each `RESET` or `EXPIRED`."""
+        return tuple(RESET if origin is None else EXPIRED for origin in self.system.initial_updates())
 
     def expiry(self, number: int, clock: int) -> int:
         """The location left when a clock of a room has passed its lifetime; the other clocks keep their order."""
@@ -122,7 +122,7 @@ class Table:
             self._expiries[number, clock] = known
         return known
 
-    def explore(self) -> tuple[Room, ...]:
+    def explore(self) -> tuple[CompiledLocation, ...]:
         """Every location that edges lead to, whatever the guards say."""
         number = 0
         while number < len(self._locations):
@@ -138,26 +138,26 @@ class Table:
             number += 1
         return len(self._locations) <= most
 
-    def _furnish(self, location: Location) -> Room:
+    def _furnish(self, location: Location) -> CompiledLocation:
         system = self.system
         clocks = system.clocks(location)
         positions = {clock: index for index, clock in enumerate(clocks)}
 
-        def tests(bounds: tuple[Bound, ...]) -> tuple[Test, ...]:
-            return tuple(Test(positions[bound.clock], bound.relation, bound.parameter) for bound in bounds)
+        def tests(bounds: tuple[Bound, ...]) -> tuple[CompiledBound, ...]:
+            return tuple(CompiledBound(positions[bound.clock], bound.relation, bound.parameter) for bound in bounds)
 
-        def place(origin: Origin) -> int:
+        def place(origin: ClockUpdate) -> int:
             if origin is None:
-                return FRESH
+                return RESET
             return positions[origin] if isinstance(origin, Clock) else EXPIRED
 
-        doors = tuple(
-            Door(
+        edges = tuple(
+            CompiledEdge(
                 tests(edge.guard),
                 self.number(edge.target),
-                tuple(place(origin) for origin in edge.origins),
+                tuple(place(origin) for origin in edge.updates),
                 edge,
             )
             for edge in system.edges(location)
         )
-        return Room(location, clocks, tests(system.invariant(location)), doors, system.owes(location))
+        return CompiledLocation(location, clocks, tests(system.invariant(location)), edges, system.pending(location))

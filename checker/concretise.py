@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from timewait.checker.compiled import Door, Room, Table
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Move, Run
 from timewait.checker.schedule import delays
 from timewait.checker.zones import Zones
 
-Path = list[tuple[Room, Door]]
+Path = list[tuple[CompiledLocation, CompiledEdge]]
 
 ATTEMPTS = 100
 """Ways to go along that are tried for one run."""
 
 
-def realised(exact: Table, zones: Zones, where: tuple[int, int], name: str) -> Run | None:
+def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], name: str) -> Run | None:
     """A run of the system itself like one that zones found in the relaxed one; None when none was found.
 
     Parameters
@@ -46,20 +46,20 @@ def realised(exact: Table, zones: Zones, where: tuple[int, int], name: str) -> R
     return None
 
 
-def _alike(room: Room, door: Door) -> list[str]:
+def _alike(room: CompiledLocation, door: CompiledEdge) -> list[str]:
     """The actions that the relaxed system cannot tell from one of its own, itself first."""
-    same = [other for other in room.doors if other[:3] == door[:3] and other is not door]
+    same = [other for other in room.edges if other[:3] == door[:3] and other is not door]
     return [str(other.edge.action) for other in (door, *same)]
 
 
-def _ways(table: Table, choices: Sequence[Sequence[str]], place: int) -> Iterator[Path]:
+def _ways(table: CompiledAutomaton, choices: Sequence[Sequence[str]], place: int) -> Iterator[Path]:
     """The paths from a location that take one of some actions at each step."""
     if not choices:
         yield []
         return
     room = table.room(place)
-    doors = {str(door.edge.action): door for door in room.doors}
+    edges = {str(door.edge.action): door for door in room.edges}
     for action in choices[0]:
-        if action in doors:
-            for rest in _ways(table, choices[1:], doors[action].target):
-                yield [(room, doors[action]), *rest]
+        if action in edges:
+            for rest in _ways(table, choices[1:], edges[action].target):
+                yield [(room, edges[action]), *rest]

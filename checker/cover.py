@@ -28,7 +28,7 @@ Reading = Callable[[int], Terms]
 """Which term a number of ticks stands for."""
 
 
-class Region(NamedTuple):
+class ZoneTerms(NamedTuple):
     """A zone of a cover.
 
     Attributes
@@ -43,13 +43,13 @@ class Region(NamedTuple):
     entries: list[tuple[int, int]]
 
 
-Cover = dict[int, list[Region]]
+Cover = dict[int, list[ZoneTerms]]
 """For each location met, by its number, the zones that hold everything reachable there."""
 
 
 def cover_of(zones: Zones) -> Cover:
     """The cover of a finished exploration."""
-    return {place: [Region(zone, minimal(zone)) for zone in stack] for place, stack in zones.cover().items()}
+    return {place: [ZoneTerms(zone, minimal(zone)) for zone in stack] for place, stack in zones.cover().items()}
 
 
 def invariant(zones: Zones, cover: Cover, reading: Reading) -> dict[Location, list[str]]:
@@ -69,7 +69,7 @@ def invariant(zones: Zones, cover: Cover, reading: Reading) -> dict[Location, li
     }
 
 
-def _formula(region: Region, reading: Reading) -> str:
+def _formula(region: ZoneTerms, reading: Reading) -> str:
     parts = []
     for row, column in region.entries:
         bound = int(region.zone[row, column])
@@ -138,7 +138,7 @@ MOST = 4096
 
 
 @dataclass(frozen=True)
-class Pair:
+class ZoneEntry:
     """Bounds as sums of two parameters, read off values that have no common divisor.
 
     Attributes
@@ -175,14 +175,14 @@ class Pair:
 # --- where else it holds --------------------------------------------------------------------------------------------
 
 
-class Comparison(NamedTuple):
+class TermComparison(NamedTuple):
     """What a step needs: a term is at most nought (or less)."""
 
     term: Terms
     strict: bool
 
 
-def needs(zones: Zones, cover: Cover, reading: Reading) -> Iterator[Comparison]:
+def side_conditions(zones: Zones, cover: Cover, reading: Reading) -> Iterator[TermComparison]:
     """What must hold of the parameters for the cover to be inductive: one comparison for each bound of each step.
 
     Steps that are impossible at the values explored must stay so; every other one must lead into the zone of the
@@ -245,7 +245,7 @@ def trimmed(zones: Zones, cover: Cover, asked: frozenset[str]) -> Cover:
     return {place: _widest(regions) for place, regions in kept.items()}
 
 
-def _widest(regions: list[Region]) -> list[Region]:
+def _widest(regions: list[ZoneTerms]) -> list[ZoneTerms]:
     """The zones that lie in no other."""
     left = list(regions)
     for region in regions:
@@ -255,21 +255,21 @@ def _widest(regions: list[Region]) -> list[Region]:
     return left
 
 
-def _without(region: Region, entry: tuple[int, int]) -> Region:
+def _without(region: ZoneTerms, entry: tuple[int, int]) -> ZoneTerms:
     zone = np.full_like(region.zone, dbm.INFINITE)
     np.fill_diagonal(zone, dbm.NOUGHT)
     entries = [other for other in region.entries if other != entry]
     for row, column in entries:
         zone[row, column] = region.zone[row, column]
-    return Region(dbm.close(zone), entries)
+    return ZoneTerms(dbm.close(zone), entries)
 
 
-def _inductive(zones: Zones, cover: Cover, place: int, region: Region, asked: frozenset[str]) -> bool:
+def _inductive(zones: Zones, cover: Cover, place: int, region: ZoneTerms, asked: frozenset[str]) -> bool:
     """Whether every step out of a zone, after any wait, is good and leads into the cover."""
-    doors = zones.table.room(place).doors
+    edges = zones.table.room(place).edges
     waited = region.zone.copy()
     waited[1:, 0] = dbm.INFINITE
-    for door, (target, bounds, sources, dead) in zip(doors, zones.passages(place), strict=True):
+    for door, (target, bounds, sources, dead) in zip(edges, zones.passages(place), strict=True):
         possible, narrow = dbm.narrowed(waited, bounds)
         if not possible:
             continue
@@ -282,18 +282,18 @@ def _inductive(zones: Zones, cover: Cover, place: int, region: Region, asked: fr
 # --- comparisons ----------------------------------------------------------------------------------------------------
 
 
-def _below(cycle: int, reading: Reading) -> Comparison:
+def _below(cycle: int, reading: Reading) -> TermComparison:
     """That a sum is negative: at most nought if it is strict, else less."""
-    return Comparison(reading(cycle >> 1), not _strict(cycle))
+    return TermComparison(reading(cycle >> 1), not _strict(cycle))
 
 
-def _at_most(inner: int, outer: int, reading: Reading) -> Comparison:
+def _at_most(inner: int, outer: int, reading: Reading) -> TermComparison:
     """That one bound is no weaker than another."""
     term = difference(reading(inner >> 1), reading(outer >> 1))
-    return Comparison(term, _strict(outer) and not _strict(inner))
+    return TermComparison(term, _strict(outer) and not _strict(inner))
 
 
-class Interval(NamedTuple):
+class RatioInterval(NamedTuple):
     """Values of a ratio: from `low` (itself included if `closed_low`) to `high`; None is beyond all bounds."""
 
     low: Fraction
@@ -313,37 +313,37 @@ class Interval(NamedTuple):
             return False
         return self.low > self.high or not (self.closed_low and self.closed_high)
 
-    def meet(self, other: Interval) -> Interval:
+    def meet(self, other: RatioInterval) -> RatioInterval:
         """What lies in both."""
         found = self.down_to(other.low, other.closed_low)
         return found if other.high is None else found.up_to(other.high, other.closed_high)
 
-    def below(self, other: Interval) -> Interval:
+    def below(self, other: RatioInterval) -> RatioInterval:
         """What lies below the lower end of another."""
         return self.up_to(other.low, not other.closed_low)
 
-    def above(self, other: Interval) -> Interval:
+    def above(self, other: RatioInterval) -> RatioInterval:
         """What lies above the upper end of another."""
         return NO_RATIO if other.high is None else self.down_to(other.high, not other.closed_high)
 
-    def up_to(self, high: Fraction, closed: bool) -> Interval:
+    def up_to(self, high: Fraction, closed: bool) -> RatioInterval:
         """The part up to a ratio."""
         if self.high is None or high < self.high:
             return self._replace(high=high, closed_high=closed)
         return self._replace(closed_high=self.closed_high and closed) if high == self.high else self
 
-    def down_to(self, low: Fraction, closed: bool) -> Interval:
+    def down_to(self, low: Fraction, closed: bool) -> RatioInterval:
         """The part down to a ratio."""
         if low > self.low:
             return self._replace(low=low, closed_low=closed)
         return self._replace(closed_low=self.closed_low and closed) if low == self.low else self
 
 
-EVERY_RATIO = Interval(Fraction(0), None, closed_low=False, closed_high=False)
-NO_RATIO = Interval(Fraction(0), Fraction(0), closed_low=False, closed_high=False)
+EVERY_RATIO = RatioInterval(Fraction(0), None, closed_low=False, closed_high=False)
+NO_RATIO = RatioInterval(Fraction(0), Fraction(0), closed_low=False, closed_high=False)
 
 
-def interval(comparisons: Iterator[Comparison], numerator: str, denominator: str) -> Interval:
+def ratio_interval(comparisons: Iterator[TermComparison], numerator: str, denominator: str) -> RatioInterval:
     """The ratios ``numerator / denominator`` for which comparisons of sums of these two hold; both are positive.
 
     The comparisons must hold at some ratio.

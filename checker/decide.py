@@ -15,16 +15,16 @@ from functools import cached_property
 
 from timewait.checker import horn, timelock
 from timewait.checker.bounded import search
-from timewait.checker.certificate import Script, Statement, faults_by_z3
-from timewait.checker.compiled import Table
-from timewait.checker.concretise import realised
-from timewait.checker.dense_lasso import find_recurrence
+from timewait.checker.certificate import SmtScript, Statement, failed_queries_by_z3
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.concretise import concretised
+from timewait.checker.dense_lasso import find_dense_lasso
 from timewait.checker.explicit import Explicit
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Finding, Run, Stopped
 from timewait.checker.lasso import find_lasso
 from timewait.checker.linear import Terms
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.replay import Rejected, minimal
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
@@ -32,8 +32,8 @@ from timewait.checker.time_unit import MOST, in_ticks, unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
-from timewait.vocabulary.automaton import Property, TimedSystem
-from timewait.vocabulary.replay import World
+from timewait.vocabulary.automaton import Property, TimedAutomaton
+from timewait.vocabulary.replay import ReplayState
 
 
 class Engine(StrEnum):
@@ -85,44 +85,44 @@ class Question:
         Bounds on the making of each folded table; reaching one raises `Stopped`.
     """
 
-    system: TimedSystem
-    beginning: World
+    system: TimedAutomaton
+    initial_state: ReplayState
     witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    relaxed: TimedSystem | None = None
-    obliged: TimedSystem | None = None
+    relaxed: TimedAutomaton | None = None
+    obliged_approximation: TimedAutomaton | None = None
     patience: Budget | None = None
 
     @cached_property
-    def table(self) -> Table:
+    def table(self) -> CompiledAutomaton:
         """The system as tables."""
-        return Table(self.system)
+        return CompiledAutomaton(self.system)
 
     @cached_property
     def stuck(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        table = self.finite if self.obliged is None else self._tabulated(self.obliged)
-        return table is not None and bool(timelock.stuck(table))
+        table = self.finite if self.obliged_approximation is None else self._tabulated(self.obliged_approximation)
+        return table is not None and bool(timelock.time_locks(table))
 
     @cached_property
-    def folded(self) -> Table:
+    def quotient(self) -> CompiledAutomaton:
         """The folded system as tables."""
         return self._tabulated(self.system)
 
     @cached_property
-    def finite(self) -> Table | None:
+    def finite(self) -> CompiledAutomaton | None:
         """The system as tables that can be seen whole: folded, or as it stands; None when its locations are too many."""
         if self.system.dense:
-            return self.folded
-        table = Table(self.system)
+            return self.quotient
+        table = CompiledAutomaton(self.system)
         return table if table.within(MANY) else None
 
     @cached_property
-    def coarse(self) -> Table:
+    def coarse(self) -> CompiledAutomaton:
         """The relaxed system, folded, as tables; where there is none, the folded system."""
-        return self.folded if self.relaxed is None else self._tabulated(self.relaxed)
+        return self.quotient if self.relaxed is None else self._tabulated(self.relaxed)
 
-    def _tabulated(self, system: TimedSystem) -> Table:
-        return Table(Folded(system, None if self.patience is None else self.patience.fresh()))
+    def _tabulated(self, system: TimedAutomaton) -> CompiledAutomaton:
+        return CompiledAutomaton(Quotient(system, None if self.patience is None else self.patience.fresh()))
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _believed(question: Question, asked: Property, finding: Finding) -> Answer:
     if asked.kind == "eventually" and (fault := unfair(question.table, finding.run)):
         return Answer(finding.but(Verdict.DISAGREEMENT, f"the run is not fair: {fault}"))
     try:
-        return Answer(finding, minimal(question.beginning, finding.run, asked))
+        return Answer(finding, minimal(question.initial_state, finding.run, asked))
     except Rejected as rejected:
         return Answer(finding.but(Verdict.DISAGREEMENT, f"the replay was rejected: {rejected}"))
 
@@ -236,7 +236,7 @@ def _by_exact_zones(question: Question, asked: list[Property], clock: Budget) ->
     return [_from_exploration(question, entry, explored, ZONES, len(explored.nodes), clock) for entry in asked]
 
 
-def _whole(question: Question) -> Table:
+def _whole(question: Question) -> CompiledAutomaton:
     """The tables of a question that was seen to have them."""
     assert question.finite is not None, "decided before an engine is chosen"
     return question.finite
@@ -251,7 +251,7 @@ def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> 
     for entry in asked:
         finding = Finding(entry.name, Verdict.PROVED, RELAXED, states=len(explored.nodes))
         where = explored.broken.get(entry.name)
-        run = None if where is None else realised(question.table, explored, where, entry.name)
+        run = None if where is None else concretised(question.table, explored, where, entry.name)
         if run is not None:
             finding = replace(finding, verdict=Verdict.VIOLATED, engine=ZONES, run=run)
         elif where is not None or explored.witnessed.keys() & set(question.witnesses.get(entry.name, ())) - witnessed:
@@ -267,7 +267,7 @@ def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> 
 def possible(question: Question, names: Iterable[str], explored: Zones) -> set[str]:
     """The ``sometimes`` properties that a relaxed exploration fulfils by runs that the system can take."""
     met = {name: explored.witnessed[name] for name in names if name in explored.witnessed}
-    return {name for name, where in met.items() if realised(question.table, explored, where, name) is not None}
+    return {name for name, where in met.items() if concretised(question.table, explored, where, name) is not None}
 
 
 def _from_exploration(
@@ -295,7 +295,7 @@ def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
     if answer.invariant is not None:
         terms: dict[str, Terms] = {name: {"": value} for name, value in question.system.parameters.items()}
         stated = Statement(_whole(question).system, frozenset({asked.name}), terms)
-        fault = faults_by_z3(Script(stated, horn.spelled(symbolic, answer.invariant)))
+        fault = failed_queries_by_z3(SmtScript(stated, horn.as_text(symbolic, answer.invariant)))
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")
@@ -338,7 +338,7 @@ def _promises(question: Question, asked: list[Property], engine: Engine, budget:
     return findings
 
 
-def _by_graph(question: Question, table: Table, asked: Property, budget: Budget) -> Finding | None:
+def _by_graph(question: Question, table: CompiledAutomaton, asked: Property, budget: Budget) -> Finding | None:
     """What the graph shows for every duration, or else a loop in dense time; None where there is neither."""
     started = time.monotonic()
     finding = Finding(asked.name, Verdict.PROVED, STRUCTURAL, states=len(table.explore()))
@@ -346,7 +346,7 @@ def _by_graph(question: Question, table: Table, asked: Property, budget: Budget)
         if question.stuck:
             finding = finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen")
     else:
-        run = find_recurrence(table, asked, ROUND, replace(budget.fresh(), seconds=min(budget.seconds, SEARCHING)))
+        run = find_dense_lasso(table, asked, ROUND, replace(budget.fresh(), seconds=min(budget.seconds, SEARCHING)))
         if run is None:
             return None
         finding = replace(finding, verdict=Verdict.VIOLATED, engine=LOOPS, run=run)

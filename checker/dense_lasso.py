@@ -1,7 +1,7 @@
 """Runs without end that leave a promise open, in dense time: a path and a loop, looked for by a solver.
 
-What the graph alone cannot exclude is a strongly connected part in which a fair run may stay (`timewait.checker.structural`). Here
-paths into such a part and round a loop in it are one query over real-valued clocks: at the end of the loop the clocks
+What the graph alone cannot exclude is a strongly connected part in which a fair run may stay (`timewait.checker.structural`).
+Here paths into such a part and round a loop in it are one query over real-valued clocks: at the end of the loop the clocks
 show what they showed where it began, time has passed, and what fairness forces is done or is never possible on the
 way. Or the path ends where time may pass for ever and nothing is forced. The cost does not depend on how many units a
 duration has. That there is no such run of so many steps proves nothing.
@@ -18,9 +18,9 @@ from typing import NamedTuple
 import z3
 
 from timewait.checker.bounded import fraction
-from timewait.checker.compiled import EXPIRED, FRESH, Door, Room, Table, Test
+from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Budget, Move, Run
-from timewait.checker.structural import Hop, undecided
+from timewait.checker.structural import GraphEdge, undecided
 from timewait.checker.symbolic import compare, numeral
 from timewait.vocabulary.automaton import Property
 
@@ -30,11 +30,11 @@ class Choice(NamedTuple):
 
     room: int
     number: int
-    door: Door
+    door: CompiledEdge
     taken: z3.BoolRef
 
 
-def find_recurrence(table: Table, asked: Property, depth: int, budget: Budget) -> Run | None:
+def find_dense_lasso(table: CompiledAutomaton, asked: Property, depth: int, budget: Budget) -> Run | None:
     """A fair run along which a promise stays open for ever, with exact delays; None where none of so many steps was found.
 
     Parameters
@@ -49,13 +49,15 @@ def find_recurrence(table: Table, asked: Property, depth: int, budget: Budget) -
         Its time is a bound on the whole search.
     """
     parts = [(nodes, hops, _distances(table, nodes)) for nodes, hops in undecided(table, asked)]
-    resting = frozenset() if asked.noisy else frozenset(_resting(table, [nodes for nodes, _, _ in parts]))
+    resting = frozenset() if asked.recurrent else frozenset(_resting(table, [nodes for nodes, _, _ in parts]))
     near = _distances(table, resting)
     for length in range(depth + 1):
-        tried: list[Paths] = [Rests(table, resting, near, length)] if near.get(table.start, depth + 1) <= length else []
+        tried: list[PathUnrolling] = (
+            [RestUnrolling(table, resting, near, length)] if near.get(table.start, depth + 1) <= length else []
+        )
         for nodes, hops, distances in parts:
             if hops and distances.get(table.start, depth) < length:
-                tried.append(Loops(table, asked, nodes, hops, distances, length))
+                tried.append(LoopUnrolling(table, asked, nodes, hops, distances, length))
         for paths in tried:
             left = budget.seconds - budget.elapsed
             if left <= 0:
@@ -66,16 +68,16 @@ def find_recurrence(table: Table, asked: Property, depth: int, budget: Budget) -
     return None
 
 
-def _resting(table: Table, parts: Sequence[frozenset[int]]) -> Iterator[int]:
+def _resting(table: CompiledAutomaton, parts: Sequence[frozenset[int]]) -> Iterator[int]:
     """The rooms of some parts in which time may pass for ever, with nothing left in the end that fairness forces."""
     for number in sorted(frozenset().union(*parts)):
         room = table.room(number)
-        late = (door for door in room.doors if not any(test.relation in ("<=", "==") for test in door.tests))
+        late = (door for door in room.edges if not any(test.relation in ("<=", "==") for test in door.tests))
         if not room.limits and not any(door.edge.fair for door in late):
             yield number
 
 
-def _distances(table: Table, nodes: frozenset[int]) -> dict[int, int]:
+def _distances(table: CompiledAutomaton, nodes: frozenset[int]) -> dict[int, int]:
     """For each room the fewest steps to one of a part."""
     distances = dict.fromkeys(nodes, 0)
     frontier = set(nodes)
@@ -85,14 +87,14 @@ def _distances(table: Table, nodes: frozenset[int]) -> dict[int, int]:
         frontier = {
             number
             for number, room in enumerate(rooms)
-            if number not in distances and any(door.target in frontier for door in room.doors)
+            if number not in distances and any(door.target in frontier for door in room.edges)
         }
         nearest += 1
         distances |= dict.fromkeys(frontier, nearest)
     return distances
 
 
-class Paths:
+class PathUnrolling:
     """All paths of one length towards some rooms, as one query.
 
     Parameters
@@ -105,14 +107,14 @@ class Paths:
         The number of steps.
     """
 
-    def __init__(self, table: Table, distances: Mapping[int, int], length: int) -> None:
+    def __init__(self, table: CompiledAutomaton, distances: Mapping[int, int], length: int) -> None:
         self.table = table
         self.rooms = table.explore()
         self.values = {name: numeral(value) for name, value in table.system.parameters.items()}
         self.solver = z3.SolverFor("QF_LRA")
         self.layers: list[dict[int, z3.BoolRef]] = [{table.start: z3.BoolVal(True)}]
         self.choices: list[list[Choice]] = []
-        self.solver.add(*self._carried(table.start, table.start_origins(), [], 0))
+        self.solver.add(*self._carried(table.start, table.start_updates(), [], 0))
         for step in range(length):
             self._step(step, distances, length - step - 1)
 
@@ -140,17 +142,17 @@ class Paths:
         """What the clocks of a room show when it is entered."""
         return [z3.Real(f"x{clock}@{step}") for clock in range(len(self.rooms[number].clocks))]
 
-    def _holds(self, tests: Sequence[Test], shown: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
+    def _holds(self, tests: Sequence[CompiledBound], shown: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
         return [compare(shown[test.clock], test.relation, self.values[test.parameter]) for test in tests]
 
-    def _carried(self, target: int, origins: Sequence[int], shown: Sequence[z3.ArithRef], step: int) -> Iterator[z3.BoolRef]:
+    def _carried(self, target: int, updates: Sequence[int], shown: Sequence[z3.ArithRef], step: int) -> Iterator[z3.BoolRef]:
         """What the clocks of a room show when it is entered: nought, what another showed, or more than a lifetime."""
-        clocks = zip(self.rooms[target].clocks, self._clocks(target, step), origins, strict=True)
+        clocks = zip(self.rooms[target].clocks, self._clocks(target, step), updates, strict=True)
         for clock, value, origin in clocks:
             if origin == EXPIRED:
                 yield value > self.values[self.table.system.lifetimes[clock.role]]
             else:
-                yield value == (numeral(Fraction(0)) if origin == FRESH else shown[origin])
+                yield value == (numeral(Fraction(0)) if origin == RESET else shown[origin])
 
     def _step(self, step: int, distances: Mapping[int, int], after: int) -> None:
         """One step: just one choice is taken."""
@@ -158,7 +160,7 @@ class Paths:
         here = [
             Choice(number, index, door, z3.Bool(f"take{number}.{index}@{step}"))
             for number in sorted(layer)
-            for index, door in enumerate(self.rooms[number].doors)
+            for index, door in enumerate(self.rooms[number].edges)
             if distances.get(door.target, after + 1) <= after
         ]
         self.choices.append(here)
@@ -168,24 +170,24 @@ class Paths:
             room = self.rooms[one.room]
             shown = [value + wait for value in self._clocks(one.room, step)]
             tests = (*room.limits, *one.door.tests)
-            carried = self._carried(one.door.target, one.door.origins, shown, step + 1)
+            carried = self._carried(one.door.target, one.door.updates, shown, step + 1)
             self.solver.add(z3.Implies(one.taken, z3.And(layer[one.room], *self._holds(tests, shown), *carried)))
             following.setdefault(one.door.target, []).append(one.taken)
         self.layers.append({number: z3.Or(*ways) for number, ways in following.items()})
 
 
-class Rests(Paths):
+class RestUnrolling(PathUnrolling):
     """Paths to a room in which time passes for ever.
 
     Parameters
     ----------
     table, distances, length
-        As for `Paths`.
+        As for `PathUnrolling`.
     resting : frozenset of int
         Such rooms.
     """
 
-    def __init__(self, table: Table, resting: frozenset[int], distances: Mapping[int, int], length: int) -> None:
+    def __init__(self, table: CompiledAutomaton, resting: frozenset[int], distances: Mapping[int, int], length: int) -> None:
         super().__init__(table, distances, length)
         self.solver.add(z3.Or(*(here for number, here in self.layers[length].items() if number in resting)))
 
@@ -196,13 +198,13 @@ class Rests(Paths):
         return Run((*moves, Move(2 * longest, None), Move(longest, None)), loop=len(moves) + 1)
 
 
-class Loops(Paths):
+class LoopUnrolling(PathUnrolling):
     """Paths that end with a loop in a part.
 
     Parameters
     ----------
     table, distances, length
-        As for `Paths`.
+        As for `PathUnrolling`.
     asked : Property
         The promise.
     nodes, hops : frozenset of int, list of Hop
@@ -211,10 +213,10 @@ class Loops(Paths):
 
     def __init__(
         self,
-        table: Table,
+        table: CompiledAutomaton,
         asked: Property,
         nodes: frozenset[int],
-        hops: list[Hop],
+        hops: list[GraphEdge],
         distances: Mapping[int, int],
         length: int,
     ) -> None:
@@ -227,8 +229,8 @@ class Loops(Paths):
         self._closed()
         self._fair()
         self._diverging()
-        if asked.noisy:
-            self.solver.add(z3.Or(*self._done(lambda door: asked.name in door.edge.busy)))
+        if asked.recurrent:
+            self.solver.add(z3.Or(*self._done(lambda door: asked.name in door.edge.recurrent)))
 
     def run(self) -> Run:
         """The run that the solver found, with waits that are simple."""
@@ -252,9 +254,9 @@ class Loops(Paths):
                 same = [z3.BoolVal(False)] if begins is None else [begins, *self._same(self.rooms[number], number, step, last)]
                 self.solver.add(z3.Implies(z3.And(start, ends), z3.And(*same)))
 
-    def _same(self, room: Room, number: int, step: int, last: int) -> Iterator[z3.BoolRef]:
+    def _same(self, room: CompiledLocation, number: int, step: int, last: int) -> Iterator[z3.BoolRef]:
         for clock, before, after in zip(room.clocks, self._clocks(number, step), self._clocks(number, last), strict=True):
-            ceiling = self.values[self.table.system.ceilings[clock.role]]
+            ceiling = self.values[self.table.system.maximal_constants[clock.role]]
             yield z3.Or(before == after, z3.And(before > ceiling, after > ceiling))
 
     def _diverging(self) -> None:
@@ -262,7 +264,7 @@ class Loops(Paths):
         waits = [z3.If(inside, self._wait(step), numeral(Fraction(0))) for step, inside in enumerate(self.looping)]
         self.solver.add(z3.Sum(*waits, numeral(Fraction(0))) > 0)
 
-    def _done(self, wanted: Callable[[Door], bool]) -> list[z3.BoolRef]:
+    def _done(self, wanted: Callable[[CompiledEdge], bool]) -> list[z3.BoolRef]:
         """That a step of some kind is taken in the loop."""
         return [
             z3.And(one.taken, inside)
@@ -273,19 +275,19 @@ class Loops(Paths):
 
     def _fair(self) -> None:
         """Each fairness name is served in the loop, or at no instant of it a step of that name is possible."""
-        names = sorted({name for number in self.nodes for door in self.rooms[number].doors for name in door.edge.fair})
+        names = sorted({name for number in self.nodes for door in self.rooms[number].edges for name in door.edge.fair})
         for name in names:
             served = self._done(partial(_serves, name))
             never = [
                 z3.Implies(z3.And(inside, self.layers[step][number]), self._shut(door, number, step))
                 for step, inside in enumerate(self.looping)
                 for number in sorted(self.nodes & self.layers[step].keys())
-                for door in self.rooms[number].doors
+                for door in self.rooms[number].edges
                 if name in door.edge.fair
             ]
             self.solver.add(z3.Or(*served, z3.And(*never, z3.BoolVal(True))))
 
-    def _shut(self, door: Door, number: int, step: int) -> z3.BoolRef:
+    def _shut(self, door: CompiledEdge, number: int, step: int) -> z3.BoolRef:
         """That a door is open at no instant of a stay: on a line, intervals that meet in pairs meet all together."""
         shown, wait = self._clocks(number, step), self._wait(step)
         nought = numeral(Fraction(0))
@@ -302,5 +304,5 @@ def _true(model: z3.ModelRef, part: z3.BoolRef) -> bool:
     return bool(z3.is_true(model.eval(part, model_completion=True)))
 
 
-def _serves(name: str, door: Door) -> bool:
+def _serves(name: str, door: CompiledEdge) -> bool:
     return name in door.edge.fair

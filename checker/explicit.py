@@ -14,7 +14,7 @@ from fractions import Fraction
 from operator import itemgetter
 from typing import NamedTuple
 
-from timewait.checker.compiled import Door, Table
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.time_unit import in_ticks, unit_of
 from timewait.vocabulary.automaton import Edge
@@ -28,7 +28,7 @@ Values = tuple[int, ...]
 """The clocks of a state, behind a leading nought from which fresh clocks are copied."""
 
 
-class Passage(NamedTuple):
+class TickEdge(NamedTuple):
     """A door with numbers in place of parameters."""
 
     ranges: tuple[tuple[int, int, int], ...]
@@ -37,14 +37,14 @@ class Passage(NamedTuple):
     edge: Edge
 
 
-class Chamber(NamedTuple):
+class TickLocation(NamedTuple):
     """A room with numbers in place of parameters: passages, limits on waiting, and what waiting does to clocks."""
 
-    passages: tuple[Passage, ...]
+    passages: tuple[TickEdge, ...]
     limits: tuple[tuple[int, int], ...]
     caps: Values
     mortal: tuple[tuple[int, int], ...]
-    owes: frozenset[str]
+    pending: frozenset[str]
 
 
 class Explicit:
@@ -69,11 +69,11 @@ class Explicit:
         Why the exploration ended early; empty when it is complete.
     """
 
-    def __init__(self, table: Table, unit: Fraction | None = None) -> None:
+    def __init__(self, table: CompiledAutomaton, unit: Fraction | None = None) -> None:
         self.table = table
         self.unit = unit_of(table.system.parameters) if unit is None else unit
         self._ticks = in_ticks(table.system.parameters, self.unit)
-        self._chambers: dict[int, Chamber] = {}
+        self._chambers: dict[int, TickLocation] = {}
         self._numbers: dict[tuple[int, Values], int] = {}
         self.states: list[tuple[int, Values]] = []
         self._parents = array("q")
@@ -121,21 +121,21 @@ class Explicit:
     def after(self, state: tuple[int, Values]) -> Iterator[tuple[int, tuple[int, Values]]]:
         """Every step out of a state, explored or not."""
         place, values = state
-        chamber = self.chamber(place)
-        for step, (ranges, target, carry, _) in enumerate(chamber.passages):
+        tick_location = self.tick_location(place)
+        for step, (ranges, target, carry, _) in enumerate(tick_location.passages):
             for clock, least, most in ranges:
                 if not least <= values[clock] <= most:
                     break
             else:
                 yield step, (target, carry(values))
-        for clock, most in chamber.limits:
+        for clock, most in tick_location.limits:
             if values[clock] >= most:
                 return
-        yield TICK, self._wait(place, values, chamber)
+        yield TICK, self._wait(place, values, tick_location)
 
-    def _wait(self, place: int, values: Values, chamber: Chamber) -> tuple[int, Values]:
-        later = tuple([value + 1 if value < cap else cap for value, cap in zip(values, chamber.caps, strict=True)])
-        for clock, lifetime in chamber.mortal:
+    def _wait(self, place: int, values: Values, tick_location: TickLocation) -> tuple[int, Values]:
+        later = tuple([value + 1 if value < cap else cap for value, cap in zip(values, tick_location.caps, strict=True)])
+        for clock, lifetime in tick_location.mortal:
             if later[clock] > lifetime:
                 place = self.table.expiry(place, clock - 1)
                 later = later[:clock] + later[clock + 1 :]
@@ -150,7 +150,7 @@ class Explicit:
             self._depths.append(0 if parent < 0 else self._depths[parent] + 1)
 
     def _judge(self, number: int, step: int) -> None:
-        edge = self.chamber(self.states[number][0]).passages[step].edge
+        edge = self.tick_location(self.states[number][0]).passages[step].edge
         for name in edge.violates:
             self.broken.setdefault(name, (number, step))
         for name in edge.witnesses:
@@ -158,35 +158,35 @@ class Explicit:
 
     # --- what it reads ----------------------------------------------------------------------------------------------
 
-    def chamber(self, place: int) -> Chamber:
+    def tick_location(self, place: int) -> TickLocation:
         """A room with numbers in place of parameters, made when it is first entered."""
-        chamber = self._chambers.get(place)
-        if chamber is None:
+        tick_location = self._chambers.get(place)
+        if tick_location is None:
             room = self.table.room(place)
             system, ticks = self.table.system, self._ticks
-            chamber = Chamber(
-                tuple(self._passage(door) for door in room.doors),
+            tick_location = TickLocation(
+                tuple(self._passage(door) for door in room.edges),
                 tuple((test.clock + 1, ticks[test.parameter]) for test in room.limits),
-                (0, *(ticks[system.ceilings[clock.role]] + 1 for clock in room.clocks)),
+                (0, *(ticks[system.maximal_constants[clock.role]] + 1 for clock in room.clocks)),
                 tuple(
                     (index + 1, ticks[system.lifetimes[clock.role]])
                     for index, clock in reversed(list(enumerate(room.clocks)))
                     if clock.role in system.lifetimes
                 ),
-                room.owes,
+                room.pending,
             )
-            self._chambers[place] = chamber
-        return chamber
+            self._chambers[place] = tick_location
+        return tick_location
 
-    def _passage(self, door: Door) -> Passage:
+    def _passage(self, door: CompiledEdge) -> TickEdge:
         ranges = []
         for test in door.tests:
             limit = self._ticks[test.parameter]
             least = {"<=": 0, "==": limit, ">=": limit, ">": limit + 1}[test.relation]
             most = limit if test.relation in ("<=", "==") else UNBOUNDED
             ranges.append((test.clock + 1, least, most))
-        carry = itemgetter(0, *(origin + 1 for origin in door.origins)) if door.origins else _forget
-        return Passage(tuple(ranges), door.target, carry, door.edge)
+        carry = itemgetter(0, *(origin + 1 for origin in door.updates)) if door.updates else _forget
+        return TickEdge(tuple(ranges), door.target, carry, door.edge)
 
     # --- what it tells ----------------------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class Explicit:
             if step == TICK:
                 delay += self.unit
             else:
-                yield Move(delay, self.chamber(self.states[number][0]).passages[step].edge.action)
+                yield Move(delay, self.tick_location(self.states[number][0]).passages[step].edge.action)
                 delay = Fraction(0)
         if delay:
             yield Move(delay, None)

@@ -11,26 +11,26 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.checker.compiled import FRESH, Door, Table
+from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge
 from timewait.checker.finding import Move, Run
 
 
-class Place(NamedTuple):
+class LoopState(NamedTuple):
     """A location by number, with what its clocks show in seconds."""
 
     number: int
     shown: tuple[Fraction, ...]
 
 
-class Walk(NamedTuple):
+class LoopWalk(NamedTuple):
     """Some moves carried out: where they lead, the fairness names that could be served on the way, and those that were."""
 
-    place: Place
+    place: LoopState
     could: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
 
 
-def unfair(table: Table, run: Run) -> str:
+def unfair(table: CompiledAutomaton, run: Run) -> str:
     """Why a run without end is no fair one; empty when it is.
 
     Parameters
@@ -40,14 +40,14 @@ def unfair(table: Table, run: Run) -> str:
     run : Run
         Its loop must lead back to where it began, clocks beyond all that they are compared with counted as equal.
     """
-    walker = Walker(table)
-    start = Place(table.start, (Fraction(0),) * len(table.room(table.start).clocks))
+    walker = LoopWalker(table)
+    start = LoopState(table.start, (Fraction(0),) * len(table.room(table.start).clocks))
     loop = len(run.moves) if run.loop is None else run.loop
     reason = "its moves are no run of the tables"
     for entered in walker.walks(start, run.moves[:loop]):
         reason = "its loop does not lead back to where it began"
         for left in walker.walks(entered.place, run.moves[loop:]):
-            if run.loop is None or walker.gist(left.place) != walker.gist(entered.place):
+            if run.loop is None or walker.loop_key(left.place) != walker.loop_key(entered.place):
                 continue
             if left.could <= left.served:
                 return ""
@@ -55,7 +55,7 @@ def unfair(table: Table, run: Run) -> str:
     return reason
 
 
-class Walker:
+class LoopWalker:
     """Carries moves out in a table.
 
     Parameters
@@ -64,13 +64,13 @@ class Walker:
         The system, not folded.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: CompiledAutomaton) -> None:
         self.table = table
         self._values = table.system.parameters
 
-    def walks(self, start: Place, moves: Sequence[Move]) -> Iterator[Walk]:
+    def walks(self, start: LoopState, moves: Sequence[Move]) -> Iterator[LoopWalk]:
         """Every way to carry moves out: there are several where copies of one thing are told apart."""
-        waiting = [(Walk(start), 0)]
+        waiting = [(LoopWalk(start), 0)]
         while waiting:
             walk, done = waiting.pop()
             if done == len(moves):
@@ -78,32 +78,32 @@ class Walker:
             else:
                 waiting += ((after, done + 1) for after in self._move(walk, moves[done]))
 
-    def gist(self, place: Place) -> tuple[int, tuple[Fraction | None, ...]]:
+    def loop_key(self, place: LoopState) -> tuple[int, tuple[Fraction | None, ...]]:
         """A place, with None for a clock beyond all that it is compared with."""
-        ceilings = self.table.system.ceilings
+        maximal_constants = self.table.system.maximal_constants
         clocks = self.table.room(place.number).clocks
         known = (
-            None if shown > self._values[ceilings[clock.role]] else shown
+            None if shown > self._values[maximal_constants[clock.role]] else shown
             for clock, shown in zip(clocks, place.shown, strict=True)
         )
         return place.number, tuple(known)
 
-    def _move(self, walk: Walk, move: Move) -> Iterator[Walk]:
+    def _move(self, walk: LoopWalk, move: Move) -> Iterator[LoopWalk]:
         room = self.table.room(walk.place.number)
-        could = walk.could.union(*(door.edge.fair for door in room.doors if self._opens(door, walk.place, move.delay)))
+        could = walk.could.union(*(door.edge.fair for door in room.edges if self._opens(door, walk.place, move.delay)))
         later = self._later(walk.place, move.delay)
         if later is None:
             return
-        doors = self.table.room(later.number).doors
-        could = could.union(*(door.edge.fair for door in doors if self._opens(door, later, Fraction(0))))
+        edges = self.table.room(later.number).edges
+        could = could.union(*(door.edge.fair for door in edges if self._opens(door, later, Fraction(0))))
         if move.action is None:
-            yield Walk(later, could, walk.served)
+            yield LoopWalk(later, could, walk.served)
             return
-        for door in doors:
+        for door in edges:
             if door.edge.action == move.action and self._opens(door, later, Fraction(0)):
-                yield Walk(self._beyond(door, later), could, walk.served | door.edge.fair)
+                yield LoopWalk(self._beyond(door, later), could, walk.served | door.edge.fair)
 
-    def _later(self, place: Place, delay: Fraction) -> Place | None:
+    def _later(self, place: LoopState, delay: Fraction) -> LoopState | None:
         """The place after a wait; None when time may not pass for so long."""
         room = self.table.room(place.number)
         if any(place.shown[test.clock] + delay > self._values[test.parameter] for test in room.limits):
@@ -114,9 +114,9 @@ class Walker:
             if lifetime is not None and shown[clock] > self._values[lifetime]:
                 number = self.table.expiry(number, clock)
                 del shown[clock]
-        return Place(number, tuple(shown))
+        return LoopState(number, tuple(shown))
 
-    def _opens(self, door: Door, place: Place, delay: Fraction) -> bool:
+    def _opens(self, door: CompiledEdge, place: LoopState, delay: Fraction) -> bool:
         """Whether a door is open at some instant of a wait."""
         first, last, after_first = Fraction(0), delay, False
         for test in door.tests:
@@ -128,5 +128,5 @@ class Walker:
                 first = instant
         return first < last or (first == last and not after_first)
 
-    def _beyond(self, door: Door, place: Place) -> Place:
-        return Place(door.target, tuple(Fraction(0) if origin == FRESH else place.shown[origin] for origin in door.origins))
+    def _beyond(self, door: CompiledEdge, place: LoopState) -> LoopState:
+        return LoopState(door.target, tuple(Fraction(0) if origin == RESET else place.shown[origin] for origin in door.updates))

@@ -17,21 +17,21 @@ from fractions import Fraction
 import z3
 
 from timewait.checker.certificate import disproved_by_cvc5
-from timewait.checker.compiled import EXPIRED, FRESH, Door, Room, Table
+from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Move, Run
-from timewait.checker.linear import Constraint, Terms, evaluate, term, written
+from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
 from timewait.checker.symbolic import added, compare, linear, numeral
 
 ROUNDS = "ROUNDS"
 """The total time, in seconds, that the repeated part takes."""
 
 
-class BrokenScript(ValueError):
+class BrokenSchedule(ValueError):
     """A script that the system cannot follow; the message says where."""
 
 
 @dataclass(frozen=True)
-class Line:
+class ScheduledAction:
     """A move of a script: the wait before it as a term, and the action in words."""
 
     delay: Terms
@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Script:
+class ParametricSchedule:
     """A schedule in terms.
 
     Attributes
@@ -48,43 +48,43 @@ class Script:
         The moves; `repeated` may be empty.
     """
 
-    before: tuple[Line, ...]
-    repeated: tuple[Line, ...] = ()
-    after: tuple[Line, ...] = ()
+    before: tuple[ScheduledAction, ...]
+    repeated: tuple[ScheduledAction, ...] = ()
+    after: tuple[ScheduledAction, ...] = ()
 
     def __str__(self) -> str:
-        def shown(lines: tuple[Line, ...]) -> str:
-            return "; ".join(f"+{written(line.delay)}: {line.action}" for line in lines)
+        def shown(lines: tuple[ScheduledAction, ...]) -> str:
+            return "; ".join(f"+{as_text(line.delay)}: {line.action}" for line in lines)
 
         again = f"; again and again [{shown(self.repeated)}]; {shown(self.after)}" if self.repeated else ""
         return shown(self.before) + again
 
 
-def script(text: str) -> Script:
+def parse_schedule(text: str) -> ParametricSchedule:
     """Read a script: a line per move, ``delay: action``; ``repeat`` and ``end`` enclose what is repeated."""
-    parts: list[list[Line]] = [[], [], []]
+    parts: list[list[ScheduledAction]] = [[], [], []]
     current = 0
     for row in filter(None, (row.strip() for row in text.splitlines())):
         if row in ("repeat", "end"):
             current += 1
             continue
         delay, _, action = row.partition(":")
-        parts[current].append(Line(term(delay), action.strip()))
-    return Script(tuple(parts[0]), tuple(parts[1]), tuple(parts[2]))
+        parts[current].append(ScheduledAction(term(delay), action.strip()))
+    return ParametricSchedule(tuple(parts[0]), tuple(parts[1]), tuple(parts[2]))
 
 
 @dataclass
 class _Execution:
     """The script on the table, every clock a formula."""
 
-    table: Table
+    table: CompiledAutomaton
     parameters: Mapping[str, z3.ArithRef]
     place: int
     clocks: list[z3.ArithRef | None]
     conditions: list[z3.BoolRef]
-    doors: list[Door]
+    edges: list[CompiledEdge]
 
-    def follow(self, lines: Sequence[Line]) -> None:
+    def follow(self, lines: Sequence[ScheduledAction]) -> None:
         for line in lines:
             room = self.table.room(self.place)
             door = _named(room, line.action)
@@ -94,20 +94,20 @@ class _Execution:
             for test in (*room.limits, *door.tests):
                 value = shown[test.clock]
                 if value is None:
-                    raise BrokenScript(f"{line.action}: {room.clocks[test.clock]} has passed its lifetime")
+                    raise BrokenSchedule(f"{line.action}: {room.clocks[test.clock]} has passed its lifetime")
                 self.conditions.append(compare(value, test.relation, self.parameters[test.parameter]))
-            self.clocks = [_carried(origin, shown) for origin in door.origins]
+            self.clocks = [_carried(origin, shown) for origin in door.updates]
             self.place = door.target
-            self.doors.append(door)
+            self.edges.append(door)
 
 
 def _carried(origin: int, shown: list[z3.ArithRef | None]) -> z3.ArithRef | None:
-    if origin == FRESH:
+    if origin == RESET:
         return numeral(Fraction(0))
     return None if origin == EXPIRED else shown[origin]
 
 
-def follow(table: Table, actions: Sequence[str]) -> list[tuple[Room, Door]]:
+def follow(table: CompiledAutomaton, actions: Sequence[str]) -> list[tuple[CompiledLocation, CompiledEdge]]:
     """The doors of some actions, in order.
 
     Raises
@@ -124,15 +124,17 @@ def follow(table: Table, actions: Sequence[str]) -> list[tuple[Room, Door]]:
     return path
 
 
-def _named(room: Room, action: str) -> Door:
-    for door in room.doors:
+def _named(room: CompiledLocation, action: str) -> CompiledEdge:
+    for door in room.edges:
         if str(door.edge.action) == action:
             return door
-    possible = ", ".join(sorted(str(door.edge.action) for door in room.doors))
-    raise BrokenScript(f"{action!r} cannot happen here; what can: {possible}")
+    possible = ", ".join(sorted(str(door.edge.action) for door in room.edges))
+    raise BrokenSchedule(f"{action!r} cannot happen here; what can: {possible}")
 
 
-def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint], terms: Mapping[str, Terms]) -> str:
+def failed_conditions(
+    table: CompiledAutomaton, told: ParametricSchedule, asked: str, region: Sequence[Constraint], terms: Mapping[str, Terms]
+) -> str:
     """What is wrong with a family; empty when it is a legal, violating run for all values in the region.
 
     Parameters
@@ -157,7 +159,7 @@ def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint],
     named = {name: z3.Real(name) for name in symbols}
     parameters = {**named, **{name: linear(term, named) for name, term in terms.items()}}
     total = z3.Real(ROUNDS)
-    start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in table.start_origins()]
+    start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in table.start_updates()]
     execution = _Execution(table, parameters, table.start, start, [], [])
     execution.follow(told.before)
     given = {**parameters, ROUNDS: total}
@@ -172,8 +174,8 @@ def faults(table: Table, told: Script, asked: str, region: Sequence[Constraint],
         execution.conditions = []
         execution.follow(told.after)
         claims.append(([*plain, *last, total >= 0], execution.conditions))
-    if asked not in execution.doors[-1].edge.violates:
-        raise BrokenScript(f"the last step does not break {asked}")
+    if asked not in execution.edges[-1].edge.violates:
+        raise BrokenSchedule(f"the last step does not break {asked}")
     return next(filter(None, (_unless(assumed, conditions) for assumed, conditions in claims)), "")
 
 
@@ -215,7 +217,7 @@ def _region(part: Constraint, given: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
     return compare(linear(part.terms, given), part.relation, numeral(Fraction(0)))
 
 
-def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) -> z3.ArithRef:
+def _repeat(execution: _Execution, lines: Sequence[ScheduledAction], total: z3.ArithRef) -> z3.ArithRef:
     """The repeated part from any of its rounds: clocks it starts again are as before, the others have grown by `total`.
 
     Returns the time that one round takes.
@@ -227,12 +229,12 @@ def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) ->
     length = added([linear(line.delay, execution.parameters) for line in lines])
     execution.follow(lines)
     if execution.place != entry:
-        raise BrokenScript("the repeated part does not lead back to where it began")
+        raise BrokenSchedule("the repeated part does not lead back to where it began")
     execution.conditions.append(length > 0)
     for index, (before, after) in enumerate(zip(grown, execution.clocks, strict=True)):
         if before is None or after is None:
             if before is not after:
-                raise BrokenScript("the repeated part changes which clocks are alive")
+                raise BrokenSchedule("the repeated part changes which clocks are alive")
         else:
             expected = before + length if index in untouched else before
             execution.conditions.append(after == expected)
@@ -240,18 +242,18 @@ def _repeat(execution: _Execution, lines: Sequence[Line], total: z3.ArithRef) ->
     return length
 
 
-def _untouched(execution: _Execution, lines: Sequence[Line]) -> set[int]:
+def _untouched(execution: _Execution, lines: Sequence[ScheduledAction]) -> set[int]:
     """The clocks that the repeated part never starts again."""
     positions = {index: index for index in range(len(execution.clocks))}
     place = execution.place
     for line in lines:
         door = _named(execution.table.room(place), line.action)
-        positions = {first: door.origins.index(now) for first, now in positions.items() if now in door.origins}
+        positions = {first: door.updates.index(now) for first, now in positions.items() if now in door.updates}
         place = door.target
     return set(positions)
 
 
-def instance(table: Table, told: Script, values: Mapping[str, Fraction], rounds: int) -> Run:
+def instance(table: CompiledAutomaton, told: ParametricSchedule, values: Mapping[str, Fraction], rounds: int) -> Run:
     """The family's run for given values, its repeated part carried out some number of times."""
     moves: list[Move] = []
     place = table.start

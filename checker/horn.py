@@ -14,12 +14,12 @@ from timewait.checker.certificate import conjunction
 from timewait.checker.symbolic import Symbolic
 from timewait.vocabulary.automaton import Location
 
-Invariant = dict[int, list[z3.BoolRef]]
+HornInvariant = dict[int, list[z3.BoolRef]]
 """For each location of the cone the conjuncts that hold on entry, over its live clocks and the symbolic parameters."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class HornResult:
     """What Spacer said.
 
     Attributes
@@ -32,12 +32,12 @@ class Answer:
         Why there is no answer.
     """
 
-    invariant: Invariant | None
+    invariant: HornInvariant | None
     reachable: bool
     reason: str
 
 
-def solve(symbolic: Symbolic, seconds: float) -> Answer:
+def solve(symbolic: Symbolic, seconds: float) -> HornResult:
     """Look for an inductive invariant that keeps every bad step out of reach.
 
     Parameters
@@ -48,7 +48,7 @@ def solve(symbolic: Symbolic, seconds: float) -> Answer:
         Time at most.
     """
     if symbolic.table.start not in symbolic.cone:
-        return Answer({}, False, "")
+        return HornResult({}, False, "")
     horn = z3.Fixedpoint()
     horn.set(engine="spacer", timeout=max(int(seconds * 1000), 1))
     for inlining in ("xform.inline_eager", "xform.inline_linear", "xform.slice", "xform.coi"):
@@ -68,16 +68,16 @@ def solve(symbolic: Symbolic, seconds: float) -> Answer:
     try:
         answer = horn.query(bad())
     except z3.Z3Exception as error:
-        return Answer(None, False, f"Spacer gave up within {seconds:g} s ({error.value!r})")
+        return HornResult(None, False, f"Spacer gave up within {seconds:g} s ({error.value!r})")
     if answer == z3.sat:
-        return Answer(None, True, "")
+        return HornResult(None, True, "")
     if answer != z3.unsat:
-        return Answer(None, False, f"Spacer did not settle it in {seconds:g} s ({horn.reason_unknown() or 'unknown'})")
-    return Answer(_read(horn.get_answer(), symbolic, predicates), False, "")
+        return HornResult(None, False, f"Spacer did not settle it in {seconds:g} s ({horn.reason_unknown() or 'unknown'})")
+    return HornResult(_read(horn.get_answer(), symbolic, predicates), False, "")
 
 
-def spelled(symbolic: Symbolic, invariant: Invariant) -> dict[Location, list[str]]:
-    """An invariant for `timewait.checker.certificate`; nothing is claimed where no bad step can be reached from, whatever the guards."""
+def as_text(symbolic: Symbolic, invariant: HornInvariant) -> dict[Location, list[str]]:
+    """An invariant for `timewait.checker.certificate`; it claims nothing of locations that reach no bad edge."""
     return {
         room.location: [conjunction([" ".join(part.sexpr().split()) for part in invariant.get(place, [])])]
         for place, room in enumerate(symbolic.rooms)
@@ -109,10 +109,10 @@ def _variables(formula: z3.ExprRef) -> set[z3.ExprRef]:
     return found
 
 
-def _read(answer: z3.ExprRef, symbolic: Symbolic, predicates: dict[int, z3.FuncDeclRef]) -> Invariant:
+def _read(answer: z3.ExprRef, symbolic: Symbolic, predicates: dict[int, z3.FuncDeclRef]) -> HornInvariant:
     """The invariant in Spacer's answer, a conjunction of ``forall x. at(x) == formula``."""
     places = {predicate.name(): place for place, predicate in predicates.items()}
-    invariant: Invariant = {place: [] for place in predicates}
+    invariant: HornInvariant = {place: [] for place in predicates}
     for part in answer.children() if z3.is_and(answer) else [answer]:
         equation = part.body() if z3.is_quantifier(part) else part
         if not z3.is_eq(equation) or equation.arg(0).decl().name() not in places:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from timewait.checker.trace import Step, Trace, Value
-from timewait.vocabulary.replay import Event, Message, Running
+from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
 FORMAT = "ITF"
 
@@ -56,7 +56,7 @@ def as_itf(trace: Trace) -> dict[str, Any]:
     return whole
 
 
-def written(trace: Trace) -> str:
+def as_itf_text(trace: Trace) -> str:
     """A trace as the text of a file."""
     return json.dumps(as_itf(trace), indent=1) + "\n"
 
@@ -83,7 +83,7 @@ def _value(value: Value) -> Any:
     return {"#bigint": str(value)} if isinstance(value, int) else value
 
 
-def _copy(copy: Message) -> dict[str, Any]:
+def _copy(copy: Packet) -> dict[str, Any]:
     return {
         "copy": copy.number,
         "sender": copy.sender,
@@ -96,7 +96,7 @@ def _copy(copy: Message) -> dict[str, Any]:
     }
 
 
-def _running(timer: Running) -> dict[str, Any]:
+def _running(timer: RunningTimer) -> dict[str, Any]:
     return {
         "name": timer.name,
         "owner": timer.owner,
@@ -191,8 +191,8 @@ def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, Value
     )
 
 
-def _message(copy: Mapping[str, Any]) -> Message:
-    return Message(
+def _message(copy: Mapping[str, Any]) -> Packet:
+    return Packet(
         int(copy["copy"]),
         str(copy["sender"]),
         str(copy["receiver"]),
@@ -204,7 +204,7 @@ def _message(copy: Mapping[str, Any]) -> Message:
     )
 
 
-def _timer(timer: Mapping[str, Any]) -> Running:
-    return Running(
+def _timer(timer: Mapping[str, Any]) -> RunningTimer:
+    return RunningTimer(
         str(timer["name"]), str(timer["owner"]), Fraction(timer["since"]), Fraction(timer["limit"]), bool(timer["strict"])
     )

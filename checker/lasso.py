@@ -26,24 +26,24 @@ def find_lasso(explored: Explicit, asked: Property) -> Run | None:
     explored : Explicit
         A complete exploration.
     asked : Property
-        The property; if it is noisy, a step that is `busy` for it must recur.
+        The property; if it is noisy, a step that is `recurrent` for it must recur.
     """
     graph = _open_part(explored, asked.name)
     for component in fair_components(graph):
         if any(step == TICK for _, _, step in component.edges(keys=True)):
-            busy = [] if not asked.noisy else _busy(explored, component, asked.name)
-            if busy or not asked.noisy:
-                return _run(explored, component, busy[:1])
+            recurrent = [] if not asked.recurrent else _busy(explored, component, asked.name)
+            if recurrent or not asked.recurrent:
+                return _run(explored, component, recurrent[:1])
     return None
 
 
 def _open_part(explored: Explicit, name: str) -> nx.MultiDiGraph:
     """The states in which the promise is open, and the steps among them; each state knows the names it can serve."""
     graph = nx.MultiDiGraph()
-    inside = [number for number, (place, _) in enumerate(explored.states) if name in explored.chamber(place).owes]
+    inside = [number for number, (place, _) in enumerate(explored.states) if name in explored.tick_location(place).pending]
     graph.add_nodes_from(inside)
     for number in inside:
-        passages = explored.chamber(explored.states[number][0]).passages
+        passages = explored.tick_location(explored.states[number][0]).passages
         could: set[str] = set()
         for step, target in explored.successors(number):
             fair: frozenset[str] = frozenset() if step == TICK else passages[step].edge.fair
@@ -77,7 +77,7 @@ def _busy(explored: Explicit, component: nx.MultiDiGraph, name: str) -> list[tup
     return [
         (source, target, step)
         for source, target, step in sorted(component.edges(keys=True))
-        if step != TICK and name in explored.chamber(explored.states[source][0]).passages[step].edge.busy
+        if step != TICK and name in explored.tick_location(explored.states[source][0]).passages[step].edge.recurrent
     ]
 
 

@@ -66,10 +66,10 @@ def constraint_of(terms: Terms, relation: Literal[">=", ">", "=="]) -> Constrain
     subject = max((name for name in given if name), default="")
     factor = given.get(subject, Fraction(0)) if subject else Fraction(0)
     if not factor:
-        return Constraint(given, relation, f"{written(given)} {relation} 0")
+        return Constraint(given, relation, f"{as_text(given)} {relation} 0")
     rest = times(-1 / factor, {name: value for name, value in given.items() if name != subject})
     shown = relation if factor > 0 else relation.replace(">", "<")
-    return Constraint(times(1 / abs(factor), given), relation, f"{subject} {shown} {written(rest)}")
+    return Constraint(times(1 / abs(factor), given), relation, f"{subject} {shown} {as_text(rest)}")
 
 
 def term(text: str) -> dict[str, Fraction]:
@@ -119,7 +119,7 @@ def evaluate(terms: Terms, values: Mapping[str, Fraction]) -> Fraction:
     return sum((factor * (values[name] if name else 1) for name, factor in terms.items()), Fraction(0))
 
 
-def written(terms: Terms) -> str:
+def as_text(terms: Terms) -> str:
     """A term as people write it, for instance ``2*MSL - TIME_WAIT``."""
     parts: list[str] = []
     for name, factor in sorted(terms.items(), key=lambda item: (item[1] < 0, item[0])):

@@ -20,7 +20,7 @@ from enum import Enum
 from itertools import count
 
 from timewait.checker.certificate import BrokenCertificate, Query
-from timewait.vocabulary.automaton import ZERO, Bound, Clock, Edge, Location, TimedSystem
+from timewait.vocabulary.automaton import ZERO, Bound, Clock, Edge, Location, TimedAutomaton
 
 LATE = "late"
 """A symbol for a duration that no parameter exceeds."""
@@ -62,7 +62,7 @@ class Leaving:
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """Locations among which a run may stay, and why it does not.
 
     Attributes
@@ -79,7 +79,7 @@ class Part:
 
     locations: frozenset[Location]
     out: tuple[Leaving, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Component, ...]
     silent: bool = False
 
 
@@ -87,7 +87,7 @@ Hops = Mapping[tuple[Location, int], Edge]
 """Steps by their location and their number there."""
 
 
-class Promise:
+class LivenessCertificate:
     """The proof of a promise, as queries.
 
     Parameters
@@ -107,10 +107,10 @@ class Promise:
         "; query for each reason. Every answer must be unsat.",
     )
 
-    def __init__(self, system: TimedSystem, name: str, noisy: bool, proof: Part) -> None:
+    def __init__(self, system: TimedAutomaton, name: str, recurrent: bool, proof: Component) -> None:
         self.system = system
         self.name = name
-        self.noisy = noisy
+        self.recurrent = recurrent
         self.proof = proof
         self._steps = steps(system)
         self._numbers = {location: number for number, location in enumerate(self._steps)}
@@ -120,9 +120,9 @@ class Promise:
         """How many things are shown not to recur."""
         return sum(len(part.out) for _, part, _ in self._walk())
 
-    def _walk(self) -> Iterator[tuple[str, Part, Hops]]:
+    def _walk(self) -> Iterator[tuple[str, Component, Hops]]:
         """Every part with its name and the steps inside it."""
-        open_now = frozenset(location for location in self._steps if self.name in self.system.owes(location))
+        open_now = frozenset(location for location in self._steps if self.name in self.system.pending(location))
         waiting = [("0", self.proof, self._inside(self._every(), open_now))]
         while waiting:
             name, part, hops = waiting.pop()
@@ -138,7 +138,7 @@ class Promise:
     def _inside(hops: Hops, locations: Collection[Location]) -> Hops:
         return {key: edge for key, edge in hops.items() if key[0] in locations and edge.target in locations}
 
-    def _left(self, part: Part, hops: Hops) -> Hops:
+    def _left(self, part: Component, hops: Hops) -> Hops:
         """The steps of a part that may recur."""
         gone = {one.location for one in part.out if one.step is None}
         dropped = {(one.location, one.step) for one in part.out}
@@ -148,15 +148,15 @@ class Promise:
 
     def gap(self) -> str:
         """Where the parts do not fit together; empty when they do."""
-        open_now = frozenset(location for location in self._steps if self.name in self.system.owes(location))
+        open_now = frozenset(location for location in self._steps if self.name in self.system.pending(location))
         if self.proof.locations != open_now:
             return f"part 0: its locations are not those in which {self.name} is open"
         return next(filter(None, (self._gap(part, hops, f"part {name}") for name, part, hops in self._walk())), "")
 
-    def _gap(self, part: Part, hops: Hops, where: str) -> str:
+    def _gap(self, part: Component, hops: Hops, where: str) -> str:
         if part.silent:
-            noise = any(self.name in edge.busy for edge in hops.values())
-            return f"{where}: it is not silent" if noise or not self.noisy else ""
+            noise = any(self.name in edge.recurrent for edge in hops.values())
+            return f"{where}: it is not silent" if noise or not self.recurrent else ""
         for one in part.out:
             if one.location not in part.locations:
                 return f"{where}: what cannot recur is not in it"
@@ -248,7 +248,7 @@ class Promise:
     def _arrived(self, edge: Edge, values: Mapping[Clock, str]) -> tuple[dict[Clock, str], list[str]]:
         """The clocks of the target on arrival, and that dead ones are beyond their lifetime."""
         arrived, conditions = {}, []
-        for index, (clock, origin) in enumerate(zip(self.system.clocks(edge.target), edge.origins, strict=True)):
+        for index, (clock, origin) in enumerate(zip(self.system.clocks(edge.target), edge.updates, strict=True)):
             if origin is None:
                 arrived[clock] = "0.0"
             elif isinstance(origin, Clock):
@@ -262,7 +262,7 @@ class Promise:
         """The clocks that steps of a part start, or copy from others, and those that one makes dead."""
         started, dead = set(), set()
         for edge in hops.values():
-            for clock, origin in zip(self.system.clocks(edge.target), edge.origins, strict=True):
+            for clock, origin in zip(self.system.clocks(edge.target), edge.updates, strict=True):
                 if origin is None or (isinstance(origin, Clock) and origin != clock):
                     started.add(clock)
                 elif not isinstance(origin, Clock):
@@ -270,7 +270,7 @@ class Promise:
         return started, dead
 
 
-def steps(system: TimedSystem) -> dict[Location, tuple[Edge, ...]]:
+def steps(system: TimedAutomaton) -> dict[Location, tuple[Edge, ...]]:
     """The steps of every location that steps lead to, whatever the guards say; in the order in which they are met."""
     found: dict[Location, tuple[Edge, ...]] = {}
     waiting = [system.initial()]
@@ -306,7 +306,7 @@ _PART = re.compile(r'^\(set-info :part "(0(?:\.\d+)*) (silent|left):((?: \d+)*) 
 _OUT = re.compile(r'^\(set-info :out "(0(?:\.\d+)*): (\d+) (-|\d+) (late|starved|sister|arrival) (-|\d+)"\)$')
 
 
-def read(system: TimedSystem, text: str, where: str) -> Part:
+def read(system: TimedAutomaton, text: str, where: str) -> Component:
     """The proof in a certificate; everything else in the file is passed over.
 
     Raises
@@ -333,12 +333,12 @@ def read(system: TimedSystem, text: str, where: str) -> Part:
     if "0" not in members:
         raise BrokenCertificate(f"{where}: no part of any location")
 
-    def part(name: str) -> Part:
+    def part(name: str) -> Component:
         inner = []
         for index in count():
             if f"{name}.{index}" not in members:
                 break
             inner.append(part(f"{name}.{index}"))
-        return Part(members[name], tuple(out.get(name, ())), tuple(inner), silent[name])
+        return Component(members[name], tuple(out.get(name, ())), tuple(inner), silent[name])
 
     return part("0")

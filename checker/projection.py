@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import z3
 
-from timewait.checker.compiled import Door, Room
+from timewait.checker.compiled import CompiledEdge, CompiledLocation
 from timewait.checker.linear import Constraint, Terms, constraint_of, evaluate, plus, times
-from timewait.checker.schedule import Difference, differences
+from timewait.checker.schedule import TimeDifference, differences
 from timewait.checker.symbolic import linear
 
 Polyhedron = tuple[Constraint, ...]
@@ -42,7 +42,7 @@ class _Gap(NamedTuple):
         return all(factor >= 0 for factor in more.values()) and (self.strict or not other.strict)
 
 
-def region_of(path: Sequence[tuple[Room, Door]], terms: Mapping[str, Terms]) -> Polyhedron:
+def region_of(path: Sequence[tuple[CompiledLocation, CompiledEdge]], terms: Mapping[str, Terms]) -> Polyhedron:
     """The parameters for which a path can be taken.
 
     Parameters
@@ -68,7 +68,7 @@ def region_of(path: Sequence[tuple[Room, Door]], terms: Mapping[str, Terms]) -> 
     return irredundant([constraint_of(times(Fraction(-1), gap.term), ">" if gap.strict else ">=") for gap in conditions])
 
 
-def _in_terms(bound: Difference, terms: Mapping[str, Terms]) -> Terms:
+def _in_terms(bound: TimeDifference, terms: Mapping[str, Terms]) -> Terms:
     return times(Fraction(bound.factor), terms.get(bound.parameter, {}))
 
 
@@ -145,7 +145,10 @@ def _dot(one: Vector, other: Vector) -> Fraction:
 
 
 def delays_in_terms(
-    path: Sequence[tuple[Room, Door]], terms: Mapping[str, Terms], region: Polyhedron, symbols: tuple[str, str, str]
+    path: Sequence[tuple[CompiledLocation, CompiledEdge]],
+    terms: Mapping[str, Terms],
+    region: Polyhedron,
+    symbols: tuple[str, str, str],
 ) -> tuple[Terms, ...] | None:
     """The waits before each step of a path as terms that are legal for all values in a region; None when none are found.
 
@@ -209,6 +212,6 @@ def _later_by(earlier: Mapping[str, z3.ArithRef], later: Mapping[str, z3.ArithRe
     return z3.Sum(*(z3.RealVal(str(value)) * (later[name] - earlier[name]) for name, value in at.items()))
 
 
-def told(region: Polyhedron) -> str:
+def region_as_text(region: Polyhedron) -> str:
     """A region as people write it."""
     return " and ".join(part.text for part in region) or "always"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from timewait.checker.compiled import Door, Room, Table
-from timewait.checker.family import ROUNDS, BrokenScript, Line, Script, faults
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.family import ROUNDS, BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions
 from timewait.checker.linear import Constraint, Terms, constraint_of
 
-Path = Sequence[tuple[Room, Door]]
+Path = Sequence[tuple[CompiledLocation, CompiledEdge]]
 
 LONGEST = 3
 """Steps of a part that is repeated."""
 
 
-def pumped(
-    table: Table, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
-) -> tuple[Script, list[Constraint]] | None:
+def pumpable_run(
+    table: CompiledAutomaton, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
+) -> tuple[ParametricSchedule, list[Constraint]] | None:
     """A family of runs that outlasts every wait, and its region; None when none was found.
 
     At each location of a path every short way round is tried as the part to be repeated, one of its steps taking a unit
@@ -44,11 +44,11 @@ def pumped(
         for position, door in enumerate(block):
             for unit in {test.parameter for test in door.tests} & set(units):
                 region = _outlasted(units, unit, wait)
-                script = Script(_at_once(before), _timed(names, position, unit), _at_once(after))
+                script = ParametricSchedule(_at_once(before), _timed(names, position, unit), _at_once(after))
                 try:
-                    if not faults(table, script, asked, region, terms):
+                    if not failed_conditions(table, script, asked, region, terms):
                         return script, region
-                except BrokenScript:
+                except BrokenSchedule:
                     continue
     return None
 
@@ -61,15 +61,17 @@ def _outlasted(units: tuple[str, str], unit: str, wait: str) -> list[Constraint]
     return [*positive, longer, constraint_of({ROUNDS: -one, wait: one, unit: one}, ">=")]
 
 
-def _at_once(actions: Sequence[str]) -> tuple[Line, ...]:
-    return tuple(Line({}, action) for action in actions)
+def _at_once(actions: Sequence[str]) -> tuple[ScheduledAction, ...]:
+    return tuple(ScheduledAction({}, action) for action in actions)
 
 
-def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[Line, ...]:
-    return tuple(Line({unit: Fraction(1)} if index == position else {}, action) for index, action in enumerate(actions))
+def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[ScheduledAction, ...]:
+    return tuple(
+        ScheduledAction({unit: Fraction(1)} if index == position else {}, action) for index, action in enumerate(actions)
+    )
 
 
-def _detours(table: Table, path: Path, wait: str) -> Iterator[tuple[list[str], list[Door], list[str]]]:
+def _detours(table: CompiledAutomaton, path: Path, wait: str) -> Iterator[tuple[list[str], list[CompiledEdge], list[str]]]:
     """For each location of a path the steps to it, a way round, and the steps on from it; what leads back to it is left out.
 
     Only where the wait is under way: some clock is compared with it, and the way round leaves that clock alone.
@@ -79,27 +81,27 @@ def _detours(table: Table, path: Path, wait: str) -> Iterator[tuple[list[str], l
     for place in dict.fromkeys(places[1:-1]):
         first = places.index(place)
         last = len(places) - 1 - places[::-1].index(place)
-        waiting = {test.clock for door in table.room(place).doors for test in door.tests if test.parameter == wait}
+        waiting = {test.clock for door in table.room(place).edges for test in door.tests if test.parameter == wait}
         for block in _rounds(table, place, place, LONGEST):
             if any(_carried(clock, block) == clock for clock in waiting):
                 yield actions[:first], block, actions[last:]
 
 
-def _carried(clock: int, block: Sequence[Door]) -> int | None:
+def _carried(clock: int, block: Sequence[CompiledEdge]) -> int | None:
     """Where a clock stands after some doors; None when it was started again."""
     position: int | None = clock
     for door in block:
-        if position is None or position not in door.origins:
+        if position is None or position not in door.updates:
             return None
-        position = door.origins.index(position)
+        position = door.updates.index(position)
     return position
 
 
-def _rounds(table: Table, place: int, home: int, steps: int) -> Iterator[list[Door]]:
+def _rounds(table: CompiledAutomaton, place: int, home: int, steps: int) -> Iterator[list[CompiledEdge]]:
     """The ways from one location to another of so many steps at most."""
-    doors = [door for door in table.room(place).doors if not door.edge.violates]
-    yield from ([door] for door in doors if door.target == home)
+    edges = [door for door in table.room(place).edges if not door.edge.violates]
+    yield from ([door] for door in edges if door.target == home)
     if steps > 1:
-        for door in doors:
+        for door in edges:
             for rest in _rounds(table, door.target, home, steps - 1):
                 yield [door, *rest]

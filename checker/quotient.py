@@ -2,7 +2,7 @@
 
 The locations of a *family* differ only in which mortal clocks (those with a lifetime) still exist. They
 are folded into one, in which all of them exist and those that were never started, or have expired, are
-`DEAD`. What can happen is the same; there are tens of locations instead of hundreds.
+`INACTIVE`. What can happen is the same; there are tens of locations instead of hundreds.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from fractions import Fraction
 from heapq import heappop, heappush
 
 from timewait.checker.finding import Budget, Stopped
-from timewait.vocabulary.automaton import DEAD, Bound, Clock, Edge, Location, Origin, TimedSystem
+from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 
 
-class Folded:
-    """A timed system with its families folded (itself a `TimedSystem`).
+class Quotient:
+    """A timed system with its families folded (itself a `TimedAutomaton`).
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Folded:
         A bound was reached.
     """
 
-    def __init__(self, system: TimedSystem, budget: Budget | None = None) -> None:
+    def __init__(self, system: TimedAutomaton, budget: Budget | None = None) -> None:
         self.system = system
         self._widest, self._edges = _widest(system, budget or Budget())
 
@@ -41,8 +41,8 @@ class Folded:
         return self.system.parameters
 
     @property
-    def ceilings(self) -> Mapping[str, str]:
-        return self.system.ceilings
+    def maximal_constants(self) -> Mapping[str, str]:
+        return self.system.maximal_constants
 
     @property
     def dense(self) -> bool:
@@ -55,10 +55,10 @@ class Folded:
     def initial(self) -> Location:
         return self._home(self.system.initial())
 
-    def initial_origins(self) -> tuple[Origin, ...]:
+    def initial_updates(self) -> tuple[ClockUpdate, ...]:
         first = self.system.initial()
-        known: dict[Clock, Origin] = dict(zip(self.system.clocks(first), self.system.initial_origins(), strict=True))
-        return tuple(known.get(clock, DEAD) for clock in self.system.clocks(self.initial()))
+        known: dict[Clock, ClockUpdate] = dict(zip(self.system.clocks(first), self.system.initial_updates(), strict=True))
+        return tuple(known.get(clock, INACTIVE) for clock in self.system.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         return self.system.clocks(location)
@@ -67,50 +67,50 @@ class Folded:
         return self.system.invariant(location)
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        for edge in self._edges[self.system.family(location)]:
+        for edge in self._edges[self.system.equivalence_class(location)]:
             home = self._home(edge.target)
-            known: dict[Clock, Origin] = dict(zip(self.system.clocks(edge.target), edge.origins, strict=True))
-            origins = tuple(known.get(clock, DEAD) for clock in self.system.clocks(home))
-            yield replace(edge, target=home, origins=origins)
+            known: dict[Clock, ClockUpdate] = dict(zip(self.system.clocks(edge.target), edge.updates, strict=True))
+            updates = tuple(known.get(clock, INACTIVE) for clock in self.system.clocks(home))
+            yield replace(edge, target=home, updates=updates)
 
     def expired(self, location: Location, clock: Clock) -> Location:
         """Unchanged: an expired clock stays, dead."""
         del clock
         return location
 
-    def family(self, location: Location) -> Location:
+    def equivalence_class(self, location: Location) -> Location:
         return location
 
     def join(self, location: Location, other: Location) -> Location:
         del other
         return location
 
-    def owes(self, location: Location) -> frozenset[str]:
-        return self.system.owes(location)
+    def pending(self, location: Location) -> frozenset[str]:
+        return self.system.pending(location)
 
     def _home(self, location: Location) -> Location:
-        return self._widest[self.system.family(location)]
+        return self._widest[self.system.equivalence_class(location)]
 
 
-def _widest(system: TimedSystem, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
+def _widest(system: TimedAutomaton, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
     """For each family the location in which everything is alive that can be, with its edges: a least fixed point.
 
     Families are gone through in the order in which they were met, which is about the order in which copies travel: few
     are looked at twice.
     """
     start = system.initial()
-    widest = {system.family(start): start}
+    widest = {system.equivalence_class(start): start}
     edges: dict[Location, tuple[Edge, ...]] = {}
     met = list(widest)
-    numbers = {family: number for number, family in enumerate(met)}
+    numbers = {equivalence_class: number for number, equivalence_class in enumerate(met)}
     waiting = [0]
     while waiting:
-        family = met[heappop(waiting)]
+        equivalence_class = met[heappop(waiting)]
         if len(edges) % 64 == 0 and (stopped := budget.exceeded(len(met), 0)):
             raise Stopped(f"{stopped}, while locations were folded")
-        edges[family] = tuple(system.edges(widest[family]))
-        for edge in edges[family]:
-            reached = system.family(edge.target)
+        edges[equivalence_class] = tuple(system.edges(widest[equivalence_class]))
+        for edge in edges[equivalence_class]:
+            reached = system.equivalence_class(edge.target)
             known = widest.get(reached)
             joined = edge.target if known is None else system.join(known, edge.target)
             if known is None:

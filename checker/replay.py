@@ -9,7 +9,7 @@ from fractions import Fraction
 from timewait.checker.finding import Move, Run
 from timewait.checker.trace import Step, Trace
 from timewait.vocabulary.automaton import Property
-from timewait.vocabulary.replay import Event, Impossible, World
+from timewait.vocabulary.replay import Event, ImpossibleMove, ReplayState
 
 ROUNDS = 3
 """How often the loop of a run without end is carried out before it is believed."""
@@ -19,7 +19,7 @@ class Rejected(Exception):
     """A run that the specification cannot carry out, or that does not show what it should; the message says why."""
 
 
-def replay(beginning: World, run: Run, asked: Property) -> Trace:
+def replay(beginning: ReplayState, run: Run, asked: Property) -> Trace:
     """Carry out a run and see that it shows a property broken.
 
     Parameters
@@ -48,18 +48,18 @@ def replay(beginning: World, run: Run, asked: Property) -> Trace:
     worlds = _carry_out(beginning, run.moves + repeated * (ROUNDS - 1), None)
     entered = worlds[run.loop - 1] if run.loop else beginning
     for turn in range(ROUNDS):
-        if worlds[run.loop + len(repeated) * (turn + 1) - 1].gist() != entered.gist():
+        if worlds[run.loop + len(repeated) * (turn + 1) - 1].loop_key() != entered.loop_key():
             raise Rejected("the loop does not lead back to where it began")
     once = worlds[run.loop : run.loop + len(repeated)]
-    if not all(asked.name in world.owes for world in once):
+    if not all(asked.name in world.pending for world in once):
         raise Rejected(f"the promise of {asked.name} is kept in the loop")
     acting = [world for world, move in zip(once, repeated, strict=True) if move.action is not None]
-    if asked.noisy and not any(asked.name in world.busy for world in acting):
+    if asked.recurrent and not any(asked.name in world.recurrent for world in acting):
         raise Rejected(f"nothing in the loop is noise for {asked.name}")
     return _trace(beginning, worlds[: len(run.moves)], run, asked)
 
 
-def minimal(beginning: World, run: Run, asked: Property) -> Trace:
+def minimal(beginning: ReplayState, run: Run, asked: Property) -> Trace:
     """The trace of a run without the steps that can be dropped, one at a time, while it still shows the same.
 
     Loops are left as they are: each of their steps may be there for the sake of fairness.
@@ -71,7 +71,7 @@ def minimal(beginning: World, run: Run, asked: Property) -> Trace:
     return replace(replay(beginning, short, asked), dropped=len(run.moves) - len(short.moves))
 
 
-def shortened(beginning: World, run: Run, asked: Property) -> Run:
+def shortened(beginning: ReplayState, run: Run, asked: Property) -> Run:
     """A run that breaks an ``always`` property, without the steps and the waits that it can do without."""
     moves = list(run.moves)
     while (shorter := _without_one(beginning, moves, asked)) is not None:
@@ -83,7 +83,7 @@ def shortened(beginning: World, run: Run, asked: Property) -> Run:
     return Run(tuple(moves))
 
 
-def _without_one(beginning: World, moves: list[Move], asked: Property) -> list[Move] | None:
+def _without_one(beginning: ReplayState, moves: list[Move], asked: Property) -> list[Move] | None:
     """The moves without the last one that can be dropped; None when every one is needed."""
     for index in range(len(moves) - 2, -1, -1):
         follower = moves[index + 1]
@@ -94,7 +94,7 @@ def _without_one(beginning: World, moves: list[Move], asked: Property) -> list[M
     return None
 
 
-def _shows(beginning: World, moves: list[Move], asked: Property) -> bool:
+def _shows(beginning: ReplayState, moves: list[Move], asked: Property) -> bool:
     try:
         _carry_out(beginning, moves, asked.name)
     except Rejected:
@@ -102,22 +102,22 @@ def _shows(beginning: World, moves: list[Move], asked: Property) -> bool:
     return True
 
 
-def _carry_out(beginning: World, moves: Sequence[Move], broken: str | None) -> list[World]:
+def _carry_out(beginning: ReplayState, moves: Sequence[Move], broken: str | None) -> list[ReplayState]:
     """The worlds after each move; where an action can be done in several ways, the first that lets the rest be done."""
     reason = "it has no steps"
-    trail: list[World] = []
-    waiting: list[list[World]] = []
+    trail: list[ReplayState] = []
+    waiting: list[list[ReplayState]] = []
     while True:
         done = len(trail)
         if done == len(moves) and (broken is None or (trail and broken in trail[-1].broken)):
             return trail
         if done == len(moves):
             reason = f"its last step does not break {broken}"
-            ways: list[World] = []
+            ways: list[ReplayState] = []
         else:
             try:
                 ways = list(_ways(trail[-1] if trail else beginning, moves[done]))
-            except Impossible as impossible:
+            except ImpossibleMove as impossible:
                 reason, ways = f"step {done + 1}: {impossible}", []
         waiting.append(ways)
         while waiting and not waiting[-1]:
@@ -129,12 +129,12 @@ def _carry_out(beginning: World, moves: Sequence[Move], broken: str | None) -> l
         trail.append(waiting[-1].pop(0))
 
 
-def _ways(world: World, move: Move) -> tuple[World, ...]:
+def _ways(world: ReplayState, move: Move) -> tuple[ReplayState, ...]:
     later = world.wait(move.delay)
     return (later,) if move.action is None else later.act(move.action)
 
 
-def carried_out(beginning: World, run: Run, name: str, statement: str) -> Trace:
+def carried_out(beginning: ReplayState, run: Run, name: str, statement: str) -> Trace:
     """The trace of a run that shows no property broken, under a name of its own.
 
     Raises
@@ -145,11 +145,11 @@ def carried_out(beginning: World, run: Run, name: str, statement: str) -> Trace:
     return _told(beginning, _carry_out(beginning, run.moves, None), run, name, statement)
 
 
-def _trace(beginning: World, worlds: Sequence[World], run: Run, asked: Property) -> Trace:
+def _trace(beginning: ReplayState, worlds: Sequence[ReplayState], run: Run, asked: Property) -> Trace:
     return _told(beginning, worlds, run, asked.name, asked.statement)
 
 
-def _told(beginning: World, worlds: Sequence[World], run: Run, name: str, statement: str) -> Trace:
+def _told(beginning: ReplayState, worlds: Sequence[ReplayState], run: Run, name: str, statement: str) -> Trace:
     steps = []
     before = dict(beginning.state())
     time = Fraction(0)

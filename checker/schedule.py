@@ -14,14 +14,14 @@ from itertools import pairwise
 from math import lcm
 from typing import NamedTuple
 
-from timewait.checker.compiled import EXPIRED, FRESH, Door, Room
+from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation
 from timewait.vocabulary.automaton import ZERO
 
 MARGINS = (1, 2, 4, 5, 10, 100, 1000, 10**6)
 """What the unit is divided by to get the margins that are tried for strict bounds."""
 
 
-class Difference(NamedTuple):
+class TimeDifference(NamedTuple):
     """A bound on the times of two steps: the later one happens at least so much after the earlier one.
 
     Attributes
@@ -43,25 +43,27 @@ class Difference(NamedTuple):
     strict: bool
 
 
-def differences(path: Sequence[tuple[Room, Door]]) -> list[Difference]:
+def differences(path: Sequence[tuple[CompiledLocation, CompiledEdge]]) -> list[TimeDifference]:
     """Every bound along a path as a difference between the times of steps; time 0 is the start, step i ends at time i."""
-    bounds: list[Difference] = []
+    bounds: list[TimeDifference] = []
     born: list[int | None] = [0] * len(path[0][0].clocks) if path else []
     for now, (room, door) in enumerate(path, start=1):
-        bounds.append(Difference(now - 1, now, 0, ZERO, False))
+        bounds.append(TimeDifference(now - 1, now, 0, ZERO, False))
         for test in (*door.tests, *room.limits):
             since = born[test.clock]
             if since is None:
                 continue
             if test.relation in (">", ">=", "=="):
-                bounds.append(Difference(since, now, 1, test.parameter, test.relation == ">"))
+                bounds.append(TimeDifference(since, now, 1, test.parameter, test.relation == ">"))
             if test.relation in ("<=", "=="):
-                bounds.append(Difference(now, since, -1, test.parameter, False))
-        born = [now if origin == FRESH else None if origin == EXPIRED else born[origin] for origin in door.origins]
+                bounds.append(TimeDifference(now, since, -1, test.parameter, False))
+        born = [now if origin == RESET else None if origin == EXPIRED else born[origin] for origin in door.updates]
     return bounds
 
 
-def delays(path: Sequence[tuple[Room, Door]], values: Mapping[str, Fraction], unit: Fraction) -> tuple[Fraction, ...] | None:
+def delays(
+    path: Sequence[tuple[CompiledLocation, CompiledEdge]], values: Mapping[str, Fraction], unit: Fraction
+) -> tuple[Fraction, ...] | None:
     """The waits before each step of a path, in seconds; None when the path cannot be taken.
 
     Parameters

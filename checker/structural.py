@@ -25,17 +25,17 @@ from typing import NamedTuple
 
 import networkx as nx
 
-from timewait.checker.compiled import FRESH, Door, Room, Table
-from timewait.checker.liveness_certificate import Leaving, Part, Reason
+from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.liveness_certificate import Component, Leaving, Reason
 from timewait.vocabulary.automaton import Location, Property
 
 
-class Hop(NamedTuple):
+class GraphEdge(NamedTuple):
     """A door between two numbered rooms: the room, the number of the door there, and the door."""
 
     source: int
     number: int
-    door: Door
+    door: CompiledEdge
 
     @property
     def target(self) -> int:
@@ -43,17 +43,17 @@ class Hop(NamedTuple):
         return self.door.target
 
 
-def proof_of(table: Table, asked: Property) -> Part | None:
+def proof_of(table: CompiledAutomaton, asked: Property) -> Component | None:
     """How it is shown that every fair run keeps the promise of an ``eventually`` property; None where it is not.
 
     It holds for every value of every parameter. Locations in the proof are those of the table's system.
     """
     rooms, (inside, hops) = table.explore(), _open_part(table, asked)
     parts = _kept(rooms, inside, hops, asked)
-    return None if parts is None else Part(_named(rooms, inside), (), parts)
+    return None if parts is None else Component(_named(rooms, inside), (), parts)
 
 
-def undecided(table: Table, asked: Property) -> Iterator[tuple[frozenset[int], list[Hop]]]:
+def undecided(table: CompiledAutomaton, asked: Property) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
     """The strongly connected parts in which a run may stay, as far as the graph tells: each fair one ends up in one."""
     rooms = table.explore()
     waiting = [_open_part(table, asked)]
@@ -67,45 +67,47 @@ def undecided(table: Table, asked: Property) -> Iterator[tuple[frozenset[int], l
                 yield part, within
 
 
-def _open_part(table: Table, asked: Property) -> tuple[frozenset[int], list[Hop]]:
+def _open_part(table: CompiledAutomaton, asked: Property) -> tuple[frozenset[int], list[GraphEdge]]:
     """The rooms in which the promise is open, and the hops among them."""
     rooms = table.explore()
-    inside = frozenset(number for number, room in enumerate(rooms) if asked.name in room.owes)
+    inside = frozenset(number for number, room in enumerate(rooms) if asked.name in room.pending)
     return inside, [
-        Hop(number, index, door)
+        GraphEdge(number, index, door)
         for number in sorted(inside)
-        for index, door in enumerate(rooms[number].doors)
+        for index, door in enumerate(rooms[number].edges)
         if door.target in inside
     ]
 
 
-def _named(rooms: Sequence[Room], part: frozenset[int]) -> frozenset[Location]:
+def _named(rooms: Sequence[CompiledLocation], part: frozenset[int]) -> frozenset[Location]:
     return frozenset(rooms[number].location for number in part)
 
 
-def _silent(hops: list[Hop], asked: Property) -> bool:
+def _silent(hops: list[GraphEdge], asked: Property) -> bool:
     """Whether a run may stay, since it makes none of the noise that is forbidden."""
-    return asked.noisy and not any(asked.name in hop.door.edge.busy for hop in hops)
+    return asked.recurrent and not any(asked.name in hop.door.edge.recurrent for hop in hops)
 
 
-def _kept(rooms: Sequence[Room], nodes: frozenset[int], hops: list[Hop], asked: Property) -> tuple[Part, ...] | None:
+def _kept(
+    rooms: Sequence[CompiledLocation], nodes: frozenset[int], hops: list[GraphEdge], asked: Property
+) -> tuple[Component, ...] | None:
     """The parts among which runs pass, in order, each with what shows that none stays in it; None where one may."""
     found = []
     for part, within in _parts(nodes, hops):
         if _silent(within, asked):
-            found.append(Part(_named(rooms, part), (), (), silent=True))
+            found.append(Component(_named(rooms, part), (), (), silent=True))
             continue
         out = tuple(_leaving(rooms, part, within))
         deeper = _kept(rooms, *_left(rooms, part, within, out), asked) if out else None
         if deeper is None:
             return None
-        found.append(Part(_named(rooms, part), out, deeper))
+        found.append(Component(_named(rooms, part), out, deeper))
     return tuple(found)
 
 
 def _left(
-    rooms: Sequence[Room], part: frozenset[int], hops: list[Hop], out: Sequence[Leaving]
-) -> tuple[frozenset[int], list[Hop]]:
+    rooms: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Leaving]
+) -> tuple[frozenset[int], list[GraphEdge]]:
     """What may recur when some cannot."""
     gone = {one.location for one in out if one.step is None}
     dropped = {(one.location, one.step) for one in out}
@@ -117,7 +119,7 @@ def _left(
     ]
 
 
-def _parts(nodes: frozenset[int], hops: list[Hop]) -> Iterator[tuple[frozenset[int], list[Hop]]]:
+def _parts(nodes: frozenset[int], hops: list[GraphEdge]) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
     """The strongly connected parts, each with the hops inside it, in the order in which runs pass from one to the next.
 
     A lone location is one too: time may pass there.
@@ -127,7 +129,7 @@ def _parts(nodes: frozenset[int], hops: list[Hop]) -> Iterator[tuple[frozenset[i
     graph.add_edges_from((hop.source, hop.target) for hop in hops)
     condensed = nx.condensation(graph)
     home = condensed.graph["mapping"]
-    inner: dict[int, list[Hop]] = {}
+    inner: dict[int, list[GraphEdge]] = {}
     for hop in hops:
         if home[hop.source] == home[hop.target]:
             inner.setdefault(home[hop.source], []).append(hop)
@@ -135,37 +137,37 @@ def _parts(nodes: frozenset[int], hops: list[Hop]) -> Iterator[tuple[frozenset[i
         yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
 
 
-def _leaving(rooms: Sequence[Room], part: frozenset[int], hops: list[Hop]) -> Iterator[Leaving]:
+def _leaving(rooms: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge]) -> Iterator[Leaving]:
     """What cannot recur for ever in a part: locations, and hops between those that are left."""
     started = {
         clock
         for hop in hops
-        for clock, origin in zip(rooms[hop.target].clocks, hop.door.origins, strict=True)
-        if origin == FRESH or (origin >= 0 and rooms[hop.source].clocks[origin] != clock)
+        for clock, origin in zip(rooms[hop.target].clocks, hop.door.updates, strict=True)
+        if origin == RESET or (origin >= 0 and rooms[hop.source].clocks[origin] != clock)
     }
     served = frozenset().union(*(hop.door.edge.fair for hop in hops))
 
-    def grows(room: Room, clock: int) -> bool:
+    def grows(room: CompiledLocation, clock: int) -> bool:
         return room.clocks[clock] not in started
 
-    def of_room(room: Room) -> Leaving | None:
+    def of_room(room: CompiledLocation) -> Leaving | None:
         if any(grows(room, test.clock) for test in room.limits):
             return Leaving(room.location, None, Reason.LATE, None)
-        for number, door in enumerate(room.doors):
+        for number, door in enumerate(room.edges):
             open_late = all(test.relation == ">" and grows(room, test.clock) for test in door.tests)
             if open_late and door.edge.fair - served:
                 return Leaving(room.location, None, Reason.STARVED, number)
         return None
 
-    def of_hop(hop: Hop) -> Leaving | None:
+    def of_hop(hop: GraphEdge) -> Leaving | None:
         room = rooms[hop.source]
         if any(test.relation in ("<=", "==") and grows(room, test.clock) for test in hop.door.tests):
             return Leaving(room.location, hop.number, Reason.LATE, None)
-        for number, sister in enumerate(room.doors):
+        for number, sister in enumerate(room.edges):
             if sister.edge.fair - served and set(sister.tests) <= set(hop.door.tests):
                 return Leaving(room.location, hop.number, Reason.SISTER, number)
-        for number, out in enumerate(rooms[hop.target].doors):
-            at_once = all(test.relation == "<=" and hop.door.origins[test.clock] == FRESH for test in out.tests)
+        for number, out in enumerate(rooms[hop.target].edges):
+            at_once = all(test.relation == "<=" and hop.door.updates[test.clock] == RESET for test in out.tests)
             if out.tests and at_once and out.edge.fair - served:
                 return Leaving(room.location, hop.number, Reason.ARRIVAL, number)
         return None

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import z3
 
-from timewait.checker.compiled import EXPIRED, FRESH, Door, Room, Table, Test
+from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
 from timewait.checker.linear import Constraint, Terms
 
 
@@ -53,7 +53,7 @@ class Transition:
     target: int | None
     formula: z3.BoolRef
     values: list[z3.ArithRef]
-    door: Door
+    door: CompiledEdge
 
 
 class Symbolic:
@@ -75,7 +75,7 @@ class Symbolic:
 
     def __init__(
         self,
-        table: Table,
+        table: CompiledAutomaton,
         bad: frozenset[str],
         symbols: Sequence[str] = (),
         region: Sequence[Constraint] = (),
@@ -103,17 +103,17 @@ class Symbolic:
         term = linear(part.terms, self.parameters)
         return term == 0 if part.relation == "==" else term > 0 if part.relation == ">" else term >= 0
 
-    def is_bad(self, door: Door) -> bool:
+    def is_bad(self, door: CompiledEdge) -> bool:
         """Whether a step is one that is asked for."""
         return bool((door.edge.violates | door.edge.witnesses) & self.bad)
 
     @cached_property
     def cone(self) -> frozenset[int]:
         """The locations from which a bad step can be reached, whatever the guards say."""
-        inside: set[int] = {number for number, room in enumerate(self.rooms) if any(map(self.is_bad, room.doors))}
+        inside: set[int] = {number for number, room in enumerate(self.rooms) if any(map(self.is_bad, room.edges))}
         sources: dict[int, set[int]] = {}
         for number, room in enumerate(self.rooms):
-            for door in room.doors:
+            for door in room.edges:
                 sources.setdefault(door.target, set()).add(number)
         waiting = list(inside)
         while waiting:
@@ -135,41 +135,41 @@ class Symbolic:
                 for door in self._doors(room):
                     live[number] |= {test.clock for test in door.tests}
                     carried = live.get(door.target, set())
-                    live[number] |= {door.origins[clock] for clock in carried if door.origins[clock] >= 0}
+                    live[number] |= {door.updates[clock] for clock in carried if door.updates[clock] >= 0}
                 changed |= len(live[number]) > before
         return {number: tuple(sorted(clocks)) for number, clocks in live.items()}
 
-    def _doors(self, room: Room) -> Iterator[Door]:
-        return (door for door in room.doors if self.is_bad(door) or door.target in self.cone)
+    def _doors(self, room: CompiledLocation) -> Iterator[CompiledEdge]:
+        return (door for door in room.edges if self.is_bad(door) or door.target in self.cone)
 
     def clocks(self, place: int) -> list[z3.ArithRef]:
         """Variables for the live clocks of a location, named after them."""
         return [z3.Real(f"x{clock}") for clock in self.live[place]]
 
-    def _holds(self, test: Test, shown: Mapping[int, z3.ArithRef]) -> z3.BoolRef:
+    def _holds(self, test: CompiledBound, shown: Mapping[int, z3.ArithRef]) -> z3.BoolRef:
         return compare(shown[test.clock], test.relation, self.parameters[test.parameter])
 
     def _carried(
-        self, place: int, origins: Sequence[int], shown: Mapping[int, z3.ArithRef]
+        self, place: int, updates: Sequence[int], shown: Mapping[int, z3.ArithRef]
     ) -> tuple[list[z3.ArithRef], list[z3.BoolRef]]:
         """The live clocks of a target, and that dead ones are beyond their lifetime."""
         values, conditions = [], []
         for clock in self.live[place]:
-            if origins[clock] == FRESH:
+            if updates[clock] == RESET:
                 values.append(z3.RealVal(0))
-            elif origins[clock] == EXPIRED:
+            elif updates[clock] == EXPIRED:
                 value = z3.Real(f"dead{clock}")
                 lifetime = self.table.system.lifetimes[self.rooms[place].clocks[clock].role]
                 conditions.append(value > self.parameters[lifetime])
                 values.append(value)
             else:
-                values.append(shown[origins[clock]])
+                values.append(shown[updates[clock]])
         return values, conditions
 
     @property
     def start(self) -> tuple[list[z3.ArithRef], z3.BoolRef]:
         """The live clocks of the initial location at the start, and what holds of them."""
-        values, conditions = self._carried(self.table.start, self.table.start_origins(), {})
+        values, conditions = self._carried(self.table.start, self.table.start_updates(), {})
         return values, z3.And(self.assumption, *conditions)
 
     def transitions(self, place: int) -> Iterator[Transition]:
@@ -183,7 +183,7 @@ class Symbolic:
             if self.is_bad(door):
                 yield Transition(place, None, z3.And(*guard), [], door)
             if door.target in self.cone:
-                values, conditions = self._carried(door.target, door.origins, shown)
+                values, conditions = self._carried(door.target, door.updates, shown)
                 yield Transition(place, door.target, z3.And(*guard, *conditions), values, door)
 
 

@@ -23,13 +23,23 @@ from math import lcm
 from typing import NamedTuple
 
 from timewait.checker.certificate import Invariant
-from timewait.checker.compiled import Door, Room, Table
-from timewait.checker.cover import EVERY_RATIO, Interval, NotGeneric, Pair, cover_of, interval, invariant, multiples, needs
-from timewait.checker.family import Script, follow
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.cover import (
+    EVERY_RATIO,
+    NotGeneric,
+    RatioInterval,
+    ZoneEntry,
+    cover_of,
+    invariant,
+    multiples,
+    ratio_interval,
+    side_conditions,
+)
+from timewait.checker.family import ParametricSchedule, follow
 from timewait.checker.finding import Budget, Run
 from timewait.checker.linear import Constraint, Terms, constraint_of, difference, evaluate, times
 from timewait.checker.projection import Polyhedron, region_of
-from timewait.checker.pumping import pumped
+from timewait.checker.pumping import pumpable_run
 from timewait.checker.zones import Zones
 
 GENERIC = 16_777_213
@@ -42,7 +52,7 @@ MOST_RUNS = 24
 """Runs looked at for one ratio before it is given up: each reaches further than the one before."""
 
 
-class Names(NamedTuple):
+class ParameterNames(NamedTuple):
     """The three symbolic parameters: scale, rate and wait."""
 
     scale: str
@@ -53,13 +63,13 @@ class Names(NamedTuple):
 class Counterexample(NamedTuple):
     """A run that breaks a property, and the polyhedron of parameters in which it is possible."""
 
-    path: list[tuple[Room, Door]]
+    path: list[tuple[CompiledLocation, CompiledEdge]]
     region: Polyhedron
     broken: str
 
 
 @dataclass(frozen=True)
-class Piece:
+class ThresholdPiece:
     """The least safe wait on an interval of ratios.
 
     Attributes
@@ -76,11 +86,11 @@ class Piece:
         Where longer and longer runs outlast every wait: one run with a part to be repeated, and its region.
     """
 
-    ratios: Interval
+    ratios: RatioInterval
     least: Terms | None
     run: Counterexample | None
     invariant: Invariant = field(default_factory=dict)
-    family: tuple[Script, list[Constraint]] | None = None
+    family: tuple[ParametricSchedule, list[Constraint]] | None = None
 
 
 Shorten = Callable[[Run, str, Mapping[str, Fraction]], Run]
@@ -111,10 +121,10 @@ class Synthesis:
 
     def __init__(
         self,
-        tables: tuple[Table, Table],
+        tables: tuple[CompiledAutomaton, CompiledAutomaton],
         asked: frozenset[str],
         terms: Mapping[str, Terms],
-        names: Names,
+        names: ParameterNames,
         shorten: Shorten,
         budget: Budget,
     ) -> None:
@@ -126,7 +136,7 @@ class Synthesis:
         self.budget = budget
         self.explorations = 0
 
-    def pieces(self, low: Fraction, high: Fraction) -> Iterator[Piece]:
+    def pieces(self, low: Fraction, high: Fraction) -> Iterator[ThresholdPiece]:
         """The pieces that cover the ratios from `low` to `high`, from the highest down.
 
         Raises
@@ -134,9 +144,9 @@ class Synthesis:
         Unsettled
             An exploration was stopped, or the runs at one ratio came to no end.
         """
-        yield from self._covering(Interval(low, high, closed_low=low > 0, closed_high=True))
+        yield from self._covering(RatioInterval(low, high, closed_low=low > 0, closed_high=True))
 
-    def _covering(self, left: Interval) -> Iterator[Piece]:
+    def _covering(self, left: RatioInterval) -> Iterator[ThresholdPiece]:
         if left.empty:
             return
         ratio = self._sample(left)
@@ -147,7 +157,7 @@ class Synthesis:
         yield piece
         yield from self._covering(left.below(piece.ratios))
 
-    def _sample(self, left: Interval) -> Fraction:
+    def _sample(self, left: RatioInterval) -> Fraction:
         """A ratio just below the upper end of what is left, of no simple form; or the end itself when that is all."""
         assert left.high is not None
         if left.low == left.high:
@@ -165,7 +175,7 @@ class Synthesis:
 
     # --- one ratio --------------------------------------------------------------------------------------------------
 
-    def _piece(self, ratio: Fraction, alone: bool) -> Piece:
+    def _piece(self, ratio: Fraction, alone: bool) -> ThresholdPiece:
         """The piece around a ratio, or that ratio alone."""
         least: Terms = {}
         found: Counterexample | None = None
@@ -175,14 +185,14 @@ class Synthesis:
             broken = next((name for name in sorted(self.asked) if name in zones.broken), None)
             if broken is None:
                 held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, least)
-                return self._exact(Piece(ratios.meet(held), least, found, proof))
+                return self._exact(ThresholdPiece(ratios.meet(held), least, found, proof))
             path = self._path(zones, broken)
             found = Counterexample(path, region_of(path, self.terms), broken)
             if number == MANY_RUNS and (family := self._pumped(path, broken)):
-                return Piece(EVERY_RATIO, None, found, family=family)
+                return ThresholdPiece(EVERY_RATIO, None, found, family=family)
             limit = self._limit(found.region, ratio)
             if limit is None:
-                return Piece(self._reach(found.region, None), None, found)
+                return ThresholdPiece(self._reach(found.region, None), None, found)
             if alone:
                 limit = {self.names.scale: evaluate(limit, {self.names.scale: Fraction(1), self.names.rate: ratio})}
             least, ratios = limit, self._reach(found.region, limit)
@@ -191,28 +201,30 @@ class Synthesis:
     def _told(self, ratio: Fraction) -> str:
         return f"{self.names.rate} = {float(ratio):.4g} {self.names.scale}"
 
-    def _at(self, zones: Zones, ratio: Fraction) -> tuple[Interval, Invariant]:
+    def _at(self, zones: Zones, ratio: Fraction) -> tuple[RatioInterval, Invariant]:
         """The invariant of finished zones at one ratio, where every bound is a multiple of the scale."""
         reading = multiples(self.names.scale, zones.ticks(self.names.scale))
-        return Interval(ratio, ratio, closed_low=True, closed_high=True), invariant(zones, cover_of(zones), reading)
+        return RatioInterval(ratio, ratio, closed_low=True, closed_high=True), invariant(zones, cover_of(zones), reading)
 
-    def _around(self, zones: Zones, ratio: Fraction, least: Terms) -> tuple[Interval, Invariant]:
+    def _around(self, zones: Zones, ratio: Fraction, least: Terms) -> tuple[RatioInterval, Invariant]:
         """The ratios around one for which finished zones are an invariant, and that; each bound is a sum of scale and rate."""
         parts = lcm(*(factor.denominator for term in (*self.terms.values(), least) for factor in term.values()))
         scale, rate, tick = self.names.scale, self.names.rate, zones.unit * GENERIC
-        reading = Pair(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
+        reading = ZoneEntry(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
         cover = cover_of(zones)
         try:
-            held = interval(needs(zones, cover, reading), rate, scale)
+            held = ratio_interval(side_conditions(zones, cover, reading), rate, scale)
             return held, invariant(zones, cover, reading)
         except NotGeneric as problem:
             raise Unsettled(f"at {self._told(ratio)}: {problem}") from problem
 
-    def _pumped(self, path: list[tuple[Room, Door]], broken: str) -> tuple[Script, list[Constraint]] | None:
+    def _pumped(
+        self, path: list[tuple[CompiledLocation, CompiledEdge]], broken: str
+    ) -> tuple[ParametricSchedule, list[Constraint]] | None:
         units = (self.names.scale, self.names.rate)
-        return pumped(self.plain, path, broken, self.terms, units, self.names.wait)
+        return pumpable_run(self.plain, path, broken, self.terms, units, self.names.wait)
 
-    def _path(self, zones: Zones, broken: str) -> list[tuple[Room, Door]]:
+    def _path(self, zones: Zones, broken: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
         """The run that zones found, as short as it may be, in the table that is not folded."""
         run = zones.run_to(*zones.broken[broken])
         if run is None:
@@ -220,7 +232,7 @@ class Synthesis:
         moves = self.shorten(run, broken, zones.values).moves
         return follow(self.plain, [str(move.action) for move in moves])
 
-    def _exact(self, piece: Piece) -> Piece:
+    def _exact(self, piece: ThresholdPiece) -> ThresholdPiece:
         """A piece whose term does not depend on the rate, once more at its upper end: it then holds for every lower rate."""
         end = piece.ratios.high
         if piece.least is None or piece.least.get(self.names.rate) or end is None or not piece.ratios.closed_high:
@@ -230,7 +242,7 @@ class Synthesis:
             return piece
         scale = zones.ticks(self.names.scale)
         cover = cover_of(zones)
-        return Piece(piece.ratios, piece.least, piece.run, invariant(zones, cover, multiples(self.names.scale, scale)))
+        return ThresholdPiece(piece.ratios, piece.least, piece.run, invariant(zones, cover, multiples(self.names.scale, scale)))
 
     def _explore(self, ratio: Fraction, wait: Terms) -> Zones:
         symbols = {self.names.scale: Fraction(1), self.names.rate: ratio}
@@ -255,7 +267,7 @@ class Synthesis:
         rest = {name: value for name, value in part.terms.items() if name != self.names.wait}
         return times(-1 / factor, rest) if factor < 0 else None
 
-    def _reach(self, region: Polyhedron, limit: Terms | None) -> Interval:
+    def _reach(self, region: Polyhedron, limit: Terms | None) -> RatioInterval:
         """The ratios at which a run is possible for every wait below a term."""
         found = EVERY_RATIO
         for part in region:
@@ -265,7 +277,7 @@ class Synthesis:
             found = found.meet(self._where(constraint_of(needed, ">" if strict else ">=")))
         return found
 
-    def _where(self, part: Constraint) -> Interval:
+    def _where(self, part: Constraint) -> RatioInterval:
         """The ratios at which a constraint on scale and rate holds."""
         constant, slope = (part.terms.get(name, Fraction(0)) for name in (self.names.scale, self.names.rate))
         closed = part.relation != ">"
@@ -274,7 +286,7 @@ class Synthesis:
         return EVERY_RATIO.up_to(-constant / slope, closed) if slope < 0 else EVERY_RATIO
 
 
-def region_of_piece(piece: Piece, names: Names, safe: bool) -> list[Constraint]:
+def region_of_piece(piece: ThresholdPiece, names: ParameterNames, safe: bool) -> list[Constraint]:
     """The constraints of a piece: the interval of its ratios, and the wait below its term or from it on.
 
     Parameters

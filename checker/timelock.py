@@ -7,14 +7,14 @@ than the same bound, and of others no more than the location itself. A model in 
 
 from __future__ import annotations
 
-from timewait.checker.compiled import FRESH, Door, Room, Table, Test
+from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
 from timewait.vocabulary.automaton import ZERO
 
 Order = frozenset[tuple[int, int]]
 """Pairs of clocks of a room of which the first never shows more than the second."""
 
 
-def stuck(table: Table) -> list[Room]:
+def time_locks(table: CompiledAutomaton) -> list[CompiledLocation]:
     """The locations in which time might stop with nothing left to happen."""
     rooms, values = table.explore(), table.system.parameters
     orders = _orders(table, rooms)
@@ -22,12 +22,12 @@ def stuck(table: Table) -> list[Room]:
         room
         for room, order in zip(rooms, orders, strict=True)
         if any(
-            not any(_open(door, room, limit, order, values[limit.parameter] > 0) for door in room.doors) for limit in room.limits
+            not any(_open(door, room, limit, order, values[limit.parameter] > 0) for door in room.edges) for limit in room.limits
         )
     ]
 
 
-def _open(door: Door, room: Room, limit: Test, order: Order, positive: bool) -> bool:
+def _open(door: CompiledEdge, room: CompiledLocation, limit: CompiledBound, order: Order, positive: bool) -> bool:
     """Whether a door of a room is open when a limit, more than nought or not, is reached."""
     for test in door.tests:
         same = test.clock == limit.clock
@@ -43,7 +43,7 @@ def _open(door: Door, room: Room, limit: Test, order: Order, positive: bool) -> 
     return True
 
 
-def _orders(table: Table, rooms: tuple[Room, ...]) -> list[Order]:
+def _orders(table: CompiledAutomaton, rooms: tuple[CompiledLocation, ...]) -> list[Order]:
     """For each room which clocks are never older than which, by a greatest fixed point along the doors."""
     asked = _asked(rooms)
     every = [
@@ -55,35 +55,35 @@ def _orders(table: Table, rooms: tuple[Room, ...]) -> list[Order]:
         )
         for room in rooms
     ]
-    every[table.start] &= _after(table.start_origins(), frozenset(), every[table.start])
+    every[table.start] &= _after(table.start_updates(), frozenset(), every[table.start])
     waiting = list(range(len(rooms)))
     while waiting:
         source = waiting.pop()
-        for door in rooms[source].doors:
-            kept = every[door.target] & _after(door.origins, every[source], every[door.target])
+        for door in rooms[source].edges:
+            kept = every[door.target] & _after(door.updates, every[source], every[door.target])
             if kept != every[door.target]:
                 every[door.target] = kept
                 waiting.append(door.target)
     return every
 
 
-def _asked(rooms: tuple[Room, ...]) -> set[tuple[str, str]]:
+def _asked(rooms: tuple[CompiledLocation, ...]) -> set[tuple[str, str]]:
     """The roles of two clocks whose order may matter: a step bounds the one by what a location bounds the other by."""
     return {
         (room.clocks[test.clock].role, room.clocks[limit.clock].role)
         for room in rooms
         for limit in room.limits
-        for door in room.doors
+        for door in room.edges
         for test in door.tests
         if test.relation == "<=" and test.parameter == limit.parameter
     }
 
 
-def _after(origins: tuple[int, ...], before: Order, pairs: Order) -> Order:
+def _after(updates: tuple[int, ...], before: Order, pairs: Order) -> Order:
     """The pairs that are in order after a step."""
     return frozenset(
         (a, b)
         for a, b in pairs
-        if origins[a] == FRESH
-        or (origins[a] >= 0 and origins[b] >= 0 and (origins[a] == origins[b] or (origins[a], origins[b]) in before))
+        if updates[a] == RESET
+        or (updates[a] >= 0 and updates[b] >= 0 and (updates[a] == updates[b] or (updates[a], updates[b]) in before))
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from timewait.vocabulary.replay import Event, Message, Running
+from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
 Value = str | int
 
@@ -42,8 +42,8 @@ class Step:
     event: Event
     changed: Mapping[str, tuple[Value, Value]]
     state: Mapping[str, Value]
-    in_flight: tuple[Message, ...] = ()
-    timers: tuple[Running, ...] = ()
+    in_flight: tuple[Packet, ...] = ()
+    timers: tuple[RunningTimer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Trace:
     initial: Mapping[str, Value]
     steps: tuple[Step, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
-    initial_timers: tuple[Running, ...] = ()
+    initial_timers: tuple[RunningTimer, ...] = ()
     loop: int | None = None
     dropped: int = 0
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import dbm
-from timewait.checker.compiled import EXPIRED, Door, Room, Table, Test
+from timewait.checker.compiled import EXPIRED, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
 from timewait.checker.dbm import Zone
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.schedule import delays
 from timewait.checker.time_unit import in_ticks, unit_of
 
 
-class Hall(NamedTuple):
+class ZoneLocation(NamedTuple):
     """A room with numbers in place of parameters.
 
     Attributes
@@ -53,13 +53,13 @@ class Zones:
         The parameters in seconds; by default those of the system.
     """
 
-    def __init__(self, table: Table, values: Mapping[str, Fraction] | None = None) -> None:
+    def __init__(self, table: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
         self.table = table
         self.values = table.system.parameters if values is None else values
         self.unit = unit_of(self.values)
         self._ticks = in_ticks(self.values, self.unit)
         self._lower, self._upper = self._role_bounds()
-        self._halls: dict[int, Hall] = {}
+        self._halls: dict[int, ZoneLocation] = {}
         self._passed: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._covered: set[int] = set()
         self.nodes: list[tuple[int, Zone]] = []
@@ -76,7 +76,7 @@ class Zones:
         lower: dict[str, int] = {}
         upper: dict[str, int] = {}
         for room in self.table.explore():
-            for test in (*room.limits, *(test for door in room.doors for test in door.tests)):
+            for test in (*room.limits, *(test for door in room.edges for test in door.tests)):
                 role, limit = room.clocks[test.clock].role, self._ticks[test.parameter]
                 if test.relation != "<=":
                     lower[role] = max(limit, lower.get(role, -1))
@@ -98,7 +98,7 @@ class Zones:
                 continue
             for step, target, zone in self._successors(place, here):
                 self.transitions += 1
-                edge = self.table.room(place).doors[step].edge
+                edge = self.table.room(place).edges[step].edge
                 for name in edge.violates:
                     self.broken.setdefault(name, (number, step))
                 for name in edge.witnesses:
@@ -112,10 +112,10 @@ class Zones:
     def _first(self) -> Zone:
         table = self.table
         room = table.room(table.start)
-        origins = table.start_origins()
+        updates = table.start_updates()
         rows = len(room.clocks) + 1
         dead = np.full(rows, -1, dtype=np.int64)
-        for index, origin in enumerate(origins):
+        for index, origin in enumerate(updates):
             if origin == EXPIRED:
                 dead[index + 1] = self._ticks[table.system.lifetimes[room.clocks[index].role]]
         point = np.full((1, 1), dbm.NOUGHT, dtype=np.int64)
@@ -123,11 +123,11 @@ class Zones:
 
     def _successors(self, place: int, zone: Zone) -> Iterator[tuple[int, int, Zone]]:
         hall = self._hall(place)
-        doors = self.table.room(place).doors
+        edges = self.table.room(place).edges
         for step, (bounds, sources, dead) in enumerate(hall.passages):
             possible, narrowed = dbm.narrowed(zone, bounds)
             if possible:
-                target = doors[step].target
+                target = edges[step].target
                 yield step, target, self._settle(target, dbm.carry(narrowed, sources, dead))
 
     def _settle(self, place: int, zone: Zone) -> Zone:
@@ -153,13 +153,13 @@ class Zones:
 
     # --- what it reads ----------------------------------------------------------------------------------------------
 
-    def _hall(self, place: int) -> Hall:
+    def _hall(self, place: int) -> ZoneLocation:
         hall = self._halls.get(place)
         if hall is None:
             room = self.table.room(place)
             roles = [clock.role for clock in room.clocks]
-            hall = Hall(
-                tuple((self._bounds(door.tests), *self._carriage(door)) for door in room.doors),
+            hall = ZoneLocation(
+                tuple((self._bounds(door.tests), *self._carriage(door)) for door in room.edges),
                 self._bounds(room.limits),
                 np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
                 np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
@@ -167,7 +167,7 @@ class Zones:
             self._halls[place] = hall
         return hall
 
-    def _bounds(self, tests: tuple[Test, ...]) -> NDArray[np.int64]:
+    def _bounds(self, tests: tuple[CompiledBound, ...]) -> NDArray[np.int64]:
         """Tests as rows of (row, column, bound), shape (count, 3)."""
         rows = []
         for test in tests:
@@ -180,28 +180,28 @@ class Zones:
                 rows.append((0, row, dbm.below(-limit)))
         return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
-    def _carriage(self, door: Door) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _carriage(self, door: CompiledEdge) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         target = self.table.room(door.target)
-        sources = np.array([0, *(max(origin + 1, 0) for origin in door.origins)], dtype=np.int64)
+        sources = np.array([0, *(max(origin + 1, 0) for origin in door.updates)], dtype=np.int64)
         dead = np.full(len(sources), -1, dtype=np.int64)
-        for index, origin in enumerate(door.origins):
+        for index, origin in enumerate(door.updates):
             if origin == EXPIRED:
                 dead[index + 1] = self._ticks[self.table.system.lifetimes[target.clocks[index].role]]
         return sources, dead
 
     # --- what it tells ----------------------------------------------------------------------------------------------
 
-    def path_to(self, number: int, *steps: int) -> list[tuple[Room, Door]]:
+    def path_to(self, number: int, *steps: int) -> list[tuple[CompiledLocation, CompiledEdge]]:
         """The doors by which a node was reached, then some further steps."""
-        path: list[tuple[Room, Door]] = []
+        path: list[tuple[CompiledLocation, CompiledEdge]] = []
         place = self.nodes[number][0]
         for step in steps:
-            door = self.table.room(place).doors[step]
+            door = self.table.room(place).edges[step]
             path.append((self.table.room(place), door))
             place = door.target
         while (parent := self._parents[number]) >= 0:
             room = self.table.room(self.nodes[parent][0])
-            path.insert(0, (room, room.doors[self._steps[number]]))
+            path.insert(0, (room, room.edges[self._steps[number]]))
             number = parent
         return path
 
@@ -220,7 +220,7 @@ class Zones:
     def passages(self, place: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """For each door of a location its target, its bounds with the invariant's, and how it carries the rows of a zone."""
         hall = self._hall(place)
-        for door, (bounds, sources, dead) in zip(self.table.room(place).doors, hall.passages, strict=True):
+        for door, (bounds, sources, dead) in zip(self.table.room(place).edges, hall.passages, strict=True):
             yield door.target, np.concatenate([hall.limits, bounds]), sources, dead
 
     def cover(self) -> dict[int, NDArray[np.int64]]:

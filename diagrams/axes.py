@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from timewait.diagrams.colours import BLACK, BLUE, GREY, RED, Ink
+from timewait.diagrams.colours import BLACK, BLUE, GREY, RED, Colour
 from timewait.diagrams.figure import bold, line
-from timewait.diagrams.geometry import Room
+from timewait.diagrams.geometry import Rectangle
 from timewait.diagrams.sizes import LABEL_LEADING, TEXT
 from timewait.diagrams.vector import lettered, number, path, tag
 from timewait.diagrams.widths import wrapped
@@ -75,9 +75,9 @@ class Axes:
     up_name: str
 
     @property
-    def room(self) -> Room:
+    def room(self) -> Rectangle:
         """The room between them."""
-        return Room(self.across.start, self.up.end, self.across.end, self.up.start)
+        return Rectangle(self.across.start, self.up.end, self.across.end, self.up.start)
 
     def corner(self, x: Fraction, y: Fraction) -> str:
         """A place as it stands in a path."""
@@ -113,7 +113,7 @@ def heading(title: str, caption: Iterable[str], wide: float) -> tuple[list[str],
     return drawn, MARGIN + LABEL_LEADING * len(said) + 34
 
 
-def hatching(name: str, ink: Ink, lean: int, apart: float, thick: float) -> str:
+def hatching(name: str, ink: Colour, lean: int, apart: float, thick: float) -> str:
     """A pattern of strokes that lean by some degrees."""
     stroke = tag("path", d=f"M0,0 V{number(apart)}", stroke=ink.light, stroke_width=thick)
     turned = f"rotate({lean})"

@@ -10,7 +10,7 @@ from fractions import Fraction
 from timewait.diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading, plain_number
 from timewait.diagrams.colours import BLACK
 from timewait.diagrams.figure import bold, line
-from timewait.diagrams.geometry import Room
+from timewait.diagrams.geometry import Rectangle
 from timewait.diagrams.sizes import LEADING, TEXT, line_width
 from timewait.diagrams.vector import Attribute, document, group, lettered, number, path, tag
 
@@ -92,7 +92,7 @@ def _cluster(bars: Bars, place: int, loss: int, axes: Axes) -> Iterator[str]:
     for index, name in enumerate(bars.properties):
         value = bars.least[loss, name]
         high = axes.up.high if value is None else value
-        room = Room(left + index * (BAR + GAP), axes.up.at(high), left + index * (BAR + GAP) + BAR, axes.room.bottom)
+        room = Rectangle(left + index * (BAR + GAP), axes.up.at(high), left + index * (BAR + GAP) + BAR, axes.room.bottom)
         shape = tag("rect", x=room.left, y=room.top, width=BAR, height=room.bottom - room.top, **_fill(index))
         text = "none" if value is None else plain_number(value)
         yield group(

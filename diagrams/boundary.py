@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from timewait.checker.cover import Interval
-from timewait.checker.linear import Terms, written
+from timewait.checker.cover import RatioInterval
+from timewait.checker.linear import Terms, as_text
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class BoundaryPiece:
     """A straight piece, or one point.
 
     Attributes
@@ -22,7 +22,7 @@ class Piece:
         The least safe TIME_WAIT there, as a sum of multiples of ``MSL`` and ``RTO``; None where none is safe.
     """
 
-    ratios: Interval
+    ratios: RatioInterval
     least: Terms | None
 
     @property
@@ -45,7 +45,7 @@ class Piece:
     @property
     def formula(self) -> str:
         """The sum in words, for instance ``MSL + 2 RTO``."""
-        return "no TIME_WAIT is enough" if self.least is None else written(self.least).replace("*", " ")
+        return "no TIME_WAIT is enough" if self.least is None else as_text(self.least).replace("*", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class Boundary:
     """
 
     name: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[BoundaryPiece, ...]
     needs: str
 
-    def piece_at(self, ratio: Fraction) -> Piece | None:
+    def piece_at(self, ratio: Fraction) -> BoundaryPiece | None:
         """What is known at a value of RTO/MSL; None where nothing is."""
         return next((piece for piece in self.pieces if ratio in piece.ratios), None)
 
@@ -87,7 +87,7 @@ def sampled(name: str, points: Sequence[tuple[Fraction, Fraction | None]]) -> Bo
         RTO/MSL, rising, and the least safe TIME_WAIT there, in MSL; None where none that was tried is safe.
     """
     pieces = tuple(
-        Piece(Interval(ratio, ratio, closed_low=True, closed_high=True), None if least is None else {"MSL": least})
+        BoundaryPiece(RatioInterval(ratio, ratio, closed_low=True, closed_high=True), None if least is None else {"MSL": least})
         for ratio, least in points
     )
     first, last = (_told(*points[end]) for end in (0, -1))

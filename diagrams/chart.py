@@ -8,10 +8,10 @@ from typing import Literal
 from timewait.checker.trace import Step
 from timewait.diagrams.time_axis import Axis
 from timewait.diagrams.widths import mono_width, width
-from timewait.narration.timeline import Passage, Stretch, Wait
+from timewait.narration.timeline import Lifetime, Transit, Wait
 
 Anchor = Literal["start", "middle", "end"]
-Box = tuple[float, float, float, float]
+ChartBox = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels."""
 
 MARGIN = 12.0
@@ -22,7 +22,7 @@ BAR = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ChartFormat:
     """How large a chart is, and what it has beside arrows; all in pixels.
 
     Attributes
@@ -46,16 +46,16 @@ class Format:
     size: float
 
 
-WHOLE = Format(side=112, reach=290, words=372, titled=True, size=11)
+WHOLE = ChartFormat(side=112, reach=290, words=372, titled=True, size=11)
 """A picture by itself, for documentation."""
-BESIDE = Format(side=116, reach=290, words=0, titled=False, size=11)
+BESIDE = ChartFormat(side=116, reach=290, words=0, titled=False, size=11)
 """Beside a text that tells the rest."""
-SLIM = Format(side=84, reach=134, words=0, titled=False, size=9.5)
+SLIM = ChartFormat(side=84, reach=134, words=0, titled=False, size=9.5)
 """On a screen as narrow as a telephone's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class ChartLabel:
     """A text in its place.
 
     Attributes
@@ -87,14 +87,14 @@ class Label:
         return mono_width(self.text, self.size) if self.mono else width(self.text, self.size, self.bold)
 
     @property
-    def box(self) -> Box:
+    def box(self) -> ChartBox:
         """What it covers at most."""
         left = self.x - self.width * {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
         return left, self.y - 0.78 * self.size, left + self.width, self.y + 0.22 * self.size
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
+class ChartArrow:
     """A passage in its place.
 
     Attributes
@@ -111,18 +111,18 @@ class Arrow:
         From where to where, along the receiver's lifeline, the copy may arrive; None where another arrow shows it.
     """
 
-    passage: Passage
+    passage: Transit
     x1: float
     y1: float
     x2: float
     y2: float
     far: float
-    labels: tuple[Label, ...]
+    labels: tuple[ChartLabel, ...]
     window: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """A wait in its place, from top to bottom; `full` is where 2 MSL end, None where that is not shown."""
 
     wait: Wait
@@ -164,10 +164,10 @@ class Chart:
     rule: float
     axis: Axis
     steps: tuple[Step, ...]
-    arrows: tuple[Arrow, ...]
-    bars: tuple[Bar, ...]
-    lines: tuple[tuple[Stretch, float, float], ...]
-    labels: tuple[Label, ...]
-    frames: tuple[Box, ...]
+    arrows: tuple[ChartArrow, ...]
+    bars: tuple[ChartBar, ...]
+    lines: tuple[tuple[Lifetime, float, float], ...]
+    labels: tuple[ChartLabel, ...]
+    frames: tuple[ChartBox, ...]
     broken: frozenset[int]
     loop: tuple[float, float] | None

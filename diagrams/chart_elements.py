@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from xml.sax.saxutils import escape
 
-from timewait.diagrams.chart import Label
+from timewait.diagrams.chart import ChartLabel
 from timewait.diagrams.vector import number, tag
 from timewait.diagrams.widths import FONT, MONO
 
@@ -56,14 +56,14 @@ STYLE = f"""
 """How each class looks; of colours the names of `timewait.diagrams.colours`."""
 
 
-def lettered(label: Label) -> str:
+def lettered(label: ChartLabel) -> str:
     """A label, written."""
     kind = " ".join(filter(None, (label.kind, "mono" if label.mono else "", "bold" if label.bold else "")))
     anchor = {"text_anchor": label.anchor} if label.anchor != "start" else {}
     return tag("text", escape(label.text), class_=kind, x=label.x, y=label.y, font_size=label.size, **anchor)
 
 
-def plate(label: Label) -> str:
+def plate(label: ChartLabel) -> str:
     """What keeps lines from running through a label."""
     left, top, right, bottom = label.box
     return tag("rect", class_="plate", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)

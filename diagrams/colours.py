@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 
-class Ink(NamedTuple):
+class Colour(NamedTuple):
     """One colour, as ``#rrggbb``.
 
     Attributes
@@ -29,13 +29,13 @@ class Ink(NamedTuple):
     middle: str = "#7a7a7a"
 
 
-PAPER = Ink("#ffffff", "#14181d", "#ffffff")
-BLACK = Ink("#1b1f24", "#e6edf3", "#7a7a7a")
-GREY = Ink("#57606a", "#9aa5b1", "#7a7a7a")
-BLUE = Ink("#0072b2", "#6cc0f0", "#2a7cbb")
-RED = Ink("#b84a00", "#ff9351", "#b5651d")
-GREEN = Ink("#00795a", "#3ed1a6", "#17857c")
-INKS = (PAPER, BLACK, GREY, BLUE, RED, GREEN)
+PAPER = Colour("#ffffff", "#14181d", "#ffffff")
+BLACK = Colour("#1b1f24", "#e6edf3", "#7a7a7a")
+GREY = Colour("#57606a", "#9aa5b1", "#7a7a7a")
+BLUE = Colour("#0072b2", "#6cc0f0", "#2a7cbb")
+RED = Colour("#b84a00", "#ff9351", "#b5651d")
+GREEN = Colour("#00795a", "#3ed1a6", "#17857c")
+COLOURS = (PAPER, BLACK, GREY, BLUE, RED, GREEN)
 """Those of boxes, arrows and regions."""
 
 NAMED = {
@@ -45,11 +45,11 @@ NAMED = {
     "first": BLUE,
     "wrong": RED,
     "next": GREEN,
-    "faint": Ink("#d0d7de", "#39424d"),
-    "band": Ink("#eef1f4", "#1e252d"),
-    "wait": Ink("#e69f00", "#d99a1e"),
-    "waiting": Ink("#8a5a00", "#f2c14e"),
-    "marked": Ink("#fff3c4", "#3a3210"),
+    "faint": Colour("#d0d7de", "#39424d"),
+    "band": Colour("#eef1f4", "#1e252d"),
+    "wait": Colour("#e69f00", "#d99a1e"),
+    "waiting": Colour("#8a5a00", "#f2c14e"),
+    "marked": Colour("#fff3c4", "#3a3210"),
 }
 """By the names that style sheets have for them: those, and what else the pictures of a run need."""
 
@@ -58,7 +58,7 @@ DARK = "@media screen and (prefers-color-scheme: dark)"
 
 def dark_rules() -> str:
     """A style sheet that turns the light colours of a picture into the dark ones where pages are dark."""
-    rules = "".join(f'[{what}="{ink.light}"]{{{what}:{ink.dark}}}' for ink in INKS for what in ("fill", "stroke"))
+    rules = "".join(f'[{what}="{ink.light}"]{{{what}:{ink.dark}}}' for ink in COLOURS for what in ("fill", "stroke"))
     return f"{DARK}{{{rules}}}"
 
 

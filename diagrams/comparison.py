@@ -16,7 +16,7 @@ PLACES = frozenset({"d", "points", "x", "y", "cx", "cy", "width", "height", "vie
 """The attributes that say where something lies, and who says so."""
 
 
-def alike(one: str, other: str) -> bool:
+def same_content(one: str, other: str) -> bool:
     """Whether two pictures, as SVG, are the same.
 
     They are if they are the same letter by letter; and also if they were laid out by different programs and say the

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
-from timewait.diagrams.figure import Arrow, Box, Figure, Line, Pen, bold, line
-from timewait.spec.composition import Composition, Phase, Situation
+from timewait.diagrams.figure import Arrow, Box, Figure, Pen, TextLine, bold, line
+from timewait.spec.composition import Composition, CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
-from timewait.spec.network import Copy
+from timewait.spec.network import PacketInFlight
 from timewait.spec.segment import Segment
 from timewait.vocabulary.automaton import Action, Edge
 
@@ -38,11 +38,11 @@ MOST_TOLD = 12
 """Edges in a tooltip."""
 
 
-class TooLarge(Exception):
+class TooManyToDraw(Exception):
     """The graph was not explored to its end; the message says why."""
 
 
-class Step(NamedTuple):
+class ReachedEdge(NamedTuple):
     """An edge that can be taken: from which location, whereto, and the edge itself."""
 
     source: int
@@ -51,7 +51,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ReachedGraph:
     """What can be reached.
 
     Attributes
@@ -64,9 +64,9 @@ class Reached:
         Every edge that can be taken.
     """
 
-    situations: dict[int, Situation]
+    situations: dict[int, CompositionState]
     zones: dict[int, int]
-    steps: tuple[Step, ...]
+    steps: tuple[ReachedEdge, ...]
 
     @property
     def told(self) -> str:
@@ -74,7 +74,7 @@ class Reached:
         return f"{len(self.situations)} locations, {sum(self.zones.values())} zones, {len(self.steps)} edges"
 
 
-def reach(configuration: Configuration, budget: Budget) -> Reached:
+def reach(configuration: Configuration, budget: Budget) -> ReachedGraph:
     """Everything that can be reached, in dense time.
 
     Raises
@@ -82,25 +82,25 @@ def reach(configuration: Configuration, budget: Budget) -> Reached:
     TooLarge
         The budget does not last.
     """
-    table = Table(Folded(Composition(configuration)))
+    table = CompiledAutomaton(Quotient(Composition(configuration)))
     explored = Zones(table)
     explored.explore(budget)
     if explored.stopped:
-        raise TooLarge(f"the composition is not explored to its end: {explored.stopped}")
+        raise TooManyToDraw(f"the composition is not explored to its end: {explored.stopped}")
     zones = {place: len(found) for place, found in explored.cover().items()}
     situations = {}
     for place in sorted(zones):
         situation = table.room(place).location
-        assert isinstance(situation, Situation)
+        assert isinstance(situation, CompositionState)
         situations[place] = situation
     steps = []
     for place, number in sorted(explored.taken()):
-        door = table.room(place).doors[number]
-        steps.append(Step(place, door.target, door.edge))
-    return Reached(situations, zones, tuple(steps))
+        door = table.room(place).edges[number]
+        steps.append(ReachedEdge(place, door.target, door.edge))
+    return ReachedGraph(situations, zones, tuple(steps))
 
 
-def composition(reached: Reached, title: str) -> Figure:
+def composition(reached: ReachedGraph, title: str) -> Figure:
     """The graph, whole where it is small."""
     if len(reached.situations) <= SMALL:
         return whole(reached, title)
@@ -110,13 +110,13 @@ def composition(reached: Reached, title: str) -> Figure:
 # --- whole --------------------------------------------------------------------------------------------------------
 
 
-def whole(reached: Reached, title: str) -> Figure:
+def whole(reached: ReachedGraph, title: str) -> Figure:
     """A box for each location, and an arrow for the edges of one actor from one to another."""
     boxes = tuple(
         Box(f"location_{place}", _ends(situation), PLACE, note=tuple(_contents(situation, reached.zones[place])))
         for place, situation in reached.situations.items()
     )
-    between: dict[tuple[int, int, Pen], list[Step]] = defaultdict(list)
+    between: dict[tuple[int, int, Pen], list[ReachedEdge]] = defaultdict(list)
     for step in reached.steps:
         between[step.source, step.target, _pen(step.edge)].append(step)
     arrows = tuple(
@@ -126,36 +126,36 @@ def whole(reached: Reached, title: str) -> Figure:
     return Figure("composition", title, boxes, arrows, (), _used(arrows), _caption(title, reached))
 
 
-def _ends(situation: Situation) -> str:
+def _ends(situation: CompositionState) -> str:
     if situation.phase is not Phase.FIRST:
         return "the next connection" if situation.phase is Phase.REOPENED else "an old segment has reached the next connection"
     return ", ".join(f"{end} {block.state}" for end, block in zip(ENDS, situation.ends, strict=True))
 
 
-def _contents(situation: Situation, zones: int) -> Iterator[str]:
+def _contents(situation: CompositionState, zones: int) -> Iterator[str]:
     flying = [f"{copy.sender}'s {copy.segment.flags}{_still(copy)}" for copy in situation.network]
     yield f"in flight: {', '.join(flying) or 'nothing'}"
     lost = [f"{count} lost for {end}" for end, count in zip(ENDS, situation.lost, strict=True) if count]
     yield ", ".join([*lost, f"{zones} zone{'s' * (zones > 1)}"])
 
 
-def _still(copy: Copy) -> str:
+def _still(copy: PacketInFlight) -> str:
     """A copy that must arrive is told from one that may."""
-    return " (must arrive)" if copy.owed else ""
+    return " (must arrive)" if copy.must_be_delivered else ""
 
 
 # --- by states ----------------------------------------------------------------------------------------------------
 
 
-def by_states(reached: Reached, title: str) -> Figure:
+def by_states(reached: ReachedGraph, title: str) -> Figure:
     """A box for each pair of states of the two ends, with counts of what it stands for."""
     names = {place: _ends(situation) for place, situation in reached.situations.items()}
     places = Counter(names.values())
     zones: Counter[str] = Counter()
     for place, name in names.items():
         zones[name] += reached.zones[place]
-    between: dict[tuple[str, str, Pen], list[Step]] = defaultdict(list)
-    inside: dict[str, list[Step]] = defaultdict(list)
+    between: dict[tuple[str, str, Pen], list[ReachedEdge]] = defaultdict(list)
+    inside: dict[str, list[ReachedEdge]] = defaultdict(list)
     for step in reached.steps:
         source, target = names[step.source], names[step.target]
         if source == target:
@@ -173,7 +173,7 @@ def by_states(reached: Reached, title: str) -> Figure:
     return Figure("composition", title, boxes, arrows, (), _used(arrows), _caption(title, reached))
 
 
-def _counts(places: int, zones: int, inside: list[Step]) -> Iterator[str]:
+def _counts(places: int, zones: int, inside: list[ReachedEdge]) -> Iterator[str]:
     yield f"{places} location{'s' * (places > 1)}, {zones} zone{'s' * (zones > 1)}"
     if inside:
         yield f"{_edges(len(inside))} inside"
@@ -197,7 +197,7 @@ def _used(arrows: Iterable[Arrow]) -> tuple[Pen, ...]:
     return tuple(pen for pen in PENS if pen in drawn)
 
 
-def _words(steps: Iterable[Step]) -> list[str]:
+def _words(steps: Iterable[ReachedEdge]) -> list[str]:
     """What edges do, each kind once."""
     return list(dict.fromkeys(_what(step.edge) for step in steps))
 
@@ -222,14 +222,14 @@ def _done(action: Action) -> str:
             return "opened again"
 
 
-def _lines(words: list[str]) -> Iterator[Line]:
+def _lines(words: list[str]) -> Iterator[TextLine]:
     shown = words if len(words) <= MOST_LINES else words[: MOST_LINES - 1]
     yield from (line(bold(words[0])) if place == 0 else line(text) for place, text in enumerate(shown))
     if len(shown) < len(words):
         yield line(f"and {len(words) - len(shown)} more")
 
 
-def _tooltip(steps: Iterable[Step]) -> str:
+def _tooltip(steps: Iterable[ReachedEdge]) -> str:
     """Edges with their guards."""
     told = []
     for step in steps:
@@ -239,7 +239,7 @@ def _tooltip(steps: Iterable[Step]) -> str:
     return "\n".join([*told[:MOST_TOLD], *more])
 
 
-def _caption(title: str, reached: Reached) -> tuple[Line, ...]:
+def _caption(title: str, reached: ReachedGraph) -> tuple[TextLine, ...]:
     return (
         line(bold(title)),
         line(reached.told),

@@ -11,10 +11,10 @@ import networkx as nx
 
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.edges import name
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, Span, bold, line
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Pen, Span, TextLine, bold, line
 from timewait.diagrams.states import states
 from timewait.narration.citations import link
-from timewait.spec.difference import Change, Consequence, Difference
+from timewait.spec.difference import Consequence, GraphChange, GraphDifference
 from timewait.spec.graph import Circumstances
 from timewait.spec.state import MEANING, State
 
@@ -32,7 +32,7 @@ MARKS = {"added": "+", "missing": "-", "changed": "~"}
 """What stands before the words, for those who see no colours."""
 
 
-def compared(after: nx.MultiDiGraph, difference: Difference, names: tuple[str, str], title: str) -> Figure:
+def compared(after: nx.MultiDiGraph, difference: GraphDifference, names: tuple[str, str], title: str) -> Figure:
     """The diagram of an endpoint with what differs from another one.
 
     Parameters
@@ -61,7 +61,7 @@ def compared(after: nx.MultiDiGraph, difference: Difference, names: tuple[str, s
     return Figure("difference", title, tuple(boxes.values()), (*arrows, *moves), levels, pens, caption)
 
 
-def _unchanged(graph: nx.MultiDiGraph, difference: Difference) -> nx.MultiDiGraph:
+def _unchanged(graph: nx.MultiDiGraph, difference: GraphDifference) -> nx.MultiDiGraph:
     """The graph without the circumstances in which something else happens; those count as silent, for the sake of guards."""
     part = graph.copy()
     for state in {change.source for change in difference.changes}.intersection(graph):
@@ -75,14 +75,14 @@ def _unchanged(graph: nx.MultiDiGraph, difference: Difference) -> nx.MultiDiGrap
     return part
 
 
-def _caption(difference: Difference, names: tuple[str, str], title: str) -> tuple[Line, ...]:
+def _caption(difference: GraphDifference, names: tuple[str, str], title: str) -> tuple[TextLine, ...]:
     before, after = names
     unlike = [line(f"{after} never enters {state}") for state in difference.lost]
     unlike += [line(f"{after} enters {state}, {before} never does") for state in difference.gained]
     return (line(bold(title)), *unlike, *([] if difference else [line("nothing differs")]))
 
 
-def _box(box: Box, difference: Difference, names: tuple[str, str]) -> Box:
+def _box(box: Box, difference: GraphDifference, names: tuple[str, str]) -> Box:
     leaving = _leaving(difference, box.name)
     own = [change for change in difference.changes if change.source == box.name]
     rows = tuple(_row(change, names) for change in own if change not in leaving or len(leaving) > FEW)
@@ -94,26 +94,26 @@ def _box(box: Box, difference: Difference, names: tuple[str, str]) -> Box:
     return replace(box, pen=SAME, rows=faint, emphasis=Emphasis.FAINT)
 
 
-def _leaves(change: Change) -> bool:
+def _leaves(change: GraphChange) -> bool:
     return any(one is not None and one.target is not change.source for one in (change.before, change.after))
 
 
-def _head(change: Change) -> Span:
+def _head(change: GraphChange) -> Span:
     return Span(f"{MARKS[change.kind]} {name({'trigger': change.trigger})}", bold=True, ink=PENS[change.kind].ink)
 
 
-def _told(change: Change, consequence: Consequence | None) -> str:
+def _told(change: GraphChange, consequence: Consequence | None) -> str:
     return "never meets it" if consequence is None else consequence.told(change.source)
 
 
-def _row(change: Change, names: tuple[str, str]) -> Row:
+def _row(change: GraphChange, names: tuple[str, str]) -> FigureRow:
     ink = PENS[change.kind].ink
     does = [
         line(Span(f"{whose}: {_told(change, one)}", ink=ink))
         for whose, one in ((names[1], change.after), (names[0], change.before))
     ]
     cells = (line(_head(change)), line(Span(change.guard, ink=ink)), *does)
-    return Row(cells, change.words(*names), link(change.section))
+    return FigureRow(cells, change.words(*names), link(change.section))
 
 
 class _Move(NamedTuple):
@@ -124,16 +124,16 @@ class _Move(NamedTuple):
     words: tuple[str, ...]
 
 
-def _leaving(difference: Difference, state: str) -> list[Change]:
+def _leaving(difference: GraphDifference, state: str) -> list[GraphChange]:
     """The changes of a state that lead elsewhere, now or before."""
     return [change for change in difference.changes if change.source == state and _leaves(change)]
 
 
-def _moves(difference: Difference, names: tuple[str, str]) -> Iterator[Arrow]:
+def _moves(difference: GraphDifference, names: tuple[str, str]) -> Iterator[Arrow]:
     """The arrows of what leads elsewhere: one for each change, or where a state has many of them one for each target."""
     for state in dict.fromkeys(change.source for change in difference.changes):
         leaving = _leaving(difference, state)
-        together: dict[tuple[State, Pen], list[Change]] = defaultdict(list)
+        together: dict[tuple[State, Pen], list[GraphChange]] = defaultdict(list)
         for change in leaving:
             for move in _targets(change, names):
                 together[move.target, move.pen].append(change)
@@ -148,7 +148,7 @@ def _moves(difference: Difference, names: tuple[str, str]) -> Iterator[Arrow]:
             yield Arrow(state, target, (line(bold(pen.name)), line(told)), pen, tooltip, "", Emphasis.LIT)
 
 
-def _targets(change: Change, names: tuple[str, str]) -> Iterator[_Move]:
+def _targets(change: GraphChange, names: tuple[str, str]) -> Iterator[_Move]:
     before, after = names
     one, other = change.before, change.after
     if other is not None and other.target is not change.source:

@@ -9,11 +9,11 @@ from typing import Any
 import networkx as nx
 
 from timewait.diagrams.colours import BLUE, GREEN, GREY, RED
-from timewait.diagrams.figure import Line, Pen, Span, bold, line
+from timewait.diagrams.figure import Pen, Span, TextLine, bold, line
 from timewait.spec.endpoint import Effect, Timer
 from timewait.spec.state import State
 
-Edge = Mapping[str, Any]
+GraphEdgeData = Mapping[str, Any]
 
 ACTIVE = Pen("the end that closes first", BLUE, "solid")
 PASSIVE = Pen("the end that closes second", RED, "dashed")
@@ -41,7 +41,7 @@ UNSAID = frozenset({"at RCV.NXT", "in the window", "acknowledges nothing unsent"
 SORTS = ("call", "segment", "timer")
 
 
-def pen_of(source: State, target: State, edge: Edge) -> Pen:
+def pen_of(source: State, target: State, edge: GraphEdgeData) -> Pen:
     """How an edge is drawn."""
     if edge["trigger"].startswith("timer"):
         return TIMED
@@ -50,12 +50,12 @@ def pen_of(source: State, target: State, edge: Edge) -> Pen:
     return PATHS.get(target) or PATHS.get(source) or OPENING
 
 
-def is_abrupt(edge: Edge) -> bool:
+def is_abrupt(edge: GraphEdgeData) -> bool:
     """Whether an edge ends a connection otherwise than in order."""
     return not ABRUPT.isdisjoint(edge["effects"])
 
 
-def sort_of(edge: Edge) -> int:
+def sort_of(edge: GraphEdgeData) -> int:
     """Where an edge stands in a list: calls first, then segments, then timers."""
     return SORTS.index(edge["trigger"].split()[0])
 
@@ -63,22 +63,22 @@ def sort_of(edge: Edge) -> int:
 # --- whole --------------------------------------------------------------------------------------------------------
 
 
-def event(edge: Edge) -> str:
+def event(edge: GraphEdgeData) -> str:
     """What happens, and when."""
     return str(edge["trigger"]).removeprefix("segment ") + (f" [{edge['guard']}]" if edge["guard"] else "")
 
 
-def answer(edge: Edge) -> str:
+def answer(edge: GraphEdgeData) -> str:
     """What is done: segments sent, then timers."""
     return ", ".join((*filter(None, [edge["reply"]]), *edge["timers"]))
 
 
-def authority(edge: Edge) -> str:
+def authority(edge: GraphEdgeData) -> str:
     """Where the standard says so, and the knobs."""
     return str(edge["section"]) + (f"   knobs: {', '.join(edge['knobs'])}" if edge["knobs"] else "")
 
 
-def in_full(edges: Iterable[Edge]) -> str:
+def in_full(edges: Iterable[GraphEdgeData]) -> str:
     """Every edge in a line of its own."""
     return "\n".join(f"{event(edge)} / {answer(edge) or 'nothing'}   {authority(edge)}" for edge in edges)
 
@@ -86,23 +86,23 @@ def in_full(edges: Iterable[Edge]) -> str:
 # --- short --------------------------------------------------------------------------------------------------------
 
 
-def name(edge: Edge) -> str:
+def name(edge: GraphEdgeData) -> str:
     """What happens, whatever else is so."""
     sort, _, what = edge["trigger"].partition(" ")
     return f"{what} runs out" if sort == "timer" else str(what)
 
 
-def happening(edge: Edge) -> Span:
+def happening(edge: GraphEdgeData) -> Span:
     """What happens, set in bold; a timer in its own colour."""
     return Span(name(edge), bold=True, ink=GREEN if edge["trigger"].startswith("timer") else None)
 
 
-def timers(edge: Edge) -> list[Span]:
+def timers(edge: GraphEdgeData) -> list[Span]:
     """The timers started, marked; the retransmission timer goes without saying."""
     return [Span(timer, italic=True, ink=GREEN) for timer in edge["timers"] if not timer.endswith(Timer.RETRANSMISSION)]
 
 
-def label(edges: Collection[Edge]) -> tuple[Line, ...]:
+def label(edges: Collection[GraphEdgeData]) -> tuple[TextLine, ...]:
     """The plainest of some events, its guard, what is sent and the timers started, a line each."""
     edge = min(edges, key=lambda one: len(one["trigger"]))
     what = name(edge)
@@ -112,7 +112,7 @@ def label(edges: Collection[Edge]) -> tuple[Line, ...]:
     return (*lines, *(line(timer) for timer in timers(edge)))
 
 
-def reply(edge: Edge) -> Line:
+def reply(edge: GraphEdgeData) -> TextLine:
     """What is sent, and the timers started, in one line; a slash stands before it."""
     parts = [Span(edge["reply"])] if edge["reply"] else []
     spans: list[Span] = [Span("/ ")]
@@ -121,9 +121,9 @@ def reply(edge: Edge) -> Line:
     return tuple(spans) if len(spans) > 1 else line("/ nothing")
 
 
-def by_pen(graph: nx.MultiDiGraph) -> dict[tuple[State, State, Pen], list[Edge]]:
+def by_pen(graph: nx.MultiDiGraph) -> dict[tuple[State, State, Pen], list[GraphEdgeData]]:
     """The edges that move, those together that a picture shows as one."""
-    drawn: dict[tuple[State, State, Pen], list[Edge]] = defaultdict(list)
+    drawn: dict[tuple[State, State, Pen], list[GraphEdgeData]] = defaultdict(list)
     for source, target, edge in graph.edges(data=True):
         if source is not target:
             drawn[source, target, pen_of(source, target, edge)].append(edge)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple
 
-from timewait.diagrams.colours import Ink
+from timewait.diagrams.colours import Colour
 
 
 class Pen(NamedTuple):
@@ -26,7 +26,7 @@ class Pen(NamedTuple):
     """
 
     name: str
-    ink: Ink
+    ink: Colour
     style: Literal["solid", "dashed", "dotted", "bold"]
 
 
@@ -44,13 +44,13 @@ class Span(NamedTuple):
     text: str
     bold: bool = False
     italic: bool = False
-    ink: Ink | None = None
+    ink: Colour | None = None
 
 
-Line = tuple[Span, ...]
+TextLine = tuple[Span, ...]
 
 
-def line(*spans: str | Span) -> Line:
+def line(*spans: str | Span) -> TextLine:
     """A line of text; plain strings are plain spans."""
     return tuple(span if isinstance(span, Span) else Span(span) for span in spans)
 
@@ -60,17 +60,17 @@ def bold(text: str) -> Span:
     return Span(text, bold=True)
 
 
-def words(text: Line) -> str:
+def words(text: TextLine) -> str:
     """A line without its looks."""
     return "".join(span.text for span in text)
 
 
-def faded(text: Line) -> Line:
+def faded(text: TextLine) -> TextLine:
     """A line without bold and without inks of its own, for what should not stand out."""
     return tuple(Span(span.text, italic=span.italic) for span in text)
 
 
-class Row(NamedTuple):
+class FigureRow(NamedTuple):
     """A row of the table inside a box.
 
     Attributes
@@ -85,7 +85,7 @@ class Row(NamedTuple):
         How much it stands out.
     """
 
-    cells: tuple[Line, ...]
+    cells: tuple[TextLine, ...]
     tooltip: str = ""
     link: str = ""
     emphasis: Emphasis = Emphasis.PLAIN
@@ -108,7 +108,7 @@ class Box:
     rows : tuple of Row
         A table below that.
     tooltip, link : str
-        As for `Row`.
+        As for `FigureRow`.
     emphasis : Emphasis
         How much it stands out.
     """
@@ -117,7 +117,7 @@ class Box:
     title: str
     pen: Pen
     note: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[FigureRow, ...] = ()
     tooltip: str = ""
     link: str = ""
     emphasis: Emphasis = Emphasis.PLAIN
@@ -136,7 +136,7 @@ class Arrow:
     pen : Pen
         How it is drawn.
     tooltip, link : str
-        As for `Row`.
+        As for `FigureRow`.
     emphasis : Emphasis
         How much it stands out.
     weight : int
@@ -145,7 +145,7 @@ class Arrow:
 
     source: str
     target: str
-    label: tuple[Line, ...]
+    label: tuple[TextLine, ...]
     pen: Pen
     tooltip: str = ""
     link: str = ""
@@ -181,4 +181,4 @@ class Figure:
     arrows: tuple[Arrow, ...]
     levels: tuple[tuple[str, ...], ...] = ()
     pens: tuple[Pen, ...] = ()
-    caption: tuple[Line, ...] = ()
+    caption: tuple[TextLine, ...] = ()

@@ -9,7 +9,7 @@ from itertools import repeat
 import graphviz
 
 from timewait.diagrams.colours import GREY
-from timewait.diagrams.figure import Box, Emphasis, Figure, Line, Pen, Span, faded, line
+from timewait.diagrams.figure import Box, Emphasis, Figure, Pen, Span, TextLine, faded, line
 from timewait.diagrams.widths import FONT
 
 INK = GREY.middle
@@ -77,16 +77,16 @@ def _inside(box: Box) -> str:
     rows = []
     for row in box.rows:
         leads = f' HREF="{escape(row.link)}" TITLE="{escape(row.tooltip)}"' if row.link else ""
-        cells: Iterable[Line] = (*_seen(row.cells, row.emphasis), *repeat((), span - len(row.cells)))
+        cells: Iterable[TextLine] = (*_seen(row.cells, row.emphasis), *repeat((), span - len(row.cells)))
         rows.append(_cells(cells, leads))
     return _framed(whole + "".join(rows))
 
 
-def _table(rows: Iterable[Iterable[Line]]) -> str:
+def _table(rows: Iterable[Iterable[TextLine]]) -> str:
     return _framed("".join(map(_cells, rows)))
 
 
-def _cells(row: Iterable[Line], attributes: str = "") -> str:
+def _cells(row: Iterable[TextLine], attributes: str = "") -> str:
     cells = (f'<TD ALIGN="LEFT"{attributes}>{_text(cell)}{GAP}</TD>' for cell in row)
     return f"<TR>{''.join(cells)}</TR>"
 
@@ -95,13 +95,13 @@ def _framed(rows: str) -> str:
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="2">{rows}</TABLE>'
 
 
-def _seen(lines: Iterable[Line], emphasis: Emphasis) -> Iterable[Line]:
+def _seen(lines: Iterable[TextLine], emphasis: Emphasis) -> Iterable[TextLine]:
     if emphasis is not Emphasis.FAINT:
         return lines
     return (tuple(span._replace(ink=GREY) for span in faded(text)) for text in lines)
 
 
-def _text(text: Line) -> str:
+def _text(text: TextLine) -> str:
     written = []
     for span in text:
         piece = escape(span.text)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import graphviz
 import pygraphviz
 
-from timewait.diagrams.arrow_ends import fanned
+from timewait.diagrams.arrow_ends import spread
 from timewait.diagrams.figure import Figure
-from timewait.diagrams.geometry import Course, Layout, Point, overlaps
+from timewait.diagrams.geometry import ArrowPath, Layout, Point, overlaps
 from timewait.diagrams.sizes import Size, box_sizes, label_size
 
 INCH = 72
@@ -52,7 +52,7 @@ def laid_out(figure: Figure, whose: Graphviz = Graphviz.BUNDLED) -> Layout:
     for levelled, apart in product((True, False), APART):
         for place, (weighed, backwards) in enumerate(product((True, False), (False, True))):
             source = sizes_only(figure, Manner(*apart, levelled, weighed, backwards))
-            layout = fanned(figure, _read(figure, _asked(source, whose), laid_out_by(whose)))
+            layout = spread(figure, _read(figure, _asked(source, whose), laid_out_by(whose)))
             size = layout.size
             candidate = len(overlaps(figure, layout)), round(size.width * size.height), place, layout
             best = candidate if best is None else min(best, candidate, key=lambda one: one[:3])
@@ -139,9 +139,9 @@ def _read(figure: Figure, answer: dict[str, Any], by: str) -> Layout:
         return Point(float(x), top - float(y))
 
     boxes = {one["name"]: point(one["pos"]) for one in answer["objects"] if one["name"] in names}
-    courses: dict[int, Course] = {}
+    courses: dict[int, ArrowPath] = {}
     for edge in answer.get("edges", ()):
         tip, *points = edge["pos"].removeprefix("e,").split(" ")
         label = point(edge["lp"]) if "lp" in edge else None
-        courses[int(edge["id"])] = Course(tuple(map(point, points)), point(tip), label)
+        courses[int(edge["id"])] = ArrowPath(tuple(map(point, points)), point(tip), label)
     return Layout(Size(right, top), boxes, tuple(courses[place] for place in range(len(figure.arrows))), by)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from timewait.diagrams.colours import GREY, Ink
+from timewait.diagrams.colours import GREY, Colour
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, Pen, words
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_]+")
@@ -32,7 +32,7 @@ def as_mermaid(figure: Figure) -> str:
 
 
 def _style(pen: Pen, emphasis: Emphasis) -> str:
-    ink: Ink = GREY if emphasis is Emphasis.FAINT else pen.ink
+    ink: Colour = GREY if emphasis is Emphasis.FAINT else pen.ink
     return f"stroke:{ink.middle},stroke-width:{WIDTHS[emphasis]}{DASHES[pen.style]}"
 
 

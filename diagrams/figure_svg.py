@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import hypot
 
-from timewait.diagrams.colours import BLACK, GREY, Ink
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, faded, line, words
+from timewait.diagrams.colours import BLACK, GREY, Colour
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Pen, TextLine, bold, faded, line, words
 from timewait.diagrams.figure_layout import Graphviz, laid_out
-from timewait.diagrams.geometry import Course, Layout, Point
+from timewait.diagrams.geometry import ArrowPath, Layout, Point
 from timewait.diagrams.sizes import (
     ABOVE,
     ASIDE,
@@ -117,7 +117,7 @@ def _box(box: Box, size: Size, corner: Point) -> Iterator[str]:
         y += LEADING
 
 
-def _row(row: Row, table: list[float], start: Point, ink: Ink) -> str:
+def _row(row: FigureRow, table: list[float], start: Point, ink: Colour) -> str:
     cells = []
     x = start.x
     hand = GREY if row.emphasis is Emphasis.FAINT else ink
@@ -136,7 +136,7 @@ def _arrows(figure: Figure, layout: Layout) -> Iterator[str]:
         yield group(_arrow(arrow, course), "arrow", arrow.tooltip, arrow.link)
 
 
-def _arrow(arrow: Arrow, course: Course) -> Iterator[str]:
+def _arrow(arrow: Arrow, course: ArrowPath) -> Iterator[str]:
     ink = GREY if arrow.emphasis is Emphasis.FAINT else arrow.pen.ink
     width = line_weight(arrow.pen, arrow.emphasis)
     start, *rest = course.points
@@ -155,7 +155,7 @@ def line_weight(pen: Pen, emphasis: Emphasis) -> float:
     return WIDTHS[emphasis] + (0.8 if pen.style == "bold" and emphasis is not Emphasis.FAINT else 0)
 
 
-def _head(course: Course, ink: Ink, width: float) -> str:
+def _head(course: ArrowPath, ink: Colour, width: float) -> str:
     """The head of an arrow, from where the line ends to the tip."""
     end, tip = course.points[-1], course.tip
     length = hypot(tip.x - end.x, tip.y - end.y) or 1
@@ -172,7 +172,7 @@ def _entry_width(pen: Pen) -> float:
     return SAMPLE + 8 + line_width(_entry(pen), TEXT) + 22
 
 
-def _entry(pen: Pen) -> Line:
+def _entry(pen: Pen) -> TextLine:
     return line(pen.name)
 
 

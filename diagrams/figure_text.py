@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from timewait.diagrams.figure import Arrow, Box, Figure, Row, words
+from timewait.diagrams.figure import Arrow, Box, Figure, FigureRow, words
 
 NARROWEST = 40
 
@@ -44,7 +44,7 @@ def _table(box: Box, width: int | None) -> Iterator[str]:
         yield _broken(_aligned(row, widths, width), width, "    ")
 
 
-def _aligned(row: Row, widths: list[int], width: int | None) -> str:
+def _aligned(row: FigureRow, widths: list[int], width: int | None) -> str:
     """A row with its cells in columns, if the whole table is narrow enough for that."""
     if width is None or 4 + sum(widths) + 2 * len(widths) <= max(width, NARROWEST):
         return "  ".join(f"{words(cell):{wide}}" for cell, wide in zip(row.cells, widths, strict=False)).rstrip()
@@ -60,6 +60,6 @@ def _broken(text: str, width: int | None, indent: str) -> str:
     )
 
 
-def folded(text: str, width: int | None) -> str:
+def quotient(text: str, width: int | None) -> str:
     """A text with its long lines broken."""
     return "\n".join(_broken(row, width, "") if row else "" for row in text.splitlines()) + "\n"

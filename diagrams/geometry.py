@@ -32,7 +32,7 @@ class Point(NamedTuple):
     y: float
 
 
-class Room(NamedTuple):
+class Rectangle(NamedTuple):
     """The room that something takes: left, top, right and bottom."""
 
     left: float
@@ -41,12 +41,12 @@ class Room(NamedTuple):
     bottom: float
 
     @classmethod
-    def around(cls, middle: Point, size: Size) -> Room:
+    def around(cls, middle: Point, size: Size) -> Rectangle:
         """The room of something of a size."""
         half = Size(size.width / 2, size.height / 2)
         return cls(middle.x - half.width, middle.y - half.height, middle.x + half.width, middle.y + half.height)
 
-    def meets(self, other: Room) -> bool:
+    def meets(self, other: Rectangle) -> bool:
         """Whether two share some room."""
         return self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
 
@@ -56,7 +56,7 @@ class Room(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ArrowPath:
     """The way of an arrow.
 
     Attributes
@@ -102,19 +102,19 @@ class Layout:
 
     size: Size
     boxes: dict[str, Point]
-    courses: tuple[Course, ...]
+    courses: tuple[ArrowPath, ...]
     by: str
 
 
 def overlaps(figure: Figure, layout: Layout) -> list[str]:
     """Whatever is drawn over a label or a box that it does not belong to, in words; empty when the picture is clean."""
-    rooms = {f"box {name}": Room.around(layout.boxes[name], size) for name, size in box_sizes(figure).items()}
+    rooms = {f"box {name}": Rectangle.around(layout.boxes[name], size) for name, size in box_sizes(figure).items()}
     own = {}
     for place, (arrow, course) in enumerate(zip(figure.arrows, layout.courses, strict=True)):
         if course.label is not None:
             size = label_size(arrow)
             own[place] = f"label {place} of {arrow.source} to {arrow.target}"
-            rooms[own[place]] = Room.around(course.label, Size(size.width - 2 * TIGHT, size.height - 2 * TIGHT))
+            rooms[own[place]] = Rectangle.around(course.label, Size(size.width - 2 * TIGHT, size.height - 2 * TIGHT))
     found = [f"{one} and {other}" for one, other in combinations(rooms, 2) if rooms[one].meets(rooms[other])]
     for place, (arrow, course) in enumerate(zip(figure.arrows, layout.courses, strict=True)):
         rims = {name: NEAR if name.startswith("box") else 0.0 for name in rooms}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from timewait.diagrams.geometry import Point, Room
+from timewait.diagrams.geometry import Point, Rectangle
 from timewait.diagrams.sizes import Size
 
 GAPS = (9.0, 26.0, 46.0, 70.0, 100.0, 140.0)
@@ -15,7 +15,7 @@ SIDES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1))
 """On which side of it: right and left first, then above and below."""
 
 
-class Label(NamedTuple):
+class PlacedLabel(NamedTuple):
     """Something to be placed: its size, the point that it belongs to, and whether something is drawn there."""
 
     size: Size
@@ -23,7 +23,7 @@ class Label(NamedTuple):
     dotted: bool = True
 
 
-def placed(labels: Sequence[Label], within: Room, taken: Sequence[Room] = ()) -> list[Room]:
+def placed(labels: Sequence[PlacedLabel], within: Rectangle, taken: Sequence[Rectangle] = ()) -> list[Rectangle]:
     """A place for each label.
 
     Parameters
@@ -40,24 +40,24 @@ def placed(labels: Sequence[Label], within: Room, taken: Sequence[Room] = ()) ->
     list of Room
         One for each label. Where all places are taken the label stands beside its point, whatever is there.
     """
-    points = [Room.around(label.point, Size(10, 10)) for label in labels if label.dotted]
-    found: list[Room] = []
+    points = [Rectangle.around(label.point, Size(10, 10)) for label in labels if label.dotted]
+    found: list[Rectangle] = []
     for label in labels:
         free = (room for room in _around(label) if _inside(room, within) and not any(map(room.meets, [*taken, *points, *found])))
         found.append(next(free, next(_around(label))))
     return found
 
 
-def _around(label: Label) -> Iterator[Room]:
+def _around(label: PlacedLabel) -> Iterator[Rectangle]:
     for gap in GAPS:
         for across, down in SIDES:
             middle = Point(
                 label.point.x + across * (gap + label.size.width / 2),
                 label.point.y + down * (gap + label.size.height / 2),
             )
-            yield Room.around(middle, label.size)
+            yield Rectangle.around(middle, label.size)
 
 
-def _inside(room: Room, within: Room) -> bool:
+def _inside(room: Rectangle, within: Rectangle) -> bool:
     horizontally = within.left <= room.left and room.right <= within.right
     return horizontally and within.top <= room.top and room.bottom <= within.bottom

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.diagrams.chart import BAR, MARGIN, Chart, Label
+from timewait.diagrams.chart import BAR, MARGIN, Chart, ChartLabel
 from timewait.diagrams.chart_elements import cross, diamond, head, lettered
 from timewait.diagrams.time_axis import Pause
 from timewait.diagrams.vector import group, line_between, number, tag
 from timewait.diagrams.widths import width as width_of
-from timewait.narration.timeline import Fate
-from timewait.spec.duration import spoken
+from timewait.narration.timeline import DeliveryOutcome
+from timewait.spec.duration import format_duration
 
 
 class Sign(NamedTuple):
@@ -40,10 +40,10 @@ def _signs(laid: Chart) -> Iterator[tuple[str, str, float]]:
     """The name of each, what it means, and how wide its sample is."""
     fates = {arrow.passage.fate for arrow in laid.arrows}
     words = {
-        Fate.ARRIVES: "arrives; the slope is its delay",
-        Fate.AGAIN: "the same copy again",
-        Fate.LOST: "lost",
-        Fate.OPEN: "does not arrive in this run",
+        DeliveryOutcome.ARRIVES: "arrives; the slope is its delay",
+        DeliveryOutcome.AGAIN: "the same copy again",
+        DeliveryOutcome.LOST: "lost",
+        DeliveryOutcome.OPEN: "does not arrive in this run",
     }
     yield from ((fate.value, text, 30.0) for fate, text in words.items() if fate in fates)
     if any(arrow.window is not None for arrow in laid.arrows):
@@ -60,7 +60,7 @@ def _signs(laid: Chart) -> Iterator[tuple[str, str, float]]:
         yield "band", "one instant: no time passes", 22.0
     if laid.axis.scale:
         seconds = _round(laid.axis.scale)
-        yield "scale", f"{spoken(seconds)}, to scale", float(seconds) * laid.axis.scale
+        yield "scale", f"{format_duration(seconds)}, to scale", float(seconds) * laid.axis.scale
     pauses = {gap.pause for gap in laid.axis.gaps}
     if Pause.SHORTENED in pauses:
         yield "shortened", "a pause, drawn shorter", 30.0
@@ -76,7 +76,7 @@ def _round(scale: float) -> Fraction:
 
 def entry(sign: Sign) -> str:
     """A sign and its meaning."""
-    words = lettered(Label(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
+    words = lettered(ChartLabel(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
     # The words stand outside: inside they would take on the looks of the sample.
     return group([group(_sample(sign), sign.name), words], "sign")
 

@@ -61,7 +61,7 @@ STYLE = f"""
 """
 
 
-class Edge(NamedTuple):
+class MinimapEdge(NamedTuple):
     """A way from one state to another: whether it is in order, and what leads along it, a line each."""
 
     source: str
@@ -70,7 +70,7 @@ class Edge(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def edges(graph: nx.MultiDiGraph) -> list[Edge]:
+def edges(graph: nx.MultiDiGraph) -> list[MinimapEdge]:
     """The ways between different states of the close, in the order of the graph."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for source, target, edge in close_part(graph).edges(data=True):
@@ -80,7 +80,7 @@ def edges(graph: nx.MultiDiGraph) -> list[Edge]:
     for (source, target), ones in found.items():
         orderly = [edge for edge in ones if ABRUPT.isdisjoint(edge["effects"])]
         reasons = dict.fromkeys(f"{edge['trigger']}: {edge['section']}" for edge in orderly or ones)
-        ways.append(Edge(source, target, bool(orderly), tuple(reasons)))
+        ways.append(MinimapEdge(source, target, bool(orderly), tuple(reasons)))
     return ways
 
 
@@ -95,7 +95,7 @@ def minimap(graph: nx.MultiDiGraph, end: str) -> str:
         Whose states it shows.
     """
     parts = [tag("style", themed(STYLE)), *map(_way, edges(graph))]
-    parts.append(_way(Edge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",))))
+    parts.append(_way(MinimapEdge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",))))
     for name, (x, y) in PLACES.items():
         kind = {State.TIME_WAIT.value: "state waits", AGAIN: "state again"}.get(name, "state")
         half = _half(name)
@@ -110,7 +110,7 @@ def _half(name: str) -> float:
     return 52.0 if name == AGAIN else WIDE / 2
 
 
-def _way(edge: Edge) -> str:
+def _way(edge: MinimapEdge) -> str:
     points = _route(edge.source, edge.target)
     (x1, y1), (x2, y2) = points[-2:]
     angle = math.atan2(y2 - y1, x2 - x1)
@@ -127,15 +127,15 @@ def _way(edge: Edge) -> str:
     )
 
 
-Point = tuple[float, float]
+MinimapPoint = tuple[float, float]
 
 
-def _path(points: list[Point]) -> str:
+def _path(points: list[MinimapPoint]) -> str:
     begin, *rest = (f"{number(x)} {number(y)}" for x, y in points)
     return f"M{begin}L{rest[0]}" if len(rest) == 1 else f"M{begin}Q{rest[0]} {rest[1]}"
 
 
-def _route(source: str, target: str) -> list[Point]:
+def _route(source: str, target: str) -> list[MinimapPoint]:
     """From border to border; with a bend where another state stands in the way."""
     begin, end = PLACES[source], PLACES[target]
     others = [place for name, place in PLACES.items() if name not in (source, target)]
@@ -147,21 +147,21 @@ def _route(source: str, target: str) -> list[Point]:
     return _bent(begin, end, 0.0, (_half(source), _half(target)))
 
 
-def _bent(begin: Point, end: Point, bend: float, halves: tuple[float, float]) -> list[Point]:
+def _bent(begin: MinimapPoint, end: MinimapPoint, bend: float, halves: tuple[float, float]) -> list[MinimapPoint]:
     middle = ((begin[0] + end[0]) / 2 + bend, (begin[1] + end[1]) / 2)
     if bend:
         return [_border(begin, middle, halves[0]), middle, _border(end, middle, halves[1])]
     return [_border(begin, end, halves[0]), _border(end, begin, halves[1])]
 
 
-def _border(inside: Point, towards: Point, half: float) -> Point:
+def _border(inside: MinimapPoint, towards: MinimapPoint, half: float) -> MinimapPoint:
     """Where the straight way from the middle of a box leaves it."""
     dx, dy = towards[0] - inside[0], towards[1] - inside[1]
     share = min(half / abs(dx) if dx else math.inf, HIGH / 2 / abs(dy) if dy else math.inf)
     return inside[0] + dx * share, inside[1] + dy * share
 
 
-def _along(route: list[Point]) -> list[Point]:
+def _along(route: list[MinimapPoint]) -> list[MinimapPoint]:
     begin, *middle, end = route
     control = middle[0] if middle else ((begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2)
     return [
@@ -170,5 +170,5 @@ def _along(route: list[Point]) -> list[Point]:
     ]
 
 
-def _inside(point: Point, place: Point) -> bool:
+def _inside(point: MinimapPoint, place: MinimapPoint) -> bool:
     return abs(point[0] - place[0]) < WIDE / 2 + 3 and abs(point[1] - place[1]) < HIGH / 2 + 3

@@ -21,15 +21,15 @@ from timewait.narration.citations import link
 from timewait.narration.guards import guards
 from timewait.narration.sentences import about_in_words, again_and_again, failing, is_broken
 from timewait.narration.timeline import state
-from timewait.narration.what_if import Stop, what_if
+from timewait.narration.what_if import Obstacle, what_if
 from timewait.spec.configuration import ConfigurationError
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.graph import transition_graph
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
-from timewait.vocabulary.replay import Message, Running
+from timewait.vocabulary.replay import Packet, RunningTimer
 
 MOST = 40
 """Steps in a part of the chart, and of the table."""
@@ -97,16 +97,16 @@ def _stops(trace: Trace) -> Iterator[dict[str, Any]]:
         yield {"lengths": lengths, "step": step, "why": why, "later": later}
 
 
-def _length(trace: Trace, stop: Stop) -> str:
+def _length(trace: Trace, stop: Obstacle) -> str:
     times = stop.time_wait / Fraction(str(trace.about["msl"]))
-    return spoken(stop.time_wait) + (f" ({times} MSL)" if times.denominator == 1 else "")
+    return format_duration(stop.time_wait) + (f" ({times} MSL)" if times.denominator == 1 else "")
 
 
 def _row(trace: Trace, step: Step) -> dict[str, Any]:
     """A step for the table of all steps."""
     return {
         "number": step.number,
-        "time": spoken(step.time),
+        "time": format_duration(step.time),
         "actor": step.event.actor,
         "event": step.event.text,
         "sent": [f"{copy.text}{', lost' if copy.lost else ''}" for copy in step.event.sent],
@@ -145,15 +145,15 @@ def _data(trace: Trace, graph: nx.MultiDiGraph) -> dict[str, Any]:
     }
 
 
-def _mentioned(step: Step) -> Iterator[Message]:
+def _mentioned(step: Step) -> Iterator[Packet]:
     yield from step.in_flight
     yield from step.event.sent
     if step.event.received is not None:
         yield step.event.received
 
 
-def _copy(copy: Message) -> dict[str, Any]:
-    return {"text": copy.text, "from": copy.sender, "to": copy.receiver, "sent": spoken(copy.sent), "lost": copy.lost}
+def _copy(copy: Packet) -> dict[str, Any]:
+    return {"text": copy.text, "from": copy.sender, "to": copy.receiver, "sent": format_duration(copy.sent), "lost": copy.lost}
 
 
 def _start(trace: Trace) -> dict[str, Any]:
@@ -170,9 +170,9 @@ def _start(trace: Trace) -> dict[str, Any]:
 def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiGraph) -> dict[str, Any]:
     now = tuple(copy.number for copy in step.in_flight)
     return {
-        "time": spoken(step.time),
+        "time": format_duration(step.time),
         "seconds": float(step.time),
-        "delay": spoken(step.delay),
+        "delay": format_duration(step.delay),
         "actor": step.event.actor,
         "title": f"{step.event.actor} {step.event.text}",
         "states": [state(step.state, end) for end in ENDS],
@@ -190,20 +190,20 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
     }
 
 
-def _left(copy: Message, step: Step) -> list[Any]:
+def _left(copy: Packet, step: Step) -> list[Any]:
     """A copy in flight: its number, the life that it has left, and which part of its whole life that is."""
     life, left = copy.expires - copy.sent, copy.expires - step.time
-    return [copy.number, spoken(left), round(float(left / life), 3) if life else 0]
+    return [copy.number, format_duration(left), round(float(left / life), 3) if life else 0]
 
 
-def _timer(timer: Running, now: Fraction) -> dict[str, Any]:
+def _timer(timer: RunningTimer, now: Fraction) -> dict[str, Any]:
     """A timer: what it shows, of how much, and which part of it that is."""
     shown = now - timer.since
     share = float(min(shown / timer.limit, Fraction(1))) if timer.limit else 1.0
     return {
         "name": timer.name,
         "owner": timer.owner,
-        "shows": spoken(shown),
-        "limit": spoken(timer.limit),
+        "shows": format_duration(shown),
+        "limit": format_duration(timer.limit),
         "share": round(share, 3),
     }

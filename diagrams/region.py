@@ -9,13 +9,13 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from timewait.diagrams.axes import plain_number
-from timewait.diagrams.boundary import Boundary, Piece
+from timewait.diagrams.boundary import Boundary, BoundaryPiece
 
 Against = Literal["rto", "msl"]
 """What lies along the axis."""
 
 
-class Known(NamedTuple):
+class KnownStack(NamedTuple):
     """A stack as a point: what it is called, its place along the axis, and its TIME_WAIT, in the units of the axes."""
 
     name: str
@@ -23,16 +23,16 @@ class Known(NamedTuple):
     up: Fraction
 
 
-class Stretch(NamedTuple):
+class RegionStretch(NamedTuple):
     """A piece, and where it begins and ends: along the axis, and up it; None is beyond all bounds."""
 
-    piece: Piece
+    piece: BoundaryPiece
     begins: tuple[Fraction, Fraction | None]
     ends: tuple[Fraction, Fraction | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class SafetyRegion:
     """What a picture of safe and unsafe TIME_WAIT shows.
 
     Attributes
@@ -54,7 +54,7 @@ class Region:
     title: str
     caption: tuple[str, ...]
     boundaries: tuple[Boundary, ...]
-    stacks: tuple[Known, ...] = ()
+    stacks: tuple[KnownStack, ...] = ()
     against: Against = "rto"
     rto: Fraction = Fraction(1)
 
@@ -66,15 +66,15 @@ class Region:
         """The place along the axis of a value of RTO/MSL."""
         return ratio if self.against == "rto" else self.rto / ratio
 
-    def stretches(self, boundary: Boundary) -> list[Stretch]:
+    def stretches(self, boundary: Boundary) -> list[RegionStretch]:
         """The pieces of a boundary in the units of the axes, from left to right."""
         found = []
         for piece in boundary.pieces:
             left, right = sorted(map(self.along, piece.ends))
-            found.append(Stretch(piece, (left, piece.at(*self.durations(left))), (right, piece.at(*self.durations(right)))))
+            found.append(RegionStretch(piece, (left, piece.at(*self.durations(left))), (right, piece.at(*self.durations(right)))))
         return sorted(found, key=lambda stretch: stretch.begins[0])
 
-    def piece_at(self, boundary: Boundary, across: Fraction) -> Piece | None:
+    def piece_at(self, boundary: Boundary, across: Fraction) -> BoundaryPiece | None:
         """What is known of a property at a place along the axis; None where nothing is."""
         msl, rto = self.durations(across)
         return boundary.piece_at(rto / msl) if msl else None
@@ -95,18 +95,18 @@ class Region:
         return "MSL, in seconds", "TIME_WAIT, in seconds"
 
 
-def together(stacks: Iterable[Known]) -> list[Known]:
+def together(stacks: Iterable[KnownStack]) -> list[KnownStack]:
     """Stacks at the same place as one, in the order of their places."""
     places: dict[tuple[Fraction, Fraction], list[str]] = defaultdict(list)
     for stack in stacks:
         places[stack.across, stack.up].append(stack.name)
-    return [Known(" · ".join(names), *place) for place, names in sorted(places.items())]
+    return [KnownStack(" · ".join(names), *place) for place, names in sorted(places.items())]
 
 
 # --- words --------------------------------------------------------------------------------------------------------
 
 
-def facts(region: Region) -> Iterator[str]:
+def facts(region: SafetyRegion) -> Iterator[str]:
     """All that the picture says, a line each."""
     yield from region.caption
     for boundary in region.boundaries:
@@ -114,7 +114,7 @@ def facts(region: Region) -> Iterator[str]:
     yield from (fares(region, stack) for stack in together(region.stacks))
 
 
-def fares(region: Region, stack: Known) -> str:
+def fares(region: SafetyRegion, stack: KnownStack) -> str:
     """How a stack fares."""
     across, up = region.axes_names
     needed = [_needed(region, boundary, stack) for boundary in region.boundaries]
@@ -122,7 +122,7 @@ def fares(region: Region, stack: Known) -> str:
     return f"{stack.name} ({up}: {plain_number(stack.up)}; {across}: {plain_number(stack.across)}): {told}"
 
 
-def _needed(region: Region, boundary: Boundary, stack: Known) -> str:
+def _needed(region: SafetyRegion, boundary: Boundary, stack: KnownStack) -> str:
     """How a stack fares with one property; nothing where that is not known."""
     piece = region.piece_at(boundary, stack.across)
     if piece is None:

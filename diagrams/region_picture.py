@@ -8,12 +8,12 @@ from math import hypot
 from typing import NamedTuple
 
 from timewait.diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading
-from timewait.diagrams.boundary import Boundary, Piece
-from timewait.diagrams.colours import BLACK, PAPER, Ink
-from timewait.diagrams.figure import Line, bold, line
-from timewait.diagrams.geometry import Point, Room
-from timewait.diagrams.label_placement import Label, placed
-from timewait.diagrams.region import Region, facts, fares, together
+from timewait.diagrams.boundary import Boundary, BoundaryPiece
+from timewait.diagrams.colours import BLACK, PAPER, Colour
+from timewait.diagrams.figure import TextLine, bold, line
+from timewait.diagrams.geometry import Point, Rectangle
+from timewait.diagrams.label_placement import PlacedLabel, placed
+from timewait.diagrams.region import SafetyRegion, facts, fares, together
 from timewait.diagrams.sizes import LEADING, TEXT, Size, line_width
 from timewait.diagrams.vector import document, group, haloed, lettered, number, path, tag
 from timewait.diagrams.widths import wrapped
@@ -37,7 +37,7 @@ BELOW_IT = {
 """What becomes of a shorter TIME_WAIT, by property."""
 
 
-def as_svg(region: Region) -> str:
+def as_svg(region: SafetyRegion) -> str:
     """The picture."""
     head, top = heading(region.title, region.caption, WIDTH)
     axes = axes_of(region, top)
@@ -59,7 +59,7 @@ def as_svg(region: Region) -> str:
     return document(WIDTH, y + MARGIN - 6, region.title, "\n".join(facts(region)), parts)
 
 
-def axes_of(region: Region, top: float) -> Axes:
+def axes_of(region: SafetyRegion, top: float) -> Axes:
     """The axes of a region, long enough for all that it has; `top` is where the upper end is, in pixels."""
     lines = [end for boundary in region.boundaries for one in region.stretches(boundary) for end in (one.begins, one.ends)]
     points = [*lines, *((stack.across, stack.up) for stack in region.stacks)]
@@ -69,15 +69,15 @@ def axes_of(region: Region, top: float) -> Axes:
     return Axes(across, Scale(high, top + HEIGHT, top), *region.axes_names)
 
 
-def _pattern(region: Region, place: int) -> str:
+def _pattern(region: SafetyRegion, place: int) -> str:
     return f"hatching-{region.against}-{place}"
 
 
-def _hatching(region: Region, place: int) -> str:
+def _hatching(region: SafetyRegion, place: int) -> str:
     return hatching(_pattern(region, place), SERIES[place], LEANS[place], apart=10, thick=1.3)
 
 
-def _below(region: Region, place: int, axes: Axes) -> str:
+def _below(region: SafetyRegion, place: int, axes: Axes) -> str:
     """The unsafe room under a boundary; all of it where no TIME_WAIT is enough; a line under what is known at a point alone."""
     boundary = region.boundaries[place]
     shapes = []
@@ -95,7 +95,7 @@ def _path(axes: Axes, points: Iterable[tuple[Fraction, Fraction]]) -> str:
     return "M" + " L".join(axes.corner(*point) for point in points)
 
 
-def _line(region: Region, place: int, axes: Axes) -> str:
+def _line(region: SafetyRegion, place: int, axes: Axes) -> str:
     boundary = region.boundaries[place]
     drawn = []
     for (left, one), (right, other) in _drawn(region, boundary):
@@ -107,7 +107,7 @@ def _line(region: Region, place: int, axes: Axes) -> str:
     return group(drawn, "boundary", boundary.told) if drawn else ""
 
 
-def _drawn(region: Region, boundary: Boundary) -> Iterator[tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]]:
+def _drawn(region: SafetyRegion, boundary: Boundary) -> Iterator[tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]]:
     """The pieces that have an upper end, each from one of its ends to the other."""
     for stretch in region.stretches(boundary):
         (left, one), (right, other) = stretch.begins, stretch.ends
@@ -119,11 +119,11 @@ class Formula(NamedTuple):
     """What is written beside a piece: its formula, its ink, and the middle of the piece, in the units of the axes."""
 
     text: str
-    ink: Ink
+    ink: Colour
     middle: tuple[Fraction, Fraction]
 
 
-def formulas(region: Region) -> list[Formula]:
+def formulas(region: SafetyRegion) -> list[Formula]:
     """What is written beside the pieces; where one lies within another boundary's and says the same, beside that alone."""
     stretches = [(place, one) for place, boundary in enumerate(region.boundaries) for one in region.stretches(boundary)]
     found = []
@@ -141,13 +141,13 @@ def formulas(region: Region) -> list[Formula]:
     return found
 
 
-def _within(piece: Piece, other: Piece) -> bool:
+def _within(piece: BoundaryPiece, other: BoundaryPiece) -> bool:
     return piece.ratios.meet(other.ratios) == piece.ratios
 
 
-def _beside(region: Region, axes: Axes) -> Iterator[str]:
+def _beside(region: SafetyRegion, axes: Axes) -> Iterator[str]:
     """The formulas along the lines, and the stacks: none over another."""
-    safe = Room.around(Point(axes.room.left + 36, axes.room.top + 15), Size(60, 24))
+    safe = Rectangle.around(Point(axes.room.left + 36, axes.room.top + 15), Size(60, 24))
     written, stacks = formulas(region), together(region.stacks)
     rooms = placed([*labels(region, axes)], axes.room, [safe, *along(region, axes)])
     for formula, room in zip(written, rooms[: len(written)], strict=True):
@@ -157,26 +157,26 @@ def _beside(region: Region, axes: Axes) -> Iterator[str]:
         yield group(_stack(stack.name, point, room), "stack", fares(region, stack))
 
 
-def labels(region: Region, axes: Axes) -> Iterator[Label]:
+def labels(region: SafetyRegion, axes: Axes) -> Iterator[PlacedLabel]:
     """What is to be placed: the formulas beside their pieces, then the names of the stacks beside their points."""
     for formula in formulas(region):
         x, y = formula.middle
-        yield Label(Size(line_width(line(formula.text), TEXT) + 8, 17), Point(axes.across.at(x), axes.up.at(y)), False)
+        yield PlacedLabel(Size(line_width(line(formula.text), TEXT) + 8, 17), Point(axes.across.at(x), axes.up.at(y)), False)
     for stack in together(region.stacks):
         size = Size(line_width(line(bold(stack.name)), TEXT) + 8, 17)
-        yield Label(size, Point(axes.across.at(stack.across), axes.up.at(stack.up)))
+        yield PlacedLabel(size, Point(axes.across.at(stack.across), axes.up.at(stack.up)))
 
 
-def along(region: Region, axes: Axes) -> Iterator[Room]:
+def along(region: SafetyRegion, axes: Axes) -> Iterator[Rectangle]:
     """The room that the boundaries take, bit by bit."""
     for boundary in region.boundaries:
         for (left, one), (right, other) in _drawn(region, boundary):
             for share in (Fraction(bit, BITS) for bit in range(BITS + 1)):
                 x, y = left + (right - left) * share, one + (other - one) * share
-                yield Room.around(Point(axes.across.at(x), axes.up.at(y)), Size(9, 9))
+                yield Rectangle.around(Point(axes.across.at(x), axes.up.at(y)), Size(9, 9))
 
 
-def _stack(name: str, point: Point, room: Room) -> Iterator[str]:
+def _stack(name: str, point: Point, room: Rectangle) -> Iterator[str]:
     near = Point(min(max(point.x, room.left), room.right), min(max(point.y, room.top), room.bottom))
     if hypot(near.x - point.x, near.y - point.y) > 3 * DOT:
         yield path(f"M{number(point.x)},{number(point.y)} L{number(near.x)},{number(near.y)}", BLACK, 0.9)
@@ -190,8 +190,8 @@ def _stack(name: str, point: Point, room: Room) -> Iterator[str]:
 class _Entry(NamedTuple):
     """A line of the legend, wherever it will stand."""
 
-    text: Line
-    ink: Ink
+    text: TextLine
+    ink: Colour
     dashes: str
     pattern: str
     first: bool
@@ -208,7 +208,7 @@ class _Entry(NamedTuple):
         return "\n".join([swatch, path(f"M{number(MARGIN)},{number(y - 3)} h36", self.ink, 2.6, self.dashes), words])
 
 
-def _legend(region: Region, place: int) -> Iterator[_Entry]:
+def _legend(region: SafetyRegion, place: int) -> Iterator[_Entry]:
     boundary = region.boundaries[place]
     said = f"{boundary.told}; {BELOW_IT.get(boundary.name, 'below it the property is broken')}"
     marks = all(piece.is_point for piece in boundary.pieces)

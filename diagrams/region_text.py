@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 
 from timewait.diagrams.axes import Axes, plain_number
-from timewait.diagrams.region import Known, Region, fares, together
+from timewait.diagrams.region import KnownStack, SafetyRegion, fares, together
 from timewait.diagrams.region_picture import axes_of
 
 COLUMNS, ROWS = 60, 18
@@ -18,7 +18,7 @@ DIGITS = "123456789abcdefhjklmnopqrstuvwxyz"
 """The marks of stacks; no property begins with one of them that is asked about here."""
 
 
-def as_text(region: Region, width: int | None = None) -> str:
+def as_text(region: SafetyRegion, width: int | None = None) -> str:
     """The picture as text: ``.`` is safe, a blank was not computed, a letter names a property broken, digits are stacks."""
     columns = min(COLUMNS, max((width or 2 * COLUMNS) - 10, 20))
     axes = axes_of(region, 0.0)
@@ -41,13 +41,13 @@ def as_text(region: Region, width: int | None = None) -> str:
     return "\n".join([*head, "", up_name, *rows, *foot, "", *_broken(told, width)]) + "\n"
 
 
-def _cell(axes: Axes, stack: Known, columns: int) -> tuple[int, int]:
+def _cell(axes: Axes, stack: KnownStack, columns: int) -> tuple[int, int]:
     """Where a stack stands in the text chart."""
     column = min(int(stack.across / axes.across.high * columns), columns - 1)
     return column, max(ceil(stack.up * ROWS / axes.up.high), 1)
 
 
-def _mark(region: Region, across: Fraction, up: Fraction) -> str:
+def _mark(region: SafetyRegion, across: Fraction, up: Fraction) -> str:
     found = [(boundary, region.is_safe(boundary, across, up)) for boundary in region.boundaries]
     broken = next((boundary.name[0] for boundary, safe in found if safe is False), "")
     return broken or ("." if any(safe for _, safe in found) else " ")

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from timewait.checker.trace import Step, Trace
-from timewait.diagrams.chart import RADIUS, Format
+from timewait.diagrams.chart import RADIUS, ChartFormat
 from timewait.diagrams.widths import mono_width, wrapped
 from timewait.narration.sentences import breaking, failing
-from timewait.narration.timeline import Fate, Passage, Wait, passages, reopens, state, waits
-from timewait.spec.duration import spoken
+from timewait.narration.timeline import DeliveryOutcome, Transit, Wait, reopens, state, transits, waits
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 ABOVE, BELOW, SLOT = 14.0, 20.0, 16.0
@@ -38,7 +38,7 @@ TAGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChartRow:
     """A step of a chart; the first row is the start.
 
     Attributes
@@ -60,7 +60,7 @@ class Row:
     words: tuple[str, ...] = ()
     common: str = ""
     verdict: tuple[str, ...] = ()
-    sent: tuple[Passage, ...] = ()
+    sent: tuple[Transit, ...] = ()
     slots: dict[int, int] = field(default_factory=dict)
     """For each copy sent, by its number, which slot its arrow leaves by."""
     used: int = 0
@@ -79,7 +79,7 @@ class Row:
         return (size + 5) * len(self.verdict) + 18 if self.verdict else 0.0
 
 
-class Rows:
+class ChartRows:
     """The rows of a trace.
 
     Parameters
@@ -92,28 +92,28 @@ class Rows:
         How wide a verdict may be, in pixels.
     """
 
-    def __init__(self, trace: Trace, form: Format, room: float) -> None:
+    def __init__(self, trace: Trace, form: ChartFormat, room: float) -> None:
         self.trace = trace
         self.form = form
         self.room = room
         self.msl = seconds(trace.about.get("msl"))
-        self.passages = passages(trace)
+        self.passages = transits(trace)
         self.waits = waits(trace)
         self.broken = breaking(trace)
-        self._again = {passage.arrives for passage in self.passages if passage.fate is Fate.AGAIN}
+        self._again = {passage.arrives for passage in self.passages if passage.fate is DeliveryOutcome.AGAIN}
         self._entered: dict[int, list[Wait]] = {}
         for wait in self.waits:
             self._entered.setdefault(wait.first, []).append(wait)
-        self._sent: dict[int, list[Passage]] = {}
+        self._sent: dict[int, list[Transit]] = {}
         for passage in self.passages:
-            if passage.sent is not None and passage.fate is not Fate.AGAIN:
+            if passage.sent is not None and passage.fate is not DeliveryOutcome.AGAIN:
                 self._sent.setdefault(passage.sent, []).append(passage)
 
-    def all(self) -> list[Row]:
+    def all(self) -> list[ChartRow]:
         """Every row, the start first."""
         return [self._row(number) for number in range(len(self.trace.steps) + 1)]
 
-    def _row(self, number: int) -> Row:
+    def _row(self, number: int) -> ChartRow:
         step = self.trace.steps[number - 1] if number else None
         now = self.trace.initial if step is None else step.state
         new = {end: step is None or f"{end}.state" in step.changed for end in ENDS}
@@ -121,7 +121,7 @@ class Rows:
         entered = self._entered.get(number, ())
         notes = {end: tuple(line for wait in entered if wait.end == end for line in self._lasting(wait)) for end in ENDS}
         if step is None:
-            return Row(states, notes)
+            return ChartRow(states, notes)
         actor = step.event.actor
         if actor in ENDS:
             notes[actor] += tuple(self._happening(step))
@@ -131,7 +131,7 @@ class Rows:
         for passage in sent:
             slots[passage.copy.number] = used
             used += len(self.lines(passage)) + self.below_stub(passage)
-        return Row(
+        return ChartRow(
             states,
             notes,
             self._told(step),
@@ -142,13 +142,13 @@ class Rows:
             used + (actor not in ENDS),
         )
 
-    def below_stub(self, passage: Passage) -> bool:
+    def below_stub(self, passage: Transit) -> bool:
         """Whether the label of an arrow that arrives nowhere has no room beside it, and stands below it."""
-        if passage.fate not in (Fate.LOST, Fate.OPEN):
+        if passage.fate not in (DeliveryOutcome.LOST, DeliveryOutcome.OPEN):
             return False
         return any(mono_width(line, self.form.size) > self.form.reach * (1 - STUB) - 24 for line in self.lines(passage))
 
-    def lines(self, passage: Passage) -> list[str]:
+    def lines(self, passage: Transit) -> list[str]:
         """The label of a copy: in two lines, the control bits first, where one is too wide."""
         text = passage.copy.text
         if mono_width(text, self.form.size) <= self.form.reach - 2 * RADIUS - 8:
@@ -159,9 +159,9 @@ class Rows:
         if wait.restarted:
             yield "timer restarts"
         elif wait.limit:
-            yield f"for {spoken(wait.limit)}"
+            yield f"for {format_duration(wait.limit)}"
         if self.msl and not wait.restarted:
-            yield f"2 MSL: {spoken(2 * self.msl)}"
+            yield f"2 MSL: {format_duration(2 * self.msl)}"
 
     def _happening(self, step: Step) -> Iterator[str]:
         """How late or how often a copy arrives; what an end does of itself."""
@@ -172,9 +172,9 @@ class Rows:
             return
         age = step.time - copy.sent
         if step.number in self._again:
-            yield f"again, {spoken(age)} old" if age else "again"
+            yield f"again, {format_duration(age)} old" if age else "again"
         elif age and self.msl and age * 10 >= self.msl:
-            yield f"{spoken(age)} old"
+            yield f"{format_duration(age)} old"
 
     def _told(self, step: Step) -> tuple[str, ...]:
         if not self.form.words:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Arrow, Bar, Chart, Format
+from timewait.diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
 from timewait.diagrams.chart_elements import STYLE, cross, diamond, head, lettered, plate
 from timewait.diagrams.chart_layout import chart
 from timewait.diagrams.colours import themed
@@ -24,8 +24,8 @@ from timewait.diagrams.time_axis import Pause
 from timewait.diagrams.vector import XMLNS, Attribute, document, line_between, number, tag
 from timewait.diagrams.widths import width
 from timewait.narration.sentences import lines
-from timewait.narration.timeline import Fate, reopens
-from timewait.spec.duration import spoken
+from timewait.narration.timeline import DeliveryOutcome, reopens
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 BELOW_LEGEND = 20.0
@@ -36,7 +36,7 @@ STROKES = 40
 """How many of them are one element."""
 
 
-class Part(NamedTuple):
+class SequencePart(NamedTuple):
     """A part of a chart: the steps from the first to the last, and a picture of so many pixels.
 
     The first step of the first part is 0, the start.
@@ -57,7 +57,7 @@ class _Drawn(NamedTuple):
     svg: str
 
 
-def sequence(trace: Trace, form: Format = WHOLE) -> str:
+def sequence(trace: Trace, form: ChartFormat = WHOLE) -> str:
     """The chart of a trace as the text of an SVG picture.
 
     Parameters
@@ -76,7 +76,7 @@ def sequence(trace: Trace, form: Format = WHOLE) -> str:
     return document(laid.width, height, title, told, content, kind="sequence", style=themed(STYLE))
 
 
-def parts(trace: Trace, form: Format, most: int) -> Iterator[Part]:
+def parts(trace: Trace, form: ChartFormat, most: int) -> Iterator[SequencePart]:
     """The chart of a trace in parts of so many steps at most; the style sheet is up to the page that shows them."""
     laid = chart(trace, form)
     marks = [*_drawn(laid), *_legend(laid)]
@@ -88,7 +88,9 @@ def parts(trace: Trace, form: Format, most: int) -> Iterator[Part]:
         seen = [mark.svg for mark in marks if mark.top < bottom and mark.bottom > top]
         told: dict[str, Attribute] = {"xmlns": XMLNS, "role": "img", "aria_label": _spoken(trace, first, last)}
         size: dict[str, Attribute] = {"width": laid.width, "height": bottom - top}
-        yield Part(first, last, laid.width, bottom - top, tag("svg", *seen, class_="sequence", viewBox=view, **size, **told))
+        yield SequencePart(
+            first, last, laid.width, bottom - top, tag("svg", *seen, class_="sequence", viewBox=view, **size, **told)
+        )
 
 
 def _height(laid: Chart, marks: list[_Drawn]) -> float:
@@ -96,7 +98,7 @@ def _height(laid: Chart, marks: list[_Drawn]) -> float:
 
 
 def _spoken(trace: Trace, first: int, last: int) -> str:
-    some = f"{len(trace.steps)} steps in {spoken(trace.duration)}"
+    some = f"{len(trace.steps)} steps in {format_duration(trace.duration)}"
     if (first, last) != (0, len(trace.steps)):
         some += f", steps {first} to {last} of them"
     return f"Sequence chart of A and B, {some}. {trace.shows}: {trace.statement}."
@@ -179,7 +181,7 @@ def _lifelines(laid: Chart) -> Iterator[_Drawn]:
             yield _Drawn(place - 1, place + 1, line_between("reopen", laid.ends[0], place, laid.ends[1], place))
 
 
-def _bar(bar: Bar) -> Iterator[_Drawn]:
+def _bar(bar: ChartBar) -> Iterator[_Drawn]:
     left = bar.x - BAR / 2
     shape = tag("rect", class_="bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
     yield _Drawn(bar.top, bar.bottom, tag("g", shape, class_="time-wait", data_end=bar.wait.end))
@@ -211,7 +213,7 @@ def _marks(laid: Chart) -> Iterator[_Drawn]:
 # --- what crosses ---------------------------------------------------------------------------------------------------
 
 
-def _window(arrow: Arrow) -> _Drawn:
+def _window(arrow: ChartArrow) -> _Drawn:
     """Where a copy may still arrive: from its sending along the receiver's lifeline."""
     assert arrow.window is not None
     top, bottom = arrow.window
@@ -222,9 +224,9 @@ def _window(arrow: Arrow) -> _Drawn:
     return _Drawn(top, bottom, tag("g", ground, alive, class_="lifetime", data_copy=str(arrow.passage.copy.number)))
 
 
-def _arrow(arrow: Arrow) -> _Drawn:
+def _arrow(arrow: ChartArrow) -> _Drawn:
     passage = arrow.passage
-    again = f"-again-{passage.arrives}" if passage.fate is Fate.AGAIN else ""
+    again = f"-again-{passage.arrives}" if passage.fate is DeliveryOutcome.AGAIN else ""
     told: dict[str, Attribute] = {
         "class_": f"arrow {passage.fate}" + (" later" if passage.incarnation else ""),
         "data_copy": str(passage.copy.number),
@@ -242,9 +244,9 @@ def _arrow(arrow: Arrow) -> _Drawn:
         line_between("grip", arrow.x1, arrow.y1, *tip),
         line_between("flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle)),
     ]
-    if passage.fate is Fate.LOST:
+    if passage.fate is DeliveryOutcome.LOST:
         shapes.append(cross(*tip))
-    elif passage.fate is Fate.OPEN:
+    elif passage.fate is DeliveryOutcome.OPEN:
         shapes.append(tag("circle", class_="end", cx=tip[0], cy=tip[1], r=4))
     else:
         shapes.append(head(tip, angle))
@@ -253,15 +255,15 @@ def _arrow(arrow: Arrow) -> _Drawn:
     return _Drawn(min(edges) - 6, max(edges) + 6, tag("g", *shapes, **told))
 
 
-def _about(arrow: Arrow) -> str:
+def _about(arrow: ChartArrow) -> str:
     copy, passage = arrow.passage.copy, arrow.passage
     words = {
-        Fate.ARRIVES: f"arrives at step {passage.arrives}",
-        Fate.AGAIN: f"arrives again at step {passage.arrives}",
-        Fate.LOST: "is lost",
-        Fate.OPEN: "does not arrive in this run",
+        DeliveryOutcome.ARRIVES: f"arrives at step {passage.arrives}",
+        DeliveryOutcome.AGAIN: f"arrives again at step {passage.arrives}",
+        DeliveryOutcome.LOST: "is lost",
+        DeliveryOutcome.OPEN: "does not arrive in this run",
     }[passage.fate]
-    return f"copy {copy.number}, {copy.sender} to {copy.receiver}: {copy.text}, sent at {spoken(copy.sent)}, {words}"
+    return f"copy {copy.number}, {copy.sender} to {copy.receiver}: {copy.text}, sent at {format_duration(copy.sent)}, {words}"
 
 
 def _loop(laid: Chart, top: float, bottom: float) -> _Drawn:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
 from timewait.narration.sentences import about_in_words, again_and_again, failing, headline
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 HEADS = ("#", "t", "A", "wire", "B", "what")
@@ -51,7 +51,7 @@ class Lanes(NamedTuple):
     text: str
 
 
-def lanes(trace: Trace, clock: Callable[[Fraction], str] = spoken) -> Iterator[Lanes]:
+def lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> Iterator[Lanes]:
     """The rows of a trace; `clock` says how times are written."""
     yield Lanes("0", "0", tuple(str(trace.initial[f"{end}.state"]) for end in ENDS), (False, False), (), "")
     for step in trace.steps:

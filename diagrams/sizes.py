@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import NamedTuple
 
-from timewait.diagrams.figure import Arrow, Box, Figure, Line, Row
+from timewait.diagrams.figure import Arrow, Box, Figure, FigureRow, TextLine
 from timewait.diagrams.widths import width
 
 TITLE, TEXT, LABEL = 15.0, 12.0, 12.0
@@ -39,12 +39,12 @@ class Size(NamedTuple):
     height: float
 
 
-def line_width(text: Line, size: float, bold: bool = False) -> float:
+def line_width(text: TextLine, size: float, bold: bool = False) -> float:
     """The width of a line of text."""
     return sum(width(span.text, size, bold or span.bold) for span in text)
 
 
-def columns(rows: Iterable[Row]) -> list[float]:
+def columns(rows: Iterable[FigureRow]) -> list[float]:
     """The width of each column of a table."""
     cells = [[line_width(cell, TEXT) for cell in row.cells] for row in rows]
     return [max(column) for column in zip_longest(*cells, fillvalue=0.0)]

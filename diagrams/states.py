@@ -20,7 +20,7 @@ from timewait.diagrams.edges import (
     PENS,
     TIMED,
     UNSAID,
-    Edge,
+    GraphEdgeData,
     by_pen,
     happening,
     in_full,
@@ -30,11 +30,11 @@ from timewait.diagrams.edges import (
     reply,
     sort_of,
 )
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, Line, Pen, Row, bold, line
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Pen, TextLine, bold, line
 from timewait.diagrams.sizes import COLUMN_GAP, TEXT, columns
 from timewait.diagrams.widths import wrapped
 from timewait.narration.citations import link
-from timewait.narration.graph_use import Use
+from timewait.narration.graph_use import GraphUse
 from timewait.spec.endpoint import Timer
 from timewait.spec.graph import Circumstances, condense
 from timewait.spec.state import State
@@ -61,7 +61,7 @@ STRAIGHT = 4
 """How much more than others the TIME-WAIT timer's arrow should be short and straight: it is what the picture is about."""
 
 
-def states(graph: nx.MultiDiGraph, title: str, use: Use | None = None) -> Figure:
+def states(graph: nx.MultiDiGraph, title: str, use: GraphUse | None = None) -> Figure:
     """The diagram of a transition graph.
 
     Parameters
@@ -105,18 +105,18 @@ def pen_of_state(state: State) -> Pen:
     return PATHS.get(state, OPENING)
 
 
-def _unless(use: Use | None) -> Emphasis:
+def _unless(use: GraphUse | None) -> Emphasis:
     return Emphasis.PLAIN if use is None else Emphasis.FAINT
 
 
-def _box(graph: nx.MultiDiGraph, state: State, use: Use | None) -> Box:
+def _box(graph: nx.MultiDiGraph, state: State, use: GraphUse | None) -> Box:
     stays = [edge for _, target, edge in graph.out_edges(state, data=True) if target is state and _told_inside(state, edge, use)]
     rows = tuple(_rows_inside(state, stays, use))
     emphasis = Emphasis.PLAIN if use is None else Emphasis.LIT if state in use.states else Emphasis.FAINT
     return Box(state, state, pen_of_state(state), rows=rows, tooltip=graph.nodes[state]["meaning"], emphasis=emphasis)
 
 
-def _told_inside(state: State, edge: Edge, use: Use | None) -> bool:
+def _told_inside(state: State, edge: GraphEdgeData, use: GraphUse | None) -> bool:
     """Whether an edge that stays is worth a row: it concerns TIME-WAIT, or the run uses it."""
     if use and use.told(state, state, edge["cases"]):
         return True
@@ -124,9 +124,9 @@ def _told_inside(state: State, edge: Edge, use: Use | None) -> bool:
     return restarts or not {"answers", "restarts", "reset"}.isdisjoint(edge["knobs"])
 
 
-def _rows_inside(state: State, stays: Iterable[Edge], use: Use | None) -> Iterator[Row]:
+def _rows_inside(state: State, stays: Iterable[GraphEdgeData], use: GraphUse | None) -> Iterator[FigureRow]:
     """What a state does without being left, answers first, a row each; places that make no difference are joined."""
-    alike: dict[tuple[str, Line, str], list[Edge]] = defaultdict(list)
+    alike: dict[tuple[str, TextLine, str], list[GraphEdgeData]] = defaultdict(list)
     for edge in sorted(stays, key=lambda edge: not edge["reply"]):
         steps = use.told(state, state, edge["cases"]) if use else ""
         alike[name(edge), reply(edge), steps].append(edge)
@@ -135,14 +135,14 @@ def _rows_inside(state: State, stays: Iterable[Edge], use: Use | None) -> Iterat
         where = "" if PLACES.issubset(places) else " or ".join(places)
         cells = (line(happening(edges[0])), line(where), does, *([line(bold(steps))] if steps else []))
         emphasis = Emphasis.PLAIN if use is None or steps else Emphasis.FAINT
-        yield Row(cells, in_full(edges), link(edges[0]["section"]), emphasis)
+        yield FigureRow(cells, in_full(edges), link(edges[0]["section"]), emphasis)
 
 
-def _place(edge: Edge) -> str:
+def _place(edge: GraphEdgeData) -> str:
     return ", ".join(phrase for phrase in edge["guard"].split(", ") if phrase in PLACES or phrase not in UNSAID)
 
 
-def _arrows(graph: nx.MultiDiGraph, said: Collection[int], end: str, use: Use | None) -> Iterator[Arrow]:
+def _arrows(graph: nx.MultiDiGraph, said: Collection[int], end: str, use: GraphUse | None) -> Iterator[Arrow]:
     """The edges that move and are not said elsewhere."""
     for (source, target, pen), edges in by_pen(graph).items():
         drawn = [edge for edge in edges if id(edge) not in said]
@@ -159,15 +159,15 @@ def _arrows(graph: nx.MultiDiGraph, said: Collection[int], end: str, use: Use | 
         yield Arrow(source, end if closes else target, text, pen, in_full(edges), where, emphasis, weight)
 
 
-def _cases(edges: Iterable[Edge]) -> frozenset[Circumstances]:
+def _cases(edges: Iterable[GraphEdgeData]) -> frozenset[Circumstances]:
     return frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))
 
 
-def _told(use: Use, state: State, edge: Edge) -> str:
+def _told(use: GraphUse, state: State, edge: GraphEdgeData) -> str:
     return use.told(state, State.CLOSED, edge["cases"])
 
 
-def _elsewhere(graph: nx.MultiDiGraph, use: Use) -> Iterator[Line]:
+def _elsewhere(graph: nx.MultiDiGraph, use: GraphUse) -> Iterator[TextLine]:
     """What the run shows, and what it does that is no edge: a step of the users, or one of which nothing is seen."""
     yield line(use.statement)
     shown = {one.step for one in use.taken if {one.source, one.target}.issubset(graph)}
@@ -178,19 +178,19 @@ def _elsewhere(graph: nx.MultiDiGraph, use: Use) -> Iterator[Line]:
 
 # --- what ends several states alike -------------------------------------------------------------------------------
 
-Alike = Mapping[tuple[str, str, str], list[tuple[State, Edge]]]
+Alike = Mapping[tuple[str, str, str], list[tuple[State, GraphEdgeData]]]
 
 
 def _alike(graph: nx.MultiDiGraph) -> Alike:
     """The edges to CLOSED that several states have alike, by event, guard and reply."""
-    alike: dict[tuple[str, str, str], list[tuple[State, Edge]]] = defaultdict(list)
+    alike: dict[tuple[str, str, str], list[tuple[State, GraphEdgeData]]] = defaultdict(list)
     for source, target, edge in graph.edges(data=True):
         if target is State.CLOSED and is_abrupt(edge):
             alike[edge["trigger"], edge["guard"], edge["reply"]].append((source, edge))
     return {event: ends for event, ends in alike.items() if len(ends) > 1}
 
 
-def _rows_alike(alike: Alike) -> Iterator[Row]:
+def _rows_alike(alike: Alike) -> Iterator[FigureRow]:
     for (_, phrases, sent), ends in alike.items():
         happens = " ".join(filter(None, [phrases, sent and f"/ {sent}", "in"]))
         names = [state.value for state, _ in ends]
@@ -198,7 +198,7 @@ def _rows_alike(alike: Alike) -> Iterator[Row]:
         for first in range(0, len(names), 4):
             more = "," if first + 4 < len(names) else ""
             head = line(bold(name(ends[0][1])), f" {happens}") if first == 0 else line("")
-            yield Row((head, line(", ".join(names[first : first + 4]) + more)), tooltip, where)
+            yield FigureRow((head, line(", ".join(names[first : first + 4]) + more)), tooltip, where)
 
 
 # --- one state ----------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
     about = condensed.nodes[state]
     stays = [edge for _, target, edge in condensed.out_edges(state, data=True) if target is state]
     rows = tuple(
-        Row((line(happening(edge)), line(edge["guard"]), reply(edge)), in_full([edge]), link(edge["section"]))
+        FigureRow((line(happening(edge)), line(edge["guard"]), reply(edge)), in_full([edge]), link(edge["section"]))
         for edge in sorted(stays, key=lambda edge: (sort_of(edge), not edge["reply"]))
     )
     table = columns(rows)
@@ -237,5 +237,5 @@ def _side(one: State, middle: State, side: str) -> str:
     return one if one is middle else f"{one} {side}"
 
 
-def _first(edges: Iterable[Edge]) -> str:
+def _first(edges: Iterable[GraphEdgeData]) -> str:
     return link(min(edges, key=lambda edge: len(edge["trigger"]))["section"])

@@ -7,8 +7,8 @@ import textwrap
 
 import networkx as nx
 
-from timewait.diagrams.edges import Edge, answer, authority, event, sort_of
-from timewait.narration.graph_use import Use
+from timewait.diagrams.edges import GraphEdgeData, answer, authority, event, sort_of
+from timewait.narration.graph_use import GraphUse
 from timewait.spec.graph import condense
 from timewait.spec.state import State
 
@@ -18,7 +18,7 @@ WIDTH = 100
 NARROWEST = 40
 
 
-def as_text(graph: nx.MultiDiGraph, width: int | None = None, use: Use | None = None) -> str:
+def as_text(graph: nx.MultiDiGraph, width: int | None = None, use: GraphUse | None = None) -> str:
     """One block per state: what it means, the edges that leave it, and those that answer without leaving.
 
     An edge reads ``event [guard] / reply, timers -> STATE``, then where the standard says so, then the knobs.
@@ -42,7 +42,7 @@ def as_text(graph: nx.MultiDiGraph, width: int | None = None, use: Use | None = 
     return "\n\n".join(blocks) + "\n"
 
 
-def _row(source: State, target: State, edge: Edge, width: int | None, use: Use | None) -> str:
+def _row(source: State, target: State, edge: GraphEdgeData, width: int | None, use: GraphUse | None) -> str:
     done = answer(edge) or ("nothing" if source is target else "")
     steps = use.told(source, target, edge["cases"]) if use is not None else ""
     line = f"{event(edge)}{done and ' / '}{done} -> {'(stays)' if source is target else target}{steps and f'   <== {steps}'}"

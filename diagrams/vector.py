@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
-from timewait.diagrams.colours import BLACK, PAPER, Ink, dark_rules
-from timewait.diagrams.figure import Line, Span
+from timewait.diagrams.colours import BLACK, PAPER, Colour, dark_rules
+from timewait.diagrams.figure import Span, TextLine
 from timewait.diagrams.widths import FONT
 
 XMLNS = "http://www.w3.org/2000/svg"
@@ -30,7 +30,7 @@ def number(value: Number) -> str:
     return f"{value:.1f}".removesuffix(".0").replace("-0.0", "0").removeprefix("+")
 
 
-def lettered(line: Line, x: Number, y: Number, size: Number, ink: Ink, anchor: str = "start") -> str:
+def lettered(line: TextLine, x: Number, y: Number, size: Number, ink: Colour, anchor: str = "start") -> str:
     """A line of text with its baseline at a height; spans keep their own hand and ink."""
     where: dict[str, Attribute] = {"x": x, "y": y, "font_size": size, "fill": ink.light}
     if anchor != "start":
@@ -42,7 +42,7 @@ def lettered(line: Line, x: Number, y: Number, size: Number, ink: Ink, anchor: s
     return tag("text", *parts, **where)
 
 
-def haloed(line: Line, x: Number, y: Number, size: Number, ink: Ink, anchor: str = "start") -> str:
+def haloed(line: TextLine, x: Number, y: Number, size: Number, ink: Colour, anchor: str = "start") -> str:
     """A line of text that stays legible over lines and hatching: the paper shows around its letters."""
     text = lettered(line, x, y, size, ink, anchor)
     return tag("g", text, stroke=PAPER.light, stroke_width=4, stroke_linejoin="round", paint_order="stroke")
@@ -72,7 +72,7 @@ def line_between(kind: str, x1: Number, y1: Number, x2: Number, y2: Number) -> s
     return tag("line", class_=kind, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
-def path(data: str, ink: Ink, width: Number = 1.5, dashes: str = "") -> str:
+def path(data: str, ink: Colour, width: Number = 1.5, dashes: str = "") -> str:
     """A line along a path."""
     looks: dict[str, Attribute] = {"d": data, "fill": "none", "stroke": ink.light, "stroke_width": width}
     if dashes:

@@ -17,35 +17,35 @@ from typing import Any
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict, worst
 from timewait.proofs.agreement_cases import CASES
-from timewait.proofs.engine_answers import CHECKS, PROVED, VACUOUS, VIOLATED, Voice, Who, voices
+from timewait.proofs.engine_answers import CHECKS, PROVED, VACUOUS, VIOLATED, EngineAnswer, EngineName, engine_answers
 from timewait.spec.configuration import Configuration
 
 
 @dataclass(frozen=True)
-class Row:
+class PropertyAgreement:
     """What all say about one property of one configuration.
 
     Attributes
     ----------
     case, name : str
         The configuration and the property.
-    voices : tuple of Voice
-        What each says, in the order of `Who`.
+    answers : tuple of EngineAnswer
+        What each says, in the order of `EngineName`.
     """
 
     case: str
     name: str
-    voices: tuple[Voice, ...]
+    answers: tuple[EngineAnswer, ...]
 
     @property
     def faults(self) -> list[str]:
         """Every disagreement, in words."""
-        return list(_faults(self.voices))
+        return list(_faults(self.answers))
 
     @property
-    def decided(self) -> list[Voice]:
+    def decided(self) -> list[EngineAnswer]:
         """Those that decide."""
-        return [voice for voice in self.voices if voice.decided]
+        return [voice for voice in self.answers if voice.decided]
 
     @property
     def agreement(self) -> Verdict:
@@ -95,29 +95,29 @@ class Row:
                     "reason": voice.reason,
                     "seconds": round(voice.seconds, 3),
                 }
-                for voice in self.voices
+                for voice in self.answers
             ],
         }
 
 
-def _faults(voices: Sequence[Voice]) -> Iterator[str]:
+def _faults(engine_answers: Sequence[EngineAnswer]) -> Iterator[str]:
     """What cannot all be true."""
-    yield from (f"{voice.who}: {voice.reason}" for voice in voices if voice.verdict is Verdict.DISAGREEMENT)
-    holds = [voice.who for voice in voices if voice.verdict in (PROVED, VACUOUS)]
-    broken = [voice for voice in voices if voice.verdict is VIOLATED]
+    yield from (f"{voice.who}: {voice.reason}" for voice in engine_answers if voice.verdict is Verdict.DISAGREEMENT)
+    holds = [voice.who for voice in engine_answers if voice.verdict in (PROVED, VACUOUS)]
+    broken = [voice for voice in engine_answers if voice.verdict is VIOLATED]
     if holds and broken:
         yield f"{', '.join(holds)}: it holds; {', '.join(voice.who for voice in broken)}: it does not"
-    looking = {voice.verdict for voice in voices if voice.who in (Who.TICKS, Who.ZONES)}
+    looking = {voice.verdict for voice in engine_answers if voice.who in (EngineName.TICKS, EngineName.ZONES)}
     if looking >= {PROVED, VACUOUS}:
         yield "ticks and zones differ about what is possible"
-    for clear in voices:
+    for clear in engine_answers:
         for voice in broken:
             if voice.steps is not None and voice.steps <= clear.clear:
                 yield f"{clear.who}: no run of up to {clear.clear:g} steps; {voice.who}: one of {voice.steps}"
 
 
 @dataclass(frozen=True)
-class Compared:
+class ConfigurationAgreement:
     """A configuration with its rows.
 
     Attributes
@@ -134,7 +134,7 @@ class Compared:
 
     case: str
     configuration: Configuration
-    rows: tuple[Row, ...]
+    rows: tuple[PropertyAgreement, ...]
     seconds: float
 
     @property
@@ -143,19 +143,19 @@ class Compared:
         return worst(row.agreement for row in self.rows)
 
 
-def compare(case: str, configuration: Configuration, budget: Budget) -> Compared:
+def compare(case: str, configuration: Configuration, budget: Budget) -> ConfigurationAgreement:
     """Ask everybody about every property that applies to a configuration; the budget is for each question to each."""
     started = time.monotonic()
-    rows = tuple(Row(case, name, said) for name, said in voices(configuration, budget).items())
-    return Compared(case, configuration, rows, time.monotonic() - started)
+    rows = tuple(PropertyAgreement(case, name, said) for name, said in engine_answers(configuration, budget).items())
+    return ConfigurationAgreement(case, configuration, rows, time.monotonic() - started)
 
 
-def compare_case(case: str, seconds: float) -> Compared:
+def compare_case(case: str, seconds: float) -> ConfigurationAgreement:
     """The same for a line of the table, by its name."""
     return compare(case, CASES[case], Budget(seconds=seconds))
 
 
-def compare_all(chosen: Sequence[str], seconds: float, jobs: int) -> Iterator[Compared]:
+def compare_all(chosen: Sequence[str], seconds: float, jobs: int) -> Iterator[ConfigurationAgreement]:
     """Compare on some lines of the table, in the order asked.
 
     Parameters

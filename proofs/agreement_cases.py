@@ -13,7 +13,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from timewait.proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
-from timewait.spec.assemble import Wishes, assemble
+from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.settings import Behaviour, ResetRule
 from timewait.spec.stacks import load
@@ -33,7 +33,7 @@ def _counted(configuration: Configuration, duplication: int | None, fifo: bool =
 def _stack(name: str, time_wait: int, text: tuple[int, int] = (0, 0), orphan: bool = False) -> Configuration:
     """A stack's own rules, with MSL and RTO of a second, one loss a round, A closing first."""
     one = Fraction(1)
-    wishes = Wishes(msl=one, time_wait=Fraction(time_wait), rto=(one,), fin_wait_2=one, text=text, orphan=orphan)
+    wishes = Overrides(msl=one, time_wait=Fraction(time_wait), rto=(one,), fin_wait_2=one, text=text, orphan=orphan)
     return assemble(load(name), wishes)
 
 

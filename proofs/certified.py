@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from timewait.checker import certificate, horn
-from timewait.checker.certificate import Invariant, Script, Statement
-from timewait.checker.compiled import Table
+from timewait.checker.certificate import Invariant, SmtScript, Statement
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import constants, cover_of, invariant, multiples, trimmed
 from timewait.checker.decide import Question, possible
 from timewait.checker.finding import Budget
 from timewait.checker.linear import Constraint, Terms, constraint
 from timewait.checker.symbolic import Symbolic
-from timewait.checker.synthesis import Names
+from timewait.checker.synthesis import ParameterNames
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs.question import question
@@ -24,7 +24,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import plain
 from timewait.spec.properties import PROPERTIES
 
-NAMES = Names("MSL", "RTO", "TIME_WAIT")
+NAMES = ParameterNames("MSL", "RTO", "TIME_WAIT")
 """The parameters that stay symbolic in a proof for all values."""
 
 SMALL = 400
@@ -34,7 +34,7 @@ ZONES, HORN = "zones, all values", "horn, all values"
 
 
 @dataclass(frozen=True)
-class Certified:
+class CertifiedProof:
     """A proof, or why there is none.
 
     Attributes
@@ -79,7 +79,7 @@ def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedProperties:
     """What a certificate is about.
 
     Attributes
@@ -100,10 +100,10 @@ class Claimed:
     relaxed: bool = False
 
     @cached_property
-    def table(self) -> Table:
+    def table(self) -> CompiledAutomaton:
         """The system that the invariant is of."""
         asked = question(self.configuration)
-        return asked.coarse if self.relaxed else asked.folded
+        return asked.coarse if self.relaxed else asked.quotient
 
     @property
     def statement(self) -> Statement:
@@ -122,7 +122,7 @@ class Claimed:
         }
 
 
-def prove_for_all(configuration: Configuration, properties: Sequence[str], region: Sequence[str]) -> Certified:
+def prove_for_all(configuration: Configuration, properties: Sequence[str], region: Sequence[str]) -> CertifiedProof:
     """Prove ``always`` properties for all values of the durations in a region.
 
     Zones are explored at the configuration's own values, and every bound is read as a multiple of MSL: where longer
@@ -143,7 +143,7 @@ def prove_for_all(configuration: Configuration, properties: Sequence[str], regio
     ValueError
         A constraint cannot be read, or speaks of a duration that there is not.
     """
-    claimed = Claimed(configuration, properties, [constraint(text) for text in region])
+    claimed = ClaimedProperties(configuration, properties, [constraint(text) for text in region])
     return _first_kept(claimed, lambda _, zones: _multiples(zones, frozenset(properties)), Budget())
 
 
@@ -154,22 +154,26 @@ def _multiples(zones: Zones, properties: frozenset[str]) -> Invariant:
     return invariant(zones, cover, multiples(NAMES.scale, zones.ticks(NAMES.scale)))
 
 
-def prove_by_horn(configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float) -> Certified:
+def prove_by_horn(
+    configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float
+) -> CertifiedProof:
     """The same by another way: an invariant that Spacer finds for Horn clauses; parameters as in `prove_for_all`."""
-    claimed = Claimed(configuration, properties, [constraint(text) for text in region])
+    claimed = ClaimedProperties(configuration, properties, [constraint(text) for text in region])
     return _first_kept(claimed, lambda attempt, _: _by_spacer(attempt, seconds), Budget())
 
 
-def _by_spacer(claimed: Claimed, seconds: float) -> Invariant | Certified:
+def _by_spacer(claimed: ClaimedProperties, seconds: float) -> Invariant | CertifiedProof:
     stated = claimed.statement
     symbolic = Symbolic(claimed.table, stated.bad, tuple(NAMES), stated.region, stated.terms)
     answer = horn.solve(symbolic, seconds)
     if answer.invariant is not None:
-        return horn.spelled(symbolic, answer.invariant)
+        return horn.as_text(symbolic, answer.invariant)
     return _no_invariant(answer)
 
 
-def _first_kept(claimed: Claimed, read: Callable[[Claimed, Zones], Invariant | Certified], budget: Budget) -> Certified:
+def _first_kept(
+    claimed: ClaimedProperties, read: Callable[[ClaimedProperties, Zones], Invariant | CertifiedProof], budget: Budget
+) -> CertifiedProof:
     """A certificate: about the relaxed system where that will do, else about the system itself."""
     for attempt in (replace(claimed, relaxed=True), claimed):
         zones, refused = _explored(attempt, budget.fresh())
@@ -180,66 +184,66 @@ def _first_kept(claimed: Claimed, read: Callable[[Claimed, Zones], Invariant | C
         if frozenset(claimed.properties) & zones.broken.keys():
             continue
         found = read(attempt, zones)
-        if not isinstance(found, Certified):
+        if not isinstance(found, CertifiedProof):
             return certified(attempt, found)
         if not (attempt.relaxed and found.verdict is Verdict.VIOLATED):
             return found
-    return Certified(Verdict.VIOLATED, reason="a run breaks it at the configuration's own values")
+    return CertifiedProof(Verdict.VIOLATED, reason="a run breaks it at the configuration's own values")
 
 
-def _explored(claimed: Claimed, budget: Budget) -> tuple[Zones | None, Certified]:
+def _explored(claimed: ClaimedProperties, budget: Budget) -> tuple[Zones | None, CertifiedProof]:
     """All zones at the configuration's own values, or why nothing can be proved from them."""
     fault = meaningless(claimed.configuration, claimed.properties, claimed.region or []) or _outside(claimed)
     if fault:
-        return None, Certified(Verdict.VACUOUS, reason=fault)
+        return None, CertifiedProof(Verdict.VACUOUS, reason=fault)
     zones = Zones(claimed.table)
     zones.explore(budget)
     if zones.stopped:
-        return None, Certified(Verdict.INCONCLUSIVE, reason=zones.stopped)
+        return None, CertifiedProof(Verdict.INCONCLUSIVE, reason=zones.stopped)
     fault = vacuous(question(claimed.configuration), claimed.properties, zones)
-    return (None if fault else zones), Certified(Verdict.VACUOUS, reason=fault)
+    return (None if fault else zones), CertifiedProof(Verdict.VACUOUS, reason=fault)
 
 
-def certified(claimed: Claimed, found: Invariant) -> Certified:
+def certified(claimed: ClaimedProperties, found: Invariant) -> CertifiedProof:
     """An invariant as a certificate, if Z3 and cvc5 accept it."""
-    script = Script(claimed.statement, found)
-    fault = certificate.faults(script)
-    text = certificate.written(script, claimed.about)
+    script = SmtScript(claimed.statement, found)
+    fault = certificate.failed_queries(script)
+    text = certificate.as_smt2(script, claimed.about)
     cases = sum(map(len, found.values()))
-    return Certified(Verdict.DISAGREEMENT if fault else Verdict.PROVED, text, cases, len(found), fault)
+    return CertifiedProof(Verdict.DISAGREEMENT if fault else Verdict.PROVED, text, cases, len(found), fault)
 
 
-def certificate_at(configuration: Configuration, properties: Sequence[str], budget: Budget) -> Certified:
+def certificate_at(configuration: Configuration, properties: Sequence[str], budget: Budget) -> CertifiedProof:
     """A certificate for a configuration's own values, from zones; checked by Z3 and cvc5.
 
     Whatever engine gave the verdict, the zones are explored here once more: a system that zones cannot explore has none.
     """
     return _first_kept(
-        Claimed(configuration, properties, None),
+        ClaimedProperties(configuration, properties, None),
         lambda _, zones: invariant(zones, cover_of(zones), constants(zones.unit)),
         budget,
     )
 
 
-def horn_at(configuration: Configuration, properties: Sequence[str], seconds: float) -> Certified:
+def horn_at(configuration: Configuration, properties: Sequence[str], seconds: float) -> CertifiedProof:
     """The same from Spacer, which knows nothing of zones; violated when it says that a bad step can be reached.
 
     Whether what must be possible is possible is not asked.
     """
     fault = meaningless(configuration, properties, [])
     if fault:
-        return Certified(Verdict.VACUOUS, reason=fault)
-    claimed = Claimed(configuration, properties, None)
+        return CertifiedProof(Verdict.VACUOUS, reason=fault)
+    claimed = ClaimedProperties(configuration, properties, None)
     symbolic = Symbolic(claimed.table, frozenset(properties))
     answer = horn.solve(symbolic, seconds)
     if answer.invariant is None:
         return _no_invariant(answer)
-    return certified(claimed, horn.spelled(symbolic, answer.invariant))
+    return certified(claimed, horn.as_text(symbolic, answer.invariant))
 
 
-def _no_invariant(answer: horn.Answer) -> Certified:
+def _no_invariant(answer: horn.HornResult) -> CertifiedProof:
     verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
-    return Certified(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
+    return CertifiedProof(verdict, reason=answer.reason or "Spacer says that a bad step can be reached")
 
 
 # --- what makes a proof worth having --------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ def meaningless(configuration: Configuration, properties: Sequence[str], region:
     return ""
 
 
-def _outside(claimed: Claimed) -> str:
+def _outside(claimed: ClaimedProperties) -> str:
     """Which constraint the configuration's own values break, if any."""
     configuration = claimed.configuration
     values: Mapping[str, Fraction] = configuration.parameters | {NAMES.rate: configuration.rto[0]}

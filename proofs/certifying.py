@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from timewait.checker import certificate, liveness_certificate
-from timewait.checker.certificate import BrokenCertificate, Script
+from timewait.checker.certificate import BrokenCertificate, SmtScript
 from timewait.checker.finding import Budget, Stopped
 from timewait.checker.linear import constraint
-from timewait.proofs.certified import Claimed, meaningless
-from timewait.proofs.promised import Promised, fault_of
+from timewait.proofs.certified import ClaimedProperties, meaningless
+from timewait.proofs.promised import CertifiedLiveness, fault_of
 from timewait.spec.configuration import ConfigurationError
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.properties import PROPERTIES
@@ -69,14 +69,14 @@ def _invariant(said: dict[str, Any], text: str, where: str) -> Checked:
     relaxed = said["relaxed"]
     if not isinstance(relaxed, bool):
         raise ValueError(f"relaxed must be true or false, not {relaxed!r}")
-    stated = Claimed(configuration, properties, parts, relaxed).statement
-    return Checked(told, certificate.faults(Script(stated, certificate.read(stated, text, where))))
+    stated = ClaimedProperties(configuration, properties, parts, relaxed).statement
+    return Checked(told, certificate.failed_queries(SmtScript(stated, certificate.read(stated, text, where))))
 
 
 def _promise(said: dict[str, Any], text: str, where: str) -> Checked:
     (name,) = said["properties"]
     told = f"{name}, for all values"
-    claimed = Promised(configuration_of(said["configuration"]), name)
+    claimed = CertifiedLiveness(configuration_of(said["configuration"]), name)
     try:
         table = claimed.table(Budget())
     except Stopped as stopped:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import STRUCTURAL, Answer, Engine, decide
-from timewait.checker.family import faults, instance, script
+from timewait.checker.family import failed_conditions, instance, parse_schedule
 from timewait.checker.finding import Budget
 from timewait.checker.linear import constraint
 from timewait.checker.replay import Rejected, replay
@@ -21,16 +21,16 @@ from timewait.checker.synthesis import Unsettled
 from timewait.checker.threshold import Undecided, least_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
-from timewait.proofs.certified import HORN, ZONES, Certified, prove_by_horn, prove_for_all, terms_of
+from timewait.proofs.certified import HORN, ZONES, CertifiedProof, prove_by_horn, prove_for_all, terms_of
 from timewait.proofs.claim import CLAIMS, Evidence, claim
-from timewait.proofs.promised import promise_for_all
+from timewait.proofs.promised import certify_liveness
 from timewait.proofs.question import question
-from timewait.proofs.thresholds import RANGE, formula, interval_in_words, spoken_formula
+from timewait.proofs.thresholds import RANGE, formula, formula_in_words, interval_in_words
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 
 __all__ = ["CLAIMS"]
@@ -74,14 +74,14 @@ def by_horn(label: str, configuration: Configuration, region: Sequence[str], pro
     return _for_all(label, region, HORN, prove_by_horn(configuration, properties, region, SOLVER_SECONDS))
 
 
-def _for_all(label: str, region: Sequence[str], engine: str, done: Certified) -> Evidence:
+def _for_all(label: str, region: Sequence[str], engine: str, done: CertifiedProof) -> Evidence:
     detail = done.reason or f"{done.cases} cases over {done.locations} locations"
     return Evidence(f"{label}, for all {' and '.join(region)}", done.verdict, PROVED, engine, detail, None, done.text)
 
 
 def for_every_duration(label: str, configuration: Configuration, name: str) -> Evidence:
     """A promise that is kept whatever the durations are, with its certificate."""
-    done = promise_for_all(configuration, name, Budget())
+    done = certify_liveness(configuration, name, Budget())
     detail = done.reason or f"{done.cases} reasons over {done.locations} locations"
     return Evidence(f"{label}, for every duration: {name}", done.verdict, PROVED, STRUCTURAL, detail, None, done.text)
 
@@ -135,8 +135,8 @@ def least(label: str, configuration: Configuration, properties: Sequence[str], e
         return Evidence(told, worst(answer.verdict for answer in undecided.answers), PROVED, "zones, dense time", str(undecided))
     trace = next((answer.trace for answer in found.below if answer.trace is not None), None)
     if found.least is None:
-        return Evidence(told, VIOLATED, PROVED, "zones, dense time", f"none up to {spoken(found.tried)}", trace)
-    shown = f"{spoken(found.least)}, claimed {spoken(Fraction(expected))}"
+        return Evidence(told, VIOLATED, PROVED, "zones, dense time", f"none up to {format_duration(found.tried)}", trace)
+    shown = f"{format_duration(found.least)}, claimed {format_duration(Fraction(expected))}"
     verdict = PROVED if found.least == expected else VIOLATED
     return Evidence(told, verdict, PROVED, "zones, dense time", shown, trace)
 
@@ -150,13 +150,15 @@ def family(
     rounds: Callable[[Configuration], int] | None = None,
 ) -> Evidence:
     """One schedule in terms, legal and violating for all values in a region; an instance of it is replayed."""
-    table = Table(Composition(configuration))
-    schedule = script(told)
-    fault = faults(table, schedule, name, [constraint(part) for part in region], terms_of(configuration, symbolic=True))
+    table = CompiledAutomaton(Composition(configuration))
+    schedule = parse_schedule(told)
+    fault = failed_conditions(
+        table, schedule, name, [constraint(part) for part in region], terms_of(configuration, symbolic=True)
+    )
     run = instance(table, schedule, configuration.parameters, rounds(configuration) if rounds else 0)
     told_label = f"{label}: {name}, for all {' and '.join(region)}"
     try:
-        trace = replay(beginning(configuration), run, PROPERTIES[name])
+        trace = replay(initial_state(configuration), run, PROPERTIES[name])
     except Rejected as rejected:
         fault = fault or f"the instance is no run: {rejected}"
         trace = None
@@ -178,7 +180,7 @@ def as_formula(
     except Unsettled as unsettled:
         yield Evidence(told, Verdict.INCONCLUSIVE, PROVED, ZONES, str(unsettled))
         return
-    found = spoken_formula(pieces)
+    found = formula_in_words(pieces)
     yield Evidence(told, PROVED if found == expected else VIOLATED, PROVED, ZONES, f"{found}, claimed {expected}")
     for piece in pieces:
         where = interval_in_words(piece.ratios)

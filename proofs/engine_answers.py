@@ -18,8 +18,8 @@ from timewait.checker.replay import Rejected, minimal
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import Certified, certificate_at, horn_at
-from timewait.proofs.promised import promise_for_all
+from timewait.proofs.certified import CertifiedProof, certificate_at, horn_at
+from timewait.proofs.promised import certify_liveness
 from timewait.proofs.question import applicable, question
 from timewait.spec.configuration import Configuration
 from timewait.vocabulary.automaton import Property
@@ -33,7 +33,7 @@ SEEN_BY_SMT, SEEN_BY_HORN = 500, 60
 PROVED, VIOLATED, VACUOUS = Verdict.PROVED, Verdict.VIOLATED, Verdict.VACUOUS
 
 
-class Who(StrEnum):
+class EngineName(StrEnum):
     """Who is asked."""
 
     TICKS = "ticks"
@@ -45,12 +45,12 @@ class Who(StrEnum):
     REPLAY = "replay"
 
 
-CHECKS = frozenset({Who.CERTIFICATE, Who.REPLAY})
+CHECKS = frozenset({EngineName.CERTIFICATE, EngineName.REPLAY})
 """Those that check what another one gave."""
 
 
 @dataclass(frozen=True)
-class Voice:
+class EngineAnswer:
     """What one engine or check says about one property.
 
     Attributes
@@ -72,7 +72,7 @@ class Voice:
         Time spent; where one exploration answers several properties, that of all of them.
     """
 
-    who: Who
+    who: EngineName
     verdict: Verdict | None
     told: str
     reason: str = ""
@@ -86,8 +86,8 @@ class Voice:
         return self.verdict in (PROVED, VIOLATED, VACUOUS)
 
 
-def voices(configuration: Configuration, budget: Budget) -> dict[str, tuple[Voice, ...]]:
-    """What each says about each property that applies to a configuration, in the order of `Who`.
+def engine_answers(configuration: Configuration, budget: Budget) -> dict[str, tuple[EngineAnswer, ...]]:
+    """What each says about each property that applies to a configuration, in the order of `EngineName`.
 
     Parameters
     ----------
@@ -118,121 +118,121 @@ class Subject:
         return None if self.question.finite is None else len(self.question.finite.explore())
 
 
-def _voices(subject: Subject, asked: Property, ticks: Answer, zones: Answer | None) -> Iterator[Voice]:
-    yield _of_answer(Who.TICKS, ticks)
+def _voices(subject: Subject, asked: Property, ticks: Answer, zones: Answer | None) -> Iterator[EngineAnswer]:
+    yield _of_answer(EngineName.TICKS, ticks)
     if zones is None:
-        for who in (Who.ZONES, Who.SMT, Who.HORN):
+        for who in (EngineName.ZONES, EngineName.SMT, EngineName.HORN):
             yield _not_asked(who, "it knows nothing of promises")
         graph = _timed(lambda: _by_graph(subject, asked))
         yield graph
         yield _timed(lambda: _promised(subject, asked, graph))
         yield _replayed([ticks])
         return
-    yield _of_answer(Who.ZONES, zones)
+    yield _of_answer(EngineName.ZONES, zones)
     started = time.monotonic()
     solved, voice = _by_smt(subject, asked)
     yield replace(voice, seconds=time.monotonic() - started)
     yield _timed(lambda: _by_horn(subject, asked))
-    yield _not_asked(Who.GRAPH, "it knows of promises alone")
+    yield _not_asked(EngineName.GRAPH, "it knows of promises alone")
     yield _timed(lambda: _certified(subject, asked, zones))
     yield _replayed([answer for answer in (ticks, zones, solved) if answer is not None])
 
 
-def _timed(say: Callable[[], Voice]) -> Voice:
+def _timed(say: Callable[[], EngineAnswer]) -> EngineAnswer:
     started = time.monotonic()
     return replace(say(), seconds=time.monotonic() - started)
 
 
-def _not_asked(who: Who, reason: str) -> Voice:
-    return Voice(who, None, "not asked", reason)
+def _not_asked(who: EngineName, reason: str) -> EngineAnswer:
+    return EngineAnswer(who, None, "not asked", reason)
 
 
-def _of_answer(who: Who, answer: Answer) -> Voice:
+def _of_answer(who: EngineName, answer: Answer) -> EngineAnswer:
     """An engine's answer, whose run was carried out already."""
     finding, trace = answer.finding, answer.trace
     steps = None if trace is None or trace.loop is not None else len(trace.steps)
     match finding.verdict:
         case Verdict.INCONCLUSIVE:
-            return Voice(who, None, "inconclusive", finding.reason, seconds=finding.seconds)
+            return EngineAnswer(who, None, "inconclusive", finding.reason, seconds=finding.seconds)
         case Verdict.DISAGREEMENT:
-            return Voice(who, Verdict.DISAGREEMENT, "rejected", finding.reason, seconds=finding.seconds)
+            return EngineAnswer(who, Verdict.DISAGREEMENT, "rejected", finding.reason, seconds=finding.seconds)
         case verdict:
             told = str(verdict) if steps is None else f"{verdict} ({steps})"
-            return Voice(who, verdict, told, finding.reason, steps, seconds=finding.seconds)
+            return EngineAnswer(who, verdict, told, finding.reason, steps, seconds=finding.seconds)
 
 
-def _by_smt(subject: Subject, asked: Property) -> tuple[Answer | None, Voice]:
+def _by_smt(subject: Subject, asked: Property) -> tuple[Answer | None, EngineAnswer]:
     """Bounded SMT, with its run if it has one; that it finds none decides nothing."""
     table, locations = subject.question.finite, subject.locations
     if table is None or locations is None:
-        return None, _not_asked(Who.SMT, "copies are counted, and the locations are too many to be seen whole")
+        return None, _not_asked(EngineName.SMT, "copies are counted, and the locations are too many to be seen whole")
     if locations > SEEN_BY_SMT:
-        return None, _not_asked(Who.SMT, f"more than {SEEN_BY_SMT} locations")
+        return None, _not_asked(EngineName.SMT, f"more than {SEEN_BY_SMT} locations")
     searched = search(Symbolic(table, frozenset({asked.name})), STEPS, subject.budget.fresh())
     if searched.found is None:
         told = f"none in {searched.clear:g}" if searched.clear < float("inf") else "none at all"
-        return None, Voice(Who.SMT, None, told, searched.reason, clear=searched.clear)
+        return None, EngineAnswer(EngineName.SMT, None, told, searched.reason, clear=searched.clear)
     run = searched.found.run
     try:
-        trace = minimal(subject.question.beginning, run, asked)
+        trace = minimal(subject.question.initial_state, run, asked)
     except Rejected as rejected:
-        return None, Voice(Who.SMT, Verdict.DISAGREEMENT, "rejected", f"the replay was rejected: {rejected}")
-    answer = Answer(Finding(asked.name, VIOLATED, Who.SMT, run), trace)
-    return answer, replace(_of_answer(Who.SMT, answer), clear=searched.clear)
+        return None, EngineAnswer(EngineName.SMT, Verdict.DISAGREEMENT, "rejected", f"the replay was rejected: {rejected}")
+    answer = Answer(Finding(asked.name, VIOLATED, EngineName.SMT, run), trace)
+    return answer, replace(_of_answer(EngineName.SMT, answer), clear=searched.clear)
 
 
-def _by_horn(subject: Subject, asked: Property) -> Voice:
+def _by_horn(subject: Subject, asked: Property) -> EngineAnswer:
     """Horn clauses, solved by Spacer; an invariant is believed only by Z3's plain queries and cvc5."""
     if not subject.question.system.dense:
-        return _not_asked(Who.HORN, "copies are counted")
+        return _not_asked(EngineName.HORN, "copies are counted")
     if (subject.locations or 0) > SEEN_BY_HORN:
-        return _not_asked(Who.HORN, f"more than {SEEN_BY_HORN} locations")
-    return _of_certified(Who.HORN, horn_at(subject.configuration, [asked.name], subject.budget.seconds), "proved")
+        return _not_asked(EngineName.HORN, f"more than {SEEN_BY_HORN} locations")
+    return _of_certified(EngineName.HORN, horn_at(subject.configuration, [asked.name], subject.budget.seconds), "proved")
 
 
-def _by_graph(subject: Subject, asked: Property) -> Voice:
+def _by_graph(subject: Subject, asked: Property) -> EngineAnswer:
     """The graph alone: a proof for every duration, or nothing."""
     if subject.question.finite is None:
-        return _not_asked(Who.GRAPH, "copies are counted, and the locations are too many to be seen whole")
+        return _not_asked(EngineName.GRAPH, "copies are counted, and the locations are too many to be seen whole")
     if proof_of(subject.question.finite, asked) is None:
-        return Voice(Who.GRAPH, None, "open", "the graph alone does not settle it")
+        return EngineAnswer(EngineName.GRAPH, None, "open", "the graph alone does not settle it")
     if subject.question.stuck:
-        return Voice(Who.GRAPH, VACUOUS, str(VACUOUS), "time can stop with nothing left to happen")
-    return Voice(Who.GRAPH, PROVED, str(PROVED))
+        return EngineAnswer(EngineName.GRAPH, VACUOUS, str(VACUOUS), "time can stop with nothing left to happen")
+    return EngineAnswer(EngineName.GRAPH, PROVED, str(PROVED))
 
 
-def _certified(subject: Subject, asked: Property, zones: Answer) -> Voice:
+def _certified(subject: Subject, asked: Property, zones: Answer) -> EngineAnswer:
     """The zones as an invariant, checked by Z3's plain queries and cvc5."""
     if not subject.question.system.dense:
-        return _not_asked(Who.CERTIFICATE, "copies are counted")
+        return _not_asked(EngineName.CERTIFICATE, "copies are counted")
     if zones.verdict not in (PROVED, VACUOUS):
-        return _not_asked(Who.CERTIFICATE, "zones have no proof of it")
+        return _not_asked(EngineName.CERTIFICATE, "zones have no proof of it")
     done = certificate_at(subject.configuration, [asked.name], subject.budget.fresh())
-    return _of_certified(Who.CERTIFICATE, done, "accepted")
+    return _of_certified(EngineName.CERTIFICATE, done, "accepted")
 
 
-def _promised(subject: Subject, asked: Property, graph: Voice) -> Voice:
+def _promised(subject: Subject, asked: Property, graph: EngineAnswer) -> EngineAnswer:
     """What the graph shows, checked part by part, and by Z3 and cvc5."""
     if graph.verdict not in (PROVED, VACUOUS):
-        return _not_asked(Who.CERTIFICATE, "the graph has no proof of it")
-    done = promise_for_all(subject.configuration, asked.name, subject.budget.fresh())
-    return _of_certified(Who.CERTIFICATE, done, "accepted")
+        return _not_asked(EngineName.CERTIFICATE, "the graph has no proof of it")
+    done = certify_liveness(subject.configuration, asked.name, subject.budget.fresh())
+    return _of_certified(EngineName.CERTIFICATE, done, "accepted")
 
 
-def _of_certified(who: Who, done: Certified, accepted: str) -> Voice:
+def _of_certified(who: EngineName, done: CertifiedProof, accepted: str) -> EngineAnswer:
     match done.verdict:
         case Verdict.PROVED:
-            return Voice(who, PROVED, accepted)
+            return EngineAnswer(who, PROVED, accepted)
         case Verdict.VIOLATED:
-            return Voice(who, VIOLATED, str(VIOLATED), done.reason)
+            return EngineAnswer(who, VIOLATED, str(VIOLATED), done.reason)
         case Verdict.DISAGREEMENT:
-            return Voice(who, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {done.reason}")
+            return EngineAnswer(who, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {done.reason}")
         case _:
-            return Voice(who, None, "inconclusive", done.reason)
+            return EngineAnswer(who, None, "inconclusive", done.reason)
 
 
-def _replayed(answers: Iterable[Answer]) -> Voice:
+def _replayed(answers: Iterable[Answer]) -> EngineAnswer:
     """The runs that were found, carried out on the specification."""
     if all(answer.trace is None for answer in answers):
-        return _not_asked(Who.REPLAY, "nobody has a run")
-    return Voice(Who.REPLAY, VIOLATED, "carried out")
+        return _not_asked(EngineName.REPLAY, "nobody has a run")
+    return EngineAnswer(EngineName.REPLAY, VIOLATED, "carried out")

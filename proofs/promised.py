@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from timewait.checker import certificate
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget, Stopped
-from timewait.checker.liveness_certificate import Part, Promise
+from timewait.checker.liveness_certificate import Component, LivenessCertificate
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import Certified
+from timewait.proofs.certified import CertifiedProof
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import plain
@@ -19,7 +19,7 @@ from timewait.spec.properties import PROPERTIES
 
 
 @dataclass(frozen=True)
-class Promised:
+class CertifiedLiveness:
     """What such a certificate is about.
 
     Attributes
@@ -33,7 +33,7 @@ class Promised:
     configuration: Configuration
     name: str
 
-    def table(self, budget: Budget) -> Table | None:
+    def table(self, budget: Budget) -> CompiledAutomaton | None:
         """The system that is read; None when its locations are too many.
 
         Raises
@@ -43,9 +43,9 @@ class Promised:
         """
         return replace(question(self.configuration), patience=budget).finite
 
-    def stated(self, table: Table, proof: Part) -> Promise:
+    def stated(self, table: CompiledAutomaton, proof: Component) -> LivenessCertificate:
         """A proof of it."""
-        return Promise(table.system, self.name, PROPERTIES[self.name].noisy, proof)
+        return LivenessCertificate(table.system, self.name, PROPERTIES[self.name].recurrent, proof)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Promised:
         return {"configuration": plain(self.configuration), "properties": [self.name], "region": []}
 
 
-def promise_for_all(configuration: Configuration, name: str, budget: Budget) -> Certified:
+def certify_liveness(configuration: Configuration, name: str, budget: Budget) -> CertifiedProof:
     """A certificate that a promise is kept, whatever the durations are; checked by Z3 and cvc5.
 
     Parameters
@@ -65,20 +65,20 @@ def promise_for_all(configuration: Configuration, name: str, budget: Budget) -> 
     budget : Budget
         Bounds on the making of the graph.
     """
-    claimed = Promised(configuration, name)
+    claimed = CertifiedLiveness(configuration, name)
     try:
         table = claimed.table(budget)
     except Stopped as stopped:
-        return Certified(Verdict.INCONCLUSIVE, reason=str(stopped))
+        return CertifiedProof(Verdict.INCONCLUSIVE, reason=str(stopped))
     proof = None if table is None else proof_of(table, PROPERTIES[name])
     if table is None or proof is None:
-        return Certified(Verdict.INCONCLUSIVE, reason="the graph alone does not settle it")
+        return CertifiedProof(Verdict.INCONCLUSIVE, reason="the graph alone does not settle it")
     stated = claimed.stated(table, proof)
     fault = fault_of(stated)
     verdict = Verdict.DISAGREEMENT if fault else Verdict.PROVED
-    return Certified(verdict, certificate.written(stated, claimed.about), stated.size, len(proof.locations), fault)
+    return CertifiedProof(verdict, certificate.as_smt2(stated, claimed.about), stated.size, len(proof.locations), fault)
 
 
-def fault_of(stated: Promise) -> str:
+def fault_of(stated: LivenessCertificate) -> str:
     """What is wrong with a proof: in how its parts fit together, or in a reason by what Z3 or cvc5 says."""
-    return stated.gap() or certificate.faults(stated)
+    return stated.gap() or certificate.failed_queries(stated)

@@ -7,19 +7,23 @@ from dataclasses import replace
 from timewait.checker.decide import Question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.over_approximation import Relaxed, each_alone, one_of_a_kind
+from timewait.spec.over_approximation import OverApproximation, each_alone, one_of_a_kind
 from timewait.spec.properties import DEFAULT, PROPERTIES, WITNESSES
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.vocabulary.automaton import Property
 
 
 def question(configuration: Configuration) -> Question:
     """The question: the composition to explore, relaxed where that can be, and the specification to replay on."""
     system = Composition(configuration)
-    asked = Question(system, beginning(configuration), WITNESSES)
+    asked = Question(system, initial_state(configuration), WITNESSES)
     if not system.dense:
         return asked
-    return replace(asked, relaxed=Relaxed(configuration, one_of_a_kind), obliged=Relaxed(configuration, each_alone))
+    return replace(
+        asked,
+        relaxed=OverApproximation(configuration, one_of_a_kind),
+        obliged_approximation=OverApproximation(configuration, each_alone),
+    )
 
 
 def applicable(configuration: Configuration) -> tuple[Property, ...]:

@@ -17,7 +17,7 @@ from timewait.proofs.claims import CLAIMS
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClaimResult:
     """A decided claim.
 
     Attributes
@@ -111,12 +111,12 @@ class Outcome:
         }
 
 
-def decide_claim(name: str) -> Outcome:
+def decide_claim(name: str) -> ClaimResult:
     """Gather the evidence of one claim."""
     wanted = CLAIMS[name]
     started = time.monotonic()
     pieces = tuple(_timed(wanted.gather()))
-    return Outcome(name, wanted.statement, wanted.expected, time.monotonic() - started, pieces)
+    return ClaimResult(name, wanted.statement, wanted.expected, time.monotonic() - started, pieces)
 
 
 def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
@@ -129,7 +129,7 @@ def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
         yield replace(piece, seconds=time.monotonic() - started)
 
 
-def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[Outcome]:
+def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimResult]:
     """Decide claims side by side, in processes of their own; yields them in the order asked.
 
     Parameters
@@ -148,11 +148,11 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[Outcom
             yield outcome
 
 
-def _keep(outcome: Outcome, out: Path) -> None:
+def _keep(outcome: ClaimResult, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for number, piece in enumerate(outcome.pieces, start=1):
         stem = f"{outcome.name}.{number}"
         if piece.certificate:
             (out / f"{stem}.smt2").write_text(piece.certificate, encoding="utf-8")
         if piece.trace is not None:
-            (out / f"{stem}.itf.json").write_text(itf.written(piece.trace), encoding="utf-8")
+            (out / f"{stem}.itf.json").write_text(itf.as_itf_text(piece.trace), encoding="utf-8")

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from timewait.checker.compiled import Table
-from timewait.checker.cover import Interval
-from timewait.checker.family import BrokenScript, Line, Script, faults, instance
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.cover import RatioInterval
+from timewait.checker.family import BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions, instance
 from timewait.checker.finding import Budget, Run
-from timewait.checker.linear import Constraint, Terms, evaluate, written
+from timewait.checker.linear import Constraint, Terms, as_text, evaluate
 from timewait.checker.projection import delays_in_terms
 from timewait.checker.replay import Rejected, replay, shortened
-from timewait.checker.synthesis import Counterexample, Piece, Synthesis, region_of_piece
+from timewait.checker.synthesis import Counterexample, Synthesis, ThresholdPiece, region_of_piece
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import NAMES, Certified, Claimed, certified, meaningless, terms_of
+from timewait.proofs.certified import NAMES, CertifiedProof, ClaimedProperties, certified, meaningless, terms_of
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 
 RANGE = (Fraction(1, 4), Fraction(2))
 """The ratios RTO / MSL that are looked at unless somebody says otherwise."""
@@ -30,7 +30,7 @@ JUST_BELOW = Fraction(999, 1000)
 
 
 @dataclass(frozen=True)
-class Below:
+class BelowThreshold:
     """A run for every TIME_WAIT below a piece's.
 
     Attributes
@@ -47,7 +47,7 @@ class Below:
         Why it is not believed; empty when it is, by Z3 and by cvc5.
     """
 
-    script: Script | None
+    script: ParametricSchedule | None
     region: list[Constraint]
     broken: str
     trace: Trace | None
@@ -55,7 +55,7 @@ class Below:
 
 
 @dataclass(frozen=True)
-class Proven:
+class ProvedThreshold:
     """A piece with its two proofs.
 
     Attributes
@@ -72,10 +72,10 @@ class Proven:
         What the certificate is for.
     """
 
-    ratios: Interval
+    ratios: RatioInterval
     least: Terms | None
-    below: Below | None
-    safe: Certified | None
+    below: BelowThreshold | None
+    safe: CertifiedProof | None
     region: list[Constraint]
 
     @property
@@ -88,7 +88,7 @@ class Proven:
 
 def formula(
     configuration: Configuration, properties: Sequence[str], ratios: tuple[Fraction, Fraction], budget: Budget
-) -> Iterator[Proven]:
+) -> Iterator[ProvedThreshold]:
     """The pieces of the least safe TIME_WAIT, from the largest ratio RTO / MSL down.
 
     Parameters
@@ -114,21 +114,21 @@ def formula(
         raise ValueError(fault)
     asked = question(configuration)
     terms = terms_of(configuration, symbolic=True)
-    plain = Table(asked.system)
+    plain = CompiledAutomaton(asked.system)
 
     def shorten(run: Run, broken: str, values: Mapping[str, Fraction]) -> Run:
         chosen = at_values(configuration, values["MSL"], values[configuration.rto_names[0]], values["TIME_WAIT"])
-        return shortened(beginning(chosen), run, PROPERTIES[broken])
+        return shortened(initial_state(chosen), run, PROPERTIES[broken])
 
-    search = Synthesis((plain, asked.folded), frozenset(properties), terms, NAMES, shorten, budget)
+    search = Synthesis((plain, asked.quotient), frozenset(properties), terms, NAMES, shorten, budget)
     for piece in search.pieces(*ratios):
         below = None if piece.run is None else _below(configuration, plain, piece, piece.run)
         region = region_of_piece(piece, NAMES, safe=True)
-        safe = None if piece.least is None else certified(Claimed(configuration, properties, region), piece.invariant)
-        yield Proven(piece.ratios, piece.least, below, safe, region)
+        safe = None if piece.least is None else certified(ClaimedProperties(configuration, properties, region), piece.invariant)
+        yield ProvedThreshold(piece.ratios, piece.least, below, safe, region)
 
 
-def _below(configuration: Configuration, plain: Table, piece: Piece, run: Counterexample) -> Below:
+def _below(configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample) -> BelowThreshold:
     terms = terms_of(configuration, symbolic=True)
     region = region_of_piece(piece, NAMES, safe=False)
     if piece.family is not None:
@@ -136,26 +136,30 @@ def _below(configuration: Configuration, plain: Table, piece: Piece, run: Counte
     else:
         delays = delays_in_terms(run.path, terms, tuple(region), NAMES)
         if delays is None:
-            return Below(None, region, run.broken, None, "no delays in terms were found")
-        script = Script(tuple(Line(wait, str(door.edge.action)) for wait, (_, door) in zip(delays, run.path, strict=True)))
+            return BelowThreshold(None, region, run.broken, None, "no delays in terms were found")
+        script = ParametricSchedule(
+            tuple(ScheduledAction(wait, str(door.edge.action)) for wait, (_, door) in zip(delays, run.path, strict=True))
+        )
     try:
-        fault = faults(plain, script, run.broken, region, terms)
+        fault = failed_conditions(plain, script, run.broken, region, terms)
         trace = _shown(configuration, plain, piece, script, run.broken)
-    except BrokenScript as problem:
-        return Below(script, region, run.broken, None, str(problem))
+    except BrokenSchedule as problem:
+        return BelowThreshold(script, region, run.broken, None, str(problem))
     except Rejected as problem:
-        return Below(script, region, run.broken, None, f"the replay was rejected: {problem}")
-    return Below(script, region, run.broken, trace, fault)
+        return BelowThreshold(script, region, run.broken, None, f"the replay was rejected: {problem}")
+    return BelowThreshold(script, region, run.broken, trace, fault)
 
 
-def _shown(configuration: Configuration, plain: Table, piece: Piece, script: Script, broken: str) -> Trace:
+def _shown(
+    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, script: ParametricSchedule, broken: str
+) -> Trace:
     """The run at an MSL of the configuration's and a ratio inside the piece, with a TIME_WAIT just below the least safe one."""
     at = {NAMES.scale: configuration.msl, NAMES.rate: configuration.msl * _inside(piece.ratios)}
     wait = 4 * (at[NAMES.scale] + at[NAMES.rate]) if piece.least is None else evaluate(piece.least, at) * JUST_BELOW
     chosen = at_values(configuration, at[NAMES.scale], at[NAMES.rate], wait)
     rounds = int(wait / min(at.values())) + 1 if script.repeated else 0
     run = instance(plain, script, chosen.parameters | at | {NAMES.wait: wait}, rounds)
-    return replay(beginning(chosen), run, PROPERTIES[broken])
+    return replay(initial_state(chosen), run, PROPERTIES[broken])
 
 
 def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_wait: Fraction) -> Configuration:
@@ -169,7 +173,7 @@ def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_w
     )
 
 
-def _inside(ratios: Interval) -> Fraction:
+def _inside(ratios: RatioInterval) -> Fraction:
     """A plain ratio inside an interval, not at its ends if that can be helped."""
     high = 2 * ratios.low + 1 if ratios.high is None else ratios.high
     if ratios.low < 1 < high:
@@ -180,9 +184,9 @@ def _inside(ratios: Interval) -> Fraction:
 # --- in words -------------------------------------------------------------------------------------------------------
 
 
-def rows(pieces: Sequence[Proven]) -> list[tuple[Interval, Terms | None]]:
+def rows(pieces: Sequence[ProvedThreshold]) -> list[tuple[RatioInterval, Terms | None]]:
     """The formula alone, from the lowest ratio up: neighbours with the same term as one."""
-    found: list[tuple[Interval, Terms | None]] = []
+    found: list[tuple[RatioInterval, Terms | None]] = []
     for piece in reversed(pieces):
         if found and found[-1][1] == piece.least:
             last = found[-1][0]
@@ -192,7 +196,7 @@ def rows(pieces: Sequence[Proven]) -> list[tuple[Interval, Terms | None]]:
     return found
 
 
-def spoken_formula(pieces: Sequence[Proven]) -> str:
+def formula_in_words(pieces: Sequence[ProvedThreshold]) -> str:
     """The least safe TIME_WAIT as a person would write it."""
     parts = rows(pieces)
     known = [(ratios, least) for ratios, least in parts if least is not None]
@@ -200,7 +204,7 @@ def spoken_formula(pieces: Sequence[Proven]) -> str:
         return f"no finite {NAMES.wait} is enough"
     if len(known) == len(parts):
         together = [least for _, least in known]
-        shown = list(dict.fromkeys(written(least) for least in together))
+        shown = list(dict.fromkeys(as_text(least) for least in together))
         if len(shown) == 1:
             return f"safe iff {NAMES.wait} >= {shown[0]}"
         if all(_largest(least, ratios, together) for ratios, least in known):
@@ -209,17 +213,17 @@ def spoken_formula(pieces: Sequence[Proven]) -> str:
 
 
 def _rule(least: Terms | None) -> str:
-    return "no finite one is enough" if least is None else f"safe iff {NAMES.wait} >= {written(least)}"
+    return "no finite one is enough" if least is None else f"safe iff {NAMES.wait} >= {as_text(least)}"
 
 
-def _largest(least: Terms, ratios: Interval, others: Sequence[Terms]) -> bool:
+def _largest(least: Terms, ratios: RatioInterval, others: Sequence[Terms]) -> bool:
     """Whether a term is nowhere on an interval less than any of some others: at its ends, which is enough for linear ones."""
     ends = [ratios.low, ratios.high if ratios.high is not None else ratios.low + 1000]
     places = [{NAMES.scale: Fraction(1), NAMES.rate: end} for end in ends]
     return all(evaluate(least, place) >= evaluate(other, place) for other in others for place in places)
 
 
-def interval_in_words(ratios: Interval) -> str:
+def interval_in_words(ratios: RatioInterval) -> str:
     """An interval of ratios as bounds on RTO."""
     low = f"{_times(ratios.low)} {'<=' if ratios.closed_low else '<'} " if ratios.low else ""
     high = "" if ratios.high is None else f" {'<=' if ratios.closed_high else '<'} {_times(ratios.high)}"
@@ -229,4 +233,4 @@ def interval_in_words(ratios: Interval) -> str:
 
 
 def _times(ratio: Fraction) -> str:
-    return written({NAMES.scale: ratio})
+    return as_text({NAMES.scale: ratio})

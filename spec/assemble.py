@@ -11,7 +11,7 @@ from timewait.spec.stacks import Stack
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Overrides:
     """What the asker states; None leaves it to the stack. Durations are in seconds, budgets as in `Configuration`.
 
     Attributes
@@ -42,7 +42,7 @@ class Wishes:
     acks_restart_rto: bool = True
 
 
-def assemble(stack: Stack, wishes: Wishes) -> Configuration:
+def assemble(stack: Stack, wishes: Overrides) -> Configuration:
     """The configuration of two ends that both run a stack.
 
     Raises

@@ -27,11 +27,11 @@ from timewait.spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from timewait.spec.exchange import ENDS, binds, broken, noise, owed, rounds
+from timewait.spec.exchange import ENDS, binds, broken, pending, recurrent_properties, rounds
 from timewait.spec.network import Channel, Flight, Network
 from timewait.spec.segment import Segment
 from timewait.spec.state import ESTABLISHED, Block, State
-from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, Edge, Location, Origin
+from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location
 
 
 class Phase(StrEnum):
@@ -42,7 +42,7 @@ class Phase(StrEnum):
     OVER = "over"
 
 
-class Situation(NamedTuple):
+class CompositionState(NamedTuple):
     """A location of the composition.
 
     Attributes
@@ -64,7 +64,7 @@ class Situation(NamedTuple):
 
 
 class Composition:
-    """The timed system of one configuration (a `timewait.vocabulary.automaton.TimedSystem`)."""
+    """The timed system of one configuration (a `timewait.vocabulary.automaton.TimedAutomaton`)."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -77,13 +77,13 @@ class Composition:
         return self.configuration.parameters
 
     @property
-    def ceilings(self) -> Mapping[str, str]:
+    def maximal_constants(self) -> Mapping[str, str]:
         values = self.configuration.parameters
-        ceilings = {"age": "MSL", "due": "MSL", Timer.TIME_WAIT.value: "TIME_WAIT"}
-        ceilings[Timer.RETRANSMISSION.value] = max(self.configuration.rto_names, key=values.__getitem__)
+        maximal_constants = {"age": "MSL", "due": "MSL", Timer.TIME_WAIT.value: "TIME_WAIT"}
+        maximal_constants[Timer.RETRANSMISSION.value] = max(self.configuration.rto_names, key=values.__getitem__)
         if self.configuration.behaviour.fin_wait_2:
-            ceilings[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
-        return ceilings
+            maximal_constants[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
+        return maximal_constants
 
     @property
     def dense(self) -> bool:
@@ -93,13 +93,13 @@ class Composition:
     def lifetimes(self) -> Mapping[str, str]:
         return {"age": "MSL"}
 
-    def initial(self) -> Situation:
+    def initial(self) -> CompositionState:
         if self.configuration.scope is Scope.CORE:
             waiting = Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1)
-            return Situation((waiting, Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2)), (), (0, 0))
-        return Situation((ESTABLISHED, ESTABLISHED), (), (0, 0))
+            return CompositionState((waiting, Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2)), (), (0, 0))
+        return CompositionState((ESTABLISHED, ESTABLISHED), (), (0, 0))
 
-    def initial_origins(self) -> tuple[Origin, ...]:
+    def initial_updates(self) -> tuple[ClockUpdate, ...]:
         return (None,) * len(self.clocks(self.initial()))
 
     # --- clocks -----------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Composition:
         situation = _situation(location)
         return (*self.timers(situation), *self.channel.clocks(situation.network))
 
-    def timers(self, situation: Situation) -> tuple[Clock, ...]:
+    def timers(self, situation: CompositionState) -> tuple[Clock, ...]:
         """The timers that run, of both ends; first among the clocks."""
         behaviour = self.configuration.behaviour
         return tuple(
@@ -124,7 +124,7 @@ class Composition:
             if Timer.RETRANSMISSION in running(block, self.configuration.behaviour):
                 bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", self._gap(block)))
         for index, copy in enumerate(situation.network):
-            if copy.owed:
+            if copy.must_be_delivered:
                 bounds.append(Bound(self.channel.due(situation.network, index), "<=", "MSL"))
         return tuple(bounds)
 
@@ -132,28 +132,28 @@ class Composition:
         names = self.configuration.rto_names
         return names[min(block.tries, len(names) - 1)]
 
-    def expired(self, location: Location, clock: Clock) -> Situation:
+    def expired(self, location: Location, clock: Clock) -> CompositionState:
         situation = _situation(location)
         network = situation.network
         kept = tuple(copy for index, copy in enumerate(network) if self.channel.age(network, index) != clock)
         return situation._replace(network=kept)
 
-    def family(self, location: Location) -> Situation:
+    def equivalence_class(self, location: Location) -> CompositionState:
         situation = _situation(location)
         if not self.channel.merged:
             return situation
-        return situation._replace(network=tuple(copy for copy in situation.network if copy.owed))
+        return situation._replace(network=tuple(copy for copy in situation.network if copy.must_be_delivered))
 
-    def join(self, location: Location, other: Location) -> Situation:
+    def join(self, location: Location, other: Location) -> CompositionState:
         situation, more = _situation(location), _situation(other)
         flights = [Flight(copy, None, None) for copy in {*situation.network, *more.network}]
         return situation._replace(network=self.channel.settle(flights)[0])
 
-    def owes(self, location: Location) -> frozenset[str]:
+    def pending(self, location: Location) -> frozenset[str]:
         situation = _situation(location)
         if situation.phase is not Phase.FIRST:
             return frozenset()
-        return owed(situation.ends)
+        return pending(situation.ends)
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Composition:
             case Phase.OVER:
                 return
 
-    def _calls(self, situation: Situation) -> Iterator[Edge]:
+    def _calls(self, situation: CompositionState) -> Iterator[Edge]:
         for side, end in enumerate(ENDS):
             block = situation.ends[side]
             for call in allowed_calls(block):
@@ -180,7 +180,7 @@ class Composition:
                     flights = self.channel.flights(situation.network)
                     yield from self._step(situation, side, Action("call", end, call), (), outcome, flights, fair)
 
-    def _user_may(self, situation: Situation, side: int, call: Call) -> bool:
+    def _user_may(self, situation: CompositionState, side: int, call: Call) -> bool:
         """What the users of a close do: send a little, then close; B only second unless both may close."""
         block = situation.ends[side]
         if call is Call.SEND:
@@ -188,7 +188,7 @@ class Composition:
         first = block.state is State.ESTABLISHED
         return call is Call.CLOSE and not (first and side == 1 and not self.configuration.both_close)
 
-    def _timeouts(self, situation: Situation) -> Iterator[Edge]:
+    def _timeouts(self, situation: CompositionState) -> Iterator[Edge]:
         for side, end in enumerate(ENDS):
             block = situation.ends[side]
             for timer in running(block, self.configuration.behaviour):
@@ -210,7 +210,7 @@ class Composition:
             case Timer.FIN_WAIT_2:
                 return (Bound(clock, ">", "FIN_WAIT_2"),)
 
-    def _arrivals(self, situation: Situation) -> Iterator[Edge]:
+    def _arrivals(self, situation: CompositionState) -> Iterator[Edge]:
         network = situation.network
         for index, copy in enumerate(network):
             if self.channel.blocked(network, index):
@@ -239,21 +239,21 @@ class Composition:
         for flight in flights:
             side = 1 - ENDS.index(flight.copy.sender)
             outcome = self.received(ends[side], side, flight.copy.segment)
-            if flight.copy.owed and not binds(ends, side, outcome, self.closers):
-                flight = Flight(flight.copy._replace(owed=False), flight.age, None)
+            if flight.copy.must_be_delivered and not binds(ends, side, outcome, self.closers):
+                flight = Flight(flight.copy._replace(must_be_delivered=False), flight.age, None)
             kept.append(flight)
         return kept
 
-    def _reopen(self, situation: Situation) -> Iterator[Edge]:
+    def _reopen(self, situation: CompositionState) -> Iterator[Edge]:
         if all(block.state is State.CLOSED for block in situation.ends):
             target = situation._replace(phase=Phase.REOPENED, lost=(0, 0))
             action = Action("reopen", "users", "the same addresses and ports", rules=("incarnation.reopen",))
             yield Edge(action, (), target, self.clocks(target), witnesses=frozenset({"reopen"}))
 
-    def _intrusions(self, situation: Situation) -> Iterator[Edge]:
+    def _intrusions(self, situation: CompositionState) -> Iterator[Edge]:
         """Old copies that reach the next incarnation."""
         network = situation.network
-        over = Situation(situation.ends, (), (0, 0), Phase.OVER)
+        over = CompositionState(situation.ends, (), (0, 0), Phase.OVER)
         for index, copy in enumerate(network):
             if not self.channel.blocked(network, index):
                 receiver = ENDS[1 - ENDS.index(copy.sender)]
@@ -265,7 +265,7 @@ class Composition:
 
     def _step(
         self,
-        situation: Situation,
+        situation: CompositionState,
         side: int,
         action: Action,
         guard: tuple[Bound, ...],
@@ -282,18 +282,18 @@ class Composition:
             if sent is None:
                 continue
             network_flights, lost, spared = sent
-            network, origins = self.channel.settle(self._released(ends, network_flights))
-            target = Situation(ends, network, lost)
+            network, updates = self.channel.settle(self._released(ends, network_flights))
+            target = CompositionState(ends, network, lost)
             timers = tuple(clock if clock in kept else None for clock in self.timers(target))
             yield Edge(
                 Action(action.kind, action.actor, action.subject, fates, outcome.rules),
                 guard,
                 target,
-                (*timers, *origins),
+                (*timers, *updates),
                 violates=broken(situation.ends, ends, side, outcome),
                 witnesses=self._witnesses(situation.ends[side], outcome),
                 fair=fair | spared,
-                busy=noise(ends, outcome),
+                recurrent=recurrent_properties(ends, outcome),
             )
 
     def _witnesses(self, before: Block, outcome: Outcome) -> frozenset[str]:
@@ -305,7 +305,7 @@ class Composition:
 
     def _transmit(
         self,
-        situation: Situation,
+        situation: CompositionState,
         ends: tuple[Block, Block],
         side: int,
         outcome: Outcome,
@@ -350,6 +350,6 @@ def _idle(block: Block, outcome: Outcome) -> bool:
     return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
 
 
-def _situation(location: Location) -> Situation:
-    assert isinstance(location, Situation)
+def _situation(location: Location) -> CompositionState:
+    assert isinstance(location, CompositionState)
     return location

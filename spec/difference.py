@@ -43,7 +43,7 @@ class Consequence(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class GraphChange:
     """Events of which something else comes in another graph.
 
     Attributes
@@ -91,7 +91,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class GraphDifference:
     """All that differs.
 
     Attributes
@@ -103,7 +103,7 @@ class Difference:
         change of its own.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[GraphChange, ...]
     lost: tuple[State, ...]
     gained: tuple[State, ...]
 
@@ -119,7 +119,7 @@ class Difference:
         )
 
 
-def difference(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> Difference:
+def difference(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> GraphDifference:
     """What differs between two transition graphs.
 
     Parameters
@@ -128,11 +128,11 @@ def difference(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> Difference:
         As `timewait.spec.graph.transition_graph` makes them, or the same part of each.
     """
     one, other = _reached(before), _reached(after)
-    changes: list[Change] = []
+    changes: list[GraphChange] = []
     for state in State:
         if state in one and state in other:
             changes += _changes(state, _outcomes(before, state), _outcomes(after, state))
-    return Difference(
+    return GraphDifference(
         tuple(changes),
         tuple(state for state in State if state in one and state not in other),
         tuple(state for state in State if state in other and state not in one),
@@ -159,7 +159,7 @@ def _outcomes(graph: nx.MultiDiGraph, state: State) -> dict[Circumstances, _Seen
     return outcomes
 
 
-def _changes(state: State, one: Mapping[Circumstances, _Seen], other: Mapping[Circumstances, _Seen]) -> Iterator[Change]:
+def _changes(state: State, one: Mapping[Circumstances, _Seen], other: Mapping[Circumstances, _Seen]) -> Iterator[GraphChange]:
     """The changes of one state; events are joined where condensed edges would be, and one guard tells them from all others."""
     alike: dict[tuple[Any, ...], list[Circumstances]] = defaultdict(list)
     every = sorted({*one, *other})
@@ -172,7 +172,7 @@ def _changes(state: State, one: Mapping[Circumstances, _Seen], other: Mapping[Ci
         for cases in _told_apart(together, every):
             trigger = one_trigger({case.trigger for case in cases})
             told = guard(cases, [case for case in every if case not in cases])
-            yield Change(state, trigger, told, before, after, _section(cases, other, one), frozenset(cases))
+            yield GraphChange(state, trigger, told, before, after, _section(cases, other, one), frozenset(cases))
 
 
 def _apart(state: State, before: _Seen | None, after: _Seen | None) -> bool:

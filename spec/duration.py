@@ -21,7 +21,7 @@ _LONGEST = 100
 """Nobody writes more characters than this, and Python refuses to read numbers of thousands of digits."""
 
 
-def duration(text: str) -> Fraction:
+def parse_duration(text: str) -> Fraction:
     """Read a length of time.
 
     Parameters
@@ -54,7 +54,7 @@ def duration(text: str) -> Fraction:
 
 
 @lru_cache(maxsize=4096)
-def spoken(seconds: Fraction) -> str:
+def format_duration(seconds: Fraction) -> str:
     """Write a length of time as `duration` reads it, in the shortest way that is exact.
 
     Whole numbers of a unit come first, so a fifth of a second is ``200ms``; else, and where it is shorter, a
@@ -62,7 +62,7 @@ def spoken(seconds: Fraction) -> str:
     microseconds and is then the only text that `duration` does not read back unchanged.
     """
     if seconds < 0:
-        return "-" + spoken(-seconds)
+        return "-" + format_duration(-seconds)
     if seconds == 0:
         return "0"
     forms = [f"{seconds / length}{unit}" for unit, length in SECONDS.items() if (seconds / length).denominator == 1]

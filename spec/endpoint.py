@@ -339,7 +339,7 @@ def _in_synchronised(block: Block, segment: Segment, behaviour: Behaviour) -> Ou
     return outcome
 
 
-Step = tuple[bool, Outcome]
+StepResult = tuple[bool, Outcome]
 
 
 def acceptable(block: Block, segment: Segment) -> bool:
@@ -350,7 +350,7 @@ def acceptable(block: Block, segment: Segment) -> bool:
     return block.rcv <= segment.seq < window_end or block.rcv <= segment.end - 1 < window_end
 
 
-def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """First step: the sequence number; of a RST only its own number counts (second step)."""
     if segment.rst and block.rcv <= segment.seq < block.rcv + WINDOW:
         return False, Outcome(block)
@@ -383,7 +383,7 @@ def _in_time_wait(block: Block, arrival: Arrival, behaviour: Behaviour, rule: st
     return Outcome(block, replies, frozenset({Timer.TIME_WAIT} if restarted else ()), (rule,), frozenset(effects))
 
 
-def _check_reset(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+def _check_reset(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Second step: the RST bit."""
     if not segment.rst:
         return False, Outcome(block)
@@ -405,7 +405,7 @@ def _reset_in_time_wait(block: Block, exact: bool, behaviour: Behaviour) -> Outc
     return Outcome(closed(block), rules=("reset.time-wait",), effects=frozenset({Effect.ASSASSINATED}))
 
 
-def _check_syn(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+def _check_syn(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Fourth step: the SYN bit."""
     if not segment.syn:
         return False, Outcome(block)
@@ -416,7 +416,7 @@ def _check_syn(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
     return True, Outcome(block, (acknowledgement(block),), rules=("syn.challenge",))
 
 
-def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Fifth step: the ACK field."""
     if segment.ack is None:
         return True, Outcome(block, rules=("ack.missing",))
@@ -433,7 +433,7 @@ def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
     return _check_ack_of_new(block, segment, behaviour, ())
 
 
-def _check_ack_of_new(block: Block, segment: Segment, behaviour: Behaviour, rules: tuple[str, ...]) -> Step:
+def _check_ack_of_new(block: Block, segment: Segment, behaviour: Behaviour, rules: tuple[str, ...]) -> StepResult:
     """Fifth step, ESTABLISHED onwards: move SND.UNA, then see whether our FIN is acknowledged."""
     assert segment.ack is not None
     if segment.ack <= block.una:
@@ -462,7 +462,7 @@ def _enter_time_wait(block: Block, behaviour: Behaviour, rules: tuple[str, ...])
     return Outcome(waiting, started=frozenset({Timer.TIME_WAIT}), rules=rules)
 
 
-def _take_text(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+def _take_text(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Seventh step: the text."""
     if segment.length == 0:
         return False, Outcome(block)
@@ -479,7 +479,7 @@ def _take_text(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
     return False, Outcome(after, (acknowledgement(after),), rules=("text.accept",))
 
 
-def _take_fin(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
+def _take_fin(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Eighth step: the FIN bit."""
     if not segment.fin:
         return True, Outcome(block)
@@ -498,7 +498,7 @@ def _take_fin(block: Block, segment: Segment, behaviour: Behaviour) -> Step:
             return True, Outcome(block)
 
 
-STEPS: tuple[Callable[[Block, Segment, Behaviour], Step], ...] = (
+STEPS: tuple[Callable[[Block, Segment, Behaviour], StepResult], ...] = (
     _check_sequence,
     _check_reset,
     _check_syn,

@@ -9,7 +9,7 @@ from timewait.spec.state import Block, State
 ENDS = ("A", "B")
 """The two ends: A, who closes first, and B."""
 
-Pair = tuple[Block, Block]
+EndPair = tuple[Block, Block]
 
 IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
 """The states of an end that is closing in order and has something to lose by a RST."""
@@ -22,7 +22,7 @@ PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
 """The states of an end that closes second, and so never comes to TIME-WAIT."""
 
 
-def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
+def rounds(ends: EndPair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
     """The rounds that a segment belongs to, each named by the end that may wait in TIME-WAIT.
 
     The exchange of such a waiter is every copy of the other end's FIN, every copy of text that is sent once that
@@ -51,7 +51,7 @@ def rounds(ends: Pair, side: int, segment: Segment, closers: tuple[bool, bool]) 
     return tuple(found)
 
 
-def binds(ends: Pair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
+def binds(ends: EndPair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
     """Whether it makes a difference that a segment must arrive: its arrival changes its receiver, or what it draws is covered.
 
     Otherwise it may as well arrive at once, and again whenever it likes; that it must arrive limits nothing.
@@ -72,12 +72,12 @@ def binds(ends: Pair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -
     return any(rounds(ends, side, reply, closers) for reply in outcome.replies)
 
 
-def broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> frozenset[str]:
+def broken(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> frozenset[str]:
     """The ``always`` properties that a step of one end breaks (`timewait.spec.properties` states them)."""
     return frozenset(why_broken(before, after, side, outcome))
 
 
-def why_broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> dict[str, str]:
+def why_broken(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> dict[str, str]:
     """The ``always`` properties that a step of one end breaks, each with the part of it that fails, in words."""
     names = {}
     old, new, other = before[side], after[side], after[1 - side]
@@ -95,7 +95,7 @@ def why_broken(before: Pair, after: Pair, side: int, outcome: Outcome) -> dict[s
     return names
 
 
-def owed(ends: Pair) -> frozenset[str]:
+def pending(ends: EndPair) -> frozenset[str]:
     """The ``eventually`` properties whose promise is open."""
     states = {block.state for block in ends}
     names = set()
@@ -106,6 +106,6 @@ def owed(ends: Pair) -> frozenset[str]:
     return frozenset(names)
 
 
-def noise(ends: Pair, outcome: Outcome) -> frozenset[str]:
+def recurrent_properties(ends: EndPair, outcome: Outcome) -> frozenset[str]:
     """The ``eventually`` properties for which a step is noise: something is sent when both ends have nothing more to say."""
     return frozenset({"quiet"} if outcome.replies and {block.state for block in ends} <= SILENT else ())

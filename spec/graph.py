@@ -355,7 +355,7 @@ def _others(value: object, optional: bool) -> Iterator[Any]:
             raise TypeError(f"no other value is known for a knob that stands at {value!r}")
 
 
-class Knobs:
+class SettingDependence:
     """Which knobs an event depends on, close to one behaviour: with at most one other knob turned away from it."""
 
     def __init__(self, behaviour: Behaviour) -> None:
@@ -416,12 +416,12 @@ class _Watched(Behaviour):
         super().__init__(**{knob.name: getattr(behaviour, knob.name) for knob in fields(Behaviour)})
 
     def __getattribute__(self, name: str) -> Any:
-        if name in KNOBS:
+        if name in SETTING_NAMES:
             object.__getattribute__(self, "looked").add(name)
         return object.__getattribute__(self, name)
 
 
-KNOBS = frozenset(knob.name for knob in fields(Behaviour))
+SETTING_NAMES = frozenset(knob.name for knob in fields(Behaviour))
 """Every knob by name."""
 
 
@@ -458,7 +458,7 @@ def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
         and ``cases``, all the circumstances in which it is taken.
     """
     events = survey(behaviour)
-    knobs = Knobs(behaviour)
+    knobs = SettingDependence(behaviour)
     turned = {kind: _in_order(set().union(*(knobs.of(*event) for event in found.values()))) for kind, found in events.items()}
     silent = {kind for kind in events if kind.silent and not turned[kind]}
     graph = nx.MultiDiGraph()

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Source, Stack, load
 
@@ -25,7 +25,7 @@ class HostUnreadable(OSError):
     """The settings cannot be read, or this is not Linux; the message says which."""
 
 
-class Setting(NamedTuple):
+class HostSetting(NamedTuple):
     """One setting of the machine.
 
     Attributes
@@ -106,7 +106,7 @@ def read_host(root: Path = ROOT) -> Stack:
     return stack
 
 
-def read_settings(root: Path = ROOT) -> tuple[Setting, ...]:
+def read_settings(root: Path = ROOT) -> tuple[HostSetting, ...]:
     """Explain the settings of this machine that bear on closing, one plain sentence for each.
 
     Parameters
@@ -134,7 +134,7 @@ def read_settings(root: Path = ROOT) -> tuple[Setting, ...]:
         "tcp_timestamps": _timestamps(host),
         "ip_local_port_range": _ports(host, wait),
     }
-    return tuple(Setting(name, " ".join(_text(root, name).split()), said) for name, said in told.items() if said is not None)
+    return tuple(HostSetting(name, " ".join(_text(root, name).split()), said) for name, said in told.items() if said is not None)
 
 
 def _read(root: Path) -> _Host:
@@ -205,11 +205,11 @@ def _rfc1337(host: _Host) -> str:
 
 
 def _fin_timeout(host: _Host, wait: Fraction) -> str:
-    lasts = spoken(Fraction(host.fin_timeout))
+    lasts = format_duration(Fraction(host.fin_timeout))
     if host.max_tw_buckets == 0:
-        lost = f"tcp_max_tw_buckets = 0 takes up to {spoken(wait)} of that away"
+        lost = f"tcp_max_tw_buckets = 0 takes up to {format_duration(wait)} of that away"
         return f"FIN-WAIT-2 would last {lasts} once the program has closed, but {lost}."
-    fixed = f"this does NOT shorten TIME-WAIT, which lasts {spoken(wait)} whatever is set"
+    fixed = f"this does NOT shorten TIME-WAIT, which lasts {format_duration(wait)} whatever is set"
     return f"FIN-WAIT-2 lasts {lasts} once the program has closed; {fixed}."
 
 
@@ -232,7 +232,7 @@ def _tw_reuse(host: _Host) -> str:
 def _tw_reuse_delay(host: _Host) -> str | None:
     if host.tw_reuse_delay is None:
         return None
-    lasts = spoken(Fraction(host.tw_reuse_delay, 1_000))
+    lasts = format_duration(Fraction(host.tw_reuse_delay, 1_000))
     return f"A connection must have been in TIME-WAIT for {lasts} before tcp_tw_reuse may take its port."
 
 
@@ -254,16 +254,17 @@ def _rto_max(host: _Host, wait: Fraction) -> str | None:
     if host.rto_max_ms is None:
         return None
     longest = Fraction(host.rto_max_ms, 1_000)
-    said = f"Two retransmissions are at most {spoken(longest)} apart"
+    said = f"Two retransmissions are at most {format_duration(longest)} apart"
     if host.max_tw_buckets == 0 or longest <= wait:
         return said + "."
-    return said + f", longer than the {spoken(wait)} of TIME-WAIT: a last FIN as late as that finds TIME-WAIT over."
+    return said + f", longer than the {format_duration(wait)} of TIME-WAIT: a last FIN as late as that finds TIME-WAIT over."
 
 
 def _rto_min(host: _Host) -> str | None:
     if host.rto_min_us is None:
         return None
-    return f"A retransmission comes {spoken(Fraction(host.rto_min_us, 1_000_000))} after the first transmission at the earliest."
+    least = format_duration(Fraction(host.rto_min_us, 1_000_000))
+    return f"A retransmission comes {least} after the first transmission at the earliest."
 
 
 def _timestamps(host: _Host) -> str:
@@ -281,4 +282,5 @@ def _ports(host: _Host, wait: Fraction) -> str:
         return f"There are {count} ports for connections to one destination, and no TIME-WAIT holds one back."
     rate = count / wait
     shown = f"{int(rate)}" if rate >= 1 else f"{float(rate):.2g}"
-    return f"{count} ports, each held for {spoken(wait)} by TIME-WAIT, allow {shown} connections per second to one destination."
+    held = format_duration(wait)
+    return f"{count} ports, each held for {held} by TIME-WAIT, allow {shown} connections per second to one destination."

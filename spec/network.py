@@ -19,7 +19,7 @@ from timewait.spec.segment import Segment
 from timewait.vocabulary.automaton import Clock
 
 
-class Copy(NamedTuple):
+class PacketInFlight(NamedTuple):
     """An entry of the network.
 
     Attributes
@@ -36,19 +36,19 @@ class Copy(NamedTuple):
 
     sender: str
     segment: Segment
-    owed: bool
+    must_be_delivered: bool
     left: int | None
 
 
 class Flight(NamedTuple):
     """A copy together with where its clocks come from: None for one that starts now."""
 
-    copy: Copy
+    copy: PacketInFlight
     age: Clock | None
     due: Clock | None
 
 
-Network = tuple[Copy, ...]
+Network = tuple[PacketInFlight, ...]
 
 
 class Channel(NamedTuple):
@@ -80,26 +80,26 @@ class Channel(NamedTuple):
         clocks: list[Clock] = []
         for index, copy in enumerate(network):
             clocks.append(self.age(network, index))
-            if copy.owed and self.duplication is None:
+            if copy.must_be_delivered and self.duplication is None:
                 clocks.append(self.due(network, index))
         return tuple(clocks)
 
     def flights(self, network: Network) -> list[Flight]:
         """The network as it stands, each clock coming from itself."""
         return [
-            Flight(copy, self.age(network, index), self.due(network, index) if copy.owed else None)
+            Flight(copy, self.age(network, index), self.due(network, index) if copy.must_be_delivered else None)
             for index, copy in enumerate(network)
         ]
 
-    def send(self, flights: list[Flight], sender: str, segment: Segment, owed: bool) -> list[Flight]:
+    def send(self, flights: list[Flight], sender: str, segment: Segment, must_be_delivered: bool) -> list[Flight]:
         """The flights after one more copy was sent and not lost."""
-        fresh = Flight(Copy(sender, segment, owed, self.duplication), None, None)
+        fresh = Flight(PacketInFlight(sender, segment, must_be_delivered, self.duplication), None, None)
         same = self._mergeable(flights, sender, segment)
         if same is None:
             return [*flights, fresh]
         old = flights[same]
         joined = fresh
-        if old.copy.owed:
+        if old.copy.must_be_delivered:
             joined = Flight(old.copy, None, old.due)
         return [*flights[:same], joined, *flights[same + 1 :]]
 
@@ -116,7 +116,7 @@ class Channel(NamedTuple):
     def blocked(self, network: Network, index: int) -> bool:
         """Whether an entry cannot arrive yet: in a queue, an owed copy is ahead of it."""
         sender = network[index].sender
-        return self.fifo and any(copy.owed for copy in network[:index] if copy.sender == sender)
+        return self.fifo and any(copy.must_be_delivered for copy in network[:index] if copy.sender == sender)
 
     def deliver(self, network: Network, index: int) -> list[Flight]:
         """The flights after an entry arrived."""
@@ -125,9 +125,9 @@ class Channel(NamedTuple):
         copy = arrived.copy
         kept: list[Flight] = []
         if copy.left is None:
-            kept = [Flight(copy._replace(owed=False), arrived.age, None)]
+            kept = [Flight(copy._replace(must_be_delivered=False), arrived.age, None)]
         elif copy.left > 0:
-            kept = [Flight(copy._replace(owed=False, left=copy.left - 1), arrived.age, None)]
+            kept = [Flight(copy._replace(must_be_delivered=False, left=copy.left - 1), arrived.age, None)]
         ahead = flights[:index]
         if self.fifo:
             ahead = [flight for flight in ahead if flight.copy.sender != copy.sender]
@@ -136,12 +136,12 @@ class Channel(NamedTuple):
     def settle(self, flights: list[Flight]) -> tuple[Network, tuple[Clock | None, ...]]:
         """The network in its canonical order, and where each of its clocks comes from."""
         ordered = sorted(flights, key=_name) if self.merged else flights
-        origins: list[Clock | None] = []
+        updates: list[Clock | None] = []
         for flight in ordered:
-            origins.append(flight.age)
-            if flight.copy.owed and self.duplication is None:
-                origins.append(flight.due)
-        return tuple(flight.copy for flight in ordered), tuple(origins)
+            updates.append(flight.age)
+            if flight.copy.must_be_delivered and self.duplication is None:
+                updates.append(flight.due)
+        return tuple(flight.copy for flight in ordered), tuple(updates)
 
 
 @cache

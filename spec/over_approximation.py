@@ -13,35 +13,35 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.spec.composition import Composition, Situation
+from timewait.spec.composition import Composition, CompositionState
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
-from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, Origin
+from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location
 
-Obligations = Callable[[Composition, Situation], Iterator[frozenset[int]]]
+DeliveryChoice = Callable[[Composition, CompositionState], Iterator[frozenset[int]]]
 """Which copies must still arrive, as positions in the network, of those that must in a location of the composition."""
 
 
-def one_of_a_kind(composition: Composition, situation: Situation) -> Iterator[frozenset[int]]:
+def one_of_a_kind(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
     """Of the copies that would do the same to their receiver one; none that would do nothing."""
     kept: dict[object, int] = {}
     for index, copy in enumerate(situation.network):
         side = 1 - ENDS.index(copy.sender)
         outcome = composition.received(situation.ends[side], side, copy.segment)
-        if copy.owed and (outcome.block != situation.ends[side] or outcome.started):
+        if copy.must_be_delivered and (outcome.block != situation.ends[side] or outcome.started):
             kept.setdefault((side, outcome.block, outcome.started), index)
     yield frozenset(kept.values())
 
 
-def each_alone(composition: Composition, situation: Situation) -> Iterator[frozenset[int]]:
+def each_alone(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
     """Every copy by itself, and none: all that is needed where obligations do not depend on each other."""
     del composition
     yield frozenset()
-    yield from (frozenset({index}) for index, copy in enumerate(situation.network) if copy.owed)
+    yield from (frozenset({index}) for index, copy in enumerate(situation.network) if copy.must_be_delivered)
 
 
-class Relaxed:
-    """A relaxed composition (a `timewait.vocabulary.automaton.TimedSystem`).
+class OverApproximation:
+    """A relaxed composition (a `timewait.vocabulary.automaton.TimedAutomaton`).
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Relaxed:
         Duplication is limited, or order kept.
     """
 
-    def __init__(self, configuration: Configuration, obligations: Obligations) -> None:
+    def __init__(self, configuration: Configuration, obligations: DeliveryChoice) -> None:
         self.exact = Composition(configuration)
         self.obligations = obligations
         if not self.exact.dense:
@@ -67,8 +67,8 @@ class Relaxed:
         return self.exact.parameters
 
     @property
-    def ceilings(self) -> Mapping[str, str]:
-        return self.exact.ceilings
+    def maximal_constants(self) -> Mapping[str, str]:
+        return self.exact.maximal_constants
 
     @property
     def dense(self) -> bool:
@@ -78,16 +78,16 @@ class Relaxed:
     def lifetimes(self) -> Mapping[str, str]:
         return self.exact.lifetimes
 
-    def initial(self) -> Situation:
+    def initial(self) -> CompositionState:
         return self.exact.initial()
 
-    def initial_origins(self) -> tuple[Origin, ...]:
+    def initial_updates(self) -> tuple[ClockUpdate, ...]:
         return (None,) * len(self.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         situation = _situation(location)
         network = situation.network
-        dues = (self.exact.channel.due(network, index) for index, copy in enumerate(network) if copy.owed)
+        dues = (self.exact.channel.due(network, index) for index, copy in enumerate(network) if copy.must_be_delivered)
         return (*self.exact.timers(situation), *dues, *(_youngest(sender) for sender in _senders(situation)))
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
@@ -99,38 +99,40 @@ class Relaxed:
                 bound._replace(clock=_youngest(bound.clock.owner.partition(" ")[0])) if bound.clock.role == "age" else bound
                 for bound in edge.guard
             )
-            for target, origins in self._targets(_situation(edge.target), edge.origins):
-                yield replace(edge, guard=guard, target=target, origins=origins)
+            for target, updates in self._targets(_situation(edge.target), edge.updates):
+                yield replace(edge, guard=guard, target=target, updates=updates)
 
-    def _targets(self, situation: Situation, origins: tuple[Origin, ...]) -> Iterator[tuple[Situation, tuple[Origin, ...]]]:
+    def _targets(
+        self, situation: CompositionState, updates: tuple[ClockUpdate, ...]
+    ) -> Iterator[tuple[CompositionState, tuple[ClockUpdate, ...]]]:
         """The relaxed locations that stand for one of the composition, and where their clocks come from."""
-        left = iter(origins)
+        left = iter(updates)
         timers = tuple(next(left) for _ in self.exact.timers(situation))
-        ages: dict[str, Origin] = {sender: _youngest(sender) for sender in _senders(situation)}
-        dues: dict[int, Origin] = {}
+        ages: dict[str, ClockUpdate] = {sender: _youngest(sender) for sender in _senders(situation)}
+        dues: dict[int, ClockUpdate] = {}
         for index, copy in enumerate(situation.network):
             if next(left) is None:
                 ages[copy.sender] = None
-            if copy.owed:
+            if copy.must_be_delivered:
                 dues[index] = next(left)
         for kept in self.obligations(self.exact, situation):
-            copies = (copy._replace(owed=index in kept) for index, copy in enumerate(situation.network))
+            copies = (copy._replace(must_be_delivered=index in kept) for index, copy in enumerate(situation.network))
             relaxed = situation._replace(network=tuple(copies))
             yield relaxed, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
 
-    def expired(self, location: Location, clock: Clock) -> Situation:
+    def expired(self, location: Location, clock: Clock) -> CompositionState:
         """Nothing that the end sent is alive: what must arrive would be no older than the youngest, so nothing must."""
         situation = _situation(location)
         return situation._replace(network=tuple(copy for copy in situation.network if copy.sender != clock.owner))
 
-    def family(self, location: Location) -> Situation:
-        return self.exact.family(location)
+    def equivalence_class(self, location: Location) -> CompositionState:
+        return self.exact.equivalence_class(location)
 
-    def join(self, location: Location, other: Location) -> Situation:
+    def join(self, location: Location, other: Location) -> CompositionState:
         return self.exact.join(location, other)
 
-    def owes(self, location: Location) -> frozenset[str]:
-        return self.exact.owes(location)
+    def pending(self, location: Location) -> frozenset[str]:
+        return self.exact.pending(location)
 
 
 @cache
@@ -139,11 +141,11 @@ def _youngest(sender: str) -> Clock:
     return Clock("age", sender)
 
 
-def _senders(situation: Situation) -> Iterable[str]:
+def _senders(situation: CompositionState) -> Iterable[str]:
     """Whose copies are in flight, in order."""
     return dict.fromkeys(copy.sender for copy in situation.network)
 
 
-def _situation(location: Location) -> Situation:
-    assert isinstance(location, Situation)
+def _situation(location: Location) -> CompositionState:
+    assert isinstance(location, CompositionState)
     return location

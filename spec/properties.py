@@ -54,7 +54,7 @@ PROPERTIES: dict[str, Property] = {
             "eventually",
             "once both ends are CLOSED or in TIME-WAIT, the exchange stops",
             "RFC 9293 3.10.7.4 fifth step",
-            noisy=True,
+            recurrent=True,
         ),
     )
 }

@@ -17,7 +17,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
 
-from timewait.spec.duration import duration
+from timewait.spec.duration import parse_duration
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
 
 EVIDENCE = {
@@ -324,7 +324,7 @@ class _Profile:
             self._multiples[key] = int(multiple[1])
             return int(multiple[1]) * msl
         try:
-            return duration(value)
+            return parse_duration(value)
         except ValueError as error:
             raise self._broken(key, str(error)) from None
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Engine, decide
-from timewait.checker.family import instance, script
+from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Budget, Run
 from timewait.checker.replay import carried_out, replay
 from timewait.checker.trace import Trace
@@ -17,7 +17,7 @@ from timewait.proofs.question import question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.spec.settings import Behaviour, ResetRule
 
 _THIRD = Fraction(1, 3)
@@ -91,11 +91,11 @@ def counterexample(name: str) -> Trace:
     if name == "C10":
         letter = replace(close(1, 2, 1, 0, LETTER), both_close=True)
         run = replace(_run(letter, ENDLESS), loop=8)
-        return replay(beginning(letter), run, PROPERTIES["quiet"])
+        return replay(initial_state(letter), run, PROPERTIES["quiet"])
     if name in SCRIPTS:
         configuration, told = SCRIPTS[name]
         run = _run(configuration, told)
-        return carried_out(beginning(configuration), run, name, f"it can happen: {name}")
+        return carried_out(initial_state(configuration), run, name, f"it can happen: {name}")
     configuration, asked = QUESTIONS[name]
     (answer,) = decide(question(configuration), [PROPERTIES[asked]], Engine.AUTO, Budget())
     assert answer.trace is not None
@@ -103,4 +103,4 @@ def counterexample(name: str) -> Trace:
 
 
 def _run(configuration: Configuration, told: str) -> Run:
-    return instance(Table(Composition(configuration)), script(told), configuration.parameters, 0)
+    return instance(CompiledAutomaton(Composition(configuration)), parse_schedule(told), configuration.parameters, 0)

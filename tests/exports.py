@@ -8,17 +8,17 @@ from typing import Any
 
 from toys import Toy
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
-from timewait.checker.export.plan import Plan, Words, explored, plan_of
+from timewait.checker.export.plan import Labels, Plan, explored, plan_of
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.cli.export import words_for
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from timewait.vocabulary.automaton import TimedSystem
+from timewait.vocabulary.automaton import TimedAutomaton
 
 CLOSE = ("graceful", "isolation")
 
@@ -37,7 +37,7 @@ class Case:
     asked: tuple[str, ...] = CLOSE
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Labels:
         """The words of an export."""
         return words_for(self.configuration, [PROPERTIES[name] for name in self.asked], "model.pml", "a test")
 
@@ -107,15 +107,15 @@ class Explored:
     def plan(self) -> Plan:
         """The plan, folded where that is possible."""
         asked = question(self.case.configuration)
-        return plan_of(asked.folded, self.case.words) if asked.system.dense else explored(self.engine, self.case.words)
+        return plan_of(asked.quotient, self.case.words) if asked.system.dense else explored(self.engine, self.case.words)
 
 
-def toy_words(*asked: str) -> Words:
+def toy_words(*asked: str) -> Labels:
     """Words for a toy."""
-    return Words("A toy", ("none",), dict.fromkeys(asked, "it never happens"), {}, str, str, "toy.pml")
+    return Labels("A toy", ("none",), dict.fromkeys(asked, "it never happens"), {}, str, str, "toy.pml")
 
 
 def toy_plan(toy: Toy, *asked: str) -> Plan:
     """The plan of a toy, folded."""
-    system: TimedSystem = Folded(toy) if toy.lifetimes else toy
-    return plan_of(Table(system), toy_words(*asked))
+    system: TimedAutomaton = Quotient(toy) if toy.lifetimes else toy
+    return plan_of(CompiledAutomaton(system), toy_words(*asked))

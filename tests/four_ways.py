@@ -17,7 +17,7 @@ from oracle import JUDGED, Search, TooLarge, judge
 from random_configurations import random_configuration
 
 from timewait.checker.bounded import search
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Question
 from timewait.checker.explicit import TICK, Explicit
 from timewait.checker.finding import Budget, Run
@@ -130,7 +130,7 @@ class Draw:
         asked = question(self.configuration)
         steps = self._in_ticks(asked, broken)
         ways = ["brute force", "ticks"]
-        table = asked.folded if asked.system.dense else Table(asked.system)
+        table = asked.quotient if asked.system.dense else CompiledAutomaton(asked.system)
         if asked.system.dense or table.within(self.bounds.locations):
             ways += ["zones", "SMT"]
             self._by_zones(asked, table, broken)
@@ -149,7 +149,7 @@ class Draw:
             self._replay(asked, "ticks", name, engine.run_to(*engine.broken[name]))
         return fewest_steps(engine, frozenset(engine.broken) & broken)
 
-    def _by_zones(self, asked: Question, table: Table, broken: set[str]) -> None:
+    def _by_zones(self, asked: Question, table: CompiledAutomaton, broken: set[str]) -> None:
         engine = Zones(table)
         engine.explore(Budget())
         if engine.stopped:
@@ -158,7 +158,7 @@ class Draw:
         for name in sorted(engine.broken.keys() & broken):
             self._replay(asked, "zones", name, engine.run_to(*engine.broken[name]))
 
-    def _by_solver(self, asked: Question, table: Table, broken: set[str], steps: dict[str, int]) -> None:
+    def _by_solver(self, asked: Question, table: CompiledAutomaton, broken: set[str], steps: dict[str, int]) -> None:
         """What is broken must be broken by a run of no more steps than ticks take, the rest by none."""
         for name, fewest in steps.items():
             searched = search(Symbolic(table, frozenset({name})), fewest, Budget(seconds=self.bounds.seconds))
@@ -197,7 +197,7 @@ class Draw:
             self.faults.append(f"{who}: no delays make the run possible that breaks {name}")
             return
         try:
-            replay(asked.beginning, run, PROPERTIES[name])
+            replay(asked.initial_state, run, PROPERTIES[name])
         except Rejected as rejected:
             self.faults.append(f"{who}: the run that breaks {name} is rejected: {rejected}")
 
@@ -214,7 +214,7 @@ def fewest_steps(engine: Explicit, names: frozenset[str]) -> dict[str, int]:
         if state in done:
             continue
         done.add(state)
-        passages = engine.chamber(state[0]).passages
+        passages = engine.tick_location(state[0]).passages
         for step, after in engine.after(state):
             steps = away[state] + (step != TICK)
             if step != TICK:

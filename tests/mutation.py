@@ -99,7 +99,7 @@ class Mutant:
     @property
     def module(self) -> str:
         """The name of the module."""
-        return self.path.removesuffix(".py").replace("/", ".")
+        return "timewait." + self.path.removesuffix(".py").replace("/", ".")
 
     @property
     def tree(self) -> ast.Module:
@@ -498,11 +498,11 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
 
     With `known`, no exploration goes on when it is much larger than it was; else not beyond some number of states.
     """
-    from timewait.checker.compiled import Table
+    from timewait.checker.compiled import CompiledAutomaton
     from timewait.checker.explicit import Explicit
     from timewait.checker.finding import Budget
     from timewait.checker.lasso import find_lasso
-    from timewait.checker.quotient import Folded
+    from timewait.checker.quotient import Quotient
     from timewait.checker.structural import proof_of
     from timewait.checker.zones import Zones
 
@@ -514,7 +514,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
     told: Answer = {}
     sizes = known["sizes"] if known else {}
     if TICKS in case.engines:
-        explored = Explicit(Table(system))
+        explored = Explicit(CompiledAutomaton(system))
         explored.explore(Budget(_bound(sizes.get("states"), states)))
         told["ticks break"] = sorted(explored.broken)
         told["ticks vacuous"] = _vacuous(always, explored) or (["time stops"] if explored.stuck else [])
@@ -531,7 +531,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
                     _carried_out(case, lasso, entry)
                     told["ticks never keep"].append(entry.name)
     if ZONES in case.engines:
-        table = Table(Folded(system))
+        table = CompiledAutomaton(Quotient(system))
         locations = len(table.explore())
         if known and locations > 2 * sizes["locations"]:
             raise Killed("bound", f"{case.label}: {locations} locations, not {sizes['locations']}")
@@ -559,7 +559,7 @@ def _refused(configuration: Any) -> str:
     """Why there is no relaxed close."""
     relaxation = importlib.import_module("timewait.spec.over_approximation")
     try:
-        relaxation.Relaxed(configuration, relaxation.one_of_a_kind)
+        relaxation.OverApproximation(configuration, relaxation.one_of_a_kind)
     except ValueError as refused:
         return str(refused)
     return ""
@@ -567,24 +567,28 @@ def _refused(configuration: Any) -> str:
 
 def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
     """What the relaxed close breaks, and whether time may stop where each obligation is there alone; sizes are added."""
-    from timewait.checker.compiled import Table
+    from timewait.checker.compiled import CompiledAutomaton
     from timewait.checker.explicit import Explicit
     from timewait.checker.finding import Budget
-    from timewait.checker.quotient import Folded
-    from timewait.checker.timelock import stuck
+    from timewait.checker.quotient import Quotient
+    from timewait.checker.timelock import time_locks
     from timewait.checker.zones import Zones
 
     relaxation = importlib.import_module("timewait.spec.over_approximation")
-    relaxed = relaxation.Relaxed(case.configuration, relaxation.one_of_a_kind)
+    relaxed = relaxation.OverApproximation(case.configuration, relaxation.one_of_a_kind)
     if TICKS in case.engines:
-        explored = Explicit(Table(relaxed))
+        explored = Explicit(CompiledAutomaton(relaxed))
         explored.explore(Budget(states=50_000))
         sizes["relaxed states"] = len(explored.states)
-    zones = Zones(Table(Folded(relaxed)))
+    zones = Zones(CompiledAutomaton(Quotient(relaxed)))
     zones.explore(Budget())
-    obliged = Table(Folded(relaxation.Relaxed(case.configuration, relaxation.each_alone)))
-    sizes |= {"relaxed zones": len(zones.nodes), "relaxed crossings": zones.transitions, "obliged": len(obliged.explore())}
-    return {"relaxed breaks": sorted(zones.broken), "obliged stuck": len(stuck(obliged))}
+    obliged_approximation = CompiledAutomaton(Quotient(relaxation.OverApproximation(case.configuration, relaxation.each_alone)))
+    sizes |= {
+        "relaxed zones": len(zones.nodes),
+        "relaxed crossings": zones.transitions,
+        "obliged": len(obliged_approximation.explore()),
+    }
+    return {"relaxed breaks": sorted(zones.broken), "obliged stuck": len(time_locks(obliged_approximation))}
 
 
 def _bound(known: int | None, otherwise: int) -> int:
@@ -613,7 +617,7 @@ def _carried_out(case: Case, run: Any, asked: Any) -> None:
     if run is None:
         raise Killed("replay", f"{case.label}: no delays for the run that breaks {asked.name}")
     try:
-        replay(reference.beginning(case.configuration), run, asked)
+        replay(reference.initial_state(case.configuration), run, asked)
     except Rejected as rejected:
         raise Killed("replay", f"{case.label}: the run that breaks {asked.name} is rejected: {rejected}") from rejected
 
@@ -656,11 +660,11 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
 
 def _facts() -> Iterator[tuple[str, bool]]:
     """What no verdict on a small configuration depends on, each with whether it holds."""
-    from timewait.spec.composition import Composition, Phase, Situation
+    from timewait.spec.composition import Composition, CompositionState, Phase
     from timewait.spec.configuration import Configuration
     from timewait.spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
     from timewait.spec.exchange import broken, rounds
-    from timewait.spec.network import Channel, Copy
+    from timewait.spec.network import Channel, PacketInFlight
     from timewait.spec.segment import Segment
     from timewait.spec.settings import Behaviour
     from timewait.spec.state import ESTABLISHED, Block, State
@@ -692,33 +696,33 @@ def _facts() -> Iterator[tuple[str, bool]]:
         yield f"a RST in {state} is{'' if in_order else ' not'} ungraceful", ("graceful" in told) is in_order
     configuration = Configuration(Fraction(1), Fraction(2), (Fraction(1),))
     composition = Composition(configuration)
-    quiet = composition.owes(Situation((Block(State.CLOSED), waiting), (), (0, 0)))
+    quiet = composition.pending(CompositionState((Block(State.CLOSED), waiting), (), (0, 0)))
     yield "an end that is CLOSED is silent too", quiet == {"closes", "quiet"}
-    reopened = Situation((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), Phase.REOPENED)
-    yield "the next incarnation owes nothing", composition.owes(reopened) == frozenset()
-    quiet = composition.owes(Situation((ESTABLISHED, waiting), (), (0, 0)))
+    reopened = CompositionState((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), Phase.REOPENED)
+    yield "the next incarnation owes nothing", composition.pending(reopened) == frozenset()
+    quiet = composition.pending(CompositionState((ESTABLISHED, waiting), (), (0, 0)))
     yield "nobody need be quiet who still has something to say", quiet == {"closes"}
 
-    def busy(*ends: Block) -> set[str]:
-        situation = Situation((ends[0], ends[1]), (Copy("B", Segment(1, 2, fin=True), True, None),), (0, 0))
-        return {f"{edge.action.kind} {name}" for edge in composition.edges(situation) for name in edge.busy}
+    def recurrent(*ends: Block) -> set[str]:
+        situation = CompositionState((ends[0], ends[1]), (PacketInFlight("B", Segment(1, 2, fin=True), True, None),), (0, 0))
+        return {f"{edge.action.kind} {name}" for edge in composition.edges(situation) for name in edge.recurrent}
 
-    yield "an answer in TIME-WAIT is noise, the end of TIME-WAIT is none", busy(waiting, waiting) == {"deliver quiet"}
-    yield "whether the other end is CLOSED or not", busy(waiting, Block(State.CLOSED)) == {"deliver quiet"}
-    yield "elsewhere nothing is noise", busy(ESTABLISHED, ESTABLISHED) == set()
-    yield "every ceiling is a parameter", set(composition.ceilings.values()) <= set(composition.parameters)
+    yield "an answer in TIME-WAIT is noise, the end of TIME-WAIT is none", recurrent(waiting, waiting) == {"deliver quiet"}
+    yield "whether the other end is CLOSED or not", recurrent(waiting, Block(State.CLOSED)) == {"deliver quiet"}
+    yield "elsewhere nothing is noise", recurrent(ESTABLISHED, ESTABLISHED) == set()
+    yield "every ceiling is a parameter", set(composition.maximal_constants.values()) <= set(composition.parameters)
     queued = Composition(replace(configuration, fifo=True))
-    free = Situation((ESTABLISHED, ESTABLISHED), (Copy("A", Segment(1, 1), False, None),), (0, 0))
-    yield "in a queue there are no families", queued.family(free) == free
-    yield "elsewhere what need not arrive makes none", composition.family(free) == free._replace(network=())
-    mine, other = Copy("A", Segment(1, 1), True, None), Copy("B", Segment(1, 1), True, None)
+    free = CompositionState((ESTABLISHED, ESTABLISHED), (PacketInFlight("A", Segment(1, 1), False, None),), (0, 0))
+    yield "in a queue there are no families", queued.equivalence_class(free) == free
+    yield "elsewhere what need not arrive makes none", composition.equivalence_class(free) == free._replace(network=())
+    mine, other = PacketInFlight("A", Segment(1, 1), True, None), PacketInFlight("B", Segment(1, 1), True, None)
     queue, twice = Channel(None, True), Channel(1, False)
     yield "a copy waits for what is owed ahead of it", queue.blocked((mine, mine._replace(segment=Segment(2, 1))), 1)
     yield "but not for what goes the other way", not queue.blocked((other, mine), 1)
-    yield "nor for what need not arrive", not queue.blocked((mine._replace(owed=False), mine), 1)
+    yield "nor for what need not arrive", not queue.blocked((mine._replace(must_be_delivered=False), mine), 1)
     yield "nor where there is no order", not twice.blocked((mine, mine), 1)
     (again,) = twice.deliver((mine._replace(left=1),), 0)
-    yield "what arrived is not owed again", again.copy == mine._replace(owed=False, left=0)
+    yield "what arrived is not owed again", again.copy == mine._replace(must_be_delivered=False, left=0)
     yield "and arrives no more often than it may", twice.deliver((mine._replace(left=0),), 0) == []
     merged = Channel(None, False)
     yield "the oldest owed copy has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)
@@ -855,7 +859,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def _forget_specification() -> None:
     """Forget all that was imported and depends on the specification."""
     for name in list(sys.modules):
-        if name.split(".")[0] in ("spec", "proofs", "oracle", "random_configurations", "test_endpoint"):
+        if name.startswith(("timewait.spec", "timewait.proofs")) or name in ("oracle", "random_configurations", "test_endpoint"):
             del sys.modules[name]
 
 

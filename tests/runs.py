@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.checker.compiled import Table
-from timewait.checker.family import instance, script
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Move, Run
 from timewait.checker.replay import carried_out, replay
 from timewait.checker.trace import Trace
@@ -18,7 +18,7 @@ from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import Call, Timer
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import SCENARIOS
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour, ResetRule
@@ -62,8 +62,8 @@ CHAIN = """
 
 def scripted(configuration: Configuration, told: str, asked: str, rounds: int = 0) -> Trace:
     """A schedule, carried out until it breaks a property."""
-    made = instance(Table(Composition(configuration)), script(told), configuration.parameters, rounds)
-    return replay(beginning(configuration), made, PROPERTIES[asked])
+    made = instance(CompiledAutomaton(Composition(configuration)), parse_schedule(told), configuration.parameters, rounds)
+    return replay(initial_state(configuration), made, PROPERTIES[asked])
 
 
 def _old_duplicate() -> Trace:
@@ -104,7 +104,7 @@ def _endless() -> Trace:
         arrives("B", ack, False, after=1),
     )
     both = replace(close(1, 2, 1, 0, LETTER), both_close=True)
-    return replay(beginning(both), Run(moves, 7), PROPERTIES["quiet"])
+    return replay(initial_state(both), Run(moves, 7), PROPERTIES["quiet"])
 
 
 MAKERS: dict[str, Callable[[], Trace]] = {
@@ -131,4 +131,4 @@ def long(steps: int) -> Trace:
     again = Move(Fraction(30), Action("timer", "B", Timer.RETRANSMISSION, (False,)))
     lost = Move(Fraction(0), Action("deliver", "A", ("B", Segment(1, ack=2, fin=True)), (True,)))
     moves = [Move(Fraction(0), Action("call", "B", Call.CLOSE, (False,))), *[lost, again] * steps]
-    return carried_out(beginning(configuration), Run(tuple(moves[:steps])), "long", "a long run")
+    return carried_out(initial_state(configuration), Run(tuple(moves[:steps])), "long", "a long run")

@@ -20,14 +20,14 @@ from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.cli.main import main
 from timewait.proofs import certified, engine_answers
-from timewait.proofs.agreement import Compared, Row, compare, compare_case
+from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare, compare_case
 from timewait.proofs.agreement_cases import CASES
-from timewait.proofs.engine_answers import Voice, Who
+from timewait.proofs.engine_answers import EngineAnswer, EngineName
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.reference import Moment
+from timewait.spec.reference import ReferenceState
 from timewait.spec.settings import ResetRule
 from timewait.vocabulary.automaton import Action
-from timewait.vocabulary.replay import Impossible
+from timewait.vocabulary.replay import ImpossibleMove
 
 PROVED, VIOLATED, VACUOUS = Verdict.PROVED, Verdict.VIOLATED, Verdict.VACUOUS
 INCONCLUSIVE, DISAGREEMENT = Verdict.INCONCLUSIVE, Verdict.DISAGREEMENT
@@ -63,7 +63,7 @@ def test_all_agree(case: str) -> None:
     agrees_with_brute_force(compared)
 
 
-def agrees_with_brute_force(compared: Compared) -> None:
+def agrees_with_brute_force(compared: ConfigurationAgreement) -> None:
     """Where durations are whole and worlds not too many."""
     if any(duration.denominator != 1 for duration in compared.configuration.parameters.values()):
         return
@@ -163,12 +163,12 @@ def roundabout_smt(patch: pytest.MonkeyPatch) -> None:
 
 def frightened_horn(patch: pytest.MonkeyPatch) -> None:
     """A Horn solver to which everything bad can be reached."""
-    patch.setattr(horn, "solve", lambda *_: horn.Answer(None, True, ""))
+    patch.setattr(horn, "solve", lambda *_: horn.HornResult(None, True, ""))
 
 
 def careless_horn(patch: pytest.MonkeyPatch) -> None:
     """A Horn solver that takes what is always true for an invariant."""
-    patch.setattr(horn, "solve", lambda *_: horn.Answer({}, False, ""))
+    patch.setattr(horn, "solve", lambda *_: horn.HornResult({}, False, ""))
 
 
 def leaking_cover(patch: pytest.MonkeyPatch) -> None:
@@ -186,10 +186,10 @@ def leaking_cover(patch: pytest.MonkeyPatch) -> None:
 def stubborn_specification(patch: pytest.MonkeyPatch) -> None:
     """A specification on which nobody can do anything."""
 
-    def refuse(self: Moment, action: Action) -> tuple[Moment, ...]:
-        raise Impossible(f"{self.now}: not {action}")
+    def refuse(self: ReferenceState, action: Action) -> tuple[ReferenceState, ...]:
+        raise ImpossibleMove(f"{self.now}: not {action}")
 
-    patch.setattr(Moment, "act", refuse)
+    patch.setattr(ReferenceState, "act", refuse)
 
 
 BROKEN = (
@@ -220,9 +220,9 @@ def test_a_broken_engine_is_a_disagreement(
 
 def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """The letter of the standard acknowledges for ever, and the graph says that it is quiet in the end."""
-    lasso = Voice(Who.TICKS, VIOLATED, "violated")
-    graph = Voice(Who.GRAPH, PROVED, "proved")
-    assert Row("case", "quiet", (lasso, graph)).faults == ["graph: it holds; ticks: it does not"]
+    lasso = EngineAnswer(EngineName.TICKS, VIOLATED, "violated")
+    graph = EngineAnswer(EngineName.GRAPH, PROVED, "proved")
+    assert PropertyAgreement("case", "quiet", (lasso, graph)).faults == ["graph: it holds; ticks: it does not"]
     monkeypatch.setattr(engine_answers, "proof_of", lambda *_: None)
     compared = compare(SMALL, CASES[SMALL], Budget())
     assert {row.name: row.agreement for row in compared.rows}["quiet"] is VACUOUS
@@ -232,14 +232,14 @@ def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None
 # --- what counts as agreement --------------------------------------------------------------------------------------
 
 
-def row(*said: Voice) -> Row:
+def row(*said: EngineAnswer) -> PropertyAgreement:
     """A row by hand."""
-    return Row("by hand", "graceful", said)
+    return PropertyAgreement("by hand", "graceful", said)
 
 
-def voice(who: Who, verdict: Verdict | None, steps: int | None = None, clear: float = 0) -> Voice:
+def voice(who: EngineName, verdict: Verdict | None, steps: int | None = None, clear: float = 0) -> EngineAnswer:
     """A voice by hand."""
-    return Voice(who, verdict, "by hand", "for a reason", steps, clear)
+    return EngineAnswer(who, verdict, "by hand", "for a reason", steps, clear)
 
 
 class TestRows:
@@ -249,23 +249,33 @@ class TestRows:
         ("said", "agreement", "verdict", "told"),
         [
             ((), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
-            ((voice(Who.TICKS, None), voice(Who.ZONES, None)), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
-            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, None)), VACUOUS, PROVED, "ticks alone: no agreement"),
-            ((voice(Who.TICKS, VIOLATED, 9), voice(Who.SMT, None, clear=8)), VACUOUS, VIOLATED, "ticks alone: no agreement"),
-            ((voice(Who.TICKS, PROVED), voice(Who.SMT, None, clear=8)), VACUOUS, PROVED, "ticks alone: no agreement"),
-            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, PROVED)), PROVED, PROVED, "2 engines"),
-            ((voice(Who.TICKS, VIOLATED, 6), voice(Who.SMT, VIOLATED, 6, 5)), PROVED, VIOLATED, "2 engines"),
-            ((voice(Who.TICKS, VIOLATED), voice(Who.REPLAY, VIOLATED)), PROVED, VIOLATED, "ticks, and replay"),
-            ((voice(Who.ZONES, PROVED), voice(Who.CERTIFICATE, PROVED)), PROVED, PROVED, "zones, and certificate"),
+            ((voice(EngineName.TICKS, None), voice(EngineName.ZONES, None)), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
+            ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, None)), VACUOUS, PROVED, "ticks alone: no agreement"),
             (
-                (voice(Who.TICKS, VACUOUS), voice(Who.ZONES, VACUOUS)),
+                (voice(EngineName.TICKS, VIOLATED, 9), voice(EngineName.SMT, None, clear=8)),
+                VACUOUS,
+                VIOLATED,
+                "ticks alone: no agreement",
+            ),
+            (
+                (voice(EngineName.TICKS, PROVED), voice(EngineName.SMT, None, clear=8)),
+                VACUOUS,
+                PROVED,
+                "ticks alone: no agreement",
+            ),
+            ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, PROVED)), PROVED, PROVED, "2 engines"),
+            ((voice(EngineName.TICKS, VIOLATED, 6), voice(EngineName.SMT, VIOLATED, 6, 5)), PROVED, VIOLATED, "2 engines"),
+            ((voice(EngineName.TICKS, VIOLATED), voice(EngineName.REPLAY, VIOLATED)), PROVED, VIOLATED, "ticks, and replay"),
+            ((voice(EngineName.ZONES, PROVED), voice(EngineName.CERTIFICATE, PROVED)), PROVED, PROVED, "zones, and certificate"),
+            (
+                (voice(EngineName.TICKS, VACUOUS), voice(EngineName.ZONES, VACUOUS)),
                 VACUOUS,
                 VACUOUS,
                 "what must be possible never happens",
             ),
         ],
     )
-    def test_no_fault(self, said: tuple[Voice, ...], agreement: Verdict, verdict: Verdict, told: str) -> None:
+    def test_no_fault(self, said: tuple[EngineAnswer, ...], agreement: Verdict, verdict: Verdict, told: str) -> None:
         """Two that decide make an agreement; nothing less does."""
         one = row(*said)
         assert (one.faults, one.agreement, one.verdict, one.told) == ([], agreement, verdict, told)
@@ -273,23 +283,29 @@ class TestRows:
     @pytest.mark.parametrize(
         ("said", "fault"),
         [
-            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, VIOLATED, 5)), "ticks: it holds; zones: it does not"),
-            ((voice(Who.ZONES, PROVED), voice(Who.SMT, VIOLATED, 5)), "zones: it holds; smt: it does not"),
-            ((voice(Who.ZONES, VACUOUS), voice(Who.HORN, VIOLATED)), "zones: it holds; horn: it does not"),
-            ((voice(Who.TICKS, PROVED), voice(Who.ZONES, VACUOUS)), "ticks and zones differ about what is possible"),
-            ((voice(Who.TICKS, VIOLATED, 8), voice(Who.SMT, None, clear=8)), "smt: no run of up to 8 steps; ticks: one of 8"),
+            ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, VIOLATED, 5)), "ticks: it holds; zones: it does not"),
+            ((voice(EngineName.ZONES, PROVED), voice(EngineName.SMT, VIOLATED, 5)), "zones: it holds; smt: it does not"),
+            ((voice(EngineName.ZONES, VACUOUS), voice(EngineName.HORN, VIOLATED)), "zones: it holds; horn: it does not"),
             (
-                (voice(Who.TICKS, VIOLATED, 8), voice(Who.SMT, None, clear=inf)),
+                (voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, VACUOUS)),
+                "ticks and zones differ about what is possible",
+            ),
+            (
+                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, clear=8)),
+                "smt: no run of up to 8 steps; ticks: one of 8",
+            ),
+            (
+                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, clear=inf)),
                 "smt: no run of up to inf steps; ticks: one of 8",
             ),
             (
-                (voice(Who.TICKS, VIOLATED, 8), voice(Who.SMT, VIOLATED, 9, 8)),
+                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, VIOLATED, 9, 8)),
                 "smt: no run of up to 8 steps; ticks: one of 8",
             ),
-            ((voice(Who.TICKS, PROVED), voice(Who.CERTIFICATE, DISAGREEMENT)), "certificate: for a reason"),
+            ((voice(EngineName.TICKS, PROVED), voice(EngineName.CERTIFICATE, DISAGREEMENT)), "certificate: for a reason"),
         ],
     )
-    def test_faults(self, said: tuple[Voice, ...], fault: str) -> None:
+    def test_faults(self, said: tuple[EngineAnswer, ...], fault: str) -> None:
         """What cannot all be true, whoever is right, and in whatever order they speak."""
         for order in (said, said[::-1]):
             one = row(*order)

@@ -14,13 +14,13 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1Q, Ether, Loopback
 from scapy.layers.ppp import PPP, PPPoE
-from scapy.packet import Packet as Layer
+from scapy.packet import CapturedPacket as Layer
 from wire import START, Script, pcap, pcapng
 
 from timewait.captures.connections import AROUND, Skipped
 from timewait.captures.container import NANOSECONDS, BrokenCapture, Frame, frames
-from timewait.captures.delivery import fates, sides
-from timewait.captures.headers import Packet, UnreadLink, packet
+from timewait.captures.delivery import deliveries, sides
+from timewait.captures.headers import CapturedPacket, UnreadLink, packet
 from timewait.captures.renumbering import arrives
 from timewait.captures.traffic import Traffic, traffic
 from timewait.spec.endpoint import WINDOW, segment_arrives
@@ -41,7 +41,7 @@ def clean_close() -> Script:
     return script
 
 
-def read(path: Path) -> list[Packet]:
+def read(path: Path) -> list[CapturedPacket]:
     """The TCP segments of a capture."""
     return [found for frame in frames(path) if (found := packet(frame)) is not None]
 
@@ -293,7 +293,7 @@ class TestFates:
         """How often each copy arrived, by identification."""
         (connection,) = sorted_out(pcap(tmp_path / "fates.pcap", script.packets)).connections
         seen = [item for item in connection.items if not isinstance(item, Skipped)]
-        found = fates(seen, connection.loops, sides(seen), 0)
+        found = deliveries(seen, connection.loops, sides(seen), 0)
         return {copy.seen.ident: len(copy.arrivals) for copy in found.copies}
 
     def test_a_fin_whose_repetition_was_acknowledged(self, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 import z3
 
 from timewait.checker import certificate
-from timewait.checker.certificate import MARK, BrokenCertificate, Script, Statement
+from timewait.checker.certificate import MARK, BrokenCertificate, SmtScript, Statement
 from timewait.checker.linear import constraint
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import Certified, Claimed, prove_by_horn, prove_for_all
+from timewait.proofs.certified import CertifiedProof, ClaimedProperties, prove_by_horn, prove_for_all
 from timewait.proofs.certifying import certify_file
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_of
@@ -36,25 +36,25 @@ BOUND = re.compile(r"\((?:<|<=) (?:0\.0|x\d+|\(- \S+ x\d+\)) (?:0\.0|\(\* [^()]*
 
 
 @pytest.fixture(scope="module")
-def proof() -> Certified:
+def proof() -> CertifiedProof:
     """The proof of C1 for the core."""
     return prove_for_all(CORE, PROPERTIES, REGION)
 
 
 @pytest.fixture(scope="module")
-def invariant(proof: Certified) -> Held:
+def invariant(proof: CertifiedProof) -> Held:
     """Its invariant, read from the file."""
     return certificate.read(stated(REGION), proof.text, "here")
 
 
 def stated(region: Sequence[str]) -> Statement:
     """What is proved, in some region."""
-    return Claimed(CORE, PROPERTIES, [constraint(part) for part in region], relaxed=True).statement
+    return ClaimedProperties(CORE, PROPERTIES, [constraint(part) for part in region], relaxed=True).statement
 
 
 def fault(invariant: Held, region: Sequence[str] = REGION) -> str:
     """What Z3 says of an invariant."""
-    return certificate.faults_by_z3(Script(stated(region), invariant))
+    return certificate.failed_queries_by_z3(SmtScript(stated(region), invariant))
 
 
 def stored(folder: Path, text: str) -> Path:
@@ -88,19 +88,19 @@ def bounds(text: str) -> Iterator[tuple[int, str, str]]:
 class TestProof:
     """As it was written."""
 
-    def test_is_proved(self, proof: Certified, invariant: Held) -> None:
+    def test_is_proved(self, proof: CertifiedProof, invariant: Held) -> None:
         assert (proof.verdict, proof.reason) == (Verdict.PROVED, "")
         assert (proof.locations, proof.cases) == (len(invariant), sum(map(len, invariant.values()))) == (16, 17)
 
     def test_three_queries(self, invariant: Held) -> None:
-        assert {query.name for query in Script(stated(REGION), invariant).queries()} == {"initial", "step", "safe"}
+        assert {query.name for query in SmtScript(stated(REGION), invariant).queries()} == {"initial", "step", "safe"}
 
-    def test_z3_and_cvc5_accept_it(self, proof: Certified, invariant: Held, tmp_path: Path) -> None:
-        script = Script(stated(REGION), invariant)
-        assert certificate.faults_by_z3(script) == certificate.faults_by_cvc5(script) == ""
+    def test_z3_and_cvc5_accept_it(self, proof: CertifiedProof, invariant: Held, tmp_path: Path) -> None:
+        script = SmtScript(stated(REGION), invariant)
+        assert certificate.failed_queries_by_z3(script) == certificate.failed_queries_by_cvc5(script) == ""
         assert fault_in(stored(tmp_path, proof.text)) == ""
 
-    def test_the_file_as_it_is_runs_in_cvc5_and_in_z3(self, proof: Certified, tmp_path: Path) -> None:
+    def test_the_file_as_it_is_runs_in_cvc5_and_in_z3(self, proof: CertifiedProof, tmp_path: Path) -> None:
         solver = cvc5.Solver()
         solver.setOption("incremental", "true")
         parser = cvc5.InputParser(solver)
@@ -115,7 +115,7 @@ class TestProof:
         context = z3.Context()
         assert z3.Z3_eval_smtlib2_string(context.ref(), proof.text).split() == answers
 
-    def test_the_first_line_says_what_was_asked(self, proof: Certified) -> None:
+    def test_the_first_line_says_what_was_asked(self, proof: CertifiedProof) -> None:
         said = certificate.about(proof.text, "here")
         assert configuration_of(said.pop("configuration")) == CORE
         assert said == {"properties": list(PROPERTIES), "region": list(REGION), "relaxed": True}
@@ -140,7 +140,7 @@ class TestProof:
 class TestTampered:
     """With anything changed that matters it is rejected."""
 
-    def test_every_single_bound_is_needed(self, proof: Certified) -> None:
+    def test_every_single_bound_is_needed(self, proof: CertifiedProof) -> None:
         removed = 0
         for number, bound, fewer in bounds(proof.text):
             held = certificate.read(stated(REGION), fewer, "here")
@@ -148,14 +148,14 @@ class TestTampered:
             removed += 1
         assert removed >= 40
 
-    def test_cvc5_misses_one_too(self, proof: Certified) -> None:
+    def test_cvc5_misses_one_too(self, proof: CertifiedProof) -> None:
         """By its own search, not because it was told what Z3 found."""
         found = list(bounds(proof.text))
         for _, _, fewer in (found[0], found[-1]):
             held = certificate.read(stated(REGION), fewer, "here")
-            assert certificate.faults_by_cvc5(Script(stated(REGION), held)).endswith(" sat (cvc5)")
+            assert certificate.failed_queries_by_cvc5(SmtScript(stated(REGION), held)).endswith(" sat (cvc5)")
 
-    def test_weakened(self, proof: Certified, tmp_path: Path) -> None:
+    def test_weakened(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """An upper bound of one MSL that becomes two."""
         weakened = 0
         for number, bound, _ in bounds(proof.text):
@@ -189,7 +189,7 @@ class TestTampered:
         assert rejected >= 0.8 * swapped
 
     @pytest.mark.parametrize("weaker", ["TIME_WAIT >= 3/2*MSL", "TIME_WAIT >= 2*MSL - 1/1000"])
-    def test_a_region_too_weak(self, proof: Certified, tmp_path: Path, weaker: str) -> None:
+    def test_a_region_too_weak(self, proof: CertifiedProof, tmp_path: Path, weaker: str) -> None:
         """The invariant of one region under the name of another one."""
         path = stored(tmp_path, about(proof.text, region=[*REGION[:-1], weaker]))
         assert re.fullmatch(r"step query, location \d+: .*: sat \(Z3\)", fault_in(path))
@@ -202,12 +202,12 @@ class TestTampered:
     def test_a_stronger_region_is_covered(self, invariant: Held) -> None:
         assert fault(invariant, [*REGION, "TIME_WAIT >= 3*MSL"]) == ""
 
-    def test_a_question_that_was_not_asked(self, proof: Certified, tmp_path: Path) -> None:
+    def test_a_question_that_was_not_asked(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """Another loss budget has other steps."""
         said = certificate.about(proof.text, "here")["configuration"]
         assert fault_in(stored(tmp_path, about(proof.text, configuration={**said, "loss": 2}))) != ""
 
-    def test_queries_in_the_file_are_not_believed(self, proof: Certified, tmp_path: Path) -> None:
+    def test_queries_in_the_file_are_not_believed(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """A file whose own queries are harmless: what they should be is known."""
         head = proof.text.split("; initial: ")[0]
         hollow = re.sub(r"(\(define-fun at\d+\.\d+ \(.*?\) Bool ).*\)$", r"\1true)", head, flags=re.MULTILINE)
@@ -263,10 +263,10 @@ class TestBroken:
             (out_of_turn, "out of turn"),
         ],
     )
-    def test_is_refused(self, proof: Certified, tmp_path: Path, spoil: Callable[[str], str], complaint: str) -> None:
+    def test_is_refused(self, proof: CertifiedProof, tmp_path: Path, spoil: Callable[[str], str], complaint: str) -> None:
         self.refused(stored(tmp_path, spoil(proof.text)), complaint)
 
-    def test_cut_off(self, proof: Certified, tmp_path: Path) -> None:
+    def test_cut_off(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """In the middle of a definition: what is left is rejected."""
         assert fault_in(stored(tmp_path, proof.text[: proof.text.index("(define-fun at1.0 ") + 30])) != ""
 
@@ -297,5 +297,5 @@ class TestVacuous:
         assert prove_for_all(CORE, properties, REGION).verdict is Verdict.VACUOUS
 
     @pytest.mark.parametrize("changed", [{"properties": []}, {"properties": "graceful"}, {"region": ["MSL < 0"]}], ids=str)
-    def test_a_certificate_of_nothing(self, proof: Certified, tmp_path: Path, changed: dict[str, object]) -> None:
+    def test_a_certificate_of_nothing(self, proof: CertifiedProof, tmp_path: Path, changed: dict[str, object]) -> None:
         assert fault_in(stored(tmp_path, about(proof.text, **changed))) != ""

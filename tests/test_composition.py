@@ -9,15 +9,15 @@ from fractions import Fraction
 
 import pytest
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget
-from timewait.diagrams.composition import SMALL, Reached, TooLarge, by_states, composition, reach, whole
+from timewait.diagrams.composition import SMALL, ReachedGraph, TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.figure import Figure, words
 from timewait.diagrams.figure_layout import laid_out
 from timewait.diagrams.geometry import overlaps
 from timewait.proofs.claims import close, core
-from timewait.spec.composition import Composition, Situation
+from timewait.spec.composition import Composition, CompositionState
 from timewait.spec.configuration import Configuration
 
 ASKED = {
@@ -30,13 +30,13 @@ every_question = pytest.mark.parametrize("name", ASKED)
 
 
 @pytest.fixture(scope="module")
-def reached() -> dict[str, Reached]:
+def reached() -> dict[str, ReachedGraph]:
     """Explore each once."""
     return {name: reach(configuration, Budget()) for name, (configuration, *_) in ASKED.items()}
 
 
 @every_question
-def test_sizes(reached: dict[str, Reached], name: str) -> None:
+def test_sizes(reached: dict[str, ReachedGraph], name: str) -> None:
     """Exact counts."""
     found = reached[name]
     assert (len(found.situations), sum(found.zones.values()), len(found.steps)) == ASKED[name][1:]
@@ -44,18 +44,18 @@ def test_sizes(reached: dict[str, Reached], name: str) -> None:
 
 
 @every_question
-def test_ticks_reach_the_same(reached: dict[str, Reached], name: str) -> None:
+def test_ticks_reach_the_same(reached: dict[str, ReachedGraph], name: str) -> None:
     """What can be reached in dense time is what can be reached in ticks, where all durations are whole."""
     system = Composition(ASKED[name][0])
-    table = Table(system)
+    table = CompiledAutomaton(system)
     explored = Explicit(table)
     explored.explore(Budget())
-    seen = {system.family(table.room(state[0]).location) for state in explored.states}
-    assert seen == {system.family(situation) for situation in reached[name].situations.values()}
+    seen = {system.equivalence_class(table.room(state[0]).location) for state in explored.states}
+    assert seen == {system.equivalence_class(situation) for situation in reached[name].situations.values()}
 
 
 @every_question
-def test_whole_has_every_location_and_every_edge(reached: dict[str, Reached], name: str) -> None:
+def test_whole_has_every_location_and_every_edge(reached: dict[str, ReachedGraph], name: str) -> None:
     """A box each, and each edge among the arrows between its locations."""
     found = reached[name]
     figure = whole(found, name)
@@ -65,7 +65,7 @@ def test_whole_has_every_location_and_every_edge(reached: dict[str, Reached], na
 
 
 @every_question
-def test_counts_add_up(reached: dict[str, Reached], name: str) -> None:
+def test_counts_add_up(reached: dict[str, ReachedGraph], name: str) -> None:
     """Locations, zones and edges of the folded picture are those of the whole one."""
     found = reached[name]
     figure = by_states(found, name)
@@ -82,7 +82,7 @@ def total(pattern: str, texts: list[str]) -> int:
 
 
 @every_question
-def test_a_small_graph_is_drawn_whole(reached: dict[str, Reached], name: str) -> None:
+def test_a_small_graph_is_drawn_whole(reached: dict[str, ReachedGraph], name: str) -> None:
     """And a large one by states."""
     found = reached[name]
     boxes = len(composition(found, name).boxes)
@@ -95,7 +95,7 @@ def states_of(figure: Figure) -> set[str]:
     return {box.title for box in figure.boxes}
 
 
-def test_what_breaks_a_property_says_so(reached: dict[str, Reached]) -> None:
+def test_what_breaks_a_property_says_so(reached: dict[str, ReachedGraph]) -> None:
     """With a wait that is too short a RST resets the end that closes second."""
     broken = [arrow for arrow in whole(reached["too short a wait"], "").arrows if arrow.pen.name == "a property is broken"]
     assert any("breaks graceful" in words(text) for arrow in broken for text in arrow.label)
@@ -104,7 +104,7 @@ def test_what_breaks_a_property_says_so(reached: dict[str, Reached]) -> None:
     assert "an old segment has reached the next connection" not in states_of(long)
 
 
-def test_nothing_overlaps(reached: dict[str, Reached]) -> None:
+def test_nothing_overlaps(reached: dict[str, ReachedGraph]) -> None:
     """In the pictures that are drawn by themselves."""
     for name, found in reached.items():
         figure = composition(found, name)
@@ -121,12 +121,12 @@ def test_tooltips_stay_short() -> None:
 
 def test_an_exploration_that_is_cut_short_is_refused() -> None:
     """A picture of a part would look like the whole."""
-    with pytest.raises(TooLarge, match="not explored to its end"):
+    with pytest.raises(TooManyToDraw, match="not explored to its end"):
         reach(close(30, Fraction(60), 30, 1), Budget(states=5))
 
 
-def test_locations_are_situations(reached: dict[str, Reached]) -> None:
+def test_locations_are_situations(reached: dict[str, ReachedGraph]) -> None:
     """The first one is where every run starts."""
     first = next(iter(reached["close, one loss"].situations.values()))
-    assert isinstance(first, Situation)
+    assert isinstance(first, CompositionState)
     assert first == Composition(ASKED["close, one loss"][0]).initial()

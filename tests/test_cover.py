@@ -13,30 +13,30 @@ from hypothesis import strategies as st
 from toys import Place, Step, Toy, fischer, lamp, letterbox, names, relay, soiled, window
 
 from timewait.checker import dbm
-from timewait.checker.certificate import Invariant, Script, Statement, faults_by_z3
-from timewait.checker.compiled import Table
+from timewait.checker.certificate import Invariant, SmtScript, Statement, failed_queries_by_z3
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import (
     EVERY_RATIO,
     NO_RATIO,
-    Comparison,
     Cover,
-    Interval,
     NotGeneric,
-    Pair,
+    RatioInterval,
     Reading,
+    TermComparison,
+    ZoneEntry,
     constants,
     cover_of,
-    interval,
     invariant,
     minimal,
     multiples,
-    needs,
+    ratio_interval,
+    side_conditions,
     trimmed,
 )
 from timewait.checker.dbm import Zone
 from timewait.checker.finding import Budget
 from timewait.checker.linear import Terms, constraint
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
 from timewait.vocabulary.automaton import Location
 
@@ -45,7 +45,7 @@ F = Fraction
 
 def explored(toy: Toy) -> Zones:
     """The finished zones of a toy."""
-    zones = Zones(Table(Folded(toy)))
+    zones = Zones(CompiledAutomaton(Quotient(toy)))
     zones.explore(Budget())
     assert not zones.stopped
     return zones
@@ -54,7 +54,9 @@ def explored(toy: Toy) -> Zones:
 def fault(toy: Toy, held: Invariant, bad: str, terms: Mapping[str, Terms] | None = None, *region: str) -> str:
     """What Z3 says of an invariant, for a toy's own values or for all values in a region."""
     given_terms = {name: {"": value} if value else {} for name, value in toy.parameters.items()} if terms is None else terms
-    return faults_by_z3(Script(Statement(Folded(toy), names(bad), given_terms, tuple(map(constraint, region))), held))
+    return failed_queries_by_z3(
+        SmtScript(Statement(Quotient(toy), names(bad), given_terms, tuple(map(constraint, region))), held)
+    )
 
 
 def told(zones: Zones, cover: Cover) -> Invariant:
@@ -243,12 +245,12 @@ class TestReadings:
         """Whatever sum of few it is, it is found."""
         prime = 16_777_213
         expected = {name: F(factor) for name, factor in (("A", one), ("B", other)) if factor}
-        assert Pair("A", "B", prime, ticks)(one * prime + other * ticks) == expected
+        assert ZoneEntry("A", "B", prime, ticks)(one * prime + other * ticks) == expected
 
     @pytest.mark.parametrize(("parts", "tick"), [(2, F(1, 2)), (6, F(1, 6)), (6, F(1, 3)), (2, F(1)), (3, F(7, 3))])
     def test_pair_in_parts(self, parts: int, tick: Fraction) -> None:
         """Where bounds are halves, or thirds, and a tick is what it happens to be."""
-        reading = Pair("A", "B", 1009, 210, tick, parts)
+        reading = ZoneEntry("A", "B", 1009, 210, tick, parts)
         found = 0
         for one in range(-6, 7):
             for other in range(-6, 7):
@@ -260,7 +262,9 @@ class TestReadings:
                     found += 1
         assert found > 1
 
-    @pytest.mark.parametrize("reading", [Pair("A", "B", 16_777_213, 8_388_607), Pair("A", "B", 16_777_213, 10_000, F(1, 2))])
+    @pytest.mark.parametrize(
+        "reading", [ZoneEntry("A", "B", 16_777_213, 8_388_607), ZoneEntry("A", "B", 16_777_213, 10_000, F(1, 2))]
+    )
     def test_no_sum_of_few(self, reading: Reading) -> None:
         """A quarter of A, as if it were generic; and half of a tick more than any sum."""
         with pytest.raises(NotGeneric, match=r"^4194303 ticks are no sum of few A and B$"):
@@ -273,12 +277,12 @@ PRIME = 1_000_003
 """Ticks of the parameter that others are compared with."""
 
 
-def where(toy: Toy, low: str, high: str, ratio: Fraction) -> tuple[Interval, Invariant]:
+def where(toy: Toy, low: str, high: str, ratio: Fraction) -> tuple[RatioInterval, Invariant]:
     """The ratios ``high / low`` at which the cover found at one of them holds, and it as an invariant."""
     ticks = int(ratio * PRIME)
     zones = explored(replace(toy, values={low: PRIME, high: ticks}))
-    cover, reading = cover_of(zones), Pair(low, high, PRIME, ticks)
-    return interval(needs(zones, cover, reading), high, low), invariant(zones, cover, reading)
+    cover, reading = cover_of(zones), ZoneEntry(low, high, PRIME, ticks)
+    return ratio_interval(side_conditions(zones, cover, reading), high, low), invariant(zones, cover, reading)
 
 
 def late() -> Toy:
@@ -307,7 +311,7 @@ class TestNeeds:
     )
     def test_safe_from_one_on(self, toy: Toy, bad: str, low: str, high: str, closed: bool) -> None:
         found, held = where(toy, low, high, F(17, 10))
-        assert found == Interval(F(1), None, closed, closed_high=False)
+        assert found == RatioInterval(F(1), None, closed, closed_high=False)
         terms = {low: {low: F(1)}, high: {high: F(1)}, "0": {}}
         relation = ">=" if closed else ">"
         assert fault(toy, held, bad, terms, f"{low} > 0", f"{high} {relation} {low}") == ""
@@ -316,22 +320,22 @@ class TestNeeds:
     def test_only_below(self) -> None:
         """The bad step has to come before DEADLINE, so it is one that needs a low ratio; and never is it nought."""
         found, held = where(window("==", 2, 1), "LIMIT", "DEADLINE", F(1, 3))
-        assert found == Interval(F(0), F(1), closed_low=False, closed_high=False)
+        assert found == RatioInterval(F(0), F(1), closed_low=False, closed_high=False)
         terms = {name: {name: F(1)} for name in ("LIMIT", "DEADLINE")} | {"0": {}}
         assert fault(window("==", 2, 1), held, "safe", terms, "LIMIT > DEADLINE") == ""
 
     def test_interval_of_comparisons(self) -> None:
         """Each says that a sum of both is at most nought, or less."""
 
-        def given_by(*comparisons: tuple[int, int, bool]) -> Interval:
-            terms = [Comparison({"B": F(constant), "A": F(slope)}, strict) for constant, slope, strict in comparisons]
-            return interval(iter(terms), "A", "B")
+        def given_by(*comparisons: tuple[int, int, bool]) -> RatioInterval:
+            terms = [TermComparison({"B": F(constant), "A": F(slope)}, strict) for constant, slope, strict in comparisons]
+            return ratio_interval(iter(terms), "A", "B")
 
         assert given_by() == EVERY_RATIO
-        assert given_by((-3, 2, False)) == Interval(F(0), F(3, 2), closed_low=False, closed_high=True)
-        assert given_by((-3, 2, False), (-3, 2, True)) == Interval(F(0), F(3, 2), closed_low=False, closed_high=False)
-        assert given_by((3, -2, True)) == Interval(F(3, 2), None, closed_low=False, closed_high=False)
-        assert given_by((1, -2, False), (-9, 3, True), (-8, 2, False)) == Interval(
+        assert given_by((-3, 2, False)) == RatioInterval(F(0), F(3, 2), closed_low=False, closed_high=True)
+        assert given_by((-3, 2, False), (-3, 2, True)) == RatioInterval(F(0), F(3, 2), closed_low=False, closed_high=False)
+        assert given_by((3, -2, True)) == RatioInterval(F(3, 2), None, closed_low=False, closed_high=False)
+        assert given_by((1, -2, False), (-9, 3, True), (-8, 2, False)) == RatioInterval(
             F(1, 2), F(3), closed_low=True, closed_high=False
         )
         assert given_by((-1, 0, True), (-1, -1, False)) == EVERY_RATIO
@@ -343,10 +347,10 @@ ratios = st.integers(0, 12).map(lambda number: F(number, 2))
 
 
 @st.composite
-def intervals(draw: st.DrawFn) -> Interval:
+def intervals(draw: st.DrawFn) -> RatioInterval:
     """Any interval, empty ones too."""
     high = draw(st.none() | ratios)
-    return Interval(draw(ratios), high, draw(st.booleans()), high is not None and draw(st.booleans()))
+    return RatioInterval(draw(ratios), high, draw(st.booleans()), high is not None and draw(st.booleans()))
 
 
 EVERYWHERE = [F(number, 4) for number in range(28)]
@@ -356,11 +360,11 @@ class TestInterval:
     """Told by what lies in it; the ends are multiples of a half, and quarters lie between."""
 
     @given(intervals(), intervals())
-    def test_meet(self, one: Interval, other: Interval) -> None:
+    def test_meet(self, one: RatioInterval, other: RatioInterval) -> None:
         assert all((ratio in one.meet(other)) == (ratio in one and ratio in other) for ratio in EVERYWHERE)
 
     @given(intervals(), intervals())
-    def test_below_and_above(self, one: Interval, other: Interval) -> None:
+    def test_below_and_above(self, one: RatioInterval, other: RatioInterval) -> None:
         """One falls apart into what is below the other, within it, and above it."""
         assume(not other.empty)
         below, above = one.below(other), one.above(other)
@@ -369,13 +373,13 @@ class TestInterval:
             assert (ratio in above) == (ratio in one and ratio not in other and ratio > other.low)
 
     @given(intervals())
-    def test_empty(self, one: Interval) -> None:
+    def test_empty(self, one: RatioInterval) -> None:
         assert one.empty == (not any(ratio in one for ratio in EVERYWHERE))
         assert NO_RATIO.empty
         assert not EVERY_RATIO.empty
 
     @given(intervals(), ratios, st.booleans())
-    def test_up_to_and_down_to(self, one: Interval, end: Fraction, closed: bool) -> None:
+    def test_up_to_and_down_to(self, one: RatioInterval, end: Fraction, closed: bool) -> None:
         for ratio in EVERYWHERE:
             assert (ratio in one.up_to(end, closed)) == (ratio in one and (ratio < end or (ratio == end and closed)))
             assert (ratio in one.down_to(end, closed)) == (ratio in one and (ratio > end or (ratio == end and closed)))

@@ -18,7 +18,7 @@ from timewait.checker.decide import Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.diagrams import figure_text
-from timewait.diagrams.colours import DARK, INKS, PAPER, Ink
+from timewait.diagrams.colours import COLOURS, DARK, PAPER, Colour
 from timewait.diagrams.difference_figure import compared
 from timewait.diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
@@ -26,14 +26,14 @@ from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.figure_layout import Graphviz, NoGraphviz, laid_out
 from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg, told
-from timewait.diagrams.geometry import Course, Layout, Point, overlaps
+from timewait.diagrams.geometry import ArrowPath, Layout, Point, overlaps
 from timewait.diagrams.raster import as_pdf, as_png
 from timewait.diagrams.sizes import Size, box_size
 from timewait.diagrams.states import ALIKE, one_state, states
 from timewait.diagrams.tables import as_text
 from timewait.diagrams.widths import BOLD, REGULAR, width, wrapped
 from timewait.narration.citations import link
-from timewait.narration.graph_use import NotOfThisGraph, Use, use_of
+from timewait.narration.graph_use import GraphUse, NotOfThisGraph, use_of
 from timewait.proofs.claims import LETTER, close
 from timewait.proofs.question import question
 from timewait.spec.difference import difference
@@ -268,7 +268,7 @@ def graph() -> nx.MultiDiGraph:
 
 
 @pytest.fixture(scope="module")
-def use(run: Trace, graph: nx.MultiDiGraph) -> Use:
+def use(run: Trace, graph: nx.MultiDiGraph) -> GraphUse:
     """Find out what it uses."""
     return use_of(run, graph)
 
@@ -276,7 +276,7 @@ def use(run: Trace, graph: nx.MultiDiGraph) -> Use:
 class TestUse:
     """What a run uses is what stands out."""
 
-    def test_every_step_of_an_end_is_an_edge(self, run: Trace, use: Use) -> None:
+    def test_every_step_of_an_end_is_an_edge(self, run: Trace, use: GraphUse) -> None:
         assert [one.step for one in use.taken] == [step.number for step in run.steps if step.event.actor in ("A", "B")]
         before: Mapping[str, Any] = run.initial
         for step, one in zip(run.steps, use.taken, strict=True):
@@ -284,17 +284,17 @@ class TestUse:
             assert (one.source, one.target) == (before[f"{one.end}.state"], step.state[f"{one.end}.state"])
             before = step.state
 
-    def test_edges_taken_have_the_rules_of_the_steps(self, run: Trace, use: Use, graph: nx.MultiDiGraph) -> None:
+    def test_edges_taken_have_the_rules_of_the_steps(self, run: Trace, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         for step, one in zip(run.steps, use.taken, strict=True):
             between = graph.get_edge_data(one.source, one.target).values()
             rules = {edge["rules"] for edge in between if not edge["cases"].isdisjoint(one.cases)}
             assert rules == {tuple(name for name, _, _ in step.event.rules)}
 
-    def test_states_are_those_of_the_run(self, run: Trace, use: Use) -> None:
+    def test_states_are_those_of_the_run(self, run: Trace, use: GraphUse) -> None:
         seen = {str(state[f"{end}.state"]) for state in (run.initial, *(step.state for step in run.steps)) for end in "AB"}
         assert {state.value for state in use.states} == seen
 
-    def test_the_picture_lights_just_these(self, use: Use, graph: nx.MultiDiGraph) -> None:
+    def test_the_picture_lights_just_these(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         figure = states(close_part(graph), "", use)
         lit = {box.name for box in figure.boxes if box.emphasis is Emphasis.LIT}
         assert lit == {state.value for state in use.states}
@@ -302,7 +302,7 @@ class TestUse:
         assert {(arrow.source, arrow.target) for arrow in figure.arrows if arrow.emphasis is Emphasis.LIT} == moved
         assert all(arrow.emphasis is not Emphasis.PLAIN for arrow in figure.arrows)
 
-    def test_every_step_is_told_once(self, run: Trace, use: Use, graph: nx.MultiDiGraph) -> None:
+    def test_every_step_is_told_once(self, run: Trace, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         figure = states(close_part(graph), "", use)
         said = [words(text) for arrow in figure.arrows for text in arrow.label]
         said += [words(cell) for box in figure.boxes for row in box.rows for cell in row.cells]
@@ -310,7 +310,7 @@ class TestUse:
         numbers = [int(number) for text in said if "step" in text for number in re.findall(r"\d+", text)]
         assert sorted(numbers) == [step.number for step in run.steps]
 
-    def test_the_table_marks_them_too(self, use: Use, graph: nx.MultiDiGraph) -> None:
+    def test_the_table_marks_them_too(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         marked = [row for row in as_text(graph, use=use).splitlines() if row.startswith("  > ")]
         assert sum(len(re.findall(r"\d+", row.split("<==")[1].split("  ")[0])) for row in marked) == len(use.taken)
 
@@ -344,8 +344,8 @@ def contrast(one: str, other: str) -> float:
 class TestColours:
     """Legible on light and on dark paper, and where the paper is not known."""
 
-    @pytest.mark.parametrize("ink", [ink for ink in INKS if ink is not PAPER], ids=lambda ink: str(ink.light))
-    def test_contrast(self, ink: Ink) -> None:
+    @pytest.mark.parametrize("ink", [ink for ink in COLOURS if ink is not PAPER], ids=lambda ink: str(ink.light))
+    def test_contrast(self, ink: Colour) -> None:
         """WCAG 2 AA for small text on the picture's own paper; for graphics and large text on a page of any colour."""
         assert contrast(ink.light, PAPER.light) >= 4.5
         assert contrast(ink.dark, PAPER.dark) >= 4.5
@@ -357,7 +357,7 @@ class TestColours:
         assert len({pen.style for pen in PENS[:4]}) == 4
 
     def test_every_colour_of_a_picture_has_a_dark_one(self, pictures: dict[str, str]) -> None:
-        lights = {ink.light for ink in INKS}
+        lights = {ink.light for ink in COLOURS}
         for picture in pictures.values():
             root = ElementTree.fromstring(picture)
             used = {element.get(name) for element in root.iter() for name in ("fill", "stroke")} - {None, "none"}
@@ -411,15 +411,15 @@ class TestLayout:
         boxes = tuple(Box(name, name, ACTIVE) for name in "abc")
         figure = Figure("f", "f", boxes, (Arrow("a", "b", (line("x"),), ACTIVE), Arrow("b", "a", (), ACTIVE)))
         points = tuple(Point(float(x), 0.0) for x in (0, 30, 60, 90))
-        course = Course(points, Point(100, 0), Point(50, 0))
-        back = Course(points[::-1], Point(-10, 0), None)
+        course = ArrowPath(points, Point(100, 0), Point(50, 0))
+        back = ArrowPath(points[::-1], Point(-10, 0), None)
         places = {"a": Point(0, 0), "b": Point(100, 0), "c": Point(110, 0)}
         found = overlaps(figure, Layout(Size(200, 100), places, (course, back), "nobody"))
         assert "box b and box c" in found
         assert "arrow 0 of a to b over box c" in found
         assert "arrow 1 of b to a over label 0 of a to b" in found
         assert not any("two arrows at one place" in text for text in found)
-        crowded = overlaps(figure, Layout(Size(200, 100), places, (course, Course(points, Point(0, 0), None)), "nobody"))
+        crowded = overlaps(figure, Layout(Size(200, 100), places, (course, ArrowPath(points, Point(0, 0), None)), "nobody"))
         assert "two arrows at one place of box a" in crowded
 
     def test_everything_lies_within_the_picture(self, layouts: dict[str, Layout], pictures: dict[str, str]) -> None:

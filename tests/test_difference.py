@@ -7,7 +7,7 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
-from timewait.spec.difference import Change, difference
+from timewait.spec.difference import GraphChange, difference
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import State
@@ -104,7 +104,7 @@ def test_turned_round_it_is_the_same_difference(letter: nx.MultiDiGraph, graphs:
     }
 
 
-def only(changes: tuple[Change, ...], **wanted: object) -> Change:
+def only(changes: tuple[GraphChange, ...], **wanted: object) -> GraphChange:
     """Return the one change that has the attributes wanted."""
     (found,) = [change for change in changes if all(getattr(change, name) == value for name, value in wanted.items())]
     return found

@@ -16,10 +16,10 @@ import pytest
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict
 from timewait.cli import picture_set
-from timewait.cli.claim_runs import SHOWN, Shown, counterexample
-from timewait.cli.committed_pictures import INDEX, Picture, changes, contents, update
+from timewait.cli.claim_runs import CLAIM_RUNS, ClaimRun, counterexample
+from timewait.cli.committed_pictures import INDEX, CommittedPicture, changes, contents, update
 from timewait.cli.main import main
-from timewait.diagrams.comparison import alike
+from timewait.diagrams.comparison import same_content
 from timewait.narration.sentences import is_broken
 from timewait.proofs.claim import CLAIMS, Evidence
 
@@ -94,7 +94,7 @@ class TestStates:
     def test_a_claim_and_its_trace_are_the_same_picture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         _, out, _ = run(capsys, "states", "--claim", "c8", "--format", "svg")
         file = tmp_path / "C8.itf.json"
-        file.write_text(itf.written(counterexample("C8")), encoding="utf-8")
+        file.write_text(itf.as_itf_text(counterexample("C8")), encoding="utf-8")
         _, again, _ = run(capsys, "states", "--trace", str(file), "--format", "svg")
         assert again.replace(str(file), "C8") == out
         assert "A: step 8" in out
@@ -184,7 +184,7 @@ class TestSequence:
     def test_a_claim_and_its_trace_are_the_same_chart(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         _, out, _ = run(capsys, "sequence", "--claim", "c4", "--property", "isolation", "--format", "svg")
         file = tmp_path / "C4.itf.json"
-        file.write_text(itf.written(counterexample("C4", "isolation")), encoding="utf-8")
+        file.write_text(itf.as_itf_text(counterexample("C4", "isolation")), encoding="utf-8")
         _, again, _ = run(capsys, "sequence", "--trace", str(file), "--format", "svg")
         assert again == out
         assert "isolation is broken" in out
@@ -209,8 +209,8 @@ class TestSequence:
 class TestRuns:
     """The runs by which claims are shown."""
 
-    @pytest.mark.parametrize("shown", SHOWN, ids=[f"{shown.claim} {shown.broken}" for shown in SHOWN])
-    def test_each_breaks_what_it_says(self, shown: Shown) -> None:
+    @pytest.mark.parametrize("shown", CLAIM_RUNS, ids=[f"{shown.claim} {shown.broken}" for shown in CLAIM_RUNS])
+    def test_each_breaks_what_it_says(self, shown: ClaimRun) -> None:
         """In few steps; and the claim is one that tells of something broken."""
         found = shown.find()
         assert found.shows == shown.broken
@@ -219,11 +219,11 @@ class TestRuns:
         assert shown.claim in CLAIMS
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("claim", dict.fromkeys(shown.claim for shown in SHOWN))
+    @pytest.mark.parametrize("claim", dict.fromkeys(shown.claim for shown in CLAIM_RUNS))
     def test_each_claim_has_such_a_run(self, claim: str) -> None:
         """Among its evidence is one that breaks the same property."""
         found = {piece.trace.shows for piece in CLAIMS[claim].gather() if piece.trace is not None}
-        assert {shown.broken for shown in SHOWN if shown.claim == claim} <= found
+        assert {shown.broken for shown in CLAIM_RUNS if shown.claim == claim} <= found
 
 
 class TestOthers:
@@ -298,21 +298,21 @@ class TestEssence:
         ],
     )
     def test_alike(self, one: str, other: str, expected: bool) -> None:
-        assert alike(one, other) is alike(other, one) is expected
+        assert same_content(one, other) is same_content(other, one) is expected
 
 
 class TestKeeping:
     """How a folder is kept up to date."""
 
     @pytest.fixture
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[CommittedPicture]:
         """Give one that is laid out, and one that is not."""
         return [
-            Picture("graph", "a graph", "draw it", {"svg": ONE, "dot": "digraph {}"}),
-            Picture("chart", "a chart", "draw it", {"svg": ONE, "txt": "text\n"}),
+            CommittedPicture("graph", "a graph", "draw it", {"svg": ONE, "dot": "digraph {}"}),
+            CommittedPicture("chart", "a chart", "draw it", {"svg": ONE, "txt": "text\n"}),
         ]
 
-    def test_what_is_written_is_current(self, pictures: list[Picture], tmp_path: Path) -> None:
+    def test_what_is_written_is_current(self, pictures: list[CommittedPicture], tmp_path: Path) -> None:
         folder = tmp_path / "new"
         update(changes(pictures, folder), folder)
         assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == contents(pictures)
@@ -337,7 +337,7 @@ class TestKeeping:
         ],
     )
     def test_what_counts_as_stale(
-        self, pictures: list[Picture], tmp_path: Path, name: str, text: str | None, stale: set[str]
+        self, pictures: list[CommittedPicture], tmp_path: Path, name: str, text: str | None, stale: set[str]
     ) -> None:
         update(changes(pictures, tmp_path), tmp_path)
         if text is None:
@@ -346,14 +346,14 @@ class TestKeeping:
             (tmp_path / name).write_text(text, encoding="utf-8")
         assert set(changes(pictures, tmp_path).stale) == stale
 
-    def test_a_changed_source_is_laid_out_again(self, pictures: list[Picture], tmp_path: Path) -> None:
+    def test_a_changed_source_is_laid_out_again(self, pictures: list[CommittedPicture], tmp_path: Path) -> None:
         """Even if its picture says the same: it may lie otherwise."""
         update(changes(pictures, tmp_path), tmp_path)
         (tmp_path / "graph.svg").write_text(BY_ANOTHER, encoding="utf-8")
         (tmp_path / "graph.dot").write_text("digraph { rankdir=LR }", encoding="utf-8")
         assert set(changes(pictures, tmp_path).stale) == {"graph.svg", "graph.dot"}
 
-    def test_what_is_of_no_use_is_told(self, pictures: list[Picture], tmp_path: Path) -> None:
+    def test_what_is_of_no_use_is_told(self, pictures: list[CommittedPicture], tmp_path: Path) -> None:
         update(changes(pictures, tmp_path), tmp_path)
         (tmp_path / "old.svg").write_text(ONE, encoding="utf-8")
         (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
@@ -364,7 +364,7 @@ class TestKeeping:
         self,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
-        pictures: list[Picture],
+        pictures: list[CommittedPicture],
         tmp_path: Path,
     ) -> None:
         monkeypatch.setattr("timewait.cli.diagram.drawn", lambda _: iter(pictures))
@@ -381,7 +381,11 @@ class TestKeeping:
         assert run(capsys, *everything, "--check")[0] == 0
 
     def test_a_folder_that_cannot_be_written(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pictures: list[Picture], tmp_path: Path
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        pictures: list[CommittedPicture],
+        tmp_path: Path,
     ) -> None:
         monkeypatch.setattr("timewait.cli.diagram.drawn", lambda _: iter(pictures))
         (tmp_path / "file").write_text("", encoding="utf-8")

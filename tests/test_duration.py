@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timewait.spec.duration import SECONDS, duration, spoken
+from timewait.spec.duration import SECONDS, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from timewait.spec.duration import SECONDS, duration, spoken
 )
 def test_reads_exactly(text: str, seconds: Fraction) -> None:
     """Decimal numbers are read as exact fractions."""
-    assert duration(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_reads_exactly(text: str, seconds: Fraction) -> None:
 def test_says_what_is_wrong(text: str, message: str) -> None:
     """The complaint names what was written and what to write instead."""
     with pytest.raises(ValueError, match=r"^.*$") as caught:
-        duration(text)
+        parse_duration(text)
     assert str(caught.value) == message
 
 
@@ -74,7 +74,7 @@ def test_says_what_is_wrong(text: str, message: str) -> None:
 def test_refuses_nonsense_in_one_line(text: str) -> None:
     """Whatever is no length of time is refused, and the complaint stays short."""
     with pytest.raises(ValueError, match="write for instance 250ms") as caught:
-        duration(text)
+        parse_duration(text)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
 
@@ -104,7 +104,7 @@ def test_refuses_nonsense_in_one_line(text: str) -> None:
 )
 def test_writes_the_shortest(seconds: Fraction, text: str) -> None:
     """The shortest exact form is chosen, whole numbers first."""
-    assert spoken(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @given(
@@ -115,10 +115,10 @@ def test_writes_the_shortest(seconds: Fraction, text: str) -> None:
 def test_what_is_written_reads_back(number: int, places: int, unit: str) -> None:
     """Every decimal length survives being written and read."""
     seconds = Fraction(number, 10**places) * SECONDS[unit]
-    assert duration(spoken(seconds)) == seconds
+    assert parse_duration(format_duration(seconds)) == seconds
 
 
 @given(number=st.integers(min_value=0, max_value=10**6), unit=st.sampled_from(sorted(SECONDS)))
 def test_is_never_longer_than_what_was_read(number: int, unit: str) -> None:
     """What is written is no longer than what a person wrote."""
-    assert len(spoken(duration(f"{number}{unit}"))) <= len(f"{number}{unit}")
+    assert len(format_duration(parse_duration(f"{number}{unit}"))) <= len(f"{number}{unit}")

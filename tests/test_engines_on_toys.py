@@ -36,15 +36,15 @@ from toys import (
 
 from timewait.checker import certificate, horn, timelock
 from timewait.checker.bounded import search
-from timewait.checker.certificate import Script, Statement
-from timewait.checker.compiled import Table
+from timewait.checker.certificate import SmtScript, Statement
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import constants, cover_of, invariant, trimmed
 from timewait.checker.decide import MANY, Answer, Engine, Question, decide
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget
 from timewait.checker.lasso import find_lasso
 from timewait.checker.linear import constraint
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.replay import replay
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
@@ -58,7 +58,7 @@ PROVED, INCONCLUSIVE, VACUOUS, VIOLATED = Verdict.PROVED, Verdict.INCONCLUSIVE, 
 
 def in_ticks(toy: Toy, unit: Fraction | None = None) -> Explicit:
     """A toy explored in ticks."""
-    explored = Explicit(Table(toy), unit)
+    explored = Explicit(CompiledAutomaton(toy), unit)
     explored.explore(Budget())
     assert explored.stopped == ""
     return explored
@@ -66,7 +66,7 @@ def in_ticks(toy: Toy, unit: Fraction | None = None) -> Explicit:
 
 def in_zones(toy: Toy) -> Zones:
     """A toy explored in dense time."""
-    explored = Zones(Table(Folded(toy)))
+    explored = Zones(CompiledAutomaton(Quotient(toy)))
     explored.explore(Budget())
     assert explored.stopped == ""
     return explored
@@ -74,16 +74,16 @@ def in_zones(toy: Toy) -> Zones:
 
 def as_formulas(toy: Toy, name: str, *region: str, symbols: tuple[str, ...] = ()) -> Symbolic:
     """The question whether a property can be broken."""
-    return Symbolic(Table(Folded(toy)), frozenset({name}), symbols, [constraint(part) for part in region])
+    return Symbolic(CompiledAutomaton(Quotient(toy)), frozenset({name}), symbols, [constraint(part) for part in region])
 
 
-def as_script(toy: Toy, name: str, invariant: certificate.Invariant, *region: str, symbols: tuple[str, ...] = ()) -> Script:
+def as_script(toy: Toy, name: str, invariant: certificate.Invariant, *region: str, symbols: tuple[str, ...] = ()) -> SmtScript:
     """The queries of an invariant; parameters that are not symbolic are numbers."""
     terms = {
         parameter: {parameter: Fraction(1)} if parameter in symbols else {"": value}
         for parameter, value in toy.parameters.items()
     }
-    return Script(Statement(Folded(toy), frozenset({name}), terms, tuple(map(constraint, region))), invariant)
+    return SmtScript(Statement(Quotient(toy), frozenset({name}), terms, tuple(map(constraint, region))), invariant)
 
 
 # --- what is reachable ---------------------------------------------------------------------------------------------
@@ -157,8 +157,8 @@ class TestReachability:
         assert answer.reachable is (case.steps is not None)
         assert (answer.invariant is None) is (case.steps is not None)
         if answer.invariant is not None:
-            script = as_script(case.toy, case.name, horn.spelled(symbolic, answer.invariant), "1 > 0", "2 > 1")
-            assert certificate.faults_by_z3(script) == certificate.faults_by_cvc5(script) == ""
+            script = as_script(case.toy, case.name, horn.as_text(symbolic, answer.invariant), "1 > 0", "2 > 1")
+            assert certificate.failed_queries_by_z3(script) == certificate.failed_queries_by_cvc5(script) == ""
 
     @each_case
     def test_a_finished_cover_is_an_invariant(self, case: Case) -> None:
@@ -166,7 +166,7 @@ class TestReachability:
         explored = in_zones(case.toy)
         for cover in (cover_of(explored), trimmed(explored, cover_of(explored), frozenset({case.name}))):
             script = as_script(case.toy, case.name, invariant(explored, cover, constants(explored.unit)))
-            faults = certificate.faults_by_z3(script), certificate.faults_by_cvc5(script)
+            faults = certificate.failed_queries_by_z3(script), certificate.failed_queries_by_cvc5(script)
             if case.steps is None:
                 assert faults == ("", "")
             else:
@@ -215,9 +215,9 @@ class TestReachability:
         answer = horn.solve(symbolic, 30)
         assert answer.reachable is not holds
         if answer.invariant is not None:
-            found = horn.spelled(symbolic, answer.invariant)
-            assert certificate.faults_by_z3(as_script(toy, "exclusion", found, region, symbols=("WITHIN", "AFTER"))) == ""
-            assert certificate.faults_by_z3(as_script(toy, "exclusion", found, symbols=("WITHIN", "AFTER"))) != ""
+            found = horn.as_text(symbolic, answer.invariant)
+            assert certificate.failed_queries_by_z3(as_script(toy, "exclusion", found, region, symbols=("WITHIN", "AFTER"))) == ""
+            assert certificate.failed_queries_by_z3(as_script(toy, "exclusion", found, symbols=("WITHIN", "AFTER"))) != ""
 
 
 # --- how much there is ---------------------------------------------------------------------------------------------
@@ -242,8 +242,8 @@ def by_brute_force(toy: Toy, unit: Fraction) -> tuple[int, int, set[str]]:
         following = []
         for edge in toy.edges(place):
             if all(compare[test.relation](shown[test.clock] * unit, toy.parameters[test.parameter]) for test in edge.guard):
-                origins = [Fraction(0) if origin is None else shown[origin] for origin in edge.origins if origin != "dead"]
-                following.append((edge.target, tuple(origins)))
+                updates = [Fraction(0) if origin is None else shown[origin] for origin in edge.updates if origin != "dead"]
+                following.append((edge.target, tuple(updates)))
                 broken |= edge.violates
         later = {clock: min(value + 1, cap.get(clock.role, Fraction(1))) for clock, value in shown.items()}
         if all((shown[test.clock] + 1) * unit <= toy.parameters[test.parameter] for test in toy.invariant(place)):
@@ -360,12 +360,12 @@ class TestStuck:
         explored = in_ticks(trap(guard))
         at_the_limit = {(0, (0, 2))} if stops else set()
         assert {explored.states[number] for number in explored.stuck} == at_the_limit
-        rooms = timelock.stuck(Table(trap(guard)))
+        rooms = timelock.time_locks(CompiledAutomaton(trap(guard)))
         assert [room.location for room in rooms] == (["trap"] if stops else [])
 
     def test_the_graph_says_nothing_of_two_different_limits(self) -> None:
         """Where it cannot tell it says that time might stop: here it does not."""
-        assert [room.location for room in timelock.stuck(Table(trap("t <= MORE")))] == ["trap"]
+        assert [room.location for room in timelock.time_locks(CompiledAutomaton(trap("t <= MORE")))] == ["trap"]
         assert not in_ticks(trap("t <= MORE")).stuck
 
     @pytest.mark.parametrize(("limited", "stops"), [(True, False), (False, True)])
@@ -378,18 +378,18 @@ class TestStuck:
             {"empty": Place(("a",), (), (Step("come", "queue", ("a <= LIMIT",), ("a",)),)), "queue": queue, "free": Place()},
             {"LIMIT": 2},
         )
-        assert bool(timelock.stuck(Table(toy))) is stops
+        assert bool(timelock.time_locks(CompiledAutomaton(toy))) is stops
         assert bool(in_ticks(toy).stuck) is stops
 
     @pytest.mark.parametrize("toy", [lamp(), counter(3), fischer(1, 1), letterbox(2, 1), courier(True, True), whirl(), relay()])
     def test_not_found_where_there_is_none(self, toy: Toy) -> None:
-        assert timelock.stuck(Table(Folded(toy))) == []
+        assert timelock.time_locks(CompiledAutomaton(Quotient(toy))) == []
         assert in_ticks(toy).stuck == []
 
     def test_a_limit_of_nought(self) -> None:
         toy = replace(trap("t > 0"), values={"LIMIT": 0, "MORE": 1})
         assert in_ticks(toy).stuck == [0]
-        assert [room.location for room in timelock.stuck(Table(toy))] == ["trap"]
+        assert [room.location for room in timelock.time_locks(CompiledAutomaton(toy))] == ["trap"]
 
     @pytest.mark.parametrize("engine", list(Engine))
     def test_a_proof_is_vacuous_where_time_stops(self, engine: Engine) -> None:
@@ -409,7 +409,7 @@ class TestLassos:
         """It is enough that a step can be taken again and again; it need not be possible all the time."""
         asked = eventually("delivered")
         assert find_lasso(in_ticks(courier(True, always_ready)), asked) is None
-        assert proof_of(Table(courier(True, always_ready)), asked) is not None
+        assert proof_of(CompiledAutomaton(courier(True, always_ready)), asked) is not None
 
     @pytest.mark.parametrize("always_ready", [True, False])
     def test_without_fairness(self, always_ready: bool) -> None:
@@ -421,12 +421,12 @@ class TestLassos:
         trace = replay(world(toy), lasso, asked)
         assert trace.loop == lasso.loop
         assert {step.state["place"] for step in trace.steps[trace.loop or 0 :]} == {"here", "there"}
-        assert proof_of(Table(toy), asked) is None
+        assert proof_of(CompiledAutomaton(toy), asked) is None
 
     def test_a_loop_serves_every_name_that_it_can(self) -> None:
         """What is fair and does not help is done on the way round."""
         toy = lamp(3)
-        toy = replace(toy, places={**toy.places, "dark": replace(toy.places["dark"], owes=frozenset({"dark"}))})
+        toy = replace(toy, places={**toy.places, "dark": replace(toy.places["dark"], pending=frozenset({"dark"}))})
         lasso = find_lasso(in_ticks(toy, Fraction(1)), eventually("dark"))
         assert lasso is not None
         round_trip = [move.action.subject for move in lasso.moves[lasso.loop :] if move.action is not None]
@@ -436,7 +436,7 @@ class TestLassos:
         """Infinitely many steps in no time are no run that counts."""
         asked = eventually("still")
         assert find_lasso(in_ticks(whirl()), asked) is None
-        assert proof_of(Table(whirl()), asked) is not None
+        assert proof_of(CompiledAutomaton(whirl()), asked) is not None
 
     def test_a_lamp_pressed_again_and_again_stays_lit(self) -> None:
         """Its going out is fair, but never possible if it is pressed each second; with ticks of three seconds it is."""
@@ -445,7 +445,7 @@ class TestLassos:
         assert lasso is not None
         assert replay(world(lamp(3)), lasso, asked).loop is not None
         assert find_lasso(in_ticks(lamp(3), Fraction(3)), asked) is None
-        assert proof_of(Table(lamp(3)), asked) is None
+        assert proof_of(CompiledAutomaton(lamp(3)), asked) is None
 
     @pytest.mark.parametrize("again", [True, False])
     def test_a_way_out_that_opens_late(self, again: bool) -> None:
@@ -453,24 +453,24 @@ class TestLassos:
         asked = eventually("risen")
         lasso = find_lasso(in_ticks(sleeper(again)), asked)
         assert (lasso is not None) is again
-        assert (proof_of(Table(sleeper(again)), asked) is None) is again
+        assert (proof_of(CompiledAutomaton(sleeper(again)), asked) is None) is again
         if lasso is not None:
             assert replay(world(sleeper(again)), lasso, asked).loop is not None
 
     def test_a_lamp_that_cannot_be_pressed_again_goes_out(self) -> None:
         asked = eventually("dark")
         assert find_lasso(in_ticks(lamp(3, again=False), Fraction(1)), asked) is None
-        assert proof_of(Table(lamp(3, again=False)), asked) is not None
+        assert proof_of(CompiledAutomaton(lamp(3, again=False)), asked) is not None
 
     @pytest.mark.parametrize(
         ("endless", "noisy", "kept"), [(True, False, False), (True, True, False), (False, False, False), (False, True, True)]
     )
-    def test_waiting_breaks_no_promise_of_silence(self, endless: bool, noisy: bool, kept: bool) -> None:
-        asked = eventually("quiet", noisy)
+    def test_waiting_breaks_no_promise_of_silence(self, endless: bool, recurrent: bool, kept: bool) -> None:
+        asked = eventually("quiet", recurrent)
         lasso = find_lasso(in_ticks(chatter(endless)), asked)
         assert (lasso is None) is kept
-        assert (proof_of(Table(chatter(endless)), asked) is not None) is kept
-        if lasso is not None and noisy:
+        assert (proof_of(CompiledAutomaton(chatter(endless)), asked) is not None) is kept
+        if lasso is not None and recurrent:
             assert any(move.action is not None for move in lasso.moves[lasso.loop :])
 
     def test_a_clock_that_takes_over_from_another(self) -> None:
@@ -478,7 +478,7 @@ class TestLassos:
         lasso = find_lasso(in_ticks(relay()), asked)
         assert lasso is not None
         assert replay(world(relay()), lasso, asked).loop is not None
-        assert proof_of(Table(relay()), asked) is None
+        assert proof_of(CompiledAutomaton(relay()), asked) is None
 
 
 # --- bounds --------------------------------------------------------------------------------------------------------
@@ -488,14 +488,14 @@ class TestBounds:
     """What is not finished is said to be so, and how far it came."""
 
     def test_ticks_stop_at_a_number_of_states(self) -> None:
-        explored = Explicit(Table(counter(3000, 1)))
+        explored = Explicit(CompiledAutomaton(counter(3000, 1)))
         explored.explore(Budget(states=1000))
         assert explored.stopped == "stopped at 1,025 states (bound 1,000), depth 1024"
         assert len(explored.states) == 1025
         assert not explored.broken
 
     def test_zones_stop_at_a_number_of_zones(self) -> None:
-        explored = Zones(Table(counter(300, 1)))
+        explored = Zones(CompiledAutomaton(counter(300, 1)))
         explored.explore(Budget(states=100))
         assert explored.stopped.startswith("stopped at ")
         assert "(bound 100)" in explored.stopped
@@ -504,12 +504,12 @@ class TestBounds:
     def test_zones_tell_their_depth(self) -> None:
         places: dict[Location, Place] = {number: Place() for number in range(200)}
         places["start"] = Place(steps=[Step(f"to {number}", number) for number in range(200)])
-        wide = Zones(Table(Toy("start", places, {"SECOND": 1})))
+        wide = Zones(CompiledAutomaton(Toy("start", places, {"SECOND": 1})))
         wide.explore(Budget(states=100))
         assert wide.stopped.endswith("depth 1")
 
     def test_time_and_memory(self) -> None:
-        for make in (lambda: Explicit(Table(lamp())), lambda: Zones(Table(lamp()))):
+        for make in (lambda: Explicit(CompiledAutomaton(lamp())), lambda: Zones(CompiledAutomaton(lamp()))):
             explored = make()
             explored.explore(Budget(seconds=-1.0))
             assert explored.stopped == "stopped after -1 s with 1 states, depth 0"
@@ -530,7 +530,7 @@ class TestBounds:
         )
 
     def test_until_everything_asked_for_is_broken(self) -> None:
-        for explored in (Explicit(Table(fischer(2, 1))), Zones(Table(fischer(2, 1)))):
+        for explored in (Explicit(CompiledAutomaton(fischer(2, 1))), Zones(CompiledAutomaton(fischer(2, 1)))):
             explored.explore(Budget(), frozenset({"exclusion"}))
             assert explored.stopped == "every property asked for is broken"
             assert list(explored.broken) == ["exclusion"]
@@ -556,8 +556,8 @@ class TestBounds:
             (answer,) = ask(toy, engine, always("overflow"))
             assert answer.verdict is INCONCLUSIVE
             assert answer.finding.reason.startswith(f"engine {engine} needs")
-        assert Table(toy).within(MANY + 1)
-        assert not Table(toy).within(MANY)
+        assert CompiledAutomaton(toy).within(MANY + 1)
+        assert not CompiledAutomaton(toy).within(MANY)
 
     @pytest.mark.parametrize("after", [1, Fraction(3, 4)])
     def test_few_locations_are_seen_whole(self, after: int | Fraction) -> None:

@@ -16,13 +16,13 @@ from scapy.layers.inet import IP, UDP
 from test_command import run
 from wire import ENDS, Script, pcap, pcapng
 
-from timewait.captures.account import Account, Answer, Weight
+from timewait.captures.account import Account, TimeWaitAnswer, Weight
 from timewait.captures.container import frames
 from timewait.captures.following import followed
 from timewait.captures.headers import packet
 from timewait.captures.profiles import fit
 from timewait.captures.report import deviations, known, outcome, summary, time_wait
-from timewait.captures.time_wait_lengths import compared, needs
+from timewait.captures.time_wait_lengths import compared, time_waits_observed
 from timewait.captures.traffic import traffic
 from timewait.checker import itf
 from timewait.checker.decide import Engine, decide
@@ -31,7 +31,7 @@ from timewait.checker.trace import Trace
 from timewait.narration.prose import counted, listed, rounded, shown
 from timewait.narration.story import moral, story
 from timewait.proofs.question import question
-from timewait.spec.assemble import Wishes, assemble
+from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.properties import PROPERTIES
@@ -42,7 +42,7 @@ from timewait.spec.state import MEANING, State
 def configuration(**wishes: Any) -> Configuration:
     """The standard as it was meant, with segments that live for 30 s."""
     given = {"msl": Fraction(30), "rto": (Fraction(30),), "time_wait": Fraction(60), **wishes}
-    return assemble(load("rfc9293-intended"), Wishes(**given))
+    return assemble(load("rfc9293-intended"), Overrides(**given))
 
 
 def accounts(path: Path, given: Configuration | None = None) -> list[Account]:
@@ -116,7 +116,7 @@ class TestCloses:
         crossing = ["ESTABLISHED", "FIN_WAIT_1", "CLOSING", "TIME_WAIT"]
         assert (states(told, "A"), states(told, "B")) == (crossing, crossing)
         assert outcome(told) == "closed in order by both at once"
-        assert [need.end for need in needs(told)] == ["A", "B"]
+        assert [need.end for need in time_waits_observed(told)] == ["A", "B"]
 
     def test_half(self, tmp_path: Path) -> None:
         """B goes on sending, and closes; the numbers are those of the wire."""
@@ -240,13 +240,13 @@ class TestLosses:
 
     def test_how_long_time_wait_had_to_be(self, tmp_path: Path) -> None:
         """From A's last acknowledgement to B's next FIN; a wait that nothing restarts, from its start."""
-        (need,) = needs(self.lost_last_acknowledgement(tmp_path))
+        (need,) = time_waits_observed(self.lost_last_acknowledgement(tmp_path))
         assert (need.restarted, need.unrestarted) == (Fraction(39, 100), Fraction(3, 5))
 
     def test_against_stacks(self, tmp_path: Path) -> None:
         """Each by its own rule for what restarts the wait."""
         told = self.lost_last_acknowledgement(tmp_path)
-        (need,) = needs(told)
+        (need,) = time_waits_observed(told)
         brief = Stack("brief", "Brief", time_wait=Fraction(1, 2), restarts=frozenset())
         found = compared(need, told.met, [load("linux"), load("mtcp"), brief])
         assert [stack.name for stack in found.enough] == ["linux"]
@@ -261,7 +261,7 @@ class TestLosses:
         assert states(told, "A") == [*ACTIVE, "CLOSED"]
         assert states(told, "B") == PASSIVE
         assert [(one.end, one.state, one.within) for one in told.gone] == [("A", "TIME_WAIT", Fraction(3, 10))]
-        assert told.met[0].answer is Answer.RST
+        assert told.met[0].answer is TimeWaitAnswer.RST
         assert deviations(told) == ["At 500ms A had left TIME_WAIT after 300ms, and 2 MSL are 1m (RFC 9293 3.6.1 MUST-13)."]
         assert outcome(told) == "closed by both, but B was reset in LAST_ACK before it was done"
         assert "the RST of A, which knew the connection no more, met B in LAST_ACK" in summary(told)
@@ -680,7 +680,7 @@ class TestCommand:
     def test_options_of_captures_are_for_captures(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """On a trace they are refused."""
         path = tmp_path / "trace.json"
-        path.write_text(itf.written(violation("graceful", time_wait=Fraction(1))))
+        path.write_text(itf.as_itf_text(violation("graceful", time_wait=Fraction(1))))
         code, _, err = run(capsys, "explain", str(path), "--time-wait", "1s")
         assert code == 2
         assert "--time-wait is for packet captures" in err
@@ -743,7 +743,7 @@ class TestTunnels:
         assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
         assert [copy.sender for step in told.trace.steps for copy in step.event.sent if copy.lost] == ["A"]
         assert [(one.end, one.fin) for one in told.agains] == [("B", True)]
-        (need,) = needs(told)
+        (need,) = time_waits_observed(told)
         assert Fraction(1, 10) < need.restarted < Fraction(3, 2)
         assert deviations(told) == []
         assert "linux" in [stack.name for stack in fit(told, "B", [load("linux"), load("smoltcp")]).fitting]
@@ -798,7 +798,7 @@ class TestRoundTrip:
         export = pytest.importorskip("timewait.formats.pcapng", reason="captures cannot be written here")
         trace = violation(name, **wishes)
         path = tmp_path / "ours.pcapng"
-        path.write_bytes(export.written(trace, "both"))
+        path.write_bytes(export.as_pcapng(trace, "both"))
         (told,) = accounts(path, configuration_of(trace.about))
         assert visible(told.trace) == visible(trace)
 
@@ -807,7 +807,7 @@ class TestRoundTrip:
         export = pytest.importorskip("timewait.formats.pcapng", reason="captures cannot be written here")
         trace = violation("graceful", time_wait=Fraction(599, 10), scope=Scope.CORE)
         path = tmp_path / "core.pcapng"
-        path.write_bytes(export.written(trace, "both"))
+        path.write_bytes(export.as_pcapng(trace, "both"))
         (told,) = accounts(path, configuration_of(trace.about))
         wanted, got = visible(trace), visible(told.trace)
         added = len(got) - len(wanted)

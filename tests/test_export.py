@@ -17,30 +17,30 @@ from exports import CASES, DENSE, Case, Explored, close, toy_plan, toy_words
 from tla_states import Module
 from toys import Place, Step, Toy, counter, fischer, lamp, letterbox, relay, window
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.export.imitator import as_imitator, as_imitator_property
-from timewait.checker.export.plan import Becomes, Plan, Taken, TooLong, identifier, in_order, plan_of
+from timewait.checker.export.plan import ClockChange, ClockCopy, Plan, TooLong, identifier, in_order, plan_of
 from timewait.checker.export.promela import as_promela
 from timewait.checker.export.smt2 import as_smt2
 from timewait.checker.export.tchecker import as_tchecker
 from timewait.checker.export.tla import as_tla, as_tla_configuration
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.zones import Zones
 from timewait.cli.main import main
 from timewait.proofs.question import question
 from timewait.spec.configuration import Scope
 from timewait.spec.endpoint import RULES
-from timewait.vocabulary.automaton import DEAD, ZERO, Clock
+from timewait.vocabulary.automaton import INACTIVE, ZERO, Clock
 
 every_dense_case = pytest.mark.parametrize("name", DENSE)
 
 
 def plan(case: Case) -> Plan:
     """The plan of a case whose locations are finitely many."""
-    return plan_of(question(case.configuration).folded, case.words)
+    return plan_of(question(case.configuration).quotient, case.words)
 
 
 # --- names and order -----------------------------------------------------------------------------------------------
@@ -62,20 +62,22 @@ def test_clocks_with_one_name_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"a": Taken("b"), "b": Taken("a")},
-        {"a": Taken("b"), "b": Taken("c"), "c": Taken("a"), "d": Taken("a")},
-        {"a": Taken("b"), "b": Becomes.NOUGHT},
-        {"a": Becomes.NOUGHT, "b": Taken("a"), "c": Taken("d"), "d": Taken("c")},
+        {"a": ClockCopy("b"), "b": ClockCopy("a")},
+        {"a": ClockCopy("b"), "b": ClockCopy("c"), "c": ClockCopy("a"), "d": ClockCopy("a")},
+        {"a": ClockCopy("b"), "b": ClockChange.NOUGHT},
+        {"a": ClockChange.NOUGHT, "b": ClockCopy("a"), "c": ClockCopy("d"), "d": ClockCopy("c")},
     ],
 )
-def test_changes_at_once_become_assignments_in_order(changes: dict[str, Becomes | Taken]) -> None:
+def test_changes_at_once_become_assignments_in_order(changes: dict[str, ClockChange | ClockCopy]) -> None:
     """One after the other they do the same."""
     before = dict(zip("abcd", (1, 2, 3, 4), strict=True))
     now = dict(before)
     for clock, change in in_order(changes):
-        now[clock] = now[change.clock] if isinstance(change, Taken) else 0
+        now[clock] = now[change.clock] if isinstance(change, ClockCopy) else 0
     now.pop("spare", None)
-    assert now == before | {clock: before[change.clock] if isinstance(change, Taken) else 0 for clock, change in changes.items()}
+    assert now == before | {
+        clock: before[change.clock] if isinstance(change, ClockCopy) else 0 for clock, change in changes.items()
+    }
 
 
 # --- what a person reads -------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def test_tla_has_the_same_states(name: str) -> None:
 )
 def test_tla_of_toys(toy: Toy, asked: str) -> None:
     """Clocks that change names, and one that is dead at the start."""
-    engine = Explicit(Table(toy))
+    engine = Explicit(CompiledAutomaton(toy))
     engine.explore(Budget())
     written = toy_plan(toy, asked)
     states, violated = Module(as_tla(written), as_tla_configuration(written)).explore()
@@ -151,7 +153,7 @@ def test_tla_of_toys(toy: Toy, asked: str) -> None:
 def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Automaton, Plan]:
     """The automaton of a case, straight from its table; `idle` clocks are set to nought or left alone."""
     written = plan(case)
-    table = question(case.configuration).folded
+    table = question(case.configuration).quotient
     names = {clock: name for name, clock in written.clocks.items()}
     rooms = table.explore()
     automaton = Automaton([*names.values()])
@@ -160,13 +162,13 @@ def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Autom
         automaton.invariants[place] = frozenset(
             f"{names[room.clocks[test.clock]]}{test.relation}{limit(test.parameter)}" for test in room.limits
         )
-        for door in room.doors:
+        for door in room.edges:
             guard = frozenset(f"{names[bound.clock]}{bound.relation}{limit(bound.parameter)}" for bound in door.edge.guard)
             sets = {}
-            for clock, origin in zip(rooms[door.target].clocks, door.edge.origins, strict=True):
-                assert origin in (None, DEAD, clock)
+            for clock, origin in zip(rooms[door.target].clocks, door.edge.updates, strict=True):
+                assert origin in (None, INACTIVE, clock)
                 if origin != clock:
-                    sets[names[clock]] = f"{limit('MSL')}+1" if origin == DEAD else "0"
+                    sets[names[clock]] = f"{limit('MSL')}+1" if origin == INACTIVE else "0"
             if idle:
                 sets |= {names[clock]: "0" for clock in room.clocks if clock not in rooms[door.target].clocks}
             target = written.places[door.target].name
@@ -177,9 +179,9 @@ def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Autom
 
 def doubled(edges: list[Edge], case: Case, targets: dict[str, str]) -> list[Edge]:
     """The edges, and for each that breaks something one more to the place of that."""
-    doors = [door for room in question(case.configuration).folded.explore() for door in room.doors]
+    compiled = [door for room in question(case.configuration).quotient.explore() for door in room.edges]
     more = []
-    for edge, door in zip(edges, doors, strict=True):
+    for edge, door in zip(edges, compiled, strict=True):
         broken = {targets[name] for name in door.edge.violates if name in targets}
         more += [edge, *(edge._replace(target=target, sets=frozenset()) for target in broken)]
     return more
@@ -254,7 +256,7 @@ TLC = shutil.which("tlc")
 def test_tchecker_agrees(name: str, tmp_path: Path) -> None:
     """The real TChecker gives the verdicts of our zones, property by property."""
     case = DENSE[name]
-    zones = Zones(question(case.configuration).folded)
+    zones = Zones(question(case.configuration).quotient)
     zones.explore(Budget())
     file = tmp_path / "model.tck"
     file.write_text(as_tchecker(plan(case)))
@@ -309,7 +311,7 @@ def horn(text: str) -> z3.CheckSatResult:
 def test_horn_clauses_are_decided(name: str) -> None:
     """Satisfiable if and only if nothing is broken: the other way round than a query, as the head says."""
     case = DENSE[name]
-    text = as_smt2(Symbolic(question(case.configuration).folded, frozenset(case.asked)), case.words)
+    text = as_smt2(Symbolic(question(case.configuration).quotient, frozenset(case.asked)), case.words)
     assert horn(text) == (z3.unsat if case.broken else z3.sat)
     assert "; " + "sat: predicates exist that fulfil every clause" in text.replace(";   ", "; ")
 
@@ -329,7 +331,7 @@ def test_horn_clauses_are_decided(name: str) -> None:
 )
 def test_horn_clauses_of_toys(toy: Toy, asked: str, safe: bool) -> None:
     """Strict and other bounds, fractions, a clock that is dead at the start, and nothing to break at all."""
-    table = Table(Folded(toy) if toy.lifetimes else toy)
+    table = CompiledAutomaton(Quotient(toy) if toy.lifetimes else toy)
     assert horn(as_smt2(Symbolic(table, frozenset({asked})), toy_words(asked))) == (z3.sat if safe else z3.unsat)
 
 

@@ -10,12 +10,12 @@ from exports import CASES, Explored, toy_plan
 from spin import needs_spin, spin
 from toys import counter, fischer, lamp, letterbox, relay, trap, window
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.export.plan import plan_of
 from timewait.checker.export.promela import as_promela
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition
 from timewait.vocabulary.automaton import Edge, Location
@@ -63,7 +63,7 @@ TOYS = {
 def test_spin_agrees_on_toys(name: str, tmp_path: Path) -> None:
     """Nothing in an export knows TCP: clocks change names, expire, and time gets stuck."""
     toy, asked = TOYS[name]
-    engine = Explicit(Table(toy))
+    engine = Explicit(CompiledAutomaton(toy))
     engine.explore(Budget())
     said = spin(as_promela(toy_plan(toy, asked)), tmp_path)
     assert said.violated == (asked in engine.broken)
@@ -99,7 +99,7 @@ class NoRetransmission(Lacking):
 def test_a_missing_edge_is_noticed(lacking: type[Lacking], tmp_path: Path) -> None:
     """An export of less than the system has another number of states."""
     explored = Explored(CASES["less than 2 MSL"])
-    plan = plan_of(Table(Folded(lacking(explored.case.configuration))), explored.case.words)
+    plan = plan_of(CompiledAutomaton(Quotient(lacking(explored.case.configuration))), explored.case.words)
     said = spin(as_promela(plan), tmp_path)
     assert said.states != len(explored.engine.states)
     assert not said.violated or lacking is NoRetransmission

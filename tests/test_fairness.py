@@ -10,7 +10,7 @@ import pytest
 from toys import Place, Step, Toy, bounds, chatter, counter, courier, eventually, lamp, names, relay, sleeper, world
 
 from timewait.checker import lasso
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Engine, Question, decide
 from timewait.checker.explicit import Explicit
 from timewait.checker.fairness import unfair
@@ -37,17 +37,17 @@ class TestFound:
             (courier(False, True), eventually("delivered"), None),
             (lamp(3), eventually("dark"), 1),
             (sleeper(True), eventually("risen"), None),
-            (chatter(True), eventually("quiet", noisy=True), None),
+            (chatter(True), eventually("quiet", recurrent=True), None),
             (chatter(False), eventually("quiet"), None),
             (relay(), eventually("done"), None),
         ],
     )
     def test_on_toys(self, toy: Toy, asked: Property, unit: int | None) -> None:
-        explored = Explicit(Table(toy), None if unit is None else Fraction(unit))
+        explored = Explicit(CompiledAutomaton(toy), None if unit is None else Fraction(unit))
         explored.explore(Budget())
         run = find_lasso(explored, asked)
         assert run is not None
-        assert unfair(Table(toy), run) == ""
+        assert unfair(CompiledAutomaton(toy), run) == ""
 
     def test_on_the_letter_of_the_standard(self) -> None:
         """Two ends in TIME_WAIT that acknowledge each other for ever."""
@@ -73,13 +73,13 @@ class TestLeftOut:
         ],
     )
     def test_is_named(self, toy: Toy, moves: list[Move], loop: int, left_out: str) -> None:
-        fault = unfair(Table(toy), Run(tuple(moves), loop))
+        fault = unfair(CompiledAutomaton(toy), Run(tuple(moves), loop))
         assert fault == f"its loop could do again and again, and never does: {left_out}"
 
     def test_also_what_is_open_only_while_time_passes(self) -> None:
         """Open at one second of a wait of two."""
-        assert "knock" in unfair(Table(door("t == ONE")), Run(tuple(go("ring", delay=2)), 0))
-        assert unfair(Table(door("t == ONE")), Run(tuple(go("ring", delay=Fraction(1, 2))), 0)) == ""
+        assert "knock" in unfair(CompiledAutomaton(door("t == ONE")), Run(tuple(go("ring", delay=2)), 0))
+        assert unfair(CompiledAutomaton(door("t == ONE")), Run(tuple(go("ring", delay=Fraction(1, 2))), 0)) == ""
 
     @pytest.mark.parametrize(
         ("guard", "delay", "open_"),
@@ -100,7 +100,7 @@ class TestLeftOut:
     )
     def test_guards_during_a_wait(self, guard: Sequence[str], delay: Fraction | int, open_: bool) -> None:
         """Open at some instant of it or not."""
-        fault = unfair(Table(door(*guard)), Run(tuple(go("ring", delay=delay)), 0))
+        fault = unfair(CompiledAutomaton(door(*guard)), Run(tuple(go("ring", delay=delay)), 0))
         assert fault == ("its loop could do again and again, and never does: knock" if open_ else "")
 
 
@@ -119,15 +119,15 @@ class TestNoLoop:
         ],
     )
     def test_is_told(self, toy: Toy, moves: list[Move], loop: int | None, said: str) -> None:
-        assert said in unfair(Table(toy), Run(tuple(moves), loop))
+        assert said in unfair(CompiledAutomaton(toy), Run(tuple(moves), loop))
 
     def test_clocks_must_come_back_too(self) -> None:
         """Unless they are beyond all that they are compared with."""
         toy = door("t == TWO")
         keeping = replace(toy, places={"door": replace(toy.places["door"], steps=(kept(toy.places["door"].steps[0]),))})
-        assert "does not lead back" in unfair(Table(keeping), Run(tuple(go("ring", delay=1)), 0))
+        assert "does not lead back" in unfair(CompiledAutomaton(keeping), Run(tuple(go("ring", delay=1)), 0))
         beyond = [*go(None, delay=3), *go("ring", delay=1)]
-        assert unfair(Table(keeping), Run(tuple(beyond), 1)) == ""
+        assert unfair(CompiledAutomaton(keeping), Run(tuple(beyond), 1)) == ""
 
 
 def door(*guard: str) -> Toy:

@@ -63,7 +63,7 @@ def test_wireshark_agrees(found: list[Trace], end: str, tmp_path: Path) -> None:
 @needs_mermaid
 def test_mermaid_accepts_them(found: list[Trace], tmp_path: Path) -> None:
     """Mermaid's own parser, on every diagram."""
-    assert mermaid_says([mermaid.written(trace) for trace in found], tmp_path) == ["sequence"] * len(found)
+    assert mermaid_says([mermaid.as_mermaid_text(trace) for trace in found], tmp_path) == ["sequence"] * len(found)
 
 
 @needs_sarif_schema
@@ -79,7 +79,7 @@ def test_files(found: list[Trace], tmp_path: Path) -> None:
     for trace in found:
         validator.validate(itf.as_itf(trace))
         file = tmp_path / "trace.itf.json"
-        file.write_text(itf.written(trace), encoding="utf-8")
+        file.write_text(itf.as_itf_text(trace), encoding="utf-8")
         assert itf.read(file) == trace
 
 
@@ -87,5 +87,5 @@ def test_files(found: list[Trace], tmp_path: Path) -> None:
 def test_packetdrill(found: list[Trace], end: str) -> None:
     """A script tells of every step up to the next incarnation."""
     for trace in found:
-        text = packetdrill.written(trace, end)
+        text = packetdrill.as_packetdrill(trace, end)
         assert text.count("// step ") == len(trace.steps) or "not covered from here on" in text

@@ -21,9 +21,9 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.main import main
 from timewait.cli.reports import Reports, suite_of_outcome
 from timewait.formats import mermaid, packetdrill, pcapng
-from timewait.formats.case import Standing
+from timewait.formats.case import CaseStatus
 from timewait.proofs.claim import CLAIMS, Claim, Evidence
-from timewait.proofs.suite import Outcome, decide_claim
+from timewait.proofs.suite import ClaimResult, decide_claim
 
 SHORT = ("check", "--msl", "30s", "--rto", "30s", "--time-wait", "59.9s", "--closers", "a", "--property", "graceful")
 
@@ -41,7 +41,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def trace_file(tmp_path: Path) -> Path:
     """A trace as a file."""
     file = tmp_path / "trace.itf.json"
-    file.write_text(itf.written(counterexample("C2 core")), encoding="utf-8")
+    file.write_text(itf.as_itf_text(counterexample("C2 core")), encoding="utf-8")
     return file
 
 
@@ -52,13 +52,13 @@ class TestConvert:
         """On standard output, as the functions write it."""
         trace = counterexample("C2 core")
         for form, expected in (
-            ("itf", itf.written(trace)),
-            ("mermaid", mermaid.written(trace)),
-            ("packetdrill", packetdrill.written(trace, "a")),
+            ("itf", itf.as_itf_text(trace)),
+            ("mermaid", mermaid.as_mermaid_text(trace)),
+            ("packetdrill", packetdrill.as_packetdrill(trace, "a")),
         ):
             assert run(capsys, "convert", str(trace_file), "--to", form) == (0, expected, "")
         code, out, _ = run(capsys, "convert", str(trace_file), "--to", "packetdrill", "--end", "b")
-        assert (code, out) == (0, packetdrill.written(trace, "b"))
+        assert (code, out) == (0, packetdrill.as_packetdrill(trace, "b"))
         assert json.loads(run(capsys, "convert", str(trace_file), "--to", "json")[1])["property"] == "isolation"
         assert json.loads(run(capsys, "convert", str(trace_file), "--to", "sarif")[1])["version"] == "2.1.0"
 
@@ -68,7 +68,7 @@ class TestConvert:
         target = tmp_path / "trace.pcapng"
         code = run(capsys, "convert", str(trace_file), "--to", "pcapng", "--end", end, "--out", str(target))
         assert code == (0, "", "")
-        assert target.read_bytes() == pcapng.written(counterexample("C2 core"), end)
+        assert target.read_bytes() == pcapng.as_pcapng(counterexample("C2 core"), end)
         assert sorted(tmp_path.iterdir()) == sorted([trace_file, target])
 
     def test_octets_through_a_pipe(self, monkeypatch: pytest.MonkeyPatch, trace_file: Path) -> None:
@@ -78,7 +78,7 @@ class TestConvert:
         with pytest.raises(SystemExit) as left:
             main(["convert", str(trace_file), "--to", "pcapng"])
         assert left.value.code == 0
-        assert out.buffer.getvalue() == pcapng.written(counterexample("C2 core"))  # type: ignore[attr-defined]  # BytesIO
+        assert out.buffer.getvalue() == pcapng.as_pcapng(counterexample("C2 core"))  # type: ignore[attr-defined]  # BytesIO
 
     def test_no_octets_for_people(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trace_file: Path
@@ -253,16 +253,16 @@ def interrupted(events: Path) -> None:
 
 def test_a_claim_without_evidence() -> None:
     """Says nothing, and that is no pass."""
-    outcome = Outcome("C15", "s", Verdict.VIOLATED, 0.0, ())
+    outcome = ClaimResult("C15", "s", Verdict.VIOLATED, 0.0, ())
     (case,) = suite_of_outcome(outcome).cases
-    assert case.standing is Standing.OPEN
+    assert case.standing is CaseStatus.OPEN
 
 
 def test_a_surprise() -> None:
     """A proof where a counterexample was due fails."""
     piece = Evidence("x", Verdict.PROVED, Verdict.VIOLATED, "zones")
-    (case,) = suite_of_outcome(Outcome("C15", "s", Verdict.VIOLATED, 0.0, (piece,))).cases
-    assert case.standing is Standing.FAILED
+    (case,) = suite_of_outcome(ClaimResult("C15", "s", Verdict.VIOLATED, 0.0, (piece,))).cases
+    assert case.standing is CaseStatus.FAILED
 
 
 def test_evidence_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,23 +14,23 @@ from counterexamples import NAMES, SCRIPTS, counterexample
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
-from scapy.packet import Packet
+from scapy.packet import Packet as ScapyPacket
 from scapy.utils import PcapNgReader
 from tshark import agrees, needs_tshark, rows
 
 from timewait.checker.itf import BrokenTrace
 from timewait.checker.trace import Trace
 from timewait.formats import pcapng
-from timewait.formats.blocks import Captured, Interface, capture
+from timewait.formats.blocks import CapturedBlock, Interface, capture
 from timewait.formats.sightings import ADDED, sightings
-from timewait.formats.wire import Envelope, Socket, checksum, packet
-from timewait.vocabulary.replay import Message
+from timewait.formats.wire import Envelope, WireSocket, checksum, packet
+from timewait.vocabulary.replay import Packet
 
 every_trace = pytest.mark.parametrize("name", NAMES)
 either_end = pytest.mark.parametrize("end", ["a", "b"])
 
 
-def read(octets: bytes) -> list[Packet]:
+def read(octets: bytes) -> list[ScapyPacket]:
     """The packets of a capture, as scapy reads them."""
     with PcapNgReader(io.BytesIO(octets)) as reader:
         return list(reader)
@@ -102,7 +102,7 @@ class TestWhatIsSeen:
 
     def test_the_next_incarnation_covers_old_numbers(self) -> None:
         """Its handshake is there; its initial numbers are such that the intruder lies in its window."""
-        packets = read(pcapng.written(counterexample("C8"), "b"))
+        packets = read(pcapng.as_pcapng(counterexample("C8"), "b"))
         opened = [one for one in packets if one[TCP].flags == "S"]
         first, second = (one[TCP].seq for one in opened)
         assert (first, second) == (1_000_000, 999_999)
@@ -132,7 +132,7 @@ class TestWhatIsSeen:
     def test_what_is_no_segment(self, changes: dict[str, object], said: str) -> None:
         """Such a trace cannot be captured; the message says which copy is wrong."""
         with pytest.raises(BrokenTrace, match=f"copy 1 .*{said}"):
-            pcapng.written(altered(counterexample("C15"), **changes))
+            pcapng.as_pcapng(altered(counterexample("C15"), **changes))
 
 
 class TestOctets:
@@ -144,7 +144,7 @@ class TestOctets:
         """True checksums; numbers, flags and times are those of the trace; every packet has a comment."""
         trace = counterexample(name)
         seen = sightings(trace, [end.upper()])
-        packets = read(pcapng.written(trace, end))
+        packets = read(pcapng.as_pcapng(trace, end))
         assert len(packets) == len(seen)
         for one, raw in zip(seen, packets, strict=True):
             ip, tcp = raw[IP], raw[TCP]
@@ -165,14 +165,14 @@ class TestOctets:
 
     def test_times_that_no_nanosecond_holds(self) -> None:
         """A third of a second is rounded, and the comment says what it is exactly."""
-        packets = read(pcapng.written(counterexample("C2 thirds"), "a"))
+        packets = read(pcapng.as_pcapng(counterexample("C2 thirds"), "a"))
         assert any(b"exactly at t=" in one.comment for one in packets)
-        assert not any(b"exactly at t=" in one.comment for one in read(pcapng.written(counterexample("C2 core"), "a")))
+        assert not any(b"exactly at t=" in one.comment for one in read(pcapng.as_pcapng(counterexample("C2 core"), "a")))
 
     def test_many_octets(self) -> None:
         """Where somebody sends more than the window of the specification holds, a wider one is advertised."""
         trace = altered(counterexample("C15"), fields=(("seq", 1), ("ack", 1), ("len", 1_448)))
-        packets = read(pcapng.written(trace, "a"))
+        packets = read(pcapng.as_pcapng(trace, "a"))
         assert {one[TCP].window for one in packets} == {65_535}
         assert max(len(one[TCP].payload) for one in packets) == 1_448
 
@@ -185,13 +185,13 @@ class TestOctets:
     @given(st.integers(0, 2**32 - 1), st.integers(0, 2**33), st.integers(0, 9))
     def test_numbers_wrap(self, origin: int, seq: int, length: int) -> None:
         """Sequence numbers have 32 bits."""
-        sockets = Socket(IPv4Address("192.0.2.1"), 1), Socket(IPv4Address("192.0.2.2"), 2)
+        sockets = WireSocket(IPv4Address("192.0.2.1"), 1), WireSocket(IPv4Address("192.0.2.2"), 2)
         made = IP(packet(Envelope(*sockets, 7, 64), {"seq": seq, "len": length, "ack": seq}, (origin, origin), 8))
         assert made[TCP].seq == made[TCP].ack == (origin + seq) % 2**32
 
     def test_a_long_comment_is_cut(self) -> None:
         """An option has 16 bits for its length."""
-        file = capture("é" * 40_000, "x", [Interface("A", "")], [Captured(0, 1, True, bytes(range(20)), "€" * 30_000)])
+        file = capture("é" * 40_000, "x", [Interface("A", "")], [CapturedBlock(0, 1, True, bytes(range(20)), "€" * 30_000)])
         (one,) = read(file)
         assert one.comment.decode().rstrip(" …") == "€" * 20_000
 
@@ -214,7 +214,7 @@ class TestWireshark:
     def test_both_ends(self, tmp_path: Path) -> None:
         """Two interfaces in one file; every copy that arrives is there twice."""
         trace = counterexample("C2 core")
-        told = rows(pcapng.written(trace, "both"), tmp_path)
+        told = rows(pcapng.as_pcapng(trace, "both"), tmp_path)
         assert {row["frame.interface_name"] for row in told} == {"A", "B"}
         copies = [copy for step in trace.steps for copy in step.event.sent]
         arrivals = [step.event.received.number for step in trace.steps if step.event.received is not None]
@@ -226,5 +226,5 @@ class TestWireshark:
 def test_messages_have_what_captures_need() -> None:
     """The fields that captures read are those that the specification writes."""
     copies = [copy for name in NAMES for step in counterexample(name).steps for copy in step.event.sent]
-    assert all(isinstance(copy, Message) and {"seq", "len"} <= dict(copy.fields).keys() for copy in copies)
+    assert all(isinstance(copy, Packet) and {"seq", "len"} <= dict(copy.fields).keys() for copy in copies)
     assert {name for copy in copies for name, _ in copy.fields} == {"seq", "ack", "len", "fin", "rst"}

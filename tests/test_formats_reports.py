@@ -19,7 +19,7 @@ from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_says, needs_junit
 from timewait.checker.finding import Progress
 from timewait.checker.verdict import Verdict
 from timewait.formats import events, github, junit, sarif
-from timewait.formats.case import Asked, Case, Standing, case_of_trace, property_asked
+from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, case_of_trace, property_asked
 from timewait.formats.junit import Suite
 from timewait.formats.source_locations import place_of_property, place_of_rule, place_of_waiting
 from timewait.spec.endpoint import RULES
@@ -30,10 +30,10 @@ ROOT = Path(__file__).parent.parent
 STARTED = datetime(2024, 2, 29, 12, 0, 1, tzinfo=UTC)
 
 
-def case(verdict: Verdict, expected: Verdict = Verdict.PROVED, trace: str = "", detail: str = "") -> Case:
+def case(verdict: Verdict, expected: Verdict = Verdict.PROVED, trace: str = "", detail: str = "") -> ReportedCase:
     """An answer about graceful."""
     shown = counterexample(trace) if trace else None
-    return Case(property_asked("graceful"), "graceful", verdict, expected, "zones", 1.25, detail, shown)
+    return ReportedCase(property_asked("graceful"), "graceful", verdict, expected, "zones", 1.25, detail, shown)
 
 
 ALL = (
@@ -54,7 +54,7 @@ class TestStanding:
 
     def test_only_what_was_expected_passes(self) -> None:
         """What is not known never does."""
-        passed, failed, unknown, wrong = Standing.PASSED, Standing.FAILED, Standing.OPEN, Standing.WRONG
+        passed, failed, unknown, wrong = CaseStatus.PASSED, CaseStatus.FAILED, CaseStatus.OPEN, CaseStatus.WRONG
         assert [one.standing for one in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
 
     @pytest.mark.parametrize("name", NAMES)
@@ -123,7 +123,7 @@ class TestSarif:
     @pytest.mark.parametrize("name", NAMES)
     def test_traces(self, name: str) -> None:
         """Every trace does."""
-        text = sarif.written([case_of_trace(counterexample(name))], "1.2.3")
+        text = sarif.as_sarif([case_of_trace(counterexample(name))], "1.2.3")
         jsonschema.Draft4Validator(sarif_schema()).validate(json.loads(text))
 
     def test_kinds(self) -> None:
@@ -196,13 +196,13 @@ class TestJunit:
     def test_schemas(self, path: Path) -> None:
         """Ant's schema and Jenkins's accept it, and reject what is spoiled."""
         schema = xmlschema.XMLSchema(path)
-        text = junit.written(SUITES, STARTED)
+        text = junit.as_junit(SUITES, STARTED)
         schema.validate(text)
         assert not schema.is_valid(text.replace("<testcase ", "<testcase nonsense='1' ", 1))
 
     def test_what_is_not_known_is_an_error(self) -> None:
         """And so are engines that disagree; nothing is skipped."""
-        root = ElementTree.fromstring(junit.written(SUITES, STARTED))
+        root = ElementTree.fromstring(junit.as_junit(SUITES, STARTED))
         suite = root[0]
         assert {name: suite.get(name) for name in ("tests", "failures", "errors", "timestamp", "time")} == {
             "tests": "8",
@@ -217,14 +217,14 @@ class TestJunit:
 
     def test_a_failure_shows_its_trace(self) -> None:
         """Step by step, in plain text."""
-        failure = next(ElementTree.fromstring(junit.written(SUITES, STARTED)).iter("failure"))
+        failure = next(ElementTree.fromstring(junit.as_junit(SUITES, STARTED)).iter("failure"))
         assert failure.text is not None
         assert "\n8  t=1m: B receives RST seq=2 (0 old)  [B CLOSED]" in failure.text
         assert failure.get("message") == ALL[1].reason
 
     def test_what_xml_cannot_hold(self) -> None:
         """Is replaced."""
-        assert "Never happens: &lt;reopen&gt; &amp; �" in junit.written(SUITES, STARTED)
+        assert "Never happens: &lt;reopen&gt; &amp; �" in junit.as_junit(SUITES, STARTED)
 
 
 class TestGithub:
@@ -298,7 +298,7 @@ def test_events() -> None:
 
 def test_something_else_is_asked() -> None:
     """A name that is no property has no place, and a report can be made all the same."""
-    odd = replace(ALL[0], asked=Asked("odd", "something odd", "", None))
+    odd = replace(ALL[0], asked=ReportedProperty("odd", "something odd", "", None))
     (result,) = sarif.log([odd], "1")["runs"][0]["results"]
     assert "locations" not in result
     assert property_asked("odd").place is None

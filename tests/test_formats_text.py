@@ -47,14 +47,15 @@ class TestMermaid:
                 arrived.add(copy.number)
             expected += [(copy.sender, "--x", copy.receiver, copy.text) for copy in step.event.sent if copy.lost]
         found = [
-            (*one.group("sender", "arrow", "receiver"), one["text"].split(" (")[0]) for one in arrows(mermaid.written(trace))
+            (*one.group("sender", "arrow", "receiver"), one["text"].split(" (")[0])
+            for one in arrows(mermaid.as_mermaid_text(trace))
         ]
         assert found == expected
 
     @every_trace
     def test_blocks_are_closed(self, name: str) -> None:
         """Every block ends, and every bar of TIME_WAIT."""
-        lines = [line.strip() for line in mermaid.written(counterexample(name)).splitlines()]
+        lines = [line.strip() for line in mermaid.as_mermaid_text(counterexample(name)).splitlines()]
         opened = sum(line.startswith(("rect ", "loop ")) for line in lines)
         assert lines.count("end") == opened
         for end in "AB":
@@ -62,7 +63,7 @@ class TestMermaid:
 
     def test_what_is_drawn(self) -> None:
         """States, TIME_WAIT with its timer, ages, and what breaks."""
-        text = mermaid.written(counterexample("C2 close"))
+        text = mermaid.as_mermaid_text(counterexample("C2 close"))
         assert "    Note right of B: user calls CLOSE<br/>LAST_ACK\n" in text
         assert (
             "    Note left of A: TIME_WAIT<br/>timer starts (59.999s)\n    activate A\n    A--xB: ACK seq=2 ack=2 (lost)\n"
@@ -73,7 +74,7 @@ class TestMermaid:
 
     def test_a_loop(self) -> None:
         """A run without end repeats itself in a block."""
-        lines = [line.strip() for line in mermaid.written(counterexample("C10")).splitlines()]
+        lines = [line.strip() for line in mermaid.as_mermaid_text(counterexample("C10")).splitlines()]
         block = lines[lines.index("loop again and again, every 2s") :]
         turn = ["A->>B: ACK seq=2 ack=2 (1s old)", "B->>A: ACK seq=2 ack=2 (1s old)"]
         assert [line for line in block if "->>" in line] == turn
@@ -81,7 +82,7 @@ class TestMermaid:
 
     def test_signs_with_a_meaning(self) -> None:
         """Whatever a trace says, no sign of it is taken for the language's own."""
-        text = mermaid.written(disturbed(counterexample("C15")))
+        text = mermaid.as_mermaid_text(disturbed(counterexample("C15")))
         assert all(NOTE.fullmatch(line) for line in text.splitlines() if line.startswith("    Note"))
         assert ";" not in text
         assert "#" not in text
@@ -89,8 +90,8 @@ class TestMermaid:
     @needs_mermaid
     def test_the_parser_accepts_them(self, tmp_path: Path) -> None:
         """Mermaid's own parser, on all at once; and it does reject what is none."""
-        texts = [mermaid.written(counterexample(name)) for name in NAMES]
-        texts.append(mermaid.written(disturbed(counterexample("C15"))))
+        texts = [mermaid.as_mermaid_text(counterexample(name)) for name in NAMES]
+        texts.append(mermaid.as_mermaid_text(disturbed(counterexample("C15"))))
         said = mermaid_says([*texts, texts[0].replace("->>", "->;>")], tmp_path)
         assert said[:-1] == ["sequence"] * len(texts)
         assert "Parse error" in said[-1]
@@ -142,7 +143,7 @@ class TestPacketdrill:
                 copies = [("<", step.event.received), *((">", copy) for copy in step.event.sent)]
                 expected += [(round(step.time * 10**6), way, copy.fields) for way, copy in copies if copy is not None]
         found, now = [], Fraction(0)
-        written = parts(packetdrill.written(trace, end))
+        written = parts(packetdrill.as_packetdrill(trace, end))
         for one in written:
             now += Fraction(one["delay"])
             if one.re is PACKET and now >= 0:
@@ -160,7 +161,7 @@ class TestPacketdrill:
         """Each call of the user is one of the script, on the socket of the connection."""
         trace = counterexample(name)
         rules = [rule for step in trace.steps if step.event.actor == end.upper() for rule, _, _ in step.event.rules]
-        calls = [one for one in parts(packetdrill.written(trace, end)) if one.re is CALL]
+        calls = [one for one in parts(packetdrill.as_packetdrill(trace, end)) if one.re is CALL]
         socket = "3" if end == "a" else "4"
         assert {one["arguments"].partition(",")[0] for one in calls if one["name"] in ("send", "close", "shutdown")} <= {socket}
         assert sum(one["name"] == "send" for one in calls) == rules.count("send")
@@ -169,12 +170,12 @@ class TestPacketdrill:
         assert len(closing) == sum(rule.startswith("close.") for rule in rules) + first
         abrupt = trace.about["behaviour"]["abandons"] or trace.about["behaviour"]["linger_zero"]
         assert set(closing) <= {"close" if abrupt else "shutdown"}
-        assert ("SO_LINGER" in packetdrill.written(trace, end)) == ("close.linger-zero" in rules)
+        assert ("SO_LINGER" in packetdrill.as_packetdrill(trace, end)) == ("close.linger-zero" in rules)
 
     def test_every_step_is_told(self, name: str, end: str) -> None:
         """In comments, and where the script stops to follow."""
         trace = counterexample(name)
-        text = packetdrill.written(trace, end)
+        text = packetdrill.as_packetdrill(trace, end)
         told = [int(number) for number in re.findall(r"^// step ([0-9]+), ", text, re.MULTILINE)]
         assert told == list(range(1, len(told) + 1))
         assert (len(told) < len(trace.steps)) <= ("not covered from here on" in text)
@@ -228,7 +229,7 @@ def test_a_trace_without_states() -> None:
     """Diagrams and scripts need the states of both ends."""
     trace = counterexample("C15")
     blind = replace(trace, initial={name: value for name, value in trace.initial.items() if name != "B.state"})
-    for write in (mermaid.written, packetdrill.written):
+    for write in (mermaid.as_mermaid_text, packetdrill.as_packetdrill):
         with pytest.raises(BrokenTrace, match=r"'B\.state' is missing"):
             write(blind)
 

@@ -401,7 +401,8 @@ class TestJson:
 def test_every_rendering_is_the_same_in_every_run(graph: nx.MultiDiGraph) -> None:
     """Whatever the hash seed: a picture changes only when the specification does."""
     program = (
-        "from timewait.spec.settings import Behaviour; from timewait.spec.graph import transition_graph; from timewait.diagrams.tables import *;"
+        "from timewait.spec.settings import Behaviour; from timewait.spec.graph import transition_graph;"
+        " from timewait.diagrams.tables import *;"
         "from timewait.diagrams.figure_dot import as_dot; from timewait.diagrams.states import states;"
         "graph = transition_graph(Behaviour()); print(as_text(graph), as_dot(states(graph, '')), as_json(graph))"
     )

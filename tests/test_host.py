@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from timewait.spec.host import ROOT, HostUnreadable, Setting, read_host, read_settings
+from timewait.spec.host import ROOT, HostSetting, HostUnreadable, read_host, read_settings
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import load
 
@@ -107,7 +107,7 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
     """All settings are explained, in a fixed order."""
     settings = read_settings(make())
     assert [setting.name for setting in settings] == list(DEFAULTS)
-    assert settings[-1] == Setting(
+    assert settings[-1] == HostSetting(
         "ip_local_port_range",
         "32768 60999",
         "28232 ports, each held for 1m by TIME-WAIT, allow 470 connections per second to one destination.",

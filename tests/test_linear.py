@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timewait.checker.linear import Constraint, constraint, evaluate, term, written
+from timewait.checker.linear import Constraint, as_text, constraint, evaluate, term
 
 VALUES = {"MSL": Fraction(30), "RTO": Fraction(1, 3), "TIME_WAIT": Fraction(60)}
 
@@ -149,13 +149,13 @@ def test_evaluate() -> None:
 )
 def test_written(text: str, expected: str) -> None:
     """What is positive comes first."""
-    assert written(term(text)) == expected
+    assert as_text(term(text)) == expected
 
 
 @given(terms)
 def test_written_is_read_again(terms: dict[str, Fraction]) -> None:
     """Apart from what is nought."""
-    again = term(written(terms))
+    again = term(as_text(terms))
     assert {name: factor for name, factor in again.items() if factor} == {
         name: factor for name, factor in terms.items() if factor
     }
@@ -167,5 +167,5 @@ def test_a_constraint_is_the_comparison_it_says(left: dict[str, Fraction], right
     values = {**VALUES, "RTO_1": Fraction(-2)}
     one, other = evaluate(left, values), evaluate(right, values)
     expected = {">=": one >= other, ">": one > other, "==": one == other, "<=": one <= other, "<": one < other}[relation]
-    read: Constraint = constraint(f"{written(left)} {relation} {written(right)}")
+    read: Constraint = constraint(f"{as_text(left)} {relation} {as_text(right)}")
     assert read.holds(values) is expected

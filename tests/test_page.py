@@ -505,19 +505,19 @@ class TestBrowser:
         session = one.page.context.new_cdp_session(one.page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
-        def busy() -> float:
+        def recurrent() -> float:
             one.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             found = session.send("Performance.getMetrics")["metrics"]
             return next(float(entry["value"]) for entry in found if entry["name"] == "TaskDuration")
 
-        began = busy()
+        began = recurrent()
         one.page.reload()
-        opened = busy()
+        opened = recurrent()
         assert opened - began < 1.5
         for keys, expected in ((["j"] * 100, 100), (["End", *["k"] * 20], 1980), (["Home", *["j"] * 20], 20)):
-            before = busy()
+            before = recurrent()
             for key in keys:
                 one.press(key)
-            assert (busy() - before) / len(keys) < 0.05
+            assert (recurrent() - before) / len(keys) < 0.05
             assert one.step == expected
         one.close()

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from timewait.checker import compiled
-from timewait.checker.compiled import EXPIRED, FRESH, Door, Room
+from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation
 from timewait.checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
-from timewait.checker.projection import Polyhedron, Vector, delays_in_terms, formula, irredundant, rays, region_of, told
+from timewait.checker.projection import Polyhedron, Vector, delays_in_terms, formula, irredundant, rays, region_as_text, region_of
 from timewait.vocabulary.automaton import ZERO, Action, Clock, Edge, Relation
 
 F = Fraction
-Path = list[tuple[Room, Door]]
+Path = list[tuple[CompiledLocation, CompiledEdge]]
 
 SYMBOLS = ("A", "B", "C")
 PARAMETERS = {name: z3.Real(name) for name in SYMBOLS}
@@ -36,21 +36,21 @@ def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
     Bounds are written ``0 <= A``: the position of a clock, the relation, a parameter.
     """
     path: Path = []
-    clocks = max(len(origins) for _, _, origins in steps)
-    for number, (guard, limits, origins) in enumerate(steps):
-        width = clocks if not path else len(path[-1][1].origins)
+    clocks = max(len(updates) for _, _, updates in steps)
+    for number, (guard, limits, updates) in enumerate(steps):
+        width = clocks if not path else len(path[-1][1].updates)
         edge = Edge(Action("test", "somebody", f"step {number}"), (), number + 1, ())
-        door = Door(tuple(map(_test, guard)), number + 1, tuple(origins), edge)
+        door = CompiledEdge(tuple(map(_test, guard)), number + 1, tuple(updates), edge)
         named = tuple(Clock("clock", str(index)) for index in range(width))
-        path.append((Room(number, named, tuple(map(_test, limits)), (door,), frozenset()), door))
+        path.append((CompiledLocation(number, named, tuple(map(_test, limits)), (door,), frozenset()), door))
     return path
 
 
-def _test(text: str) -> compiled.Test:
+def _test(text: str) -> compiled.CompiledBound:
     clock, relation, parameter = text.split()
     assert relation in ("<=", ">=", ">", "==")
     shown: Relation = relation  # type: ignore[assignment]  # narrowed by the assertion above
-    return compiled.Test(int(clock), shown, parameter)
+    return compiled.CompiledBound(int(clock), shown, parameter)
 
 
 @st.composite
@@ -59,7 +59,7 @@ def paths(draw: st.DrawFn) -> Path:
     parameters, clocks = st.sampled_from((*SYMBOLS, ZERO)), st.integers(0, 1)
     bound = st.builds("{} {} {}".format, clocks, st.sampled_from(["<=", ">=", ">", "=="]), parameters)
     upper = st.builds("{} <= {}".format, clocks, st.sampled_from(SYMBOLS))
-    origin = st.sampled_from([0, 1, FRESH, FRESH, EXPIRED])
+    origin = st.sampled_from([0, 1, RESET, RESET, EXPIRED])
     step = st.tuples(st.lists(bound, max_size=2), st.lists(upper, max_size=1), st.tuples(origin, origin))
     return a_path(*draw(st.lists(step, min_size=1, max_size=4)))
 
@@ -88,7 +88,7 @@ def bounds(path: Path, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef])
             if since is not None:
                 shown = now - since
                 parts.append({"<=": shown <= limit, ">=": shown >= limit, ">": shown > limit, "==": shown == limit}[relation])
-        started = [now if origin == FRESH else None if origin == EXPIRED else started[origin] for origin in door.origins]
+        started = [now if origin == RESET else None if origin == EXPIRED else started[origin] for origin in door.updates]
     return parts
 
 
@@ -136,7 +136,7 @@ class TestRegion:
             (a_path((["0 >= A", "0 <= B"], [], [0])), "B >= A"),
             (a_path((["0 == A", "0 == B"], [], [0])), "B <= A and B >= A"),
             # Two rests of A at most, and then more than B; each rest has a clock of its own.
-            (a_path(([], ["1 <= A"], [0, FRESH]), (["0 > B"], ["1 <= A"], [0, FRESH])), "B < 2*A"),
+            (a_path(([], ["1 <= A"], [0, RESET]), (["0 > B"], ["1 <= A"], [0, RESET])), "B < 2*A"),
             # Of two ways to be late the one that is more says it all.
             (a_path((["0 > A", "0 > B"], ["0 <= C"], [0])), "C > A and C > B"),
             (a_path((["0 > 0"], ["0 <= A"], [0])), "A > 0"),
@@ -145,12 +145,12 @@ class TestRegion:
         ],
     )
     def test_by_hand(self, path: Path, expected: str) -> None:
-        assert told(region_of(path, PLAIN)) == expected
+        assert region_as_text(region_of(path, PLAIN)) == expected
 
     def test_by_hand_in_terms(self) -> None:
         """What is a sum of others is told in these."""
         terms = PLAIN | {"B": {"A": F(1), "C": F(1, 2)}}
-        assert told(region_of(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
+        assert region_as_text(region_of(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
 
     def test_what_is_never_possible_is_not_dropped(self) -> None:
         """Longer than nought within nought."""
@@ -246,9 +246,9 @@ class TestDelays:
             (a_path((["0 > A"], ["0 <= B"], [0])), "B > A"),
             (a_path((["0 == A"], [], [0]), (["0 == B"], [], [0])), "B >= A"),
             # Because of what comes after it: B since the start, but at most A since the first step.
-            (a_path(([], [], [0, FRESH]), (["0 >= B"], ["1 <= A"], [0, 1])), "B > A"),
+            (a_path(([], [], [0, RESET]), (["0 >= B"], ["1 <= A"], [0, 1])), "B > A"),
             # A third of the way.
-            (a_path(*[([], ["1 <= A"], [0, FRESH])] * 3, (["0 > B"], ["1 <= A"], [0, FRESH])), "B < 4*A"),
+            (a_path(*[([], ["1 <= A"], [0, RESET])] * 3, (["0 > B"], ["1 <= A"], [0, RESET])), "B < 4*A"),
         ],
     )
     def test_by_hand(self, path: Path, region: str) -> None:
@@ -273,9 +273,9 @@ class TestDelays:
 
     def test_none_where_one_term_is_not_enough(self) -> None:
         """More than B, then at least A and at least B, within C: no sum of A, B and C leaves room for both everywhere."""
-        path = a_path((["0 > B"], [], [0, FRESH]), (["1 >= A", "1 >= B", "0 <= C"], [], [0, 1]))
+        path = a_path((["0 > B"], [], [0, RESET]), (["1 >= A", "1 >= B", "0 <= C"], [], [0, 1]))
         region = irredundant([*region_of(path, PLAIN), *POSITIVE])
-        assert told(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
+        assert region_as_text(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
         assert delays_in_terms(path, PLAIN, region, SYMBOLS) is None
 
     def test_on_an_edge_too(self) -> None:

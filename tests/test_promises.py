@@ -16,19 +16,19 @@ from toys import courier, eventually, lamp, sleeper, whirl
 
 from timewait.checker import certificate, liveness_certificate
 from timewait.checker.certificate import BrokenCertificate
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
-from timewait.checker.liveness_certificate import Hops, Leaving, Part, Promise, Reason
+from timewait.checker.liveness_certificate import Component, Hops, Leaving, LivenessCertificate, Reason
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certifying import certify_file
-from timewait.proofs.promised import Promised, promise_for_all
+from timewait.proofs.promised import CertifiedLiveness, certify_liveness
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Arrival, Behaviour
-from timewait.vocabulary.automaton import Edge, Location, Property, TimedSystem
+from timewait.vocabulary.automaton import Edge, Location, Property, TimedAutomaton
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
@@ -51,18 +51,18 @@ BROKEN = {
 }
 
 
-def faults(stated: Promise) -> str:
+def faults(stated: LivenessCertificate) -> str:
     """What is wrong with a proof."""
-    return stated.gap() or certificate.faults(stated)
+    return stated.gap() or certificate.failed_queries(stated)
 
 
-def stated(configuration: Configuration, name: str) -> Promise:
+def stated(configuration: Configuration, name: str) -> LivenessCertificate:
     """The proof of a promise by the graph."""
-    table = Promised(configuration, name).table(Budget())
+    table = CertifiedLiveness(configuration, name).table(Budget())
     assert table is not None
     proof = proof_of(table, PROPERTIES[name])
     assert proof is not None
-    return Promise(table.system, name, PROPERTIES[name].noisy, proof)
+    return LivenessCertificate(table.system, name, PROPERTIES[name].recurrent, proof)
 
 
 # --- what is accepted ----------------------------------------------------------------------------------------------
@@ -72,9 +72,9 @@ def stated(configuration: Configuration, name: str) -> Promise:
 def test_toys(name: str) -> None:
     """Whatever the graph shows, the checker accepts."""
     toy, asked = TOYS[name]
-    proof = proof_of(Table(toy), asked)
+    proof = proof_of(CompiledAutomaton(toy), asked)
     assert proof is not None
-    assert faults(Promise(toy, asked.name, asked.noisy, proof)) == ""
+    assert faults(LivenessCertificate(toy, asked.name, asked.recurrent, proof)) == ""
 
 
 @pytest.mark.parametrize("name", ["closes", "quiet"])
@@ -93,7 +93,7 @@ def test_toys(name: str) -> None:
 )
 def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None:
     """Made, written down and accepted again; the durations are no part of it."""
-    made = promise_for_all(configuration, name, Budget())
+    made = certify_liveness(configuration, name, Budget())
     if made.verdict is Verdict.INCONCLUSIVE:
         table = question(configuration).finite
         assert table is None or proof_of(table, PROPERTIES[name]) is None
@@ -109,7 +109,7 @@ def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None
 def test_read_again(name: str) -> None:
     """The file has the whole proof, and queries for every reason."""
     found = stated(CLOSE, name)
-    text = certificate.written(found, Promised(CLOSE, name).about)
+    text = certificate.as_smt2(found, CertifiedLiveness(CLOSE, name).about)
     assert liveness_certificate.read(found.system, text, "here") == found.proof
     assert text.count("(check-sat)") == found.size > 0
     assert configuration_of(certificate.about(text, "here")["configuration"]) == CLOSE
@@ -118,7 +118,7 @@ def test_read_again(name: str) -> None:
 # --- what is not ---------------------------------------------------------------------------------------------------
 
 
-def without_one(part: Part) -> Iterator[tuple[Leaving, Part]]:
+def without_one(part: Component) -> Iterator[tuple[Leaving, Component]]:
     """The proof without one of the locations that cannot recur."""
     for one in part.out:
         if one.step is None:
@@ -128,7 +128,7 @@ def without_one(part: Part) -> Iterator[tuple[Leaving, Part]]:
             yield one, replace(part, parts=(*part.parts[:index], less, *part.parts[index + 1 :]))
 
 
-def changed(part: Part) -> Iterator[Part]:
+def changed(part: Component) -> Iterator[Component]:
     """The proof with something about its parts wrong."""
     for index, inner in enumerate(part.parts):
         before, after = part.parts[:index], part.parts[index + 1 :]
@@ -145,32 +145,32 @@ class TestTampered:
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def sound() -> Promise:
+    def sound() -> LivenessCertificate:
         return stated(CORE, "closes")
 
-    def test_every_location_must_go(self, sound: Promise) -> None:
+    def test_every_location_must_go(self, sound: LivenessCertificate) -> None:
         tampered = [less for _, less in without_one(sound.proof)]
         assert len(tampered) >= 3
-        assert all(Promise(sound.system, "closes", False, less).gap() for less in tampered)
+        assert all(LivenessCertificate(sound.system, "closes", False, less).gap() for less in tampered)
 
-    def test_parts(self, sound: Promise) -> None:
+    def test_parts(self, sound: LivenessCertificate) -> None:
         """One dropped, one twice, one said to be silent, one without a location."""
         tampered = list(changed(sound.proof))
         assert len(tampered) >= 12
-        assert all(Promise(sound.system, "closes", False, other).gap() for other in tampered)
+        assert all(LivenessCertificate(sound.system, "closes", False, other).gap() for other in tampered)
 
     def test_the_order_of_parts(self) -> None:
         sound = stated(CLOSE, "closes")
         turned = replace(sound.proof, parts=sound.proof.parts[::-1])
-        assert "leads back" in Promise(sound.system, "closes", False, turned).gap()
+        assert "leads back" in LivenessCertificate(sound.system, "closes", False, turned).gap()
 
     def test_of_another_system(self, tmp_path: Path) -> None:
         """The proof for what was meant is none for the letter, which acknowledges for ever."""
-        made = promise_for_all(BOTH, "quiet", Budget())
+        made = certify_liveness(BOTH, "quiet", Budget())
         letter = replace(BOTH, behaviour=LETTER)
-        assert promise_for_all(letter, "quiet", Budget()).verdict is Verdict.INCONCLUSIVE
+        assert certify_liveness(letter, "quiet", Budget()).verdict is Verdict.INCONCLUSIVE
         first, rest = made.text.split("\n", 1)
-        forged = certificate.written(stated(BOTH, "quiet"), Promised(letter, "quiet").about).split("\n", 1)[0]
+        forged = certificate.as_smt2(stated(BOTH, "quiet"), CertifiedLiveness(letter, "quiet").about).split("\n", 1)[0]
         assert forged != first
         file = tmp_path / "forged.smt2"
         file.write_text(f"{forged}\n{rest}", encoding="utf-8")
@@ -186,7 +186,7 @@ class TestTampered:
         ],
     )
     def test_files(self, tmp_path: Path, pattern: str, instead: str, said: str) -> None:
-        text = promise_for_all(CORE, "closes", Budget()).text
+        text = certify_liveness(CORE, "closes", Budget()).text
         file = tmp_path / "broken.smt2"
         file.write_text(re.sub(pattern, instead, text, count=1), encoding="utf-8")
         with pytest.raises(BrokenCertificate, match=said):
@@ -194,7 +194,7 @@ class TestTampered:
 
     def test_a_reason_that_is_none(self, tmp_path: Path) -> None:
         """Solvers refuse a clock that is said to be late where another reason was given."""
-        text = promise_for_all(CLOSE, "closes", Budget()).text
+        text = certify_liveness(CLOSE, "closes", Budget()).text
         file = tmp_path / "weaker.smt2"
         forged = re.sub(r'(:out "[\d.]+: \d+ -) starved \d+', r"\1 late -", text, count=1)
         assert forged != text
@@ -206,7 +206,7 @@ class TestTampered:
 # --- the best proof that the checker would accept --------------------------------------------------------------------
 
 
-def candidates(system: TimedSystem, part: frozenset[Location], hops: Hops) -> Iterator[Leaving]:
+def candidates(system: TimedAutomaton, part: frozenset[Location], hops: Hops) -> Iterator[Leaving]:
     """Every reason that anybody could give."""
     for location in part:
         others = [*range(len(tuple(system.edges(location)))), None]
@@ -218,29 +218,29 @@ def candidates(system: TimedSystem, part: frozenset[Location], hops: Hops) -> It
             yield Leaving(location, number, reason, shown)
 
 
-def forged(system: TimedSystem, asked: Property) -> Part | None:
+def forged(system: TimedAutomaton, asked: Property) -> Component | None:
     """A proof made of every reason that the checker accepts; None when none of that is enough."""
     found = liveness_certificate.steps(system)
-    inside = frozenset(location for location in found if asked.name in system.owes(location))
+    inside = frozenset(location for location in found if asked.name in system.pending(location))
     everything = {(place, number): edge for place in inside for number, edge in enumerate(found[place]) if edge.target in inside}
     return _forged(system, asked, inside, everything, [])
 
 
 def _forged(
-    system: TimedSystem,
+    system: TimedAutomaton,
     asked: Property,
     locations: frozenset[Location],
     hops: dict[tuple[Location, int], Edge],
-    above: Sequence[Part],
-) -> Part | None:
-    def placed(part: Part) -> Promise:
+    above: Sequence[Component],
+) -> Component | None:
+    def placed(part: Component) -> LivenessCertificate:
         for outer in reversed(above):
             part = replace(outer, parts=(part,))
-        return Promise(system, asked.name, asked.noisy, part)
+        return LivenessCertificate(system, asked.name, asked.recurrent, part)
 
-    alone = placed(Part(locations, (), ()))
+    alone = placed(Component(locations, (), ()))
     fitting = [one for one in candidates(system, locations, hops) if not alone.misfit(one, hops)]
-    whole = placed(Part(locations, tuple(fitting), ()))
+    whole = placed(Component(locations, tuple(fitting), ()))
     queries = list(whole.queries())[-len(fitting) :] if fitting else []
     out = tuple(one for one, said in zip(fitting, answers(whole, queries), strict=True) if said == "unsat")
     if above and not out:
@@ -256,17 +256,17 @@ def _forged(
     for index in nx.topological_sort(condensed):
         members = frozenset(condensed.nodes[index]["members"])
         within = {key: edge for key, edge in stay.items() if {key[0], edge.target} <= members}
-        if asked.noisy and not any(asked.name in edge.busy for edge in within.values()):
-            parts.append(Part(members, (), (), silent=True))
+        if asked.recurrent and not any(asked.name in edge.recurrent for edge in within.values()):
+            parts.append(Component(members, (), (), silent=True))
             continue
-        inner = _forged(system, asked, members, within, [*above, Part(locations, out, ())])
+        inner = _forged(system, asked, members, within, [*above, Component(locations, out, ())])
         if inner is None:
             return None
         parts.append(inner)
-    return Part(locations, out, tuple(parts))
+    return Component(locations, out, tuple(parts))
 
 
-def answers(whole: Promise, queries: Sequence[certificate.Query]) -> list[str]:
+def answers(whole: LivenessCertificate, queries: Sequence[certificate.Query]) -> list[str]:
     """What Z3 says to each of some queries."""
     asked = [f"(push 1){''.join(f'(assert {part})' for part in query.assertions)}(check-sat)(pop 1)" for query in queries]
     context = z3.Context()
@@ -280,10 +280,10 @@ def test_a_proof_of_all_that_is_accepted(name: str) -> None:
     found = forged(toy, asked)
     assert (found is not None) is (name in TOYS)
     if found is not None:
-        assert faults(Promise(toy, asked.name, asked.noisy, found)) == ""
+        assert faults(LivenessCertificate(toy, asked.name, asked.recurrent, found)) == ""
 
 
 def test_the_letter_is_not_quiet() -> None:
     """No proof that the checker would accept says so of the standard's letter, whose lasso is C10's."""
-    system = question(replace(BOTH, behaviour=LETTER)).folded.system
+    system = question(replace(BOTH, behaviour=LETTER)).quotient.system
     assert forged(system, PROPERTIES["quiet"]) is None

@@ -9,10 +9,10 @@ from fractions import Fraction
 import pytest
 from toys import Place, Step, Toy, always, names, snoozer, world
 
-from timewait.checker.compiled import Table
-from timewait.checker.family import ROUNDS, Line, Script, follow, instance
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.family import ROUNDS, ParametricSchedule, ScheduledAction, follow, instance
 from timewait.checker.linear import Constraint, Terms
-from timewait.checker.pumping import LONGEST, pumped
+from timewait.checker.pumping import LONGEST, pumpable_run
 from timewait.checker.replay import replay
 from timewait.vocabulary.automaton import ZERO
 
@@ -20,14 +20,14 @@ F = Fraction
 PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in ("SCALE", "RATE", "WAIT")}
 UNITS = ("SCALE", "RATE")
 
-Family = tuple[Script, list[Constraint]]
+Family = tuple[ParametricSchedule, list[Constraint]]
 
 
 def family(toy: Toy, *does: str, asked: str = "early", **more: Terms) -> Family | None:
     """The family found along a run, which is given by what is done in it."""
-    table = Table(toy)
+    table = CompiledAutomaton(toy)
     path = follow(table, [f"somebody toy {what}" for what in does])
-    return pumped(table, path, asked, PLAIN | more, UNITS, "WAIT")
+    return pumpable_run(table, path, asked, PLAIN | more, UNITS, "WAIT")
 
 
 def outlast(toy: Toy, found: Family, asked: str, **values: Fraction) -> None:
@@ -35,14 +35,14 @@ def outlast(toy: Toy, found: Family, asked: str, **values: Fraction) -> None:
     (length,) = (name for line in found[0].repeated for name in line.delay)
     rounds = int(values["WAIT"] // values[length]) + 1
     timed = replace(toy, values={**toy.values, **values})
-    run = instance(Table(timed), found[0], timed.parameters, rounds)
+    run = instance(CompiledAutomaton(timed), found[0], timed.parameters, rounds)
     trace = replay(world(timed), run, always(asked))
     assert len(trace.steps) == len(run.moves) == len(found[0].before) + rounds * len(found[0].repeated) + len(found[0].after)
     assert values["WAIT"] < trace.steps[-1].time <= values["WAIT"] + values[length]
     assert all(part.holds({**values, ROUNDS: rounds * values[length]}) for part in found[1])
 
 
-def does(lines: Sequence[Line]) -> list[str]:
+def does(lines: Sequence[ScheduledAction]) -> list[str]:
     """What some lines do."""
     return [line.action.removeprefix("somebody toy ") for line in lines]
 

@@ -11,9 +11,9 @@ import pytest
 from random_configurations import random_configuration
 from toys import Toy, chatter, courier, eventually, lamp, relay, sleeper, whirl
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import LOOPS, Engine, decide
-from timewait.checker.dense_lasso import find_recurrence
+from timewait.checker.dense_lasso import find_dense_lasso
 from timewait.checker.explicit import Explicit
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget
@@ -53,31 +53,31 @@ KEPT = {
 def test_toys(name: str) -> None:
     """Found, and fair."""
     toy, asked = BROKEN[name]
-    run = find_recurrence(Table(toy), asked, 8, Budget())
+    run = find_dense_lasso(CompiledAutomaton(toy), asked, 8, Budget())
     assert run is not None
     assert run.loop is not None
     assert sum(move.delay for move in run.moves[run.loop :]) > 0
-    assert unfair(Table(toy), run) == ""
+    assert unfair(CompiledAutomaton(toy), run) == ""
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_kept(name: str) -> None:
     """Nothing is found where there is nothing; even where the graph is not asked first."""
     toy, asked = KEPT[name]
-    assert find_recurrence(Table(toy), asked, 8, Budget()) is None
+    assert find_dense_lasso(CompiledAutomaton(toy), asked, 8, Budget()) is None
 
 
 @pytest.mark.parametrize("endless", [True, False])
 def test_noise(endless: bool) -> None:
     """Of a promise of silence mere waiting is no breach."""
     toy: Toy = chatter(endless)
-    loud = eventually("quiet", noisy=True)
-    assert (find_recurrence(Table(toy), loud, 6, Budget()) is not None) is endless
+    loud = eventually("quiet", recurrent=True)
+    assert (find_dense_lasso(CompiledAutomaton(toy), loud, 6, Budget()) is not None) is endless
 
 
 def test_a_step_that_fairness_forces_is_no_loop_to_stay_in() -> None:
     """The lamp must go out if it can again and again: pressed each three seconds or later, it does, and so never later."""
-    run = find_recurrence(Table(lamp(3)), eventually("dark"), 8, Budget())
+    run = find_dense_lasso(CompiledAutomaton(lamp(3)), eventually("dark"), 8, Budget())
     assert run is not None
     assert all(move.delay < 3 for move in run.moves)
 
@@ -100,20 +100,20 @@ def compared(seeds: Iterable[int]) -> int:
     for seed in seeds:
         configuration = random_configuration(random.Random(seed))
         about = question(configuration)
-        if about.system.dense and len(about.folded.explore()) <= 150:
+        if about.system.dense and len(about.quotient.explore()) <= 150:
             asked += sum(_same(configuration, entry) for entry in PROPERTIES.values() if entry.kind == "eventually")
     return asked
 
 
 def _same(configuration: Configuration, asked: Property) -> bool:
     about = question(configuration)
-    if proof_of(about.folded, asked) is not None:
+    if proof_of(about.quotient, asked) is not None:
         return False
     explored = Explicit(about.table)
     explored.explore(Budget(seconds=20))
     if explored.stopped:
         return False
-    dense = find_recurrence(about.folded, asked, 14, Budget(seconds=60))
+    dense = find_dense_lasso(about.quotient, asked, 14, Budget(seconds=60))
     assert (dense is None) is (find_lasso(explored, asked) is None), configuration
     assert dense is None or unfair(about.table, dense) == "", configuration
     return True

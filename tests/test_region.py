@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from timewait.checker.cover import Interval
+from timewait.checker.cover import RatioInterval
 from timewait.checker.finding import Budget
 from timewait.checker.linear import Terms
 from timewait.cli.boundaries import POINTS, NotBelieved, against_losses, boundaries, least_at
@@ -19,14 +19,14 @@ from timewait.cli.figures import known_stacks
 from timewait.diagrams import bars, region, region_picture, region_text
 from timewait.diagrams.axes import Axes, Scale, plain_number
 from timewait.diagrams.bars import Bars
-from timewait.diagrams.boundary import Boundary, Piece, sampled
+from timewait.diagrams.boundary import Boundary, BoundaryPiece, sampled
 from timewait.diagrams.colours import BLACK, BLUE
-from timewait.diagrams.geometry import Point, Room
-from timewait.diagrams.label_placement import Label, placed
-from timewait.diagrams.region import Known, Region
+from timewait.diagrams.geometry import Point, Rectangle
+from timewait.diagrams.label_placement import PlacedLabel, placed
+from timewait.diagrams.region import KnownStack, SafetyRegion
 from timewait.diagrams.sizes import Size
 from timewait.proofs.claims import close, core
-from timewait.proofs.thresholds import Below, Proven
+from timewait.proofs.thresholds import BelowThreshold, ProvedThreshold
 from timewait.spec.configuration import Configuration
 from timewait.spec.settings import Behaviour, ResetRule
 
@@ -35,20 +35,20 @@ SVG = "{http://www.w3.org/2000/svg}"
 BOTH = ("graceful", "isolation")
 
 
-def between(low: Fraction | int, high: Fraction | int) -> Interval:
+def between(low: Fraction | int, high: Fraction | int) -> RatioInterval:
     """Ratios, the ends included."""
-    return Interval(F(low), F(high), closed_low=True, closed_high=True)
+    return RatioInterval(F(low), F(high), closed_low=True, closed_high=True)
 
 
 SUM: Terms = {"MSL": F(1), "RTO": F(1)}
-GRACEFUL = Boundary("graceful", (Piece(between(F(1, 4), 4), SUM),), "TIME_WAIT >= MSL + RTO")
+GRACEFUL = Boundary("graceful", (BoundaryPiece(between(F(1, 4), 4), SUM),), "TIME_WAIT >= MSL + RTO")
 ISOLATION = Boundary(
     "isolation",
-    (Piece(between(F(1, 4), 1), {"MSL": F(2)}), Piece(between(1, 4), SUM)),
+    (BoundaryPiece(between(F(1, 4), 1), {"MSL": F(2)}), BoundaryPiece(between(1, 4), SUM)),
     "TIME_WAIT >= max(2 MSL, MSL + RTO)",
 )
-NEVER = Boundary("graceful", (Piece(between(F(1, 4), 4), None),), "no finite TIME_WAIT is enough")
-HALF = Boundary("isolation", (Piece(between(F(1, 4), 1), {"MSL": F(2)}),), "TIME_WAIT >= 2 MSL")
+NEVER = Boundary("graceful", (BoundaryPiece(between(F(1, 4), 4), None),), "no finite TIME_WAIT is enough")
+HALF = Boundary("isolation", (BoundaryPiece(between(F(1, 4), 1), {"MSL": F(2)}),), "TIME_WAIT >= 2 MSL")
 
 
 class TestBoundary:
@@ -64,14 +64,14 @@ class TestBoundary:
         assert NEVER.pieces[0].at(F(1), F(1)) is None
 
     def test_an_open_end_belongs_to_the_neighbour(self) -> None:
-        below = Piece(Interval(F(0), F(1), closed_low=False, closed_high=False), {"MSL": F(2)})
-        above = Piece(Interval(F(1), F(2), closed_low=True, closed_high=True), {"MSL": F(3)})
+        below = BoundaryPiece(RatioInterval(F(0), F(1), closed_low=False, closed_high=False), {"MSL": F(2)})
+        above = BoundaryPiece(RatioInterval(F(1), F(2), closed_low=True, closed_high=True), {"MSL": F(3)})
         assert Boundary("isolation", (below, above), "").piece_at(F(1)) is above
 
     def test_words(self) -> None:
         assert [piece.formula for piece in ISOLATION.pieces] == ["2 MSL", "MSL + RTO"]
         assert NEVER.pieces[0].formula == "no TIME_WAIT is enough"
-        assert Piece(between(0, 1), {"MSL": F(3, 2), "RTO": F(2)}).formula == "3/2 MSL + 2 RTO"
+        assert BoundaryPiece(between(0, 1), {"MSL": F(3, 2), "RTO": F(2)}).formula == "3/2 MSL + 2 RTO"
         assert ISOLATION.told == "isolation needs TIME_WAIT >= max(2 MSL, MSL + RTO)"
         assert NEVER.told == "graceful: no finite TIME_WAIT is enough"
 
@@ -103,7 +103,7 @@ class TestAsked:
         assert all(piece.is_point for piece in found.pieces)
 
     def test_a_proof_that_is_not_accepted_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        doubtful = Proven(between(0, 1), {}, Below(None, [], "graceful", None, "cvc5 says no"), None, [])
+        doubtful = ProvedThreshold(between(0, 1), {}, BelowThreshold(None, [], "graceful", None, "cvc5 says no"), None, [])
         monkeypatch.setattr("timewait.cli.boundaries.formula", lambda *_: iter((doubtful,)))
         with pytest.raises(NotBelieved, match="graceful: a piece of its formula was not accepted: disagreement"):
             boundaries(core(2, 0, 2, 0), ["graceful"], F(1), Budget)
@@ -129,7 +129,7 @@ class TestAsked:
         assert found == {(0, "graceful"): 1, (1, "graceful"): F(5, 2), (2, "graceful"): 4}
 
 
-def hatched(shown: Region) -> list[str]:
+def hatched(shown: SafetyRegion) -> list[str]:
     """The paths that are filled with hatching, but for those of the legend."""
     root = ElementTree.fromstring(region_picture.as_svg(shown))
     return [one.get("d", "") for one in root.iter(f"{SVG}path") if one.get("fill", "").startswith("url(")]
@@ -144,23 +144,23 @@ class TestRegion:
     """The picture, and its text."""
 
     @pytest.fixture
-    def shown(self) -> Region:
+    def shown(self) -> SafetyRegion:
         """Give a region with every stack."""
-        return Region("How long", ("asked of nobody",), (GRACEFUL, ISOLATION), known_stacks("rto", F(30)))
+        return SafetyRegion("How long", ("asked of nobody",), (GRACEFUL, ISOLATION), known_stacks("rto", F(30)))
 
     def test_stacks_are_those_that_state_both(self) -> None:
-        assert Known("Linux 6.18", F(4), F(2)) in known_stacks("rto", F(30))
-        assert Known("FreeBSD", F(30), F(60)) in known_stacks("msl", F(30))
+        assert KnownStack("Linux 6.18", F(4), F(2)) in known_stacks("rto", F(30))
+        assert KnownStack("FreeBSD", F(30), F(60)) in known_stacks("msl", F(30))
         assert "Windows" not in {stack.name for stack in (*known_stacks("rto", F(30)), *known_stacks("msl", F(30)))}
         letter = [stack for stack in known_stacks("rto", F(60)) if stack.name == "RFC 9293, to the letter"]
-        assert letter == [Known("RFC 9293, to the letter", F(2), F(2))]
+        assert letter == [KnownStack("RFC 9293, to the letter", F(2), F(2))]
 
-    def test_every_stack_is_named_once(self, shown: Region) -> None:
+    def test_every_stack_is_named_once(self, shown: SafetyRegion) -> None:
         said = " ".join("".join(text.itertext()) for text in texts(region_picture.as_svg(shown)))
         for stack in shown.stacks:
             assert said.count(stack.name) == 1
 
-    def test_labels_do_not_overlap(self, shown: Region) -> None:
+    def test_labels_do_not_overlap(self, shown: SafetyRegion) -> None:
         """Each place found is free, and within the axes."""
         axes = region_picture.axes_of(shown, 100.0)
         labels = list(region_picture.labels(shown, axes))
@@ -169,7 +169,7 @@ class TestRegion:
         assert all(axes.room.left <= room.left and room.right <= axes.room.right for room in rooms)
         assert not any(room.meets(bit) for room in rooms for bit in region_picture.along(shown, axes))
 
-    def test_nothing_is_cut(self, shown: Region) -> None:
+    def test_nothing_is_cut(self, shown: SafetyRegion) -> None:
         svg = region_picture.as_svg(shown)
         root = ElementTree.fromstring(svg)
         wide, high = (float(root.get(name, "0")) for name in ("width", "height"))
@@ -177,32 +177,32 @@ class TestRegion:
             assert 0 <= float(text.get("x", "-1")) <= wide
             assert 12 <= float(text.get("y", "-1")) <= high - 6
 
-    def test_how_a_stack_fares(self, shown: Region) -> None:
-        assert region.fares(shown, Known("one", F(1, 2), F(7, 4))) == (
+    def test_how_a_stack_fares(self, shown: SafetyRegion) -> None:
+        assert region.fares(shown, KnownStack("one", F(1, 2), F(7, 4))) == (
             "one (TIME_WAIT, in MSL: 1.75; longest RTO, in MSL: 0.5): graceful, which needs 1.5; not isolation, which needs 2"
         )
-        assert region.fares(shown, Known("far", F(9), F(7))).endswith("beyond what was computed")
+        assert region.fares(shown, KnownStack("far", F(9), F(7))).endswith("beyond what was computed")
 
     def test_against_msl_the_same_line_is_in_seconds(self) -> None:
-        shown = Region("", (), (ISOLATION,), (), "msl", F(30))
+        shown = SafetyRegion("", (), (ISOLATION,), (), "msl", F(30))
         ends = [(stretch.begins, stretch.ends) for stretch in shown.stretches(ISOLATION)]
         assert ends == [((F(15, 2), F(75, 2)), (30, 60)), ((30, 60), (120, 240))]
         assert shown.is_safe(ISOLATION, F(60), F(120)) is True
         assert shown.is_safe(ISOLATION, F(60), F(119)) is False
         assert shown.is_safe(ISOLATION, F(1), F(9)) is shown.is_safe(ISOLATION, F(0), F(9)) is None
 
-    def test_every_piece_has_its_formula(self, shown: Region) -> None:
+    def test_every_piece_has_its_formula(self, shown: SafetyRegion) -> None:
         """Once; where two boundaries are one, in the ink of neither."""
         found = region_picture.formulas(shown)
         assert [(one.text, one.ink) for one in found] == [("MSL + RTO", BLACK), ("2 MSL", BLUE)]
         assert found[1].middle == (F(5, 8), 2)
         said = ["".join(text.itertext()) for text in texts(region_picture.as_svg(shown))]
         assert {"MSL + RTO", "2 MSL"} <= {*said}
-        twice = Region("", (), (GRACEFUL, replace(GRACEFUL, name="isolation")))
+        twice = SafetyRegion("", (), (GRACEFUL, replace(GRACEFUL, name="isolation")))
         assert len(region_picture.formulas(twice)) == 1
 
     def test_where_nothing_is_enough_all_is_unsafe(self) -> None:
-        shown = Region("", (), (NEVER,), (Known("one", F(1), F(2)),))
+        shown = SafetyRegion("", (), (NEVER,), (KnownStack("one", F(1), F(2)),))
         assert "no finite TIME_WAIT is enough" in "".join(ElementTree.fromstring(region_picture.as_svg(shown)).itertext())
         assert region.fares(shown, shown.stacks[0]).endswith("not graceful")
         assert "." not in "".join(re.findall(r"\|(.*)", region_text.as_text(shown)))
@@ -210,19 +210,19 @@ class TestRegion:
     def test_no_more_is_hatched_than_is_known(self) -> None:
         """Beyond the pieces, and between points, there is nothing; under a point there is a line."""
         for boundary, far in ((HALF, F(1)), (GRACEFUL, F(4))):
-            shown = Region("", (), (boundary,), (Known("far", F(8), F(8)),))
+            shown = SafetyRegion("", (), (boundary,), (KnownStack("far", F(8), F(8)),))
             axes = region_picture.axes_of(shown, 0.0)
             corners = [float(x) for data in hatched(shown) for x in re.findall(r"([\d.]+),", data)]
             high = axes.across.at(far)
             assert min(corners) == pytest.approx(axes.across.at(F(1, 4)), abs=0.1)
             assert max(corners) == pytest.approx(high, abs=0.1)
-        points = Region("", (), (sampled("graceful", [(F(1), F(2)), (F(2), F(3))]),))
+        points = SafetyRegion("", (), (sampled("graceful", [(F(1), F(2)), (F(2), F(3))]),))
         assert hatched(points) == []
         assert points.is_safe(points.boundaries[0], F(3, 2), F(99)) is None
         assert region_picture.as_svg(points).count("h10") == 3, "two marks, and one in the legend"
 
     @pytest.mark.parametrize("columns", [50, 80, None])
-    def test_text(self, shown: Region, columns: int | None) -> None:
+    def test_text(self, shown: SafetyRegion, columns: int | None) -> None:
         text = region_text.as_text(shown, columns)
         if columns is not None:
             assert max(map(len, text.splitlines())) <= columns
@@ -277,11 +277,11 @@ class TestAxes:
     def test_places(self) -> None:
         axes = Axes(Scale(F(4), 50.0, 250.0), Scale(F(2), 300.0, 100.0), "x", "y")
         assert axes.corner(F(1), F(1)) == "100,200"
-        assert axes.room == Room(50, 100, 250, 300)
+        assert axes.room == Rectangle(50, 100, 250, 300)
 
 
 def test_a_label_without_a_free_place_stands_beside_its_point() -> None:
     """Rather than nowhere."""
-    label = Label(Size(40, 10), Point(5, 5))
-    (room,) = placed([label], Room(0, 0, 10, 10))
-    assert room == Room(14, 0, 54, 10)
+    label = PlacedLabel(Size(40, 10), Point(5, 5))
+    (room,) = placed([label], Rectangle(0, 0, 10, 10))
+    assert room == Rectangle(14, 0, 54, 10)

@@ -8,24 +8,24 @@ from fractions import Fraction
 
 import pytest
 
-from timewait.checker.compiled import Table
-from timewait.checker.concretise import realised
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.concretise import concretised
 from timewait.checker.decide import Engine, Question, decide
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Folded
-from timewait.checker.timelock import stuck
+from timewait.checker.quotient import Quotient
+from timewait.checker.timelock import time_locks
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs.claims import FIN, INTENDED, LETTER, close, core
 from timewait.proofs.question import question
-from timewait.spec.composition import Composition, Situation
+from timewait.spec.composition import Composition, CompositionState
 from timewait.spec.configuration import Configuration
-from timewait.spec.over_approximation import Obligations, Relaxed, each_alone, one_of_a_kind
+from timewait.spec.over_approximation import DeliveryChoice, OverApproximation, each_alone, one_of_a_kind
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
-from timewait.vocabulary.automaton import DEAD, Bound, Clock, Edge, Origin
+from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, Edge
 
-Reached = tuple[Situation, tuple[Origin, ...]]
+Reached = tuple[CompositionState, tuple[ClockUpdate, ...]]
 BOTH = (PROPERTIES["graceful"], PROPERTIES["isolation"])
 EITHER = replace(close(1, 2, 1, 0), both_close=True)
 RUNS_ON = replace(INTENDED, acks_restart_rto=False)
@@ -55,12 +55,16 @@ def young(clock: Clock) -> Clock:
     return Clock("age", clock.owner.split()[0]) if clock.role == "age" else clock
 
 
-def covers(relaxed: Situation, exact: Situation) -> bool:
+def covers(relaxed: CompositionState, exact: CompositionState) -> bool:
     """Whether whatever limits the relaxed location limits the exact one, which can do no more than it."""
     alike = (relaxed.ends, relaxed.lost, relaxed.phase) == (exact.ends, exact.lost, exact.phase)
-    owed = {copy for copy in exact.network if copy.owed}
+    must_be_delivered = {copy for copy in exact.network if copy.must_be_delivered}
     alive = {copy[:2] for copy in relaxed.network}
-    return alike and {copy for copy in relaxed.network if copy.owed} <= owed and {copy[:2] for copy in exact.network} <= alive
+    return (
+        alike
+        and {copy for copy in relaxed.network if copy.must_be_delivered} <= must_be_delivered
+        and {copy[:2] for copy in exact.network} <= alive
+    )
 
 
 class Simulation:
@@ -72,10 +76,10 @@ class Simulation:
         The composition takes a step that the relaxed one cannot follow.
     """
 
-    def __init__(self, configuration: Configuration, obligations: Obligations) -> None:
+    def __init__(self, configuration: Configuration, obligations: DeliveryChoice) -> None:
         self.exact = Composition(configuration)
-        self.relaxed = Table(Folded(Relaxed(configuration, obligations)))
-        self.pairs: set[tuple[Situation, int]] = {(self.exact.initial(), self.relaxed.start)}
+        self.relaxed = CompiledAutomaton(Quotient(OverApproximation(configuration, obligations)))
+        self.pairs: set[tuple[CompositionState, int]] = {(self.exact.initial(), self.relaxed.start)}
         waiting = list(self.pairs)
         self.steps = 0
         while waiting:
@@ -85,31 +89,31 @@ class Simulation:
                     self.pairs.add(pair)
                     waiting.append(pair)
 
-    def _followed(self, place: Situation, other: int) -> Iterator[tuple[Situation, int]]:
+    def _followed(self, place: CompositionState, other: int) -> Iterator[tuple[CompositionState, int]]:
         room = self.relaxed.room(other)
         for edge in self.exact.edges(place):
             self.steps += 1
             guard = {bound._replace(clock=young(bound.clock)) for bound in edge.guard}
-            origins = dict(zip(self.exact.clocks(edge.target), edge.origins, strict=True))
-            found = [door.target for door in room.doors if self._follows(door.edge, edge, guard, origins)]
+            updates = dict(zip(self.exact.clocks(edge.target), edge.updates, strict=True))
+            found = [door.target for door in room.edges if self._follows(door.edge, edge, guard, updates)]
             assert found, f"{edge.action} from {place} is not followed from {room.location}"
             yield from ((edge.target, target) for target in found)
 
-    def _follows(self, answer: Edge, edge: Edge, guard: set[Bound], origins: dict[Clock, Origin]) -> bool:
+    def _follows(self, answer: Edge, edge: Edge, guard: set[Bound], updates: dict[Clock, ClockUpdate]) -> bool:
         return (
             answer.action == edge.action
             and set(answer.guard) <= guard
             and answer.violates >= edge.violates
             and covers(answer.target, edge.target)
-            and self._no_older(dict(zip(self.relaxed.system.clocks(answer.target), answer.origins, strict=True)), origins)
+            and self._no_older(dict(zip(self.relaxed.system.clocks(answer.target), answer.updates, strict=True)), updates)
         )
 
-    def _no_older(self, relaxed: dict[Clock, Origin], exact: dict[Clock, Origin]) -> bool:
+    def _no_older(self, relaxed: dict[Clock, ClockUpdate], exact: dict[Clock, ClockUpdate]) -> bool:
         """Each clock of the composition that lives has one in the relaxed system that shows no more, or the very same."""
         for clock, origin in exact.items():
             mine = young(clock)
             if clock.role == "age":
-                if relaxed[mine] == DEAD or (origin is None and relaxed[mine] is not None):
+                if relaxed[mine] == INACTIVE or (origin is None and relaxed[mine] is not None):
                     return False
             elif clock.role == "due" and clock in relaxed:
                 if relaxed[clock] not in (None, origin):
@@ -121,7 +125,7 @@ class Simulation:
 
 @named
 @kinds
-def test_every_step_is_followed(configuration: Configuration, obligations: Obligations) -> None:
+def test_every_step_is_followed(configuration: Configuration, obligations: DeliveryChoice) -> None:
     """Guards no stricter, limits no more, clocks that must stay low no higher: so whatever never happens here never does."""
     simulation = Simulation(configuration, obligations)
     assert simulation.steps >= 50
@@ -131,35 +135,35 @@ def test_every_step_is_followed(configuration: Configuration, obligations: Oblig
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", LARGE.values(), ids=LARGE.keys())
 @kinds
-def test_every_step_of_a_larger_one_is_followed(configuration: Configuration, obligations: Obligations) -> None:
+def test_every_step_of_a_larger_one_is_followed(configuration: Configuration, obligations: DeliveryChoice) -> None:
     """Text, and a FIN_WAIT_2 that may give up."""
     assert Simulation(configuration, obligations).steps > 10_000
 
 
 def test_a_relaxation_that_forgets_copies_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check of every step can fail."""
-    whole = Relaxed._targets
+    whole = OverApproximation._targets
 
-    def forgetful(self: Relaxed, situation: Situation, origins: tuple[Origin, ...]) -> Iterator[Reached]:
-        for target, kept in whole(self, situation, origins):
-            lost = [copy for copy in target.network if copy.segment.fin and not copy.owed]
+    def forgetful(self: OverApproximation, situation: CompositionState, updates: tuple[ClockUpdate, ...]) -> Iterator[Reached]:
+        for target, kept in whole(self, situation, updates):
+            lost = [copy for copy in target.network if copy.segment.fin and not copy.must_be_delivered]
             yield target._replace(network=tuple(copy for copy in target.network if copy not in lost[1:])), kept
 
-    monkeypatch.setattr(Relaxed, "_targets", forgetful)
+    monkeypatch.setattr(OverApproximation, "_targets", forgetful)
     with pytest.raises(AssertionError, match="is not followed"):
         Simulation(EITHER, one_of_a_kind)
 
 
 def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Likewise, where the youngest age is not that of the youngest."""
-    whole = Relaxed._targets
+    whole = OverApproximation._targets
 
-    def stale(self: Relaxed, situation: Situation, origins: tuple[Origin, ...]) -> Iterator[Reached]:
-        for target, kept in whole(self, situation, origins):
+    def stale(self: OverApproximation, situation: CompositionState, updates: tuple[ClockUpdate, ...]) -> Iterator[Reached]:
+        for target, kept in whole(self, situation, updates):
             shown = zip(self.clocks(target), kept, strict=True)
             yield target, tuple(clock if clock == Clock("age", "B") else origin for clock, origin in shown)
 
-    monkeypatch.setattr(Relaxed, "_targets", stale)
+    monkeypatch.setattr(OverApproximation, "_targets", stale)
     with pytest.raises((AssertionError, KeyError)):
         Simulation(EITHER, one_of_a_kind)
 
@@ -168,23 +172,28 @@ def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPat
 def test_time_stops_in_neither(configuration: Configuration) -> None:
     """Asked of every obligation alone, and of the composition itself."""
     asked = question(configuration)
-    assert asked.obliged is not None
-    assert not stuck(asked.folded)
+    assert asked.obliged_approximation is not None
+    assert not time_locks(asked.quotient)
     assert not asked.stuck
 
 
 def test_each_obligation_is_met_alone() -> None:
     """Whatever must arrive somewhere in the composition must arrive somewhere in the system asked for time-locks."""
-    exact = {(place.ends, copy) for place in Folded(Composition(EITHER))._widest.values() for copy in place.network if copy.owed}
-    alone = Folded(Relaxed(EITHER, each_alone))._widest.values()
-    assert exact <= {(place.ends, copy) for place in alone for copy in place.network if copy.owed}
+    exact = {
+        (place.ends, copy)
+        for place in Quotient(Composition(EITHER))._widest.values()
+        for copy in place.network
+        if copy.must_be_delivered
+    }
+    alone = Quotient(OverApproximation(EITHER, each_alone))._widest.values()
+    assert exact <= {(place.ends, copy) for place in alone for copy in place.network if copy.must_be_delivered}
 
 
 @named
 def test_zones_say_the_same_without_it(configuration: Configuration) -> None:
     """The relaxed answer, and that of the composition alone."""
     asked = question(configuration)
-    plain = Question(asked.system, asked.beginning, asked.witnesses)
+    plain = Question(asked.system, asked.initial_state, asked.witnesses)
     for first, second in zip(*(decide(one, BOTH, Engine.ZONES, Budget()) for one in (asked, plain)), strict=True):
         assert first.verdict is second.verdict
         if first.verdict is Verdict.VIOLATED:
@@ -194,7 +203,7 @@ def test_zones_say_the_same_without_it(configuration: Configuration) -> None:
 def test_it_is_smaller() -> None:
     """The reason for it: a fifth of the zones, for either end closing first."""
     asked = question(EITHER)
-    explored = [Zones(table) for table in (asked.coarse, asked.folded)]
+    explored = [Zones(table) for table in (asked.coarse, asked.quotient)]
     for zones in explored:
         zones.explore(Budget())
     assert 5 * len(explored[0].nodes) < len(explored[1].nodes)
@@ -207,7 +216,7 @@ def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
     zones = Zones(asked.coarse)
     zones.explore(Budget())
     for name, where in zones.witnessed.items():
-        run = realised(asked.table, zones, where, name)
+        run = concretised(asked.table, zones, where, name)
         if run is not None:
             assert run.moves
     assert "isolation" not in zones.broken
@@ -218,7 +227,7 @@ def test_only_any_order_can_be_relaxed() -> None:
     for kept in (replace(EITHER, fifo=True), replace(EITHER, duplication=1)):
         assert question(kept).relaxed is None
         with pytest.raises(ValueError, match="unlimited duplication"):
-            Relaxed(kept, one_of_a_kind)
+            OverApproximation(kept, one_of_a_kind)
 
 
 def test_a_bound_on_time_holds_while_locations_are_folded() -> None:

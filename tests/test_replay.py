@@ -14,14 +14,14 @@ import itf_py  # type: ignore[import-untyped]
 import pytest
 from toys import always, counter, courier, eventually, soiled, world
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.itf import BrokenTrace, as_itf, parsed
+from timewait.checker.itf import as_itf_text as itf_text
 from timewait.checker.itf import read as read_itf
-from timewait.checker.itf import written as itf_text
 from timewait.checker.lasso import find_lasso
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.replay import Rejected, minimal, replay
 from timewait.checker.trace import Trace, number
 from timewait.checker.zones import Zones
@@ -29,11 +29,11 @@ from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.endpoint import Call, Timer
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import Flying, beginning
+from timewait.spec.reference import ReferencePacket, initial_state
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, Behaviour
 from timewait.vocabulary.automaton import Action, Property
-from timewait.vocabulary.replay import Event, Message, Running, World
+from timewait.vocabulary.replay import Event, Packet, ReplayState, RunningTimer
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
@@ -52,7 +52,9 @@ each_broken = pytest.mark.parametrize(("name", "asked"), BROKEN)
 def found(name: str, asked: str, engine: str) -> Run:
     """The run by which an engine breaks a property."""
     system = Composition(CONFIGURATIONS[name])
-    explored: Explicit | Zones = Explicit(Table(system)) if engine == "explicit" else Zones(Table(Folded(system)))
+    explored: Explicit | Zones = (
+        Explicit(CompiledAutomaton(system)) if engine == "explicit" else Zones(CompiledAutomaton(Quotient(system)))
+    )
     explored.explore(Budget(), frozenset({asked}))
     run = explored.run_to(*explored.broken[asked])
     assert run is not None
@@ -66,7 +68,7 @@ class TestEngines:
     @each_broken
     def test_their_runs_are_carried_out(self, name: str, asked: str, engine: str) -> None:
         run = found(name, asked, engine)
-        trace = replay(beginning(CONFIGURATIONS[name]), run, PROPERTIES[asked])
+        trace = replay(initial_state(CONFIGURATIONS[name]), run, PROPERTIES[asked])
         assert [step.delay for step in trace.steps] == [move.delay for move in run.moves]
         assert [step.number for step in trace.steps] == list(range(1, len(run.moves) + 1))
         assert (trace.shows, trace.loop, trace.dropped) == (asked, None, 0)
@@ -77,21 +79,21 @@ class TestEngines:
     @each_broken
     def test_not_for_another_property(self, name: str, asked: str, engine: str) -> None:
         with pytest.raises(Rejected, match=r"^its last step does not break integrity$"):
-            replay(beginning(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES["integrity"])
+            replay(initial_state(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES["integrity"])
 
     @each_run
     @each_broken
     def test_nor_without_their_last_step(self, name: str, asked: str, engine: str) -> None:
         run = found(name, asked, engine)
         with pytest.raises(Rejected, match=f"^its last step does not break {asked}$"):
-            replay(beginning(CONFIGURATIONS[name]), Run(run.moves[:-1]), PROPERTIES[asked])
+            replay(initial_state(CONFIGURATIONS[name]), Run(run.moves[:-1]), PROPERTIES[asked])
 
     @each_run
     @each_broken
     def test_nor_where_time_wait_is_long_enough(self, name: str, asked: str, engine: str) -> None:
         longer = replace(CONFIGURATIONS[name], time_wait=Fraction(1000))
         with pytest.raises(Rejected, match=r"timer of A shows .* and cannot fire$"):
-            replay(beginning(longer), found(name, asked, engine), PROPERTIES[asked])
+            replay(initial_state(longer), found(name, asked, engine), PROPERTIES[asked])
 
 
 # --- a run written by hand -----------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ def instead(place: int, *moves: Move) -> list[Move]:
 
 def carried_out(moves: Sequence[Move], configuration: Configuration = CORE) -> Trace:
     """The trace of moves that break isolation."""
-    return replay(beginning(configuration), Run(tuple(moves)), PROPERTIES["isolation"])
+    return replay(initial_state(configuration), Run(tuple(moves)), PROPERTIES["isolation"])
 
 
 class TestTampered:
@@ -249,7 +251,7 @@ class TestTampered:
 class Recorder:
     """A world that tells of each step no more than which action it was: its place in a book."""
 
-    inner: World
+    inner: ReplayState
     book: list[Action]
     event: Event
 
@@ -268,27 +270,27 @@ class Recorder:
     def state(self) -> Mapping[str, str | int]:
         return self.inner.state()
 
-    def in_flight(self) -> tuple[Message, ...]:
+    def in_flight(self) -> tuple[Packet, ...]:
         return self.inner.in_flight()
 
-    def timers(self) -> tuple[Running, ...]:
+    def timers(self) -> tuple[RunningTimer, ...]:
         return self.inner.timers()
 
     def about(self) -> Mapping[str, Any]:
         return self.inner.about()
 
-    def gist(self) -> Hashable:
-        return self.inner.gist()
+    def loop_key(self) -> Hashable:
+        return self.inner.loop_key()
 
 
-def shortest(start: World, run: Run, asked: Property) -> tuple[list[Move], Trace]:
+def shortest(start: ReplayState, run: Run, asked: Property) -> tuple[list[Move], Trace]:
     """The moves of a minimal trace, and the trace."""
     book: list[Action] = []
     trace = minimal(Recorder(start, book, Event("", "")), run, asked)
     return [Move(step.delay, book[int(step.event.text)]) for step in trace.steps], trace
 
 
-def shows(start: World, moves: Sequence[Move], asked: Property) -> bool:
+def shows(start: ReplayState, moves: Sequence[Move], asked: Property) -> bool:
     """Whether moves are a run that breaks a property."""
     try:
         replay(start, Run(tuple(moves)), asked)
@@ -297,7 +299,7 @@ def shows(start: World, moves: Sequence[Move], asked: Property) -> bool:
     return True
 
 
-def droppable(start: World, moves: Sequence[Move], asked: Property) -> list[int]:
+def droppable(start: ReplayState, moves: Sequence[Move], asked: Property) -> list[int]:
     """The moves without which the rest still shows the same, after the same wait or at once."""
     return [
         index
@@ -316,7 +318,7 @@ class TestMinimal:
     @each_run
     @each_broken
     def test_no_step_can_be_dropped(self, name: str, asked: str, engine: str) -> None:
-        start, run = beginning(CONFIGURATIONS[name]), found(name, asked, engine)
+        start, run = initial_state(CONFIGURATIONS[name]), found(name, asked, engine)
         moves, trace = shortest(start, run, PROPERTIES[asked])
         assert shows(start, moves, PROPERTIES[asked])
         assert droppable(start, moves, PROPERTIES[asked]) == []
@@ -325,7 +327,7 @@ class TestMinimal:
 
     @each_broken
     def test_no_wait_can_be_left_out(self, name: str, asked: str) -> None:
-        start = beginning(CONFIGURATIONS[name])
+        start = initial_state(CONFIGURATIONS[name])
         moves, _ = shortest(start, found(name, asked, "zones"), PROPERTIES[asked])
         waits = [index for index, move in enumerate(moves) if move.delay]
         assert waits
@@ -336,13 +338,13 @@ class TestMinimal:
     def test_what_is_not_needed_is_dropped(self) -> None:
         """The same run with the FIN arriving three times at once, and being answered each time."""
         padded = [*MOVES[: FIRST + 1], MOVES[FIRST], MOVES[FIRST], *MOVES[FIRST + 1 :]]
-        moves, trace = shortest(beginning(CORE), Run(tuple(padded)), PROPERTIES["isolation"])
+        moves, trace = shortest(initial_state(CORE), Run(tuple(padded)), PROPERTIES["isolation"])
         assert trace.dropped == 2
         assert [move.action for move in moves] == [move.action for move in MOVES]
 
     def test_what_shows_nothing_is_rejected_first(self) -> None:
         with pytest.raises(Rejected, match=r"step 5: the time-wait timer"):
-            minimal(beginning(CORE), Run(tuple(delayed(LEFT, -1))), PROPERTIES["isolation"])
+            minimal(initial_state(CORE), Run(tuple(delayed(LEFT, -1))), PROPERTIES["isolation"])
 
     def test_what_becomes_unnecessary_is_dropped_too(self) -> None:
         """Wiping is needed only after painting, which is dropped later."""
@@ -369,7 +371,7 @@ class TestLassos:
         return replay(world(courier(False, True)), Run(tuple(moves), loop), self.ASKED)
 
     def test_found(self) -> None:
-        explored = Explicit(Table(courier(False, True)))
+        explored = Explicit(CompiledAutomaton(courier(False, True)))
         explored.explore(Budget())
         run = find_lasso(explored, self.ASKED)
         assert run is not None
@@ -413,7 +415,7 @@ class TestTraces:
     @each_run
     @each_broken
     def test_itf_is_read_by_others(self, name: str, asked: str, engine: str) -> None:
-        trace = replay(beginning(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES[asked])
+        trace = replay(initial_state(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES[asked])
         read = itf_py.trace_from_json(json.loads(json.dumps(as_itf(trace))))
         assert read.meta["format"] == "ITF"
         assert read.meta["description"].startswith(f"{asked}: ")
@@ -433,7 +435,7 @@ class TestTraces:
     @each_run
     @each_broken
     def test_itf_is_read_back_unchanged(self, name: str, asked: str, engine: str, tmp_path: Path) -> None:
-        trace = minimal(beginning(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES[asked])
+        trace = minimal(initial_state(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES[asked])
         file = tmp_path / "trace.itf.json"
         file.write_text(itf_text(trace), encoding="utf-8")
         assert read_itf(file) == trace
@@ -454,7 +456,7 @@ class TestTraces:
 
     def test_any_part_that_is_missing_is_noticed(self) -> None:
         """Of the head, of a state, and of what stands in its meta."""
-        whole = as_itf(minimal(beginning(CORE), found("core", "isolation", "zones"), PROPERTIES["isolation"]))
+        whole = as_itf(minimal(initial_state(CORE), found("core", "isolation", "zones"), PROPERTIES["isolation"]))
         last = whole["states"][-1]
         for part in (whole, last, last["#meta"], last["#meta"]["received"]):
             for key in [key for key in part if key not in ("loop", "index", "action", "description")]:
@@ -474,7 +476,7 @@ class TestTraces:
         assert read.states[read.loop].values["place"] == read.states[-1].values["place"]
 
     def test_numbers_of_any_size_are_whole(self) -> None:
-        written = as_itf(replay(beginning(CORE), Run(MOVES), PROPERTIES["isolation"]))
+        written = as_itf(replay(initial_state(CORE), Run(MOVES), PROPERTIES["isolation"]))
         whole = [value for state in written["states"] for value in state.values() if isinstance(value, int)]
         assert whole == []
         assert written["states"][0]["A.una"] == {"#bigint": "2"}
@@ -483,7 +485,7 @@ class TestTraces:
         """A third of a second is one, in ITF as a fraction and in plain data as one where no decimal is."""
         moves = [replace(move, delay=move.delay / 3) for move in MOVES]
         thirds = replace(CORE, msl=Fraction(2, 3), time_wait=Fraction(1), rto=(Fraction(2, 3),))
-        trace = replay(beginning(thirds), Run(tuple(moves)), PROPERTIES["isolation"])
+        trace = replay(initial_state(thirds), Run(tuple(moves)), PROPERTIES["isolation"])
         assert trace.steps[AGAIN].delay == Fraction(2, 3)
         assert as_itf(trace)["states"][AGAIN + 1]["#meta"]["delay"] == "2/3"
         assert trace.as_json()["steps"][AGAIN]["delay"] == "2/3"
@@ -504,7 +506,7 @@ class TestTraces:
         assert number(value) == expected
 
     def test_plain_data(self) -> None:
-        written = json.loads(json.dumps(replay(beginning(CORE), Run(MOVES), PROPERTIES["isolation"]).as_json()))
+        written = json.loads(json.dumps(replay(initial_state(CORE), Run(MOVES), PROPERTIES["isolation"]).as_json()))
         assert (written["property"], written["loop"], written["dropped"]) == ("isolation", None, 0)
         assert [step["number"] for step in written["steps"]] == [1, 2, 3, 4, 5, 6, 7]
         assert written["steps"][FIRST]["received"] == "FIN+ACK seq=1 ack=2"
@@ -513,7 +515,7 @@ class TestTraces:
         assert {rule["name"] for rule in written["steps"][FIRST]["rules"]} == {"fin.time-wait"}
 
     def test_what_changed_is_the_difference_of_two_states(self) -> None:
-        trace = replay(beginning(CORE), Run(MOVES), PROPERTIES["isolation"])
+        trace = replay(initial_state(CORE), Run(MOVES), PROPERTIES["isolation"])
         before = trace.initial
         for step in trace.steps:
             assert step.changed == {name: (before[name], now) for name, now in step.state.items() if before[name] != now}
@@ -526,7 +528,8 @@ def test_which_owed_copies_arrive_together(fifo: bool, together: list[int]) -> N
     """In a queue those behind another owed segment must wait for it; elsewhere nothing stands before them."""
     fin, ack = Segment(1, 2, fin=True), Segment(1, 2)
     flying = tuple(
-        Flying(count, "B", segment, Fraction(0), owed=True, left=None) for count, segment in enumerate((fin, ack, fin), start=1)
+        ReferencePacket(count, "B", segment, Fraction(0), must_be_delivered=True, left=None)
+        for count, segment in enumerate((fin, ack, fin), start=1)
     )
-    start = beginning(Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, fifo=fifo))
+    start = initial_state(Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, fifo=fifo))
     assert replace(start, flying=flying)._owed_together("B", fin) == together

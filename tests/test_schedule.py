@@ -10,23 +10,23 @@ from itertools import accumulate
 import pytest
 from toys import Letterbox, Place, Step, Toy, World, always, fischer, hurry, letterbox, world
 
-from timewait.checker.compiled import Door, Room, Table
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Move, Run
 from timewait.checker.replay import replay
 from timewait.checker.schedule import delays, differences
 from timewait.vocabulary.automaton import Location
-from timewait.vocabulary.replay import Impossible
+from timewait.vocabulary.replay import ImpossibleMove
 
-Path = list[tuple[Room, Door]]
+Path = list[tuple[CompiledLocation, CompiledEdge]]
 
 
 def path_of(toy: Toy, *does: str) -> Path:
     """The path of a toy that does some things one after the other."""
-    table = Table(toy)
+    table = CompiledAutomaton(toy)
     path, place = [], table.start
     for what in does:
         room = table.room(place)
-        (door,) = [door for door in room.doors if door.edge.action.subject == what]
+        (door,) = [door for door in room.edges if door.edge.action.subject == what]
         path.append((room, door))
         place = door.target
     return path
@@ -143,7 +143,7 @@ def possible(toy: Toy, path: Path, grid: Fraction, most: int) -> set[tuple[Fract
             for count in range(int((most - moment.now) / grid) + 1):
                 try:
                     (after,) = moment.wait(count * grid).act(door.edge.action)
-                except Impossible:
+                except ImpossibleMove:
                     continue
                 instants = (*times, after.now)
                 following[instants if grid == 1 else (after.now, *after.since.values())] = after, instants

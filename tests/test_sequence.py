@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runs import EVERY, VIOLATIONS, long, trace
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, Format
+from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, ChartFormat
 from timewait.diagrams.chart_layout import chart
 from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.sequence import parts, sequence
@@ -23,7 +23,7 @@ from timewait.diagrams.sequence_text import NARROWEST, as_text, lanes
 from timewait.diagrams.time_axis import LONGEST, Pause, axis
 from timewait.narration.sentences import failing
 from timewait.narration.sentences import lines as in_words
-from timewait.narration.timeline import Fate, passages, waits
+from timewait.narration.timeline import DeliveryOutcome, transits, waits
 from timewait.spec.scenarios import SCENARIOS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -33,7 +33,7 @@ every_run = pytest.mark.parametrize("name", EVERY)
 every_form = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
 
 
-def drawn(name: str, form: Format = WHOLE) -> ET.Element:
+def drawn(name: str, form: ChartFormat = WHOLE) -> ET.Element:
     """The picture of a run, parsed."""
     return ET.fromstring(sequence(trace(name), form))
 
@@ -53,7 +53,7 @@ class TestArrows:
 
     @every_run
     @every_form
-    def test_every_copy_has_one_arrow(self, name: str, form: Format) -> None:
+    def test_every_copy_has_one_arrow(self, name: str, form: ChartFormat) -> None:
         """And one more, dashed, for each time it arrives again."""
         steps = trace(name).steps
         sent = Counter(copy.number for step in steps for copy in step.event.sent)
@@ -102,7 +102,7 @@ class TestArrows:
         """From the sending to the last instant at which a copy may arrive; none for a lost copy."""
         laid = chart(trace(name), WHOLE)
         for arrow in laid.arrows:
-            if arrow.passage.fate in (Fate.LOST, Fate.AGAIN):
+            if arrow.passage.fate in (DeliveryOutcome.LOST, DeliveryOutcome.AGAIN):
                 assert arrow.window is None
             else:
                 assert arrow.window == (arrow.y1, max(arrow.y1, laid.axis.at(arrow.passage.copy.expires)))
@@ -149,7 +149,7 @@ class TestEnds:
 
     @every_run
     @every_form
-    def test_every_step_has_a_mark_and_a_row(self, name: str, form: Format) -> None:
+    def test_every_step_has_a_mark_and_a_row(self, name: str, form: ChartFormat) -> None:
         """By which a page finds it."""
         picture = drawn(name, form)
         numbers = [str(step.number) for step in trace(name).steps]
@@ -187,7 +187,7 @@ class TestLabels:
 
     @every_form
     @pytest.mark.parametrize("name", [*EVERY, "long"])
-    def test_none_overlaps_another_or_is_cut(self, name: str, form: Format) -> None:
+    def test_none_overlaps_another_or_is_cut(self, name: str, form: ChartFormat) -> None:
         """Whatever the format."""
         run = long(300) if name == "long" else trace(name)
         laid = chart(run, form)
@@ -199,12 +199,12 @@ class TestLabels:
                 assert inside or not (one[0] < right and left < one[2] and one[1] < bottom and top < one[3]), label.text
 
     @every_form
-    def test_every_copy_is_named(self, form: Format) -> None:
+    def test_every_copy_is_named(self, form: ChartFormat) -> None:
         """In one line or in two."""
         for name in EVERY:
             for arrow in chart(trace(name), form).arrows:
                 told = " ".join(label.text for label in arrow.labels)
-                assert told == ("" if arrow.passage.fate is Fate.AGAIN else arrow.passage.copy.text)
+                assert told == ("" if arrow.passage.fate is DeliveryOutcome.AGAIN else arrow.passage.copy.text)
 
     @pytest.mark.parametrize("page", ["light", "dark"])
     @pytest.mark.parametrize("ink", ["ink", "muted", "wrong", "first", "next"])
@@ -353,7 +353,7 @@ def test_short_and_long_runs(steps: int) -> None:
     picture = ET.fromstring(sequence(run))
     assert time.monotonic() - began < 20
     assert len(groups(picture, "step")) == steps
-    assert len([group for group in groups(picture, "arrow") if group.get("data-copy")]) == len(passages(run))
+    assert len([group for group in groups(picture, "arrow") if group.get("data-copy")]) == len(transits(run))
 
 
 def test_a_copy_from_before_the_run() -> None:
@@ -361,7 +361,7 @@ def test_a_copy_from_before_the_run() -> None:
     whole = trace("clean-close")
     steps = tuple(replace(step, number=number) for number, step in enumerate(whole.steps[1:], start=1))
     run = Trace(whole.shows, whole.statement, whole.steps[0].state, steps, whole.about)
-    first = passages(run)[0]
+    first = transits(run)[0]
     assert (first.sent, first.arrives, first.copy.text) == (None, 1, "FIN+ACK seq=1 ack=1")
     assert not crowded(chart(run, WHOLE))
 

@@ -10,21 +10,21 @@ import pytest
 from toys import Place, Step, Toy, always, errands, letterbox, names, snoozer, world
 
 from timewait.checker import synthesis
-from timewait.checker.certificate import Script as Certificate
-from timewait.checker.certificate import Statement, faults_by_z3
-from timewait.checker.compiled import Table
-from timewait.checker.cover import Interval
-from timewait.checker.family import Line, Script, faults
+from timewait.checker.certificate import ParametricSchedule as Certificate
+from timewait.checker.certificate import Statement, failed_queries_by_z3
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.cover import RatioInterval
+from timewait.checker.family import ParametricSchedule, ScheduledAction, failed_conditions
 from timewait.checker.finding import Budget, Run
-from timewait.checker.linear import Terms, constraint_of, written
+from timewait.checker.linear import Terms, as_text, constraint_of
 from timewait.checker.projection import delays_in_terms
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.replay import shortened
-from timewait.checker.synthesis import MOST_RUNS, Names, Piece, Synthesis, Unsettled, region_of_piece
+from timewait.checker.synthesis import MOST_RUNS, ParameterNames, Synthesis, ThresholdPiece, Unsettled, region_of_piece
 from timewait.vocabulary.automaton import ZERO
 
 F = Fraction
-NAMES = Names("SCALE", "RATE", "WAIT")
+NAMES = ParameterNames("SCALE", "RATE", "WAIT")
 LOW, HIGH = F(1, 4), F(2)
 PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in NAMES}
 
@@ -35,10 +35,17 @@ def search(toy: Toy, *asked: str, budget: Budget | None = None, **more: Terms) -
     def shorten(run: Run, broken: str, values: Mapping[str, Fraction]) -> Run:
         return shortened(world(replace(toy, values=values)), run, always(broken))
 
-    return Synthesis((Table(toy), Table(Folded(toy))), names(*asked), PLAIN | more, NAMES, shorten, budget or Budget())
+    return Synthesis(
+        (CompiledAutomaton(toy), CompiledAutomaton(Quotient(toy))),
+        names(*asked),
+        PLAIN | more,
+        NAMES,
+        shorten,
+        budget or Budget(),
+    )
 
 
-def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **more: Terms) -> list[Piece]:
+def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **more: Terms) -> list[ThresholdPiece]:
     """The pieces of a toy, from the lowest up: each proved from both sides, no ratio left out."""
     found = list(search(toy, *asked, **more).pieces(low, high))[::-1]
     for piece in found:
@@ -47,11 +54,11 @@ def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **
     return found
 
 
-def believed(toy: Toy, piece: Piece, asked: tuple[str, ...], terms: Mapping[str, Terms]) -> None:
+def believed(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Mapping[str, Terms]) -> None:
     """What proves a piece is accepted: the invariant from its term on, the run for all that is shorter."""
     if piece.least is not None:
         region = tuple(region_of_piece(piece, NAMES, safe=True))
-        assert faults_by_z3(Certificate(Statement(Folded(toy), names(*asked), terms, region), piece.invariant)) == ""
+        assert failed_queries_by_z3(Certificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
     if piece.run is not None:
         assert piece.run.broken in asked
         below = region_of_piece(piece, NAMES, safe=False)
@@ -60,24 +67,24 @@ def believed(toy: Toy, piece: Piece, asked: tuple[str, ...], terms: Mapping[str,
         else:
             waits = delays_in_terms(piece.run.path, terms, tuple(below), NAMES)
             assert waits is not None
-            script = Script(
-                tuple(Line(wait, str(door.edge.action)) for wait, (_, door) in zip(waits, piece.run.path, strict=True))
+            script = ParametricSchedule(
+                tuple(ScheduledAction(wait, str(door.edge.action)) for wait, (_, door) in zip(waits, piece.run.path, strict=True))
             )
-        assert faults(Table(toy), script, piece.run.broken, below, terms) == ""
+        assert failed_conditions(CompiledAutomaton(toy), script, piece.run.broken, below, terms) == ""
 
 
-def covered(found: list[Piece], low: Fraction, high: Fraction) -> None:
+def covered(found: list[ThresholdPiece], low: Fraction, high: Fraction) -> None:
     """The pieces reach from one ratio to the other, each to where the next one begins; nought is no ratio."""
-    left = Interval(low, high, closed_low=low > 0, closed_high=True)
+    left = RatioInterval(low, high, closed_low=low > 0, closed_high=True)
     for piece in reversed(found):
         assert left.above(piece.ratios).empty
         left = left.below(piece.ratios)
     assert left.empty
 
 
-def told(found: list[Piece]) -> list[str]:
+def told(found: list[ThresholdPiece]) -> list[str]:
     """The terms of some pieces, those of neighbours once."""
-    terms = ["none" if piece.least is None else written(piece.least) for piece in found]
+    terms = ["none" if piece.least is None else as_text(piece.least) for piece in found]
     return [term for index, term in enumerate(terms) if index == 0 or term != terms[index - 1]]
 
 
@@ -133,7 +140,7 @@ class TestThresholds:
         toy = Toy("start", {"start": Place(("t",), ("t <= SCALE",), (Step("go", "start"),))}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
         (piece,) = pieces(toy, "open")
         assert (piece.least, piece.run, piece.family) == ({}, None, None)
-        assert piece.ratios == Interval(F(0), None, closed_low=False, closed_high=False)
+        assert piece.ratios == RatioInterval(F(0), None, closed_low=False, closed_high=False)
 
     @pytest.mark.parametrize(("guard", "closed"), [("t >= SCALE", True), ("t > SCALE", False)])
     def test_a_run_that_needs_a_ratio(self, guard: str, closed: bool) -> None:
@@ -157,7 +164,7 @@ class TestThresholds:
         toy = Toy("start", {"start": Place(("t",), ("t <= RATE",), (bad,)), "end": Place()}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
         found = pieces(toy, "open")
         assert told(found) == ["0", "none"]
-        assert found[-1].ratios == Interval(F(1), None, closed_low=True, closed_high=False)
+        assert found[-1].ratios == RatioInterval(F(1), None, closed_low=True, closed_high=False)
 
     def test_longer_and_longer_runs(self) -> None:
         """No wait outlasts who may put it off for ever: one family of runs for every ratio."""
@@ -247,7 +254,7 @@ class TestUnsettled:
 class TestRegionOfPiece:
     """The constraints of a piece."""
 
-    PIECE = Piece(Interval(F(1, 2), F(2), closed_low=True, closed_high=False), {"SCALE": F(1), "RATE": F(2)}, None)
+    PIECE = ThresholdPiece(RatioInterval(F(1, 2), F(2), closed_low=True, closed_high=False), {"SCALE": F(1), "RATE": F(2)}, None)
 
     @pytest.mark.parametrize("safe", [True, False])
     def test_both_sides(self, safe: bool) -> None:
@@ -261,7 +268,7 @@ class TestRegionOfPiece:
 
     def test_where_none_is_enough(self) -> None:
         """Nothing is said of the wait; scale and rate are more than nought."""
-        piece = Piece(Interval(F(0), None, closed_low=False, closed_high=False), None, None)
+        piece = ThresholdPiece(RatioInterval(F(0), None, closed_low=False, closed_high=False), None, None)
         one = F(1)
         expected = [constraint_of({"SCALE": one}, ">"), constraint_of({"RATE": one}, ">")]
         assert region_of_piece(piece, NAMES, safe=False) == region_of_piece(piece, NAMES, safe=True) == expected

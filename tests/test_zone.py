@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from toys import Place, Step, Toy, counter, courier, fischer, hurry, lamp, letterbox, window
 
 from timewait.checker import dbm
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.dbm import INFINITE, NOUGHT, Zone, at_most, below
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Folded
+from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
-from timewait.vocabulary.automaton import Location, TimedSystem
+from timewait.vocabulary.automaton import Location, TimedAutomaton
 
 Points = NDArray[np.int64]
 Bound = tuple[float, bool]
@@ -214,18 +214,18 @@ class TestCarry:
     def test_membership(self, seed: int) -> None:
         rng = random.Random(seed)
         zone = random_zone(rng)
-        origins = [rng.choice(["fresh", "dead", 1, 2]) for _ in range(2)]
-        sources = np.array([0, *(origin if isinstance(origin, int) else 0 for origin in origins)], dtype=np.int64)
-        limits = [rng.randint(0, 3) for _ in origins]
+        updates = [rng.choice(["fresh", "dead", 1, 2]) for _ in range(2)]
+        sources = np.array([0, *(origin if isinstance(origin, int) else 0 for origin in updates)], dtype=np.int64)
+        limits = [rng.randint(0, 3) for _ in updates]
         dead = np.array(
-            [-1, *(limit if one == "dead" else -1 for one, limit in zip(origins, limits, strict=True))], dtype=np.int64
+            [-1, *(limit if one == "dead" else -1 for one, limit in zip(updates, limits, strict=True))], dtype=np.int64
         )
         carried = dbm.carry(zone, sources, dead)
         assert canonical(carried)
         possible = SIXTHS[inside(SIXTHS, zone)]
         for after in THIRDS:
             met = np.ones(len(possible), dtype=np.bool_)
-            for value, origin, limit in zip(after, origins, limits, strict=True):
+            for value, origin, limit in zip(after, updates, limits, strict=True):
                 match origin:
                     case "fresh":
                         met &= bool(value == 0)
@@ -394,9 +394,9 @@ def with_attic(toy: Toy, tall: int) -> Toy:
     return replace(toy, places=places, values={**toy.values, "TALL": tall})
 
 
-def explored(system: TimedSystem) -> Zones:
+def explored(system: TimedAutomaton) -> Zones:
     """A system explored in dense time."""
-    zones = Zones(Table(Folded(system)))
+    zones = Zones(CompiledAutomaton(Quotient(system)))
     zones.explore(Budget())
     assert zones.stopped == ""
     return zones

@@ -1,7 +1,7 @@
 """Timed systems of a handful of locations that know no TCP, each small enough to be worked out by hand.
 
-A toy is written down as data and read in two ways: as a `timewait.vocabulary.automaton.TimedSystem` by the engines, and as a
-`timewait.vocabulary.replay.World` that carries runs out with the instants at which its clocks started.
+A toy is written down as data and read in two ways: as a `timewait.vocabulary.automaton.TimedAutomaton` by the engines, and as a
+`timewait.vocabulary.replay.ReplayState` that carries runs out with the instants at which its clocks started.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal, cast
 
-from timewait.vocabulary.automaton import DEAD, ZERO, Action, Bound, Clock, Edge, Location, Origin, Property, Relation
-from timewait.vocabulary.replay import Event, Impossible, Message, Running
+from timewait.vocabulary.automaton import INACTIVE, ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location, Property, Relation
+from timewait.vocabulary.replay import Event, ImpossibleMove, Packet, RunningTimer
 
 
 def clock(name: str) -> Clock:
@@ -48,7 +48,7 @@ class Step:
     violates: frozenset[str] = frozenset()
     witnesses: frozenset[str] = frozenset()
     fair: frozenset[str] = frozenset()
-    busy: frozenset[str] = frozenset()
+    recurrent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Place:
     clocks: Sequence[str] = ()
     limits: Sequence[str] = ()
     steps: Sequence[Step] = ()
-    owes: frozenset[str] = frozenset()
+    pending: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,19 @@ class Toy:
         return {ZERO: Fraction(0)} | {name: Fraction(value) for name, value in self.values.items()}
 
     @cached_property
-    def ceilings(self) -> dict[str, str]:
-        ceilings: dict[str, str] = {}
+    def maximal_constants(self) -> dict[str, str]:
+        maximal_constants: dict[str, str] = {}
         for place in self.places.values():
-            ceilings |= {clock(name).role: ZERO for name in place.clocks if clock(name).role not in ceilings}
+            maximal_constants |= {clock(name).role: ZERO for name in place.clocks if clock(name).role not in maximal_constants}
             for bound in (*bounds(*place.limits), *(bound for step in place.steps for bound in bounds(*step.guard))):
                 role = bound.clock.role
-                ceilings[role] = max(ceilings.get(role, ZERO), bound.parameter, key=self.parameters.__getitem__)
-        return ceilings
+                maximal_constants[role] = max(maximal_constants.get(role, ZERO), bound.parameter, key=self.parameters.__getitem__)
+        return maximal_constants
 
     def initial(self) -> Location:
         return self.start
 
-    def initial_origins(self) -> tuple[Origin, ...]:
+    def initial_updates(self) -> tuple[ClockUpdate, ...]:
         return (None,) * len(self.clocks(self.start))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
@@ -100,22 +100,22 @@ class Toy:
     def edges(self, location: Location) -> Iterable[Edge]:
         for step in self.places[location].steps:
             kept = {clock(name.partition("=")[0]): clock(name.rpartition("=")[2]) for name in step.keeps}
-            origins = tuple(kept.get(each) for each in self.clocks(step.to))
+            updates = tuple(kept.get(each) for each in self.clocks(step.to))
             action = Action("toy", "somebody", step.does)
-            yield Edge(action, bounds(*step.guard), step.to, origins, step.violates, step.witnesses, step.fair, step.busy)
+            yield Edge(action, bounds(*step.guard), step.to, updates, step.violates, step.witnesses, step.fair, step.recurrent)
 
     def expired(self, location: Location, clock: Clock) -> Location:
         raise NotImplementedError(f"{clock} lives for ever in {location}")
 
-    def family(self, location: Location) -> Location:
+    def equivalence_class(self, location: Location) -> Location:
         return location
 
     def join(self, location: Location, other: Location) -> Location:
         assert location == other
         return location
 
-    def owes(self, location: Location) -> frozenset[str]:
-        return self.places[location].owes
+    def pending(self, location: Location) -> frozenset[str]:
+        return self.places[location].pending
 
 
 class Letterbox(Toy):
@@ -127,7 +127,7 @@ class Letterbox(Toy):
         assert clock.role == "age"
         return phase, False
 
-    def family(self, location: Location) -> Location:
+    def equivalence_class(self, location: Location) -> Location:
         phase, _ = cast(tuple[str, bool], location)
         return phase, False
 
@@ -150,11 +150,11 @@ class World:
     now: Fraction = Fraction(0)
     event: Event = NOTHING
     broken: frozenset[str] = frozenset()
-    busy: frozenset[str] = frozenset()
+    recurrent: frozenset[str] = frozenset()
 
     @property
-    def owes(self) -> frozenset[str]:
-        return self.toy.owes(self.here)
+    def pending(self) -> frozenset[str]:
+        return self.toy.pending(self.here)
 
     def _holds(self, bound: Bound, now: Fraction) -> bool:
         shown, limit = now - self.since[bound.clock], self.toy.parameters[bound.parameter]
@@ -162,10 +162,10 @@ class World:
 
     def wait(self, delay: Fraction) -> World:
         if delay < 0:
-            raise Impossible("time runs forwards")
+            raise ImpossibleMove("time runs forwards")
         for bound in self.toy.invariant(self.here):
             if delay and not self._holds(bound, self.now + delay):
-                raise Impossible(f"{bound} must hold")
+                raise ImpossibleMove(f"{bound} must hold")
         return replace(self, now=self.now + delay)
 
     def act(self, action: Action) -> tuple[World, ...]:
@@ -174,28 +174,28 @@ class World:
             if edge.action == action and all(self._holds(bound, self.now) for bound in edge.guard):
                 since = {
                     mine: self.now if origin is None else self.since[origin]
-                    for mine, origin in zip(self.toy.clocks(edge.target), edge.origins, strict=True)
-                    if origin != DEAD
+                    for mine, origin in zip(self.toy.clocks(edge.target), edge.updates, strict=True)
+                    if origin != INACTIVE
                 }
                 event = Event(action.actor, str(action.subject))
-                ways.append(World(self.toy, edge.target, since, self.now, event, edge.violates, edge.busy))
+                ways.append(World(self.toy, edge.target, since, self.now, event, edge.violates, edge.recurrent))
         if not ways:
-            raise Impossible(f"{action.subject} cannot happen")
+            raise ImpossibleMove(f"{action.subject} cannot happen")
         return tuple(ways)
 
     def state(self) -> dict[str, str | int]:
         return {"place": str(self.here), "clocks": len(self.since)}
 
-    def in_flight(self) -> tuple[Message, ...]:
+    def in_flight(self) -> tuple[Packet, ...]:
         return ()
 
-    def timers(self) -> tuple[Running, ...]:
+    def timers(self) -> tuple[RunningTimer, ...]:
         return ()
 
     def about(self) -> Mapping[str, Any]:
         return {}
 
-    def gist(self) -> Hashable:
+    def loop_key(self) -> Hashable:
         return self.here
 
 
@@ -209,9 +209,9 @@ def always(name: str) -> Property:
     return Property(name, "always", f"never: {name}", "no standard")
 
 
-def eventually(name: str, noisy: bool = False) -> Property:
+def eventually(name: str, recurrent: bool = False) -> Property:
     """An ``eventually`` property."""
-    return Property(name, "eventually", f"in the end: {name}", "no standard", noisy)
+    return Property(name, "eventually", f"in the end: {name}", "no standard", recurrent)
 
 
 # --- the toys ------------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def whirl() -> Toy:
 
 def chatter(endless: bool) -> Toy:
     """Somebody says something again and again, or but once; in either case nobody ever ends the silence after it."""
-    say = Step("say", "talk" if endless else "hush", busy=names("quiet"))
+    say = Step("say", "talk" if endless else "hush", recurrent=names("quiet"))
     places: dict[Location, Place] = {
         "talk": Place(("t",), (), (say,), names("quiet")),
         "hush": Place(("t",), (), (), names("quiet")),

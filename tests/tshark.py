@@ -84,7 +84,7 @@ def overtaken(seen: list[Sighting]) -> list[int]:
 def agrees(trace: Trace, end: str, folder: Path) -> None:
     """Wireshark and the trace agree on all but what was overtaken: seen from its place, that may have been sent again."""
     seen = sightings(trace, [end.upper()])
-    told = rows(pcapng.written(trace, end), folder)
+    told = rows(pcapng.as_pcapng(trace, end), folder)
     assert len(told) == len(seen)
     assert {row["ip.checksum.status"] for row in told} == {row["tcp.checksum.status"] for row in told} == {"1"}
     assert not any(row["_ws.malformed"] for row in told)

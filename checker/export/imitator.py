@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from timewait.checker.export.plan import SPARE, Becomes, Comparison, Place, Plan, Step, Taken, head, in_order
+from timewait.checker.export.plan import (
+    SPARE,
+    ClockChange,
+    ClockCopy,
+    ExportedBound,
+    ExportedEdge,
+    ExportedLocation,
+    Plan,
+    head,
+    in_order,
+)
 
 AUTOMATON = "timed_system"
 BROKEN = "broken"
@@ -54,7 +64,7 @@ def _head(plan: Plan) -> list[str]:
     return head(plan.words, "in dense time, every duration a parameter (in seconds)", means, run)
 
 
-def _location(plan: Plan, place: Place) -> Iterator[str]:
+def _location(plan: Plan, place: ExportedLocation) -> Iterator[str]:
     yield ""
     yield f"(* {place.says} *)"
     yield f"loc {place.name}: invariant {_all_of(place.limits)}"
@@ -66,18 +76,18 @@ def _location(plan: Plan, place: Place) -> Iterator[str]:
             yield _transition(step, BROKEN, [])
 
 
-def _transition(step: Step, target: str, updates: list[str]) -> str:
+def _transition(step: ExportedEdge, target: str, updates: list[str]) -> str:
     done = f" do {{{'; '.join(updates)}}}" if updates else ""
     return f"  when {_all_of(step.guard)} sync {step.name}{done} goto {target};"
 
 
-def _updates(plan: Plan, step: Step) -> Iterator[str]:
+def _updates(plan: Plan, step: ExportedEdge) -> Iterator[str]:
     """The clocks that a step sets; those that do not run where it leads are set to nought, to keep zones few."""
     for clock, change in in_order(step.changes):
-        if isinstance(change, Taken):
+        if isinstance(change, ClockCopy):
             yield f"{clock} := {change.clock}"
         else:
-            yield f"{clock} := {f'{plan.lifetimes[clock]} + 1' if change is Becomes.DEAD else 0}"
+            yield f"{clock} := {f'{plan.lifetimes[clock]} + 1' if change is ClockChange.DEAD else 0}"
 
 
 def _initial(plan: Plan, clocks: list[str]) -> Iterator[str]:
@@ -95,5 +105,5 @@ def _exact(plan: Plan, name: str) -> str:
     return str(plan.values[name])
 
 
-def _all_of(tests: tuple[Comparison, ...]) -> str:
+def _all_of(tests: tuple[ExportedBound, ...]) -> str:
     return " & ".join(f"{test.clock} {test.relation.replace('==', '=')} {test.limit}" for test in tests) or "True"

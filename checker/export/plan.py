@@ -14,13 +14,13 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.checker.compiled import EXPIRED, FRESH, Room, Table, Test
+from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledLocation
 from timewait.checker.explicit import TICK, Explicit
 from timewait.checker.time_unit import in_ticks, unit_of
 from timewait.vocabulary.automaton import ZERO, Clock, Location, Relation
 
 
-class Becomes(StrEnum):
+class ClockChange(StrEnum):
     """What a step makes of a clock."""
 
     NOUGHT = "nought"
@@ -31,17 +31,17 @@ class Becomes(StrEnum):
     """It does not run where the step leads; kept at nought there, so that states are told apart by what matters."""
 
 
-class Taken(NamedTuple):
+class ClockCopy(NamedTuple):
     """The value of another clock."""
 
     clock: str
 
 
-Change = Becomes | Taken
+ExportedUpdate = ClockChange | ClockCopy
 
 
 @dataclass(frozen=True)
-class Words:
+class Labels:
     """What only the caller can say.
 
     Attributes
@@ -80,7 +80,7 @@ class TooLong(ValueError):
     """A duration of more ticks than a format can hold; the message says which."""
 
 
-class Comparison(NamedTuple):
+class ExportedBound(NamedTuple):
     """A bound by names; the parameter is `timewait.vocabulary.automaton.ZERO` where the clock is compared with nought."""
 
     clock: str
@@ -93,7 +93,7 @@ class Comparison(NamedTuple):
         return "0" if self.parameter == ZERO else self.parameter
 
 
-class Step(NamedTuple):
+class ExportedEdge(NamedTuple):
     """An edge by names.
 
     Attributes
@@ -117,9 +117,9 @@ class Step(NamedTuple):
     says: str
     name: str
     rules: tuple[str, ...]
-    guard: tuple[Comparison, ...]
+    guard: tuple[ExportedBound, ...]
     target: str
-    changes: Mapping[str, Change]
+    changes: Mapping[str, ExportedUpdate]
     breaks: tuple[str, ...]
 
     @property
@@ -128,15 +128,15 @@ class Step(NamedTuple):
         return f"{self.says} by {', '.join(self.rules)}" if self.rules else self.says
 
 
-class Lapse(NamedTuple):
+class Expiry(NamedTuple):
     """What a tick does to a place: the clocks that pass their lifetime in it, the place that is left, what changes."""
 
     clocks: tuple[str, ...]
     target: str
-    changes: Mapping[str, Change]
+    changes: Mapping[str, ExportedUpdate]
 
 
-class Place(NamedTuple):
+class ExportedLocation(NamedTuple):
     """A location by names.
 
     Attributes
@@ -158,9 +158,9 @@ class Place(NamedTuple):
     name: str
     says: str
     clocks: tuple[str, ...]
-    limits: tuple[Comparison, ...]
-    steps: tuple[Step, ...]
-    lapses: tuple[Lapse, ...] = ()
+    limits: tuple[ExportedBound, ...]
+    steps: tuple[ExportedEdge, ...]
+    lapses: tuple[Expiry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,8 @@ class Plan:
         Whether a place is left for another one when a clock passes its lifetime; else the clock stays, dead.
     """
 
-    words: Words
-    places: tuple[Place, ...]
+    words: Labels
+    places: tuple[ExportedLocation, ...]
     clocks: Mapping[str, Clock]
     dead: frozenset[str]
     values: Mapping[str, Fraction]
@@ -203,7 +203,7 @@ class Plan:
     drops: bool
 
     @property
-    def steps(self) -> Iterator[tuple[Place, Step]]:
+    def steps(self) -> Iterator[tuple[ExportedLocation, ExportedEdge]]:
         """Every step with where it starts."""
         return ((place, step) for place in self.places for step in place.steps)
 
@@ -238,42 +238,42 @@ class Plan:
         changes += [lapse.changes for place in self.places for lapse in place.lapses]
         return any(SPARE in dict(in_order(one)) for one in changes)
 
-    def mortal(self, place: Place) -> tuple[str, ...]:
+    def mortal(self, place: ExportedLocation) -> tuple[str, ...]:
         """The clocks of a place that are dropped when they pass their lifetime."""
         return tuple(clock for clock in place.clocks if clock in self.lifetimes) if self.drops else ()
 
 
-UNFORESEEN = "unforeseen"
+UNEXPECTED = "unforeseen"
 """The place of every step that an exploration never saw taken: to reach it is an error."""
 
 SPARE = "spare"
 """A clock for nothing but to exchange others."""
 
 
-def plan_of(table: Table, words: Words) -> Plan:
+def plan_of(table: CompiledAutomaton, words: Labels) -> Plan:
     """The plan of a table, of all its locations that edges lead to, whatever the guards say."""
     rooms = dict(enumerate(table.explore()))
     return _Drawing(table, words, rooms).plan(None)
 
 
-def explored(exploration: Explicit, words: Words) -> Plan:
+def explored(exploration: Explicit, words: Labels) -> Plan:
     """The plan of the locations that a finished exploration in ticks has reached.
 
-    Steps that were never taken lead to `UNFORESEEN`; so does a tick that does what no tick was seen to do.
+    Steps that were never taken lead to `UNEXPECTED`; so does a tick that does what no tick was seen to do.
     """
     table = exploration.table
     rooms = {place: table.room(place) for place, _ in exploration.states}
     return _Drawing(table, words, rooms).plan(_lapses(exploration))
 
 
-Lapses = Mapping[int, Mapping[tuple[int, ...], int]]
+Expiries = Mapping[int, Mapping[tuple[int, ...], int]]
 
 
-def _lapses(exploration: Explicit) -> Lapses:
+def _lapses(exploration: Explicit) -> Expiries:
     """For each location reached, and each set of clocks that passed their lifetime in a tick, what was left."""
     seen: dict[int, dict[tuple[int, ...], int]] = {}
     for number, (place, values) in enumerate(exploration.states):
-        mortal = exploration.chamber(place).mortal
+        mortal = exploration.tick_location(place).mortal
         for step, (target, _) in exploration.successors(number):
             if step == TICK and mortal:
                 gone = tuple(sorted(clock - 1 for clock, lifetime in mortal if values[clock] >= lifetime))
@@ -284,38 +284,38 @@ def _lapses(exploration: Explicit) -> Lapses:
 class _Drawing:
     """The making of a plan: names first, then everything under its name."""
 
-    def __init__(self, table: Table, words: Words, rooms: Mapping[int, Room]) -> None:
+    def __init__(self, table: CompiledAutomaton, words: Labels, rooms: Mapping[int, CompiledLocation]) -> None:
         self.table = table
         self.words = words
         self.rooms = rooms
-        taken = {UNFORESEEN, SPARE, *table.system.parameters}
+        taken = {UNEXPECTED, SPARE, *table.system.parameters}
         clocks = sorted({clock for room in rooms.values() for clock in room.clocks})
         self.clocks = {clock: _unused(identifier(f"{clock.role} {clock.owner}"), taken) for clock in clocks}
         self.places = {
             number: _unused(identifier(f"L{number} {words.label(room.location)}"), taken) for number, room in rooms.items()
         }
 
-    def plan(self, lapses: Lapses | None) -> Plan:
+    def plan(self, lapses: Expiries | None) -> Plan:
         system, start = self.table.system, self.table.start
         values, unit = system.parameters, unit_of(system.parameters)
         numbers = (start, *(one for one in self.rooms if one != start))
-        origins = zip(self.rooms[start].clocks, self.table.start_origins(), strict=True)
+        updates = zip(self.rooms[start].clocks, self.table.start_updates(), strict=True)
         return Plan(
             self.words,
             tuple(self._place(number, (lapses or {}).get(number, {})) for number in numbers),
             {name: clock for clock, name in self.clocks.items()},
-            frozenset(self.clocks[clock] for clock, origin in origins if origin == EXPIRED),
+            frozenset(self.clocks[clock] for clock, origin in updates if origin == EXPIRED),
             {name: value for name, value in values.items() if name != ZERO},
-            {name: system.ceilings[clock.role] for clock, name in self.clocks.items()},
+            {name: system.maximal_constants[clock.role] for clock, name in self.clocks.items()},
             {name: system.lifetimes[clock.role] for clock, name in self.clocks.items() if clock.role in system.lifetimes},
             unit,
             {name: count for name, count in in_ticks(values, unit).items() if name != ZERO},
             lapses is not None,
         )
 
-    def _place(self, number: int, lapses: Mapping[tuple[int, ...], int]) -> Place:
+    def _place(self, number: int, lapses: Mapping[tuple[int, ...], int]) -> ExportedLocation:
         room = self.rooms[number]
-        return Place(
+        return ExportedLocation(
             self.places[number],
             self.words.describe(room.location),
             tuple(self.clocks[clock] for clock in room.clocks),
@@ -324,58 +324,58 @@ class _Drawing:
             tuple(self._lapse(room, gone, target) for gone, target in sorted(lapses.items())),
         )
 
-    def _steps(self, room: Room) -> Iterator[Step]:
-        for door in room.doors:
+    def _steps(self, room: CompiledLocation) -> Iterator[ExportedEdge]:
+        for door in room.edges:
             known = door.target in self.rooms
             action = door.edge.action
             sections = self.words.sections
-            yield Step(
+            yield ExportedEdge(
                 str(action),
                 identifier(str(action)),
                 tuple(f"{rule} ({sections[rule]})" if rule in sections else rule for rule in action.rules),
                 self._comparisons(room, door.tests),
-                self.places[door.target] if known else UNFORESEEN,
-                self._changes(room, self.rooms[door.target], door.origins) if known else {},
+                self.places[door.target] if known else UNEXPECTED,
+                self._changes(room, self.rooms[door.target], door.updates) if known else {},
                 tuple(name for name in self.words.properties if name in door.edge.violates),
             )
 
-    def _comparisons(self, room: Room, tests: Sequence[Test]) -> tuple[Comparison, ...]:
-        return tuple(Comparison(self.clocks[room.clocks[test.clock]], test.relation, test.parameter) for test in tests)
+    def _comparisons(self, room: CompiledLocation, tests: Sequence[CompiledBound]) -> tuple[ExportedBound, ...]:
+        return tuple(ExportedBound(self.clocks[room.clocks[test.clock]], test.relation, test.parameter) for test in tests)
 
-    def _lapse(self, room: Room, gone: tuple[int, ...], target: int) -> Lapse:
+    def _lapse(self, room: CompiledLocation, gone: tuple[int, ...], target: int) -> Expiry:
         left = [clock for clock in range(len(room.clocks)) if clock not in gone]
         changes = self._changes(room, self.rooms[target], left)
-        return Lapse(tuple(self.clocks[room.clocks[clock]] for clock in gone), self.places[target], changes)
+        return Expiry(tuple(self.clocks[room.clocks[clock]] for clock in gone), self.places[target], changes)
 
-    def _changes(self, room: Room, target: Room, origins: Sequence[int]) -> dict[str, Change]:
+    def _changes(self, room: CompiledLocation, target: CompiledLocation, updates: Sequence[int]) -> dict[str, ExportedUpdate]:
         """What becomes of each clock on the way from one room to another, if it does not simply go on."""
-        changes: dict[str, Change] = {}
-        for clock, origin in zip(target.clocks, origins, strict=True):
-            if origin == FRESH:
-                changes[self.clocks[clock]] = Becomes.NOUGHT
+        changes: dict[str, ExportedUpdate] = {}
+        for clock, origin in zip(target.clocks, updates, strict=True):
+            if origin == RESET:
+                changes[self.clocks[clock]] = ClockChange.NOUGHT
             elif origin == EXPIRED:
-                changes[self.clocks[clock]] = Becomes.DEAD
+                changes[self.clocks[clock]] = ClockChange.DEAD
             elif room.clocks[origin] != clock:
-                changes[self.clocks[clock]] = Taken(self.clocks[room.clocks[origin]])
+                changes[self.clocks[clock]] = ClockCopy(self.clocks[room.clocks[origin]])
         for clock in room.clocks:
             if clock not in target.clocks:
-                changes[self.clocks[clock]] = Becomes.IDLE
+                changes[self.clocks[clock]] = ClockChange.IDLE
         return changes
 
 
-def in_order(changes: Mapping[str, Change]) -> list[tuple[str, Change]]:
+def in_order(changes: Mapping[str, ExportedUpdate]) -> list[tuple[str, ExportedUpdate]]:
     """Changes that happen at once as assignments one after the other; `SPARE` holds a value where two are exchanged."""
     waiting = dict(changes)
-    done: list[tuple[str, Change]] = []
+    done: list[tuple[str, ExportedUpdate]] = []
     while waiting:
-        read = {change.clock for change in waiting.values() if isinstance(change, Taken)}
+        read = {change.clock for change in waiting.values() if isinstance(change, ClockCopy)}
         ready = [clock for clock in waiting if clock not in read]
         if ready:
             done += [(clock, waiting.pop(clock)) for clock in ready]
         else:
             held = next(iter(waiting))
-            done.append((SPARE, Taken(held)))
-            waiting = {clock: Taken(SPARE) if change == Taken(held) else change for clock, change in waiting.items()}
+            done.append((SPARE, ClockCopy(held)))
+            waiting = {clock: ClockCopy(SPARE) if change == ClockCopy(held) else change for clock, change in waiting.items()}
     return done
 
 
@@ -393,7 +393,7 @@ def _unused(name: str, taken: set[str]) -> str:
     return free
 
 
-def head(words: Words, what: str, means: Iterable[str], run: Iterable[str]) -> list[str]:
+def head(words: Labels, what: str, means: Iterable[str], run: Iterable[str]) -> list[str]:
     """The lines of a head comment: what it is, of which configuration, what is asked, what the answers mean, how to ask."""
     return [
         f"{words.title}, {what}",

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from timewait.checker.export.plan import SPARE, UNFORESEEN, Becomes, Change, Comparison, Place, Plan, Step, Taken, head, in_order
+from timewait.checker.export.plan import (
+    SPARE,
+    UNEXPECTED,
+    ClockChange,
+    ClockCopy,
+    ExportedBound,
+    ExportedEdge,
+    ExportedLocation,
+    ExportedUpdate,
+    Plan,
+    head,
+    in_order,
+)
 from timewait.vocabulary.automaton import ZERO
 
 WIDTHS = (("byte", 255), ("short", 32_767), ("int", 2_147_483_647))
@@ -39,7 +51,7 @@ def as_promela(plan: Plan) -> str:
     for place in plan.places:
         lines += [f"/* {place.says} */", f"{place.name}:", *_body(plan, place), ""]
     if plan.drops:
-        lines += ["/* No exploration came here. */", f"{UNFORESEEN}:", "  assert(false)"]
+        lines += ["/* No exploration came here. */", f"{UNEXPECTED}:", "  assert(false)"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -70,7 +82,7 @@ def _declared(plan: Plan, clock: str) -> str:
     return f"{clock} = {plan.lifetimes[clock]} + 1" if clock in plan.dead else clock
 
 
-def _body(plan: Plan, place: Place) -> Iterator[str]:
+def _body(plan: Plan, place: ExportedLocation) -> Iterator[str]:
     """What a place is made of; where nothing but time goes on, and no clock shows it, to stay for ever is in order."""
     options = [line for step in place.steps for line in _step(plan, step)]
     options += _ticks(plan, place)
@@ -78,7 +90,7 @@ def _body(plan: Plan, place: Place) -> Iterator[str]:
     yield from (f"  {ending}if", *options, "  fi;") if options else (f"  {ending}false;",)
 
 
-def _step(plan: Plan, step: Step) -> Iterator[str]:
+def _step(plan: Plan, step: ExportedEdge) -> Iterator[str]:
     said = step.says.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     parts = [f'printf("{said}\\n")']
     for name in step.breaks:
@@ -88,7 +100,7 @@ def _step(plan: Plan, step: Step) -> Iterator[str]:
     yield _option([_compared(test) for test in step.guard], parts, [*_assignments(plan, step.changes)], step.target)
 
 
-def _ticks(plan: Plan, place: Place) -> Iterator[str]:
+def _ticks(plan: Plan, place: ExportedLocation) -> Iterator[str]:
     """A tick, or one for each set of clocks that may pass their lifetime in it."""
     may_wait = [f"{test.clock} < {test.limit}" for test in place.limits]
     if not place.clocks:
@@ -106,7 +118,7 @@ def _ticks(plan: Plan, place: Place) -> Iterator[str]:
         cases.append(f"({' && '.join(case)})")
     others = [f"!({' || '.join(cases)})"] if cases else []
     yield "  /* a tick that no exploration has seen */"
-    yield _option([*may_wait, *others], [], [], UNFORESEEN)
+    yield _option([*may_wait, *others], [], [], UNEXPECTED)
 
 
 def _option(conditions: Sequence[str], said: Sequence[str], changes: Sequence[str], target: str) -> str:
@@ -114,20 +126,20 @@ def _option(conditions: Sequence[str], said: Sequence[str], changes: Sequence[st
     return f"{head}\n       {'; '.join([*changes, f'goto {target}'])} }}"
 
 
-def _tick(plan: Plan, clocks: Iterable[str], changes: Mapping[str, Change]) -> list[str]:
+def _tick(plan: Plan, clocks: Iterable[str], changes: Mapping[str, ExportedUpdate]) -> list[str]:
     """What a tick does: some clocks grow older, then what is left of them changes names."""
     return [*(f"older({clock}, {_numeral(plan.most(clock))})" for clock in clocks), *_assignments(plan, changes)]
 
 
-def _assignments(plan: Plan, changes: Mapping[str, Change]) -> Iterator[str]:
+def _assignments(plan: Plan, changes: Mapping[str, ExportedUpdate]) -> Iterator[str]:
     for clock, change in in_order(changes):
-        if isinstance(change, Taken):
+        if isinstance(change, ClockCopy):
             yield f"{clock} = {change.clock}"
         else:
-            yield f"{clock} = {plan.lifetimes[clock]} + 1" if change is Becomes.DEAD else f"{clock} = 0"
+            yield f"{clock} = {plan.lifetimes[clock]} + 1" if change is ClockChange.DEAD else f"{clock} = 0"
 
 
-def _compared(test: Comparison) -> str:
+def _compared(test: ExportedBound) -> str:
     return f"{test.clock} {test.relation} {test.limit}"
 
 

@@ -11,7 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.checker.export.plan import Becomes, Change, Comparison, Place, Plan, Step, Taken, Words, head, plan_of
+from timewait.checker.export.plan import (
+    ClockChange,
+    ClockCopy,
+    ExportedBound,
+    ExportedEdge,
+    ExportedLocation,
+    ExportedUpdate,
+    Labels,
+    Plan,
+    head,
+    plan_of,
+)
 from timewait.checker.symbolic import Symbolic
 
 BROKEN = "broken"
@@ -21,7 +32,7 @@ Live = Mapping[str, tuple[str, ...]]
 """For each place of the cone, by name, its live clocks."""
 
 
-def as_smt2(symbolic: Symbolic, words: Words) -> str:
+def as_smt2(symbolic: Symbolic, words: Labels) -> str:
     """The question whether a bad step can be reached as SMT-LIB 2, in the logic HORN.
 
     Parameters
@@ -50,7 +61,7 @@ def as_smt2(symbolic: Symbolic, words: Words) -> str:
     return "\n".join(lines)
 
 
-def _live(place: Place, clocks: Sequence[int]) -> tuple[str, ...]:
+def _live(place: ExportedLocation, clocks: Sequence[int]) -> tuple[str, ...]:
     return tuple(place.clocks[clock] for clock in clocks)
 
 
@@ -70,12 +81,12 @@ def _start(plan: Plan, live: Live) -> Iterator[str]:
     if place not in live:
         yield "; From the start no step can be reached that breaks a property, whatever the guards say."
         return
-    changes = {clock: Becomes.DEAD if clock in plan.dead else Becomes.NOUGHT for clock in live[place]}
+    changes = {clock: ClockChange.DEAD if clock in plan.dead else ClockChange.NOUGHT for clock in live[place]}
     yield "; the start"
     yield _clause((), (), _entry(plan, place, live, changes))
 
 
-def _step(plan: Plan, place: Place, step: Step, live: Live) -> Iterator[str]:
+def _step(plan: Plan, place: ExportedLocation, step: ExportedEdge, live: Live) -> Iterator[str]:
     here = _applied(place.name, live[place.name])
     holds = (here, f"(>= {WAIT} 0.0)", *map(_holds, place.limits), *map(_holds, step.guard))
     bound = (*live[place.name], WAIT)
@@ -95,25 +106,25 @@ class Entry(NamedTuple):
     holds: tuple[str, ...] = ()
 
 
-def _entry(plan: Plan, place: str, live: Live, changes: Mapping[str, Change]) -> Entry:
+def _entry(plan: Plan, place: str, live: Live, changes: Mapping[str, ExportedUpdate]) -> Entry:
     """The entry to a place; a dead clock shows anything beyond its lifetime."""
-    dead = tuple(clock for clock in live[place] if changes.get(clock) is Becomes.DEAD)
+    dead = tuple(clock for clock in live[place] if changes.get(clock) is ClockChange.DEAD)
     values = [f"dead_{clock}" if clock in dead else _value(clock, changes.get(clock)) for clock in live[place]]
     beyond = tuple(f"(> dead_{clock} {plan.lifetimes[clock]})" for clock in dead)
     return Entry(_applied(place, values), tuple(f"dead_{clock}" for clock in dead), beyond)
 
 
-def _value(clock: str, change: Change | None) -> str:
-    if change is Becomes.NOUGHT:
+def _value(clock: str, change: ExportedUpdate | None) -> str:
+    if change is ClockChange.NOUGHT:
         return "0.0"
-    return _shown(change.clock if isinstance(change, Taken) else clock)
+    return _shown(change.clock if isinstance(change, ClockCopy) else clock)
 
 
 def _shown(clock: str) -> str:
     return f"(+ {clock} {WAIT})"
 
 
-def _holds(test: Comparison) -> str:
+def _holds(test: ExportedBound) -> str:
     limit = "0.0" if test.limit == "0" else test.limit
     return f"({test.relation.replace('==', '=')} {_shown(test.clock)} {limit})"
 

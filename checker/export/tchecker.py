@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from timewait.checker.export.plan import SPARE, Becomes, Comparison, Place, Plan, Step, Taken, head, identifier, in_order
+from timewait.checker.export.plan import (
+    SPARE,
+    ClockChange,
+    ClockCopy,
+    ExportedBound,
+    ExportedEdge,
+    ExportedLocation,
+    Plan,
+    head,
+    identifier,
+    in_order,
+)
 from timewait.vocabulary.automaton import ZERO
 
 LARGEST = (1 << 29) - 1
@@ -83,7 +94,7 @@ def _beginning(plan: Plan) -> Iterator[str]:
         yield f"edge:{PROCESS}:{BEGINNING}:{plan.places[0].name}:{BEGINNING}{{do: {sets}}}"
 
 
-def _edges(plan: Plan, place: Place) -> Iterator[str]:
+def _edges(plan: Plan, place: ExportedLocation) -> Iterator[str]:
     for step in place.steps:
         guard = f"; if {' and '.join(map(_in_words, step.guard))}" if step.guard else ""
         yield f"# {step.told}{guard}"
@@ -92,22 +103,22 @@ def _edges(plan: Plan, place: Place) -> Iterator[str]:
             yield _edge(plan, place, step, _broken(name), [])
 
 
-def _edge(plan: Plan, place: Place, step: Step, target: str, sets: list[str]) -> str:
+def _edge(plan: Plan, place: ExportedLocation, step: ExportedEdge, target: str, sets: list[str]) -> str:
     attributes = [f"provided: {_all_of(plan, step.guard)}"] if step.guard else []
     attributes += [f"do: {';'.join(sets)}"] if sets else []
     return f"edge:{PROCESS}:{place.name}:{target}:{step.name}{{{' : '.join(attributes)}}}"
 
 
-def _assignments(plan: Plan, step: Step) -> Iterator[str]:
+def _assignments(plan: Plan, step: ExportedEdge) -> Iterator[str]:
     """The clocks that a step sets; those that do not run where it leads may show anything."""
     for clock, change in in_order(step.changes):
-        if isinstance(change, Taken):
+        if isinstance(change, ClockCopy):
             yield f"{clock}={change.clock}+0"
-        elif change is not Becomes.IDLE:
-            yield f"{clock}={plan.ticks[plan.lifetimes[clock]] + 1 if change is Becomes.DEAD else 0}"
+        elif change is not ClockChange.IDLE:
+            yield f"{clock}={plan.ticks[plan.lifetimes[clock]] + 1 if change is ClockChange.DEAD else 0}"
 
 
-def _all_of(plan: Plan, tests: tuple[Comparison, ...]) -> str:
+def _all_of(plan: Plan, tests: tuple[ExportedBound, ...]) -> str:
     return " && ".join(f"{test.clock}{test.relation}{_number(plan, test.parameter)}" for test in tests)
 
 
@@ -115,5 +126,5 @@ def _number(plan: Plan, parameter: str) -> int:
     return 0 if parameter == ZERO else plan.ticks[parameter]
 
 
-def _in_words(test: Comparison) -> str:
+def _in_words(test: ExportedBound) -> str:
     return f"{test.clock} {test.relation} {test.limit}"

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from timewait.checker.export.plan import Becomes, Change, Comparison, Place, Plan, Step, Taken, head, identifier
+from timewait.checker.export.plan import (
+    ClockChange,
+    ClockCopy,
+    ExportedBound,
+    ExportedEdge,
+    ExportedLocation,
+    ExportedUpdate,
+    Plan,
+    head,
+    identifier,
+)
 from timewait.vocabulary.automaton import ZERO
 
 
@@ -85,7 +95,7 @@ def _tick(plan: Plan) -> Iterator[str]:
     yield "  /\\ UNCHANGED at"
 
 
-def _step(plan: Plan, place: Place, step: Step, name: str) -> Iterator[str]:
+def _step(plan: Plan, place: ExportedLocation, step: ExportedEdge, name: str) -> Iterator[str]:
     yield ""
     yield f"\\* {step.told}"
     yield f"{name} =="
@@ -95,18 +105,18 @@ def _step(plan: Plan, place: Place, step: Step, name: str) -> Iterator[str]:
     yield f"  /\\ clock' = [clock EXCEPT {changes}]" if changes else "  /\\ UNCHANGED clock"
 
 
-def _changes(plan: Plan, changes: Mapping[str, Change]) -> Iterator[str]:
+def _changes(plan: Plan, changes: Mapping[str, ExportedUpdate]) -> Iterator[str]:
     """Changes that happen at once, as they do in an EXCEPT."""
     for clock, change in changes.items():
         value = "0"
-        if isinstance(change, Taken):
+        if isinstance(change, ClockCopy):
             value = f"clock[{_text(plan, change.clock)}]"
-        elif change is Becomes.DEAD:
+        elif change is ClockChange.DEAD:
             value = f"{plan.lifetimes[clock]} + 1"
         yield f"![{_text(plan, clock)}] = {value}"
 
 
-def _possible(plan: Plan, place: Place, step: Step) -> str:
+def _possible(plan: Plan, place: ExportedLocation, step: ExportedEdge) -> str:
     return " /\\ ".join((f'at = "{place.name}"', *(_compared(plan, test) for test in step.guard)))
 
 
@@ -122,7 +132,7 @@ def _invariant(plan: Plan, name: str) -> Iterator[str]:
     yield ")"
 
 
-def _compared(plan: Plan, test: Comparison) -> str:
+def _compared(plan: Plan, test: ExportedBound) -> str:
     return f"clock[{_text(plan, test.clock)}] {test.relation.replace('==', '=')} {test.limit}"
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.headers import End
+from timewait.captures.headers import Socket
 from timewait.checker.trace import Trace
 from timewait.spec.settings import Arrival
 
@@ -47,7 +47,7 @@ class Remark(NamedTuple):
     weight: Weight = Weight.DEVIATES
 
 
-class Again(NamedTuple):
+class Retransmission(NamedTuple):
     """A retransmission.
 
     Attributes
@@ -74,7 +74,7 @@ class Again(NamedTuple):
     alone: bool
 
 
-class Answer(StrEnum):
+class TimeWaitAnswer(StrEnum):
     """How an end in TIME_WAIT met a segment."""
 
     ACK = "an acknowledgement"
@@ -83,7 +83,7 @@ class Answer(StrEnum):
 
 
 @dataclass(slots=True)
-class Met:
+class TimeWaitArrival:
     """A segment that reached an end after it came to TIME_WAIT.
 
     Attributes
@@ -107,10 +107,10 @@ class Met:
     waited: Fraction
     quiet: Fraction
     arrival: Arrival
-    answer: Answer = Answer.NONE
+    answer: TimeWaitAnswer = TimeWaitAnswer.NONE
 
 
-class Shot(NamedTuple):
+class ResetArrival(NamedTuple):
     """A RST that reached an end in TIME_WAIT: who was hit, when, if its number was exactly RCV.NXT, and if it ended the wait.
 
     `ended` is None where nothing that came later tells.
@@ -122,7 +122,7 @@ class Shot(NamedTuple):
     ended: bool | None
 
 
-class Gone(NamedTuple):
+class StateLeft(NamedTuple):
     """An end that had forgotten a connection: who, out of which state, and for how long it had been in it at most, in seconds."""
 
     end: str
@@ -165,7 +165,7 @@ class Account:
     """
 
     trace: Trace
-    ends: tuple[End, End]
+    ends: tuple[Socket, Socket]
     frames: tuple[tuple[int, ...], ...]
     places: tuple[str, ...]
     beside: str
@@ -175,10 +175,10 @@ class Account:
     lasted: Fraction
     reopened: Fraction | None
     remarks: tuple[Remark, ...] = ()
-    agains: tuple[Again, ...] = ()
-    met: tuple[Met, ...] = ()
-    shots: tuple[Shot, ...] = ()
-    gone: tuple[Gone, ...] = ()
+    agains: tuple[Retransmission, ...] = ()
+    met: tuple[TimeWaitArrival, ...] = ()
+    shots: tuple[ResetArrival, ...] = ()
+    gone: tuple[StateLeft, ...] = ()
     twice: int = 0
     shift: int = 0
     cut: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from timewait.captures.connections import Seen, Skipped
+from timewait.captures.connections import CapturedSegment, Skipped
 from timewait.spec.exchange import ENDS
 from timewait.spec.segment import Segment
 
@@ -16,7 +16,7 @@ INITIAL_HOPS = frozenset({32, 64, 128, 255})
 class Beginning(NamedTuple):
     """Where the trace of a connection starts: the packets and gaps that it tells of, and the numbers at its start."""
 
-    items: tuple[Seen | Skipped, ...]
+    items: tuple[CapturedSegment | Skipped, ...]
     standing: tuple[int, int]
 
 
@@ -24,7 +24,7 @@ UNSEEN = 0
 """The frame of a packet that the capture lacks."""
 
 
-def with_unseen_fins(items: Sequence[Seen | Skipped]) -> list[Seen | Skipped]:
+def with_unseen_fins(items: Sequence[CapturedSegment | Skipped]) -> list[CapturedSegment | Skipped]:
     """The packets of a connection, with FINs that the capture lacks but whose acknowledgement it has.
 
     Such an acknowledgement is one beyond all that an end was seen to send, by an end that sends nothing more.
@@ -34,14 +34,14 @@ def with_unseen_fins(items: Sequence[Seen | Skipped]) -> list[Seen | Skipped]:
         index = _acknowledgement_of_unseen_fin(found, side)
         if index is not None:
             answer = found[index]
-            assert isinstance(answer, Seen)
+            assert isinstance(answer, CapturedSegment)
             assert answer.segment.ack is not None
             fin = Segment(answer.segment.ack - 1, _standing(found, index, 1 - side), fin=True)
-            found.insert(index, Seen(UNSEEN, answer.time, answer.place, side, fin, hops=0))
+            found.insert(index, CapturedSegment(UNSEEN, answer.time, answer.place, side, fin, hops=0))
     return found
 
 
-def _acknowledgement_of_unseen_fin(items: Sequence[Seen | Skipped], side: int) -> int | None:
+def _acknowledgement_of_unseen_fin(items: Sequence[CapturedSegment | Skipped], side: int) -> int | None:
     """Which packet acknowledges a FIN of an end that is not there."""
     sent: int | None = None
     for index, item in enumerate(items):
@@ -52,30 +52,30 @@ def _acknowledgement_of_unseen_fin(items: Sequence[Seen | Skipped], side: int) -
                 return None
             sent = max(item.segment.end, sent or 0)
         elif item.segment.ack is not None and sent is not None and item.segment.ack == sent + 1 and not item.segment.rst:
-            later = (one.segment for one in items[index:] if isinstance(one, Seen) and one.sender == side)
+            later = (one.segment for one in items[index:] if isinstance(one, CapturedSegment) and one.sender == side)
             return None if any(one.span and not one.rst for one in later) else index
     return None
 
 
-def second_closes(items: Sequence[Seen | Skipped]) -> bool:
+def second_closes(items: Sequence[CapturedSegment | Skipped]) -> bool:
     """Whether the end that sent the first packet of all is not the one that closed first."""
-    seen = sorted((one for one in items if isinstance(one, Seen)), key=lambda one: (one.time, one.frame))
+    seen = sorted((one for one in items if isinstance(one, CapturedSegment)), key=lambda one: (one.time, one.frame))
     closing = [one for one in seen if one.segment.fin] or [one for one in seen if one.segment.rst]
     return closing[0].sender == 1
 
 
-def flipped(item: Seen | Skipped, flip: bool) -> Seen | Skipped:
+def flipped(item: CapturedSegment | Skipped, flip: bool) -> CapturedSegment | Skipped:
     """The same with the ends exchanged, if they are to be."""
     if not flip:
         return item
-    if isinstance(item, Seen):
+    if isinstance(item, CapturedSegment):
         return item._replace(sender=1 - item.sender)
     return item._replace(octets=item.octets[::-1], standing=item.standing[::-1])
 
 
-def beginning(items: Sequence[Seen | Skipped]) -> Beginning:
+def beginning(items: Sequence[CapturedSegment | Skipped]) -> Beginning:
     """What matters of a connection: from its first FIN or RST on, and text that was on its way then."""
-    first = next(index for index, item in enumerate(items) if isinstance(item, Seen) and _ends(item.segment))
+    first = next(index for index, item in enumerate(items) if isinstance(item, CapturedSegment) and _ends(item.segment))
     start = first
     for index in range(first - 1, -1, -1):
         item = items[index]
@@ -90,12 +90,12 @@ def _ends(segment: Segment) -> bool:
     return segment.fin or segment.rst
 
 
-def _acknowledged(one: Seen, packets: Sequence[Seen | Skipped]) -> bool:
-    others = (each.segment for each in packets if isinstance(each, Seen) and each.sender != one.sender)
+def _acknowledged(one: CapturedSegment, packets: Sequence[CapturedSegment | Skipped]) -> bool:
+    others = (each.segment for each in packets if isinstance(each, CapturedSegment) and each.sender != one.sender)
     return any(each.ack is not None and each.ack >= one.segment.end for each in others)
 
 
-def _standing(items: Sequence[Seen | Skipped], start: int, side: int) -> int:
+def _standing(items: Sequence[CapturedSegment | Skipped], start: int, side: int) -> int:
     """The number of the next octet of an end where the trace starts."""
     known = []
     for item in items[:start]:
@@ -107,7 +107,7 @@ def _standing(items: Sequence[Seen | Skipped], start: int, side: int) -> int:
             known.append(item.segment.ack)
     if known:
         return max(known)
-    later = [item for item in items[start:] if isinstance(item, Seen) and not item.segment.syn]
+    later = [item for item in items[start:] if isinstance(item, CapturedSegment) and not item.segment.syn]
     own = [item.segment.seq for item in later if item.sender == side and not item.segment.rst]
     acknowledged = [item.segment.ack for item in later if item.sender != side and item.segment.ack is not None]
     return min((*own[:1], *acknowledged[:1]), default=1)

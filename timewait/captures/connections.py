@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from timewait.captures.headers import FIN, RST, SYN, End, Packet
+from timewait.captures.headers import FIN, RST, SYN, CapturedPacket, Socket
 from timewait.spec.segment import Segment
 
 AROUND = 10
@@ -26,7 +26,7 @@ MOST_KEPT = 1_000
 """Packets kept of one connection."""
 
 
-class Seen(NamedTuple):
+class CapturedSegment(NamedTuple):
     """A packet of a connection.
 
     Attributes
@@ -134,14 +134,14 @@ class Connection:
         Whether packets at the end were left out because there were too many.
     """
 
-    ends: tuple[End, End]
-    items: list[Seen | Skipped] = field(default_factory=list)
+    ends: tuple[Socket, Socket]
+    items: list[CapturedSegment | Skipped] = field(default_factory=list)
     packets: int = 0
     opened: int | None = None
     reopened: tuple[int, int] | None = None
     cut: bool = False
     _directions: tuple[_Direction, _Direction] = field(default_factory=lambda: (_Direction(), _Direction()))
-    _recent: deque[Seen] = field(default_factory=deque)
+    _recent: deque[CapturedSegment] = field(default_factory=deque)
     _dropped: int = 0
     _dropped_until: int = 0
     _to_keep: int = 0
@@ -152,7 +152,7 @@ class Connection:
     @property
     def closes(self) -> bool:
         """Whether an open connection was seen to close, in order or not; one that was refused was never open."""
-        flags = [item.segment for item in self.items if isinstance(item, Seen)]
+        flags = [item.segment for item in self.items if isinstance(item, CapturedSegment)]
         spoke = any(isinstance(item, Skipped) for item in self.items) or any(not (one.rst or one.syn) for one in flags)
         return any(one.fin for one in flags) or (spoke and any(one.rst for one in flags))
 
@@ -168,12 +168,12 @@ class Connection:
         first, second = self._directions
         return frozenset(first.hops), frozenset(second.hops)
 
-    def numbers(self, packet: Packet) -> tuple[int | None, int | None]:
+    def numbers(self, packet: CapturedPacket) -> tuple[int | None, int | None]:
         """The first sequence number, as sent, of the sender of a packet and of the other end."""
         sender = self.ends.index(packet.source)
         return self._directions[sender].base, self._directions[1 - sender].base
 
-    def add(self, packet: Packet) -> None:
+    def add(self, packet: CapturedPacket) -> None:
         """One more packet."""
         seen = self._seen(packet)
         self.packets += 1
@@ -197,7 +197,7 @@ class Connection:
         if packet.flags & RST:
             self._finished |= {0, 1}
 
-    def knows(self, packet: Packet) -> bool:
+    def knows(self, packet: CapturedPacket) -> bool:
         """Whether a packet is a copy of one that was sent while the connection closed."""
         return bool(packet.ident) and _copy(packet) in self._closing
 
@@ -212,7 +212,7 @@ class Connection:
         self.items = [item for item in self.items if isinstance(item, Skipped) or item.frame not in gone]
         self.packets -= len(gone)
 
-    def _seen(self, packet: Packet) -> Seen:
+    def _seen(self, packet: CapturedPacket) -> CapturedSegment:
         sender = self.ends.index(packet.source)
         own, other = self._directions[sender], self._directions[1 - sender]
         syn, rst = bool(packet.flags & SYN), bool(packet.flags & RST)
@@ -233,7 +233,7 @@ class Connection:
         if not segment.rst:
             own.high = max(own.high, segment.end)
         own.hops.add(packet.hops)
-        return Seen(
+        return CapturedSegment(
             packet.frame,
             packet.time,
             packet.place,
@@ -265,14 +265,14 @@ class Connection:
         both = own.scale is not None and other.scale is not None
         return window << own.shift if both else window
 
-    def _keep(self, seen: Seen) -> None:
+    def _keep(self, seen: CapturedSegment) -> None:
         if self._kept >= MOST_KEPT:
             self.cut = True
             return
         self._kept += 1
         self.items.append(seen)
 
-    def _drop(self, seen: Seen) -> None:
+    def _drop(self, seen: CapturedSegment) -> None:
         direction = self._directions[seen.sender]
         direction.settled = max(seen.segment.end, direction.settled or 0)
         direction.skipped += seen.segment.length
@@ -290,6 +290,6 @@ class Connection:
             self._keep(self._recent.popleft())
 
 
-def _copy(packet: Packet) -> tuple[object, ...]:
+def _copy(packet: CapturedPacket) -> tuple[object, ...]:
     """What all sightings of one copy have in common, whatever its numbers are relative to."""
     return (packet.source, packet.ident, packet.seq, packet.ack, packet.length, packet.flags)

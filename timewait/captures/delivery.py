@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from timewait.captures.connections import Seen
+from timewait.captures.connections import CapturedSegment
 from timewait.spec.segment import Segment
 
 CAPTURED_TWICE = 1_000_000
@@ -32,7 +32,7 @@ Instant = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CapturedCopy:
     """One copy of a segment.
 
     Attributes
@@ -47,7 +47,7 @@ class Copy:
         Whether it may still have been on its way when the capture ended.
     """
 
-    seen: Seen
+    seen: CapturedSegment
     sent: Instant
     arrivals: tuple[Instant, ...]
     underway: bool = False
@@ -58,7 +58,7 @@ class Copy:
         return not self.arrivals and not self.underway
 
 
-class Fates(NamedTuple):
+class Deliveries(NamedTuple):
     """The copies of a connection.
 
     Attributes
@@ -73,13 +73,15 @@ class Fates(NamedTuple):
         Nanoseconds by which the clock of the second place was found to run behind that of the first.
     """
 
-    copies: tuple[Copy, ...]
+    copies: tuple[CapturedCopy, ...]
     near: tuple[str, str] | None = None
     twice: int = 0
     shift: int = 0
 
 
-def fates(seen: Sequence[Seen], loops: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int) -> Fates:
+def deliveries(
+    seen: Sequence[CapturedSegment], loops: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int
+) -> Deliveries:
     """What became of packets of a connection.
 
     Parameters
@@ -96,12 +98,12 @@ def fates(seen: Sequence[Seen], loops: tuple[int | None, int | None], near: tupl
     if near is not None:
         return _two_places(seen, near, ended)
     once = _once(seen)
-    return Fates(_one_place(once, (loops[0] or 0, loops[1] or 0)), twice=len(seen) - len(once))
+    return Deliveries(_one_place(once, (loops[0] or 0, loops[1] or 0)), twice=len(seen) - len(once))
 
 
-def _once(seen: Sequence[Seen]) -> list[Seen]:
+def _once(seen: Sequence[CapturedSegment]) -> list[CapturedSegment]:
     """The sightings, but for those that a capture of several interfaces has in several places."""
-    last: dict[tuple[object, ...], Seen] = {}
+    last: dict[tuple[object, ...], CapturedSegment] = {}
     kept = []
     for one in sorted(seen, key=lambda each: (each.time, each.frame)):
         before = last.get(one.copy)
@@ -115,7 +117,7 @@ def _once(seen: Sequence[Seen]) -> list[Seen]:
 # --- one place -----------------------------------------------------------------------------------------------------
 
 
-def _one_place(seen: list[Seen], loops: tuple[int, int]) -> tuple[Copy, ...]:
+def _one_place(seen: list[CapturedSegment], loops: tuple[int, int]) -> tuple[CapturedCopy, ...]:
     first: dict[tuple[object, ...], int] = {}
     again: dict[int, list[Instant]] = defaultdict(list)
     originals = []
@@ -131,7 +133,7 @@ def _one_place(seen: list[Seen], loops: tuple[int, int]) -> tuple[Copy, ...]:
     for index, one in enumerate(originals):
         arrived = arrivals.of(index)
         when = () if arrived is None else (arrived,)
-        copies.append(Copy(one, (one.time, one.frame, 0), (*when, *again[one.frame])))
+        copies.append(CapturedCopy(one, (one.time, one.frame, 0), (*when, *again[one.frame])))
     return tuple(copies)
 
 
@@ -146,7 +148,7 @@ class _Arrivals:
         How soon each end answers at the earliest, in nanoseconds.
     """
 
-    def __init__(self, seen: list[Seen], loops: tuple[int, int]) -> None:
+    def __init__(self, seen: list[CapturedSegment], loops: tuple[int, int]) -> None:
         self._seen = seen
         self._loops = loops
 
@@ -191,7 +193,7 @@ class _Arrivals:
             return None
         return self._passing(max(later for later in resent if later < closer))
 
-    def _gainsays(self, later: int, one: Seen) -> bool:
+    def _gainsays(self, later: int, one: CapturedSegment) -> bool:
         segment = self._seen[later].segment
         if self._seen[later].sender == one.sender or one.segment.ack is None or segment.rst or segment.syn:
             return False
@@ -224,13 +226,13 @@ def _reflects(answer: Segment, segment: Segment) -> bool:
 # --- two places ----------------------------------------------------------------------------------------------------
 
 
-def sides(seen: Sequence[Seen]) -> tuple[str, str] | None:
+def sides(seen: Sequence[CapturedSegment]) -> tuple[str, str] | None:
     """With two places of capture, the one nearer to either end; None with one place, or when they do not tell."""
     places = {one.place for one in seen}
     if len(places) != 2:
         return None
     votes: dict[tuple[int, str], int] = defaultdict(int)
-    before: dict[tuple[object, ...], Seen] = {}
+    before: dict[tuple[object, ...], CapturedSegment] = {}
     for one in sorted(seen, key=lambda each: (each.time, each.frame)):
         other = before.setdefault(one.copy, one)
         if other.place != one.place:
@@ -242,32 +244,32 @@ def sides(seen: Sequence[Seen]) -> tuple[str, str] | None:
     return (near[0], near[1]) if known and near[0] != near[1] else None
 
 
-def _two_places(seen: Sequence[Seen], near: tuple[str, str], ended: int) -> Fates:
+def _two_places(seen: Sequence[CapturedSegment], near: tuple[str, str], ended: int) -> Deliveries:
     shift = _clock_shift(seen, near)
     set_right = [replace_time(one, shift) if one.place == near[1] else one for one in seen]
     ordered = sorted(set_right, key=lambda each: (each.time, each.frame))
-    copies: list[Copy] = []
+    copies: list[CapturedCopy] = []
     open_: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for one in ordered:
         same = open_[one.copy]
         if one.place == near[one.sender]:
             same.append(len(copies))
-            copies.append(Copy(one, (one.time, one.frame, 0), ()))
+            copies.append(CapturedCopy(one, (one.time, one.frame, 0), ()))
             continue
         instant = (one.time, one.frame, 0)
         if not same:
             same.append(len(copies))
-            copies.append(Copy(one, instant, ((one.time, one.frame, 1),)))
+            copies.append(CapturedCopy(one, instant, ((one.time, one.frame, 1),)))
             continue
         waiting = [index for index in same if not copies[index].arrivals]
         index = waiting[-1] if waiting else same[-1]
         copies[index] = replace(copies[index], arrivals=(*copies[index].arrivals, instant))
     slowest = max((arrival[0] - copy.sent[0] for copy in copies for arrival in copy.arrivals), default=0)
     fated = [replace(copy, underway=not copy.arrivals and copy.sent[0] + slowest >= ended) for copy in copies]
-    return Fates(tuple(_processed(copy, fated) for copy in fated), near, shift=shift)
+    return Deliveries(tuple(_processed(copy, fated) for copy in fated), near, shift=shift)
 
 
-def _processed(copy: Copy, copies: Sequence[Copy]) -> Copy:
+def _processed(copy: CapturedCopy, copies: Sequence[CapturedCopy]) -> CapturedCopy:
     """A copy with its arrival as its receiver saw it: not before the last segment that it sent without knowing of it.
 
     A packet is captured a little before its receiver takes it in, and what that one sends meanwhile a little after.
@@ -285,12 +287,12 @@ def _processed(copy: Copy, copies: Sequence[Copy]) -> Copy:
     return copy
 
 
-def replace_time(one: Seen, shift: int) -> Seen:
+def replace_time(one: CapturedSegment, shift: int) -> CapturedSegment:
     """A sighting by a clock that is set right."""
     return one._replace(time=one.time + shift)
 
 
-def _clock_shift(seen: Sequence[Seen], near: tuple[str, str]) -> int:
+def _clock_shift(seen: Sequence[CapturedSegment], near: tuple[str, str]) -> int:
     """What the second clock must be set on by, so that nothing arrives before it was sent, and both ways take as long."""
     fastest: dict[int, int] = {}
     for sender in (0, 1):

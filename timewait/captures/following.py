@@ -13,14 +13,23 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from timewait.captures.account import Account, Again, Answer, Gone, Met, Remark, Shot, Weight
+from timewait.captures.account import (
+    Account,
+    Remark,
+    ResetArrival,
+    Retransmission,
+    StateLeft,
+    TimeWaitAnswer,
+    TimeWaitArrival,
+    Weight,
+)
 from timewait.captures.beginning import UNSEEN, beginning, beside, flipped, second_closes, with_unseen_fins
-from timewait.captures.connections import Connection, Seen, Skipped
+from timewait.captures.connections import CapturedSegment, Connection, Skipped
 from timewait.captures.container import NANOSECONDS
-from timewait.captures.delivery import Copy, Fates, Instant, fates, sides
+from timewait.captures.delivery import CapturedCopy, Deliveries, Instant, deliveries, sides
 from timewait.captures.renumbering import arrives
-from timewait.captures.sending import meant
-from timewait.captures.trace_writer import Ledger
+from timewait.captures.sending import explain_segment
+from timewait.captures.trace_writer import TraceWriter
 from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import RULES, Outcome, Timer, timer_fires
@@ -29,7 +38,7 @@ from timewait.spec.plain_data import plain
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State
-from timewait.vocabulary.replay import Message
+from timewait.vocabulary.replay import Packet
 
 PROMPT = 500_000_000
 """Nanoseconds within which an acknowledgement is due (RFC 9293 3.8.6.3, MUST-40)."""
@@ -41,7 +50,7 @@ class _Due(NamedTuple):
     segment: Segment
     since: Instant
     to: Segment
-    met: Met | None
+    met: TimeWaitArrival | None
 
 
 def followed(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> Account:
@@ -65,9 +74,9 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
     loops, hops, ends = connection.loops, connection.hops, connection.ends
     if flip:
         loops, hops, ends = loops[::-1], hops[::-1], ends[::-1]
-    seen = [item for item in told.items if isinstance(item, Seen)]
-    near = sides([item for item in items if isinstance(item, Seen)])
-    found = fates(seen, loops, near, ended)
+    seen = [item for item in told.items if isinstance(item, CapturedSegment)]
+    near = sides([item for item in items if isinstance(item, CapturedSegment)])
+    found = deliveries(seen, loops, near, ended)
     start = min(copy.sent[0] for copy in found.copies)
     nearer = "" if found.near else beside(hops)
     follower = _Follower(configuration, found, start, told.standing, nearer)
@@ -114,22 +123,24 @@ class _Follower:
         The end that a single place of capture is beside, if that is known.
     """
 
-    def __init__(self, configuration: Configuration, found: Fates, start: int, standing: tuple[int, int], nearer: str) -> None:
+    def __init__(
+        self, configuration: Configuration, found: Deliveries, start: int, standing: tuple[int, int], nearer: str
+    ) -> None:
         self._beside = nearer
         self.remarks: list[Remark] = []
-        self.agains: list[Again] = []
-        self.met: list[Met] = []
-        self.shots: list[Shot] = []
-        self.gone: list[Gone] = []
+        self.agains: list[Retransmission] = []
+        self.met: list[TimeWaitArrival] = []
+        self.shots: list[ResetArrival] = []
+        self.gone: list[StateLeft] = []
         self._configuration = configuration
         self._found = found
         self._start = start
-        self.ledger = Ledger(configuration, standing)
+        self.ledger = TraceWriter(configuration, standing)
         self._due: tuple[list[_Due], list[_Due]] = ([], [])
         self._held: tuple[list[Segment], list[Segment]] = ([], [])
         self._windows: list[int | None] = [None, None]
         self._transmissions: dict[tuple[int, int], list[Fraction]] = {}
-        self._messages: dict[int, Message] = {}
+        self._messages: dict[int, Packet] = {}
         self._spoke: dict[int, Fraction] = {}
         self._entered: dict[int, Fraction] = {}
         self._sent: tuple[list[tuple[Instant, Segment]], list[tuple[Instant, Segment]]] = ([], [])
@@ -184,7 +195,7 @@ class _Follower:
 
     # --- what arrives -----------------------------------------------------------------------------------------------
 
-    def _arrive(self, instant: Instant, index: int, copy: Copy) -> None:
+    def _arrive(self, instant: Instant, index: int, copy: CapturedCopy) -> None:
         side, segment = 1 - copy.seen.sender, copy.seen.segment
         if index not in self._messages or self._messages[index].lost:
             return
@@ -208,11 +219,11 @@ class _Follower:
         if block.state is not State.TIME_WAIT and outcome.block.state is State.TIME_WAIT:
             self._entered[side] = self._time(instant)
 
-    def _receiving(self, instant: Instant, copy: Copy) -> str:
+    def _receiving(self, instant: Instant, copy: CapturedCopy) -> str:
         age = f" ({rounded(self._time(instant) - self._time(copy.sent))} old)" if self._found.near else ""
         return f"receives {copy.seen.segment}{age}"
 
-    def _intrude(self, instant: Instant, side: int, copy: Copy, message: Message) -> None:
+    def _intrude(self, instant: Instant, side: int, copy: CapturedCopy, message: Packet) -> None:
         """A copy arrives when the next connection is open already."""
         text = f"gets {copy.seen.segment} of the connection that is over, in the next one on the same addresses and ports"
         now = self._time(instant)
@@ -243,7 +254,7 @@ class _Follower:
         answer = self._next_sent(side, instant)
         if segment.rst and block.state is State.TIME_WAIT:
             ended = None if answer is None or answer.syn else answer.rst
-            self.shots.append(Shot(ENDS[side], self._time(instant), segment.seq == block.rcv, ended))
+            self.shots.append(ResetArrival(ENDS[side], self._time(instant), segment.seq == block.rcv, ended))
             if ended is not None:
                 return replace(behaviour, reset=ResetRule.ANY if ended else ResetRule.IGNORE)
         if segment.length and block.state in (State.FIN_WAIT_1, State.FIN_WAIT_2):
@@ -268,35 +279,37 @@ class _Follower:
         timer = Timer.TIME_WAIT if block.state is State.TIME_WAIT else Timer.FIN_WAIT_2
         since = self.ledger.since(side, timer)
         waited = now - (now if since is None else since)
-        self.gone.append(Gone(ENDS[side], str(block.state), waited))
+        self.gone.append(StateLeft(ENDS[side], str(block.state), waited))
         if timer is Timer.TIME_WAIT and waited < 2 * self._configuration.msl:
             text = f"had left TIME_WAIT after {rounded(waited)}, and 2 MSL are {rounded(2 * self._configuration.msl)}"
             self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.6.1 MUST-13"))
         outcome = timer_fires(block, timer, self._configuration.behaviour)
         self.ledger.write(now, side, f"has left {block.state}, within {rounded(waited)} at most", outcome)
 
-    def _meeting(self, side: int, block: Block, instant: Instant, segment: Segment) -> Met | None:
+    def _meeting(self, side: int, block: Block, instant: Instant, segment: Segment) -> TimeWaitArrival | None:
         if side not in self._entered or segment.rst or block.state not in (State.TIME_WAIT, State.CLOSED):
             return None
         inside = block.state is State.TIME_WAIT and segment.seq == block.rcv and not segment.span
         otherwise = Arrival.ACK if inside else Arrival.UNACCEPTABLE
         arrival = Arrival.SYN if segment.syn else Arrival.FIN if segment.fin else otherwise
         now = self._time(instant)
-        return Met(ENDS[side], now, now - self._entered[side], now - self._spoke.get(side, self._entered[side]), arrival)
+        return TimeWaitArrival(
+            ENDS[side], now, now - self._entered[side], now - self._spoke.get(side, self._entered[side]), arrival
+        )
 
     # --- what is sent -----------------------------------------------------------------------------------------------
 
-    def _send(self, instant: Instant, index: int, copy: Copy) -> None:
+    def _send(self, instant: Instant, index: int, copy: CapturedCopy) -> None:
         side, segment, now = copy.seen.sender, copy.seen.segment, self._time(instant)
         if copy.seen.window is not None and not segment.syn:
             self._windows[side] = copy.seen.window
         due = self._due[side]
         earlier = self._transmissions.setdefault((side, segment.end), []) if segment.span and not segment.rst else []
         gap = now - earlier[-1] if earlier else None
-        said = meant(self.ledger.ends[side], segment, [one.segment for one in due], self._configuration.behaviour, gap)
+        said = explain_segment(self.ledger.ends[side], segment, [one.segment for one in due], self._configuration.behaviour, gap)
         if gap is not None and said.kind == "timer":
             alone = self.ledger.ends[side].una == segment.seq
-            self.agains.append(Again(ENDS[side], now, gap, len(earlier), segment.fin, alone))
+            self.agains.append(Retransmission(ENDS[side], now, gap, len(earlier), segment.fin, alone))
         earlier.append(now)
         self.remarks += [Remark(now, ENDS[side], *fault) for fault in said.faults]
         if copy.seen.frame == UNSEEN:
@@ -327,7 +340,7 @@ class _Follower:
         if segment.ack is not None and segment.ack > other.nxt and not other.fin_sent and other.state is not State.CLOSED:
             self.ledger.change(1 - side, other._replace(nxt=segment.ack, sent=segment.ack - 1))
 
-    def _disregarded(self, copy: Copy) -> bool:
+    def _disregarded(self, copy: CapturedCopy) -> bool:
         """Whether a RST that ought to end the other side's connection did not: by a capture at one place, it did not arrive."""
         side, segment = 1 - copy.seen.sender, copy.seen.segment
         if not segment.rst or self.ledger.ends[side].state in (State.TIME_WAIT, State.CLOSED) or not copy.arrivals:
@@ -348,7 +361,7 @@ class _Follower:
         for one in settled:
             due.remove(one)
             if one.met is not None:
-                one.met.answer = Answer.RST if segment.rst else Answer.ACK
+                one.met.answer = TimeWaitAnswer.RST if segment.rst else TimeWaitAnswer.ACK
         return settled
 
     def _complain_of_delay(self, side: int, now: Fraction, took: Fraction, to: Segment) -> None:
@@ -373,10 +386,10 @@ class _Follower:
     def _time(self, instant: Instant) -> Fraction:
         return Fraction(instant[0] - self._start, NANOSECONDS)
 
-    def _message(self, index: int, copy: Copy, *, lost: bool) -> Message:
+    def _message(self, index: int, copy: CapturedCopy, *, lost: bool) -> Packet:
         sender, segment, now = copy.seen.sender, copy.seen.segment, self._time(copy.sent)
         expires = now + self._configuration.msl
-        return Message(index + 1, ENDS[sender], ENDS[1 - sender], str(segment), segment.fields, now, expires, lost)
+        return Packet(index + 1, ENDS[sender], ENDS[1 - sender], str(segment), segment.fields, now, expires, lost)
 
 
 def _settles(segment: Segment, due: Segment) -> bool:

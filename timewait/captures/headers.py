@@ -33,7 +33,7 @@ class UnreadLink(ValueError):
     """A link type that is not read here; the message names it."""
 
 
-class End(NamedTuple):
+class Socket(NamedTuple):
     """One end of a connection."""
 
     address: bytes
@@ -44,7 +44,7 @@ class End(NamedTuple):
         return f"[{text}]:{self.port}" if ":" in text else f"{text}:{self.port}"
 
 
-class Packet(NamedTuple):
+class CapturedPacket(NamedTuple):
     """A TCP segment as it was captured.
 
     Attributes
@@ -82,8 +82,8 @@ class Packet(NamedTuple):
     frame: int
     time: int
     place: str
-    source: End
-    destination: End
+    source: Socket
+    destination: Socket
     seq: int
     ack: int | None
     length: int
@@ -96,7 +96,7 @@ class Packet(NamedTuple):
     comment: str
 
 
-def packet(frame: Frame) -> Packet | None:
+def packet(frame: Frame) -> CapturedPacket | None:
     """The TCP segment in a frame; None when there is none, or its header was not kept.
 
     Raises
@@ -141,7 +141,7 @@ def _after_ethernet(octets: bytes) -> int | None:
     return at + 2 if kind in (0x0800, 0x86DD) else None
 
 
-def _in_ipv4(frame: Frame, start: int) -> Packet | None:
+def _in_ipv4(frame: Frame, start: int) -> CapturedPacket | None:
     octets = frame.octets
     first, total, ident, fragment, hops, protocol = struct.unpack_from("!BxHHHBB", octets, start)
     if protocol != TCP or fragment & 0x1FFF:
@@ -153,7 +153,7 @@ def _in_ipv4(frame: Frame, start: int) -> Packet | None:
     return _segment(frame, start + header, end, ends, ident, hops)
 
 
-def _in_ipv6(frame: Frame, start: int) -> Packet | None:
+def _in_ipv6(frame: Frame, start: int) -> CapturedPacket | None:
     octets = frame.octets
     total, kind, hops = struct.unpack_from("!HBB", octets, start + 4)
     ends = octets[start + 8 : start + 24], octets[start + 24 : start + 40]
@@ -167,7 +167,7 @@ def _in_ipv6(frame: Frame, start: int) -> Packet | None:
     return _segment(frame, at, end, ends, 0, hops) if kind == TCP else None
 
 
-def _segment(frame: Frame, at: int, end: int, ends: tuple[bytes, bytes], ident: int, hops: int) -> Packet | None:
+def _segment(frame: Frame, at: int, end: int, ends: tuple[bytes, bytes], ident: int, hops: int) -> CapturedPacket | None:
     source, destination, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", frame.octets, at)
     header = (offset >> 4) * 4
     if header < 20 or at + header > end:
@@ -175,12 +175,12 @@ def _segment(frame: Frame, at: int, end: int, ends: tuple[bytes, bytes], ident: 
     options = _options(frame.octets[at + 20 : at + header])
     stamps = options.get(TIMESTAMPS, b"")
     scale = options.get(WINDOW_SCALE, b"")
-    return Packet(
+    return CapturedPacket(
         frame.number,
         frame.time,
         frame.place,
-        End(ends[0], source),
-        End(ends[1], destination),
+        Socket(ends[0], source),
+        Socket(ends[1], destination),
         seq,
         ack if flags & ACK else None,
         end - at - header,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.account import Account, Answer
+from timewait.captures.account import Account, TimeWaitAnswer
 from timewait.narration.prose import rounded
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
@@ -55,7 +55,7 @@ def _clues(account: Account, end: str) -> Iterator[str]:
     if fins:
         yield f"sent its FIN again after {', '.join(rounded(one.gap) for one in fins)}"
     for met in account.met:
-        if met.end == end and met.answer is not Answer.NONE:
+        if met.end == end and met.answer is not TimeWaitAnswer.NONE:
             yield f"in TIME_WAIT for {rounded(met.waited)}, answered {_a(met.arrival.value)} with {met.answer}"
     for shot in account.shots:
         if shot.end == end and shot.ended is not None:
@@ -102,7 +102,7 @@ def _retransmissions(account: Account, end: str, stack: Stack) -> Iterator[str]:
 def _wait(account: Account, end: str, stack: Stack) -> Iterator[str]:
     last = Fraction(0)
     for met in account.met:
-        if met.end != end or met.answer is not Answer.ACK:
+        if met.end != end or met.answer is not TimeWaitAnswer.ACK:
             continue
         if not stack.has_time_wait:
             yield "it has no TIME_WAIT, and this end still answered in it"

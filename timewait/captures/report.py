@@ -10,14 +10,14 @@ from itertools import pairwise
 from timewait.captures.account import Account, Weight
 from timewait.captures.container import NANOSECONDS
 from timewait.captures.profiles import fit
-from timewait.captures.time_wait_lengths import Need, answered_by_reset, compared, needs
+from timewait.captures.time_wait_lengths import TimeWaitObserved, answered_by_reset, compared, time_waits_observed
 from timewait.checker.trace import Step
 from timewait.narration.prose import counted, listed, rounded
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
 from timewait.spec.state import State
-from timewait.vocabulary.replay import Message
+from timewait.vocabulary.replay import Packet
 
 MANY = 6
 """So many things of a kind are named one by one at most."""
@@ -137,7 +137,7 @@ def _acknowledging(account: Account, end: str) -> Iterator[str]:
         yield f"{which} {f'after {rounded(took)}' if took else 'at once'}."
 
 
-def _sent(account: Account) -> list[Message]:
+def _sent(account: Account) -> list[Packet]:
     return [copy for step in account.trace.steps for copy in step.event.sent]
 
 
@@ -273,7 +273,7 @@ def _one_place(account: Account) -> str:
 
 def time_wait(account: Account, stacks: Sequence[Stack], given: Fraction | None) -> list[str]:
     """How long TIME_WAIT would have had to be, against that of stacks and a given one."""
-    found = needs(account)
+    found = time_waits_observed(account)
     if not found:
         return ["No end came to TIME_WAIT, as far as the capture shows."]
     lines = [line for need in found for line in _one_wait(account, need, stacks, given)]
@@ -288,7 +288,7 @@ def time_wait(account: Account, stacks: Sequence[Stack], given: Fraction | None)
     return lines
 
 
-def _one_wait(account: Account, need: Need, stacks: Sequence[Stack], given: Fraction | None) -> Iterator[str]:
+def _one_wait(account: Account, need: TimeWaitObserved, stacks: Sequence[Stack], given: Fraction | None) -> Iterator[str]:
     other = _other(need.end)
     if need.last is None:
         goes_on = f"goes on for {rounded(need.watched)} after" if need.watched else "ends as"

@@ -17,7 +17,7 @@ Fault = tuple[str, str, Weight]
 """What is wrong, where the standard says otherwise, and how much that says."""
 
 
-class Meant(NamedTuple):
+class Explanation(NamedTuple):
     """What a segment meant.
 
     Attributes
@@ -38,7 +38,9 @@ class Meant(NamedTuple):
     faults: tuple[Fault, ...] = ()
 
 
-def meant(block: Block, segment: Segment, due: Sequence[Segment], behaviour: Behaviour, gap: Fraction | None) -> Meant:
+def explain_segment(
+    block: Block, segment: Segment, due: Sequence[Segment], behaviour: Behaviour, gap: Fraction | None
+) -> Explanation:
     """What a segment meant, by the standing of its sender.
 
     Parameters
@@ -63,26 +65,26 @@ def meant(block: Block, segment: Segment, due: Sequence[Segment], behaviour: Beh
     if segment.span and segment.end > block.nxt:
         return _sends_new(block, segment, behaviour)
     if _is_probe(block, segment):
-        return Meant("asks whether the other end is still there (keep-alive)", Outcome(block), "other")
+        return Explanation("asks whether the other end is still there (keep-alive)", Outcome(block), "other")
     if segment.span:
         return _sends_again(block, segment, behaviour, gap)
     return _acknowledges(block, segment, due)
 
 
-def _opens(segment: Segment) -> Meant:
+def _opens(segment: Segment) -> Explanation:
     if segment.ack is not None:
-        return Meant("agrees to open a connection", Outcome(Block(State.SYN_RECEIVED)), "other")
+        return Explanation("agrees to open a connection", Outcome(Block(State.SYN_RECEIVED)), "other")
     opened = Block(State.SYN_SENT, una=segment.seq, nxt=segment.seq + 1)
-    return Meant(f"user calls {Call.OPEN_ACTIVE}", Outcome(opened, rules=("open.active",)), "call")
+    return Explanation(f"user calls {Call.OPEN_ACTIVE}", Outcome(opened, rules=("open.active",)), "call")
 
 
-def _resets(block: Block, segment: Segment, due: Sequence[Segment], behaviour: Behaviour) -> Meant:
+def _resets(block: Block, segment: Segment, due: Sequence[Segment], behaviour: Behaviour) -> Explanation:
     if any(one.rst and one.seq == segment.seq for one in due):
-        return Meant("answers with a RST", Outcome(block), "answer")
+        return Explanation("answers with a RST", Outcome(block), "answer")
     if block.state is State.CLOSED:
-        return Meant("sends a RST", Outcome(block), "answer")
+        return Explanation("sends a RST", Outcome(block), "answer")
     if Call.ABORT not in allowed_calls(block):
-        return Meant("sends a RST", Outcome(block), "other")
+        return Explanation("sends a RST", Outcome(block), "other")
     outcome = user_calls(block, Call.ABORT, behaviour)
     faults: tuple[Fault, ...] = ()
     if not outcome.replies:
@@ -91,13 +93,13 @@ def _resets(block: Block, segment: Segment, due: Sequence[Segment], behaviour: B
     elif segment.seq != block.nxt and not block.una <= segment.seq <= block.nxt:
         text = f"sends a RST with the number {segment.seq}, which is not its next one, {block.nxt}"
         faults = ((text, "RFC 9293 3.10.5", Weight.DEVIATES),)
-    return Meant(f"user calls {Call.ABORT}", outcome, "call", faults)
+    return Explanation(f"user calls {Call.ABORT}", outcome, "call", faults)
 
 
-def _speaks_when_closed(block: Block, segment: Segment, due: Sequence[Segment]) -> Meant:
+def _speaks_when_closed(block: Block, segment: Segment, due: Sequence[Segment]) -> Explanation:
     called_for = "where a RST is called for" if any(one.rst for one in due) else "although the connection is over for it"
     fault = (f"sends {segment} {called_for}", "RFC 9293 3.10.7.1", Weight.DEVIATES)
-    return Meant("sends, although the connection is over for it", Outcome(block), "other", (fault,))
+    return Explanation("sends, although the connection is over for it", Outcome(block), "other", (fault,))
 
 
 def _is_probe(block: Block, segment: Segment) -> bool:
@@ -105,12 +107,12 @@ def _is_probe(block: Block, segment: Segment) -> bool:
     return idle and segment.seq == block.nxt - 1
 
 
-def _sends_new(block: Block, segment: Segment, behaviour: Behaviour) -> Meant:
+def _sends_new(block: Block, segment: Segment, behaviour: Behaviour) -> Explanation:
     """New text, a FIN, or both."""
     faults: list[Fault] = []
     if block.fin_sent or Call.SEND not in allowed_calls(block):
         text = f"sends {segment} in {block.state}, beyond its FIN"
-        return Meant("sends beyond its FIN", Outcome(block), "other", ((text, "RFC 9293 3.10.2", Weight.DEVIATES),))
+        return Explanation("sends beyond its FIN", Outcome(block), "other", ((text, "RFC 9293 3.10.2", Weight.DEVIATES),))
     if segment.seq > block.nxt:
         text = f"had sent {segment.seq - block.nxt:,} octets that are not in the capture"
         faults.append((text, "", Weight.UNSEEN))
@@ -124,10 +126,10 @@ def _sends_new(block: Block, segment: Segment, behaviour: Behaviour) -> Meant:
     if segment.fin:
         outcome = outcome.then(user_calls(outcome.block, Call.CLOSE, behaviour)._replace(replies=()))
         calls.append(str(Call.CLOSE))
-    return Meant(f"user calls {' and '.join(calls)}", outcome, "call", tuple(faults))
+    return Explanation(f"user calls {' and '.join(calls)}", outcome, "call", tuple(faults))
 
 
-def _sends_again(block: Block, segment: Segment, behaviour: Behaviour, gap: Fraction | None) -> Meant:
+def _sends_again(block: Block, segment: Segment, behaviour: Behaviour, gap: Fraction | None) -> Explanation:
     faults: tuple[Fault, ...] = ()
     if segment.fin and block.fin_sent and segment.end - 1 != block.fin_seq:
         text = f"sends its FIN with the number {segment.end - 1}, and had sent it with {block.fin_seq}"
@@ -137,13 +139,13 @@ def _sends_again(block: Block, segment: Segment, behaviour: Behaviour, gap: Frac
         faults = ((text, "RFC 9293 3.10.8", Weight.DEVIATES),)
     outcome = timer_fires(block, Timer.RETRANSMISSION, behaviour) if block.outstanding else Outcome(block)
     after = "" if gap is None else f" after {rounded(gap)}"
-    return Meant(f"retransmits{after}", outcome._replace(replies=()), "timer", faults)
+    return Explanation(f"retransmits{after}", outcome._replace(replies=()), "timer", faults)
 
 
-def _acknowledges(block: Block, segment: Segment, due: Sequence[Segment]) -> Meant:
+def _acknowledges(block: Block, segment: Segment, due: Sequence[Segment]) -> Explanation:
     if segment.ack is None:
         fault = (f"sends {segment}, without the ACK bit", "RFC 9293 3.1", Weight.DEVIATES)
-        return Meant("sends a segment without ACK", Outcome(block), "other", (fault,))
+        return Explanation("sends a segment without ACK", Outcome(block), "other", (fault,))
     faults: list[Fault] = []
     if segment.seq > block.nxt:
         faults.append((f"had sent {segment.seq - block.nxt:,} octets that are not in the capture", "", Weight.UNSEEN))
@@ -158,5 +160,5 @@ def _acknowledges(block: Block, segment: Segment, due: Sequence[Segment]) -> Mea
         text = f"acknowledges {segment.ack}, less than the {block.rcv} that had arrived"
         faults.append((text, "RFC 9293 3.10.7.4", Weight.DEVIATES))
     if any(one.ack is not None and one.ack <= segment.ack for one in due):
-        return Meant("acknowledges", Outcome(block), "answer", tuple(faults))
-    return Meant("repeats its acknowledgement", Outcome(block), "other", tuple(faults))
+        return Explanation("acknowledges", Outcome(block), "answer", tuple(faults))
+    return Explanation("repeats its acknowledgement", Outcome(block), "other", tuple(faults))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.account import Account, Answer, Met
+from timewait.captures.account import Account, TimeWaitAnswer, TimeWaitArrival
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.stacks import Stack
@@ -21,7 +21,7 @@ NEEDS_ANSWER = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 """The segments that show that the other end still waits for something."""
 
 
-class Need(NamedTuple):
+class TimeWaitObserved(NamedTuple):
     """What one end's TIME_WAIT had to do.
 
     Attributes
@@ -44,11 +44,11 @@ class Need(NamedTuple):
     entered: Fraction
     restarted: Fraction
     unrestarted: Fraction
-    last: Met | None
+    last: TimeWaitArrival | None
     watched: Fraction
 
 
-def needs(account: Account) -> tuple[Need, ...]:
+def time_waits_observed(account: Account) -> tuple[TimeWaitObserved, ...]:
     """What the TIME_WAIT of each end that came to it had to do."""
     found = []
     for end in ENDS:
@@ -59,7 +59,7 @@ def needs(account: Account) -> tuple[Need, ...]:
             continue
         met = [one for one in account.met if one.end == end and one.arrival in NEEDS_ANSWER]
         found.append(
-            Need(
+            TimeWaitObserved(
                 end,
                 entered,
                 max((one.quiet for one in met), default=Fraction(0)),
@@ -78,7 +78,7 @@ class Sorted(NamedTuple):
     short: tuple[Stack, ...]
 
 
-def compared(need: Need, met: Iterable[Met], stacks: Iterable[Stack]) -> Sorted:
+def compared(need: TimeWaitObserved, met: Iterable[TimeWaitArrival], stacks: Iterable[Stack]) -> Sorted:
     """Compare what was needed with the TIME_WAIT of stacks, of each by its own rule for what restarts it."""
     arrivals = [one for one in met if one.end == need.end and one.arrival in NEEDS_ANSWER]
     enough: list[Stack] = []
@@ -89,7 +89,7 @@ def compared(need: Need, met: Iterable[Met], stacks: Iterable[Stack]) -> Sorted:
     return Sorted(tuple(enough), tuple(short))
 
 
-def _lasts(stack: Stack, arrivals: Iterable[Met]) -> bool:
+def _lasts(stack: Stack, arrivals: Iterable[TimeWaitArrival]) -> bool:
     assert stack.time_wait is not None
     last = Fraction(0)
     for one in arrivals:
@@ -101,6 +101,6 @@ def _lasts(stack: Stack, arrivals: Iterable[Met]) -> bool:
     return True
 
 
-def answered_by_reset(need: Need, account: Account) -> Met | None:
+def answered_by_reset(need: TimeWaitObserved, account: Account) -> TimeWaitArrival | None:
     """The first segment that met no TIME_WAIT any more."""
-    return next((one for one in account.met if one.end == need.end and one.answer is Answer.RST), None)
+    return next((one for one in account.met if one.end == need.end and one.answer is TimeWaitAnswer.RST), None)

@@ -10,18 +10,18 @@ from typing import Any
 from timewait.checker.trace import Step, Trace, Value
 from timewait.narration.story import CAPTURE
 from timewait.spec.configuration import Configuration
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES, Effect, Outcome, Timer, running
-from timewait.spec.exchange import ENDS, Pair, why_broken
+from timewait.spec.exchange import ENDS, EndPair, why_broken
 from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.state import ESTABLISHED, Block
-from timewait.vocabulary.replay import Event, Message, Running
+from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
 NEW = "new incarnation"
 """In place of a state, once the same addresses and ports were opened again."""
 
 
-class Ledger:
+class TraceWriter:
     """Both ends as they stand, and the steps that led there.
 
     Parameters
@@ -33,9 +33,9 @@ class Ledger:
     """
 
     def __init__(self, configuration: Configuration, standing: tuple[int, int]) -> None:
-        self.ends: Pair = (_open(standing[0], standing[1]), _open(standing[1], standing[0]))
+        self.ends: EndPair = (_open(standing[0], standing[1]), _open(standing[1], standing[0]))
         self.frames: list[tuple[int, ...]] = []
-        self.flying: dict[int, Message] = {}
+        self.flying: dict[int, Packet] = {}
         self.reopened = False
         self._configuration = configuration
         self._steps: list[Step] = []
@@ -56,8 +56,8 @@ class Ledger:
         side: int,
         words: str,
         outcome: Outcome,
-        sent: tuple[Message, ...] = (),
-        received: Message | None = None,
+        sent: tuple[Packet, ...] = (),
+        received: Packet | None = None,
         frames: tuple[int, ...] = (),
     ) -> None:
         """Store a new block, restart timers, and write a step."""
@@ -78,7 +78,7 @@ class Ledger:
         event = Event("users", "open the same addresses and ports again", rules=((rule, *INCARNATION_RULES[rule]),))
         self._append(now, event, ())
 
-    def intrude(self, now: Fraction, side: int, words: str, message: Message, frame: int) -> None:
+    def intrude(self, now: Fraction, side: int, words: str, message: Packet, frame: int) -> None:
         """An old copy arrives in the new incarnation."""
         rule = "incarnation.intrusion"
         why = f"{message.sender}'s old {message.text} reached {ENDS[side]} in the new incarnation"
@@ -91,7 +91,7 @@ class Ledger:
         self._steps.append(self._step(len(self._steps) + 1, now, now - earlier, event, before))
         self.frames.append(frames)
 
-    def add_answer(self, now: Fraction, side: int, message: Message, frame: int) -> bool:
+    def add_answer(self, now: Fraction, side: int, message: Packet, frame: int) -> bool:
         """Put an answer into the step of what it answers, if that was the last one, by the same end, at the same time."""
         last = self._steps[-1] if self._steps else None
         if last is None or last.time != now or last.event.actor != ENDS[side] or last.event.received is None:
@@ -132,17 +132,19 @@ class Ledger:
             shown |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
             for timer in Timer:
                 since = self._started.get((end, timer))
-                shown[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {spoken(since)}"
-        shown["in flight"] = "; ".join(f"{one.sender}: {one.text} sent {spoken(one.sent)}" for one in self.flying.values())
+                shown[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
+        shown["in flight"] = "; ".join(
+            f"{one.sender}: {one.text} sent {format_duration(one.sent)}" for one in self.flying.values()
+        )
         return shown
 
-    def _timers(self) -> tuple[Running, ...]:
+    def _timers(self) -> tuple[RunningTimer, ...]:
         """The waits that run; when a retransmission is due only its sender knows."""
         if self.reopened:
             return ()
         lengths = {Timer.TIME_WAIT: self._configuration.time_wait, Timer.FIN_WAIT_2: self._configuration.fin_wait_2}
         return tuple(
-            Running(timer.value, end, since, lengths[timer], True)
+            RunningTimer(timer.value, end, since, lengths[timer], True)
             for (end, timer), since in sorted(self._started.items())
             if timer in lengths
         )

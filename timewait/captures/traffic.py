@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from timewait.captures.connections import Connection
-from timewait.captures.headers import SYN, End, Packet
+from timewait.captures.headers import SYN, CapturedPacket, Socket
 
 MOST_CONNECTIONS = 20_000
 """Connections followed in one capture."""
@@ -35,11 +35,11 @@ class Traffic:
     segments: int = 0
     unfollowed: int = 0
     places: set[str] = field(default_factory=set)
-    _current: dict[frozenset[End], Connection] = field(default_factory=dict)
-    _before: dict[frozenset[End], Connection] = field(default_factory=dict)
-    _rivals: dict[frozenset[End], list[Packet]] = field(default_factory=dict)
+    _current: dict[frozenset[Socket], Connection] = field(default_factory=dict)
+    _before: dict[frozenset[Socket], Connection] = field(default_factory=dict)
+    _rivals: dict[frozenset[Socket], list[CapturedPacket]] = field(default_factory=dict)
 
-    def add(self, packet: Packet) -> None:
+    def add(self, packet: CapturedPacket) -> None:
         """One more segment."""
         self.segments += 1
         if packet.source == packet.destination:
@@ -61,13 +61,13 @@ class Traffic:
             return
         current.add(packet)
 
-    def _begin(self, pair: frozenset[End], packet: Packet) -> Connection:
+    def _begin(self, pair: frozenset[Socket], packet: CapturedPacket) -> Connection:
         connection = Connection((packet.source, packet.destination))
         self.connections.append(connection)
         self._current[pair] = connection
         return connection
 
-    def _opens_again(self, pair: frozenset[End], current: Connection, packet: Packet) -> bool:
+    def _opens_again(self, pair: frozenset[Socket], current: Connection, packet: CapturedPacket) -> bool:
         """Whether a SYN completes the opening of the next connection on the same addresses and ports.
 
         A SYN alone is shown to the old connection too, which may have to answer it; once it is answered by a SYN with
@@ -92,7 +92,7 @@ class Traffic:
         return True
 
 
-def traffic(packets: Iterable[Packet | None]) -> Traffic:
+def traffic(packets: Iterable[CapturedPacket | None]) -> Traffic:
     """Sort the packets of a capture; None stands for a frame without a TCP segment."""
     found = Traffic()
     for one in packets:
@@ -104,7 +104,7 @@ def traffic(packets: Iterable[Packet | None]) -> Traffic:
     return found
 
 
-def between(packets: Iterable[Packet | None], ends: frozenset[End]) -> Iterator[Packet | None]:
+def between(packets: Iterable[CapturedPacket | None], ends: frozenset[Socket]) -> Iterator[CapturedPacket | None]:
     """The packets between two ends alone."""
     for one in packets:
         yield one if one is not None and frozenset((one.source, one.destination)) == ends else None

@@ -14,10 +14,10 @@ import click
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli import console, json_output
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.session import told
-from timewait.proofs.agreement import Compared, Row, compare_all
+from timewait.cli.session import configuration_in_words
+from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
 from timewait.proofs.agreement_cases import CASES
-from timewait.proofs.engine_answers import CHECKS, Who
+from timewait.proofs.engine_answers import CHECKS, EngineName
 
 
 @click.command("agree")
@@ -74,25 +74,25 @@ def _word(agreement: Verdict) -> str:
     return words.get(agreement, str(agreement))
 
 
-def _show(screen: console.Screen, one: Compared) -> None:
+def _show(screen: console.Screen, one: ConfigurationAgreement) -> None:
     """A configuration: what each says about each property."""
     screen.heading(f"{one.case}   {_word(one.agreement)}   {one.seconds:.1f} s")
-    screen.line(f"  {told(one.configuration)}")
+    screen.line(f"  {configuration_in_words(one.configuration)}")
     rows = []
     for row in one.rows:
-        said = [voice.told if voice.told != "not asked" else "-" for voice in row.voices]
+        said = [voice.told if voice.told != "not asked" else "-" for voice in row.answers]
         rows.append((f"  {row.name}", *said, _word(row.agreement) if row.faults else row.told))
-    screen.table(("  property", *Who, "decided by"), rows)
+    screen.table(("  property", *EngineName, "decided by"), rows)
     for row in one.rows:
         for fault in row.faults:
             screen.line(f"  {row.name}: DISAGREEMENT: {fault}")
     screen.line()
 
 
-def _counted(rows: Sequence[Row]) -> dict[str, int]:
+def _counted(rows: Sequence[PropertyAgreement]) -> dict[str, int]:
     """How many rows there are of each kind."""
 
-    def kind(row: Row) -> str:
+    def kind(row: PropertyAgreement) -> str:
         if row.faults:
             return "disagree"
         if row.agreement is not Verdict.PROVED:
@@ -111,14 +111,14 @@ def _counted(rows: Sequence[Row]) -> dict[str, int]:
     return {name: kinds[name] for name in order}
 
 
-def _show_sum(screen: console.Screen, compared: Sequence[Compared], seconds: float) -> None:
+def _show_sum(screen: console.Screen, compared: Sequence[ConfigurationAgreement], seconds: float) -> None:
     """What came out in all, and why some were not asked."""
     rows = [row for one in compared for row in one.rows]
     plural = "s" * (len(compared) != 1)
     screen.line(f"{len(compared)} configuration{plural}, {len(rows)} properties, {seconds:.0f} s")
     for kind, count in _counted(rows).items():
         screen.line(f"  {kind}: {count}")
-    silent = Counter((voice.who, voice.reason) for row in rows for voice in row.voices if voice.told == "not asked")
+    silent = Counter((voice.who, voice.reason) for row in rows for voice in row.answers if voice.told == "not asked")
     screen.line("(n): a run of n steps; none in n: no run of up to n steps; accepted: by Z3's plain queries and by cvc5")
     screen.line("not asked:")
     for (who, reason), count in sorted(silent.items()):
@@ -126,7 +126,7 @@ def _show_sum(screen: console.Screen, compared: Sequence[Compared], seconds: flo
     screen.line(f"verdict: {_word(worst(one.agreement for one in compared)).upper()}")
 
 
-def _as_data(compared: Sequence[Compared], seconds: float) -> dict[str, Any]:
+def _as_data(compared: Sequence[ConfigurationAgreement], seconds: float) -> dict[str, Any]:
     rows = [row for one in compared for row in one.rows]
     return {
         "verdict": str(worst(one.agreement for one in compared)),

@@ -7,16 +7,16 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.checker.cover import Interval
+from timewait.checker.cover import RatioInterval
 from timewait.checker.decide import Answer, Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.synthesis import Unsettled
 from timewait.checker.threshold import FINER, Ask, least_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
-from timewait.diagrams.boundary import Boundary, Piece, sampled
+from timewait.diagrams.boundary import Boundary, BoundaryPiece, sampled
 from timewait.proofs.question import question
-from timewait.proofs.thresholds import RANGE, Proven, formula, rows, spoken_formula
+from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula, formula_in_words, rows
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
 
@@ -29,14 +29,14 @@ BEYOND = 8
 FACTOR = 16
 """No TIME_WAIT longer than that many times MSL and RTO is tried."""
 
-Points = Sequence[tuple[Fraction, Fraction | None]]
+BoundaryPoints = Sequence[tuple[Fraction, Fraction | None]]
 """What is known of a property: a place along an axis, and the least safe TIME_WAIT there, in MSL; None where none is safe."""
 
 
 class NotBelieved(Exception):
     """A piece of a formula whose proofs were not accepted; carries its verdict."""
 
-    def __init__(self, name: str, piece: Proven) -> None:
+    def __init__(self, name: str, piece: ProvedThreshold) -> None:
         super().__init__(f"{name}: a piece of its formula was not accepted: {piece.verdict}")
         self.verdict = piece.verdict
 
@@ -76,12 +76,12 @@ def _boundary(configuration: Configuration, name: str, most: Fraction, budget: C
     for piece in pieces:
         if piece.verdict not in (Verdict.PROVED, Verdict.VIOLATED):
             raise NotBelieved(name, piece)
-    needs = spoken_formula(pieces).replace("safe iff ", "").replace("*", " ")
-    asked = Interval(low, high, closed_low=True, closed_high=True)
-    return Boundary(name, tuple(Piece(ratios.meet(asked), least) for ratios, least in rows(pieces)), needs)
+    needs = formula_in_words(pieces).replace("safe iff ", "").replace("*", " ")
+    asked = RatioInterval(low, high, closed_low=True, closed_high=True)
+    return Boundary(name, tuple(BoundaryPiece(ratios.meet(asked), least) for ratios, least in rows(pieces)), needs)
 
 
-def _points(configuration: Configuration, name: str, most: Fraction, budget: Callable[[], Budget]) -> Points:
+def _points(configuration: Configuration, name: str, most: Fraction, budget: Callable[[], Budget]) -> BoundaryPoints:
     points: list[tuple[Fraction, Fraction | None]] = []
     far = max(most - POINTS[-1], Fraction(0))
     for ratio in (*POINTS, *(POINTS[-1] + far * step / BEYOND for step in range(1, BEYOND + 1) if far)):
@@ -155,7 +155,7 @@ def least_at(
     return {name: None if value is None else value / configuration.msl for name, value in least.items()}
 
 
-def _onwards(points: Points, place: Fraction) -> Iterator[Fraction]:
+def _onwards(points: BoundaryPoints, place: Fraction) -> Iterator[Fraction]:
     """Where a line would be if it went on straight, or level."""
     known = [(along, value) for along, value in points if value is not None]
     if len(known) >= 2:

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import click
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Engine, decide
-from timewait.checker.family import instance, script
+from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Budget
 from timewait.checker.replay import replay
 from timewait.checker.trace import Trace
@@ -19,7 +19,7 @@ from timewait.proofs.question import question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.spec.settings import Behaviour
 
 MSL = RTO = 30
@@ -30,7 +30,7 @@ A_LITTLE_LESS = Fraction(599, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ClaimRun:
     """A run that shows a claim.
 
     Attributes
@@ -64,7 +64,7 @@ def _found(configuration: Configuration, name: str) -> Trace:
 def _endless() -> Trace:
     """Two ends that acknowledge each other for ever: a written schedule, since to search for it takes long."""
     letter = replace(close(MSL, TWO_MSL, RTO, 0, LETTER), both_close=True)
-    schedule = script("""
+    schedule = parse_schedule("""
         0: A call CLOSE
         0: B call CLOSE
         0: B deliver A FIN+ACK seq=1 ack=1
@@ -75,16 +75,16 @@ def _endless() -> Trace:
         MSL: A deliver B ACK seq=2 ack=2
         MSL: B deliver A ACK seq=2 ack=2
     """)
-    run = instance(Table(Composition(letter)), schedule, letter.parameters, 0)
-    return replay(beginning(letter), replace(run, loop=7), PROPERTIES["quiet"])
+    run = instance(CompiledAutomaton(Composition(letter)), schedule, letter.parameters, 0)
+    return replay(initial_state(letter), replace(run, loop=7), PROPERTIES["quiet"])
 
 
-def _shown() -> Iterator[Shown]:
-    def asked(claim: str, broken: str, told: str, configuration: Configuration) -> Shown:
-        return Shown(claim, broken, told, lambda: _found(configuration, broken))
+def _shown() -> Iterator[ClaimRun]:
+    def asked(claim: str, broken: str, told: str, configuration: Configuration) -> ClaimRun:
+        return ClaimRun(claim, broken, told, lambda: _found(configuration, broken))
 
     first_told = "a tenth of a second less than 2 MSL, and an old FIN reaches the next connection"
-    yield Shown("C2", "isolation", first_told, lambda: _first("C2"))
+    yield ClaimRun("C2", "isolation", first_told, lambda: _first("C2"))
     short = close(MSL, A_LITTLE_LESS, RTO, 1)
     yield asked("C4", "graceful", "the lost acknowledgement: a FIN sent again meets no TIME_WAIT, and a RST ends B", short)
     unlost = replace(short, loss=0)
@@ -94,10 +94,10 @@ def _shown() -> Iterator[Shown]:
     yield asked("C6", "graceful", "where any number may be lost, every TIME_WAIT is too short", replace(twice, loss=None))
     deaf = close(MSL, TWO_MSL, RTO, 1, replace(INTENDED, restarts=frozenset()))
     yield asked("C7", "graceful", "a FIN sent again does not restart the timer, which runs out before the next", deaf)
-    yield Shown("C8", "isolation", "a RST ends TIME_WAIT at once, however long it is", lambda: _first("C8"))
+    yield ClaimRun("C8", "isolation", "a RST ends TIME_WAIT at once, however long it is", lambda: _first("C8"))
     letter = close(MSL, TWO_MSL, RTO, 1, LETTER)
     yield asked("C9", "fin-restarts", "RFC 9293 to the letter: the FIN is acknowledged, and the timer runs on", letter)
-    yield Shown("C10", "quiet", "RFC 9293 to the letter: two ends in TIME_WAIT acknowledge each other for ever", _endless)
+    yield ClaimRun("C10", "quiet", "RFC 9293 to the letter: two ends in TIME_WAIT acknowledge each other for ever", _endless)
     sends = replace(close(MSL, TWO_MSL, RTO, 0), text=(0, 1))
     orphan = replace(INTENDED, abandons=True, fin_wait_2=True)
     impatient = replace(sends, behaviour=orphan, fin_wait_2=Fraction(60))
@@ -110,7 +110,7 @@ def _shown() -> Iterator[Shown]:
     yield asked("C17", "graceful", "a late acknowledgement of B's text puts off B's FIN", late)
 
 
-SHOWN = tuple(_shown())
+CLAIM_RUNS = tuple(_shown())
 """Every run, by claim."""
 
 
@@ -132,7 +132,7 @@ def counterexample(claim: str, broken: str | None = None) -> Trace:
     name = claim.upper()
     if name not in CLAIMS:
         raise click.UsageError(f"there is no claim {claim!r}; there are {', '.join(CLAIMS)}")
-    for shown in SHOWN:
+    for shown in CLAIM_RUNS:
         if shown.claim == name and broken in (None, shown.broken):
             return shown.find()
     for piece in CLAIMS[name].gather():

@@ -15,13 +15,13 @@ from pathlib import Path
 import click
 
 from timewait.cli.files import write_whole
-from timewait.diagrams.comparison import alike
+from timewait.diagrams.comparison import same_content
 
 INDEX = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CommittedPicture:
     """A picture of the set.
 
     Attributes
@@ -50,13 +50,13 @@ class Picture:
         return "dot" in self.files
 
 
-def contents(pictures: Sequence[Picture]) -> dict[str, str]:
+def contents(pictures: Sequence[CommittedPicture]) -> dict[str, str]:
     """What is in every file of the set, by name, the list of all pictures included."""
     files = {f"{picture.name}.{end}": text for picture in pictures for end, text in picture.files.items()}
     return files | {INDEX: index(pictures)}
 
 
-def index(pictures: Sequence[Picture]) -> str:
+def index(pictures: Sequence[CommittedPicture]) -> str:
     """The list of all pictures, as Markdown."""
     parts = ["# Pictures", "Drawn from the specification by `timewait diagram --all --out docs/diagrams`; not to be edited."]
     section = ""
@@ -89,7 +89,7 @@ class Changes:
     odd: tuple[str, ...]
 
 
-def changes(pictures: Sequence[Picture], folder: Path) -> Changes:
+def changes(pictures: Sequence[CommittedPicture], folder: Path) -> Changes:
     """How a folder differs from the set."""
     wanted = contents(pictures)
     here = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*") if path.is_file()}
@@ -105,7 +105,7 @@ def _same(name: str, here: Mapping[str, str], wanted: Mapping[str, str], laid_ou
     stem, _, end = name.rpartition(".")
     source = f"{stem}.dot"
     kept = end == "svg" and stem in laid_out and here.get(source) == wanted[source]
-    return kept and alike(here[name], wanted[name])
+    return kept and same_content(here[name], wanted[name])
 
 
 def update(found: Changes, folder: Path) -> None:

@@ -22,7 +22,7 @@ from timewait.diagrams.sequence_text import HEADS, lanes
 from timewait.narration.prose import shown
 from timewait.narration.sentences import reason as broken
 from timewait.narration.story import moral, story
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.properties import PROPERTIES
 
 STYLES = {
@@ -163,7 +163,7 @@ class Screen:
             self.story(answer.trace)
         self.line()
 
-    def trace(self, trace: Trace, clock: Callable[[Fraction], str] = spoken) -> None:
+    def trace(self, trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> None:
         """A trace as a table: one lane per end, the wire between them, and what changed.
 
         Parameters

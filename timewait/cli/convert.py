@@ -18,12 +18,12 @@ from timewait.formats import mermaid, packetdrill, pcapng, sarif
 from timewait.formats.case import case_of_trace
 
 FORMATS: dict[str, Callable[[Trace, str], str | bytes]] = {
-    "itf": lambda trace, _: itf.written(trace),
+    "itf": lambda trace, _: itf.as_itf_text(trace),
     "json": lambda trace, _: json.dumps(trace.as_json(), indent=2, ensure_ascii=False) + "\n",
-    "mermaid": lambda trace, _: mermaid.written(trace),
-    "pcapng": lambda trace, end: pcapng.written(trace, end),
-    "packetdrill": lambda trace, end: packetdrill.written(trace, end),
-    "sarif": lambda trace, _: sarif.written([case_of_trace(trace)], version("timewait")),
+    "mermaid": lambda trace, _: mermaid.as_mermaid_text(trace),
+    "pcapng": lambda trace, end: pcapng.as_pcapng(trace, end),
+    "packetdrill": lambda trace, end: packetdrill.as_packetdrill(trace, end),
+    "sarif": lambda trace, _: sarif.as_sarif([case_of_trace(trace)], version("timewait")),
 }
 """How each format is written of a trace, as one end has it."""
 

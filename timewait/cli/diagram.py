@@ -24,7 +24,7 @@ from timewait.cli.picture_set import drawn
 from timewait.cli.region import region_command
 from timewait.cli.review import run
 from timewait.diagrams import figure_text, sequence_text
-from timewait.diagrams.composition import TooLarge, by_states, composition, reach, whole
+from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.figure_layout import Graphviz
 from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
@@ -155,7 +155,7 @@ def _state_writers(given: dict[str, Any], state: str | None, screen: Screen) -> 
     unlike = difference_of(name, against, opening, orphan).words(load(against).name, load(name).name)
     listed = "\n".join([figure.title, "", *(unlike or ("nothing differs",))]) + "\n"
     return of_figure(figure, *looks, width) | {
-        "text": lambda: figure_text.folded(listed, width),
+        "text": lambda: figure_text.quotient(listed, width),
         "json": lambda: json.dumps({"stack": name, "against": against, "differences": unlike}, indent=1) + "\n",
     }
 
@@ -176,7 +176,7 @@ def sequence_command(trace: Path | None, claim: str | None, broken: str | None, 
     shown = _run(trace, claim, broken, scenario)
     width = width_of(given, screen)
     writers = of_svg(lambda: sequence(shown), given["scale"]) | {
-        "mermaid": lambda: mermaid.written(shown),
+        "mermaid": lambda: mermaid.as_mermaid_text(shown),
         "text": lambda: sequence_text.as_text(shown, width),
     }
     deliver(writers, given["form"], given["out"], screen)
@@ -217,7 +217,7 @@ def composition_command(detail: str, **given: Any) -> int:
         raise click.UsageError("only a network that duplicates and reorders at will has few enough locations to be drawn")
     try:
         reached = reach(configuration, Budget(given["max_states"], given["max_seconds"]))
-    except TooLarge as problem:
+    except TooManyToDraw as problem:
         error(str(problem))
         return Verdict.INCONCLUSIVE.exit_code
     title = f"What can be reached: {stack.title}, {'the whole close' if given['scope'] == 'close' else 'the last exchange'}"

@@ -16,7 +16,7 @@ from timewait.captures.account import Account
 from timewait.captures.connections import Connection
 from timewait.captures.container import BrokenCapture, frames
 from timewait.captures.following import followed
-from timewait.captures.headers import End, Packet, UnreadLink, packet
+from timewait.captures.headers import CapturedPacket, Socket, UnreadLink, packet
 from timewait.captures.report import deviations, headline, known, outcome, profiles, summary, time_wait
 from timewait.captures.traffic import MOST_CONNECTIONS, Traffic, between, traffic
 from timewait.checker import itf
@@ -27,7 +27,7 @@ from timewait.cli.files import write_whole
 from timewait.cli.options import Duration
 from timewait.narration.prose import counted, rounded
 from timewait.narration.story import moral, story
-from timewait.spec.assemble import Wishes, assemble
+from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack, load, names
 
@@ -108,7 +108,7 @@ class _Reading:
     ended: int = 0
     cut: bool = False
 
-    def packets(self) -> Iterator[Packet | None]:
+    def packets(self) -> Iterator[CapturedPacket | None]:
         """Its TCP segments; None for every other frame."""
         for frame in frames(self.file):
             if frame.number > self.most:
@@ -133,7 +133,7 @@ def _explain_capture(file: Path, given: Mapping[str, Any]) -> int:
     configuration = _configuration(given)
     accounts = [followed(one, configuration, reading.ended, {"file": file.name}) for one in closing]
     if given["trace_file"] is not None:
-        write_whole(given["trace_file"], itf.written(accounts[0].trace))
+        write_whole(given["trace_file"], itf.as_itf_text(accounts[0].trace))
     stacks = [load(name) for name in names() if name not in STANDARDS]
     screen = Screen()
     if reading.cut:
@@ -145,13 +145,13 @@ def _explain_capture(file: Path, given: Mapping[str, Any]) -> int:
     return 0 if accounts else Verdict.VACUOUS.exit_code
 
 
-def _ends(text: str) -> frozenset[End]:
+def _ends(text: str) -> frozenset[Socket]:
     """The two ends that somebody names."""
     ends = []
     for part in text.split("-"):
         form = re.fullmatch(r"\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>[0-9]{1,5})", part.strip())
         try:
-            ends.append(End(ip_address(form["address"]).packed, int(form["port"])) if form else None)
+            ends.append(Socket(ip_address(form["address"]).packed, int(form["port"])) if form else None)
         except ValueError:
             ends.append(None)
     if len(ends) != 2 or None in ends:
@@ -163,7 +163,7 @@ def _configuration(given: Mapping[str, Any]) -> Configuration:
     stack = load(given["stack"] or "rfc9293-intended")
     msl = given["msl"] if given["msl"] is not None else stack.msl or Fraction(30)
     rto = None if stack.rto_max is not None else (2 * msl,)
-    return assemble(stack, Wishes(msl=msl, time_wait=given["time_wait"], rto=rto))
+    return assemble(stack, Overrides(msl=msl, time_wait=given["time_wait"], rto=rto))
 
 
 def _first(closing: list[Connection]) -> str:

@@ -27,7 +27,7 @@ import click
 
 from timewait.checker.explicit import Explicit
 from timewait.checker.export.imitator import as_imitator, as_imitator_property
-from timewait.checker.export.plan import Plan, TooLong, Words, explored, plan_of
+from timewait.checker.export.plan import Labels, Plan, TooLong, explored, plan_of
 from timewait.checker.export.promela import as_promela
 from timewait.checker.export.smt2 import as_smt2
 from timewait.checker.export.tchecker import as_tchecker
@@ -39,13 +39,13 @@ from timewait.cli.files import write_all
 from timewait.cli.options import Duration, question_options, stack_of, wishes
 from timewait.proofs.question import applicable, question
 from timewait.spec.assemble import assemble
-from timewait.spec.composition import Phase, Situation
+from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES
 from timewait.spec.exchange import ENDS
 from timewait.spec.host import read_host
-from timewait.spec.network import Copy
+from timewait.spec.network import PacketInFlight
 from timewait.spec.plain_data import plain
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import INCARNATION_RULES
@@ -102,7 +102,8 @@ def export_command(form: str, out: Path | None, host: bool, **given: Any) -> int
     longest = max(export.plan.ticks.values())
     if form in ("promela", "tla") and longest > MANY:
         screen.note(
-            f"a duration is {longest:,} ticks of {spoken(export.plan.unit)}: with a larger common unit there are fewer states"
+            f"a duration is {longest:,} ticks of {format_duration(export.plan.unit)}:"
+            f" with a larger common unit there are fewer states"
         )
     return 0
 
@@ -126,14 +127,14 @@ def _asked(configuration: Configuration, named: tuple[str, ...]) -> list[Propert
     return [PROPERTIES[name] for name in named] or [entry for entry in applicable(configuration) if entry.kind == "always"]
 
 
-def _export(form: str, configuration: Configuration, words: Words, budget: Budget) -> Export:
+def _export(form: str, configuration: Configuration, words: Labels, budget: Budget) -> Export:
     asked = question(configuration)
     if not asked.system.dense:
         if form != "promela":
             raise click.UsageError(f"--to {form} needs unlimited duplication and any order; use --to promela")
         plan = _counted(Explicit(asked.table), words, budget)
     else:
-        plan = plan_of(asked.folded, words)
+        plan = plan_of(asked.quotient, words)
     try:
         match form:
             case "promela":
@@ -145,12 +146,12 @@ def _export(form: str, configuration: Configuration, words: Words, budget: Budge
             case "imitator":
                 return Export(as_imitator(plan), as_imitator_property(plan), plan)
             case _:
-                return Export(as_smt2(Symbolic(asked.folded, frozenset(words.properties)), words), "", plan)
+                return Export(as_smt2(Symbolic(asked.quotient, frozenset(words.properties)), words), "", plan)
     except TooLong as problem:
         raise click.UsageError(str(problem)) from problem
 
 
-def _counted(exploration: Explicit, words: Words, budget: Budget) -> Plan:
+def _counted(exploration: Explicit, words: Labels, budget: Budget) -> Plan:
     """The plan of a system whose locations must be counted one by one, in ticks."""
     exploration.explore(budget)
     if exploration.stopped:
@@ -173,7 +174,7 @@ def _report(screen: console.Screen, form: str, out: Path | None, export: Export,
 # --- words ---------------------------------------------------------------------------------------------------------
 
 
-def words_for(configuration: Configuration, asked: Sequence[Property], name: str, title: str) -> Words:
+def words_for(configuration: Configuration, asked: Sequence[Property], name: str, title: str) -> Labels:
     """What an exporter must be told about a close of TCP.
 
     Parameters
@@ -189,7 +190,7 @@ def words_for(configuration: Configuration, asked: Sequence[Property], name: str
     """
     sections = {rule: entry.section for rule, entry in RULES.items()}
     sections |= {rule: section for rule, (section, _) in INCARNATION_RULES.items()}
-    return Words(
+    return Labels(
         f"A close of TCP ({' '.join(title.split())})",
         tuple(_lines(plain(configuration))),
         {entry.name: f"{entry.statement} ({entry.section})" for entry in asked},
@@ -239,13 +240,13 @@ def _end(end: str, block: Block) -> str:
     return f"{end} {block.state} (una {block.una}, nxt {block.nxt}, rcv {block.rcv}{tries})"
 
 
-def _copy(copy: Copy) -> str:
-    duty = ["must arrive"] if copy.owed else []
+def _copy(copy: PacketInFlight) -> str:
+    duty = ["must arrive"] if copy.must_be_delivered else []
     if copy.left is not None:
         duty.append(f"{copy.left + 1} times at most" if copy.left else "once at most")
     return f"{copy.sender} {copy.segment}" + (f" ({', '.join(duty)})" if duty else "")
 
 
-def _situation(location: Location) -> Situation:
-    assert isinstance(location, Situation)
+def _situation(location: Location) -> CompositionState:
+    assert isinstance(location, CompositionState)
     return location

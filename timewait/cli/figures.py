@@ -16,13 +16,13 @@ from timewait.diagrams.bars import Bars
 from timewait.diagrams.boundary import Boundary
 from timewait.diagrams.difference_figure import compared
 from timewait.diagrams.figure import Figure
-from timewait.diagrams.region import Against, Known, Region
+from timewait.diagrams.region import Against, KnownStack, SafetyRegion
 from timewait.diagrams.states import states
-from timewait.narration.graph_use import NotOfThisGraph, Use, use_of
+from timewait.narration.graph_use import GraphUse, NotOfThisGraph, use_of
 from timewait.narration.prose import listed
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.difference import Difference, difference
-from timewait.spec.duration import spoken
+from timewait.spec.difference import GraphDifference, difference
+from timewait.spec.duration import format_duration
 from timewait.spec.graph import Graph, close_part, transition_graph
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
@@ -72,7 +72,7 @@ def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
     return states(graph_of(name, whole, orphan), _title(load(name), whole, orphan))
 
 
-def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> Difference:
+def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> GraphDifference:
     """What a stack does otherwise than another one."""
     return difference(graph_of(against, whole, orphan), graph_of(name, whole, orphan))
 
@@ -96,7 +96,7 @@ def _title(stack: Stack, whole: bool, orphan: bool) -> str:
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 
-def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Use]:
+def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, GraphUse]:
     """The graph of what ran, its state diagram with what the run uses, and what that is.
 
     Raises
@@ -116,16 +116,16 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Us
 # --- regions ------------------------------------------------------------------------------------------------------
 
 
-def known_stacks(against: str, msl: Fraction) -> tuple[Known, ...]:
+def known_stacks(against: str, msl: Fraction) -> tuple[KnownStack, ...]:
     """The stacks as points: against ``rto`` at a stated MSL in seconds, against ``msl`` at their own."""
     points = []
     for name in names():
         stack = load(name)
         if against == "msl" and stack.msl is not None and stack.time_wait is not None:
-            points.append(Known(stack.title, stack.msl, stack.time_wait))
+            points.append(KnownStack(stack.title, stack.msl, stack.time_wait))
         there = stack.with_msl(msl)
         if against == "rto" and there.rto_max is not None and there.time_wait is not None:
-            points.append(Known(stack.title, there.rto_max / msl, there.time_wait / msl))
+            points.append(KnownStack(stack.title, there.rto_max / msl, there.time_wait / msl))
     return tuple(points)
 
 
@@ -134,15 +134,18 @@ def farthest(msl: Fraction) -> Fraction:
     return max(stack.across for stack in known_stacks("rto", msl))
 
 
-def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> Region:
+def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> SafetyRegion:
     """The picture of safe and unsafe TIME_WAIT, with the stacks."""
     where = _how(found)
     if against == "rto":
-        at = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {spoken(configuration.msl)}, whatever else they do"
-        return Region(title, (told(configuration), where, at), tuple(found), known_stacks("rto", configuration.msl))
+        msl = format_duration(configuration.msl)
+        at = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {msl}, whatever else they do"
+        return SafetyRegion(
+            title, (configuration_in_words(configuration), where, at), tuple(found), known_stacks("rto", configuration.msl)
+        )
     rto = max(configuration.rto)
-    at = f"RTO up to {spoken(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
-    shown = Region(title, (told(configuration), where, at), tuple(found), (), "msl", rto)
+    at = f"RTO up to {format_duration(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
+    shown = SafetyRegion(title, (configuration_in_words(configuration), where, at), tuple(found), (), "msl", rto)
     stacks = known_stacks("msl", configuration.msl)
     return replace(shown, stacks=tuple(one for one in stacks if any(shown.piece_at(boundary, one.across) for boundary in found)))
 
@@ -165,7 +168,7 @@ def bars_of(
 ) -> Bars:
     """The picture of the least safe TIME_WAIT against losses."""
     ratio = max(configuration.rto) / configuration.msl
-    caption = f"{told(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
+    caption = f"{configuration_in_words(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
     least = against_losses(configuration, losses, asked, budget)
     return Bars(title, (caption,), tuple(asked), tuple(losses), least)
 
@@ -179,7 +182,7 @@ ARRIVALS = {
 """What arrives in TIME_WAIT, in words."""
 
 
-def told(configuration: Configuration, loss: bool = True) -> str:
+def configuration_in_words(configuration: Configuration, loss: bool = True) -> str:
     """What was asked about, in a line, durations apart."""
     scope = "the whole close" if configuration.scope is Scope.CLOSE else "the last exchange"
     parts = [f"{scope}, {'either end' if configuration.both_close else 'A'} closing first"]

@@ -16,7 +16,7 @@ import click
 
 from timewait.captures.container import BrokenCapture
 from timewait.checker import itf
-from timewait.checker.certificate import BrokenCertificate, together
+from timewait.checker.certificate import BrokenCertificate, bundle
 from timewait.checker.decide import Answer, Engine
 from timewait.checker.finding import Budget
 from timewait.checker.itf import BrokenTrace
@@ -32,19 +32,19 @@ from timewait.cli.files import write_whole
 from timewait.cli.options import Duration, question_options, stack_of
 from timewait.cli.reports import Reports, report_options, suite_of_answers, suite_of_outcome
 from timewait.cli.review import run_command, view_command, write_page
-from timewait.cli.session import CLOSERS, bounds, chosen, decided, told
+from timewait.cli.session import CLOSERS, bounds, configuration_from, configuration_in_words, decided
 from timewait.cli.threshold import threshold_command
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.states import states
 from timewait.diagrams.tables import as_json, as_text
-from timewait.proofs.certified import Certified, certificate_at
+from timewait.proofs.certified import CertifiedProof, certificate_at
 from timewait.proofs.certifying import certify_file
 from timewait.proofs.claims import CLAIMS
-from timewait.proofs.promised import promise_for_all
+from timewait.proofs.promised import certify_liveness
 from timewait.proofs.question import applicable
 from timewait.proofs.suite import prove
 from timewait.spec.configuration import Configuration, ConfigurationError
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.host import HostUnreadable, read_host, read_settings
 from timewait.spec.properties import PROPERTIES
@@ -82,11 +82,13 @@ def prove_command(
     unknown = [name for name in claims if name.upper() not in CLAIMS]
     if unknown:
         raise click.UsageError(f"there is no claim {unknown[0]!r}; there are {', '.join(CLAIMS)}")
-    chosen = [name.upper() for name in claims] or [name for name, claim in CLAIMS.items() if everything or not claim.slow]
+    configuration_from = [name.upper() for name in claims] or [
+        name for name, claim in CLAIMS.items() if everything or not claim.slow
+    ]
     screen = console.Screen()
     outcomes = []
-    reports.start("prove", chosen, {})
-    for outcome in prove(chosen, jobs, out):
+    reports.start("prove", configuration_from, {})
+    for outcome in prove(configuration_from, jobs, out):
         outcomes.append(outcome)
         reports.decided(suite_of_outcome(outcome))
         if not as_json_:
@@ -150,7 +152,7 @@ def check_command(
     if explain and given["as_json"]:
         raise click.UsageError("--explain is for people and --json for programs; give one of them")
     stack = read_host() if host else stack_of(given)
-    configuration = chosen(stack, given)
+    configuration = configuration_from(stack, given)
     return _check(stack, configuration, given, Engine(engine), Outputs(trace_file, html, reports, explain, certificate))
 
 
@@ -179,7 +181,7 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
     if given["as_json"]:
         screen.as_json(json_output.whole(answers, configuration))
     else:
-        screen.line(f"{stack.title}: {told(configuration)}")
+        screen.line(f"{stack.title}: {configuration_in_words(configuration)}")
         screen.line()
         for answer in answers:
             screen.answer(answer)
@@ -187,7 +189,9 @@ def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], en
                 screen.meaning(answer)
         screen.line(f"verdict: {str(worst(answer.verdict for answer in answers)).upper()}")
     verdict = worst(answer.verdict for answer in answers)
-    outputs.reports.finish(f"timewait check, {stack.title}", told(configuration), verdict, verdict.exit_code, screen)
+    outputs.reports.finish(
+        f"timewait check, {stack.title}", configuration_in_words(configuration), verdict, verdict.exit_code, screen
+    )
     return verdict.exit_code
 
 
@@ -198,16 +202,16 @@ def _certified(
     asked = dict.fromkeys([replace(configuration, both_close=False), configuration])
     proved = [answer.finding.name for answer in answers if answer.verdict is Verdict.PROVED]
     always = [name for name in proved if PROPERTIES[name].kind == "always"]
-    made: dict[str, list[Certified]] = {}
+    made: dict[str, list[CertifiedProof]] = {}
     if always:
         made[", ".join(always)] = [certificate_at(one, always, budget.fresh()) for one in asked]
-    made |= {name: [promise_for_all(one, name, budget.fresh()) for one in asked] for name in proved if name not in always}
+    made |= {name: [certify_liveness(one, name, budget.fresh()) for one in asked] for name in proved if name not in always}
     faults = {what: one for what, several in made.items() for one in several if one.verdict is not Verdict.PROVED}
     for what, one in faults.items():
         screen.note(f"{what}: no certificate; {one.reason}")
     kept = [what for what in made if what not in faults]
     if kept:
-        write_whole(path, together([one.text for what in kept for one in made[what]]))
+        write_whole(path, bundle([one.text for what in kept for one in made[what]]))
         screen.note(f"wrote {path}: {', '.join(kept)}, accepted by Z3 and by cvc5")
     else:
         screen.note(f"nothing to certify: {path} is not written")
@@ -215,7 +219,7 @@ def _certified(
     return [_but(answer, worse.get(answer.finding.name)) for answer in answers]
 
 
-def _but(answer: Answer, fault: Certified | None) -> Answer:
+def _but(answer: Answer, fault: CertifiedProof | None) -> Answer:
     """An answer in the light of its certificate; a promise that the graph does not settle was proved in ticks, and stays so."""
     kept = fault is None or (fault.verdict is Verdict.INCONCLUSIVE and PROPERTIES[answer.finding.name].kind == "eventually")
     if fault is None or kept:
@@ -226,7 +230,7 @@ def _but(answer: Answer, fault: Certified | None) -> Answer:
 def _write_shown(outputs: Outputs, shown: Trace | None, screen: console.Screen) -> None:
     """Write the first violation where it was asked for."""
     if outputs.trace is not None and shown is not None:
-        write_whole(outputs.trace, itf.written(shown))
+        write_whole(outputs.trace, itf.as_itf_text(shown))
     if outputs.html is not None and shown is not None:
         write_page(outputs.html, shown)
         screen.note(f"wrote {outputs.html}")
@@ -260,7 +264,7 @@ def _value(stack: Stack, knob: str) -> str:
     if value is None:
         return "not known"
     if isinstance(value, Fraction):
-        return spoken(value)
+        return format_duration(value)
     return ", ".join(sorted(value)) or "nothing" if isinstance(value, frozenset) else str(value)
 
 
@@ -297,7 +301,7 @@ def host_command(**given: Any) -> int:
         screen.table(("setting", "value", "what it means"), rows)
         screen.line()
     given["msl"] = given["msl"] or Fraction(30)
-    return _check(stack, chosen(stack, given), given, Engine.AUTO, Outputs())
+    return _check(stack, configuration_from(stack, given), given, Engine.AUTO, Outputs())
 
 
 @cli.command("graph")

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from timewait.spec.assemble import Wishes
+from timewait.spec.assemble import Overrides
 from timewait.spec.configuration import Scope
-from timewait.spec.duration import duration
+from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
 from timewait.spec.stacks import Stack, load
@@ -27,7 +27,7 @@ class Duration(click.ParamType[Fraction]):
         if isinstance(value, Fraction):
             return value
         try:
-            return duration(str(value))
+            return parse_duration(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -39,7 +39,7 @@ class Durations(click.ParamType[tuple[Fraction, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Fraction, ...]:
         try:
-            return tuple(duration(part) for part in str(value).split(","))
+            return tuple(parse_duration(part) for part in str(value).split(","))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -60,7 +60,7 @@ class Count(click.ParamType[int | None]):
         return int(value)
 
 
-class Pair(click.ParamType[tuple[int, int]]):
+class OctetPair(click.ParamType[tuple[int, int]]):
     """Two whole numbers, for A and for B."""
 
     name = "a,b"
@@ -136,7 +136,7 @@ _SHARED = (
         show_default=True,
         help="The last exchange, or the whole close.",
     ),
-    click.option("--data", type=Pair(), default="0,0", show_default=True, help="Octets that the users of A and B may send."),
+    click.option("--data", type=OctetPair(), default="0,0", show_default=True, help="Octets that the users of A and B may send."),
     click.option("--stack", help="A profile by name (see 'timewait stacks') or a .toml file. [default: rfc9293-intended]"),
     click.option("--answers", type=Arrivals(), help="What TIME_WAIT answers: some of fin,unacceptable,ack,syn, or any, none."),
     click.option("--restarts", type=Arrivals("answered"), help="What restarts its timer: likewise, or answered."),
@@ -167,12 +167,12 @@ def question_options(command: Command) -> Command:
     return command
 
 
-def wishes(given: dict[str, Any], both_close: bool, stack: Stack) -> Wishes:
+def wishes(given: dict[str, Any], both_close: bool, stack: Stack) -> Overrides:
     """What the options state."""
     restarts = given["restarts"]
     if restarts == "answered":
         restarts = given["answers"] if given["answers"] is not None else stack.require("answers")
-    return Wishes(
+    return Overrides(
         msl=given["msl"],
         time_wait=given.get("time_wait"),
         rto=given["rto"],

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.cli.boundaries import boundaries
-from timewait.cli.claim_runs import SHOWN, counterexample
-from timewait.cli.committed_pictures import Picture
+from timewait.cli.claim_runs import CLAIM_RUNS, counterexample
+from timewait.cli.committed_pictures import CommittedPicture
 from timewait.cli.figures import (
     LOSSES,
     STANDARD,
@@ -38,8 +38,8 @@ from timewait.diagrams.region import Against
 from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
 from timewait.diagrams.tables import as_text
-from timewait.formats.mermaid import written as as_sequence
-from timewait.spec.assemble import Wishes, assemble
+from timewait.formats.mermaid import as_mermaid_text as as_sequence
+from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.graph import CLOSE_PART
 from timewait.spec.scenarios import SCENARIOS
@@ -55,17 +55,17 @@ class Group(NamedTuple):
     """Pictures that are drawn together: the heading under which they are listed, and what draws them."""
 
     section: str
-    pictures: Callable[[], tuple[Picture, ...]]
+    pictures: Callable[[], tuple[CommittedPicture, ...]]
 
 
-def _of_figure(name: str, command: str, figure: Figure, text: str | None = None) -> Picture:
+def _of_figure(name: str, command: str, figure: Figure, text: str | None = None) -> CommittedPicture:
     files = {
         "svg": as_svg(figure),
         "dot": as_dot(figure),
         "mmd": as_mermaid(figure),
         "txt": figure_text.as_text(figure) if text is None else text,
     }
-    return Picture(name, figure.title, command, files)
+    return CommittedPicture(name, figure.title, command, files)
 
 
 # --- what is in it ------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ BEGUN_FIRST = ("regions", "differences")
 """The groups that take longest: to begin with them shortens the whole."""
 
 
-def _states() -> tuple[Picture, ...]:
+def _states() -> tuple[CommittedPicture, ...]:
     """The letter of the standard, and what it was meant to say; the close, and all of it."""
     found = []
     for stack in (STANDARD, INTENDED):
@@ -102,7 +102,7 @@ def _states() -> tuple[Picture, ...]:
     return tuple(found)
 
 
-def _each_state() -> tuple[Picture, ...]:
+def _each_state() -> tuple[CommittedPicture, ...]:
     """The states in which a connection closes, one by one."""
     graph = graph_of(INTENDED, whole=True)
     closing = [state for state in CLOSE_PART if state not in (State.ESTABLISHED, State.CLOSED)]
@@ -116,7 +116,7 @@ def _each_state() -> tuple[Picture, ...]:
     )
 
 
-def _differences() -> tuple[Picture, ...]:
+def _differences() -> tuple[CommittedPicture, ...]:
     """Every stack of which it is known what it does in TIME_WAIT, against the letter of the standard."""
     found = []
     for name in names():
@@ -130,30 +130,30 @@ def _differences() -> tuple[Picture, ...]:
     return tuple(found)
 
 
-def _of_run(name: str, title: str, options: str, trace: Trace) -> Picture:
+def _of_run(name: str, title: str, options: str, trace: Trace) -> CommittedPicture:
     files = {"svg": sequence(trace), "mmd": as_sequence(trace), "txt": sequence_text.as_text(trace)}
-    return Picture(f"run-{name}", title, f"timewait diagram sequence {options}", files)
+    return CommittedPicture(f"run-{name}", title, f"timewait diagram sequence {options}", files)
 
 
-def _scenarios() -> tuple[Picture, ...]:
+def _scenarios() -> tuple[CommittedPicture, ...]:
     """Runs in which nothing goes wrong."""
     return tuple(
         _of_run(one.name, f"{one.name}: {one.statement}", f"--scenario {one.name}", run(one)) for one in SCENARIOS.values()
     )
 
 
-def _claims() -> tuple[Picture, ...]:
+def _claims() -> tuple[CommittedPicture, ...]:
     """The runs by which claims are shown."""
-    alone = {claim for claim, count in Counter(shown.claim for shown in SHOWN).items() if count == 1}
+    alone = {claim for claim, count in Counter(shown.claim for shown in CLAIM_RUNS).items() if count == 1}
     found = []
-    for shown in SHOWN:
+    for shown in CLAIM_RUNS:
         name = shown.claim.lower() if shown.claim in alone else f"{shown.claim.lower()}-{shown.broken}"
         option = "" if shown.claim in alone else f" --property {shown.broken}"
         found.append(_of_run(name, f"{shown.claim}: {shown.told}", f"--claim {shown.claim}{option}", shown.find()))
     return tuple(found)
 
 
-def _used() -> tuple[Picture, ...]:
+def _used() -> tuple[CommittedPicture, ...]:
     """The states and edges that the runs of two claims use."""
     found = []
     for claim in ("C8", "C10"):
@@ -164,11 +164,11 @@ def _used() -> tuple[Picture, ...]:
 
 
 def _asked(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
-    wishes = Wishes(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
+    wishes = Overrides(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
     return assemble(load(INTENDED), wishes)
 
 
-def _regions() -> tuple[Picture, ...]:
+def _regions() -> tuple[CommittedPicture, ...]:
     """Safe and unsafe TIME_WAIT, against RTO and against MSL."""
     asked = _asked(Scope.CLOSE, 1)
     found = boundaries(asked, BOTH, farthest(MSL), Budget)
@@ -178,18 +178,18 @@ def _regions() -> tuple[Picture, ...]:
         shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
         files = {"svg": region_picture.as_svg(shown), "txt": region_text.as_text(shown)}
         option = f" --against {against}{' --rto 30s' if against == 'msl' else ''}"
-        pictures.append(Picture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
+        pictures.append(CommittedPicture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
     return tuple(pictures)
 
 
-def _losses() -> tuple[Picture, ...]:
+def _losses() -> tuple[CommittedPicture, ...]:
     """The least safe TIME_WAIT against losses."""
     shown = bars_of(_asked(Scope.CLOSE, 0), LOSSES, "The least safe TIME_WAIT, against losses", BOTH, Budget)
     files = {"svg": bars.as_svg(shown), "txt": bars.as_text(shown)}
-    return (Picture("region-loss", shown.title, "timewait diagram region --msl 30s --rto 30s --against loss", files),)
+    return (CommittedPicture("region-loss", shown.title, "timewait diagram region --msl 30s --rto 30s --against loss", files),)
 
 
-def _compositions() -> tuple[Picture, ...]:
+def _compositions() -> tuple[CommittedPicture, ...]:
     """What can be reached."""
     asked = {
         "core": (Scope.CORE, 0, False, "the last exchange, nothing lost", "--scope core --loss 0"),
@@ -208,13 +208,13 @@ def _compositions() -> tuple[Picture, ...]:
 # --- how it is drawn ----------------------------------------------------------------------------------------------
 
 
-def draw(group: str) -> tuple[Picture, ...]:
+def draw(group: str) -> tuple[CommittedPicture, ...]:
     """The pictures of a group."""
     section, pictures = groups()[group]
     return tuple(replace(picture, section=section) for picture in pictures())
 
 
-def drawn(jobs: int) -> Iterator[Picture]:
+def drawn(jobs: int) -> Iterator[CommittedPicture]:
     """The whole set, groups side by side in processes of their own, in a fixed order."""
     if jobs == 1:
         yield from (picture for group in groups() for picture in draw(group))

@@ -17,7 +17,7 @@ from timewait.cli.figures import LOSSES, bars_of, farthest, region_of
 from timewait.cli.options import question_options, stack_of, wishes
 from timewait.cli.picture_formats import Writers, deliver, of_svg, output_options, width_of
 from timewait.diagrams import bars, region_picture, region_text
-from timewait.diagrams.boundary import Boundary, Piece
+from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.region import Against
 from timewait.spec.assemble import assemble
 from timewait.spec.configuration import Configuration
@@ -79,7 +79,7 @@ def _pieces(boundary: Boundary) -> dict[str, Any]:
     return {"property": boundary.name, "needs": boundary.needs, "pieces": [_piece(piece) for piece in boundary.pieces]}
 
 
-def _piece(piece: Piece) -> dict[str, Any]:
+def _piece(piece: BoundaryPiece) -> dict[str, Any]:
     low, high = map(str, piece.ratios[:2])
     return {
         "low": low,

@@ -26,12 +26,12 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.formats import events, github, junit, sarif
-from timewait.formats.case import Asked, Case, case_of_answer
+from timewait.formats.case import ReportedCase, ReportedProperty, case_of_answer
 from timewait.formats.junit import Suite
-from timewait.formats.source_locations import Place
+from timewait.formats.source_locations import SourceLocation
 from timewait.proofs.claim import Evidence
 from timewait.proofs.claims import CLAIMS
-from timewait.proofs.suite import Outcome
+from timewait.proofs.suite import ClaimResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -123,9 +123,9 @@ class Reports:
         """
         cases = [case for suite in self._suites for case in suite.cases]
         if self.sarif is not None:
-            write_whole(self.sarif, sarif.written(cases, version("timewait"), exit_code))
+            write_whole(self.sarif, sarif.as_sarif(cases, version("timewait"), exit_code))
         if self.junit is not None:
-            write_whole(self.junit, junit.written(self._suites, self._started))
+            write_whole(self.junit, junit.as_junit(self._suites, self._started))
         if self.github:
             for line in github.workflow_commands(cases):
                 screen.raw(line)
@@ -166,20 +166,20 @@ def suite_of_answers(name: str, answers: Sequence[Answer], about: dict[str, Any]
     return Suite(name, tuple((key, json.dumps(value)) for key, value in about.items()), tuple(map(case_of_answer, answers)))
 
 
-def suite_of_outcome(outcome: Outcome) -> Suite:
+def suite_of_outcome(outcome: ClaimResult) -> Suite:
     """A decided claim; without any evidence it says nothing."""
     claim = CLAIMS[outcome.name]
     code = claim.gather.__code__
-    place = Place(claim.gather.__module__.replace(".", "/") + ".py", code.co_firstlineno)
-    asked = Asked(claim.name, claim.statement, claim.section, place)
+    place = SourceLocation(claim.gather.__module__.replace(".", "/") + ".py", code.co_firstlineno)
+    asked = ReportedProperty(claim.name, claim.statement, claim.section, place)
     cases = tuple(_case_of_evidence(asked, piece) for piece in outcome.pieces)
-    nothing = Case(asked, f"{claim.name}: evidence", Verdict.VACUOUS, claim.expected, "", 0.0, "there is none")
+    nothing = ReportedCase(asked, f"{claim.name}: evidence", Verdict.VACUOUS, claim.expected, "", 0.0, "there is none")
     return Suite(claim.name, (("statement", claim.statement), ("expected", str(claim.expected))), cases or (nothing,))
 
 
-def _case_of_evidence(asked: Asked, piece: Evidence) -> Case:
+def _case_of_evidence(asked: ReportedProperty, piece: Evidence) -> ReportedCase:
     label = f"{asked.name}: {piece.label}"
-    return Case(asked, label, piece.verdict, piece.expected, piece.engine, piece.seconds, piece.detail, piece.trace)
+    return ReportedCase(asked, label, piece.verdict, piece.expected, piece.engine, piece.seconds, piece.detail, piece.trace)
 
 
 def _summarise(text: str, screen: Screen) -> None:

@@ -14,7 +14,7 @@ from timewait.cli import console
 from timewait.cli.files import write_whole
 from timewait.diagrams.page import page
 from timewait.narration.sentences import about_in_words
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import SCENARIOS, Scenario
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -48,7 +48,7 @@ def run_command(name: str | None, html: Path | None, trace_file: Path | None) ->
         write_page(html, trace)
         screen.line(f"wrote {html}")
     if trace_file is not None:
-        write_whole(trace_file, itf.written(trace))
+        write_whole(trace_file, itf.as_itf_text(trace))
         screen.line(f"wrote {trace_file}")
     if html is None and trace_file is None:
         screen.line(f"{trace.shows}: {trace.statement}")
@@ -60,7 +60,7 @@ def run_command(name: str | None, html: Path | None, trace_file: Path | None) ->
 def run(scenario: Scenario) -> Trace:
     """The trace of a scenario, carried out on the specification."""
     moves = tuple(Move(planned.delay, planned.action) for planned in scenario.moves)
-    return carried_out(beginning(scenario.configuration), Run(moves), scenario.name, scenario.statement)
+    return carried_out(initial_state(scenario.configuration), Run(moves), scenario.name, scenario.statement)
 
 
 def write_page(target: Path, trace: Trace) -> None:

@@ -18,14 +18,14 @@ from timewait.cli.options import wishes
 from timewait.proofs.question import question
 from timewait.spec.assemble import assemble
 from timewait.spec.configuration import Configuration
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
 from timewait.vocabulary.automaton import Property
 
 CLOSERS = click.Choice(["a", "both"])
 
 
-def chosen(stack: Stack, given: dict[str, Any]) -> Configuration:
+def configuration_from(stack: Stack, given: dict[str, Any]) -> Configuration:
     """The configuration of a stack and some options.
 
     Raises
@@ -72,12 +72,13 @@ def _any(budget: int | None) -> str:
     return "any" if budget is None else str(budget)
 
 
-def told(configuration: Configuration, show_wait: bool = True) -> str:
+def configuration_in_words(configuration: Configuration, show_wait: bool = True) -> str:
     """A configuration in a line."""
-    waits = f"TIME_WAIT {spoken(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
+    waits = f"TIME_WAIT {format_duration(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
     closers = "either end may close first" if configuration.both_close else "A closes first"
     return (
-        f"MSL {spoken(configuration.msl)}, {waits if show_wait else ''}RTO up to {', '.join(map(spoken, configuration.rto))},"
+        f"MSL {format_duration(configuration.msl)}, {waits if show_wait else ''}"
+        f"RTO up to {', '.join(map(format_duration, configuration.rto))},"
         f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope},"
-        f" {closers}, atomic reopen; ticks of {spoken(unit_of(configuration.parameters))} where ticks are counted"
+        f" {closers}, atomic reopen; ticks of {format_duration(unit_of(configuration.parameters))} where ticks are counted"
     )

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from timewait.checker import itf
-from timewait.checker.cover import Interval
+from timewait.checker.cover import RatioInterval
 from timewait.checker.decide import Engine, decide
-from timewait.checker.linear import written
+from timewait.checker.linear import as_text
 from timewait.checker.synthesis import Unsettled
 from timewait.checker.threshold import Undecided, least_safe
 from timewait.checker.time_unit import unit_of
@@ -20,10 +20,10 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.cli import console, json_output
 from timewait.cli.files import write_all
 from timewait.cli.options import Duration, Ratios, question_options, stack_of
-from timewait.cli.session import CLOSERS, bounds, chosen, told
+from timewait.cli.session import CLOSERS, bounds, configuration_from, configuration_in_words
 from timewait.proofs.question import question
-from timewait.proofs.thresholds import RANGE, Proven, formula, interval_in_words, spoken_formula
-from timewait.spec.duration import spoken
+from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula, formula_in_words, interval_in_words
+from timewait.spec.duration import format_duration
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.stacks import Stack
 
@@ -57,13 +57,13 @@ def threshold_command(
         raise click.UsageError("--ratios and --out belong to --symbolic")
     screen = console.Screen()
     stack = stack_of(given)
-    first = chosen(stack, {**given, "time_wait": Fraction(0)})
+    first = configuration_from(stack, {**given, "time_wait": Fraction(0)})
     asked = [PROPERTIES[name] for name in given["properties"] or ("graceful", "isolation")]
     unit = unit_of({name: value for name, value in first.parameters.items() if name != "TIME_WAIT"})
     whole = engine == "explicit" or not question(first).system.dense
 
     def ask(value: Fraction) -> list[Any]:
-        configuration = chosen(stack, {**given, "time_wait": value})
+        configuration = configuration_from(stack, {**given, "time_wait": value})
         return decide(question(configuration), asked, Engine(engine), bounds(given, screen))
 
     most = 16 * (first.msl + max(first.rto)) if limit is None else limit
@@ -73,7 +73,7 @@ def threshold_command(
         if given["as_json"]:
             screen.as_json(json_output.whole(undecided.answers, first) | {"least_time_wait": None})
         else:
-            screen.line(f"TIME_WAIT {spoken(undecided.value)}:")
+            screen.line(f"TIME_WAIT {format_duration(undecided.value)}:")
             for answer in undecided.answers:
                 screen.answer(answer)
         return worst(answer.verdict for answer in undecided.answers).exit_code
@@ -87,12 +87,14 @@ def threshold_command(
         screen.as_json(data)
     else:
         together = " and ".join(entry.name for entry in asked)
-        screen.line(f"{stack.title}: {told(first, show_wait=False)}")
+        screen.line(f"{stack.title}: {configuration_in_words(first, show_wait=False)}")
         if found.least is None:
-            screen.line(f"no TIME_WAIT up to {spoken(found.tried)} gives {together}; with that one:")
+            screen.line(f"no TIME_WAIT up to {format_duration(found.tried)} gives {together}; with that one:")
         else:
-            screen.line(f"least TIME_WAIT for {together}: {spoken(found.least)}   ({found.questions} questions to the engine)")
-            screen.line(f"with {spoken(found.short)}:" if found.below else "")
+            screen.line(
+                f"least TIME_WAIT for {together}: {format_duration(found.least)}   ({found.questions} questions to the engine)"
+            )
+            screen.line(f"with {format_duration(found.short)}:" if found.below else "")
         for answer in answers:
             if answer.verdict is Verdict.VIOLATED:
                 screen.answer(answer)
@@ -108,9 +110,9 @@ def _symbolic(stack: Stack, given: dict[str, Any], ratios: tuple[Fraction, Fract
     msl = stack.msl or Fraction(1) if given["msl"] is None else given["msl"]
     rto = (stack.rto_max or Fraction(1),) if given["rto"] is None else given["rto"]
     given = {**given, "msl": msl, "rto": rto, "time_wait": Fraction(0)}
-    configuration = chosen(stack, given)
+    configuration = configuration_from(stack, given)
     asked = given["properties"] or ("graceful", "isolation")
-    pieces: list[Proven] = []
+    pieces: list[ProvedThreshold] = []
     try:
         for piece in formula(configuration, asked, ratios, bounds(given, screen)):
             pieces.append(piece)
@@ -141,16 +143,16 @@ def _told_symbolically(configuration: Any, given: dict[str, Any]) -> str:
     return f"loss {loss}, duplication any, scope {given['scope']}, {closers}{gaps}"
 
 
-def _least(piece: Proven) -> str:
-    return "no TIME_WAIT is enough" if piece.least is None else f"TIME_WAIT >= {written(piece.least)}"
+def _least(piece: ProvedThreshold) -> str:
+    return "no TIME_WAIT is enough" if piece.least is None else f"TIME_WAIT >= {as_text(piece.least)}"
 
 
-def _show(screen: console.Screen, pieces: list[Proven]) -> None:
+def _show(screen: console.Screen, pieces: list[ProvedThreshold]) -> None:
     if not pieces:
         return
     low, high = pieces[-1].ratios, pieces[0].ratios
-    covered = Interval(low.low, high.high, low.closed_low, high.closed_high)
-    screen.line(f"  {spoken_formula(pieces)}   ({interval_in_words(covered)})")
+    covered = RatioInterval(low.low, high.high, low.closed_low, high.closed_high)
+    screen.line(f"  {formula_in_words(pieces)}   ({interval_in_words(covered)})")
     for piece in reversed(pieces):
         screen.line()
         screen.line(f"{interval_in_words(piece.ratios)}: {_least(piece)}")
@@ -165,7 +167,7 @@ def _show(screen: console.Screen, pieces: list[Proven]) -> None:
                 screen.trace(piece.below.trace)
 
 
-def _written(pieces: list[Proven], out: Path) -> list[Path]:
+def _written(pieces: list[ProvedThreshold], out: Path) -> list[Path]:
     """Write each piece's certificate and run."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -176,21 +178,21 @@ def _written(pieces: list[Proven], out: Path) -> list[Path]:
         if piece.safe is not None:
             contents[out / f"piece-{index}.smt2"] = piece.safe.text
         if piece.below is not None and piece.below.trace is not None:
-            contents[out / f"piece-{index}.itf.json"] = itf.written(piece.below.trace)
+            contents[out / f"piece-{index}.itf.json"] = itf.as_itf_text(piece.below.trace)
     write_all(contents)
     return list(contents)
 
 
-def _as_data(pieces: list[Proven], verdict: Verdict, asked: tuple[str, ...]) -> dict[str, Any]:
+def _as_data(pieces: list[ProvedThreshold], verdict: Verdict, asked: tuple[str, ...]) -> dict[str, Any]:
     return {
         "verdict": str(verdict),
         "property": list(asked),
         "engine": "zones, all values",
-        "least_time_wait": spoken_formula(pieces) if pieces else None,
+        "least_time_wait": formula_in_words(pieces) if pieces else None,
         "pieces": [
             {
                 "rto": interval_in_words(piece.ratios),
-                "least_time_wait": None if piece.least is None else written(piece.least),
+                "least_time_wait": None if piece.least is None else as_text(piece.least),
                 "verdict": str(piece.verdict),
                 "region": [part.text for part in piece.region],
                 "breaks": None if piece.below is None else piece.below.broken,

@@ -35,7 +35,7 @@ class Interface(NamedTuple):
     description: str
 
 
-class Captured(NamedTuple):
+class CapturedBlock(NamedTuple):
     """A captured packet.
 
     Attributes
@@ -62,7 +62,7 @@ class Captured(NamedTuple):
 Option = tuple[int, bytes]
 
 
-def capture(comment: str, program: str, interfaces: Sequence[Interface], packets: Iterable[Captured]) -> bytes:
+def capture(comment: str, program: str, interfaces: Sequence[Interface], packets: Iterable[CapturedBlock]) -> bytes:
     """A whole file: one section with its comment and the name of the program, the interfaces, the packets in their order."""
     parts = [_section(comment, program)]
     parts += [_interface(interface) for interface in interfaces]
@@ -86,7 +86,7 @@ def _interface(interface: Interface) -> bytes:
     return _block(INTERFACE, struct.pack("<HHI", RAW_IP, 0, unlimited), options)
 
 
-def _packet(packet: Captured) -> bytes:
+def _packet(packet: CapturedBlock) -> bytes:
     high, low = divmod(packet.time, 2**32)
     length = len(packet.octets)
     body = struct.pack("<IIIII", packet.interface, high, low, length, length) + _padded(packet.octets)

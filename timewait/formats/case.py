@@ -8,12 +8,12 @@ from enum import StrEnum
 from timewait.checker.decide import Answer
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.formats.source_locations import Place, place_of_property
+from timewait.formats.source_locations import SourceLocation, place_of_property
 from timewait.narration.sentences import is_broken, reason
 from timewait.spec.properties import PROPERTIES
 
 
-class Standing(StrEnum):
+class CaseStatus(StrEnum):
     """How a case stands."""
 
     PASSED = "passed"
@@ -27,7 +27,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportedProperty:
     """What is asked about: a property, or a claim.
 
     Attributes
@@ -43,11 +43,11 @@ class Asked:
     name: str
     statement: str
     section: str
-    place: Place | None
+    place: SourceLocation | None
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ReportedCase:
     """One question and its answer.
 
     Attributes
@@ -68,7 +68,7 @@ class Case:
         A run that shows it.
     """
 
-    asked: Asked
+    asked: ReportedProperty
     label: str
     verdict: Verdict
     expected: Verdict
@@ -78,13 +78,13 @@ class Case:
     trace: Trace | None = None
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> CaseStatus:
         """How it stands."""
         if self.verdict is Verdict.DISAGREEMENT:
-            return Standing.WRONG
+            return CaseStatus.WRONG
         if self.verdict in (Verdict.INCONCLUSIVE, Verdict.VACUOUS):
-            return Standing.OPEN
-        return Standing.PASSED if self.verdict is self.expected else Standing.FAILED
+            return CaseStatus.OPEN
+        return CaseStatus.PASSED if self.verdict is self.expected else CaseStatus.FAILED
 
     @property
     def reason(self) -> str:
@@ -94,19 +94,19 @@ class Case:
         return f"{self.label}: {self.verdict}{expected}" + (f". {why[:1].upper()}{why[1:]}" if why else "")
 
 
-def property_asked(name: str) -> Asked:
+def property_asked(name: str) -> ReportedProperty:
     """A property, as something that is asked about."""
     entry = PROPERTIES.get(name)
     if entry is None:
-        return Asked(name, name, "", None)
-    return Asked(name, entry.statement, entry.section, place_of_property(name))
+        return ReportedProperty(name, name, "", None)
+    return ReportedProperty(name, entry.statement, entry.section, place_of_property(name))
 
 
-def case_of_answer(answer: Answer) -> Case:
+def case_of_answer(answer: Answer) -> ReportedCase:
     """The answer about one property of a configuration."""
     finding = answer.finding
     detail = finding.reason or (reason(answer.trace) if answer.trace is not None else "")
-    return Case(
+    return ReportedCase(
         property_asked(finding.name),
         finding.name,
         finding.verdict,
@@ -118,10 +118,10 @@ def case_of_answer(answer: Answer) -> Case:
     )
 
 
-def case_of_trace(trace: Trace) -> Case:
+def case_of_trace(trace: Trace) -> ReportedCase:
     """A trace alone, read from a file: the violation that it shows, or what else it shows at work."""
     asked = property_asked(trace.shows)
     if trace.shows not in PROPERTIES:
-        asked = Asked(trace.shows, trace.statement, "", None)
+        asked = ReportedProperty(trace.shows, trace.statement, "", None)
     verdict = Verdict.VIOLATED if is_broken(trace) else Verdict.PROVED
-    return Case(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, reason(trace), trace)
+    return ReportedCase(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, reason(trace), trace)

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from timewait.checker.finding import Progress
-from timewait.formats.case import Case
+from timewait.formats.case import ReportedCase
 
 
 def line(kind: str, seconds: float, **facts: Any) -> str:
@@ -34,7 +34,7 @@ def progress(seconds: float, told: Progress) -> str:
     )
 
 
-def verdict(seconds: float, case: Case) -> str:
+def verdict(seconds: float, case: ReportedCase) -> str:
     """A question was decided."""
     return line(
         "verdict",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from timewait.checker.itf import BrokenTrace
 from timewait.checker.trace import Trace
 from timewait.spec.exchange import ENDS
-from timewait.vocabulary.replay import Message
+from timewait.vocabulary.replay import Packet
 
 MOST_TEXT = 65_495
 """Octets of text in an IPv4 packet at most."""
@@ -26,7 +26,7 @@ def state_of(trace: Trace, number: int, end: str) -> str:
         raise BrokenTrace(f"step {number}: {problem} is missing") from problem
 
 
-def numbers_of(copy: Message) -> dict[str, int]:
+def numbers_of(copy: Packet) -> dict[str, int]:
     """What a copy carries: ``seq``, ``len``, ``ack`` if it acknowledges, and the control bits that are on.
 
     Raises

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timewait.formats import mermaid
-from timewait.formats.case import Case, Standing
+from timewait.formats.case import CaseStatus, ReportedCase
 from timewait.narration.sentences import lines
 
-COMMANDS = {Standing.FAILED: "error", Standing.WRONG: "error", Standing.OPEN: "warning"}
-SIGNS = {Standing.PASSED: "✅", Standing.FAILED: "❌", Standing.WRONG: "❌", Standing.OPEN: "❔"}
+COMMANDS = {CaseStatus.FAILED: "error", CaseStatus.WRONG: "error", CaseStatus.OPEN: "warning"}
+SIGNS = {CaseStatus.PASSED: "✅", CaseStatus.FAILED: "❌", CaseStatus.WRONG: "❌", CaseStatus.OPEN: "❔"}
 
 MOST_TRACES = 10
 """A step summary may have a megabyte."""
@@ -22,7 +22,7 @@ MOST_STEPS = 60
 """Mermaid draws no diagram of more than 50,000 characters."""
 
 
-def workflow_commands(cases: Sequence[Case]) -> list[str]:
+def workflow_commands(cases: Sequence[ReportedCase]) -> list[str]:
     """A workflow command for each case that did not come out as it should."""
     told = []
     for case in cases:
@@ -35,7 +35,7 @@ def workflow_commands(cases: Sequence[Case]) -> list[str]:
     return told
 
 
-def summary(title: str, about: str, verdict: str, cases: Sequence[Case]) -> str:
+def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase]) -> str:
     """A step summary.
 
     Parameters
@@ -52,7 +52,7 @@ def summary(title: str, about: str, verdict: str, cases: Sequence[Case]) -> str:
         f" {_cell(case.detail)} |"
         for case in cases
     ]
-    shown = [case for case in cases if case.standing is not Standing.PASSED and case.trace is not None]
+    shown = [case for case in cases if case.standing is not CaseStatus.PASSED and case.trace is not None]
     told = [f"## {_inline(title)}: {verdict}", "", *([_inline(about), ""] if about else [])]
     told += ["| asked | verdict | engine | time | why |", "|---|---|---|---|---|", *rows, ""]
     for case in shown[:MOST_TRACES]:
@@ -62,10 +62,10 @@ def summary(title: str, about: str, verdict: str, cases: Sequence[Case]) -> str:
     return "\n".join(told)
 
 
-def _trace(case: Case) -> list[str]:
+def _trace(case: ReportedCase) -> list[str]:
     assert case.trace is not None
     head = [f"### {_inline(case.reason)}", "", f"{_inline(case.asked.statement)} ({_inline(case.asked.section)})", ""]
-    chart = ["```mermaid", mermaid.written(case.trace).rstrip(), "```"] if len(case.trace.steps) <= MOST_STEPS else []
+    chart = ["```mermaid", mermaid.as_mermaid_text(case.trace).rstrip(), "```"] if len(case.trace.steps) <= MOST_STEPS else []
     steps = ["<details><summary>step by step</summary>", "", "```text", *lines(case.trace), "```", "", "</details>"]
     return [*head, *chart, "", *steps]
 

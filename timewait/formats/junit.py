@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from timewait.formats.case import Case, Standing
+from timewait.formats.case import CaseStatus, ReportedCase
 from timewait.narration.sentences import lines
 
 
@@ -30,10 +30,10 @@ class Suite(NamedTuple):
 
     name: str
     properties: tuple[tuple[str, str], ...]
-    cases: tuple[Case, ...]
+    cases: tuple[ReportedCase, ...]
 
 
-def written(suites: Sequence[Suite], started: datetime) -> str:
+def as_junit(suites: Sequence[Suite], started: datetime) -> str:
     """Answers as the text of a file; `started` is when the first was asked."""
     root = Element("testsuites")
     for number, suite in enumerate(suites):
@@ -54,8 +54,8 @@ def _suite(root: Element, number: int, suite: Suite, started: datetime) -> None:
             "timestamp": started.strftime("%Y-%m-%dT%H:%M:%S"),
             "hostname": "localhost",
             "tests": str(len(standings)),
-            "failures": str(standings.count(Standing.FAILED)),
-            "errors": str(standings.count(Standing.OPEN) + standings.count(Standing.WRONG)),
+            "failures": str(standings.count(CaseStatus.FAILED)),
+            "errors": str(standings.count(CaseStatus.OPEN) + standings.count(CaseStatus.WRONG)),
             "time": _seconds(sum(case.seconds for case in suite.cases)),
         },
     )
@@ -68,19 +68,19 @@ def _suite(root: Element, number: int, suite: Suite, started: datetime) -> None:
     SubElement(element, "system-err")
 
 
-def _case(suite_element: Element, suite: Suite, case: Case) -> None:
+def _case(suite_element: Element, suite: Suite, case: ReportedCase) -> None:
     element = SubElement(
         suite_element,
         "testcase",
         {"classname": f"timewait.{suite.name}", "name": _legal(case.label), "time": _seconds(case.seconds)},
     )
-    if case.standing is not Standing.PASSED:
-        kind = "failure" if case.standing is Standing.FAILED else "error"
+    if case.standing is not CaseStatus.PASSED:
+        kind = "failure" if case.standing is CaseStatus.FAILED else "error"
         wrong = SubElement(element, kind, {"type": str(case.verdict), "message": _legal(case.reason)})
         wrong.text = _legal(_told(case))
 
 
-def _told(case: Case) -> str:
+def _told(case: ReportedCase) -> str:
     """A case as plain text, with its trace."""
     head = [case.reason, f"{case.asked.name}: {case.asked.statement}", *([case.asked.section] if case.asked.section else [])]
     return "\n".join([*head, *(lines(case.trace) if case.trace is not None else ())])

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from timewait.checker.trace import Step, Trace
 from timewait.formats.fields import numbers_of, state_of
 from timewait.narration.sentences import about_in_words, again_and_again, reason
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
-from timewait.vocabulary.replay import Message
+from timewait.vocabulary.replay import Packet
 
 SIDES = {"A": "left of A", "B": "right of B"}
 DELIVERED, DUPLICATE, LOST = "->>", "-->>", "--x"
@@ -30,7 +30,7 @@ REPLACED = str.maketrans({";": ",", "#": "no. ", "\n": " ", "<": "(", ">": ")"})
 """What has a meaning of its own in a message."""
 
 
-def written(trace: Trace) -> str:
+def as_mermaid_text(trace: Trace) -> str:
     """A trace as the text of a diagram.
 
     Raises
@@ -89,7 +89,7 @@ class _Diagram:
         if why:
             yield WARNING
         if step.delay:
-            yield f"Note over A,B: t = {spoken(step.time)}"
+            yield f"Note over A,B: t = {format_duration(step.time)}"
         if step.event.received is not None:
             yield self._arrival(step, step.event.received)
         if note := "<br/>".join(map(_folded, self._note(step))):
@@ -101,11 +101,11 @@ class _Diagram:
             yield f"Note over A,B: {_folded(f'breaks {self.trace.shows}: {why}')}"
             yield "end"
 
-    def _arrival(self, step: Step, copy: Message) -> str:
+    def _arrival(self, step: Step, copy: Packet) -> str:
         numbers_of(copy)
         again = copy.number in self.arrived
         self.arrived.add(copy.number)
-        age = f"{spoken(step.time - copy.sent)} old" if step.time > copy.sent else ""
+        age = f"{format_duration(step.time - copy.sent)} old" if step.time > copy.sent else ""
         told = ", ".join(filter(None, ("duplicate" if again else "", age)))
         arrow = DUPLICATE if again else DELIVERED
         return f"{copy.sender}{arrow}{copy.receiver}: {_plain(copy.text)}" + (f" ({told})" if told else "")
@@ -124,9 +124,9 @@ class _Diagram:
             waits = timer.owner == step.event.actor and timer.name == "time-wait" and timer.since == step.time
             if waits and f"{timer.owner}.{timer.name}" in step.changed:
                 again = "again " if change is None else ""
-                yield f"timer starts {again}({spoken(timer.limit)})"
+                yield f"timer starts {again}({format_duration(timer.limit)})"
 
-    def _arrives_at_once(self, step: Step, copy: Message) -> bool:
+    def _arrives_at_once(self, step: Step, copy: Packet) -> bool:
         """Whether the first arrival of a copy is at the instant at which it is sent."""
         return any(
             later.event.received is not None and later.event.received.number == copy.number and later.time == step.time
@@ -144,7 +144,7 @@ class _Diagram:
             yield f"deactivate {end}"
 
 
-def _loss(copy: Message) -> str:
+def _loss(copy: Packet) -> str:
     numbers_of(copy)
     return f"{copy.sender}{LOST}{copy.receiver}: {_plain(copy.text)} (lost)"
 

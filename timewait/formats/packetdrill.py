@@ -21,7 +21,7 @@ from timewait.formats.fields import numbers_of
 from timewait.formats.opening import Added, opening
 from timewait.narration.sentences import about_in_words, again_and_again, reason, step_in_words
 from timewait.narration.timeline import reopens
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 
 WIDE = 65_535
 """The window that the other end advertises, in octets: no stack should wait for it."""
@@ -40,7 +40,7 @@ LISTENING = (
 )
 
 
-def written(trace: Trace, end: str = "a") -> str:
+def as_packetdrill(trace: Trace, end: str = "a") -> str:
     """A trace as the text of a script.
 
     Parameters
@@ -94,7 +94,7 @@ class _Script:
             yield ""
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
                 yield from _comment(f"from here on {again_and_again(self.trace)[0]}")
-            yield from _comment(f"step {step.number}, t={spoken(step.time)}: {step_in_words(step)}")
+            yield from _comment(f"step {step.number}, t={format_duration(step.time)}: {step_in_words(step)}")
             if reopens(step):
                 yield from _comment("not covered from here on: a script follows one connection, and the next one begins")
                 return

@@ -17,14 +17,14 @@ from fractions import Fraction
 from ipaddress import IPv4Address
 
 from timewait.checker.trace import Trace
-from timewait.formats.blocks import Captured, Interface, capture
+from timewait.formats.blocks import CapturedBlock, Interface, capture
 from timewait.formats.sightings import Sighting, sightings
-from timewait.formats.wire import Envelope, Socket, packet
+from timewait.formats.wire import Envelope, WireSocket, packet
 from timewait.narration.sentences import about_in_words, reason
 from timewait.spec.endpoint import WINDOW
 from timewait.spec.exchange import ENDS
 
-SOCKETS = {"A": Socket(IPv4Address("192.0.2.1"), 49_152), "B": Socket(IPv4Address("192.0.2.2"), 50_000)}
+SOCKETS = {"A": WireSocket(IPv4Address("192.0.2.1"), 49_152), "B": WireSocket(IPv4Address("192.0.2.2"), 50_000)}
 INITIAL = {"A": 1_000_000, "B": 2_000_000}
 """The initial sequence numbers of the first incarnation."""
 
@@ -38,7 +38,7 @@ WIDE = 65_535
 """The window of ends that send more than the specification's window holds, in octets."""
 
 
-def written(trace: Trace, at: str = "a") -> bytes:
+def as_pcapng(trace: Trace, at: str = "a") -> bytes:
     """A trace as the octets of a pcapng file.
 
     Parameters
@@ -75,7 +75,7 @@ def _about(trace: Trace) -> str:
     )
 
 
-def _captured(one: Sighting, interface: int, window: int) -> Captured:
+def _captured(one: Sighting, interface: int, window: int) -> CapturedBlock:
     receiver = ENDS[1 - ENDS.index(one.sender)]
     envelope = Envelope(SOCKETS[one.sender], SOCKETS[receiver], one.identification, HOPS - (not one.leaves))
     origin = INITIAL[one.sender] - one.incarnation, INITIAL[receiver] - one.incarnation
@@ -83,4 +83,4 @@ def _captured(one: Sighting, interface: int, window: int) -> Captured:
     nanoseconds = round(exact * 10**9)
     rounded = Fraction(nanoseconds, 10**9) != exact
     comment = f"{one.comment}\nexactly at t={one.time} s" if rounded else one.comment
-    return Captured(interface, nanoseconds, one.leaves, packet(envelope, one.fields, origin, window), comment)
+    return CapturedBlock(interface, nanoseconds, one.leaves, packet(envelope, one.fields, origin, window), comment)

@@ -15,28 +15,28 @@ from typing import Any
 
 from timewait.checker.trace import Step, Trace, Value, number
 from timewait.checker.verdict import Verdict
-from timewait.formats.case import Asked, Case, Standing
-from timewait.formats.source_locations import Place, place_of_rule, place_of_waiting
+from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty
+from timewait.formats.source_locations import SourceLocation, place_of_rule, place_of_waiting
 from timewait.narration.citations import link
 from timewait.narration.sentences import reason, step_in_words
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
 
 
-def written(cases: Sequence[Case], version: str, exit_code: int | None = None) -> str:
+def as_sarif(cases: Sequence[ReportedCase], version: str, exit_code: int | None = None) -> str:
     """Answers as the text of a file; `version` is that of this program, and `exit_code` what it ended with."""
     return json.dumps(log(cases, version, exit_code), indent=1, ensure_ascii=False) + "\n"
 
 
-def log(cases: Sequence[Case], version: str, exit_code: int | None = None) -> dict[str, Any]:
+def log(cases: Sequence[ReportedCase], version: str, exit_code: int | None = None) -> dict[str, Any]:
     """Answers as plain data."""
     rules = list(dict.fromkeys(case.asked for case in cases))
     invocation: dict[str, Any] = {
-        "executionSuccessful": not any(case.standing is Standing.WRONG for case in cases),
+        "executionSuccessful": not any(case.standing is CaseStatus.WRONG for case in cases),
         "toolExecutionNotifications": [
-            _notification(case, rules) for case in cases if case.standing in (Standing.OPEN, Standing.WRONG)
+            _notification(case, rules) for case in cases if case.standing in (CaseStatus.OPEN, CaseStatus.WRONG)
         ],
     }
     if exit_code is not None:
@@ -56,7 +56,7 @@ def log(cases: Sequence[Case], version: str, exit_code: int | None = None) -> di
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(asked: Asked) -> dict[str, Any]:
+def _rule(asked: ReportedProperty) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "id": asked.name,
         "shortDescription": {"text": _sentence(asked.statement)},
@@ -71,17 +71,17 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def _kind(case: Case) -> str:
+def _kind(case: ReportedCase) -> str:
     match case.standing:
-        case Standing.FAILED | Standing.WRONG:
+        case CaseStatus.FAILED | CaseStatus.WRONG:
             return "fail"
-        case Standing.PASSED:
+        case CaseStatus.PASSED:
             return "pass" if case.verdict is Verdict.PROVED else "informational"
-        case Standing.OPEN:
+        case CaseStatus.OPEN:
             return "open" if case.verdict is Verdict.INCONCLUSIVE else "review"
 
 
-def _result(case: Case, rules: Sequence[Asked]) -> dict[str, Any]:
+def _result(case: ReportedCase, rules: Sequence[ReportedProperty]) -> dict[str, Any]:
     kind = _kind(case)
     result: dict[str, Any] = {
         "ruleId": case.asked.name,
@@ -105,29 +105,29 @@ def _result(case: Case, rules: Sequence[Asked]) -> dict[str, Any]:
     return result
 
 
-def _notification(case: Case, rules: Sequence[Asked]) -> dict[str, Any]:
+def _notification(case: ReportedCase, rules: Sequence[ReportedProperty]) -> dict[str, Any]:
     return {
-        "level": "error" if case.standing is Standing.WRONG else "warning",
+        "level": "error" if case.standing is CaseStatus.WRONG else "warning",
         "message": {"text": case.reason},
         "associatedRule": {"id": case.asked.name, "index": rules.index(case.asked)},
     }
 
 
-def _fingerprint(case: Case) -> str:
+def _fingerprint(case: ReportedCase) -> str:
     """What stays the same as long as the question does."""
     about = {} if case.trace is None else dict(case.trace.about)
     question = json.dumps([case.asked.name, case.label, about], sort_keys=True, default=str)
     return hashlib.sha256(question.encode()).hexdigest()
 
 
-def _blamed(case: Case) -> Place | None:
+def _blamed(case: ReportedCase) -> SourceLocation | None:
     """The line of the specification to look at first: that of the last rule that was applied, else the property's own."""
     last = case.trace.steps[-1:] if case.trace is not None else ()
     blamed = [place_of_rule(name) for step in last for name, _, _ in step.event.rules]
     return next(filter(None, reversed(blamed)), case.asked.place)
 
 
-def _physical(place: Place) -> dict[str, Any]:
+def _physical(place: SourceLocation) -> dict[str, Any]:
     return {"artifactLocation": {"uri": place.path, "uriBaseId": ROOT}, "region": {"startLine": place.line}}
 
 
@@ -146,7 +146,7 @@ def _step(trace: Trace, step: Step) -> Iterator[dict[str, Any]]:
     applied = [(place_of_rule(name), f" — {text} ({section})") for name, section, text in step.event.rules]
     last = step is trace.steps[-1]
     for index, (place, words) in enumerate(applied or [(place_of_waiting(), "")]):
-        location: dict[str, Any] = {"message": {"text": f"t={spoken(step.time)}: {step_in_words(step)}{words}"}}
+        location: dict[str, Any] = {"message": {"text": f"t={format_duration(step.time)}: {step_in_words(step)}{words}"}}
         if place is not None:
             location["physicalLocation"] = _physical(place)
         yield {

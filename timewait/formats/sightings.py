@@ -17,8 +17,8 @@ from timewait.formats.fields import numbers_of
 from timewait.formats.opening import HANDSHAKE, Added, opening
 from timewait.narration.sentences import again_and_again, changes_in_words, reason
 from timewait.narration.timeline import reopens
-from timewait.spec.duration import spoken
-from timewait.vocabulary.replay import Message
+from timewait.spec.duration import format_duration
+from timewait.vocabulary.replay import Packet
 
 PASSAGE = Fraction(1, 1_000_000)
 """How long a segment before the trace is on its way, in seconds; the network of the trace delivers at once too."""
@@ -132,12 +132,16 @@ class _Watch:
             self.packets.append(Sighting(place, time, segment.sender, segment.fields, number, self.life, words))
 
     def _step(self, step: Step) -> None:
-        head = f"step {step.number} of {len(self.trace.steps)}, t={spoken(step.time)}: {step.event.actor} {step.event.text}"
+        head = (
+            f"step {step.number} of {len(self.trace.steps)}, t={format_duration(step.time)}: {step.event.actor} {step.event.text}"
+        )
         story = [*self._loop(step), head, *_details(self.trace, step)]
         if step.event.received is not None:
             story = self._arrive(step.event.received, step, story)
         for copy in step.event.sent:
-            story = self._leave(copy, story or [f"step {step.number}, t={spoken(step.time)}: in answer to the packet before"])
+            story = self._leave(
+                copy, story or [f"step {step.number}, t={format_duration(step.time)}: in answer to the packet before"]
+            )
         self.untold += story
         if reopens(step):
             self._next_incarnation(step.time)
@@ -147,24 +151,27 @@ class _Watch:
             return []
         return [f"from here on {again_and_again(self.trace)[0]}"]
 
-    def _arrive(self, copy: Message, step: Step, story: list[str]) -> list[str]:
+    def _arrive(self, copy: Packet, step: Step, story: list[str]) -> list[str]:
         """A copy arrives; what is left to tell of the step."""
         fields = numbers_of(copy)
         times = self.arrived[copy.number] = self.arrived.get(copy.number, 0) + 1
         if copy.receiver not in self.places:
             return story
-        fate = f"copy {copy.number}, sent by {copy.sender} at t={spoken(copy.sent)}, arrives"
+        fate = f"copy {copy.number}, sent by {copy.sender} at t={format_duration(copy.sent)}, arrives"
         if times > 1:
             fate += f" again: a DUPLICATE that the network made (arrival {times})"
         if step.time > copy.sent:
-            fate += f"; OLD: {spoken(step.time - copy.sent)} of the {spoken(copy.expires - copy.sent)} that it may live"
+            fate += (
+                f"; OLD: {format_duration(step.time - copy.sent)}"
+                f" of the {format_duration(copy.expires - copy.sent)} that it may live"
+            )
         life = self.lives.get(copy.number, 0)
         if life != self.life:
             fate += "; of the PREVIOUS INCARNATION"
         self._see(copy.receiver, step.time, copy, fields, life, [fate, *story])
         return []
 
-    def _leave(self, copy: Message, story: list[str]) -> list[str]:
+    def _leave(self, copy: Packet, story: list[str]) -> list[str]:
         """A copy is sent; what is left to tell of the step."""
         fields = numbers_of(copy)
         self.lives[copy.number] = self.life
@@ -174,7 +181,7 @@ class _Watch:
         self._see(copy.sender, copy.sent, copy, fields, self.life, [words, *story])
         return []
 
-    def _see(self, place: str, time: Fraction, copy: Message, fields: Mapping[str, int], life: int, story: list[str]) -> None:
+    def _see(self, place: str, time: Fraction, copy: Packet, fields: Mapping[str, int], life: int, story: list[str]) -> None:
         comment = "\n".join([story[0], *_heading("unseen before this packet:", self.untold), *story[1:]])
         self.untold = []
         self.packets.append(Sighting(place, time, copy.sender, fields, copy.number, life, comment))
@@ -210,12 +217,12 @@ def _details(trace: Trace, step: Step) -> Iterator[str]:
         yield f"BREAKS {trace.shows}: {why}"
 
 
-def _fate(trace: Trace, copy: Message) -> str:
+def _fate(trace: Trace, copy: Packet) -> str:
     """What becomes of a copy that was sent."""
     if copy.lost:
         return f"and is LOST: {copy.receiver} never sees it"
     arrivals = [
-        f"step {step.number}, t={spoken(step.time)}"
+        f"step {step.number}, t={format_duration(step.time)}"
         for step in trace.steps
         if step.event.received is not None and step.event.received.number == copy.number
     ]
@@ -224,7 +231,7 @@ def _fate(trace: Trace, copy: Message) -> str:
     return f"and arrives at {copy.receiver} at {' and again at '.join(arrivals)}"
 
 
-def _never_sent(trace: Trace) -> list[Message]:
+def _never_sent(trace: Trace) -> list[Packet]:
     """Copies that arrive although no step sends them (of several that arrive together one step tells), by time of sending."""
     sent = {copy.number for step in trace.steps for copy in step.event.sent}
     arrived = [step.event.received for step in trace.steps if step.event.received is not None]

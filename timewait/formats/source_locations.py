@@ -12,7 +12,7 @@ from typing import NamedTuple
 from timewait.spec import endpoint, properties, reference
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """A line of a source file.
 
     Attributes
@@ -27,36 +27,36 @@ class Place(NamedTuple):
     line: int
 
 
-def place_of_rule(name: str) -> Place | None:
+def place_of_rule(name: str) -> SourceLocation | None:
     """Where a rule of the specification is written down, by the name by which traces refer to it."""
     return _keys(endpoint).get(name) or _keys(reference).get(name)
 
 
-def place_of_property(name: str) -> Place | None:
+def place_of_property(name: str) -> SourceLocation | None:
     """Where a property is written down."""
     return _properties().get(name)
 
 
-def place_of_waiting() -> Place | None:
+def place_of_waiting() -> SourceLocation | None:
     """Where it is written down what must happen before time may pass."""
     path, tree = _parsed(reference)
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    return next((Place(path, node.lineno) for node in functions if node.name == "wait"), None)
+    return next((SourceLocation(path, node.lineno) for node in functions if node.name == "wait"), None)
 
 
 @cache
-def _keys(module: ModuleType) -> dict[str, Place]:
+def _keys(module: ModuleType) -> dict[str, SourceLocation]:
     """Every key of a table of the module."""
     path, tree = _parsed(module)
     keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
-    return {text: Place(path, line) for text, line in _texts(keys)}
+    return {text: SourceLocation(path, line) for text, line in _texts(keys)}
 
 
 @cache
-def _properties() -> dict[str, Place]:
+def _properties() -> dict[str, SourceLocation]:
     path, tree = _parsed(properties)
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Property")
-    return {text: Place(path, line) for text, line in _texts(call.args[0] for call in calls)}
+    return {text: SourceLocation(path, line) for text, line in _texts(call.args[0] for call in calls)}
 
 
 def _texts(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:

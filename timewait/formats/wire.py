@@ -14,7 +14,7 @@ HEADER = 20
 """Octets of an IPv4 and of a TCP header without options."""
 
 
-class Socket(NamedTuple):
+class WireSocket(NamedTuple):
     """An address and a port."""
 
     address: IPv4Address
@@ -34,8 +34,8 @@ class Envelope(NamedTuple):
         The time to live that is left.
     """
 
-    source: Socket
-    destination: Socket
+    source: WireSocket
+    destination: WireSocket
     identification: int
     hops: int
 

@@ -13,10 +13,10 @@ from timewait.checker.trace import Step, Trace
 from timewait.spec.exchange import ENDS
 from timewait.spec.graph import Circumstances
 from timewait.spec.state import State
-from timewait.vocabulary.replay import Message
+from timewait.vocabulary.replay import Packet
 
 
-class Taken(NamedTuple):
+class TakenEdge(NamedTuple):
     """An edge, taken.
 
     Attributes
@@ -39,7 +39,7 @@ class Taken(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class GraphUse:
     """What a run uses.
 
     Attributes
@@ -56,7 +56,7 @@ class Use:
 
     statement: str
     states: frozenset[State]
-    taken: tuple[Taken, ...]
+    taken: tuple[TakenEdge, ...]
     steps: tuple[tuple[int, str], ...]
 
     def told(self, source: State, target: State, cases: Collection[Circumstances]) -> str:
@@ -84,7 +84,7 @@ class NotOfThisGraph(ValueError):
     """A step of a run that is no edge of the graph; the message says which."""
 
 
-def use_of(trace: Trace, graph: nx.MultiDiGraph) -> Use:
+def use_of(trace: Trace, graph: nx.MultiDiGraph) -> GraphUse:
     """What a run uses of a graph.
 
     Parameters
@@ -108,10 +108,10 @@ def use_of(trace: Trace, graph: nx.MultiDiGraph) -> Use:
         if end in ENDS and {here, there} <= set(State):
             source, target = State(here), State(there)
             states |= {source, target}
-            taken += [Taken(source, target, cases, end, step.number) for cases in _taken(graph, step, source, target)]
+            taken += [TakenEdge(source, target, cases, end, step.number) for cases in _taken(graph, step, source, target)]
         before = step.state
     steps = tuple((step.number, f"{step.event.actor} {step.event.text}") for step in trace.steps)
-    return Use(f"{trace.shows}: {trace.statement}", frozenset(states), tuple(taken), steps)
+    return GraphUse(f"{trace.shows}: {trace.statement}", frozenset(states), tuple(taken), steps)
 
 
 def _taken(graph: nx.MultiDiGraph, step: Step, here: State, there: State) -> Iterable[frozenset[Circumstances]]:
@@ -135,12 +135,12 @@ def reply(step: Step) -> str:
     return ", ".join(map(flags, step.event.sent))
 
 
-def flags(copy: Message) -> str:
+def flags(copy: Packet) -> str:
     """The control bits of a copy, in words."""
     return copy.text.split()[0]
 
 
-def _triggers(trigger: str, received: Message | None) -> bool:
+def _triggers(trigger: str, received: Packet | None) -> bool:
     if received is None:
         return not trigger.startswith("segment")
     return trigger == ("segment RST" if flags(received).startswith("RST") else f"segment {flags(received)}")

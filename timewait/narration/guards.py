@@ -9,10 +9,10 @@ import networkx as nx
 from timewait.checker.trace import Step, Trace, Value
 from timewait.narration.graph_use import candidates, flags, reply
 from timewait.narration.timeline import reopens, state
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
-from timewait.vocabulary.replay import Running
+from timewait.vocabulary.replay import RunningTimer
 
 
 def guards(trace: Trace, step: Step, graph: nx.MultiDiGraph) -> list[str]:
@@ -39,24 +39,25 @@ def guards(trace: Trace, step: Step, graph: nx.MultiDiGraph) -> list[str]:
     return [*found, *_lost(trace, step)]
 
 
-def _in_time(trace: Trace, step: Step, timers: tuple[Running, ...]) -> Iterator[str]:
+def _in_time(trace: Trace, step: Step, timers: tuple[RunningTimer, ...]) -> Iterator[str]:
     copy = step.event.received
     if copy is not None:
-        age, life = spoken(step.time - copy.sent), spoken(copy.expires - copy.sent)
+        age, life = format_duration(step.time - copy.sent), format_duration(copy.expires - copy.sent)
         yield f"the copy is {age} old, and may arrive until it is {life} old"
         return
     for timer in timers:
         if timer.owner == step.event.actor and f"timer.{timer.name}" in {name for name, _, _ in step.event.rules}:
-            shown = spoken(step.time - timer.since)
+            shown = format_duration(step.time - timer.since)
             if timer.strict:
-                yield f"the {timer.name} timer of {timer.owner} shows {shown}, more than its {spoken(timer.limit)}"
+                yield f"the {timer.name} timer of {timer.owner} shows {shown}, more than its {format_duration(timer.limit)}"
             elif trace.about.get("rto_exact"):
-                yield f"the {timer.name} timer of {timer.owner} shows {shown}, exactly its {spoken(timer.limit)}"
+                yield f"the {timer.name} timer of {timer.owner} shows {shown}, exactly its {format_duration(timer.limit)}"
             else:
-                yield f"the {timer.name} timer of {timer.owner} shows {shown}, more than 0 and at most {spoken(timer.limit)}"
+                most = format_duration(timer.limit)
+                yield f"the {timer.name} timer of {timer.owner} shows {shown}, more than 0 and at most {most}"
 
 
-def _in_state(step: Step, values: Mapping[str, Value], before: tuple[Running, ...], graph: nx.MultiDiGraph) -> Iterator[str]:
+def _in_state(step: Step, values: Mapping[str, Value], before: tuple[RunningTimer, ...], graph: nx.MultiDiGraph) -> Iterator[str]:
     """The state, the event and its guard, as the specification's graph has them; no guard where several would do."""
     actor = step.event.actor
     here, there = state(values, actor), state(step.state, actor)
@@ -77,7 +78,7 @@ def _in_state(step: Step, values: Mapping[str, Value], before: tuple[Running, ..
         yield f"{actor} in {here}" + (f": segment {flags(copy)}" if copy is not None else "")
 
 
-def _started(step: Step, before: tuple[Running, ...]) -> tuple[set[str], set[str]]:
+def _started(step: Step, before: tuple[RunningTimer, ...]) -> tuple[set[str], set[str]]:
     """The timers that a step surely started, and those that it may have, as the graph names them.
 
     Of a timer that started at this very instant before the step nobody can tell whether it started again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 
 DIGITS = 3
 SHORT = 6
@@ -24,12 +24,18 @@ def rounded(seconds: Fraction) -> str:
     value = round(size) * Fraction(10) ** exponent
     if value < Fraction(1, 1_000):
         return f"{float(value * 1_000_000):g}us"
-    return f"{float(value * 1_000):g}ms" if value < 1 else spoken(value) if value < 60 else spoken(Fraction(round(seconds)))
+    return (
+        f"{float(value * 1_000):g}ms"
+        if value < 1
+        else format_duration(value)
+        if value < 60
+        else format_duration(Fraction(round(seconds)))
+    )
 
 
 def shown(seconds: Fraction) -> str:
     """A moment or a length of time: exact where that is short, else to three digits."""
-    exact = spoken(seconds)
+    exact = format_duration(seconds)
     return exact if len(exact) <= SHORT else rounded(seconds)
 
 

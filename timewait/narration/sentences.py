@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.checker.trace import Step, Trace
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 
@@ -33,7 +33,7 @@ def about_in_words(about: Mapping[str, Any]) -> str:
 
 
 def _time(value: Any) -> str:
-    return spoken(Fraction(str(value)))
+    return format_duration(Fraction(str(value)))
 
 
 # --- what is broken -------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def reason(trace: Trace) -> str:
 def again_and_again(trace: Trace) -> tuple[str, ...]:
     """How a run without end goes on, in more words and in fewer."""
     begun = trace.steps[trace.loop - 1].time if trace.loop else Fraction(0)
-    every = f"every {spoken(trace.duration - begun)}"
+    every = f"every {format_duration(trace.duration - begun)}"
     return f"again and again, {every}", f"again, {every}", "for ever"
 
 
@@ -107,4 +107,4 @@ def lines(trace: Trace) -> Iterator[str]:
         if trace.loop is not None and step.number == trace.loop + 1:
             yield f"{again_and_again(trace)[0]}:"
         states = ", ".join(f"{end} {step.state[f'{end}.state']}" for end in ENDS if f"{end}.state" in step.changed)
-        yield f"{step.number}  t={spoken(step.time)}: {step_in_words(step)}" + (f"  [{states}]" if states else "")
+        yield f"{step.number}  t={format_duration(step.time)}: {step_in_words(step)}" + (f"  [{states}]" if states else "")

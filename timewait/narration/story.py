@@ -16,7 +16,7 @@ from timewait.narration.prose import counted, listed, rounded, shown
 from timewait.spec.exchange import ENDS
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.state import MEANING, State
-from timewait.vocabulary.replay import Message
+from timewait.vocabulary.replay import Packet
 
 CAPTURE = "capture"
 """What a trace that was captured shows, in place of a property."""
@@ -25,7 +25,7 @@ FOLDED = 5
 """So many steps of mere text in a row, or more, are told in one sentence."""
 
 
-class Told(NamedTuple):
+class StoryLine(NamedTuple):
     """One step, or several alike, in words.
 
     Attributes
@@ -88,7 +88,7 @@ REACTIONS = {
 """What an end makes of a segment, by the rule."""
 
 
-def story(trace: Trace) -> list[Told]:
+def story(trace: Trace) -> list[StoryLine]:
     """Tell a trace.
 
     Returns
@@ -130,9 +130,9 @@ class _Teller:
     arrived: set[int] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
     cited: set[str] = field(default_factory=set)
-    sent: list[Message] = field(default_factory=list)
+    sent: list[Packet] = field(default_factory=list)
 
-    def tell(self) -> Iterator[Told]:
+    def tell(self) -> Iterator[StoryLine]:
         """Everything."""
         yield self._start()
         waiting: list[Step] = []
@@ -140,7 +140,7 @@ class _Teller:
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
                 yield from self._several(waiting)
                 waiting = []
-                yield Told(step.time, (step.number, step.number), "What follows can repeat itself for ever.")
+                yield StoryLine(step.time, (step.number, step.number), "What follows can repeat itself for ever.")
             if _is_text(step):
                 waiting.append(step)
                 continue
@@ -150,18 +150,18 @@ class _Teller:
                 yield self._one(step)
         yield from self._several(waiting)
 
-    def _start(self) -> Told:
+    def _start(self) -> StoryLine:
         states = [str(self.trace.initial[f"{end}.state"]) for end in ENDS]
         same = states[0] == states[1]
         text = f"Both ends are {states[0]}." if same else f"A is {_in(states[0])}, B {_in(states[1])}."
-        return Told(Fraction(0), (0, 0), text, meanings=self._meanings(states))
+        return StoryLine(Fraction(0), (0, 0), text, meanings=self._meanings(states))
 
     def _meanings(self, states: Sequence[str]) -> tuple[tuple[str, str], ...]:
         new = [name for name in dict.fromkeys(states) if name in State.__members__ and name not in self.known]
         self.known.update(new)
         return tuple((name, MEANING[State[name]]) for name in new)
 
-    def _several(self, steps: Sequence[Step]) -> Iterator[Told]:
+    def _several(self, steps: Sequence[Step]) -> Iterator[StoryLine]:
         """Steps of mere text: one by one if they are few."""
         if len(steps) < FOLDED:
             for step in steps:
@@ -177,13 +177,13 @@ class _Teller:
         for step in steps:
             self._remember(step)
         text = f"{' and '.join(parts) or 'The ends only acknowledge'}; all that takes {took}."
-        yield Told(steps[0].time, (steps[0].number, steps[-1].number), text)
+        yield StoryLine(steps[0].time, (steps[0].number, steps[-1].number), text)
 
-    def _one(self, step: Step) -> Told:
+    def _one(self, step: Step) -> StoryLine:
         text = self._arrival(step) if step.event.received is not None else self._deed(step)
         entered = [str(after) for name, (_, after) in step.changed.items() if name.endswith(".state")]
         self._remember(step)
-        return Told(step.time, (step.number, step.number), text, self._why(step), self._meanings(entered))
+        return StoryLine(step.time, (step.number, step.number), text, self._why(step), self._meanings(entered))
 
     def _remember(self, step: Step) -> None:
         if step.event.received is not None:
@@ -239,7 +239,7 @@ class _Teller:
                 return f"{verb}{of} {acknowledged}{text[len(verb) :]}"
         return text
 
-    def _acknowledged(self, copy: Message) -> str:
+    def _acknowledged(self, copy: Packet) -> str:
         """What a segment acknowledges last: a FIN or text of the other end."""
         ack = dict(copy.fields).get("ack")
         for earlier in reversed(self.sent):
@@ -266,7 +266,7 @@ class _Teller:
         doing = [*self._replies(step, copy), *self._ways(step)]
         return _sentences(words, *([f"{me} {listed(doing)}"] if doing and not doing[0].startswith(me) else doing))
 
-    def _replies(self, step: Step, copy: Message) -> list[str]:
+    def _replies(self, step: Step, copy: Packet) -> list[str]:
         words = []
         for reply in step.event.sent:
             fields = dict(reply.fields)
@@ -291,7 +291,7 @@ class _Teller:
         return "this copy gets lost" if known else "nothing shows that it arrived"
 
 
-def _reaction(rule: str, copy: Message) -> str:
+def _reaction(rule: str, copy: Packet) -> str:
     if rule != "sequence.unacceptable":
         return REACTIONS.get(rule, "")
     what = _plain(copy)
@@ -319,11 +319,11 @@ def _in(state: str) -> str:
     return state if state in (State.CLOSED, State.ESTABLISHED) else f"in {state}"
 
 
-def _length(copy: Message) -> int:
+def _length(copy: Packet) -> int:
     return dict(copy.fields).get("len", 0)
 
 
-def _plain(copy: Message) -> str:
+def _plain(copy: Packet) -> str:
     """What a segment is to the close."""
     fields = dict(copy.fields)
     for name in ("rst", "fin", "syn"):

@@ -9,13 +9,13 @@ from fractions import Fraction
 
 from timewait.checker.trace import Step, Trace
 from timewait.spec.exchange import ENDS
-from timewait.vocabulary.replay import Message, Running
+from timewait.vocabulary.replay import Packet, RunningTimer
 
 REOPEN = "incarnation.reopen"
 """The rule by which a step begins the next incarnation."""
 
 
-class Fate(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What becomes of a copy on one passage."""
 
     ARRIVES = "arrives"
@@ -27,7 +27,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Transit:
     """One way of one copy through the network.
 
     Attributes
@@ -42,8 +42,8 @@ class Passage:
         The incarnation that sent it, from 0.
     """
 
-    copy: Message
-    fate: Fate
+    copy: Packet
+    fate: DeliveryOutcome
     sent: int | None
     arrives: int | None
     incarnation: int = 0
@@ -55,7 +55,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Lifetime:
     """A part of a lifeline.
 
     Attributes
@@ -83,7 +83,7 @@ class Wait:
     end : str
         Who waits.
     first, last : int
-        The steps between which it lasts, as for `Stretch`.
+        The steps between which it lasts, as for `Lifetime`.
     since, limit : Fraction
         When the timer started, and its length, in seconds; a limit of 0 is one that is not known.
     restarted : bool
@@ -119,17 +119,17 @@ def incarnations(trace: Trace) -> list[int]:
     return found
 
 
-def passages(trace: Trace) -> list[Passage]:
+def transits(trace: Trace) -> list[Transit]:
     """Every copy that was sent, once, and every further arrival of it, in the order in which they were sent."""
     lives = incarnations(trace)
     arrivals: dict[int, list[int]] = {}
-    strangers: list[Passage] = []
+    strangers: list[Transit] = []
     known = {copy.number for step in trace.steps for copy in step.event.sent}
     for step in trace.steps:
         copy = step.event.received
         if copy is not None:
             if copy.number not in known and copy.number not in arrivals:
-                strangers.append(Passage(copy, Fate.ARRIVES, None, step.number))
+                strangers.append(Transit(copy, DeliveryOutcome.ARRIVES, None, step.number))
             arrivals.setdefault(copy.number, []).append(step.number)
     found = []
     for one in strangers:
@@ -138,17 +138,17 @@ def passages(trace: Trace) -> list[Passage]:
         for copy in step.event.sent:
             reached = arrivals.get(copy.number, [])
             first = reached[0] if reached else None
-            fate = Fate.LOST if copy.lost else Fate.OPEN if first is None else Fate.ARRIVES
-            passage = Passage(copy, fate, step.number, first, lives[step.number])
+            fate = DeliveryOutcome.LOST if copy.lost else DeliveryOutcome.OPEN if first is None else DeliveryOutcome.ARRIVES
+            passage = Transit(copy, fate, step.number, first, lives[step.number])
             found += [passage, *_again(passage, reached[1:])]
     return found
 
 
-def _again(first: Passage, arrivals: list[int]) -> Iterator[Passage]:
-    return (replace(first, fate=Fate.AGAIN, arrives=arrival) for arrival in arrivals)
+def _again(first: Transit, arrivals: list[int]) -> Iterator[Transit]:
+    return (replace(first, fate=DeliveryOutcome.AGAIN, arrives=arrival) for arrival in arrivals)
 
 
-def stretches(trace: Trace) -> list[Stretch]:
+def stretches(trace: Trace) -> list[Lifetime]:
     """Every lifeline in parts."""
     lives = incarnations(trace)
     found = []
@@ -161,7 +161,7 @@ def stretches(trace: Trace) -> list[Stretch]:
         begun = 0
         for number in range(1, len(kinds) + 1):
             if number == len(kinds) or kinds[number] != kinds[begun]:
-                found.append(Stretch(end, kinds[begun], begun, min(number, len(kinds) - 1)))
+                found.append(Lifetime(end, kinds[begun], begun, min(number, len(kinds) - 1)))
                 begun = number
     return found
 
@@ -189,7 +189,7 @@ def waits(trace: Trace) -> list[Wait]:
     return found
 
 
-def _timer(timers: tuple[Running, ...], end: str, otherwise: Fraction) -> tuple[Fraction, Fraction]:
+def _timer(timers: tuple[RunningTimer, ...], end: str, otherwise: Fraction) -> tuple[Fraction, Fraction]:
     return next(
         ((one.since, one.limit) for one in timers if (one.name, one.owner) == ("time-wait", end)), (otherwise, Fraction(0))
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from timewait.checker.compiled import Table
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.schedule import delays
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Step, Trace
@@ -14,10 +14,10 @@ from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.endpoint import Timer
 from timewait.spec.plain_data import configuration_of
-from timewait.spec.reference import beginning
+from timewait.spec.reference import initial_state
 from timewait.spec.trace_actions import action_of
 from timewait.vocabulary.automaton import Action
-from timewait.vocabulary.replay import Impossible, World
+from timewait.vocabulary.replay import ImpossibleMove, ReplayState
 
 LONG = 200
 """Steps of a run for which other instants are looked for, at most."""
@@ -27,7 +27,7 @@ MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Obstacle:
     """How far a run comes with another TIME-WAIT.
 
     Attributes
@@ -48,7 +48,7 @@ class Stop:
     later: bool | None = None
 
 
-def what_if(trace: Trace) -> tuple[Stop, ...]:
+def what_if(trace: Trace) -> tuple[Obstacle, ...]:
     """What becomes of a run, step for step at the same instants, when TIME-WAIT is longer.
 
     The lengths tried are the next one that makes a difference (what the timer showed when it was left soonest), and the
@@ -65,7 +65,9 @@ def what_if(trace: Trace) -> tuple[Stop, ...]:
     for time_wait in sorted({*_next(trace), *_multiples(configuration)}):
         changed = replace(configuration, time_wait=time_wait)
         stop = _stop(trace, changed)
-        stops.append(Stop(time_wait, None, "") if stop is None else Stop(time_wait, *stop, _at_other_instants(trace, changed)))
+        stops.append(
+            Obstacle(time_wait, None, "") if stop is None else Obstacle(time_wait, *stop, _at_other_instants(trace, changed))
+        )
     return tuple(stops)
 
 
@@ -87,11 +89,11 @@ def _multiples(configuration: Configuration) -> Iterator[Fraction]:
 
 def _stop(trace: Trace, configuration: Configuration) -> tuple[int, str] | None:
     """The first step that cannot be done, and why."""
-    world: World = beginning(configuration)
+    world: ReplayState = initial_state(configuration)
     for step in trace.steps:
         try:
             world = _same(world, step)
-        except Impossible as impossible:
+        except ImpossibleMove as impossible:
             return step.number, str(impossible)
         except ValueError as problem:
             return step.number, str(problem)
@@ -102,14 +104,14 @@ def _at_other_instants(trace: Trace, configuration: Configuration) -> bool | Non
     """Whether some delays make the steps of a run possible; None where the system has no such path."""
     if trace.loop is not None or configuration.duplication is not None or len(trace.steps) > LONG:
         return None
-    table = Table(Composition(configuration))
+    table = CompiledAutomaton(Composition(configuration))
     place, path = table.start, []
     for step in trace.steps:
         action = action_of(step.event)
         if action is None:
             continue
         room = table.room(place)
-        door = next((door for door in room.doors if _alike(door.edge.action, action)), None)
+        door = next((door for door in room.edges if _alike(door.edge.action, action)), None)
         if door is None:
             return None
         path.append((room, door))
@@ -121,7 +123,7 @@ def _alike(one: Action, other: Action) -> bool:
     return (one.kind, one.actor, one.subject, one.lost) == (other.kind, other.actor, other.subject, other.lost)
 
 
-def _same(world: World, step: Step) -> World:
+def _same(world: ReplayState, step: Step) -> ReplayState:
     """The world after a step, the copies in it the same ones as in the trace."""
     later = world.wait(step.delay)
     action = action_of(step.event)
@@ -130,12 +132,12 @@ def _same(world: World, step: Step) -> World:
     for way in later.act(action):
         if _copies(way) == tuple(copy.number for copy in step.in_flight) and _received(way) == step.event.received:
             return way
-    raise Impossible("other copies would arrive")
+    raise ImpossibleMove("other copies would arrive")
 
 
-def _copies(world: World) -> tuple[int, ...]:
+def _copies(world: ReplayState) -> tuple[int, ...]:
     return tuple(copy.number for copy in world.in_flight())
 
 
-def _received(world: World) -> object:
+def _received(world: ReplayState) -> object:
     return world.event.received

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
 
-DEAD: Literal["dead"] = "dead"
+INACTIVE: Literal["dead"] = "dead"
 """Where a clock comes from that is beyond its lifetime: its value no longer matters."""
 
 ZERO = "0"
@@ -33,7 +33,7 @@ class Clock(NamedTuple):
         return f"{self.role}({self.owner})"
 
 
-Origin = Clock | Literal["dead"] | None
+ClockUpdate = Clock | Literal["dead"] | None
 
 
 class Bound(NamedTuple):
@@ -91,7 +91,7 @@ class Edge:
         Where it leads.
     origins : tuple of (Clock or None or DEAD)
         For each clock of the target, in its order, the clock of the source whose value it keeps,
-        None when it starts from nought, `DEAD` when it is beyond its lifetime.
+        None when it starts from nought, `INACTIVE` when it is beyond its lifetime.
     violates : frozenset of str
         The ``always`` properties that this step breaks.
     witnesses : frozenset of str
@@ -106,14 +106,14 @@ class Edge:
     action: Action
     guard: tuple[Bound, ...]
     target: Location
-    origins: tuple[Origin, ...]
+    updates: tuple[ClockUpdate, ...]
     violates: frozenset[str] = frozenset()
     witnesses: frozenset[str] = frozenset()
     fair: frozenset[str] = frozenset()
-    busy: frozenset[str] = frozenset()
+    recurrent: frozenset[str] = frozenset()
 
 
-class TimedSystem(Protocol):
+class TimedAutomaton(Protocol):
     """What an engine asks of a model."""
 
     @property
@@ -121,7 +121,7 @@ class TimedSystem(Protocol):
         """The value of every parameter, in seconds."""
 
     @property
-    def ceilings(self) -> Mapping[str, str]:
+    def maximal_constants(self) -> Mapping[str, str]:
         """For each clock role, the largest parameter it is ever compared with; a clock keeps its role when carried."""
 
     @property
@@ -135,8 +135,8 @@ class TimedSystem(Protocol):
     def initial(self) -> Location:
         """Where every run starts."""
 
-    def initial_origins(self) -> tuple[Origin, ...]:
-        """How the clocks of the initial location start: each None (at nought) or `DEAD`."""
+    def initial_updates(self) -> tuple[ClockUpdate, ...]:
+        """How the clocks of the initial location start: each None (at nought) or `INACTIVE`."""
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         """The clocks that matter in a location, in a fixed order."""
@@ -150,7 +150,7 @@ class TimedSystem(Protocol):
     def expired(self, location: Location, clock: Clock) -> Location:
         """The location that is left when a clock has passed its lifetime."""
 
-    def family(self, location: Location) -> Location:
+    def equivalence_class(self, location: Location) -> Location:
         """What is left of a location when every clock with a lifetime that can go has gone.
 
         Locations of one family differ only in what may still happen: none has a step fewer, or a stricter
@@ -160,7 +160,7 @@ class TimedSystem(Protocol):
     def join(self, location: Location, other: Location) -> Location:
         """The location of the same family in which everything is alive that is alive in one of two."""
 
-    def owes(self, location: Location) -> frozenset[str]:
+    def pending(self, location: Location) -> frozenset[str]:
         """The ``eventually`` properties whose promise is still open here."""
 
 
@@ -180,11 +180,11 @@ class Property:
     section : str
         Where the standard says so.
     noisy : bool
-        For ``eventually``: broken only by a run in which a `busy` step recurs for ever, not by mere waiting.
+        For ``eventually``: broken only by a run in which a `recurrent` step recurs for ever, not by mere waiting.
     """
 
     name: str
     kind: Literal["always", "eventually", "sometimes"]
     statement: str
     section: str
-    noisy: bool = False
+    recurrent: bool = False

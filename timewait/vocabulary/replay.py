@@ -1,7 +1,7 @@
 """The vocabulary of a replay: a specification carried out step by step, without any abstraction.
 
-An engine explores a `timewait.vocabulary.automaton.TimedSystem`; a run that it finds is carried out again on a
-`World`, packet by packet, before anybody is shown it.
+An engine explores a `timewait.vocabulary.automaton.TimedAutomaton`; a run that it finds is carried out again on a
+`ReplayState`, packet by packet, before anybody is shown it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from timewait.vocabulary.automaton import Action
 
 
-class Impossible(Exception):
+class ImpossibleMove(Exception):
     """A move that the specification does not allow; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Packet:
     """One copy of something sent.
 
     Attributes
@@ -54,7 +54,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningTimer:
     """A timer that runs.
 
     Attributes
@@ -98,13 +98,13 @@ class Event:
 
     actor: str
     text: str
-    received: Message | None = None
-    sent: tuple[Message, ...] = ()
+    received: Packet | None = None
+    sent: tuple[Packet, ...] = ()
     rules: tuple[tuple[str, str, str], ...] = ()
     breaks: tuple[tuple[str, str], ...] = ()
 
 
-class World(Protocol):
+class ReplayState(Protocol):
     """One moment of a replay: the specification carried out step by step, without any abstraction."""
 
     @property
@@ -112,34 +112,34 @@ class World(Protocol):
         """The ``always`` properties that the last step broke."""
 
     @property
-    def owes(self) -> frozenset[str]:
+    def pending(self) -> frozenset[str]:
         """The ``eventually`` properties whose promise is open now."""
 
     @property
-    def busy(self) -> frozenset[str]:
+    def recurrent(self) -> frozenset[str]:
         """The ``eventually`` properties for which the last step was noise."""
 
     @property
     def event(self) -> Event:
         """What the last step did."""
 
-    def wait(self, delay: Fraction) -> World:
-        """The world some seconds later; raises `Impossible` when something must happen before."""
+    def wait(self, delay: Fraction) -> ReplayState:
+        """The world some seconds later; raises `ImpossibleMove` when something must happen before."""
 
-    def act(self, action: Action) -> tuple[World, ...]:
-        """The worlds that an action may lead to, the likeliest first; raises `Impossible` when there is none."""
+    def act(self, action: Action) -> tuple[ReplayState, ...]:
+        """The worlds that an action may lead to, the likeliest first; raises `ImpossibleMove` when there is none."""
 
     def state(self) -> Mapping[str, str | int]:
         """Every variable a reader may want to see, by name."""
 
-    def in_flight(self) -> tuple[Message, ...]:
+    def in_flight(self) -> tuple[Packet, ...]:
         """The copies that may still arrive."""
 
-    def timers(self) -> tuple[Running, ...]:
+    def timers(self) -> tuple[RunningTimer, ...]:
         """The timers that run."""
 
     def about(self) -> Mapping[str, Any]:
         """What is carried out, as plain data."""
 
-    def gist(self) -> Hashable:
+    def loop_key(self) -> Hashable:
         """What must be the same again when a run repeats itself."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from live.tables import code, plain, table
-from timewait.spec.duration import spoken
+from timewait.spec.duration import format_duration
 from timewait.spec.stacks import EVIDENCE, KNOBS, Stack, load, names
 
 DIAGRAMS = Path(__file__).parent.parent.parent / "diagrams"
@@ -30,7 +30,7 @@ def value(stack: Stack, knob: str) -> str:
     if found is None:
         return "not known"
     if isinstance(found, Fraction):
-        return spoken(found)
+        return format_duration(found)
     if isinstance(found, frozenset):
         return ", ".join(sorted(found)) or "nothing"
     return {True: "yes", False: "no"}[found] if isinstance(found, bool) else str(found)
