@@ -27,6 +27,7 @@ import z3
 from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
+from timewait.vocabulary.errors import InputError
 
 MARK = "; timewait certificate "
 
@@ -37,7 +38,7 @@ PATIENCE = 60_000
 """Milliseconds that a solver may spend on one answer."""
 
 
-class BrokenCertificate(ValueError):
+class BrokenCertificate(InputError):
     """A file that is no certificate; the message says what is wrong."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from timewait.checker.trace import Step, Trace, Value
+from timewait.vocabulary.errors import InputError
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
 FORMAT = "ITF"
@@ -22,7 +23,7 @@ SCHEMA = Path(__file__).with_name("itf.schema.json")
 """The JSON Schema of the files."""
 
 
-class BrokenTrace(ValueError):
+class BrokenTrace(InputError):
     """A file that is no trace; the message says what is wrong and where."""
 
 

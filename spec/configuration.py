@@ -7,6 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from timewait.spec.settings import Behaviour
+from timewait.vocabulary.errors import RequestError
 
 
 class Scope(StrEnum):
@@ -18,7 +19,7 @@ class Scope(StrEnum):
     """The whole close of two full endpoints."""
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(RequestError):
     """A configuration that makes no sense; the message says what is wrong."""
 
 

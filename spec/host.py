@@ -10,6 +10,7 @@ from typing import NamedTuple
 from timewait.spec.duration import format_duration
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Source, Stack, load
+from timewait.vocabulary.errors import InputError
 
 ROOT = Path("/proc/sys/net/ipv4")
 """Where Linux shows its settings."""
@@ -21,7 +22,7 @@ ORPHAN_RETRIES = 8
 """What ``tcp_orphan_retries = 0`` stands for."""
 
 
-class HostUnreadable(OSError):
+class HostUnreadable(InputError):
     """The settings cannot be read, or this is not Linux; the message says which."""
 
 

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, overload
 
 from timewait.spec.duration import parse_duration
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
+from timewait.vocabulary.errors import InputError, RequestError
 
 EVIDENCE = {
     "read": "read in the named file at the named version",
@@ -33,15 +34,15 @@ _MULTIPLE = re.compile(r"([1-9][0-9]*) ?\* ?msl")
 """A duration stated as so many MSL."""
 
 
-class UnknownStack(ValueError):
+class UnknownStack(RequestError):
     """There is no such profile; the message names those that there are."""
 
 
-class BrokenStack(ValueError):
+class BrokenStack(InputError):
     """A profile that makes no sense; the message names the file, the key and what is wrong."""
 
 
-class MissingValue(ValueError):
+class MissingValue(RequestError):
     """A profile does not know a value that is needed; the message names the flag that gives it."""
 
 

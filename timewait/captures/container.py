@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from timewait.vocabulary.errors import InputError
+
 NANOSECONDS = 1_000_000_000
 
 LARGEST = 16 * 1024 * 1024
@@ -29,7 +31,7 @@ COMMENT, NAME, RESOLUTION, OFFSET = 1, 2, 9, 14
 """Options of pcapng: of any block, and of an interface: if_name, if_tsresol, if_tsoffset."""
 
 
-class BrokenCapture(ValueError):
+class BrokenCapture(InputError):
     """A file that is no capture, or a damaged one; the message says what is wrong and where."""
 
 
