@@ -10,8 +10,8 @@ from timewait.diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Chart, ChartArr
 from timewait.diagrams.rows import ABOVE, SLOT, STUB, ChartRow, ChartRows
 from timewait.diagrams.time_axis import Axis, Band, Gap, Pause, axis
 from timewait.diagrams.widths import mono_width, wrapped
-from timewait.narration.sentences import about_in_words, again_and_again, headline
-from timewait.narration.timeline import DeliveryOutcome, Lifetime, Transit, Wait, stretches
+from timewait.narration.sentences import configuration_in_words, headline, repetition
+from timewait.narration.timeline import DeliveryOutcome, Lifetime, Transit, Wait, lifetimes
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
@@ -70,7 +70,7 @@ class _Layout:
             self.trace.steps,
             arrows,
             tuple(self._bars(found)),
-            tuple(self._line(stretch, found) for stretch in stretches(self.trace)),
+            tuple(self._line(stretch, found) for stretch in lifetimes(self.trace)),
             (*self.labels, *(label for arrow in arrows for label in arrow.labels)),
             frames,
             self.rows.broken,
@@ -87,7 +87,7 @@ class _Layout:
         texts = (
             (headline(self.trace), "title", 16.0, True),
             (self.trace.statement, "words", 12.5, False),
-            (about_in_words(self.trace.about), "muted", 11.5, False),
+            (configuration_in_words(self.trace.about), "muted", 11.5, False),
         )
         for text, kind, size, bold in texts:
             for line in wrapped(text, size, self.edge - MARGIN, bold=bold):
@@ -133,7 +133,7 @@ class _Layout:
     def _loop(self, found: Axis, first: int) -> tuple[float, float]:
         top = found.rows[first] - ABOVE - SLOT
         middle, size = (self.left + self.right) / 2, self.form.size
-        labels = [ChartLabel(middle, top + 12, text, "loop", size, "middle", bold=True) for text in again_and_again(self.trace)]
+        labels = [ChartLabel(middle, top + 12, text, "loop", size, "middle", bold=True) for text in repetition(self.trace)]
         self.labels.append(next((one for one in labels if one.width < self.form.reach - 2 * RADIUS), labels[-1]))
         return top, found.rows[-1] + ABOVE
 
@@ -181,8 +181,12 @@ class _Layout:
             y1 = found.rows[passage.sent]
             slot = y1 + ABOVE + 3 + SLOT * rows[passage.sent].slots[copy.number]
         x2, y2 = (x1 + (far - x1) * STUB, slot) if passage.arrives is None else (far, found.rows[passage.arrives])
-        window = None if passage.fate in (DeliveryOutcome.LOST, DeliveryOutcome.AGAIN) else (y1, max(y1, found.at(copy.expires)))
-        labels = () if passage.fate is DeliveryOutcome.AGAIN else self._labels(passage, (x1, y1), (x2, y2), slot)
+        window = (
+            None
+            if passage.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE)
+            else (y1, max(y1, found.at(copy.expires)))
+        )
+        labels = () if passage.outcome is DeliveryOutcome.DUPLICATE else self._labels(passage, (x1, y1), (x2, y2), slot)
         return ChartArrow(passage, x1, y1, x2, y2, far, labels, window)
 
     def _labels(

@@ -13,7 +13,7 @@ from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.edges import name
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Pen, Span, TextLine, bold, line
 from timewait.diagrams.states import states
-from timewait.narration.citations import link
+from timewait.narration.prose import citation_url
 from timewait.spec.difference import Consequence, GraphChange, GraphDifference
 from timewait.spec.graph import Circumstances
 from timewait.spec.state import MEANING, State
@@ -113,7 +113,7 @@ def _row(change: GraphChange, names: tuple[str, str]) -> FigureRow:
         for whose, one in ((names[1], change.after), (names[0], change.before))
     ]
     cells = (line(_head(change)), line(Span(change.guard, ink=ink)), *does)
-    return FigureRow(cells, change.words(*names), link(change.section))
+    return FigureRow(cells, change.words(*names), citation_url(change.section))
 
 
 class _Move(NamedTuple):
@@ -140,7 +140,7 @@ def _moves(difference: GraphDifference, names: tuple[str, str]) -> Iterator[Arro
                 if len(leaving) <= FEW:
                     guard = [line(phrase) for phrase in change.guard.split(", ") if phrase]
                     label = (line(_head(change)), *guard, *map(line, move.words))
-                    tooltip, where = change.words(*names), link(change.section)
+                    tooltip, where = change.words(*names), citation_url(change.section)
                     yield Arrow(state, move.target, label, move.pen, tooltip, where, Emphasis.LIT)
         for (target, pen), changes in together.items() if len(leaving) > FEW else ():
             told = f"{len(changes)} of the changes in the box" if len(changes) > 1 else "one of the changes in the box"

@@ -38,14 +38,14 @@ def legend(laid: Chart) -> Iterator[Sign]:
 
 def _signs(laid: Chart) -> Iterator[tuple[str, str, float]]:
     """The name of each, what it means, and how wide its sample is."""
-    fates = {arrow.passage.fate for arrow in laid.arrows}
+    outcomes = {arrow.passage.outcome for arrow in laid.arrows}
     words = {
         DeliveryOutcome.ARRIVES: "arrives; the slope is its delay",
-        DeliveryOutcome.AGAIN: "the same copy again",
+        DeliveryOutcome.DUPLICATE: "the same copy again",
         DeliveryOutcome.LOST: "lost",
         DeliveryOutcome.OPEN: "does not arrive in this run",
     }
-    yield from ((fate.value, text, 30.0) for fate, text in words.items() if fate in fates)
+    yield from ((outcome.value, text, 30.0) for outcome, text in words.items() if outcome in outcomes)
     if any(arrow.window is not None for arrow in laid.arrows):
         yield "window", "where a copy may still arrive", 30.0
     if laid.bars:

@@ -17,11 +17,11 @@ from timewait.diagrams.chart_elements import STYLE
 from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.minimap import minimap
 from timewait.diagrams.sequence import parts
-from timewait.narration.citations import link
 from timewait.narration.guards import guards
-from timewait.narration.sentences import about_in_words, again_and_again, failing, is_broken
+from timewait.narration.prose import citation_url
+from timewait.narration.sentences import configuration_in_words, repetition, shows_violation, violation_at
 from timewait.narration.timeline import state
-from timewait.narration.what_if import Obstacle, what_if
+from timewait.proofs.longer_time_wait import Obstacle, longer_time_wait
 from timewait.spec.configuration import ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
@@ -50,11 +50,11 @@ def page(trace: Trace) -> str:
     environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         trace=trace,
-        broken=is_broken(trace),
-        about=about_in_words(trace.about),
+        broken=shows_violation(trace),
+        about=configuration_in_words(trace.about),
         section=_cited(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
-        fails=[(step.number, why) for step in trace.steps if (why := failing(trace, step))],
-        again=again_and_again(trace)[0] if trace.loop is not None else "",
+        fails=[(step.number, why) for step in trace.steps if (why := violation_at(trace, step))],
+        again=repetition(trace)[0] if trace.loop is not None else "",
         actors=sorted({step.event.actor for step in trace.steps}),
         tables=list(_tables(trace)),
         charts={"beside": list(parts(trace, BESIDE, MOST)), "slim": list(parts(trace, SLIM, MOST))},
@@ -92,7 +92,7 @@ def _behaviour(trace: Trace) -> Behaviour:
 
 def _stops(trace: Trace) -> Iterator[dict[str, Any]]:
     """Longer TIME-WAITs, and what becomes of the run; those with which the same becomes of it together."""
-    for (step, why, later), group in groupby(what_if(trace), key=lambda stop: (stop.step, stop.why, stop.later)):
+    for (step, why, later), group in groupby(longer_time_wait(trace), key=lambda stop: (stop.step, stop.why, stop.later)):
         lengths = [_length(trace, stop) for stop in group]
         yield {"lengths": lengths, "step": step, "why": why, "later": later}
 
@@ -113,7 +113,7 @@ def _row(trace: Trace, step: Step) -> dict[str, Any]:
         "states": [state(step.state, end) for end in ENDS],
         "new": [f"{end}.state" in step.changed for end in ENDS],
         "rules": _rules(step),
-        "fails": failing(trace, step),
+        "fails": violation_at(trace, step),
         "loops": trace.loop is not None and step.number == trace.loop + 1,
     }
 
@@ -123,7 +123,7 @@ def _rules(step: Step) -> list[dict[str, str]]:
 
 
 def _cited(section: str) -> dict[str, str]:
-    return {"section": section, "link": link(section)}
+    return {"section": section, "link": citation_url(section)}
 
 
 # --- for the script -------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
         "gone": [number for number in before if number not in now],
         "flight": [_left(copy, step) for copy in step.in_flight],
         "timers": [_timer(timer, step.time) for timer in step.timers],
-        "fails": failing(trace, step),
+        "fails": violation_at(trace, step),
         "others": [f"also breaks {name}: {why}" for name, why in step.event.breaks if name != trace.shows],
     }
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from timewait.checker.trace import Step, Trace
 from timewait.diagrams.chart import RADIUS, ChartFormat
 from timewait.diagrams.widths import mono_width, wrapped
-from timewait.narration.sentences import breaking, failing
+from timewait.narration.sentences import violating_steps, violation_at
 from timewait.narration.timeline import DeliveryOutcome, Transit, Wait, reopens, state, transits, waits
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
@@ -99,14 +99,14 @@ class ChartRows:
         self.msl = seconds(trace.about.get("msl"))
         self.passages = transits(trace)
         self.waits = waits(trace)
-        self.broken = breaking(trace)
-        self._again = {passage.arrives for passage in self.passages if passage.fate is DeliveryOutcome.AGAIN}
+        self.broken = violating_steps(trace)
+        self._again = {passage.arrives for passage in self.passages if passage.outcome is DeliveryOutcome.DUPLICATE}
         self._entered: dict[int, list[Wait]] = {}
         for wait in self.waits:
             self._entered.setdefault(wait.first, []).append(wait)
         self._sent: dict[int, list[Transit]] = {}
         for passage in self.passages:
-            if passage.sent is not None and passage.fate is not DeliveryOutcome.AGAIN:
+            if passage.sent is not None and passage.outcome is not DeliveryOutcome.DUPLICATE:
                 self._sent.setdefault(passage.sent, []).append(passage)
 
     def all(self) -> list[ChartRow]:
@@ -144,7 +144,7 @@ class ChartRows:
 
     def below_stub(self, passage: Transit) -> bool:
         """Whether the label of an arrow that arrives nowhere has no room beside it, and stands below it."""
-        if passage.fate not in (DeliveryOutcome.LOST, DeliveryOutcome.OPEN):
+        if passage.outcome not in (DeliveryOutcome.LOST, DeliveryOutcome.OPEN):
             return False
         return any(mono_width(line, self.form.size) > self.form.reach * (1 - STUB) - 24 for line in self.lines(passage))
 
@@ -187,7 +187,7 @@ class ChartRows:
 
     def _verdict(self, step: Step) -> tuple[str, ...]:
         """What a step breaks; at the end of a run without end, what never comes."""
-        return tuple(wrapped(failing(self.trace, step), self.form.size + 1, self.room, bold=True))
+        return tuple(wrapped(violation_at(self.trace, step), self.form.size + 1, self.room, bold=True))
 
 
 def seconds(value: object) -> Fraction:

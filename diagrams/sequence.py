@@ -23,7 +23,7 @@ from timewait.diagrams.rows import ABOVE
 from timewait.diagrams.time_axis import Pause
 from timewait.diagrams.vector import XMLNS, Attribute, document, line_between, number, tag
 from timewait.diagrams.widths import width
-from timewait.narration.sentences import lines
+from timewait.narration.sentences import trace_lines
 from timewait.narration.timeline import DeliveryOutcome, reopens
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
@@ -70,7 +70,7 @@ def sequence(trace: Trace, form: ChartFormat = WHOLE) -> str:
     laid = chart(trace, form)
     marks = [*_drawn(laid), *_legend(laid)]
     height = _height(laid, marks)
-    told = "\n".join((_spoken(trace, 0, len(trace.steps)), *lines(trace)))
+    told = "\n".join((_spoken(trace, 0, len(trace.steps)), *trace_lines(trace)))
     title = f"{trace.shows}: {trace.statement}"
     content = (mark.svg for mark in marks)
     return document(laid.width, height, title, told, content, kind="sequence", style=themed(STYLE))
@@ -226,9 +226,9 @@ def _window(arrow: ChartArrow) -> _Drawn:
 
 def _arrow(arrow: ChartArrow) -> _Drawn:
     passage = arrow.passage
-    again = f"-again-{passage.arrives}" if passage.fate is DeliveryOutcome.AGAIN else ""
+    again = f"-again-{passage.arrives}" if passage.outcome is DeliveryOutcome.DUPLICATE else ""
     told: dict[str, Attribute] = {
-        "class_": f"arrow {passage.fate}" + (" later" if passage.incarnation else ""),
+        "class_": f"arrow {passage.outcome}" + (" later" if passage.incarnation else ""),
         "data_copy": str(passage.copy.number),
         "data_step": str(passage.step),
         "data_actor": passage.copy.sender,
@@ -244,9 +244,9 @@ def _arrow(arrow: ChartArrow) -> _Drawn:
         line_between("grip", arrow.x1, arrow.y1, *tip),
         line_between("flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle)),
     ]
-    if passage.fate is DeliveryOutcome.LOST:
+    if passage.outcome is DeliveryOutcome.LOST:
         shapes.append(cross(*tip))
-    elif passage.fate is DeliveryOutcome.OPEN:
+    elif passage.outcome is DeliveryOutcome.OPEN:
         shapes.append(tag("circle", class_="end", cx=tip[0], cy=tip[1], r=4))
     else:
         shapes.append(head(tip, angle))
@@ -259,10 +259,10 @@ def _about(arrow: ChartArrow) -> str:
     copy, passage = arrow.passage.copy, arrow.passage
     words = {
         DeliveryOutcome.ARRIVES: f"arrives at step {passage.arrives}",
-        DeliveryOutcome.AGAIN: f"arrives again at step {passage.arrives}",
+        DeliveryOutcome.DUPLICATE: f"arrives again at step {passage.arrives}",
         DeliveryOutcome.LOST: "is lost",
         DeliveryOutcome.OPEN: "does not arrive in this run",
-    }[passage.fate]
+    }[passage.outcome]
     return f"copy {copy.number}, {copy.sender} to {copy.receiver}: {copy.text}, sent at {format_duration(copy.sent)}, {words}"
 
 

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
-from timewait.narration.sentences import about_in_words, again_and_again, failing, headline
+from timewait.narration.sentences import configuration_in_words, headline, repetition, violation_at
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
@@ -56,7 +56,7 @@ def lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> I
     yield Lanes("0", "0", tuple(str(trace.initial[f"{end}.state"]) for end in ENDS), (False, False), (), "")
     for step in trace.steps:
         if trace.loop is not None and step.number == trace.loop + 1:
-            yield Lanes("", "", ("", ""), (False, False), (f"{again_and_again(trace)[0]}:",), "")
+            yield Lanes("", "", ("", ""), (False, False), (f"{repetition(trace)[0]}:",), "")
         states = tuple(str(step.state[f"{end}.state"]) for end in ENDS)
         new = tuple(f"{end}.state" in step.changed for end in ENDS)
         text = f"{step.event.actor} {step.event.text}"
@@ -83,8 +83,8 @@ def as_text(trace: Trace, width: int | None = None) -> str:
     rows = [HEADS, *((row.number, row.time, row.states[0], "\n".join(row.wire), row.states[1], row.text) for row in lanes(trace))]
     widths = [max(len(line) for row in rows for line in row[column].split("\n")) for column in range(len(HEADS) - 1)]
     room = None if width is None else max(width - sum(widths) - len(widths), NARROWEST)
-    head = [headline(trace), trace.statement, about_in_words(trace.about)]
-    told = [why for step in trace.steps if (why := failing(trace, step))]
+    head = [headline(trace), trace.statement, configuration_in_words(trace.about)]
+    told = [why for step in trace.steps if (why := violation_at(trace, step))]
     above, below = ([line for text in texts for line in _broken(text, width)] for texts in (head, told))
     chart = [line for row in rows for line in _aligned(row, widths, room)]
     return "\n".join([*above, "", *chart, *(["", *below] if below else [])]) + "\n"

@@ -33,8 +33,8 @@ from timewait.diagrams.edges import (
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Pen, TextLine, bold, line
 from timewait.diagrams.sizes import COLUMN_GAP, TEXT, columns
 from timewait.diagrams.widths import wrapped
-from timewait.narration.citations import link
 from timewait.narration.graph_use import GraphUse
+from timewait.narration.prose import citation_url
 from timewait.spec.endpoint import Timer
 from timewait.spec.graph import Circumstances, condense
 from timewait.spec.state import State
@@ -118,7 +118,7 @@ def _box(graph: nx.MultiDiGraph, state: State, use: GraphUse | None) -> Box:
 
 def _told_inside(state: State, edge: GraphEdgeData, use: GraphUse | None) -> bool:
     """Whether an edge that stays is worth a row: it concerns TIME-WAIT, or the run uses it."""
-    if use and use.told(state, state, edge["cases"]):
+    if use and use.takers(state, state, edge["cases"]):
         return True
     restarts = any(timer.endswith(Timer.TIME_WAIT) for timer in edge["timers"])
     return restarts or not {"answers", "restarts", "reset"}.isdisjoint(edge["knobs"])
@@ -128,14 +128,14 @@ def _rows_inside(state: State, stays: Iterable[GraphEdgeData], use: GraphUse | N
     """What a state does without being left, answers first, a row each; places that make no difference are joined."""
     alike: dict[tuple[str, TextLine, str], list[GraphEdgeData]] = defaultdict(list)
     for edge in sorted(stays, key=lambda edge: not edge["reply"]):
-        steps = use.told(state, state, edge["cases"]) if use else ""
+        steps = use.takers(state, state, edge["cases"]) if use else ""
         alike[name(edge), reply(edge), steps].append(edge)
     for (_, does, steps), edges in alike.items():
         places = [_place(edge) for edge in edges]
         where = "" if PLACES.issubset(places) else " or ".join(places)
         cells = (line(happening(edges[0])), line(where), does, *([line(bold(steps))] if steps else []))
         emphasis = Emphasis.PLAIN if use is None or steps else Emphasis.FAINT
-        yield FigureRow(cells, in_full(edges), link(edges[0]["section"]), emphasis)
+        yield FigureRow(cells, in_full(edges), citation_url(edges[0]["section"]), emphasis)
 
 
 def _place(edge: GraphEdgeData) -> str:
@@ -148,13 +148,13 @@ def _arrows(graph: nx.MultiDiGraph, said: Collection[int], end: str, use: GraphU
         drawn = [edge for edge in edges if id(edge) not in said]
         if not drawn:
             continue
-        steps = use.told(source, target, _cases(drawn)) if use else ""
+        steps = use.takers(source, target, _cases(drawn)) if use else ""
         # What is used gives the label, where that is not the plainest.
-        used = [edge for edge in drawn if use and use.told(source, target, edge["cases"])]
+        used = [edge for edge in drawn if use and use.takers(source, target, edge["cases"])]
         text = (*label(used or drawn), *([line(bold(steps))] if steps else []))
         emphasis = Emphasis.PLAIN if use is None else Emphasis.LIT if steps else Emphasis.FAINT
         closes = target is State.CLOSED and (source in PATHS or source is State.ESTABLISHED)
-        where = link(min(drawn, key=lambda edge: len(edge["trigger"]))["section"])
+        where = citation_url(min(drawn, key=lambda edge: len(edge["trigger"]))["section"])
         weight = STRAIGHT if source is State.TIME_WAIT and pen is TIMED else 1
         yield Arrow(source, end if closes else target, text, pen, in_full(edges), where, emphasis, weight)
 
@@ -164,7 +164,7 @@ def _cases(edges: Iterable[GraphEdgeData]) -> frozenset[Circumstances]:
 
 
 def _told(use: GraphUse, state: State, edge: GraphEdgeData) -> str:
-    return use.told(state, State.CLOSED, edge["cases"])
+    return use.takers(state, State.CLOSED, edge["cases"])
 
 
 def _elsewhere(graph: nx.MultiDiGraph, use: GraphUse) -> Iterator[TextLine]:
@@ -194,7 +194,7 @@ def _rows_alike(alike: Alike) -> Iterator[FigureRow]:
     for (_, phrases, sent), ends in alike.items():
         happens = " ".join(filter(None, [phrases, sent and f"/ {sent}", "in"]))
         names = [state.value for state, _ in ends]
-        tooltip, where = in_full(edge for _, edge in ends[:1]), link(ends[0][1]["section"])
+        tooltip, where = in_full(edge for _, edge in ends[:1]), citation_url(ends[0][1]["section"])
         for first in range(0, len(names), 4):
             more = "," if first + 4 < len(names) else ""
             head = line(bold(name(ends[0][1])), f" {happens}") if first == 0 else line("")
@@ -210,7 +210,7 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
     about = condensed.nodes[state]
     stays = [edge for _, target, edge in condensed.out_edges(state, data=True) if target is state]
     rows = tuple(
-        FigureRow((line(happening(edge)), line(edge["guard"]), reply(edge)), in_full([edge]), link(edge["section"]))
+        FigureRow((line(happening(edge)), line(edge["guard"]), reply(edge)), in_full([edge]), citation_url(edge["section"]))
         for edge in sorted(stays, key=lambda edge: (sort_of(edge), not edge["reply"]))
     )
     table = columns(rows)
@@ -238,4 +238,4 @@ def _side(one: State, middle: State, side: str) -> str:
 
 
 def _first(edges: Iterable[GraphEdgeData]) -> str:
-    return link(min(edges, key=lambda edge: len(edge["trigger"]))["section"])
+    return citation_url(min(edges, key=lambda edge: len(edge["trigger"]))["section"])

@@ -44,7 +44,7 @@ def as_text(graph: nx.MultiDiGraph, width: int | None = None, use: GraphUse | No
 
 def _row(source: State, target: State, edge: GraphEdgeData, width: int | None, use: GraphUse | None) -> str:
     done = answer(edge) or ("nothing" if source is target else "")
-    steps = use.told(source, target, edge["cases"]) if use is not None else ""
+    steps = use.takers(source, target, edge["cases"]) if use is not None else ""
     line = f"{event(edge)}{done and ' / '}{done} -> {'(stays)' if source is target else target}{steps and f'   <== {steps}'}"
     mark = "  > " if steps else "    "
     if width is None:

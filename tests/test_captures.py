@@ -14,7 +14,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1Q, Ether, Loopback
 from scapy.layers.ppp import PPP, PPPoE
-from scapy.packet import CapturedPacket as Layer
+from scapy.packet import Packet as Layer
 from wire import START, Script, pcap, pcapng
 
 from timewait.captures.connections import AROUND, Skipped

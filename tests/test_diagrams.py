@@ -32,8 +32,8 @@ from timewait.diagrams.sizes import Size, box_size
 from timewait.diagrams.states import ALIKE, one_state, states
 from timewait.diagrams.tables import as_text
 from timewait.diagrams.widths import BOLD, REGULAR, width, wrapped
-from timewait.narration.citations import link
-from timewait.narration.graph_use import GraphUse, NotOfThisGraph, use_of
+from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
+from timewait.narration.prose import citation_url
 from timewait.proofs.claims import LETTER, close
 from timewait.proofs.question import question
 from timewait.spec.difference import difference
@@ -188,7 +188,7 @@ class TestSections:
         ],
     )
     def test_addresses(self, cited: str, address: str) -> None:
-        assert link(cited) == address
+        assert citation_url(cited) == address
 
     @every_behaviour
     def test_every_arrow_cites_and_links(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
@@ -270,7 +270,7 @@ def graph() -> nx.MultiDiGraph:
 @pytest.fixture(scope="module")
 def use(run: Trace, graph: nx.MultiDiGraph) -> GraphUse:
     """Find out what it uses."""
-    return use_of(run, graph)
+    return graph_use(run, graph)
 
 
 class TestUse:
@@ -317,12 +317,12 @@ class TestUse:
     def test_the_letter_of_the_standard(self) -> None:
         """C9: TIME_WAIT answers a retransmitted FIN and runs on."""
         run = violation(close(1, 2, 1, 1, LETTER), "fin-restarts")
-        use = use_of(run, transition_graph(LETTER))
-        assert use.told(S.TIME_WAIT, S.TIME_WAIT, use.taken[-1].cases) == f"A: step {len(run.steps)}"
+        use = graph_use(run, transition_graph(LETTER))
+        assert use.takers(S.TIME_WAIT, S.TIME_WAIT, use.taken[-1].cases) == f"A: step {len(run.steps)}"
 
     def test_a_run_of_something_else_is_refused(self, run: Trace) -> None:
-        with pytest.raises(NotOfThisGraph, match=r"step \d+ .* is no edge of this graph"):
-            use_of(run, transition_graph(Behaviour()))
+        with pytest.raises(NotInGraph, match=r"step \d+ .* is no edge of this graph"):
+            graph_use(run, transition_graph(Behaviour()))
 
 
 # --- looks --------------------------------------------------------------------------------------------------------

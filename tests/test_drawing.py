@@ -20,7 +20,7 @@ from timewait.cli.claim_runs import CLAIM_RUNS, ClaimRun, counterexample
 from timewait.cli.committed_pictures import INDEX, CommittedPicture, changes, contents, update
 from timewait.cli.main import main
 from timewait.diagrams.comparison import same_content
-from timewait.narration.sentences import is_broken
+from timewait.narration.sentences import shows_violation
 from timewait.proofs.claim import CLAIMS, Evidence
 
 COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams"
@@ -214,7 +214,7 @@ class TestRuns:
         """In few steps; and the claim is one that tells of something broken."""
         found = shown.find()
         assert found.shows == shown.broken
-        assert is_broken(found)
+        assert shows_violation(found)
         assert len(found.steps) <= 12
         assert shown.claim in CLAIMS
 

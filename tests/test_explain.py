@@ -12,8 +12,8 @@ from typing import Any
 
 import kernel
 import pytest
+from commands import run
 from scapy.layers.inet import IP, UDP
-from test_command import run
 from wire import ENDS, Script, pcap, pcapng
 
 from timewait.captures.account import Account, TimeWaitAnswer, Weight
@@ -28,8 +28,8 @@ from timewait.checker import itf
 from timewait.checker.decide import Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
-from timewait.narration.prose import counted, listed, rounded, shown
-from timewait.narration.story import moral, story
+from timewait.narration.prose import counted, listed, rounded, short_duration
+from timewait.narration.story import conclusion, story
 from timewait.proofs.question import question
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
@@ -508,7 +508,7 @@ class TestStory:
 
     def test_the_moral(self, trace: Trace) -> None:
         """What fails, and where it is asked for."""
-        first, second = moral(trace)
+        first, second = conclusion(trace)
         assert first == "What fails: B was closing in order, in LAST_ACK, and a RST ended it."
         assert "MUST-13" in second
 
@@ -524,7 +524,7 @@ class TestStory:
         texts = [told.text for told in story(endless)]
         assert texts[6] == "What follows can repeat itself for ever."
         assert len(texts) == len(endless.steps) + 2
-        assert "for ever" in moral(endless)[0]
+        assert "for ever" in conclusion(endless)[0]
 
     def test_many_steps_of_text_are_one_sentence(self, tmp_path: Path) -> None:
         """A half-close with ten segments is not twenty sentences."""
@@ -540,7 +540,7 @@ class TestStory:
         assert sum("B sends 400 octets in 4 segments" in one.text for one in told) == 1
         assert len(told) < 15
 
-    @pytest.mark.parametrize("shape", [rounded, shown])
+    @pytest.mark.parametrize("shape", [rounded, short_duration])
     def test_measured_times(self, shape: Callable[[Fraction], str]) -> None:
         """Three digits, and the unit that reads best."""
         values = [("0.0000271", "27.1us"), ("0.045701", "45.7ms"), ("1.23456", "1.23s"), ("75.4321", "75s"), ("0", "0")]

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from commands import run
 from counterexamples import counterexample
 
 from timewait.checker import itf
@@ -26,15 +27,6 @@ from timewait.proofs.claim import CLAIMS, Claim, Evidence
 from timewait.proofs.suite import ClaimResult, decide_claim
 
 SHORT = ("check", "--msl", "30s", "--rto", "30s", "--time-wait", "59.9s", "--closers", "a", "--property", "graceful")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from timewait.checker.verdict import Verdict
 from timewait.formats import events, github, junit, sarif
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, case_of_trace, property_asked
 from timewait.formats.junit import Suite
-from timewait.formats.source_locations import place_of_property, place_of_rule, place_of_waiting
+from timewait.formats.source_locations import property_location, rule_location, waiting_location
 from timewait.spec.endpoint import RULES
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import INCARNATION_RULES
@@ -75,14 +75,15 @@ class TestPlaces:
     @pytest.mark.parametrize("name", [*RULES, *INCARNATION_RULES])
     def test_of_rules(self, name: str) -> None:
         """The line has the name of the rule."""
-        place = place_of_rule(name)
+        place = rule_location(name)
         assert place is not None
+        assert place.path.startswith("spec/")
         assert f'"{name}"' in (ROOT / place.path).read_text(encoding="utf-8").splitlines()[place.line - 1]
 
     @pytest.mark.parametrize("name", PROPERTIES)
     def test_of_properties(self, name: str) -> None:
         """Likewise, where the property is made."""
-        place = place_of_property(name)
+        place = property_location(name)
         assert place is not None
         lines = (ROOT / place.path).read_text(encoding="utf-8").splitlines()
         assert lines[place.line - 2].strip() == "Property("
@@ -90,13 +91,13 @@ class TestPlaces:
 
     def test_of_waiting(self) -> None:
         """Where time passes."""
-        place = place_of_waiting()
+        place = waiting_location()
         assert place is not None
         assert "def wait" in (ROOT / place.path).read_text(encoding="utf-8").splitlines()[place.line - 1]
 
     def test_of_nothing(self) -> None:
         """An unknown name has none."""
-        assert place_of_rule("no.such") is place_of_property("no such") is None
+        assert rule_location("no.such") is property_location("no such") is None
 
 
 def sarif_schema() -> dict[str, Any]:

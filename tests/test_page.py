@@ -20,7 +20,7 @@ from timewait.checker.trace import Trace
 from timewait.diagrams.minimap import PLACES, edges, minimap
 from timewait.diagrams.page import page
 from timewait.narration.guards import guards
-from timewait.narration.what_if import what_if
+from timewait.proofs.longer_time_wait import longer_time_wait
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.settings import Behaviour
@@ -123,7 +123,7 @@ class TestFile:
         bare = Trace(whole.shows, whole.statement, whole.initial, whole.steps)
         text = page(bare)
         assert "What if" not in text
-        assert what_if(bare) == ()
+        assert longer_time_wait(bare) == ()
 
     def test_the_same_each_time(self) -> None:
         """Byte by byte."""
@@ -146,7 +146,7 @@ class TestWhatIf:
     )
     def test_where_a_run_stops(self, name: str, expected: list[tuple[str, int | None, bool | None]]) -> None:
         """At the step that leaves TIME-WAIT; from 2 MSL on (3 MSL for the chain) no other delays help a violation."""
-        found = what_if(trace(name))
+        found = longer_time_wait(trace(name))
         assert [(stop.time_wait, stop.step, stop.later) for stop in found] == [(Fraction(one), *rest) for one, *rest in expected]
         assert all("cannot fire" in stop.why for stop in found if stop.step)
 
@@ -154,7 +154,7 @@ class TestWhatIf:
         """Of a trace whose steps the specification does not allow nothing is said."""
         whole = trace("clean-close")
         early = replace(whole.steps[1], delay=Fraction(100))
-        assert what_if(replace(whole, steps=(whole.steps[0], early, *whole.steps[2:]))) == ()
+        assert longer_time_wait(replace(whole, steps=(whole.steps[0], early, *whole.steps[2:]))) == ()
 
 
 class TestWhy:

@@ -21,8 +21,8 @@ from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.sequence import parts, sequence
 from timewait.diagrams.sequence_text import NARROWEST, as_text, lanes
 from timewait.diagrams.time_axis import LONGEST, Pause, axis
-from timewait.narration.sentences import failing
-from timewait.narration.sentences import lines as in_words
+from timewait.narration.sentences import trace_lines as in_words
+from timewait.narration.sentences import violation_at
 from timewait.narration.timeline import DeliveryOutcome, transits, waits
 from timewait.spec.scenarios import SCENARIOS
 
@@ -102,7 +102,7 @@ class TestArrows:
         """From the sending to the last instant at which a copy may arrive; none for a lost copy."""
         laid = chart(trace(name), WHOLE)
         for arrow in laid.arrows:
-            if arrow.passage.fate in (DeliveryOutcome.LOST, DeliveryOutcome.AGAIN):
+            if arrow.passage.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE):
                 assert arrow.window is None
             else:
                 assert arrow.window == (arrow.y1, max(arrow.y1, laid.axis.at(arrow.passage.copy.expires)))
@@ -163,7 +163,7 @@ class TestEnds:
         picture = drawn(name)
         assert [group.get("data-step") for group in groups(picture, "step") if has(group, "wrong")] == [str(last.number)]
         said = " ".join(text.text or "" for text in picture.iter(f"{SVG}text") if "verdict" in text.get("class", ""))
-        assert said == failing(trace(name), last)
+        assert said == violation_at(trace(name), last)
         assert said.startswith(f"breaks {trace(name).shows}: ")
 
     def test_a_run_without_end_has_a_bracket(self) -> None:
@@ -204,7 +204,7 @@ class TestLabels:
         for name in EVERY:
             for arrow in chart(trace(name), form).arrows:
                 told = " ".join(label.text for label in arrow.labels)
-                assert told == ("" if arrow.passage.fate is DeliveryOutcome.AGAIN else arrow.passage.copy.text)
+                assert told == ("" if arrow.passage.outcome is DeliveryOutcome.DUPLICATE else arrow.passage.copy.text)
 
     @pytest.mark.parametrize("page", ["light", "dark"])
     @pytest.mark.parametrize("ink", ["ink", "muted", "wrong", "first", "next"])
@@ -326,7 +326,7 @@ def test_a_chart_stays_as_it_is() -> None:
     """The arrows of a small run: fate, copy, sender, steps, and heights in pixels."""
     arrows = chart(trace("lost-last-ack"), WHOLE).arrows
     lines = [
-        f"{one.passage.fate} {one.passage.copy.number} {one.passage.copy.sender} {one.passage.sent}-{one.passage.arrives}"
+        f"{one.passage.outcome} {one.passage.copy.number} {one.passage.copy.sender} {one.passage.sent}-{one.passage.arrives}"
         f" {one.y1:.0f}-{one.y2:.0f}\n"
         for one in arrows
     ]
@@ -436,7 +436,7 @@ class TestLanes:
             row = next(line for line in lines[lines.index(head) :] if line.split()[:1] == [str(step.number)])
             for end in "AB":
                 assert row[head.index(f" {end} ") + 1 :].startswith(str(step.state[f"{end}.state"]))
-        told = " ".join(why for step in run.steps if (why := failing(run, step)))
+        told = " ".join(why for step in run.steps if (why := violation_at(run, step)))
         assert " ".join(lines).endswith(told)
         if width is not None:
             assert max(map(len, lines)) <= max(width, head.index("what") + NARROWEST)

@@ -19,9 +19,9 @@ from timewait.checker.finding import Progress
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.diagrams.sequence_text import HEADS, lanes
-from timewait.narration.prose import shown
-from timewait.narration.sentences import reason as broken
-from timewait.narration.story import moral, story
+from timewait.narration.prose import short_duration
+from timewait.narration.sentences import violation_reason as broken
+from timewait.narration.story import conclusion, story
 from timewait.spec.duration import format_duration
 from timewait.spec.properties import PROPERTIES
 
@@ -131,14 +131,14 @@ class Screen:
     def story(self, trace: Trace) -> None:
         """A trace in words, with what each state is for where it is first entered."""
         told = story(trace)
-        margin = max(len(shown(one.time)) for one in told) + 2
+        margin = max(len(short_duration(one.time)) for one in told) + 2
         for one in told:
-            self._wrapped(one.text, margin, head=shown(one.time).rjust(margin - 2))
+            self._wrapped(one.text, margin, head=short_duration(one.time).rjust(margin - 2))
             for name, meaning in one.meanings:
                 self._wrapped(f"{name}: {meaning}", margin, "italic")
             if one.why:
                 self._wrapped(f"the rule: {one.why}", margin, "dim")
-        self.paragraphs(moral(trace))
+        self.paragraphs(conclusion(trace))
 
     def paragraphs(self, texts: Iterable[str], indent: int = 0) -> None:
         """Texts, each wrapped to the width."""

@@ -26,7 +26,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import Duration
 from timewait.narration.prose import counted, rounded
-from timewait.narration.story import moral, story
+from timewait.narration.story import conclusion, story
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack, load, names
@@ -93,7 +93,7 @@ def _story_data(trace: Trace) -> dict[str, Any]:
         {"time": float(one.time), "steps": list(one.numbers), "text": one.text, "rule": one.why, "states": dict(one.meanings)}
         for one in story(trace)
     ]
-    return {"story": told, "moral": moral(trace), "trace": trace.as_json()}
+    return {"story": told, "moral": conclusion(trace), "trace": trace.as_json()}
 
 
 # --- a capture -----------------------------------------------------------------------------------------------------

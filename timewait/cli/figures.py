@@ -18,7 +18,7 @@ from timewait.diagrams.difference_figure import compared
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.region import Against, KnownStack, SafetyRegion
 from timewait.diagrams.states import states
-from timewait.narration.graph_use import GraphUse, NotOfThisGraph, use_of
+from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
 from timewait.narration.prose import listed
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
 from timewait.spec.difference import GraphDifference, difference
@@ -107,9 +107,9 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Gr
     try:
         graph = transition_graph(configuration_of(trace.about).behaviour)
         part = graph if whole else close_part(graph)
-        use = use_of(trace, part)
+        use = graph_use(trace, part)
         return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
-    except (ConfigurationError, NotOfThisGraph, KeyError, ValueError) as problem:
+    except (ConfigurationError, NotInGraph, KeyError, ValueError) as problem:
         raise BrokenTrace(f"{what}: {problem}") from problem
 
 

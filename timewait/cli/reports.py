@@ -28,7 +28,7 @@ from timewait.cli.files import ensure_writable, write_whole
 from timewait.formats import events, github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, case_of_answer
 from timewait.formats.junit import Suite
-from timewait.formats.source_locations import SourceLocation
+from timewait.formats.source_locations import SourceLocation, source_path
 from timewait.proofs.claim import Evidence
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.suite import ClaimResult
@@ -170,7 +170,7 @@ def suite_of_outcome(outcome: ClaimResult) -> Suite:
     """A decided claim; without any evidence it says nothing."""
     claim = CLAIMS[outcome.name]
     code = claim.gather.__code__
-    place = SourceLocation(claim.gather.__module__.replace(".", "/") + ".py", code.co_firstlineno)
+    place = SourceLocation(source_path(claim.gather.__module__), code.co_firstlineno)
     asked = ReportedProperty(claim.name, claim.statement, claim.section, place)
     cases = tuple(_case_of_evidence(asked, piece) for piece in outcome.pieces)
     nothing = ReportedCase(asked, f"{claim.name}: evidence", Verdict.VACUOUS, claim.expected, "", 0.0, "there is none")

@@ -13,7 +13,7 @@ from timewait.checker.trace import Trace
 from timewait.cli import console
 from timewait.cli.files import write_whole
 from timewait.diagrams.page import page
-from timewait.narration.sentences import about_in_words
+from timewait.narration.sentences import configuration_in_words
 from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import SCENARIOS, Scenario
 
@@ -52,7 +52,7 @@ def run_command(name: str | None, html: Path | None, trace_file: Path | None) ->
         screen.line(f"wrote {trace_file}")
     if html is None and trace_file is None:
         screen.line(f"{trace.shows}: {trace.statement}")
-        screen.line(f"  {about_in_words(trace.about)}")
+        screen.line(f"  {configuration_in_words(trace.about)}")
         screen.trace(trace)
     return 0
 

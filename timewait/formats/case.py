@@ -8,8 +8,8 @@ from enum import StrEnum
 from timewait.checker.decide import Answer
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.formats.source_locations import SourceLocation, place_of_property
-from timewait.narration.sentences import is_broken, reason
+from timewait.formats.source_locations import SourceLocation, property_location
+from timewait.narration.sentences import shows_violation, violation_reason
 from timewait.spec.properties import PROPERTIES
 
 
@@ -89,7 +89,7 @@ class ReportedCase:
     @property
     def reason(self) -> str:
         """What came out, and why, in a sentence."""
-        why = self.detail or (reason(self.trace) if self.trace is not None else "")
+        why = self.detail or (violation_reason(self.trace) if self.trace is not None else "")
         expected = "" if self.expected is Verdict.PROVED else f" (expected: {self.expected})"
         return f"{self.label}: {self.verdict}{expected}" + (f". {why[:1].upper()}{why[1:]}" if why else "")
 
@@ -99,13 +99,13 @@ def property_asked(name: str) -> ReportedProperty:
     entry = PROPERTIES.get(name)
     if entry is None:
         return ReportedProperty(name, name, "", None)
-    return ReportedProperty(name, entry.statement, entry.section, place_of_property(name))
+    return ReportedProperty(name, entry.statement, entry.section, property_location(name))
 
 
 def case_of_answer(answer: Answer) -> ReportedCase:
     """The answer about one property of a configuration."""
     finding = answer.finding
-    detail = finding.reason or (reason(answer.trace) if answer.trace is not None else "")
+    detail = finding.reason or (violation_reason(answer.trace) if answer.trace is not None else "")
     return ReportedCase(
         property_asked(finding.name),
         finding.name,
@@ -123,5 +123,5 @@ def case_of_trace(trace: Trace) -> ReportedCase:
     asked = property_asked(trace.shows)
     if trace.shows not in PROPERTIES:
         asked = ReportedProperty(trace.shows, trace.statement, "", None)
-    verdict = Verdict.VIOLATED if is_broken(trace) else Verdict.PROVED
-    return ReportedCase(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, reason(trace), trace)
+    verdict = Verdict.VIOLATED if shows_violation(trace) else Verdict.PROVED
+    return ReportedCase(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, violation_reason(trace), trace)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from timewait.formats import mermaid
 from timewait.formats.case import CaseStatus, ReportedCase
-from timewait.narration.sentences import lines
+from timewait.narration.sentences import trace_lines
 
 COMMANDS = {CaseStatus.FAILED: "error", CaseStatus.WRONG: "error", CaseStatus.OPEN: "warning"}
 SIGNS = {CaseStatus.PASSED: "✅", CaseStatus.FAILED: "❌", CaseStatus.WRONG: "❌", CaseStatus.OPEN: "❔"}
@@ -29,7 +29,7 @@ def workflow_commands(cases: Sequence[ReportedCase]) -> list[str]:
         command = COMMANDS.get(case.standing)
         if command is not None:
             title = _property(f"timewait: {case.label} {case.verdict}")
-            steps = "\n".join(lines(case.trace)) if case.trace is not None else ""
+            steps = "\n".join(trace_lines(case.trace)) if case.trace is not None else ""
             message = _data("\n".join(filter(None, [case.reason, case.asked.statement, case.asked.section, steps])))
             told.append(f"::{command} title={title}::{message}")
     return told
@@ -66,7 +66,7 @@ def _trace(case: ReportedCase) -> list[str]:
     assert case.trace is not None
     head = [f"### {_inline(case.reason)}", "", f"{_inline(case.asked.statement)} ({_inline(case.asked.section)})", ""]
     chart = ["```mermaid", mermaid.as_mermaid_text(case.trace).rstrip(), "```"] if len(case.trace.steps) <= MOST_STEPS else []
-    steps = ["<details><summary>step by step</summary>", "", "```text", *lines(case.trace), "```", "", "</details>"]
+    steps = ["<details><summary>step by step</summary>", "", "```text", *trace_lines(case.trace), "```", "", "</details>"]
     return [*head, *chart, "", *steps]
 
 

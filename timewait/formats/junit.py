@@ -12,7 +12,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from timewait.formats.case import CaseStatus, ReportedCase
-from timewait.narration.sentences import lines
+from timewait.narration.sentences import trace_lines
 
 
 class Suite(NamedTuple):
@@ -83,7 +83,7 @@ def _case(suite_element: Element, suite: Suite, case: ReportedCase) -> None:
 def _told(case: ReportedCase) -> str:
     """A case as plain text, with its trace."""
     head = [case.reason, f"{case.asked.name}: {case.asked.statement}", *([case.asked.section] if case.asked.section else [])]
-    return "\n".join([*head, *(lines(case.trace) if case.trace is not None else ())])
+    return "\n".join([*head, *(trace_lines(case.trace) if case.trace is not None else ())])
 
 
 def _seconds(value: float) -> str:

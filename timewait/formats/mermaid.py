@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from timewait.checker.trace import Step, Trace
 from timewait.formats.fields import numbers_of, state_of
-from timewait.narration.sentences import about_in_words, again_and_again, reason
+from timewait.narration.sentences import configuration_in_words, repetition, violation_reason
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.vocabulary.replay import Packet
@@ -64,13 +64,13 @@ class _Diagram:
         head = [
             "sequenceDiagram",
             f"    accTitle: {_plain(self.trace.shows)}",
-            f"    accDescr: {_plain('. '.join(filter(None, (self.trace.statement, reason(self.trace)))))}",
+            f"    accDescr: {_plain('. '.join(filter(None, (self.trace.statement, violation_reason(self.trace)))))}",
             *(f"    participant {end}" for end in ENDS),
         ]
         return head + [f"    {line}" for line in self._body()]
 
     def _body(self) -> Iterator[str]:
-        told = about_in_words(self.trace.about)
+        told = configuration_in_words(self.trace.about)
         yield f"Note over A,B: {_folded(self.trace.shows)}" + (f"<br/>{_folded(told)}" if told else "")
         yield "Note over A,B: t = 0"
         for end in ENDS:
@@ -78,14 +78,14 @@ class _Diagram:
             yield from self._bar(end, 0)
         for step in self.trace.steps:
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
-                yield f"loop {again_and_again(self.trace)[0]}"
+                yield f"loop {repetition(self.trace)[0]}"
             yield from self._step(step)
         yield from (f"deactivate {end}" for end in ENDS if end in self.waiting)
         if self.trace.loop is not None:
             yield "end"
 
     def _step(self, step: Step) -> Iterator[str]:
-        why = reason(self.trace) if step is self.trace.steps[-1] and self.trace.loop is None else ""
+        why = violation_reason(self.trace) if step is self.trace.steps[-1] and self.trace.loop is None else ""
         if why:
             yield WARNING
         if step.delay:

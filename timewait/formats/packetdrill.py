@@ -19,7 +19,7 @@ from fractions import Fraction
 from timewait.checker.trace import Step, Trace
 from timewait.formats.fields import numbers_of
 from timewait.formats.opening import Added, opening
-from timewait.narration.sentences import about_in_words, again_and_again, reason, step_in_words
+from timewait.narration.sentences import configuration_in_words, repetition, step_in_words, violation_reason
 from timewait.narration.timeline import reopens
 from timewait.spec.duration import format_duration
 
@@ -84,16 +84,16 @@ class _Script:
     def lines(self) -> Iterator[str]:
         """The whole script."""
         yield from _comment(f"{self.trace.shows}: {self.trace.statement}")
-        if why := reason(self.trace):
+        if why := violation_reason(self.trace):
             yield from _comment(f"fails: {why}")
-        yield from _comment(about_in_words(self.trace.about))
+        yield from _comment(configuration_in_words(self.trace.about))
         yield from _comment(f"{self.end} is the stack under test. Times are those of the trace; its own timers may differ.")
         yield ""
         yield from self._opened()
         for step in self.trace.steps:
             yield ""
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
-                yield from _comment(f"from here on {again_and_again(self.trace)[0]}")
+                yield from _comment(f"from here on {repetition(self.trace)[0]}")
             yield from _comment(f"step {step.number}, t={format_duration(step.time)}: {step_in_words(step)}")
             if reopens(step):
                 yield from _comment("not covered from here on: a script follows one connection, and the next one begins")

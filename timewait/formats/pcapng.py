@@ -20,7 +20,7 @@ from timewait.checker.trace import Trace
 from timewait.formats.blocks import CapturedBlock, Interface, capture
 from timewait.formats.sightings import Sighting, sightings
 from timewait.formats.wire import Envelope, WireSocket, packet
-from timewait.narration.sentences import about_in_words, reason
+from timewait.narration.sentences import configuration_in_words, violation_reason
 from timewait.spec.endpoint import WINDOW
 from timewait.spec.exchange import ENDS
 
@@ -62,8 +62,8 @@ def as_pcapng(trace: Trace, at: str = "a") -> bytes:
 
 
 def _about(trace: Trace) -> str:
-    why = reason(trace)
-    told = about_in_words(trace.about)
+    why = violation_reason(trace)
+    told = configuration_in_words(trace.about)
     return "\n".join(
         [
             f"{trace.shows}: {trace.statement}",

@@ -16,9 +16,9 @@ from typing import Any
 from timewait.checker.trace import Step, Trace, Value, number
 from timewait.checker.verdict import Verdict
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty
-from timewait.formats.source_locations import SourceLocation, place_of_rule, place_of_waiting
-from timewait.narration.citations import link
-from timewait.narration.sentences import reason, step_in_words
+from timewait.formats.source_locations import SourceLocation, rule_location, waiting_location
+from timewait.narration.prose import citation_url
+from timewait.narration.sentences import step_in_words, violation_reason
 from timewait.spec.duration import format_duration
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -63,7 +63,7 @@ def _rule(asked: ReportedProperty) -> dict[str, Any]:
         "help": {"text": asked.section or "no standard"},
         "defaultConfiguration": {"level": "error"},
     }
-    address = link(asked.section)
+    address = citation_url(asked.section)
     return rule | ({"helpUri": address} if address else {})
 
 
@@ -123,7 +123,7 @@ def _fingerprint(case: ReportedCase) -> str:
 def _blamed(case: ReportedCase) -> SourceLocation | None:
     """The line of the specification to look at first: that of the last rule that was applied, else the property's own."""
     last = case.trace.steps[-1:] if case.trace is not None else ()
-    blamed = [place_of_rule(name) for step in last for name, _, _ in step.event.rules]
+    blamed = [rule_location(name) for step in last for name, _, _ in step.event.rules]
     return next(filter(None, reversed(blamed)), case.asked.place)
 
 
@@ -132,7 +132,7 @@ def _physical(place: SourceLocation) -> dict[str, Any]:
 
 
 def _code_flow(trace: Trace) -> dict[str, Any]:
-    why = reason(trace)
+    why = violation_reason(trace)
     flow = {
         "id": "the run",
         "initialState": _state(trace.initial),
@@ -143,9 +143,9 @@ def _code_flow(trace: Trace) -> dict[str, Any]:
 
 def _step(trace: Trace, step: Step) -> Iterator[dict[str, Any]]:
     """A position for each rule that a step applies; one where time may pass if it applies none."""
-    applied = [(place_of_rule(name), f" — {text} ({section})") for name, section, text in step.event.rules]
+    applied = [(rule_location(name), f" — {text} ({section})") for name, section, text in step.event.rules]
     last = step is trace.steps[-1]
-    for index, (place, words) in enumerate(applied or [(place_of_waiting(), "")]):
+    for index, (place, words) in enumerate(applied or [(waiting_location(), "")]):
         location: dict[str, Any] = {"message": {"text": f"t={format_duration(step.time)}: {step_in_words(step)}{words}"}}
         if place is not None:
             location["physicalLocation"] = _physical(place)

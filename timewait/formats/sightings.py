@@ -15,7 +15,7 @@ from typing import NamedTuple
 from timewait.checker.trace import Step, Trace
 from timewait.formats.fields import numbers_of
 from timewait.formats.opening import HANDSHAKE, Added, opening
-from timewait.narration.sentences import again_and_again, changes_in_words, reason
+from timewait.narration.sentences import changes_in_words, repetition, violation_reason
 from timewait.narration.timeline import reopens
 from timewait.spec.duration import format_duration
 from timewait.vocabulary.replay import Packet
@@ -149,7 +149,7 @@ class _Watch:
     def _loop(self, step: Step) -> list[str]:
         if self.trace.loop is None or step.number != self.trace.loop + 1:
             return []
-        return [f"from here on {again_and_again(self.trace)[0]}"]
+        return [f"from here on {repetition(self.trace)[0]}"]
 
     def _arrive(self, copy: Packet, step: Step, story: list[str]) -> list[str]:
         """A copy arrives; what is left to tell of the step."""
@@ -213,7 +213,7 @@ def _details(trace: Trace, step: Step) -> Iterator[str]:
         yield f"rule {name} ({section}): {text}"
     if changed := changes_in_words(step):
         yield f"changed: {changed}"
-    if step is trace.steps[-1] and trace.loop is None and (why := reason(trace)):
+    if step is trace.steps[-1] and trace.loop is None and (why := violation_reason(trace)):
         yield f"BREAKS {trace.shows}: {why}"
 
 

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from timewait.spec import endpoint, properties, reference
 
+TOP_FOLDERS = ("spec", "checker", "proofs", "diagrams")
+"""Packages of ``timewait`` whose folders lie at the top of the repository."""
+
 
 class SourceLocation(NamedTuple):
     """A line of a source file.
@@ -27,17 +30,17 @@ class SourceLocation(NamedTuple):
     line: int
 
 
-def place_of_rule(name: str) -> SourceLocation | None:
+def rule_location(name: str) -> SourceLocation | None:
     """Where a rule of the specification is written down, by the name by which traces refer to it."""
     return _keys(endpoint).get(name) or _keys(reference).get(name)
 
 
-def place_of_property(name: str) -> SourceLocation | None:
+def property_location(name: str) -> SourceLocation | None:
     """Where a property is written down."""
     return _properties().get(name)
 
 
-def place_of_waiting() -> SourceLocation | None:
+def waiting_location() -> SourceLocation | None:
     """Where it is written down what must happen before time may pass."""
     path, tree = _parsed(reference)
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
@@ -66,6 +69,13 @@ def _texts(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:
             yield node.value, node.lineno
 
 
+def source_path(module: str) -> str:
+    """The file of a module, relative to the root of the repository: ``spec/endpoint.py`` for ``timewait.spec.endpoint``."""
+    path = module.replace(".", "/") + ".py"
+    inner = path.removeprefix("timewait/")
+    return inner if inner.partition("/")[0] in TOP_FOLDERS else path
+
+
 def _parsed(module: ModuleType) -> tuple[str, ast.Module]:
     assert module.__file__ is not None
-    return module.__name__.replace(".", "/") + ".py", ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    return source_path(module.__name__), ast.parse(Path(module.__file__).read_text(encoding="utf-8"))

@@ -59,7 +59,7 @@ class GraphUse:
     taken: tuple[TakenEdge, ...]
     steps: tuple[tuple[int, str], ...]
 
-    def told(self, source: State, target: State, cases: Collection[Circumstances]) -> str:
+    def takers(self, source: State, target: State, cases: Collection[Circumstances]) -> str:
         """Who takes an edge, and when, for instance ``A: step 4, B: steps 1 and 7``; empty if nobody does."""
         steps: dict[str, list[int]] = defaultdict(list)
         for one in self.taken:
@@ -80,11 +80,11 @@ def _listed(steps: list[int]) -> str:
     return f"steps {', '.join(map(str, steps[:-1]))} and {steps[-1]}"
 
 
-class NotOfThisGraph(ValueError):
+class NotInGraph(ValueError):
     """A step of a run that is no edge of the graph; the message says which."""
 
 
-def use_of(trace: Trace, graph: nx.MultiDiGraph) -> GraphUse:
+def graph_use(trace: Trace, graph: nx.MultiDiGraph) -> GraphUse:
     """What a run uses of a graph.
 
     Parameters
@@ -116,14 +116,14 @@ def use_of(trace: Trace, graph: nx.MultiDiGraph) -> GraphUse:
 
 def _taken(graph: nx.MultiDiGraph, step: Step, here: State, there: State) -> Iterable[frozenset[Circumstances]]:
     """The cases of the edge that a step takes: none when it is one of which nothing is seen."""
-    like = candidates(graph, step, here, there)
+    like = matching_edges(graph, step, here, there)
     edges = [edge for edge in like if edge["reply"] == reply(step)] or like
     if not edges and (here is not there or step.event.sent):
-        raise NotOfThisGraph(f"step {step.number} ({step.event.actor} {step.event.text}) is no edge of this graph")
+        raise NotInGraph(f"step {step.number} ({step.event.actor} {step.event.text}) is no edge of this graph")
     return [frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))] if edges else []
 
 
-def candidates(graph: nx.MultiDiGraph, step: Step, here: State, there: State) -> list[Mapping[str, Any]]:
+def matching_edges(graph: nx.MultiDiGraph, step: Step, here: State, there: State) -> list[Mapping[str, Any]]:
     """The edges from one state to another whose trigger and rules are those of a step."""
     rules = tuple(name for name, _, _ in step.event.rules)
     between = graph.get_edge_data(here, there, default={}).values()

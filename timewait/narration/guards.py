@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import networkx as nx
 
 from timewait.checker.trace import Step, Trace, Value
-from timewait.narration.graph_use import candidates, flags, reply
+from timewait.narration.graph_use import flags, matching_edges, reply
 from timewait.narration.timeline import reopens, state
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
@@ -66,7 +66,7 @@ def _in_state(step: Step, values: Mapping[str, Value], before: tuple[RunningTime
     sure, possible = _started(step, before)
     edges = [
         edge
-        for edge in (candidates(graph, step, State(here), State(there)) if there in set(State) else ())
+        for edge in (matching_edges(graph, step, State(here), State(there)) if there in set(State) else ())
         if edge["reply"] == reply(step) and sure <= set(edge["timers"]) <= possible
     ]
     words = {(edge["trigger"], edge["guard"]) for edge in edges}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
 from timewait.spec.duration import format_duration
+
+_CITATION = re.compile(r"RFC (?P<rfc>\d+)(?: (?P<section>\d+(?:\.\d+)*))?")
 
 DIGITS = 3
 SHORT = 6
@@ -33,7 +36,7 @@ def rounded(seconds: Fraction) -> str:
     )
 
 
-def shown(seconds: Fraction) -> str:
+def short_duration(seconds: Fraction) -> str:
     """A moment or a length of time: exact where that is short, else to three digits."""
     exact = format_duration(seconds)
     return exact if len(exact) <= SHORT else rounded(seconds)
@@ -51,3 +54,12 @@ def counted(number: int, thing: str, things: str = "") -> str:
     if number == 1:
         return f"1 {thing}"
     return f"{number:,} {things or thing + 's'}" if number else f"no {things or thing + 's'}"
+
+
+def citation_url(citation: str) -> str:
+    """The address of the first RFC section in a citation such as ``RFC 9293 3.10.7.4 first step``; empty if it names none."""
+    cited = _CITATION.search(citation)
+    if cited is None:
+        return ""
+    section = f"#section-{cited['section']}" if cited["section"] else ""
+    return f"https://www.rfc-editor.org/rfc/rfc{cited['rfc']}{section}"

@@ -11,7 +11,7 @@ from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 
-def about_in_words(about: Mapping[str, Any]) -> str:
+def configuration_in_words(about: Mapping[str, Any]) -> str:
     """A configuration in a line, as far as the plain data tell it."""
     parts = []
     if "msl" in about:
@@ -39,22 +39,22 @@ def _time(value: Any) -> str:
 # --- what is broken -------------------------------------------------------------------------------------------------
 
 
-def is_broken(trace: Trace) -> bool:
+def shows_violation(trace: Trace) -> bool:
     """Whether a trace shows a property broken, not a run that goes well."""
-    return trace.loop is not None or bool(breaking(trace))
+    return trace.loop is not None or bool(violating_steps(trace))
 
 
-def breaking(trace: Trace) -> frozenset[int]:
+def violating_steps(trace: Trace) -> frozenset[int]:
     """The steps that break the property that a trace shows; none in a run without end, which breaks it as a whole."""
     return frozenset(step.number for step in trace.steps if any(name == trace.shows for name, _ in step.event.breaks))
 
 
 def headline(trace: Trace) -> str:
     """What a trace shows, in a few words."""
-    return f"{trace.shows} is broken" if is_broken(trace) else trace.shows
+    return f"{trace.shows} is broken" if shows_violation(trace) else trace.shows
 
 
-def failing(trace: Trace, step: Step) -> str:
+def violation_at(trace: Trace, step: Step) -> str:
     """What a step breaks of the property that a trace shows; at the end of a run without end, what never comes; or nothing."""
     why = next((why for name, why in step.event.breaks if name == trace.shows), "")
     if why:
@@ -64,14 +64,14 @@ def failing(trace: Trace, step: Step) -> str:
     return f"breaks {trace.shows}: step {trace.loop + 1} comes next, and so for ever. Promised was: {trace.statement}"
 
 
-def reason(trace: Trace) -> str:
+def violation_reason(trace: Trace) -> str:
     """What of the property fails in the end, or how a run without end goes on; empty when nothing is broken."""
     if trace.loop is not None:
-        return f"from step {trace.loop + 1} on {again_and_again(trace)[0]}"
+        return f"from step {trace.loop + 1} on {repetition(trace)[0]}"
     return "; ".join(why for step in trace.steps[-1:] for name, why in step.event.breaks if name == trace.shows)
 
 
-def again_and_again(trace: Trace) -> tuple[str, ...]:
+def repetition(trace: Trace) -> tuple[str, ...]:
     """How a run without end goes on, in more words and in fewer."""
     begun = trace.steps[trace.loop - 1].time if trace.loop else Fraction(0)
     every = f"every {format_duration(trace.duration - begun)}"
@@ -100,11 +100,11 @@ def changes_in_words(step: Step) -> str:
     )
 
 
-def lines(trace: Trace) -> Iterator[str]:
+def trace_lines(trace: Trace) -> Iterator[str]:
     """A trace as plain text that may be set in any font: a line for each step, and one before what repeats for ever."""
     yield f"0  t=0: A {trace.initial.get('A.state', '?')}, B {trace.initial.get('B.state', '?')}"
     for step in trace.steps:
         if trace.loop is not None and step.number == trace.loop + 1:
-            yield f"{again_and_again(trace)[0]}:"
+            yield f"{repetition(trace)[0]}:"
         states = ", ".join(f"{end} {step.state[f'{end}.state']}" for end in ENDS if f"{end}.state" in step.changed)
         yield f"{step.number}  t={format_duration(step.time)}: {step_in_words(step)}" + (f"  [{states}]" if states else "")

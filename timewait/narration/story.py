@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
-from timewait.narration.prose import counted, listed, rounded, shown
+from timewait.narration.prose import counted, listed, rounded, short_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.state import MEANING, State
@@ -99,7 +99,7 @@ def story(trace: Trace) -> list[StoryLine]:
     return list(_Teller(trace).tell())
 
 
-def moral(trace: Trace) -> list[str]:
+def conclusion(trace: Trace) -> list[str]:
     """What a trace shows broken, and where that is asked for; nothing for a trace that shows something at work."""
     asked = PROPERTIES.get(trace.shows)
     if asked is None:
@@ -256,7 +256,7 @@ class _Teller:
         me, other = step.event.actor, copy.sender
         again = copy.number in self.arrived
         age = step.time - copy.sent
-        when = f", {shown(age)} after it was sent" if age > 0 else ""
+        when = f", {short_duration(age)} after it was sent" if age > 0 else ""
         how = f"arrives at {me} once more{when}: a duplicate that the network made" if again else f"arrives at {me}{when}"
         words = f"{other}'s {_plain(copy)} {how}"
         reactions = [_reaction(name, copy) for name, _, _ in step.event.rules]

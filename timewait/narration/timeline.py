@@ -19,7 +19,7 @@ class DeliveryOutcome(StrEnum):
     """What becomes of a copy on one passage."""
 
     ARRIVES = "arrives"
-    AGAIN = "again"
+    DUPLICATE = "again"
     """It is a duplicate: the same copy arrived before."""
     LOST = "lost"
     OPEN = "open"
@@ -43,7 +43,7 @@ class Transit:
     """
 
     copy: Packet
-    fate: DeliveryOutcome
+    outcome: DeliveryOutcome
     sent: int | None
     arrives: int | None
     incarnation: int = 0
@@ -138,17 +138,17 @@ def transits(trace: Trace) -> list[Transit]:
         for copy in step.event.sent:
             reached = arrivals.get(copy.number, [])
             first = reached[0] if reached else None
-            fate = DeliveryOutcome.LOST if copy.lost else DeliveryOutcome.OPEN if first is None else DeliveryOutcome.ARRIVES
-            passage = Transit(copy, fate, step.number, first, lives[step.number])
+            outcome = DeliveryOutcome.LOST if copy.lost else DeliveryOutcome.OPEN if first is None else DeliveryOutcome.ARRIVES
+            passage = Transit(copy, outcome, step.number, first, lives[step.number])
             found += [passage, *_again(passage, reached[1:])]
     return found
 
 
 def _again(first: Transit, arrivals: list[int]) -> Iterator[Transit]:
-    return (replace(first, fate=DeliveryOutcome.AGAIN, arrives=arrival) for arrival in arrivals)
+    return (replace(first, outcome=DeliveryOutcome.DUPLICATE, arrives=arrival) for arrival in arrivals)
 
 
-def stretches(trace: Trace) -> list[Lifetime]:
+def lifetimes(trace: Trace) -> list[Lifetime]:
     """Every lifeline in parts."""
     lives = incarnations(trace)
     found = []

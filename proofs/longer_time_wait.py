@@ -48,7 +48,7 @@ class Obstacle:
     later: bool | None = None
 
 
-def what_if(trace: Trace) -> tuple[Obstacle, ...]:
+def longer_time_wait(trace: Trace) -> tuple[Obstacle, ...]:
     """What becomes of a run, step for step at the same instants, when TIME-WAIT is longer.
 
     The lengths tried are the next one that makes a difference (what the timer showed when it was left soonest), and the
