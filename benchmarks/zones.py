@@ -198,10 +198,10 @@ def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) 
     started = time.process_time()
     try:
         with bounded(bounds):
-            rooms = asked.coarse.explore()
+            locations = asked.coarse.explore()
             known.folding, known.doing = time.process_time() - started, "looking for time-locks"
-            known.locations = len(rooms)
-            known.reason = "time can stop" if asked.stuck else ""
+            known.locations = len(locations)
+            known.reason = "time can stop" if asked.may_time_lock else ""
     except Reached as reached:
         known.reason = f"{reached} while {known.doing}"
         return

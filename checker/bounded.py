@@ -29,7 +29,7 @@ class Found:
     ----------
     run : Run
         Its moves, with the delays of the solver's model.
-    path : list of (Room, Door)
+    path : list of (CompiledLocation, CompiledEdge)
         Its steps.
     parameters : mapping
         The values of all parameters in the model, in seconds.
@@ -72,7 +72,7 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
     """
     steps = Steps(symbolic)
     distances = _distances(symbolic)
-    first = distances.get(symbolic.table.start)
+    first = distances.get(symbolic.automaton.start)
     if first is None:
         return Searched(None, "no bad step can be reached, whatever the durations", inf)
     for length in range(first, depth + 1):
@@ -91,15 +91,15 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
 
 def _distances(symbolic: Symbolic) -> dict[int, int]:
     """For each location the fewest steps to a bad one, itself counted."""
-    distances = {place: 1 for place in symbolic.cone if any(map(symbolic.is_bad, symbolic.rooms[place].edges))}
+    distances = {place: 1 for place in symbolic.cone if any(map(symbolic.is_bad, symbolic.locations[place].edges))}
     frontier = sorted(distances)
     while frontier:
         reached = set(frontier)
         frontier = []
         for place in sorted(symbolic.cone):
-            if place not in distances and any(door.target in reached for door in symbolic.rooms[place].edges):
+            if place not in distances and any(edge.target in reached for edge in symbolic.locations[place].edges):
                 distances[place] = 1 + min(
-                    distances[door.target] for door in symbolic.rooms[place].edges if door.target in reached
+                    distances[edge.target] for edge in symbolic.locations[place].edges if edge.target in reached
                 )
                 frontier.append(place)
     return distances
@@ -126,7 +126,7 @@ class Steps:
     def start(self) -> z3.BoolRef:
         """What holds of the live clocks of the initial location at the start."""
         values, condition = self.symbolic.start
-        clocks = self._clocks(self.symbolic.table.start, 0)
+        clocks = self._clocks(self.symbolic.automaton.start, 0)
         return z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
 
     def out_of(self, place: int) -> tuple[Transition, ...]:
@@ -155,7 +155,7 @@ class Steps:
         place = transition.source
         pairs = [(self.symbolic.wait, self.wait(step))]
         pairs += zip(self.symbolic.clocks(place), self._clocks(place, step), strict=True)
-        dead = [clock for clock, origin in enumerate(transition.door.updates) if origin == EXPIRED]
+        dead = [clock for clock, origin in enumerate(transition.edge.updates) if origin == EXPIRED]
         return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in dead]
 
 
@@ -178,7 +178,7 @@ class Unrolling:
         self.solver = z3.SolverFor("QF_LRA")
         self.solver.add(steps.symbolic.assumption, steps.start())
         self.choices: list[list[tuple[z3.BoolRef, Transition]]] = []
-        layer = {steps.symbolic.table.start: z3.BoolVal(True)}
+        layer = {steps.symbolic.automaton.start: z3.BoolVal(True)}
         for step in range(length):
             layer = self._step(step, layer, distances)
 
@@ -209,8 +209,8 @@ class Unrolling:
         path, moves = [], []
         for step, here in enumerate(self.choices):
             transition = next(transition for chosen, transition in here if z3.is_true(model.eval(chosen, model_completion=True)))
-            path.append((symbolic.rooms[transition.source], transition.door))
-            moves.append(Move(fraction(model, self.steps.wait(step)), transition.door.edge.action))
+            path.append((symbolic.locations[transition.source], transition.edge))
+            moves.append(Move(fraction(model, self.steps.wait(step)), transition.edge.original.action))
         parameters = {name: fraction(model, value) for name, value in symbolic.parameters.items()}
         return Found(Run(tuple(moves)), path, parameters)
 

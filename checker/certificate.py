@@ -2,7 +2,7 @@
 
 An invariant is believed when three plain queries are unsatisfiable: a start outside it (*initial*), a step
 that leaves it (*step*), a bad step inside it (*safe*). They are built here from the vocabulary alone, anew
-each time: neither the engine that found the invariant nor its tables are read, and of a file only the
+each time: neither the engine that found the invariant nor its automata are read, and of a file only the
 invariant itself, so a file cannot vouch for itself. The file is SMT-LIB 2 with the queries in it, for any
 solver; Z3 and cvc5 both answer them here.
 
@@ -48,7 +48,7 @@ class Statement:
 
     Attributes
     ----------
-    system : TimedSystem
+    system : TimedAutomaton
         The system.
     bad : frozenset of str
         The ``always`` properties of which none may be broken.

@@ -1,7 +1,7 @@
-"""A timed system as tables of small integers: what the engines actually read.
+"""A timed automaton compiled to small integers: the form that engines read.
 
-Locations are numbered in the order in which they are first asked for, and turned into a `CompiledLocation` once.
-A table does not depend on the values of the parameters, so one table serves every value.
+Locations are numbered in the order in which they are first asked for, and compiled once, when they are first entered.
+The compiled form does not depend on the values of the parameters, so one serves every value.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import NamedTuple
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, Relation, TimedAutomaton
 
 RESET = -1
-"""The position of a clock that starts from nought."""
+"""The update of a clock that starts from zero."""
 
 EXPIRED = -2
-"""The position of a clock that is beyond its lifetime."""
+"""The update of a clock that is beyond its lifetime."""
 
 
 class CompiledBound(NamedTuple):
-    """A bound whose clock is given by its position in the room."""
+    """A bound whose clock is given by its position in the location."""
 
     clock: int
     relation: Relation
@@ -26,138 +26,130 @@ class CompiledBound(NamedTuple):
 
 
 class CompiledEdge(NamedTuple):
-    """An edge by numbers.
+    """A compiled edge.
 
     Attributes
     ----------
-    tests : tuple of Test
-        The guard.
+    guard : tuple of CompiledBound
+        Its guard.
     target : int
-        The number of the location it leads to.
-    origins : tuple of int
-        For each clock of the target, the position of its source; `RESET` and `EXPIRED` otherwise.
-    edge : Edge
-        The edge itself.
+        The number of its target location.
+    updates : tuple of int
+        For each clock of the target, the position of its source clock; `RESET` and `EXPIRED` otherwise.
+    original : Edge
+        The edge that was compiled.
     """
 
-    tests: tuple[CompiledBound, ...]
+    guard: tuple[CompiledBound, ...]
     target: int
     updates: tuple[int, ...]
-    edge: Edge
+    original: Edge
 
 
 class CompiledLocation(NamedTuple):
-    """A location by numbers.
+    """A compiled location.
 
     Attributes
     ----------
-    location : Location
-        The location itself.
+    original : Location
+        The location that was compiled.
     clocks : tuple of Clock
         Its clocks, in order.
-    limits : tuple of Test
+    invariant : tuple of CompiledBound
         The upper bounds under which time may pass.
-    doors : tuple of Door
+    edges : tuple of CompiledEdge
         Its edges.
-    owes : frozenset of str
-        The ``eventually`` properties whose promise is open here.
+    pending : frozenset of str
+        The ``eventually`` properties that are pending here.
     """
 
-    location: Location
+    original: Location
     clocks: tuple[Clock, ...]
-    limits: tuple[CompiledBound, ...]
+    invariant: tuple[CompiledBound, ...]
     edges: tuple[CompiledEdge, ...]
     pending: frozenset[str]
 
 
 class CompiledAutomaton:
-    """The rooms of a timed system, made when they are first entered.
+    """A timed automaton whose locations are compiled when they are first entered.
 
     Parameters
     ----------
-    system : TimedSystem
-        What is tabulated.
+    system : TimedAutomaton
+        The automaton to compile.
     """
 
     def __init__(self, system: TimedAutomaton) -> None:
         self.system = system
         self._numbers: dict[Location, int] = {}
-        self._locations: list[Location] = []
-        self._rooms: list[CompiledLocation | None] = []
-        self._expiries: dict[tuple[int, int], int] = {}
+        self._originals: list[Location] = []
+        self._compiled: list[CompiledLocation | None] = []
+        self._after_expiry: dict[tuple[int, int], int] = {}
         self.start = self.number(system.initial())
 
     def __len__(self) -> int:
-        """The locations met so far."""
-        return len(self._locations)
+        """The number of locations met so far."""
+        return len(self._originals)
 
     def number(self, location: Location) -> int:
         """The number of a location; a new one if it was never met."""
         known = self._numbers.get(location)
         if known is None:
-            known = len(self._locations)
+            known = len(self._originals)
             self._numbers[location] = known
-            self._locations.append(location)
-            self._rooms.append(None)
+            self._originals.append(location)
+            self._compiled.append(None)
         return known
 
-    def room(self, number: int) -> CompiledLocation:
-        """The room of a numbered location."""
-        room = self._rooms[number]
-        if room is None:
-            room = self._furnish(self._locations[number])
-            self._rooms[number] = room
-        return room
+    def location(self, number: int) -> CompiledLocation:
+        """The compiled location of a number."""
+        location = self._compiled[number]
+        if location is None:
+            location = self._compile(self._originals[number])
+            self._compiled[number] = location
+        return location
 
     def start_updates(self) -> tuple[int, ...]:
-        """How the clocks of the first room start: each `RESET` or `EXPIRED`."""
-        return tuple(RESET if origin is None else EXPIRED for origin in self.system.initial_updates())
+        """How the clocks of the initial location start: each `RESET` or `EXPIRED`."""
+        return tuple(RESET if update is None else EXPIRED for update in self.system.initial_updates())
 
-    def expiry(self, number: int, clock: int) -> int:
-        """The location left when a clock of a room has passed its lifetime; the other clocks keep their order."""
-        known = self._expiries.get((number, clock))
+    def after_expiry(self, number: int, clock: int) -> int:
+        """The location that is left when a clock has passed its lifetime; the other clocks keep their order."""
+        known = self._after_expiry.get((number, clock))
         if known is None:
-            room = self.room(number)
-            known = self.number(self.system.expired(room.location, room.clocks[clock]))
-            self._expiries[number, clock] = known
+            location = self.location(number)
+            known = self.number(self.system.expired(location.original, location.clocks[clock]))
+            self._after_expiry[number, clock] = known
         return known
 
     def explore(self) -> tuple[CompiledLocation, ...]:
         """Every location that edges lead to, whatever the guards say."""
-        number = 0
-        while number < len(self._locations):
-            self.room(number)
-            number += 1
-        return tuple(room for room in self._rooms if room is not None)
+        self.within(None)
+        return tuple(location for location in self._compiled if location is not None)
 
-    def within(self, most: int) -> bool:
-        """Whether edges lead to no more than so many locations, whatever the guards say."""
+    def within(self, limit: int | None) -> bool:
+        """Whether edges lead to no more than `limit` locations, whatever the guards say; None is no limit."""
         number = 0
-        while number < len(self._locations) <= most:
-            self.room(number)
+        while number < len(self) and (limit is None or len(self) <= limit):
+            self.location(number)
             number += 1
-        return len(self._locations) <= most
+        return limit is None or len(self) <= limit
 
-    def _furnish(self, location: Location) -> CompiledLocation:
-        system = self.system
-        clocks = system.clocks(location)
+    def _compile(self, original: Location) -> CompiledLocation:
+        clocks = self.system.clocks(original)
         positions = {clock: index for index, clock in enumerate(clocks)}
 
-        def tests(bounds: tuple[Bound, ...]) -> tuple[CompiledBound, ...]:
+        def compiled(bounds: tuple[Bound, ...]) -> tuple[CompiledBound, ...]:
             return tuple(CompiledBound(positions[bound.clock], bound.relation, bound.parameter) for bound in bounds)
 
-        def place(origin: ClockUpdate) -> int:
-            if origin is None:
+        def position(update: ClockUpdate) -> int:
+            if update is None:
                 return RESET
-            return positions[origin] if isinstance(origin, Clock) else EXPIRED
+            return positions[update] if isinstance(update, Clock) else EXPIRED
 
         edges = tuple(
-            CompiledEdge(
-                tests(edge.guard),
-                self.number(edge.target),
-                tuple(place(origin) for origin in edge.updates),
-                edge,
-            )
-            for edge in system.edges(location)
+            CompiledEdge(compiled(edge.guard), self.number(edge.target), tuple(map(position, edge.updates)), edge)
+            for edge in self.system.edges(original)
         )
-        return CompiledLocation(location, clocks, tests(system.invariant(location)), edges, system.pending(location))
+        invariant = compiled(self.system.invariant(original))
+        return CompiledLocation(original, clocks, invariant, edges, self.system.pending(original))

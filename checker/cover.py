@@ -3,7 +3,7 @@
 A bound of a zone is a sum of parameters, taken along the steps that led to it. Explored at values that are
 *generic* (large, without a common divisor) each bound tells which sum it is, and the cover speaks of every
 value near by. How near is found by looking at each step once more: a zone of the cover, taken through a
-door, must lie in a zone of the cover, and that is a list of comparisons between terms. The interval of
+edge, must lie in a zone of the cover, and that is a list of comparisons between terms. The interval of
 ratios on which all of them hold is exact up to the choice of the including zone.
 """
 
@@ -65,7 +65,8 @@ def invariant(zones: Zones, cover: Cover, reading: Reading) -> dict[Location, li
         Turns ticks into terms.
     """
     return {
-        zones.table.room(place).location: [_formula(region, reading) for region in regions] for place, regions in cover.items()
+        zones.automaton.location(place).original: [_formula(region, reading) for region in regions]
+        for place, regions in cover.items()
     }
 
 
@@ -190,7 +191,7 @@ def side_conditions(zones: Zones, cover: Cover, reading: Reading) -> Iterator[Te
     """
     for place, regions in cover.items():
         for region in regions:
-            for target, bounds, sources, dead in zones.passages(place):
+            for target, bounds, sources, dead in zones.edges(place):
                 narrow, contradiction = _narrowed(region.zone, bounds)
                 if contradiction is not None:
                     yield _below(contradiction, reading)
@@ -266,15 +267,15 @@ def _without(region: ZoneTerms, entry: tuple[int, int]) -> ZoneTerms:
 
 def _inductive(zones: Zones, cover: Cover, place: int, region: ZoneTerms, asked: frozenset[str]) -> bool:
     """Whether every step out of a zone, after any wait, is good and leads into the cover."""
-    edges = zones.table.room(place).edges
+    edges = zones.automaton.location(place).edges
     waited = region.zone.copy()
     waited[1:, 0] = dbm.INFINITE
-    for door, (target, bounds, sources, dead) in zip(edges, zones.passages(place), strict=True):
+    for edge, (target, bounds, sources, dead) in zip(edges, zones.edges(place), strict=True):
         possible, narrow = dbm.narrowed(waited, bounds)
         if not possible:
             continue
         after = dbm.carry(narrow, sources, dead)
-        if door.edge.violates & asked or not any(dbm.includes(other.zone[None], after) for other in cover.get(target, ())):
+        if edge.original.violates & asked or not any(dbm.includes(other.zone[None], after) for other in cover.get(target, ())):
             return False
     return True
 

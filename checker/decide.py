@@ -71,18 +71,18 @@ class Question:
 
     Attributes
     ----------
-    system : TimedSystem
+    system : TimedAutomaton
         What is asked about.
-    beginning : World
+    beginning : ReplayState
         The same system, to be carried out step by step.
     witnesses : mapping
         For each property the ``sometimes`` properties without which its proof would be vacuous.
-    relaxed : TimedSystem or None
+    relaxed : TimedAutomaton or None
         One that does all that the system does, and perhaps more, with actions of the same words: it is asked first.
-    obliged : TimedSystem or None
+    obliged : TimedAutomaton or None
         Likewise, and each limit on time that may be met in the system is met in it, with the same ways out.
     patience : Budget or None
-        Bounds on the making of each folded table; reaching one raises `Stopped`.
+        Bounds on the making of each folded automaton; reaching one raises `Stopped`.
     """
 
     system: TimedAutomaton
@@ -93,32 +93,32 @@ class Question:
     patience: Budget | None = None
 
     @cached_property
-    def table(self) -> CompiledAutomaton:
-        """The system as tables."""
+    def compiled(self) -> CompiledAutomaton:
+        """The system as automata."""
         return CompiledAutomaton(self.system)
 
     @cached_property
-    def stuck(self) -> bool:
+    def may_time_lock(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        table = self.finite if self.obliged_approximation is None else self._tabulated(self.obliged_approximation)
-        return table is not None and bool(timelock.time_locks(table))
+        automaton = self.finite if self.obliged_approximation is None else self._tabulated(self.obliged_approximation)
+        return automaton is not None and bool(timelock.time_locks(automaton))
 
     @cached_property
     def quotient(self) -> CompiledAutomaton:
-        """The folded system as tables."""
+        """The folded system as automata."""
         return self._tabulated(self.system)
 
     @cached_property
     def finite(self) -> CompiledAutomaton | None:
-        """The system as tables that can be seen whole: folded, or as it stands; None when its locations are too many."""
+        """The system as automata that can be seen whole: folded, or as it stands; None when its locations are too many."""
         if self.system.dense:
             return self.quotient
-        table = CompiledAutomaton(self.system)
-        return table if table.within(MANY) else None
+        automaton = CompiledAutomaton(self.system)
+        return automaton if automaton.within(MANY) else None
 
     @cached_property
     def coarse(self) -> CompiledAutomaton:
-        """The relaxed system, folded, as tables; where there is none, the folded system."""
+        """The relaxed system, folded, as automata; where there is none, the folded system."""
         return self.quotient if self.relaxed is None else self._tabulated(self.relaxed)
 
     def _tabulated(self, system: TimedAutomaton) -> CompiledAutomaton:
@@ -194,7 +194,7 @@ def _believed(question: Question, asked: Property, finding: Finding) -> Answer:
         return Answer(finding)
     if finding.run is None:
         return Answer(finding.but(Verdict.DISAGREEMENT, "no delays make the run possible"))
-    if asked.kind == "eventually" and (fault := unfair(question.table, finding.run)):
+    if asked.kind == "eventually" and (fault := unfair(question.compiled, finding.run)):
         return Answer(finding.but(Verdict.DISAGREEMENT, f"the run is not fair: {fault}"))
     try:
         return Answer(finding, minimal(question.initial_state, finding.run, asked))
@@ -216,7 +216,7 @@ def _proof(question: Question, finding: Finding, witnessed: Iterable[str], stuck
 
 
 def _by_ticks(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
-    explored = Explicit(question.table)
+    explored = Explicit(question.compiled)
     clock = budget.fresh()
     explored.explore(clock, frozenset(entry.name for entry in asked))
     return [_from_exploration(question, entry, explored, EXPLICIT, len(explored.states), clock) for entry in asked]
@@ -237,7 +237,7 @@ def _by_exact_zones(question: Question, asked: list[Property], clock: Budget) ->
 
 
 def _whole(question: Question) -> CompiledAutomaton:
-    """The tables of a question that was seen to have them."""
+    """The automata of a question that was seen to have them."""
     assert question.finite is not None, "decided before an engine is chosen"
     return question.finite
 
@@ -251,7 +251,7 @@ def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> 
     for entry in asked:
         finding = Finding(entry.name, Verdict.PROVED, RELAXED, states=len(explored.nodes))
         where = explored.broken.get(entry.name)
-        run = None if where is None else concretised(question.table, explored, where, entry.name)
+        run = None if where is None else concretised(question.compiled, explored, where, entry.name)
         if run is not None:
             finding = replace(finding, verdict=Verdict.VIOLATED, engine=ZONES, run=run)
         elif where is not None or explored.witnessed.keys() & set(question.witnesses.get(entry.name, ())) - witnessed:
@@ -259,7 +259,7 @@ def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> 
         elif explored.stopped:
             finding = finding.but(Verdict.INCONCLUSIVE, explored.stopped)
         else:
-            finding = _proof(question, finding, witnessed, question.stuck)
+            finding = _proof(question, finding, witnessed, question.may_time_lock)
         findings.append(replace(finding, seconds=clock.elapsed))
     return findings
 
@@ -267,7 +267,7 @@ def _by_relaxation(question: Question, asked: list[Property], clock: Budget) -> 
 def possible(question: Question, names: Iterable[str], explored: Zones) -> set[str]:
     """The ``sometimes`` properties that a relaxed exploration fulfils by runs that the system can take."""
     met = {name: explored.witnessed[name] for name in names if name in explored.witnessed}
-    return {name for name, where in met.items() if concretised(question.table, explored, where, name) is not None}
+    return {name for name, where in met.items() if concretised(question.compiled, explored, where, name) is not None}
 
 
 def _from_exploration(
@@ -279,7 +279,7 @@ def _from_exploration(
         return replace(finding, verdict=Verdict.VIOLATED, run=explored.run_to(*where))
     if explored.stopped:
         return finding.but(Verdict.INCONCLUSIVE, explored.stopped)
-    stuck = bool(explored.stuck) if isinstance(explored, Explicit) else question.stuck
+    stuck = bool(explored.time_locked) if isinstance(explored, Explicit) else question.may_time_lock
     return _proof(question, finding, explored.witnessed, stuck)
 
 
@@ -299,7 +299,7 @@ def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")
-        return _proof(question, finding, _possible(question, asked, budget), question.stuck)
+        return _proof(question, finding, _possible(question, asked, budget), question.may_time_lock)
     searched = search(symbolic, DEPTH, budget.fresh())
     finding = replace(finding, seconds=budget.elapsed)
     if searched.found is not None:
@@ -323,30 +323,30 @@ def _possible(question: Question, asked: Property, budget: Budget) -> set[str]:
 def _promises(question: Question, asked: list[Property], engine: Engine, budget: Budget) -> list[Finding]:
     findings = []
     open_ones = []
-    table = None if engine is Engine.EXPLICIT else question.finite
+    automaton = None if engine is Engine.EXPLICIT else question.finite
     for entry in asked:
-        settled = None if table is None else _by_graph(question, table, entry, budget)
+        settled = None if automaton is None else _by_graph(question, automaton, entry, budget)
         if settled is None:
             open_ones.append(entry)
         else:
             findings.append(settled)
     if open_ones:
         clock = budget.fresh()
-        explored = Explicit(question.table)
+        explored = Explicit(question.compiled)
         explored.explore(clock)
         findings += [_promise_in_ticks(question, entry, explored, clock) for entry in open_ones]
     return findings
 
 
-def _by_graph(question: Question, table: CompiledAutomaton, asked: Property, budget: Budget) -> Finding | None:
+def _by_graph(question: Question, automaton: CompiledAutomaton, asked: Property, budget: Budget) -> Finding | None:
     """What the graph shows for every duration, or else a loop in dense time; None where there is neither."""
     started = time.monotonic()
-    finding = Finding(asked.name, Verdict.PROVED, STRUCTURAL, states=len(table.explore()))
-    if proof_of(table, asked) is not None:
-        if question.stuck:
+    finding = Finding(asked.name, Verdict.PROVED, STRUCTURAL, states=len(automaton.explore()))
+    if proof_of(automaton, asked) is not None:
+        if question.may_time_lock:
             finding = finding.but(Verdict.VACUOUS, "time can stop with nothing left to happen")
     else:
-        run = find_dense_lasso(table, asked, ROUND, replace(budget.fresh(), seconds=min(budget.seconds, SEARCHING)))
+        run = find_dense_lasso(automaton, asked, ROUND, replace(budget.fresh(), seconds=min(budget.seconds, SEARCHING)))
         if run is None:
             return None
         finding = replace(finding, verdict=Verdict.VIOLATED, engine=LOOPS, run=run)
@@ -362,7 +362,7 @@ def _promise_in_ticks(question: Question, asked: Property, explored: Explicit, c
     if lasso is not None:
         return replace(finding, verdict=Verdict.VIOLATED, run=lasso)
     kept = replace(finding, verdict=Verdict.PROVED, reason=f"in whole ticks of {_seconds(explored.unit)}")
-    return _proof(question, kept, explored.witnessed, bool(explored.stuck))
+    return _proof(question, kept, explored.witnessed, bool(explored.time_locked))
 
 
 def _seconds(value: Fraction) -> str:

@@ -26,20 +26,20 @@ from timewait.vocabulary.automaton import Property
 
 
 class Choice(NamedTuple):
-    """A step that may be taken: the room, the number of the door, the door, and the variable that says that it is."""
+    """A step that may be taken: the location, the number of the edge, the edge, and the variable that says that it is."""
 
-    room: int
+    location: int
     number: int
-    door: CompiledEdge
+    edge: CompiledEdge
     taken: z3.BoolRef
 
 
-def find_dense_lasso(table: CompiledAutomaton, asked: Property, depth: int, budget: Budget) -> Run | None:
+def find_dense_lasso(automaton: CompiledAutomaton, asked: Property, depth: int, budget: Budget) -> Run | None:
     """A fair run along which a promise stays open for ever, with exact delays; None where none of so many steps was found.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system, small enough to be seen whole.
     asked : Property
         An ``eventually`` property.
@@ -48,16 +48,16 @@ def find_dense_lasso(table: CompiledAutomaton, asked: Property, depth: int, budg
     budget : Budget
         Its time is a bound on the whole search.
     """
-    parts = [(nodes, hops, _distances(table, nodes)) for nodes, hops in undecided(table, asked)]
-    resting = frozenset() if asked.recurrent else frozenset(_resting(table, [nodes for nodes, _, _ in parts]))
-    near = _distances(table, resting)
+    parts = [(nodes, hops, _distances(automaton, nodes)) for nodes, hops in undecided(automaton, asked)]
+    resting = frozenset() if asked.recurrent else frozenset(_resting(automaton, [nodes for nodes, _, _ in parts]))
+    near = _distances(automaton, resting)
     for length in range(depth + 1):
         tried: list[PathUnrolling] = (
-            [RestUnrolling(table, resting, near, length)] if near.get(table.start, depth + 1) <= length else []
+            [RestUnrolling(automaton, resting, near, length)] if near.get(automaton.start, depth + 1) <= length else []
         )
         for nodes, hops, distances in parts:
-            if hops and distances.get(table.start, depth) < length:
-                tried.append(LoopUnrolling(table, asked, nodes, hops, distances, length))
+            if hops and distances.get(automaton.start, depth) < length:
+                tried.append(LoopUnrolling(automaton, asked, nodes, hops, distances, length))
         for paths in tried:
             left = budget.seconds - budget.elapsed
             if left <= 0:
@@ -68,26 +68,26 @@ def find_dense_lasso(table: CompiledAutomaton, asked: Property, depth: int, budg
     return None
 
 
-def _resting(table: CompiledAutomaton, parts: Sequence[frozenset[int]]) -> Iterator[int]:
-    """The rooms of some parts in which time may pass for ever, with nothing left in the end that fairness forces."""
+def _resting(automaton: CompiledAutomaton, parts: Sequence[frozenset[int]]) -> Iterator[int]:
+    """The locations of some parts in which time may pass for ever, with nothing left in the end that fairness forces."""
     for number in sorted(frozenset().union(*parts)):
-        room = table.room(number)
-        late = (door for door in room.edges if not any(test.relation in ("<=", "==") for test in door.tests))
-        if not room.limits and not any(door.edge.fair for door in late):
+        location = automaton.location(number)
+        late = (edge for edge in location.edges if not any(test.relation in ("<=", "==") for test in edge.guard))
+        if not location.invariant and not any(edge.original.fair for edge in late):
             yield number
 
 
-def _distances(table: CompiledAutomaton, nodes: frozenset[int]) -> dict[int, int]:
-    """For each room the fewest steps to one of a part."""
+def _distances(automaton: CompiledAutomaton, nodes: frozenset[int]) -> dict[int, int]:
+    """For each location the fewest steps to one of a part."""
     distances = dict.fromkeys(nodes, 0)
     frontier = set(nodes)
     nearest = 0
-    rooms = table.explore()
+    locations = automaton.explore()
     while frontier:
         frontier = {
             number
-            for number, room in enumerate(rooms)
-            if number not in distances and any(door.target in frontier for door in room.edges)
+            for number, location in enumerate(locations)
+            if number not in distances and any(edge.target in frontier for edge in location.edges)
         }
         nearest += 1
         distances |= dict.fromkeys(frontier, nearest)
@@ -95,26 +95,26 @@ def _distances(table: CompiledAutomaton, nodes: frozenset[int]) -> dict[int, int
 
 
 class PathUnrolling:
-    """All paths of one length towards some rooms, as one query.
+    """All paths of one length towards some locations, as one query.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system.
     distances : mapping
-        For each room the fewest steps to one of those.
+        For each location the fewest steps to one of those.
     length : int
         The number of steps.
     """
 
-    def __init__(self, table: CompiledAutomaton, distances: Mapping[int, int], length: int) -> None:
-        self.table = table
-        self.rooms = table.explore()
-        self.values = {name: numeral(value) for name, value in table.system.parameters.items()}
+    def __init__(self, automaton: CompiledAutomaton, distances: Mapping[int, int], length: int) -> None:
+        self.automaton = automaton
+        self.locations = automaton.explore()
+        self.values = {name: numeral(value) for name, value in automaton.system.parameters.items()}
         self.solver = z3.SolverFor("QF_LRA")
-        self.layers: list[dict[int, z3.BoolRef]] = [{table.start: z3.BoolVal(True)}]
+        self.layers: list[dict[int, z3.BoolRef]] = [{automaton.start: z3.BoolVal(True)}]
         self.choices: list[list[Choice]] = []
-        self.solver.add(*self._carried(table.start, table.start_updates(), [], 0))
+        self.solver.add(*self._carried(automaton.start, automaton.start_updates(), [], 0))
         for step in range(length):
             self._step(step, distances, length - step - 1)
 
@@ -126,31 +126,31 @@ class PathUnrolling:
         """The steps that the solver took, each after no wait or one as long as some duration, where that is possible."""
         taken = [next(one for one in here if _true(model, one.taken)) for here in self.choices]
         self.solver.add(*(one.taken for one in taken))
-        simple = sorted({Fraction(0), *self.table.system.parameters.values()})
+        simple = sorted({Fraction(0), *self.automaton.system.parameters.values()})
         for step in range(len(taken)):
             for value in simple:
                 if self.solver.check(self._wait(step) == numeral(value)) == z3.sat:
                     model = self.solver.model()
                     self.solver.add(self._wait(step) == numeral(value))
                     break
-        return tuple(Move(fraction(model, self._wait(step)), one.door.edge.action) for step, one in enumerate(taken))
+        return tuple(Move(fraction(model, self._wait(step)), one.edge.original.action) for step, one in enumerate(taken))
 
     def _wait(self, step: int) -> z3.ArithRef:
         return z3.Real(f"wait@{step}")
 
     def _clocks(self, number: int, step: int) -> list[z3.ArithRef]:
-        """What the clocks of a room show when it is entered."""
-        return [z3.Real(f"x{clock}@{step}") for clock in range(len(self.rooms[number].clocks))]
+        """What the clocks of a location show when it is entered."""
+        return [z3.Real(f"x{clock}@{step}") for clock in range(len(self.locations[number].clocks))]
 
     def _holds(self, tests: Sequence[CompiledBound], shown: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
         return [compare(shown[test.clock], test.relation, self.values[test.parameter]) for test in tests]
 
     def _carried(self, target: int, updates: Sequence[int], shown: Sequence[z3.ArithRef], step: int) -> Iterator[z3.BoolRef]:
-        """What the clocks of a room show when it is entered: nought, what another showed, or more than a lifetime."""
-        clocks = zip(self.rooms[target].clocks, self._clocks(target, step), updates, strict=True)
+        """What the clocks of a location show when it is entered: nought, what another showed, or more than a lifetime."""
+        clocks = zip(self.locations[target].clocks, self._clocks(target, step), updates, strict=True)
         for clock, value, origin in clocks:
             if origin == EXPIRED:
-                yield value > self.values[self.table.system.lifetimes[clock.role]]
+                yield value > self.values[self.automaton.system.lifetimes[clock.role]]
             else:
                 yield value == (numeral(Fraction(0)) if origin == RESET else shown[origin])
 
@@ -158,43 +158,43 @@ class PathUnrolling:
         """One step: just one choice is taken."""
         layer, wait = self.layers[step], self._wait(step)
         here = [
-            Choice(number, index, door, z3.Bool(f"take{number}.{index}@{step}"))
+            Choice(number, index, edge, z3.Bool(f"take{number}.{index}@{step}"))
             for number in sorted(layer)
-            for index, door in enumerate(self.rooms[number].edges)
-            if distances.get(door.target, after + 1) <= after
+            for index, edge in enumerate(self.locations[number].edges)
+            if distances.get(edge.target, after + 1) <= after
         ]
         self.choices.append(here)
         self.solver.add(wait >= 0, z3.PbEq([(one.taken, 1) for one in here], 1))
         following: dict[int, list[z3.BoolRef]] = {}
         for one in here:
-            room = self.rooms[one.room]
-            shown = [value + wait for value in self._clocks(one.room, step)]
-            tests = (*room.limits, *one.door.tests)
-            carried = self._carried(one.door.target, one.door.updates, shown, step + 1)
-            self.solver.add(z3.Implies(one.taken, z3.And(layer[one.room], *self._holds(tests, shown), *carried)))
-            following.setdefault(one.door.target, []).append(one.taken)
+            location = self.locations[one.location]
+            shown = [value + wait for value in self._clocks(one.location, step)]
+            tests = (*location.invariant, *one.edge.guard)
+            carried = self._carried(one.edge.target, one.edge.updates, shown, step + 1)
+            self.solver.add(z3.Implies(one.taken, z3.And(layer[one.location], *self._holds(tests, shown), *carried)))
+            following.setdefault(one.edge.target, []).append(one.taken)
         self.layers.append({number: z3.Or(*ways) for number, ways in following.items()})
 
 
 class RestUnrolling(PathUnrolling):
-    """Paths to a room in which time passes for ever.
+    """Paths to a location in which time passes for ever.
 
     Parameters
     ----------
-    table, distances, length
+    automaton, distances, length
         As for `PathUnrolling`.
     resting : frozenset of int
-        Such rooms.
+        Such locations.
     """
 
-    def __init__(self, table: CompiledAutomaton, resting: frozenset[int], distances: Mapping[int, int], length: int) -> None:
-        super().__init__(table, distances, length)
+    def __init__(self, automaton: CompiledAutomaton, resting: frozenset[int], distances: Mapping[int, int], length: int) -> None:
+        super().__init__(automaton, distances, length)
         self.solver.add(z3.Or(*(here for number, here in self.layers[length].items() if number in resting)))
 
     def run(self) -> Run:
         """The run that the solver found: in the end everything is later than all that it is compared with."""
         moves = self._moves(self.solver.model())
-        longest = max(self.table.system.parameters.values())
+        longest = max(self.automaton.system.parameters.values())
         return Run((*moves, Move(2 * longest, None), Move(longest, None)), loop=len(moves) + 1)
 
 
@@ -203,24 +203,24 @@ class LoopUnrolling(PathUnrolling):
 
     Parameters
     ----------
-    table, distances, length
+    automaton, distances, length
         As for `PathUnrolling`.
     asked : Property
         The promise.
-    nodes, hops : frozenset of int, list of Hop
+    nodes, hops : frozenset of int, list of GraphEdge
         The part.
     """
 
     def __init__(
         self,
-        table: CompiledAutomaton,
+        automaton: CompiledAutomaton,
         asked: Property,
         nodes: frozenset[int],
         hops: list[GraphEdge],
         distances: Mapping[int, int],
         length: int,
     ) -> None:
-        super().__init__(table, distances, length)
+        super().__init__(automaton, distances, length)
         self.nodes = nodes
         self.starts = [z3.Bool(f"loop@{step}") for step in range(length)]
         self.looping = [z3.Or(*self.starts[: step + 1]) for step in range(length)]
@@ -230,7 +230,7 @@ class LoopUnrolling(PathUnrolling):
         self._fair()
         self._diverging()
         if asked.recurrent:
-            self.solver.add(z3.Or(*self._done(lambda door: asked.name in door.edge.recurrent)))
+            self.solver.add(z3.Or(*self._done(lambda edge: asked.name in edge.original.recurrent)))
 
     def run(self) -> Run:
         """The run that the solver found, with waits that are simple."""
@@ -242,7 +242,7 @@ class LoopUnrolling(PathUnrolling):
     def _staying(self, inner: Collection[tuple[int, int]]) -> None:
         """Once in the loop no step leads out of the part."""
         for here, inside in zip(self.choices, self.looping, strict=True):
-            leaving = [one.taken for one in here if (one.room, one.number) not in inner]
+            leaving = [one.taken for one in here if (one.location, one.number) not in inner]
             self.solver.add(z3.Implies(inside, z3.Not(z3.Or(*leaving, z3.BoolVal(False)))))
 
     def _closed(self) -> None:
@@ -251,12 +251,14 @@ class LoopUnrolling(PathUnrolling):
         for number, ends in self.layers[last].items():
             for step, start in enumerate(self.starts):
                 begins = self.layers[step].get(number)
-                same = [z3.BoolVal(False)] if begins is None else [begins, *self._same(self.rooms[number], number, step, last)]
+                same = (
+                    [z3.BoolVal(False)] if begins is None else [begins, *self._same(self.locations[number], number, step, last)]
+                )
                 self.solver.add(z3.Implies(z3.And(start, ends), z3.And(*same)))
 
-    def _same(self, room: CompiledLocation, number: int, step: int, last: int) -> Iterator[z3.BoolRef]:
-        for clock, before, after in zip(room.clocks, self._clocks(number, step), self._clocks(number, last), strict=True):
-            ceiling = self.values[self.table.system.maximal_constants[clock.role]]
+    def _same(self, location: CompiledLocation, number: int, step: int, last: int) -> Iterator[z3.BoolRef]:
+        for clock, before, after in zip(location.clocks, self._clocks(number, step), self._clocks(number, last), strict=True):
+            ceiling = self.values[self.automaton.system.maximal_constants[clock.role]]
             yield z3.Or(before == after, z3.And(before > ceiling, after > ceiling))
 
     def _diverging(self) -> None:
@@ -270,33 +272,33 @@ class LoopUnrolling(PathUnrolling):
             z3.And(one.taken, inside)
             for here, inside in zip(self.choices, self.looping, strict=True)
             for one in here
-            if wanted(one.door)
+            if wanted(one.edge)
         ]
 
     def _fair(self) -> None:
         """Each fairness name is served in the loop, or at no instant of it a step of that name is possible."""
-        names = sorted({name for number in self.nodes for door in self.rooms[number].edges for name in door.edge.fair})
+        names = sorted({name for number in self.nodes for edge in self.locations[number].edges for name in edge.original.fair})
         for name in names:
             served = self._done(partial(_serves, name))
             never = [
-                z3.Implies(z3.And(inside, self.layers[step][number]), self._shut(door, number, step))
+                z3.Implies(z3.And(inside, self.layers[step][number]), self._shut(edge, number, step))
                 for step, inside in enumerate(self.looping)
                 for number in sorted(self.nodes & self.layers[step].keys())
-                for door in self.rooms[number].edges
-                if name in door.edge.fair
+                for edge in self.locations[number].edges
+                if name in edge.original.fair
             ]
             self.solver.add(z3.Or(*served, z3.And(*never, z3.BoolVal(True))))
 
-    def _shut(self, door: CompiledEdge, number: int, step: int) -> z3.BoolRef:
-        """That a door is open at no instant of a stay: on a line, intervals that meet in pairs meet all together."""
+    def _shut(self, edge: CompiledEdge, number: int, step: int) -> z3.BoolRef:
+        """That an edge is open at no instant of a stay: on a line, intervals that meet in pairs meet all together."""
         shown, wait = self._clocks(number, step), self._wait(step)
         nought = numeral(Fraction(0))
         opens = [(nought, False)] + [
             (self.values[test.parameter] - shown[test.clock], test.relation == ">")
-            for test in door.tests
+            for test in edge.guard
             if test.relation != "<="
         ]
-        shuts = [wait] + [self.values[test.parameter] - shown[test.clock] for test in door.tests if test.relation in ("<=", "==")]
+        shuts = [wait] + [self.values[test.parameter] - shown[test.clock] for test in edge.guard if test.relation in ("<=", "==")]
         return z3.Or(*(first >= last if strict else first > last for (first, strict), last in product(opens, shuts)))
 
 
@@ -304,5 +306,5 @@ def _true(model: z3.ModelRef, part: z3.BoolRef) -> bool:
     return bool(z3.is_true(model.eval(part, model_completion=True)))
 
 
-def _serves(name: str, door: CompiledEdge) -> bool:
-    return name in door.edge.fair
+def _serves(name: str, edge: CompiledEdge) -> bool:
+    return name in edge.original.fair

@@ -29,30 +29,30 @@ Values = tuple[int, ...]
 
 
 class TickEdge(NamedTuple):
-    """A door with numbers in place of parameters."""
+    """An edge with numbers in place of parameters."""
 
     ranges: tuple[tuple[int, int, int], ...]
     target: int
     carry: Callable[[Values], Values]
-    edge: Edge
+    original: Edge
 
 
 class TickLocation(NamedTuple):
-    """A room with numbers in place of parameters: passages, limits on waiting, and what waiting does to clocks."""
+    """A location with numbers in place of parameters: passages, limits on waiting, and what waiting does to clocks."""
 
-    passages: tuple[TickEdge, ...]
-    limits: tuple[tuple[int, int], ...]
+    edges: tuple[TickEdge, ...]
+    invariant: tuple[tuple[int, int], ...]
     caps: Values
-    mortal: tuple[tuple[int, int], ...]
+    lifetimes: tuple[tuple[int, int], ...]
     pending: frozenset[str]
 
 
 class Explicit:
-    """An exploration of a table in ticks.
+    """An exploration of an automaton in ticks.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system.
     unit : Fraction or None
         The length of a tick in seconds; by default the longest one in which every parameter is whole.
@@ -63,16 +63,16 @@ class Explicit:
         For each broken ``always`` property the (state, passage) that first broke it.
     witnessed : dict
         For each fulfilled ``sometimes`` property likewise.
-    stuck : list of int
+    time_locked : list of int
         States in which neither time can pass nor anything happen.
     stopped : str
         Why the exploration ended early; empty when it is complete.
     """
 
-    def __init__(self, table: CompiledAutomaton, unit: Fraction | None = None) -> None:
-        self.table = table
-        self.unit = unit_of(table.system.parameters) if unit is None else unit
-        self._ticks = in_ticks(table.system.parameters, self.unit)
+    def __init__(self, automaton: CompiledAutomaton, unit: Fraction | None = None) -> None:
+        self.automaton = automaton
+        self.unit = unit_of(automaton.system.parameters) if unit is None else unit
+        self._ticks = in_ticks(automaton.system.parameters, self.unit)
         self._chambers: dict[int, TickLocation] = {}
         self._numbers: dict[tuple[int, Values], int] = {}
         self.states: list[tuple[int, Values]] = []
@@ -82,7 +82,7 @@ class Explicit:
         self.transitions = 0
         self.broken: dict[str, tuple[int, int]] = {}
         self.witnessed: dict[str, tuple[int, int]] = {}
-        self.stuck: list[int] = []
+        self.time_locked: list[int] = []
         self.stopped = ""
 
     # --- the search -------------------------------------------------------------------------------------------------
@@ -100,10 +100,10 @@ class Explicit:
                 alive = True
                 self.transitions += 1
                 if step != TICK:
-                    self._judge(number, step)
+                    self._record(number, step)
                 self._visit(target, number, step)
             if not alive:
-                self.stuck.append(number)
+                self.time_locked.append(number)
             if until and until <= self.broken.keys():
                 self.stopped = "every property asked for is broken"
                 return
@@ -115,29 +115,29 @@ class Explicit:
 
     def first(self) -> tuple[int, Values]:
         """The state in which every run begins."""
-        start = self.table.start
-        return start, (0,) * (1 + len(self.table.room(start).clocks))
+        start = self.automaton.start
+        return start, (0,) * (1 + len(self.automaton.location(start).clocks))
 
     def after(self, state: tuple[int, Values]) -> Iterator[tuple[int, tuple[int, Values]]]:
         """Every step out of a state, explored or not."""
         place, values = state
-        tick_location = self.tick_location(place)
-        for step, (ranges, target, carry, _) in enumerate(tick_location.passages):
+        tick_location = self.location(place)
+        for step, (ranges, target, carry, _) in enumerate(tick_location.edges):
             for clock, least, most in ranges:
                 if not least <= values[clock] <= most:
                     break
             else:
                 yield step, (target, carry(values))
-        for clock, most in tick_location.limits:
+        for clock, most in tick_location.invariant:
             if values[clock] >= most:
                 return
         yield TICK, self._wait(place, values, tick_location)
 
     def _wait(self, place: int, values: Values, tick_location: TickLocation) -> tuple[int, Values]:
         later = tuple([value + 1 if value < cap else cap for value, cap in zip(values, tick_location.caps, strict=True)])
-        for clock, lifetime in tick_location.mortal:
+        for clock, lifetime in tick_location.lifetimes:
             if later[clock] > lifetime:
-                place = self.table.expiry(place, clock - 1)
+                place = self.automaton.after_expiry(place, clock - 1)
                 later = later[:clock] + later[clock + 1 :]
         return place, later
 
@@ -149,8 +149,8 @@ class Explicit:
             self._steps.append(step)
             self._depths.append(0 if parent < 0 else self._depths[parent] + 1)
 
-    def _judge(self, number: int, step: int) -> None:
-        edge = self.tick_location(self.states[number][0]).passages[step].edge
+    def _record(self, number: int, step: int) -> None:
+        edge = self.location(self.states[number][0]).edges[step].original
         for name in edge.violates:
             self.broken.setdefault(name, (number, step))
         for name in edge.witnesses:
@@ -158,35 +158,35 @@ class Explicit:
 
     # --- what it reads ----------------------------------------------------------------------------------------------
 
-    def tick_location(self, place: int) -> TickLocation:
-        """A room with numbers in place of parameters, made when it is first entered."""
+    def location(self, place: int) -> TickLocation:
+        """A location with numbers in place of parameters, made when it is first entered."""
         tick_location = self._chambers.get(place)
         if tick_location is None:
-            room = self.table.room(place)
-            system, ticks = self.table.system, self._ticks
+            location = self.automaton.location(place)
+            system, ticks = self.automaton.system, self._ticks
             tick_location = TickLocation(
-                tuple(self._passage(door) for door in room.edges),
-                tuple((test.clock + 1, ticks[test.parameter]) for test in room.limits),
-                (0, *(ticks[system.maximal_constants[clock.role]] + 1 for clock in room.clocks)),
+                tuple(self._passage(edge) for edge in location.edges),
+                tuple((test.clock + 1, ticks[test.parameter]) for test in location.invariant),
+                (0, *(ticks[system.maximal_constants[clock.role]] + 1 for clock in location.clocks)),
                 tuple(
                     (index + 1, ticks[system.lifetimes[clock.role]])
-                    for index, clock in reversed(list(enumerate(room.clocks)))
+                    for index, clock in reversed(list(enumerate(location.clocks)))
                     if clock.role in system.lifetimes
                 ),
-                room.pending,
+                location.pending,
             )
             self._chambers[place] = tick_location
         return tick_location
 
-    def _passage(self, door: CompiledEdge) -> TickEdge:
+    def _passage(self, edge: CompiledEdge) -> TickEdge:
         ranges = []
-        for test in door.tests:
+        for test in edge.guard:
             limit = self._ticks[test.parameter]
             least = {"<=": 0, "==": limit, ">=": limit, ">": limit + 1}[test.relation]
             most = limit if test.relation in ("<=", "==") else UNBOUNDED
             ranges.append((test.clock + 1, least, most))
-        carry = itemgetter(0, *(origin + 1 for origin in door.updates)) if door.updates else _forget
-        return TickEdge(tuple(ranges), door.target, carry, door.edge)
+        carry = itemgetter(0, *(origin + 1 for origin in edge.updates)) if edge.updates else _forget
+        return TickEdge(tuple(ranges), edge.target, carry, edge.original)
 
     # --- what it tells ----------------------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class Explicit:
             if step == TICK:
                 delay += self.unit
             else:
-                yield Move(delay, self.tick_location(self.states[number][0]).passages[step].edge.action)
+                yield Move(delay, self.location(self.states[number][0]).edges[step].original.action)
                 delay = Fraction(0)
         if delay:
             yield Move(delay, None)

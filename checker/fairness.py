@@ -1,7 +1,7 @@
 """Whether a run without end is fair: its loop walked with exact clocks, not searched for.
 
 The search for lassos says that its loop leaves out nothing that it could do again and again. Here that is looked at
-anew, in the tables alone and with clocks that are fractions, not ticks: what could be done at any instant of the loop,
+anew, in the automata alone and with clocks that are fractions, not ticks: what could be done at any instant of the loop,
 waits included, against what is done in it.
 """
 
@@ -30,20 +30,20 @@ class LoopWalk(NamedTuple):
     served: frozenset[str] = frozenset()
 
 
-def unfair(table: CompiledAutomaton, run: Run) -> str:
+def unfair(automaton: CompiledAutomaton, run: Run) -> str:
     """Why a run without end is no fair one; empty when it is.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system, not folded.
     run : Run
         Its loop must lead back to where it began, clocks beyond all that they are compared with counted as equal.
     """
-    walker = LoopWalker(table)
-    start = LoopState(table.start, (Fraction(0),) * len(table.room(table.start).clocks))
+    walker = LoopWalker(automaton)
+    start = LoopState(automaton.start, (Fraction(0),) * len(automaton.location(automaton.start).clocks))
     loop = len(run.moves) if run.loop is None else run.loop
-    reason = "its moves are no run of the tables"
+    reason = "its moves are no run of the automata"
     for entered in walker.walks(start, run.moves[:loop]):
         reason = "its loop does not lead back to where it began"
         for left in walker.walks(entered.place, run.moves[loop:]):
@@ -56,17 +56,17 @@ def unfair(table: CompiledAutomaton, run: Run) -> str:
 
 
 class LoopWalker:
-    """Carries moves out in a table.
+    """Carries moves out in an automaton.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system, not folded.
     """
 
-    def __init__(self, table: CompiledAutomaton) -> None:
-        self.table = table
-        self._values = table.system.parameters
+    def __init__(self, automaton: CompiledAutomaton) -> None:
+        self.automaton = automaton
+        self._values = automaton.system.parameters
 
     def walks(self, start: LoopState, moves: Sequence[Move]) -> Iterator[LoopWalk]:
         """Every way to carry moves out: there are several where copies of one thing are told apart."""
@@ -80,8 +80,8 @@ class LoopWalker:
 
     def loop_key(self, place: LoopState) -> tuple[int, tuple[Fraction | None, ...]]:
         """A place, with None for a clock beyond all that it is compared with."""
-        maximal_constants = self.table.system.maximal_constants
-        clocks = self.table.room(place.number).clocks
+        maximal_constants = self.automaton.system.maximal_constants
+        clocks = self.automaton.location(place.number).clocks
         known = (
             None if shown > self._values[maximal_constants[clock.role]] else shown
             for clock, shown in zip(clocks, place.shown, strict=True)
@@ -89,37 +89,37 @@ class LoopWalker:
         return place.number, tuple(known)
 
     def _move(self, walk: LoopWalk, move: Move) -> Iterator[LoopWalk]:
-        room = self.table.room(walk.place.number)
-        could = walk.could.union(*(door.edge.fair for door in room.edges if self._opens(door, walk.place, move.delay)))
+        location = self.automaton.location(walk.place.number)
+        could = walk.could.union(*(edge.original.fair for edge in location.edges if self._opens(edge, walk.place, move.delay)))
         later = self._later(walk.place, move.delay)
         if later is None:
             return
-        edges = self.table.room(later.number).edges
-        could = could.union(*(door.edge.fair for door in edges if self._opens(door, later, Fraction(0))))
+        edges = self.automaton.location(later.number).edges
+        could = could.union(*(edge.original.fair for edge in edges if self._opens(edge, later, Fraction(0))))
         if move.action is None:
             yield LoopWalk(later, could, walk.served)
             return
-        for door in edges:
-            if door.edge.action == move.action and self._opens(door, later, Fraction(0)):
-                yield LoopWalk(self._beyond(door, later), could, walk.served | door.edge.fair)
+        for edge in edges:
+            if edge.original.action == move.action and self._opens(edge, later, Fraction(0)):
+                yield LoopWalk(self._beyond(edge, later), could, walk.served | edge.original.fair)
 
     def _later(self, place: LoopState, delay: Fraction) -> LoopState | None:
         """The place after a wait; None when time may not pass for so long."""
-        room = self.table.room(place.number)
-        if any(place.shown[test.clock] + delay > self._values[test.parameter] for test in room.limits):
+        location = self.automaton.location(place.number)
+        if any(place.shown[test.clock] + delay > self._values[test.parameter] for test in location.invariant):
             return None
         number, shown = place.number, [value + delay for value in place.shown]
         for clock in reversed(range(len(shown))):
-            lifetime = self.table.system.lifetimes.get(room.clocks[clock].role)
+            lifetime = self.automaton.system.lifetimes.get(location.clocks[clock].role)
             if lifetime is not None and shown[clock] > self._values[lifetime]:
-                number = self.table.expiry(number, clock)
+                number = self.automaton.after_expiry(number, clock)
                 del shown[clock]
         return LoopState(number, tuple(shown))
 
-    def _opens(self, door: CompiledEdge, place: LoopState, delay: Fraction) -> bool:
-        """Whether a door is open at some instant of a wait."""
+    def _opens(self, edge: CompiledEdge, place: LoopState, delay: Fraction) -> bool:
+        """Whether an edge is open at some instant of a wait."""
         first, last, after_first = Fraction(0), delay, False
-        for test in door.tests:
+        for test in edge.guard:
             instant = self._values[test.parameter] - place.shown[test.clock]
             if test.relation in ("<=", "=="):
                 last = min(last, instant)
@@ -128,5 +128,5 @@ class LoopWalker:
                 first = instant
         return first < last or (first == last and not after_first)
 
-    def _beyond(self, door: CompiledEdge, place: LoopState) -> LoopState:
-        return LoopState(door.target, tuple(Fraction(0) if origin == RESET else place.shown[origin] for origin in door.updates))
+    def _beyond(self, edge: CompiledEdge, place: LoopState) -> LoopState:
+        return LoopState(edge.target, tuple(Fraction(0) if origin == RESET else place.shown[origin] for origin in edge.updates))

@@ -75,9 +75,9 @@ def parse_schedule(text: str) -> ParametricSchedule:
 
 @dataclass
 class _Execution:
-    """The script on the table, every clock a formula."""
+    """The script on the automaton, every clock a formula."""
 
-    table: CompiledAutomaton
+    automaton: CompiledAutomaton
     parameters: Mapping[str, z3.ArithRef]
     place: int
     clocks: list[z3.ArithRef | None]
@@ -86,19 +86,19 @@ class _Execution:
 
     def follow(self, lines: Sequence[ScheduledAction]) -> None:
         for line in lines:
-            room = self.table.room(self.place)
-            door = _named(room, line.action)
+            location = self.automaton.location(self.place)
+            edge = _named(location, line.action)
             wait = linear(line.delay, self.parameters)
             self.conditions.append(wait >= 0)
             shown = [None if clock is None else clock + wait for clock in self.clocks]
-            for test in (*room.limits, *door.tests):
+            for test in (*location.invariant, *edge.guard):
                 value = shown[test.clock]
                 if value is None:
-                    raise BrokenSchedule(f"{line.action}: {room.clocks[test.clock]} has passed its lifetime")
+                    raise BrokenSchedule(f"{line.action}: {location.clocks[test.clock]} has passed its lifetime")
                 self.conditions.append(compare(value, test.relation, self.parameters[test.parameter]))
-            self.clocks = [_carried(origin, shown) for origin in door.updates]
-            self.place = door.target
-            self.edges.append(door)
+            self.clocks = [_carried(origin, shown) for origin in edge.updates]
+            self.place = edge.target
+            self.edges.append(edge)
 
 
 def _carried(origin: int, shown: list[z3.ArithRef | None]) -> z3.ArithRef | None:
@@ -107,39 +107,39 @@ def _carried(origin: int, shown: list[z3.ArithRef | None]) -> z3.ArithRef | None
     return None if origin == EXPIRED else shown[origin]
 
 
-def follow(table: CompiledAutomaton, actions: Sequence[str]) -> list[tuple[CompiledLocation, CompiledEdge]]:
-    """The doors of some actions, in order.
+def follow(automaton: CompiledAutomaton, actions: Sequence[str]) -> list[tuple[CompiledLocation, CompiledEdge]]:
+    """The edges of some actions, in order.
 
     Raises
     ------
     BrokenScript
         One of them cannot happen where it should, whatever the guards.
     """
-    path, place = [], table.start
+    path, place = [], automaton.start
     for action in actions:
-        room = table.room(place)
-        door = _named(room, action)
-        path.append((room, door))
-        place = door.target
+        location = automaton.location(place)
+        edge = _named(location, action)
+        path.append((location, edge))
+        place = edge.target
     return path
 
 
-def _named(room: CompiledLocation, action: str) -> CompiledEdge:
-    for door in room.edges:
-        if str(door.edge.action) == action:
-            return door
-    possible = ", ".join(sorted(str(door.edge.action) for door in room.edges))
+def _named(location: CompiledLocation, action: str) -> CompiledEdge:
+    for edge in location.edges:
+        if str(edge.original.action) == action:
+            return edge
+    possible = ", ".join(sorted(str(edge.original.action) for edge in location.edges))
     raise BrokenSchedule(f"{action!r} cannot happen here; what can: {possible}")
 
 
 def failed_conditions(
-    table: CompiledAutomaton, told: ParametricSchedule, asked: str, region: Sequence[Constraint], terms: Mapping[str, Terms]
+    automaton: CompiledAutomaton, told: ParametricSchedule, asked: str, region: Sequence[Constraint], terms: Mapping[str, Terms]
 ) -> str:
     """What is wrong with a family; empty when it is a legal, violating run for all values in the region.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system.
     told : Script
         The schedule.
@@ -159,8 +159,8 @@ def failed_conditions(
     named = {name: z3.Real(name) for name in symbols}
     parameters = {**named, **{name: linear(term, named) for name, term in terms.items()}}
     total = z3.Real(ROUNDS)
-    start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in table.start_updates()]
-    execution = _Execution(table, parameters, table.start, start, [], [])
+    start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in automaton.start_updates()]
+    execution = _Execution(automaton, parameters, automaton.start, start, [], [])
     execution.follow(told.before)
     given = {**parameters, ROUNDS: total}
     plain = [parameters[name] >= 0 for name in symbols]
@@ -174,7 +174,7 @@ def failed_conditions(
         execution.conditions = []
         execution.follow(told.after)
         claims.append(([*plain, *last, total >= 0], execution.conditions))
-    if asked not in execution.edges[-1].edge.violates:
+    if asked not in execution.edges[-1].original.violates:
         raise BrokenSchedule(f"the last step does not break {asked}")
     return next(filter(None, (_unless(assumed, conditions) for assumed, conditions in claims)), "")
 
@@ -247,18 +247,18 @@ def _untouched(execution: _Execution, lines: Sequence[ScheduledAction]) -> set[i
     positions = {index: index for index in range(len(execution.clocks))}
     place = execution.place
     for line in lines:
-        door = _named(execution.table.room(place), line.action)
-        positions = {first: door.updates.index(now) for first, now in positions.items() if now in door.updates}
-        place = door.target
+        edge = _named(execution.automaton.location(place), line.action)
+        positions = {first: edge.updates.index(now) for first, now in positions.items() if now in edge.updates}
+        place = edge.target
     return set(positions)
 
 
-def instance(table: CompiledAutomaton, told: ParametricSchedule, values: Mapping[str, Fraction], rounds: int) -> Run:
+def instance(automaton: CompiledAutomaton, told: ParametricSchedule, values: Mapping[str, Fraction], rounds: int) -> Run:
     """The family's run for given values, its repeated part carried out some number of times."""
     moves: list[Move] = []
-    place = table.start
+    place = automaton.start
     for line in (*told.before, *told.repeated * rounds, *told.after):
-        door = _named(table.room(place), line.action)
-        moves.append(Move(evaluate(line.delay, values), door.edge.action))
-        place = door.target
+        edge = _named(automaton.location(place), line.action)
+        moves.append(Move(evaluate(line.delay, values), edge.original.action))
+        place = edge.target
     return Run(tuple(moves))

@@ -47,7 +47,7 @@ def solve(symbolic: Symbolic, seconds: float) -> HornResult:
     seconds : float
         Time at most.
     """
-    if symbolic.table.start not in symbolic.cone:
+    if symbolic.automaton.start not in symbolic.cone:
         return HornResult({}, False, "")
     horn = z3.Fixedpoint()
     horn.set(engine="spacer", timeout=max(int(seconds * 1000), 1))
@@ -59,7 +59,7 @@ def solve(symbolic: Symbolic, seconds: float) -> HornResult:
     for predicate in (*predicates.values(), bad):
         horn.register_relation(predicate)
     values, condition = symbolic.start
-    _rule(horn, predicates[symbolic.table.start](*parameters, *values), condition)
+    _rule(horn, predicates[symbolic.automaton.start](*parameters, *values), condition)
     for place in sorted(symbolic.cone):
         here = predicates[place](*parameters, *symbolic.clocks(place))
         for step in symbolic.transitions(place):
@@ -79,8 +79,8 @@ def solve(symbolic: Symbolic, seconds: float) -> HornResult:
 def as_text(symbolic: Symbolic, invariant: HornInvariant) -> dict[Location, list[str]]:
     """An invariant for `timewait.checker.certificate`; it claims nothing of locations that reach no bad edge."""
     return {
-        room.location: [conjunction([" ".join(part.sexpr().split()) for part in invariant.get(place, [])])]
-        for place, room in enumerate(symbolic.rooms)
+        location.original: [conjunction([" ".join(part.sexpr().split()) for part in invariant.get(place, [])])]
+        for place, location in enumerate(symbolic.locations)
     }
 
 

@@ -40,13 +40,13 @@ def find_lasso(explored: Explicit, asked: Property) -> Run | None:
 def _open_part(explored: Explicit, name: str) -> nx.MultiDiGraph:
     """The states in which the promise is open, and the steps among them; each state knows the names it can serve."""
     graph = nx.MultiDiGraph()
-    inside = [number for number, (place, _) in enumerate(explored.states) if name in explored.tick_location(place).pending]
+    inside = [number for number, (place, _) in enumerate(explored.states) if name in explored.location(place).pending]
     graph.add_nodes_from(inside)
     for number in inside:
-        passages = explored.tick_location(explored.states[number][0]).passages
+        edges = explored.location(explored.states[number][0]).edges
         could: set[str] = set()
         for step, target in explored.successors(number):
-            fair: frozenset[str] = frozenset() if step == TICK else passages[step].edge.fair
+            fair: frozenset[str] = frozenset() if step == TICK else edges[step].original.fair
             could |= fair
             arrival = explored.number(target)
             assert arrival is not None, "the exploration is complete"
@@ -77,7 +77,7 @@ def _busy(explored: Explicit, component: nx.MultiDiGraph, name: str) -> list[tup
     return [
         (source, target, step)
         for source, target, step in sorted(component.edges(keys=True))
-        if step != TICK and name in explored.tick_location(explored.states[source][0]).passages[step].edge.recurrent
+        if step != TICK and name in explored.location(explored.states[source][0]).edges[step].original.recurrent
     ]
 
 

@@ -92,11 +92,11 @@ class LivenessCertificate:
 
     Parameters
     ----------
-    system : TimedSystem
+    system : TimedAutomaton
         What keeps it.
     name : str
         The ``eventually`` property.
-    noisy : bool
+    recurrent : bool
         Whether it is broken only by noise that recurs.
     proof : Part
         The proof.

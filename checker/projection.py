@@ -47,7 +47,7 @@ def region_of(path: Sequence[tuple[CompiledLocation, CompiledEdge]], terms: Mapp
 
     Parameters
     ----------
-    path : sequence of (Room, Door)
+    path : sequence of (CompiledLocation, CompiledEdge)
         The path, from the initial location.
     terms : mapping
         Every parameter of the system as a term in the symbolic ones.

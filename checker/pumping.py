@@ -16,7 +16,7 @@ LONGEST = 3
 
 
 def pumpable_run(
-    table: CompiledAutomaton, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
+    automaton: CompiledAutomaton, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
 ) -> tuple[ParametricSchedule, list[Constraint]] | None:
     """A family of runs that outlasts every wait, and its region; None when none was found.
 
@@ -26,10 +26,10 @@ def pumpable_run(
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system, not folded.
-    path : sequence of (Room, Door)
-        A run of the table that breaks the property.
+    path : sequence of (CompiledLocation, CompiledEdge)
+        A run of the automaton that breaks the property.
     asked : str
         The property.
     terms : mapping
@@ -39,14 +39,14 @@ def pumpable_run(
     wait : str
         The parameter that is to be outlasted.
     """
-    for before, block, after in _detours(table, path, wait):
-        names = [str(door.edge.action) for door in block]
-        for position, door in enumerate(block):
-            for unit in {test.parameter for test in door.tests} & set(units):
+    for before, block, after in _detours(automaton, path, wait):
+        names = [str(edge.original.action) for edge in block]
+        for position, edge in enumerate(block):
+            for unit in {test.parameter for test in edge.guard} & set(units):
                 region = _outlasted(units, unit, wait)
                 script = ParametricSchedule(_at_once(before), _timed(names, position, unit), _at_once(after))
                 try:
-                    if not failed_conditions(table, script, asked, region, terms):
+                    if not failed_conditions(automaton, script, asked, region, terms):
                         return script, region
                 except BrokenSchedule:
                     continue
@@ -71,37 +71,37 @@ def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[ScheduledA
     )
 
 
-def _detours(table: CompiledAutomaton, path: Path, wait: str) -> Iterator[tuple[list[str], list[CompiledEdge], list[str]]]:
+def _detours(automaton: CompiledAutomaton, path: Path, wait: str) -> Iterator[tuple[list[str], list[CompiledEdge], list[str]]]:
     """For each location of a path the steps to it, a way round, and the steps on from it; what leads back to it is left out.
 
     Only where the wait is under way: some clock is compared with it, and the way round leaves that clock alone.
     """
-    actions = [str(door.edge.action) for _, door in path]
-    places = [table.start, *(door.target for _, door in path)]
+    actions = [str(edge.original.action) for _, edge in path]
+    places = [automaton.start, *(edge.target for _, edge in path)]
     for place in dict.fromkeys(places[1:-1]):
         first = places.index(place)
         last = len(places) - 1 - places[::-1].index(place)
-        waiting = {test.clock for door in table.room(place).edges for test in door.tests if test.parameter == wait}
-        for block in _rounds(table, place, place, LONGEST):
+        waiting = {test.clock for edge in automaton.location(place).edges for test in edge.guard if test.parameter == wait}
+        for block in _rounds(automaton, place, place, LONGEST):
             if any(_carried(clock, block) == clock for clock in waiting):
                 yield actions[:first], block, actions[last:]
 
 
 def _carried(clock: int, block: Sequence[CompiledEdge]) -> int | None:
-    """Where a clock stands after some doors; None when it was started again."""
+    """Where a clock stands after some edges; None when it was started again."""
     position: int | None = clock
-    for door in block:
-        if position is None or position not in door.updates:
+    for edge in block:
+        if position is None or position not in edge.updates:
             return None
-        position = door.updates.index(position)
+        position = edge.updates.index(position)
     return position
 
 
-def _rounds(table: CompiledAutomaton, place: int, home: int, steps: int) -> Iterator[list[CompiledEdge]]:
+def _rounds(automaton: CompiledAutomaton, place: int, home: int, steps: int) -> Iterator[list[CompiledEdge]]:
     """The ways from one location to another of so many steps at most."""
-    edges = [door for door in table.room(place).edges if not door.edge.violates]
-    yield from ([door] for door in edges if door.target == home)
+    edges = [edge for edge in automaton.location(place).edges if not edge.original.violates]
+    yield from ([edge] for edge in edges if edge.target == home)
     if steps > 1:
-        for door in edges:
-            for rest in _rounds(table, door.target, home, steps - 1):
-                yield [door, *rest]
+        for edge in edges:
+            for rest in _rounds(automaton, edge.target, home, steps - 1):
+                yield [edge, *rest]

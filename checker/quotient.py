@@ -21,7 +21,7 @@ class Quotient:
 
     Parameters
     ----------
-    system : TimedSystem
+    system : TimedAutomaton
         What is folded; its locations are walked once, whatever the guards say.
     budget : Budget or None
         Bounds on that walk.

@@ -24,7 +24,7 @@ def replay(beginning: ReplayState, run: Run, asked: Property) -> Trace:
 
     Parameters
     ----------
-    beginning : World
+    beginning : ReplayState
         Where it starts.
     run : Run
         What an engine found.

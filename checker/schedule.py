@@ -1,4 +1,4 @@
-"""When the steps of a path happen: concrete delays for a path of doors.
+"""When the steps of a path happen: concrete delays for a path of edges.
 
 The guards and invariants along a path compare clocks, and a clock's value is the time since the step at
 which it started; so all of them bound differences between the times of steps. The earliest times are
@@ -47,9 +47,9 @@ def differences(path: Sequence[tuple[CompiledLocation, CompiledEdge]]) -> list[T
     """Every bound along a path as a difference between the times of steps; time 0 is the start, step i ends at time i."""
     bounds: list[TimeDifference] = []
     born: list[int | None] = [0] * len(path[0][0].clocks) if path else []
-    for now, (room, door) in enumerate(path, start=1):
+    for now, (location, edge) in enumerate(path, start=1):
         bounds.append(TimeDifference(now - 1, now, 0, ZERO, False))
-        for test in (*door.tests, *room.limits):
+        for test in (*edge.guard, *location.invariant):
             since = born[test.clock]
             if since is None:
                 continue
@@ -57,7 +57,7 @@ def differences(path: Sequence[tuple[CompiledLocation, CompiledEdge]]) -> list[T
                 bounds.append(TimeDifference(since, now, 1, test.parameter, test.relation == ">"))
             if test.relation in ("<=", "=="):
                 bounds.append(TimeDifference(now, since, -1, test.parameter, False))
-        born = [now if origin == RESET else None if origin == EXPIRED else born[origin] for origin in door.updates]
+        born = [now if origin == RESET else None if origin == EXPIRED else born[origin] for origin in edge.updates]
     return bounds
 
 
@@ -68,7 +68,7 @@ def delays(
 
     Parameters
     ----------
-    path : sequence of (Room, Door)
+    path : sequence of (CompiledLocation, CompiledEdge)
         The path, from the initial location, none of its clocks dead at the start.
     values : mapping
         The parameters, in seconds.

@@ -31,91 +31,91 @@ from timewait.vocabulary.automaton import Location, Property
 
 
 class GraphEdge(NamedTuple):
-    """A door between two numbered rooms: the room, the number of the door there, and the door."""
+    """An edge between two numbered locations: the location, the number of the edge there, and the edge."""
 
     source: int
     number: int
-    door: CompiledEdge
+    edge: CompiledEdge
 
     @property
     def target(self) -> int:
-        """The room it leads to."""
-        return self.door.target
+        """The location it leads to."""
+        return self.edge.target
 
 
-def proof_of(table: CompiledAutomaton, asked: Property) -> Component | None:
+def proof_of(automaton: CompiledAutomaton, asked: Property) -> Component | None:
     """How it is shown that every fair run keeps the promise of an ``eventually`` property; None where it is not.
 
-    It holds for every value of every parameter. Locations in the proof are those of the table's system.
+    It holds for every value of every parameter. Locations in the proof are those of the automaton's system.
     """
-    rooms, (inside, hops) = table.explore(), _open_part(table, asked)
-    parts = _kept(rooms, inside, hops, asked)
-    return None if parts is None else Component(_named(rooms, inside), (), parts)
+    locations, (inside, hops) = automaton.explore(), _open_part(automaton, asked)
+    parts = _kept(locations, inside, hops, asked)
+    return None if parts is None else Component(_named(locations, inside), (), parts)
 
 
-def undecided(table: CompiledAutomaton, asked: Property) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
+def undecided(automaton: CompiledAutomaton, asked: Property) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
     """The strongly connected parts in which a run may stay, as far as the graph tells: each fair one ends up in one."""
-    rooms = table.explore()
-    waiting = [_open_part(table, asked)]
+    locations = automaton.explore()
+    waiting = [_open_part(automaton, asked)]
     while waiting:
         for part, within in _parts(*waiting.pop()):
             if _silent(within, asked):
                 continue
-            if out := tuple(_leaving(rooms, part, within)):
-                waiting.append(_left(rooms, part, within, out))
+            if out := tuple(_leaving(locations, part, within)):
+                waiting.append(_left(locations, part, within, out))
             else:
                 yield part, within
 
 
-def _open_part(table: CompiledAutomaton, asked: Property) -> tuple[frozenset[int], list[GraphEdge]]:
-    """The rooms in which the promise is open, and the hops among them."""
-    rooms = table.explore()
-    inside = frozenset(number for number, room in enumerate(rooms) if asked.name in room.pending)
+def _open_part(automaton: CompiledAutomaton, asked: Property) -> tuple[frozenset[int], list[GraphEdge]]:
+    """The locations in which the promise is open, and the hops among them."""
+    locations = automaton.explore()
+    inside = frozenset(number for number, location in enumerate(locations) if asked.name in location.pending)
     return inside, [
-        GraphEdge(number, index, door)
+        GraphEdge(number, index, edge)
         for number in sorted(inside)
-        for index, door in enumerate(rooms[number].edges)
-        if door.target in inside
+        for index, edge in enumerate(locations[number].edges)
+        if edge.target in inside
     ]
 
 
-def _named(rooms: Sequence[CompiledLocation], part: frozenset[int]) -> frozenset[Location]:
-    return frozenset(rooms[number].location for number in part)
+def _named(locations: Sequence[CompiledLocation], part: frozenset[int]) -> frozenset[Location]:
+    return frozenset(locations[number].original for number in part)
 
 
 def _silent(hops: list[GraphEdge], asked: Property) -> bool:
     """Whether a run may stay, since it makes none of the noise that is forbidden."""
-    return asked.recurrent and not any(asked.name in hop.door.edge.recurrent for hop in hops)
+    return asked.recurrent and not any(asked.name in hop.edge.original.recurrent for hop in hops)
 
 
 def _kept(
-    rooms: Sequence[CompiledLocation], nodes: frozenset[int], hops: list[GraphEdge], asked: Property
+    locations: Sequence[CompiledLocation], nodes: frozenset[int], hops: list[GraphEdge], asked: Property
 ) -> tuple[Component, ...] | None:
     """The parts among which runs pass, in order, each with what shows that none stays in it; None where one may."""
     found = []
     for part, within in _parts(nodes, hops):
         if _silent(within, asked):
-            found.append(Component(_named(rooms, part), (), (), silent=True))
+            found.append(Component(_named(locations, part), (), (), silent=True))
             continue
-        out = tuple(_leaving(rooms, part, within))
-        deeper = _kept(rooms, *_left(rooms, part, within, out), asked) if out else None
+        out = tuple(_leaving(locations, part, within))
+        deeper = _kept(locations, *_left(locations, part, within, out), asked) if out else None
         if deeper is None:
             return None
-        found.append(Component(_named(rooms, part), out, deeper))
+        found.append(Component(_named(locations, part), out, deeper))
     return tuple(found)
 
 
 def _left(
-    rooms: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Leaving]
+    locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Leaving]
 ) -> tuple[frozenset[int], list[GraphEdge]]:
     """What may recur when some cannot."""
     gone = {one.location for one in out if one.step is None}
     dropped = {(one.location, one.step) for one in out}
-    left = frozenset(number for number in part if rooms[number].location not in gone)
+    left = frozenset(number for number in part if locations[number].original not in gone)
     return left, [
         hop
         for hop in hops
-        if hop.source in left and hop.target in left and (rooms[hop.source].location, hop.number) not in dropped
+        if hop.source in left and hop.target in left and (locations[hop.source].original, hop.number) not in dropped
     ]
 
 
@@ -137,44 +137,44 @@ def _parts(nodes: frozenset[int], hops: list[GraphEdge]) -> Iterator[tuple[froze
         yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
 
 
-def _leaving(rooms: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge]) -> Iterator[Leaving]:
+def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge]) -> Iterator[Leaving]:
     """What cannot recur for ever in a part: locations, and hops between those that are left."""
     started = {
         clock
         for hop in hops
-        for clock, origin in zip(rooms[hop.target].clocks, hop.door.updates, strict=True)
-        if origin == RESET or (origin >= 0 and rooms[hop.source].clocks[origin] != clock)
+        for clock, origin in zip(locations[hop.target].clocks, hop.edge.updates, strict=True)
+        if origin == RESET or (origin >= 0 and locations[hop.source].clocks[origin] != clock)
     }
-    served = frozenset().union(*(hop.door.edge.fair for hop in hops))
+    served = frozenset().union(*(hop.edge.original.fair for hop in hops))
 
-    def grows(room: CompiledLocation, clock: int) -> bool:
-        return room.clocks[clock] not in started
+    def grows(location: CompiledLocation, clock: int) -> bool:
+        return location.clocks[clock] not in started
 
-    def of_room(room: CompiledLocation) -> Leaving | None:
-        if any(grows(room, test.clock) for test in room.limits):
-            return Leaving(room.location, None, Reason.LATE, None)
-        for number, door in enumerate(room.edges):
-            open_late = all(test.relation == ">" and grows(room, test.clock) for test in door.tests)
-            if open_late and door.edge.fair - served:
-                return Leaving(room.location, None, Reason.STARVED, number)
+    def of_location(location: CompiledLocation) -> Leaving | None:
+        if any(grows(location, test.clock) for test in location.invariant):
+            return Leaving(location.original, None, Reason.LATE, None)
+        for number, edge in enumerate(location.edges):
+            open_late = all(test.relation == ">" and grows(location, test.clock) for test in edge.guard)
+            if open_late and edge.original.fair - served:
+                return Leaving(location.original, None, Reason.STARVED, number)
         return None
 
     def of_hop(hop: GraphEdge) -> Leaving | None:
-        room = rooms[hop.source]
-        if any(test.relation in ("<=", "==") and grows(room, test.clock) for test in hop.door.tests):
-            return Leaving(room.location, hop.number, Reason.LATE, None)
-        for number, sister in enumerate(room.edges):
-            if sister.edge.fair - served and set(sister.tests) <= set(hop.door.tests):
-                return Leaving(room.location, hop.number, Reason.SISTER, number)
-        for number, out in enumerate(rooms[hop.target].edges):
-            at_once = all(test.relation == "<=" and hop.door.updates[test.clock] == RESET for test in out.tests)
-            if out.tests and at_once and out.edge.fair - served:
-                return Leaving(room.location, hop.number, Reason.ARRIVAL, number)
+        location = locations[hop.source]
+        if any(test.relation in ("<=", "==") and grows(location, test.clock) for test in hop.edge.guard):
+            return Leaving(location.original, hop.number, Reason.LATE, None)
+        for number, sister in enumerate(location.edges):
+            if sister.original.fair - served and set(sister.guard) <= set(hop.edge.guard):
+                return Leaving(location.original, hop.number, Reason.SISTER, number)
+        for number, out in enumerate(locations[hop.target].edges):
+            at_once = all(test.relation == "<=" and hop.edge.updates[test.clock] == RESET for test in out.guard)
+            if out.guard and at_once and out.original.fair - served:
+                return Leaving(location.original, hop.number, Reason.ARRIVAL, number)
         return None
 
     gone = set()
     for number in sorted(part):
-        if found := of_room(rooms[number]):
+        if found := of_location(locations[number]):
             gone.add(number)
             yield found
     for hop in hops:

@@ -1,4 +1,4 @@
-"""A table as formulas: what the solver engines and the certificates share.
+"""An automaton as formulas: what the solver engines and the certificates share.
 
 Only what matters to the question is kept: the locations through which a bad step can be reached (the
 *cone*), and in each of them the clocks that are still read before they start again (the *live* clocks).
@@ -53,7 +53,7 @@ class Transition:
     target: int | None
     formula: z3.BoolRef
     values: list[z3.ArithRef]
-    door: CompiledEdge
+    edge: CompiledEdge
 
 
 class Symbolic:
@@ -61,7 +61,7 @@ class Symbolic:
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system, best folded.
     bad : frozenset of str
         The ``always`` properties whose breach is asked for, or the ``sometimes`` ones to be fulfilled.
@@ -75,17 +75,17 @@ class Symbolic:
 
     def __init__(
         self,
-        table: CompiledAutomaton,
+        automaton: CompiledAutomaton,
         bad: frozenset[str],
         symbols: Sequence[str] = (),
         region: Sequence[Constraint] = (),
         terms: Mapping[str, Terms] | None = None,
     ) -> None:
-        self.table = table
-        self.rooms = table.explore()
+        self.automaton = automaton
+        self.locations = automaton.explore()
         self.bad = bad
         self.symbols = tuple(symbols)
-        values = table.system.parameters
+        values = automaton.system.parameters
         self.parameters = {name: z3.Real(name) if name in self.symbols else numeral(value) for name, value in values.items()}
         named = {name: z3.Real(name) for name in self.symbols}
         self.parameters |= named | {name: linear(term, named) for name, term in (terms or {}).items()}
@@ -103,18 +103,18 @@ class Symbolic:
         term = linear(part.terms, self.parameters)
         return term == 0 if part.relation == "==" else term > 0 if part.relation == ">" else term >= 0
 
-    def is_bad(self, door: CompiledEdge) -> bool:
+    def is_bad(self, edge: CompiledEdge) -> bool:
         """Whether a step is one that is asked for."""
-        return bool((door.edge.violates | door.edge.witnesses) & self.bad)
+        return bool((edge.original.violates | edge.original.witnesses) & self.bad)
 
     @cached_property
     def cone(self) -> frozenset[int]:
         """The locations from which a bad step can be reached, whatever the guards say."""
-        inside: set[int] = {number for number, room in enumerate(self.rooms) if any(map(self.is_bad, room.edges))}
+        inside: set[int] = {number for number, location in enumerate(self.locations) if any(map(self.is_bad, location.edges))}
         sources: dict[int, set[int]] = {}
-        for number, room in enumerate(self.rooms):
-            for door in room.edges:
-                sources.setdefault(door.target, set()).add(number)
+        for number, location in enumerate(self.locations):
+            for edge in location.edges:
+                sources.setdefault(edge.target, set()).add(number)
         waiting = list(inside)
         while waiting:
             for source in sources.get(waiting.pop(), set()) - inside:
@@ -130,17 +130,17 @@ class Symbolic:
         while changed:
             changed = False
             for number in self.cone:
-                room, before = self.rooms[number], len(live[number])
-                live[number] |= {test.clock for test in room.limits}
-                for door in self._doors(room):
-                    live[number] |= {test.clock for test in door.tests}
-                    carried = live.get(door.target, set())
-                    live[number] |= {door.updates[clock] for clock in carried if door.updates[clock] >= 0}
+                location, before = self.locations[number], len(live[number])
+                live[number] |= {test.clock for test in location.invariant}
+                for edge in self._edges(location):
+                    live[number] |= {test.clock for test in edge.guard}
+                    carried = live.get(edge.target, set())
+                    live[number] |= {edge.updates[clock] for clock in carried if edge.updates[clock] >= 0}
                 changed |= len(live[number]) > before
         return {number: tuple(sorted(clocks)) for number, clocks in live.items()}
 
-    def _doors(self, room: CompiledLocation) -> Iterator[CompiledEdge]:
-        return (door for door in room.edges if self.is_bad(door) or door.target in self.cone)
+    def _edges(self, location: CompiledLocation) -> Iterator[CompiledEdge]:
+        return (edge for edge in location.edges if self.is_bad(edge) or edge.target in self.cone)
 
     def clocks(self, place: int) -> list[z3.ArithRef]:
         """Variables for the live clocks of a location, named after them."""
@@ -159,7 +159,7 @@ class Symbolic:
                 values.append(z3.RealVal(0))
             elif updates[clock] == EXPIRED:
                 value = z3.Real(f"dead{clock}")
-                lifetime = self.table.system.lifetimes[self.rooms[place].clocks[clock].role]
+                lifetime = self.automaton.system.lifetimes[self.locations[place].clocks[clock].role]
                 conditions.append(value > self.parameters[lifetime])
                 values.append(value)
             else:
@@ -169,22 +169,22 @@ class Symbolic:
     @property
     def start(self) -> tuple[list[z3.ArithRef], z3.BoolRef]:
         """The live clocks of the initial location at the start, and what holds of them."""
-        values, conditions = self._carried(self.table.start, self.table.start_updates(), {})
+        values, conditions = self._carried(self.automaton.start, self.automaton.start_updates(), {})
         return values, z3.And(self.assumption, *conditions)
 
     def transitions(self, place: int) -> Iterator[Transition]:
         """The steps out of a location that matter, each with the wait before it."""
-        room = self.rooms[place]
+        location = self.locations[place]
         entry = dict(zip(self.live[place], self.clocks(place), strict=True))
         shown = {clock: value + self.wait for clock, value in entry.items()}
-        invariant = [self.wait >= 0, *(self._holds(test, shown) for test in room.limits)]
-        for door in self._doors(room):
-            guard = [*invariant, *(self._holds(test, shown) for test in door.tests)]
-            if self.is_bad(door):
-                yield Transition(place, None, z3.And(*guard), [], door)
-            if door.target in self.cone:
-                values, conditions = self._carried(door.target, door.updates, shown)
-                yield Transition(place, door.target, z3.And(*guard, *conditions), values, door)
+        invariant = [self.wait >= 0, *(self._holds(test, shown) for test in location.invariant)]
+        for edge in self._edges(location):
+            guard = [*invariant, *(self._holds(test, shown) for test in edge.guard)]
+            if self.is_bad(edge):
+                yield Transition(place, None, z3.And(*guard), [], edge)
+            if edge.target in self.cone:
+                values, conditions = self._carried(edge.target, edge.updates, shown)
+                yield Transition(place, edge.target, z3.And(*guard, *conditions), values, edge)
 
 
 def linear(terms: Mapping[str, Fraction], parameters: Mapping[str, z3.ArithRef]) -> z3.ArithRef:

@@ -105,7 +105,7 @@ class Synthesis:
 
     Parameters
     ----------
-    tables : pair of Table
+    automata : pair of CompiledAutomaton
         The system, and the same folded.
     asked : frozenset of str
         The ``always`` properties that are asked for together.
@@ -121,14 +121,14 @@ class Synthesis:
 
     def __init__(
         self,
-        tables: tuple[CompiledAutomaton, CompiledAutomaton],
+        automata: tuple[CompiledAutomaton, CompiledAutomaton],
         asked: frozenset[str],
         terms: Mapping[str, Terms],
         names: ParameterNames,
         shorten: Shorten,
         budget: Budget,
     ) -> None:
-        self.plain, self.table = tables
+        self.plain, self.automaton = automata
         self.shorten = shorten
         self.asked = asked
         self.terms = terms
@@ -225,7 +225,7 @@ class Synthesis:
         return pumpable_run(self.plain, path, broken, self.terms, units, self.names.wait)
 
     def _path(self, zones: Zones, broken: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
-        """The run that zones found, as short as it may be, in the table that is not folded."""
+        """The run that zones found, as short as it may be, in the automaton that is not folded."""
         run = zones.run_to(*zones.broken[broken])
         if run is None:
             raise Unsettled(f"no delays make a run that breaks {broken} possible")
@@ -248,7 +248,7 @@ class Synthesis:
         symbols = {self.names.scale: Fraction(1), self.names.rate: ratio}
         symbols[self.names.wait] = evaluate(wait, symbols)
         values = {name: evaluate(term, symbols) for name, term in self.terms.items()}
-        zones = Zones(self.table, values)
+        zones = Zones(self.automaton, values)
         self.explorations += 1
         zones.explore(self.budget.fresh(), self.asked if len(self.asked) == 1 else frozenset())
         if zones.stopped and not self.asked & zones.broken.keys():

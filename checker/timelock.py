@@ -11,27 +11,28 @@ from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledBound, C
 from timewait.vocabulary.automaton import ZERO
 
 Order = frozenset[tuple[int, int]]
-"""Pairs of clocks of a room of which the first never shows more than the second."""
+"""Pairs of clocks of a location of which the first never shows more than the second."""
 
 
-def time_locks(table: CompiledAutomaton) -> list[CompiledLocation]:
+def time_locks(automaton: CompiledAutomaton) -> list[CompiledLocation]:
     """The locations in which time might stop with nothing left to happen."""
-    rooms, values = table.explore(), table.system.parameters
-    orders = _orders(table, rooms)
+    locations, values = automaton.explore(), automaton.system.parameters
+
+    def may_lock(location: CompiledLocation, bound: CompiledBound, order: Order) -> bool:
+        return not any(_open(edge, location, bound, order, values[bound.parameter] > 0) for edge in location.edges)
+
     return [
-        room
-        for room, order in zip(rooms, orders, strict=True)
-        if any(
-            not any(_open(door, room, limit, order, values[limit.parameter] > 0) for door in room.edges) for limit in room.limits
-        )
+        location
+        for location, order in zip(locations, _orders(automaton, locations), strict=True)
+        if any(may_lock(location, bound, order) for bound in location.invariant)
     ]
 
 
-def _open(door: CompiledEdge, room: CompiledLocation, limit: CompiledBound, order: Order, positive: bool) -> bool:
-    """Whether a door of a room is open when a limit, more than nought or not, is reached."""
-    for test in door.tests:
+def _open(edge: CompiledEdge, location: CompiledLocation, limit: CompiledBound, order: Order, positive: bool) -> bool:
+    """Whether an edge of a location is open when a limit, more than nought or not, is reached."""
+    for test in edge.guard:
         same = test.clock == limit.clock
-        if test in room.limits:
+        if test in location.invariant:
             continue  # time does not pass beyond it
         if test.relation == "<=" and test.parameter == limit.parameter and (same or (test.clock, limit.clock) in order):
             continue
@@ -43,38 +44,38 @@ def _open(door: CompiledEdge, room: CompiledLocation, limit: CompiledBound, orde
     return True
 
 
-def _orders(table: CompiledAutomaton, rooms: tuple[CompiledLocation, ...]) -> list[Order]:
-    """For each room which clocks are never older than which, by a greatest fixed point along the doors."""
-    asked = _asked(rooms)
+def _orders(automaton: CompiledAutomaton, locations: tuple[CompiledLocation, ...]) -> list[Order]:
+    """For each location which clocks are never older than which, by a greatest fixed point along the edges."""
+    asked = _asked(locations)
     every = [
         frozenset(
             (a, b)
-            for b, limit in enumerate(room.clocks)
-            for a, tested in enumerate(room.clocks)
+            for b, limit in enumerate(location.clocks)
+            for a, tested in enumerate(location.clocks)
             if a != b and (tested.role, limit.role) in asked
         )
-        for room in rooms
+        for location in locations
     ]
-    every[table.start] &= _after(table.start_updates(), frozenset(), every[table.start])
-    waiting = list(range(len(rooms)))
+    every[automaton.start] &= _after(automaton.start_updates(), frozenset(), every[automaton.start])
+    waiting = list(range(len(locations)))
     while waiting:
         source = waiting.pop()
-        for door in rooms[source].edges:
-            kept = every[door.target] & _after(door.updates, every[source], every[door.target])
-            if kept != every[door.target]:
-                every[door.target] = kept
-                waiting.append(door.target)
+        for edge in locations[source].edges:
+            kept = every[edge.target] & _after(edge.updates, every[source], every[edge.target])
+            if kept != every[edge.target]:
+                every[edge.target] = kept
+                waiting.append(edge.target)
     return every
 
 
-def _asked(rooms: tuple[CompiledLocation, ...]) -> set[tuple[str, str]]:
+def _asked(locations: tuple[CompiledLocation, ...]) -> set[tuple[str, str]]:
     """The roles of two clocks whose order may matter: a step bounds the one by what a location bounds the other by."""
     return {
-        (room.clocks[test.clock].role, room.clocks[limit.clock].role)
-        for room in rooms
-        for limit in room.limits
-        for door in room.edges
-        for test in door.tests
+        (location.clocks[test.clock].role, location.clocks[limit.clock].role)
+        for location in locations
+        for limit in location.invariant
+        for edge in location.edges
+        for test in edge.guard
         if test.relation == "<=" and test.parameter == limit.parameter
     }
 

@@ -30,9 +30,9 @@ class Step:
         Variables that changed: name to (before, after).
     state : mapping
         Every variable after the step.
-    in_flight : tuple of Message
+    in_flight : tuple of Packet
         The copies that may still arrive after the step.
-    timers : tuple of Running
+    timers : tuple of RunningTimer
         The timers that run after the step.
     """
 
@@ -60,7 +60,7 @@ class Trace:
         What was carried out, as plain data.
     initial : mapping
         Every variable at the start.
-    initial_timers : tuple of Running
+    initial_timers : tuple of RunningTimer
         The timers that run at the start.
     steps : tuple of Step
         The steps, in order.

@@ -24,38 +24,38 @@ from timewait.checker.time_unit import in_ticks, unit_of
 
 
 class ZoneLocation(NamedTuple):
-    """A room with numbers in place of parameters.
+    """A location with numbers in place of parameters.
 
     Attributes
     ----------
     passages : tuple
-        For each door: its bounds as (row, column, bound), and how rows are carried.
+        For each edge: its bounds as (row, column, bound), and how rows are carried.
     limits : tuple
         The invariant, likewise.
     lower, upper : arrays
         The largest constants each row is compared with from below and from above.
     """
 
-    passages: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], ...]
-    limits: NDArray[np.int64]
+    edges: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], ...]
+    invariant: NDArray[np.int64]
     lower: NDArray[np.int64]
     upper: NDArray[np.int64]
 
 
 class Zones:
-    """An exploration of a table in dense time; attributes as in `timewait.checker.explicit.Explicit`.
+    """An exploration of an automaton in dense time; attributes as in `timewait.checker.explicit.Explicit`.
 
     Parameters
     ----------
-    table : Table
+    automaton : CompiledAutomaton
         The system, best folded: zones see to what is still alive.
     values : mapping or None
         The parameters in seconds; by default those of the system.
     """
 
-    def __init__(self, table: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
-        self.table = table
-        self.values = table.system.parameters if values is None else values
+    def __init__(self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
+        self.automaton = automaton
+        self.values = automaton.system.parameters if values is None else values
         self.unit = unit_of(self.values)
         self._ticks = in_ticks(self.values, self.unit)
         self._lower, self._upper = self._role_bounds()
@@ -75,9 +75,9 @@ class Zones:
         """For each clock role the largest constants in lower and in upper bounds, over every location."""
         lower: dict[str, int] = {}
         upper: dict[str, int] = {}
-        for room in self.table.explore():
-            for test in (*room.limits, *(test for door in room.edges for test in door.tests)):
-                role, limit = room.clocks[test.clock].role, self._ticks[test.parameter]
+        for location in self.automaton.explore():
+            for test in (*location.invariant, *(test for edge in location.edges for test in edge.guard)):
+                role, limit = location.clocks[test.clock].role, self._ticks[test.parameter]
                 if test.relation != "<=":
                     lower[role] = max(limit, lower.get(role, -1))
                 if test.relation in ("<=", "=="):
@@ -86,7 +86,7 @@ class Zones:
 
     def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
         """Visit every reachable zone; stop at a bound (then `stopped` says why), or when all of `until` are broken."""
-        self._visit(self.table.start, self._first(), -1, -1)
+        self._visit(self.automaton.start, self._first(), -1, -1)
         number = 0
         while number < len(self.nodes):
             if number % 64 == 0 and (stopped := budget.exceeded(len(self.nodes), self._depths[number])):
@@ -98,7 +98,7 @@ class Zones:
                 continue
             for step, target, zone in self._successors(place, here):
                 self.transitions += 1
-                edge = self.table.room(place).edges[step].edge
+                edge = self.automaton.location(place).edges[step].original
                 for name in edge.violates:
                     self.broken.setdefault(name, (number, step))
                 for name in edge.witnesses:
@@ -110,21 +110,21 @@ class Zones:
             number += 1
 
     def _first(self) -> Zone:
-        table = self.table
-        room = table.room(table.start)
-        updates = table.start_updates()
-        rows = len(room.clocks) + 1
+        automaton = self.automaton
+        location = automaton.location(automaton.start)
+        updates = automaton.start_updates()
+        rows = len(location.clocks) + 1
         dead = np.full(rows, -1, dtype=np.int64)
         for index, origin in enumerate(updates):
             if origin == EXPIRED:
-                dead[index + 1] = self._ticks[table.system.lifetimes[room.clocks[index].role]]
+                dead[index + 1] = self._ticks[automaton.system.lifetimes[location.clocks[index].role]]
         point = np.full((1, 1), dbm.NOUGHT, dtype=np.int64)
-        return self._settle(table.start, dbm.carry(point, np.zeros(rows, dtype=np.int64), dead))
+        return self._settle(automaton.start, dbm.carry(point, np.zeros(rows, dtype=np.int64), dead))
 
     def _successors(self, place: int, zone: Zone) -> Iterator[tuple[int, int, Zone]]:
         hall = self._hall(place)
-        edges = self.table.room(place).edges
-        for step, (bounds, sources, dead) in enumerate(hall.passages):
+        edges = self.automaton.location(place).edges
+        for step, (bounds, sources, dead) in enumerate(hall.edges):
             possible, narrowed = dbm.narrowed(zone, bounds)
             if possible:
                 target = edges[step].target
@@ -133,7 +133,7 @@ class Zones:
     def _settle(self, place: int, zone: Zone) -> Zone:
         """Let time pass under the invariant, then forget what no guard can tell apart."""
         hall = self._hall(place)
-        return dbm.settled(zone, hall.limits, hall.lower, hall.upper)
+        return dbm.settled(zone, hall.invariant, hall.lower, hall.upper)
 
     def _visit(self, place: int, zone: Zone, parent: int, step: int) -> None:
         known = self._passed.get(place)
@@ -156,11 +156,11 @@ class Zones:
     def _hall(self, place: int) -> ZoneLocation:
         hall = self._halls.get(place)
         if hall is None:
-            room = self.table.room(place)
-            roles = [clock.role for clock in room.clocks]
+            location = self.automaton.location(place)
+            roles = [clock.role for clock in location.clocks]
             hall = ZoneLocation(
-                tuple((self._bounds(door.tests), *self._carriage(door)) for door in room.edges),
-                self._bounds(room.limits),
+                tuple((self._bounds(edge.guard), *self._carriage(edge)) for edge in location.edges),
+                self._bounds(location.invariant),
                 np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
                 np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
             )
@@ -180,28 +180,28 @@ class Zones:
                 rows.append((0, row, dbm.below(-limit)))
         return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
-    def _carriage(self, door: CompiledEdge) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        target = self.table.room(door.target)
-        sources = np.array([0, *(max(origin + 1, 0) for origin in door.updates)], dtype=np.int64)
+    def _carriage(self, edge: CompiledEdge) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        target = self.automaton.location(edge.target)
+        sources = np.array([0, *(max(origin + 1, 0) for origin in edge.updates)], dtype=np.int64)
         dead = np.full(len(sources), -1, dtype=np.int64)
-        for index, origin in enumerate(door.updates):
+        for index, origin in enumerate(edge.updates):
             if origin == EXPIRED:
-                dead[index + 1] = self._ticks[self.table.system.lifetimes[target.clocks[index].role]]
+                dead[index + 1] = self._ticks[self.automaton.system.lifetimes[target.clocks[index].role]]
         return sources, dead
 
     # --- what it tells ----------------------------------------------------------------------------------------------
 
     def path_to(self, number: int, *steps: int) -> list[tuple[CompiledLocation, CompiledEdge]]:
-        """The doors by which a node was reached, then some further steps."""
+        """The edges by which a node was reached, then some further steps."""
         path: list[tuple[CompiledLocation, CompiledEdge]] = []
         place = self.nodes[number][0]
         for step in steps:
-            door = self.table.room(place).edges[step]
-            path.append((self.table.room(place), door))
-            place = door.target
+            edge = self.automaton.location(place).edges[step]
+            path.append((self.automaton.location(place), edge))
+            place = edge.target
         while (parent := self._parents[number]) >= 0:
-            room = self.table.room(self.nodes[parent][0])
-            path.insert(0, (room, room.edges[self._steps[number]]))
+            location = self.automaton.location(self.nodes[parent][0])
+            path.insert(0, (location, location.edges[self._steps[number]]))
             number = parent
         return path
 
@@ -211,24 +211,24 @@ class Zones:
         waits = delays(path, self.values, self.unit)
         if waits is None:
             return None
-        return Run(tuple(Move(wait, door.edge.action) for wait, (_, door) in zip(waits, path, strict=True)))
+        return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
 
     def ticks(self, parameter: str) -> int:
         """The value of a parameter in units."""
         return self._ticks[parameter]
 
-    def passages(self, place: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """For each door of a location its target, its bounds with the invariant's, and how it carries the rows of a zone."""
+    def edges(self, place: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """For each edge of a location its target, its bounds with the invariant's, and how it carries the rows of a zone."""
         hall = self._hall(place)
-        for door, (bounds, sources, dead) in zip(self.table.room(place).edges, hall.passages, strict=True):
-            yield door.target, np.concatenate([hall.limits, bounds]), sources, dead
+        for edge, (bounds, sources, dead) in zip(self.automaton.location(place).edges, hall.edges, strict=True):
+            yield edge.target, np.concatenate([hall.invariant, bounds]), sources, dead
 
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location met, the zones that cover everything reachable there, shape (count, n, n)."""
         return {place: zones for place, (zones, _) in self._passed.items()}
 
     def taken(self) -> set[tuple[int, int]]:
-        """Every edge that can be taken, as the number of its location and of its door."""
+        """Every edge that can be taken, as the number of its location and of its edge."""
         passable = set()
         for place, zones in self.cover().items():
             for zone in zones:

@@ -57,7 +57,7 @@ class ReachedGraph:
     Attributes
     ----------
     situations : dict of int to Situation
-        The locations of the folded table, by number, in the order in which they are met.
+        The locations of the folded automaton, by number, in the order in which they are met.
     zones : dict of int to int
         How many zones cover each.
     steps : tuple of Step
@@ -82,21 +82,21 @@ def reach(configuration: Configuration, budget: Budget) -> ReachedGraph:
     TooLarge
         The budget does not last.
     """
-    table = CompiledAutomaton(Quotient(Composition(configuration)))
-    explored = Zones(table)
+    automaton = CompiledAutomaton(Quotient(Composition(configuration)))
+    explored = Zones(automaton)
     explored.explore(budget)
     if explored.stopped:
         raise TooManyToDraw(f"the composition is not explored to its end: {explored.stopped}")
     zones = {place: len(found) for place, found in explored.cover().items()}
     situations = {}
     for place in sorted(zones):
-        situation = table.room(place).location
+        situation = automaton.location(place).original
         assert isinstance(situation, CompositionState)
         situations[place] = situation
     steps = []
     for place, number in sorted(explored.taken()):
-        door = table.room(place).edges[number]
-        steps.append(ReachedEdge(place, door.target, door.edge))
+        edge = automaton.location(place).edges[number]
+        steps.append(ReachedEdge(place, edge.target, edge.original))
     return ReachedGraph(situations, zones, tuple(steps))
 
 

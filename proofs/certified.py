@@ -284,4 +284,4 @@ def vacuous(asked: Question, properties: Sequence[str], zones: Zones) -> str:
     missing = wanted - possible(asked, wanted, zones)
     if missing:
         return f"never happens: {', '.join(sorted(missing))}"
-    return "time can stop with nothing left to happen" if asked.stuck else ""
+    return "time can stop with nothing left to happen" if asked.may_time_lock else ""

@@ -196,7 +196,7 @@ def _by_graph(subject: Subject, asked: Property) -> EngineAnswer:
         return _not_asked(EngineName.GRAPH, "copies are counted, and the locations are too many to be seen whole")
     if proof_of(subject.question.finite, asked) is None:
         return EngineAnswer(EngineName.GRAPH, None, "open", "the graph alone does not settle it")
-    if subject.question.stuck:
+    if subject.question.may_time_lock:
         return EngineAnswer(EngineName.GRAPH, VACUOUS, str(VACUOUS), "time can stop with nothing left to happen")
     return EngineAnswer(EngineName.GRAPH, PROVED, str(PROVED))
 

@@ -104,18 +104,18 @@ def _at_other_instants(trace: Trace, configuration: Configuration) -> bool | Non
     """Whether some delays make the steps of a run possible; None where the system has no such path."""
     if trace.loop is not None or configuration.duplication is not None or len(trace.steps) > LONG:
         return None
-    table = CompiledAutomaton(Composition(configuration))
-    place, path = table.start, []
+    automaton = CompiledAutomaton(Composition(configuration))
+    place, path = automaton.start, []
     for step in trace.steps:
         action = action_of(step.event)
         if action is None:
             continue
-        room = table.room(place)
-        door = next((door for door in room.edges if _alike(door.edge.action, action)), None)
-        if door is None:
+        location = automaton.location(place)
+        edge = next((edge for edge in location.edges if _alike(edge.original.action, action)), None)
+        if edge is None:
             return None
-        path.append((room, door))
-        place = door.target
+        path.append((location, edge))
+        place = edge.target
     return delays(path, configuration.parameters, unit_of(configuration.parameters)) is not None
 
 

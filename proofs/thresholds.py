@@ -138,7 +138,7 @@ def _below(configuration: Configuration, plain: CompiledAutomaton, piece: Thresh
         if delays is None:
             return BelowThreshold(None, region, run.broken, None, "no delays in terms were found")
         script = ParametricSchedule(
-            tuple(ScheduledAction(wait, str(door.edge.action)) for wait, (_, door) in zip(delays, run.path, strict=True))
+            tuple(ScheduledAction(wait, str(edge.original.action)) for wait, (_, edge) in zip(delays, run.path, strict=True))
         )
     try:
         fault = failed_conditions(plain, script, run.broken, region, terms)

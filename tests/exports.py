@@ -95,7 +95,7 @@ class Explored:
     engine: Explicit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.engine = Explicit(question(self.case.configuration).table)
+        self.engine = Explicit(question(self.case.configuration).compiled)
         self.engine.explore(Budget())
         assert not self.engine.stopped
 

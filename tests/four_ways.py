@@ -130,17 +130,17 @@ class Draw:
         asked = question(self.configuration)
         steps = self._in_ticks(asked, broken)
         ways = ["brute force", "ticks"]
-        table = asked.quotient if asked.system.dense else CompiledAutomaton(asked.system)
-        if asked.system.dense or table.within(self.bounds.locations):
+        automaton = asked.quotient if asked.system.dense else CompiledAutomaton(asked.system)
+        if asked.system.dense or automaton.within(self.bounds.locations):
             ways += ["zones", "SMT"]
-            self._by_zones(asked, table, broken)
-            self._by_solver(asked, table, broken, steps)
+            self._by_zones(asked, automaton, broken)
+            self._by_solver(asked, automaton, broken, steps)
         return Judgement(self.number, self.configuration, steps, tuple(ways), self.faults, self.runs, self.shorter)
 
     def _in_ticks(self, asked: Question, broken: set[str]) -> dict[str, int]:
         """Ticks against the brute force; for each broken property the fewest steps."""
         attainable = frozenset(Search(self.configuration).attainable)
-        engine = Explicit(asked.table)
+        engine = Explicit(asked.compiled)
         engine.explore(Budget(states=self.bounds.states), attainable)
         if engine.stopped and not attainable <= engine.broken.keys():
             raise Unjudged("too large for ticks")
@@ -149,8 +149,8 @@ class Draw:
             self._replay(asked, "ticks", name, engine.run_to(*engine.broken[name]))
         return fewest_steps(engine, frozenset(engine.broken) & broken)
 
-    def _by_zones(self, asked: Question, table: CompiledAutomaton, broken: set[str]) -> None:
-        engine = Zones(table)
+    def _by_zones(self, asked: Question, automaton: CompiledAutomaton, broken: set[str]) -> None:
+        engine = Zones(automaton)
         engine.explore(Budget())
         if engine.stopped:
             raise Unjudged("too large for zones")
@@ -158,10 +158,10 @@ class Draw:
         for name in sorted(engine.broken.keys() & broken):
             self._replay(asked, "zones", name, engine.run_to(*engine.broken[name]))
 
-    def _by_solver(self, asked: Question, table: CompiledAutomaton, broken: set[str], steps: dict[str, int]) -> None:
+    def _by_solver(self, asked: Question, automaton: CompiledAutomaton, broken: set[str], steps: dict[str, int]) -> None:
         """What is broken must be broken by a run of no more steps than ticks take, the rest by none."""
         for name, fewest in steps.items():
-            searched = search(Symbolic(table, frozenset({name})), fewest, Budget(seconds=self.bounds.seconds))
+            searched = search(Symbolic(automaton, frozenset({name})), fewest, Budget(seconds=self.bounds.seconds))
             if searched.found is not None:
                 self._replay(asked, "SMT", name, searched.found.run)
                 if len(searched.found.run.moves) < fewest:
@@ -171,7 +171,7 @@ class Draw:
             else:
                 self.faults.append(f"SMT finds no run of up to {fewest} steps that breaks {name}, ticks do")
         safe = frozenset(JUDGED) - broken
-        searched = search(Symbolic(table, safe), self.bounds.depth, Budget(seconds=self.bounds.seconds))
+        searched = search(Symbolic(automaton, safe), self.bounds.depth, Budget(seconds=self.bounds.seconds))
         if searched.found is not None:
             found = f"in {len(searched.found.run.moves)} steps: {[str(move.action) for move in searched.found.run.moves]}"
             self.faults.append(f"SMT breaks one of {', '.join(sorted(safe))} {found}, the brute force does not")
@@ -181,8 +181,8 @@ class Draw:
     def _finer(self, asked: Question, name: str, shorter: int, fewest: int) -> None:
         """A run of fewer steps than any in ticks must be one in parts of a tick: two strict waits may lie within one."""
         for parts in (2, 3, 4):
-            engine = Explicit(asked.table)
-            if fewest_steps(Explicit(asked.table, engine.unit / parts), frozenset({name})).get(name) == shorter:
+            engine = Explicit(asked.compiled)
+            if fewest_steps(Explicit(asked.compiled, engine.unit / parts), frozenset({name})).get(name) == shorter:
                 self.shorter += 1
                 return
         self.faults.append(f"SMT breaks {name} in {shorter} steps, ticks in {fewest}, and parts of a tick not in {shorter}")
@@ -214,11 +214,11 @@ def fewest_steps(engine: Explicit, names: frozenset[str]) -> dict[str, int]:
         if state in done:
             continue
         done.add(state)
-        passages = engine.tick_location(state[0]).passages
+        passages = engine.location(state[0]).edges
         for step, after in engine.after(state):
             steps = away[state] + (step != TICK)
             if step != TICK:
-                for name in passages[step].edge.violates & names:
+                for name in passages[step].original.violates & names:
                     found[name] = min(steps, found.get(name, steps))
             if steps < away.get(after, steps + 1):
                 away[after] = steps

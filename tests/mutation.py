@@ -517,7 +517,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
         explored = Explicit(CompiledAutomaton(system))
         explored.explore(Budget(_bound(sizes.get("states"), states)))
         told["ticks break"] = sorted(explored.broken)
-        told["ticks vacuous"] = _vacuous(always, explored) or (["time stops"] if explored.stuck else [])
+        told["ticks vacuous"] = _vacuous(always, explored) or (["time stops"] if explored.time_locked else [])
         _bounded(case, explored.stopped, told, known)
         for name, where in sorted(explored.broken.items()):
             _carried_out(case, explored.run_to(*where), asked[name])

@@ -47,10 +47,10 @@ def test_sizes(reached: dict[str, ReachedGraph], name: str) -> None:
 def test_ticks_reach_the_same(reached: dict[str, ReachedGraph], name: str) -> None:
     """What can be reached in dense time is what can be reached in ticks, where all durations are whole."""
     system = Composition(ASKED[name][0])
-    table = CompiledAutomaton(system)
-    explored = Explicit(table)
+    automaton = CompiledAutomaton(system)
+    explored = Explicit(automaton)
     explored.explore(Budget())
-    seen = {system.equivalence_class(table.room(state[0]).location) for state in explored.states}
+    seen = {system.equivalence_class(automaton.location(state[0]).original) for state in explored.states}
     assert seen == {system.equivalence_class(situation) for situation in reached[name].situations.values()}
 
 

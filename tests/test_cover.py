@@ -203,10 +203,10 @@ class TestTrimmed:
         toy = Toy("start", {"start": Place(("x", "y"), ("y <= LIMIT",), steps), "end": Place()}, {"LIMIT": 2, "MORE": 3})
         zones = explored(toy)
         cover = cover_of(zones)
-        assert cover[zones.table.start][0].entries == [(1, 2), (2, 1), (0, 1), (1, 0)]
+        assert cover[zones.automaton.start][0].entries == [(1, 2), (2, 1), (0, 1), (1, 0)]
         cover = trimmed(zones, cover, names("safe"))
         assert fault(toy, told(zones, cover), "safe") == ""
-        (region,) = cover[zones.table.start]
+        (region,) = cover[zones.automaton.start]
         assert region.entries == [(1, 2)]
 
     def test_a_zone_that_has_come_to_lie_in_another_goes(self) -> None:

@@ -359,14 +359,14 @@ class TestStuck:
     def test_found_in_ticks_and_on_the_graph(self, guard: str, stops: bool) -> None:
         explored = in_ticks(trap(guard))
         at_the_limit = {(0, (0, 2))} if stops else set()
-        assert {explored.states[number] for number in explored.stuck} == at_the_limit
-        rooms = timelock.time_locks(CompiledAutomaton(trap(guard)))
-        assert [room.location for room in rooms] == (["trap"] if stops else [])
+        assert {explored.states[number] for number in explored.time_locked} == at_the_limit
+        locations = timelock.time_locks(CompiledAutomaton(trap(guard)))
+        assert [location.original for location in locations] == (["trap"] if stops else [])
 
     def test_the_graph_says_nothing_of_two_different_limits(self) -> None:
         """Where it cannot tell it says that time might stop: here it does not."""
-        assert [room.location for room in timelock.time_locks(CompiledAutomaton(trap("t <= MORE")))] == ["trap"]
-        assert not in_ticks(trap("t <= MORE")).stuck
+        assert [location.original for location in timelock.time_locks(CompiledAutomaton(trap("t <= MORE")))] == ["trap"]
+        assert not in_ticks(trap("t <= MORE")).time_locked
 
     @pytest.mark.parametrize(("limited", "stops"), [(True, False), (False, True)])
     def test_what_the_place_itself_keeps_to_is_no_obstacle(self, limited: bool, stops: bool) -> None:
@@ -379,17 +379,17 @@ class TestStuck:
             {"LIMIT": 2},
         )
         assert bool(timelock.time_locks(CompiledAutomaton(toy))) is stops
-        assert bool(in_ticks(toy).stuck) is stops
+        assert bool(in_ticks(toy).time_locked) is stops
 
     @pytest.mark.parametrize("toy", [lamp(), counter(3), fischer(1, 1), letterbox(2, 1), courier(True, True), whirl(), relay()])
     def test_not_found_where_there_is_none(self, toy: Toy) -> None:
         assert timelock.time_locks(CompiledAutomaton(Quotient(toy))) == []
-        assert in_ticks(toy).stuck == []
+        assert in_ticks(toy).time_locked == []
 
     def test_a_limit_of_nought(self) -> None:
         toy = replace(trap("t > 0"), values={"LIMIT": 0, "MORE": 1})
-        assert in_ticks(toy).stuck == [0]
-        assert [room.location for room in timelock.time_locks(CompiledAutomaton(toy))] == ["trap"]
+        assert in_ticks(toy).time_locked == [0]
+        assert [location.original for location in timelock.time_locks(CompiledAutomaton(toy))] == ["trap"]
 
     @pytest.mark.parametrize("engine", list(Engine))
     def test_a_proof_is_vacuous_where_time_stops(self, engine: Engine) -> None:
@@ -463,7 +463,7 @@ class TestLassos:
         assert proof_of(CompiledAutomaton(lamp(3, again=False)), asked) is not None
 
     @pytest.mark.parametrize(
-        ("endless", "noisy", "kept"), [(True, False, False), (True, True, False), (False, False, False), (False, True, True)]
+        ("endless", "recurrent", "kept"), [(True, False, False), (True, True, False), (False, False, False), (False, True, True)]
     )
     def test_waiting_breaks_no_promise_of_silence(self, endless: bool, recurrent: bool, kept: bool) -> None:
         asked = eventually("quiet", recurrent)

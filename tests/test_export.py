@@ -153,36 +153,36 @@ def test_tla_of_toys(toy: Toy, asked: str) -> None:
 def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Automaton, Plan]:
     """The automaton of a case, straight from its table; `idle` clocks are set to nought or left alone."""
     written = plan(case)
-    table = question(case.configuration).quotient
+    automaton = question(case.configuration).quotient
     names = {clock: name for name, clock in written.clocks.items()}
-    rooms = table.explore()
+    locations = automaton.explore()
     automaton = Automaton([*names.values()])
-    for number, room in enumerate(rooms):
+    for number, location in enumerate(locations):
         place = written.places[number].name
         automaton.invariants[place] = frozenset(
-            f"{names[room.clocks[test.clock]]}{test.relation}{limit(test.parameter)}" for test in room.limits
+            f"{names[location.clocks[test.clock]]}{test.relation}{limit(test.parameter)}" for test in location.invariant
         )
-        for door in room.edges:
-            guard = frozenset(f"{names[bound.clock]}{bound.relation}{limit(bound.parameter)}" for bound in door.edge.guard)
+        for edge in location.edges:
+            guard = frozenset(f"{names[bound.clock]}{bound.relation}{limit(bound.parameter)}" for bound in edge.original.guard)
             sets = {}
-            for clock, origin in zip(rooms[door.target].clocks, door.edge.updates, strict=True):
+            for clock, origin in zip(locations[edge.target].clocks, edge.original.updates, strict=True):
                 assert origin in (None, INACTIVE, clock)
                 if origin != clock:
                     sets[names[clock]] = f"{limit('MSL')}+1" if origin == INACTIVE else "0"
             if idle:
-                sets |= {names[clock]: "0" for clock in room.clocks if clock not in rooms[door.target].clocks}
-            target = written.places[door.target].name
-            event = identifier(str(door.edge.action))
+                sets |= {names[clock]: "0" for clock in location.clocks if clock not in locations[edge.target].clocks}
+            target = written.places[edge.target].name
+            event = identifier(str(edge.original.action))
             automaton.edges.append(Edge(place, target, event, guard, frozenset(sets.items())))
     return automaton, written
 
 
 def doubled(edges: list[Edge], case: Case, targets: dict[str, str]) -> list[Edge]:
     """The edges, and for each that breaks something one more to the place of that."""
-    compiled = [door for room in question(case.configuration).quotient.explore() for door in room.edges]
+    compiled = [edge for location in question(case.configuration).quotient.explore() for edge in location.edges]
     more = []
-    for edge, door in zip(edges, compiled, strict=True):
-        broken = {targets[name] for name in door.edge.violates if name in targets}
+    for edge, source in zip(edges, compiled, strict=True):
+        broken = {targets[name] for name in source.original.violates if name in targets}
         more += [edge, *(edge._replace(target=target, sets=frozenset()) for target in broken)]
     return more
 
@@ -331,8 +331,8 @@ def test_horn_clauses_are_decided(name: str) -> None:
 )
 def test_horn_clauses_of_toys(toy: Toy, asked: str, safe: bool) -> None:
     """Strict and other bounds, fractions, a clock that is dead at the start, and nothing to break at all."""
-    table = CompiledAutomaton(Quotient(toy) if toy.lifetimes else toy)
-    assert horn(as_smt2(Symbolic(table, frozenset({asked})), toy_words(asked))) == (z3.sat if safe else z3.unsat)
+    automaton = CompiledAutomaton(Quotient(toy) if toy.lifetimes else toy)
+    assert horn(as_smt2(Symbolic(automaton, frozenset({asked})), toy_words(asked))) == (z3.sat if safe else z3.unsat)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

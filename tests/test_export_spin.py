@@ -32,7 +32,7 @@ def test_spin_agrees(name: str, tmp_path: Path) -> None:
     said = spin(as_promela(explored.plan()), tmp_path)
     assert said.violated == explored.broken == CASES[name].broken
     assert said.states == len(explored.engine.states)
-    assert said.stuck == bool(explored.engine.stuck)
+    assert said.stuck == bool(explored.engine.time_locked)
     assert ("this breaks" in said.trail) == said.violated
 
 
@@ -68,7 +68,7 @@ def test_spin_agrees_on_toys(name: str, tmp_path: Path) -> None:
     said = spin(as_promela(toy_plan(toy, asked)), tmp_path)
     assert said.violated == (asked in engine.broken)
     assert said.states == len(engine.states)
-    assert said.stuck == bool(engine.stuck)
+    assert said.stuck == bool(engine.time_locked)
 
 
 class Lacking(Composition):

@@ -57,7 +57,7 @@ class TestFound:
             run = answer.finding.run
             assert run is not None
             assert run.loop is not None
-            assert unfair(asked.table, run) == ""
+            assert unfair(asked.compiled, run) == ""
 
 
 class TestLeftOut:

@@ -31,7 +31,7 @@ few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChec
 
 
 def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
-    """A path of steps, each with its guard, the invariant of the room it leaves, and where the clocks come from.
+    """A path of steps, each with its guard, the invariant of the location it leaves, and where the clocks come from.
 
     Bounds are written ``0 <= A``: the position of a clock, the relation, a parameter.
     """
@@ -40,9 +40,9 @@ def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
     for number, (guard, limits, updates) in enumerate(steps):
         width = clocks if not path else len(path[-1][1].updates)
         edge = Edge(Action("test", "somebody", f"step {number}"), (), number + 1, ())
-        door = CompiledEdge(tuple(map(_test, guard)), number + 1, tuple(updates), edge)
+        edge = CompiledEdge(tuple(map(_test, guard)), number + 1, tuple(updates), edge)
         named = tuple(Clock("clock", str(index)) for index in range(width))
-        path.append((CompiledLocation(number, named, tuple(map(_test, limits)), (door,), frozenset()), door))
+        path.append((CompiledLocation(number, named, tuple(map(_test, limits)), (edge,), frozenset()), edge))
     return path
 
 
@@ -79,16 +79,16 @@ def possible(path: Path, terms: Mapping[str, Terms]) -> z3.BoolRef:
 
 
 def bounds(path: Path, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
-    """What must hold of the times, read from the rooms and doors once more, without `timewait.checker.schedule`."""
+    """What must hold of the times, read from the locations and edges once more, without `timewait.checker.schedule`."""
     parts = [earlier <= later for earlier, later in pairwise(times)]
     started: list[z3.ArithRef | None] = [times[0]] * len(path[0][0].clocks)
-    for now, (room, door) in zip(times[1:], path, strict=True):
-        for clock, relation, parameter in (*room.limits, *door.tests):
+    for now, (location, edge) in zip(times[1:], path, strict=True):
+        for clock, relation, parameter in (*location.invariant, *edge.guard):
             since, limit = started[clock], as_z3(terms[parameter])
             if since is not None:
                 shown = now - since
                 parts.append({"<=": shown <= limit, ">=": shown >= limit, ">": shown > limit, "==": shown == limit}[relation])
-        started = [now if origin == RESET else None if origin == EXPIRED else started[origin] for origin in door.updates]
+        started = [now if origin == RESET else None if origin == EXPIRED else started[origin] for origin in edge.updates]
     return parts
 
 

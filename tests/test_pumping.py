@@ -25,9 +25,9 @@ Family = tuple[ParametricSchedule, list[Constraint]]
 
 def family(toy: Toy, *does: str, asked: str = "early", **more: Terms) -> Family | None:
     """The family found along a run, which is given by what is done in it."""
-    table = CompiledAutomaton(toy)
-    path = follow(table, [f"somebody toy {what}" for what in does])
-    return pumpable_run(table, path, asked, PLAIN | more, UNITS, "WAIT")
+    automaton = CompiledAutomaton(toy)
+    path = follow(automaton, [f"somebody toy {what}" for what in does])
+    return pumpable_run(automaton, path, asked, PLAIN | more, UNITS, "WAIT")
 
 
 def outlast(toy: Toy, found: Family, asked: str, **values: Fraction) -> None:

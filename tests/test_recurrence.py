@@ -109,13 +109,13 @@ def _same(configuration: Configuration, asked: Property) -> bool:
     about = question(configuration)
     if proof_of(about.quotient, asked) is not None:
         return False
-    explored = Explicit(about.table)
+    explored = Explicit(about.compiled)
     explored.explore(Budget(seconds=20))
     if explored.stopped:
         return False
     dense = find_dense_lasso(about.quotient, asked, 14, Budget(seconds=60))
     assert (dense is None) is (find_lasso(explored, asked) is None), configuration
-    assert dense is None or unfair(about.table, dense) == "", configuration
+    assert dense is None or unfair(about.compiled, dense) == "", configuration
     return True
 
 

@@ -1,4 +1,4 @@
-"""The relaxed close does all that the composition does: door by door, and verdict by verdict."""
+"""The relaxed close does all that the composition does: edge by edge, and verdict by verdict."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ class Simulation:
                     waiting.append(pair)
 
     def _followed(self, place: CompositionState, other: int) -> Iterator[tuple[CompositionState, int]]:
-        room = self.relaxed.room(other)
+        location = self.relaxed.location(other)
         for edge in self.exact.edges(place):
             self.steps += 1
             guard = {bound._replace(clock=young(bound.clock)) for bound in edge.guard}
             updates = dict(zip(self.exact.clocks(edge.target), edge.updates, strict=True))
-            found = [door.target for door in room.edges if self._follows(door.edge, edge, guard, updates)]
-            assert found, f"{edge.action} from {place} is not followed from {room.location}"
+            found = [one.target for one in location.edges if self._follows(one.original, edge, guard, updates)]
+            assert found, f"{edge.action} from {place} is not followed from {location.original}"
             yield from ((edge.target, target) for target in found)
 
     def _follows(self, answer: Edge, edge: Edge, guard: set[Bound], updates: dict[Clock, ClockUpdate]) -> bool:
@@ -174,7 +174,7 @@ def test_time_stops_in_neither(configuration: Configuration) -> None:
     asked = question(configuration)
     assert asked.obliged_approximation is not None
     assert not time_locks(asked.quotient)
-    assert not asked.stuck
+    assert not asked.may_time_lock
 
 
 def test_each_obligation_is_met_alone() -> None:
@@ -203,7 +203,7 @@ def test_zones_say_the_same_without_it(configuration: Configuration) -> None:
 def test_it_is_smaller() -> None:
     """The reason for it: a fifth of the zones, for either end closing first."""
     asked = question(EITHER)
-    explored = [Zones(table) for table in (asked.coarse, asked.quotient)]
+    explored = [Zones(automaton) for automaton in (asked.coarse, asked.quotient)]
     for zones in explored:
         zones.explore(Budget())
     assert 5 * len(explored[0].nodes) < len(explored[1].nodes)
@@ -216,7 +216,7 @@ def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
     zones = Zones(asked.coarse)
     zones.explore(Budget())
     for name, where in zones.witnessed.items():
-        run = concretised(asked.table, zones, where, name)
+        run = concretised(asked.compiled, zones, where, name)
         if run is not None:
             assert run.moves
     assert "isolation" not in zones.broken

@@ -22,13 +22,13 @@ Path = list[tuple[CompiledLocation, CompiledEdge]]
 
 def path_of(toy: Toy, *does: str) -> Path:
     """The path of a toy that does some things one after the other."""
-    table = CompiledAutomaton(toy)
-    path, place = [], table.start
+    automaton = CompiledAutomaton(toy)
+    path, place = [], automaton.start
     for what in does:
-        room = table.room(place)
-        (door,) = [door for door in room.edges if door.edge.action.subject == what]
-        path.append((room, door))
-        place = door.target
+        location = automaton.location(place)
+        (edge,) = [edge for edge in location.edges if edge.original.action.subject == what]
+        path.append((location, edge))
+        place = edge.target
     return path
 
 
@@ -50,8 +50,8 @@ def waits(toy: Toy, path: Path, unit: Fraction | int = 1) -> list[Fraction | int
     if found is None:
         return None
     moment = world(toy)
-    for wait, (_, door) in zip(found, path, strict=True):
-        (moment,) = moment.wait(wait).act(door.edge.action)
+    for wait, (_, edge) in zip(found, path, strict=True):
+        (moment,) = moment.wait(wait).act(edge.original.action)
     return list(found)
 
 
@@ -130,19 +130,19 @@ def test_the_run_of_a_path_is_a_run() -> None:
     toy = hurry()
     found = delays(path_of(toy, "first", "second"), toy.parameters, Fraction(1))
     assert found is not None
-    moves = [Move(wait, door.edge.action) for wait, (_, door) in zip(found, path_of(toy, "first", "second"), strict=True)]
+    moves = [Move(wait, edge.original.action) for wait, (_, edge) in zip(found, path_of(toy, "first", "second"), strict=True)]
     assert [step.delay for step in replay(world(toy), Run(tuple(moves)), always("safe")).steps] == [Fraction(1, 2)] * 2
 
 
 def possible(toy: Toy, path: Path, grid: Fraction, most: int) -> set[tuple[Fraction, ...]]:
     """Schedules on a grid that the toy carries out, as the instants of the steps: one for each situation each can lead to."""
     moments: dict[tuple[Fraction, ...], tuple[World, tuple[Fraction, ...]]] = {(): (world(toy), ())}
-    for _, door in path:
+    for _, edge in path:
         following: dict[tuple[Fraction, ...], tuple[World, tuple[Fraction, ...]]] = {}
         for moment, times in moments.values():
             for count in range(int((most - moment.now) / grid) + 1):
                 try:
-                    (after,) = moment.wait(count * grid).act(door.edge.action)
+                    (after,) = moment.wait(count * grid).act(edge.original.action)
                 except ImpossibleMove:
                     continue
                 instants = (*times, after.now)

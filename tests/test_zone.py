@@ -361,8 +361,8 @@ class TestExtrapolate:
         """A guard that is never met, with a large constant, makes zones finer: as many answers, perhaps more zones."""
         plain, finer = explored(toy), explored(with_attic(toy, tall))
         assert (finer.broken.keys(), finer.witnessed.keys()) == (plain.broken.keys(), plain.witnessed.keys())
-        assert {finer.table.room(place).location for place, _ in finer.nodes} == {
-            plain.table.room(place).location for place, _ in plain.nodes
+        assert {finer.automaton.location(place).original for place, _ in finer.nodes} == {
+            plain.automaton.location(place).original for place, _ in plain.nodes
         }
         assert len(finer.nodes) >= len(plain.nodes)
 

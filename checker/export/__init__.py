@@ -1,4 +1,4 @@
-"""A timed system written down for other people's checkers, each from nothing but a table and some words.
+"""A timed system written down for other people's checkers, each from nothing but an automaton and some words.
 
 ============  =========================  =========================  ====================================================
 module        for                        time                       what may differ from here
@@ -10,6 +10,6 @@ module        for                        time                       what may dif
 ``smt2``      Z3 and other Horn solvers  dense                      sat and unsat the other way round (the file says so)
 ============  =========================  =========================  ====================================================
 
-Nothing is shared with the engines but the table itself: no zone, no state, no formula. What a table cannot say,
+Nothing is shared with the engines but the automaton itself: no zone, no state, no formula. What it cannot say,
 the title of a location or the section of a rule, the caller hands over as `plan.Words`.
 """

@@ -1,7 +1,7 @@
-"""A table under names: what is common to all exporters.
+"""An automaton under names: what is common to all exporters.
 
-A `Plan` is a table in which locations, clocks, steps and parameters have names that every format accepts, and each
-step says which clocks it changes. It is made from a table whose locations are finitely many (`plan_of`; folded, it
+A `Plan` is an automaton in which locations, clocks, steps and parameters have names that every format accepts, and each
+step says which clocks it changes. It is made from an automaton whose locations are finitely many (`plan_of`; folded, it
 is the shortest and the easiest to read), or from an exploration in ticks of one whose locations are not (`explored`).
 """
 
@@ -250,10 +250,10 @@ SPARE = "spare"
 """A clock for nothing but to exchange others."""
 
 
-def plan_of(table: CompiledAutomaton, words: Labels) -> Plan:
-    """The plan of a table, of all its locations that edges lead to, whatever the guards say."""
-    rooms = dict(enumerate(table.explore()))
-    return _Drawing(table, words, rooms).plan(None)
+def plan_of(automaton: CompiledAutomaton, words: Labels) -> Plan:
+    """The plan of an automaton, of all its locations that edges lead to, whatever the guards say."""
+    locations = dict(enumerate(automaton.explore()))
+    return _Drawing(automaton, words, locations).plan(None)
 
 
 def explored(exploration: Explicit, words: Labels) -> Plan:
@@ -261,9 +261,9 @@ def explored(exploration: Explicit, words: Labels) -> Plan:
 
     Steps that were never taken lead to `UNEXPECTED`; so does a tick that does what no tick was seen to do.
     """
-    table = exploration.table
-    rooms = {place: table.room(place) for place, _ in exploration.states}
-    return _Drawing(table, words, rooms).plan(_lapses(exploration))
+    automaton = exploration.automaton
+    locations = {place: automaton.location(place) for place, _ in exploration.states}
+    return _Drawing(automaton, words, locations).plan(_lapses(exploration))
 
 
 Expiries = Mapping[int, Mapping[tuple[int, ...], int]]
@@ -273,7 +273,7 @@ def _lapses(exploration: Explicit) -> Expiries:
     """For each location reached, and each set of clocks that passed their lifetime in a tick, what was left."""
     seen: dict[int, dict[tuple[int, ...], int]] = {}
     for number, (place, values) in enumerate(exploration.states):
-        mortal = exploration.tick_location(place).mortal
+        mortal = exploration.location(place).lifetimes
         for step, (target, _) in exploration.successors(number):
             if step == TICK and mortal:
                 gone = tuple(sorted(clock - 1 for clock, lifetime in mortal if values[clock] >= lifetime))
@@ -284,22 +284,23 @@ def _lapses(exploration: Explicit) -> Expiries:
 class _Drawing:
     """The making of a plan: names first, then everything under its name."""
 
-    def __init__(self, table: CompiledAutomaton, words: Labels, rooms: Mapping[int, CompiledLocation]) -> None:
-        self.table = table
+    def __init__(self, automaton: CompiledAutomaton, words: Labels, locations: Mapping[int, CompiledLocation]) -> None:
+        self.automaton = automaton
         self.words = words
-        self.rooms = rooms
-        taken = {UNEXPECTED, SPARE, *table.system.parameters}
-        clocks = sorted({clock for room in rooms.values() for clock in room.clocks})
+        self.locations = locations
+        taken = {UNEXPECTED, SPARE, *automaton.system.parameters}
+        clocks = sorted({clock for location in locations.values() for clock in location.clocks})
         self.clocks = {clock: _unused(identifier(f"{clock.role} {clock.owner}"), taken) for clock in clocks}
         self.places = {
-            number: _unused(identifier(f"L{number} {words.label(room.location)}"), taken) for number, room in rooms.items()
+            number: _unused(identifier(f"L{number} {words.label(location.original)}"), taken)
+            for number, location in locations.items()
         }
 
     def plan(self, lapses: Expiries | None) -> Plan:
-        system, start = self.table.system, self.table.start
+        system, start = self.automaton.system, self.automaton.start
         values, unit = system.parameters, unit_of(system.parameters)
-        numbers = (start, *(one for one in self.rooms if one != start))
-        updates = zip(self.rooms[start].clocks, self.table.start_updates(), strict=True)
+        numbers = (start, *(one for one in self.locations if one != start))
+        updates = zip(self.locations[start].clocks, self.automaton.start_updates(), strict=True)
         return Plan(
             self.words,
             tuple(self._place(number, (lapses or {}).get(number, {})) for number in numbers),
@@ -314,50 +315,50 @@ class _Drawing:
         )
 
     def _place(self, number: int, lapses: Mapping[tuple[int, ...], int]) -> ExportedLocation:
-        room = self.rooms[number]
+        location = self.locations[number]
         return ExportedLocation(
             self.places[number],
-            self.words.describe(room.location),
-            tuple(self.clocks[clock] for clock in room.clocks),
-            self._comparisons(room, room.limits),
-            tuple(self._steps(room)),
-            tuple(self._lapse(room, gone, target) for gone, target in sorted(lapses.items())),
+            self.words.describe(location.original),
+            tuple(self.clocks[clock] for clock in location.clocks),
+            self._comparisons(location, location.invariant),
+            tuple(self._steps(location)),
+            tuple(self._lapse(location, gone, target) for gone, target in sorted(lapses.items())),
         )
 
-    def _steps(self, room: CompiledLocation) -> Iterator[ExportedEdge]:
-        for door in room.edges:
-            known = door.target in self.rooms
-            action = door.edge.action
+    def _steps(self, location: CompiledLocation) -> Iterator[ExportedEdge]:
+        for edge in location.edges:
+            known = edge.target in self.locations
+            action = edge.original.action
             sections = self.words.sections
             yield ExportedEdge(
                 str(action),
                 identifier(str(action)),
                 tuple(f"{rule} ({sections[rule]})" if rule in sections else rule for rule in action.rules),
-                self._comparisons(room, door.tests),
-                self.places[door.target] if known else UNEXPECTED,
-                self._changes(room, self.rooms[door.target], door.updates) if known else {},
-                tuple(name for name in self.words.properties if name in door.edge.violates),
+                self._comparisons(location, edge.guard),
+                self.places[edge.target] if known else UNEXPECTED,
+                self._changes(location, self.locations[edge.target], edge.updates) if known else {},
+                tuple(name for name in self.words.properties if name in edge.original.violates),
             )
 
-    def _comparisons(self, room: CompiledLocation, tests: Sequence[CompiledBound]) -> tuple[ExportedBound, ...]:
-        return tuple(ExportedBound(self.clocks[room.clocks[test.clock]], test.relation, test.parameter) for test in tests)
+    def _comparisons(self, location: CompiledLocation, tests: Sequence[CompiledBound]) -> tuple[ExportedBound, ...]:
+        return tuple(ExportedBound(self.clocks[location.clocks[test.clock]], test.relation, test.parameter) for test in tests)
 
-    def _lapse(self, room: CompiledLocation, gone: tuple[int, ...], target: int) -> Expiry:
-        left = [clock for clock in range(len(room.clocks)) if clock not in gone]
-        changes = self._changes(room, self.rooms[target], left)
-        return Expiry(tuple(self.clocks[room.clocks[clock]] for clock in gone), self.places[target], changes)
+    def _lapse(self, location: CompiledLocation, gone: tuple[int, ...], target: int) -> Expiry:
+        left = [clock for clock in range(len(location.clocks)) if clock not in gone]
+        changes = self._changes(location, self.locations[target], left)
+        return Expiry(tuple(self.clocks[location.clocks[clock]] for clock in gone), self.places[target], changes)
 
-    def _changes(self, room: CompiledLocation, target: CompiledLocation, updates: Sequence[int]) -> dict[str, ExportedUpdate]:
-        """What becomes of each clock on the way from one room to another, if it does not simply go on."""
+    def _changes(self, location: CompiledLocation, target: CompiledLocation, updates: Sequence[int]) -> dict[str, ExportedUpdate]:
+        """What becomes of each clock on the way from one location to another, if it does not simply go on."""
         changes: dict[str, ExportedUpdate] = {}
         for clock, origin in zip(target.clocks, updates, strict=True):
             if origin == RESET:
                 changes[self.clocks[clock]] = ClockChange.NOUGHT
             elif origin == EXPIRED:
                 changes[self.clocks[clock]] = ClockChange.DEAD
-            elif room.clocks[origin] != clock:
-                changes[self.clocks[clock]] = ClockCopy(self.clocks[room.clocks[origin]])
-        for clock in room.clocks:
+            elif location.clocks[origin] != clock:
+                changes[self.clocks[clock]] = ClockCopy(self.clocks[location.clocks[origin]])
+        for clock in location.clocks:
             if clock not in target.clocks:
                 changes[self.clocks[clock]] = ClockChange.IDLE
         return changes

@@ -42,7 +42,7 @@ def as_smt2(symbolic: Symbolic, words: Labels) -> str:
     words : Words
         What the caller says; its properties are those of the question.
     """
-    plan = plan_of(symbolic.table, words)
+    plan = plan_of(symbolic.automaton, words)
     places = [plan.places[number] for number in sorted(symbolic.cone)]
     live = {plan.places[number].name: _live(plan.places[number], clocks) for number, clocks in symbolic.live.items()}
     lines = [*(f"; {line}".rstrip() for line in _head(plan)), "", "(set-logic HORN)", ""]

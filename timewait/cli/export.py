@@ -132,7 +132,7 @@ def _export(form: str, configuration: Configuration, words: Labels, budget: Budg
     if not asked.system.dense:
         if form != "promela":
             raise click.UsageError(f"--to {form} needs unlimited duplication and any order; use --to promela")
-        plan = _counted(Explicit(asked.table), words, budget)
+        plan = _counted(Explicit(asked.compiled), words, budget)
     else:
         plan = plan_of(asked.quotient, words)
     try:

@@ -89,7 +89,7 @@ class Edge:
         What must hold, all of it, when the step is taken.
     target : Location
         Where it leads.
-    origins : tuple of (Clock or None or DEAD)
+    origins : tuple of (Clock or None or INACTIVE)
         For each clock of the target, in its order, the clock of the source whose value it keeps,
         None when it starts from nought, `INACTIVE` when it is beyond its lifetime.
     violates : frozenset of str
@@ -179,7 +179,7 @@ class Property:
         One sentence.
     section : str
         Where the standard says so.
-    noisy : bool
+    recurrent : bool
         For ``eventually``: broken only by a run in which a `recurrent` step recurs for ever, not by mere waiting.
     """
 

@@ -86,9 +86,9 @@ class Event:
         Who acted.
     text : str
         What happened, for instance ``receives FIN+ACK seq=1 ack=2``.
-    received : Message or None
+    received : Packet or None
         The copy that arrived, if one did.
-    sent : tuple of Message
+    sent : tuple of Packet
         What was sent in consequence.
     rules : tuple of (str, str, str)
         The rules applied: name, section, words.
