@@ -29,7 +29,7 @@ from timewait.checker.linear import Constraint, Terms
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 from timewait.vocabulary.errors import InputError
 
-MARK = "; timewait certificate "
+HEADER_PREFIX = "; timewait certificate "
 
 Invariant = Mapping[Location, Sequence[str]]
 """For each location its cases, as SMT-LIB 2 over ``x0``, ``x1``... (its clocks, by position) and the parameters."""
@@ -77,12 +77,15 @@ class Query(NamedTuple):
     assertions: list[str]
 
 
-class QuerySet(Protocol):
+class Certificate(Protocol):
     """Queries that must all be unsatisfiable, and what they speak of."""
 
     @property
     def intro(self) -> tuple[str, ...]:
         """Comments that say so to a reader."""
+
+    def mismatch(self) -> str:
+        """What is wrong with the proof before any solver is asked; empty when nothing is."""
 
     def head(self) -> list[str]:
         """The logic, what is declared and what is assumed."""
@@ -126,7 +129,7 @@ def _applied(name: str, arguments: Sequence[str]) -> str:
 # --- the queries ---------------------------------------------------------------------------------------------------
 
 
-class SmtScript:
+class InvariantCertificate:
     """The definitions and queries of an invariant.
 
     Parameters
@@ -163,6 +166,10 @@ class SmtScript:
             if edge.target not in self._numbers:
                 self._numbers[edge.target] = len(self._order)
                 self._order.append(edge.target)
+
+    def mismatch(self) -> str:
+        """Nothing: the queries cover everything."""
+        return ""
 
     @property
     def locations(self) -> list[Location]:
@@ -256,7 +263,7 @@ def _asked(query: Query) -> str:
     return f"(push 1){asserted}(check-sat)(pop 1)"
 
 
-def possible(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
+def satisfiable(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
     """Whether any values, none negative, lie in a region."""
     lines = [*(f"(declare-const {name} Real)(assert (>= {name} 0.0))" for name in symbols)]
     lines += [f"(assert {_compared(part)})" for part in region]
@@ -267,14 +274,16 @@ def possible(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
 # --- asking solvers ------------------------------------------------------------------------------------------------
 
 
-def failed_queries(script: QuerySet) -> str:
-    """What is wrong with a proof: what Z3 or else cvc5 says, side by side; empty when both accept it."""
+def rejection(script: Certificate) -> str:
+    """The reason why a proof is rejected: a mismatch in it, or a solver's answer; empty when Z3 and cvc5 accept it."""
+    if mismatch := script.mismatch():
+        return mismatch
     with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(failed_queries_by_z3, script), pool.submit(failed_queries_by_cvc5, script)]
+        answers = [pool.submit(rejection_by_z3, script), pool.submit(rejection_by_cvc5, script)]
         return next(filter(None, (answer.result() for answer in answers)), "")
 
 
-def failed_queries_by_z3(script: QuerySet) -> str:
+def rejection_by_z3(script: Certificate) -> str:
     """What Z3 finds wrong with a proof by plain queries; empty when nothing is."""
     context = z3.Context()
     setting = f"(set-option :timeout {PATIENCE})"
@@ -307,7 +316,7 @@ def _fault(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str
     return "" if len(answers) == len(queries) else f"{solver} answered {len(answers)} queries, not {len(queries)}"
 
 
-def failed_queries_by_cvc5(script: QuerySet) -> str:
+def rejection_by_cvc5(script: Certificate) -> str:
     """What cvc5 finds wrong with a proof by the same queries; empty when nothing is."""
     queries = list(script.queries())
     answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_asked, queries)]))
@@ -337,7 +346,7 @@ def _run_cvc5(text: str) -> tuple[list[str], str]:
     return answers, ""
 
 
-def disproved_by_cvc5(formula: z3.BoolRef) -> str:
+def failed_refutation_by_cvc5(formula: z3.BoolRef) -> str:
     """An empty string when cvc5 finds a formula unsatisfiable, else what it says."""
     declared = "".join(f"(declare-const {variable} Real)\n" for variable in variables_of(formula))
     answers, error = _run_cvc5(f"(set-logic QF_LRA)\n{declared}(assert {formula.sexpr()})\n(check-sat)\n")
@@ -349,7 +358,7 @@ def disproved_by_cvc5(formula: z3.BoolRef) -> str:
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def as_smt2(script: QuerySet, about: Mapping[str, Any]) -> str:
+def as_smt2(script: Certificate, header: Mapping[str, Any]) -> str:
     """A certificate as SMT-LIB 2.
 
     Parameters
@@ -360,7 +369,7 @@ def as_smt2(script: QuerySet, about: Mapping[str, Any]) -> str:
         Plain data from which the statement can be built again; it becomes the first line.
     """
     lines = [
-        MARK + json.dumps(dict(about), sort_keys=True),
+        HEADER_PREFIX + json.dumps(dict(header), sort_keys=True),
         *script.intro,
         *script.head(),
         *script.definitions(),
@@ -382,22 +391,22 @@ def sections(path: Path) -> list[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise BrokenCertificate(f"{path}: not a text file") from error
-    if not text.startswith(MARK):
-        raise BrokenCertificate(f"{path}: line 1 does not begin with {MARK.strip()!r}")
+    if not text.startswith(HEADER_PREFIX):
+        raise BrokenCertificate(f"{path}: line 1 does not begin with {HEADER_PREFIX.strip()!r}")
     found: list[tuple[str, str]] = []
     row = 1
-    for part in text[len(MARK) :].split(f"\n{MARK}"):
-        found.append((f"{path}: line {row}", f"{MARK}{part}"))
+    for part in text[len(HEADER_PREFIX) :].split(f"\n{HEADER_PREFIX}"):
+        found.append((f"{path}: line {row}", f"{HEADER_PREFIX}{part}"))
         row += part.count("\n") + 1
     return found
 
 
-def bundle(texts: Sequence[str]) -> str:
+def joined(texts: Sequence[str]) -> str:
     """Several certificates as one file."""
     return "(reset)\n".join(texts)
 
 
-def about(text: str, where: str) -> dict[str, Any]:
+def header(text: str, where: str) -> dict[str, Any]:
     """What a certificate says it is about: its first line.
 
     Raises
@@ -407,7 +416,7 @@ def about(text: str, where: str) -> dict[str, Any]:
     """
     first = text.split("\n", 1)[0]
     try:
-        said = json.loads(first[len(MARK) :])
+        said = json.loads(first[len(HEADER_PREFIX) :])
     except json.JSONDecodeError as error:
         raise BrokenCertificate(f"{where}: {error}") from error
     if not isinstance(said, dict):

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from timewait.checker import horn, timelock
 from timewait.checker.bounded import search
-from timewait.checker.certificate import SmtScript, Statement, failed_queries_by_z3
+from timewait.checker.certificate import InvariantCertificate, Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.concretise import concretised
 from timewait.checker.dense_lasso import find_dense_lasso
@@ -295,7 +295,7 @@ def _solved(question: Question, asked: Property, budget: Budget) -> Finding:
     if answer.invariant is not None:
         terms: dict[str, Terms] = {name: {"": value} for name, value in question.system.parameters.items()}
         stated = Statement(_whole(question).system, frozenset({asked.name}), terms)
-        fault = failed_queries_by_z3(SmtScript(stated, horn.as_text(symbolic, answer.invariant)))
+        fault = rejection_by_z3(InvariantCertificate(stated, horn.as_text(symbolic, answer.invariant)))
         finding = replace(finding, seconds=budget.elapsed)
         if fault:
             return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {fault}")

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import z3
 
-from timewait.checker.certificate import disproved_by_cvc5
+from timewait.checker.certificate import failed_refutation_by_cvc5
 from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Move, Run
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
@@ -192,7 +192,7 @@ def _unless(assumed: list[z3.BoolRef], conditions: list[z3.BoolRef]) -> str:
     answer = solver.check()
     if answer != z3.unsat:
         return f"not for all values: {answer} (Z3)" + (f" {solver.model()}" if answer == z3.sat else "")
-    return disproved_by_cvc5(z3.And(*assumed, broken))
+    return failed_refutation_by_cvc5(z3.And(*assumed, broken))
 
 
 def _wide_enough(

@@ -40,7 +40,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True)
-class Leaving:
+class Exclusion:
     """Something that cannot recur in a part for ever.
 
     Attributes
@@ -78,7 +78,7 @@ class Component:
     """
 
     locations: frozenset[Location]
-    out: tuple[Leaving, ...]
+    out: tuple[Exclusion, ...]
     parts: tuple[Component, ...]
     silent: bool = False
 
@@ -146,7 +146,7 @@ class LivenessCertificate:
 
     # --- what counting shows ---
 
-    def gap(self) -> str:
+    def mismatch(self) -> str:
         """Where the parts do not fit together; empty when they do."""
         open_now = frozenset(location for location in self._steps if self.name in self.system.pending(location))
         if self.proof.locations != open_now:
@@ -172,7 +172,7 @@ class LivenessCertificate:
                 return f"{where}: a step leads back from location {self._numbers[location]}"
         return ""
 
-    def misfit(self, one: Leaving, hops: Hops) -> str:
+    def misfit(self, one: Exclusion, hops: Hops) -> str:
         """What is wrong with a reason before any solver is asked."""
         if one.step is not None and (one.location, one.step) not in hops:
             return f"step {one.step} is none of the part"
@@ -186,7 +186,7 @@ class LivenessCertificate:
         served = frozenset().union(*(edge.fair for edge in hops.values()))
         return "" if shown.fair - served else f"the step {shown.action} is served in the part, or nothing forces it"
 
-    def _shown_by(self, one: Leaving) -> Edge | None:
+    def _shown_by(self, one: Exclusion) -> Edge | None:
         place = one.location
         if one.reason is Reason.ARRIVAL and one.step is not None:
             place = self._steps[one.location][one.step].target
@@ -229,7 +229,7 @@ class LivenessCertificate:
                 ]
                 yield Query(one.reason.value, f"part {name}, location {self._numbers[one.location]}", self._asked(one, late))
 
-    def _asked(self, one: Leaving, late: list[str]) -> list[str]:
+    def _asked(self, one: Exclusion, late: list[str]) -> list[str]:
         clocks = self.system.clocks(one.location)
         values = {clock: f"x{index}" for index, clock in enumerate(clocks)}
         here = self.system.invariant(one.location)
@@ -317,7 +317,7 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
     locations = list(steps(system))
     members: dict[str, frozenset[Location]] = {}
     silent: dict[str, bool] = {}
-    out: dict[str, list[Leaving]] = {}
+    out: dict[str, list[Exclusion]] = {}
     for row, line in enumerate(text.splitlines()):
         try:
             if found := _PART.match(line):
@@ -327,7 +327,7 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
                 silent[found[1]] = found[2] == "silent"
             elif found := _OUT.match(line):
                 step, shown = (None if number == "-" else int(number) for number in (found[3], found[5]))
-                out.setdefault(found[1], []).append(Leaving(locations[int(found[2])], step, Reason(found[4]), shown))
+                out.setdefault(found[1], []).append(Exclusion(locations[int(found[2])], step, Reason(found[4]), shown))
         except IndexError as error:
             raise BrokenCertificate(f"{where} and {row} more: the system has {len(locations)} locations") from error
     if "0" not in members:

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import networkx as nx
 
 from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
-from timewait.checker.liveness_certificate import Component, Leaving, Reason
+from timewait.checker.liveness_certificate import Component, Exclusion, Reason
 from timewait.vocabulary.automaton import Location, Property
 
 
@@ -106,7 +106,7 @@ def _kept(
 
 
 def _left(
-    locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Leaving]
+    locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Exclusion]
 ) -> tuple[frozenset[int], list[GraphEdge]]:
     """What may recur when some cannot."""
     gone = {one.location for one in out if one.step is None}
@@ -137,7 +137,7 @@ def _parts(nodes: frozenset[int], hops: list[GraphEdge]) -> Iterator[tuple[froze
         yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
 
 
-def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge]) -> Iterator[Leaving]:
+def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge]) -> Iterator[Exclusion]:
     """What cannot recur for ever in a part: locations, and hops between those that are left."""
     started = {
         clock
@@ -150,26 +150,26 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
     def grows(location: CompiledLocation, clock: int) -> bool:
         return location.clocks[clock] not in started
 
-    def of_location(location: CompiledLocation) -> Leaving | None:
+    def of_location(location: CompiledLocation) -> Exclusion | None:
         if any(grows(location, test.clock) for test in location.invariant):
-            return Leaving(location.original, None, Reason.LATE, None)
+            return Exclusion(location.original, None, Reason.LATE, None)
         for number, edge in enumerate(location.edges):
             open_late = all(test.relation == ">" and grows(location, test.clock) for test in edge.guard)
             if open_late and edge.original.fair - served:
-                return Leaving(location.original, None, Reason.STARVED, number)
+                return Exclusion(location.original, None, Reason.STARVED, number)
         return None
 
-    def of_hop(hop: GraphEdge) -> Leaving | None:
+    def of_hop(hop: GraphEdge) -> Exclusion | None:
         location = locations[hop.source]
         if any(test.relation in ("<=", "==") and grows(location, test.clock) for test in hop.edge.guard):
-            return Leaving(location.original, hop.number, Reason.LATE, None)
+            return Exclusion(location.original, hop.number, Reason.LATE, None)
         for number, sister in enumerate(location.edges):
             if sister.original.fair - served and set(sister.guard) <= set(hop.edge.guard):
-                return Leaving(location.original, hop.number, Reason.SISTER, number)
+                return Exclusion(location.original, hop.number, Reason.SISTER, number)
         for number, out in enumerate(locations[hop.target].edges):
             at_once = all(test.relation == "<=" and hop.edge.updates[test.clock] == RESET for test in out.guard)
             if out.guard and at_once and out.original.fair - served:
-                return Leaving(location.original, hop.number, Reason.ARRIVAL, number)
+                return Exclusion(location.original, hop.number, Reason.ARRIVAL, number)
         return None
 
     gone = set()

@@ -96,7 +96,7 @@ class ThresholdPiece:
 Shorten = Callable[[Run, str, Mapping[str, Fraction]], Run]
 
 
-class Unsettled(Exception):
+class InconclusiveSynthesis(Exception):
     """A ratio at which the search did not come to an end; the message says why."""
 
 
@@ -152,7 +152,7 @@ class Synthesis:
         ratio = self._sample(left)
         piece = self._piece(ratio, left.low == left.high)
         if ratio not in piece.ratios:
-            raise Unsettled(f"what was found at {self._told(ratio)} does not hold there")
+            raise InconclusiveSynthesis(f"what was found at {self._told(ratio)} does not hold there")
         yield from self._covering(left.above(piece.ratios))
         yield piece
         yield from self._covering(left.below(piece.ratios))
@@ -168,7 +168,7 @@ class Synthesis:
             ticks -= 1
         ratio = Fraction(ticks, GENERIC)
         if ratio not in left or not ratio:
-            raise Unsettled(
+            raise InconclusiveSynthesis(
                 f"ratios between {float(left.low):.9g} and {float(left.high):.9g} are too close together to be told apart"
             )
         return ratio
@@ -196,7 +196,7 @@ class Synthesis:
             if alone:
                 limit = {self.names.scale: evaluate(limit, {self.names.scale: Fraction(1), self.names.rate: ratio})}
             least, ratios = limit, self._reach(found.region, limit)
-        raise Unsettled(f"{MOST_RUNS} runs at {self._told(ratio)} came to no end")
+        raise InconclusiveSynthesis(f"{MOST_RUNS} runs at {self._told(ratio)} came to no end")
 
     def _told(self, ratio: Fraction) -> str:
         return f"{self.names.rate} = {float(ratio):.4g} {self.names.scale}"
@@ -216,7 +216,7 @@ class Synthesis:
             held = ratio_interval(side_conditions(zones, cover, reading), rate, scale)
             return held, invariant(zones, cover, reading)
         except NotGeneric as problem:
-            raise Unsettled(f"at {self._told(ratio)}: {problem}") from problem
+            raise InconclusiveSynthesis(f"at {self._told(ratio)}: {problem}") from problem
 
     def _pumped(
         self, path: list[tuple[CompiledLocation, CompiledEdge]], broken: str
@@ -228,7 +228,7 @@ class Synthesis:
         """The run that zones found, as short as it may be, in the automaton that is not folded."""
         run = zones.run_to(*zones.broken[broken])
         if run is None:
-            raise Unsettled(f"no delays make a run that breaks {broken} possible")
+            raise InconclusiveSynthesis(f"no delays make a run that breaks {broken} possible")
         moves = self.shorten(run, broken, zones.values).moves
         return follow(self.plain, [str(move.action) for move in moves])
 
@@ -252,7 +252,7 @@ class Synthesis:
         self.explorations += 1
         zones.explore(self.budget.fresh(), self.asked if len(self.asked) == 1 else frozenset())
         if zones.stopped and not self.asked & zones.broken.keys():
-            raise Unsettled(zones.stopped)
+            raise InconclusiveSynthesis(zones.stopped)
         return zones
 
     def _limit(self, region: Polyhedron, ratio: Fraction) -> Terms | None:

@@ -17,7 +17,7 @@ from timewait.checker.verdict import Verdict, worst
 FINER = 1000
 """Into how many parts the unit is cut when the value just below a threshold is tried."""
 
-Ask = Callable[[Fraction], list[Answer]]
+DecideValue = Callable[[Fraction], list[Answer]]
 """Decide the question for one value, in seconds."""
 
 
@@ -54,7 +54,7 @@ class Threshold:
         return worst(answer.verdict for answer in self.above)
 
 
-class Undecided(Exception):
+class InconclusiveAnswer(Exception):
     """A value for which the engine came to no verdict; carries its answers."""
 
     def __init__(self, value: Fraction, answers: list[Answer]) -> None:
@@ -64,7 +64,7 @@ class Undecided(Exception):
 
 
 class _Bracket:
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: DecideValue) -> None:
         self._ask = ask
         self._known: dict[Fraction, list[Answer]] = {}
 
@@ -76,7 +76,7 @@ class _Bracket:
     def safe(self, value: Fraction) -> bool:
         verdict = worst(answer.verdict for answer in self.at(value))
         if verdict not in (Verdict.PROVED, Verdict.VIOLATED):
-            raise Undecided(value, self.at(value))
+            raise InconclusiveAnswer(value, self.at(value))
         return verdict is Verdict.PROVED
 
     def largest_below(self, value: Fraction) -> Fraction:
@@ -87,7 +87,7 @@ class _Bracket:
         return len(self._known)
 
 
-def least_safe(ask: Ask, unit: Fraction, limit: Fraction, whole: bool) -> Threshold:
+def least_safe(ask: DecideValue, unit: Fraction, limit: Fraction, whole: bool) -> Threshold:
     """The least value for which everything asked is proved.
 
     Parameters

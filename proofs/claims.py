@@ -17,13 +17,20 @@ from timewait.checker.family import failed_conditions, instance, parse_schedule
 from timewait.checker.finding import Budget
 from timewait.checker.linear import constraint
 from timewait.checker.replay import Rejected, replay
-from timewait.checker.synthesis import Unsettled
-from timewait.checker.threshold import Undecided, least_safe
+from timewait.checker.synthesis import InconclusiveSynthesis
+from timewait.checker.threshold import InconclusiveAnswer, least_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
-from timewait.proofs.certified import HORN, ZONES, CertifiedProof, prove_by_horn, prove_for_all, terms_of
+from timewait.proofs.certify import (
+    HORN,
+    ZONES,
+    CertifiedProof,
+    certify_liveness,
+    prove_for_all,
+    prove_for_all_by_horn,
+    terms_of,
+)
 from timewait.proofs.claim import CLAIMS, Evidence, claim
-from timewait.proofs.promised import certify_liveness
 from timewait.proofs.question import question
 from timewait.proofs.thresholds import RANGE, formula, formula_in_words, interval_in_words
 from timewait.spec.composition import Composition
@@ -71,7 +78,7 @@ def for_all(label: str, configuration: Configuration, region: Sequence[str], pro
 
 def by_horn(label: str, configuration: Configuration, region: Sequence[str], properties: Sequence[str] = BOTH) -> Evidence:
     """The same by Spacer, which knows nothing of zones."""
-    return _for_all(label, region, HORN, prove_by_horn(configuration, properties, region, SOLVER_SECONDS))
+    return _for_all(label, region, HORN, prove_for_all_by_horn(configuration, properties, region, SOLVER_SECONDS))
 
 
 def _for_all(label: str, region: Sequence[str], engine: str, done: CertifiedProof) -> Evidence:
@@ -131,7 +138,7 @@ def least(label: str, configuration: Configuration, properties: Sequence[str], e
     limit = 2 * (configuration.msl + max(configuration.rto)) * (2 + (configuration.loss or 0))
     try:
         found = least_safe(ask, unit, limit // unit * unit, whole=False)
-    except Undecided as undecided:
+    except InconclusiveAnswer as undecided:
         return Evidence(told, worst(answer.verdict for answer in undecided.answers), PROVED, "zones, dense time", str(undecided))
     trace = next((answer.trace for answer in found.below if answer.trace is not None), None)
     if found.least is None:
@@ -177,7 +184,7 @@ def as_formula(
     told = f"{label}: least TIME_WAIT for {' and '.join(properties)}"
     try:
         pieces = list(formula(configuration, properties, ratios, Budget()))
-    except Unsettled as unsettled:
+    except InconclusiveSynthesis as unsettled:
         yield Evidence(told, Verdict.INCONCLUSIVE, PROVED, ZONES, str(unsettled))
         return
     found = formula_in_words(pieces)

@@ -18,8 +18,7 @@ from timewait.checker.replay import Rejected, minimal
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import CertifiedProof, certificate_at, horn_at
-from timewait.proofs.promised import certify_liveness
+from timewait.proofs.certify import CertifiedProof, certify_at_values, certify_at_values_by_horn, certify_liveness
 from timewait.proofs.question import applicable, question
 from timewait.spec.configuration import Configuration
 from timewait.vocabulary.automaton import Property
@@ -187,7 +186,9 @@ def _by_horn(subject: Subject, asked: Property) -> EngineAnswer:
         return _not_asked(EngineName.HORN, "copies are counted")
     if (subject.locations or 0) > SEEN_BY_HORN:
         return _not_asked(EngineName.HORN, f"more than {SEEN_BY_HORN} locations")
-    return _of_certified(EngineName.HORN, horn_at(subject.configuration, [asked.name], subject.budget.seconds), "proved")
+    return _of_certified(
+        EngineName.HORN, certify_at_values_by_horn(subject.configuration, [asked.name], subject.budget.seconds), "proved"
+    )
 
 
 def _by_graph(subject: Subject, asked: Property) -> EngineAnswer:
@@ -207,7 +208,7 @@ def _certified(subject: Subject, asked: Property, zones: Answer) -> EngineAnswer
         return _not_asked(EngineName.CERTIFICATE, "copies are counted")
     if zones.verdict not in (PROVED, VACUOUS):
         return _not_asked(EngineName.CERTIFICATE, "zones have no proof of it")
-    done = certificate_at(subject.configuration, [asked.name], subject.budget.fresh())
+    done = certify_at_values(subject.configuration, [asked.name], subject.budget.fresh())
     return _of_certified(EngineName.CERTIFICATE, done, "accepted")
 
 

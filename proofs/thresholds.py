@@ -16,7 +16,7 @@ from timewait.checker.replay import Rejected, replay, shortened
 from timewait.checker.synthesis import Counterexample, Synthesis, ThresholdPiece, region_of_piece
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import NAMES, CertifiedProof, ClaimedProperties, certified, meaningless, terms_of
+from timewait.proofs.certify import SYMBOLS, CertifiedProof, ClaimedProperties, certified_proof, ill_posed, terms_of
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
@@ -30,7 +30,7 @@ JUST_BELOW = Fraction(999, 1000)
 
 
 @dataclass(frozen=True)
-class BelowThreshold:
+class ParametricCounterexample:
     """A run for every TIME_WAIT below a piece's.
 
     Attributes
@@ -74,7 +74,7 @@ class ProvedThreshold:
 
     ratios: RatioInterval
     least: Terms | None
-    below: BelowThreshold | None
+    below: ParametricCounterexample | None
     safe: CertifiedProof | None
     region: list[Constraint]
 
@@ -106,10 +106,10 @@ def formula(
     ------
     ValueError
         Nothing can be said: not ``always`` properties, or not unlimited duplication in any order.
-    timewait.checker.synthesis.Unsettled
+    timewait.checker.synthesis.InconclusiveSynthesis
         The search came to no end.
     """
-    fault = meaningless(configuration, properties, [])
+    fault = ill_posed(configuration, properties, [])
     if fault:
         raise ValueError(fault)
     asked = question(configuration)
@@ -120,23 +120,29 @@ def formula(
         chosen = at_values(configuration, values["MSL"], values[configuration.rto_names[0]], values["TIME_WAIT"])
         return shortened(initial_state(chosen), run, PROPERTIES[broken])
 
-    search = Synthesis((plain, asked.quotient), frozenset(properties), terms, NAMES, shorten, budget)
+    search = Synthesis((plain, asked.quotient), frozenset(properties), terms, SYMBOLS, shorten, budget)
     for piece in search.pieces(*ratios):
         below = None if piece.run is None else _below(configuration, plain, piece, piece.run)
-        region = region_of_piece(piece, NAMES, safe=True)
-        safe = None if piece.least is None else certified(ClaimedProperties(configuration, properties, region), piece.invariant)
+        region = region_of_piece(piece, SYMBOLS, safe=True)
+        safe = (
+            None
+            if piece.least is None
+            else certified_proof(ClaimedProperties(configuration, properties, region), piece.invariant)
+        )
         yield ProvedThreshold(piece.ratios, piece.least, below, safe, region)
 
 
-def _below(configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample) -> BelowThreshold:
+def _below(
+    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample
+) -> ParametricCounterexample:
     terms = terms_of(configuration, symbolic=True)
-    region = region_of_piece(piece, NAMES, safe=False)
+    region = region_of_piece(piece, SYMBOLS, safe=False)
     if piece.family is not None:
         script, region = piece.family
     else:
-        delays = delays_in_terms(run.path, terms, tuple(region), NAMES)
+        delays = delays_in_terms(run.path, terms, tuple(region), SYMBOLS)
         if delays is None:
-            return BelowThreshold(None, region, run.broken, None, "no delays in terms were found")
+            return ParametricCounterexample(None, region, run.broken, None, "no delays in terms were found")
         script = ParametricSchedule(
             tuple(ScheduledAction(wait, str(edge.original.action)) for wait, (_, edge) in zip(delays, run.path, strict=True))
         )
@@ -144,21 +150,21 @@ def _below(configuration: Configuration, plain: CompiledAutomaton, piece: Thresh
         fault = failed_conditions(plain, script, run.broken, region, terms)
         trace = _shown(configuration, plain, piece, script, run.broken)
     except BrokenSchedule as problem:
-        return BelowThreshold(script, region, run.broken, None, str(problem))
+        return ParametricCounterexample(script, region, run.broken, None, str(problem))
     except Rejected as problem:
-        return BelowThreshold(script, region, run.broken, None, f"the replay was rejected: {problem}")
-    return BelowThreshold(script, region, run.broken, trace, fault)
+        return ParametricCounterexample(script, region, run.broken, None, f"the replay was rejected: {problem}")
+    return ParametricCounterexample(script, region, run.broken, trace, fault)
 
 
 def _shown(
     configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, script: ParametricSchedule, broken: str
 ) -> Trace:
     """The run at an MSL of the configuration's and a ratio inside the piece, with a TIME_WAIT just below the least safe one."""
-    at = {NAMES.scale: configuration.msl, NAMES.rate: configuration.msl * _inside(piece.ratios)}
-    wait = 4 * (at[NAMES.scale] + at[NAMES.rate]) if piece.least is None else evaluate(piece.least, at) * JUST_BELOW
-    chosen = at_values(configuration, at[NAMES.scale], at[NAMES.rate], wait)
+    at = {SYMBOLS.scale: configuration.msl, SYMBOLS.rate: configuration.msl * _inside(piece.ratios)}
+    wait = 4 * (at[SYMBOLS.scale] + at[SYMBOLS.rate]) if piece.least is None else evaluate(piece.least, at) * JUST_BELOW
+    chosen = at_values(configuration, at[SYMBOLS.scale], at[SYMBOLS.rate], wait)
     rounds = int(wait / min(at.values())) + 1 if script.repeated else 0
-    run = instance(plain, script, chosen.parameters | at | {NAMES.wait: wait}, rounds)
+    run = instance(plain, script, chosen.parameters | at | {SYMBOLS.wait: wait}, rounds)
     return replay(initial_state(chosen), run, PROPERTIES[broken])
 
 
@@ -201,25 +207,25 @@ def formula_in_words(pieces: Sequence[ProvedThreshold]) -> str:
     parts = rows(pieces)
     known = [(ratios, least) for ratios, least in parts if least is not None]
     if not known:
-        return f"no finite {NAMES.wait} is enough"
+        return f"no finite {SYMBOLS.wait} is enough"
     if len(known) == len(parts):
         together = [least for _, least in known]
         shown = list(dict.fromkeys(as_text(least) for least in together))
         if len(shown) == 1:
-            return f"safe iff {NAMES.wait} >= {shown[0]}"
+            return f"safe iff {SYMBOLS.wait} >= {shown[0]}"
         if all(_largest(least, ratios, together) for ratios, least in known):
-            return f"safe iff {NAMES.wait} >= max({', '.join(shown)})"
+            return f"safe iff {SYMBOLS.wait} >= max({', '.join(shown)})"
     return "; ".join(f"{interval_in_words(ratios)}: {_rule(least)}" for ratios, least in parts)
 
 
 def _rule(least: Terms | None) -> str:
-    return "no finite one is enough" if least is None else f"safe iff {NAMES.wait} >= {as_text(least)}"
+    return "no finite one is enough" if least is None else f"safe iff {SYMBOLS.wait} >= {as_text(least)}"
 
 
 def _largest(least: Terms, ratios: RatioInterval, others: Sequence[Terms]) -> bool:
     """Whether a term is nowhere on an interval less than any of some others: at its ends, which is enough for linear ones."""
     ends = [ratios.low, ratios.high if ratios.high is not None else ratios.low + 1000]
-    places = [{NAMES.scale: Fraction(1), NAMES.rate: end} for end in ends]
+    places = [{SYMBOLS.scale: Fraction(1), SYMBOLS.rate: end} for end in ends]
     return all(evaluate(least, place) >= evaluate(other, place) for other in others for place in places)
 
 
@@ -228,9 +234,9 @@ def interval_in_words(ratios: RatioInterval) -> str:
     low = f"{_times(ratios.low)} {'<=' if ratios.closed_low else '<'} " if ratios.low else ""
     high = "" if ratios.high is None else f" {'<=' if ratios.closed_high else '<'} {_times(ratios.high)}"
     if ratios.low == ratios.high:
-        return f"{NAMES.rate} = {_times(ratios.low)}"
-    return f"{low}{NAMES.rate}{high}" if low or high else f"every {NAMES.rate}"
+        return f"{SYMBOLS.rate} = {_times(ratios.low)}"
+    return f"{low}{SYMBOLS.rate}{high}" if low or high else f"every {SYMBOLS.rate}"
 
 
 def _times(ratio: Fraction) -> str:
-    return as_text({NAMES.scale: ratio})
+    return as_text({SYMBOLS.scale: ratio})

@@ -19,7 +19,7 @@ from timewait.checker.finding import Budget, Run
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.cli.main import main
-from timewait.proofs import certified, engine_answers
+from timewait.proofs import certify, engine_answers
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare, compare_case
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import EngineAnswer, EngineName
@@ -173,14 +173,14 @@ def careless_horn(patch: pytest.MonkeyPatch) -> None:
 
 def leaking_cover(patch: pytest.MonkeyPatch) -> None:
     """Zones whose cover lacks a location."""
-    cover_of = certified.cover_of
+    cover_of = certify.cover_of
 
     def leak(zones: Zones) -> Any:
         cover = dict(cover_of(zones))
         cover.pop(max(cover))
         return cover
 
-    patch.setattr(certified, "cover_of", leak)
+    patch.setattr(certify, "cover_of", leak)
 
 
 def stubborn_specification(patch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,10 @@ import pytest
 import z3
 
 from timewait.checker import certificate
-from timewait.checker.certificate import MARK, BrokenCertificate, SmtScript, Statement
+from timewait.checker.certificate import HEADER_PREFIX, BrokenCertificate, InvariantCertificate, Statement
 from timewait.checker.linear import constraint
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certified import CertifiedProof, ClaimedProperties, prove_by_horn, prove_for_all
-from timewait.proofs.certifying import certify_file
+from timewait.proofs.certify import CertifiedProof, ClaimedProperties, check_file, prove_for_all, prove_for_all_by_horn
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.settings import Arrival, Behaviour
@@ -52,9 +51,9 @@ def stated(region: Sequence[str]) -> Statement:
     return ClaimedProperties(CORE, PROPERTIES, [constraint(part) for part in region], relaxed=True).statement
 
 
-def fault(invariant: Held, region: Sequence[str] = REGION) -> str:
+def rejection(invariant: Held, region: Sequence[str] = REGION) -> str:
     """What Z3 says of an invariant."""
-    return certificate.failed_queries_by_z3(SmtScript(stated(region), invariant))
+    return certificate.rejection_by_z3(InvariantCertificate(stated(region), invariant))
 
 
 def stored(folder: Path, text: str) -> Path:
@@ -66,14 +65,14 @@ def stored(folder: Path, text: str) -> Path:
 
 def fault_in(path: Path) -> str:
     """What is wrong with the one certificate in a file."""
-    (checked,) = certify_file(path)
-    return checked.fault
+    (checked,) = check_file(path)
+    return checked.rejection
 
 
 def about(text: str, **changed: object) -> str:
     """A certificate with something else in its first line."""
     first, rest = text.split("\n", 1)
-    return f"{MARK}{json.dumps({**json.loads(first.removeprefix(MARK)), **changed}, sort_keys=True)}\n{rest}"
+    return f"{HEADER_PREFIX}{json.dumps({**json.loads(first.removeprefix(HEADER_PREFIX)), **changed}, sort_keys=True)}\n{rest}"
 
 
 def bounds(text: str) -> Iterator[tuple[int, str, str]]:
@@ -93,11 +92,11 @@ class TestProof:
         assert (proof.locations, proof.cases) == (len(invariant), sum(map(len, invariant.values()))) == (16, 17)
 
     def test_three_queries(self, invariant: Held) -> None:
-        assert {query.name for query in SmtScript(stated(REGION), invariant).queries()} == {"initial", "step", "safe"}
+        assert {query.name for query in InvariantCertificate(stated(REGION), invariant).queries()} == {"initial", "step", "safe"}
 
     def test_z3_and_cvc5_accept_it(self, proof: CertifiedProof, invariant: Held, tmp_path: Path) -> None:
-        script = SmtScript(stated(REGION), invariant)
-        assert certificate.failed_queries_by_z3(script) == certificate.failed_queries_by_cvc5(script) == ""
+        script = InvariantCertificate(stated(REGION), invariant)
+        assert certificate.rejection_by_z3(script) == certificate.rejection_by_cvc5(script) == ""
         assert fault_in(stored(tmp_path, proof.text)) == ""
 
     def test_the_file_as_it_is_runs_in_cvc5_and_in_z3(self, proof: CertifiedProof, tmp_path: Path) -> None:
@@ -116,17 +115,17 @@ class TestProof:
         assert z3.Z3_eval_smtlib2_string(context.ref(), proof.text).split() == answers
 
     def test_the_first_line_says_what_was_asked(self, proof: CertifiedProof) -> None:
-        said = certificate.about(proof.text, "here")
+        said = certificate.header(proof.text, "here")
         assert configuration_of(said.pop("configuration")) == CORE
         assert said == {"properties": list(PROPERTIES), "region": list(REGION), "relaxed": True}
 
     def test_another_way_comes_to_the_same(self) -> None:
         """Spacer knows nothing of zones, and its invariant goes through the same queries."""
-        done = prove_by_horn(CORE, PROPERTIES, REGION, 120)
+        done = prove_for_all_by_horn(CORE, PROPERTIES, REGION, 120)
         assert (done.verdict, done.reason) == (Verdict.PROVED, "")
 
     def test_no_time_is_no_proof(self) -> None:
-        done = prove_by_horn(CORE, PROPERTIES, REGION, 0.001)
+        done = prove_for_all_by_horn(CORE, PROPERTIES, REGION, 0.001)
         assert (done.verdict, done.text) == (Verdict.INCONCLUSIVE, "")
         assert done.reason
 
@@ -144,7 +143,7 @@ class TestTampered:
         removed = 0
         for number, bound, fewer in bounds(proof.text):
             held = certificate.read(stated(REGION), fewer, "here")
-            assert fault(held).endswith("sat (Z3)"), (number, bound)
+            assert rejection(held).endswith("sat (Z3)"), (number, bound)
             removed += 1
         assert removed >= 40
 
@@ -153,7 +152,7 @@ class TestTampered:
         found = list(bounds(proof.text))
         for _, _, fewer in (found[0], found[-1]):
             held = certificate.read(stated(REGION), fewer, "here")
-            assert certificate.failed_queries_by_cvc5(SmtScript(stated(REGION), held)).endswith(" sat (cvc5)")
+            assert certificate.rejection_by_cvc5(InvariantCertificate(stated(REGION), held)).endswith(" sat (cvc5)")
 
     def test_weakened(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """An upper bound of one MSL that becomes two."""
@@ -171,7 +170,7 @@ class TestTampered:
         for location, cases in invariant.items():
             for case in cases:
                 fewer = {**invariant, location: [other for other in cases if other is not case]}
-                assert fault(fewer).endswith("sat (Z3)"), case
+                assert rejection(fewer).endswith("sat (Z3)"), case
                 dropped += 1
         assert dropped == 17
 
@@ -184,7 +183,7 @@ class TestTampered:
                 alike = len(system.clocks(one)) == len(system.clocks(other)) and invariant[one] != invariant[other]
                 if one != other and alike:
                     swapped += 1
-                    rejected += fault({**invariant, one: invariant[other], other: invariant[one]}).endswith("sat (Z3)")
+                    rejected += rejection({**invariant, one: invariant[other], other: invariant[one]}).endswith("sat (Z3)")
         assert swapped >= 10
         assert rejected >= 0.8 * swapped
 
@@ -196,15 +195,15 @@ class TestTampered:
 
     def test_which_lines_of_the_region_are_needed(self, invariant: Held) -> None:
         """Nothing depends on MSL and RTO being more than nought: then there is but one instant, and no time to be late in."""
-        needed = {left_out for left_out in REGION if fault(invariant, [part for part in REGION if part != left_out])}
+        needed = {left_out for left_out in REGION if rejection(invariant, [part for part in REGION if part != left_out])}
         assert needed == {"RTO <= MSL", "TIME_WAIT >= 2*MSL"}
 
     def test_a_stronger_region_is_covered(self, invariant: Held) -> None:
-        assert fault(invariant, [*REGION, "TIME_WAIT >= 3*MSL"]) == ""
+        assert rejection(invariant, [*REGION, "TIME_WAIT >= 3*MSL"]) == ""
 
     def test_a_question_that_was_not_asked(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """Another loss budget has other steps."""
-        said = certificate.about(proof.text, "here")["configuration"]
+        said = certificate.header(proof.text, "here")["configuration"]
         assert fault_in(stored(tmp_path, about(proof.text, configuration={**said, "loss": 2}))) != ""
 
     def test_queries_in_the_file_are_not_believed(self, proof: CertifiedProof, tmp_path: Path) -> None:
@@ -216,7 +215,7 @@ class TestTampered:
 
     def test_nothing_is_not_where_it_starts(self, invariant: Held) -> None:
         nothing = {location: ["false"] for location in invariant}
-        assert fault(nothing) == "initial query, the start: sat (Z3)"
+        assert rejection(nothing) == "initial query, the start: sat (Z3)"
 
 
 def elsewhere(text: str) -> str:
@@ -249,8 +248,8 @@ class TestBroken:
             (lambda text: text.split("\n", 1)[1], "line 1 does not begin with"),
             (lambda text: "\n" + text, "line 1 does not begin with"),
             (lambda text: text.replace('"properties"', "'properties'", 1), "line 1: Expecting property name"),
-            (lambda text: f"{MARK}[]\n" + text, "line 1: an object is expected"),
-            (lambda text: f"{MARK}{{}}\n" + text, "line 1: 'properties'"),
+            (lambda text: f"{HEADER_PREFIX}[]\n" + text, "line 1: an object is expected"),
+            (lambda text: f"{HEADER_PREFIX}{{}}\n" + text, "line 1: 'properties'"),
             (lambda text: about(text, configuration={}), "line 1: not a configuration"),
             (lambda text: about(text, configuration=None), "line 1: not a configuration"),
             (lambda text: about(text, region=["TIME_WAIT is long"]), "line 1: "),
@@ -278,7 +277,7 @@ class TestBroken:
     def refused(self, path: Path, complaint: str) -> None:
         """It is, in a line that names the file."""
         with pytest.raises(BrokenCertificate) as caught:
-            certify_file(path)
+            check_file(path)
         message = str(caught.value)
         assert message.startswith(f"{path}: ")
         assert complaint in message

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from toys import Place, Step, Toy, fischer, lamp, letterbox, names, relay, soiled, window
 
 from timewait.checker import dbm
-from timewait.checker.certificate import Invariant, SmtScript, Statement, failed_queries_by_z3
+from timewait.checker.certificate import Invariant, InvariantCertificate, Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import (
     EVERY_RATIO,
@@ -54,8 +54,8 @@ def explored(toy: Toy) -> Zones:
 def fault(toy: Toy, held: Invariant, bad: str, terms: Mapping[str, Terms] | None = None, *region: str) -> str:
     """What Z3 says of an invariant, for a toy's own values or for all values in a region."""
     given_terms = {name: {"": value} if value else {} for name, value in toy.parameters.items()} if terms is None else terms
-    return failed_queries_by_z3(
-        SmtScript(Statement(Quotient(toy), names(bad), given_terms, tuple(map(constraint, region))), held)
+    return rejection_by_z3(
+        InvariantCertificate(Statement(Quotient(toy), names(bad), given_terms, tuple(map(constraint, region))), held)
     )
 
 

@@ -36,7 +36,7 @@ from toys import (
 
 from timewait.checker import certificate, horn, timelock
 from timewait.checker.bounded import search
-from timewait.checker.certificate import SmtScript, Statement
+from timewait.checker.certificate import InvariantCertificate, Statement
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import constants, cover_of, invariant, trimmed
 from timewait.checker.decide import MANY, Answer, Engine, Question, decide
@@ -77,13 +77,15 @@ def as_formulas(toy: Toy, name: str, *region: str, symbols: tuple[str, ...] = ()
     return Symbolic(CompiledAutomaton(Quotient(toy)), frozenset({name}), symbols, [constraint(part) for part in region])
 
 
-def as_script(toy: Toy, name: str, invariant: certificate.Invariant, *region: str, symbols: tuple[str, ...] = ()) -> SmtScript:
+def as_script(
+    toy: Toy, name: str, invariant: certificate.Invariant, *region: str, symbols: tuple[str, ...] = ()
+) -> InvariantCertificate:
     """The queries of an invariant; parameters that are not symbolic are numbers."""
     terms = {
         parameter: {parameter: Fraction(1)} if parameter in symbols else {"": value}
         for parameter, value in toy.parameters.items()
     }
-    return SmtScript(Statement(Quotient(toy), frozenset({name}), terms, tuple(map(constraint, region))), invariant)
+    return InvariantCertificate(Statement(Quotient(toy), frozenset({name}), terms, tuple(map(constraint, region))), invariant)
 
 
 # --- what is reachable ---------------------------------------------------------------------------------------------
@@ -158,7 +160,7 @@ class TestReachability:
         assert (answer.invariant is None) is (case.steps is not None)
         if answer.invariant is not None:
             script = as_script(case.toy, case.name, horn.as_text(symbolic, answer.invariant), "1 > 0", "2 > 1")
-            assert certificate.failed_queries_by_z3(script) == certificate.failed_queries_by_cvc5(script) == ""
+            assert certificate.rejection_by_z3(script) == certificate.rejection_by_cvc5(script) == ""
 
     @each_case
     def test_a_finished_cover_is_an_invariant(self, case: Case) -> None:
@@ -166,7 +168,7 @@ class TestReachability:
         explored = in_zones(case.toy)
         for cover in (cover_of(explored), trimmed(explored, cover_of(explored), frozenset({case.name}))):
             script = as_script(case.toy, case.name, invariant(explored, cover, constants(explored.unit)))
-            faults = certificate.failed_queries_by_z3(script), certificate.failed_queries_by_cvc5(script)
+            faults = certificate.rejection_by_z3(script), certificate.rejection_by_cvc5(script)
             if case.steps is None:
                 assert faults == ("", "")
             else:
@@ -216,8 +218,8 @@ class TestReachability:
         assert answer.reachable is not holds
         if answer.invariant is not None:
             found = horn.as_text(symbolic, answer.invariant)
-            assert certificate.failed_queries_by_z3(as_script(toy, "exclusion", found, region, symbols=("WITHIN", "AFTER"))) == ""
-            assert certificate.failed_queries_by_z3(as_script(toy, "exclusion", found, symbols=("WITHIN", "AFTER"))) != ""
+            assert certificate.rejection_by_z3(as_script(toy, "exclusion", found, region, symbols=("WITHIN", "AFTER"))) == ""
+            assert certificate.rejection_by_z3(as_script(toy, "exclusion", found, symbols=("WITHIN", "AFTER"))) != ""
 
 
 # --- how much there is ---------------------------------------------------------------------------------------------

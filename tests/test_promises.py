@@ -18,11 +18,10 @@ from timewait.checker import certificate, liveness_certificate
 from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
-from timewait.checker.liveness_certificate import Component, Hops, Leaving, LivenessCertificate, Reason
+from timewait.checker.liveness_certificate import Component, Exclusion, Hops, LivenessCertificate, Reason
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certifying import certify_file
-from timewait.proofs.promised import CertifiedLiveness, certify_liveness
+from timewait.proofs.certify import ClaimedLiveness, certify_liveness, check_file
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_of
@@ -53,12 +52,12 @@ BROKEN = {
 
 def faults(stated: LivenessCertificate) -> str:
     """What is wrong with a proof."""
-    return stated.gap() or certificate.failed_queries(stated)
+    return certificate.rejection(stated)
 
 
 def stated(configuration: Configuration, name: str) -> LivenessCertificate:
     """The proof of a promise by the graph."""
-    table = CertifiedLiveness(configuration, name).table(Budget())
+    table = ClaimedLiveness(configuration, name).table(Budget())
     assert table is not None
     proof = proof_of(table, PROPERTIES[name])
     assert proof is not None
@@ -101,24 +100,24 @@ def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None
     assert made.verdict is Verdict.PROVED
     file = tmp_path / "liveness_certificate.smt2"
     file.write_text(made.text, encoding="utf-8")
-    (checked,) = certify_file(file)
-    assert (checked.said, checked.fault) == (f"{name}, for all values", "")
+    (checked,) = check_file(file)
+    assert (checked.statement, checked.rejection) == (f"{name}, for all values", "")
 
 
 @pytest.mark.parametrize("name", ["closes", "quiet"])
 def test_read_again(name: str) -> None:
     """The file has the whole proof, and queries for every reason."""
     found = stated(CLOSE, name)
-    text = certificate.as_smt2(found, CertifiedLiveness(CLOSE, name).about)
+    text = certificate.as_smt2(found, ClaimedLiveness(CLOSE, name).header)
     assert liveness_certificate.read(found.system, text, "here") == found.proof
     assert text.count("(check-sat)") == found.size > 0
-    assert configuration_of(certificate.about(text, "here")["configuration"]) == CLOSE
+    assert configuration_of(certificate.header(text, "here")["configuration"]) == CLOSE
 
 
 # --- what is not ---------------------------------------------------------------------------------------------------
 
 
-def without_one(part: Component) -> Iterator[tuple[Leaving, Component]]:
+def without_one(part: Component) -> Iterator[tuple[Exclusion, Component]]:
     """The proof without one of the locations that cannot recur."""
     for one in part.out:
         if one.step is None:
@@ -151,18 +150,18 @@ class TestTampered:
     def test_every_location_must_go(self, sound: LivenessCertificate) -> None:
         tampered = [less for _, less in without_one(sound.proof)]
         assert len(tampered) >= 3
-        assert all(LivenessCertificate(sound.system, "closes", False, less).gap() for less in tampered)
+        assert all(LivenessCertificate(sound.system, "closes", False, less).mismatch() for less in tampered)
 
     def test_parts(self, sound: LivenessCertificate) -> None:
         """One dropped, one twice, one said to be silent, one without a location."""
         tampered = list(changed(sound.proof))
         assert len(tampered) >= 12
-        assert all(LivenessCertificate(sound.system, "closes", False, other).gap() for other in tampered)
+        assert all(LivenessCertificate(sound.system, "closes", False, other).mismatch() for other in tampered)
 
     def test_the_order_of_parts(self) -> None:
         sound = stated(CLOSE, "closes")
         turned = replace(sound.proof, parts=sound.proof.parts[::-1])
-        assert "leads back" in LivenessCertificate(sound.system, "closes", False, turned).gap()
+        assert "leads back" in LivenessCertificate(sound.system, "closes", False, turned).mismatch()
 
     def test_of_another_system(self, tmp_path: Path) -> None:
         """The proof for what was meant is none for the letter, which acknowledges for ever."""
@@ -170,12 +169,12 @@ class TestTampered:
         letter = replace(BOTH, behaviour=LETTER)
         assert certify_liveness(letter, "quiet", Budget()).verdict is Verdict.INCONCLUSIVE
         first, rest = made.text.split("\n", 1)
-        forged = certificate.as_smt2(stated(BOTH, "quiet"), CertifiedLiveness(letter, "quiet").about).split("\n", 1)[0]
+        forged = certificate.as_smt2(stated(BOTH, "quiet"), ClaimedLiveness(letter, "quiet").header).split("\n", 1)[0]
         assert forged != first
         file = tmp_path / "forged.smt2"
         file.write_text(f"{forged}\n{rest}", encoding="utf-8")
-        (checked,) = certify_file(file)
-        assert checked.fault
+        (checked,) = check_file(file)
+        assert checked.rejection
 
     @pytest.mark.parametrize(
         ("pattern", "instead", "said"),
@@ -190,7 +189,7 @@ class TestTampered:
         file = tmp_path / "broken.smt2"
         file.write_text(re.sub(pattern, instead, text, count=1), encoding="utf-8")
         with pytest.raises(BrokenCertificate, match=said):
-            certify_file(file)
+            check_file(file)
 
     def test_a_reason_that_is_none(self, tmp_path: Path) -> None:
         """Solvers refuse a clock that is said to be late where another reason was given."""
@@ -199,23 +198,23 @@ class TestTampered:
         forged = re.sub(r'(:out "[\d.]+: \d+ -) starved \d+', r"\1 late -", text, count=1)
         assert forged != text
         file.write_text(forged, encoding="utf-8")
-        (checked,) = certify_file(file)
-        assert "late query" in checked.fault
+        (checked,) = check_file(file)
+        assert "late query" in checked.rejection
 
 
 # --- the best proof that the checker would accept --------------------------------------------------------------------
 
 
-def candidates(system: TimedAutomaton, part: frozenset[Location], hops: Hops) -> Iterator[Leaving]:
+def candidates(system: TimedAutomaton, part: frozenset[Location], hops: Hops) -> Iterator[Exclusion]:
     """Every reason that anybody could give."""
     for location in part:
         others = [*range(len(tuple(system.edges(location)))), None]
         for reason, shown in product((Reason.LATE, Reason.STARVED), others):
-            yield Leaving(location, None, reason, shown)
+            yield Exclusion(location, None, reason, shown)
     for (location, number), edge in hops.items():
         numbers = range(max(len(tuple(system.edges(place))) for place in (location, edge.target)))
         for reason, shown in product((Reason.LATE, Reason.SISTER, Reason.ARRIVAL), [*numbers, None]):
-            yield Leaving(location, number, reason, shown)
+            yield Exclusion(location, number, reason, shown)
 
 
 def forged(system: TimedAutomaton, asked: Property) -> Component | None:

@@ -26,7 +26,7 @@ from timewait.diagrams.label_placement import PlacedLabel, placed
 from timewait.diagrams.region import KnownStack, SafetyRegion
 from timewait.diagrams.sizes import Size
 from timewait.proofs.claims import close, core
-from timewait.proofs.thresholds import BelowThreshold, ProvedThreshold
+from timewait.proofs.thresholds import ParametricCounterexample, ProvedThreshold
 from timewait.spec.configuration import Configuration
 from timewait.spec.settings import Behaviour, ResetRule
 
@@ -103,7 +103,9 @@ class TestAsked:
         assert all(piece.is_point for piece in found.pieces)
 
     def test_a_proof_that_is_not_accepted_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        doubtful = ProvedThreshold(between(0, 1), {}, BelowThreshold(None, [], "graceful", None, "cvc5 says no"), None, [])
+        doubtful = ProvedThreshold(
+            between(0, 1), {}, ParametricCounterexample(None, [], "graceful", None, "cvc5 says no"), None, []
+        )
         monkeypatch.setattr("timewait.cli.boundaries.formula", lambda *_: iter((doubtful,)))
         with pytest.raises(NotBelieved, match="graceful: a piece of its formula was not accepted: disagreement"):
             boundaries(core(2, 0, 2, 0), ["graceful"], F(1), Budget)

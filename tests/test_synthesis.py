@@ -11,7 +11,7 @@ from toys import Place, Step, Toy, always, errands, letterbox, names, snoozer, w
 
 from timewait.checker import synthesis
 from timewait.checker.certificate import ParametricSchedule as Certificate
-from timewait.checker.certificate import Statement, failed_queries_by_z3
+from timewait.checker.certificate import Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import RatioInterval
 from timewait.checker.family import ParametricSchedule, ScheduledAction, failed_conditions
@@ -20,7 +20,14 @@ from timewait.checker.linear import Terms, as_text, constraint_of
 from timewait.checker.projection import delays_in_terms
 from timewait.checker.quotient import Quotient
 from timewait.checker.replay import shortened
-from timewait.checker.synthesis import MOST_RUNS, ParameterNames, Synthesis, ThresholdPiece, Unsettled, region_of_piece
+from timewait.checker.synthesis import (
+    MOST_RUNS,
+    InconclusiveSynthesis,
+    ParameterNames,
+    Synthesis,
+    ThresholdPiece,
+    region_of_piece,
+)
 from timewait.vocabulary.automaton import ZERO
 
 F = Fraction
@@ -58,7 +65,7 @@ def believed(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Map
     """What proves a piece is accepted: the invariant from its term on, the run for all that is shorter."""
     if piece.least is not None:
         region = tuple(region_of_piece(piece, NAMES, safe=True))
-        assert failed_queries_by_z3(Certificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
+        assert rejection_by_z3(Certificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
     if piece.run is not None:
         assert piece.run.broken in asked
         below = region_of_piece(piece, NAMES, safe=False)
@@ -211,7 +218,7 @@ class TestRatios:
 
     def test_too_close_together(self) -> None:
         """Two ratios between which there is no other one of the size that is looked at."""
-        with pytest.raises(Unsettled, match="too close together"):
+        with pytest.raises(InconclusiveSynthesis, match="too close together"):
             list(search(self.TOY, "open").pieces(F(1, 10**9), F(2, 10**9)))
 
 
@@ -220,16 +227,16 @@ class TestUnsettled:
 
     def test_a_threshold_that_is_not_reached(self) -> None:
         """Safe for every wait that is longer than SCALE, but not for SCALE: no least one."""
-        with pytest.raises(Unsettled, match=rf"^{MOST_RUNS} runs at RATE = 1\.998 SCALE came to no end$"):
+        with pytest.raises(InconclusiveSynthesis, match=rf"^{MOST_RUNS} runs at RATE = 1\.998 SCALE came to no end$"):
             list(search(errands(["SCALE"], relation=">="), "open").pieces(LOW, HIGH))
 
     def test_rounds_that_cannot_be_told(self) -> None:
         """A way round that is compared with nothing, so that each run just reaches further."""
-        with pytest.raises(Unsettled, match=f"^{MOST_RUNS} runs at "):
+        with pytest.raises(InconclusiveSynthesis, match=f"^{MOST_RUNS} runs at "):
             list(search(snoozer(unit=None), "early").pieces(LOW, HIGH))
 
     def test_a_bound_on_the_exploration(self) -> None:
-        with pytest.raises(Unsettled, match=r"^stopped at 1 states \(bound 0\), depth 0$"):
+        with pytest.raises(InconclusiveSynthesis, match=r"^stopped at 1 states \(bound 0\), depth 0$"):
             list(search(errands(["SCALE"]), "open", budget=Budget(states=0)).pieces(LOW, HIGH))
 
     def test_what_was_settled_before_is_kept(self) -> None:
@@ -238,19 +245,19 @@ class TestUnsettled:
         found = question.pieces(LOW, HIGH)
         assert told([next(found)]) == ["RATE + SCALE"]
         question.budget = Budget(states=0)
-        with pytest.raises(Unsettled):
+        with pytest.raises(InconclusiveSynthesis):
             next(found)
 
     def test_bounds_that_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """More of one parameter than is read."""
         monkeypatch.setattr("timewait.checker.cover.MOST", 1)
-        with pytest.raises(Unsettled, match="are no sum of few SCALE and RATE"):
+        with pytest.raises(InconclusiveSynthesis, match="are no sum of few SCALE and RATE"):
             list(search(errands(["SCALE", "SCALE"]), "open").pieces(LOW, HIGH))
 
     def test_runs_without_delays(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Zones that lead where no delays do: nothing is concluded from them."""
         monkeypatch.setattr(synthesis.Zones, "run_to", lambda *_: None)
-        with pytest.raises(Unsettled, match="no delays make a run that breaks open possible"):
+        with pytest.raises(InconclusiveSynthesis, match="no delays make a run that breaks open possible"):
             list(search(errands(["SCALE"]), "open").pieces(LOW, HIGH))
 
 

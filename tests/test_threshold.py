@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from timewait.checker.decide import Answer
 from timewait.checker.finding import Finding
-from timewait.checker.threshold import FINER, Threshold, Undecided, least_safe
+from timewait.checker.threshold import FINER, InconclusiveAnswer, Threshold, least_safe
 from timewait.checker.verdict import Verdict
 
 
@@ -116,7 +116,7 @@ def test_exactly_at_the_limit() -> None:
 @pytest.mark.parametrize("where", [0, 1, 8, 16, 12, Fraction(12999, 1000)])
 def test_undecided(where: Fraction | int) -> None:
     """Where the engine comes to no verdict the value is told, with its answers."""
-    with pytest.raises(Undecided, match=rf"^no verdict at {float(where):g} s$") as caught:
+    with pytest.raises(InconclusiveAnswer, match=rf"^no verdict at {float(where):g} s$") as caught:
         find(Oracle(lambda value: value >= 13, lambda value: value == where))
     assert caught.value.value == where
     assert [answer.verdict for answer in caught.value.answers] == [Verdict.PROVED, Verdict.INCONCLUSIVE]
@@ -125,9 +125,9 @@ def test_undecided(where: Fraction | int) -> None:
 @pytest.mark.parametrize("verdict", [Verdict.VACUOUS, Verdict.DISAGREEMENT, Verdict.INCONCLUSIVE])
 def test_only_a_proof_and_a_violation_decide(verdict: Verdict) -> None:
     """Whatever else is said, nothing is concluded from it."""
-    with pytest.raises(Undecided):
+    with pytest.raises(InconclusiveAnswer):
         least_safe(lambda _: [Answer(Finding("x", verdict, "test"))], Fraction(1), Fraction(8), True)
-    with pytest.raises(Undecided):
+    with pytest.raises(InconclusiveAnswer):
         least_safe(lambda _: [], Fraction(1), Fraction(8), True)
 
 

@@ -10,8 +10,8 @@ from functools import cache
 from timewait.checker.cover import RatioInterval
 from timewait.checker.decide import Answer, Engine, decide
 from timewait.checker.finding import Budget
-from timewait.checker.synthesis import Unsettled
-from timewait.checker.threshold import FINER, Ask, least_safe
+from timewait.checker.synthesis import InconclusiveSynthesis
+from timewait.checker.threshold import FINER, DecideValue, least_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
 from timewait.diagrams.boundary import Boundary, BoundaryPiece, sampled
@@ -61,7 +61,7 @@ def boundaries(
     ------
     NotBelieved
         A proof of a formula was not accepted.
-    timewait.checker.threshold.Undecided
+    timewait.checker.threshold.InconclusiveAnswer
         There is no formula, and the engine came to no verdict somewhere.
     """
     return tuple(_boundary(configuration, name, most, budget) for name in names)
@@ -71,7 +71,7 @@ def _boundary(configuration: Configuration, name: str, most: Fraction, budget: C
     low, high = RANGE[0], max(most, RANGE[1])
     try:
         pieces = list(formula(configuration, [name], (low, high), budget()))
-    except (Unsettled, ValueError):
+    except (InconclusiveSynthesis, ValueError):
         return sampled(name, _points(configuration, name, most, budget))
     for piece in pieces:
         if piece.verdict not in (Verdict.PROVED, Verdict.VIOLATED):
@@ -98,7 +98,7 @@ def against_losses(
 
     Raises
     ------
-    timewait.checker.threshold.Undecided
+    timewait.checker.threshold.InconclusiveAnswer
         The engine came to no verdict somewhere.
     """
     found: dict[str, list[tuple[Fraction, Fraction | None]]] = {name: [] for name in names}
@@ -127,7 +127,7 @@ def least_at(
 
     Raises
     ------
-    timewait.checker.threshold.Undecided
+    timewait.checker.threshold.InconclusiveAnswer
         The engine came to no verdict somewhere.
     """
     asked = [PROPERTIES[name] for name in names]
@@ -136,7 +136,7 @@ def least_at(
     def answers(value: Fraction) -> list[Answer]:
         return decide(question(replace(configuration, time_wait=value)), asked, Engine.AUTO, budget())
 
-    def ask(name: str) -> Ask:
+    def ask(name: str) -> DecideValue:
         return lambda value: [answer for answer in answers(value) if answer.finding.name == name]
 
     dense = question(configuration).system.dense
@@ -165,6 +165,6 @@ def _onwards(points: BoundaryPoints, place: Fraction) -> Iterator[Fraction]:
         yield known[-1][1]
 
 
-def _is_least(ask: Ask, value: Fraction, step: Fraction) -> bool:
+def _is_least(ask: DecideValue, value: Fraction, step: Fraction) -> bool:
     above, below = (worst(answer.verdict for answer in ask(one)) for one in (value, value - step))
     return above is Verdict.PROVED and below is Verdict.VIOLATED

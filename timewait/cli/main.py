@@ -16,7 +16,7 @@ import click
 
 from timewait.captures.container import BrokenCapture
 from timewait.checker import itf
-from timewait.checker.certificate import BrokenCertificate, bundle
+from timewait.checker.certificate import BrokenCertificate, joined
 from timewait.checker.decide import Answer, Engine
 from timewait.checker.finding import Budget
 from timewait.checker.itf import BrokenTrace
@@ -37,10 +37,8 @@ from timewait.cli.threshold import threshold_command
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.states import states
 from timewait.diagrams.tables import as_json, as_text
-from timewait.proofs.certified import CertifiedProof, certificate_at
-from timewait.proofs.certifying import certify_file
+from timewait.proofs.certify import CertifiedProof, certify_at_values, certify_liveness, check_file
 from timewait.proofs.claims import CLAIMS
-from timewait.proofs.promised import certify_liveness
 from timewait.proofs.question import applicable
 from timewait.proofs.suite import prove
 from timewait.spec.configuration import Configuration, ConfigurationError
@@ -204,14 +202,14 @@ def _certified(
     always = [name for name in proved if PROPERTIES[name].kind == "always"]
     made: dict[str, list[CertifiedProof]] = {}
     if always:
-        made[", ".join(always)] = [certificate_at(one, always, budget.fresh()) for one in asked]
+        made[", ".join(always)] = [certify_at_values(one, always, budget.fresh()) for one in asked]
     made |= {name: [certify_liveness(one, name, budget.fresh()) for one in asked] for name in proved if name not in always}
     faults = {what: one for what, several in made.items() for one in several if one.verdict is not Verdict.PROVED}
     for what, one in faults.items():
         screen.note(f"{what}: no certificate; {one.reason}")
     kept = [what for what in made if what not in faults]
     if kept:
-        write_whole(path, bundle([one.text for what in kept for one in made[what]]))
+        write_whole(path, joined([one.text for what in kept for one in made[what]]))
         screen.note(f"wrote {path}: {', '.join(kept)}, accepted by Z3 and by cvc5")
     else:
         screen.note(f"nothing to certify: {path} is not written")
@@ -330,15 +328,17 @@ def graph_command(stack: str | None, form: str, whole: bool) -> int:
 def certify_command(file: Path, as_json_: bool) -> int:
     """Check a certificate again, by Z3 and by cvc5; exits 40 when it is rejected."""
     screen = console.Screen()
-    checked = certify_file(file)
-    verdict = worst(Verdict.DISAGREEMENT if one.fault else Verdict.PROVED for one in checked)
+    checked = check_file(file)
+    verdict = worst(Verdict.DISAGREEMENT if one.rejection else Verdict.PROVED for one in checked)
     if as_json_:
-        parts = [{"proves": one.said, "reason": one.fault} for one in checked]
+        parts = [{"proves": one.statement, "reason": one.rejection} for one in checked]
         screen.as_json({"verdict": str(verdict), "file": str(file), "certificates": parts})
     else:
         for one in checked:
-            screen.line(f"{file}: " + (f"REJECTED: {one.fault}" if one.fault else "accepted by Z3's plain queries and by cvc5"))
-            screen.line(f"  {one.said}")
+            screen.line(
+                f"{file}: " + (f"REJECTED: {one.rejection}" if one.rejection else "accepted by Z3's plain queries and by cvc5")
+            )
+            screen.line(f"  {one.statement}")
     return verdict.exit_code
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 
 from timewait.checker.finding import Budget
-from timewait.checker.threshold import Undecided
+from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.verdict import worst
 from timewait.cli.boundaries import NotBelieved, boundaries
 from timewait.cli.console import Screen, error
@@ -46,7 +46,7 @@ def region_command(against: Against | Literal["loss"], **given: Any) -> int:
             writers = _loss_writers(given, asked, budget, screen)
         else:
             writers = _region_writers(given, asked, budget, against, screen)
-    except Undecided as undecided:
+    except InconclusiveAnswer as undecided:
         error(f"{undecided}: {'; '.join(answer.finding.reason for answer in undecided.answers if answer.finding.reason)}")
         return worst(answer.verdict for answer in undecided.answers).exit_code
     except NotBelieved as problem:

@@ -12,8 +12,8 @@ from timewait.checker import itf
 from timewait.checker.cover import RatioInterval
 from timewait.checker.decide import Engine, decide
 from timewait.checker.linear import as_text
-from timewait.checker.synthesis import Unsettled
-from timewait.checker.threshold import Undecided, least_safe
+from timewait.checker.synthesis import InconclusiveSynthesis
+from timewait.checker.threshold import InconclusiveAnswer, least_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import number
 from timewait.checker.verdict import Verdict, worst
@@ -69,7 +69,7 @@ def threshold_command(
     most = 16 * (first.msl + max(first.rto)) if limit is None else limit
     try:
         found = least_safe(ask, unit, max(most // unit, 1) * unit, whole)
-    except Undecided as undecided:
+    except InconclusiveAnswer as undecided:
         if given["as_json"]:
             screen.as_json(json_output.whole(undecided.answers, first) | {"least_time_wait": None})
         else:
@@ -117,7 +117,7 @@ def _symbolic(stack: Stack, given: dict[str, Any], ratios: tuple[Fraction, Fract
         for piece in formula(configuration, asked, ratios, bounds(given, screen)):
             pieces.append(piece)
             screen.note(f"{interval_in_words(piece.ratios)}: {_least(piece)}")
-    except Unsettled as problem:
+    except InconclusiveSynthesis as problem:
         screen.note(f"not settled: {problem}")
         verdict = worst([Verdict.INCONCLUSIVE, *(piece.verdict for piece in pieces)])
     except ValueError as problem:

@@ -1,0 +1,439 @@
+"""Certified proofs: prove properties, write the proof down as SMT-LIB 2, and check such files.
+
+======================================  ==========================================================================
+function                                use
+======================================  ==========================================================================
+`prove_for_all`                         ``always`` properties, for all values of the durations in a region
+`prove_for_all_by_horn`                 the same, with an invariant from Spacer
+`certify_at_values`                     ``always`` properties, for the configuration's own durations
+`certify_at_values_by_horn`             the same, with an invariant from Spacer
+`certify_liveness`                      one ``eventually`` property, for every value of every duration
+`check_file`                            the certificates in a file
+======================================  ==========================================================================
+
+A proof counts only after Z3 and cvc5 have both answered every proof obligation with ``unsat``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from timewait.checker import certificate, horn, liveness_certificate
+from timewait.checker.certificate import BrokenCertificate, Certificate, Invariant, InvariantCertificate, Statement
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.cover import constants, cover_of, invariant, multiples, trimmed
+from timewait.checker.decide import possible
+from timewait.checker.finding import Budget, Stopped
+from timewait.checker.linear import Constraint, Terms, constraint
+from timewait.checker.liveness_certificate import Component, LivenessCertificate
+from timewait.checker.structural import proof_of
+from timewait.checker.symbolic import Symbolic
+from timewait.checker.synthesis import ParameterNames
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration, ConfigurationError
+from timewait.spec.plain_data import configuration_of, plain
+from timewait.spec.properties import PROPERTIES
+
+SYMBOLS = ParameterNames("MSL", "RTO", "TIME_WAIT")
+"""The parameters that stay symbolic in a proof for all values."""
+
+MAX_TRIMMED_ZONES = 400
+"""A cover with more zones keeps its redundant bounds: to remove them would take minutes."""
+
+ZONES, HORN = "zones, all values", "horn, all values"
+
+
+@dataclass(frozen=True)
+class CertifiedProof:
+    """The result of a proof attempt.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Proved only when Z3 and cvc5 both accept the certificate; a disagreement when one of them rejects it.
+    text : str
+        The certificate, as SMT-LIB 2; empty when there is none.
+    cases, locations : int
+        The size of the proof: its cases (or, for liveness, exclusions), and the locations that they cover.
+    reason : str
+        The reason why the property is not proved.
+    """
+
+    verdict: Verdict
+    text: str = ""
+    cases: int = 0
+    locations: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ClaimedProperties:
+    """The subject of a certificate for ``always`` properties.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration.
+    properties : sequence of str
+        The ``always`` properties, proved together.
+    region : sequence of Constraint or None
+        The values of `SYMBOLS` that the proof covers; None for the configuration's own values alone.
+    relaxed : bool
+        Whether the invariant is one of the over-approximation: a proof for it is a proof for the system.
+    """
+
+    configuration: Configuration
+    properties: Sequence[str]
+    region: Sequence[Constraint] | None
+    relaxed: bool = False
+
+    @cached_property
+    def table(self) -> CompiledAutomaton:
+        """The compiled automaton that the invariant belongs to."""
+        asked = question(self.configuration)
+        return asked.coarse if self.relaxed else asked.quotient
+
+    @property
+    def statement(self) -> Statement:
+        """What the invariant must prove."""
+        terms = terms_of(self.configuration, symbolic=self.region is not None)
+        return Statement(self.table.system, frozenset(self.properties), terms, tuple(self.region or ()))
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The subject as plain data, for the first line of the file."""
+        return {
+            "configuration": plain(self.configuration),
+            "properties": list(self.properties),
+            "region": None if self.region is None else [part.text for part in self.region],
+            "relaxed": self.relaxed,
+        }
+
+
+@dataclass(frozen=True)
+class ClaimedLiveness:
+    """The subject of a certificate for an ``eventually`` property; it holds for every value of every duration.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration; its durations do not matter.
+    name : str
+        The ``eventually`` property.
+    """
+
+    configuration: Configuration
+    name: str
+
+    def table(self, budget: Budget) -> CompiledAutomaton | None:
+        """The compiled automaton; None when it has too many locations.
+
+        Raises
+        ------
+        timewait.checker.finding.Stopped
+            The budget was used up.
+        """
+        return replace(question(self.configuration), patience=budget).finite
+
+    def certificate(self, table: CompiledAutomaton, proof: Component) -> LivenessCertificate:
+        """The certificate for a proof."""
+        return LivenessCertificate(table.system, self.name, PROPERTIES[self.name].recurrent, proof)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The subject as plain data, for the first line of the file."""
+        return {"configuration": plain(self.configuration), "properties": [self.name], "region": []}
+
+
+def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms]:
+    """Every duration of a configuration as a linear term.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    symbolic : bool
+        Whether MSL, RTO and TIME_WAIT stay symbolic. The gaps of a back-off schedule are then multiples of the first
+        one, RTO, and a FIN-WAIT-2 timeout is a multiple of MSL. Otherwise each term is a number of seconds.
+    """
+    values = configuration.parameters
+    if not symbolic:
+        return {name: {"": value} if value else {} for name, value in values.items()}
+    terms: dict[str, Terms] = {"0": {}} | {name: {name: Fraction(1)} for name in (SYMBOLS.scale, SYMBOLS.wait)}
+    for name in configuration.rto_names:
+        terms[name] = {SYMBOLS.rate: values[name] / configuration.rto[0]}
+    if "FIN_WAIT_2" in values:
+        terms["FIN_WAIT_2"] = {SYMBOLS.scale: values["FIN_WAIT_2"] / configuration.msl}
+    return terms
+
+
+# --- always properties ---------------------------------------------------------------------------------------------
+
+
+def prove_for_all(configuration: Configuration, properties: Sequence[str], region: Sequence[str]) -> CertifiedProof:
+    """Prove ``always`` properties for all values of the durations in a region.
+
+    The zones are explored at the configuration's own values, and every bound is read as a multiple of MSL. That is an
+    invariant of the whole region if those values are its worst corner (longest RTO, shortest TIME_WAIT); the proof
+    obligations decide whether it is.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Everything but the symbolic durations; their values in it must lie in the region.
+    properties : sequence of str
+        The properties to prove together.
+    region : sequence of str
+        Linear constraints on MSL, RTO and TIME_WAIT, for instance ``TIME_WAIT >= 2*MSL``.
+
+    Raises
+    ------
+    ValueError
+        A constraint cannot be read, or names an unknown duration.
+    """
+
+    def of_zones(_: ClaimedProperties, zones: Zones) -> Invariant:
+        cover = cover_of(zones)
+        if sum(map(len, cover.values())) <= MAX_TRIMMED_ZONES:
+            cover = trimmed(zones, cover, frozenset(properties))
+        return invariant(zones, cover, multiples(SYMBOLS.scale, zones.ticks(SYMBOLS.scale)))
+
+    return _proved(ClaimedProperties(configuration, properties, [constraint(text) for text in region]), of_zones, Budget())
+
+
+def prove_for_all_by_horn(
+    configuration: Configuration, properties: Sequence[str], region: Sequence[str], seconds: float
+) -> CertifiedProof:
+    """Prove ``always`` properties for all values with an invariant that Spacer finds; parameters as in `prove_for_all`."""
+    claimed = ClaimedProperties(configuration, properties, [constraint(text) for text in region])
+    return _proved(claimed, lambda attempt, _: _by_spacer(attempt, seconds), Budget())
+
+
+def certify_at_values(configuration: Configuration, properties: Sequence[str], budget: Budget) -> CertifiedProof:
+    """Prove ``always`` properties for a configuration's own durations, by zones.
+
+    The zones are explored anew, whichever engine gave the verdict; a system that zones cannot explore has no certificate.
+    """
+    claimed = ClaimedProperties(configuration, properties, None)
+    return _proved(claimed, lambda _, zones: invariant(zones, cover_of(zones), constants(zones.unit)), budget)
+
+
+def certify_at_values_by_horn(configuration: Configuration, properties: Sequence[str], seconds: float) -> CertifiedProof:
+    """The same with an invariant that Spacer finds; violated when Spacer reports that a bad step is reachable.
+
+    Witnesses and time-locks are not checked.
+    """
+    if problem := ill_posed(configuration, properties, []):
+        return CertifiedProof(Verdict.VACUOUS, reason=problem)
+    claimed = ClaimedProperties(configuration, properties, None)
+    found = _by_spacer(claimed, seconds)
+    return found if isinstance(found, CertifiedProof) else certified_proof(claimed, found)
+
+
+def _by_spacer(claimed: ClaimedProperties, seconds: float) -> Invariant | CertifiedProof:
+    """The invariant that Spacer finds, or the result without one."""
+    statement = claimed.statement
+    symbolic = Symbolic(claimed.table, statement.bad)
+    if claimed.region is not None:
+        symbolic = Symbolic(claimed.table, statement.bad, tuple(SYMBOLS), statement.region, statement.terms)
+    answer = horn.solve(symbolic, seconds)
+    if answer.invariant is not None:
+        return horn.as_text(symbolic, answer.invariant)
+    verdict = Verdict.VIOLATED if answer.reachable else Verdict.INCONCLUSIVE
+    return CertifiedProof(verdict, reason=answer.reason or "Spacer reports that a bad step is reachable")
+
+
+def _proved(
+    claimed: ClaimedProperties, read: Callable[[ClaimedProperties, Zones], Invariant | CertifiedProof], budget: Budget
+) -> CertifiedProof:
+    """The first proof that is accepted: of the over-approximation if possible, else of the system itself."""
+    for attempt in (replace(claimed, relaxed=True), claimed):
+        zones, refused = _explored(attempt, budget.fresh())
+        if zones is None:
+            if attempt.relaxed and refused.verdict is Verdict.VACUOUS:
+                continue
+            return refused
+        if frozenset(claimed.properties) & zones.broken.keys():
+            continue
+        found = read(attempt, zones)
+        if not isinstance(found, CertifiedProof):
+            return certified_proof(attempt, found)
+        if not (attempt.relaxed and found.verdict is Verdict.VIOLATED):
+            return found
+    return CertifiedProof(Verdict.VIOLATED, reason="a run violates it at the configuration's own values")
+
+
+def _explored(claimed: ClaimedProperties, budget: Budget) -> tuple[Zones | None, CertifiedProof]:
+    """All zones at the configuration's own values, or the reason why they prove nothing."""
+    if problem := ill_posed(claimed.configuration, claimed.properties, claimed.region or []) or _outside(claimed):
+        return None, CertifiedProof(Verdict.VACUOUS, reason=problem)
+    zones = Zones(claimed.table)
+    zones.explore(budget)
+    if zones.stopped:
+        return None, CertifiedProof(Verdict.INCONCLUSIVE, reason=zones.stopped)
+    problem = _vacuous(claimed, zones)
+    return (None if problem else zones), CertifiedProof(Verdict.VACUOUS, reason=problem)
+
+
+def certified_proof(claimed: ClaimedProperties, found: Invariant) -> CertifiedProof:
+    """An invariant as a certificate, proved if Z3 and cvc5 accept it."""
+    cases = sum(map(len, found.values()))
+    return _certified(InvariantCertificate(claimed.statement, found), claimed.header, cases, len(found))
+
+
+def _certified(proof: Certificate, header: Mapping[str, Any], cases: int, locations: int) -> CertifiedProof:
+    rejection = certificate.rejection(proof)
+    verdict = Verdict.DISAGREEMENT if rejection else Verdict.PROVED
+    return CertifiedProof(verdict, certificate.as_smt2(proof, header), cases, locations, rejection)
+
+
+# --- vacuous proofs ------------------------------------------------------------------------------------------------
+
+
+def ill_posed(configuration: Configuration, properties: Sequence[str], region: Sequence[Constraint]) -> str:
+    """The reason why a proof would be meaningless or cannot be attempted; empty when there is none.
+
+    Raises
+    ------
+    ValueError
+        The region names an unknown duration.
+    """
+    unknown = sorted({name for part in region for name in part.terms if name} - set(SYMBOLS))
+    if unknown:
+        raise ValueError(f"there is no duration {unknown[0]}")
+    always = [name for name, entry in PROPERTIES.items() if entry.kind == "always"]
+    if not properties or isinstance(properties, str) or any(name not in always for name in properties):
+        return f"the properties must be some of {', '.join(always)}, not {properties!r}"
+    if not question(configuration).system.dense:
+        return "a proof for all values needs unlimited duplication and any order"
+    if not certificate.satisfiable(tuple(SYMBOLS), region):
+        return f"no values satisfy {' and '.join(part.text for part in region)}"
+    return ""
+
+
+def _outside(claimed: ClaimedProperties) -> str:
+    """The constraint that the configuration's own values do not satisfy, if any."""
+    configuration = claimed.configuration
+    values: Mapping[str, Fraction] = configuration.parameters | {SYMBOLS.rate: configuration.rto[0]}
+    outside = [part.text for part in claimed.region or () if not part.holds(values)]
+    return f"the configuration's own values, at which witnesses are checked, do not satisfy {outside[0]}" if outside else ""
+
+
+def _vacuous(claimed: ClaimedProperties, zones: Zones) -> str:
+    """The reason why a proof from a complete exploration is vacuous: a missing witness or a time-lock."""
+    asked = question(claimed.configuration)
+    wanted = {witness for name in claimed.properties for witness in asked.witnesses.get(name, ())}
+    missing = wanted - possible(asked, wanted, zones)
+    if missing:
+        return f"never happens: {', '.join(sorted(missing))}"
+    return "time can stop with nothing left to happen" if asked.may_time_lock else ""
+
+
+# --- eventually properties -----------------------------------------------------------------------------------------
+
+
+def certify_liveness(configuration: Configuration, name: str, budget: Budget) -> CertifiedProof:
+    """Prove an ``eventually`` property for every value of every duration.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    name : str
+        The ``eventually`` property.
+    budget : Budget
+        Bounds on the construction of the graph.
+    """
+    claimed = ClaimedLiveness(configuration, name)
+    try:
+        table = claimed.table(budget)
+    except Stopped as stopped:
+        return CertifiedProof(Verdict.INCONCLUSIVE, reason=str(stopped))
+    proof = None if table is None else proof_of(table, PROPERTIES[name])
+    if table is None or proof is None:
+        return CertifiedProof(Verdict.INCONCLUSIVE, reason="the graph alone does not decide it")
+    found = claimed.certificate(table, proof)
+    return _certified(found, claimed.header, found.size, len(proof.locations))
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CheckedCertificate:
+    """The result of checking a certificate.
+
+    Attributes
+    ----------
+    statement : str
+        The statement that the certificate claims to prove.
+    rejection : str
+        The reason why it is rejected; empty when Z3 and cvc5 accept it.
+    """
+
+    statement: str
+    rejection: str
+
+
+def check_file(path: Path) -> list[CheckedCertificate]:
+    """Check the certificates in a file.
+
+    The proof obligations are built anew from the specification: of the file only the first line of each certificate
+    and its invariant (or, for liveness, its components) are read.
+
+    Raises
+    ------
+    BrokenCertificate
+        The file holds no certificate, or a malformed one.
+    """
+    return [_checked(text, where) for where, text in certificate.sections(path)]
+
+
+def _checked(text: str, where: str) -> CheckedCertificate:
+    header = certificate.header(text, where)
+    try:
+        properties = header["properties"]
+        kinds = {PROPERTIES[name].kind for name in properties} if isinstance(properties, list) else set()
+        check = _checked_liveness if kinds == {"eventually"} else _checked_invariant
+        return check(header, text, where)
+    except (KeyError, TypeError, ValueError, ConfigurationError) as problem:
+        if isinstance(problem, BrokenCertificate):
+            raise
+        raise BrokenCertificate(f"{where}: {problem}") from problem
+
+
+def _checked_invariant(header: dict[str, Any], text: str, where: str) -> CheckedCertificate:
+    properties, region = header["properties"], header["region"]
+    configuration = configuration_of(header["configuration"])
+    parts = None if region is None else [constraint(part) for part in region]
+    values = "at given values" if region is None else f"for all {' and '.join(region)}"
+    claim = f"{' and '.join(properties)}, {values}"
+    if problem := ill_posed(configuration, properties, parts or []):
+        return CheckedCertificate(claim, problem)
+    relaxed = header["relaxed"]
+    if not isinstance(relaxed, bool):
+        raise ValueError(f"relaxed must be true or false, not {relaxed!r}")
+    statement = ClaimedProperties(configuration, properties, parts, relaxed).statement
+    found = InvariantCertificate(statement, certificate.read(statement, text, where))
+    return CheckedCertificate(claim, certificate.rejection(found))
+
+
+def _checked_liveness(header: dict[str, Any], text: str, where: str) -> CheckedCertificate:
+    (name,) = header["properties"]
+    claim = f"{name}, for all values"
+    claimed = ClaimedLiveness(configuration_of(header["configuration"]), name)
+    try:
+        table = claimed.table(Budget())
+    except Stopped as stopped:
+        return CheckedCertificate(claim, str(stopped))
+    if table is None:
+        return CheckedCertificate(claim, "the system has too many locations")
+    found = claimed.certificate(table, liveness_certificate.read(table.system, text, where))
+    return CheckedCertificate(claim, certificate.rejection(found))
