@@ -22,20 +22,20 @@ from itertools import count
 from timewait.checker.certificate import BrokenCertificate, Query
 from timewait.vocabulary.automaton import ZERO, Bound, Clock, Edge, Location, TimedAutomaton
 
-LATE = "late"
+PAST_BOUND = "late"
 """A symbol for a duration that no parameter exceeds."""
 
 
 class Reason(Enum):
     """Why something cannot recur in a part for ever."""
 
-    LATE = "late"
+    PAST_BOUND = "late"
     """A clock that nothing in the part starts is beyond what the guard, or the invariant, allows."""
-    STARVED = "starved"
+    UNFAIR_HERE = "starved"
     """In the end a step can be taken there whose fairness name the part never serves."""
-    SISTER = "sister"
+    UNFAIR_ALTERNATIVE = "sister"
     """Whenever it can be taken, so can another step whose fairness name the part never serves."""
-    ARRIVAL = "arrival"
+    UNFAIR_ON_ENTRY = "arrival"
     """On arrival a step can be taken whose fairness name the part never serves."""
 
 
@@ -52,13 +52,13 @@ class Exclusion:
     reason : Reason
         Why.
     shown_by : int or None
-        The number of the step that is never served: of the same location, or for `Reason.ARRIVAL` of the target.
+        The number of the step that is never served: of the same location, or for `Reason.UNFAIR_ON_ENTRY` of the target.
     """
 
     location: Location
     step: int | None
     reason: Reason
-    shown_by: int | None
+    unfair_edge: int | None
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class Component:
     locations: frozenset[Location]
     out: tuple[Exclusion, ...]
     parts: tuple[Component, ...]
-    silent: bool = False
+    no_recurrent_edge: bool = False
 
 
-Hops = Mapping[tuple[Location, int], Edge]
+ComponentEdges = Mapping[tuple[Location, int], Edge]
 """Steps by their location and their number there."""
 
 
@@ -120,7 +120,7 @@ class LivenessCertificate:
         """How many things are shown not to recur."""
         return sum(len(part.out) for _, part, _ in self._walk())
 
-    def _walk(self) -> Iterator[tuple[str, Component, Hops]]:
+    def _walk(self) -> Iterator[tuple[str, Component, ComponentEdges]]:
         """Every part with its name and the steps inside it."""
         open_now = frozenset(location for location in self._steps if self.name in self.system.pending(location))
         waiting = [("0", self.proof, self._inside(self._every(), open_now))]
@@ -131,14 +131,14 @@ class LivenessCertificate:
             inner = [(f"{name}.{index}", one, self._inside(left, one.locations)) for index, one in enumerate(part.parts)]
             waiting.extend(reversed(inner))
 
-    def _every(self) -> Hops:
+    def _every(self) -> ComponentEdges:
         return {(location, number): edge for location, edges in self._steps.items() for number, edge in enumerate(edges)}
 
     @staticmethod
-    def _inside(hops: Hops, locations: Collection[Location]) -> Hops:
+    def _inside(hops: ComponentEdges, locations: Collection[Location]) -> ComponentEdges:
         return {key: edge for key, edge in hops.items() if key[0] in locations and edge.target in locations}
 
-    def _left(self, part: Component, hops: Hops) -> Hops:
+    def _left(self, part: Component, hops: ComponentEdges) -> ComponentEdges:
         """The steps of a part that may recur."""
         gone = {one.location for one in part.out if one.step is None}
         dropped = {(one.location, one.step) for one in part.out}
@@ -153,8 +153,8 @@ class LivenessCertificate:
             return f"part 0: its locations are not those in which {self.name} is open"
         return next(filter(None, (self._gap(part, hops, f"part {name}") for name, part, hops in self._walk())), "")
 
-    def _gap(self, part: Component, hops: Hops, where: str) -> str:
-        if part.silent:
+    def _gap(self, part: Component, hops: ComponentEdges, where: str) -> str:
+        if part.no_recurrent_edge:
             noise = any(self.name in edge.recurrent for edge in hops.values())
             return f"{where}: it is not silent" if noise or not self.recurrent else ""
         for one in part.out:
@@ -172,13 +172,15 @@ class LivenessCertificate:
                 return f"{where}: a step leads back from location {self._numbers[location]}"
         return ""
 
-    def misfit(self, one: Exclusion, hops: Hops) -> str:
+    def misfit(self, one: Exclusion, hops: ComponentEdges) -> str:
         """What is wrong with a reason before any solver is asked."""
         if one.step is not None and (one.location, one.step) not in hops:
             return f"step {one.step} is none of the part"
-        if (one.step is None) == (one.reason in (Reason.SISTER, Reason.ARRIVAL)) and one.reason is not Reason.LATE:
+        if (one.step is None) == (
+            one.reason in (Reason.UNFAIR_ALTERNATIVE, Reason.UNFAIR_ON_ENTRY)
+        ) and one.reason is not Reason.PAST_BOUND:
             return f"{one.reason.value} is no reason for that"
-        if one.reason is Reason.LATE:
+        if one.reason is Reason.PAST_BOUND:
             return ""
         shown = self._shown_by(one)
         if shown is None:
@@ -188,21 +190,21 @@ class LivenessCertificate:
 
     def _shown_by(self, one: Exclusion) -> Edge | None:
         place = one.location
-        if one.reason is Reason.ARRIVAL and one.step is not None:
+        if one.reason is Reason.UNFAIR_ON_ENTRY and one.step is not None:
             place = self._steps[one.location][one.step].target
         steps_there = self._steps[place]
-        return steps_there[one.shown_by] if one.shown_by is not None and one.shown_by < len(steps_there) else None
+        return steps_there[one.unfair_edge] if one.unfair_edge is not None and one.unfair_edge < len(steps_there) else None
 
     # --- what solvers show ---
 
     def head(self) -> list[str]:
         """The logic, the parameters and the clocks."""
         most = max(len(self.system.clocks(location)) for location in self._steps)
-        lines = ["(set-logic QF_LRA)", f"(declare-const {LATE} Real)"]
+        lines = ["(set-logic QF_LRA)", f"(declare-const {PAST_BOUND} Real)"]
         for parameter in self.system.parameters:
             if parameter != ZERO:
-                lines += [f"(declare-const {parameter} Real)", f"(assert (<= 0.0 {parameter} {LATE}))"]
-        lines.append(f"(assert (<= 0.0 {LATE}))")
+                lines += [f"(declare-const {parameter} Real)", f"(assert (<= 0.0 {parameter} {PAST_BOUND}))"]
+        lines.append(f"(assert (<= 0.0 {PAST_BOUND}))")
         for kind in ("x", "dead"):
             lines += [f"(declare-const {kind}{index} Real)" for index in range(most)]
         return [*lines, *(f"(assert (>= x{index} 0.0))" for index in range(most))]
@@ -211,10 +213,10 @@ class LivenessCertificate:
         """The parts, and what cannot recur in them; from these lines the proof is read."""
         for name, part, _ in self._walk():
             members = " ".join(str(number) for number in sorted(map(self._numbers.__getitem__, part.locations)))
-            yield f'(set-info :part "{name} {"silent" if part.silent else "left"}: {members}")'
+            yield f'(set-info :part "{name} {"silent" if part.no_recurrent_edge else "left"}: {members}")'
             for one in part.out:
                 what = f"{self._numbers[one.location]} {_or_dash(one.step)}"
-                yield f'(set-info :out "{name}: {what} {one.reason.value} {_or_dash(one.shown_by)}")'
+                yield f'(set-info :out "{name}: {what} {one.reason.value} {_or_dash(one.unfair_edge)}")'
 
     def queries(self) -> Iterator[Query]:
         """Each reason as a query that must be unsatisfiable."""
@@ -223,7 +225,7 @@ class LivenessCertificate:
             for one in part.out:
                 clocks = self.system.clocks(one.location)
                 late = [
-                    f"(> x{index} {self.system.lifetimes[clock.role] if clock in dead else LATE})"
+                    f"(> x{index} {self.system.lifetimes[clock.role] if clock in dead else PAST_BOUND})"
                     for index, clock in enumerate(clocks)
                     if clock not in started
                 ]
@@ -236,10 +238,10 @@ class LivenessCertificate:
         edge = None if one.step is None else self._steps[one.location][one.step]
         taken = [] if edge is None else _bounds(edge.guard, values)
         shown = self._shown_by(one)
-        if one.reason is Reason.LATE:
+        if one.reason is Reason.PAST_BOUND:
             return [*late, *(_bounds(here, values) if edge is None else taken)]
         assert shown is not None, "counting comes first"
-        if one.reason is not Reason.ARRIVAL:
+        if one.reason is not Reason.UNFAIR_ON_ENTRY:
             return [*late, *taken, _not_all(_bounds(shown.guard, values))]
         assert edge is not None, "counting comes first"
         arrived, conditions = self._arrived(edge, values)
@@ -258,7 +260,7 @@ class LivenessCertificate:
                 conditions.append(f"(> dead{index} {self.system.lifetimes[clock.role]})")
         return arrived, conditions
 
-    def _started(self, hops: Hops) -> tuple[set[Clock], set[Clock]]:
+    def _started(self, hops: ComponentEdges) -> tuple[set[Clock], set[Clock]]:
         """The clocks that steps of a part start, or copy from others, and those that one makes dead."""
         started, dead = set(), set()
         for edge in hops.values():
@@ -316,7 +318,7 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
     """
     locations = list(steps(system))
     members: dict[str, frozenset[Location]] = {}
-    silent: dict[str, bool] = {}
+    no_recurrent_edge: dict[str, bool] = {}
     out: dict[str, list[Exclusion]] = {}
     for row, line in enumerate(text.splitlines()):
         try:
@@ -324,7 +326,7 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
                 if found[1] in members:
                     raise BrokenCertificate(f"{where} and {row} more: part {found[1]} comes twice")
                 members[found[1]] = frozenset(locations[int(number)] for number in found[3].split())
-                silent[found[1]] = found[2] == "silent"
+                no_recurrent_edge[found[1]] = found[2] == "silent"
             elif found := _OUT.match(line):
                 step, shown = (None if number == "-" else int(number) for number in (found[3], found[5]))
                 out.setdefault(found[1], []).append(Exclusion(locations[int(found[2])], step, Reason(found[4]), shown))
@@ -339,6 +341,6 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
             if f"{name}.{index}" not in members:
                 break
             inner.append(part(f"{name}.{index}"))
-        return Component(members[name], tuple(out.get(name, ())), tuple(inner), silent[name])
+        return Component(members[name], tuple(out.get(name, ())), tuple(inner), no_recurrent_edge[name])
 
     return part("0")

@@ -95,7 +95,7 @@ def _kept(
     found = []
     for part, within in _parts(nodes, hops):
         if _silent(within, asked):
-            found.append(Component(_named(locations, part), (), (), silent=True))
+            found.append(Component(_named(locations, part), (), (), no_recurrent_edge=True))
             continue
         out = tuple(_leaving(locations, part, within))
         deeper = _kept(locations, *_left(locations, part, within, out), asked) if out else None
@@ -152,24 +152,24 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
 
     def of_location(location: CompiledLocation) -> Exclusion | None:
         if any(grows(location, test.clock) for test in location.invariant):
-            return Exclusion(location.original, None, Reason.LATE, None)
+            return Exclusion(location.original, None, Reason.PAST_BOUND, None)
         for number, edge in enumerate(location.edges):
             open_late = all(test.relation == ">" and grows(location, test.clock) for test in edge.guard)
             if open_late and edge.original.fair - served:
-                return Exclusion(location.original, None, Reason.STARVED, number)
+                return Exclusion(location.original, None, Reason.UNFAIR_HERE, number)
         return None
 
     def of_hop(hop: GraphEdge) -> Exclusion | None:
         location = locations[hop.source]
         if any(test.relation in ("<=", "==") and grows(location, test.clock) for test in hop.edge.guard):
-            return Exclusion(location.original, hop.number, Reason.LATE, None)
+            return Exclusion(location.original, hop.number, Reason.PAST_BOUND, None)
         for number, sister in enumerate(location.edges):
             if sister.original.fair - served and set(sister.guard) <= set(hop.edge.guard):
-                return Exclusion(location.original, hop.number, Reason.SISTER, number)
+                return Exclusion(location.original, hop.number, Reason.UNFAIR_ALTERNATIVE, number)
         for number, out in enumerate(locations[hop.target].edges):
             at_once = all(test.relation == "<=" and hop.edge.updates[test.clock] == RESET for test in out.guard)
             if out.guard and at_once and out.original.fair - served:
-                return Exclusion(location.original, hop.number, Reason.ARRIVAL, number)
+                return Exclusion(location.original, hop.number, Reason.UNFAIR_ON_ENTRY, number)
         return None
 
     gone = set()

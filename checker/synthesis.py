@@ -87,7 +87,7 @@ class ThresholdPiece:
     """
 
     ratios: RatioInterval
-    least: Terms | None
+    minimum: Terms | None
     run: Counterexample | None
     invariant: Invariant = field(default_factory=dict)
     family: tuple[ParametricSchedule, list[Constraint]] | None = None
@@ -177,15 +177,15 @@ class Synthesis:
 
     def _piece(self, ratio: Fraction, alone: bool) -> ThresholdPiece:
         """The piece around a ratio, or that ratio alone."""
-        least: Terms = {}
+        minimum: Terms = {}
         found: Counterexample | None = None
         ratios = EVERY_RATIO
         for number in range(MOST_RUNS):
-            zones = self._explore(ratio, least)
+            zones = self._explore(ratio, minimum)
             broken = next((name for name in sorted(self.asked) if name in zones.broken), None)
             if broken is None:
-                held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, least)
-                return self._exact(ThresholdPiece(ratios.meet(held), least, found, proof))
+                held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, minimum)
+                return self._exact(ThresholdPiece(ratios.meet(held), minimum, found, proof))
             path = self._path(zones, broken)
             found = Counterexample(path, region_of(path, self.terms), broken)
             if number == MANY_RUNS and (family := self._pumped(path, broken)):
@@ -195,7 +195,7 @@ class Synthesis:
                 return ThresholdPiece(self._reach(found.region, None), None, found)
             if alone:
                 limit = {self.names.scale: evaluate(limit, {self.names.scale: Fraction(1), self.names.rate: ratio})}
-            least, ratios = limit, self._reach(found.region, limit)
+            minimum, ratios = limit, self._reach(found.region, limit)
         raise InconclusiveSynthesis(f"{MOST_RUNS} runs at {self._told(ratio)} came to no end")
 
     def _told(self, ratio: Fraction) -> str:
@@ -206,9 +206,9 @@ class Synthesis:
         reading = multiples(self.names.scale, zones.ticks(self.names.scale))
         return RatioInterval(ratio, ratio, closed_low=True, closed_high=True), invariant(zones, cover_of(zones), reading)
 
-    def _around(self, zones: Zones, ratio: Fraction, least: Terms) -> tuple[RatioInterval, Invariant]:
+    def _around(self, zones: Zones, ratio: Fraction, minimum: Terms) -> tuple[RatioInterval, Invariant]:
         """The ratios around one for which finished zones are an invariant, and that; each bound is a sum of scale and rate."""
-        parts = lcm(*(factor.denominator for term in (*self.terms.values(), least) for factor in term.values()))
+        parts = lcm(*(factor.denominator for term in (*self.terms.values(), minimum) for factor in term.values()))
         scale, rate, tick = self.names.scale, self.names.rate, zones.unit * GENERIC
         reading = ZoneEntry(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
         cover = cover_of(zones)
@@ -235,14 +235,14 @@ class Synthesis:
     def _exact(self, piece: ThresholdPiece) -> ThresholdPiece:
         """A piece whose term does not depend on the rate, once more at its upper end: it then holds for every lower rate."""
         end = piece.ratios.high
-        if piece.least is None or piece.least.get(self.names.rate) or end is None or not piece.ratios.closed_high:
+        if piece.minimum is None or piece.minimum.get(self.names.rate) or end is None or not piece.ratios.closed_high:
             return piece
-        zones = self._explore(end, piece.least)
+        zones = self._explore(end, piece.minimum)
         if self.asked & zones.broken.keys():
             return piece
         scale = zones.ticks(self.names.scale)
         cover = cover_of(zones)
-        return ThresholdPiece(piece.ratios, piece.least, piece.run, invariant(zones, cover, multiples(self.names.scale, scale)))
+        return ThresholdPiece(piece.ratios, piece.minimum, piece.run, invariant(zones, cover, multiples(self.names.scale, scale)))
 
     def _explore(self, ratio: Fraction, wait: Terms) -> Zones:
         symbols = {self.names.scale: Fraction(1), self.names.rate: ratio}
@@ -305,7 +305,7 @@ def region_of_piece(piece: ThresholdPiece, names: ParameterNames, safe: bool) ->
         parts.append(constraint_of({names.rate: one, names.scale: -low}, ">=" if closed_low else ">"))
     if high is not None:
         parts.append(constraint_of({names.rate: -one, names.scale: high}, ">=" if closed_high else ">"))
-    if piece.least is not None:
-        beyond = difference({names.wait: one}, piece.least)
+    if piece.minimum is not None:
+        beyond = difference({names.wait: one}, piece.minimum)
         parts.append(constraint_of(beyond, ">=") if safe else constraint_of(times(-one, beyond), ">"))
     return parts

@@ -28,7 +28,7 @@ class Threshold:
     Attributes
     ----------
     least : Fraction or None
-        In seconds; None when no value up to `tried` is safe.
+        In seconds; None when no value up to `largest_tried` is safe.
     tried : Fraction
         The largest value tried.
     above : list of Answer
@@ -41,17 +41,17 @@ class Threshold:
         How often the engine was asked.
     """
 
-    least: Fraction | None
-    tried: Fraction
-    above: list[Answer]
-    below: list[Answer]
-    short: Fraction
-    questions: int
+    minimum: Fraction | None
+    largest_tried: Fraction
+    answers: list[Answer]
+    answers_below: list[Answer]
+    value_below: Fraction
+    queries: int
 
     @property
     def verdict(self) -> Verdict:
         """Proved when there is a least safe value, violated when there is none, else what stood in the way."""
-        return worst(answer.verdict for answer in self.above)
+        return worst(answer.verdict for answer in self.answers)
 
 
 class InconclusiveAnswer(Exception):
@@ -83,7 +83,7 @@ class _Bracket:
         return max(known for known in self._known if known < value)
 
     @property
-    def questions(self) -> int:
+    def queries(self) -> int:
         return len(self._known)
 
 
@@ -108,20 +108,20 @@ def least_safe(ask: DecideValue, unit: Fraction, limit: Fraction, whole: bool) -
     """
     bracket = _Bracket(ask)
     if bracket.safe(Fraction(0)):
-        return Threshold(Fraction(0), Fraction(0), bracket.at(Fraction(0)), [], Fraction(0), bracket.questions)
+        return Threshold(Fraction(0), Fraction(0), bracket.at(Fraction(0)), [], Fraction(0), bracket.queries)
     high = min(unit, limit)
     while not bracket.safe(high):
         if high >= limit:
-            return Threshold(None, high, bracket.at(high), bracket.at(high), high, bracket.questions)
+            return Threshold(None, high, bracket.at(high), bracket.at(high), high, bracket.queries)
         high = min(2 * high, limit)
     high = _halve(bracket, bracket.largest_below(high), high, unit)
-    short = high - unit
+    value_below = high - unit
     if not whole:
         step = unit / FINER
         if bracket.safe(high - step):
             high = _halve(bracket, high - unit, high - step, step)
-        short = high - step
-    return Threshold(high, high, bracket.at(high), bracket.at(short), short, bracket.questions)
+        value_below = high - step
+    return Threshold(high, high, bracket.at(high), bracket.at(value_below), value_below, bracket.queries)
 
 
 def _halve(bracket: _Bracket, low: Fraction, high: Fraction, step: Fraction) -> Fraction:

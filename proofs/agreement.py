@@ -38,7 +38,7 @@ class PropertyAgreement:
     answers: tuple[EngineAnswer, ...]
 
     @property
-    def faults(self) -> list[str]:
+    def disagreements(self) -> list[str]:
         """Every disagreement, in words."""
         return list(_faults(self.answers))
 
@@ -50,7 +50,7 @@ class PropertyAgreement:
     @property
     def agreement(self) -> Verdict:
         """Proved where two at least agree, vacuous where one alone decides, inconclusive where nobody does."""
-        if self.faults:
+        if self.disagreements:
             return Verdict.DISAGREEMENT
         if not self.decided:
             return Verdict.INCONCLUSIVE
@@ -59,21 +59,21 @@ class PropertyAgreement:
     @property
     def verdict(self) -> Verdict:
         """What those who decide say; inconclusive where nobody does."""
-        if self.faults:
+        if self.disagreements:
             return Verdict.DISAGREEMENT
         return max((voice.verdict for voice in self.decided if voice.verdict is not None), default=Verdict.INCONCLUSIVE)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """How many agree, in words."""
-        engines = [voice.who for voice in self.decided if voice.who not in CHECKS]
-        checks = [voice.who for voice in self.decided if voice.who in CHECKS]
-        if self.faults:
-            return "; ".join(self.faults)
+        engines = [voice.engine for voice in self.decided if voice.engine not in CHECKS]
+        checks = [voice.engine for voice in self.decided if voice.engine in CHECKS]
+        if self.disagreements:
+            return "; ".join(self.disagreements)
         if not self.decided:
             return "nobody decides it"
         if len(self.decided) == 1:
-            return f"{self.decided[0].who} alone: no agreement"
+            return f"{self.decided[0].engine} alone: no agreement"
         if self.verdict is VACUOUS:
             return "what must be possible never happens"
         return f"{len(engines)} engines" if len(engines) > 1 else f"{engines[0]}, and {' and '.join(checks)}"
@@ -85,12 +85,12 @@ class PropertyAgreement:
             "property": self.name,
             "agreement": str(self.agreement),
             "verdict": str(self.verdict),
-            "told": self.told,
+            "told": self.summary,
             "answers": [
                 {
-                    "who": str(voice.who),
+                    "who": str(voice.engine),
                     "decided": voice.decided,
-                    "told": voice.told,
+                    "told": voice.summary,
                     "steps": voice.steps,
                     "reason": voice.reason,
                     "seconds": round(voice.seconds, 3),
@@ -102,18 +102,18 @@ class PropertyAgreement:
 
 def _faults(engine_answers: Sequence[EngineAnswer]) -> Iterator[str]:
     """What cannot all be true."""
-    yield from (f"{voice.who}: {voice.reason}" for voice in engine_answers if voice.verdict is Verdict.DISAGREEMENT)
-    holds = [voice.who for voice in engine_answers if voice.verdict in (PROVED, VACUOUS)]
+    yield from (f"{voice.engine}: {voice.reason}" for voice in engine_answers if voice.verdict is Verdict.DISAGREEMENT)
+    holds = [voice.engine for voice in engine_answers if voice.verdict in (PROVED, VACUOUS)]
     broken = [voice for voice in engine_answers if voice.verdict is VIOLATED]
     if holds and broken:
-        yield f"{', '.join(holds)}: it holds; {', '.join(voice.who for voice in broken)}: it does not"
-    looking = {voice.verdict for voice in engine_answers if voice.who in (EngineName.TICKS, EngineName.ZONES)}
+        yield f"{', '.join(holds)}: it holds; {', '.join(voice.engine for voice in broken)}: it does not"
+    looking = {voice.verdict for voice in engine_answers if voice.engine in (EngineName.TICKS, EngineName.ZONES)}
     if looking >= {PROVED, VACUOUS}:
         yield "ticks and zones differ about what is possible"
-    for clear in engine_answers:
+    for bounded in engine_answers:
         for voice in broken:
-            if voice.steps is not None and voice.steps <= clear.clear:
-                yield f"{clear.who}: no run of up to {clear.clear:g} steps; {voice.who}: one of {voice.steps}"
+            if voice.steps is not None and voice.steps <= bounded.no_run_up_to:
+                yield f"{bounded.engine}: no run of up to {bounded.no_run_up_to:g} steps; {voice.engine}: one of {voice.steps}"
 
 
 @dataclass(frozen=True)

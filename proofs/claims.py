@@ -140,11 +140,11 @@ def least(label: str, configuration: Configuration, properties: Sequence[str], e
         found = least_safe(ask, unit, limit // unit * unit, whole=False)
     except InconclusiveAnswer as undecided:
         return Evidence(told, worst(answer.verdict for answer in undecided.answers), PROVED, "zones, dense time", str(undecided))
-    trace = next((answer.trace for answer in found.below if answer.trace is not None), None)
-    if found.least is None:
-        return Evidence(told, VIOLATED, PROVED, "zones, dense time", f"none up to {format_duration(found.tried)}", trace)
-    shown = f"{format_duration(found.least)}, claimed {format_duration(Fraction(expected))}"
-    verdict = PROVED if found.least == expected else VIOLATED
+    trace = next((answer.trace for answer in found.answers_below if answer.trace is not None), None)
+    if found.minimum is None:
+        return Evidence(told, VIOLATED, PROVED, "zones, dense time", f"none up to {format_duration(found.largest_tried)}", trace)
+    shown = f"{format_duration(found.minimum)}, claimed {format_duration(Fraction(expected))}"
+    verdict = PROVED if found.minimum == expected else VIOLATED
     return Evidence(told, verdict, PROVED, "zones, dense time", shown, trace)
 
 
@@ -191,12 +191,14 @@ def as_formula(
     yield Evidence(told, PROVED if found == expected else VIOLATED, PROVED, ZONES, f"{found}, claimed {expected}")
     for piece in pieces:
         where = interval_in_words(piece.ratios)
-        if piece.below is not None:
-            detail = piece.below.fault or f"schedule {piece.below.script}"
-            verdict = Verdict.DISAGREEMENT if piece.below.fault else VIOLATED
-            yield Evidence(f"{told}, {where}, below it", verdict, VIOLATED, "family, all values", detail, piece.below.trace)
-        if piece.safe is not None:
-            yield _for_all(f"{told}, {where}", [part.text for part in piece.region], ZONES, piece.safe)
+        if piece.counterexample is not None:
+            detail = piece.counterexample.rejection or f"schedule {piece.counterexample.schedule}"
+            verdict = Verdict.DISAGREEMENT if piece.counterexample.rejection else VIOLATED
+            yield Evidence(
+                f"{told}, {where}, below it", verdict, VIOLATED, "family, all values", detail, piece.counterexample.trace
+            )
+        if piece.proof is not None:
+            yield _for_all(f"{told}, {where}", [part.text for part in piece.region], ZONES, piece.proof)
 
 
 def rounds_to_outlast(configuration: Configuration) -> int:

@@ -71,12 +71,12 @@ class EngineAnswer:
         Time spent; where one exploration answers several properties, that of all of them.
     """
 
-    who: EngineName
+    engine: EngineName
     verdict: Verdict | None
-    told: str
+    summary: str
     reason: str = ""
     steps: int | None = None
-    clear: float = 0
+    no_run_up_to: float = 0
     seconds: float = 0.0
 
     @property
@@ -120,8 +120,8 @@ class Subject:
 def _voices(subject: Subject, asked: Property, ticks: Answer, zones: Answer | None) -> Iterator[EngineAnswer]:
     yield _of_answer(EngineName.TICKS, ticks)
     if zones is None:
-        for who in (EngineName.ZONES, EngineName.SMT, EngineName.HORN):
-            yield _not_asked(who, "it knows nothing of promises")
+        for engine in (EngineName.ZONES, EngineName.SMT, EngineName.HORN):
+            yield _not_asked(engine, "it knows nothing of promises")
         graph = _timed(lambda: _by_graph(subject, asked))
         yield graph
         yield _timed(lambda: _promised(subject, asked, graph))
@@ -142,22 +142,22 @@ def _timed(say: Callable[[], EngineAnswer]) -> EngineAnswer:
     return replace(say(), seconds=time.monotonic() - started)
 
 
-def _not_asked(who: EngineName, reason: str) -> EngineAnswer:
-    return EngineAnswer(who, None, "not asked", reason)
+def _not_asked(engine: EngineName, reason: str) -> EngineAnswer:
+    return EngineAnswer(engine, None, "not asked", reason)
 
 
-def _of_answer(who: EngineName, answer: Answer) -> EngineAnswer:
+def _of_answer(engine: EngineName, answer: Answer) -> EngineAnswer:
     """An engine's answer, whose run was carried out already."""
     finding, trace = answer.finding, answer.trace
     steps = None if trace is None or trace.loop is not None else len(trace.steps)
     match finding.verdict:
         case Verdict.INCONCLUSIVE:
-            return EngineAnswer(who, None, "inconclusive", finding.reason, seconds=finding.seconds)
+            return EngineAnswer(engine, None, "inconclusive", finding.reason, seconds=finding.seconds)
         case Verdict.DISAGREEMENT:
-            return EngineAnswer(who, Verdict.DISAGREEMENT, "rejected", finding.reason, seconds=finding.seconds)
+            return EngineAnswer(engine, Verdict.DISAGREEMENT, "rejected", finding.reason, seconds=finding.seconds)
         case verdict:
-            told = str(verdict) if steps is None else f"{verdict} ({steps})"
-            return EngineAnswer(who, verdict, told, finding.reason, steps, seconds=finding.seconds)
+            summary = str(verdict) if steps is None else f"{verdict} ({steps})"
+            return EngineAnswer(engine, verdict, summary, finding.reason, steps, seconds=finding.seconds)
 
 
 def _by_smt(subject: Subject, asked: Property) -> tuple[Answer | None, EngineAnswer]:
@@ -169,15 +169,15 @@ def _by_smt(subject: Subject, asked: Property) -> tuple[Answer | None, EngineAns
         return None, _not_asked(EngineName.SMT, f"more than {SEEN_BY_SMT} locations")
     searched = search(Symbolic(table, frozenset({asked.name})), STEPS, subject.budget.fresh())
     if searched.found is None:
-        told = f"none in {searched.clear:g}" if searched.clear < float("inf") else "none at all"
-        return None, EngineAnswer(EngineName.SMT, None, told, searched.reason, clear=searched.clear)
+        summary = f"none in {searched.clear:g}" if searched.clear < float("inf") else "none at all"
+        return None, EngineAnswer(EngineName.SMT, None, summary, searched.reason, no_run_up_to=searched.clear)
     run = searched.found.run
     try:
         trace = minimal(subject.question.initial_state, run, asked)
     except Rejected as rejected:
         return None, EngineAnswer(EngineName.SMT, Verdict.DISAGREEMENT, "rejected", f"the replay was rejected: {rejected}")
     answer = Answer(Finding(asked.name, VIOLATED, EngineName.SMT, run), trace)
-    return answer, replace(_of_answer(EngineName.SMT, answer), clear=searched.clear)
+    return answer, replace(_of_answer(EngineName.SMT, answer), no_run_up_to=searched.clear)
 
 
 def _by_horn(subject: Subject, asked: Property) -> EngineAnswer:
@@ -220,16 +220,16 @@ def _promised(subject: Subject, asked: Property, graph: EngineAnswer) -> EngineA
     return _of_certified(EngineName.CERTIFICATE, done, "accepted")
 
 
-def _of_certified(who: EngineName, done: CertifiedProof, accepted: str) -> EngineAnswer:
+def _of_certified(engine: EngineName, done: CertifiedProof, accepted: str) -> EngineAnswer:
     match done.verdict:
         case Verdict.PROVED:
-            return EngineAnswer(who, PROVED, accepted)
+            return EngineAnswer(engine, PROVED, accepted)
         case Verdict.VIOLATED:
-            return EngineAnswer(who, VIOLATED, str(VIOLATED), done.reason)
+            return EngineAnswer(engine, VIOLATED, str(VIOLATED), done.reason)
         case Verdict.DISAGREEMENT:
-            return EngineAnswer(who, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {done.reason}")
+            return EngineAnswer(engine, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {done.reason}")
         case _:
-            return EngineAnswer(who, None, "inconclusive", done.reason)
+            return EngineAnswer(engine, None, "inconclusive", done.reason)
 
 
 def _replayed(answers: Iterable[Answer]) -> EngineAnswer:

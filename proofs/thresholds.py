@@ -47,11 +47,11 @@ class ParametricCounterexample:
         Why it is not believed; empty when it is, by Z3 and by cvc5.
     """
 
-    script: ParametricSchedule | None
+    schedule: ParametricSchedule | None
     region: list[Constraint]
     broken: str
     trace: Trace | None
-    fault: str
+    rejection: str
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,17 @@ class ProvedThreshold:
     """
 
     ratios: RatioInterval
-    least: Terms | None
-    below: ParametricCounterexample | None
-    safe: CertifiedProof | None
+    minimum: Terms | None
+    counterexample: ParametricCounterexample | None
+    proof: CertifiedProof | None
     region: list[Constraint]
 
     @property
     def verdict(self) -> Verdict:
         """Proved when both sides are believed; violated where no TIME_WAIT is safe and the run for that is believed."""
-        if self.below is not None and self.below.fault:
+        if self.counterexample is not None and self.counterexample.rejection:
             return Verdict.DISAGREEMENT
-        return Verdict.VIOLATED if self.safe is None else self.safe.verdict
+        return Verdict.VIOLATED if self.proof is None else self.proof.verdict
 
 
 def formula(
@@ -109,9 +109,9 @@ def formula(
     timewait.checker.synthesis.InconclusiveSynthesis
         The search came to no end.
     """
-    fault = ill_posed(configuration, properties, [])
-    if fault:
-        raise ValueError(fault)
+    rejection = ill_posed(configuration, properties, [])
+    if rejection:
+        raise ValueError(rejection)
     asked = question(configuration)
     terms = terms_of(configuration, symbolic=True)
     plain = CompiledAutomaton(asked.system)
@@ -126,10 +126,10 @@ def formula(
         region = region_of_piece(piece, SYMBOLS, safe=True)
         safe = (
             None
-            if piece.least is None
+            if piece.minimum is None
             else certified_proof(ClaimedProperties(configuration, properties, region), piece.invariant)
         )
-        yield ProvedThreshold(piece.ratios, piece.least, below, safe, region)
+        yield ProvedThreshold(piece.ratios, piece.minimum, below, safe, region)
 
 
 def _below(
@@ -138,33 +138,33 @@ def _below(
     terms = terms_of(configuration, symbolic=True)
     region = region_of_piece(piece, SYMBOLS, safe=False)
     if piece.family is not None:
-        script, region = piece.family
+        schedule, region = piece.family
     else:
         delays = delays_in_terms(run.path, terms, tuple(region), SYMBOLS)
         if delays is None:
             return ParametricCounterexample(None, region, run.broken, None, "no delays in terms were found")
-        script = ParametricSchedule(
+        schedule = ParametricSchedule(
             tuple(ScheduledAction(wait, str(edge.original.action)) for wait, (_, edge) in zip(delays, run.path, strict=True))
         )
     try:
-        fault = failed_conditions(plain, script, run.broken, region, terms)
-        trace = _shown(configuration, plain, piece, script, run.broken)
+        rejection = failed_conditions(plain, schedule, run.broken, region, terms)
+        trace = _shown(configuration, plain, piece, schedule, run.broken)
     except BrokenSchedule as problem:
-        return ParametricCounterexample(script, region, run.broken, None, str(problem))
+        return ParametricCounterexample(schedule, region, run.broken, None, str(problem))
     except Rejected as problem:
-        return ParametricCounterexample(script, region, run.broken, None, f"the replay was rejected: {problem}")
-    return ParametricCounterexample(script, region, run.broken, trace, fault)
+        return ParametricCounterexample(schedule, region, run.broken, None, f"the replay was rejected: {problem}")
+    return ParametricCounterexample(schedule, region, run.broken, trace, rejection)
 
 
 def _shown(
-    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, script: ParametricSchedule, broken: str
+    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, schedule: ParametricSchedule, broken: str
 ) -> Trace:
     """The run at an MSL of the configuration's and a ratio inside the piece, with a TIME_WAIT just below the least safe one."""
     at = {SYMBOLS.scale: configuration.msl, SYMBOLS.rate: configuration.msl * _inside(piece.ratios)}
-    wait = 4 * (at[SYMBOLS.scale] + at[SYMBOLS.rate]) if piece.least is None else evaluate(piece.least, at) * JUST_BELOW
+    wait = 4 * (at[SYMBOLS.scale] + at[SYMBOLS.rate]) if piece.minimum is None else evaluate(piece.minimum, at) * JUST_BELOW
     chosen = at_values(configuration, at[SYMBOLS.scale], at[SYMBOLS.rate], wait)
-    rounds = int(wait / min(at.values())) + 1 if script.repeated else 0
-    run = instance(plain, script, chosen.parameters | at | {SYMBOLS.wait: wait}, rounds)
+    rounds = int(wait / min(at.values())) + 1 if schedule.repeated else 0
+    run = instance(plain, schedule, chosen.parameters | at | {SYMBOLS.wait: wait}, rounds)
     return replay(initial_state(chosen), run, PROPERTIES[broken])
 
 
@@ -194,39 +194,39 @@ def rows(pieces: Sequence[ProvedThreshold]) -> list[tuple[RatioInterval, Terms |
     """The formula alone, from the lowest ratio up: neighbours with the same term as one."""
     found: list[tuple[RatioInterval, Terms | None]] = []
     for piece in reversed(pieces):
-        if found and found[-1][1] == piece.least:
+        if found and found[-1][1] == piece.minimum:
             last = found[-1][0]
-            found[-1] = (last._replace(high=piece.ratios.high, closed_high=piece.ratios.closed_high), piece.least)
+            found[-1] = (last._replace(high=piece.ratios.high, closed_high=piece.ratios.closed_high), piece.minimum)
         else:
-            found.append((piece.ratios, piece.least))
+            found.append((piece.ratios, piece.minimum))
     return found
 
 
 def formula_in_words(pieces: Sequence[ProvedThreshold]) -> str:
     """The least safe TIME_WAIT as a person would write it."""
     parts = rows(pieces)
-    known = [(ratios, least) for ratios, least in parts if least is not None]
+    known = [(ratios, minimum) for ratios, minimum in parts if minimum is not None]
     if not known:
         return f"no finite {SYMBOLS.wait} is enough"
     if len(known) == len(parts):
-        together = [least for _, least in known]
-        shown = list(dict.fromkeys(as_text(least) for least in together))
+        together = [minimum for _, minimum in known]
+        shown = list(dict.fromkeys(as_text(minimum) for minimum in together))
         if len(shown) == 1:
             return f"safe iff {SYMBOLS.wait} >= {shown[0]}"
-        if all(_largest(least, ratios, together) for ratios, least in known):
+        if all(_largest(minimum, ratios, together) for ratios, minimum in known):
             return f"safe iff {SYMBOLS.wait} >= max({', '.join(shown)})"
-    return "; ".join(f"{interval_in_words(ratios)}: {_rule(least)}" for ratios, least in parts)
+    return "; ".join(f"{interval_in_words(ratios)}: {_rule(minimum)}" for ratios, minimum in parts)
 
 
-def _rule(least: Terms | None) -> str:
-    return "no finite one is enough" if least is None else f"safe iff {SYMBOLS.wait} >= {as_text(least)}"
+def _rule(minimum: Terms | None) -> str:
+    return "no finite one is enough" if minimum is None else f"safe iff {SYMBOLS.wait} >= {as_text(minimum)}"
 
 
-def _largest(least: Terms, ratios: RatioInterval, others: Sequence[Terms]) -> bool:
+def _largest(minimum: Terms, ratios: RatioInterval, others: Sequence[Terms]) -> bool:
     """Whether a term is nowhere on an interval less than any of some others: at its ends, which is enough for linear ones."""
     ends = [ratios.low, ratios.high if ratios.high is not None else ratios.low + 1000]
     places = [{SYMBOLS.scale: Fraction(1), SYMBOLS.rate: end} for end in ends]
-    return all(evaluate(least, place) >= evaluate(other, place) for other in others for place in places)
+    return all(evaluate(minimum, place) >= evaluate(other, place) for other in others for place in places)
 
 
 def interval_in_words(ratios: RatioInterval) -> str:

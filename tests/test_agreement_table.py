@@ -56,9 +56,9 @@ def test_all_agree(case: str) -> None:
     compared = compare_case(case, 120.0)
     assert compared.rows
     for row in compared.rows:
-        assert row.faults == []
+        assert row.disagreements == []
         assert row.verdict in (PROVED, VIOLATED)
-        assert row.agreement is PROVED, (row.name, row.told)
+        assert row.agreement is PROVED, (row.name, row.summary)
     assert compared.agreement is PROVED
     agrees_with_brute_force(compared)
 
@@ -222,7 +222,7 @@ def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None
     """The letter of the standard acknowledges for ever, and the graph says that it is quiet in the end."""
     lasso = EngineAnswer(EngineName.TICKS, VIOLATED, "violated")
     graph = EngineAnswer(EngineName.GRAPH, PROVED, "proved")
-    assert PropertyAgreement("case", "quiet", (lasso, graph)).faults == ["graph: it holds; ticks: it does not"]
+    assert PropertyAgreement("case", "quiet", (lasso, graph)).disagreements == ["graph: it holds; ticks: it does not"]
     monkeypatch.setattr(engine_answers, "proof_of", lambda *_: None)
     compared = compare(SMALL, CASES[SMALL], Budget())
     assert {row.name: row.agreement for row in compared.rows}["quiet"] is VACUOUS
@@ -237,9 +237,9 @@ def row(*said: EngineAnswer) -> PropertyAgreement:
     return PropertyAgreement("by hand", "graceful", said)
 
 
-def voice(who: EngineName, verdict: Verdict | None, steps: int | None = None, clear: float = 0) -> EngineAnswer:
+def voice(engine: EngineName, verdict: Verdict | None, steps: int | None = None, no_run_up_to: float = 0) -> EngineAnswer:
     """A voice by hand."""
-    return EngineAnswer(who, verdict, "by hand", "for a reason", steps, clear)
+    return EngineAnswer(engine, verdict, "by hand", "for a reason", steps, no_run_up_to)
 
 
 class TestRows:
@@ -252,13 +252,13 @@ class TestRows:
             ((voice(EngineName.TICKS, None), voice(EngineName.ZONES, None)), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
             ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, None)), VACUOUS, PROVED, "ticks alone: no agreement"),
             (
-                (voice(EngineName.TICKS, VIOLATED, 9), voice(EngineName.SMT, None, clear=8)),
+                (voice(EngineName.TICKS, VIOLATED, 9), voice(EngineName.SMT, None, no_run_up_to=8)),
                 VACUOUS,
                 VIOLATED,
                 "ticks alone: no agreement",
             ),
             (
-                (voice(EngineName.TICKS, PROVED), voice(EngineName.SMT, None, clear=8)),
+                (voice(EngineName.TICKS, PROVED), voice(EngineName.SMT, None, no_run_up_to=8)),
                 VACUOUS,
                 PROVED,
                 "ticks alone: no agreement",
@@ -275,10 +275,10 @@ class TestRows:
             ),
         ],
     )
-    def test_no_fault(self, said: tuple[EngineAnswer, ...], agreement: Verdict, verdict: Verdict, told: str) -> None:
+    def test_no_fault(self, said: tuple[EngineAnswer, ...], agreement: Verdict, verdict: Verdict, summary: str) -> None:
         """Two that decide make an agreement; nothing less does."""
         one = row(*said)
-        assert (one.faults, one.agreement, one.verdict, one.told) == ([], agreement, verdict, told)
+        assert (one.disagreements, one.agreement, one.verdict, one.summary) == ([], agreement, verdict, summary)
 
     @pytest.mark.parametrize(
         ("said", "fault"),
@@ -291,11 +291,11 @@ class TestRows:
                 "ticks and zones differ about what is possible",
             ),
             (
-                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, clear=8)),
+                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, no_run_up_to=8)),
                 "smt: no run of up to 8 steps; ticks: one of 8",
             ),
             (
-                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, clear=inf)),
+                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, no_run_up_to=inf)),
                 "smt: no run of up to inf steps; ticks: one of 8",
             ),
             (
@@ -309,8 +309,8 @@ class TestRows:
         """What cannot all be true, whoever is right, and in whatever order they speak."""
         for order in (said, said[::-1]):
             one = row(*order)
-            assert one.faults == [fault]
-            assert (one.agreement, one.verdict, one.told) == (DISAGREEMENT, DISAGREEMENT, fault)
+            assert one.disagreements == [fault]
+            assert (one.agreement, one.verdict, one.summary) == (DISAGREEMENT, DISAGREEMENT, fault)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from timewait.checker import certificate, liveness_certificate
 from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
-from timewait.checker.liveness_certificate import Component, Exclusion, Hops, LivenessCertificate, Reason
+from timewait.checker.liveness_certificate import Component, ComponentEdges, Exclusion, LivenessCertificate, Reason
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import ClaimedLiveness, certify_liveness, check_file
@@ -133,7 +133,7 @@ def changed(part: Component) -> Iterator[Component]:
         before, after = part.parts[:index], part.parts[index + 1 :]
         yield replace(part, parts=(*before, *after))
         yield replace(part, parts=(*before, inner, inner, *after))
-        yield replace(part, parts=(*before, replace(inner, silent=True), *after))
+        yield replace(part, parts=(*before, replace(inner, no_recurrent_edge=True), *after))
         yield replace(part, parts=(*before, replace(inner, locations=inner.locations - {min(inner.locations, key=str)}), *after))
         for other in changed(inner):
             yield replace(part, parts=(*before, other, *after))
@@ -205,15 +205,15 @@ class TestTampered:
 # --- the best proof that the checker would accept --------------------------------------------------------------------
 
 
-def candidates(system: TimedAutomaton, part: frozenset[Location], hops: Hops) -> Iterator[Exclusion]:
+def candidates(system: TimedAutomaton, part: frozenset[Location], hops: ComponentEdges) -> Iterator[Exclusion]:
     """Every reason that anybody could give."""
     for location in part:
         others = [*range(len(tuple(system.edges(location)))), None]
-        for reason, shown in product((Reason.LATE, Reason.STARVED), others):
+        for reason, shown in product((Reason.PAST_BOUND, Reason.UNFAIR_HERE), others):
             yield Exclusion(location, None, reason, shown)
     for (location, number), edge in hops.items():
         numbers = range(max(len(tuple(system.edges(place))) for place in (location, edge.target)))
-        for reason, shown in product((Reason.LATE, Reason.SISTER, Reason.ARRIVAL), [*numbers, None]):
+        for reason, shown in product((Reason.PAST_BOUND, Reason.UNFAIR_ALTERNATIVE, Reason.UNFAIR_ON_ENTRY), [*numbers, None]):
             yield Exclusion(location, number, reason, shown)
 
 
@@ -256,7 +256,7 @@ def _forged(
         members = frozenset(condensed.nodes[index]["members"])
         within = {key: edge for key, edge in stay.items() if {key[0], edge.target} <= members}
         if asked.recurrent and not any(asked.name in edge.recurrent for edge in within.values()):
-            parts.append(Component(members, (), (), silent=True))
+            parts.append(Component(members, (), (), no_recurrent_edge=True))
             continue
         inner = _forged(system, asked, members, within, [*above, Component(locations, out, ())])
         if inner is None:

@@ -63,7 +63,7 @@ def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **
 
 def believed(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Mapping[str, Terms]) -> None:
     """What proves a piece is accepted: the invariant from its term on, the run for all that is shorter."""
-    if piece.least is not None:
+    if piece.minimum is not None:
         region = tuple(region_of_piece(piece, NAMES, safe=True))
         assert rejection_by_z3(Certificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
     if piece.run is not None:
@@ -94,7 +94,7 @@ def covered(found: list[ThresholdPiece], low: Fraction, high: Fraction) -> None:
 
 def told(found: list[ThresholdPiece]) -> list[str]:
     """The terms of some pieces, those of neighbours once."""
-    terms = ["none" if piece.least is None else as_text(piece.least) for piece in found]
+    terms = ["none" if piece.minimum is None else as_text(piece.minimum) for piece in found]
     return [term for index, term in enumerate(terms) if index == 0 or term != terms[index - 1]]
 
 
@@ -149,7 +149,7 @@ class TestThresholds:
         """Nothing bad is ever possible: no run, and an invariant for every wait and ratio."""
         toy = Toy("start", {"start": Place(("t",), ("t <= SCALE",), (Step("go", "start"),))}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
         (piece,) = pieces(toy, "open")
-        assert (piece.least, piece.run, piece.family) == ({}, None, None)
+        assert (piece.minimum, piece.run, piece.family) == ({}, None, None)
         assert piece.ratios == RatioInterval(F(0), None, closed_low=False, closed_high=False)
 
     @pytest.mark.parametrize(("guard", "closed"), [("t >= SCALE", True), ("t > SCALE", False)])
@@ -179,7 +179,7 @@ class TestThresholds:
     def test_longer_and_longer_runs(self) -> None:
         """No wait outlasts who may put it off for ever: one family of runs for every ratio."""
         (piece,) = pieces(snoozer(), "early")
-        assert piece.least is None
+        assert piece.minimum is None
         assert piece.family is not None
         assert [line.action for line in piece.family[0].repeated] == ["somebody toy snooze 0"]
 
@@ -197,7 +197,7 @@ class TestRatios:
         """At a simple ratio bounds cannot be told apart: there all is a multiple of the scale."""
         (piece,) = pieces(self.TOY, "open", low=ratio, high=ratio)
         assert ratio in piece.ratios
-        assert piece.least == {"SCALE": expected}
+        assert piece.minimum == {"SCALE": expected}
 
     @pytest.mark.parametrize("beyond", [F(1, 10), F(1, 2000), F(1, 100_000)])
     def test_a_change_close_to_the_end(self, beyond: Fraction) -> None:

@@ -34,22 +34,22 @@ class Oracle:
 def find(oracle: Oracle, unit: Fraction | int = 1, limit: int = 64, whole: bool = False) -> Threshold:
     """The least safe value, every question asked but once."""
     found = least_safe(oracle, Fraction(unit), Fraction(limit), whole)
-    assert len(oracle.asked) == len(set(oracle.asked)) == found.questions
+    assert len(oracle.asked) == len(set(oracle.asked)) == found.queries
     return found
 
 
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("least", range(1, 65))
-def test_at_a_unit(least: int, whole: bool) -> None:
+def test_at_a_unit(minimum: int, whole: bool) -> None:
     """Found exactly, with the answers on both sides."""
-    oracle = Oracle(lambda value: value >= least)
+    oracle = Oracle(lambda value: value >= minimum)
     found = find(oracle, whole=whole)
-    assert found.least == least
+    assert found.minimum == minimum
     assert found.verdict is Verdict.PROVED
-    assert found.short == least - (1 if whole else Fraction(1, FINER))
-    assert [answer.verdict for answer in found.above] == [Verdict.PROVED, Verdict.PROVED]
-    assert [answer.verdict for answer in found.below] == [Verdict.PROVED, Verdict.VIOLATED]
-    assert found.tried == least
+    assert found.value_below == minimum - (1 if whole else Fraction(1, FINER))
+    assert [answer.verdict for answer in found.answers] == [Verdict.PROVED, Verdict.PROVED]
+    assert [answer.verdict for answer in found.answers_below] == [Verdict.PROVED, Verdict.VIOLATED]
+    assert found.largest_tried == minimum
     assert not whole or all(value.denominator == 1 for value in oracle.asked)
 
 
@@ -57,32 +57,32 @@ def test_at_a_unit(least: int, whole: bool) -> None:
 def test_at_nought(whole: bool) -> None:
     """One question; there is nothing below."""
     found = find(Oracle(lambda _: True), whole=whole)
-    assert found.least == 0
-    assert (found.below, found.questions, found.verdict) == ([], 1, Verdict.PROVED)
+    assert found.minimum == 0
+    assert (found.answers_below, found.queries, found.verdict) == ([], 1, Verdict.PROVED)
 
 
 def test_above_nought_and_below_the_first_unit() -> None:
     """The finer step comes to it."""
-    assert find(Oracle(lambda value: value > 0)).least == Fraction(1, FINER)
-    assert find(Oracle(lambda value: value > 0), whole=True).least == 1
+    assert find(Oracle(lambda value: value > 0)).minimum == Fraction(1, FINER)
+    assert find(Oracle(lambda value: value > 0), whole=True).minimum == 1
 
 
 @pytest.mark.parametrize("least", [Fraction(1, 2), Fraction(5, 2), Fraction(7001, 1000), Fraction(6999, 1000), Fraction(127, 2)])
-def test_between_two_units(least: Fraction) -> None:
+def test_between_two_units(minimum: Fraction) -> None:
     """Found in steps of a thousandth; in ticks the next unit is the least that can be said."""
-    found = find(Oracle(lambda value: value >= least))
-    assert found.least == least
-    assert found.short == least - Fraction(1, FINER)
-    whole = find(Oracle(lambda value: value >= least), whole=True)
-    assert whole.least == least.__ceil__()
-    assert whole.short == least.__ceil__() - 1
+    found = find(Oracle(lambda value: value >= minimum))
+    assert found.minimum == minimum
+    assert found.value_below == minimum - Fraction(1, FINER)
+    whole = find(Oracle(lambda value: value >= minimum), whole=True)
+    assert whole.minimum == minimum.__ceil__()
+    assert whole.value_below == minimum.__ceil__() - 1
 
 
 def test_between_two_of_the_finer_steps() -> None:
     """The next finer step: what is just below it is unsafe."""
     found = find(Oracle(lambda value: value > Fraction(5, 2)))
-    assert found.least == Fraction(5, 2) + Fraction(1, FINER)
-    assert found.short == Fraction(5, 2)
+    assert found.minimum == Fraction(5, 2) + Fraction(1, FINER)
+    assert found.value_below == Fraction(5, 2)
 
 
 @pytest.mark.parametrize("unit", [Fraction(1, 7), Fraction(30), Fraction(1, 10)])
@@ -90,9 +90,9 @@ def test_the_unit_does_not_matter(unit: Fraction) -> None:
     """The same questions, so many times as long."""
     plain, scaled = Oracle(lambda value: value >= Fraction(27, 2)), Oracle(lambda value: value >= unit * 27 / 2)
     found, same = least_safe(plain, Fraction(1), Fraction(64), False), least_safe(scaled, unit, 64 * unit, False)
-    assert same.least == unit * 27 / 2
+    assert same.minimum == unit * 27 / 2
     assert scaled.asked == [unit * value for value in plain.asked]
-    assert same.questions == found.questions
+    assert same.queries == found.queries
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -101,16 +101,16 @@ def test_none_up_to_the_limit(limit: int, whole: bool) -> None:
     """Nothing beyond the limit is asked."""
     oracle = Oracle(lambda value: value > limit)
     found = find(oracle, limit=limit, whole=whole)
-    assert found.least is None
-    assert found.tried == found.short == limit
+    assert found.minimum is None
+    assert found.largest_tried == found.value_below == limit
     assert found.verdict is Verdict.VIOLATED
-    assert found.above == found.below
+    assert found.answers == found.answers_below
     assert max(oracle.asked) == limit
 
 
 def test_exactly_at_the_limit() -> None:
     """Still found where doubling would go beyond it."""
-    assert find(Oracle(lambda value: value >= 17), limit=17).least == 17
+    assert find(Oracle(lambda value: value >= 17), limit=17).minimum == 17
 
 
 @pytest.mark.parametrize("where", [0, 1, 8, 16, 12, Fraction(12999, 1000)])
@@ -135,5 +135,5 @@ def test_only_a_proof_and_a_violation_decide(verdict: Verdict) -> None:
 def test_few_questions(thousandths: int) -> None:
     """Doubling, halving to a unit, halving to a thousandth: no more than that takes."""
     found = find(Oracle(lambda value: value >= Fraction(thousandths, FINER)))
-    assert found.least == Fraction(thousandths, FINER)
-    assert found.questions <= 1 + 7 + 5 + 1 + 10
+    assert found.minimum == Fraction(thousandths, FINER)
+    assert found.queries <= 1 + 7 + 5 + 1 + 10

@@ -133,10 +133,10 @@ def test_schedules(capsys: pytest.CaptureFixture[str], gaps: str, loss: int, rat
 
 
 @pytest.mark.parametrize(("ratios", "rto", "least"), [("1,1", "RTO = MSL", "2*MSL"), ("1/2,1/2", "RTO = 1/2*MSL", "3/2*MSL")])
-def test_one_ratio(capsys: pytest.CaptureFixture[str], ratios: str, rto: str, least: str) -> None:
+def test_one_ratio(capsys: pytest.CaptureFixture[str], ratios: str, rto: str, minimum: str) -> None:
     """Where sums of MSL and RTO cannot be told apart all is said in MSL."""
     _, data = formula(capsys, *CORE, "--ratios", ratios, properties=("graceful",))
-    assert [(piece["rto"], piece["least_time_wait"]) for piece in data["pieces"]] == [(rto, least)]
+    assert [(piece["rto"], piece["least_time_wait"]) for piece in data["pieces"]] == [(rto, minimum)]
 
 
 def test_a_change_just_below_the_end(capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,12 +173,12 @@ def test_what_is_written_is_accepted(capsys: pytest.CaptureFixture[str], tmp_pat
     names = ["piece-1.itf.json", "piece-1.smt2", "piece-2.itf.json", "piece-2.smt2"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert [f"wrote {folder / name}" in out.splitlines() for name in names] == [True] * 4
-    for number, least, less in ((1, "MSL + RTO", "MSL + 99/100*RTO"), (2, "2*MSL", "199/100*MSL")):
+    for number, minimum, less in ((1, "MSL + RTO", "MSL + 99/100*RTO"), (2, "2*MSL", "199/100*MSL")):
         certificate = folder / f"piece-{number}.smt2"
         code, out, _ = run(capsys, "certify", str(certificate))
-        assert (code, "accepted by" in out, f"TIME_WAIT >= {least}" in out) == (0, True, True)
+        assert (code, "accepted by" in out, f"TIME_WAIT >= {minimum}" in out) == (0, True, True)
         text = certificate.read_text(encoding="utf-8")
-        certificate.write_text(text.replace(f'"TIME_WAIT >= {least}"', f'"TIME_WAIT >= {less}"', 1), encoding="utf-8")
+        certificate.write_text(text.replace(f'"TIME_WAIT >= {minimum}"', f'"TIME_WAIT >= {less}"', 1), encoding="utf-8")
         assert run(capsys, "certify", str(certificate))[0] == 40
         code, out, _ = run(capsys, "explain", str(folder / f"piece-{number}.itf.json"))
         assert code == 0

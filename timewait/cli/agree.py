@@ -80,11 +80,11 @@ def _show(screen: console.Screen, one: ConfigurationAgreement) -> None:
     screen.line(f"  {configuration_in_words(one.configuration)}")
     rows = []
     for row in one.rows:
-        said = [voice.told if voice.told != "not asked" else "-" for voice in row.answers]
-        rows.append((f"  {row.name}", *said, _word(row.agreement) if row.faults else row.told))
+        said = [voice.summary if voice.summary != "not asked" else "-" for voice in row.answers]
+        rows.append((f"  {row.name}", *said, _word(row.agreement) if row.disagreements else row.summary))
     screen.table(("  property", *EngineName, "decided by"), rows)
     for row in one.rows:
-        for fault in row.faults:
+        for fault in row.disagreements:
             screen.line(f"  {row.name}: DISAGREEMENT: {fault}")
     screen.line()
 
@@ -93,11 +93,11 @@ def _counted(rows: Sequence[PropertyAgreement]) -> dict[str, int]:
     """How many rows there are of each kind."""
 
     def kind(row: PropertyAgreement) -> str:
-        if row.faults:
+        if row.disagreements:
             return "disagree"
         if row.agreement is not Verdict.PROVED:
             return "decided by one alone, or vacuous" if row.decided else "decided by nobody"
-        engines = sum(voice.who not in CHECKS for voice in row.decided)
+        engines = sum(voice.engine not in CHECKS for voice in row.decided)
         return "agreed by two engines or more" if engines > 1 else "decided by one engine, what it gave checked"
 
     kinds = Counter(map(kind, rows))
@@ -118,11 +118,11 @@ def _show_sum(screen: console.Screen, compared: Sequence[ConfigurationAgreement]
     screen.line(f"{len(compared)} configuration{plural}, {len(rows)} properties, {seconds:.0f} s")
     for kind, count in _counted(rows).items():
         screen.line(f"  {kind}: {count}")
-    silent = Counter((voice.who, voice.reason) for row in rows for voice in row.answers if voice.told == "not asked")
+    silent = Counter((voice.engine, voice.reason) for row in rows for voice in row.answers if voice.summary == "not asked")
     screen.line("(n): a run of n steps; none in n: no run of up to n steps; accepted: by Z3's plain queries and by cvc5")
     screen.line("not asked:")
-    for (who, reason), count in sorted(silent.items()):
-        screen.line(f"  {who}, {reason}: {count}")
+    for (engine, reason), count in sorted(silent.items()):
+        screen.line(f"  {engine}, {reason}: {count}")
     screen.line(f"verdict: {_word(worst(one.agreement for one in compared)).upper()}")
 
 

@@ -78,7 +78,7 @@ def _boundary(configuration: Configuration, name: str, most: Fraction, budget: C
             raise NotBelieved(name, piece)
     needs = formula_in_words(pieces).replace("safe iff ", "").replace("*", " ")
     asked = RatioInterval(low, high, closed_low=True, closed_high=True)
-    return Boundary(name, tuple(BoundaryPiece(ratios.meet(asked), least) for ratios, least in rows(pieces)), needs)
+    return Boundary(name, tuple(BoundaryPiece(ratios.meet(asked), minimum) for ratios, minimum in rows(pieces)), needs)
 
 
 def _points(configuration: Configuration, name: str, most: Fraction, budget: Callable[[], Budget]) -> BoundaryPoints:
@@ -86,8 +86,8 @@ def _points(configuration: Configuration, name: str, most: Fraction, budget: Cal
     far = max(most - POINTS[-1], Fraction(0))
     for ratio in (*POINTS, *(POINTS[-1] + far * step / BEYOND for step in range(1, BEYOND + 1) if far)):
         asked = replace(configuration, rto=(ratio * configuration.msl,))
-        least = least_at(asked, [name], budget, {name: list(_onwards(points, ratio))})[name]
-        points.append((ratio, least))
+        minimum = least_at(asked, [name], budget, {name: list(_onwards(points, ratio))})[name]
+        points.append((ratio, minimum))
     return points
 
 
@@ -144,15 +144,15 @@ def least_at(
     unit = unit_of(values)
     step = unit / FINER if dense else unit
     limit = FACTOR * (configuration.msl + max(configuration.rto))
-    least: dict[str, Fraction | None] = {}
+    minimum: dict[str, Fraction | None] = {}
     for name in names:
         # What the other properties need has been asked about already; then comes what is likely.
-        tried = [*filter(None, least.values()), *(one * configuration.msl for one in likely.get(name, ()))]
+        tried = [*filter(None, minimum.values()), *(one * configuration.msl for one in likely.get(name, ()))]
         guessed = next((value for value in tried if value >= step and _is_least(ask(name), value, step)), None)
         if guessed is None:
-            guessed = least_safe(ask(name), unit, max(limit // unit, 1) * unit, whole=not dense).least
-        least[name] = guessed
-    return {name: None if value is None else value / configuration.msl for name, value in least.items()}
+            guessed = least_safe(ask(name), unit, max(limit // unit, 1) * unit, whole=not dense).minimum
+        minimum[name] = guessed
+    return {name: None if value is None else value / configuration.msl for name, value in minimum.items()}
 
 
 def _onwards(points: BoundaryPoints, place: Fraction) -> Iterator[Fraction]:

@@ -77,24 +77,24 @@ def threshold_command(
             for answer in undecided.answers:
                 screen.answer(answer)
         return worst(answer.verdict for answer in undecided.answers).exit_code
-    answers = found.below if found.least is not None else found.above
+    answers = found.answers_below if found.minimum is not None else found.answers
     if given["as_json"]:
-        data = json_output.whole(found.above, first) | {
-            "least_time_wait": None if found.least is None else number(found.least),
-            "below": [json_output.result(answer) for answer in found.below],
-            "questions": found.questions,
+        data = json_output.whole(found.answers, first) | {
+            "least_time_wait": None if found.minimum is None else number(found.minimum),
+            "below": [json_output.result(answer) for answer in found.answers_below],
+            "questions": found.queries,
         }
         screen.as_json(data)
     else:
         together = " and ".join(entry.name for entry in asked)
         screen.line(f"{stack.title}: {configuration_in_words(first, show_wait=False)}")
-        if found.least is None:
-            screen.line(f"no TIME_WAIT up to {format_duration(found.tried)} gives {together}; with that one:")
+        if found.minimum is None:
+            screen.line(f"no TIME_WAIT up to {format_duration(found.largest_tried)} gives {together}; with that one:")
         else:
             screen.line(
-                f"least TIME_WAIT for {together}: {format_duration(found.least)}   ({found.questions} questions to the engine)"
+                f"least TIME_WAIT for {together}: {format_duration(found.minimum)}   ({found.queries} questions to the engine)"
             )
-            screen.line(f"with {format_duration(found.short)}:" if found.below else "")
+            screen.line(f"with {format_duration(found.value_below)}:" if found.answers_below else "")
         for answer in answers:
             if answer.verdict is Verdict.VIOLATED:
                 screen.answer(answer)
@@ -144,7 +144,7 @@ def _told_symbolically(configuration: Any, given: dict[str, Any]) -> str:
 
 
 def _least(piece: ProvedThreshold) -> str:
-    return "no TIME_WAIT is enough" if piece.least is None else f"TIME_WAIT >= {as_text(piece.least)}"
+    return "no TIME_WAIT is enough" if piece.minimum is None else f"TIME_WAIT >= {as_text(piece.minimum)}"
 
 
 def _show(screen: console.Screen, pieces: list[ProvedThreshold]) -> None:
@@ -156,15 +156,15 @@ def _show(screen: console.Screen, pieces: list[ProvedThreshold]) -> None:
     for piece in reversed(pieces):
         screen.line()
         screen.line(f"{interval_in_words(piece.ratios)}: {_least(piece)}")
-        if piece.safe is not None:
-            size = f"{piece.safe.cases} zones over {piece.safe.locations} locations"
-            screen.line(f"  from it on: {piece.safe.verdict}; {piece.safe.reason or f'{size}, accepted by Z3 and by cvc5'}")
-        if piece.below is not None:
-            state = piece.below.fault or "legal and violating for all values, by Z3 and by cvc5; replay: confirmed"
-            screen.line(f"  below it: {piece.below.broken} is broken; {state}")
-            screen.line(f"    {piece.below.script}")
-            if piece.below.trace is not None:
-                screen.trace(piece.below.trace)
+        if piece.proof is not None:
+            size = f"{piece.proof.cases} zones over {piece.proof.locations} locations"
+            screen.line(f"  from it on: {piece.proof.verdict}; {piece.proof.reason or f'{size}, accepted by Z3 and by cvc5'}")
+        if piece.counterexample is not None:
+            state = piece.counterexample.rejection or "legal and violating for all values, by Z3 and by cvc5; replay: confirmed"
+            screen.line(f"  below it: {piece.counterexample.broken} is broken; {state}")
+            screen.line(f"    {piece.counterexample.schedule}")
+            if piece.counterexample.trace is not None:
+                screen.trace(piece.counterexample.trace)
 
 
 def _written(pieces: list[ProvedThreshold], out: Path) -> list[Path]:
@@ -175,10 +175,10 @@ def _written(pieces: list[ProvedThreshold], out: Path) -> list[Path]:
         raise click.UsageError(f"cannot write {out}: {problem.strerror}") from problem
     contents: dict[Path, str | bytes] = {}
     for index, piece in enumerate(reversed(pieces), start=1):
-        if piece.safe is not None:
-            contents[out / f"piece-{index}.smt2"] = piece.safe.text
-        if piece.below is not None and piece.below.trace is not None:
-            contents[out / f"piece-{index}.itf.json"] = itf.as_itf_text(piece.below.trace)
+        if piece.proof is not None:
+            contents[out / f"piece-{index}.smt2"] = piece.proof.text
+        if piece.counterexample is not None and piece.counterexample.trace is not None:
+            contents[out / f"piece-{index}.itf.json"] = itf.as_itf_text(piece.counterexample.trace)
     write_all(contents)
     return list(contents)
 
@@ -192,12 +192,14 @@ def _as_data(pieces: list[ProvedThreshold], verdict: Verdict, asked: tuple[str, 
         "pieces": [
             {
                 "rto": interval_in_words(piece.ratios),
-                "least_time_wait": None if piece.least is None else as_text(piece.least),
+                "least_time_wait": None if piece.minimum is None else as_text(piece.minimum),
                 "verdict": str(piece.verdict),
                 "region": [part.text for part in piece.region],
-                "breaks": None if piece.below is None else piece.below.broken,
-                "schedule": None if piece.below is None else str(piece.below.script),
-                "trace": None if piece.below is None or piece.below.trace is None else piece.below.trace.as_json(),
+                "breaks": None if piece.counterexample is None else piece.counterexample.broken,
+                "schedule": None if piece.counterexample is None else str(piece.counterexample.schedule),
+                "trace": None
+                if piece.counterexample is None or piece.counterexample.trace is None
+                else piece.counterexample.trace.as_json(),
             }
             for piece in reversed(pieces)
         ],
