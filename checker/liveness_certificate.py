@@ -1,14 +1,14 @@
-"""Certificates of promises: why no fair run leaves an ``eventually`` property open for ever.
+"""Certificates for ``eventually`` properties: why no fair run leaves one pending for ever, whatever the durations are.
 
-Such a run would stay among the locations in which the promise is open. They are split into parts that runs pass one
-after the other, never back; so the run stays in one of them. Of each part it is told what cannot recur in it for ever
-while time goes on, and why; what is left is split again, until nothing is left. That holds for every value of every
-parameter.
+Such a run would stay among the locations where the property is pending, and so, in the end, in one strongly connected
+component of their graph. The certificate splits these locations into components that runs pass in order, never back.
+Each component lists the locations and edges that no fair run can repeat in it for ever, with the reason; what remains
+is split again, until nothing remains.
 
-It is checked here from the vocabulary alone: the locations and steps are those of the system, not of the file. That the
-parts fit together is a matter of counting. Each reason for which something cannot recur is a plain query that must be
-unsatisfiable, put to Z3 and to cvc5. In the queries the clocks that nothing in the part starts are later than every
-parameter, for so they are in the end.
+The checker reads locations and edges from the system, not from the file. It checks by comparison of sets that the
+components cover everything and are in order, and puts one query for each reason to Z3 and cvc5; each must be
+unsatisfiable. In these queries every clock that the component never resets is greater than every parameter: as time
+diverges, it will be.
 """
 
 from __future__ import annotations
@@ -22,89 +22,93 @@ from itertools import count
 from timewait.checker.certificate import BrokenCertificate, Query
 from timewait.vocabulary.automaton import ZERO, Bound, Clock, Edge, Location, TimedAutomaton
 
-PAST_BOUND = "late"
-"""A symbol for a duration that no parameter exceeds."""
+LATE = "late"
+"""The SMT-LIB constant for a duration that no parameter exceeds."""
 
 
 class Reason(Enum):
-    """Why something cannot recur in a part for ever."""
+    """Why no fair run repeats a location or an edge of a component for ever; the values stand in the files.
+
+    An *untaken* edge is one that must be taken if it is enabled again and again (strong fairness) although the component
+    has no edge of one of its fairness names.
+    """
 
     PAST_BOUND = "late"
-    """A clock that nothing in the part starts is beyond what the guard, or the invariant, allows."""
-    UNFAIR_HERE = "starved"
-    """In the end a step can be taken there whose fairness name the part never serves."""
-    UNFAIR_ALTERNATIVE = "sister"
-    """Whenever it can be taken, so can another step whose fairness name the part never serves."""
-    UNFAIR_ON_ENTRY = "arrival"
-    """On arrival a step can be taken whose fairness name the part never serves."""
+    """A clock that the component never resets has passed an upper bound of the guard or the invariant."""
+    UNTAKEN_HERE = "starved"
+    """In the end an untaken edge of the location is always enabled."""
+    UNTAKEN_ALTERNATIVE = "sister"
+    """Whenever the edge is enabled, so is an untaken edge of the same location."""
+    UNTAKEN_ON_ENTRY = "arrival"
+    """An untaken edge of the target is enabled on entry."""
 
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Something that cannot recur in a part for ever.
+    """A location or an edge that no fair run repeats in a component for ever.
 
     Attributes
     ----------
     location : Location
-        The location, or the one that the step leaves.
-    step : int or None
-        The number of the step among those of the location; None when it is the location itself.
+        The location, or the source of the edge.
+    edge : int or None
+        The number of the edge among those of the location; None when the location itself is excluded.
     reason : Reason
-        Why.
-    shown_by : int or None
-        The number of the step that is never served: of the same location, or for `Reason.UNFAIR_ON_ENTRY` of the target.
+        The reason.
+    untaken : int or None
+        The number of the untaken edge, among those of the location or, for `Reason.UNTAKEN_ON_ENTRY`, of the target.
     """
 
     location: Location
-    step: int | None
+    edge: int | None
     reason: Reason
-    unfair_edge: int | None
+    untaken: int | None
 
 
 @dataclass(frozen=True)
 class Component:
-    """Locations among which a run may stay, and why it does not.
+    """Locations among which a run may stay, and why no fair run does.
 
     Attributes
     ----------
     locations : frozenset of Location
         The locations.
-    out : tuple of Leaving
-        What cannot recur.
-    parts : tuple of Part
-        What is left, split: steps lead from earlier ones to later ones, never back.
-    silent : bool
-        Whether no step in it is the noise that the property forbids, so that a run may stay.
+    exclusions : tuple of Exclusion
+        The locations and edges that no fair run repeats in it for ever.
+    parts : tuple of Component
+        The components of what remains; edges lead from earlier ones to later ones, never back.
+    harmless : bool
+        Whether a run may stay: the property is violated by recurrent events alone, and no edge of it is one.
     """
 
     locations: frozenset[Location]
-    out: tuple[Exclusion, ...]
+    exclusions: tuple[Exclusion, ...]
     parts: tuple[Component, ...]
-    no_recurrent_edge: bool = False
+    harmless: bool = False
 
 
 ComponentEdges = Mapping[tuple[Location, int], Edge]
-"""Steps by their location and their number there."""
+"""The edges of a component, by their source and their number there."""
 
 
 class LivenessCertificate:
-    """The proof of a promise, as queries.
+    """The proof of an ``eventually`` property, as proof obligations.
 
     Parameters
     ----------
     system : TimedAutomaton
-        What keeps it.
+        The system.
     name : str
         The ``eventually`` property.
     recurrent : bool
-        Whether it is broken only by noise that recurs.
-    proof : Part
+        Whether only a recurrent event violates it, not mere waiting.
+    proof : Component
         The proof.
     """
 
     intro = (
-        "; Why no fair run leaves a promise open for ever: the parts that runs pass in order, what cannot recur in each, and a",
-        "; query for each reason. Every answer must be unsat.",
+        "; Why no fair run leaves the property pending for ever: the components that runs pass in order, the locations and",
+        "; edges that no fair run repeats in each, and a query for each reason. Every answer must be unsat.",
     )
 
     def __init__(self, system: TimedAutomaton, name: str, recurrent: bool, proof: Component) -> None:
@@ -112,168 +116,169 @@ class LivenessCertificate:
         self.name = name
         self.recurrent = recurrent
         self.proof = proof
-        self._steps = steps(system)
-        self._numbers = {location: number for number, location in enumerate(self._steps)}
+        self._edges = edges_of(system)
+        self._numbers = {location: number for number, location in enumerate(self._edges)}
+        self._pending = frozenset(location for location in self._edges if name in system.pending(location))
 
     @property
     def size(self) -> int:
-        """How many things are shown not to recur."""
-        return sum(len(part.out) for _, part, _ in self._walk())
+        """The number of exclusions."""
+        return sum(len(component.exclusions) for _, component, _ in self._components())
 
-    def _walk(self) -> Iterator[tuple[str, Component, ComponentEdges]]:
-        """Every part with its name and the steps inside it."""
-        open_now = frozenset(location for location in self._steps if self.name in self.system.pending(location))
-        waiting = [("0", self.proof, self._inside(self._every(), open_now))]
+    def _components(self) -> Iterator[tuple[str, Component, ComponentEdges]]:
+        """Every component with its name and its edges, parents first."""
+        every = {(location, number): edge for location, edges in self._edges.items() for number, edge in enumerate(edges)}
+        waiting = [("0", self.proof, _within(every, self._pending))]
         while waiting:
-            name, part, hops = waiting.pop()
-            yield name, part, hops
-            left = self._left(part, hops)
-            inner = [(f"{name}.{index}", one, self._inside(left, one.locations)) for index, one in enumerate(part.parts)]
-            waiting.extend(reversed(inner))
+            name, component, edges = waiting.pop()
+            yield name, component, edges
+            remaining = _remaining(component, edges)
+            parts = enumerate(component.parts)
+            waiting += reversed([(f"{name}.{index}", part, _within(remaining, part.locations)) for index, part in parts])
 
-    def _every(self) -> ComponentEdges:
-        return {(location, number): edge for location, edges in self._steps.items() for number, edge in enumerate(edges)}
-
-    @staticmethod
-    def _inside(hops: ComponentEdges, locations: Collection[Location]) -> ComponentEdges:
-        return {key: edge for key, edge in hops.items() if key[0] in locations and edge.target in locations}
-
-    def _left(self, part: Component, hops: ComponentEdges) -> ComponentEdges:
-        """The steps of a part that may recur."""
-        gone = {one.location for one in part.out if one.step is None}
-        dropped = {(one.location, one.step) for one in part.out}
-        return self._inside({key: edge for key, edge in hops.items() if key not in dropped}, part.locations - gone)
-
-    # --- what counting shows ---
+    # --- comparison of sets ---
 
     def mismatch(self) -> str:
-        """Where the parts do not fit together; empty when they do."""
-        open_now = frozenset(location for location in self._steps if self.name in self.system.pending(location))
-        if self.proof.locations != open_now:
-            return f"part 0: its locations are not those in which {self.name} is open"
-        return next(filter(None, (self._gap(part, hops, f"part {name}") for name, part, hops in self._walk())), "")
+        """The first component that does not fit the system or its parts; empty when all do."""
+        if self.proof.locations != self._pending:
+            return f"part 0: its locations are not those in which {self.name} is pending"
+        checked = (self._mismatch(component, edges, f"part {name}") for name, component, edges in self._components())
+        return next(filter(None, checked), "")
 
-    def _gap(self, part: Component, hops: ComponentEdges, where: str) -> str:
-        if part.no_recurrent_edge:
-            noise = any(self.name in edge.recurrent for edge in hops.values())
-            return f"{where}: it is not silent" if noise or not self.recurrent else ""
-        for one in part.out:
-            if one.location not in part.locations:
-                return f"{where}: what cannot recur is not in it"
-            if fault := self.misfit(one, hops):
-                return f"{where}, location {self._numbers[one.location]}: {fault}"
-        left = part.locations - {one.location for one in part.out if one.step is None}
-        placed = [location for inner in part.parts for location in inner.locations]
-        if len(placed) != len(set(placed)) or set(placed) != left:
-            return f"{where}: not every location that is left is in just one part of it"
-        place = {location: index for index, inner in enumerate(part.parts) for location in inner.locations}
-        for (location, _), edge in self._left(part, hops).items():
-            if place[location] > place[edge.target]:
-                return f"{where}: a step leads back from location {self._numbers[location]}"
+    def _mismatch(self, component: Component, edges: ComponentEdges, where: str) -> str:
+        if component.harmless:
+            recurrent = any(self.name in edge.recurrent for edge in edges.values())
+            return f"{where}: it has a recurrent event" if recurrent or not self.recurrent else ""
+        for exclusion in component.exclusions:
+            if exclusion.location not in component.locations:
+                return f"{where}: an excluded location is not in it"
+            if problem := self.misapplied(exclusion, edges):
+                return f"{where}, location {self._numbers[exclusion.location]}: {problem}"
+        remaining = component.locations - _excluded_locations(component)
+        placed = [location for part in component.parts for location in part.locations]
+        if len(placed) != len(set(placed)) or set(placed) != remaining:
+            return f"{where}: not every remaining location is in exactly one part of it"
+        order = {location: index for index, part in enumerate(component.parts) for location in part.locations}
+        for (location, _), edge in _remaining(component, edges).items():
+            if order[location] > order[edge.target]:
+                return f"{where}: an edge leads back from location {self._numbers[location]}"
         return ""
 
-    def misfit(self, one: Exclusion, hops: ComponentEdges) -> str:
-        """What is wrong with a reason before any solver is asked."""
-        if one.step is not None and (one.location, one.step) not in hops:
-            return f"step {one.step} is none of the part"
-        if (one.step is None) == (
-            one.reason in (Reason.UNFAIR_ALTERNATIVE, Reason.UNFAIR_ON_ENTRY)
-        ) and one.reason is not Reason.PAST_BOUND:
-            return f"{one.reason.value} is no reason for that"
-        if one.reason is Reason.PAST_BOUND:
+    def misapplied(self, exclusion: Exclusion, edges: ComponentEdges) -> str:
+        """Why the reason of an exclusion does not apply, before any solver is asked; empty when it may apply."""
+        if exclusion.edge is not None and (exclusion.location, exclusion.edge) not in edges:
+            return f"edge {exclusion.edge} is not in the part"
+        if exclusion.reason is Reason.PAST_BOUND:
             return ""
-        shown = self._shown_by(one)
-        if shown is None:
-            return "there is no step that shows it"
-        served = frozenset().union(*(edge.fair for edge in hops.values()))
-        return "" if shown.fair - served else f"the step {shown.action} is served in the part, or nothing forces it"
+        if (exclusion.edge is None) != (exclusion.reason is Reason.UNTAKEN_HERE):
+            return f"the reason {exclusion.reason.value!r} does not apply to it"
+        untaken = self._untaken(exclusion)
+        if untaken is None:
+            return "the untaken edge does not exist"
+        taken = frozenset().union(*(edge.fair for edge in edges.values()))
+        return "" if untaken.fair - taken else f"the edge {untaken.action} is taken in the part, or fairness does not force it"
 
-    def _shown_by(self, one: Exclusion) -> Edge | None:
-        place = one.location
-        if one.reason is Reason.UNFAIR_ON_ENTRY and one.step is not None:
-            place = self._steps[one.location][one.step].target
-        steps_there = self._steps[place]
-        return steps_there[one.unfair_edge] if one.unfair_edge is not None and one.unfair_edge < len(steps_there) else None
+    def _untaken(self, exclusion: Exclusion) -> Edge | None:
+        location = exclusion.location
+        if exclusion.reason is Reason.UNTAKEN_ON_ENTRY and exclusion.edge is not None:
+            location = self._edges[location][exclusion.edge].target
+        edges = self._edges[location]
+        return edges[exclusion.untaken] if exclusion.untaken is not None and exclusion.untaken < len(edges) else None
 
-    # --- what solvers show ---
+    # --- queries ---
 
     def head(self) -> list[str]:
         """The logic, the parameters and the clocks."""
-        most = max(len(self.system.clocks(location)) for location in self._steps)
-        lines = ["(set-logic QF_LRA)", f"(declare-const {PAST_BOUND} Real)"]
+        most = max(len(self.system.clocks(location)) for location in self._edges)
+        lines = ["(set-logic QF_LRA)", f"(declare-const {LATE} Real)"]
         for parameter in self.system.parameters:
             if parameter != ZERO:
-                lines += [f"(declare-const {parameter} Real)", f"(assert (<= 0.0 {parameter} {PAST_BOUND}))"]
-        lines.append(f"(assert (<= 0.0 {PAST_BOUND}))")
+                lines += [f"(declare-const {parameter} Real)", f"(assert (<= 0.0 {parameter} {LATE}))"]
+        lines.append(f"(assert (<= 0.0 {LATE}))")
         for kind in ("x", "dead"):
             lines += [f"(declare-const {kind}{index} Real)" for index in range(most)]
         return [*lines, *(f"(assert (>= x{index} 0.0))" for index in range(most))]
 
     def definitions(self) -> Iterator[str]:
-        """The parts, and what cannot recur in them; from these lines the proof is read."""
-        for name, part, _ in self._walk():
-            members = " ".join(str(number) for number in sorted(map(self._numbers.__getitem__, part.locations)))
-            yield f'(set-info :part "{name} {"silent" if part.no_recurrent_edge else "left"}: {members}")'
-            for one in part.out:
-                what = f"{self._numbers[one.location]} {_or_dash(one.step)}"
-                yield f'(set-info :out "{name}: {what} {one.reason.value} {_or_dash(one.unfair_edge)}")'
+        """The components and their exclusions, as annotations; `read` reads the proof from these lines."""
+        for name, component, _ in self._components():
+            members = " ".join(map(str, sorted(self._numbers[location] for location in component.locations)))
+            yield f'(set-info :part "{name} {"silent" if component.harmless else "left"}: {members}")'
+            for exclusion in component.exclusions:
+                what = f"{self._numbers[exclusion.location]} {_or_dash(exclusion.edge)}"
+                yield f'(set-info :out "{name}: {what} {exclusion.reason.value} {_or_dash(exclusion.untaken)}")'
 
     def queries(self) -> Iterator[Query]:
-        """Each reason as a query that must be unsatisfiable."""
-        for name, part, hops in self._walk():
-            started, dead = self._started(hops)
-            for one in part.out:
-                clocks = self.system.clocks(one.location)
+        """One query for each exclusion; each must be unsatisfiable."""
+        for name, component, edges in self._components():
+            reset, expired = self._changed(edges)
+            for exclusion in component.exclusions:
+                clocks = self.system.clocks(exclusion.location)
                 late = [
-                    f"(> x{index} {self.system.lifetimes[clock.role] if clock in dead else PAST_BOUND})"
+                    f"(> x{index} {self.system.lifetimes[clock.role] if clock in expired else LATE})"
                     for index, clock in enumerate(clocks)
-                    if clock not in started
+                    if clock not in reset
                 ]
-                yield Query(one.reason.value, f"part {name}, location {self._numbers[one.location]}", self._asked(one, late))
+                where = f"part {name}, location {self._numbers[exclusion.location]}"
+                yield Query(exclusion.reason.value, where, self._assertions(exclusion, late))
 
-    def _asked(self, one: Exclusion, late: list[str]) -> list[str]:
-        clocks = self.system.clocks(one.location)
+    def _assertions(self, exclusion: Exclusion, late: list[str]) -> list[str]:
+        clocks = self.system.clocks(exclusion.location)
         values = {clock: f"x{index}" for index, clock in enumerate(clocks)}
-        here = self.system.invariant(one.location)
-        edge = None if one.step is None else self._steps[one.location][one.step]
-        taken = [] if edge is None else _bounds(edge.guard, values)
-        shown = self._shown_by(one)
-        if one.reason is Reason.PAST_BOUND:
-            return [*late, *(_bounds(here, values) if edge is None else taken)]
-        assert shown is not None, "counting comes first"
-        if one.reason is not Reason.UNFAIR_ON_ENTRY:
-            return [*late, *taken, _not_all(_bounds(shown.guard, values))]
-        assert edge is not None, "counting comes first"
-        arrived, conditions = self._arrived(edge, values)
-        return [*conditions, _not_all(_bounds(shown.guard, arrived))]
+        edge = None if exclusion.edge is None else self._edges[exclusion.location][exclusion.edge]
+        if exclusion.reason is Reason.PAST_BOUND:
+            return [*late, *_bounds(self.system.invariant(exclusion.location) if edge is None else edge.guard, values)]
+        untaken = self._untaken(exclusion)
+        assert untaken is not None, "mismatch() comes first"
+        if exclusion.reason is Reason.UNTAKEN_ON_ENTRY:
+            assert edge is not None, "mismatch() comes first"
+            entered, conditions = self._entered(edge, values)
+            return [*conditions, _not_all(_bounds(untaken.guard, entered))]
+        return [*late, *_bounds(edge.guard if edge else (), values), _not_all(_bounds(untaken.guard, values))]
 
-    def _arrived(self, edge: Edge, values: Mapping[Clock, str]) -> tuple[dict[Clock, str], list[str]]:
-        """The clocks of the target on arrival, and that dead ones are beyond their lifetime."""
-        arrived, conditions = {}, []
-        for index, (clock, origin) in enumerate(zip(self.system.clocks(edge.target), edge.updates, strict=True)):
-            if origin is None:
-                arrived[clock] = "0.0"
-            elif isinstance(origin, Clock):
-                arrived[clock] = values[origin]
+    def _entered(self, edge: Edge, values: Mapping[Clock, str]) -> tuple[dict[Clock, str], list[str]]:
+        """The clocks of an edge's target on entry, and that inactive ones are beyond their lifetime."""
+        entered, conditions = {}, []
+        for index, (clock, update) in enumerate(zip(self.system.clocks(edge.target), edge.updates, strict=True)):
+            if update is None:
+                entered[clock] = "0.0"
+            elif isinstance(update, Clock):
+                entered[clock] = values[update]
             else:
-                arrived[clock] = f"dead{index}"
+                entered[clock] = f"dead{index}"
                 conditions.append(f"(> dead{index} {self.system.lifetimes[clock.role]})")
-        return arrived, conditions
+        return entered, conditions
 
-    def _started(self, hops: ComponentEdges) -> tuple[set[Clock], set[Clock]]:
-        """The clocks that steps of a part start, or copy from others, and those that one makes dead."""
-        started, dead = set(), set()
-        for edge in hops.values():
-            for clock, origin in zip(self.system.clocks(edge.target), edge.updates, strict=True):
-                if origin is None or (isinstance(origin, Clock) and origin != clock):
-                    started.add(clock)
-                elif not isinstance(origin, Clock):
-                    dead.add(clock)
-        return started, dead
+    def _changed(self, edges: ComponentEdges) -> tuple[set[Clock], set[Clock]]:
+        """The clocks that edges of a component reset or copy from others, and those that one makes inactive."""
+        reset, expired = set(), set()
+        for edge in edges.values():
+            for clock, update in zip(self.system.clocks(edge.target), edge.updates, strict=True):
+                if update is None or (isinstance(update, Clock) and update != clock):
+                    reset.add(clock)
+                elif not isinstance(update, Clock):
+                    expired.add(clock)
+        return reset, expired
 
 
-def steps(system: TimedAutomaton) -> dict[Location, tuple[Edge, ...]]:
-    """The steps of every location that steps lead to, whatever the guards say; in the order in which they are met."""
+def _within(edges: ComponentEdges, locations: Collection[Location]) -> ComponentEdges:
+    """The edges between some locations."""
+    return {key: edge for key, edge in edges.items() if key[0] in locations and edge.target in locations}
+
+
+def _excluded_locations(component: Component) -> set[Location]:
+    return {exclusion.location for exclusion in component.exclusions if exclusion.edge is None}
+
+
+def _remaining(component: Component, edges: ComponentEdges) -> ComponentEdges:
+    """The edges of a component that are not excluded, between locations that are not."""
+    excluded = {(exclusion.location, exclusion.edge) for exclusion in component.exclusions}
+    kept = {key: edge for key, edge in edges.items() if key not in excluded}
+    return _within(kept, component.locations - _excluded_locations(component))
+
+
+def edges_of(system: TimedAutomaton) -> dict[Location, tuple[Edge, ...]]:
+    """The edges of every location that edges lead to, whatever the guards say, breadth first."""
     found: dict[Location, tuple[Edge, ...]] = {}
     waiting = [system.initial()]
     met = {system.initial()}
@@ -309,38 +314,39 @@ _OUT = re.compile(r'^\(set-info :out "(0(?:\.\d+)*): (\d+) (-|\d+) (late|starved
 
 
 def read(system: TimedAutomaton, text: str, where: str) -> Component:
-    """The proof in a certificate; everything else in the file is passed over.
+    """The proof in a certificate; the queries in the file are not read.
 
     Raises
     ------
     BrokenCertificate
-        There is none, or it speaks of what the system has not.
+        The text holds no proof, or names a location that the system does not have.
     """
-    locations = list(steps(system))
+    locations = list(edges_of(system))
     members: dict[str, frozenset[Location]] = {}
-    no_recurrent_edge: dict[str, bool] = {}
-    out: dict[str, list[Exclusion]] = {}
+    harmless: dict[str, bool] = {}
+    exclusions: dict[str, list[Exclusion]] = {}
     for row, line in enumerate(text.splitlines()):
         try:
             if found := _PART.match(line):
                 if found[1] in members:
                     raise BrokenCertificate(f"{where} and {row} more: part {found[1]} comes twice")
                 members[found[1]] = frozenset(locations[int(number)] for number in found[3].split())
-                no_recurrent_edge[found[1]] = found[2] == "silent"
+                harmless[found[1]] = found[2] == "silent"
             elif found := _OUT.match(line):
-                step, shown = (None if number == "-" else int(number) for number in (found[3], found[5]))
-                out.setdefault(found[1], []).append(Exclusion(locations[int(found[2])], step, Reason(found[4]), shown))
+                edge, untaken = (None if number == "-" else int(number) for number in (found[3], found[5]))
+                exclusion = Exclusion(locations[int(found[2])], edge, Reason(found[4]), untaken)
+                exclusions.setdefault(found[1], []).append(exclusion)
         except IndexError as error:
             raise BrokenCertificate(f"{where} and {row} more: the system has {len(locations)} locations") from error
     if "0" not in members:
         raise BrokenCertificate(f"{where}: no part of any location")
 
-    def part(name: str) -> Component:
+    def component(name: str) -> Component:
         inner = []
         for index in count():
             if f"{name}.{index}" not in members:
                 break
-            inner.append(part(f"{name}.{index}"))
-        return Component(members[name], tuple(out.get(name, ())), tuple(inner), no_recurrent_edge[name])
+            inner.append(component(f"{name}.{index}"))
+        return Component(members[name], tuple(exclusions.get(name, ())), tuple(inner), harmless[name])
 
-    return part("0")
+    return component("0")

@@ -95,7 +95,7 @@ def _kept(
     found = []
     for part, within in _parts(nodes, hops):
         if _silent(within, asked):
-            found.append(Component(_named(locations, part), (), (), no_recurrent_edge=True))
+            found.append(Component(_named(locations, part), (), (), harmless=True))
             continue
         out = tuple(_leaving(locations, part, within))
         deeper = _kept(locations, *_left(locations, part, within, out), asked) if out else None
@@ -109,8 +109,8 @@ def _left(
     locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Exclusion]
 ) -> tuple[frozenset[int], list[GraphEdge]]:
     """What may recur when some cannot."""
-    gone = {one.location for one in out if one.step is None}
-    dropped = {(one.location, one.step) for one in out}
+    gone = {one.location for one in out if one.edge is None}
+    dropped = {(one.location, one.edge) for one in out}
     left = frozenset(number for number in part if locations[number].original not in gone)
     return left, [
         hop
@@ -156,7 +156,7 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
         for number, edge in enumerate(location.edges):
             open_late = all(test.relation == ">" and grows(location, test.clock) for test in edge.guard)
             if open_late and edge.original.fair - served:
-                return Exclusion(location.original, None, Reason.UNFAIR_HERE, number)
+                return Exclusion(location.original, None, Reason.UNTAKEN_HERE, number)
         return None
 
     def of_hop(hop: GraphEdge) -> Exclusion | None:
@@ -165,11 +165,11 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
             return Exclusion(location.original, hop.number, Reason.PAST_BOUND, None)
         for number, sister in enumerate(location.edges):
             if sister.original.fair - served and set(sister.guard) <= set(hop.edge.guard):
-                return Exclusion(location.original, hop.number, Reason.UNFAIR_ALTERNATIVE, number)
+                return Exclusion(location.original, hop.number, Reason.UNTAKEN_ALTERNATIVE, number)
         for number, out in enumerate(locations[hop.target].edges):
             at_once = all(test.relation == "<=" and hop.edge.updates[test.clock] == RESET for test in out.guard)
             if out.guard and at_once and out.original.fair - served:
-                return Exclusion(location.original, hop.number, Reason.UNFAIR_ON_ENTRY, number)
+                return Exclusion(location.original, hop.number, Reason.UNTAKEN_ON_ENTRY, number)
         return None
 
     gone = set()

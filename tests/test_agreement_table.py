@@ -246,7 +246,7 @@ class TestRows:
     """Answers put side by side."""
 
     @pytest.mark.parametrize(
-        ("said", "agreement", "verdict", "told"),
+        ("said", "agreement", "verdict", "summary"),
         [
             ((), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
             ((voice(EngineName.TICKS, None), voice(EngineName.ZONES, None)), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),

@@ -39,7 +39,7 @@ def find(oracle: Oracle, unit: Fraction | int = 1, limit: int = 64, whole: bool 
 
 
 @pytest.mark.parametrize("whole", [True, False])
-@pytest.mark.parametrize("least", range(1, 65))
+@pytest.mark.parametrize("minimum", range(1, 65))
 def test_at_a_unit(minimum: int, whole: bool) -> None:
     """Found exactly, with the answers on both sides."""
     oracle = Oracle(lambda value: value >= minimum)
@@ -67,7 +67,9 @@ def test_above_nought_and_below_the_first_unit() -> None:
     assert find(Oracle(lambda value: value > 0), whole=True).minimum == 1
 
 
-@pytest.mark.parametrize("least", [Fraction(1, 2), Fraction(5, 2), Fraction(7001, 1000), Fraction(6999, 1000), Fraction(127, 2)])
+@pytest.mark.parametrize(
+    "minimum", [Fraction(1, 2), Fraction(5, 2), Fraction(7001, 1000), Fraction(6999, 1000), Fraction(127, 2)]
+)
 def test_between_two_units(minimum: Fraction) -> None:
     """Found in steps of a thousandth; in ticks the next unit is the least that can be said."""
     found = find(Oracle(lambda value: value >= minimum))

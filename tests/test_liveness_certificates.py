@@ -1,4 +1,4 @@
-"""Certificates of promises: accepted where the promise is kept, and no proof at all is accepted where it is not."""
+"""Liveness certificates: one is accepted where the property holds, and none can be made where it does not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from timewait.vocabulary.automaton import Edge, Location, Property, TimedAutomat
 
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 INTENDED = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
-LETTER = Behaviour(answers=frozenset(Arrival), restarts=frozenset(Arrival))
+LITERAL = Behaviour(answers=frozenset(Arrival), restarts=frozenset(Arrival))
 CORE = Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, scope=Scope.CORE, behaviour=INTENDED)
 CLOSE = replace(CORE, scope=Scope.CLOSE)
 BOTH = replace(CLOSE, loss=0, both_close=True)
@@ -44,19 +44,14 @@ TOYS = {
     "a lamp": (lamp(3, again=False), eventually("dark")),
 }
 BROKEN = {
-    "a courier whom nothing forces": (courier(False, False), eventually("delivered")),
-    "a sleeper who starts again": (sleeper(True), eventually("risen")),
+    "a courier without fairness": (courier(False, False), eventually("delivered")),
+    "a sleeper that starts again": (sleeper(True), eventually("risen")),
     "a lamp pressed again": (lamp(3), eventually("dark")),
 }
 
 
-def faults(stated: LivenessCertificate) -> str:
-    """What is wrong with a proof."""
-    return certificate.rejection(stated)
-
-
-def stated(configuration: Configuration, name: str) -> LivenessCertificate:
-    """The proof of a promise by the graph."""
+def certificate_of(configuration: Configuration, name: str) -> LivenessCertificate:
+    """The certificate that the graph yields."""
     table = ClaimedLiveness(configuration, name).table(Budget())
     assert table is not None
     proof = proof_of(table, PROPERTIES[name])
@@ -64,16 +59,16 @@ def stated(configuration: Configuration, name: str) -> LivenessCertificate:
     return LivenessCertificate(table.system, name, PROPERTIES[name].recurrent, proof)
 
 
-# --- what is accepted ----------------------------------------------------------------------------------------------
+# --- accepted certificates ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", TOYS)
 def test_toys(name: str) -> None:
-    """Whatever the graph shows, the checker accepts."""
+    """The checker accepts every proof from the graph."""
     toy, asked = TOYS[name]
     proof = proof_of(CompiledAutomaton(toy), asked)
     assert proof is not None
-    assert faults(LivenessCertificate(toy, asked.name, asked.recurrent, proof)) == ""
+    assert certificate.rejection(LivenessCertificate(toy, asked.name, asked.recurrent, proof)) == ""
 
 
 @pytest.mark.parametrize("name", ["closes", "quiet"])
@@ -91,7 +86,7 @@ def test_toys(name: str) -> None:
     ids=["core", "any loss", "close", "either end", "text", "few retries", "an orphan"],
 )
 def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None:
-    """Made, written down and accepted again; the durations are no part of it."""
+    """A certificate is written and accepted; it does not depend on the durations."""
     made = certify_liveness(configuration, name, Budget())
     if made.verdict is Verdict.INCONCLUSIVE:
         table = question(configuration).finite
@@ -106,46 +101,47 @@ def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["closes", "quiet"])
 def test_read_again(name: str) -> None:
-    """The file has the whole proof, and queries for every reason."""
-    found = stated(CLOSE, name)
+    """The file holds the whole proof, and a query for every exclusion."""
+    found = certificate_of(CLOSE, name)
     text = certificate.as_smt2(found, ClaimedLiveness(CLOSE, name).header)
     assert liveness_certificate.read(found.system, text, "here") == found.proof
     assert text.count("(check-sat)") == found.size > 0
     assert configuration_of(certificate.header(text, "here")["configuration"]) == CLOSE
 
 
-# --- what is not ---------------------------------------------------------------------------------------------------
+# --- rejected certificates ---------------------------------------------------------------------------------------------------
 
 
-def without_one(part: Component) -> Iterator[tuple[Exclusion, Component]]:
-    """The proof without one of the locations that cannot recur."""
-    for one in part.out:
-        if one.step is None:
-            yield one, replace(part, out=tuple(other for other in part.out if other is not one))
-    for index, inner in enumerate(part.parts):
+def without_one(component: Component) -> Iterator[tuple[Exclusion, Component]]:
+    """The proof without one of the excluded locations."""
+    for one in component.exclusions:
+        if one.edge is None:
+            yield one, replace(component, exclusions=tuple(other for other in component.exclusions if other is not one))
+    for index, inner in enumerate(component.parts):
         for one, less in without_one(inner):
-            yield one, replace(part, parts=(*part.parts[:index], less, *part.parts[index + 1 :]))
+            yield one, replace(component, parts=(*component.parts[:index], less, *component.parts[index + 1 :]))
 
 
-def changed(part: Component) -> Iterator[Component]:
-    """The proof with something about its parts wrong."""
-    for index, inner in enumerate(part.parts):
-        before, after = part.parts[:index], part.parts[index + 1 :]
-        yield replace(part, parts=(*before, *after))
-        yield replace(part, parts=(*before, inner, inner, *after))
-        yield replace(part, parts=(*before, replace(inner, no_recurrent_edge=True), *after))
-        yield replace(part, parts=(*before, replace(inner, locations=inner.locations - {min(inner.locations, key=str)}), *after))
-        for other in changed(inner):
-            yield replace(part, parts=(*before, other, *after))
+def changed(component: Component) -> Iterator[Component]:
+    """The proof with a mistake in one of its parts."""
+    for index, part in enumerate(component.parts):
+        before, after = component.parts[:index], component.parts[index + 1 :]
+        fewer = part.locations - {min(part.locations, key=str)}
+        yield replace(component, parts=(*before, *after))
+        yield replace(component, parts=(*before, part, part, *after))
+        yield replace(component, parts=(*before, replace(part, harmless=True), *after))
+        yield replace(component, parts=(*before, replace(part, locations=fewer), *after))
+        for other in changed(part):
+            yield replace(component, parts=(*before, other, *after))
 
 
 class TestTampered:
-    """Nobody accepts a proof with something left out, weakened or exchanged."""
+    """A proof with a part omitted, weakened or exchanged is rejected."""
 
     @pytest.fixture(scope="class")
     @staticmethod
     def sound() -> LivenessCertificate:
-        return stated(CORE, "closes")
+        return certificate_of(CORE, "closes")
 
     def test_every_location_must_go(self, sound: LivenessCertificate) -> None:
         tampered = [less for _, less in without_one(sound.proof)]
@@ -153,23 +149,23 @@ class TestTampered:
         assert all(LivenessCertificate(sound.system, "closes", False, less).mismatch() for less in tampered)
 
     def test_parts(self, sound: LivenessCertificate) -> None:
-        """One dropped, one twice, one said to be silent, one without a location."""
+        """A part is dropped, repeated, marked harmless, or lacks a location."""
         tampered = list(changed(sound.proof))
         assert len(tampered) >= 12
         assert all(LivenessCertificate(sound.system, "closes", False, other).mismatch() for other in tampered)
 
     def test_the_order_of_parts(self) -> None:
-        sound = stated(CLOSE, "closes")
+        sound = certificate_of(CLOSE, "closes")
         turned = replace(sound.proof, parts=sound.proof.parts[::-1])
         assert "leads back" in LivenessCertificate(sound.system, "closes", False, turned).mismatch()
 
     def test_of_another_system(self, tmp_path: Path) -> None:
-        """The proof for what was meant is none for the letter, which acknowledges for ever."""
+        """The proof for the intended reading does not fit the literal reading, which acknowledges for ever."""
         made = certify_liveness(BOTH, "quiet", Budget())
-        letter = replace(BOTH, behaviour=LETTER)
-        assert certify_liveness(letter, "quiet", Budget()).verdict is Verdict.INCONCLUSIVE
+        literal = replace(BOTH, behaviour=LITERAL)
+        assert certify_liveness(literal, "quiet", Budget()).verdict is Verdict.INCONCLUSIVE
         first, rest = made.text.split("\n", 1)
-        forged = certificate.as_smt2(stated(BOTH, "quiet"), ClaimedLiveness(letter, "quiet").header).split("\n", 1)[0]
+        forged = certificate.as_smt2(certificate_of(BOTH, "quiet"), ClaimedLiveness(literal, "quiet").header).split("\n", 1)[0]
         assert forged != first
         file = tmp_path / "forged.smt2"
         file.write_text(f"{forged}\n{rest}", encoding="utf-8")
@@ -191,8 +187,8 @@ class TestTampered:
         with pytest.raises(BrokenCertificate, match=said):
             check_file(file)
 
-    def test_a_reason_that_is_none(self, tmp_path: Path) -> None:
-        """Solvers refuse a clock that is said to be late where another reason was given."""
+    def test_a_wrong_reason(self, tmp_path: Path) -> None:
+        """Solvers reject the reason "late" in place of another reason."""
         text = certify_liveness(CLOSE, "closes", Budget()).text
         file = tmp_path / "weaker.smt2"
         forged = re.sub(r'(:out "[\d.]+: \d+ -) starved \d+', r"\1 late -", text, count=1)
@@ -202,24 +198,26 @@ class TestTampered:
         assert "late query" in checked.rejection
 
 
-# --- the best proof that the checker would accept --------------------------------------------------------------------
+# --- the strongest proof that the checker accepts --------------------------------------------------------------------
 
 
-def candidates(system: TimedAutomaton, part: frozenset[Location], hops: ComponentEdges) -> Iterator[Exclusion]:
-    """Every reason that anybody could give."""
+def candidates(system: TimedAutomaton, part: frozenset[Location], edges: ComponentEdges) -> Iterator[Exclusion]:
+    """Every possible exclusion."""
     for location in part:
         others = [*range(len(tuple(system.edges(location)))), None]
-        for reason, shown in product((Reason.PAST_BOUND, Reason.UNFAIR_HERE), others):
-            yield Exclusion(location, None, reason, shown)
-    for (location, number), edge in hops.items():
+        for reason, untaken in product((Reason.PAST_BOUND, Reason.UNTAKEN_HERE), others):
+            yield Exclusion(location, None, reason, untaken)
+    for (location, number), edge in edges.items():
         numbers = range(max(len(tuple(system.edges(place))) for place in (location, edge.target)))
-        for reason, shown in product((Reason.PAST_BOUND, Reason.UNFAIR_ALTERNATIVE, Reason.UNFAIR_ON_ENTRY), [*numbers, None]):
-            yield Exclusion(location, number, reason, shown)
+        for reason, untaken in product(
+            (Reason.PAST_BOUND, Reason.UNTAKEN_ALTERNATIVE, Reason.UNTAKEN_ON_ENTRY), [*numbers, None]
+        ):
+            yield Exclusion(location, number, reason, untaken)
 
 
 def forged(system: TimedAutomaton, asked: Property) -> Component | None:
-    """A proof made of every reason that the checker accepts; None when none of that is enough."""
-    found = liveness_certificate.steps(system)
+    """A proof from every exclusion that the checker accepts; None when even that is not enough."""
+    found = liveness_certificate.edges_of(system)
     inside = frozenset(location for location in found if asked.name in system.pending(location))
     everything = {(place, number): edge for place in inside for number, edge in enumerate(found[place]) if edge.target in inside}
     return _forged(system, asked, inside, everything, [])
@@ -229,7 +227,7 @@ def _forged(
     system: TimedAutomaton,
     asked: Property,
     locations: frozenset[Location],
-    hops: dict[tuple[Location, int], Edge],
+    edges: dict[tuple[Location, int], Edge],
     above: Sequence[Component],
 ) -> Component | None:
     def placed(part: Component) -> LivenessCertificate:
@@ -238,15 +236,15 @@ def _forged(
         return LivenessCertificate(system, asked.name, asked.recurrent, part)
 
     alone = placed(Component(locations, (), ()))
-    fitting = [one for one in candidates(system, locations, hops) if not alone.misfit(one, hops)]
+    fitting = [one for one in candidates(system, locations, edges) if not alone.misapplied(one, edges)]
     whole = placed(Component(locations, tuple(fitting), ()))
     queries = list(whole.queries())[-len(fitting) :] if fitting else []
     out = tuple(one for one, said in zip(fitting, answers(whole, queries), strict=True) if said == "unsat")
     if above and not out:
         return None
-    gone, dropped = {one.location for one in out if one.step is None}, {(one.location, one.step) for one in out}
+    gone, dropped = {one.location for one in out if one.edge is None}, {(one.location, one.edge) for one in out}
     left = locations - gone
-    stay = {key: edge for key, edge in hops.items() if {key[0], edge.target} <= left and key not in dropped}
+    stay = {key: edge for key, edge in edges.items() if {key[0], edge.target} <= left and key not in dropped}
     graph = nx.DiGraph()
     graph.add_nodes_from(left)
     graph.add_edges_from((key[0], edge.target) for key, edge in stay.items())
@@ -256,7 +254,7 @@ def _forged(
         members = frozenset(condensed.nodes[index]["members"])
         within = {key: edge for key, edge in stay.items() if {key[0], edge.target} <= members}
         if asked.recurrent and not any(asked.name in edge.recurrent for edge in within.values()):
-            parts.append(Component(members, (), (), no_recurrent_edge=True))
+            parts.append(Component(members, (), (), harmless=True))
             continue
         inner = _forged(system, asked, members, within, [*above, Component(locations, out, ())])
         if inner is None:
@@ -266,7 +264,7 @@ def _forged(
 
 
 def answers(whole: LivenessCertificate, queries: Sequence[certificate.Query]) -> list[str]:
-    """What Z3 says to each of some queries."""
+    """Z3's answer to each query."""
     asked = [f"(push 1){''.join(f'(assert {part})' for part in query.assertions)}(check-sat)(pop 1)" for query in queries]
     context = z3.Context()
     return str(z3.Z3_eval_smtlib2_string(context.ref(), "\n".join([*whole.head(), *asked]))).split()
@@ -274,15 +272,15 @@ def answers(whole: LivenessCertificate, queries: Sequence[certificate.Query]) ->
 
 @pytest.mark.parametrize("name", [*TOYS, *BROKEN])
 def test_a_proof_of_all_that_is_accepted(name: str) -> None:
-    """It is enough where the promise is kept, and never where it is not."""
+    """Such a proof exists where the property holds, and only there."""
     toy, asked = (TOYS | BROKEN)[name]
     found = forged(toy, asked)
     assert (found is not None) is (name in TOYS)
     if found is not None:
-        assert faults(LivenessCertificate(toy, asked.name, asked.recurrent, found)) == ""
+        assert certificate.rejection(LivenessCertificate(toy, asked.name, asked.recurrent, found)) == ""
 
 
-def test_the_letter_is_not_quiet() -> None:
-    """No proof that the checker would accept says so of the standard's letter, whose lasso is C10's."""
-    system = question(replace(BOTH, behaviour=LETTER)).quotient.system
+def test_the_literal_reading_is_not_quiet() -> None:
+    """The checker accepts no proof for the literal reading, which has the lasso of C10."""
+    system = question(replace(BOTH, behaviour=LITERAL)).quotient.system
     assert forged(system, PROPERTIES["quiet"]) is None
