@@ -33,8 +33,8 @@ def _counted(configuration: Configuration, duplication: int | None, fifo: bool =
 def _stack(name: str, time_wait: int, text: tuple[int, int] = (0, 0), orphan: bool = False) -> Configuration:
     """A stack's own rules, with MSL and RTO of a second, one loss a round, A closing first."""
     one = Fraction(1)
-    wishes = Overrides(msl=one, time_wait=Fraction(time_wait), rto=(one,), fin_wait_2=one, text=text, orphan=orphan)
-    return assemble(load(name), wishes)
+    overrides = Overrides.of(msl=one, time_wait=Fraction(time_wait), rto=(one,), fin_wait_2=one, text=text, abandons=orphan)
+    return assemble(load(name), overrides)
 
 
 HASTY = replace(INTENDED, restarts=frozenset())

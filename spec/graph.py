@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from enum import Enum
 from functools import cache, partial
 from itertools import takewhile
@@ -37,7 +37,7 @@ from timewait.spec.endpoint import (
     user_calls,
 )
 from timewait.spec.segment import Segment
-from timewait.spec.settings import Arrival, Behaviour
+from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour
 from timewait.spec.state import FIN_RECEIVED, MEANING, Block, State
 
 TEXT = 2
@@ -332,10 +332,8 @@ def _words(name: str, values: set[str], possible: set[str]) -> str:
 def alternatives(behaviour: Behaviour) -> dict[str, tuple[Behaviour, ...]]:
     """For each knob, behaviours that differ in it alone: a set by one member, a number by little, all else in full."""
     return {
-        knob.name: tuple(
-            replace(behaviour, **{knob.name: value}) for value in _others(getattr(behaviour, knob.name), knob.default is None)
-        )
-        for knob in fields(Behaviour)
+        name: tuple(replace(behaviour, **{name: value}) for value in _others(getattr(behaviour, name), entry.default is None))
+        for name, entry in BEHAVIOUR.items()
     }
 
 
@@ -413,16 +411,12 @@ class _Watched(Behaviour):
 
     def __init__(self, behaviour: Behaviour) -> None:
         object.__setattr__(self, "looked", set())
-        super().__init__(**{knob.name: getattr(behaviour, knob.name) for knob in fields(Behaviour)})
+        super().__init__(**{name: getattr(behaviour, name) for name in BEHAVIOUR})
 
     def __getattribute__(self, name: str) -> Any:
-        if name in SETTING_NAMES:
+        if name in BEHAVIOUR:
             object.__getattribute__(self, "looked").add(name)
         return object.__getattribute__(self, name)
-
-
-SETTING_NAMES = frozenset(knob.name for knob in fields(Behaviour))
-"""Every knob by name."""
 
 
 # --- the graph ----------------------------------------------------------------------------------------------------
@@ -470,8 +464,8 @@ def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
     return nx.freeze(_guarded(graph))
 
 
-def _in_order(knobs: Collection[str]) -> tuple[str, ...]:
-    return tuple(knob.name for knob in fields(Behaviour) if knob.name in knobs)
+def _in_order(settings: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in BEHAVIOUR if name in settings)
 
 
 def _add(graph: nx.MultiDiGraph, kind: Kind, cases: frozenset[Circumstances], knobs: tuple[str, ...]) -> None:

@@ -75,36 +75,27 @@ def read_host(root: Path = ROOT) -> Stack:
     """
     host = _read(root)
     linux = load("linux")
-    sources = dict(linux.sources)
-
-    def source(knob: str, *settings: str) -> None:
-        sources[knob] = Source(", ".join(f"net.ipv4.{setting}" for setting in settings), "measured")
-
-    source("reset", f"tcp_rfc1337 = {host.rfc1337}")
-    source("fin_wait_2", f"tcp_fin_timeout = {host.fin_timeout}")
-    source("retries", f"tcp_orphan_retries = {host.orphan_retries}")
-    stack = replace(
-        linux,
-        name="host",
-        title="this Linux machine",
-        reset=ResetRule.IGNORE if host.rfc1337 else ResetRule.EXACT,
-        fin_wait_2=Fraction(host.fin_timeout),
-        retries=host.orphan_retries or ORPHAN_RETRIES,
-        sources=sources,
-    )
+    fin_timeout = f"tcp_fin_timeout = {host.fin_timeout}"
+    values: dict[str, tuple[object, Source]] = {
+        "reset": (ResetRule.IGNORE if host.rfc1337 else ResetRule.EXACT, _source(f"tcp_rfc1337 = {host.rfc1337}")),
+        "fin_wait_2": (Fraction(host.fin_timeout), _source(fin_timeout)),
+        "retries": (host.orphan_retries or ORPHAN_RETRIES, _source(f"tcp_orphan_retries = {host.orphan_retries}")),
+    }
     if host.rto_min_us is not None:
-        source("rto_min", f"tcp_rto_min_us = {host.rto_min_us}")
-        stack = replace(stack, rto_min=Fraction(host.rto_min_us, 1_000_000))
+        values["rto_min"] = Fraction(host.rto_min_us, 1_000_000), _source(f"tcp_rto_min_us = {host.rto_min_us}")
     if host.rto_max_ms is not None:
-        source("rto_max", f"tcp_rto_max_ms = {host.rto_max_ms}")
-        stack = replace(stack, rto_max=Fraction(host.rto_max_ms, 1_000))
-    if host.max_tw_buckets == 0:
-        source("time_wait", "tcp_max_tw_buckets = 0")
-        source("fin_wait_2", f"tcp_fin_timeout = {host.fin_timeout}", "tcp_max_tw_buckets = 0")
-        # The last TIME_WAIT's worth of an orphan's FIN-WAIT-2 is spent in the same pool, so that goes too.
-        left = max(Fraction(0), stack.require("fin_wait_2") - stack.require("time_wait"))
-        stack = replace(stack, has_time_wait=False, time_wait=Fraction(0), fin_wait_2=left)
-    return stack
+        values["rto_max"] = Fraction(host.rto_max_ms, 1_000), _source(f"tcp_rto_max_ms = {host.rto_max_ms}")
+    has_time_wait = host.max_tw_buckets != 0
+    if not has_time_wait:
+        # The last part of an orphan's FIN-WAIT-2, as long as TIME-WAIT, uses the same pool and is lost too.
+        left = max(Fraction(0), Fraction(host.fin_timeout) - linux.require("time_wait"))
+        values["time_wait"] = Fraction(0), _source("tcp_max_tw_buckets = 0")
+        values["fin_wait_2"] = left, _source(fin_timeout, "tcp_max_tw_buckets = 0")
+    return replace(linux.with_values(values), name="host", title="this Linux machine", has_time_wait=has_time_wait)
+
+
+def _source(*settings: str) -> Source:
+    return Source(", ".join(f"net.ipv4.{name}" for name in settings), "measured")
 
 
 def read_settings(root: Path = ROOT) -> tuple[HostSetting, ...]:
@@ -177,7 +168,7 @@ def _numbers(root: Path, name: str, count: int, expected: str) -> list[int]:
 
 
 def _number(root: Path, name: str) -> int:
-    return _numbers(root, name, 1, "a whole number, nought or more")[0]
+    return _numbers(root, name, 1, "a whole number, zero or more")[0]
 
 
 def _newer(root: Path, name: str) -> int | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, InProfile
 
 
 def plain(configuration: Configuration) -> dict[str, Any]:
@@ -26,11 +26,43 @@ def plain(configuration: Configuration) -> dict[str, Any]:
         "scope": str(configuration.scope),
         "both_close": configuration.both_close,
         "text": list(configuration.text),
-        "behaviour": {
-            entry.name: sorted(value) if isinstance(value := getattr(behaviour, entry.name), frozenset) else value
-            for entry in fields(Behaviour)
-        },
+        "behaviour": {name: _plain(getattr(behaviour, name)) for name in BEHAVIOUR},
     }
+
+
+def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
+    """The parameters of a verdict, under the names that ``--json`` uses; durations in seconds."""
+    behaviour = configuration.behaviour
+    return {
+        "msl": _seconds(configuration.msl),
+        "time_wait": _seconds(configuration.time_wait),
+        "rto": [_seconds(gap) for gap in configuration.rto],
+        "rto_exact": configuration.rto_exact,
+        "loss": "any" if configuration.loss is None else configuration.loss,
+        "duplication": "any" if configuration.duplication is None else configuration.duplication,
+        "fifo": configuration.fifo,
+        "scope": str(configuration.scope),
+        "closers": "both" if configuration.both_close else "a",
+        "data": list(configuration.text),
+        "fin_wait_2": _seconds(configuration.fin_wait_2) if behaviour.fin_wait_2 else None,
+        **{entry.json: _plain(getattr(behaviour, name)) for name, entry in BEHAVIOUR.items() if entry.json},
+    }
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _value(kind: type[Any], value: Any) -> Any:
+    """The value of a setting from its plain form."""
+    if kind is frozenset:
+        return frozenset(map(Arrival, value))
+    return kind(value) if issubclass(kind, StrEnum) else value
+
+
+def _seconds(value: Fraction) -> float | str:
+    found = exact(value)
+    return found if isinstance(found, str) else float(found)
 
 
 def exact(value: Fraction) -> int | float | str:
@@ -49,10 +81,9 @@ def configuration_of(data: Mapping[str, Any]) -> Configuration:
         The data are not a configuration.
     """
     try:
-        behaviour = dict(data["behaviour"])
-        behaviour["answers"] = frozenset(Arrival(entry) for entry in behaviour["answers"])
-        behaviour["restarts"] = frozenset(Arrival(entry) for entry in behaviour["restarts"])
-        behaviour["reset"] = ResetRule(behaviour["reset"])
+        stated = data["behaviour"]
+        required = (name for name, entry in BEHAVIOUR.items() if entry.profile is InProfile.REQUIRED)
+        behaviour = {name: _value(BEHAVIOUR[name].kind, stated[name]) for name in (*stated, *required)}
         return Configuration(
             msl=Fraction(str(data["msl"])),
             time_wait=Fraction(str(data["time_wait"])),

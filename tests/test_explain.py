@@ -42,7 +42,7 @@ from timewait.spec.state import MEANING, State
 def configuration(**wishes: Any) -> Configuration:
     """The standard as it was meant, with segments that live for 30 s."""
     given = {"msl": Fraction(30), "rto": (Fraction(30),), "time_wait": Fraction(60), **wishes}
-    return assemble(load("rfc9293-intended"), Overrides(**given))
+    return assemble(load("rfc9293-intended"), Overrides.of(**given))
 
 
 def accounts(path: Path, given: Configuration | None = None) -> list[Account]:
@@ -247,7 +247,7 @@ class TestLosses:
         """Each by its own rule for what restarts the wait."""
         told = self.lost_last_acknowledgement(tmp_path)
         (need,) = time_waits_observed(told)
-        brief = Stack("brief", "Brief", time_wait=Fraction(1, 2), restarts=frozenset())
+        brief = Stack(name="brief", title="Brief", time_wait=Fraction(1, 2), behaviour={"restarts": frozenset()})
         found = compared(need, told.met, [load("linux"), load("mtcp"), brief])
         assert [stack.name for stack in found.enough] == ["linux"]
         assert [stack.name for stack in found.short] == ["mtcp", "brief"]
@@ -787,10 +787,10 @@ class TestRoundTrip:
         [
             ("graceful", {"time_wait": Fraction(599, 10)}),
             ("isolation", {"time_wait": Fraction(599, 10)}),
-            ("time-wait-kept", {"reset": load("linux").reset}),
+            ("time-wait-kept", {"reset": load("linux").require("reset")}),
             ("fin-restarts", {"restarts": frozenset()}),
             ("integrity", {"linger_zero": True, "text": (1, 0)}),
-            ("integrity", {"text": (0, 1), "orphan": True, "fin_wait_2": Fraction(5)}),
+            ("integrity", {"text": (0, 1), "abandons": True, "fin_wait_2": Fraction(5)}),
         ],
     )
     def test_same_steps(self, tmp_path: Path, name: str, wishes: dict[str, Any]) -> None:

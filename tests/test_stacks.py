@@ -1,4 +1,4 @@
-"""The profiles that come with the package, and what is said of those that make no sense."""
+"""The profiles of the package, and the errors for profiles that make no sense."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
-from timewait.spec.stacks import EVIDENCE, KNOBS, QUESTIONS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
+from timewait.spec.settings import EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, ResetRule
+from timewait.spec.stacks import EVIDENCE, BrokenStack, MissingValue, Stack, UnknownStack, load, names
 
 FIN, UNACCEPTABLE, ACK, SYN = Arrival.FIN, Arrival.UNACCEPTABLE, Arrival.ACK, Arrival.SYN
 
@@ -18,8 +18,8 @@ HEAD = 'name = "mine"\ntitle = "My stack"\n'
 FROM = 'source = "notes"\nevidence = "read"\n'
 
 
-def knob(name: str, value: str) -> str:
-    """One knob of a profile, its source included."""
+def stated(name: str, value: str) -> str:
+    """The lines of one setting of a profile, its source included."""
     return f"[{name}]\nvalue = {value}\n{FROM}"
 
 
@@ -54,7 +54,7 @@ def test_every_value_has_a_source(name: str) -> None:
     stack = load(name)
     assert stack.name == name
     assert stack.title
-    known = {one for one in KNOBS if getattr(stack, one) is not None}
+    known = {name for name in PROFILE_KEYS if stack.value(name) is not None}
     assert set(stack.sources) == known
     assert known
     for where, evidence in stack.sources.values():
@@ -143,8 +143,8 @@ def test_linux_in_full() -> None:
     assert stack.msl is None
     assert stack.require("fin_wait_2") == 60
     assert stack.rto_min == Fraction(1, 5)
-    assert stack.retries == 8
-    assert stack.late_data_reset is True
+    assert stack.require("retries") == 8
+    assert stack.require("late_data_reset") is True
     assert stack.sources["time_wait"] == ("TCP_TIMEWAIT_LEN, include/net/tcp.h @f3fce01", "read")
 
 
@@ -162,7 +162,7 @@ def test_a_known_value_is_given() -> None:
     assert load("mtcp").require("time_wait") == 0
 
 
-def test_a_missing_value_names_its_flag() -> None:
+def test_a_missing_value_names_its_option() -> None:
     """The complaint is one line that a user can act on."""
     with pytest.raises(MissingValue) as caught:
         load("macos").require("reset")
@@ -182,13 +182,13 @@ def test_a_missing_value_names_its_flag() -> None:
         ("fin_wait_2", "--fin-wait-2"),
     ],
 )
-def test_every_question_names_its_flag(name: str, flag: str) -> None:
-    """Every knob has a question and a flag."""
-    assert set(QUESTIONS) <= set(KNOBS)
-    assert QUESTIONS[name].flag.split()[0] == flag
+def test_every_missing_value_names_its_option(name: str, flag: str) -> None:
+    """The error names the option that supplies the value."""
+    assert name in PROFILE_KEYS
+    assert SETTINGS[name].option == flag
     stack = Stack(name="mine", title="My stack")
     with pytest.raises(MissingValue, match=rf"^profile mine does not say .*; give {flag} ") as caught:
-        stack.require(name)  # type: ignore[call-overload]
+        stack.require(name)
     assert "\n" not in str(caught.value)
 
 
@@ -234,7 +234,7 @@ def test_the_least_profile(write: Path) -> None:
 
 def test_a_stack_without_time_wait(write: Path) -> None:
     """No TIME-WAIT is not the same as one of no length."""
-    write.write_text(HEAD + knob("time_wait", '"none"'))
+    write.write_text(HEAD + stated("time_wait", '"none"'))
     stack = load(write)
     assert not stack.has_time_wait
     assert stack.require("time_wait") == 0
@@ -253,7 +253,7 @@ def test_a_stack_without_time_wait(write: Path) -> None:
 )
 def test_words_for_restarts(write: Path, value: str, restarts: set[Arrival]) -> None:
     """Words stand for the usual lists."""
-    write.write_text(HEAD + knob("restarts", value) + knob("answers", '["fin", "syn"]'))
+    write.write_text(HEAD + stated("restarts", value) + stated("answers", '["fin", "syn"]'))
     assert load(write).require("restarts") == restarts
 
 
@@ -274,26 +274,26 @@ def test_words_for_restarts(write: Path, value: str, restarts: set[Arrival]) -> 
             HEAD + '[msl]\nvalue = "30s"\nsource = "notes"\nevidence = "rumour"',
             "msl.evidence: must be one of read, excerpt, documented, measured, not 'rumour'",
         ),
-        (HEAD + knob("msl", '"30s"') + "unit = 1", "msl.unit: is not known here; a value has value, source and evidence"),
-        (HEAD + knob("msl", "30"), 'msl: must be a length of time in quotes, such as "30s", not 30'),
-        (HEAD + knob("msl", '"30"'), "msl: '30' has no unit; write 30s for seconds, 30ms for milliseconds"),
-        (HEAD + knob("rto_max", '"-1s"'), "rto_max: a length of time must not be negative: '-1s'"),
-        (HEAD + knob("msl", '"none"'), "msl: 'none' is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h"),
-        (HEAD + knob("rto_min", '"2s"') + knob("rto_max", '"1s"'), "rto_min: is longer than rto_max"),
-        (HEAD + knob("answers", '"fin"'), "answers: must be a list of fin, unacceptable, ack, syn, not 'fin'"),
-        (HEAD + knob("answers", '["rst"]'), "answers: must be a list of fin, unacceptable, ack, syn; 'rst' is none of them"),
-        (HEAD + knob("answers", "[1]"), "answers: must be a list of fin, unacceptable, ack, syn; 1 is none of them"),
+        (HEAD + stated("msl", '"30s"') + "unit = 1", "msl.unit: is not known here; a value has value, source and evidence"),
+        (HEAD + stated("msl", "30"), 'msl: must be a length of time in quotes, such as "30s", not 30'),
+        (HEAD + stated("msl", '"30"'), "msl: '30' has no unit; write 30s for seconds, 30ms for milliseconds"),
+        (HEAD + stated("rto_max", '"-1s"'), "rto_max: a length of time must not be negative: '-1s'"),
+        (HEAD + stated("msl", '"none"'), "msl: 'none' is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h"),
+        (HEAD + stated("rto_min", '"2s"') + stated("rto_max", '"1s"'), "rto_min: is longer than rto_max"),
+        (HEAD + stated("answers", '"fin"'), "answers: must be a list of fin, unacceptable, ack, syn, not 'fin'"),
+        (HEAD + stated("answers", '["rst"]'), "answers: must be a list of fin, unacceptable, ack, syn; 'rst' is none of them"),
+        (HEAD + stated("answers", "[1]"), "answers: must be a list of fin, unacceptable, ack, syn; 1 is none of them"),
         (
-            HEAD + knob("restarts", '"all"'),
+            HEAD + stated("restarts", '"all"'),
             'restarts: must be a list of fin, unacceptable, ack, syn, or "any", or "none", or "fin", not \'all\'',
         ),
-        (HEAD + knob("restarts", '"answered"'), 'restarts: cannot be "answered" where answers is not known'),
-        (HEAD + knob("reset", '"never"'), "reset: must be one of ignore, exact, window, any, not 'never'"),
-        (HEAD + knob("reset", "[]"), "reset: must be one of ignore, exact, window, any, not []"),
-        (HEAD + knob("retries", "-1"), "retries: must be a whole number, nought or more, not -1"),
-        (HEAD + knob("retries", "true"), "retries: must be a whole number, nought or more, not True"),
-        (HEAD + knob("retries", "1.5"), "retries: must be a whole number, nought or more, not 1.5"),
-        (HEAD + knob("late_data_reset", "1"), "late_data_reset: must be true or false, not 1"),
+        (HEAD + stated("restarts", '"answered"'), 'restarts: cannot be "answered" where answers is not known'),
+        (HEAD + stated("reset", '"never"'), "reset: must be one of ignore, exact, window, any, not 'never'"),
+        (HEAD + stated("reset", "[]"), "reset: must be one of ignore, exact, window, any, not []"),
+        (HEAD + stated("retries", "-1"), "retries: must be a whole number, zero or more, not -1"),
+        (HEAD + stated("retries", "true"), "retries: must be a whole number, zero or more, not True"),
+        (HEAD + stated("retries", "1.5"), "retries: must be a whole number, zero or more, not 1.5"),
+        (HEAD + stated("late_data_reset", "1"), "late_data_reset: must be true or false, not 1"),
     ],
 )
 def test_a_broken_profile_is_explained(write: Path, content: str, said: str) -> None:
@@ -303,7 +303,7 @@ def test_a_broken_profile_is_explained(write: Path, content: str, said: str) -> 
 
 def test_an_unknown_key_is_corrected(write: Path) -> None:
     """A misspelt key is corrected."""
-    said = complaint(write, HEAD + knob("time-wait", '"60s"'))
+    said = complaint(write, HEAD + stated("time-wait", '"60s"'))
     assert said.startswith(
         "mine.toml: time-wait: is not a key of a profile (did you mean time_wait?); known: name, title, note, msl, "
     )

@@ -81,7 +81,7 @@ def _against(account: Account, end: str, stack: Stack) -> Iterator[str]:
         killed = any(shot.end == end and shot.ended for shot in account.shots)
         if gone.end == end and known is not None and known > gone.within * SLACK and not killed:
             yield f"its {gone.state} lasts {rounded(known)}, and this one was over after {rounded(gone.within)}"
-    if stack.late_data_reset is False and _refused_late_text(account, end):
+    if stack.value("late_data_reset") is False and _refused_late_text(account, end):
         yield "it does not answer late text with a RST"
 
 
@@ -95,8 +95,9 @@ def _retransmissions(account: Account, end: str, stack: Stack) -> Iterator[str]:
         timed = again.fin and again.alone and again.before == 1
         if timed and stack.rto_min is not None and again.gap * SLACK < stack.rto_min:
             yield f"it retransmits after {rounded(stack.rto_min)} at the earliest, and this took {rounded(again.gap)}"
-        if again.fin and stack.retries is not None and again.before > stack.retries:
-            yield f"it sends a FIN again {stack.retries} times at most, and this was done {again.before} times"
+        retries = stack.value("retries")
+        if again.fin and retries is not None and again.before > retries:
+            yield f"it sends a FIN again {retries} times at most, and this was done {again.before} times"
 
 
 def _wait(account: Account, end: str, stack: Stack) -> Iterator[str]:
@@ -108,17 +109,19 @@ def _wait(account: Account, end: str, stack: Stack) -> Iterator[str]:
             yield "it has no TIME_WAIT, and this end still answered in it"
         if stack.time_wait is not None and met.waited - last > stack.time_wait * SLACK:
             yield f"its TIME_WAIT lasts {rounded(stack.time_wait)}, and this one went on for {rounded(met.waited - last)}"
-        if stack.answers is not None and met.arrival not in stack.answers:
+        answers, restarts = stack.value("answers"), stack.value("restarts")
+        if answers is not None and met.arrival not in answers:
             yield f"in TIME_WAIT it does not answer {_a(met.arrival.value)}"
-        if stack.restarts is None or met.arrival in stack.restarts:
+        if restarts is None or met.arrival in restarts:
             last = met.waited
 
 
 def _resets(account: Account, end: str, stack: Stack) -> Iterator[str]:
+    reset = stack.value("reset")
     for shot in account.shots:
-        if shot.end != end or stack.reset is None or shot.ended is None:
+        if shot.end != end or reset is None or shot.ended is None:
             continue
-        heeds = stack.reset in (ResetRule.ANY, ResetRule.WINDOW) or (stack.reset is ResetRule.EXACT and shot.exact)
+        heeds = reset in (ResetRule.ANY, ResetRule.WINDOW) or (reset is ResetRule.EXACT and shot.exact)
         if shot.ended and not heeds:
             yield "no such RST ends its TIME_WAIT, and this one did"
         if not shot.ended and heeds:

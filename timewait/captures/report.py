@@ -321,7 +321,7 @@ def _one_wait(account: Account, need: TimeWaitObserved, stacks: Sequence[Stack],
 
 def _undecided_resets(account: Account, stacks: Sequence[Stack]) -> Iterator[str]:
     """RSTs of which nothing shows whether they ended a wait."""
-    heeding = listed([one.name for one in stacks if one.reset not in (None, ResetRule.IGNORE)])
+    heeding = listed([one.name for one in stacks if one.value("reset") not in (None, ResetRule.IGNORE)])
     for shot in account.shots:
         if shot.ended is None and shot.exact:
             yield (

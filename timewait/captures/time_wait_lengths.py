@@ -96,7 +96,7 @@ def _lasts(stack: Stack, arrivals: Iterable[TimeWaitArrival]) -> bool:
         if one.waited - last > stack.time_wait:
             return False
         # What a profile does not say is taken as the standard means it: an answer restarts the wait.
-        if stack.restarts is None or one.arrival in stack.restarts:
+        if (restarts := stack.value("restarts")) is None or one.arrival in restarts:
             last = one.waited
     return True
 

@@ -12,12 +12,13 @@ from typing import Any
 import click
 
 from timewait.checker.verdict import Verdict, worst
-from timewait.cli import console, json_output
+from timewait.cli import console
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.session import configuration_in_words
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
+from timewait.spec.plain_data import verdict_parameters
 
 
 @click.command("agree")
@@ -137,7 +138,7 @@ def _as_data(compared: Sequence[ConfigurationAgreement], seconds: float) -> dict
                 "case": one.case,
                 "agreement": str(one.agreement),
                 "seconds": round(one.seconds, 2),
-                "parameters": json_output.parameters(one.configuration),
+                "parameters": verdict_parameters(one.configuration),
                 "properties": [row.as_json() for row in one.rows],
             }
             for one in compared

@@ -18,11 +18,12 @@ from timewait.cli.claim_runs import counterexample
 from timewait.cli.committed_pictures import changes, update
 from timewait.cli.console import Screen, error
 from timewait.cli.figures import STANDARD, difference_of, difference_picture, graph_of, run_picture, states_of
-from timewait.cli.options import Duration, question_options, stack_of, wishes
+from timewait.cli.options import question_options, setting_option, stack_of
 from timewait.cli.picture_formats import Writers, deliver, of_figure, of_svg, output_options, width_of
 from timewait.cli.picture_set import drawn
 from timewait.cli.region import region_command
 from timewait.cli.review import run
+from timewait.cli.session import configuration_from, note_assumptions
 from timewait.diagrams import figure_text, sequence_text
 from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.figure_layout import Graphviz
@@ -30,7 +31,7 @@ from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
 from timewait.diagrams.tables import as_json, as_text
 from timewait.formats import mermaid
-from timewait.spec.assemble import assemble
+from timewait.spec.assemble import Overrides
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.scenarios import SCENARIOS
 from timewait.spec.stacks import load
@@ -144,6 +145,8 @@ def _run_writers(given: dict[str, Any], file: Path | None, claim: str | None, sc
 def _state_writers(given: dict[str, Any], state: str | None, screen: Screen) -> Writers:
     name, opening, orphan = given["stack"] or INTENDED, given["opening"], given["orphan"]
     against = given["against"] or (STANDARD if given["stack"] and state is None else NONE)
+    for drawn_stack in {name, against} - {NONE}:
+        note_assumptions(load(drawn_stack), Overrides(behaviour={"abandons": orphan}))
     width, looks = width_of(given, screen), (given["scale"], given["whose"])
     if state is not None:
         return of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), *looks, width)
@@ -194,7 +197,7 @@ def _run(file: Path | None, claim: str | None, broken: str | None, scenario: str
 
 @diagram.command("composition")
 @question_options
-@click.option("--time-wait", type=Duration(), help="TIME_WAIT. [default: the stack's]")
+@setting_option("time_wait")
 @click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
 @click.option(
     "--detail",
@@ -212,7 +215,7 @@ def composition_command(detail: str, **given: Any) -> int:
     screen = Screen()
     given["msl"] = given["msl"] or Fraction(30)
     stack = stack_of(given)
-    configuration = assemble(stack, wishes(given, given["closers"] == "both" and given["scope"] == "close", stack))
+    configuration = configuration_from(stack, given)
     if given["duplication"] is not None or given["fifo"]:
         raise click.UsageError("only a network that duplicates and reorders at will has few enough locations to be drawn")
     try:

@@ -36,11 +36,11 @@ from timewait.checker.finding import Budget
 from timewait.checker.symbolic import Symbolic
 from timewait.cli import console
 from timewait.cli.files import write_all
-from timewait.cli.options import Duration, question_options, stack_of, wishes
+from timewait.cli.options import question_options, setting_option, stack_of
+from timewait.cli.session import configuration_from
 from timewait.proofs.question import applicable, question
-from timewait.spec.assemble import assemble
 from timewait.spec.composition import CompositionState, Phase
-from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES
 from timewait.spec.exchange import ENDS
@@ -72,7 +72,7 @@ class Export(NamedTuple):
 
 @click.command("export")
 @question_options
-@click.option("--time-wait", type=Duration(), help="TIME_WAIT. [default: the stack's]")
+@setting_option("time_wait")
 @click.option(
     "--closers",
     type=click.Choice(["a", "both"]),
@@ -91,7 +91,7 @@ def export_command(form: str, out: Path | None, host: bool, **given: Any) -> int
         raise click.UsageError(f"--to {form} writes two files; give --out NAME{ENDINGS[form]}")
     name = f"timewait{ENDINGS[form]}" if out is None else _checked(form, out.name)
     stack = read_host() if host else stack_of(given)
-    configuration = assemble(stack, wishes(given, given["closers"] == "both" and given["scope"] == Scope.CLOSE, stack))
+    configuration = configuration_from(stack, given)
     asked = _asked(configuration, given["properties"])
     budget = Budget(given["max_states"], given["max_seconds"])
     export = _export(form, configuration, words_for(configuration, asked, name, stack.title), budget)

@@ -20,13 +20,15 @@ from timewait.diagrams.region import Against, KnownStack, SafetyRegion
 from timewait.diagrams.states import states
 from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
 from timewait.narration.prose import listed
+from timewait.spec.assemble import Overrides
+from timewait.spec.assemble import behaviour_of as assembled_behaviour
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
 from timewait.spec.difference import GraphDifference, difference
 from timewait.spec.duration import format_duration
 from timewait.spec.graph import Graph, close_part, transition_graph
 from timewait.spec.plain_data import configuration_of
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
-from timewait.spec.stacks import QUESTIONS, Stack, load, names
+from timewait.spec.stacks import MissingValue, Stack, load, names
 
 LOSSES = range(4)
 """How many losses a round the bars are for."""
@@ -36,29 +38,29 @@ STANDARD = "rfc9293"
 
 
 def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
-    """What an endpoint of a stack does.
+    """The behaviour of an endpoint that runs a stack.
 
     Raises
     ------
     click.UsageError
-        The profile does not say what TIME_WAIT does.
+        The profile does not state a setting of TIME-WAIT.
     """
-    waits = stack.has_time_wait
-    unknown = [knob for knob in ("answers", "restarts", "reset") if getattr(stack, knob) is None] if waits else []
-    if unknown:
+    try:
+        return assembled_behaviour(stack, Overrides(behaviour={"abandons": orphan}))
+    except MissingValue as problem:
+        reason = str(problem).partition(";")[0]
         raise click.UsageError(
-            f"profile {stack.name} does not say {QUESTIONS[unknown[0]].text}, so its states cannot be drawn; write that into a"
-            " .toml file of your own, and give its path"
-        )
-    return Behaviour(
-        time_wait=waits,
-        answers=stack.require("answers") if waits else frozenset(),
-        restarts=stack.require("restarts") if waits else frozenset(),
-        reset=stack.require("reset") if waits else ResetRule.IGNORE,
-        fin_wait_2=orphan and stack.fin_wait_2 is not None,
-        late_data_reset=bool(stack.late_data_reset),
-        abandons=orphan,
-    )
+            f"{reason}, so its states cannot be drawn; write that into a .toml file of your own, and give its path"
+        ) from problem
+
+
+def can_be_drawn(stack: Stack) -> bool:
+    """Whether the profile states every setting of TIME-WAIT."""
+    try:
+        behaviour_of(stack)
+    except click.UsageError:
+        return False
+    return True
 
 
 def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:

@@ -25,11 +25,12 @@ from timewait.checker.verdict import Verdict, worst, worst_exit
 from timewait.cli import console, json_output
 from timewait.cli.agree import agree_command
 from timewait.cli.convert import convert_command
-from timewait.cli.diagram import diagram
+from timewait.cli.diagram import INTENDED, diagram
 from timewait.cli.explain import explain_command
 from timewait.cli.export import export_command
+from timewait.cli.figures import graph_of
 from timewait.cli.files import write_whole
-from timewait.cli.options import Duration, question_options, stack_of
+from timewait.cli.options import question_options, setting_option, stack_of
 from timewait.cli.reports import Reports, report_options, suite_of_answers, suite_of_outcome
 from timewait.cli.review import run_command, view_command, write_page
 from timewait.cli.session import CLOSERS, bounds, configuration_from, configuration_in_words, decided
@@ -42,12 +43,11 @@ from timewait.proofs.claims import CLAIMS
 from timewait.proofs.question import applicable
 from timewait.proofs.suite import prove
 from timewait.spec.configuration import Configuration, ConfigurationError
-from timewait.spec.duration import format_duration
-from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.host import HostUnreadable, read_host, read_settings
+from timewait.spec.plain_data import verdict_parameters
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import Behaviour
-from timewait.spec.stacks import KNOBS, BrokenStack, MissingValue, Stack, UnknownStack, load, names
+from timewait.spec.settings import PROFILE_KEYS
+from timewait.spec.stacks import BrokenStack, MissingValue, Stack, UnknownStack, load, names
 
 USAGE, BAD_FILE = 2, 3
 
@@ -119,7 +119,7 @@ def prove_command(
 
 @cli.command("check")
 @question_options
-@click.option("--time-wait", type=Duration(), help="TIME_WAIT. [default: the stack's]")
+@setting_option("time_wait")
 @click.option("--closers", type=CLOSERS, default="both", show_default=True, help="Who may close first (scope close).")
 @click.option("--host", is_flag=True, help="Use this machine's own settings as the stack.")
 @click.option(
@@ -168,10 +168,10 @@ class Outputs:
 def _check(stack: Stack, configuration: Configuration, given: dict[str, Any], engine: Engine, outputs: Outputs) -> int:
     screen = console.Screen()
     asked = [PROPERTIES[name] for name in given["properties"]] or list(applicable(configuration))
-    outputs.reports.start("check", [entry.name for entry in asked], json_output.parameters(configuration))
+    outputs.reports.start("check", [entry.name for entry in asked], verdict_parameters(configuration))
     budget = bounds(given, screen)
     answers = decided(configuration, asked, engine, replace(budget, listener=outputs.reports.listening(budget.listener)))
-    outputs.reports.decided(suite_of_answers("check", answers, json_output.parameters(configuration)))
+    outputs.reports.decided(suite_of_answers("check", answers, verdict_parameters(configuration)))
     shown = next((answer.trace for answer in answers if answer.trace is not None), None)
     _write_shown(outputs, shown, screen)
     if outputs.certificate is not None:
@@ -249,26 +249,15 @@ def stacks_command(name: str | None, as_json_: bool) -> int:
         _show_stack(screen, shown[0])
     else:
         rows = [
-            (one.name, one.title, *(_value(one, knob) for knob in ("time_wait", "restarts", "reset", "rto_max"))) for one in shown
+            (stack.name, stack.title, *map(stack.described, ("time_wait", "restarts", "reset", "rto_max"))) for stack in shown
         ]
         screen.table(("stack", "what", "TIME_WAIT", "restarted by", "RST in TIME_WAIT", "RTO at most"), rows)
     return 0
 
 
-def _value(stack: Stack, knob: str) -> str:
-    value = getattr(stack, knob)
-    if knob == "time_wait" and not stack.has_time_wait:
-        return "none"
-    if value is None:
-        return "not known"
-    if isinstance(value, Fraction):
-        return format_duration(value)
-    return ", ".join(sorted(value)) or "nothing" if isinstance(value, frozenset) else str(value)
-
-
 def _stack_data(stack: Stack) -> dict[str, Any]:
-    known = {knob: _value(stack, knob) for knob in KNOBS if knob in stack.sources}
-    sources = {knob: {"where": source.where, "evidence": source.evidence} for knob, source in stack.sources.items()}
+    known = {name: stack.described(name) for name in PROFILE_KEYS if name in stack.sources}
+    sources = {name: {"where": source.where, "evidence": source.evidence} for name, source in stack.sources.items()}
     return {"name": stack.name, "title": stack.title, "note": stack.note, "values": known, "sources": sources}
 
 
@@ -277,16 +266,16 @@ def _show_stack(screen: console.Screen, stack: Stack) -> None:
     if stack.note:
         screen.line(" ".join(stack.note.split()))
     rows = []
-    for knob in KNOBS:
-        source = stack.sources.get(knob)
+    for name in PROFILE_KEYS:
+        source = stack.sources.get(name)
         where = f"{source.where} ({source.evidence})" if source else ""
-        rows.append((knob, _value(stack, knob), where))
-    screen.table(("knob", "value", "source"), rows)
+        rows.append((name, stack.described(name), where))
+    screen.table(("setting", "value", "source"), rows)
 
 
 @cli.command("host")
 @question_options
-@click.option("--time-wait", type=Duration(), help="TIME_WAIT. [default: the kernel's]")
+@setting_option("time_wait", "TIME_WAIT. [default: the kernel's]")
 @click.option("--closers", type=CLOSERS, default="both", show_default=True, help="Who may close first (scope close).")
 def host_command(**given: Any) -> int:
     """Read this machine's own settings, explain them, and check them (MSL 30s unless --msl says otherwise)."""
@@ -308,16 +297,9 @@ def host_command(**given: Any) -> int:
 @click.option("--whole", is_flag=True, help="Opening too, not the close alone.")
 def graph_command(stack: str | None, form: str, whole: bool) -> int:
     """Print the endpoint's transition graph, as derived from the specification."""
-    profile = load(stack or "rfc9293-intended")
-    behaviour = Behaviour(
-        time_wait=profile.has_time_wait,
-        answers=profile.require("answers"),
-        restarts=profile.require("restarts"),
-        reset=profile.require("reset"),
-    )
-    graph = transition_graph(behaviour)
-    shown = graph if whole else close_part(graph)
-    writers = {"text": as_text, "dot": lambda shown: as_dot(states(shown, profile.title)), "json": as_json}
+    name = stack or INTENDED
+    shown = graph_of(name, whole)
+    writers = {"text": as_text, "dot": lambda shown: as_dot(states(shown, load(name).title)), "json": as_json}
     console.Screen().raw(writers[form](shown))
     return 0
 

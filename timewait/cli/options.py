@@ -1,8 +1,8 @@
-"""What the options of a command mean: text to durations, budgets, knobs and, in the end, a configuration."""
+"""The options of commands: their types, and the overrides that they state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from timewait.spec.assemble import Overrides
 from timewait.spec.configuration import Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
+from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, SETTINGS, Arrival, Setting
 from timewait.spec.stacks import Stack, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,40 +113,59 @@ class Arrivals(click.ParamType[frozenset[Arrival] | str]):
             self.fail(f"{value!r} is none of {known}", param, ctx)
 
 
+def _parameter(entry: Setting) -> click.ParamType[Any]:
+    """The type of what the option of a setting takes."""
+    if entry.name == "rto_max":
+        return Durations()
+    if entry.kind is Fraction:
+        return Duration()
+    if entry.kind is frozenset:
+        return Arrivals("answered") if entry.alike else Arrivals()
+    if entry.kind is int:
+        return click.IntRange(0, 20)
+    return click.Choice(entry.choices)
+
+
+def setting_option(name: str, help_text: str | None = None) -> Callable[[Command], Command]:
+    """The option that overrides a setting; its value is None where the option is absent.
+
+    A schedule of retransmissions arrives under the name ``rto``, every other setting under its own.
+    """
+    entry = SETTINGS[name]
+    destination = "rto" if name == "rto_max" else name
+    if entry.kind is bool:
+        return click.option(
+            entry.option,
+            destination,
+            is_flag=True,
+            callback=lambda _, __, value: (not entry.default) if value else None,
+            help=entry.help,
+        )
+    return click.option(entry.option, destination, type=_parameter(entry), help=help_text or entry.help)
+
+
 _SHARED = (
-    click.option("--msl", type=Duration(), help="Maximum segment lifetime, for instance 30s."),
-    click.option(
-        "--rto", type=Durations(), help="Longest gap between transmissions; several with commas are a back-off schedule."
-    ),
+    *(setting_option(name) for name, entry in DURATIONS.items() if entry.option and name != "time_wait"),
     click.option("--exact-rto", is_flag=True, help="Retransmit exactly after RTO, instead of at any time up to it."),
     click.option(
-        "--rto-runs-on",
-        is_flag=True,
-        help="Acknowledgements do not restart the retransmission timer (RFC 6298 5.3 says they do).",
-    ),
-    click.option(
-        "--loss", type=Count(), default="1", show_default=True, help="Copies of the FIN/ACK exchange lost per round, or any."
+        "--loss",
+        type=Count(),
+        default="1",
+        show_default=True,
+        help="Copies of the FIN/ACK exchange lost per loss window, or any.",
     ),
     click.option("--duplication", type=Count(), default="any", show_default=True, help="How often one copy may arrive again."),
     click.option("--fifo", is_flag=True, help="Copies of one direction arrive in the order sent."),
     click.option(
         "--scope",
-        type=click.Choice([one.value for one in Scope]),
+        type=click.Choice([scope.value for scope in Scope]),
         default="close",
         show_default=True,
         help="The last exchange, or the whole close.",
     ),
     click.option("--data", type=OctetPair(), default="0,0", show_default=True, help="Octets that the users of A and B may send."),
     click.option("--stack", help="A profile by name (see 'timewait stacks') or a .toml file. [default: rfc9293-intended]"),
-    click.option("--answers", type=Arrivals(), help="What TIME_WAIT answers: some of fin,unacceptable,ack,syn, or any, none."),
-    click.option("--restarts", type=Arrivals("answered"), help="What restarts its timer: likewise, or answered."),
-    click.option("--rst", type=click.Choice([one.value for one in ResetRule]), help="Which RST ends TIME_WAIT."),
-    click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts then apply."),
-    click.option("--fin-wait-2", type=Duration(), help="FIN_WAIT_2 timeout of an orphan."),
-    click.option("--linger-zero", is_flag=True, help="CLOSE aborts, as with SO_LINGER {1,0}."),
-    click.option(
-        "--retries", type=click.IntRange(0, 20), help="Retransmissions of one segment before giving up. [default: no limit]"
-    ),
+    *(setting_option(name) for name, entry in SETTINGS.items() if entry.option and name not in DURATIONS),
     click.option(
         "--property", "properties", multiple=True, type=click.Choice([*PROPERTIES]), help="What to ask; may be repeated."
     ),
@@ -167,30 +186,28 @@ def question_options(command: Command) -> Command:
     return command
 
 
-def wishes(given: dict[str, Any], both_close: bool, stack: Stack) -> Overrides:
-    """What the options state."""
-    restarts = given["restarts"]
-    if restarts == "answered":
-        restarts = given["answers"] if given["answers"] is not None else stack.require("answers")
+def overrides_from(given: Mapping[str, Any], both_close: bool, stack: Stack) -> Overrides:
+    """The overrides that the options state."""
+    behaviour = {name: given[name] for name, entry in SETTINGS.items() if entry.option and name not in DURATIONS}
+    for name, value in behaviour.items():
+        if value == "answered":
+            alike = SETTINGS[name].alike
+            behaviour[name] = stack.require(alike) if given[alike] is None else given[alike]
+        elif isinstance(value, str):
+            behaviour[name] = SETTINGS[name].kind(value)
+    if given["fin_wait_2"] is not None:
+        behaviour["abandons"] = True
     return Overrides(
-        msl=given["msl"],
-        time_wait=given.get("time_wait"),
+        **{name: given.get(name) for name in DURATIONS},
+        behaviour=behaviour,
         rto=given["rto"],
         rto_exact=given["exact_rto"],
-        fin_wait_2=given["fin_wait_2"],
-        answers=given["answers"],
-        restarts=restarts,
-        reset=ResetRule(given["rst"]) if given["rst"] else None,
         loss=given["loss"],
         duplication=given["duplication"],
         fifo=given["fifo"],
         scope=Scope(given["scope"]),
         both_close=both_close,
         text=given["data"],
-        orphan=given["orphan"] or given["fin_wait_2"] is not None,
-        linger_zero=given["linger_zero"],
-        retries=given["retries"],
-        acks_restart_rto=not given["rto_runs_on"],
     )
 
 

@@ -19,6 +19,7 @@ from timewait.cli.figures import (
     LOSSES,
     STANDARD,
     bars_of,
+    can_be_drawn,
     difference_of,
     difference_picture,
     farthest,
@@ -121,8 +122,7 @@ def _differences() -> tuple[CommittedPicture, ...]:
     found = []
     for name in names():
         stack = load(name)
-        known = stack.answers is not None and stack.restarts is not None and stack.reset is not None
-        if name != STANDARD and (known or not stack.has_time_wait):
+        if name != STANDARD and can_be_drawn(stack):
             told = "\n".join(difference_of(name, STANDARD, whole=False).words(STANDARD, name))
             figure = difference_picture(name, STANDARD, whole=False)
             command = f"timewait diagram states --stack {name}"
@@ -164,8 +164,8 @@ def _used() -> tuple[CommittedPicture, ...]:
 
 
 def _asked(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
-    wishes = Overrides(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
-    return assemble(load(INTENDED), wishes)
+    overrides = Overrides(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
+    return assemble(load(INTENDED), overrides)
 
 
 def _regions() -> tuple[CommittedPicture, ...]:

@@ -14,12 +14,12 @@ from timewait.checker.verdict import worst
 from timewait.cli.boundaries import NotBelieved, boundaries
 from timewait.cli.console import Screen, error
 from timewait.cli.figures import LOSSES, bars_of, farthest, region_of
-from timewait.cli.options import question_options, stack_of, wishes
+from timewait.cli.options import question_options, stack_of
 from timewait.cli.picture_formats import Writers, deliver, of_svg, output_options, width_of
+from timewait.cli.session import configuration_from
 from timewait.diagrams import bars, region_picture, region_text
 from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.region import Against
-from timewait.spec.assemble import assemble
 from timewait.spec.configuration import Configuration
 
 
@@ -57,9 +57,8 @@ def region_command(against: Against | Literal["loss"], **given: Any) -> int:
 
 
 def _configuration(given: dict[str, Any]) -> Configuration:
-    stack = stack_of(given)
     every = {**given, "rto": given["rto"] or (given["msl"],), "time_wait": given.get("time_wait", Fraction(0))}
-    return assemble(stack, wishes(every, every["closers"] == "both" and every["scope"] == "close", stack))
+    return configuration_from(stack_of(given), every)
 
 
 def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: Against, screen: Screen) -> Writers:

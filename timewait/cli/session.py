@@ -14,9 +14,9 @@ from timewait.checker.finding import Budget
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict
 from timewait.cli import console
-from timewait.cli.options import wishes
+from timewait.cli.options import overrides_from
 from timewait.proofs.question import question
-from timewait.spec.assemble import assemble
+from timewait.spec.assemble import Overrides, assemble, assumptions
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
@@ -36,7 +36,19 @@ def configuration_from(stack: Stack, given: dict[str, Any]) -> Configuration:
         The values make no sense.
     """
     both = given["closers"] == "both" and given["scope"] == "close"
-    return assemble(stack, wishes(given, both, stack))
+    overrides = overrides_from(given, both, stack)
+    note_assumptions(stack, overrides)
+    return assemble(stack, overrides)
+
+
+def note_assumptions(stack: Stack, overrides: Overrides) -> None:
+    """Write a note for every value that matters and is assumed since nobody states it; once in a command."""
+    context = click.get_current_context(silent=True)
+    noted = set() if context is None else context.meta.setdefault("timewait.assumptions", set())
+    for assumption in assumptions(stack, overrides):
+        if assumption not in noted:
+            console.Screen().note(assumption)
+            noted.add(assumption)
 
 
 def bounds(given: dict[str, Any], screen: console.Screen) -> Budget:

@@ -20,7 +20,7 @@ MAKERS: dict[str, Maker] = {
     "claims": lambda page, _: claims.summary(folder_of(page.env.app)),
     "engines": lambda page, _: claims.engines(folder_of(page.env.app)),
     "exit-codes": lambda *_: tables.exit_codes(),
-    "knobs": lambda *_: tables.knobs(),
+    "settings": lambda *_: tables.settings(),
     "needed": lambda *_: tables.needed(),
     "words": lambda _, given: tables.words_of(*given),
     "meaning": lambda _, given: tables.meaning(*given),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 from live.tables import code, plain, table
-from timewait.spec.duration import format_duration
-from timewait.spec.stacks import EVIDENCE, KNOBS, Stack, load, names
+from timewait.spec.settings import PROFILE_KEYS
+from timewait.spec.stacks import EVIDENCE, Stack, load, names
 
 DIAGRAMS = Path(__file__).parent.parent.parent / "diagrams"
 
@@ -19,21 +18,13 @@ SHOWN = {
     "reset": "RST that ends it",
     "rto_max": "longest RTO",
 }
-"""The knobs that the table of all stacks shows, and their heads."""
+"""The settings that the table of all stacks shows, and their heads."""
 
 
-def value(stack: Stack, knob: str) -> str:
-    """A value as people read it."""
-    found = getattr(stack, knob)
-    if knob == "time_wait" and not stack.has_time_wait:
-        return "none"
-    if found is None:
-        return "not known"
-    if isinstance(found, Fraction):
-        return format_duration(found)
-    if isinstance(found, frozenset):
-        return ", ".join(sorted(found)) or "nothing"
-    return {True: "yes", False: "no"}[found] if isinstance(found, bool) else str(found)
+def value(stack: Stack, name: str) -> str:
+    """The value of a setting, for readers."""
+    text = stack.described(name)
+    return {"True": "yes", "False": "no"}.get(text, text)
 
 
 def summary() -> str:
@@ -41,7 +32,7 @@ def summary() -> str:
     rows = []
     for name in names():
         stack = load(name)
-        rows.append((f"[{stack.title}](#stack-{name})", *(value(stack, knob) for knob in SHOWN)))
+        rows.append((f"[{stack.title}](#stack-{name})", *(value(stack, key) for key in SHOWN)))
     return table(("stack", *SHOWN.values()), rows)
 
 
@@ -53,10 +44,10 @@ def sections() -> str:
 def _section(name: str) -> str:
     stack = load(name)
     rows = []
-    for knob in KNOBS:
-        source = stack.sources.get(knob)
+    for key in PROFILE_KEYS:
+        source = stack.sources.get(key)
         where = plain(f"{source.where} ({source.evidence})") if source else ""
-        rows.append((code(knob), value(stack, knob), where))
+        rows.append((code(key), value(stack, key), where))
     parts = [f"(stack-{name})=\n## {stack.title}", f"`--stack {name}`"]
     if stack.note:
         parts.append(plain(" ".join(stack.note.split())))

@@ -1,10 +1,9 @@
-"""Tables of what the code says: verdicts, exit codes, properties, rules, states, knobs."""
+"""Tables of what the code says: verdicts, exit codes, properties, rules, states, settings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from functools import cache
 
 import networkx as nx
@@ -13,11 +12,12 @@ from sphinx.pycode import ModuleAnalyzer
 from timewait.checker.verdict import SEVERITY, Verdict
 from timewait.cli.main import BAD_FILE, USAGE
 from timewait.diagrams.edges import answer, authority, event, sort_of
+from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.endpoint import RULES
 from timewait.spec.graph import condense, transition_graph
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
-from timewait.spec.stacks import QUESTIONS, load
+from timewait.spec.settings import BEHAVIOUR, SETTINGS, Arrival, InProfile, ResetRule
+from timewait.spec.stacks import load
 from timewait.spec.state import MEANING, State
 
 
@@ -91,17 +91,17 @@ def rules() -> str:
     )
 
 
-def knobs() -> str:
-    """Every knob, as it stands unless told otherwise, and the option that turns it."""
-    options = {"reset": "--rst", "fin_wait_2": "--fin-wait-2", "linger_zero": "--linger-zero", "retries": "--retries"}
-    options |= {"answers": "--answers", "restarts": "--restarts", "acks_restart_rto": "--rto-runs-on", "backoff": "--rto"}
-    options |= {"abandons": "--orphan"}
+def settings() -> str:
+    """Every setting that an endpoint reads, its default, and the option or the key of a profile that states it."""
     rows = []
-    for knob in fields(Behaviour):
-        value = getattr(Behaviour(), knob.name)
+    for name, entry in BEHAVIOUR.items():
+        stated = SETTINGS[entry.follows] if entry.follows else entry
+        value = entry.default
         shown = ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
-        rows.append((code(knob.name), code(options[knob.name]) if knob.name in options else "a profile", shown))
-    return table(("knob", "turned by", "by default"), rows)
+        rows.append(
+            (code(name), plain(entry.meaning), code(stated.option) if stated.option else "a profile", shown, entry.section)
+        )
+    return table(("setting", "what it says", "set by", "by default", "where it comes from"), rows)
 
 
 def words_of(kind: str) -> str:
@@ -112,8 +112,12 @@ def words_of(kind: str) -> str:
 
 
 def needed() -> str:
-    """What a profile may leave open, and the option that says it instead."""
-    rows = [(code(knob), question.text, code(question.flag.split(",")[0])) for knob, question in QUESTIONS.items()]
+    """The keys that a profile may leave out, and the option that states the value instead."""
+    rows = [
+        (code(name), entry.meaning, code(entry.option))
+        for name, entry in SETTINGS.items()
+        if entry.option and entry.profile in (InProfile.REQUIRED, InProfile.ASSUMED)
+    ]
     return table(("key", "what it says", "option that says it instead"), rows)
 
 
@@ -123,11 +127,7 @@ def needed() -> str:
 @cache
 def _graph() -> nx.MultiDiGraph:
     """All that an endpoint does that follows the standard as it was meant."""
-    profile = load("rfc9293-intended")
-    behaviour = Behaviour(
-        answers=profile.require("answers"), restarts=profile.require("restarts"), reset=profile.require("reset")
-    )
-    return condense(transition_graph(behaviour))
+    return condense(transition_graph(behaviour_of(load("rfc9293-intended"), Overrides())))
 
 
 def meaning(name: str) -> str:
