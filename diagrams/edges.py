@@ -74,8 +74,8 @@ def answer(edge: GraphEdgeData) -> str:
 
 
 def authority(edge: GraphEdgeData) -> str:
-    """Where the standard says so, and the knobs."""
-    return str(edge["section"]) + (f"   knobs: {', '.join(edge['knobs'])}" if edge["knobs"] else "")
+    """Where the standard says so, and the settings."""
+    return str(edge["section"]) + (f"   settings: {', '.join(edge['settings'])}" if edge["settings"] else "")
 
 
 def in_full(edges: Iterable[GraphEdgeData]) -> str:

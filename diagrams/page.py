@@ -26,7 +26,7 @@ from timewait.spec.configuration import ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.graph import transition_graph
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
 from timewait.vocabulary.replay import Packet, RunningTimer
@@ -85,7 +85,7 @@ def _beside(name: str) -> str:
 def _behaviour(trace: Trace) -> Behaviour:
     """How the ends behave; as RFC 9293 means it where the trace does not say."""
     try:
-        return configuration_of(trace.about).behaviour
+        return configuration_from_data(trace.about).behaviour
     except ConfigurationError:
         return Behaviour()
 

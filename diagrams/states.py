@@ -1,7 +1,7 @@
 """The state diagram, whole or a part of it, and the diagram of one state.
 
 Of several edges between the same states the plainest gives the label, and the tooltip has them all. In the whole
-diagram edges that stay are drawn for the TIME-WAIT timer and for the knobs of TIME-WAIT only; the diagram of a state,
+diagram edges that stay are drawn for the TIME-WAIT timer and for the settings of TIME-WAIT only; the diagram of a state,
 and the table, have every one. What ends several states alike, a RST or an ABORT, is said once, in a box.
 """
 
@@ -121,7 +121,7 @@ def _told_inside(state: State, edge: GraphEdgeData, use: GraphUse | None) -> boo
     if use and use.takers(state, state, edge["cases"]):
         return True
     restarts = any(timer.endswith(Timer.TIME_WAIT) for timer in edge["timers"])
-    return restarts or not {"answers", "restarts", "reset"}.isdisjoint(edge["knobs"])
+    return restarts or not {"answers", "restarts", "reset"}.isdisjoint(edge["settings"])
 
 
 def _rows_inside(state: State, stays: Iterable[GraphEdgeData], use: GraphUse | None) -> Iterator[FigureRow]:

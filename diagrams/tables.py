@@ -21,7 +21,7 @@ NARROWEST = 40
 def as_text(graph: nx.MultiDiGraph, width: int | None = None, use: GraphUse | None = None) -> str:
     """One block per state: what it means, the edges that leave it, and those that answer without leaving.
 
-    An edge reads ``event [guard] / reply, timers -> STATE``, then where the standard says so, then the knobs.
+    An edge reads ``event [guard] / reply, timers -> STATE``, then where the standard says so, then the settings.
 
     Parameters
     ----------
@@ -60,11 +60,16 @@ def as_json(graph: nx.MultiDiGraph) -> str:
     """The graph as node-link JSON, every edge, in a fixed order."""
     nodes = [{"id": state.value, "meaning": about["meaning"]} for state, about in graph.nodes(data=True)]
     edges = [
-        {"source": source.value, "target": target.value, "key": key, **{name: edge[name] for name in SHOWN}}
+        {
+            "source": source.value,
+            "target": target.value,
+            "key": key,
+            **{"knobs" if name == "settings" else name: edge[name] for name in SHOWN},
+        }
         for source, target, key, edge in graph.edges(keys=True, data=True)
     ]
     return json.dumps({"directed": True, "multigraph": True, "graph": {}, "nodes": nodes, "edges": edges}, indent=1) + "\n"
 
 
-SHOWN = ("trigger", "guard", "reply", "timers", "rules", "section", "knobs", "effects")
+SHOWN = ("trigger", "guard", "reply", "timers", "rules", "section", "settings", "effects")
 """The attributes of an edge that the JSON has."""

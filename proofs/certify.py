@@ -38,7 +38,7 @@ from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, ConfigurationError
-from timewait.spec.plain_data import configuration_of, plain
+from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
 
 SYMBOLS = ParameterNames("MSL", "RTO", "TIME_WAIT")
@@ -110,7 +110,7 @@ class ClaimedProperties:
     def header(self) -> dict[str, Any]:
         """The subject as plain data, for the first line of the file."""
         return {
-            "configuration": plain(self.configuration),
+            "configuration": configuration_as_data(self.configuration),
             "properties": list(self.properties),
             "region": None if self.region is None else [part.text for part in self.region],
             "relaxed": self.relaxed,
@@ -149,7 +149,7 @@ class ClaimedLiveness:
     @property
     def header(self) -> dict[str, Any]:
         """The subject as plain data, for the first line of the file."""
-        return {"configuration": plain(self.configuration), "properties": [self.name], "region": []}
+        return {"configuration": configuration_as_data(self.configuration), "properties": [self.name], "region": []}
 
 
 def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms]:
@@ -411,7 +411,7 @@ def _checked(text: str, where: str) -> CheckedCertificate:
 
 def _checked_invariant(header: dict[str, Any], text: str, where: str) -> CheckedCertificate:
     properties, region = header["properties"], header["region"]
-    configuration = configuration_of(header["configuration"])
+    configuration = configuration_from_data(header["configuration"])
     parts = None if region is None else [constraint(part) for part in region]
     values = "at given values" if region is None else f"for all {' and '.join(region)}"
     claim = f"{' and '.join(properties)}, {values}"
@@ -428,7 +428,7 @@ def _checked_invariant(header: dict[str, Any], text: str, where: str) -> Checked
 def _checked_liveness(header: dict[str, Any], text: str, where: str) -> CheckedCertificate:
     (name,) = header["properties"]
     claim = f"{name}, for all values"
-    claimed = ClaimedLiveness(configuration_of(header["configuration"]), name)
+    claimed = ClaimedLiveness(configuration_from_data(header["configuration"]), name)
     try:
         table = claimed.table(Budget())
     except Stopped as stopped:

@@ -13,7 +13,7 @@ from timewait.checker.trace import Step, Trace
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.endpoint import Timer
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reference import initial_state
 from timewait.spec.trace_actions import action_of
 from timewait.vocabulary.automaton import Action
@@ -56,7 +56,7 @@ def longer_time_wait(trace: Trace) -> tuple[Obstacle, ...]:
     that is not of the specification, such as one taken from a capture, or that has no TIME-WAIT.
     """
     try:
-        configuration = configuration_of(trace.about)
+        configuration = configuration_from_data(trace.about)
     except ConfigurationError:
         return ()
     if not configuration.behaviour.time_wait or _stop(trace, configuration) is not None:

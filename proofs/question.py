@@ -7,7 +7,7 @@ from dataclasses import replace
 from timewait.checker.decide import Question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.over_approximation import OverApproximation, each_alone, one_of_a_kind
+from timewait.spec.over_approximation import OverApproximation, one_at_a_time, one_per_effect
 from timewait.spec.properties import DEFAULT, PROPERTIES, WITNESSES
 from timewait.spec.reference import initial_state
 from timewait.vocabulary.automaton import Property
@@ -21,8 +21,8 @@ def question(configuration: Configuration) -> Question:
         return asked
     return replace(
         asked,
-        relaxed=OverApproximation(configuration, one_of_a_kind),
-        obliged_approximation=OverApproximation(configuration, each_alone),
+        relaxed=OverApproximation(configuration, one_per_effect),
+        obliged_approximation=OverApproximation(configuration, one_at_a_time),
     )
 
 

@@ -27,8 +27,8 @@ from timewait.spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from timewait.spec.exchange import ENDS, binds, broken, pending, recurrent_properties, rounds
-from timewait.spec.network import Channel, Flight, Network
+from timewait.spec.exchange import ENDS, delivery_matters, loss_windows, pending, recurrent_properties, violated_properties
+from timewait.spec.network import Channel, ClockedPacket, Network
 from timewait.spec.segment import Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location
@@ -146,7 +146,7 @@ class Composition:
 
     def join(self, location: Location, other: Location) -> CompositionState:
         situation, more = _situation(location), _situation(other)
-        flights = [Flight(copy, None, None) for copy in {*situation.network, *more.network}]
+        flights = [ClockedPacket(copy, None, None) for copy in {*situation.network, *more.network}]
         return situation._replace(network=self.channel.settle(flights)[0])
 
     def pending(self, location: Location) -> frozenset[str]:
@@ -231,7 +231,7 @@ class Composition:
             return outcome._replace(replies=(), effects=frozenset())
         return outcome
 
-    def _released(self, ends: tuple[Block, Block], flights: list[Flight]) -> list[Flight]:
+    def _released(self, ends: tuple[Block, Block], flights: list[ClockedPacket]) -> list[ClockedPacket]:
         """The flights without the obligations that limit nothing."""
         if not self.channel.merged:
             return flights
@@ -239,8 +239,8 @@ class Composition:
         for flight in flights:
             side = 1 - ENDS.index(flight.copy.sender)
             outcome = self.received(ends[side], side, flight.copy.segment)
-            if flight.copy.must_be_delivered and not binds(ends, side, outcome, self.closers):
-                flight = Flight(flight.copy._replace(must_be_delivered=False), flight.age, None)
+            if flight.copy.must_be_delivered and not delivery_matters(ends, side, outcome, self.closers):
+                flight = ClockedPacket(flight.copy._replace(must_be_delivered=False), flight.age, None)
             kept.append(flight)
         return kept
 
@@ -270,7 +270,7 @@ class Composition:
         action: Action,
         guard: tuple[Bound, ...],
         outcome: Outcome,
-        flights: list[Flight],
+        flights: list[ClockedPacket],
         fair: frozenset[str],
     ) -> Iterator[Edge]:
         """One edge for each way in which the network may lose what is sent."""
@@ -290,7 +290,7 @@ class Composition:
                 guard,
                 target,
                 (*timers, *updates),
-                violates=broken(situation.ends, ends, side, outcome),
+                violates=violated_properties(situation.ends, ends, side, outcome),
                 witnesses=self._witnesses(situation.ends[side], outcome),
                 fair=fair | spared,
                 recurrent=recurrent_properties(ends, outcome),
@@ -310,8 +310,8 @@ class Composition:
         side: int,
         outcome: Outcome,
         fates: tuple[bool, ...],
-        flights: list[Flight],
-    ) -> tuple[list[Flight], tuple[int, int], frozenset[str]] | None:
+        flights: list[ClockedPacket],
+    ) -> tuple[list[ClockedPacket], tuple[int, int], frozenset[str]] | None:
         """Send the replies; None when these fates break the loss budget, or are no different.
 
         A copy outside the budget need not arrive anyway: to lose it adds nothing.
@@ -339,7 +339,7 @@ class Composition:
 
     def _covering(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
         """The rounds that matter: where copies are merged, what is sent to an end that is done limits nothing."""
-        covering = rounds(ends, side, segment, self.closers)
+        covering = loss_windows(ends, side, segment, self.closers)
         if not self.channel.merged:
             return covering
         return tuple(waiter for waiter in covering if waiter == side or ends[waiter].state is not State.CLOSED)

@@ -22,7 +22,7 @@ PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
 """The states of an end that closes second, and so never comes to TIME-WAIT."""
 
 
-def rounds(ends: EndPair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
+def loss_windows(ends: EndPair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
     """The rounds that a segment belongs to, each named by the end that may wait in TIME-WAIT.
 
     The exchange of such a waiter is every copy of the other end's FIN, every copy of text that is sent once that
@@ -51,7 +51,7 @@ def rounds(ends: EndPair, side: int, segment: Segment, closers: tuple[bool, bool
     return tuple(found)
 
 
-def binds(ends: EndPair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
+def delivery_matters(ends: EndPair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
     """Whether it makes a difference that a segment must arrive: its arrival changes its receiver, or what it draws is covered.
 
     Otherwise it may as well arrive at once, and again whenever it likes; that it must arrive limits nothing.
@@ -69,15 +69,15 @@ def binds(ends: EndPair, side: int, outcome: Outcome, closers: tuple[bool, bool]
     """
     if outcome.block != ends[side] or outcome.started:
         return True
-    return any(rounds(ends, side, reply, closers) for reply in outcome.replies)
+    return any(loss_windows(ends, side, reply, closers) for reply in outcome.replies)
 
 
-def broken(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> frozenset[str]:
+def violated_properties(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> frozenset[str]:
     """The ``always`` properties that a step of one end breaks (`timewait.spec.properties` states them)."""
-    return frozenset(why_broken(before, after, side, outcome))
+    return frozenset(violations(before, after, side, outcome))
 
 
-def why_broken(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> dict[str, str]:
+def violations(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> dict[str, str]:
     """The ``always`` properties that a step of one end breaks, each with the part of it that fails, in words."""
     names = {}
     old, new, other = before[side], after[side], after[1 - side]

@@ -58,7 +58,7 @@ CLOSE_PART = (
 Graph = nx.MultiDiGraph
 """What `transition_graph` makes."""
 
-Happening = Segment | Timer | Call
+EndpointEvent = Segment | Timer | Call
 
 UNNUMBERED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
 """The states that know no sequence number of the other end yet."""
@@ -95,7 +95,7 @@ class Circumstances(NamedTuple):
     tries: str = ""
 
 
-class Kind(NamedTuple):
+class EdgeClass(NamedTuple):
     """What two events have in common when they are one edge."""
 
     source: State
@@ -121,7 +121,7 @@ class Kind(NamedTuple):
 # --- what can happen ----------------------------------------------------------------------------------------------
 
 
-def happenings(block: Block, behaviour: Behaviour) -> Iterator[Happening]:
+def possible_events(block: Block, behaviour: Behaviour) -> Iterator[EndpointEvent]:
     """Whatever can happen to a control block: calls, timers, segments."""
     yield from (call for call in allowed_calls(block) if call is not Call.SEND or block.sent < TEXT)
     yield from running(block, behaviour)
@@ -152,7 +152,7 @@ def _plausible(block: Block, segment: Segment) -> bool:
     return segment.seq + segment.length <= 1 + TEXT or segment.seq >= block.rcv + WINDOW
 
 
-def happen(block: Block, happening: Happening, behaviour: Behaviour) -> Outcome:
+def apply_event(block: Block, happening: EndpointEvent, behaviour: Behaviour) -> Outcome:
     """What comes of it."""
     match happening:
         case Timer():
@@ -163,25 +163,25 @@ def happen(block: Block, happening: Happening, behaviour: Behaviour) -> Outcome:
             return segment_arrives(block, happening, behaviour)
 
 
-def steps(behaviour: Behaviour) -> Iterator[tuple[Block, Happening, Outcome]]:
+def reachable_steps(behaviour: Behaviour) -> Iterator[tuple[Block, EndpointEvent, Outcome]]:
     """Everything that can happen to every reachable control block, and what comes of it."""
     seen = {Block(State.CLOSED)}
     waiting = list(seen)
     while waiting:
         block = waiting.pop()
-        for happening in happenings(block, behaviour):
-            outcome = happen(block, happening, behaviour)
+        for happening in possible_events(block, behaviour):
+            outcome = apply_event(block, happening, behaviour)
             yield block, happening, outcome
             if outcome.block not in seen:
                 seen.add(outcome.block)
                 waiting.append(outcome.block)
 
 
-def _kind(block: Block, happening: Happening, outcome: Outcome, behaviour: Behaviour) -> Kind:
+def _kind(block: Block, happening: EndpointEvent, outcome: Outcome, behaviour: Behaviour) -> EdgeClass:
     """The edge that an event belongs to."""
     started = [timer for timer in running(outcome.block, behaviour) if timer in outcome.started] if outcome.started else []
     before = running(block, behaviour) if started else ()
-    return Kind(
+    return EdgeClass(
         block.state,
         outcome.block.state,
         _trigger(happening),
@@ -192,7 +192,7 @@ def _kind(block: Block, happening: Happening, outcome: Outcome, behaviour: Behav
     )
 
 
-def _trigger(happening: Happening) -> str:
+def _trigger(happening: EndpointEvent) -> str:
     match happening:
         case Timer():
             return f"timer {happening}"
@@ -205,7 +205,7 @@ def _trigger(happening: Happening) -> str:
 # --- guards -------------------------------------------------------------------------------------------------------
 
 
-def _circumstances(block: Block, happening: Happening, behaviour: Behaviour) -> Circumstances:
+def _circumstances(block: Block, happening: EndpointEvent, behaviour: Behaviour) -> Circumstances:
     trigger = _trigger(happening)
     origin = ("passive" if block.passive else "active") if block.state is State.SYN_RECEIVED else ""
     if not isinstance(happening, Segment):
@@ -360,7 +360,7 @@ class SettingDependence:
         self._base = _Around.of(behaviour)
         self._turned = {knob: [_Around.of(other) for other in others] for knob, others in self._base.others.items()}
 
-    def of(self, block: Block, happening: Happening) -> set[str]:
+    def of(self, block: Block, happening: EndpointEvent) -> set[str]:
         """The knobs of one event."""
         looks = cache(partial(_looked_at, block, happening))
         ask = cache(partial(_ask, block, happening))
@@ -385,18 +385,18 @@ class _Around(NamedTuple):
     def of(cls, behaviour: Behaviour) -> _Around:
         return cls(behaviour, alternatives(behaviour))
 
-    def matters(self, knob: str, ask: Callable[[Behaviour], Kind | None]) -> bool:
+    def matters(self, knob: str, ask: Callable[[Behaviour], EdgeClass | None]) -> bool:
         """Whether what comes of an event changes with a knob."""
         return any(ask(other) != ask(self.behaviour) for other in self.others[knob])
 
 
-def _ask(block: Block, happening: Happening, behaviour: Behaviour) -> Kind | None:
+def _ask(block: Block, happening: EndpointEvent, behaviour: Behaviour) -> EdgeClass | None:
     if isinstance(happening, Timer) and happening not in running(block, behaviour):
         return None
-    return _kind(block, happening, happen(block, happening, behaviour), behaviour)
+    return _kind(block, happening, apply_event(block, happening, behaviour), behaviour)
 
 
-def _looked_at(block: Block, happening: Happening, behaviour: Behaviour) -> frozenset[str]:
+def _looked_at(block: Block, happening: EndpointEvent, behaviour: Behaviour) -> frozenset[str]:
     """The knobs that are looked at when something happens: it cannot depend on any other."""
     watched = _Watched(behaviour)
     _ask(block, happening, watched)
@@ -422,10 +422,10 @@ class _Watched(Behaviour):
 # --- the graph ----------------------------------------------------------------------------------------------------
 
 
-def survey(behaviour: Behaviour) -> dict[Kind, dict[Circumstances, tuple[Block, Happening]]]:
+def classified_events(behaviour: Behaviour) -> dict[EdgeClass, dict[Circumstances, tuple[Block, EndpointEvent]]]:
     """Everything that can happen, by what comes of it and by its circumstances, with one event of each as a sample."""
-    events: dict[Kind, dict[Circumstances, tuple[Block, Happening]]] = defaultdict(dict)
-    for block, happening, outcome in steps(behaviour):
+    events: dict[EdgeClass, dict[Circumstances, tuple[Block, EndpointEvent]]] = defaultdict(dict)
+    for block, happening, outcome in reachable_steps(behaviour):
         kind = _kind(block, happening, outcome, behaviour)
         events[kind].setdefault(_circumstances(block, happening, behaviour), (block, happening))
     return dict(events)
@@ -451,7 +451,7 @@ def transition_graph(behaviour: Behaviour) -> nx.MultiDiGraph:
         Its attributes: ``trigger``, ``guard``, ``reply``, ``timers``, ``rules``, ``section``, ``knobs``, ``effects``,
         and ``cases``, all the circumstances in which it is taken.
     """
-    events = survey(behaviour)
+    events = classified_events(behaviour)
     knobs = SettingDependence(behaviour)
     turned = {kind: _in_order(set().union(*(knobs.of(*event) for event in found.values()))) for kind, found in events.items()}
     silent = {kind for kind in events if kind.silent and not turned[kind]}
@@ -468,9 +468,9 @@ def _in_order(settings: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in BEHAVIOUR if name in settings)
 
 
-def _add(graph: nx.MultiDiGraph, kind: Kind, cases: frozenset[Circumstances], knobs: tuple[str, ...]) -> None:
+def _add(graph: nx.MultiDiGraph, kind: EdgeClass, cases: frozenset[Circumstances], knobs: tuple[str, ...]) -> None:
     attributes = {name: getattr(kind, name) for name in ("trigger", "reply", "timers", "rules", "effects")}
-    graph.add_edge(kind.source, kind.target, **attributes, section=section(kind.rules), knobs=knobs, cases=cases)
+    graph.add_edge(kind.source, kind.target, **attributes, section=section(kind.rules), settings=knobs, cases=cases)
 
 
 def _guarded(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
@@ -508,10 +508,10 @@ def condense(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
     These have source, target, reply, effects and the last rule in common, and start the same timers but for the
     retransmission timer. Rules and sections are kept if all of them share them, triggers and knobs if any has them.
     """
-    joined: dict[Kind, list[dict[str, Any]]] = defaultdict(list)
+    joined: dict[EdgeClass, list[dict[str, Any]]] = defaultdict(list)
     for source, target, edge in graph.edges(data=True):
         timers = tuple(timer for timer in edge["timers"] if not timer.endswith(Timer.RETRANSMISSION))
-        joined[Kind(source, target, "", edge["reply"], timers, edge["rules"][-1:], edge["effects"])].append(edge)
+        joined[EdgeClass(source, target, "", edge["reply"], timers, edge["rules"][-1:], edge["effects"])].append(edge)
     condensed = nx.MultiDiGraph()
     condensed.add_nodes_from(graph.nodes(data=True))
     for kind, edges in joined.items():
@@ -521,7 +521,7 @@ def condense(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
             rules=_shared(edge["rules"] for edge in edges),
         )
         cases = frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))
-        _add(condensed, kind, cases, _in_order({knob for edge in edges for knob in edge["knobs"]}))
+        _add(condensed, kind, cases, _in_order({knob for edge in edges for knob in edge["settings"]}))
     return _guarded(condensed)
 
 

@@ -40,7 +40,7 @@ class PacketInFlight(NamedTuple):
     left: int | None
 
 
-class Flight(NamedTuple):
+class ClockedPacket(NamedTuple):
     """A copy together with where its clocks come from: None for one that starts now."""
 
     copy: PacketInFlight
@@ -84,26 +84,26 @@ class Channel(NamedTuple):
                 clocks.append(self.due(network, index))
         return tuple(clocks)
 
-    def flights(self, network: Network) -> list[Flight]:
+    def flights(self, network: Network) -> list[ClockedPacket]:
         """The network as it stands, each clock coming from itself."""
         return [
-            Flight(copy, self.age(network, index), self.due(network, index) if copy.must_be_delivered else None)
+            ClockedPacket(copy, self.age(network, index), self.due(network, index) if copy.must_be_delivered else None)
             for index, copy in enumerate(network)
         ]
 
-    def send(self, flights: list[Flight], sender: str, segment: Segment, must_be_delivered: bool) -> list[Flight]:
+    def send(self, flights: list[ClockedPacket], sender: str, segment: Segment, must_be_delivered: bool) -> list[ClockedPacket]:
         """The flights after one more copy was sent and not lost."""
-        fresh = Flight(PacketInFlight(sender, segment, must_be_delivered, self.duplication), None, None)
+        fresh = ClockedPacket(PacketInFlight(sender, segment, must_be_delivered, self.duplication), None, None)
         same = self._mergeable(flights, sender, segment)
         if same is None:
             return [*flights, fresh]
         old = flights[same]
         joined = fresh
         if old.copy.must_be_delivered:
-            joined = Flight(old.copy, None, old.due)
+            joined = ClockedPacket(old.copy, None, old.due)
         return [*flights[:same], joined, *flights[same + 1 :]]
 
-    def _mergeable(self, flights: list[Flight], sender: str, segment: Segment) -> int | None:
+    def _mergeable(self, flights: list[ClockedPacket], sender: str, segment: Segment) -> int | None:
         """The entry that a new copy joins: any of the same segment, or in a queue the last one if it is the same."""
         if self.duplication is not None:
             return None
@@ -118,22 +118,22 @@ class Channel(NamedTuple):
         sender = network[index].sender
         return self.fifo and any(copy.must_be_delivered for copy in network[:index] if copy.sender == sender)
 
-    def deliver(self, network: Network, index: int) -> list[Flight]:
+    def deliver(self, network: Network, index: int) -> list[ClockedPacket]:
         """The flights after an entry arrived."""
         flights = self.flights(network)
         arrived = flights[index]
         copy = arrived.copy
-        kept: list[Flight] = []
+        kept: list[ClockedPacket] = []
         if copy.left is None:
-            kept = [Flight(copy._replace(must_be_delivered=False), arrived.age, None)]
+            kept = [ClockedPacket(copy._replace(must_be_delivered=False), arrived.age, None)]
         elif copy.left > 0:
-            kept = [Flight(copy._replace(must_be_delivered=False, left=copy.left - 1), arrived.age, None)]
+            kept = [ClockedPacket(copy._replace(must_be_delivered=False, left=copy.left - 1), arrived.age, None)]
         ahead = flights[:index]
         if self.fifo:
             ahead = [flight for flight in ahead if flight.copy.sender != copy.sender]
         return ahead + kept + flights[index + 1 :]
 
-    def settle(self, flights: list[Flight]) -> tuple[Network, tuple[Clock | None, ...]]:
+    def settle(self, flights: list[ClockedPacket]) -> tuple[Network, tuple[Clock | None, ...]]:
         """The network in its canonical order, and where each of its clocks comes from."""
         ordered = sorted(flights, key=_name) if self.merged else flights
         updates: list[Clock | None] = []
@@ -150,5 +150,5 @@ def _clock(role: str, sender: str, segment: Segment) -> Clock:
     return Clock(role, f"{sender} {segment}")
 
 
-def _name(flight: Flight) -> str:
+def _name(flight: ClockedPacket) -> str:
     return _clock("age", flight.copy.sender, flight.copy.segment).owner

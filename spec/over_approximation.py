@@ -22,7 +22,7 @@ DeliveryChoice = Callable[[Composition, CompositionState], Iterator[frozenset[in
 """Which copies must still arrive, as positions in the network, of those that must in a location of the composition."""
 
 
-def one_of_a_kind(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
+def one_per_effect(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
     """Of the copies that would do the same to their receiver one; none that would do nothing."""
     kept: dict[object, int] = {}
     for index, copy in enumerate(situation.network):
@@ -33,7 +33,7 @@ def one_of_a_kind(composition: Composition, situation: CompositionState) -> Iter
     yield frozenset(kept.values())
 
 
-def each_alone(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
+def one_at_a_time(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
     """Every copy by itself, and none: all that is needed where obligations do not depend on each other."""
     del composition
     yield frozenset()

@@ -11,7 +11,7 @@ from timewait.spec.configuration import Configuration, ConfigurationError, Scope
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, InProfile
 
 
-def plain(configuration: Configuration) -> dict[str, Any]:
+def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
     """Everything that a verdict depends on."""
     behaviour = configuration.behaviour
     return {
@@ -72,7 +72,7 @@ def exact(value: Fraction) -> int | float | str:
     return float(value) if Fraction(str(float(value))) == value else str(value)
 
 
-def configuration_of(data: Mapping[str, Any]) -> Configuration:
+def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
     """The configuration that `plain` wrote.
 
     Raises

@@ -14,8 +14,8 @@ from typing import Any
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
-from timewait.spec.exchange import ENDS, EndPair, binds, pending, recurrent_properties, rounds, why_broken
-from timewait.spec.plain_data import plain
+from timewait.spec.exchange import ENDS, EndPair, delivery_matters, loss_windows, pending, recurrent_properties, violations
+from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.segment import Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
@@ -226,7 +226,9 @@ class ReferenceState:
         side = 1 - ENDS.index(copy.sender)
         outcome = self._received(ends[side], side, copy.segment)
         return (
-            copy if binds(ends, side, outcome, (True, self.configuration.both_close)) else replace(copy, must_be_delivered=False)
+            copy
+            if delivery_matters(ends, side, outcome, (True, self.configuration.both_close))
+            else replace(copy, must_be_delivered=False)
         )
 
     def _without(self, index: int) -> tuple[ReferencePacket, ...]:
@@ -262,7 +264,7 @@ class ReferenceState:
         flying = self.flying
         sent: list[Packet] = []
         for segment, is_lost in zip(outcome.replies, action.lost, strict=True):
-            covering = rounds(ends, side, segment, (True, self.configuration.both_close))
+            covering = loss_windows(ends, side, segment, (True, self.configuration.both_close))
             budgeted = bool(covering) and self.configuration.loss is not None
             for waiter in covering if is_lost else ():
                 lost[waiter] += 1
@@ -273,7 +275,7 @@ class ReferenceState:
             sent.append(self._message(copy, lost=is_lost))
             if not is_lost:
                 flying += (copy,)
-        faults = why_broken(self.ends, ends, side, outcome)
+        faults = violations(self.ends, ends, side, outcome)
         event = Event(
             ENDS[side],
             words,
@@ -321,7 +323,7 @@ class ReferenceState:
         )
 
     def about(self) -> dict[str, Any]:
-        return plain(self.configuration)
+        return configuration_as_data(self.configuration)
 
     def loop_key(self) -> tuple[EndPair, bool]:
         return self.ends, self.reopened

@@ -26,7 +26,7 @@ from timewait.checker.symbolic import Symbolic
 from timewait.checker.zones import Zones
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
-from timewait.spec.plain_data import plain
+from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
 
 
@@ -90,7 +90,7 @@ class Judgement:
     shorter: int
 
     def __str__(self) -> str:
-        return f"draw {self.number}: {'; '.join(self.faults) or 'agreed'}: {plain(self.configuration)}"
+        return f"draw {self.number}: {'; '.join(self.faults) or 'agreed'}: {configuration_as_data(self.configuration)}"
 
 
 def drawn(number: int) -> Configuration:

@@ -663,7 +663,7 @@ def _facts() -> Iterator[tuple[str, bool]]:
     from timewait.spec.composition import Composition, CompositionState, Phase
     from timewait.spec.configuration import Configuration
     from timewait.spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
-    from timewait.spec.exchange import broken, rounds
+    from timewait.spec.exchange import loss_windows, violated_properties
     from timewait.spec.network import Channel, PacketInFlight
     from timewait.spec.segment import Segment
     from timewait.spec.settings import Behaviour
@@ -682,17 +682,17 @@ def _facts() -> Iterator[tuple[str, bool]]:
     waiting = Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
     lasting = Block(State.LAST_ACK, una=1, nxt=2, rcv=2)
     both = (waiting, waiting)
-    yield "a RST belongs to no round", rounds(both, 0, Segment(2, 2, rst=True), (True, True)) == ()
-    yield "nor does what acknowledges nothing", rounds(both, 0, Segment(2), (True, True)) == ()
-    yield "a FIN belongs to the round of the other end", rounds(both, 0, Segment(1, 1, fin=True), (True, True)) == (1,)
-    yield "if that may close first", rounds((lasting, waiting), 0, Segment(1, 1, fin=True), (True, False)) == ()
-    yield "an end that closes second has no round", rounds((lasting, waiting), 0, Segment(2, 2), (True, True)) == ()
+    yield "a RST belongs to no round", loss_windows(both, 0, Segment(2, 2, rst=True), (True, True)) == ()
+    yield "nor does what acknowledges nothing", loss_windows(both, 0, Segment(2), (True, True)) == ()
+    yield "a FIN belongs to the round of the other end", loss_windows(both, 0, Segment(1, 1, fin=True), (True, True)) == (1,)
+    yield "if that may close first", loss_windows((lasting, waiting), 0, Segment(1, 1, fin=True), (True, False)) == ()
+    yield "an end that closes second has no round", loss_windows((lasting, waiting), 0, Segment(2, 2), (True, True)) == ()
 
     for state in State:
         before, over = Block(state, una=1, nxt=2, rcv=1), Block(State.CLOSED)
         reset = Outcome(over, effects=frozenset({Effect.RESET}))
         in_order = state in (State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK)
-        told = broken((before, ESTABLISHED), (over, ESTABLISHED), 0, reset)
+        told = violated_properties((before, ESTABLISHED), (over, ESTABLISHED), 0, reset)
         yield f"a RST in {state} is{'' if in_order else ' not'} ungraceful", ("graceful" in told) is in_order
     configuration = Configuration(Fraction(1), Fraction(2), (Fraction(1),))
     composition = Composition(configuration)
@@ -728,7 +728,7 @@ def _facts() -> Iterator[tuple[str, bool]]:
     yield "the oldest owed copy has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)
     yield "a copy kept by itself has one clock", twice.due((mine,), 0) == twice.age((mine,), 0)
     unread = Block(State.CLOSED, sent=1)
-    told = broken((unread, ESTABLISHED), (unread, ESTABLISHED), 0, Outcome(unread))
+    told = violated_properties((unread, ESTABLISHED), (unread, ESTABLISHED), 0, Outcome(unread))
     yield "integrity is lost when an end closes, not when it is closed", told == frozenset()
     yield (
         "no timer but that of TIME-WAIT restarts in it",

@@ -13,7 +13,7 @@ from timewait.checker.decide import Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
-from timewait.spec.plain_data import plain
+from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
 
 SMALL = Bounds(worlds=1_500, states=4_000, locations=100, depth=6)
@@ -72,7 +72,11 @@ def test_every_violation_is_carried_out(first: int) -> None:
         configuration = drawn(number)
         for engine in (Engine.EXPLICIT, Engine.ZONES):
             for answer in decide(question(configuration), asked, engine, Budget(states=STATES)):
-                assert answer.verdict is not Verdict.DISAGREEMENT, (number, answer.finding.reason, plain(configuration))
+                assert answer.verdict is not Verdict.DISAGREEMENT, (
+                    number,
+                    answer.finding.reason,
+                    configuration_as_data(configuration),
+                )
                 assert (answer.trace is not None) == (answer.verdict is Verdict.VIOLATED)
                 shown += answer.trace is not None
     assert shown >= 50

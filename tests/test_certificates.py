@@ -19,7 +19,7 @@ from timewait.checker.linear import constraint
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import CertifiedProof, ClaimedProperties, check_file, prove_for_all, prove_for_all_by_horn
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.settings import Arrival, Behaviour
 from timewait.vocabulary.automaton import Location
 
@@ -116,7 +116,7 @@ class TestProof:
 
     def test_the_first_line_says_what_was_asked(self, proof: CertifiedProof) -> None:
         said = certificate.header(proof.text, "here")
-        assert configuration_of(said.pop("configuration")) == CORE
+        assert configuration_from_data(said.pop("configuration")) == CORE
         assert said == {"properties": list(PROPERTIES), "region": list(REGION), "relaxed": True}
 
     def test_another_way_comes_to_the_same(self) -> None:

@@ -165,7 +165,7 @@ class TestCompleteness:
 
 
 def same_event(one: str, other: str) -> bool:
-    """Return whether two tooltips tell the same event and answer, whatever the section and knobs."""
+    """Return whether two tooltips tell the same event and answer, whatever the section and settings."""
     return one.split("   ")[0] == other.split("   ")[0]
 
 

@@ -33,7 +33,7 @@ from timewait.narration.story import conclusion, story
 from timewait.proofs.question import question
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.stacks import Stack, load
 from timewait.spec.state import MEANING, State
@@ -799,7 +799,7 @@ class TestRoundTrip:
         trace = violation(name, **wishes)
         path = tmp_path / "ours.pcapng"
         path.write_bytes(export.as_pcapng(trace, "both"))
-        (told,) = accounts(path, configuration_of(trace.about))
+        (told,) = accounts(path, configuration_from_data(trace.about))
         assert visible(told.trace) == visible(trace)
 
     def test_from_the_last_exchange(self, tmp_path: Path) -> None:
@@ -808,7 +808,7 @@ class TestRoundTrip:
         trace = violation("graceful", time_wait=Fraction(599, 10), scope=Scope.CORE)
         path = tmp_path / "core.pcapng"
         path.write_bytes(export.as_pcapng(trace, "both"))
-        (told,) = accounts(path, configuration_of(trace.about))
+        (told,) = accounts(path, configuration_from_data(trace.about))
         wanted, got = visible(trace), visible(told.trace)
         added = len(got) - len(wanted)
         start = got[added][0]

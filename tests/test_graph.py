@@ -18,7 +18,16 @@ from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.states import states
 from timewait.diagrams.tables import as_json, as_text
 from timewait.spec.endpoint import RULES
-from timewait.spec.graph import CLOSE_PART, Circumstances, Kind, alternatives, close_part, condense, survey, transition_graph
+from timewait.spec.graph import (
+    CLOSE_PART,
+    Circumstances,
+    EdgeClass,
+    alternatives,
+    classified_events,
+    close_part,
+    condense,
+    transition_graph,
+)
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import MEANING, State
 
@@ -196,7 +205,7 @@ class TestAttributes:
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_an_edge_that_stays_is_worth_showing(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
         for source, target, edge in graphs[name].edges(data=True):
-            assert source is not target or edge["reply"] or edge["timers"] or edge["knobs"]
+            assert source is not target or edge["reply"] or edge["timers"] or edge["settings"]
 
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_no_edge_is_there_twice(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
@@ -276,13 +285,13 @@ class TestKnobs:
     def test_every_visible_knob_is_found(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         knobs = {knob.name for knob in fields(Behaviour)}
         for name in ("default", "letter", "orphan"):
-            found = {knob for _, _, edge in graphs[name].edges(data=True) for knob in edge["knobs"]}
+            found = {knob for _, _, edge in graphs[name].edges(data=True) for knob in edge["settings"]}
             assert found == knobs - INVISIBLE
 
     def test_where_they_belong(self, graph: nx.MultiDiGraph) -> None:
         where: dict[str, set[tuple[State, State, str]]] = {}
         for source, target, edge in graph.edges(data=True):
-            for knob in edge["knobs"]:
+            for knob in edge["settings"]:
                 where.setdefault(knob, set()).add((source, target, edge["trigger"].split()[0]))
         loop = (S.TIME_WAIT, S.TIME_WAIT, "segment")
         assert where["answers"] == where["restarts"] == where["reset"] == {loop}
@@ -300,10 +309,10 @@ class TestKnobs:
     def test_whatever_a_knob_changes_names_it(self, graph: nx.MultiDiGraph) -> None:
         """Turn each knob by itself: an edge that is gone names it, unless the state that it left is no longer reached."""
         for knob, (other, *_) in alternatives(Behaviour()).items():
-            seen = {kind[:-1]: kind.source for kind in survey(other)}
+            seen = {kind[:-1]: kind.source for kind in classified_events(other)}
             for source, target, edge in graph.edges(data=True):
-                there = (source, target, *(edge[name] for name in Kind._fields[2:-1])) in seen
-                assert there or knob in edge["knobs"] or source not in seen.values(), (knob, edge)
+                there = (source, target, *(edge[name] for name in EdgeClass._fields[2:-1])) in seen
+                assert there or knob in edge["settings"] or source not in seen.values(), (knob, edge)
 
     def test_alternatives_differ_in_one_knob(self) -> None:
         behaviour = BEHAVIOURS["orphan"]
@@ -317,9 +326,9 @@ class TestKnobs:
     def test_time_outs_appear_with_their_knobs(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         orphan = graphs["orphan"]
         (edge,) = edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="timer fin-wait-2")
-        assert edge["knobs"] == ("fin_wait_2", "abandons")
+        assert edge["settings"] == ("fin_wait_2", "abandons")
         (edge,) = edges(orphan, S.LAST_ACK, S.CLOSED, trigger="timer retransmission")
-        assert (edge["guard"], edge["knobs"]) == ("R2 is reached", ("retries",))
+        assert (edge["guard"], edge["settings"]) == ("R2 is reached", ("retries",))
         (edge,) = edges(orphan, S.TIME_WAIT, S.CLOSED, trigger="segment RST")
         assert edge["effects"] == ("assassinated",)
         assert edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="segment DATA+ACK", reply="RST")
@@ -363,15 +372,15 @@ class TestText:
             "ACK [in the window, acknowledges our FIN] -> CLOSED  RFC 9293 3.10.7.4 fifth step",
             "RST [at RCV.NXT] -> CLOSED  RFC 9293 3.10.7.4 second step",
             "ACK [in the window, acknowledges something new] / restart retransmission -> (stays)  RFC 9293 3.10.7.4 fifth step"
-            "  knobs: acks_restart_rto",
+            "  settings: acks_restart_rto",
             "ACK [in the window, acknowledges what was not sent] / ACK -> (stays)  RFC 9293 3.10.7.4 fifth step",
             "any but RST [outside the window] / ACK -> (stays)  RFC 9293 3.10.7.4 first step",
             "RST [beyond RCV.NXT] / ACK -> (stays)  RFC 9293 3.10.7.4 second step",
             "SYN, SYN+ACK [in the window] / ACK -> (stays)  RFC 9293 3.10.7.4 fourth step",
             "timer retransmission [our text is outstanding] / DATA+ACK, restart retransmission -> (stays)"
-            "  RFC 9293 3.10.8  knobs: retries",
+            "  RFC 9293 3.10.8  settings: retries",
             "timer retransmission [our FIN is outstanding] / FIN+ACK, restart retransmission -> (stays)"
-            "  RFC 9293 3.10.8  knobs: retries",
+            "  RFC 9293 3.10.8  settings: retries",
         ]
 
     def test_every_state_has_a_block(self, graph: nx.MultiDiGraph) -> None:

@@ -24,7 +24,7 @@ from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import ClaimedLiveness, certify_liveness, check_file
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Arrival, Behaviour
 from timewait.vocabulary.automaton import Edge, Location, Property, TimedAutomaton
@@ -106,7 +106,7 @@ def test_read_again(name: str) -> None:
     text = certificate.as_smt2(found, ClaimedLiveness(CLOSE, name).header)
     assert liveness_certificate.read(found.system, text, "here") == found.proof
     assert text.count("(check-sat)") == found.size > 0
-    assert configuration_of(certificate.header(text, "here")["configuration"]) == CLOSE
+    assert configuration_from_data(certificate.header(text, "here")["configuration"]) == CLOSE
 
 
 # --- rejected certificates ---------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ BY_NAME = {mutant.name: mutant for mutant in ALL}
 
 KNOWN = {
     "spec/endpoint.py:_check_reset:1:drop-effect": "test",
-    "spec/exchange.py:why_broken:1:never-if": "verdict",
-    "spec/exchange.py:rounds:1:never-if": "fact",
+    "spec/exchange.py:violations:1:never-if": "verdict",
+    "spec/exchange.py:loss_windows:1:never-if": "fact",
     "spec/network.py:Channel.blocked:1:drop-operand": "verdict",
     "spec/composition.py:Composition.invariant:1:never-if": "replay",
     "spec/composition.py:Composition._ripe:2:drop-case": "error",

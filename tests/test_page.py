@@ -22,7 +22,7 @@ from timewait.diagrams.page import page
 from timewait.narration.guards import guards
 from timewait.proofs.longer_time_wait import longer_time_wait
 from timewait.spec.graph import close_part, transition_graph
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.settings import Behaviour
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -163,7 +163,7 @@ class TestWhy:
     def test_guards(self) -> None:
         """In numbers, and in the words of the specification's graph."""
         run = trace("old duplicate")
-        graph = transition_graph(configuration_of(run.about).behaviour)
+        graph = transition_graph(configuration_from_data(run.about).behaviour)
         told = [guards(run, step, graph) for step in run.steps]
         assert told[0] == ["B in CLOSE_WAIT: call CLOSE [nothing is outstanding]"]
         assert told[2] == [
@@ -179,7 +179,7 @@ class TestWhy:
     def test_every_step_has_one(self, name: str) -> None:
         """Unless nothing but time passes."""
         run = trace(name)
-        graph = transition_graph(configuration_of(run.about).behaviour)
+        graph = transition_graph(configuration_from_data(run.about).behaviour)
         for step in run.steps:
             assert guards(run, step, graph)
 

@@ -20,7 +20,7 @@ from timewait.proofs.claims import FIN, INTENDED, LETTER, close, core
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition, CompositionState
 from timewait.spec.configuration import Configuration
-from timewait.spec.over_approximation import DeliveryChoice, OverApproximation, each_alone, one_of_a_kind
+from timewait.spec.over_approximation import DeliveryChoice, OverApproximation, one_at_a_time, one_per_effect
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
 from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, Edge
@@ -47,7 +47,7 @@ LARGE = {
     ),
 }
 named = pytest.mark.parametrize("configuration", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-kinds = pytest.mark.parametrize("obligations", [one_of_a_kind, each_alone])
+kinds = pytest.mark.parametrize("obligations", [one_per_effect, one_at_a_time])
 
 
 def young(clock: Clock) -> Clock:
@@ -151,7 +151,7 @@ def test_a_relaxation_that_forgets_copies_is_found_out(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(OverApproximation, "_targets", forgetful)
     with pytest.raises(AssertionError, match="is not followed"):
-        Simulation(EITHER, one_of_a_kind)
+        Simulation(EITHER, one_per_effect)
 
 
 def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(OverApproximation, "_targets", stale)
     with pytest.raises((AssertionError, KeyError)):
-        Simulation(EITHER, one_of_a_kind)
+        Simulation(EITHER, one_per_effect)
 
 
 @named
@@ -185,7 +185,7 @@ def test_each_obligation_is_met_alone() -> None:
         for copy in place.network
         if copy.must_be_delivered
     }
-    alone = Quotient(OverApproximation(EITHER, each_alone))._widest.values()
+    alone = Quotient(OverApproximation(EITHER, one_at_a_time))._widest.values()
     assert exact <= {(place.ends, copy) for place in alone for copy in place.network if copy.must_be_delivered}
 
 
@@ -227,7 +227,7 @@ def test_only_any_order_can_be_relaxed() -> None:
     for kept in (replace(EITHER, fifo=True), replace(EITHER, duplication=1)):
         assert question(kept).relaxed is None
         with pytest.raises(ValueError, match="unlimited duplication"):
-            OverApproximation(kept, one_of_a_kind)
+            OverApproximation(kept, one_per_effect)
 
 
 def test_a_bound_on_time_holds_while_locations_are_folded() -> None:

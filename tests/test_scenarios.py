@@ -14,7 +14,7 @@ from timewait.checker.finding import Move, Run
 from timewait.checker.replay import carried_out
 from timewait.cli.main import main
 from timewait.narration.timeline import waits
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import SCENARIOS
 from timewait.spec.trace_actions import action_of
@@ -78,7 +78,7 @@ class TestRetrace:
         (tmp_path / "trace.json").write_text(itf.as_itf_text(long(50) if name == "long" else trace(name)))
         run = itf.read(tmp_path / "trace.json")
         moves = tuple(Move(step.delay, action_of(step.event)) for step in run.steps)
-        again = carried_out(initial_state(configuration_of(run.about)), Run(moves, run.loop), run.shows, run.statement)
+        again = carried_out(initial_state(configuration_from_data(run.about)), Run(moves, run.loop), run.shows, run.statement)
         assert again == run
 
     def test_time_is_no_action(self) -> None:

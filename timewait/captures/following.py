@@ -34,7 +34,7 @@ from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import RULES, Outcome, Timer, timer_fires
 from timewait.spec.exchange import ENDS
-from timewait.spec.plain_data import plain
+from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State
@@ -85,7 +85,7 @@ def followed(connection: Connection, configuration: Configuration, ended: int, a
     known = {"A": str(ends[0]), "B": str(ends[1]), "places": list(places), "started": start}
     reopened = connection.reopened
     return Account(
-        follower.ledger.trace(plain(configuration) | {"capture": {**known, **about}}),
+        follower.ledger.trace(configuration_as_data(configuration) | {"capture": {**known, **about}}),
         ends,
         tuple(follower.ledger.frames),
         places,

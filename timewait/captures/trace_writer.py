@@ -12,7 +12,7 @@ from timewait.narration.story import CAPTURE
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES, Effect, Outcome, Timer, running
-from timewait.spec.exchange import ENDS, EndPair, why_broken
+from timewait.spec.exchange import ENDS, EndPair, violations
 from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.state import ESTABLISHED, Block
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
@@ -66,7 +66,7 @@ class TraceWriter:
         self._run_timers(now, side, outcome)
         # A user who drops a connection may do so; what a RST does to the other end is another matter.
         grave = outcome.effects & {Effect.RESET, Effect.ASSASSINATED}
-        faults = why_broken(old, self.ends, side, outcome) if grave else {}
+        faults = violations(old, self.ends, side, outcome) if grave else {}
         rules = tuple((rule, RULES[rule].section, RULES[rule].text) for rule in outcome.rules)
         event = Event(ENDS[side], words, received, sent, rules, tuple(faults.items()))
         self._append(now, event, frames)

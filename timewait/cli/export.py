@@ -46,7 +46,7 @@ from timewait.spec.endpoint import RULES
 from timewait.spec.exchange import ENDS
 from timewait.spec.host import read_host
 from timewait.spec.network import PacketInFlight
-from timewait.spec.plain_data import plain
+from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.state import Block
@@ -192,7 +192,7 @@ def words_for(configuration: Configuration, asked: Sequence[Property], name: str
     sections |= {rule: section for rule, (section, _) in INCARNATION_RULES.items()}
     return Labels(
         f"A close of TCP ({' '.join(title.split())})",
-        tuple(_lines(plain(configuration))),
+        tuple(_lines(configuration_as_data(configuration))),
         {entry.name: f"{entry.statement} ({entry.section})" for entry in asked},
         sections,
         label,

@@ -26,7 +26,7 @@ from timewait.spec.configuration import Configuration, ConfigurationError, Scope
 from timewait.spec.difference import GraphDifference, difference
 from timewait.spec.duration import format_duration
 from timewait.spec.graph import Graph, close_part, transition_graph
-from timewait.spec.plain_data import configuration_of
+from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.stacks import MissingValue, Stack, load, names
 
@@ -107,7 +107,7 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Gr
         The trace does not say what ran, or does what that cannot do.
     """
     try:
-        graph = transition_graph(configuration_of(trace.about).behaviour)
+        graph = transition_graph(configuration_from_data(trace.about).behaviour)
         part = graph if whole else close_part(graph)
         use = graph_use(trace, part)
         return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
