@@ -1,13 +1,12 @@
-"""Certificates: inductive invariants that anybody can check again.
+"""Certificates for ``always`` properties: inductive invariants, checked by plain queries to Z3 and cvc5.
 
-An invariant is believed when three plain queries are unsatisfiable: a start outside it (*initial*), a step
-that leaves it (*step*), a bad step inside it (*safe*). They are built here from the vocabulary alone, anew
-each time: neither the engine that found the invariant nor its automata are read, and of a file only the
-invariant itself, so a file cannot vouch for itself. The file is SMT-LIB 2 with the queries in it, for any
-solver; Z3 and cvc5 both answer them here.
+An invariant proves the properties if three kinds of query are unsatisfiable: an initial state outside it (*initial*),
+an edge that leaves it (*step*), an edge inside it that violates a property (*safe*). The queries are built here from
+the system alone. Nothing of the engine that found the invariant is read, and of a file only its first line and its
+invariant, so the queries in a file need not be trusted. They are there for other solvers: the file is SMT-LIB 2.
 
-The invariant of a location is a list of cases (zones, say), of which one must hold on entry. A location without any
-is claimed to be out of reach.
+The invariant of a location is a list of cases, for instance zones, of which one must hold on entry. A location without
+a case is claimed to be unreachable.
 """
 
 from __future__ import annotations
@@ -34,28 +33,28 @@ HEADER_PREFIX = "; timewait certificate "
 Invariant = Mapping[Location, Sequence[str]]
 """For each location its cases, as SMT-LIB 2 over ``x0``, ``x1``... (its clocks, by position) and the parameters."""
 
-PATIENCE = 60_000
-"""Milliseconds that a solver may spend on one answer."""
+TIMEOUT = 60_000
+"""Milliseconds that a solver may spend on one query."""
 
 
 class BrokenCertificate(InputError):
-    """A file that is no certificate; the message says what is wrong."""
+    """A file that is not a certificate; the message names the file and the problem."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What an invariant is to prove.
+    """What an invariant must prove.
 
     Attributes
     ----------
     system : TimedAutomaton
         The system.
     bad : frozenset of str
-        The ``always`` properties of which none may be broken.
+        The ``always`` properties, none of which may be violated.
     terms : mapping
-        Every parameter of the system as a term: itself where it is symbolic, else a number or a term in symbolic ones.
+        Every parameter of the system as a linear term in the symbolic ones.
     region : tuple of Constraint
-        What is assumed of the symbolic parameters, besides that none is negative.
+        The assumptions about the symbolic parameters; that none is negative is always assumed.
     """
 
     system: TimedAutomaton
@@ -70,7 +69,7 @@ class Statement:
 
 
 class Query(NamedTuple):
-    """A case of one of the three queries: which, where, and the assertions that must be unsatisfiable together."""
+    """A proof obligation: its kind, its place, and the assertions that must be unsatisfiable together."""
 
     name: str
     where: str
@@ -78,23 +77,23 @@ class Query(NamedTuple):
 
 
 class Certificate(Protocol):
-    """Queries that must all be unsatisfiable, and what they speak of."""
+    """A proof as queries that must all be unsatisfiable."""
 
     @property
     def intro(self) -> tuple[str, ...]:
-        """Comments that say so to a reader."""
+        """The comments that introduce the proof in a file."""
 
     def mismatch(self) -> str:
-        """What is wrong with the proof before any solver is asked; empty when nothing is."""
+        """The reason to reject the proof before any solver is asked; empty when there is none."""
 
     def head(self) -> list[str]:
-        """The logic, what is declared and what is assumed."""
+        """The logic, declarations and assumptions."""
 
     def definitions(self) -> Iterator[str]:
-        """What is to be checked."""
+        """The proof itself."""
 
     def queries(self) -> Iterator[Query]:
-        """Every query."""
+        """The proof obligations."""
 
 
 # --- SMT-LIB -------------------------------------------------------------------------------------------------------
@@ -114,7 +113,7 @@ def linear(term: Terms) -> str:
 
 
 def conjunction(parts: Sequence[str]) -> str:
-    """All of some formulas."""
+    """The conjunction of some formulas."""
     return parts[0] if len(parts) == 1 else f"(and {' '.join(parts)})" if parts else "true"
 
 
@@ -126,16 +125,16 @@ def _applied(name: str, arguments: Sequence[str]) -> str:
     return f"({name} {' '.join(arguments)})" if arguments else name
 
 
-# --- the queries ---------------------------------------------------------------------------------------------------
+# --- the proof obligations ---------------------------------------------------------------------------------------------------
 
 
 class InvariantCertificate:
-    """The definitions and queries of an invariant.
+    """An inductive invariant as proof obligations.
 
     Parameters
     ----------
     statement : Statement
-        What it is to prove.
+        What the invariant must prove.
     invariant : Invariant
         The invariant.
     """
@@ -158,7 +157,7 @@ class InvariantCertificate:
             number += 1
 
     def _walk(self, location: Location) -> None:
-        """Number the targets of a location's edges, in order; what is out of reach has none."""
+        """Number the targets of a location's edges, in order, unless it is claimed to be unreachable."""
         if not self.invariant.get(location):
             return
         self._edges[location] = tuple(self.system.edges(location))
@@ -168,12 +167,12 @@ class InvariantCertificate:
                 self._order.append(edge.target)
 
     def mismatch(self) -> str:
-        """Nothing: the queries cover everything."""
+        """Nothing: the queries decide everything."""
         return ""
 
     @property
     def locations(self) -> list[Location]:
-        """The locations with a case, in the order of their numbers."""
+        """The locations with a case, by number."""
         return list(self._edges)
 
     def number(self, location: Location) -> int:
@@ -181,7 +180,7 @@ class InvariantCertificate:
         return self._numbers[location]
 
     def head(self) -> list[str]:
-        """The logic, the parameters, the variables that queries speak of, and what is assumed."""
+        """The logic, the variables, and the assumptions."""
         symbols = self.statement.symbols
         most = max((len(self.system.clocks(location)) for location in self._order), default=0)
         lines = ["(set-logic QF_LRA)", *(f"(declare-const {name} Real)" for name in symbols), "(declare-const wait Real)"]
@@ -191,7 +190,7 @@ class InvariantCertificate:
         return lines
 
     def definitions(self) -> Iterator[str]:
-        """Each case of each location, and their disjunction."""
+        """A definition for each case of each location, and for their disjunction."""
         for location in self._order:
             number, clocks = self._numbers[location], self.system.clocks(location)
             arguments = " ".join(f"(x{index} Real)" for index in range(len(clocks)))
@@ -205,7 +204,7 @@ class InvariantCertificate:
             yield f"(define-fun at{number} ({arguments}) Bool {_disjunction(names)})"
 
     def queries(self) -> Iterator[Query]:
-        """Every case of every query."""
+        """Every proof obligation."""
         values, conditions = self._values(self.system.initial(), self.system.initial_updates(), ())
         yield Query("initial", "the start", [*conditions, f"(not {_applied('at0', values)})"])
         for location, edges in self._edges.items():
@@ -218,7 +217,7 @@ class InvariantCertificate:
                 yield Query("step", where, [here, *step, *self._target(edge, clocks)])
 
     def _step(self, location: Location, edge: Edge) -> list[str]:
-        """Some wait under the invariant of the location, then the guard."""
+        """A wait under the invariant of the location, then the guard."""
         clocks = self.system.clocks(location)
         positions = {clock: index for index, clock in enumerate(clocks)}
         bounds = (*self.system.invariant(location), *edge.guard)
@@ -229,19 +228,19 @@ class InvariantCertificate:
         return f"({relation} (+ x{positions[bound.clock]} wait) {linear(self.statement.terms[bound.parameter])})"
 
     def _target(self, edge: Edge, clocks: Sequence[Clock]) -> list[str]:
-        """That the step leads out of the invariant."""
+        """The edge leads out of the invariant."""
         values, conditions = self._values(edge.target, edge.updates, clocks)
         return [*conditions, f"(not {_applied(f'at{self._numbers[edge.target]}', values)})"]
 
     def _values(self, target: Location, updates: Sequence[ClockUpdate], clocks: Sequence[Clock]) -> tuple[list[str], list[str]]:
-        """The clocks of a target, and that dead ones are beyond their lifetime."""
+        """The values of the clocks of a target; inactive ones are beyond their lifetime."""
         positions = {clock: index for index, clock in enumerate(clocks)}
         values, conditions = [], []
-        for index, (clock, origin) in enumerate(zip(self.system.clocks(target), updates, strict=True)):
-            if origin is None:
+        for index, (clock, update) in enumerate(zip(self.system.clocks(target), updates, strict=True)):
+            if update is None:
                 values.append("0.0")
-            elif isinstance(origin, Clock):
-                values.append(f"(+ x{positions[origin]} wait)")
+            elif isinstance(update, Clock):
+                values.append(f"(+ x{positions[update]} wait)")
             else:
                 lifetime = self.statement.terms[self.system.lifetimes[clock.role]]
                 values.append(f"dead{index}")
@@ -258,20 +257,20 @@ def _compared(part: Constraint) -> str:
     return f"({relation} {linear(part.terms)} 0.0)"
 
 
-def _asked(query: Query) -> str:
+def _command(query: Query) -> str:
     asserted = "".join(f"(assert {part})" for part in query.assertions)
     return f"(push 1){asserted}(check-sat)(pop 1)"
 
 
 def satisfiable(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
-    """Whether any values, none negative, lie in a region."""
+    """Whether some values, none negative, satisfy a region's constraints."""
     lines = [*(f"(declare-const {name} Real)(assert (>= {name} 0.0))" for name in symbols)]
     lines += [f"(assert {_compared(part)})" for part in region]
     answers, error = _run_cvc5("\n".join(["(set-logic QF_LRA)", *lines, "(check-sat)"]))
     return not error and answers == ["sat"]
 
 
-# --- asking solvers ------------------------------------------------------------------------------------------------
+# --- solvers ------------------------------------------------------------------------------------------------
 
 
 def rejection(script: Certificate) -> str:
@@ -284,32 +283,29 @@ def rejection(script: Certificate) -> str:
 
 
 def rejection_by_z3(script: Certificate) -> str:
-    """What Z3 finds wrong with a proof by plain queries; empty when nothing is."""
+    """The first query that Z3 does not answer with ``unsat``; empty when there is none."""
     context = z3.Context()
-    setting = f"(set-option :timeout {PATIENCE})"
-    said = _run_z3(context, [setting, *script.head(), *script.definitions()])
-    if said:
-        return f"Z3: {said[0]}"
+    setting = f"(set-option :timeout {TIMEOUT})"
+    if errors := _run_z3(context, [setting, *script.head(), *script.definitions()]):
+        return f"Z3: {errors[0]}"
     queries = script.queries()
-    while several := list(islice(queries, BUNDLE)):
-        answers = _run_z3(context, list(map(_asked, several)))
-        fault = _fault(several, answers, "Z3")
-        if fault:
-            return fault
+    while batch := list(islice(queries, BATCH)):
+        if failure := _failure(batch, _run_z3(context, list(map(_command, batch))), "Z3"):
+            return failure
     return ""
 
 
-BUNDLE = 500
-"""Queries that a solver is given at a time."""
+BATCH = 500
+"""Queries in one call of Z3."""
 
 
 def _run_z3(context: z3.Context, lines: Sequence[str]) -> list[str]:
-    """What Z3 says to some commands, a line each."""
+    """The lines that Z3 prints for some commands."""
     return str(z3.Z3_eval_smtlib2_string(context.ref(), "\n".join(lines))).split("\n")[:-1]
 
 
-def _fault(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str:
-    """The first answer that is not ``unsat``, or that is missing."""
+def _failure(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str:
+    """The first answer that is missing or is not ``unsat``."""
     for query, answer in zip(queries, answers, strict=False):
         if answer != "unsat":
             return f"{query.name} query, {query.where}: {answer} ({solver})"
@@ -317,16 +313,16 @@ def _fault(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str
 
 
 def rejection_by_cvc5(script: Certificate) -> str:
-    """What cvc5 finds wrong with a proof by the same queries; empty when nothing is."""
+    """The first query that cvc5 does not answer with ``unsat``; empty when there is none."""
     queries = list(script.queries())
-    answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_asked, queries)]))
-    return error or _fault(queries, answers, "cvc5")
+    answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_command, queries)]))
+    return error or _failure(queries, answers, "cvc5")
 
 
 def _run_cvc5(text: str) -> tuple[list[str], str]:
-    """What cvc5 answers to the queries of a text, and its first error."""
+    """The answers of cvc5 to the queries of a text, and its first error."""
     solver = cvc5.Solver()
-    solver.setOption("tlimit-per", str(PATIENCE))
+    solver.setOption("tlimit-per", str(TIMEOUT))
     solver.setOption("incremental", "true")
     solver.setOption("simplification", "none")
     parser = cvc5.InputParser(solver)
@@ -335,19 +331,19 @@ def _run_cvc5(text: str) -> tuple[list[str], str]:
     answers: list[str] = []
     try:
         while not (command := parser.nextCommand()).isNull():
-            said = command.invoke(solver, symbols)
-            said = (said.decode() if isinstance(said, bytes) else str(said)).strip()
-            if "error" in said:
-                return answers, f"cvc5: {said}"
+            output = command.invoke(solver, symbols)
+            output = (output.decode() if isinstance(output, bytes) else str(output)).strip()
+            if "error" in output:
+                return answers, f"cvc5: {output}"
             if command.getCommandName() == "check-sat":
-                answers.append(said)
+                answers.append(output)
     except RuntimeError as error:
         return answers, f"cvc5: {error}"
     return answers, ""
 
 
 def failed_refutation_by_cvc5(formula: z3.BoolRef) -> str:
-    """An empty string when cvc5 finds a formula unsatisfiable, else what it says."""
+    """Empty when cvc5 finds a formula unsatisfiable, else its answer."""
     declared = "".join(f"(declare-const {variable} Real)\n" for variable in variables_of(formula))
     answers, error = _run_cvc5(f"(set-logic QF_LRA)\n{declared}(assert {formula.sexpr()})\n(check-sat)\n")
     if error:
@@ -363,9 +359,9 @@ def as_smt2(script: Certificate, header: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    script : Asking
-        The proof and its queries.
-    about : mapping
+    script : Certificate
+        The proof.
+    header : mapping
         Plain data from which the statement can be built again; it becomes the first line.
     """
     lines = [
@@ -375,17 +371,17 @@ def as_smt2(script: Certificate, header: Mapping[str, Any]) -> str:
         *script.definitions(),
     ]
     for query in script.queries():
-        lines += [f"; {query.name}: {query.where}", _asked(query)]
+        lines += [f"; {query.name}: {query.where}", _command(query)]
     return "\n".join(lines) + "\n"
 
 
 def sections(path: Path) -> list[tuple[str, str]]:
-    """The certificates in a file, each with where it stands; solvers are told to start anew between them.
+    """The certificates in a file, each with its place in it.
 
     Raises
     ------
     BrokenCertificate
-        The file has none.
+        The file holds no certificate.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -402,38 +398,38 @@ def sections(path: Path) -> list[tuple[str, str]]:
 
 
 def joined(texts: Sequence[str]) -> str:
-    """Several certificates as one file."""
+    """Several certificates as one file; solvers start anew between them."""
     return "(reset)\n".join(texts)
 
 
 def header(text: str, where: str) -> dict[str, Any]:
-    """What a certificate says it is about: its first line.
+    """The first line of a certificate, as plain data.
 
     Raises
     ------
     BrokenCertificate
-        It says nothing; the message begins with `where`.
+        It is not a JSON object; the message begins with `where`.
     """
     first = text.split("\n", 1)[0]
     try:
-        said = json.loads(first[len(HEADER_PREFIX) :])
+        data = json.loads(first[len(HEADER_PREFIX) :])
     except json.JSONDecodeError as error:
         raise BrokenCertificate(f"{where}: {error}") from error
-    if not isinstance(said, dict):
+    if not isinstance(data, dict):
         raise BrokenCertificate(f"{where}: an object is expected")
-    return said
+    return data
 
 
 _CASE = re.compile(r"^\(define-fun at(\d+)\.(\d+) \(((?:\(x\d+ Real\) ?)*)\) Bool (.*)\)$")
 
 
 def read(statement: Statement, text: str, where: str) -> dict[Location, list[str]]:
-    """The invariant in a certificate; everything else in the file is passed over.
+    """The invariant in a certificate; the queries in the file are not read.
 
     Raises
     ------
     BrokenCertificate
-        A definition is not SMT-LIB, or speaks of something else than clocks and parameters.
+        A definition is not SMT-LIB, or names something else than clocks and parameters.
     """
     cases: dict[int, list[str]] = {}
     for row, line in enumerate(text.splitlines()):
@@ -446,7 +442,7 @@ def read(statement: Statement, text: str, where: str) -> dict[Location, list[str
 
 
 def _formula(statement: Statement, arguments: str, body: str, where: str) -> str:
-    """One case, parsed and written anew."""
+    """A case, parsed and printed anew."""
     variables = [*re.findall(r"x\d+", arguments), *statement.symbols]
     declared = "".join(f"(declare-const {name} Real)" for name in variables)
     try:

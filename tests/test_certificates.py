@@ -1,4 +1,4 @@
-"""Certificates: the headline proof is accepted by everybody, and nobody accepts it with anything changed."""
+"""Certificates: the headline proof is accepted, and rejected when anything that matters is changed."""
 
 from __future__ import annotations
 
