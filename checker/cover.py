@@ -1,10 +1,10 @@
-"""Invariants from finished explorations: the zones that cover all that is reachable, their bounds as terms.
+"""Inductive invariants from finished explorations: zones that cover all reachable states, with linear terms as bounds.
 
-A bound of a zone is a sum of parameters, taken along the steps that led to it. Explored at values that are
-*generic* (large, without a common divisor) each bound tells which sum it is, and the cover speaks of every
-value near by. How near is found by looking at each step once more: a zone of the cover, taken through a
-edge, must lie in a zone of the cover, and that is a list of comparisons between terms. The interval of
-ratios on which all of them hold is exact up to the choice of the including zone.
+Every bound of a zone is a sum of parameters along the path to the zone. If the parameters have *generic* values (large
+and coprime), a bound in ticks identifies its sum, and the zones become an invariant with parameters in it. It is
+inductive for all values that satisfy its *side conditions*: the successor of each zone of the cover must lie in a zone
+of the cover, which is a list of comparisons between terms. The interval of ratios that satisfies them is exact up to
+the choice of the including zone.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from timewait.checker import dbm
 from timewait.checker.certificate import conjunction, linear
 from timewait.checker.dbm import Zone
 from timewait.checker.linear import Terms, difference, only
+from timewait.checker.ratios import EVERY_RATIO, RatioInterval
 from timewait.checker.zones import Zones
 from timewait.vocabulary.automaton import Location
 
-Reading = Callable[[int], Terms]
-"""Which term a number of ticks stands for."""
+TickReading = Callable[[int], Terms]
+"""The linear term that a number of ticks stands for."""
 
 
-class ZoneTerms(NamedTuple):
-    """A zone of a cover.
+class ReducedZone(NamedTuple):
+    """A zone with its minimal constraint system.
 
     Attributes
     ----------
     zone : (n, n) matrix
-        Canonical.
+        The canonical difference-bound matrix.
     entries : list of (int, int)
         The entries from which all others follow.
     """
@@ -43,37 +44,37 @@ class ZoneTerms(NamedTuple):
     entries: list[tuple[int, int]]
 
 
-Cover = dict[int, list[ZoneTerms]]
-"""For each location met, by its number, the zones that hold everything reachable there."""
+Cover = dict[int, list[ReducedZone]]
+"""For each location reached, by its number, the zones that cover its reachable states."""
 
 
 def cover_of(zones: Zones) -> Cover:
     """The cover of a finished exploration."""
-    return {place: [ZoneTerms(zone, minimal(zone)) for zone in stack] for place, stack in zones.cover().items()}
+    return {number: [ReducedZone(zone, minimal_bounds(zone)) for zone in found] for number, found in zones.cover().items()}
 
 
-def invariant(zones: Zones, cover: Cover, reading: Reading) -> dict[Location, list[str]]:
+def invariant(zones: Zones, cover: Cover, reading: TickReading) -> dict[Location, list[str]]:
     """A cover as an invariant for `timewait.checker.certificate`.
 
     Parameters
     ----------
     zones : Zones
-        The exploration that the cover is from.
+        The exploration that the cover comes from.
     cover : Cover
         The cover.
     reading : callable
-        Turns ticks into terms.
+        Reads ticks as linear terms.
     """
     return {
-        zones.automaton.location(place).original: [_formula(region, reading) for region in regions]
-        for place, regions in cover.items()
+        zones.automaton.location(number).original: [_formula(zone, reading) for zone in reduced]
+        for number, reduced in cover.items()
     }
 
 
-def _formula(region: ZoneTerms, reading: Reading) -> str:
+def _formula(reduced: ReducedZone, reading: TickReading) -> str:
     parts = []
-    for row, column in region.entries:
-        bound = int(region.zone[row, column])
+    for row, column in reduced.entries:
+        bound = int(reduced.zone[row, column])
         left = "0.0" if row == 0 else f"x{row - 1}"
         shown = left if column == 0 else f"(- {left} x{column - 1})"
         parts.append(f"({'<' if _strict(bound) else '<='} {shown} {linear(reading(bound >> 1))})")
@@ -84,8 +85,8 @@ def _strict(bound: int) -> bool:
     return not bound & 1
 
 
-def minimal(zone: Zone) -> list[tuple[int, int]]:
-    """The entries of a canonical matrix from which all others follow (Larsen and others, 1997)."""
+def minimal_bounds(zone: Zone) -> list[tuple[int, int]]:
+    """The entries of a canonical matrix from which all others follow (Larsen, Larsson, Pettersson and Yi, 1997)."""
     size = len(zone)
     classes: list[list[int]] = []
     for row in range(size):
@@ -117,93 +118,93 @@ def minimal(zone: Zone) -> list[tuple[int, int]]:
     return kept
 
 
-# --- ticks as terms ------------------------------------------------------------------------------------------------
+# --- ticks as linear terms ------------------------------------------------------------------------------------------------
 
 
-def constants(unit: Fraction) -> Reading:
+def constants(unit: Fraction) -> TickReading:
     """Every bound is a number of seconds."""
     return lambda ticks: {"": ticks * unit} if ticks else {}
 
 
-def multiples(name: str, ticks_of_name: int) -> Reading:
+def multiples(name: str, ticks_of_name: int) -> TickReading:
     """Every bound is a multiple of one parameter."""
     return lambda ticks: {name: Fraction(ticks, ticks_of_name)} if ticks else {}
 
 
 class NotGeneric(Exception):
-    """A bound that is no sum of few parameters: the values explored at were not generic enough."""
+    """A bound is not a sum with small coefficients: the values of the parameters were not generic enough."""
 
 
-MOST = 4096
-"""The largest coefficient that is read."""
+MAX_COEFFICIENT = 4096
+"""The largest coefficient of a sum."""
 
 
 @dataclass(frozen=True)
-class ZoneEntry:
-    """Bounds as sums of two parameters, read off values that have no common divisor.
+class SumReading:
+    """Reads bounds as sums of two parameters with coprime values.
 
     Attributes
     ----------
     first, second : str
         The parameters.
-    one, other : int
-        Their values, in units of which they have no common multiple but their product.
+    first_value, second_value : int
+        Their values, in a unit in which they are coprime.
     tick : Fraction
-        A tick, in the same unit.
+        The length of a tick, in the same unit.
     parts : int
-        Where other parameters are fractions of these two, bounds are sums of so small parts of them.
+        The denominator of the coefficients: larger than 1 where other parameters are fractions of these two.
     """
 
     first: str
     second: str
-    one: int
-    other: int
+    first_value: int
+    second_value: int
     tick: Fraction = Fraction(1)
     parts: int = 1
 
     def __call__(self, ticks: int) -> Terms:
         units = ticks * self.tick * self.parts
-        inverse = pow(self.other, -1, self.one)
-        factor = int(units) * inverse % self.one
-        if factor > self.one // 2:
-            factor -= self.one
-        rest = (int(units) - factor * self.other) // self.one
-        if units.denominator > 1 or max(abs(factor), abs(rest)) > MOST:
-            raise NotGeneric(f"{ticks} ticks are no sum of few {self.first} and {self.second}")
+        inverse = pow(self.second_value, -1, self.first_value)
+        factor = int(units) * inverse % self.first_value
+        if factor > self.first_value // 2:
+            factor -= self.first_value
+        rest = (int(units) - factor * self.second_value) // self.first_value
+        if units.denominator > 1 or max(abs(factor), abs(rest)) > MAX_COEFFICIENT:
+            raise NotGeneric(f"{ticks} ticks are not a sum of few {self.first} and {self.second}")
         return only({self.first: Fraction(rest, self.parts), self.second: Fraction(factor, self.parts)})
 
 
-# --- where else it holds --------------------------------------------------------------------------------------------
+# --- side conditions --------------------------------------------------------------------------------------------
 
 
-class TermComparison(NamedTuple):
-    """What a step needs: a term is at most nought (or less)."""
+class SideCondition(NamedTuple):
+    """A linear term must be at most zero, or less if strict."""
 
     term: Terms
     strict: bool
 
 
-def side_conditions(zones: Zones, cover: Cover, reading: Reading) -> Iterator[TermComparison]:
-    """What must hold of the parameters for the cover to be inductive: one comparison for each bound of each step.
+def side_conditions(zones: Zones, cover: Cover, reading: TickReading) -> Iterator[SideCondition]:
+    """The comparisons that make a cover inductive: one for each bound of each edge.
 
-    Steps that are impossible at the values explored must stay so; every other one must lead into the zone of the
-    cover that it leads into there.
+    Edges that cannot be taken at the explored values must stay so. Every other edge must lead into the same zone of
+    the cover as it does at these values.
     """
-    for place, regions in cover.items():
-        for region in regions:
-            for target, bounds, sources, dead in zones.edges(place):
-                narrow, contradiction = _narrowed(region.zone, bounds)
+    for number, found in cover.items():
+        for reduced in found:
+            for target, bounds, sources, expired in zones.edges(number):
+                narrow, contradiction = _narrowed(reduced.zone, bounds)
                 if contradiction is not None:
                     yield _below(contradiction, reading)
                     continue
-                after = dbm.carry(narrow, sources, dead)
-                home = next(other for other in cover[target] if dbm.includes(other.zone[None], after))
-                for row, column in home.entries:
-                    yield _at_most(int(after[row, column]), int(home.zone[row, column]), reading)
+                after = dbm.carry(narrow, sources, expired)
+                including = next(other for other in cover[target] if dbm.includes(other.zone[None], after))
+                for row, column in including.entries:
+                    yield _at_most(int(after[row, column]), int(including.zone[row, column]), reading)
 
 
 def _narrowed(zone: Zone, bounds: Zone) -> tuple[Zone, int | None]:
-    """The zone under some bounds, or the sum along the cycle that contradicts them."""
+    """The zone under some bounds, and the sum along the negative cycle if they contradict it."""
     narrow = zone.copy()
     for row, column, bound in bounds:
         cycle = dbm.through(narrow[column, row], bound)
@@ -212,70 +213,71 @@ def _narrowed(zone: Zone, bounds: Zone) -> tuple[Zone, int | None]:
     return narrow, None
 
 
-# --- fewer bounds ---------------------------------------------------------------------------------------------------
+# --- redundant bounds ---------------------------------------------------------------------------------------------------
 
 
-def trimmed(zones: Zones, cover: Cover, asked: frozenset[str]) -> Cover:
-    """The cover without bounds that nothing needs: afterwards the removal of any one is noticed.
+def trimmed(zones: Zones, cover: Cover, properties: frozenset[str]) -> Cover:
+    """The cover without redundant bounds: no bound of the result can be removed.
 
-    To drop a bound widens a zone, so only the steps out of it are looked at again.
+    Removing a bound enlarges a zone, so only the edges out of that zone are checked again.
 
     Parameters
     ----------
     zones : Zones
-        The exploration that the cover is from.
+        The exploration that the cover comes from.
     cover : Cover
         The cover.
-    asked : frozenset of str
-        The properties that no step may break.
+    properties : frozenset of str
+        The properties that no edge may violate.
     """
-    kept = {place: list(regions) for place, regions in cover.items()}
+    kept = {number: list(found) for number, found in cover.items()}
     changed = True
     while changed:
         changed = False
-        for place, regions in kept.items():
-            for index in range(len(regions)):
-                for entry in list(regions[index].entries):
-                    region = regions[index]
-                    wider = _without(region, entry)
-                    regions[index] = wider
-                    if _inductive(zones, kept, place, wider, asked):
+        for number, found in kept.items():
+            for index in range(len(found)):
+                for entry in list(found[index].entries):
+                    before = found[index]
+                    found[index] = _without(before, entry)
+                    if _inductive(zones, kept, number, found[index], properties):
                         changed = True
                     else:
-                        regions[index] = region
-    return {place: _widest(regions) for place, regions in kept.items()}
+                        found[index] = before
+    return {number: _maximal(found) for number, found in kept.items()}
 
 
-def _widest(regions: list[ZoneTerms]) -> list[ZoneTerms]:
-    """The zones that lie in no other."""
-    left = list(regions)
-    for region in regions:
-        others = [other for other in left if other is not region]
-        if any(dbm.includes(other.zone[None], region.zone) for other in others):
-            left = others
-    return left
+def _maximal(found: list[ReducedZone]) -> list[ReducedZone]:
+    """The zones that no other one includes."""
+    kept = list(found)
+    for reduced in found:
+        others = [other for other in kept if other is not reduced]
+        if any(dbm.includes(other.zone[None], reduced.zone) for other in others):
+            kept = others
+    return kept
 
 
-def _without(region: ZoneTerms, entry: tuple[int, int]) -> ZoneTerms:
-    zone = np.full_like(region.zone, dbm.INFINITE)
+def _without(reduced: ReducedZone, entry: tuple[int, int]) -> ReducedZone:
+    zone = np.full_like(reduced.zone, dbm.INFINITE)
     np.fill_diagonal(zone, dbm.NOUGHT)
-    entries = [other for other in region.entries if other != entry]
+    entries = [other for other in reduced.entries if other != entry]
     for row, column in entries:
-        zone[row, column] = region.zone[row, column]
-    return ZoneTerms(dbm.close(zone), entries)
+        zone[row, column] = reduced.zone[row, column]
+    return ReducedZone(dbm.close(zone), entries)
 
 
-def _inductive(zones: Zones, cover: Cover, place: int, region: ZoneTerms, asked: frozenset[str]) -> bool:
-    """Whether every step out of a zone, after any wait, is good and leads into the cover."""
-    edges = zones.automaton.location(place).edges
-    waited = region.zone.copy()
+def _inductive(zones: Zones, cover: Cover, number: int, reduced: ReducedZone, properties: frozenset[str]) -> bool:
+    """Whether every edge out of a zone, after any wait, violates no property and leads into the cover."""
+    edges = zones.automaton.location(number).edges
+    waited = reduced.zone.copy()
     waited[1:, 0] = dbm.INFINITE
-    for edge, (target, bounds, sources, dead) in zip(edges, zones.edges(place), strict=True):
+    for edge, (target, bounds, sources, expired) in zip(edges, zones.edges(number), strict=True):
         possible, narrow = dbm.narrowed(waited, bounds)
         if not possible:
             continue
-        after = dbm.carry(narrow, sources, dead)
-        if edge.original.violates & asked or not any(dbm.includes(other.zone[None], after) for other in cover.get(target, ())):
+        after = dbm.carry(narrow, sources, expired)
+        if edge.original.violates & properties or not any(
+            dbm.includes(other.zone[None], after) for other in cover.get(target, ())
+        ):
             return False
     return True
 
@@ -283,71 +285,21 @@ def _inductive(zones: Zones, cover: Cover, place: int, region: ZoneTerms, asked:
 # --- comparisons ----------------------------------------------------------------------------------------------------
 
 
-def _below(cycle: int, reading: Reading) -> TermComparison:
-    """That a sum is negative: at most nought if it is strict, else less."""
-    return TermComparison(reading(cycle >> 1), not _strict(cycle))
+def _below(cycle: int, reading: TickReading) -> SideCondition:
+    """The sum of a cycle stays negative: at most zero if the sum is strict, else less."""
+    return SideCondition(reading(cycle >> 1), not _strict(cycle))
 
 
-def _at_most(inner: int, outer: int, reading: Reading) -> TermComparison:
-    """That one bound is no weaker than another."""
+def _at_most(inner: int, outer: int, reading: TickReading) -> SideCondition:
+    """One bound is at least as strong as another."""
     term = difference(reading(inner >> 1), reading(outer >> 1))
-    return TermComparison(term, _strict(outer) and not _strict(inner))
+    return SideCondition(term, _strict(outer) and not _strict(inner))
 
 
-class RatioInterval(NamedTuple):
-    """Values of a ratio: from `low` (itself included if `closed_low`) to `high`; None is beyond all bounds."""
+def ratio_interval(comparisons: Iterator[SideCondition], numerator: str, denominator: str) -> RatioInterval:
+    """The ratios ``numerator / denominator`` that satisfy comparisons of sums of these two; both are positive.
 
-    low: Fraction
-    high: Fraction | None
-    closed_low: bool
-    closed_high: bool
-
-    def __contains__(self, ratio: object) -> bool:
-        assert isinstance(ratio, Fraction)
-        above = ratio > self.low or (ratio == self.low and self.closed_low)
-        return above and (self.high is None or ratio < self.high or (ratio == self.high and self.closed_high))
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is no value in it."""
-        if self.high is None or self.low < self.high:
-            return False
-        return self.low > self.high or not (self.closed_low and self.closed_high)
-
-    def meet(self, other: RatioInterval) -> RatioInterval:
-        """What lies in both."""
-        found = self.down_to(other.low, other.closed_low)
-        return found if other.high is None else found.up_to(other.high, other.closed_high)
-
-    def below(self, other: RatioInterval) -> RatioInterval:
-        """What lies below the lower end of another."""
-        return self.up_to(other.low, not other.closed_low)
-
-    def above(self, other: RatioInterval) -> RatioInterval:
-        """What lies above the upper end of another."""
-        return NO_RATIO if other.high is None else self.down_to(other.high, not other.closed_high)
-
-    def up_to(self, high: Fraction, closed: bool) -> RatioInterval:
-        """The part up to a ratio."""
-        if self.high is None or high < self.high:
-            return self._replace(high=high, closed_high=closed)
-        return self._replace(closed_high=self.closed_high and closed) if high == self.high else self
-
-    def down_to(self, low: Fraction, closed: bool) -> RatioInterval:
-        """The part down to a ratio."""
-        if low > self.low:
-            return self._replace(low=low, closed_low=closed)
-        return self._replace(closed_low=self.closed_low and closed) if low == self.low else self
-
-
-EVERY_RATIO = RatioInterval(Fraction(0), None, closed_low=False, closed_high=False)
-NO_RATIO = RatioInterval(Fraction(0), Fraction(0), closed_low=False, closed_high=False)
-
-
-def ratio_interval(comparisons: Iterator[TermComparison], numerator: str, denominator: str) -> RatioInterval:
-    """The ratios ``numerator / denominator`` for which comparisons of sums of these two hold; both are positive.
-
-    The comparisons must hold at some ratio.
+    The comparisons must hold for some ratio.
     """
     found = EVERY_RATIO
     distinct = {(term.get(denominator, Fraction(0)), term.get(numerator, Fraction(0)), strict) for term, strict in comparisons}

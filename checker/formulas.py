@@ -1,4 +1,4 @@
-"""What is asked of formulas of Z3, whoever made them."""
+"""The variables of Z3 formulas."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import z3
 
 
 def variables_of(formula: z3.ExprRef) -> list[z3.ExprRef]:
-    """Every variable of a formula, once, in the order in which they are met.
+    """Every variable of a formula, once, in order of occurrence.
 
-    `z3.z3util.get_vars` finds the same, but writes out every subformula on its way.
+    `z3.z3util.get_vars` returns the same, but prints every subformula on its way.
     """
     found: list[z3.ExprRef] = []
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""Linear constraints over the parameters, as people write them: ``TIME_WAIT >= 2*MSL``."""
+"""Linear terms and constraints over the parameters, such as ``TIME_WAIT >= 2*MSL``."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _TERM = re.compile(rf"\s*([+-])?\s*(?:(\d+(?:/[1-9]\d*)?)(?:\s*\*?\s*{_DIVIDED})
 _RELATION = re.compile(r"(<=|>=|<|>|==)")
 
 Terms = Mapping[str, Fraction]
-"""A linear term: each parameter's coefficient; the constant stands under the empty name."""
+"""A linear term: the coefficient of each parameter, and the constant under the empty name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A constraint: a linear term, compared with nought.
+    """A linear term compared with zero.
 
     Attributes
     ----------
     terms : mapping
-        The coefficient of each parameter, the constant under the empty name.
+        The linear term.
     relation : {">=", ">", "=="}
-        How the term compares with nought.
+        Its relation to zero.
     text : str
-        The constraint as it was written.
+        The constraint as text.
     """
 
     terms: Terms
@@ -36,22 +36,22 @@ class Constraint:
     text: str
 
     def holds(self, values: Mapping[str, Fraction]) -> bool:
-        """Whether it holds for some values, in seconds."""
+        """Whether it holds for the given values, in seconds."""
         value = evaluate(self.terms, values)
         return value == 0 if self.relation == "==" else value > 0 or (value == 0 and self.relation == ">=")
 
 
 def constraint(text: str) -> Constraint:
-    """Read a constraint.
+    """Parse a constraint.
 
     Raises
     ------
     ValueError
-        It is not two linear terms with one relation between them.
+        The text is not a comparison of two linear terms.
     """
     parts = _RELATION.split(text)
     if len(parts) != 3:
-        raise ValueError(f"{text!r} is no comparison of two linear terms")
+        raise ValueError(f"{text!r} is not a comparison of two linear terms")
     left, relation, right = term(parts[0]), parts[1], term(parts[2])
     if relation in ("<", "<="):
         left, right, relation = right, left, relation.replace("<", ">")
@@ -61,31 +61,31 @@ def constraint(text: str) -> Constraint:
 
 
 def constraint_of(terms: Terms, relation: Literal[">=", ">", "=="]) -> Constraint:
-    """The constraint that a term is at least (more than, equal to) nought, written for its alphabetically last parameter."""
-    given = only(terms)
-    subject = max((name for name in given if name), default="")
-    factor = given.get(subject, Fraction(0)) if subject else Fraction(0)
+    """The constraint on a term's relation to zero, solved for its alphabetically last parameter."""
+    terms = only(terms)
+    subject = max((name for name in terms if name), default="")
+    factor = terms.get(subject, Fraction(0)) if subject else Fraction(0)
     if not factor:
-        return Constraint(given, relation, f"{as_text(given)} {relation} 0")
-    rest = times(-1 / factor, {name: value for name, value in given.items() if name != subject})
-    shown = relation if factor > 0 else relation.replace(">", "<")
-    return Constraint(times(1 / abs(factor), given), relation, f"{subject} {shown} {as_text(rest)}")
+        return Constraint(terms, relation, f"{as_text(terms)} {relation} 0")
+    rest = times(-1 / factor, {name: value for name, value in terms.items() if name != subject})
+    solved = relation if factor > 0 else relation.replace(">", "<")
+    return Constraint(times(1 / abs(factor), terms), relation, f"{subject} {solved} {as_text(rest)}")
 
 
 def term(text: str) -> dict[str, Fraction]:
-    """Read a linear term such as ``2*MSL - TIME_WAIT/2 + 1``.
+    """Parse a linear term such as ``2*MSL - TIME_WAIT/2 + 1``.
 
     Raises
     ------
     ValueError
-        It is none.
+        The text is not a linear term.
     """
     terms: dict[str, Fraction] = {}
     position = 0
     while position < len(text) or not terms:
         match = _TERM.match(text, position)
         if match is None or (terms and not match[1]):
-            raise ValueError(f"{text.strip()!r} is no linear term")
+            raise ValueError(f"{text.strip()!r} is not a linear term")
         sign, number, times, over, alone, alone_over = match.groups()
         name = times or alone or ""
         factor = Fraction(number or 1) / int(over or alone_over or 1) * (-1 if sign == "-" else 1)
@@ -95,7 +95,7 @@ def term(text: str) -> dict[str, Fraction]:
 
 
 def only(terms: Terms) -> dict[str, Fraction]:
-    """A term without the parameters that it does not depend on."""
+    """A term without zero coefficients."""
     return {name: factor for name, factor in terms.items() if factor}
 
 
@@ -110,7 +110,7 @@ def times(factor: Fraction, terms: Terms) -> dict[str, Fraction]:
 
 
 def difference(left: Terms, right: Terms) -> dict[str, Fraction]:
-    """One term less another."""
+    """The difference of two terms."""
     return plus(left, times(Fraction(-1), right))
 
 
@@ -120,11 +120,11 @@ def evaluate(terms: Terms, values: Mapping[str, Fraction]) -> Fraction:
 
 
 def as_text(terms: Terms) -> str:
-    """A term as people write it, for instance ``2*MSL - TIME_WAIT``."""
+    """A term as text, for instance ``2*MSL - TIME_WAIT``."""
     parts: list[str] = []
     for name, factor in sorted(terms.items(), key=lambda item: (item[1] < 0, item[0])):
         if factor:
             size = abs(factor)
-            shown = str(size) if not name else name if size == 1 else f"{size}*{name}"
-            parts.append(("- " if factor < 0 else "+ " if parts else "") + shown)
+            product = str(size) if not name else name if size == 1 else f"{size}*{name}"
+            parts.append(("- " if factor < 0 else "+ " if parts else "") + product)
     return " ".join(parts) or "0"

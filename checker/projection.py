@@ -26,7 +26,7 @@ Polyhedron = tuple[Constraint, ...]
 Vector = tuple[Fraction, ...]
 Point = dict[str, Fraction]
 
-LARGEST = 4
+MAX_COEFFICIENT = 4
 """The largest coefficient, more or less, of a time in terms: a run takes a few MSL."""
 
 
@@ -42,7 +42,7 @@ class _Gap(NamedTuple):
         return all(factor >= 0 for factor in more.values()) and (self.strict or not other.strict)
 
 
-def region_of(path: Sequence[tuple[CompiledLocation, CompiledEdge]], terms: Mapping[str, Terms]) -> Polyhedron:
+def parameters_of_path(path: Sequence[tuple[CompiledLocation, CompiledEdge]], terms: Mapping[str, Terms]) -> Polyhedron:
     """The parameters for which a path can be taken.
 
     Parameters
@@ -187,7 +187,7 @@ def _coefficients(
     solver = z3.Solver()
     solver.set("timeout", 5000)
     unknown = [{name: z3.Int(f"{name}@{step}") for name in corners[0]} for step in range(steps + 1)]
-    most = parts * LARGEST
+    most = parts * MAX_COEFFICIENT
     solver.add(*(z3.And(-most <= factor, factor <= most) for factors in unknown for factor in factors.values()))
     solver.add(*(factor == 0 for factors in unknown[:fixed] for factor in factors.values()))
     for earlier, later, term, strict in bounds:

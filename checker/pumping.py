@@ -11,11 +11,11 @@ from timewait.checker.linear import Constraint, Terms, constraint_of
 
 Path = Sequence[tuple[CompiledLocation, CompiledEdge]]
 
-LONGEST = 3
+MAX_LOOP = 3
 """Steps of a part that is repeated."""
 
 
-def pumpable_run(
+def pumpable_schedule(
     automaton: CompiledAutomaton, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
 ) -> tuple[ParametricSchedule, list[Constraint]] | None:
     """A family of runs that outlasts every wait, and its region; None when none was found.
@@ -82,7 +82,7 @@ def _detours(automaton: CompiledAutomaton, path: Path, wait: str) -> Iterator[tu
         first = places.index(place)
         last = len(places) - 1 - places[::-1].index(place)
         waiting = {test.clock for edge in automaton.location(place).edges for test in edge.guard if test.parameter == wait}
-        for block in _rounds(automaton, place, place, LONGEST):
+        for block in _rounds(automaton, place, place, MAX_LOOP):
             if any(_carried(clock, block) == clock for clock in waiting):
                 yield actions[:first], block, actions[last:]
 

@@ -24,31 +24,22 @@ from typing import NamedTuple
 
 from timewait.checker.certificate import Invariant
 from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
-from timewait.checker.cover import (
-    EVERY_RATIO,
-    NotGeneric,
-    RatioInterval,
-    ZoneEntry,
-    cover_of,
-    invariant,
-    multiples,
-    ratio_interval,
-    side_conditions,
-)
+from timewait.checker.cover import NotGeneric, SumReading, cover_of, invariant, multiples, ratio_interval, side_conditions
 from timewait.checker.family import ParametricSchedule, follow
 from timewait.checker.finding import Budget, Run
 from timewait.checker.linear import Constraint, Terms, constraint_of, difference, evaluate, times
-from timewait.checker.projection import Polyhedron, region_of
-from timewait.checker.pumping import pumpable_run
+from timewait.checker.projection import Polyhedron, parameters_of_path
+from timewait.checker.pumping import pumpable_schedule
+from timewait.checker.ratios import EVERY_RATIO, RatioInterval
 from timewait.checker.zones import Zones
 
 GENERIC = 16_777_213
 """Ticks of the scale where bounds are read as sums: a prime, so that hardly any ratio has a common divisor with it."""
 
-MANY_RUNS = 8
+RUNS_BEFORE_PUMPING = 8
 """Runs looked at for one ratio before one of them is sought that can be made longer and longer."""
 
-MOST_RUNS = 24
+MAX_RUNS = 24
 """Runs looked at for one ratio before it is given up: each reaches further than the one before."""
 
 
@@ -180,15 +171,15 @@ class Synthesis:
         minimum: Terms = {}
         found: Counterexample | None = None
         ratios = EVERY_RATIO
-        for number in range(MOST_RUNS):
+        for number in range(MAX_RUNS):
             zones = self._explore(ratio, minimum)
             broken = next((name for name in sorted(self.asked) if name in zones.broken), None)
             if broken is None:
                 held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, minimum)
                 return self._exact(ThresholdPiece(ratios.meet(held), minimum, found, proof))
             path = self._path(zones, broken)
-            found = Counterexample(path, region_of(path, self.terms), broken)
-            if number == MANY_RUNS and (family := self._pumped(path, broken)):
+            found = Counterexample(path, parameters_of_path(path, self.terms), broken)
+            if number == RUNS_BEFORE_PUMPING and (family := self._pumped(path, broken)):
                 return ThresholdPiece(EVERY_RATIO, None, found, family=family)
             limit = self._limit(found.region, ratio)
             if limit is None:
@@ -196,7 +187,7 @@ class Synthesis:
             if alone:
                 limit = {self.names.scale: evaluate(limit, {self.names.scale: Fraction(1), self.names.rate: ratio})}
             minimum, ratios = limit, self._reach(found.region, limit)
-        raise InconclusiveSynthesis(f"{MOST_RUNS} runs at {self._told(ratio)} came to no end")
+        raise InconclusiveSynthesis(f"{MAX_RUNS} runs at {self._told(ratio)} came to no end")
 
     def _told(self, ratio: Fraction) -> str:
         return f"{self.names.rate} = {float(ratio):.4g} {self.names.scale}"
@@ -210,7 +201,7 @@ class Synthesis:
         """The ratios around one for which finished zones are an invariant, and that; each bound is a sum of scale and rate."""
         parts = lcm(*(factor.denominator for term in (*self.terms.values(), minimum) for factor in term.values()))
         scale, rate, tick = self.names.scale, self.names.rate, zones.unit * GENERIC
-        reading = ZoneEntry(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
+        reading = SumReading(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
         cover = cover_of(zones)
         try:
             held = ratio_interval(side_conditions(zones, cover, reading), rate, scale)
@@ -222,7 +213,7 @@ class Synthesis:
         self, path: list[tuple[CompiledLocation, CompiledEdge]], broken: str
     ) -> tuple[ParametricSchedule, list[Constraint]] | None:
         units = (self.names.scale, self.names.rate)
-        return pumpable_run(self.plain, path, broken, self.terms, units, self.names.wait)
+        return pumpable_schedule(self.plain, path, broken, self.terms, units, self.names.wait)
 
     def _path(self, zones: Zones, broken: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
         """The run that zones found, as short as it may be, in the automaton that is not folded."""
@@ -286,7 +277,7 @@ class Synthesis:
         return EVERY_RATIO.up_to(-constant / slope, closed) if slope < 0 else EVERY_RATIO
 
 
-def region_of_piece(piece: ThresholdPiece, names: ParameterNames, safe: bool) -> list[Constraint]:
+def region_constraints(piece: ThresholdPiece, names: ParameterNames, safe: bool) -> list[Constraint]:
     """The constraints of a piece: the interval of its ratios, and the wait below its term or from it on.
 
     Parameters

@@ -1,8 +1,7 @@
-"""The least safe value of one duration, found by asking an engine again and again.
+"""The minimum safe value of one duration, by bisection with an engine.
 
-Nothing is assumed but that more is never worse: the least value that an engine calls safe is bracketed by
-doubling and halved down to the unit of the other durations, and below it a smaller step is tried, so that
-a least value between two units is found too.
+The search assumes that a longer duration is never less safe. It brackets the minimum by doubling, bisects down to the
+unit of the other durations, and then to a fraction of it, so that it also finds a minimum between two units.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from timewait.checker.decide import Answer
 from timewait.checker.verdict import Verdict, worst
 
 FINER = 1000
-"""Into how many parts the unit is cut when the value just below a threshold is tried."""
+"""The parts of a unit: the value just below a threshold differs from it by one part."""
 
 DecideValue = Callable[[Fraction], list[Answer]]
-"""Decide the question for one value, in seconds."""
+"""Decides the properties for one value, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,12 @@ class Threshold:
 
     @property
     def verdict(self) -> Verdict:
-        """Proved when there is a least safe value, violated when there is none, else what stood in the way."""
+        """Proved when there is a minimum safe value, violated when there is none."""
         return worst(answer.verdict for answer in self.answers)
 
 
 class InconclusiveAnswer(Exception):
-    """A value for which the engine came to no verdict; carries its answers."""
+    """The engine reached no verdict for a value; carries its answers."""
 
     def __init__(self, value: Fraction, answers: list[Answer]) -> None:
         super().__init__(f"no verdict at {float(value):g} s")
@@ -64,13 +63,13 @@ class InconclusiveAnswer(Exception):
 
 
 class _Bracket:
-    def __init__(self, ask: DecideValue) -> None:
-        self._ask = ask
+    def __init__(self, decide: DecideValue) -> None:
+        self._decide = decide
         self._known: dict[Fraction, list[Answer]] = {}
 
     def at(self, value: Fraction) -> list[Answer]:
         if value not in self._known:
-            self._known[value] = self._ask(value)
+            self._known[value] = self._decide(value)
         return self._known[value]
 
     def safe(self, value: Fraction) -> bool:
@@ -87,7 +86,7 @@ class _Bracket:
         return len(self._known)
 
 
-def least_safe(ask: DecideValue, unit: Fraction, limit: Fraction, whole: bool) -> Threshold:
+def minimum_safe(decide: DecideValue, unit: Fraction, limit: Fraction, whole: bool) -> Threshold:
     """The least value for which everything asked is proved.
 
     Parameters
@@ -114,18 +113,18 @@ def least_safe(ask: DecideValue, unit: Fraction, limit: Fraction, whole: bool) -
         if high >= limit:
             return Threshold(None, high, bracket.at(high), bracket.at(high), high, bracket.queries)
         high = min(2 * high, limit)
-    high = _halve(bracket, bracket.largest_below(high), high, unit)
+    high = _bisected(bracket, bracket.largest_below(high), high, unit)
     value_below = high - unit
     if not whole:
         step = unit / FINER
         if bracket.safe(high - step):
-            high = _halve(bracket, high - unit, high - step, step)
+            high = _bisected(bracket, high - unit, high - step, step)
         value_below = high - step
     return Threshold(high, high, bracket.at(high), bracket.at(value_below), value_below, bracket.queries)
 
 
-def _halve(bracket: _Bracket, low: Fraction, high: Fraction, step: Fraction) -> Fraction:
-    """The least safe multiple of a step above an unsafe value, up to a safe one."""
+def _bisected(bracket: _Bracket, low: Fraction, high: Fraction, step: Fraction) -> Fraction:
+    """The minimum safe value, in steps, between an unsafe and a safe one."""
     while high - low > step:
         middle = low + step * ((high - low) / step // 2)
         if bracket.safe(middle):

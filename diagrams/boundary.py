@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from timewait.checker.cover import RatioInterval
 from timewait.checker.linear import Terms, as_text
+from timewait.checker.ratios import RatioInterval
 
 
 @dataclass(frozen=True, slots=True)

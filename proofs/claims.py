@@ -18,7 +18,7 @@ from timewait.checker.finding import Budget
 from timewait.checker.linear import constraint
 from timewait.checker.replay import Rejected, replay
 from timewait.checker.synthesis import InconclusiveSynthesis
-from timewait.checker.threshold import InconclusiveAnswer, least_safe
+from timewait.checker.threshold import InconclusiveAnswer, minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
 from timewait.proofs.certify import (
@@ -137,7 +137,7 @@ def least(label: str, configuration: Configuration, properties: Sequence[str], e
     told = f"{label}: least TIME_WAIT for {' and '.join(properties)}"
     limit = 2 * (configuration.msl + max(configuration.rto)) * (2 + (configuration.loss or 0))
     try:
-        found = least_safe(ask, unit, limit // unit * unit, whole=False)
+        found = minimum_safe(ask, unit, limit // unit * unit, whole=False)
     except InconclusiveAnswer as undecided:
         return Evidence(told, worst(answer.verdict for answer in undecided.answers), PROVED, "zones, dense time", str(undecided))
     trace = next((answer.trace for answer in found.answers_below if answer.trace is not None), None)

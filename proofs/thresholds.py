@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.cover import RatioInterval
 from timewait.checker.family import BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions, instance
 from timewait.checker.finding import Budget, Run
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate
 from timewait.checker.projection import delays_in_terms
+from timewait.checker.ratios import RatioInterval
 from timewait.checker.replay import Rejected, replay, shortened
-from timewait.checker.synthesis import Counterexample, Synthesis, ThresholdPiece, region_of_piece
+from timewait.checker.synthesis import Counterexample, Synthesis, ThresholdPiece, region_constraints
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import SYMBOLS, CertifiedProof, ClaimedProperties, certified_proof, ill_posed, terms_of
@@ -123,7 +123,7 @@ def formula(
     search = Synthesis((plain, asked.quotient), frozenset(properties), terms, SYMBOLS, shorten, budget)
     for piece in search.pieces(*ratios):
         below = None if piece.run is None else _below(configuration, plain, piece, piece.run)
-        region = region_of_piece(piece, SYMBOLS, safe=True)
+        region = region_constraints(piece, SYMBOLS, safe=True)
         safe = (
             None
             if piece.minimum is None
@@ -136,7 +136,7 @@ def _below(
     configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample
 ) -> ParametricCounterexample:
     terms = terms_of(configuration, symbolic=True)
-    region = region_of_piece(piece, SYMBOLS, safe=False)
+    region = region_constraints(piece, SYMBOLS, safe=False)
     if piece.family is not None:
         schedule, region = piece.family
     else:

@@ -16,18 +16,15 @@ from timewait.checker import dbm
 from timewait.checker.certificate import Invariant, InvariantCertificate, Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import (
-    EVERY_RATIO,
-    NO_RATIO,
     Cover,
     NotGeneric,
-    RatioInterval,
-    Reading,
-    TermComparison,
-    ZoneEntry,
+    SideCondition,
+    SumReading,
+    TickReading,
     constants,
     cover_of,
     invariant,
-    minimal,
+    minimal_bounds,
     multiples,
     ratio_interval,
     side_conditions,
@@ -37,6 +34,7 @@ from timewait.checker.dbm import Zone
 from timewait.checker.finding import Budget
 from timewait.checker.linear import Terms, constraint
 from timewait.checker.quotient import Quotient
+from timewait.checker.ratios import EVERY_RATIO, NO_RATIO, RatioInterval
 from timewait.checker.zones import Zones
 from timewait.vocabulary.automaton import Location
 
@@ -108,7 +106,7 @@ class TestMinimal:
 
     @given(zones_())
     def test_all_follow_and_none_is_too_many(self, zone: Zone) -> None:
-        entries = minimal(zone)
+        entries = minimal_bounds(zone)
         assert len(set(entries)) == len(entries)
         assert (of_entries(zone, entries) == zone).all()
         for entry in entries:
@@ -117,14 +115,14 @@ class TestMinimal:
     def test_by_hand(self) -> None:
         """X = y, and both at most 2: a circle of differences, and one bound for both."""
         zone = dbm.close(np.array([[1, 1, 1], [5, 1, 1], [5, 1, 1]], dtype=np.int64))
-        assert sorted(minimal(zone)) == [(0, 1), (1, 0), (1, 2), (2, 1)]
+        assert sorted(minimal_bounds(zone)) == [(0, 1), (1, 0), (1, 2), (2, 1)]
 
     def test_two_circles_by_hand(self) -> None:
         """Clocks x and y show the same, and u and v, without anything in common: two circles, and that none is negative."""
         far = dbm.INFINITE
         rows = [[1, 1, 1, 1, 1], [far, 1, 1, far, far], [far, 1, 1, far, far], [far, far, far, 1, 1], [far, far, far, 1, 1]]
         zone = dbm.close(np.array(rows, dtype=np.int64))
-        assert sorted(minimal(zone)) == [(0, 1), (0, 3), (1, 2), (2, 1), (3, 4), (4, 3)]
+        assert sorted(minimal_bounds(zone)) == [(0, 1), (0, 3), (1, 2), (2, 1), (3, 4), (4, 3)]
 
 
 # --- covers --------------------------------------------------------------------------------------------------------
@@ -245,12 +243,12 @@ class TestReadings:
         """Whatever sum of few it is, it is found."""
         prime = 16_777_213
         expected = {name: F(factor) for name, factor in (("A", one), ("B", other)) if factor}
-        assert ZoneEntry("A", "B", prime, ticks)(one * prime + other * ticks) == expected
+        assert SumReading("A", "B", prime, ticks)(one * prime + other * ticks) == expected
 
     @pytest.mark.parametrize(("parts", "tick"), [(2, F(1, 2)), (6, F(1, 6)), (6, F(1, 3)), (2, F(1)), (3, F(7, 3))])
     def test_pair_in_parts(self, parts: int, tick: Fraction) -> None:
         """Where bounds are halves, or thirds, and a tick is what it happens to be."""
-        reading = ZoneEntry("A", "B", 1009, 210, tick, parts)
+        reading = SumReading("A", "B", 1009, 210, tick, parts)
         found = 0
         for one in range(-6, 7):
             for other in range(-6, 7):
@@ -263,11 +261,11 @@ class TestReadings:
         assert found > 1
 
     @pytest.mark.parametrize(
-        "reading", [ZoneEntry("A", "B", 16_777_213, 8_388_607), ZoneEntry("A", "B", 16_777_213, 10_000, F(1, 2))]
+        "reading", [SumReading("A", "B", 16_777_213, 8_388_607), SumReading("A", "B", 16_777_213, 10_000, F(1, 2))]
     )
-    def test_no_sum_of_few(self, reading: Reading) -> None:
+    def test_no_sum_of_few(self, reading: TickReading) -> None:
         """A quarter of A, as if it were generic; and half of a tick more than any sum."""
-        with pytest.raises(NotGeneric, match=r"^4194303 ticks are no sum of few A and B$"):
+        with pytest.raises(NotGeneric, match=r"^4194303 ticks are not a sum of few A and B$"):
             reading(4_194_303)
 
 
@@ -281,7 +279,7 @@ def where(toy: Toy, low: str, high: str, ratio: Fraction) -> tuple[RatioInterval
     """The ratios ``high / low`` at which the cover found at one of them holds, and it as an invariant."""
     ticks = int(ratio * PRIME)
     zones = explored(replace(toy, values={low: PRIME, high: ticks}))
-    cover, reading = cover_of(zones), ZoneEntry(low, high, PRIME, ticks)
+    cover, reading = cover_of(zones), SumReading(low, high, PRIME, ticks)
     return ratio_interval(side_conditions(zones, cover, reading), high, low), invariant(zones, cover, reading)
 
 
@@ -328,7 +326,7 @@ class TestNeeds:
         """Each says that a sum of both is at most nought, or less."""
 
         def given_by(*comparisons: tuple[int, int, bool]) -> RatioInterval:
-            terms = [TermComparison({"B": F(constant), "A": F(slope)}, strict) for constant, slope, strict in comparisons]
+            terms = [SideCondition({"B": F(constant), "A": F(slope)}, strict) for constant, slope, strict in comparisons]
             return ratio_interval(iter(terms), "A", "B")
 
         assert given_by() == EVERY_RATIO

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from timewait.checker import compiled
 from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation
 from timewait.checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
-from timewait.checker.projection import Polyhedron, Vector, delays_in_terms, formula, irredundant, rays, region_as_text, region_of
+from timewait.checker.projection import (
+    Polyhedron,
+    Vector,
+    delays_in_terms,
+    formula,
+    irredundant,
+    parameters_of_path,
+    rays,
+    region_as_text,
+)
 from timewait.vocabulary.automaton import ZERO, Action, Clock, Edge, Relation
 
 F = Fraction
@@ -117,13 +126,13 @@ class TestRegion:
     @few
     @given(paths(), terms_())
     def test_is_what_z3_eliminates_the_times_to(self, path: Path, terms: dict[str, Terms]) -> None:
-        region = region_of(path, terms)
+        region = parameters_of_path(path, terms)
         assert never(*NOT_NEGATIVE, z3.Xor(inside(region), possible(path, terms)))
 
     @few
     @given(paths(), terms_())
     def test_nothing_in_it_follows_from_the_rest(self, path: Path, terms: dict[str, Terms]) -> None:
-        region = region_of(path, terms)
+        region = parameters_of_path(path, terms)
         for part in region:
             rest = [other for other in region if other is not part]
             assert not never(inside(rest), z3.Not(formula(part, PARAMETERS)))
@@ -145,16 +154,16 @@ class TestRegion:
         ],
     )
     def test_by_hand(self, path: Path, expected: str) -> None:
-        assert region_as_text(region_of(path, PLAIN)) == expected
+        assert region_as_text(parameters_of_path(path, PLAIN)) == expected
 
     def test_by_hand_in_terms(self) -> None:
         """What is a sum of others is told in these."""
         terms = PLAIN | {"B": {"A": F(1), "C": F(1, 2)}}
-        assert region_as_text(region_of(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
+        assert region_as_text(parameters_of_path(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
 
     def test_what_is_never_possible_is_not_dropped(self) -> None:
         """Longer than nought within nought."""
-        (part,) = region_of(a_path((["0 > 0"], ["0 <= 0"], [0])), PLAIN)
+        (part,) = parameters_of_path(a_path((["0 > 0"], ["0 <= 0"], [0])), PLAIN)
         assert not part.holds({name: F(1) for name in SYMBOLS})
 
     def test_irredundant(self) -> None:
@@ -229,7 +238,7 @@ class TestDelays:
     @given(paths())
     def test_are_legal(self, path: Path) -> None:
         """Whatever is found, it is right; not everywhere is one term enough, for instance where the larger of two is needed."""
-        region = irredundant([*region_of(path, PLAIN), *POSITIVE])
+        region = irredundant([*parameters_of_path(path, PLAIN), *POSITIVE])
         assume(not never(inside(region)))
         waits = delays_in_terms(path, PLAIN, region, SYMBOLS)
         assume(waits is not None)
@@ -274,7 +283,7 @@ class TestDelays:
     def test_none_where_one_term_is_not_enough(self) -> None:
         """More than B, then at least A and at least B, within C: no sum of A, B and C leaves room for both everywhere."""
         path = a_path((["0 > B"], [], [0, RESET]), (["1 >= A", "1 >= B", "0 <= C"], [], [0, 1]))
-        region = irredundant([*region_of(path, PLAIN), *POSITIVE])
+        region = irredundant([*parameters_of_path(path, PLAIN), *POSITIVE])
         assert region_as_text(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
         assert delays_in_terms(path, PLAIN, region, SYMBOLS) is None
 

@@ -12,7 +12,7 @@ from toys import Place, Step, Toy, always, names, snoozer, world
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.family import ROUNDS, ParametricSchedule, ScheduledAction, follow, instance
 from timewait.checker.linear import Constraint, Terms
-from timewait.checker.pumping import LONGEST, pumpable_run
+from timewait.checker.pumping import MAX_LOOP, pumpable_schedule
 from timewait.checker.replay import replay
 from timewait.vocabulary.automaton import ZERO
 
@@ -27,7 +27,7 @@ def family(toy: Toy, *does: str, asked: str = "early", **more: Terms) -> Family 
     """The family found along a run, which is given by what is done in it."""
     automaton = CompiledAutomaton(toy)
     path = follow(automaton, [f"somebody toy {what}" for what in does])
-    return pumpable_run(automaton, path, asked, PLAIN | more, UNITS, "WAIT")
+    return pumpable_schedule(automaton, path, asked, PLAIN | more, UNITS, "WAIT")
 
 
 def outlast(toy: Toy, found: Family, asked: str, **values: Fraction) -> None:
@@ -50,7 +50,7 @@ def does(lines: Sequence[ScheduledAction]) -> list[str]:
 class TestFound:
     """A part that can be repeated is found, and goes on for as long as it must."""
 
-    @pytest.mark.parametrize("steps", range(1, LONGEST + 1))
+    @pytest.mark.parametrize("steps", range(1, MAX_LOOP + 1))
     def test_however_many_steps_it_has(self, steps: int) -> None:
         toy = snoozer(steps)
         found = family(toy, "ring", *(f"snooze {step}" for step in range(steps)), "get up late")
@@ -100,7 +100,7 @@ class TestNone:
         assert family(toy, "ring", "snooze 0", "get up late") is None
 
     def test_too_long_a_way_round(self) -> None:
-        steps = LONGEST + 1
+        steps = MAX_LOOP + 1
         assert family(snoozer(steps), "ring", *(f"snooze {step}" for step in range(steps)), "get up late") is None
 
     def test_another_property(self) -> None:

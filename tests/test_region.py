@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from timewait.checker.cover import RatioInterval
 from timewait.checker.finding import Budget
 from timewait.checker.linear import Terms
+from timewait.checker.ratios import RatioInterval
 from timewait.cli.boundaries import POINTS, NotBelieved, against_losses, boundaries, least_at
 from timewait.cli.figures import known_stacks
 from timewait.diagrams import bars, region, region_picture, region_text

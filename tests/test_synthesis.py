@@ -13,20 +13,20 @@ from timewait.checker import synthesis
 from timewait.checker.certificate import ParametricSchedule as Certificate
 from timewait.checker.certificate import Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.cover import RatioInterval
 from timewait.checker.family import ParametricSchedule, ScheduledAction, failed_conditions
 from timewait.checker.finding import Budget, Run
 from timewait.checker.linear import Terms, as_text, constraint_of
 from timewait.checker.projection import delays_in_terms
 from timewait.checker.quotient import Quotient
+from timewait.checker.ratios import RatioInterval
 from timewait.checker.replay import shortened
 from timewait.checker.synthesis import (
-    MOST_RUNS,
+    MAX_RUNS,
     InconclusiveSynthesis,
     ParameterNames,
     Synthesis,
     ThresholdPiece,
-    region_of_piece,
+    region_constraints,
 )
 from timewait.vocabulary.automaton import ZERO
 
@@ -64,11 +64,11 @@ def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **
 def believed(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Mapping[str, Terms]) -> None:
     """What proves a piece is accepted: the invariant from its term on, the run for all that is shorter."""
     if piece.minimum is not None:
-        region = tuple(region_of_piece(piece, NAMES, safe=True))
+        region = tuple(region_constraints(piece, NAMES, safe=True))
         assert rejection_by_z3(Certificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
     if piece.run is not None:
         assert piece.run.broken in asked
-        below = region_of_piece(piece, NAMES, safe=False)
+        below = region_constraints(piece, NAMES, safe=False)
         if piece.family is not None:
             script, below = piece.family
         else:
@@ -227,12 +227,12 @@ class TestUnsettled:
 
     def test_a_threshold_that_is_not_reached(self) -> None:
         """Safe for every wait that is longer than SCALE, but not for SCALE: no least one."""
-        with pytest.raises(InconclusiveSynthesis, match=rf"^{MOST_RUNS} runs at RATE = 1\.998 SCALE came to no end$"):
+        with pytest.raises(InconclusiveSynthesis, match=rf"^{MAX_RUNS} runs at RATE = 1\.998 SCALE came to no end$"):
             list(search(errands(["SCALE"], relation=">="), "open").pieces(LOW, HIGH))
 
     def test_rounds_that_cannot_be_told(self) -> None:
         """A way round that is compared with nothing, so that each run just reaches further."""
-        with pytest.raises(InconclusiveSynthesis, match=f"^{MOST_RUNS} runs at "):
+        with pytest.raises(InconclusiveSynthesis, match=f"^{MAX_RUNS} runs at "):
             list(search(snoozer(unit=None), "early").pieces(LOW, HIGH))
 
     def test_a_bound_on_the_exploration(self) -> None:
@@ -250,8 +250,8 @@ class TestUnsettled:
 
     def test_bounds_that_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """More of one parameter than is read."""
-        monkeypatch.setattr("timewait.checker.cover.MOST", 1)
-        with pytest.raises(InconclusiveSynthesis, match="are no sum of few SCALE and RATE"):
+        monkeypatch.setattr("timewait.checker.cover.MAX_COEFFICIENT", 1)
+        with pytest.raises(InconclusiveSynthesis, match="are not a sum of few SCALE and RATE"):
             list(search(errands(["SCALE", "SCALE"]), "open").pieces(LOW, HIGH))
 
     def test_runs_without_delays(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ class TestRegionOfPiece:
     @pytest.mark.parametrize("safe", [True, False])
     def test_both_sides(self, safe: bool) -> None:
         """They hold where the ratio lies in the piece and the wait is long enough, or is not."""
-        region = region_of_piece(self.PIECE, NAMES, safe)
+        region = region_constraints(self.PIECE, NAMES, safe)
         for rate in (F(1, 4), F(1, 2), F(1), F(2), F(3)):
             for wait in (F(0), 1 + 2 * rate - F(1, 9), 1 + 2 * rate, 1 + 2 * rate + F(1, 9)):
                 values = {"SCALE": F(1), "RATE": rate, "WAIT": wait}
@@ -281,4 +281,4 @@ class TestRegionOfPiece:
         piece = ThresholdPiece(RatioInterval(F(0), None, closed_low=False, closed_high=False), None, None)
         one = F(1)
         expected = [constraint_of({"SCALE": one}, ">"), constraint_of({"RATE": one}, ">")]
-        assert region_of_piece(piece, NAMES, safe=False) == region_of_piece(piece, NAMES, safe=True) == expected
+        assert region_constraints(piece, NAMES, safe=False) == region_constraints(piece, NAMES, safe=True) == expected

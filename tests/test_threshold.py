@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from timewait.checker.decide import Answer
 from timewait.checker.finding import Finding
-from timewait.checker.threshold import FINER, InconclusiveAnswer, Threshold, least_safe
+from timewait.checker.threshold import FINER, InconclusiveAnswer, Threshold, minimum_safe
 from timewait.checker.verdict import Verdict
 
 
@@ -33,7 +33,7 @@ class Oracle:
 
 def find(oracle: Oracle, unit: Fraction | int = 1, limit: int = 64, whole: bool = False) -> Threshold:
     """The least safe value, every question asked but once."""
-    found = least_safe(oracle, Fraction(unit), Fraction(limit), whole)
+    found = minimum_safe(oracle, Fraction(unit), Fraction(limit), whole)
     assert len(oracle.asked) == len(set(oracle.asked)) == found.queries
     return found
 
@@ -91,7 +91,7 @@ def test_between_two_of_the_finer_steps() -> None:
 def test_the_unit_does_not_matter(unit: Fraction) -> None:
     """The same questions, so many times as long."""
     plain, scaled = Oracle(lambda value: value >= Fraction(27, 2)), Oracle(lambda value: value >= unit * 27 / 2)
-    found, same = least_safe(plain, Fraction(1), Fraction(64), False), least_safe(scaled, unit, 64 * unit, False)
+    found, same = minimum_safe(plain, Fraction(1), Fraction(64), False), minimum_safe(scaled, unit, 64 * unit, False)
     assert same.minimum == unit * 27 / 2
     assert scaled.asked == [unit * value for value in plain.asked]
     assert same.queries == found.queries
@@ -128,9 +128,9 @@ def test_undecided(where: Fraction | int) -> None:
 def test_only_a_proof_and_a_violation_decide(verdict: Verdict) -> None:
     """Whatever else is said, nothing is concluded from it."""
     with pytest.raises(InconclusiveAnswer):
-        least_safe(lambda _: [Answer(Finding("x", verdict, "test"))], Fraction(1), Fraction(8), True)
+        minimum_safe(lambda _: [Answer(Finding("x", verdict, "test"))], Fraction(1), Fraction(8), True)
     with pytest.raises(InconclusiveAnswer):
-        least_safe(lambda _: [], Fraction(1), Fraction(8), True)
+        minimum_safe(lambda _: [], Fraction(1), Fraction(8), True)
 
 
 @given(st.integers(1, 64 * FINER))

@@ -7,11 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.checker.cover import RatioInterval
 from timewait.checker.decide import Answer, Engine, decide
 from timewait.checker.finding import Budget
+from timewait.checker.ratios import RatioInterval
 from timewait.checker.synthesis import InconclusiveSynthesis
-from timewait.checker.threshold import FINER, DecideValue, least_safe
+from timewait.checker.threshold import FINER, DecideValue, minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
 from timewait.diagrams.boundary import Boundary, BoundaryPiece, sampled
@@ -150,7 +150,7 @@ def least_at(
         tried = [*filter(None, minimum.values()), *(one * configuration.msl for one in likely.get(name, ()))]
         guessed = next((value for value in tried if value >= step and _is_least(ask(name), value, step)), None)
         if guessed is None:
-            guessed = least_safe(ask(name), unit, max(limit // unit, 1) * unit, whole=not dense).minimum
+            guessed = minimum_safe(ask(name), unit, max(limit // unit, 1) * unit, whole=not dense).minimum
         minimum[name] = guessed
     return {name: None if value is None else value / configuration.msl for name, value in minimum.items()}
 

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from timewait.checker import itf
-from timewait.checker.cover import RatioInterval
 from timewait.checker.decide import Engine, decide
 from timewait.checker.linear import as_text
+from timewait.checker.ratios import RatioInterval
 from timewait.checker.synthesis import InconclusiveSynthesis
-from timewait.checker.threshold import InconclusiveAnswer, least_safe
+from timewait.checker.threshold import InconclusiveAnswer, minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import number
 from timewait.checker.verdict import Verdict, worst
@@ -68,7 +68,7 @@ def threshold_command(
 
     most = 16 * (first.msl + max(first.rto)) if limit is None else limit
     try:
-        found = least_safe(ask, unit, max(most // unit, 1) * unit, whole)
+        found = minimum_safe(ask, unit, max(most // unit, 1) * unit, whole)
     except InconclusiveAnswer as undecided:
         if given["as_json"]:
             screen.as_json(json_output.whole(undecided.answers, first) | {"least_time_wait": None})
