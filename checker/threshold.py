@@ -22,22 +22,22 @@ DecideValue = Callable[[Fraction], list[Answer]]
 
 @dataclass(frozen=True)
 class Threshold:
-    """The least safe value.
+    """The minimum safe value.
 
     Attributes
     ----------
-    least : Fraction or None
-        In seconds; None when no value up to `largest_tried` is safe.
-    tried : Fraction
-        The largest value tried.
-    above : list of Answer
-        What the engine says at the least safe value (or at the largest tried).
-    below : list of Answer
-        What it says just below; empty when nought is safe.
-    short : Fraction
+    minimum : Fraction or None
+        The minimum safe value, in seconds; None when no value up to `largest_tried` is safe.
+    largest_tried : Fraction
+        The largest value tried, in seconds.
+    answers : list of Answer
+        The engine's answers for the minimum, or for the largest value tried.
+    answers_below : list of Answer
+        Its answers just below; empty when zero is safe.
+    value_below : Fraction
         The value just below, in seconds.
-    questions : int
-        How often the engine was asked.
+    queries : int
+        The number of values that the engine decided.
     """
 
     minimum: Fraction | None
@@ -87,25 +87,25 @@ class _Bracket:
 
 
 def minimum_safe(decide: DecideValue, unit: Fraction, limit: Fraction, whole: bool) -> Threshold:
-    """The least value for which everything asked is proved.
+    """The minimum value for which all properties are proved.
 
     Parameters
     ----------
-    ask : callable
-        Decides the question for a value in seconds.
+    decide : callable
+        Decides the properties for a value in seconds.
     unit : Fraction
         The unit of all other durations, in seconds.
     limit : Fraction
-        The largest value worth trying, in seconds, a multiple of the unit.
+        The largest value to try, in seconds, a multiple of the unit.
     whole : bool
-        Only multiples of the unit can be asked about (ticks).
+        Whether the engine can decide multiples of the unit only (ticks).
 
     Raises
     ------
-    Undecided
-        The engine came to no verdict somewhere.
+    InconclusiveAnswer
+        The engine reached no verdict for some value.
     """
-    bracket = _Bracket(ask)
+    bracket = _Bracket(decide)
     if bracket.safe(Fraction(0)):
         return Threshold(Fraction(0), Fraction(0), bracket.at(Fraction(0)), [], Fraction(0), bracket.queries)
     high = min(unit, limit)
