@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
 Value = str | int
+
+RENDERERS: dict[str, Callable[[Trace], str]] = {}
+"""How a notebook shows a trace, by format; the library registers ``svg``, since drawing is not the checker's task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,10 @@ class Trace:
     def duration(self) -> Fraction:
         """Seconds from the start to the last step."""
         return self.steps[-1].time if self.steps else Fraction(0)
+
+    def _repr_svg_(self) -> str | None:
+        """The sequence chart, for a notebook; None unless a renderer is registered."""
+        return RENDERERS["svg"](self) if "svg" in RENDERERS else None
 
     def as_json(self) -> dict[str, Any]:
         """The trace as plain data; every time is in seconds, exact as a fraction where no decimal is."""

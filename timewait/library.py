@@ -1,0 +1,237 @@
+"""The library's functions; ``import timewait`` offers them by these names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+from typing import Unpack
+
+from timewait.checker.decide import Answer, Engine, decide
+from timewait.checker.finding import Budget
+from timewait.checker.synthesis import Unsettled
+from timewait.checker.threshold import least_safe
+from timewait.checker.time_unit import unit_of
+from timewait.checker.verdict import Verdict
+from timewait.options import Closers, DurationLike, Keywords, Options, duration
+from timewait.proofs.certifying import Checked, certify_file
+from timewait.proofs.claims import CLAIMS
+from timewait.proofs.question import question
+from timewait.proofs.suite import ClaimResult
+from timewait.proofs.suite import prove as decide_claims
+from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
+from timewait.results import CheckResult, FormulaResult, ThresholdResult
+from timewait.spec.configuration import Configuration
+from timewait.vocabulary.automaton import Property
+from timewait.vocabulary.errors import RequestError
+
+LIMIT = 16
+"""No TIME_WAIT longer than this multiple of MSL + RTO is tried unless a limit is given."""
+
+SAFE = ("graceful", "isolation")
+"""The properties of which a threshold is the least safe TIME_WAIT, unless others are named."""
+
+
+def check(options: Options | None = None, /, *, budget: Budget | None = None, **keywords: Unpack[Keywords]) -> CheckResult:
+    """Decide properties of one configuration.
+
+    Parameters
+    ----------
+    options : Options, optional
+        The question; or its parts as keywords, as `Options.of` takes them. Without `closers` either end may close first.
+    budget : Budget, optional
+        Bounds on each exploration, with a listener for its progress; by default those of the options.
+
+    Returns
+    -------
+    CheckResult
+        An answer for each property, with a run for each violation.
+
+    Raises
+    ------
+    RequestError
+        The options make no sense.
+
+    Examples
+    --------
+    >>> import timewait
+    >>> result = timewait.check(msl="30s", time_wait="59.9s", rto="30s", closers="a", properties=["graceful"])
+    >>> result.verdict
+    <Verdict.VIOLATED: 3>
+    >>> len(result["graceful"].trace.steps)
+    8
+    >>> timewait.check(stack="linux", msl="30s", scope="core", properties=["graceful"]).verdict.exit_code
+    0
+    """
+    options = _options(options, keywords, "both")
+    configuration = options.configuration()
+    answers = _both_closers(configuration, options.asked(), options.engine, budget or options.budget())
+    return CheckResult(configuration, tuple(answers))
+
+
+def threshold(
+    options: Options | None = None,
+    /,
+    *,
+    limit: DurationLike | None = None,
+    budget: Budget | None = None,
+    **keywords: Unpack[Keywords],
+) -> ThresholdResult:
+    """Find the least safe TIME_WAIT, by asking an engine again and again.
+
+    Parameters
+    ----------
+    options : Options, optional
+        The question; or its parts as keywords. Without `closers` A closes first.
+    limit : str, int or Fraction, optional
+        The longest TIME_WAIT to try; by default 16 (MSL + RTO).
+    budget : Budget, optional
+        Bounds on each exploration.
+
+    Raises
+    ------
+    RequestError
+        The options make no sense.
+    timewait.checker.threshold.Undecided
+        The engine reached a bound at some value.
+
+    Examples
+    --------
+    >>> import timewait
+    >>> timewait.threshold(msl="3s", rto="1s", scope="core", properties=["isolation"]).least
+    Fraction(5, 1)
+    """
+    options = _options(options, keywords, "a").override(time_wait=Fraction(0))
+    configuration = options.configuration()
+    asked = options.asked(SAFE)
+    unit = unit_of({name: value for name, value in configuration.parameters.items() if name != "TIME_WAIT"})
+    whole = options.engine is Engine.EXPLICIT or not question(configuration).system.dense
+    bounds = budget or options.budget()
+
+    def ask(time_wait: Fraction) -> list[Answer]:
+        return decide(question(options.override(time_wait=time_wait).configuration()), asked, options.engine, bounds.fresh())
+
+    most = LIMIT * (configuration.msl + max(configuration.rto)) if limit is None else duration(limit)
+    return ThresholdResult(configuration, least_safe(ask, unit, max(most // unit, 1) * unit, whole))
+
+
+def threshold_formula(
+    options: Options | None = None,
+    /,
+    *,
+    ratios: tuple[Fraction, Fraction] = RANGE,
+    budget: Budget | None = None,
+    listener: Callable[[ProvedThreshold], object] = id,
+    **keywords: Unpack[Keywords],
+) -> FormulaResult:
+    """Find the least safe TIME_WAIT as a formula in MSL and RTO, each piece proved from both sides.
+
+    Parameters
+    ----------
+    options : Options, optional
+        The question; or its parts as keywords. Without `closers` A closes first.
+    ratios : pair of Fraction
+        The least and the largest RTO / MSL to cover.
+    budget : Budget, optional
+        Bounds on each exploration.
+    listener : callable
+        Called with each piece as soon as it is found.
+
+    Raises
+    ------
+    RequestError
+        The options make no sense, or there is no formula for them.
+    """
+    options = _options(options, keywords, "a")
+    stack, overrides = options.stack, options.overrides
+    msl = stack.msl or Fraction(1) if overrides.msl is None else overrides.msl
+    rto = (stack.rto_max or Fraction(1),) if overrides.rto is None else overrides.rto
+    configuration = options.override(msl=msl, rto=rto, time_wait=Fraction(0)).configuration()
+    pieces: list[ProvedThreshold] = []
+    unsettled = ""
+    try:
+        for piece in formula(configuration, options.properties or SAFE, ratios, budget or options.budget()):
+            pieces.append(piece)
+            listener(piece)
+    except Unsettled as problem:
+        unsettled = str(problem)
+    except ValueError as problem:
+        raise RequestError(str(problem)) from problem
+    return FormulaResult(configuration, tuple(pieces), unsettled)
+
+
+def certify(certificate: str | PathLike[str]) -> list[Checked]:
+    """Check a certificate again, by Z3's plain queries and by cvc5.
+
+    Parameters
+    ----------
+    certificate : path
+        A file that ``timewait prove --out`` or ``timewait check --certificate`` wrote.
+
+    Returns
+    -------
+    list of Checked
+        For each certificate in the file what it states, and the fault found; an empty fault means that it is accepted.
+
+    Raises
+    ------
+    InputError
+        The file holds no certificate.
+    """
+    return certify_file(Path(certificate))
+
+
+def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:
+    """Decide claims of the project, each in a process of its own.
+
+    Parameters
+    ----------
+    *claims : str
+        Names of claims, such as ``"C1"``; without any, all that take less than minutes.
+    jobs : int
+        Claims decided side by side.
+    out : path, optional
+        A folder for certificates and traces.
+
+    Raises
+    ------
+    RequestError
+        A claim is unknown.
+
+    Examples
+    --------
+    >>> import timewait
+    >>> [(result.name, str(result.verdict)) for result in timewait.prove("C15")]
+    [('C15', 'violated')]
+    """
+    names = [name.upper() for name in claims] or [name for name, claim in CLAIMS.items() if not claim.slow]
+    for name in names:
+        if name not in CLAIMS:
+            raise RequestError(f"there is no claim {name!r}; there are {', '.join(CLAIMS)}")
+    return decide_claims(names, jobs, None if out is None else Path(out))
+
+
+def _options(options: Options | None, keywords: Keywords, closers: Closers) -> Options:
+    """The options, or those that the keywords give."""
+    if options is None:
+        given: Keywords = {"closers": closers, **keywords}
+        return Options.of(**given)
+    if keywords:
+        raise TypeError("give options or keywords, not both")
+    return options
+
+
+def _both_closers(configuration: Configuration, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:
+    """Decide; where either end may close first, decide for A closing first too and return the worse answer.
+
+    An end that may still close first holds a loss window of its own, so fewer copies may be lost at will: letting both
+    ends close is no weaker a network.
+    """
+    alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
+    if not configuration.both_close:
+        return alone
+    left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
+    both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
+    return [max(both.get(answer.finding.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]

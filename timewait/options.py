@@ -1,0 +1,270 @@
+"""The options of a question: one typed object that serves the library and every command.
+
+Each keyword of `Options.of` is a long option of ``timewait check``, with underscores for hyphens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from os import PathLike
+from typing import Literal, TypedDict, Unpack
+
+from timewait.checker.decide import Engine
+from timewait.checker.finding import Budget
+from timewait.proofs.question import applicable
+from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.duration import parse_duration
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
+from timewait.spec.stacks import Stack, load
+from timewait.vocabulary.automaton import Property
+from timewait.vocabulary.errors import RequestError
+
+STANDARD = "rfc9293-intended"
+"""The stack that is meant where none is named: RFC 9293 (intended reading)."""
+
+MOST_COPIES = 12
+"""The largest bound on losses or duplicates that can be explored."""
+
+MOST_OCTETS = 3
+"""The most octets of each user that can be explored."""
+
+STATES, SECONDS = 3_000_000, 600.0
+"""The default bounds on one exploration: states or zones, and seconds."""
+
+DurationLike = str | int | Fraction
+"""A duration: text with a unit (``"30s"``, ``"250ms"``), or a number of seconds."""
+
+CountLike = int | str | None
+"""A bound on copies: a small whole number, or any number (``"any"`` or None)."""
+
+ArrivalsLike = str | Iterable[Arrival]
+"""Classes of segments: text with commas (``"fin,ack"``), ``"any"``, ``"none"``, or the members themselves."""
+
+Closers = Literal["a", "both"]
+
+
+def duration(value: DurationLike) -> Fraction:
+    """A duration in seconds.
+
+    Raises
+    ------
+    ValueError
+        The text is not a duration, or the number is negative.
+    """
+    if isinstance(value, str):
+        return parse_duration(value)
+    if value < 0:
+        raise ValueError(f"a length of time must not be negative: {value}")
+    return Fraction(value)
+
+
+def schedule(value: DurationLike | Sequence[DurationLike]) -> tuple[Fraction, ...]:
+    """A back-off schedule in seconds: one gap, or several with commas between them."""
+    parts: Sequence[DurationLike] = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else [value]
+    return tuple(map(duration, parts))
+
+
+def count(value: CountLike) -> int | None:
+    """A bound on copies; None stands for any number."""
+    if value in ("any", None):
+        return None
+    if not str(value).isdecimal():
+        raise ValueError(f"{value!r} is neither a whole number nor 'any'")
+    if int(str(value)) > MOST_COPIES:
+        raise ValueError(f"{value} is more than can be explored; {MOST_COPIES} at most, or 'any'")
+    return int(str(value))
+
+
+def octets(value: str | tuple[int, int]) -> tuple[int, int]:
+    """The octets that the users of A and of B may send."""
+    parts = value.split(",") if isinstance(value, str) else [str(part) for part in value]
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+        raise ValueError(f"{value!r} is not two whole numbers, such as 1,1")
+    first, second = map(int, parts)
+    if max(first, second) > MOST_OCTETS:
+        raise ValueError(f"{value!r}: more than {MOST_OCTETS} octets cannot be explored")
+    return first, second
+
+
+def arrivals(value: ArrivalsLike) -> frozenset[Arrival]:
+    """A set of classes of segments."""
+    if not isinstance(value, str):
+        return frozenset(value)
+    if value in ("any", "none"):
+        return EVERY_ARRIVAL if value == "any" else frozenset()
+    try:
+        return frozenset(Arrival(part) for part in value.split(","))
+    except ValueError:
+        raise ValueError(f"{value!r} is none of {', '.join((*Arrival, 'any', 'none'))}") from None
+
+
+def restarting(value: ArrivalsLike) -> frozenset[Arrival] | Literal["answered"]:
+    """A set of classes of segments, or ``"answered"``."""
+    if value == "answered":
+        return "answered"
+    try:
+        return arrivals(value)
+    except ValueError as problem:
+        raise ValueError(f"{problem}, answered") from None
+
+
+def ratios(value: str | tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
+    """A range of RTO / MSL: two ratios, the lower one first."""
+    try:
+        low, high = map(Fraction, value.split(",") if isinstance(value, str) else value)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is not two ratios, such as 1/4,2") from None
+    if not 0 < low <= high:
+        raise ValueError(f"{value!r}: the lower ratio comes first, and is more than zero")
+    return low, high
+
+
+class Keywords(TypedDict, total=False):
+    """What `Options.of` takes; see `Overrides` for the meaning of each setting."""
+
+    stack: str | PathLike[str] | Stack | None
+    msl: DurationLike | None
+    time_wait: DurationLike | None
+    rto: DurationLike | Sequence[DurationLike] | None
+    exact_rto: bool
+    rto_runs_on: bool
+    loss: CountLike
+    duplication: CountLike
+    fifo: bool
+    scope: Scope | Literal["core", "close"]
+    closers: Closers
+    data: str | tuple[int, int]
+    answers: ArrivalsLike | None
+    restarts: ArrivalsLike | None
+    rst: ResetRule | str | None
+    orphan: bool
+    fin_wait_2: DurationLike | None
+    linger_zero: bool
+    retries: int | None
+    properties: Sequence[str]
+    engine: Engine | str
+    max_states: int
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A question about one stack: settings, properties, and how it is decided.
+
+    Attributes
+    ----------
+    stack : Stack
+        The stack that both ends run.
+    overrides : Overrides
+        Settings and network conditions that replace those of the stack.
+    properties : tuple of str
+        The properties asked for; empty for the default ones.
+    engine : Engine
+        The engine that decides.
+    max_states : int
+        Bound on states or zones of each exploration.
+    max_seconds : float
+        Bound on the time of each exploration, in seconds.
+
+    Examples
+    --------
+    >>> options = Options.of(stack="linux", msl="30s", loss=2)
+    >>> options.configuration().time_wait
+    Fraction(60, 1)
+    """
+
+    stack: Stack
+    overrides: Overrides = field(default_factory=Overrides)
+    properties: tuple[str, ...] = ()
+    engine: Engine = Engine.AUTO
+    max_states: int = STATES
+    max_seconds: float = SECONDS
+
+    @classmethod
+    def of(cls, **keywords: Unpack[Keywords]) -> Options:
+        """Options from keywords; those that are left out take their defaults.
+
+        Raises
+        ------
+        RequestError
+            A value makes no sense, or a name is unknown.
+        InputError
+            The file of a stack cannot be read.
+        """
+        try:
+            return _options(**keywords)
+        except RequestError:
+            raise
+        except ValueError as problem:
+            raise RequestError(str(problem)) from problem
+
+    def override(self, **changes: object) -> Options:
+        """The same options with other settings, by the names of `Overrides`."""
+        return replace(self, overrides=replace(self.overrides, **changes))  # type: ignore[arg-type]  # checked by the dataclass
+
+    def with_msl(self, default: Fraction) -> Options:
+        """The same options, with a value in seconds for an MSL that they leave open."""
+        return self if self.overrides.msl is not None else self.override(msl=default)
+
+    def configuration(self) -> Configuration:
+        """The configuration that the options and the stack give.
+
+        Raises
+        ------
+        RequestError
+            A needed value is stated by neither, or the values contradict each other.
+        """
+        return assemble(self.stack, self.overrides)
+
+    def asked(self, default: Sequence[str] = ()) -> list[Property]:
+        """The properties asked for, else the default ones, else all that apply."""
+        return [PROPERTIES[name] for name in self.properties or default] or list(applicable(self.configuration()))
+
+    def budget(self) -> Budget:
+        """The bounds on one exploration."""
+        return Budget(self.max_states, self.max_seconds)
+
+
+def _options(**given: Unpack[Keywords]) -> Options:
+    named = given.get("stack")
+    stack = named if isinstance(named, Stack) else load(named or STANDARD)
+    scope = Scope(given.get("scope", "close"))
+    answers, restarts, rto, rst = given.get("answers"), given.get("restarts"), given.get("rto"), given.get("rst")
+    answered = None if answers is None else arrivals(answers)
+    restarted = None if restarts is None else restarting(restarts)
+    if restarted == "answered":
+        restarted = stack.require("answers") if answered is None else answered
+    properties = tuple(given.get("properties", ()))
+    for name in properties:
+        if name not in PROPERTIES:
+            raise ValueError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
+    overrides = Overrides(
+        msl=_duration(given.get("msl")),
+        time_wait=_duration(given.get("time_wait")),
+        rto=None if rto is None else schedule(rto),
+        rto_exact=given.get("exact_rto", False),
+        fin_wait_2=_duration(given.get("fin_wait_2")),
+        answers=answered,
+        restarts=restarted,
+        reset=None if rst is None else ResetRule(rst),
+        loss=count(given.get("loss", 1)),
+        duplication=count(given.get("duplication", "any")),
+        fifo=given.get("fifo", False),
+        scope=scope,
+        both_close=given.get("closers", "a") == "both" and scope is Scope.CLOSE,
+        text=octets(given.get("data", (0, 0))),
+        orphan=given.get("orphan", False) or given.get("fin_wait_2") is not None,
+        linger_zero=given.get("linger_zero", False),
+        retries=given.get("retries"),
+        acks_restart_rto=not given.get("rto_runs_on", False),
+    )
+    engine = Engine(given.get("engine", Engine.AUTO))
+    return Options(stack, overrides, properties, engine, given.get("max_states", STATES), given.get("max_seconds", SECONDS))
+
+
+def _duration(value: DurationLike | None) -> Fraction | None:
+    return None if value is None else duration(value)
