@@ -18,16 +18,12 @@ from typing import NamedTuple
 
 import click
 
-from timewait.checker.decide import Answer, Engine
-from timewait.checker.finding import Budget
+from timewait.checker.decide import Answer
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli import console
-from timewait.cli.main import check_command
-from timewait.cli.options import stack_of
-from timewait.cli.session import CLOSERS, configuration_from, decided
-from timewait.proofs.question import applicable
-from timewait.spec.configuration import Configuration
+from timewait.library import check
+from timewait.options import Closers
 from timewait.spec.duration import format_duration
 
 LONG, SHORT = Fraction(120), Fraction(2)
@@ -61,19 +57,11 @@ class Asked(NamedTuple):
         return worst(verdict for _, verdict, _, _ in self.found)
 
 
-def configured(msl: Fraction, time_wait: Fraction, closers: str) -> Configuration:
-    """What ``timewait check --loss 1`` makes of such durations: exactly, where no decimal number is."""
-    given = check_command.make_context("check", ["--loss", "1", "--closers", closers]).params
-    given |= {"msl": msl, "rto": (msl,), "time_wait": time_wait}
-    return configuration_from(stack_of(given), given)
-
-
-def ask(msl: Fraction, time_wait: Fraction, closers: str) -> Asked:
+def ask(msl: Fraction, time_wait: Fraction, closers: Closers) -> Asked:
     """The whole question, from its options to its answers, replays and all."""
     started = time.process_time()
-    configuration = configured(msl, time_wait, closers)
-    answers = decided(configuration, list(applicable(configuration)), Engine.ZONES, Budget())
-    return Asked(time.process_time() - started, tuple(map(_told, answers)))
+    result = check(msl=msl, rto=msl, time_wait=time_wait, loss=1, closers=closers, engine="zones")
+    return Asked(time.process_time() - started, tuple(map(_told, result.answers)))
 
 
 def _told(answer: Answer) -> tuple[str, Verdict, str, int]:
@@ -81,7 +69,7 @@ def _told(answer: Answer) -> tuple[str, Verdict, str, int]:
     return finding.name, finding.verdict, finding.engine, finding.states
 
 
-def compared(time_waits: tuple[Fraction, Fraction], closers: str, repetitions: int) -> tuple[Asked, Asked]:
+def compared(time_waits: tuple[Fraction, Fraction], closers: Closers, repetitions: int) -> tuple[Asked, Asked]:
     """The long and the short question, each with the median of its times.
 
     Raises
@@ -106,9 +94,9 @@ def _median(runs: list[Asked]) -> Asked:
 
 @click.command()
 @click.option("--repetitions", type=click.IntRange(min=1), default=9, show_default=True, help="Times that each is asked.")
-@click.option("--closers", type=CLOSERS, default="a", show_default=True, help="As for timewait check.")
+@click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="As for timewait check.")
 @click.option("--bound", type=click.FloatRange(min=1), default=1.5, show_default=True, help="How many times as long at most.")
-def main(repetitions: int, closers: str, bound: float) -> None:
+def main(repetitions: int, closers: Closers, bound: float) -> None:
     """Compare MSL 120s with MSL 2s in dense time."""
     screen = console.Screen()
     screen.line(

@@ -12,7 +12,7 @@ from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Move, Run
 from timewait.checker.replay import carried_out, replay
 from timewait.checker.trace import Trace
-from timewait.cli.review import run
+from timewait.cli.run import carry_out
 from timewait.proofs.claims import INTENDED, LETTER, NEVER_RESTARTED, close, core, rounds_to_outlast
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
@@ -121,7 +121,7 @@ EVERY = (*VIOLATIONS, *SCENARIOS)
 @cache
 def trace(name: str) -> Trace:
     """One of the runs, or a scenario, by name."""
-    return run(SCENARIOS[name]) if name in SCENARIOS else MAKERS[name]()
+    return carry_out(SCENARIOS[name]) if name in SCENARIOS else MAKERS[name]()
 
 
 @cache

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from timewait.checker.decide import Answer as Answer
     from timewait.checker.decide import Engine as Engine
     from timewait.checker.finding import Budget as Budget
+    from timewait.checker.threshold import InconclusiveAnswer as InconclusiveAnswer
     from timewait.checker.threshold import Threshold as Threshold
-    from timewait.checker.threshold import Undecided as Undecided
     from timewait.checker.trace import Step as Step
     from timewait.checker.trace import Trace as Trace
     from timewait.checker.verdict import Verdict as Verdict
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from timewait.library import threshold as threshold
     from timewait.library import threshold_formula as threshold_formula
     from timewait.options import Options as Options
-    from timewait.proofs.certifying import Checked as Checked
+    from timewait.options import load_stack as load_stack
+    from timewait.options import stack_names as stack_names
+    from timewait.proofs.certify import CheckedCertificate as CheckedCertificate
     from timewait.proofs.suite import ClaimResult as ClaimResult
     from timewait.results import CheckResult as CheckResult
     from timewait.results import Explanation as Explanation
@@ -49,28 +51,28 @@ if TYPE_CHECKING:
     from timewait.spec.settings import Behaviour as Behaviour
     from timewait.spec.settings import ResetRule as ResetRule
     from timewait.spec.stacks import Stack as Stack
-    from timewait.spec.stacks import load as load_stack
-    from timewait.spec.stacks import names as stack_names
     from timewait.vocabulary.automaton import Property as Property
     from timewait.vocabulary.errors import InputError as InputError
     from timewait.vocabulary.errors import RequestError as RequestError
 
+__version__ = "0.1.0"
+
 _MODULES = {
     "timewait.checker.decide": ("Answer", "Engine"),
     "timewait.checker.finding": ("Budget",),
-    "timewait.checker.threshold": ("Threshold", "Undecided"),
-    "timewait.checker.trace": ("Step", "Trace"),
+    "timewait.checker.threshold": ("Threshold", "InconclusiveAnswer"),
+    "timewait.checker.trace": ("Step",),
     "timewait.checker.verdict": ("Verdict",),
     "timewait.library": ("certify", "check", "explain", "prove", "threshold", "threshold_formula"),
-    "timewait.options": ("Options",),
-    "timewait.proofs.certifying": ("Checked",),
+    "timewait.options": ("Options", "load_stack", "stack_names"),
+    "timewait.proofs.certify": ("CheckedCertificate",),
     "timewait.proofs.suite": ("ClaimResult",),
-    "timewait.results": ("CheckResult", "Explanation", "FormulaResult", "ThresholdResult"),
+    "timewait.results": ("CheckResult", "Explanation", "FormulaResult", "ThresholdResult", "Trace"),
     "timewait.spec.assemble": ("Overrides",),
     "timewait.spec.configuration": ("Configuration", "Scope"),
     "timewait.spec.properties": ("PROPERTIES",),
     "timewait.spec.settings": ("Arrival", "Behaviour", "ResetRule"),
-    "timewait.spec.stacks": ("Stack", "load_stack", "stack_names"),
+    "timewait.spec.stacks": ("Stack",),
     "timewait.vocabulary.automaton": ("Property",),
     "timewait.vocabulary.errors": ("InputError", "RequestError"),
 }
@@ -81,8 +83,6 @@ __all__ = sorted([*(name for names in _MODULES.values() for name in names), "__v
 
 def __getattr__(name: str) -> Any:
     """A public name, imported when it is first used: the engines take a second to load."""
-    if name == "__version__":
-        return import_module("importlib.metadata").version("timewait")
     for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(module), name)

@@ -9,20 +9,22 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
+from timewait.checker import itf
 from timewait.checker.decide import Answer, Engine, decide
 from timewait.checker.finding import Budget
-from timewait.checker.synthesis import Unsettled
-from timewait.checker.threshold import least_safe
+from timewait.checker.synthesis import InconclusiveSynthesis
+from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of
+from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.options import Closers, DurationLike, Keywords, Options, duration
-from timewait.proofs.certifying import Checked, certify_file
+from timewait.proofs.certify import CheckedCertificate, check_file
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.question import question
 from timewait.proofs.suite import ClaimResult
 from timewait.proofs.suite import prove as decide_claims
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
-from timewait.results import CheckResult, FormulaResult, ThresholdResult
+from timewait.results import CheckResult, Explanation, FormulaResult, ThresholdResult
 from timewait.spec.configuration import Configuration
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
@@ -94,7 +96,7 @@ def threshold(
     ------
     RequestError
         The options make no sense.
-    timewait.checker.threshold.Undecided
+    timewait.checker.threshold.InconclusiveAnswer
         The engine reached a bound at some value.
 
     Examples
@@ -114,7 +116,7 @@ def threshold(
         return decide(question(options.override(time_wait=time_wait).configuration()), asked, options.engine, bounds.fresh())
 
     most = LIMIT * (configuration.msl + max(configuration.rto)) if limit is None else duration(limit)
-    return ThresholdResult(configuration, least_safe(ask, unit, max(most // unit, 1) * unit, whole))
+    return ThresholdResult(configuration, minimum_safe(ask, unit, max(most // unit, 1) * unit, whole))
 
 
 def threshold_formula(
@@ -155,14 +157,14 @@ def threshold_formula(
         for piece in formula(configuration, options.properties or SAFE, ratios, budget or options.budget()):
             pieces.append(piece)
             listener(piece)
-    except Unsettled as problem:
+    except InconclusiveSynthesis as problem:
         unsettled = str(problem)
     except ValueError as problem:
         raise RequestError(str(problem)) from problem
     return FormulaResult(configuration, tuple(pieces), unsettled)
 
 
-def certify(certificate: str | PathLike[str]) -> list[Checked]:
+def certify(certificate: str | PathLike[str]) -> list[CheckedCertificate]:
     """Check a certificate again, by Z3's plain queries and by cvc5.
 
     Parameters
@@ -172,7 +174,7 @@ def certify(certificate: str | PathLike[str]) -> list[Checked]:
 
     Returns
     -------
-    list of Checked
+    list of CheckedCertificate
         For each certificate in the file what it states, and the fault found; an empty fault means that it is accepted.
 
     Raises
@@ -180,7 +182,30 @@ def certify(certificate: str | PathLike[str]) -> list[Checked]:
     InputError
         The file holds no certificate.
     """
-    return certify_file(Path(certificate))
+    return check_file(Path(certificate))
+
+
+def explain(trace: Trace | str | PathLike[str]) -> Explanation:
+    """Explain a run in sentences.
+
+    Parameters
+    ----------
+    trace : Trace or path
+        A run, or a file in ITF JSON.
+
+    Raises
+    ------
+    InputError
+        The file holds no trace.
+
+    Examples
+    --------
+    >>> import timewait
+    >>> result = timewait.check(msl="30s", time_wait="59.9s", rto="30s", closers="a", properties=["graceful"])
+    >>> print(timewait.explain(result.trace).lines[1])
+    0: A's user closes. A sends a FIN, which says that nothing more will come from it.
+    """
+    return Explanation(trace if isinstance(trace, Trace) else itf.read(Path(trace)))
 
 
 def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:

@@ -5,11 +5,11 @@ Each keyword of `Options.of` is a long option of ``timewait check``, with unders
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from os import PathLike
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from timewait.checker.decide import Engine
 from timewait.checker.finding import Budget
@@ -18,10 +18,14 @@ from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import EVERY_ARRIVAL, Arrival, ResetRule
-from timewait.spec.stacks import Stack, load
+from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, ResetRule, Setting
+from timewait.spec.stacks import Stack
+from timewait.spec.stacks import load as load_stack
+from timewait.spec.stacks import names as stack_names
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
+
+__all__ = ["Options", "load_stack", "stack_names"]
 
 STANDARD = "rfc9293-intended"
 """The stack that is meant where none is named: RFC 9293 (intended reading)."""
@@ -64,8 +68,9 @@ def duration(value: DurationLike) -> Fraction:
 
 def schedule(value: DurationLike | Sequence[DurationLike]) -> tuple[Fraction, ...]:
     """A back-off schedule in seconds: one gap, or several with commas between them."""
-    parts: Sequence[DurationLike] = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else [value]
-    return tuple(map(duration, parts))
+    if isinstance(value, str):
+        return tuple(map(duration, value.split(",")))
+    return tuple(map(duration, value if isinstance(value, Sequence) else [value]))
 
 
 def count(value: CountLike) -> int | None:
@@ -231,40 +236,48 @@ class Options:
 
 def _options(**given: Unpack[Keywords]) -> Options:
     named = given.get("stack")
-    stack = named if isinstance(named, Stack) else load(named or STANDARD)
+    stack = named if isinstance(named, Stack) else load_stack(named or STANDARD)
     scope = Scope(given.get("scope", "close"))
-    answers, restarts, rto, rst = given.get("answers"), given.get("restarts"), given.get("rto"), given.get("rst")
-    answered = None if answers is None else arrivals(answers)
-    restarted = None if restarts is None else restarting(restarts)
-    if restarted == "answered":
-        restarted = stack.require("answers") if answered is None else answered
     properties = tuple(given.get("properties", ()))
     for name in properties:
         if name not in PROPERTIES:
             raise ValueError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
-    overrides = Overrides(
-        msl=_duration(given.get("msl")),
-        time_wait=_duration(given.get("time_wait")),
-        rto=None if rto is None else schedule(rto),
+    overrides = Overrides.of(
+        **_settings(stack, given),
         rto_exact=given.get("exact_rto", False),
-        fin_wait_2=_duration(given.get("fin_wait_2")),
-        answers=answered,
-        restarts=restarted,
-        reset=None if rst is None else ResetRule(rst),
         loss=count(given.get("loss", 1)),
         duplication=count(given.get("duplication", "any")),
         fifo=given.get("fifo", False),
         scope=scope,
         both_close=given.get("closers", "a") == "both" and scope is Scope.CLOSE,
         text=octets(given.get("data", (0, 0))),
-        orphan=given.get("orphan", False) or given.get("fin_wait_2") is not None,
-        linger_zero=given.get("linger_zero", False),
-        retries=given.get("retries"),
-        acks_restart_rto=not given.get("rto_runs_on", False),
     )
     engine = Engine(given.get("engine", Engine.AUTO))
     return Options(stack, overrides, properties, engine, given.get("max_states", STATES), given.get("max_seconds", SECONDS))
 
 
-def _duration(value: DurationLike | None) -> Fraction | None:
-    return None if value is None else duration(value)
+def _settings(stack: Stack, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the table that the keywords override, by name; each keyword is the name of an option."""
+    values = {}
+    for name, entry in SETTINGS.items():
+        value = given.get(entry.option.removeprefix("--").replace("-", "_"))
+        if value is not None:
+            values["rto" if name == "rto_max" else name] = _setting(entry, value)
+    for name, value in values.items():
+        if value == "answered":
+            alike = SETTINGS[name].alike
+            values[name] = values[alike] if alike in values else stack.require(alike)
+    if "fin_wait_2" in values:
+        values["abandons"] = True
+    return values
+
+
+def _setting(entry: Setting, value: Any) -> Any:
+    """The value of a setting; the option of a flag turns its default round."""
+    if entry.kind is bool:
+        return bool(value) != entry.default
+    if entry.name == "rto_max":
+        return schedule(value)
+    if entry.kind is frozenset:
+        return restarting(value) if entry.alike else arrivals(value)
+    return duration(value) if entry.kind is Fraction else entry.kind(value)

@@ -14,7 +14,7 @@ from timewait.checker.threshold import Threshold
 from timewait.checker.trace import RENDERERS, Trace
 from timewait.checker.verdict import Verdict, worst
 from timewait.diagrams.sequence import sequence
-from timewait.narration.story import moral, story
+from timewait.narration.story import conclusion, story
 from timewait.proofs.thresholds import ProvedThreshold, formula_in_words
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
@@ -52,15 +52,15 @@ class CheckResult:
         return next(answer for answer in self.answers if answer.finding.name == name)
 
     def __str__(self) -> str:
-        return "\n".join("  ".join((name.ljust(14), verdict.upper(), *rest)).rstrip() for name, verdict, *rest in self._rows())
+        lines = [f"{name:<15} {verdict.upper()}  {reason}".rstrip() for name, verdict, _, reason in self._rows()]
+        return "\n".join(lines)
 
-    def _rows(self) -> Iterable[tuple[str, str, str]]:
-        for answer in self.answers:
-            yield answer.finding.name, str(answer.verdict), answer.finding.reason
+    def _rows(self) -> Iterable[tuple[str, str, str, str]]:
+        for finding in (answer.finding for answer in self.answers):
+            yield finding.name, str(finding.verdict), finding.engine, finding.reason
 
     def _repr_html_(self) -> str:
-        rows = [(name, verdict, answer.finding.engine, reason) for answer, (name, verdict, reason) in zip(self.answers, self._rows(), strict=True)]
-        return _table(("property", "verdict", "engine", "reason"), rows)
+        return _table(("property", "verdict", "engine", "reason"), self._rows())
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ThresholdResult:
     @property
     def least(self) -> Fraction | None:
         """The least safe TIME_WAIT in seconds; None where none is safe."""
-        return self.found.least
+        return self.found.minimum
 
     @property
     def verdict(self) -> Verdict:
@@ -91,13 +91,15 @@ class ThresholdResult:
     @property
     def trace(self) -> Trace | None:
         """A run that violates a property just below the least safe TIME_WAIT."""
-        return next((answer.trace for answer in self.found.below if answer.trace is not None), None)
+        return next((answer.trace for answer in self.found.answers_below if answer.trace is not None), None)
 
     def __str__(self) -> str:
         return "no TIME_WAIT is safe" if self.least is None else f"least safe TIME_WAIT: {format_duration(self.least)}"
 
     def _repr_html_(self) -> str:
-        answers = [("at it", answer) for answer in self.found.above] + [("just below", answer) for answer in self.found.below]
+        answers = [("at it", answer) for answer in self.found.answers] + [
+            ("just below", answer) for answer in self.found.answers_below
+        ]
         rows = [(where, answer.finding.name, str(answer.verdict)) for where, answer in answers]
         return f"<p>{escape(str(self))}</p>" + _table(("TIME_WAIT", "property", "verdict"), rows)
 
@@ -149,7 +151,7 @@ class Explanation:
         """The sentences, in order: what happened, then what failed or how the capture deviates from RFC 9293."""
         sentences = [f"{format_duration(line.time)}: {line.text}" for line in story(self.trace)]
         if self.account is None:
-            return sentences + moral(self.trace)
+            return sentences + conclusion(self.trace)
         return [report.summary(self.account), *sentences, *report.deviations(self.account)]
 
     def __str__(self) -> str:

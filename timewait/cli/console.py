@@ -188,8 +188,3 @@ def blame(trace: Trace) -> list[str]:
     decisive = trace.steps[trace.loop :] if trace.loop is not None else trace.steps[-1:]
     rules = dict.fromkeys(f"{section}: {text}" for step in decisive for _, section, text in step.event.rules)
     return [*rules, f"the property: {PROPERTIES[trace.shows].section}"]
-
-
-def error(text: str) -> None:
-    """One clear line on standard error."""
-    sys.stderr.write(f"timewait: {' '.join(text.split())}\n")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
+from timewait import __version__
 from timewait.checker import itf
 from timewait.checker.itf import BrokenTrace
 from timewait.checker.trace import Trace
@@ -23,7 +23,7 @@ FORMATS: dict[str, Callable[[Trace, str], str | bytes]] = {
     "mermaid": lambda trace, _: mermaid.as_mermaid_text(trace),
     "pcapng": lambda trace, end: pcapng.as_pcapng(trace, end),
     "packetdrill": lambda trace, end: packetdrill.as_packetdrill(trace, end),
-    "sarif": lambda trace, _: sarif.as_sarif([case_of_trace(trace)], version("timewait")),
+    "sarif": lambda trace, _: sarif.as_sarif([case_of_trace(trace)], __version__),
 }
 """How each format is written of a trace, as one end has it."""
 

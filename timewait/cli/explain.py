@@ -24,7 +24,7 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.cli.options import Duration
+from timewait.cli.options import DURATION
 from timewait.narration.prose import counted, rounded
 from timewait.narration.story import conclusion, story
 from timewait.spec.assemble import Overrides, assemble
@@ -42,8 +42,8 @@ STANDARDS = ("rfc9293", "rfc9293-intended")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--connection", metavar="ADDRESS:PORT-ADDRESS:PORT", help="Of a capture: this connection alone, in full.")
 @click.option("--stack", help="What the specification is to do where stacks differ. [default: rfc9293-intended]")
-@click.option("--msl", type=Duration(), help="How long segments live. [default: the stack's, else 30s]")
-@click.option("--time-wait", type=Duration(), help="Of a capture: a TIME_WAIT to hold against what was needed.")
+@click.option("--msl", type=DURATION, help="How long segments live. [default: the stack's, else 30s]")
+@click.option("--time-wait", type=DURATION, help="Of a capture: a TIME_WAIT to hold against what was needed.")
 @click.option("--steps", is_flag=True, help="Show the steps as a table too.")
 @click.option(
     "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Of a capture: write the close as ITF JSON."

@@ -34,17 +34,16 @@ from timewait.checker.export.tchecker import as_tchecker
 from timewait.checker.export.tla import as_tla, as_tla_configuration
 from timewait.checker.finding import Budget
 from timewait.checker.symbolic import Symbolic
-from timewait.cli import console
+from timewait.cli.console import Screen
 from timewait.cli.files import write_all
-from timewait.cli.options import question_options, setting_option, stack_of
-from timewait.cli.session import configuration_from
-from timewait.proofs.question import applicable, question
+from timewait.cli.options import question_options
+from timewait.options import Options
+from timewait.proofs.question import question
 from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES
 from timewait.spec.exchange import ENDS
-from timewait.spec.host import read_host
 from timewait.spec.network import PacketInFlight
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
@@ -55,7 +54,7 @@ from timewait.vocabulary.automaton import Location, Property
 ENDINGS = {"tchecker": ".tck", "promela": ".pml", "tla": ".tla", "imitator": ".imi", "smt2": ".smt2"}
 """The formats, each with the usual ending of its files."""
 
-MANY = 12
+MANY_TICKS = 12
 """Ticks of one duration from which on a checker that counts them has a great many states."""
 
 COMPANIONS = {"tla": ".cfg", "imitator": ".imiprop"}
@@ -71,36 +70,22 @@ class Export(NamedTuple):
 
 
 @click.command("export")
-@question_options
-@setting_option("time_wait")
-@click.option(
-    "--closers",
-    type=click.Choice(["a", "both"]),
-    default="a",
-    show_default=True,
-    help="Who may close first (scope close); with both, SPIN needs minutes to compile.",
-)
-@click.option("--host", is_flag=True, help="Use this machine's own settings as the stack.")
-@click.option("--to", "form", type=click.Choice([*ENDINGS]), required=True, help="For whom.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it. [default: standard output]")
-def export_command(form: str, out: Path | None, host: bool, **given: Any) -> int:
-    """Write a configuration down for SPIN, TLC, TChecker, IMITATOR or a Horn solver."""
-    if host and given["stack"]:
-        raise click.UsageError("--host and --stack exclude each other")
+@question_options(closers="a", stacks="both")
+@click.option("--to", "form", type=click.Choice([*ENDINGS]), required=True, help="The format.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: standard output]")
+def export_command(options: Options, form: str, out: Path | None, as_json: bool) -> int:
+    """Write a configuration for SPIN, TLC, TChecker, IMITATOR or a Horn solver; with --closers both SPIN needs minutes."""
     if out is None and form in COMPANIONS:
         raise click.UsageError(f"--to {form} writes two files; give --out NAME{ENDINGS[form]}")
     name = f"timewait{ENDINGS[form]}" if out is None else _checked(form, out.name)
-    stack = read_host() if host else stack_of(given)
-    configuration = configuration_from(stack, given)
-    asked = _asked(configuration, given["properties"])
-    budget = Budget(given["max_states"], given["max_seconds"])
-    export = _export(form, configuration, words_for(configuration, asked, name, stack.title), budget)
+    configuration = options.configuration()
+    export = _export(form, configuration, words_for(configuration, _asked(options), name, options.stack.title), options.budget())
     if out is not None:
         write_all({out: export.text} | ({out.with_suffix(COMPANIONS[form]): export.companion} if form in COMPANIONS else {}))
-    screen = console.Screen()
-    _report(screen, form, out, export, as_json=given["as_json"])
+    screen = Screen()
+    _report(screen, form, out, export, as_json=as_json)
     longest = max(export.plan.ticks.values())
-    if form in ("promela", "tla") and longest > MANY:
+    if form in ("promela", "tla") and longest > MANY_TICKS:
         screen.note(
             f"a duration is {longest:,} ticks of {format_duration(export.plan.unit)}:"
             f" with a larger common unit there are fewer states"
@@ -119,12 +104,12 @@ def _checked(form: str, name: str) -> str:
     return name
 
 
-def _asked(configuration: Configuration, named: tuple[str, ...]) -> list[Property]:
-    """The properties to ask: those named, else all that apply and can be exported."""
-    promises = [name for name in named if PROPERTIES[name].kind != "always"]
-    if promises:
-        raise click.UsageError(f"{promises[0]!r} is a promise about endless runs; only what must never happen can be exported")
-    return [PROPERTIES[name] for name in named] or [entry for entry in applicable(configuration) if entry.kind == "always"]
+def _asked(options: Options) -> list[Property]:
+    """The properties to export: those named, else all ``always`` properties that apply."""
+    liveness = [name for name in options.properties if PROPERTIES[name].kind != "always"]
+    if liveness:
+        raise click.UsageError(f"{liveness[0]!r} is a liveness property; only properties of the kind 'always' can be exported")
+    return [entry for entry in options.asked() if entry.kind == "always"]
 
 
 def _export(form: str, configuration: Configuration, words: Labels, budget: Budget) -> Export:
@@ -159,7 +144,7 @@ def _counted(exploration: Explicit, words: Labels, budget: Budget) -> Plan:
     return explored(exploration, words)
 
 
-def _report(screen: console.Screen, form: str, out: Path | None, export: Export, *, as_json: bool) -> None:
+def _report(screen: Screen, form: str, out: Path | None, export: Export, *, as_json: bool) -> None:
     places, clocks = len(export.plan.places), len(export.plan.clocks)
     steps = sum(1 for _ in export.plan.steps)
     if as_json:

@@ -1,11 +1,13 @@
-"""Which formats a picture has, and how one is asked for: by name, or by the end of a file's name."""
+"""The formats of a picture, chosen by name or by the end of a file's name."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -35,25 +37,76 @@ SUFFIXES = {
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 BINARY = ("png", "pdf")
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 Content = str | bytes
 Writers = Mapping[str, Callable[[], Content]]
 """How each format of a picture is made."""
 
 
-def output_options(command: Any) -> Any:
-    """Add the options that say in which format a picture is wanted, and where."""
-    for option in (
-        click.option("--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Of a PNG, to the SVG."),
-        click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; its end says how."),
-        click.option("--format", "form", type=click.Choice(FORMATS), help="How it is written. [default: by --out, else text]"),
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class PictureOptions:
+    """How a picture is written.
+
+    Attributes
+    ----------
+    form : str or None
+        The format; None for the one that the name of the file says, or text.
+    out : Path or None
+        The file; None for standard output.
+    scale : float
+        Pixels of a PNG for each pixel of the SVG.
+    graphviz : Graphviz
+        The Graphviz that lays out boxes and arrows.
+    """
+
+    form: str | None = None
+    out: Path | None = None
+    scale: float = 2.0
+    graphviz: Graphviz = Graphviz.BUNDLED
+
+    def width(self, screen: Screen) -> int | None:
+        """Characters in a line of text: as many as the terminal has; no limit in a file."""
+        return None if self.out is not None else screen.width
 
 
-def width_of(given: Mapping[str, Any], screen: Screen) -> int | None:
-    """Characters in a line of a text: as many as the terminal has, and as many as there are in a file."""
-    return None if given["out"] is not None else screen.width
+_OUTPUT = (
+    click.option("--format", "form", type=click.Choice(FORMATS), help="The format. [default: by --out, else text]"),
+    click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; the end of its name says the format."),
+    click.option(
+        "--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Size of a PNG, relative to the SVG."
+    ),
+)
+_LAYOUT = click.option(
+    "--graphviz",
+    type=click.Choice([choice.value for choice in Graphviz]),
+    default=Graphviz.BUNDLED.value,
+    show_default=True,
+    callback=lambda _, __, value: Graphviz(value),
+    help="The Graphviz that lays out boxes and arrows: the bundled library, or this machine's dot.",
+)
+
+
+def output_options(*, layout: bool) -> Callable[[Command], Command]:
+    """Add the options that say how a picture is written; the command gets them as ``picture``, a `PictureOptions`.
+
+    Parameters
+    ----------
+    layout : bool
+        Whether the picture is laid out by Graphviz.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_picture(*arguments: Any, **given: Any) -> Any:
+            chosen = {name: given.pop(name) for name in ("form", "out", "scale", "graphviz") if name in given}
+            return command(*arguments, picture=PictureOptions(**chosen), **given)
+
+        wrapped: Any = with_picture
+        for option in reversed((*_OUTPUT, *((_LAYOUT,) if layout else ()))):
+            wrapped = option(wrapped)
+        return wrapped  # type: ignore[no-any-return]  # a command with more options
+
+    return decorate
 
 
 def of_svg(svg: Callable[[], str], scale: float) -> dict[str, Callable[[], Content]]:
@@ -61,12 +114,12 @@ def of_svg(svg: Callable[[], str], scale: float) -> dict[str, Callable[[], Conte
     return {"svg": svg, "png": lambda: as_png(svg(), scale), "pdf": lambda: as_pdf(svg())}
 
 
-def of_figure(figure: Figure, scale: float, whose: Graphviz, width: int | None) -> dict[str, Callable[[], Content]]:
+def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:
     """The formats of boxes and arrows; JSON is not among them."""
 
     def svg() -> str:
         try:
-            return as_svg(figure, whose)
+            return as_svg(figure, picture.graphviz)
         except NoGraphviz as problem:
             raise click.UsageError(str(problem)) from problem
 
@@ -75,10 +128,10 @@ def of_figure(figure: Figure, scale: float, whose: Graphviz, width: int | None) 
         "mermaid": partial(as_mermaid, figure),
         "text": partial(figure_text.as_text, figure, width),
     }
-    return of_svg(svg, scale) | graph
+    return of_svg(svg, picture.scale) | graph
 
 
-def wanted(form: str | None, out: Path | None) -> str:
+def _format(form: str | None, out: Path | None) -> str:
     """The format that is asked for: by name, else by the file's name, else text.
 
     Raises
@@ -95,7 +148,7 @@ def wanted(form: str | None, out: Path | None) -> str:
     return form or "text"
 
 
-def deliver(writers: Writers, form: str | None, out: Path | None, screen: Screen) -> None:
+def deliver(writers: Writers, picture: PictureOptions, screen: Screen) -> None:
     """Write a picture into a file, or print it.
 
     Raises
@@ -103,12 +156,12 @@ def deliver(writers: Writers, form: str | None, out: Path | None, screen: Screen
     click.UsageError
         The picture has no such format, or the file cannot be written.
     """
-    chosen = wanted(form, out)
-    if chosen not in writers:
-        raise click.UsageError(f"there is no {chosen} of this picture; there is {', '.join(writers)}")
-    content = writers[chosen]()
-    if out is not None:
-        write_whole(out, content)
+    form = _format(picture.form, picture.out)
+    if form not in writers:
+        raise click.UsageError(f"there is no {form} of this picture; there is {', '.join(writers)}")
+    content = writers[form]()
+    if picture.out is not None:
+        write_whole(picture.out, content)
     else:
         assert isinstance(content, str)
         screen.raw(content)

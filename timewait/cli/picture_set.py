@@ -28,7 +28,7 @@ from timewait.cli.figures import (
     run_picture,
     states_of,
 )
-from timewait.cli.review import run
+from timewait.cli.run import carry_out
 from timewait.diagrams import bars, figure_text, region_picture, region_text, sequence_text
 from timewait.diagrams.composition import composition, reach
 from timewait.diagrams.figure import Figure
@@ -138,7 +138,7 @@ def _of_run(name: str, title: str, options: str, trace: Trace) -> CommittedPictu
 def _scenarios() -> tuple[CommittedPicture, ...]:
     """Runs in which nothing goes wrong."""
     return tuple(
-        _of_run(one.name, f"{one.name}: {one.statement}", f"--scenario {one.name}", run(one)) for one in SCENARIOS.values()
+        _of_run(one.name, f"{one.name}: {one.statement}", f"--scenario {one.name}", carry_out(one)) for one in SCENARIOS.values()
     )
 
 

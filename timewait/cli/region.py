@@ -3,72 +3,66 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal
 
 import click
 
-from timewait.checker.finding import Budget
 from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.verdict import worst
 from timewait.cli.boundaries import NotBelieved, boundaries
-from timewait.cli.console import Screen, error
+from timewait.cli.console import Screen
+from timewait.cli.errors import error
 from timewait.cli.figures import LOSSES, bars_of, farthest, region_of
-from timewait.cli.options import question_options, stack_of
-from timewait.cli.picture_formats import Writers, deliver, of_svg, output_options, width_of
-from timewait.cli.session import configuration_from
+from timewait.cli.options import MSL, question_options
+from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
 from timewait.diagrams import bars, region_picture, region_text
 from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.region import Against
-from timewait.spec.configuration import Configuration
+from timewait.library import SAFE
+from timewait.options import Options
 
 
 @click.command("region")
-@question_options
-@click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
+@question_options(closers="a", time_wait="")
 @click.option(
-    "--against", type=click.Choice(["rto", "msl", "loss"]), default="rto", show_default=True, help="What lies along the axis."
+    "--against",
+    type=click.Choice(["rto", "msl", "loss"]),
+    default="rto",
+    show_default=True,
+    help="What the horizontal axis shows.",
 )
-@output_options
-def region_command(against: Against | Literal["loss"], **given: Any) -> int:
-    """Safe and unsafe TIME_WAIT against RTO, MSL or losses, with real stacks as points (MSL 30s unless --msl says otherwise)."""
-    if against == "rto" and given["rto"]:
-        raise click.UsageError("RTO lies along the axis; leave out --rto, or draw against msl or loss")
+@output_options(layout=False)
+def region_command(options: Options, against: Against | Literal["loss"], as_json: bool, picture: PictureOptions) -> int:
+    """Safe and unsafe TIME_WAIT against RTO, MSL or losses, with real stacks as points (MSL 30s unless --msl is given)."""
+    if against == "rto" and options.overrides.rto:
+        raise click.UsageError("the horizontal axis shows RTO; leave out --rto, or draw against msl or loss")
     screen = Screen()
-    given["msl"] = given["msl"] or Fraction(30)
-    asked = given["properties"] or ("graceful", "isolation")
-
-    def budget() -> Budget:
-        return Budget(given["max_states"], given["max_seconds"])
-
+    options = options.with_msl(MSL)
+    options = options.override(time_wait=Fraction(0), rto=options.overrides.rto or (options.overrides.msl,))
+    draw = _loss_writers if against == "loss" else partial(_region_writers, against=against)
     try:
-        if against == "loss":
-            writers = _loss_writers(given, asked, budget, screen)
-        else:
-            writers = _region_writers(given, asked, budget, against, screen)
+        writers = draw(options, picture, screen)
     except InconclusiveAnswer as undecided:
         error(f"{undecided}: {'; '.join(answer.finding.reason for answer in undecided.answers if answer.finding.reason)}")
         return worst(answer.verdict for answer in undecided.answers).exit_code
     except NotBelieved as problem:
         error(str(problem))
         return problem.verdict.exit_code
-    deliver(writers, "json" if given["as_json"] else given["form"], given["out"], screen)
+    deliver(writers, replace(picture, form="json") if as_json else picture, screen)
     return 0
 
 
-def _configuration(given: dict[str, Any]) -> Configuration:
-    every = {**given, "rto": given["rto"] or (given["msl"],), "time_wait": given.get("time_wait", Fraction(0))}
-    return configuration_from(stack_of(given), every)
-
-
-def _region_writers(given: dict[str, Any], asked: Any, budget: Any, against: Against, screen: Screen) -> Writers:
-    configuration = _configuration(given)
+def _region_writers(options: Options, picture: PictureOptions, screen: Screen, against: Against) -> Writers:
+    configuration = options.configuration()
     if len(configuration.rto) > 1:
-        raise click.UsageError("a back-off schedule has no place along an axis; give one RTO")
-    found = boundaries(configuration, asked, farthest(configuration.msl), budget)
+        raise click.UsageError("an axis cannot show a back-off schedule; give one RTO")
+    found = boundaries(configuration, options.properties or SAFE, farthest(configuration.msl), options.budget)
     shown = region_of(configuration, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
-    width = width_of(given, screen)
-    return of_svg(lambda: region_picture.as_svg(shown), given["scale"]) | {
+    width = picture.width(screen)
+    return of_svg(lambda: region_picture.as_svg(shown), picture.scale) | {
         "text": lambda: region_text.as_text(shown, width),
         "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
     }
@@ -88,14 +82,15 @@ def _piece(piece: BoundaryPiece) -> dict[str, Any]:
     }
 
 
-def _loss_writers(given: dict[str, Any], asked: Any, budget: Any, screen: Screen) -> Writers:
-    shown = bars_of(_configuration(given), LOSSES, "The least safe TIME_WAIT, against losses", asked, budget)
-    width = width_of(given, screen)
+def _loss_writers(options: Options, picture: PictureOptions, screen: Screen) -> Writers:
+    title = "The least safe TIME_WAIT, against losses"
+    shown = bars_of(options.configuration(), LOSSES, title, options.properties or SAFE, options.budget)
+    width = picture.width(screen)
     least = [
         {"loss": loss, "property": name, "least": None if value is None else str(value)}
         for (loss, name), value in shown.least.items()
     ]
-    return of_svg(lambda: bars.as_svg(shown), given["scale"]) | {
+    return of_svg(lambda: bars.as_svg(shown), picture.scale) | {
         "text": lambda: bars.as_text(shown, width),
         "json": lambda: json.dumps({"unit": "MSL", "least_time_wait": least}, indent=1) + "\n",
     }

@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
 import click
 
+from timewait import __version__
 from timewait.checker.decide import Answer
 from timewait.checker.finding import Listener, Progress
 from timewait.checker.verdict import Verdict
@@ -123,7 +123,7 @@ class Reports:
         """
         cases = [case for suite in self._suites for case in suite.cases]
         if self.sarif is not None:
-            write_whole(self.sarif, sarif.as_sarif(cases, version("timewait"), exit_code))
+            write_whole(self.sarif, sarif.as_sarif(cases, __version__, exit_code))
         if self.junit is not None:
             write_whole(self.junit, junit.as_junit(self._suites, self._started))
         if self.github:

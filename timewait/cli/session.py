@@ -1,58 +1,27 @@
-"""What commands that ask a question share: its configuration, the bounds of an exploration, its answers, and how it is told."""
+"""What commands share: the bounds of an exploration, and a configuration in a line."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from dataclasses import replace
-from typing import Any
 
-import click
-
-from timewait.checker.decide import Answer, Engine, decide
+from timewait.checker.decide import Engine
 from timewait.checker.finding import Budget
 from timewait.checker.time_unit import unit_of
-from timewait.checker.verdict import Verdict
-from timewait.cli import console
-from timewait.cli.options import overrides_from
-from timewait.proofs.question import question
-from timewait.spec.assemble import Overrides, assemble, assumptions
+from timewait.cli.console import Screen
+from timewait.options import Options
+from timewait.spec.assemble import Overrides, assumptions
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
-from timewait.vocabulary.automaton import Property
-
-CLOSERS = click.Choice(["a", "both"])
 
 
-def configuration_from(stack: Stack, given: dict[str, Any]) -> Configuration:
-    """The configuration of a stack and some options.
+def budget_of(options: Options, screen: Screen) -> Budget:
+    """The bounds of an exploration, with its progress on the screen.
 
-    Raises
-    ------
-    timewait.spec.stacks.MissingValue
-        Neither states a value that is needed.
-    timewait.spec.configuration.ConfigurationError
-        The values make no sense.
+    The first interrupt ends the exploration in order, the second at once. Z3 handles interrupts itself.
     """
-    both = given["closers"] == "both" and given["scope"] == "close"
-    overrides = overrides_from(given, both, stack)
-    note_assumptions(stack, overrides)
-    return assemble(stack, overrides)
-
-
-def note_assumptions(stack: Stack, overrides: Overrides) -> None:
-    """Write a note for every value that matters and is assumed since nobody states it; once in a command."""
-    context = click.get_current_context(silent=True)
-    noted = set() if context is None else context.meta.setdefault("timewait.assumptions", set())
-    for assumption in assumptions(stack, overrides):
-        if assumption not in noted:
-            console.Screen().note(assumption)
-            noted.add(assumption)
-
-
-def bounds(given: dict[str, Any], screen: console.Screen) -> Budget:
-    """The bounds of an exploration; the first interrupt ends it in order, the second at once."""
     stop = threading.Event()
 
     def on_interrupt(number: int, frame: object) -> None:
@@ -61,36 +30,34 @@ def bounds(given: dict[str, Any], screen: console.Screen) -> Budget:
             raise KeyboardInterrupt
         stop.set()
 
-    if given.get("engine") != "smt":
+    if options.engine is not Engine.SMT:
         signal.signal(signal.SIGINT, on_interrupt)
-    return Budget(given["max_states"], given["max_seconds"], listener=screen.progress, interrupted=stop.is_set)
+    return replace(options.budget(), listener=screen.progress, interrupted=stop.is_set)
 
 
-def decided(configuration: Configuration, asked: list[Property], engine: Engine, budget: Budget) -> list[Answer]:
-    """Decide; where either end may close first, A closing first is asked by itself too, and the worse answer counts.
-
-    An end that may still close first holds a round of its own, so that fewer copies may be lost at will: to let both
-    close first is no weaker a network.
-    """
-    alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
-    if not configuration.both_close:
-        return alone
-    left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
-    both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
-    return [max(both.get(answer.finding.name, answer), answer, key=lambda one: one.verdict) for answer in alone]
+def note_assumptions(stack: Stack, overrides: Overrides) -> None:
+    """Write a note for every value that matters, is unknown, and is therefore assumed."""
+    for assumption in assumptions(stack, overrides):
+        Screen().note(assumption)
 
 
-def _any(budget: int | None) -> str:
-    return "any" if budget is None else str(budget)
+def bound_in_words(bound: int | None) -> str:
+    """A bound on copies: a number, or any."""
+    return "any" if bound is None else str(bound)
 
 
-def configuration_in_words(configuration: Configuration, show_wait: bool = True) -> str:
-    """A configuration in a line."""
+def configuration_in_words(configuration: Configuration, time_wait: bool = True) -> str:
+    """A configuration in a line, with or without its TIME_WAIT."""
     waits = f"TIME_WAIT {format_duration(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
-    closers = "either end may close first" if configuration.both_close else "A closes first"
     return (
-        f"MSL {format_duration(configuration.msl)}, {waits if show_wait else ''}"
+        f"MSL {format_duration(configuration.msl)}, {waits if time_wait else ''}"
         f"RTO up to {', '.join(map(format_duration, configuration.rto))},"
-        f" loss {_any(configuration.loss)}, duplication {_any(configuration.duplication)}, scope {configuration.scope},"
-        f" {closers}, atomic reopen; ticks of {format_duration(unit_of(configuration.parameters))} where ticks are counted"
+        f" loss {bound_in_words(configuration.loss)}, duplication {bound_in_words(configuration.duplication)},"
+        f" scope {configuration.scope}, {closers_in_words(configuration)}, atomic reopen;"
+        f" ticks of {format_duration(unit_of(configuration.parameters))} where ticks are counted"
     )
+
+
+def closers_in_words(configuration: Configuration) -> str:
+    """Which end may close first."""
+    return "either end may close first" if configuration.both_close else "A closes first"

@@ -1,7 +1,8 @@
-"""The command that looks for the least safe TIME_WAIT, as a number or as a formula."""
+"""The command ``threshold``: finds the least safe TIME_WAIT, as a number or as a formula."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,145 +10,131 @@ from typing import Any
 import click
 
 from timewait.checker import itf
-from timewait.checker.decide import Engine, decide
 from timewait.checker.linear import as_text
 from timewait.checker.ratios import RatioInterval
-from timewait.checker.synthesis import InconclusiveSynthesis
-from timewait.checker.threshold import InconclusiveAnswer, minimum_safe
-from timewait.checker.time_unit import unit_of
+from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.trace import number
 from timewait.checker.verdict import Verdict, worst
-from timewait.cli import console, json_output
+from timewait.cli import json_output
+from timewait.cli.console import Screen
 from timewait.cli.files import write_all
-from timewait.cli.options import Duration, Ratios, question_options, stack_of
-from timewait.cli.session import CLOSERS, bounds, configuration_from, configuration_in_words
-from timewait.proofs.question import question
-from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula, formula_in_words, interval_in_words
+from timewait.cli.options import DURATION, Parsed, question_options
+from timewait.cli.session import bound_in_words, budget_of, closers_in_words, configuration_in_words
+from timewait.library import SAFE, threshold, threshold_formula
+from timewait.options import Options
+from timewait.options import ratios as parse_ratios
+from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula_in_words, interval_in_words
+from timewait.results import FormulaResult, ThresholdResult
+from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
-from timewait.spec.properties import PROPERTIES
-from timewait.spec.stacks import Stack
 
 
 @click.command("threshold")
-@question_options
-@click.option("--closers", type=CLOSERS, default="a", show_default=True, help="Who may close first (scope close).")
-@click.option("--limit", type=Duration(), help="The longest TIME_WAIT to try. [default: 16 * (MSL + RTO)]")
+@question_options(closers="a", time_wait="", engines=["auto", "zones", "explicit"])
+@click.option("--limit", type=DURATION, help="The longest TIME_WAIT to try. [default: 16 * (MSL + RTO)]")
+@click.option("--symbolic", is_flag=True, help="Find a formula in MSL and RTO, each piece proved from both sides.")
+@click.option("--ratios", type=Parsed("low,high", parse_ratios), help="With --symbolic: the range of RTO / MSL. [default: 1/4,2]")
 @click.option(
-    "--engine", type=click.Choice(["auto", "zones", "explicit"]), default="auto", show_default=True, help="How to decide."
-)
-@click.option("--symbolic", is_flag=True, help="As a formula in MSL and RTO, each piece proved from both sides.")
-@click.option("--ratios", type=Ratios(), help="With --symbolic: RTO / MSL from and to. [default: 1/4,2]")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="With --symbolic: write certificates and traces there."
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="With --symbolic: a folder for certificates and traces."
 )
 def threshold_command(
+    options: Options,
     limit: Fraction | None,
-    engine: str,
     symbolic: bool,
     ratios: tuple[Fraction, Fraction] | None,
     out: Path | None,
-    **given: Any,
+    as_json: bool,
 ) -> int:
     """Find the least safe TIME_WAIT by asking an engine; exits 10 when none is safe."""
-    if symbolic and (limit is not None or engine != "auto"):
+    if symbolic and (limit is not None or options.engine != "auto"):
         raise click.UsageError("--limit and --engine belong to a threshold as a number, not to --symbolic")
     if symbolic:
-        return _symbolic(stack_of(given), given, ratios or RANGE, out)
+        return _find_formula(options, ratios or RANGE, out, as_json)
     if ratios or out:
         raise click.UsageError("--ratios and --out belong to --symbolic")
-    screen = console.Screen()
-    stack = stack_of(given)
-    first = configuration_from(stack, {**given, "time_wait": Fraction(0)})
-    asked = [PROPERTIES[name] for name in given["properties"] or ("graceful", "isolation")]
-    unit = unit_of({name: value for name, value in first.parameters.items() if name != "TIME_WAIT"})
-    whole = engine == "explicit" or not question(first).system.dense
-
-    def ask(value: Fraction) -> list[Any]:
-        configuration = configuration_from(stack, {**given, "time_wait": value})
-        return decide(question(configuration), asked, Engine(engine), bounds(given, screen))
-
-    most = 16 * (first.msl + max(first.rto)) if limit is None else limit
+    screen = Screen()
     try:
-        found = minimum_safe(ask, unit, max(most // unit, 1) * unit, whole)
+        result = threshold(options, limit=limit, budget=budget_of(options, screen))
     except InconclusiveAnswer as undecided:
-        if given["as_json"]:
-            screen.as_json(json_output.whole(undecided.answers, first) | {"least_time_wait": None})
-        else:
-            screen.line(f"TIME_WAIT {format_duration(undecided.value)}:")
-            for answer in undecided.answers:
-                screen.answer(answer)
-        return worst(answer.verdict for answer in undecided.answers).exit_code
-    answers = found.answers_below if found.minimum is not None else found.answers
-    if given["as_json"]:
-        data = json_output.whole(found.answers, first) | {
-            "least_time_wait": None if found.minimum is None else number(found.minimum),
-            "below": [json_output.result(answer) for answer in found.answers_below],
-            "questions": found.queries,
-        }
-        screen.as_json(data)
+        return _show_undecided(undecided, options, as_json, screen)
+    if as_json:
+        screen.as_json(_number_as_json(result))
     else:
-        together = " and ".join(entry.name for entry in asked)
-        screen.line(f"{stack.title}: {configuration_in_words(first, show_wait=False)}")
-        if found.minimum is None:
-            screen.line(f"no TIME_WAIT up to {format_duration(found.largest_tried)} gives {together}; with that one:")
-        else:
-            screen.line(
-                f"least TIME_WAIT for {together}: {format_duration(found.minimum)}   ({found.queries} questions to the engine)"
-            )
-            screen.line(f"with {format_duration(found.value_below)}:" if found.answers_below else "")
-        for answer in answers:
-            if answer.verdict is Verdict.VIOLATED:
-                screen.answer(answer)
-    return found.verdict.exit_code
+        _show_number(result, options, screen)
+    return result.verdict.exit_code
+
+
+def _show_undecided(undecided: InconclusiveAnswer, options: Options, as_json: bool, screen: Screen) -> int:
+    if as_json:
+        configuration = options.override(time_wait=Fraction(0)).configuration()
+        screen.as_json(json_output.whole(undecided.answers, configuration) | {"least_time_wait": None})
+    else:
+        screen.line(f"TIME_WAIT {format_duration(undecided.value)}:")
+        for answer in undecided.answers:
+            screen.answer(answer)
+    return worst(answer.verdict for answer in undecided.answers).exit_code
+
+
+def _number_as_json(result: ThresholdResult) -> dict[str, Any]:
+    return json_output.whole(result.found.answers, result.configuration) | {
+        "least_time_wait": None if result.least is None else number(result.least),
+        "below": [json_output.result(answer) for answer in result.found.answers_below],
+        "questions": result.found.queries,
+    }
+
+
+def _show_number(result: ThresholdResult, options: Options, screen: Screen) -> None:
+    found, properties = result.found, " and ".join(options.properties or SAFE)
+    screen.line(f"{options.stack.title}: {configuration_in_words(result.configuration, time_wait=False)}")
+    if found.minimum is None:
+        most = format_duration(found.largest_tried)
+        screen.line(f"no TIME_WAIT up to {most} gives {properties}; with {most}:")
+    else:
+        least = format_duration(found.minimum)
+        screen.line(f"least TIME_WAIT for {properties}: {least}   ({found.queries} questions to the engine)")
+        screen.line(f"with {format_duration(found.value_below)}:" if found.answers_below else "")
+    for answer in found.answers_below if found.minimum is not None else found.answers:
+        if answer.verdict is Verdict.VIOLATED:
+            screen.answer(answer)
 
 
 # --- as a formula ---------------------------------------------------------------------------------------------------
 
 
-def _symbolic(stack: Stack, given: dict[str, Any], ratios: tuple[Fraction, Fraction], out: Path | None) -> int:
-    """The formula; a second stands for MSL and for RTO where neither option nor stack states them."""
-    screen = console.Screen()
-    msl = stack.msl or Fraction(1) if given["msl"] is None else given["msl"]
-    rto = (stack.rto_max or Fraction(1),) if given["rto"] is None else given["rto"]
-    given = {**given, "msl": msl, "rto": rto, "time_wait": Fraction(0)}
-    configuration = configuration_from(stack, given)
-    asked = given["properties"] or ("graceful", "isolation")
-    pieces: list[ProvedThreshold] = []
-    try:
-        for piece in formula(configuration, asked, ratios, bounds(given, screen)):
-            pieces.append(piece)
-            screen.note(f"{interval_in_words(piece.ratios)}: {_least(piece)}")
-    except InconclusiveSynthesis as problem:
-        screen.note(f"not settled: {problem}")
-        verdict = worst([Verdict.INCONCLUSIVE, *(piece.verdict for piece in pieces)])
-    except ValueError as problem:
-        raise click.UsageError(str(problem)) from problem
-    else:
-        verdict = worst(piece.verdict for piece in pieces)
-    written_to = _written(pieces, out) if out is not None else []
-    if given["as_json"]:
-        screen.as_json(_as_data(pieces, verdict, asked))
-    else:
-        screen.line(f"{stack.title}: {' and '.join(asked)}, {_told_symbolically(configuration, given)}")
-        _show(screen, pieces)
-        for path in written_to:
-            screen.line(f"wrote {path}")
-        screen.line(f"verdict: {str(verdict).upper()}")
-    return verdict.exit_code
+def _find_formula(options: Options, ratios: tuple[Fraction, Fraction], out: Path | None, as_json: bool) -> int:
+    screen = Screen()
+
+    def note(piece: ProvedThreshold) -> None:
+        screen.note(f"{interval_in_words(piece.ratios)}: {_least(piece)}")
+
+    result = threshold_formula(options, ratios=ratios, budget=budget_of(options, screen), listener=note)
+    if result.unsettled:
+        screen.note(f"not settled: {result.unsettled}")
+    written = _written(result.pieces, out) if out is not None else []
+    properties = options.properties or SAFE
+    if as_json:
+        screen.as_json(_formula_as_json(result, properties))
+        return result.verdict.exit_code
+    screen.line(f"{options.stack.title}: {' and '.join(properties)}, {_conditions(result.configuration)}")
+    _show(screen, result.pieces)
+    for path in written:
+        screen.line(f"wrote {path}")
+    screen.line(f"verdict: {str(result.verdict).upper()}")
+    return result.verdict.exit_code
 
 
-def _told_symbolically(configuration: Any, given: dict[str, Any]) -> str:
+def _conditions(configuration: Configuration) -> str:
+    """Everything but the durations, in a line."""
     gaps = "" if len(configuration.rto) == 1 else f", gaps in the proportion {':'.join(map(str, configuration.rto))}"
-    loss = "any" if configuration.loss is None else configuration.loss
-    closers = "either end may close first" if configuration.both_close else "A closes first"
-    return f"loss {loss}, duplication any, scope {given['scope']}, {closers}{gaps}"
+    loss = bound_in_words(configuration.loss)
+    return f"loss {loss}, duplication any, scope {configuration.scope}, {closers_in_words(configuration)}{gaps}"
 
 
 def _least(piece: ProvedThreshold) -> str:
     return "no TIME_WAIT is enough" if piece.minimum is None else f"TIME_WAIT >= {as_text(piece.minimum)}"
 
 
-def _show(screen: console.Screen, pieces: list[ProvedThreshold]) -> None:
+def _show(screen: Screen, pieces: Sequence[ProvedThreshold]) -> None:
     if not pieces:
         return
     low, high = pieces[-1].ratios, pieces[0].ratios
@@ -167,7 +154,7 @@ def _show(screen: console.Screen, pieces: list[ProvedThreshold]) -> None:
                 screen.trace(piece.counterexample.trace)
 
 
-def _written(pieces: list[ProvedThreshold], out: Path) -> list[Path]:
+def _written(pieces: Sequence[ProvedThreshold], out: Path) -> list[Path]:
     """Write each piece's certificate and run."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -183,12 +170,12 @@ def _written(pieces: list[ProvedThreshold], out: Path) -> list[Path]:
     return list(contents)
 
 
-def _as_data(pieces: list[ProvedThreshold], verdict: Verdict, asked: tuple[str, ...]) -> dict[str, Any]:
+def _formula_as_json(result: FormulaResult, properties: Sequence[str]) -> dict[str, Any]:
     return {
-        "verdict": str(verdict),
-        "property": list(asked),
+        "verdict": str(result.verdict),
+        "property": list(properties),
         "engine": "zones, all values",
-        "least_time_wait": formula_in_words(pieces) if pieces else None,
+        "least_time_wait": formula_in_words(result.pieces) if result.pieces else None,
         "pieces": [
             {
                 "rto": interval_in_words(piece.ratios),
@@ -201,6 +188,6 @@ def _as_data(pieces: list[ProvedThreshold], verdict: Verdict, asked: tuple[str, 
                 if piece.counterexample is None or piece.counterexample.trace is None
                 else piece.counterexample.trace.as_json(),
             }
-            for piece in reversed(pieces)
+            for piece in reversed(result.pieces)
         ],
     }

@@ -1,0 +1,160 @@
+"""The command ``check``: decides properties of one configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+
+from timewait.checker import itf
+from timewait.checker.certificate import joined
+from timewait.checker.decide import Answer, Engine
+from timewait.checker.finding import Budget
+from timewait.checker.verdict import Verdict
+from timewait.cli import json_output
+from timewait.cli.console import Screen
+from timewait.cli.files import write_whole
+from timewait.cli.options import question_options
+from timewait.cli.reports import Reports, report_options, suite_of_answers
+from timewait.cli.session import budget_of, configuration_in_words
+from timewait.cli.view import write_page
+from timewait.library import check
+from timewait.options import Options
+from timewait.proofs.certify import CertifiedProof, certify_at_values, certify_liveness
+from timewait.results import CheckResult
+from timewait.spec.configuration import Configuration
+from timewait.spec.plain_data import verdict_parameters
+from timewait.spec.properties import PROPERTIES
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a check writes beside the verdicts.
+
+    Attributes
+    ----------
+    trace, html : Path or None
+        Files for the first violation: as ITF JSON, and as a review page.
+    certificate : Path or None
+        A file for certificates of the proved properties.
+    explain : bool
+        Whether each verdict and each run is explained in sentences.
+    reports : Reports
+        Reports for other tools.
+    """
+
+    trace: Path | None = None
+    html: Path | None = None
+    certificate: Path | None = None
+    explain: bool = False
+    reports: Reports = field(default_factory=Reports)
+
+
+@click.command("check")
+@question_options(closers="both", engines=[*Engine], stacks="both")
+@click.option("--trace", "trace_file", type=_FILE, help="Write the first violation as ITF JSON.")
+@click.option("--explain", is_flag=True, help="Explain each verdict and each run in sentences.")
+@click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
+@click.option("--html", type=_FILE, help="Write the first violation as a review page.")
+@report_options
+def check_command(
+    options: Options,
+    trace_file: Path | None,
+    certificate: Path | None,
+    html: Path | None,
+    explain: bool,
+    as_json: bool,
+    reports: Reports,
+) -> int:
+    """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
+    if explain and as_json:
+        raise click.UsageError("--explain prints sentences and --json an object; give one of them")
+    return run_check(options, as_json, Outputs(trace_file, html, certificate, explain, reports))
+
+
+def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
+    """Decide, print the answers, write the files, and return the exit code."""
+    screen, reports = Screen(), outputs.reports
+    configuration = options.configuration()
+    parameters = verdict_parameters(configuration)
+    reports.start("check", [entry.name for entry in options.asked()], parameters)
+    budget = budget_of(options, screen)
+    result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))
+    reports.decided(suite_of_answers("check", result.answers, parameters))
+    _write_violation(outputs, result, screen)
+    if outputs.certificate is not None:
+        result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
+    if as_json:
+        screen.as_json(json_output.whole(result.answers, configuration))
+    else:
+        _show(options, result, outputs.explain, screen)
+    title, verdict = f"timewait check, {options.stack.title}", result.verdict
+    reports.finish(title, configuration_in_words(configuration), verdict, verdict.exit_code, screen)
+    return verdict.exit_code
+
+
+def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) -> None:
+    screen.line(f"{options.stack.title}: {configuration_in_words(result.configuration)}")
+    screen.line()
+    for answer in result.answers:
+        screen.answer(answer)
+        if explain:
+            screen.meaning(answer)
+    screen.line(f"verdict: {str(result.verdict).upper()}")
+
+
+def _write_violation(outputs: Outputs, result: CheckResult, screen: Screen) -> None:
+    """Write the run of the first violation into the files that were asked for."""
+    trace = result.trace
+    if outputs.trace is not None and trace is not None:
+        write_whole(outputs.trace, itf.as_itf_text(trace))
+    if outputs.html is None:
+        return
+    if trace is None:
+        screen.note(f"no property is violated: {outputs.html} is not written")
+    else:
+        write_page(outputs.html, trace)
+        screen.note(f"wrote {outputs.html}")
+
+
+def _certified(path: Path, result: CheckResult, budget: Budget, screen: Screen) -> tuple[Answer, ...]:
+    """Write certificates of the proved properties; an answer whose certificate is rejected becomes a disagreement."""
+    proofs = _certificates(result, budget)
+    failed = {names: proof for names, made in proofs.items() for proof in made if proof.verdict is not Verdict.PROVED}
+    for names, proof in failed.items():
+        screen.note(f"{', '.join(names)}: no certificate; {proof.reason}")
+    accepted = [names for names in proofs if names not in failed]
+    if accepted:
+        write_whole(path, joined([proof.text for names in accepted for proof in proofs[names]]))
+        screen.note(f"wrote {path}: {', '.join(name for names in accepted for name in names)}, accepted by Z3 and by cvc5")
+    else:
+        screen.note(f"nothing to certify: {path} is not written")
+    by_name = {name: proof for names, proof in failed.items() for name in names}
+    return tuple(_with_certificate(answer, by_name.get(answer.finding.name)) for answer in result.answers)
+
+
+def _certificates(result: CheckResult, budget: Budget) -> dict[tuple[str, ...], list[CertifiedProof]]:
+    """Certificates by the properties that they prove: one for all ``always`` properties, one for each other property."""
+    configurations: list[Configuration] = list(
+        dict.fromkeys([replace(result.configuration, both_close=False), result.configuration])
+    )
+    proved = [answer.finding.name for answer in result.answers if answer.verdict is Verdict.PROVED]
+    always = tuple(name for name in proved if PROPERTIES[name].kind == "always")
+    proofs = {}
+    if always:
+        proofs[always] = [certify_at_values(one, always, budget.fresh()) for one in configurations]
+    for name in proved:
+        if name not in always:
+            proofs[name,] = [certify_liveness(one, name, budget.fresh()) for one in configurations]
+    return proofs
+
+
+def _with_certificate(answer: Answer, failed: CertifiedProof | None) -> Answer:
+    """An answer after its certificate failed; a liveness property that was proved in ticks needs no certificate."""
+    liveness = PROPERTIES[answer.finding.name].kind == "eventually"
+    if failed is None or (failed.verdict is Verdict.INCONCLUSIVE and liveness):
+        return answer
+    return replace(answer, finding=answer.finding.but(failed.verdict, f"no certificate: {failed.reason}"))

@@ -1,0 +1,64 @@
+"""The command ``prove``: decides the claims of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from timewait.checker.verdict import worst, worst_exit
+from timewait.cli.console import Screen
+from timewait.cli.reports import Reports, report_options, suite_of_outcome
+from timewait.library import prove
+from timewait.proofs.claims import CLAIMS
+from timewait.proofs.suite import ClaimResult
+
+COLUMNS = ("claim", "statement", "verdict", "expected", "engine", "time", "certificate or trace")
+
+
+@click.command("prove")
+@click.argument("claims", nargs=-1, metavar="[CLAIM ...]")
+@click.option("--all", "everything", is_flag=True, help="Slow claims too.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A folder for every certificate and trace.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Claims decided side by side.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@report_options
+def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json: bool, reports: Reports) -> int:
+    """Decide the claims and print a table; without a CLAIM, all that take less than minutes."""
+    chosen = claims or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
+    screen = Screen()
+    results = []
+    deciding = prove(*chosen, jobs=jobs, out=out)
+    reports.start("prove", [name.upper() for name in chosen], {})
+    for result in deciding:
+        results.append(result)
+        reports.decided(suite_of_outcome(result))
+        if not as_json:
+            screen.note(f"{result.name}: {result.verdict} in {result.seconds:.1f} s")
+    verdict = worst(result.exit_verdict for result in results)
+    if as_json:
+        screen.as_json({"verdict": str(verdict), "claims": [result.as_json() for result in results]})
+    else:
+        _show(screen, results)
+    code = worst_exit(result.exit_verdict.exit_code for result in results)
+    reports.finish("timewait prove", "", verdict, code, screen)
+    return code
+
+
+def _show(screen: Screen, results: list[ClaimResult]) -> None:
+    rows = [
+        (
+            result.name,
+            result.statement,
+            screen.verdict(result.verdict),
+            result.expectation,
+            result.engines,
+            f"{result.seconds:.1f} s",
+            result.evidence,
+        )
+        for result in results
+    ]
+    screen.table(COLUMNS, rows)
+    for result in results:
+        for surprise in result.surprises:
+            screen.line(f"{result.name}: {surprise}")

@@ -1,0 +1,52 @@
+"""The command ``run``: carries out a close that goes well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from timewait.checker import itf
+from timewait.checker.finding import Move, Run
+from timewait.checker.replay import carried_out
+from timewait.checker.trace import Trace
+from timewait.cli.console import Screen
+from timewait.cli.files import write_whole
+from timewait.cli.view import write_page
+from timewait.narration.sentences import configuration_in_words
+from timewait.spec.reference import initial_state
+from timewait.spec.scenarios import SCENARIOS, Scenario
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("run")
+@click.option("--scenario", "name", type=click.Choice([*SCENARIOS]), help="The close to carry out. [default: list them]")
+@click.option("--html", type=_FILE, help="Write its review page.")
+@click.option("--trace", "trace_file", type=_FILE, help="Write it as ITF JSON.")
+def run_command(name: str | None, html: Path | None, trace_file: Path | None) -> int:
+    """Carry out a close that goes well on the specification, and show it as a violation is shown."""
+    screen = Screen()
+    if name is None:
+        if html is not None or trace_file is not None:
+            raise click.UsageError("--html and --trace need --scenario")
+        screen.table(("scenario", "statement"), [(scenario.name, scenario.statement) for scenario in SCENARIOS.values()])
+        return 0
+    trace = carry_out(SCENARIOS[name])
+    if html is not None:
+        write_page(html, trace)
+        screen.line(f"wrote {html}")
+    if trace_file is not None:
+        write_whole(trace_file, itf.as_itf_text(trace))
+        screen.line(f"wrote {trace_file}")
+    if html is None and trace_file is None:
+        screen.line(f"{trace.shows}: {trace.statement}")
+        screen.line(f"  {configuration_in_words(trace.about)}")
+        screen.trace(trace)
+    return 0
+
+
+def carry_out(scenario: Scenario) -> Trace:
+    """The trace of a scenario, carried out on the specification."""
+    moves = tuple(Move(planned.delay, planned.action) for planned in scenario.moves)
+    return carried_out(initial_state(scenario.configuration), Run(moves), scenario.name, scenario.statement)

@@ -1,0 +1,37 @@
+"""The command ``view``: writes the review page of a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from timewait.checker import itf
+from timewait.checker.trace import Trace
+from timewait.cli.console import Screen
+from timewait.cli.files import write_whole
+from timewait.diagrams.page import page
+
+
+@click.command("view")
+@click.argument("file", metavar="TRACE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: the name of the trace, with .html]"
+)
+def view_command(file: Path, out: Path | None) -> int:
+    """Write the review page of a trace: one HTML file that needs no network."""
+    target = out or file.with_name(f"{file.name.removesuffix('.json').removesuffix('.itf')}.html")
+    write_page(target, itf.read(file))
+    Screen().line(f"wrote {target}")
+    return 0
+
+
+def write_page(target: Path, trace: Trace) -> None:
+    """Write the review page of a trace.
+
+    Raises
+    ------
+    click.UsageError
+        The file cannot be written.
+    """
+    write_whole(target, page(trace))
