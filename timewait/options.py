@@ -23,7 +23,7 @@ from timewait.spec.stacks import Stack
 from timewait.spec.stacks import load as load_stack
 from timewait.spec.stacks import names as stack_names
 from timewait.vocabulary.automaton import Property
-from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.errors import InputError, RequestError
 
 __all__ = ["Options", "load_stack", "stack_names"]
 
@@ -202,7 +202,7 @@ class Options:
         """
         try:
             return _options(**keywords)
-        except RequestError:
+        except (InputError, RequestError):
             raise
         except ValueError as problem:
             raise RequestError(str(problem)) from problem

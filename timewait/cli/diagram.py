@@ -113,7 +113,7 @@ def states_command(
     for profile in {name, other} - {NONE}:
         note_assumptions(load(profile), Overrides(behaviour={"abandons": orphan}))
     if state is not None:
-        writers = of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), picture, width)
+        writers: Writers = of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), picture, width)
     elif other in (NONE, name):
         writers = _graph_writers(name, opening, orphan, picture, width)
     else:
