@@ -1,4 +1,4 @@
-"""The evidence for the claims: what ``timewait prove`` found, decided anew when the code has changed since."""
+"""The evidence for the claims: the answers of ``timewait prove``, which runs again if the code is newer than they are."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-import checker
-import proofs
-import spec
+import timewait.checker
+import timewait.proofs
+import timewait.spec
 from timewait.proofs.claims import CLAIMS
 
 RECORD = "verdicts.jsonl"
-"""What ``timewait prove --events`` writes, beside the certificates and traces."""
+"""The file that ``timewait prove --events`` writes, beside the certificates and traces."""
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One piece of evidence.
+class Answer:
+    """One answer of an engine.
 
     Attributes
     ----------
     label, verdict, engine, detail : str
-        What was asked, what came out, who decided it, and what else is to be said.
+        The question, the verdict, the engine, and the reason or a remark.
     steps : int or None
-        How long the counterexample is, where there is one.
+        Length of the counterexample.
     certificate, trace : Path or None
-        Where they are.
+        Their files.
     """
 
     label: str
@@ -47,13 +47,13 @@ class Piece:
     trace: Path | None
 
 
-def gathered(app: Sphinx) -> None:
-    """Decide the claims, unless that has been done since the code last changed.
+def gather(app: Sphinx) -> None:
+    """Decide the claims, unless the evidence is newer than the code.
 
     Raises
     ------
     ExtensionError
-        A claim did not come out as expected, or `timewait prove` failed.
+        A verdict is not the expected one, or `timewait prove` failed.
     """
     folder = folder_of(app)
     fault = stale(folder)
@@ -62,7 +62,7 @@ def gathered(app: Sphinx) -> None:
     LOG.info("%s; timewait prove decides the claims, which takes minutes", fault)
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / RECORD
-    for old in _kept(folder):
+    for old in _files(folder):
         old.unlink()
     command = [sys.executable, "-m", "timewait", "prove", "--all", "--out", str(folder), "--events", str(record)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -72,12 +72,12 @@ def gathered(app: Sphinx) -> None:
 
 
 def folder_of(app: Sphinx) -> Path:
-    """Where the evidence is kept."""
+    """The folder with the evidence."""
     return Path(app.srcdir, app.config.timewait_evidence).resolve()
 
 
 def stale(folder: Path) -> str:
-    """Why the evidence in a folder is not to be used; empty when it is."""
+    """The reason why the evidence in a folder cannot be used; empty if it can."""
     record = folder / RECORD
     if not record.exists():
         return f"there is no {record}"
@@ -88,20 +88,20 @@ def stale(folder: Path) -> str:
     if missing:
         return f"{record} says nothing of {', '.join(missing)}"
     newest = max(_sources(), key=lambda path: path.stat().st_mtime)
-    oldest = min([record, *_kept(folder)], key=lambda path: path.stat().st_mtime)
+    oldest = min([record, *_files(folder)], key=lambda path: path.stat().st_mtime)
     if newest.stat().st_mtime > oldest.stat().st_mtime:
         return f"{newest} is newer than {oldest}"
     return ""
 
 
-def _kept(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
     """The certificates and traces in a folder."""
     return [*folder.glob("*.smt2"), *folder.glob("*.itf.json")]
 
 
 def _sources() -> Iterator[Path]:
-    """Whatever a verdict may depend on."""
-    for package in (spec, checker, proofs):
+    """The files on which a verdict may depend."""
+    for package in (timewait.spec, timewait.checker, timewait.proofs):
         folder = Path(str(package.__file__)).parent
         yield from (path for path in folder.rglob("*") if path.suffix in (".py", ".toml"))
 
@@ -111,22 +111,21 @@ def _events(record: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in lines if line.strip()]
 
 
-def pieces(folder: Path, claim: str) -> list[Piece]:
-    """The evidence for a claim, in order."""
+def answers(folder: Path, claim: str) -> list[Answer]:
+    """The answers for a claim, in order."""
     found = [event for event in _events(folder / RECORD) if event["event"] == "verdict" and event["asked"] == claim]
-    return [_piece(folder, claim, number, event) for number, event in enumerate(found, start=1)]
+    return [_answer(folder, claim, number, event) for number, event in enumerate(found, start=1)]
 
 
-def shown(found: list[Piece]) -> Path | None:
-    """Of several pieces the trace that is shown as a review page: the shortest."""
-    traces = [(piece.steps or 0, number, piece.trace) for number, piece in enumerate(found) if piece.trace is not None]
-    return min(traces)[2] if traces else None
+def shortest(found: list[Answer]) -> Answer | None:
+    """The answer with the shortest counterexample, whose review page the site has."""
+    return min((answer for answer in found if answer.trace is not None), key=lambda answer: answer.steps or 0, default=None)
 
 
-def _piece(folder: Path, claim: str, number: int, event: dict[str, object]) -> Piece:
+def _answer(folder: Path, claim: str, number: int, event: dict[str, object]) -> Answer:
     certificate, trace = (folder / f"{claim}.{number}.{end}" for end in ("smt2", "itf.json"))
     steps = event["steps"]
-    return Piece(
+    return Answer(
         label=str(event["label"]),
         verdict=str(event["verdict"]),
         engine=str(event["engine"]),

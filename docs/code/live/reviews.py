@@ -1,4 +1,4 @@
-"""Review pages: of the counterexamples of the claims, and of any check that a page names with the role ``review``."""
+"""Review pages: of the shortest counterexample of each claim, and of every check in a directive ``review``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import ReferenceRole
 
-from live.evidence import folder_of, pieces, shown
+from live.evidence import answers, folder_of, shortest
 from timewait.checker import itf
 from timewait.diagrams.page import page
 from timewait.proofs.claims import CLAIMS
@@ -22,32 +20,13 @@ FOLDER = "review"
 
 
 def address(name: str, docname: str) -> str:
-    """Where a review page is, seen from another page."""
+    """The address of a review page, relative to another page."""
     return f"{'../' * docname.count('/')}{FOLDER}/{name}.html"
 
 
 def slug(command: str) -> str:
-    """The name of the page of a check."""
+    """The name of the review page of a command."""
     return re.sub(r"[^a-z0-9.]+", "-", command.lower()).strip("-")
-
-
-class Review(ReferenceRole):
-    """A link to the review page of a check, for instance ``{review}`this run <check --msl 30s --time-wait 59s>```."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """The link; the page is written at the end."""
-        asked = getattr(self.env, "timewait_reviews", {})
-        self.env.timewait_reviews = asked | {slug(self.target): self.target}  # type: ignore[attr-defined] # Sphinx's way
-        link = nodes.reference(self.rawtext, self.title, refuri=address(slug(self.target), self.env.docname))
-        return [link], []
-
-
-class Trace(ReferenceRole):
-    """A link to the review page of a piece of evidence, for instance ``{trace}`9 steps <C3.2>```."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """The link; `write_reviews` writes the page of the shortest of each claim."""
-        return [nodes.reference(self.rawtext, self.title, refuri=address(self.target, self.env.docname))], []
 
 
 def write_reviews(app: Sphinx, problem: Exception | None) -> None:
@@ -62,18 +41,21 @@ def write_reviews(app: Sphinx, problem: Exception | None) -> None:
         return
     folder = Path(app.outdir, FOLDER)
     folder.mkdir(exist_ok=True)
-    traces = [shown(pieces(folder_of(app), claim)) for claim in CLAIMS]
-    for trace in filter(None, traces):
-        target = folder / f"{trace.name.removesuffix('.itf.json')}.html"
-        if not target.exists() or target.stat().st_mtime < trace.stat().st_mtime:
-            target.write_text(page(itf.read(trace)), encoding="utf-8")
+    for claim in CLAIMS:
+        answer = shortest(answers(folder_of(app), claim))
+        if answer is None or answer.trace is None:
+            continue
+        target = folder / f"{answer.trace.name.removesuffix('.itf.json')}.html"
+        if not target.exists() or target.stat().st_mtime < answer.trace.stat().st_mtime:
+            target.write_text(page(itf.read(answer.trace)), encoding="utf-8")
     for name, command in getattr(app.env, "timewait_reviews", {}).items():
-        _check(folder / f"{name}.html", command)
+        _run(folder / f"{name}.html", command)
 
 
-def _check(target: Path, command: str) -> None:
+def _run(target: Path, command: str) -> None:
     target.unlink(missing_ok=True)
-    whole = [sys.executable, "-m", "timewait", *shlex.split(command), "--html", str(target)]
-    done = subprocess.run(whole, capture_output=True, text=True, check=False)
+    words = shlex.split(command)[1:]
+    words[words.index("--html") + 1] = str(target)
+    done = subprocess.run([sys.executable, "-m", "timewait", *words], capture_output=True, text=True, check=False)
     if not target.exists():
-        raise ExtensionError(f"timewait {command} wrote no review page:\n{done.stdout}{done.stderr}")
+        raise ExtensionError(f"{command} wrote no review page:\n{done.stdout}{done.stderr}")

@@ -1,36 +1,55 @@
-"""Tables of what the code says: verdicts, exit codes, properties, rules, states, settings."""
+"""Tables of the pages that the code determines: properties, verdicts, settings, rules, states, stacks, claims, trace files.
+
+A page holds such a table between two comments, ``<!-- generated: NAME ARGUMENT -->`` and ``<!-- end -->``, so that it can be
+read without building the site. As a script, this module rewrites the tables of all pages: ``python docs/code/live/tables.py``.
+"""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import networkx as nx
-from sphinx.pycode import ModuleAnalyzer
 
+import timewait.proofs.claims
+from timewait.checker.itf import SCHEMA
 from timewait.checker.verdict import SEVERITY, Verdict
-from timewait.cli.main import BAD_FILE, USAGE
 from timewait.diagrams.edges import answer, authority, event, sort_of
-from timewait.spec.assemble import Overrides, behaviour_of
+from timewait.proofs.claim import CLAIMS
+from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES
 from timewait.spec.graph import condense, transition_graph
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
-from timewait.spec.settings import BEHAVIOUR, SETTINGS, Arrival, InProfile, ResetRule
-from timewait.spec.stacks import load
+from timewait.spec.settings import DURATIONS, SETTINGS, InProfile
+from timewait.spec.stacks import EVIDENCE, Stack, load, names
 from timewait.spec.state import MEANING, State
+
+DOCS = Path(__file__).parents[2]
+MARKED = re.compile(r"(<!-- generated: ([\w-]+) ?(\w*) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def refreshed(text: str) -> str:
+    """The text of a page with its generated tables up to date."""
+
+    def replaced(found: re.Match[str]) -> str:
+        opening, name, argument, closing = found.groups()
+        return f"{opening}\n{TABLES[name](*filter(None, [argument]))}\n\n{closing}"
+
+    return MARKED.sub(replaced, text)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; a bar in a cell is escaped."""
+    """A table in Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
-
-
-def words(module: str, kind: str) -> dict[str, str]:
-    """What a module says of each member of a class, by its name."""
-    found = ModuleAnalyzer.for_module(module).find_attr_docs()
-    return {name: " ".join(" ".join(lines).split()) for (owner, name), lines in found.items() if owner == kind}
 
 
 def code(text: str) -> str:
@@ -39,107 +58,235 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text as it stands, whatever Markdown would make of it."""
-    return re.sub(r"([\\`*_{}\[\]<>#])", r"\\\1", text)
+    """Text with the special characters of Markdown escaped."""
+    return re.sub(r"([\\*_\[\]<>])(?=[^`]*(?:`[^`]*`[^`]*)*$)", r"\\\1", text)
 
 
-# --- verdicts ------------------------------------------------------------------------------------------------------
+def members(module: str, name: str) -> dict[str, str]:
+    """The docstring below each member of a class, by the name of the member."""
+    found = ast.parse(inspect.getsource(getattr(importlib.import_module(module), name))).body[0]
+    assert isinstance(found, ast.ClassDef)
+    described = {}
+    for statement, text in zip(found.body, found.body[1:], strict=False):
+        if isinstance(statement, ast.Assign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            described[ast.unparse(statement.targets[0])] = " ".join(str(text.value.value).split())
+    return described
 
 
-def verdicts() -> str:
-    """Every verdict, what it means, and the exit code that says so."""
-    told = words("timewait.checker.verdict", "Verdict")
-    rows = [(f"**{verdict}**", told[verdict.name], code(str(verdict.exit_code))) for verdict in Verdict]
-    return table(("verdict", "what it means", "exit code"), rows)
+# --- properties, verdicts, claims ----------------------------------------------------------------------------------
 
 
-OTHERS = {
-    1: "an internal error: please report it, with the traceback",
-    USAGE: "bad usage: the line on standard error says what to change",
-    BAD_FILE: "a file that cannot be read or makes no sense; the line says which, and where in it",
+def properties() -> str:
+    """The properties with their sections and witnesses."""
+    rows = []
+    for name, entry in PROPERTIES.items():
+        asked = "yes" if name in DEFAULT else "by name only"
+        witnesses = ", ".join(WITNESSES.get(name, ())) or "none"
+        bold = f"**{code(name)}**" if name in RELIABLE else code(name)
+        rows.append((bold, entry.kind, plain(entry.statement), entry.section, asked, plain(witnesses)))
+    return table(("property", "kind", "statement", "source", "checked by default", "witnesses"), rows)
+
+
+ERRORS = {
+    1: ("internal error", "a fault of `timewait`: please report it with the traceback"),
+    2: ("usage error", "the line on standard error says what to change"),
+    3: ("bad file", "a file cannot be read or is malformed; the line on standard error says which, and where"),
 }
 """The exit codes that are no verdict."""
 
 
-def exit_codes() -> str:
-    """Every exit code."""
-    told = words("timewait.checker.verdict", "Verdict")
-    meanings = {verdict.exit_code: f"**{verdict}**: {told[verdict.name]}" for verdict in Verdict} | OTHERS
-    worst_first = " ".join(code(str(number)) for number in reversed(SEVERITY))
-    rows = [(code(str(number)), meanings[number]) for number in sorted(meanings)]
-    return f"{table(('exit code', 'what it means'), rows)}\n\nOf several, the worst counts; from worst to best: {worst_first}.\n"
+def verdicts() -> str:
+    """The verdicts and errors with their exit codes, in order of severity."""
+    meaning = members("timewait.checker.verdict", "Verdict")
+    rows = {verdict.exit_code: (f"**{verdict}**", meaning[verdict.name]) for verdict in Verdict} | ERRORS
+    return table(("exit code, best first", "verdict or error", "meaning"), [(code(str(number)), *rows[number]) for number in SEVERITY])
+
+
+PAGES = {"thresholds": "C1 C2 C3 C4 C5 C6 C11", "stacks": "C7 C8 C9 C10 C16 C17", "data": "C12 C15"}
+"""The page that explains each claim."""
+
+
+def claims() -> str:
+    """The claims with links to their explanations."""
+    rows = []
+    for name, claim in CLAIMS.items():
+        page = next(page for page, explained in PAGES.items() if name in explained.split())
+        text = (DOCS / "claims" / f"{page}.md").read_text(encoding="utf-8")
+        heading = re.search(rf"^## ({name}: .*)$", text, re.MULTILINE)
+        anchor = re.sub(r"[^\w -]", "", heading[1].lower()).replace(" ", "-") if heading else ""
+        expected = "counterexample" if claim.expected is Verdict.VIOLATED else str(claim.expected)
+        rows.append((f"[{name}]({page}.md#{anchor})", plain(claim.statement), claim.section, expected))
+    return table(("claim", "statement", "source", "result"), rows)
 
 
 # --- the specification ---------------------------------------------------------------------------------------------
 
 
-def properties() -> str:
-    """Every property."""
-    rows = []
-    for name, entry in PROPERTIES.items():
-        asked = "together: reliable" if name in RELIABLE else "yes" if name in DEFAULT else "by name only"
-        witnesses = ", ".join(WITNESSES.get(name, ())) or "none"
-        rows.append((code(name), entry.kind, plain(entry.statement), entry.section, asked, plain(witnesses)))
-    return table(("property", "kind", "what it says", "where it comes from", "asked by default", "what must be possible"), rows)
-
-
 def rules() -> str:
-    """Every rule of an endpoint."""
-    return table(
-        ("rule", "what it says", "where it stands"),
-        [(code(name), plain(rule.text), plain(rule.section)) for name, rule in RULES.items()],
-    )
+    """The rules of an endpoint."""
+    rows = [(code(name), plain(rule.text), plain(rule.section)) for name, rule in RULES.items()]
+    return table(("rule", "statement", "source"), rows)
 
 
 def settings() -> str:
-    """Every setting that an endpoint reads, its default, and the option or the key of a profile that states it."""
+    """The settings."""
     rows = []
-    for name, entry in BEHAVIOUR.items():
-        stated = SETTINGS[entry.follows] if entry.follows else entry
-        value = entry.default
-        shown = ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
-        rows.append(
-            (code(name), plain(entry.meaning), code(stated.option) if stated.option else "a profile", shown, entry.section)
-        )
-    return table(("setting", "what it says", "set by", "by default", "where it comes from"), rows)
+    for name, entry in SETTINGS.items():
+        key = code(name) if entry.profile is not InProfile.ABSENT else ""
+        rows.append((key, plain(entry.meaning), entry.section, code(entry.option) if entry.option else "", shown(entry.default)))
+    return table(("key in a profile", "meaning", "source", "option", "default"), rows)
 
 
-def words_of(kind: str) -> str:
-    """The words that `--answers` and `--rst` take."""
-    members = {"arrivals": Arrival, "resets": ResetRule}[kind]
-    told = words("timewait.spec.settings", members.__name__)
-    return table(("word", "what it means"), [(code(member.value), told[member.name]) for member in members])
-
-
-def needed() -> str:
-    """The keys that a profile may leave out, and the option that states the value instead."""
-    rows = [
-        (code(name), entry.meaning, code(entry.option))
-        for name, entry in SETTINGS.items()
-        if entry.option and entry.profile in (InProfile.REQUIRED, InProfile.ASSUMED)
-    ]
-    return table(("key", "what it says", "option that says it instead"), rows)
-
-
-# --- states --------------------------------------------------------------------------------------------------------
+def words(kind: str) -> str:
+    """The values of an enumeration of `timewait.spec.settings`."""
+    meaning = members("timewait.spec.settings", kind)
+    enumeration = getattr(importlib.import_module("timewait.spec.settings"), kind)
+    return table(("word", "meaning"), [(code(member.value), meaning[member.name]) for member in enumeration])
 
 
 @cache
 def _graph() -> nx.MultiDiGraph:
-    """All that an endpoint does that follows the standard as it was meant."""
-    return condense(transition_graph(behaviour_of(load("rfc9293-intended"), Overrides())))
-
-
-def meaning(name: str) -> str:
-    """What a state is for."""
-    return f"> {plain(MEANING[State(name)])}\n"
+    """The transition graph of RFC 9293 (intended reading)."""
+    return condense(transition_graph(load("rfc9293-intended").behaviour()))
 
 
 def state(name: str) -> str:
-    """All that happens in a state."""
+    """The purpose of a state, and the edges out of it."""
     rows = []
     edges = _graph().out_edges(State(name), data=True)
     for source, target, edge in sorted(edges, key=lambda edge: (edge[0] is edge[1], sort_of(edge[2]))):
-        to = "" if source is target else code(target)
+        to = "" if source is target else str(target).replace("_", "-")
         rows.append((plain(event(edge)), plain(answer(edge)) or "nothing", to, plain(authority(edge))))
-    return table(("when", "it sends or starts", "and goes to", "because of"), rows)
+    return f"> {plain(MEANING[State(name)])}\n\n" + table(("event", "sends or starts", "next state", "source"), rows)
+
+
+# --- stacks --------------------------------------------------------------------------------------------------------
+
+COLUMNS = {
+    "msl": "MSL",
+    "time_wait": "TIME_WAIT",
+    "answers": "answers",
+    "restarts": "restarted by",
+    "reset": "RST that ends it",
+    "rto_max": "longest RTO",
+}
+"""The settings in the table of all stacks."""
+
+
+def shown(value: object) -> str:
+    """A value of a setting as text."""
+    match value:
+        case None:
+            return "not known"
+        case Fraction():
+            return format_duration(value)
+        case frozenset():
+            return ", ".join(sorted(value)) or "nothing"
+        case bool():
+            return "yes" if value else "no"
+    return str(value)
+
+
+def value_of(stack: Stack, key: str) -> str:
+    """The value of a setting of a stack as text."""
+    return "none" if key == "time_wait" and not stack.has_time_wait else shown(getattr(stack, key))
+
+
+def stacks() -> str:
+    """The stacks with their most important settings."""
+    rows = []
+    for name in names():
+        stack = load(name)
+        rows.append((stack.title, *(value_of(stack, key) for key in COLUMNS), f"[{name}](../spec/stacks/{name}.toml)"))
+    return table(("stack", *COLUMNS.values(), "profile"), rows)
+
+
+def evidence() -> str:
+    """The kinds of evidence for a value."""
+    return table(("evidence", "meaning"), [(code(word), meaning) for word, meaning in EVIDENCE.items()])
+
+
+# --- trace files ---------------------------------------------------------------------------------------------------
+
+TITLES = {
+    "initial": "the initial state",
+    "later": "a later state",
+    "step": "the step that led to a state",
+    "copy": "a packet in flight",
+    "timer": "a timer",
+    "value": "a value",
+}
+"""The names of the definitions of the schema."""
+
+Schema = Mapping[str, Any]
+
+
+def schema() -> str:
+    """A table for each object of the schema of trace files."""
+    whole: Schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    parts = [whole["description"]]
+    for name, described in _objects("the file", whole):
+        required = described.get("required", ())
+        rows = [
+            (code(key), _type(field), "yes" if key in required else "", plain(_description(field, whole)))
+            for key, field in described["properties"].items()
+        ]
+        parts.append(f"## {name[0].upper()}{name[1:]}")
+        if "description" in described and described is not whole:
+            parts.append(described["description"])
+        parts.append(table(("key", "type", "required", "meaning"), rows))
+    return "\n\n".join(parts)
+
+
+def _objects(name: str, described: Schema) -> Iterator[tuple[str, Schema]]:
+    """Every object with properties, the outermost first, with a readable name."""
+    if "properties" in described:
+        yield name, described
+    for key, field in described.get("properties", {}).items():
+        yield from _objects(f"{code(key)} of {name}", field)
+    for key, field in described.get("$defs", {}).items():
+        yield from _objects(TITLES.get(key, key), field)
+    if "items" in described:
+        yield from _objects(f"an entry of {name}", described["items"])
+
+
+def _type(field: Schema) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rsplit("/", 1)[-1]
+        return TITLES.get(name, str(name))
+    if "const" in field:
+        return code(json.dumps(field["const"]))
+    if "oneOf" in field:
+        return " or ".join(map(_type, field["oneOf"]))
+    if field.get("type") == "array":
+        return f"array of {_type(field['items'])}" if "items" in field else "array"
+    return str(field.get("type", "any"))
+
+
+def _description(field: Schema, whole: Schema) -> str:
+    """The description of a field, or of the definition to which it refers."""
+    referred = whole["$defs"][field["$ref"].rsplit("/", 1)[-1]] if "$ref" in field else {}
+    return str(field.get("description") or referred.get("description", ""))
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "claims": claims,
+    "properties": properties,
+    "rules": rules,
+    "schema": schema,
+    "settings": settings,
+    "stack-evidence": evidence,
+    "stacks": stacks,
+    "state": state,
+    "verdicts": verdicts,
+    "words": words,
+}
+"""The tables by name."""
+
+
+if __name__ == "__main__":
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if (new := refreshed(text)) != text:
+            path.write_text(new, encoding="utf-8")
+            print(path)

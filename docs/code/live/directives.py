@@ -1,0 +1,135 @@
+"""Directives that insert what ``timewait prove`` found, the profiles of stacks, and links to review pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from live.evidence import RECORD, Answer, answers, folder_of, shortest
+from live.reviews import address, slug
+from live.tables import code, plain, table
+from timewait.checker.verdict import Verdict
+from timewait.proofs.claim import CLAIMS
+from timewait.spec.settings import PROFILE_KEYS
+from timewait.spec.stacks import load, names
+
+
+class Generated(SphinxDirective):
+    """Insert Markdown that the code determines."""
+
+    has_content = True
+    optional_arguments = 1
+
+    def markdown(self, folder: Path) -> str:
+        """The Markdown; `folder` is the one with the evidence."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """The nodes in place of the directive."""
+        folder = folder_of(self.env.app)
+        self.env.note_dependency(str(folder / RECORD))
+        self.env.note_reread()
+        return self.parse_text_to_nodes(self.markdown(folder), allow_section_headings=True)
+
+
+class EvidenceFor(Generated):
+    """The statement of a claim, its result and its evidence."""
+
+    required_arguments = 1
+    optional_arguments = 0
+
+    def markdown(self, folder: Path) -> str:
+        """The statement as a quotation, the result, and a row for each answer."""
+        name = self.arguments[0]
+        claim, found = CLAIMS[name], answers(folder, name)
+        statement = plain(claim.statement[0].upper() + claim.statement[1:])
+        rows = [self._row(name, number, answer, shortest(found)) for number, answer in enumerate(found, start=1)]
+        heads = ("", "question", "verdict", "engine", "detail", "evidence")
+        parts = [f"> **{name}.** {statement}. ({claim.section})", f"**Result**: {result(name, found)}; {counted(found)}."]
+        return "\n\n".join([*parts, table(heads, rows)])
+
+    def _row(self, name: str, number: int, answer: Answer, reviewed: Answer | None) -> tuple[str, ...]:
+        parts = ["certificate"] if answer.certificate is not None else []
+        if answer.trace is not None:
+            steps = f"{answer.steps} steps"
+            page = address(f"{name}.{number}", self.env.docname)
+            parts.append(f"<a href='{page}'>{steps}</a>" if answer is reviewed else steps)
+        detail = "one schedule with delays as terms" if answer.detail.startswith("schedule ") else answer.detail
+        detail = "" if detail.endswith(" steps") else plain(detail)
+        return f"{name}.{number}", plain(answer.label), f"**{answer.verdict}**", answer.engine, detail, ", ".join(parts)
+
+
+def result(name: str, found: list[Answer]) -> str:
+    """The result of a claim in words."""
+    verdicts = Counter(answer.verdict for answer in found)
+    for_all = any(answer.certificate is not None for answer in found)
+    families = any(answer.engine.startswith("family") for answer in found)
+    if verdicts["proved"] and verdicts["violated"] and for_all and families:
+        return "shown from both sides, for all values"
+    if CLAIMS[name].expected is Verdict.PROVED:
+        return ("proved for all values" if for_all else "proved at given values") + (
+            ", with counterexamples for the opposite case" if verdicts["violated"] else ""
+        )
+    return ("counterexamples for all values" if families else "counterexample") + (
+        ", with a proof for the fix" if verdicts["proved"] else ""
+    )
+
+
+def counted(found: list[Answer]) -> str:
+    """The number of answers, certificates and counterexamples in words."""
+    certificates = sum(answer.certificate is not None for answer in found)
+    traces = sum(answer.trace is not None for answer in found)
+    parts = [f"{len(found)} answers"]
+    if certificates:
+        parts.append(f"{certificates} certificate{'s' * (certificates > 1)} accepted by Z3 and cvc5")
+    if traces:
+        parts.append(f"{traces} replayed counterexample{'s' * (traces > 1)}")
+    return ", ".join(parts)
+
+
+class Engines(Generated):
+    """The number of answers of each engine, and the claims for which it decided something."""
+
+    def markdown(self, folder: Path) -> str:
+        """A row for each engine."""
+        counts = {name: Counter(answer.engine for answer in answers(folder, name)) for name in CLAIMS}
+        total = sum(counts.values(), Counter())
+        rows = [(engine, str(total[engine]), ", ".join(name for name in CLAIMS if counts[name][engine])) for engine in sorted(total)]
+        return table(("engine", "answers", "claims"), rows)
+
+
+class Stacks(Generated):
+    """A section for each stack, with the source of every value."""
+
+    def markdown(self, folder: Path) -> str:
+        """The sections."""
+        del folder
+        return "\n\n".join(map(self._section, names()))
+
+    def _section(self, name: str) -> str:
+        stack = load(name)
+        rows = []
+        for key in PROFILE_KEYS:
+            source = stack.sources.get(key)
+            rows.append((code(key), stack.described(key), plain(f"{source.where} ({source.evidence})") if source else ""))
+        parts = [f"## {stack.title}", plain(" ".join(stack.note.split())), table(("key", "value", "source (evidence)"), rows)]
+        if Path(self.env.srcdir, "diagrams", f"difference-{name}.svg").exists():
+            parts.append(f"```{{picture}} difference-{name}\n```")
+        return "\n\n".join(filter(None, parts))
+
+
+class Review(SphinxDirective):
+    """A link to the review page that the command in its content writes."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """The command and the link; `write_reviews` writes the page."""
+        command = " ".join(self.content)
+        requested = getattr(self.env, "timewait_reviews", {})
+        self.env.timewait_reviews = requested | {slug(command): command}  # type: ignore[attr-defined] # Sphinx's convention
+        page = address(slug(command), self.env.docname)
+        return self.parse_text_to_nodes(f"```sh\n{command}\n```\n\n<a href='{page}'>The page that this command writes.</a>")
