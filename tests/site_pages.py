@@ -1,4 +1,4 @@
-"""What the pages of the documentation show: commands with what they print, files, snippets."""
+"""The fenced blocks of the documentation: commands with their output, files, snippets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from markdown_it import MarkdownIt
 DOCS = Path(__file__).parent.parent / "docs"
 
 SECONDS = re.compile(r"\b\d+\.\d+ s\b")
-"""The time that an answer took: no two runs agree on it."""
+"""The time that an answer took, which differs between runs."""
 
-REMARK = re.compile(r"%\s*(slow|needs):\s*(.+)")
-"""What a comment just above a block says of it: that it takes long, or which programs it needs."""
+REMARK = re.compile(r"<!-- (slow|needs): (.+) -->")
+"""A comment just above a block: its commands are slow, or need further programs."""
 
 
 class Command(NamedTuple):
-    """A command with what it prints."""
+    """A command with its output."""
 
     line: int
     text: str
@@ -35,17 +35,17 @@ class Block:
     Attributes
     ----------
     page : Path
-        Where it is.
+        Its page.
     line : int
         The line of its first fence, counted from 1.
     language : str
         ``console``, ``toml`` and so on; ``{name}`` for a directive.
-    caption : str
-        The name of the file that it is, where it is one.
+    argument : str
+        The rest of the first line: the name of the file that the block is, or the argument of a directive.
     text : str
-        What is in it.
+        Its content.
     slow : str
-        Why it takes long; empty when it does not.
+        The reason why its commands are slow; empty if they are not.
     needs : tuple of str
         The programs that it needs besides those of the project.
     """
@@ -53,14 +53,14 @@ class Block:
     page: Path
     line: int
     language: str
-    caption: str
+    argument: str
     text: str
     slow: str = ""
     needs: tuple[str, ...] = field(default=())
 
     @property
     def commands(self) -> list[Command]:
-        """The commands of a console block, each with what is to be printed."""
+        """The commands of a console block with their expected output."""
         found: list[Command] = []
         for number, line in enumerate(self.text.splitlines(), start=self.line + 1):
             if line.startswith("$ "):
@@ -73,12 +73,12 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every page that somebody wrote."""
+    """Every page except the list of pictures."""
     return sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "diagrams")
 
 
 def name(page: Path) -> str:
-    """A page as the site calls it."""
+    """The name of a page, as in its address on the site."""
     return str(page.relative_to(DOCS).with_suffix(""))
 
 
@@ -92,21 +92,12 @@ def blocks(page: Path) -> Iterator[Block]:
         begins = token.map[0]
         remark = REMARK.match(lines[begins - 1]) if begins else None
         said = {remark[1]: remark[2]} if remark else {}
-        language, caption, content = _code(token.info, token.content)
+        language, _, argument = token.info.strip().partition(" ")
         needs = tuple(said.get("needs", "").split())
-        yield Block(page, begins + 1, language, caption, content, said.get("slow", ""), needs)
-
-
-def _code(info: str, content: str) -> tuple[str, str, str]:
-    """The language of a block, its caption, and what is in it."""
-    directive = re.fullmatch(r"\{code-block\} (\w+)", info.strip())
-    if directive is None:
-        return info.strip(), "", content
-    caption = re.match(r":caption: (.+)\n\n?", content)
-    return directive[1], caption[1].strip() if caption else "", content[caption.end() :] if caption else content
+        yield Block(page, begins + 1, language, argument, token.content, said.get("slow", ""), needs)
 
 
 def same(wanted: str, printed: str) -> bool:
-    """Whether something was printed as it is shown: ``...`` stands for anything, times and blanks do not count."""
+    """Whether output is as expected; ``...`` stands for any text, and times and blanks do not count."""
     shown, found = (SECONDS.sub("0.00 s", text) for text in (wanted, printed))
     return OutputChecker().check_output(shown, found, ELLIPSIS | NORMALIZE_WHITESPACE)

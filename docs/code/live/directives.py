@@ -12,7 +12,7 @@ from live.evidence import RECORD, Answer, answers, folder_of, shortest
 from live.reviews import address, slug
 from live.tables import code, plain, table
 from timewait.checker.verdict import Verdict
-from timewait.proofs.claim import CLAIMS
+from timewait.proofs.claims import CLAIMS
 from timewait.spec.settings import PROFILE_KEYS
 from timewait.spec.stacks import load, names
 
@@ -96,8 +96,10 @@ class Engines(Generated):
     def markdown(self, folder: Path) -> str:
         """A row for each engine."""
         counts = {name: Counter(answer.engine for answer in answers(folder, name)) for name in CLAIMS}
-        total = sum(counts.values(), Counter())
-        rows = [(engine, str(total[engine]), ", ".join(name for name in CLAIMS if counts[name][engine])) for engine in sorted(total)]
+        total: Counter[str] = sum(counts.values(), Counter())
+        rows = [
+            (engine, str(total[engine]), ", ".join(name for name in CLAIMS if counts[name][engine])) for engine in sorted(total)
+        ]
         return table(("engine", "answers", "claims"), rows)
 
 

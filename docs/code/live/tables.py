@@ -12,24 +12,22 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
-import timewait.proofs.claims
 from timewait.checker.itf import SCHEMA
 from timewait.checker.verdict import SEVERITY, Verdict
 from timewait.diagrams.edges import answer, authority, event, sort_of
-from timewait.proofs.claim import CLAIMS
-from timewait.spec.duration import format_duration
+from timewait.proofs.claims import CLAIMS
+from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.endpoint import RULES
 from timewait.spec.graph import condense, transition_graph
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
-from timewait.spec.settings import DURATIONS, SETTINGS, InProfile
-from timewait.spec.stacks import EVIDENCE, Stack, load, names
+from timewait.spec.settings import SETTINGS, InProfile
+from timewait.spec.stacks import EVIDENCE, load, names
 from timewait.spec.state import MEANING, State
 
 DOCS = Path(__file__).parents[2]
@@ -58,8 +56,8 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text with the special characters of Markdown escaped."""
-    return re.sub(r"([\\*_\[\]<>])(?=[^`]*(?:`[^`]*`[^`]*)*$)", r"\\\1", text)
+    """Text with an escape before each character that Markdown would interpret."""
+    return re.sub(r"\*|\b_\B|\B_\b|<(?=[a-zA-Z/!])", r"\\\g<0>", text)
 
 
 def members(module: str, name: str) -> dict[str, str]:
@@ -99,7 +97,9 @@ def verdicts() -> str:
     """The verdicts and errors with their exit codes, in order of severity."""
     meaning = members("timewait.checker.verdict", "Verdict")
     rows = {verdict.exit_code: (f"**{verdict}**", meaning[verdict.name]) for verdict in Verdict} | ERRORS
-    return table(("exit code, best first", "verdict or error", "meaning"), [(code(str(number)), *rows[number]) for number in SEVERITY])
+    return table(
+        ("exit code, best first", "verdict or error", "meaning"), [(code(str(number)), *rows[number]) for number in SEVERITY]
+    )
 
 
 PAGES = {"thresholds": "C1 C2 C3 C4 C5 C6 C11", "stacks": "C7 C8 C9 C10 C16 C17", "data": "C12 C15"}
@@ -129,12 +129,12 @@ def rules() -> str:
 
 
 def settings() -> str:
-    """The settings."""
+    """The settings with the key of a profile and the option that state each."""
     rows = []
     for name, entry in SETTINGS.items():
-        key = code(name) if entry.profile is not InProfile.ABSENT else ""
-        rows.append((key, plain(entry.meaning), entry.section, code(entry.option) if entry.option else "", shown(entry.default)))
-    return table(("key in a profile", "meaning", "source", "option", "default"), rows)
+        key = "" if entry.profile is InProfile.ABSENT else code(name)
+        rows.append((key, code(entry.option) if entry.option else "", plain(entry.meaning), entry.section))
+    return table(("key in a profile", "option", "meaning", "source"), rows)
 
 
 def words(kind: str) -> str:
@@ -147,17 +147,22 @@ def words(kind: str) -> str:
 @cache
 def _graph() -> nx.MultiDiGraph:
     """The transition graph of RFC 9293 (intended reading)."""
-    return condense(transition_graph(load("rfc9293-intended").behaviour()))
+    return condense(transition_graph(behaviour_of(load("rfc9293-intended"), Overrides())))
 
 
-def state(name: str) -> str:
-    """The purpose of a state, and the edges out of it."""
+def meaning(name: str) -> str:
+    """The purpose of a state."""
+    return f"> {plain(MEANING[State(name)])}"
+
+
+def events(name: str) -> str:
+    """The edges out of a state."""
     rows = []
     edges = _graph().out_edges(State(name), data=True)
     for source, target, edge in sorted(edges, key=lambda edge: (edge[0] is edge[1], sort_of(edge[2]))):
         to = "" if source is target else str(target).replace("_", "-")
-        rows.append((plain(event(edge)), plain(answer(edge)) or "nothing", to, plain(authority(edge))))
-    return f"> {plain(MEANING[State(name)])}\n\n" + table(("event", "sends or starts", "next state", "source"), rows)
+        rows.append((plain(event(edge)), plain(answer(edge)) or "nothing", to, plain(authority(edge)).replace("   ", "; ")))
+    return table(("event", "sends or starts", "next state", "source"), rows)
 
 
 # --- stacks --------------------------------------------------------------------------------------------------------
@@ -173,31 +178,12 @@ COLUMNS = {
 """The settings in the table of all stacks."""
 
 
-def shown(value: object) -> str:
-    """A value of a setting as text."""
-    match value:
-        case None:
-            return "not known"
-        case Fraction():
-            return format_duration(value)
-        case frozenset():
-            return ", ".join(sorted(value)) or "nothing"
-        case bool():
-            return "yes" if value else "no"
-    return str(value)
-
-
-def value_of(stack: Stack, key: str) -> str:
-    """The value of a setting of a stack as text."""
-    return "none" if key == "time_wait" and not stack.has_time_wait else shown(getattr(stack, key))
-
-
 def stacks() -> str:
     """The stacks with their most important settings."""
     rows = []
     for name in names():
         stack = load(name)
-        rows.append((stack.title, *(value_of(stack, key) for key in COLUMNS), f"[{name}](../spec/stacks/{name}.toml)"))
+        rows.append((stack.title, *map(stack.described, COLUMNS), f"[{name}](../spec/stacks/{name}.toml)"))
     return table(("stack", *COLUMNS.values(), "profile"), rows)
 
 
@@ -271,13 +257,14 @@ def _description(field: Schema, whole: Schema) -> str:
 
 TABLES: dict[str, Callable[..., str]] = {
     "claims": claims,
+    "events": events,
+    "meaning": meaning,
     "properties": properties,
     "rules": rules,
     "schema": schema,
     "settings": settings,
     "stack-evidence": evidence,
     "stacks": stacks,
-    "state": state,
     "verdicts": verdicts,
     "words": words,
 }
