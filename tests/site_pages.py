@@ -73,13 +73,13 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every page except the list of pictures."""
-    return sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "diagrams")
+    """The README and every page except the list of pictures."""
+    return [DOCS.parent / "README.md", *sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "diagrams")]
 
 
 def name(page: Path) -> str:
     """The name of a page, as in its address on the site."""
-    return str(page.relative_to(DOCS).with_suffix(""))
+    return str(page.relative_to(DOCS if page.is_relative_to(DOCS) else DOCS.parent).with_suffix(""))
 
 
 def blocks(page: Path) -> Iterator[Block]:

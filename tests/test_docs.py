@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from doctest import DocTestParser, DocTestRunner
 from html.parser import HTMLParser
 from pathlib import Path
 from runpy import run_path
@@ -31,7 +32,7 @@ SHOWN = {page: list(blocks(page)) for page in pages()}
 EVERY = [block for found in SHOWN.values() for block in found]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"))}
 
-CHECKED = {"console", "sh", "toml", "python", "yaml"}
+CHECKED = {"console", "pycon", "python", "sh", "toml", "yaml"}
 """The languages of blocks that some test here checks."""
 DIRECTIVES = {"{engines}", "{evidence}", "{eval-rst}", "{picture}", "{review}", "{stacks}", "{toctree}"}
 
@@ -124,13 +125,25 @@ class TestSnippets:
         [block for block in EVERY if block.language in ("sh", "{engines}", "{evidence}", "{picture}", "{review}", "{stacks}")],
         ids=lambda block: f"{name(block.page)} {block.argument}",
     )
-    def test_commands_without_output_parse(self, block: Block) -> None:
+    def test_commands_without_output_parse(self, block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """They take minutes, or a directive replaces them on the site."""
+        monkeypatch.chdir(tmp_path)
         assert block.text.strip()
         for line in block.text.splitlines():
             words = line.split("#")[0].split()
+            for file in re.findall(r"\s([\w./]+\.(?:pcapng|json|smt2))", line):
+                (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / file).touch()
             if words[0] == "timewait":
                 cli.commands[words[1]].make_context(words[1], words[2:])
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("page", [page for page, found in SHOWN.items() if any(block.language == "pycon" for block in found)])
+    def test_python_sessions_print_the_output_on_the_page(self, page: Path) -> None:
+        """The examples of the library."""
+        session = "".join(block.text for block in SHOWN[page] if block.language == "pycon")
+        test = DocTestParser().get_doctest(session, {}, name(page), str(page), 0)
+        assert DocTestRunner().run(test).failed == 0
 
     @pytest.mark.parametrize("block", [block for block in EVERY if block.language == "yaml"], ids=lambda block: name(block.page))
     def test_the_steps_of_a_workflow_pass(self, block: Block, tmp_path: Path) -> None:

@@ -106,8 +106,9 @@ PAGES = {"thresholds": "C1 C2 C3 C4 C5 C6 C11", "stacks": "C7 C8 C9 C10 C16 C17"
 """The page that explains each claim."""
 
 
-def claims() -> str:
-    """The claims with links to their explanations."""
+def claims(seen_from: str = "") -> str:
+    """The claims with links to their explanations, for a page in docs/claims or at the root."""
+    folder = "docs/claims/" if seen_from == "root" else ""
     rows = []
     for name, claim in CLAIMS.items():
         page = next(page for page, explained in PAGES.items() if name in explained.split())
@@ -115,7 +116,7 @@ def claims() -> str:
         heading = re.search(rf"^## ({name}: .*)$", text, re.MULTILINE)
         anchor = re.sub(r"[^\w -]", "", heading[1].lower()).replace(" ", "-") if heading else ""
         expected = "counterexample" if claim.expected is Verdict.VIOLATED else str(claim.expected)
-        rows.append((f"[{name}]({page}.md#{anchor})", plain(claim.statement), claim.section, expected))
+        rows.append((f"[{name}]({folder}{page}.md#{anchor})", plain(claim.statement), claim.section, expected))
     return table(("claim", "statement", "source", "result"), rows)
 
 
@@ -272,7 +273,7 @@ TABLES: dict[str, Callable[..., str]] = {
 
 
 if __name__ == "__main__":
-    for path in sorted(DOCS.rglob("*.md")):
+    for path in (DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if (new := refreshed(text)) != text:
             path.write_text(new, encoding="utf-8")
