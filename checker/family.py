@@ -1,11 +1,9 @@
-"""Families of counterexamples: one schedule whose delays are terms in the parameters, checked for all values.
+"""Parametric schedules: one run whose delays are linear terms in the parameters, checked for all their values.
 
-A script is a list of moves, each with a delay such as ``MSL/2`` or ``TIME_WAIT/2``; a part of it may be
-marked to be repeated any number of times. What is checked, by Z3 and again by cvc5, is that for *all*
-values of the parameters in a region every delay is legal, every guard holds, and the last step is bad. A
-repeated part must lead back to its first location, start again the clocks it depends on, and take time;
-the clocks it leaves alone grow by the total time of its rounds, which becomes one more parameter,
-``ROUNDS``.
+A schedule is a list of actions, each with a delay such as ``MSL/2``; a part of it, the *loop*, may be repeated any number
+of times. Z3 and cvc5 check that for *all* values of the parameters in a region every delay is legal, every guard holds,
+and the last edge violates the property. The loop must lead back to its first location, reset the clocks that it depends
+on, and take time. The other clocks grow by the total time of its iterations, which becomes one more parameter, ``ROUNDS``.
 """
 
 from __future__ import annotations
@@ -23,16 +21,16 @@ from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
 from timewait.checker.symbolic import added, compare, linear, numeral
 
 ROUNDS = "ROUNDS"
-"""The total time, in seconds, that the repeated part takes."""
+"""The parameter for the total time of the loop's iterations, in seconds."""
 
 
 class BrokenSchedule(ValueError):
-    """A script that the system cannot follow; the message says where."""
+    """A schedule that the automaton cannot follow; the message names the action."""
 
 
 @dataclass(frozen=True)
 class ScheduledAction:
-    """A move of a script: the wait before it as a term, and the action in words."""
+    """An action of a schedule, as text, and the delay before it, as a linear term."""
 
     delay: Terms
     action: str
@@ -40,12 +38,12 @@ class ScheduledAction:
 
 @dataclass(frozen=True)
 class ParametricSchedule:
-    """A schedule in terms.
+    """A schedule whose delays are linear terms.
 
     Attributes
     ----------
-    before, repeated, after : tuple of Line
-        The moves; `repeated` may be empty.
+    before, repeated, after : tuple of ScheduledAction
+        The actions before the loop, of the loop, and after it; `repeated` may be empty.
     """
 
     before: tuple[ScheduledAction, ...]
@@ -53,152 +51,168 @@ class ParametricSchedule:
     after: tuple[ScheduledAction, ...] = ()
 
     def __str__(self) -> str:
-        def shown(lines: tuple[ScheduledAction, ...]) -> str:
-            return "; ".join(f"+{as_text(line.delay)}: {line.action}" for line in lines)
+        def text(actions: tuple[ScheduledAction, ...]) -> str:
+            return "; ".join(f"+{as_text(one.delay)}: {one.action}" for one in actions)
 
-        again = f"; again and again [{shown(self.repeated)}]; {shown(self.after)}" if self.repeated else ""
-        return shown(self.before) + again
+        loop = f"; again and again [{text(self.repeated)}]; {text(self.after)}" if self.repeated else ""
+        return text(self.before) + loop
 
 
 def parse_schedule(text: str) -> ParametricSchedule:
-    """Read a script: a line per move, ``delay: action``; ``repeat`` and ``end`` enclose what is repeated."""
+    """Parse a schedule: a line ``delay: action`` for each action; ``repeat`` and ``end`` enclose the loop."""
     parts: list[list[ScheduledAction]] = [[], [], []]
     current = 0
-    for row in filter(None, (row.strip() for row in text.splitlines())):
-        if row in ("repeat", "end"):
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        if line in ("repeat", "end"):
             current += 1
             continue
-        delay, _, action = row.partition(":")
+        delay, _, action = line.partition(":")
         parts[current].append(ScheduledAction(term(delay), action.strip()))
     return ParametricSchedule(tuple(parts[0]), tuple(parts[1]), tuple(parts[2]))
 
 
 @dataclass
 class _Execution:
-    """The script on the automaton, every clock a formula."""
+    """A symbolic execution: the value of every clock is a formula, None once the clock is inactive."""
 
     automaton: CompiledAutomaton
     parameters: Mapping[str, z3.ArithRef]
-    place: int
+    location: int
     clocks: list[z3.ArithRef | None]
     conditions: list[z3.BoolRef]
     edges: list[CompiledEdge]
 
-    def follow(self, lines: Sequence[ScheduledAction]) -> None:
-        for line in lines:
-            location = self.automaton.location(self.place)
-            edge = _named(location, line.action)
-            wait = linear(line.delay, self.parameters)
-            self.conditions.append(wait >= 0)
-            shown = [None if clock is None else clock + wait for clock in self.clocks]
+    def follow(self, actions: Sequence[ScheduledAction]) -> None:
+        """Take the edges of some actions, and collect the conditions on their delays and guards."""
+        for one in actions:
+            location = self.automaton.location(self.location)
+            edge = _edge_of(location, one.action)
+            delay = linear(one.delay, self.parameters)
+            self.conditions.append(delay >= 0)
+            delayed = [None if clock is None else clock + delay for clock in self.clocks]
             for test in (*location.invariant, *edge.guard):
-                value = shown[test.clock]
+                value = delayed[test.clock]
                 if value is None:
-                    raise BrokenSchedule(f"{line.action}: {location.clocks[test.clock]} has passed its lifetime")
+                    raise BrokenSchedule(f"{one.action}: {location.clocks[test.clock]} has passed its lifetime")
                 self.conditions.append(compare(value, test.relation, self.parameters[test.parameter]))
-            self.clocks = [_carried(origin, shown) for origin in edge.updates]
-            self.place = edge.target
+            self.clocks = [_updated(update, delayed) for update in edge.updates]
+            self.location = edge.target
             self.edges.append(edge)
 
 
-def _carried(origin: int, shown: list[z3.ArithRef | None]) -> z3.ArithRef | None:
-    if origin == RESET:
+def _updated(update: int, clocks: list[z3.ArithRef | None]) -> z3.ArithRef | None:
+    if update == RESET:
         return numeral(Fraction(0))
-    return None if origin == EXPIRED else shown[origin]
+    return None if update == EXPIRED else clocks[update]
 
 
-def follow(automaton: CompiledAutomaton, actions: Sequence[str]) -> list[tuple[CompiledLocation, CompiledEdge]]:
-    """The edges of some actions, in order.
-
-    Raises
-    ------
-    BrokenScript
-        One of them cannot happen where it should, whatever the guards.
-    """
-    path, place = [], automaton.start
-    for action in actions:
-        location = automaton.location(place)
-        edge = _named(location, action)
-        path.append((location, edge))
-        place = edge.target
-    return path
-
-
-def _named(location: CompiledLocation, action: str) -> CompiledEdge:
-    for edge in location.edges:
-        if str(edge.original.action) == action:
-            return edge
-    possible = ", ".join(sorted(str(edge.original.action) for edge in location.edges))
-    raise BrokenSchedule(f"{action!r} cannot happen here; what can: {possible}")
-
-
-def failed_conditions(
-    automaton: CompiledAutomaton, told: ParametricSchedule, asked: str, region: Sequence[Constraint], terms: Mapping[str, Terms]
-) -> str:
-    """What is wrong with a family; empty when it is a legal, violating run for all values in the region.
+def follow(
+    automaton: CompiledAutomaton, actions: Sequence[str], start: int | None = None
+) -> list[tuple[CompiledLocation, CompiledEdge]]:
+    """The edges of some actions, in order, each with its source.
 
     Parameters
     ----------
     automaton : CompiledAutomaton
         The system.
-    told : Script
+    actions : sequence of str
+        The actions, as text.
+    start : int or None
+        The number of the first location; the initial one by default.
+
+    Raises
+    ------
+    BrokenSchedule
+        A location has no edge with the action.
+    """
+    path, number = [], automaton.start if start is None else start
+    for action in actions:
+        location = automaton.location(number)
+        edge = _edge_of(location, action)
+        path.append((location, edge))
+        number = edge.target
+    return path
+
+
+def _edge_of(location: CompiledLocation, action: str) -> CompiledEdge:
+    for edge in location.edges:
+        if str(edge.original.action) == action:
+            return edge
+    possible = ", ".join(sorted(str(edge.original.action) for edge in location.edges))
+    raise BrokenSchedule(f"{action!r} is not possible here; possible: {possible}")
+
+
+def failed_conditions(
+    automaton: CompiledAutomaton,
+    schedule: ParametricSchedule,
+    name: str,
+    region: Sequence[Constraint],
+    terms: Mapping[str, Terms],
+) -> str:
+    """Why a schedule is not a legal, violating run for all values in a region; empty when it is one.
+
+    Parameters
+    ----------
+    automaton : CompiledAutomaton
+        The system.
+    schedule : ParametricSchedule
         The schedule.
-    asked : str
-        The ``always`` property that its last step must break.
+    name : str
+        The ``always`` property that the last edge must violate.
     region : sequence of Constraint
-        What is assumed of the symbolic parameters (and of `ROUNDS`, after the repeated part).
+        The assumptions about the symbolic parameters and, after the loop, about `ROUNDS`.
     terms : mapping
         Every parameter of the system as a term in the symbolic ones.
 
     Raises
     ------
-    BrokenScript
-        The system has no such steps, or the repeated part does not lead back.
+    BrokenSchedule
+        The automaton has no such edges, or the loop does not lead back.
     """
     symbols = sorted({name for term in terms.values() for name in term if name})
-    named = {name: z3.Real(name) for name in symbols}
-    parameters = {**named, **{name: linear(term, named) for name, term in terms.items()}}
+    symbolic = {name: z3.Real(name) for name in symbols}
+    parameters = {**symbolic, **{name: linear(term, symbolic) for name, term in terms.items()}}
     total = z3.Real(ROUNDS)
-    start = [None if origin == EXPIRED else numeral(Fraction(0)) for origin in automaton.start_updates()]
+    start = [None if update == EXPIRED else numeral(Fraction(0)) for update in automaton.start_updates()]
     execution = _Execution(automaton, parameters, automaton.start, start, [], [])
-    execution.follow(told.before)
-    given = {**parameters, ROUNDS: total}
-    plain = [parameters[name] >= 0 for name in symbols]
-    plain += [_region(part, given) for part in region if not part.terms.get(ROUNDS)]
-    last = [_region(part, given) for part in region if part.terms.get(ROUNDS)]
-    claims = [(plain, execution.conditions)]
-    if told.repeated:
+    execution.follow(schedule.before)
+    known = {**parameters, ROUNDS: total}
+    assumed = [parameters[name] >= 0 for name in symbols]
+    assumed += [_formula(part, known) for part in region if not part.terms.get(ROUNDS)]
+    on_total = [_formula(part, known) for part in region if part.terms.get(ROUNDS)]
+    obligations = [(assumed, execution.conditions)]
+    if schedule.repeated:
         execution.conditions = []
-        length = _repeat(execution, told.repeated, total)
-        claims.append(([*plain, total >= 0], [*execution.conditions, *_wide_enough(region, length, parameters)]))
+        length = _loop(execution, schedule.repeated, total)
+        obligations.append(([*assumed, total >= 0], [*execution.conditions, *_reachable_total(region, length, parameters)]))
         execution.conditions = []
-        execution.follow(told.after)
-        claims.append(([*plain, *last, total >= 0], execution.conditions))
-    if asked not in execution.edges[-1].original.violates:
-        raise BrokenSchedule(f"the last step does not break {asked}")
-    return next(filter(None, (_unless(assumed, conditions) for assumed, conditions in claims)), "")
+        execution.follow(schedule.after)
+        obligations.append(([*assumed, *on_total, total >= 0], execution.conditions))
+    if name not in execution.edges[-1].original.violates:
+        raise BrokenSchedule(f"the last step does not violate {name}")
+    return next(filter(None, (_not_implied(assumptions, conditions) for assumptions, conditions in obligations)), "")
 
 
-def _unless(assumed: list[z3.BoolRef], conditions: list[z3.BoolRef]) -> str:
-    """What keeps some conditions from holding whenever the assumptions do; empty when nothing does."""
+def _not_implied(assumptions: list[z3.BoolRef], conditions: list[z3.BoolRef]) -> str:
+    """The solver's answer if the assumptions do not imply the conditions; empty when they do."""
     solver = z3.SolverFor("QF_LRA")
-    solver.add(*assumed)
+    solver.add(*assumptions)
     if solver.check() != z3.sat:
         return "the region is empty"
     if not conditions:
         return ""
-    broken = z3.Not(z3.And(*conditions))
-    solver.add(broken)
+    negation = z3.Not(z3.And(*conditions))
+    solver.add(negation)
     answer = solver.check()
     if answer != z3.unsat:
         return f"not for all values: {answer} (Z3)" + (f" {solver.model()}" if answer == z3.sat else "")
-    return failed_refutation_by_cvc5(z3.And(*assumed, broken))
+    return failed_refutation_by_cvc5(z3.And(*assumptions, negation))
 
 
-def _wide_enough(
+def _reachable_total(
     region: Sequence[Constraint], length: z3.ArithRef, parameters: Mapping[str, z3.ArithRef]
 ) -> Iterator[z3.BoolRef]:
-    """That some number of rounds ends where the rest begins: every lower and upper bound on their time are a round apart."""
+    """Some number of iterations satisfies the bounds on their total: each lower bound is an iteration below each upper one."""
     lower: list[tuple[z3.ArithRef, bool]] = []
     upper: list[tuple[z3.ArithRef, bool]] = []
     for part in region:
@@ -213,28 +227,28 @@ def _wide_enough(
         yield high >= (0 if lower else length)
 
 
-def _region(part: Constraint, given: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
-    return compare(linear(part.terms, given), part.relation, numeral(Fraction(0)))
+def _formula(part: Constraint, values: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
+    return compare(linear(part.terms, values), part.relation, numeral(Fraction(0)))
 
 
-def _repeat(execution: _Execution, lines: Sequence[ScheduledAction], total: z3.ArithRef) -> z3.ArithRef:
-    """The repeated part from any of its rounds: clocks it starts again are as before, the others have grown by `total`.
+def _loop(execution: _Execution, actions: Sequence[ScheduledAction], total: z3.ArithRef) -> z3.ArithRef:
+    """Execute any one iteration of the loop: clocks that it resets are as before, the others have grown by `total`.
 
-    Returns the time that one round takes.
+    Returns the time of an iteration.
     """
-    entry, first = execution.place, list(execution.clocks)
-    untouched = _untouched(execution, lines)
+    entry, first = execution.location, list(execution.clocks)
+    untouched = _untouched(execution, actions)
     execution.clocks = [clock + total if clock is not None and index in untouched else clock for index, clock in enumerate(first)]
     grown = list(execution.clocks)
-    length = added([linear(line.delay, execution.parameters) for line in lines])
-    execution.follow(lines)
-    if execution.place != entry:
-        raise BrokenSchedule("the repeated part does not lead back to where it began")
+    length = added([linear(one.delay, execution.parameters) for one in actions])
+    execution.follow(actions)
+    if execution.location != entry:
+        raise BrokenSchedule("the loop does not lead back to its first location")
     execution.conditions.append(length > 0)
     for index, (before, after) in enumerate(zip(grown, execution.clocks, strict=True)):
         if before is None or after is None:
             if before is not after:
-                raise BrokenSchedule("the repeated part changes which clocks are alive")
+                raise BrokenSchedule("the loop changes which clocks are active")
         else:
             expected = before + length if index in untouched else before
             execution.conditions.append(after == expected)
@@ -242,23 +256,16 @@ def _repeat(execution: _Execution, lines: Sequence[ScheduledAction], total: z3.A
     return length
 
 
-def _untouched(execution: _Execution, lines: Sequence[ScheduledAction]) -> set[int]:
-    """The clocks that the repeated part never starts again."""
+def _untouched(execution: _Execution, actions: Sequence[ScheduledAction]) -> set[int]:
+    """The clocks that the loop never resets."""
     positions = {index: index for index in range(len(execution.clocks))}
-    place = execution.place
-    for line in lines:
-        edge = _named(execution.automaton.location(place), line.action)
+    for _, edge in follow(execution.automaton, [one.action for one in actions], execution.location):
         positions = {first: edge.updates.index(now) for first, now in positions.items() if now in edge.updates}
-        place = edge.target
     return set(positions)
 
 
-def instance(automaton: CompiledAutomaton, told: ParametricSchedule, values: Mapping[str, Fraction], rounds: int) -> Run:
-    """The family's run for given values, its repeated part carried out some number of times."""
-    moves: list[Move] = []
-    place = automaton.start
-    for line in (*told.before, *told.repeated * rounds, *told.after):
-        edge = _named(automaton.location(place), line.action)
-        moves.append(Move(evaluate(line.delay, values), edge.original.action))
-        place = edge.target
-    return Run(tuple(moves))
+def instance(automaton: CompiledAutomaton, schedule: ParametricSchedule, values: Mapping[str, Fraction], iterations: int) -> Run:
+    """The run of a schedule for given values, with a number of iterations of its loop."""
+    actions = (*schedule.before, *schedule.repeated * iterations, *schedule.after)
+    edges = (edge for _, edge in follow(automaton, [one.action for one in actions]))
+    return Run(tuple(Move(evaluate(one.delay, values), edge.original.action) for one, edge in zip(actions, edges, strict=True)))

@@ -1,4 +1,4 @@
-"""When no wait is long enough: runs with a part that may be repeated for as long as the wait lasts."""
+"""Where no TIME_WAIT is long enough: runs with a loop that can be repeated until any wait is over."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from timewait.checker.linear import Constraint, Terms, constraint_of
 Path = Sequence[tuple[CompiledLocation, CompiledEdge]]
 
 MAX_LOOP = 3
-"""Steps of a part that is repeated."""
+"""Edges of a loop."""
 
 
 def pumpable_schedule(
-    automaton: CompiledAutomaton, path: Path, asked: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
+    automaton: CompiledAutomaton, path: Path, name: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
 ) -> tuple[ParametricSchedule, list[Constraint]] | None:
-    """A family of runs that outlasts every wait, and its region; None when none was found.
+    """A schedule with a loop that outlasts every wait, and the region that it holds in; None when none was found.
 
-    At each location of a path every short way round is tried as the part to be repeated, one of its steps taking a unit
-    of time (one that it is compared with) and every other step of the run none; the first that Z3 and cvc5 accept for
-    all values is it.
+    Every short loop at every location of a path is tried. One of its edges takes a unit of time, a parameter that its
+    guard mentions; every other action of the run takes none. The first schedule that Z3 and cvc5 accept for all values is
+    the result.
 
     Parameters
     ----------
     automaton : CompiledAutomaton
-        The system, not folded.
+        The system, not its quotient.
     path : sequence of (CompiledLocation, CompiledEdge)
-        A run of the automaton that breaks the property.
-    asked : str
+        A run of the automaton that violates the property.
+    name : str
         The property.
     terms : mapping
         Every parameter as a term in the symbolic ones.
     units : pair of str
-        The parameters that may be the length of a round.
+        The parameters that may be the length of an iteration.
     wait : str
-        The parameter that is to be outlasted.
+        The parameter to outlast.
     """
-    for before, block, after in _detours(automaton, path, wait):
-        names = [str(edge.original.action) for edge in block]
-        for position, edge in enumerate(block):
+    for before, loop, after in _loops_along(automaton, path, wait):
+        actions = [str(edge.original.action) for edge in loop]
+        for position, edge in enumerate(loop):
             for unit in {test.parameter for test in edge.guard} & set(units):
                 region = _outlasted(units, unit, wait)
-                script = ParametricSchedule(_at_once(before), _timed(names, position, unit), _at_once(after))
+                schedule = ParametricSchedule(_at_once(before), _timed(actions, position, unit), _at_once(after))
                 try:
-                    if not failed_conditions(automaton, script, asked, region, terms):
-                        return script, region
+                    if not failed_conditions(automaton, schedule, name, region, terms):
+                        return schedule, region
                 except BrokenSchedule:
                     continue
     return None
 
 
 def _outlasted(units: tuple[str, str], unit: str, wait: str) -> list[Constraint]:
-    """The rounds take longer than the wait, by a round at most."""
+    """The iterations take longer than the wait, by one iteration at most."""
     one = Fraction(1)
     positive = [constraint_of({name: one}, ">") for name in units]
     longer = constraint_of({ROUNDS: one, wait: -one}, ">")
@@ -71,37 +71,39 @@ def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[ScheduledA
     )
 
 
-def _detours(automaton: CompiledAutomaton, path: Path, wait: str) -> Iterator[tuple[list[str], list[CompiledEdge], list[str]]]:
-    """For each location of a path the steps to it, a way round, and the steps on from it; what leads back to it is left out.
+def _loops_along(
+    automaton: CompiledAutomaton, path: Path, wait: str
+) -> Iterator[tuple[list[str], list[CompiledEdge], list[str]]]:
+    """For each location of a path the actions before it, a loop, and the actions after it; detours of the path are left out.
 
-    Only where the wait is under way: some clock is compared with it, and the way round leaves that clock alone.
+    A location counts only if a guard there compares some clock with the wait, and a loop only if it does not reset that clock.
     """
     actions = [str(edge.original.action) for _, edge in path]
-    places = [automaton.start, *(edge.target for _, edge in path)]
-    for place in dict.fromkeys(places[1:-1]):
-        first = places.index(place)
-        last = len(places) - 1 - places[::-1].index(place)
-        waiting = {test.clock for edge in automaton.location(place).edges for test in edge.guard if test.parameter == wait}
-        for block in _rounds(automaton, place, place, MAX_LOOP):
-            if any(_carried(clock, block) == clock for clock in waiting):
-                yield actions[:first], block, actions[last:]
+    numbers = [automaton.start, *(edge.target for _, edge in path)]
+    for number in dict.fromkeys(numbers[1:-1]):
+        first = numbers.index(number)
+        last = len(numbers) - 1 - numbers[::-1].index(number)
+        waiting = {test.clock for edge in automaton.location(number).edges for test in edge.guard if test.parameter == wait}
+        for loop in _paths(automaton, number, number, MAX_LOOP):
+            if any(_position_after(clock, loop) == clock for clock in waiting):
+                yield actions[:first], loop, actions[last:]
 
 
-def _carried(clock: int, block: Sequence[CompiledEdge]) -> int | None:
-    """Where a clock stands after some edges; None when it was started again."""
+def _position_after(clock: int, edges: Sequence[CompiledEdge]) -> int | None:
+    """The position of a clock after some edges; None when one of them resets it."""
     position: int | None = clock
-    for edge in block:
+    for edge in edges:
         if position is None or position not in edge.updates:
             return None
         position = edge.updates.index(position)
     return position
 
 
-def _rounds(automaton: CompiledAutomaton, place: int, home: int, steps: int) -> Iterator[list[CompiledEdge]]:
-    """The ways from one location to another of so many steps at most."""
-    edges = [edge for edge in automaton.location(place).edges if not edge.original.violates]
-    yield from ([edge] for edge in edges if edge.target == home)
-    if steps > 1:
+def _paths(automaton: CompiledAutomaton, source: int, target: int, length: int) -> Iterator[list[CompiledEdge]]:
+    """The paths between two locations of a length at most, without edges that violate a property."""
+    edges = [edge for edge in automaton.location(source).edges if not edge.original.violates]
+    yield from ([edge] for edge in edges if edge.target == target)
+    if length > 1:
         for edge in edges:
-            for rest in _rounds(automaton, edge.target, home, steps - 1):
+            for rest in _paths(automaton, edge.target, target, length - 1):
                 yield [edge, *rest]

@@ -78,14 +78,14 @@ class TestEngines:
     @each_run
     @each_broken
     def test_not_for_another_property(self, name: str, asked: str, engine: str) -> None:
-        with pytest.raises(Rejected, match=r"^its last step does not break integrity$"):
+        with pytest.raises(Rejected, match=r"^its last step does not violate integrity$"):
             replay(initial_state(CONFIGURATIONS[name]), found(name, asked, engine), PROPERTIES["integrity"])
 
     @each_run
     @each_broken
     def test_nor_without_their_last_step(self, name: str, asked: str, engine: str) -> None:
         run = found(name, asked, engine)
-        with pytest.raises(Rejected, match=f"^its last step does not break {asked}$"):
+        with pytest.raises(Rejected, match=f"^its last step does not violate {asked}$"):
             replay(initial_state(CONFIGURATIONS[name]), Run(run.moves[:-1]), PROPERTIES[asked])
 
     @each_run
@@ -196,8 +196,8 @@ class TestTampered:
             (without(ACKED), "step 4: A's ACK seq=2 ack=2, sent at 0, must arrive within MSL"),
             (without(LEFT), "step 5: both ends must be CLOSED"),
             ([*MOVES, MOVES[REOPENED]], "both ends must be CLOSED before they open again"),
-            ([*MOVES[:-1], Move(Fraction(0), None)], "its last step does not break isolation"),
-            ([], "its last step does not break isolation"),
+            ([*MOVES[:-1], Move(Fraction(0), None)], "its last step does not violate isolation"),
+            ([], "its last step does not violate isolation"),
         ],
     )
     def test_rejected(self, moves: list[Move], reason: str) -> None:
