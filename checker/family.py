@@ -18,7 +18,7 @@ from timewait.checker.certificate import failed_refutation_by_cvc5
 from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.finding import Move, Run
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
-from timewait.checker.symbolic import added, compare, linear, numeral
+from timewait.checker.symbolic import added, compare, constraint_formula, linear, numeral
 
 ROUNDS = "ROUNDS"
 """The parameter for the total time of the loop's iterations, in seconds."""
@@ -178,8 +178,8 @@ def failed_conditions(
     execution.follow(schedule.before)
     known = {**parameters, ROUNDS: total}
     assumed = [parameters[name] >= 0 for name in symbols]
-    assumed += [_formula(part, known) for part in region if not part.terms.get(ROUNDS)]
-    on_total = [_formula(part, known) for part in region if part.terms.get(ROUNDS)]
+    assumed += [constraint_formula(part, known) for part in region if not part.terms.get(ROUNDS)]
+    on_total = [constraint_formula(part, known) for part in region if part.terms.get(ROUNDS)]
     obligations = [(assumed, execution.conditions)]
     if schedule.repeated:
         execution.conditions = []
@@ -225,10 +225,6 @@ def _reachable_total(
             yield high - low > length if low_strict and high_strict else high - low >= length
     for high, _ in upper:
         yield high >= (0 if lower else length)
-
-
-def _formula(part: Constraint, values: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
-    return compare(linear(part.terms, values), part.relation, numeral(Fraction(0)))
 
 
 def _loop(execution: _Execution, actions: Sequence[ScheduledAction], total: z3.ArithRef) -> z3.ArithRef:

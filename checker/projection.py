@@ -1,9 +1,9 @@
-"""The region of parameters in which a path can be taken: a convex polyhedron.
+"""The parameters for which a path can be taken, as a convex polyhedron; and its delays as linear terms.
 
-All bounds along a path are differences between the times of its steps and a term in the parameters. The
-times are eliminated one by one (Fourier and Motzkin; on differences that joins each bound into a step
-with each bound out of it), and what is left are sums along cycles, which must not be positive. Bounds that
-follow from others are dropped on the way, whatever the parameters, as long as none of these is negative.
+Every bound along a path compares the difference between the times of two steps with a linear term. Fourier-Motzkin
+elimination removes the times one by one: it joins each bound into a step with each bound out of it. The sums along
+cycles remain, and must not be positive. Bounds that follow from others for all nonnegative parameters are dropped
+on the way.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ import z3
 from timewait.checker.compiled import CompiledEdge, CompiledLocation
 from timewait.checker.linear import Constraint, Terms, constraint_of, evaluate, plus, times
 from timewait.checker.schedule import TimeDifference, differences
-from timewait.checker.symbolic import linear
+from timewait.checker.symbolic import constraint_formula
 
 Polyhedron = tuple[Constraint, ...]
-"""Constraints that hold together, none of which follows from the others; no parameter is negative."""
+"""Irredundant constraints, in conjunction; no parameter is negative."""
 
 Vector = tuple[Fraction, ...]
 Point = dict[str, Fraction]
 
 MAX_COEFFICIENT = 4
-"""The largest coefficient, more or less, of a time in terms: a run takes a few MSL."""
+"""The largest absolute value of a coefficient in a time: a run takes a few MSL."""
 
 
-class _Gap(NamedTuple):
+class _LowerBound(NamedTuple):
     """A lower bound on a difference between two times."""
 
     term: Terms
     strict: bool
 
-    def implies(self, other: _Gap) -> bool:
-        """Whether it is no weaker, whatever the parameters, none of which is negative."""
+    def implies(self, other: _LowerBound) -> bool:
+        """Whether it is at least as strong, for all nonnegative parameters."""
         more = plus(self.term, times(Fraction(-1), other.term))
         return all(factor >= 0 for factor in more.values()) and (self.strict or not other.strict)
 
@@ -52,35 +52,37 @@ def parameters_of_path(path: Sequence[tuple[CompiledLocation, CompiledEdge]], te
     terms : mapping
         Every parameter of the system as a term in the symbolic ones.
     """
-    gaps: dict[tuple[int, int], list[_Gap]] = {}
-    conditions: list[_Gap] = []
-    for bound in differences(path):
-        gap = _Gap(_in_terms(bound, terms), bound.strict)
-        _add(gaps, conditions, bound.earlier, bound.later, gap)
+    bounds: dict[tuple[int, int], list[_LowerBound]] = {}
+    conditions: list[_LowerBound] = []
+    for difference in differences(path):
+        bound = _LowerBound(_in_terms(difference, terms), difference.strict)
+        _add(bounds, conditions, difference.earlier, difference.later, bound)
     for time in range(len(path), -1, -1):
-        into = [(first, gap) for (first, last), found in gaps.items() if last == time for gap in found]
-        out = [(last, gap) for (first, last), found in gaps.items() if first == time for gap in found]
-        gaps = {pair: found for pair, found in gaps.items() if time not in pair}
+        into = [(first, bound) for (first, last), found in bounds.items() if last == time for bound in found]
+        out = [(last, bound) for (first, last), found in bounds.items() if first == time for bound in found]
+        bounds = {pair: found for pair, found in bounds.items() if time not in pair}
         for first, before in into:
             for last, after in out:
-                joined = _Gap(plus(before.term, after.term), before.strict or after.strict)
-                _add(gaps, conditions, first, last, joined)
-    return irredundant([constraint_of(times(Fraction(-1), gap.term), ">" if gap.strict else ">=") for gap in conditions])
+                joined = _LowerBound(plus(before.term, after.term), before.strict or after.strict)
+                _add(bounds, conditions, first, last, joined)
+    return irredundant([constraint_of(times(Fraction(-1), bound.term), ">" if bound.strict else ">=") for bound in conditions])
 
 
-def _in_terms(bound: TimeDifference, terms: Mapping[str, Terms]) -> Terms:
-    return times(Fraction(bound.factor), terms.get(bound.parameter, {}))
+def _in_terms(difference: TimeDifference, terms: Mapping[str, Terms]) -> Terms:
+    return times(Fraction(difference.factor), terms.get(difference.parameter, {}))
 
 
-def _add(gaps: dict[tuple[int, int], list[_Gap]], conditions: list[_Gap], first: int, last: int, gap: _Gap) -> None:
+def _add(
+    bounds: dict[tuple[int, int], list[_LowerBound]], conditions: list[_LowerBound], first: int, last: int, bound: _LowerBound
+) -> None:
     """Keep a bound unless another implies it, and drop those that it implies; on a cycle it is a condition."""
-    known = conditions if first == last else gaps.setdefault((first, last), [])
-    if not any(other.implies(gap) for other in known):
-        known[:] = [*(other for other in known if not gap.implies(other)), gap]
+    known = conditions if first == last else bounds.setdefault((first, last), [])
+    if not any(other.implies(bound) for other in known):
+        known[:] = [*(other for other in known if not bound.implies(other)), bound]
 
 
 def irredundant(parts: Sequence[Constraint]) -> Polyhedron:
-    """The constraints that do not follow from the others, in the order of their texts."""
+    """The constraints that do not follow from the others, sorted by text."""
     names = sorted({name for part in parts for name in part.terms if name})
     parameters = {name: z3.Real(name) for name in names}
     solver = z3.SolverFor("QF_LRA")
@@ -89,31 +91,25 @@ def irredundant(parts: Sequence[Constraint]) -> Polyhedron:
     for part in list(kept):
         rest = [other for other in kept if other is not part]
         solver.push()
-        solver.add(*(formula(other, parameters) for other in rest), z3.Not(formula(part, parameters)))
+        solver.add(*(constraint_formula(other, parameters) for other in rest), z3.Not(constraint_formula(part, parameters)))
         if solver.check() == z3.unsat:
             kept = rest
         solver.pop()
     return tuple(kept)
 
 
-def formula(part: Constraint, parameters: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
-    """A constraint as a formula."""
-    term = linear(part.terms, parameters)
-    return term == 0 if part.relation == "==" else term > 0 if part.relation == ">" else term >= 0
-
-
 # --- rays ----------------------------------------------------------------------------------------------------------
 
 
 def rays(region: Polyhedron, symbols: tuple[str, str, str]) -> list[Vector]:
-    """The extreme rays of a region that is a cone in three parameters, none of them negative.
+    """The extreme rays of a cone in three nonnegative parameters.
 
     Parameters
     ----------
     region : Polyhedron
         Constraints without constants.
     symbols : tuple of str
-        The parameters, in the order in which the rays give them.
+        The parameters, in the order of the rays' components.
     """
     normals = [tuple(part.terms.get(name, Fraction(0)) for name in symbols) for part in region]
     normals += [tuple(Fraction(int(index == axis)) for index in range(3)) for axis in range(3)]
@@ -141,7 +137,7 @@ def _dot(one: Vector, other: Vector) -> Fraction:
     return sum((left * right for left, right in zip(one, other, strict=True)), Fraction(0))
 
 
-# --- delays as terms ------------------------------------------------------------------------------------------------
+# --- delays as linear terms ------------------------------------------------------------------------------------------------
 
 
 def delays_in_terms(
@@ -150,13 +146,12 @@ def delays_in_terms(
     region: Polyhedron,
     symbols: tuple[str, str, str],
 ) -> tuple[Terms, ...] | None:
-    """The waits before each step of a path as terms that are legal for all values in a region; None when none are found.
+    """The delays before the steps of a path as linear terms, legal for all values in a region; None when none are found.
 
-    A linear bound holds on a cone if it holds on its rays, so the coefficients are a solution of finitely many
-    inequalities; the first step is taken at once if it can be, and halves and then quarters are tried before anything
-    finer, for the sake of the reader.
+    A linear bound holds on a cone if it holds on the cone's rays, so the coefficients solve finitely many inequalities.
+    Readable solutions are tried first: the first step without delay, whole coefficients, then halves, quarters, twelfths.
     """
-    bounds = [(bound.earlier, bound.later, _in_terms(bound, terms), bound.strict) for bound in differences(path)]
+    bounds = [(one.earlier, one.later, _in_terms(one, terms), one.strict) for one in differences(path)]
     corners = [dict(zip(symbols, ray, strict=True)) for ray in rays(region, symbols)]
     inner = _inner_points(region, corners, symbols)
     for fixed, parts in product((2, 1), (1, 2, 3, 4, 12)):
@@ -167,7 +162,7 @@ def delays_in_terms(
 
 
 def _inner_points(region: Polyhedron, corners: list[Point], symbols: tuple[str, str, str]) -> list[Point]:
-    """A point inside a region and inside each face, edges too, that belongs to it: where strict bounds must be strict."""
+    """An inner point of the region, of each face and of each edge, if the region contains it: strict bounds are checked there."""
     axes = [constraint_of({name: Fraction(1)}, ">=") for name in symbols]
     faces = [
         [corner for corner in corners if not evaluate(part.terms, corner)] for part in (*region, *axes) if part.relation == ">="
@@ -183,7 +178,7 @@ def _inner_points(region: Polyhedron, corners: list[Point], symbols: tuple[str, 
 def _coefficients(
     steps: int, bounds: Sequence[tuple[int, int, Terms, bool]], corners: list[Point], inner: list[Point], parts: int, fixed: int
 ) -> list[Terms] | None:
-    """The time of each step as a term whose coefficients are whole numbers of parts; the first ones are taken at once."""
+    """The time of each step as a term whose coefficients are multiples of 1 / `parts`; the first `fixed` times are zero."""
     solver = z3.Solver()
     solver.set("timeout", 5000)
     unknown = [{name: z3.Int(f"{name}@{step}") for name in corners[0]} for step in range(steps + 1)]
@@ -208,10 +203,5 @@ def _coefficients(
 
 
 def _later_by(earlier: Mapping[str, z3.ArithRef], later: Mapping[str, z3.ArithRef], at: Mapping[str, Fraction]) -> z3.ArithRef:
-    """How much later one step is than another for given parameters, in parts."""
+    """The difference between the times of two steps at a point, times `parts`."""
     return z3.Sum(*(z3.RealVal(str(value)) * (later[name] - earlier[name]) for name, value in at.items()))
-
-
-def region_as_text(region: Polyhedron) -> str:
-    """A region as people write it."""
-    return " and ".join(part.text for part in region) or "always"

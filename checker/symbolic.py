@@ -96,12 +96,8 @@ class Symbolic:
     def assumption(self) -> z3.BoolRef:
         """What is assumed of the parameters."""
         positive = [self.parameters[name] >= 0 for name in self.symbols]
-        parts = [*positive, *(self._constraint(part) for part in self.region)]
+        parts = [*positive, *(constraint_formula(part, self.parameters) for part in self.region)]
         return z3.And(*parts) if parts else z3.BoolVal(True)
-
-    def _constraint(self, part: Constraint) -> z3.BoolRef:
-        term = linear(part.terms, self.parameters)
-        return term == 0 if part.relation == "==" else term > 0 if part.relation == ">" else term >= 0
 
     def is_bad(self, edge: CompiledEdge) -> bool:
         """Whether a step is one that is asked for."""
@@ -191,6 +187,11 @@ def linear(terms: Mapping[str, Fraction], parameters: Mapping[str, z3.ArithRef])
     """A linear term as a formula."""
     parts = [numeral(factor) * parameters[name] if name else numeral(factor) for name, factor in terms.items()]
     return added(parts)
+
+
+def constraint_formula(part: Constraint, parameters: Mapping[str, z3.ArithRef]) -> z3.BoolRef:
+    """A constraint as a formula."""
+    return compare(linear(part.terms, parameters), part.relation, numeral(Fraction(0)))
 
 
 def added(parts: Sequence[z3.ArithRef]) -> z3.ArithRef:

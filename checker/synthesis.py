@@ -1,17 +1,17 @@
-"""Thresholds as formulas: for which values of a system's parameters is it safe?
+"""Thresholds as formulas: the minimum safe value of one duration as a linear term in the others.
 
-Three parameters stay symbolic: a *scale* (MSL), a *rate* (RTO) and the one whose least safe value is asked
-for (the *wait*, TIME_WAIT). Every bound is a multiple of parameters, so only their ratios matter. The ratios
-``rate / scale`` are gone through from the largest down:
+Three parameters stay symbolic: a *scale* (MSL), a *rate* (RTO) and the *wait* (TIME_WAIT), whose minimum safe value is
+sought. Every bound is a multiple of parameters, so only their ratios matter. The search takes the ratios ``rate / scale``
+from the largest down:
 
-1. At a ratio the wait starts at nought. Zones find a run that breaks the property; the polyhedron of
-   parameters in which the run is possible says up to which wait, and the search goes on from there, until
-   zones find none: that is the least safe wait, a term in scale and rate.
-2. The finished zones are an invariant for all ratios in an interval (`timewait.checker.cover`), the runs reach as
-   far as their polyhedra say; on both together the term is proved exact, from both sides.
-3. The next ratio lies just below.
+1. At one ratio the wait starts from zero. Zones find a run that violates a property, and the polyhedron of parameters for
+   which the run is possible gives the largest such wait. The search continues from there until zones find no run: the
+   wait is then the minimum safe one, a term in scale and rate.
+2. The finished zones are an invariant on an interval of ratios (`timewait.checker.cover`), and the runs are possible on
+   the intervals that their polyhedra give. On the intersection the term is exact.
+3. The search continues with the next ratio below.
 
-Nothing here is believed: the invariants go to `timewait.checker.certificate`, the runs to `timewait.checker.family`.
+The results are only candidates: `timewait.checker.certificate` checks the invariants, `timewait.checker.family` the runs.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from timewait.checker.ratios import EVERY_RATIO, RatioInterval
 from timewait.checker.zones import Zones
 
 GENERIC = 16_777_213
-"""Ticks of the scale where bounds are read as sums: a prime, so that hardly any ratio has a common divisor with it."""
+"""Ticks of the scale: a prime, so that it is coprime to almost every number of ticks of the rate."""
 
 RUNS_BEFORE_PUMPING = 8
-"""Runs looked at for one ratio before one of them is sought that can be made longer and longer."""
+"""Runs at one ratio after which the search looks for a pumpable loop."""
 
 MAX_RUNS = 24
-"""Runs looked at for one ratio before it is given up: each reaches further than the one before."""
+"""Runs at one ratio after which the search gives up; each is possible for longer waits than the one before."""
 
 
 class ParameterNames(NamedTuple):
@@ -52,7 +52,7 @@ class ParameterNames(NamedTuple):
 
 
 class Counterexample(NamedTuple):
-    """A run that breaks a property, and the polyhedron of parameters in which it is possible."""
+    """A run that violates a property, and the polyhedron of parameters for which it is possible."""
 
     path: list[tuple[CompiledLocation, CompiledEdge]]
     region: Polyhedron
@@ -61,51 +61,51 @@ class Counterexample(NamedTuple):
 
 @dataclass(frozen=True)
 class ThresholdPiece:
-    """The least safe wait on an interval of ratios.
+    """The minimum safe wait on an interval of ratios.
 
     Attributes
     ----------
-    ratios : Interval
-        Of rate to scale.
-    least : Terms or None
-        The least safe wait as a term in scale and rate; None where no wait is safe.
+    ratios : RatioInterval
+        The ratios of rate to scale.
+    minimum : Terms or None
+        The minimum safe wait as a term in scale and rate; None where no wait is safe.
     run : Counterexample or None
-        A run that breaks a property for every shorter wait; None when nought is safe.
+        A run that violates a property for every shorter wait; None when zero is safe.
     invariant : Invariant
-        What proves the least safe wait, and any longer one; empty where none is.
-    family : (Script, list of Constraint) or None
-        Where longer and longer runs outlast every wait: one run with a part to be repeated, and its region.
+        The proof for the minimum safe wait and every longer one; empty where none is safe.
+    pumped : (ParametricSchedule, list of Constraint) or None
+        A schedule with a loop that outlasts every wait, and its region; None where some wait is safe.
     """
 
     ratios: RatioInterval
     minimum: Terms | None
     run: Counterexample | None
     invariant: Invariant = field(default_factory=dict)
-    family: tuple[ParametricSchedule, list[Constraint]] | None = None
+    pumped: tuple[ParametricSchedule, list[Constraint]] | None = None
 
 
 Shorten = Callable[[Run, str, Mapping[str, Fraction]], Run]
 
 
 class InconclusiveSynthesis(Exception):
-    """A ratio at which the search did not come to an end; the message says why."""
+    """The search failed at some ratio; the message gives the reason."""
 
 
 class Synthesis:
-    """The search for the pieces of one question.
+    """The search for the pieces of a threshold.
 
     Parameters
     ----------
     automata : pair of CompiledAutomaton
-        The system, and the same folded.
-    asked : frozenset of str
-        The ``always`` properties that are asked for together.
+        The system and its quotient.
+    properties : frozenset of str
+        The ``always`` properties that a safe wait keeps.
     terms : mapping
         Every parameter of the system as a term in the symbolic ones.
-    names : Names
+    names : ParameterNames
         The symbolic parameters.
     shorten : callable
-        Makes a run shorter, given the property that it breaks and the values of all parameters in seconds.
+        Shortens a run, given the property that it violates and the values of all parameters in seconds.
     budget : Budget
         Bounds on each exploration.
     """
@@ -113,7 +113,7 @@ class Synthesis:
     def __init__(
         self,
         automata: tuple[CompiledAutomaton, CompiledAutomaton],
-        asked: frozenset[str],
+        properties: frozenset[str],
         terms: Mapping[str, Terms],
         names: ParameterNames,
         shorten: Shorten,
@@ -121,7 +121,7 @@ class Synthesis:
     ) -> None:
         self.plain, self.automaton = automata
         self.shorten = shorten
-        self.asked = asked
+        self.properties = properties
         self.terms = terms
         self.names = names
         self.budget = budget
@@ -132,36 +132,35 @@ class Synthesis:
 
         Raises
         ------
-        Unsettled
-            An exploration was stopped, or the runs at one ratio came to no end.
+        InconclusiveSynthesis
+            An exploration reached a bound, or there were more than `MAX_RUNS` runs at one ratio.
         """
-        yield from self._covering(RatioInterval(low, high, closed_low=low > 0, closed_high=True))
+        yield from self._pieces(RatioInterval(low, high, closed_low=low > 0, closed_high=True))
 
-    def _covering(self, left: RatioInterval) -> Iterator[ThresholdPiece]:
-        if left.empty:
+    def _pieces(self, interval: RatioInterval) -> Iterator[ThresholdPiece]:
+        if interval.empty:
             return
-        ratio = self._sample(left)
-        piece = self._piece(ratio, left.low == left.high)
+        ratio = self._sample(interval)
+        piece = self._piece(ratio, interval.low == interval.high)
         if ratio not in piece.ratios:
-            raise InconclusiveSynthesis(f"what was found at {self._told(ratio)} does not hold there")
-        yield from self._covering(left.above(piece.ratios))
+            raise InconclusiveSynthesis(f"the result at {self._text(ratio)} does not hold there")
+        yield from self._pieces(interval.above(piece.ratios))
         yield piece
-        yield from self._covering(left.below(piece.ratios))
+        yield from self._pieces(interval.below(piece.ratios))
 
-    def _sample(self, left: RatioInterval) -> Fraction:
-        """A ratio just below the upper end of what is left, of no simple form; or the end itself when that is all."""
-        assert left.high is not None
-        if left.low == left.high:
-            return left.high
-        width = left.high - left.low
-        ticks = int((left.high - width / 1009) * GENERIC)
+    def _sample(self, interval: RatioInterval) -> Fraction:
+        """A generic ratio just below the upper end of an interval; the end itself if the interval is a point."""
+        assert interval.high is not None
+        if interval.low == interval.high:
+            return interval.high
+        width = interval.high - interval.low
+        ticks = int((interval.high - width / 1009) * GENERIC)
         if ticks % GENERIC == 0:
             ticks -= 1
         ratio = Fraction(ticks, GENERIC)
-        if ratio not in left or not ratio:
-            raise InconclusiveSynthesis(
-                f"ratios between {float(left.low):.9g} and {float(left.high):.9g} are too close together to be told apart"
-            )
+        if ratio not in interval or not ratio:
+            low, high = float(interval.low), float(interval.high)
+            raise InconclusiveSynthesis(f"ratios between {low:.9g} and {high:.9g} are too close together to be distinguished")
         return ratio
 
     # --- one ratio --------------------------------------------------------------------------------------------------
@@ -173,32 +172,32 @@ class Synthesis:
         ratios = EVERY_RATIO
         for number in range(MAX_RUNS):
             zones = self._explore(ratio, minimum)
-            broken = next((name for name in sorted(self.asked) if name in zones.broken), None)
+            broken = next((name for name in sorted(self.properties) if name in zones.broken), None)
             if broken is None:
                 held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, minimum)
                 return self._exact(ThresholdPiece(ratios.meet(held), minimum, found, proof))
             path = self._path(zones, broken)
             found = Counterexample(path, parameters_of_path(path, self.terms), broken)
-            if number == RUNS_BEFORE_PUMPING and (family := self._pumped(path, broken)):
-                return ThresholdPiece(EVERY_RATIO, None, found, family=family)
+            if number == RUNS_BEFORE_PUMPING and (pumped := self._pumped(path, broken)):
+                return ThresholdPiece(EVERY_RATIO, None, found, pumped=pumped)
             limit = self._limit(found.region, ratio)
             if limit is None:
                 return ThresholdPiece(self._reach(found.region, None), None, found)
             if alone:
                 limit = {self.names.scale: evaluate(limit, {self.names.scale: Fraction(1), self.names.rate: ratio})}
             minimum, ratios = limit, self._reach(found.region, limit)
-        raise InconclusiveSynthesis(f"{MAX_RUNS} runs at {self._told(ratio)} came to no end")
+        raise InconclusiveSynthesis(f"{MAX_RUNS} runs at {self._text(ratio)} are not enough")
 
-    def _told(self, ratio: Fraction) -> str:
+    def _text(self, ratio: Fraction) -> str:
         return f"{self.names.rate} = {float(ratio):.4g} {self.names.scale}"
 
     def _at(self, zones: Zones, ratio: Fraction) -> tuple[RatioInterval, Invariant]:
-        """The invariant of finished zones at one ratio, where every bound is a multiple of the scale."""
+        """The invariant of finished zones at one ratio: every bound is a multiple of the scale."""
         reading = multiples(self.names.scale, zones.ticks(self.names.scale))
         return RatioInterval(ratio, ratio, closed_low=True, closed_high=True), invariant(zones, cover_of(zones), reading)
 
     def _around(self, zones: Zones, ratio: Fraction, minimum: Terms) -> tuple[RatioInterval, Invariant]:
-        """The ratios around one for which finished zones are an invariant, and that; each bound is a sum of scale and rate."""
+        """The interval of ratios for which finished zones are an invariant, and the invariant in sums of scale and rate."""
         parts = lcm(*(factor.denominator for term in (*self.terms.values(), minimum) for factor in term.values()))
         scale, rate, tick = self.names.scale, self.names.rate, zones.unit * GENERIC
         reading = SumReading(scale, rate, GENERIC, int(ratio * GENERIC), tick, parts)
@@ -207,7 +206,7 @@ class Synthesis:
             held = ratio_interval(side_conditions(zones, cover, reading), rate, scale)
             return held, invariant(zones, cover, reading)
         except NotGeneric as problem:
-            raise InconclusiveSynthesis(f"at {self._told(ratio)}: {problem}") from problem
+            raise InconclusiveSynthesis(f"at {self._text(ratio)}: {problem}") from problem
 
     def _pumped(
         self, path: list[tuple[CompiledLocation, CompiledEdge]], broken: str
@@ -216,20 +215,20 @@ class Synthesis:
         return pumpable_schedule(self.plain, path, broken, self.terms, units, self.names.wait)
 
     def _path(self, zones: Zones, broken: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
-        """The run that zones found, as short as it may be, in the automaton that is not folded."""
+        """The run that zones found, shortened, as a path of the system itself."""
         run = zones.run_to(*zones.broken[broken])
         if run is None:
-            raise InconclusiveSynthesis(f"no delays make a run that breaks {broken} possible")
+            raise InconclusiveSynthesis(f"no delays make the run that violates {broken} possible")
         moves = self.shorten(run, broken, zones.values).moves
         return follow(self.plain, [str(move.action) for move in moves])
 
     def _exact(self, piece: ThresholdPiece) -> ThresholdPiece:
-        """A piece whose term does not depend on the rate, once more at its upper end: it then holds for every lower rate."""
+        """The piece with the invariant at its upper end: it holds for lower rates too if the term is independent of the rate."""
         end = piece.ratios.high
         if piece.minimum is None or piece.minimum.get(self.names.rate) or end is None or not piece.ratios.closed_high:
             return piece
         zones = self._explore(end, piece.minimum)
-        if self.asked & zones.broken.keys():
+        if self.properties & zones.broken.keys():
             return piece
         scale = zones.ticks(self.names.scale)
         cover = cover_of(zones)
@@ -241,19 +240,19 @@ class Synthesis:
         values = {name: evaluate(term, symbols) for name, term in self.terms.items()}
         zones = Zones(self.automaton, values)
         self.explorations += 1
-        zones.explore(self.budget.fresh(), self.asked if len(self.asked) == 1 else frozenset())
-        if zones.stopped and not self.asked & zones.broken.keys():
+        zones.explore(self.budget.fresh(), self.properties if len(self.properties) == 1 else frozenset())
+        if zones.stopped and not self.properties & zones.broken.keys():
             raise InconclusiveSynthesis(zones.stopped)
         return zones
 
     def _limit(self, region: Polyhedron, ratio: Fraction) -> Terms | None:
-        """Up to which wait a run is possible at a ratio, as a term; None when it is so for every wait."""
+        """The upper bound on the wait of a run at a ratio, as a term; None when the run is possible for every wait."""
         at = {self.names.scale: Fraction(1), self.names.rate: ratio}
         limits = [limit for part in region if (limit := self._upper(part)) is not None]
         return min(limits, key=lambda term: evaluate(term, at), default=None)
 
     def _upper(self, part: Constraint) -> Terms | None:
-        """The term below which a constraint keeps the wait; None when it does not."""
+        """The upper bound of a constraint on the wait; None when it has none."""
         factor = part.terms.get(self.names.wait, Fraction(0))
         rest = {name: value for name, value in part.terms.items() if name != self.names.wait}
         return times(-1 / factor, rest) if factor < 0 else None
@@ -269,7 +268,7 @@ class Synthesis:
         return found
 
     def _where(self, part: Constraint) -> RatioInterval:
-        """The ratios at which a constraint on scale and rate holds."""
+        """The ratios that satisfy a constraint on scale and rate."""
         constant, slope = (part.terms.get(name, Fraction(0)) for name in (self.names.scale, self.names.rate))
         closed = part.relation != ">"
         if slope > 0:
@@ -278,16 +277,16 @@ class Synthesis:
 
 
 def region_constraints(piece: ThresholdPiece, names: ParameterNames, safe: bool) -> list[Constraint]:
-    """The constraints of a piece: the interval of its ratios, and the wait below its term or from it on.
+    """The constraints of a piece: its interval of ratios, and the wait at least its term, or below it.
 
     Parameters
     ----------
-    piece : Piece
+    piece : ThresholdPiece
         The piece.
-    names : Names
+    names : ParameterNames
         The symbolic parameters.
     safe : bool
-        Whether the safe part is wanted, where the wait is long enough, or the unsafe one.
+        Whether the wait is safe (at least the term) or unsafe (below it).
     """
     one = Fraction(1)
     parts = [constraint_of({names.scale: one}, ">"), constraint_of({names.rate: one}, ">")]

@@ -137,8 +137,8 @@ def _below(
 ) -> ParametricCounterexample:
     terms = terms_of(configuration, symbolic=True)
     region = region_constraints(piece, SYMBOLS, safe=False)
-    if piece.family is not None:
-        schedule, region = piece.family
+    if piece.pumped is not None:
+        schedule, region = piece.pumped
     else:
         delays = delays_in_terms(run.path, terms, tuple(region), SYMBOLS)
         if delays is None:

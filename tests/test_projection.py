@@ -1,4 +1,4 @@
-"""Regions of runs against Z3's own elimination of quantifiers, cones against their rays, delays against every bound."""
+"""Regions of runs against Z3's quantifier elimination, cones against their rays, delays against every bound."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from timewait.checker.projection import (
     Polyhedron,
     Vector,
     delays_in_terms,
-    formula,
     irredundant,
     parameters_of_path,
     rays,
-    region_as_text,
 )
+from timewait.checker.symbolic import constraint_formula
 from timewait.vocabulary.automaton import ZERO, Action, Clock, Edge, Relation
 
 F = Fraction
@@ -35,6 +34,12 @@ NOT_NEGATIVE = [parameter >= 0 for parameter in PARAMETERS.values()]
 PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in SYMBOLS}
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+
+
+def text(region: Polyhedron) -> str:
+    """A region as text."""
+    return " and ".join(part.text for part in region) or "always"
+
 
 # --- paths ---------------------------------------------------------------------------------------------------------
 
@@ -108,7 +113,7 @@ def as_z3(term: Terms) -> z3.ArithRef:
 
 def inside(region: Sequence[Constraint]) -> z3.BoolRef:
     """The parameters of a region."""
-    return z3.And(*NOT_NEGATIVE, *(formula(part, PARAMETERS) for part in region))
+    return z3.And(*NOT_NEGATIVE, *(constraint_formula(part, PARAMETERS) for part in region))
 
 
 def never(*parts: z3.BoolRef) -> bool:
@@ -135,7 +140,7 @@ class TestRegion:
         region = parameters_of_path(path, terms)
         for part in region:
             rest = [other for other in region if other is not part]
-            assert not never(inside(rest), z3.Not(formula(part, PARAMETERS)))
+            assert not never(inside(rest), z3.Not(constraint_formula(part, PARAMETERS)))
 
     @pytest.mark.parametrize(
         ("path", "expected"),
@@ -154,12 +159,12 @@ class TestRegion:
         ],
     )
     def test_by_hand(self, path: Path, expected: str) -> None:
-        assert region_as_text(parameters_of_path(path, PLAIN)) == expected
+        assert text(parameters_of_path(path, PLAIN)) == expected
 
     def test_by_hand_in_terms(self) -> None:
         """What is a sum of others is told in these."""
         terms = PLAIN | {"B": {"A": F(1), "C": F(1, 2)}}
-        assert region_as_text(parameters_of_path(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
+        assert text(parameters_of_path(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
 
     def test_what_is_never_possible_is_not_dropped(self) -> None:
         """Longer than nought within nought."""
@@ -284,7 +289,7 @@ class TestDelays:
         """More than B, then at least A and at least B, within C: no sum of A, B and C leaves room for both everywhere."""
         path = a_path((["0 > B"], [], [0, RESET]), (["1 >= A", "1 >= B", "0 <= C"], [], [0, 1]))
         region = irredundant([*parameters_of_path(path, PLAIN), *POSITIVE])
-        assert region_as_text(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
+        assert text(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
         assert delays_in_terms(path, PLAIN, region, SYMBOLS) is None
 
     def test_on_an_edge_too(self) -> None:

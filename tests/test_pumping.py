@@ -96,7 +96,7 @@ class TestNone:
         ],
         ids=["begins anew", "not compared", "compared with the wait itself"],
     )
-    def test_no_pumped(self, toy: Toy) -> None:
+    def test_no_schedule(self, toy: Toy) -> None:
         assert pumped(toy, "ring", "snooze 0", "get up late") is None
 
     def test_too_long_a_loop(self) -> None:

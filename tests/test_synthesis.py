@@ -10,8 +10,7 @@ import pytest
 from toys import Place, Step, Toy, always, errands, letterbox, names, snoozer, world
 
 from timewait.checker import synthesis
-from timewait.checker.certificate import ParametricSchedule as Certificate
-from timewait.checker.certificate import Statement, rejection_by_z3
+from timewait.checker.certificate import InvariantCertificate, Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.family import ParametricSchedule, ScheduledAction, failed_conditions
 from timewait.checker.finding import Budget, Run
@@ -65,12 +64,14 @@ def believed(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Map
     """What proves a piece is accepted: the invariant from its term on, the run for all that is shorter."""
     if piece.minimum is not None:
         region = tuple(region_constraints(piece, NAMES, safe=True))
-        assert rejection_by_z3(Certificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
+        assert (
+            rejection_by_z3(InvariantCertificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
+        )
     if piece.run is not None:
         assert piece.run.broken in asked
         below = region_constraints(piece, NAMES, safe=False)
-        if piece.family is not None:
-            script, below = piece.family
+        if piece.pumped is not None:
+            script, below = piece.pumped
         else:
             waits = delays_in_terms(piece.run.path, terms, tuple(below), NAMES)
             assert waits is not None
@@ -149,7 +150,7 @@ class TestThresholds:
         """Nothing bad is ever possible: no run, and an invariant for every wait and ratio."""
         toy = Toy("start", {"start": Place(("t",), ("t <= SCALE",), (Step("go", "start"),))}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
         (piece,) = pieces(toy, "open")
-        assert (piece.minimum, piece.run, piece.family) == ({}, None, None)
+        assert (piece.minimum, piece.run, piece.pumped) == ({}, None, None)
         assert piece.ratios == RatioInterval(F(0), None, closed_low=False, closed_high=False)
 
     @pytest.mark.parametrize(("guard", "closed"), [("t >= SCALE", True), ("t > SCALE", False)])
@@ -180,8 +181,8 @@ class TestThresholds:
         """No wait outlasts who may put it off for ever: one family of runs for every ratio."""
         (piece,) = pieces(snoozer(), "early")
         assert piece.minimum is None
-        assert piece.family is not None
-        assert [line.action for line in piece.family[0].repeated] == ["somebody toy snooze 0"]
+        assert piece.pumped is not None
+        assert [line.action for line in piece.pumped[0].repeated] == ["somebody toy snooze 0"]
 
     def test_unless_the_wait_begins_anew(self) -> None:
         assert told(pieces(snoozer(restarts=True), "early")) == ["RATE"]
@@ -227,7 +228,7 @@ class TestUnsettled:
 
     def test_a_threshold_that_is_not_reached(self) -> None:
         """Safe for every wait that is longer than SCALE, but not for SCALE: no least one."""
-        with pytest.raises(InconclusiveSynthesis, match=rf"^{MAX_RUNS} runs at RATE = 1\.998 SCALE came to no end$"):
+        with pytest.raises(InconclusiveSynthesis, match=rf"^{MAX_RUNS} runs at RATE = 1\.998 SCALE are not enough$"):
             list(search(errands(["SCALE"], relation=">="), "open").pieces(LOW, HIGH))
 
     def test_rounds_that_cannot_be_told(self) -> None:
@@ -257,7 +258,7 @@ class TestUnsettled:
     def test_runs_without_delays(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Zones that lead where no delays do: nothing is concluded from them."""
         monkeypatch.setattr(synthesis.Zones, "run_to", lambda *_: None)
-        with pytest.raises(InconclusiveSynthesis, match="no delays make a run that breaks open possible"):
+        with pytest.raises(InconclusiveSynthesis, match="no delays make the run that violates open possible"):
             list(search(errands(["SCALE"]), "open").pieces(LOW, HIGH))
 
 
