@@ -16,8 +16,7 @@ from timewait.diagrams.figure import Arrow, Box, Figure, Pen, TextLine, bold, li
 from timewait.spec.composition import Composition, CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
-from timewait.spec.network import PacketInFlight
-from timewait.spec.segment import Segment
+from timewait.spec.segment import PacketInFlight, Segment
 from timewait.vocabulary.automaton import Action, Edge
 
 A_ACTS = Pen("A acts", BLUE, "solid")

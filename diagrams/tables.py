@@ -64,7 +64,7 @@ def as_json(graph: nx.MultiDiGraph) -> str:
             "source": source.value,
             "target": target.value,
             "key": key,
-            **{"knobs" if name == "settings" else name: edge[name] for name in SHOWN},
+            **{JSON_NAMES.get(name, name): edge[name] for name in SHOWN},
         }
         for source, target, key, edge in graph.edges(keys=True, data=True)
     ]
@@ -73,3 +73,6 @@ def as_json(graph: nx.MultiDiGraph) -> str:
 
 SHOWN = ("trigger", "guard", "reply", "timers", "rules", "section", "settings", "effects")
 """The attributes of an edge that the JSON has."""
+
+JSON_NAMES = {"settings": "knobs"}
+"""The attributes whose name in the JSON is another one, kept for the readers of earlier files."""

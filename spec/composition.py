@@ -1,9 +1,9 @@
-"""Two endpoints, the network between them and their timers, as one timed system.
+"""Two endpoints, their timers and the network between them, composed into one timed automaton.
 
-Every step an engine can take is made here from three pure functions of `timewait.spec.endpoint`: a user calls, a
-timer fires, a copy arrives. What they reply is sent, and each reply that the loss budget covers may be
-lost. Once both ends are CLOSED the four-tuple may be opened again, atomically; from then on the arrival of
-any old copy breaks ``isolation``, the worst case in which the new window covers the old numbers.
+Every edge is made from one of three pure functions of `timewait.spec.endpoint`: a user calls, a timer fires, a segment
+arrives. Each reply is sent, and a reply under the loss budget may be lost. Once both ends are CLOSED the four-tuple may be
+reopened, atomically. From then on the arrival of any old copy breaks ``isolation``: this is the worst case, in which the
+new window covers all old sequence numbers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdat
 
 
 class Phase(StrEnum):
-    """Which incarnation lives."""
+    """The incarnation that is open."""
 
     FIRST = "first"
     REOPENED = "reopened"
@@ -50,11 +50,11 @@ class CompositionState(NamedTuple):
     ends : tuple of Block
         The control blocks of A and of B.
     network : Network
-        What is in flight.
+        The packets in flight.
     lost : tuple of int
-        Copies lost in the current round, for A and for B as the end that may wait in TIME-WAIT.
+        Copies lost in the current loss window, for A and for B as the end that may wait in TIME-WAIT.
     phase : Phase
-        Which incarnation lives.
+        The incarnation that is open.
     """
 
     ends: tuple[Block, Block]
@@ -64,7 +64,7 @@ class CompositionState(NamedTuple):
 
 
 class Composition:
-    """The timed system of one configuration (a `timewait.vocabulary.automaton.TimedAutomaton`)."""
+    """The timed automaton of one configuration (a `timewait.vocabulary.automaton.TimedAutomaton`)."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -79,11 +79,11 @@ class Composition:
     @property
     def maximal_constants(self) -> Mapping[str, str]:
         values = self.configuration.parameters
-        maximal_constants = {"age": "MSL", "due": "MSL", Timer.TIME_WAIT.value: "TIME_WAIT"}
-        maximal_constants[Timer.RETRANSMISSION.value] = max(self.configuration.rto_names, key=values.__getitem__)
+        constants = {"age": "MSL", "due": "MSL", Timer.TIME_WAIT.value: "TIME_WAIT"}
+        constants[Timer.RETRANSMISSION.value] = max(self.configuration.rto_names, key=values.__getitem__)
         if self.configuration.behaviour.fin_wait_2:
-            maximal_constants[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
-        return maximal_constants
+            constants[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
+        return constants
 
     @property
     def dense(self) -> bool:
@@ -105,27 +105,25 @@ class Composition:
     # --- clocks -----------------------------------------------------------------------------------------------------
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
-        situation = _situation(location)
-        return (*self.timers(situation), *self.channel.clocks(situation.network))
+        state = _state(location)
+        return (*self.timers(state), *self.channel.clocks(state.network))
 
-    def timers(self, situation: CompositionState) -> tuple[Clock, ...]:
-        """The timers that run, of both ends; first among the clocks."""
+    def timers(self, state: CompositionState) -> tuple[Clock, ...]:
+        """The running timers of both ends; they come first among the clocks."""
         behaviour = self.configuration.behaviour
         return tuple(
-            Clock(timer.value, end)
-            for end, block in zip(ENDS, situation.ends, strict=True)
-            for timer in running(block, behaviour)
+            Clock(timer.value, end) for end, block in zip(ENDS, state.ends, strict=True) for timer in running(block, behaviour)
         )
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
-        situation = _situation(location)
+        state = _state(location)
         bounds = []
-        for end, block in zip(ENDS, situation.ends, strict=True):
+        for end, block in zip(ENDS, state.ends, strict=True):
             if Timer.RETRANSMISSION in running(block, self.configuration.behaviour):
                 bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", self._gap(block)))
-        for index, copy in enumerate(situation.network):
-            if copy.must_be_delivered:
-                bounds.append(Bound(self.channel.due(situation.network, index), "<=", "MSL"))
+        for index, packet in enumerate(state.network):
+            if packet.must_be_delivered:
+                bounds.append(Bound(self.channel.due(state.network, index), "<=", "MSL"))
         return tuple(bounds)
 
     def _gap(self, block: Block) -> str:
@@ -133,72 +131,72 @@ class Composition:
         return names[min(block.tries, len(names) - 1)]
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
-        situation = _situation(location)
-        network = situation.network
-        kept = tuple(copy for index, copy in enumerate(network) if self.channel.age(network, index) != clock)
-        return situation._replace(network=kept)
+        state = _state(location)
+        network = state.network
+        kept = tuple(packet for index, packet in enumerate(network) if self.channel.age(network, index) != clock)
+        return state._replace(network=kept)
 
     def equivalence_class(self, location: Location) -> CompositionState:
-        situation = _situation(location)
+        state = _state(location)
         if not self.channel.merged:
-            return situation
-        return situation._replace(network=tuple(copy for copy in situation.network if copy.must_be_delivered))
+            return state
+        return state._replace(network=tuple(packet for packet in state.network if packet.must_be_delivered))
 
     def join(self, location: Location, other: Location) -> CompositionState:
-        situation, more = _situation(location), _situation(other)
-        flights = [ClockedPacket(copy, None, None) for copy in {*situation.network, *more.network}]
-        return situation._replace(network=self.channel.settle(flights)[0])
+        state, more = _state(location), _state(other)
+        clocked = [ClockedPacket(packet, None, None) for packet in {*state.network, *more.network}]
+        return state._replace(network=self.channel.settle(clocked)[0])
 
     def pending(self, location: Location) -> frozenset[str]:
-        situation = _situation(location)
-        if situation.phase is not Phase.FIRST:
+        state = _state(location)
+        if state.phase is not Phase.FIRST:
             return frozenset()
-        return pending(situation.ends)
+        return pending(state.ends)
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        situation = _situation(location)
-        match situation.phase:
+        state = _state(location)
+        match state.phase:
             case Phase.FIRST:
-                yield from self._calls(situation)
-                yield from self._timeouts(situation)
-                yield from self._arrivals(situation)
-                yield from self._reopen(situation)
+                yield from self._calls(state)
+                yield from self._timeouts(state)
+                yield from self._arrivals(state)
+                yield from self._reopen(state)
             case Phase.REOPENED:
-                yield from self._intrusions(situation)
+                yield from self._old_arrivals(state)
             case Phase.OVER:
                 return
 
-    def _calls(self, situation: CompositionState) -> Iterator[Edge]:
+    def _calls(self, state: CompositionState) -> Iterator[Edge]:
         for side, end in enumerate(ENDS):
-            block = situation.ends[side]
+            block = state.ends[side]
             for call in allowed_calls(block):
-                if self._user_may(situation, side, call):
+                if self._may_call(state, side, call):
                     outcome = user_calls(block, call, self.configuration.behaviour)
                     fair = frozenset({f"{end} {call}"} if call is Call.CLOSE else ())
-                    flights = self.channel.flights(situation.network)
-                    yield from self._step(situation, side, Action("call", end, call), (), outcome, flights, fair)
+                    clocked = self.channel.unchanged(state.network)
+                    yield from self._step(state, side, Action("call", end, call), (), outcome, clocked, fair)
 
-    def _user_may(self, situation: CompositionState, side: int, call: Call) -> bool:
-        """What the users of a close do: send a little, then close; B only second unless both may close."""
-        block = situation.ends[side]
+    def _may_call(self, state: CompositionState, side: int, call: Call) -> bool:
+        """Whether a user makes a call: each sends its text, then closes; B closes second unless either end may close first."""
+        block = state.ends[side]
         if call is Call.SEND:
             return block.sent < self.configuration.text[side]
         first = block.state is State.ESTABLISHED
         return call is Call.CLOSE and not (first and side == 1 and not self.configuration.both_close)
 
-    def _timeouts(self, situation: CompositionState) -> Iterator[Edge]:
+    def _timeouts(self, state: CompositionState) -> Iterator[Edge]:
         for side, end in enumerate(ENDS):
-            block = situation.ends[side]
+            block = state.ends[side]
             for timer in running(block, self.configuration.behaviour):
                 outcome = timer_fires(block, timer, self.configuration.behaviour)
                 fair = frozenset({f"{end} {timer}"})
-                flights = self.channel.flights(situation.network)
-                guard = self._ripe(block, timer, end)
-                yield from self._step(situation, side, Action("timer", end, timer), guard, outcome, flights, fair)
+                clocked = self.channel.unchanged(state.network)
+                guard = self._timer_guard(block, timer, end)
+                yield from self._step(state, side, Action("timer", end, timer), guard, outcome, clocked, fair)
 
-    def _ripe(self, block: Block, timer: Timer, end: str) -> tuple[Bound, ...]:
+    def _timer_guard(self, block: Block, timer: Timer, end: str) -> tuple[Bound, ...]:
         clock = Clock(timer.value, end)
         match timer:
             case Timer.RETRANSMISSION if self.configuration.rto_exact:
@@ -210,54 +208,54 @@ class Composition:
             case Timer.FIN_WAIT_2:
                 return (Bound(clock, ">", "FIN_WAIT_2"),)
 
-    def _arrivals(self, situation: CompositionState) -> Iterator[Edge]:
-        network = situation.network
-        for index, copy in enumerate(network):
+    def _arrivals(self, state: CompositionState) -> Iterator[Edge]:
+        network = state.network
+        for index, packet in enumerate(network):
             if self.channel.blocked(network, index):
                 continue
-            side = 1 - ENDS.index(copy.sender)
-            outcome = self.received(situation.ends[side], side, copy.segment)
-            if self.channel.merged and _idle(situation.ends[side], outcome):
+            side = 1 - ENDS.index(packet.sender)
+            outcome = self.received(state.ends[side], side, packet.segment)
+            if self.channel.merged and _changes_nothing(state.ends[side], outcome):
                 continue
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
-            action = Action("deliver", ENDS[side], (copy.sender, copy.segment))
-            fair = frozenset({f"deliver {copy.sender} {copy.segment}"})
-            yield from self._step(situation, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+            action = Action("deliver", ENDS[side], (packet.sender, packet.segment))
+            fair = frozenset({f"deliver {packet.sender} {packet.segment}"})
+            yield from self._step(state, side, action, guard, outcome, self.channel.deliver(network, index), fair)
 
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
-        """What an end does with a segment; a CLOSED passive end is silent in scope core."""
+        """The outcome of an arrival; in scope core a CLOSED passive end is silent."""
         outcome = segment_arrives(block, segment, self.configuration.behaviour)
         if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
             return outcome._replace(replies=(), effects=frozenset())
         return outcome
 
-    def _released(self, ends: tuple[Block, Block], flights: list[ClockedPacket]) -> list[ClockedPacket]:
-        """The flights without the obligations that limit nothing."""
+    def _relieved(self, ends: tuple[Block, Block], clocked: list[ClockedPacket]) -> list[ClockedPacket]:
+        """The packets in flight; a packet need not be delivered where its delivery does not matter."""
         if not self.channel.merged:
-            return flights
+            return clocked
         kept = []
-        for flight in flights:
-            side = 1 - ENDS.index(flight.copy.sender)
-            outcome = self.received(ends[side], side, flight.copy.segment)
-            if flight.copy.must_be_delivered and not delivery_matters(ends, side, outcome, self.closers):
-                flight = ClockedPacket(flight.copy._replace(must_be_delivered=False), flight.age, None)
-            kept.append(flight)
+        for entry in clocked:
+            side = 1 - ENDS.index(entry.packet.sender)
+            outcome = self.received(ends[side], side, entry.packet.segment)
+            if entry.packet.must_be_delivered and not delivery_matters(ends, side, outcome, self.closers):
+                entry = ClockedPacket(entry.packet._replace(must_be_delivered=False), entry.age, None)
+            kept.append(entry)
         return kept
 
-    def _reopen(self, situation: CompositionState) -> Iterator[Edge]:
-        if all(block.state is State.CLOSED for block in situation.ends):
-            target = situation._replace(phase=Phase.REOPENED, lost=(0, 0))
+    def _reopen(self, state: CompositionState) -> Iterator[Edge]:
+        if all(block.state is State.CLOSED for block in state.ends):
+            target = state._replace(phase=Phase.REOPENED, lost=(0, 0))
             action = Action("reopen", "users", "the same addresses and ports", rules=("incarnation.reopen",))
             yield Edge(action, (), target, self.clocks(target), witnesses=frozenset({"reopen"}))
 
-    def _intrusions(self, situation: CompositionState) -> Iterator[Edge]:
-        """Old copies that reach the next incarnation."""
-        network = situation.network
-        over = CompositionState(situation.ends, (), (0, 0), Phase.OVER)
-        for index, copy in enumerate(network):
+    def _old_arrivals(self, state: CompositionState) -> Iterator[Edge]:
+        """The arrivals of old copies in the next incarnation."""
+        network = state.network
+        over = CompositionState(state.ends, (), (0, 0), Phase.OVER)
+        for index, packet in enumerate(network):
             if not self.channel.blocked(network, index):
-                receiver = ENDS[1 - ENDS.index(copy.sender)]
-                action = Action("deliver", receiver, (copy.sender, copy.segment), rules=("incarnation.intrusion",))
+                receiver = ENDS[1 - ENDS.index(packet.sender)]
+                action = Action("deliver", receiver, (packet.sender, packet.segment), rules=("incarnation.intrusion",))
                 guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
                 yield Edge(action, guard, over, (), violates=frozenset({"isolation"}))
 
@@ -265,39 +263,39 @@ class Composition:
 
     def _step(
         self,
-        situation: CompositionState,
+        state: CompositionState,
         side: int,
         action: Action,
         guard: tuple[Bound, ...],
         outcome: Outcome,
-        flights: list[ClockedPacket],
+        clocked: list[ClockedPacket],
         fair: frozenset[str],
     ) -> Iterator[Edge]:
-        """One edge for each way in which the network may lose what is sent."""
-        ends = (outcome.block, situation.ends[1]) if side == 0 else (situation.ends[0], outcome.block)
+        """One edge for each choice of the replies that the network loses."""
+        ends = (outcome.block, state.ends[1]) if side == 0 else (state.ends[0], outcome.block)
         restarted = {Clock(timer.value, ENDS[side]) for timer in outcome.started}
-        kept = set(self.timers(situation)) - restarted
-        for fates in product(*([False, True] for _ in outcome.replies)):
-            sent = self._transmit(situation, ends, side, outcome, fates, flights)
+        kept = set(self.timers(state)) - restarted
+        for losses in product(*([False, True] for _ in outcome.replies)):
+            sent = self._transmit(state, ends, side, outcome, losses, clocked)
             if sent is None:
                 continue
-            network_flights, lost, spared = sent
-            network, updates = self.channel.settle(self._released(ends, network_flights))
+            in_flight, lost, transmitted = sent
+            network, updates = self.channel.settle(self._relieved(ends, in_flight))
             target = CompositionState(ends, network, lost)
             timers = tuple(clock if clock in kept else None for clock in self.timers(target))
             yield Edge(
-                Action(action.kind, action.actor, action.subject, fates, outcome.rules),
+                Action(action.kind, action.actor, action.subject, losses, outcome.rules),
                 guard,
                 target,
                 (*timers, *updates),
-                violates=violated_properties(situation.ends, ends, side, outcome),
-                witnesses=self._witnesses(situation.ends[side], outcome),
-                fair=fair | spared,
+                violates=violated_properties(state.ends, ends, side, outcome),
+                witnesses=self._witnesses(state.ends[side], outcome),
+                fair=fair | transmitted,
                 recurrent=recurrent_properties(ends, outcome),
             )
 
     def _witnesses(self, before: Block, outcome: Outcome) -> frozenset[str]:
-        """What a step shows to be possible: the rules applied, the state reached, a FIN that meets TIME-WAIT."""
+        """What a step proves possible: the rules applied, the state reached, a FIN that meets TIME-WAIT."""
         names = {*outcome.rules, f"reaches {outcome.block.state}"}
         if before.state is State.TIME_WAIT and Effect.FIN_ACCEPTED in outcome.effects:
             names.add("FIN meets TIME_WAIT")
@@ -305,29 +303,29 @@ class Composition:
 
     def _transmit(
         self,
-        situation: CompositionState,
+        state: CompositionState,
         ends: tuple[Block, Block],
         side: int,
         outcome: Outcome,
-        fates: tuple[bool, ...],
-        flights: list[ClockedPacket],
+        losses: tuple[bool, ...],
+        clocked: list[ClockedPacket],
     ) -> tuple[list[ClockedPacket], tuple[int, int], frozenset[str]] | None:
-        """Send the replies; None when these fates break the loss budget, or are no different.
+        """Send the replies; None if the losses exceed the loss budget, or add nothing.
 
-        A copy outside the budget need not arrive anyway: to lose it adds nothing.
+        The loss of a copy outside the budget adds nothing, since that copy need not arrive.
         """
-        lost = list(situation.lost)
+        lost = list(state.lost)
         if Effect.FIN_ACCEPTED in outcome.effects:
             lost[side] = 0
-        spared = set()
-        for segment, is_lost in zip(outcome.replies, fates, strict=True):
-            covering = self._covering(ends, side, segment)
-            budgeted = bool(covering) and self.configuration.loss is not None
+        transmitted = set()
+        for segment, is_lost in zip(outcome.replies, losses, strict=True):
+            windows = self._loss_windows(ends, side, segment)
+            budgeted = bool(windows) and self.configuration.loss is not None
             if not is_lost:
-                flights = self.channel.send(flights, ENDS[side], segment, budgeted)
-                spared.add(f"transmit {ENDS[side]} {segment}")
+                clocked = self.channel.send(clocked, ENDS[side], segment, budgeted)
+                transmitted.add(f"transmit {ENDS[side]} {segment}")
             elif budgeted:
-                for waiter in covering:
+                for waiter in windows:
                     lost[waiter] += 1
             else:
                 return None
@@ -335,21 +333,21 @@ class Composition:
             return None
         if self.channel.merged:
             lost = [0 if end.state is State.CLOSED else count for end, count in zip(ends, lost, strict=True)]
-        return flights, (lost[0], lost[1]), frozenset(spared)
+        return clocked, (lost[0], lost[1]), frozenset(transmitted)
 
-    def _covering(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
-        """The rounds that matter: where copies are merged, what is sent to an end that is done limits nothing."""
-        covering = loss_windows(ends, side, segment, self.closers)
+    def _loss_windows(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
+        """The loss windows that matter: where copies are merged, a segment to a CLOSED end limits nothing."""
+        windows = loss_windows(ends, side, segment, self.closers)
         if not self.channel.merged:
-            return covering
-        return tuple(waiter for waiter in covering if waiter == side or ends[waiter].state is not State.CLOSED)
+            return windows
+        return tuple(waiter for waiter in windows if waiter == side or ends[waiter].state is not State.CLOSED)
 
 
-def _idle(block: Block, outcome: Outcome) -> bool:
-    """Whether an arrival leaves everything as it was."""
+def _changes_nothing(block: Block, outcome: Outcome) -> bool:
+    """Whether an arrival has no effect at all."""
     return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
 
 
-def _situation(location: Location) -> CompositionState:
+def _state(location: Location) -> CompositionState:
     assert isinstance(location, CompositionState)
     return location

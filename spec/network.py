@@ -1,13 +1,12 @@
-"""What is in flight: copies of segments, and what may become of them.
+"""The network: the copies of segments in flight, and when they may or must arrive.
 
-Where a copy may arrive any number of times, only the youngest copy of each segment matters, and copies
-are *merged*; otherwise each is kept by itself, in the order sent. A copy that counts against the loss
-budget and was not lost is *owed*: it must arrive before it is older than MSL. A merged entry therefore
-has two clocks: the age of its youngest copy, which says how long it may still arrive, and the age of the
-oldest one still owed, which says when one must.
+Where a copy may arrive any number of times, in any order, only the youngest copy of each segment matters, and copies of one
+segment are *merged* into one entry. Otherwise each copy is an entry, in the order sent. A copy under the loss budget that
+was not lost *must be delivered* before it is older than MSL. A merged entry therefore has two clocks: the age of its
+youngest copy bounds how long it may arrive; the age of its oldest undelivered copy (``due``) bounds how long it may wait.
 
-Delivering a merged entry settles all that is owed of it: with unlimited duplication the other copies may
-just as well arrive at the same instant, and be answered alike.
+The delivery of a merged entry counts for all its copies: with unlimited duplication the others may arrive at the same
+instant, and they get the same answer.
 """
 
 from __future__ import annotations
@@ -15,62 +14,40 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from timewait.spec.segment import Segment
+from timewait.spec.segment import PacketInFlight, Segment
 from timewait.vocabulary.automaton import Clock
-
-
-class PacketInFlight(NamedTuple):
-    """An entry of the network.
-
-    Attributes
-    ----------
-    sender : str
-        ``"A"`` or ``"B"``.
-    segment : Segment
-        What was sent.
-    owed : bool
-        Whether it must still arrive.
-    left : int or None
-        How often it may still arrive; None: any number of times.
-    """
-
-    sender: str
-    segment: Segment
-    must_be_delivered: bool
-    left: int | None
-
-
-class ClockedPacket(NamedTuple):
-    """A copy together with where its clocks come from: None for one that starts now."""
-
-    copy: PacketInFlight
-    age: Clock | None
-    due: Clock | None
-
 
 Network = tuple[PacketInFlight, ...]
 
 
+class ClockedPacket(NamedTuple):
+    """A packet in flight and the updates of its clocks: the clock that each value comes from; None: the clock starts now."""
+
+    packet: PacketInFlight
+    age: Clock | None
+    due: Clock | None
+
+
 class Channel(NamedTuple):
-    """What the network does to copies: duplication (None: unlimited) and order."""
+    """The rules of the network: how often a copy may arrive again (None: any number of times), and whether order is kept."""
 
     duplication: int | None
     fifo: bool
 
     @property
     def merged(self) -> bool:
-        """Whether copies of one segment are kept as one entry, whatever lies between them."""
+        """Whether all copies of one segment form one entry."""
         return self.duplication is None and not self.fifo
 
     def age(self, network: Network, index: int) -> Clock:
-        """The clock that shows the age of an entry's youngest copy."""
-        copy = network[index]
+        """The clock that holds the age of the youngest copy of an entry."""
+        packet = network[index]
         if self.merged:
-            return _clock("age", copy.sender, copy.segment)
-        return Clock("age", f"{index}: {copy.sender} {copy.segment}")
+            return _clock("age", packet.sender, packet.segment)
+        return Clock("age", f"{index}: {packet.sender} {packet.segment}")
 
     def due(self, network: Network, index: int) -> Clock:
-        """The clock that shows the age of an entry's oldest owed copy."""
+        """The clock that holds the age of the oldest copy of an entry that must be delivered."""
         if self.duplication is not None:
             return self.age(network, index)
         return Clock("due", self.age(network, index).owner)
@@ -78,77 +55,77 @@ class Channel(NamedTuple):
     def clocks(self, network: Network) -> tuple[Clock, ...]:
         """All clocks of the network, in order."""
         clocks: list[Clock] = []
-        for index, copy in enumerate(network):
+        for index, packet in enumerate(network):
             clocks.append(self.age(network, index))
-            if copy.must_be_delivered and self.duplication is None:
+            if packet.must_be_delivered and self.duplication is None:
                 clocks.append(self.due(network, index))
         return tuple(clocks)
 
-    def flights(self, network: Network) -> list[ClockedPacket]:
-        """The network as it stands, each clock coming from itself."""
+    def unchanged(self, network: Network) -> list[ClockedPacket]:
+        """The network with clocks that keep their values."""
         return [
-            ClockedPacket(copy, self.age(network, index), self.due(network, index) if copy.must_be_delivered else None)
-            for index, copy in enumerate(network)
+            ClockedPacket(packet, self.age(network, index), self.due(network, index) if packet.must_be_delivered else None)
+            for index, packet in enumerate(network)
         ]
 
-    def send(self, flights: list[ClockedPacket], sender: str, segment: Segment, must_be_delivered: bool) -> list[ClockedPacket]:
-        """The flights after one more copy was sent and not lost."""
+    def send(self, clocked: list[ClockedPacket], sender: str, segment: Segment, must_be_delivered: bool) -> list[ClockedPacket]:
+        """The network after one more copy was sent and not lost."""
         fresh = ClockedPacket(PacketInFlight(sender, segment, must_be_delivered, self.duplication), None, None)
-        same = self._mergeable(flights, sender, segment)
+        same = self._mergeable(clocked, sender, segment)
         if same is None:
-            return [*flights, fresh]
-        old = flights[same]
+            return [*clocked, fresh]
+        old = clocked[same]
         joined = fresh
-        if old.copy.must_be_delivered:
-            joined = ClockedPacket(old.copy, None, old.due)
-        return [*flights[:same], joined, *flights[same + 1 :]]
+        if old.packet.must_be_delivered:
+            joined = ClockedPacket(old.packet, None, old.due)
+        return [*clocked[:same], joined, *clocked[same + 1 :]]
 
-    def _mergeable(self, flights: list[ClockedPacket], sender: str, segment: Segment) -> int | None:
-        """The entry that a new copy joins: any of the same segment, or in a queue the last one if it is the same."""
+    def _mergeable(self, clocked: list[ClockedPacket], sender: str, segment: Segment) -> int | None:
+        """The entry that a new copy joins: any of the same segment, or in a queue the last entry if it is the same."""
         if self.duplication is not None:
             return None
-        mine = [index for index, flight in enumerate(flights) if flight.copy.sender == sender]
-        for index in mine[-1:] if self.fifo else mine:
-            if flights[index].copy.segment == segment:
+        own = [index for index, entry in enumerate(clocked) if entry.packet.sender == sender]
+        for index in own[-1:] if self.fifo else own:
+            if clocked[index].packet.segment == segment:
                 return index
         return None
 
     def blocked(self, network: Network, index: int) -> bool:
-        """Whether an entry cannot arrive yet: in a queue, an owed copy is ahead of it."""
+        """Whether an entry cannot arrive yet: in a queue, an entry ahead of it must be delivered first."""
         sender = network[index].sender
-        return self.fifo and any(copy.must_be_delivered for copy in network[:index] if copy.sender == sender)
+        return self.fifo and any(packet.must_be_delivered for packet in network[:index] if packet.sender == sender)
 
     def deliver(self, network: Network, index: int) -> list[ClockedPacket]:
-        """The flights after an entry arrived."""
-        flights = self.flights(network)
-        arrived = flights[index]
-        copy = arrived.copy
+        """The network after an entry arrived."""
+        clocked = self.unchanged(network)
+        arrived = clocked[index]
+        packet = arrived.packet
         kept: list[ClockedPacket] = []
-        if copy.left is None:
-            kept = [ClockedPacket(copy._replace(must_be_delivered=False), arrived.age, None)]
-        elif copy.left > 0:
-            kept = [ClockedPacket(copy._replace(must_be_delivered=False, left=copy.left - 1), arrived.age, None)]
-        ahead = flights[:index]
+        if packet.left is None:
+            kept = [ClockedPacket(packet._replace(must_be_delivered=False), arrived.age, None)]
+        elif packet.left > 0:
+            kept = [ClockedPacket(packet._replace(must_be_delivered=False, left=packet.left - 1), arrived.age, None)]
+        ahead = clocked[:index]
         if self.fifo:
-            ahead = [flight for flight in ahead if flight.copy.sender != copy.sender]
-        return ahead + kept + flights[index + 1 :]
+            ahead = [entry for entry in ahead if entry.packet.sender != packet.sender]
+        return ahead + kept + clocked[index + 1 :]
 
-    def settle(self, flights: list[ClockedPacket]) -> tuple[Network, tuple[Clock | None, ...]]:
-        """The network in its canonical order, and where each of its clocks comes from."""
-        ordered = sorted(flights, key=_name) if self.merged else flights
+    def settle(self, clocked: list[ClockedPacket]) -> tuple[Network, tuple[Clock | None, ...]]:
+        """The network in its canonical order, and the update of each of its clocks."""
+        ordered = sorted(clocked, key=_name) if self.merged else clocked
         updates: list[Clock | None] = []
-        for flight in ordered:
-            updates.append(flight.age)
-            if flight.copy.must_be_delivered and self.duplication is None:
-                updates.append(flight.due)
-        return tuple(flight.copy for flight in ordered), tuple(updates)
+        for entry in ordered:
+            updates.append(entry.age)
+            if entry.packet.must_be_delivered and self.duplication is None:
+                updates.append(entry.due)
+        return tuple(entry.packet for entry in ordered), tuple(updates)
 
 
 @cache
 def _clock(role: str, sender: str, segment: Segment) -> Clock:
-    """The clock of a merged entry."""
+    """A clock of a merged entry."""
     return Clock(role, f"{sender} {segment}")
 
 
-def _name(flight: ClockedPacket) -> str:
-    return _clock("age", flight.copy.sender, flight.copy.segment).owner
+def _name(clocked: ClockedPacket) -> str:
+    return _clock("age", clocked.packet.sender, clocked.packet.segment).owner

@@ -1,7 +1,7 @@
-"""The specification carried out copy by copy, in real time, without any abstraction.
+"""The reference semantics: the specification carried out packet by packet, in exact time, without abstraction.
 
-Engines merge copies, fold locations and count in ticks or zones. A run they find is believed only when it
-can be carried out here, where every copy is a thing of its own with the instant at which it was sent.
+Engines merge packets, build quotients and count time in ticks or zones. A run that an engine finds is accepted only if it
+can be carried out here, where every packet in flight is an object of its own with the time at which it was sent.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, EndPair, delivery_matters, loss_windows, pending, recurrent_properties, violations
 from timewait.spec.plain_data import configuration_as_data
-from timewait.spec.segment import Segment
+from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Event, ImpossibleMove, Packet, RunningTimer
@@ -25,29 +25,25 @@ INCARNATION_RULES = {
     "incarnation.reopen": ("RFC 9293 3.10.1", "both ends are CLOSED: the same addresses and ports are opened again"),
     "incarnation.intrusion": ("RFC 9293 3.4.3", "an old segment arrives in the window of the next incarnation"),
 }
-"""Rules that are no endpoint's own."""
+"""The rules about incarnations, which belong to no endpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReferencePacket:
-    """A copy in flight: its number, who sent what, when (seconds), whether it must still arrive, how often it still may."""
+class TimedPacket(NamedTuple):
+    """A packet in flight, its number in the order of sending, and the time at which it was sent, in seconds."""
 
+    packet: PacketInFlight
     number: int
-    sender: str
-    segment: Segment
     sent: Fraction
-    must_be_delivered: bool
-    left: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceState:
-    """One moment of a replay (a `timewait.vocabulary.replay.ReplayState`)."""
+    """The state of a replay (a `timewait.vocabulary.replay.ReplayState`)."""
 
     configuration: Configuration
     ends: EndPair
     now: Fraction = Fraction(0)
-    flying: tuple[ReferencePacket, ...] = ()
+    in_transit: tuple[TimedPacket, ...] = ()
     started: Mapping[tuple[str, Timer], Fraction] = field(default_factory=dict)
     lost: tuple[int, int] = (0, 0)
     copies: int = 0
@@ -70,13 +66,13 @@ class ReferenceState:
             for (end, timer), since in self.started.items():
                 if timer is Timer.RETRANSMISSION and later > since + self._gap(end):
                     raise ImpossibleMove(f"{end} must retransmit {format_duration(self._gap(end))} after it last did")
-        for copy in self.flying:
-            if copy.must_be_delivered and later > copy.sent + self.configuration.msl:
+        for packet, _, sent in self.in_transit:
+            if packet.must_be_delivered and later > sent + self.configuration.msl:
                 raise ImpossibleMove(
-                    f"{copy.sender}'s {copy.segment}, sent at {format_duration(copy.sent)}, must arrive within MSL"
+                    f"{packet.sender}'s {packet.segment}, sent at {format_duration(sent)}, must arrive within MSL"
                 )
-        alive = tuple(copy for copy in self.flying if later <= copy.sent + self.configuration.msl)
-        return replace(self, now=later, flying=alive)
+        alive = tuple(entry for entry in self.in_transit if later <= entry.sent + self.configuration.msl)
+        return replace(self, now=later, in_transit=alive)
 
     def _gap(self, end: str) -> Fraction:
         block = self.ends[ENDS.index(end)]
@@ -95,7 +91,7 @@ class ReferenceState:
             case "deliver":
                 return self._deliver(action)
             case other:
-                raise ImpossibleMove(f"nobody knows how to {other}")
+                raise ImpossibleMove(f"there is no action {other}")
 
     def _call(self, action: Action) -> ReferenceState:
         side = ENDS.index(action.actor)
@@ -117,25 +113,26 @@ class ReferenceState:
         since = self.started.get((action.actor, timer))
         if since is None or self.reopened:
             raise ImpossibleMove(f"the {timer} timer of {action.actor} does not run")
-        shown = self.now - since
+        elapsed = self.now - since
         configuration = self.configuration
         match timer:
             case Timer.RETRANSMISSION:
-                ripe = shown == self._gap(action.actor) if configuration.rto_exact else 0 < shown <= self._gap(action.actor)
+                gap = self._gap(action.actor)
+                may_fire = elapsed == gap if configuration.rto_exact else 0 < elapsed <= gap
             case Timer.TIME_WAIT:
-                ripe = shown > configuration.time_wait
+                may_fire = elapsed > configuration.time_wait
             case Timer.FIN_WAIT_2:
-                ripe = shown > configuration.fin_wait_2
-        if not ripe:
-            raise ImpossibleMove(f"the {timer} timer of {action.actor} shows {format_duration(shown)} and cannot fire")
+                may_fire = elapsed > configuration.fin_wait_2
+        if not may_fire:
+            raise ImpossibleMove(f"the {timer} timer of {action.actor} shows {format_duration(elapsed)} and cannot fire")
         outcome = timer_fires(self.ends[side], timer, configuration.behaviour)
-        words = {
-            Timer.RETRANSMISSION: f"retransmits after {format_duration(shown)}",
-            Timer.TIME_WAIT: f"leaves TIME_WAIT after {format_duration(shown)}"
+        text = {
+            Timer.RETRANSMISSION: f"retransmits after {format_duration(elapsed)}",
+            Timer.TIME_WAIT: f"leaves TIME_WAIT after {format_duration(elapsed)}"
             f" (TIME_WAIT is {format_duration(configuration.time_wait)})",
-            Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {format_duration(shown)}",
+            Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {format_duration(elapsed)}",
         }[timer]
-        return self._after(side, outcome, action, words, None)
+        return self._after(side, outcome, action, text, None)
 
     def _reopen(self) -> ReferenceState:
         if self.reopened or any(block.state is not State.CLOSED for block in self.ends):
@@ -145,73 +142,74 @@ class ReferenceState:
         return replace(self, reopened=True, lost=(0, 0), event=event, broken=frozenset(), recurrent=frozenset())
 
     def _deliver(self, action: Action) -> tuple[ReferenceState, ...]:
-        """One arrival for each distinct copy it may be, and all that are owed at once."""
+        """One result for each copy that may be the one that arrives, and one for all that must be delivered at once."""
         sender, segment = self._subject(action)
         ready = [
             index
-            for index, copy in enumerate(self.flying)
-            if (copy.sender, copy.segment) == (sender, segment) and not self._blocked(index)
+            for index, (packet, _, _) in enumerate(self.in_transit)
+            if (packet.sender, packet.segment) == (sender, segment) and not self._blocked(index)
         ]
         if not ready:
             raise ImpossibleMove(f"no copy of {sender}'s {segment} can arrive")
-        ready.sort(key=lambda index: (not self.flying[index].must_be_delivered, self.flying[index].sent))
-        pending = self._owed_together(sender, segment)
+        ready.sort(key=lambda index: (not self.in_transit[index].packet.must_be_delivered, self.in_transit[index].sent))
+        due = self._due_together(sender, segment)
         if self.configuration.duplication is None and not self.configuration.fifo:
-            # Each may arrive again and again, so all that matters is what is settled, and the oldest must be settled first.
+            # Each copy may arrive again, so only the obligations differ, and the oldest obligation must be met first.
             ready = ready[:1]
-        worlds = [self._arrive(index, action) for index in ready]
-        if self.configuration.duplication is None and len(pending) > 1:
-            worlds.append(self._arrive_together(pending, action))
-        return tuple(worlds)
+        results = [self._arrive(index, action) for index in ready]
+        if self.configuration.duplication is None and len(due) > 1:
+            results.append(self._arrive_together(due, action))
+        return tuple(results)
 
-    def _owed_together(self, sender: str, segment: Segment) -> list[int]:
-        """The numbers of the owed copies of a segment that can arrive one right after the other, in the order sent."""
+    def _due_together(self, sender: str, segment: Segment) -> list[int]:
+        """The numbers of the copies of a segment that must be delivered and can arrive in succession, in the order sent."""
         found = []
-        for copy in self.flying:
-            if copy.must_be_delivered and copy.sender == sender:
-                if copy.segment == segment:
-                    found.append(copy.number)
+        for packet, number, _ in self.in_transit:
+            if packet.must_be_delivered and packet.sender == sender:
+                if packet.segment == segment:
+                    found.append(number)
                 elif self.configuration.fifo:
                     break
         return found
 
-    def _arrive_together(self, pending: list[int], action: Action) -> ReferenceState:
-        """Every owed copy at the same instant; what the later ones draw shares the fate of the first answer."""
-        world = self
-        for number in pending:
-            index = next(index for index, copy in enumerate(world.flying) if copy.number == number)
-            if world is self:
-                world = self._arrive(index, action)
+    def _arrive_together(self, due: list[int], action: Action) -> ReferenceState:
+        """All these copies at the same instant; the answers to later copies are lost if the first answer is."""
+        state = self
+        for due_number in due:
+            index = next(index for index, (_, number, _) in enumerate(state.in_transit) if number == due_number)
+            if state is self:
+                state = self._arrive(index, action)
                 continue
             try:
-                world = world._arrive(index, action)
+                state = state._arrive(index, action)
             except ImpossibleMove:
-                world = world._arrive(index, replace(action, lost=(False,) * (1 - len(action.lost))))
-        return world
+                state = state._arrive(index, replace(action, lost=(False,) * (1 - len(action.lost))))
+        return state
 
     def _subject(self, action: Action) -> tuple[str, Segment]:
         match action.subject:
             case (str() as sender, Segment() as segment):
                 return sender, segment
-        raise ImpossibleMove(f"{action.subject!r} is no copy of a segment")
+        raise ImpossibleMove(f"{action.subject!r} is not a segment with its sender")
 
     def _blocked(self, index: int) -> bool:
-        sender = self.flying[index].sender
-        return self.configuration.fifo and any(copy.must_be_delivered and copy.sender == sender for copy in self.flying[:index])
+        sender = self.in_transit[index].packet.sender
+        ahead = (packet for packet, _, _ in self.in_transit[:index])
+        return self.configuration.fifo and any(packet.must_be_delivered and packet.sender == sender for packet in ahead)
 
     def _arrive(self, index: int, action: Action) -> ReferenceState:
-        copy = self.flying[index]
-        side = 1 - ENDS.index(copy.sender)
-        flying = self._without(index)
-        age = format_duration(self.now - copy.sent)
-        words = f"receives {copy.segment} ({age} old)"
+        arrived = self.in_transit[index]
+        sender, segment = arrived.packet.sender, arrived.packet.segment
+        side = 1 - ENDS.index(sender)
+        in_transit = self._without(index)
+        text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
         if self.reopened:
             rule = ("incarnation.intrusion", *INCARNATION_RULES["incarnation.intrusion"])
-            why = (("isolation", f"{copy.sender}'s old {copy.segment} is in the window of {ENDS[side]}'s new incarnation"),)
-            event = Event(ENDS[side], f"{words} in the next incarnation", self._message(copy), rules=(rule,), breaks=why)
-            return replace(self, flying=flying, event=event, broken=frozenset({"isolation"}), recurrent=frozenset())
-        outcome = self._received(self.ends[side], side, copy.segment)
-        return replace(self, flying=flying)._after(side, outcome, action, words, self._message(copy))
+            why = (("isolation", f"{sender}'s old {segment} is in the window of {ENDS[side]}'s new incarnation"),)
+            event = Event(ENDS[side], f"{text} in the next incarnation", self._copy(arrived), rules=(rule,), breaks=why)
+            return replace(self, in_transit=in_transit, event=event, broken=frozenset({"isolation"}), recurrent=frozenset())
+        outcome = self._received(self.ends[side], side, segment)
+        return replace(self, in_transit=in_transit)._after(side, outcome, action, text, self._copy(arrived))
 
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
         outcome = segment_arrives(block, segment, self.configuration.behaviour)
@@ -219,37 +217,38 @@ class ReferenceState:
             return Outcome(block, rules=outcome.rules)
         return outcome
 
-    def _released(self, ends: EndPair, copy: ReferencePacket) -> ReferencePacket:
-        """The copy, without its obligation where that limits nothing and it may arrive as often as it likes."""
-        if not copy.must_be_delivered or copy.left is not None or self.configuration.fifo:
-            return copy
-        side = 1 - ENDS.index(copy.sender)
-        outcome = self._received(ends[side], side, copy.segment)
-        return (
-            copy
-            if delivery_matters(ends, side, outcome, (True, self.configuration.both_close))
-            else replace(copy, must_be_delivered=False)
-        )
+    def _relieved(self, ends: EndPair, entry: TimedPacket) -> TimedPacket:
+        """The packet, which need not be delivered if its delivery does not matter and it may arrive any number of times."""
+        packet = entry.packet
+        if not packet.must_be_delivered or packet.left is not None or self.configuration.fifo:
+            return entry
+        side = 1 - ENDS.index(packet.sender)
+        outcome = self._received(ends[side], side, packet.segment)
+        if delivery_matters(ends, side, outcome, (True, self.configuration.both_close)):
+            return entry
+        return entry._replace(packet=packet._replace(must_be_delivered=False))
 
-    def _without(self, index: int) -> tuple[ReferencePacket, ...]:
-        """The copies in flight after one arrived."""
-        copy = self.flying[index]
-        kept: tuple[ReferencePacket, ...] = ()
-        if copy.left is None or copy.left > 0:
-            kept = (replace(copy, must_be_delivered=False, left=None if copy.left is None else copy.left - 1),)
-        ahead = self.flying[:index]
+    def _without(self, index: int) -> tuple[TimedPacket, ...]:
+        """The packets in flight after one arrived."""
+        arrived = self.in_transit[index]
+        sender, left = arrived.packet.sender, arrived.packet.left
+        kept: tuple[TimedPacket, ...] = ()
+        if left is None or left > 0:
+            packet = arrived.packet._replace(must_be_delivered=False, left=None if left is None else left - 1)
+            kept = (arrived._replace(packet=packet),)
+        ahead = self.in_transit[:index]
         if self.configuration.fifo:
-            ahead = tuple(other for other in ahead if other.sender != copy.sender)
-        return (*ahead, *kept, *self.flying[index + 1 :])
+            ahead = tuple(entry for entry in ahead if entry.packet.sender != sender)
+        return (*ahead, *kept, *self.in_transit[index + 1 :])
 
-    def _message(self, copy: ReferencePacket, *, lost: bool = False) -> Packet:
-        """A copy as a trace tells of it."""
-        receiver = ENDS[1 - ENDS.index(copy.sender)]
-        expires = copy.sent + self.configuration.msl
-        return Packet(copy.number, copy.sender, receiver, str(copy.segment), copy.segment.fields, copy.sent, expires, lost)
+    def _copy(self, entry: TimedPacket, *, lost: bool = False) -> Packet:
+        """The packet as a trace describes it."""
+        (sender, segment, _, _), number, sent = entry
+        receiver = ENDS[1 - ENDS.index(sender)]
+        return Packet(number, sender, receiver, str(segment), segment.fields, sent, sent + self.configuration.msl, lost)
 
-    def _after(self, side: int, outcome: Outcome, action: Action, words: str, received: Packet | None) -> ReferenceState:
-        """Store the new block, restart timers, send the replies."""
+    def _after(self, side: int, outcome: Outcome, action: Action, text: str, received: Packet | None) -> ReferenceState:
+        """The state after an event: the new block, the restarted timers, the replies in flight."""
         if len(action.lost) != len(outcome.replies):
             raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
         ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
@@ -261,57 +260,60 @@ class ReferenceState:
         lost = list(self.lost)
         if Effect.FIN_ACCEPTED in outcome.effects:
             lost[side] = 0
-        flying = self.flying
+        in_transit = self.in_transit
         sent: list[Packet] = []
         for segment, is_lost in zip(outcome.replies, action.lost, strict=True):
-            covering = loss_windows(ends, side, segment, (True, self.configuration.both_close))
-            budgeted = bool(covering) and self.configuration.loss is not None
-            for waiter in covering if is_lost else ():
+            windows = loss_windows(ends, side, segment, (True, self.configuration.both_close))
+            budgeted = bool(windows) and self.configuration.loss is not None
+            for waiter in windows if is_lost else ():
                 lost[waiter] += 1
             if self.configuration.loss is not None and max(lost) > self.configuration.loss:
-                raise ImpossibleMove(f"{self.configuration.loss} losses in one round are all there are")
+                raise ImpossibleMove(f"more than {self.configuration.loss} losses in one loss window")
             number = self.copies + len(sent) + 1
-            copy = ReferencePacket(number, ENDS[side], segment, self.now, budgeted, self.configuration.duplication)
-            sent.append(self._message(copy, lost=is_lost))
+            packet = PacketInFlight(ENDS[side], segment, budgeted, self.configuration.duplication)
+            entry = TimedPacket(packet, number, self.now)
+            sent.append(self._copy(entry, lost=is_lost))
             if not is_lost:
-                flying += (copy,)
-        faults = violations(self.ends, ends, side, outcome)
+                in_transit += (entry,)
+        broken = violations(self.ends, ends, side, outcome)
         event = Event(
             ENDS[side],
-            words,
+            text,
             received,
             tuple(sent),
             tuple((name, RULES[name].section, RULES[name].text) for name in outcome.rules),
-            tuple(faults.items()),
+            tuple(broken.items()),
         )
         return replace(
             self,
             ends=ends,
-            flying=tuple(self._released(ends, copy) for copy in flying),
+            in_transit=tuple(self._relieved(ends, entry) for entry in in_transit),
             started=others | started,
             lost=(lost[0], lost[1]),
             copies=self.copies + len(sent),
             event=event,
-            broken=frozenset(faults),
+            broken=frozenset(broken),
             recurrent=recurrent_properties(ends, outcome),
         )
 
-    # --- what it shows ----------------------------------------------------------------------------------------------
+    # --- for traces -------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, str | int]:
-        shown: dict[str, str | int] = {}
+        variables: dict[str, str | int] = {}
         for end, block in zip(ENDS, self.ends, strict=True):
-            shown[f"{end}.state"] = "new incarnation" if self.reopened else str(block.state)
-            shown |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
+            variables[f"{end}.state"] = "new incarnation" if self.reopened else str(block.state)
+            variables |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
             for timer in Timer:
                 since = self.started.get((end, timer))
-                shown[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
-            shown[f"lost.{end}"] = self.lost[ENDS.index(end)]
-        shown["in flight"] = "; ".join(f"{copy.sender}: {copy.segment} sent {format_duration(copy.sent)}" for copy in self.flying)
-        return shown
+                variables[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
+            variables[f"lost.{end}"] = self.lost[ENDS.index(end)]
+        variables["in flight"] = "; ".join(
+            f"{packet.sender}: {packet.segment} sent {format_duration(sent)}" for packet, _, sent in self.in_transit
+        )
+        return variables
 
     def in_flight(self) -> tuple[Packet, ...]:
-        return tuple(map(self._message, self.flying))
+        return tuple(map(self._copy, self.in_transit))
 
     def timers(self) -> tuple[RunningTimer, ...]:
         if self.reopened:
@@ -330,7 +332,7 @@ class ReferenceState:
 
 
 def initial_state(configuration: Configuration) -> ReferenceState:
-    """The moment at which every run of a configuration starts."""
+    """The state in which every run of a configuration starts."""
     ends = (ESTABLISHED, ESTABLISHED)
     if configuration.scope is Scope.CORE:
         waiting = Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1)

@@ -1,4 +1,4 @@
-"""Segments: what the two ends exchange (RFC 9293 3.1), with sequence numbers relative to each ISN."""
+"""Segments (RFC 9293 3.1), with sequence numbers relative to the ISN of their sender, and segments in flight."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """One segment.
+    """A segment.
 
     Attributes
     ----------
     seq : int
-        SEG.SEQ in octets, relative: the SYN is 0 and the first octet of text 1.
+        SEG.SEQ in octets: the SYN is 0 and the first octet of text 1.
     ack : int or None
-        SEG.ACK, relative to the other end's ISN; None when the ACK bit is off.
+        SEG.ACK, relative to the ISN of the other end; None if the ACK bit is off.
     length : int
         Octets of text.
     syn, fin, rst : bool
@@ -40,28 +40,49 @@ class Segment(NamedTuple):
 
     @property
     def flags(self) -> str:
-        """The control bits as the field writes them, for instance ``FIN+ACK``."""
-        return _named(bool(self.length), self.ack is not None, self.syn, self.fin, self.rst)
+        """The control bits by name, for instance ``FIN+ACK``."""
+        return _flag_names(bool(self.length), self.ack is not None, self.syn, self.fin, self.rst)
 
     @property
     def fields(self) -> tuple[tuple[str, int], ...]:
-        """What it carries by name: ``seq``, ``ack`` unless the ACK bit is off, ``len``, and 1 for each control bit that is on."""
+        """Its fields by name: ``seq``, ``ack`` unless the ACK bit is off, ``len``, and 1 for each control bit that is on."""
         bits = (("syn", self.syn), ("fin", self.fin), ("rst", self.rst))
         ack = () if self.ack is None else (("ack", self.ack),)
         return (("seq", self.seq), *ack, ("len", self.length), *((name, 1) for name, on in bits if on))
 
     def __str__(self) -> str:
-        return _written(self)
+        return _described(self)
+
+
+class PacketInFlight(NamedTuple):
+    """A segment in flight.
+
+    Attributes
+    ----------
+    sender : str
+        ``"A"`` or ``"B"``.
+    segment : Segment
+        The segment sent.
+    must_be_delivered : bool
+        Whether it must still arrive.
+    left : int or None
+        How often it may still arrive; None: any number of times.
+    """
+
+    sender: str
+    segment: Segment
+    must_be_delivered: bool
+    left: int | None
 
 
 @cache
-def _written(segment: Segment) -> str:
+def _described(segment: Segment) -> str:
     ack = "" if segment.ack is None else f" ack={segment.ack}"
     text = f" len={segment.length}" if segment.length else ""
     return f"{segment.flags} seq={segment.seq}{ack}{text}"
 
 
 @cache
-def _named(text: bool, ack: bool, syn: bool, fin: bool, rst: bool) -> str:
+def _flag_names(text: bool, ack: bool, syn: bool, fin: bool, rst: bool) -> str:
     bits = (("SYN", syn), ("FIN", fin), ("RST", rst), ("DATA", text), ("ACK", ack))
     return "+".join(name for name, on in bits if on) or "NONE"

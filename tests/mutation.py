@@ -559,7 +559,7 @@ def _refused(configuration: Any) -> str:
     """Why there is no relaxed close."""
     relaxation = importlib.import_module("timewait.spec.over_approximation")
     try:
-        relaxation.OverApproximation(configuration, relaxation.one_of_a_kind)
+        relaxation.OverApproximation(configuration, relaxation.one_per_effect)
     except ValueError as refused:
         return str(refused)
     return ""
@@ -575,14 +575,14 @@ def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
     from timewait.checker.zones import Zones
 
     relaxation = importlib.import_module("timewait.spec.over_approximation")
-    relaxed = relaxation.OverApproximation(case.configuration, relaxation.one_of_a_kind)
+    relaxed = relaxation.OverApproximation(case.configuration, relaxation.one_per_effect)
     if TICKS in case.engines:
         explored = Explicit(CompiledAutomaton(relaxed))
         explored.explore(Budget(states=50_000))
         sizes["relaxed states"] = len(explored.states)
     zones = Zones(CompiledAutomaton(Quotient(relaxed)))
     zones.explore(Budget())
-    obliged_approximation = CompiledAutomaton(Quotient(relaxation.OverApproximation(case.configuration, relaxation.each_alone)))
+    obliged_approximation = CompiledAutomaton(Quotient(relaxation.OverApproximation(case.configuration, relaxation.one_at_a_time)))
     sizes |= {
         "relaxed zones": len(zones.nodes),
         "relaxed crossings": zones.transitions,
@@ -664,8 +664,8 @@ def _facts() -> Iterator[tuple[str, bool]]:
     from timewait.spec.configuration import Configuration
     from timewait.spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
     from timewait.spec.exchange import loss_windows, violated_properties
-    from timewait.spec.network import Channel, PacketInFlight
-    from timewait.spec.segment import Segment
+    from timewait.spec.network import Channel
+    from timewait.spec.segment import PacketInFlight, Segment
     from timewait.spec.settings import Behaviour
     from timewait.spec.state import ESTABLISHED, Block, State
 
@@ -722,7 +722,7 @@ def _facts() -> Iterator[tuple[str, bool]]:
     yield "nor for what need not arrive", not queue.blocked((mine._replace(must_be_delivered=False), mine), 1)
     yield "nor where there is no order", not twice.blocked((mine, mine), 1)
     (again,) = twice.deliver((mine._replace(left=1),), 0)
-    yield "what arrived is not owed again", again.copy == mine._replace(must_be_delivered=False, left=0)
+    yield "what arrived is not owed again", again.packet == mine._replace(must_be_delivered=False, left=0)
     yield "and arrives no more often than it may", twice.deliver((mine._replace(left=0),), 0) == []
     merged = Channel(None, False)
     yield "the oldest owed copy has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)

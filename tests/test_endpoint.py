@@ -332,7 +332,7 @@ class TestReset:
         ],
         ids=str,
     )
-    def test_the_knob_of_time_wait(self, rule: ResetRule, outside: str, inside: str, exact: str) -> None:
+    def test_the_setting_of_time_wait(self, rule: ResetRule, outside: str, inside: str, exact: str) -> None:
         block = BLOCKS[State.TIME_WAIT]
         for offset, expected in ((-1, outside), (WINDOW, outside), (1, inside), (WINDOW - 1, inside), (0, exact)):
             outcome = arrives(block, Segment(block.rcv + offset, rst=True), Behaviour(reset=rule))
@@ -353,7 +353,7 @@ class TestReset:
 
     @pytest.mark.parametrize("rule", ResetRule, ids=str)
     @pytest.mark.parametrize("state", [state for state in SYNCHRONISED if state is not State.TIME_WAIT], ids=str)
-    def test_the_knob_matters_in_no_other_state(self, state: State, rule: ResetRule) -> None:
+    def test_the_setting_matters_in_no_other_state(self, state: State, rule: ResetRule) -> None:
         block = BLOCKS[state]
         for seq in range(block.rcv + WINDOW + 1):
             segment = Segment(seq, rst=True)
@@ -428,7 +428,7 @@ class TestAck:
     @pytest.mark.parametrize("state", [State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK])
     @pytest.mark.parametrize("restarts", [True, False])
     def test_of_some_of_what_is_outstanding(self, state: State, restarts: bool) -> None:
-        """RFC 6298 5.3: the retransmission timer starts again; or, by the knob, it runs on."""
+        """RFC 6298 5.3: the retransmission timer starts again; or, by the setting, it runs on."""
         outcome = arrives(BLOCKS[state], Segment(BLOCKS[state].rcv, ack=3), replace(USUAL, acks_restart_rto=restarts))
         assert Timer.RETRANSMISSION in running(outcome.block, USUAL)
         assert (Timer.RETRANSMISSION in outcome.started) is restarts
@@ -475,7 +475,7 @@ class TestAck:
         assert_acknowledged_and_dropped(outcome, block)
         assert outcome.started == {Timer.TIME_WAIT}
 
-    def test_of_the_unsent_in_time_wait_it_goes_by_the_knobs(self) -> None:
+    def test_of_the_unsent_in_time_wait_it_follows_the_settings(self) -> None:
         """3.10.7.4 fifth step has TIME-WAIT by itself: SND.NXT is not looked at."""
         silent = Behaviour(answers=frozenset(), restarts=frozenset())
         block = BLOCKS[State.TIME_WAIT]
@@ -751,7 +751,7 @@ class TestTimers:
         assert running(BLOCKS[state], USUAL) == ()
 
 
-# --- the knobs of TIME-WAIT and of a user who reads no more -------------------------------------------------------
+# --- the settings of TIME-WAIT and of a user who reads no more ----------------------------------------------------
 
 ARRIVALS = {
     Arrival.FIN: [Segment(4, ack=4, fin=True)],

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import fields
 from typing import Any
 
 import networkx as nx
@@ -28,7 +27,7 @@ from timewait.spec.graph import (
     condense,
     transition_graph,
 )
-from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.settings import BEHAVIOUR, EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import MEANING, State
 
 Edge = dict[str, Any]
@@ -273,26 +272,25 @@ class TestAttributes:
         assert edge["section"] == "RFC 9293 3.10.7.4 fifth step, eighth step"
 
 
-# --- knobs --------------------------------------------------------------------------------------------------------
+# --- settings -----------------------------------------------------------------------------------------------------
 
 INVISIBLE = {"backoff"}
-"""Knobs that no single step shows: how far retransmissions are counted matters to the length of the gaps alone."""
+"""Settings that no single step shows: how far retransmissions are counted matters to the length of the gaps alone."""
 
 
-class TestKnobs:
-    """Every knob that an endpoint shows is found, and where it belongs."""
+class TestSettings:
+    """Every setting on which an event depends is named by the edges that it changes, and by no others."""
 
-    def test_every_visible_knob_is_found(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
-        knobs = {knob.name for knob in fields(Behaviour)}
+    def test_every_visible_setting_is_found(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         for name in ("default", "letter", "orphan"):
-            found = {knob for _, _, edge in graphs[name].edges(data=True) for knob in edge["settings"]}
-            assert found == knobs - INVISIBLE
+            found = {setting for _, _, edge in graphs[name].edges(data=True) for setting in edge["settings"]}
+            assert found == BEHAVIOUR.keys() - INVISIBLE
 
     def test_where_they_belong(self, graph: nx.MultiDiGraph) -> None:
         where: dict[str, set[tuple[State, State, str]]] = {}
         for source, target, edge in graph.edges(data=True):
-            for knob in edge["settings"]:
-                where.setdefault(knob, set()).add((source, target, edge["trigger"].split()[0]))
+            for setting in edge["settings"]:
+                where.setdefault(setting, set()).add((source, target, edge["trigger"].split()[0]))
         loop = (S.TIME_WAIT, S.TIME_WAIT, "segment")
         assert where["answers"] == where["restarts"] == where["reset"] == {loop}
         assert where["time_wait"] == {(state, S.TIME_WAIT, "segment") for state in (S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING)}
@@ -306,24 +304,22 @@ class TestKnobs:
         assert {source for source, _, _ in where["late_data_reset"]} == {S.FIN_WAIT_1, S.FIN_WAIT_2}
         assert where["abandons"] == where["late_data_reset"] | where["fin_wait_2"]
 
-    def test_whatever_a_knob_changes_names_it(self, graph: nx.MultiDiGraph) -> None:
-        """Turn each knob by itself: an edge that is gone names it, unless the state that it left is no longer reached."""
-        for knob, (other, *_) in alternatives(Behaviour()).items():
+    def test_an_edge_that_a_setting_changes_names_it(self, graph: nx.MultiDiGraph) -> None:
+        """Change each setting alone: an edge that is gone names it, unless its source is no longer reached."""
+        for setting, (other, *_) in alternatives(Behaviour()).items():
             seen = {kind[:-1]: kind.source for kind in classified_events(other)}
             for source, target, edge in graph.edges(data=True):
                 there = (source, target, *(edge[name] for name in EdgeClass._fields[2:-1])) in seen
-                assert there or knob in edge["settings"] or source not in seen.values(), (knob, edge)
+                assert there or setting in edge["settings"] or source not in seen.values(), (setting, edge)
 
-    def test_alternatives_differ_in_one_knob(self) -> None:
+    def test_alternatives_differ_in_one_setting(self) -> None:
         behaviour = BEHAVIOURS["orphan"]
-        for knob, others in alternatives(behaviour).items():
+        for setting, others in alternatives(behaviour).items():
             assert others
             for other in others:
-                assert [
-                    field.name for field in fields(Behaviour) if getattr(other, field.name) != getattr(behaviour, field.name)
-                ] == [knob]
+                assert [entry for entry in BEHAVIOUR if getattr(other, entry) != getattr(behaviour, entry)] == [setting]
 
-    def test_time_outs_appear_with_their_knobs(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_time_outs_appear_with_their_settings(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         orphan = graphs["orphan"]
         (edge,) = edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="timer fin-wait-2")
         assert edge["settings"] == ("fin_wait_2", "abandons")
@@ -403,7 +399,9 @@ class TestJson:
         for (s, t, edge), (source, target, told) in zip(graph.edges(data=True), again.edges(data=True), strict=True):
             assert (s, t) == (source, target)
             assert {
-                name: list(value) if isinstance(value, tuple) else value for name, value in edge.items() if name != "cases"
+                "knobs" if name == "settings" else name: list(value) if isinstance(value, tuple) else value
+                for name, value in edge.items()
+                if name != "cases"
             } == told
 
 

@@ -415,7 +415,7 @@ class TestDraws:
     """Configurations drawn at random."""
 
     def test_reproducible_and_varied(self) -> None:
-        """The same seed draws the same, and every knob is turned."""
+        """The same seed draws the same, and every setting is varied."""
         drawn = [random_configuration(random.Random(seed)) for seed in range(300)]
         assert drawn == [random_configuration(random.Random(seed)) for seed in range(300)]
         for name in ("msl", "time_wait", "rto", "rto_exact", "loss", "duplication", "fifo", "scope", "both_close", "text"):
