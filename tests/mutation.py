@@ -582,7 +582,9 @@ def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
         sizes["relaxed states"] = len(explored.states)
     zones = Zones(CompiledAutomaton(Quotient(relaxed)))
     zones.explore(Budget())
-    obliged_approximation = CompiledAutomaton(Quotient(relaxation.OverApproximation(case.configuration, relaxation.one_at_a_time)))
+    obliged_approximation = CompiledAutomaton(
+        Quotient(relaxation.OverApproximation(case.configuration, relaxation.one_at_a_time))
+    )
     sizes |= {
         "relaxed zones": len(zones.nodes),
         "relaxed crossings": zones.transitions,
