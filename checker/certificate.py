@@ -20,13 +20,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import cvc5
 import z3
 
 from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
-from timewait.vocabulary.errors import InputError
+from timewait.vocabulary.errors import InputError, optional_package
 
 HEADER_PREFIX = "; timewait certificate "
 
@@ -321,6 +320,7 @@ def rejection_by_cvc5(script: Certificate) -> str:
 
 def _run_cvc5(text: str) -> tuple[list[str], str]:
     """The answers of cvc5 to the queries of a text, and its first error."""
+    cvc5 = optional_package("cvc5", "certificates")
     solver = cvc5.Solver()
     solver.setOption("tlimit-per", str(TIMEOUT))
     solver.setOption("incremental", "true")

@@ -13,7 +13,7 @@ import click
 
 from timewait import __version__
 from timewait.cli.errors import error
-from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.errors import InputError, MissingPackage, RequestError
 
 USAGE, BAD_FILE, INTERRUPTED = 2, 3, 20
 
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         code = USAGE
-    except (click.ClickException, RequestError) as problem:
+    except (click.ClickException, RequestError, MissingPackage) as problem:
         error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))
         code = USAGE
     except InputError as problem:

@@ -13,7 +13,14 @@
         ├── timewait.checker.itf.BrokenTrace
         ├── timewait.spec.host.HostUnreadable
         └── timewait.spec.stacks.BrokenStack
+    ImportError
+    └── MissingPackage  a command exits with 2
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
 
 
 class RequestError(ValueError):
@@ -22,3 +29,21 @@ class RequestError(ValueError):
 
 class InputError(ValueError):
     """An input file, or a setting of this machine, cannot be read; the message names the file."""
+
+
+class MissingPackage(ImportError):
+    """A package is not installed that only some commands need; the message says how to install it."""
+
+
+def optional_package(module: str, extra: str) -> ModuleType:
+    """A package of an extra of this distribution, imported when it is first used.
+
+    Raises
+    ------
+    MissingPackage
+        It is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as problem:
+        raise MissingPackage(f"this needs the package {module}: pip install 'timewait[{extra}]'") from problem
