@@ -1,7 +1,7 @@
-"""Runs of a relaxed system, taken by the system itself.
+"""Runs of an over-approximation, concretised: followed edge by edge in the system itself.
 
-A relaxed system does whatever the system does, and perhaps more. What it cannot break is kept; what it does break
-counts only once the system has been led along, edge by edge, and delays have been found.
+An over-approximation does whatever the system does, and perhaps more. A violation that it shows counts only once the
+system can follow the run, with delays of its own.
 """
 
 from __future__ import annotations
@@ -12,54 +12,52 @@ from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledL
 from timewait.checker.finding import Move, Run
 from timewait.checker.schedule import delays
 from timewait.checker.zones import Zones
+from timewait.vocabulary.automaton import Action
 
 Path = list[tuple[CompiledLocation, CompiledEdge]]
 
-ATTEMPTS = 100
-"""Ways to go along that are tried for one run."""
+MAX_PATHS = 100
+"""Paths of the system that are tried for one run, at most."""
 
 
 def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], name: str) -> Run | None:
-    """A run of the system itself like one that zones found in the relaxed one; None when none was found.
+    """A run of the system that takes the same actions as a run of its over-approximation; None when none was found.
 
     Parameters
     ----------
     exact : CompiledAutomaton
         The system.
     zones : Zones
-        An exploration of the same, relaxed, whose actions have the same words.
+        An exploration of its over-approximation, whose edges have the actions of the system.
     where : (int, int)
-        The node and the step that show something.
+        The node, and the edge out of it, that violate or witness a property.
     name : str
-        The property that the last step breaks, or fulfils.
+        That property; the last edge of the run must violate or witness it too.
     """
-    path = zones.path_to(*where)
-    choices = [_alike(location, edge) for location, edge in path]
-    for attempt, found in enumerate(_ways(exact, choices, exact.start)):
-        last = found[-1][1].original
-        if name in last.violates | last.witnesses:
-            waits = delays(found, zones.values, zones.unit)
-            if waits is not None:
-                return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, found, strict=True)))
-        if attempt >= ATTEMPTS:
+    choices = [_indistinguishable(location, edge) for location, edge in zones.path_to(*where)]
+    for attempt, path in enumerate(_paths(exact, choices, exact.start)):
+        last = path[-1][1].original
+        if name in last.violates | last.witnesses and (waits := delays(path, zones.values, zones.unit)) is not None:
+            return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
+        if attempt >= MAX_PATHS:
             break
     return None
 
 
-def _alike(location: CompiledLocation, edge: CompiledEdge) -> list[str]:
-    """The actions that the relaxed system cannot tell from one of its own, itself first."""
+def _indistinguishable(location: CompiledLocation, edge: CompiledEdge) -> list[Action]:
+    """The actions of an edge and of the edges with the same guard, target and updates, its own first."""
     same = [other for other in location.edges if other[:3] == edge[:3] and other is not edge]
-    return [str(other.original.action) for other in (edge, *same)]
+    return [other.original.action for other in (edge, *same)]
 
 
-def _ways(automaton: CompiledAutomaton, choices: Sequence[Sequence[str]], place: int) -> Iterator[Path]:
-    """The paths from a location that take one of some actions at each step."""
+def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], number: int) -> Iterator[Path]:
+    """The paths from a location that take at each step one of some actions."""
     if not choices:
         yield []
         return
-    location = automaton.location(place)
-    edges = {str(edge.original.action): edge for edge in location.edges}
+    location = automaton.location(number)
+    edges = {edge.original.action.identity: edge for edge in location.edges}
     for action in choices[0]:
-        if action in edges:
-            for rest in _ways(automaton, choices[1:], edges[action].target):
-                yield [(location, edges[action]), *rest]
+        if (edge := edges.get(action.identity)) is not None:
+            for rest in _paths(automaton, choices[1:], edge.target):
+                yield [(location, edge), *rest]

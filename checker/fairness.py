@@ -100,7 +100,7 @@ class LoopWalker:
             yield LoopWalk(later, could, walk.served)
             return
         for edge in edges:
-            if edge.original.action == move.action and self._opens(edge, later, Fraction(0)):
+            if edge.original.action.identity == move.action.identity and self._opens(edge, later, Fraction(0)):
                 yield LoopWalk(self._beyond(edge, later), could, walk.served | edge.original.fair)
 
     def _later(self, place: LoopState, delay: Fraction) -> LoopState | None:

@@ -19,6 +19,7 @@ from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, Compile
 from timewait.checker.finding import Move, Run
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
 from timewait.checker.symbolic import added, compare, constraint_formula, linear, numeral
+from timewait.vocabulary.automaton import Action
 
 ROUNDS = "ROUNDS"
 """The parameter for the total time of the loop's iterations, in seconds."""
@@ -30,10 +31,10 @@ class BrokenSchedule(ValueError):
 
 @dataclass(frozen=True)
 class ScheduledAction:
-    """An action of a schedule, as text, and the delay before it, as a linear term."""
+    """An action of a schedule, itself or as a person writes it, and the delay before it, as a linear term."""
 
     delay: Terms
-    action: str
+    action: Action | str
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _updated(update: int, clocks: list[z3.ArithRef | None]) -> z3.ArithRef | Non
 
 
 def follow(
-    automaton: CompiledAutomaton, actions: Sequence[str], start: int | None = None
+    automaton: CompiledAutomaton, actions: Sequence[Action | str], start: int | None = None
 ) -> list[tuple[CompiledLocation, CompiledEdge]]:
     """The edges of some actions, in order, each with its source.
 
@@ -115,15 +116,15 @@ def follow(
     ----------
     automaton : CompiledAutomaton
         The system.
-    actions : sequence of str
-        The actions, as text.
+    actions : sequence of Action or str
+        The actions, or their texts.
     start : int or None
         The number of the first location; the initial one by default.
 
     Raises
     ------
     BrokenSchedule
-        A location has no edge with the action.
+        A location has no edge with the action, or a text fits several actions there.
     """
     path, number = [], automaton.start if start is None else start
     for action in actions:
@@ -134,12 +135,17 @@ def follow(
     return path
 
 
-def _edge_of(location: CompiledLocation, action: str) -> CompiledEdge:
-    for edge in location.edges:
-        if str(edge.original.action) == action:
-            return edge
-    possible = ", ".join(sorted(str(edge.original.action) for edge in location.edges))
-    raise BrokenSchedule(f"{action!r} is not possible here; possible: {possible}")
+def _edge_of(location: CompiledLocation, action: Action | str) -> CompiledEdge:
+    if isinstance(action, Action):
+        found = [edge for edge in location.edges if edge.original.action.identity == action.identity]
+    else:
+        found = [edge for edge in location.edges if str(edge.original.action) == action]
+    if not found:
+        possible = ", ".join(sorted(str(edge.original.action) for edge in location.edges))
+        raise BrokenSchedule(f"{str(action)!r} is not possible here; possible: {possible}")
+    if len({edge.original.action.identity for edge in found}) > 1:
+        raise BrokenSchedule(f"{str(action)!r} is ambiguous here: {len(found)} actions are written like this")
+    return found[0]
 
 
 def failed_conditions(

@@ -8,6 +8,7 @@ from fractions import Fraction
 from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.family import ROUNDS, BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions
 from timewait.checker.linear import Constraint, Terms, constraint_of
+from timewait.vocabulary.automaton import Action
 
 Path = Sequence[tuple[CompiledLocation, CompiledEdge]]
 
@@ -40,7 +41,7 @@ def pumpable_schedule(
         The parameter to outlast.
     """
     for before, loop, after in _loops_along(automaton, path, wait):
-        actions = [str(edge.original.action) for edge in loop]
+        actions = [edge.original.action for edge in loop]
         for position, edge in enumerate(loop):
             for unit in {test.parameter for test in edge.guard} & set(units):
                 region = _outlasted(units, unit, wait)
@@ -61,11 +62,11 @@ def _outlasted(units: tuple[str, str], unit: str, wait: str) -> list[Constraint]
     return [*positive, longer, constraint_of({ROUNDS: -one, wait: one, unit: one}, ">=")]
 
 
-def _at_once(actions: Sequence[str]) -> tuple[ScheduledAction, ...]:
+def _at_once(actions: Sequence[Action]) -> tuple[ScheduledAction, ...]:
     return tuple(ScheduledAction({}, action) for action in actions)
 
 
-def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[ScheduledAction, ...]:
+def _timed(actions: Sequence[Action], position: int, unit: str) -> tuple[ScheduledAction, ...]:
     return tuple(
         ScheduledAction({unit: Fraction(1)} if index == position else {}, action) for index, action in enumerate(actions)
     )
@@ -73,12 +74,12 @@ def _timed(actions: Sequence[str], position: int, unit: str) -> tuple[ScheduledA
 
 def _loops_along(
     automaton: CompiledAutomaton, path: Path, wait: str
-) -> Iterator[tuple[list[str], list[CompiledEdge], list[str]]]:
+) -> Iterator[tuple[list[Action], list[CompiledEdge], list[Action]]]:
     """For each location of a path the actions before it, a loop, and the actions after it; detours of the path are left out.
 
     A location counts only if a guard there compares some clock with the wait, and a loop only if it does not reset that clock.
     """
-    actions = [str(edge.original.action) for _, edge in path]
+    actions = [edge.original.action for _, edge in path]
     numbers = [automaton.start, *(edge.target for _, edge in path)]
     for number in dict.fromkeys(numbers[1:-1]):
         first = numbers.index(number)

@@ -220,7 +220,7 @@ class Synthesis:
         if run is None:
             raise InconclusiveSynthesis(f"no delays make the run that violates {broken} possible")
         moves = self.shorten(run, broken, zones.values).moves
-        return follow(self.plain, [str(move.action) for move in moves])
+        return follow(self.plain, [move.action for move in moves if move.action is not None])
 
     def _exact(self, piece: ThresholdPiece) -> ThresholdPiece:
         """The piece with the invariant at its upper end: it holds for lower rates too if the term is independent of the rate."""

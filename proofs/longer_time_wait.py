@@ -16,7 +16,6 @@ from timewait.spec.endpoint import Timer
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reference import initial_state
 from timewait.spec.trace_actions import action_of
-from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import ImpossibleMove, ReplayState
 
 LONG = 200
@@ -111,16 +110,12 @@ def _at_other_instants(trace: Trace, configuration: Configuration) -> bool | Non
         if action is None:
             continue
         location = automaton.location(place)
-        edge = next((edge for edge in location.edges if _alike(edge.original.action, action)), None)
+        edge = next((edge for edge in location.edges if edge.original.action.identity == action.identity), None)
         if edge is None:
             return None
         path.append((location, edge))
         place = edge.target
     return delays(path, configuration.parameters, unit_of(configuration.parameters)) is not None
-
-
-def _alike(one: Action, other: Action) -> bool:
-    return (one.kind, one.actor, one.subject, one.lost) == (other.kind, other.actor, other.subject, other.lost)
 
 
 def _same(world: ReplayState, step: Step) -> ReplayState:

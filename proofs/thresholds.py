@@ -144,7 +144,7 @@ def _below(
         if delays is None:
             return ParametricCounterexample(None, region, run.broken, None, "no delays in terms were found")
         schedule = ParametricSchedule(
-            tuple(ScheduledAction(wait, str(edge.original.action)) for wait, (_, edge) in zip(delays, run.path, strict=True))
+            tuple(ScheduledAction(wait, edge.original.action) for wait, (_, edge) in zip(delays, run.path, strict=True))
         )
     try:
         rejection = failed_conditions(plain, schedule, run.broken, region, terms)

@@ -76,10 +76,7 @@ def believed(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Map
             waits = delays_in_terms(piece.run.path, terms, tuple(below), NAMES)
             assert waits is not None
             script = ParametricSchedule(
-                tuple(
-                    ScheduledAction(wait, str(edge.original.action))
-                    for wait, (_, edge) in zip(waits, piece.run.path, strict=True)
-                )
+                tuple(ScheduledAction(wait, edge.original.action) for wait, (_, edge) in zip(waits, piece.run.path, strict=True))
             )
         assert failed_conditions(CompiledAutomaton(toy), script, piece.run.broken, below, terms) == ""
 

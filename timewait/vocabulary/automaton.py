@@ -71,6 +71,11 @@ class Action:
     lost: tuple[bool, ...] = ()
     rules: tuple[str, ...] = ()
 
+    @property
+    def identity(self) -> tuple[str, str, Hashable, tuple[bool, ...]]:
+        """What tells an action from others at the same location; its rules follow from it, its text does not suffice."""
+        return self.kind, self.actor, self.subject, self.lost
+
     def __str__(self) -> str:
         parts = self.subject if type(self.subject) is tuple else (self.subject,)
         lost = " (lost)" if any(self.lost) else ""
