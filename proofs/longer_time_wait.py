@@ -1,4 +1,4 @@
-"""The same run with a longer TIME-WAIT: at which step, and why, it stops being possible."""
+"""A run with a longer TIME-WAIT: the first step that becomes impossible, and why."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from timewait.spec.reference import initial_state
 from timewait.spec.trace_actions import action_of
 from timewait.vocabulary.replay import ImpossibleMove, ReplayState
 
-LONG = 200
-"""Steps of a run for which other instants are looked for, at most."""
+MAX_STEPS = 200
+"""Steps up to which other delays are searched for."""
 
-MOST = 4
-"""The longest TIME-WAIT tried, in MSL; no known rule of answering needs more."""
+MAX_MULTIPLE = 4
+"""The longest TIME-WAIT tried, in MSL; no known answer rule needs more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """How far a run comes with another TIME-WAIT.
+    """How far a run gets with another TIME-WAIT.
 
     Attributes
     ----------
     time_wait : Fraction
-        In seconds.
+        The TIME-WAIT in seconds.
     step : int or None
-        The first step that is impossible; None when the whole run is possible all the same.
+        The first impossible step; None when the whole run stays possible.
     why : str
-        Why it is.
+        Why it is impossible.
     later : bool or None
-        Of a run that stops: whether the same steps are possible at other instants; None where nobody knows.
+        Whether other delays make the same steps possible; None when unknown, or when the run stays possible.
     """
 
     time_wait: Fraction
@@ -48,91 +48,83 @@ class Obstacle:
 
 
 def longer_time_wait(trace: Trace) -> tuple[Obstacle, ...]:
-    """What becomes of a run, step for step at the same instants, when TIME-WAIT is longer.
+    """Replay a run, step for step at the same times, with longer TIME-WAITs.
 
-    The lengths tried are the next one that makes a difference (what the timer showed when it was left soonest), and the
-    whole multiples of MSL above the one that the run had, or where there are none its double. Nothing is said of a run
-    that is not of the specification, such as one taken from a capture, or that has no TIME-WAIT.
+    The lengths tried are the next one that makes a difference (the least time after which an end left TIME-WAIT), and the
+    multiples of MSL above the run's own, or where there are none its double. Empty for a run that is not one of the
+    specification, such as one made from a capture, and for one without TIME-WAIT.
     """
     try:
         configuration = configuration_from_data(trace.about)
     except ConfigurationError:
         return ()
-    if not configuration.behaviour.time_wait or _stop(trace, configuration) is not None:
+    if not configuration.behaviour.time_wait or _first_impossible(trace, configuration) is not None:
         return ()
-    stops = []
-    for time_wait in sorted({*_next(trace), *_multiples(configuration)}):
+    found = []
+    for time_wait in sorted({*_next_length(trace), *_multiples(configuration)}):
         changed = replace(configuration, time_wait=time_wait)
-        stop = _stop(trace, changed)
-        stops.append(
-            Obstacle(time_wait, None, "") if stop is None else Obstacle(time_wait, *stop, _at_other_instants(trace, changed))
+        stop = _first_impossible(trace, changed)
+        found.append(
+            Obstacle(time_wait, None, "") if stop is None else Obstacle(time_wait, *stop, _with_other_delays(trace, changed))
         )
-    return tuple(stops)
+    return tuple(found)
 
 
-def _next(trace: Trace) -> Iterator[Fraction]:
-    """The least TIME-WAIT with which some step that leaves it comes too early."""
-    shown = []
+def _next_length(trace: Trace) -> Iterator[Fraction]:
+    """The least TIME-WAIT for which some step that leaves the state comes too early."""
+    lasted = []
     for before, step in zip((None, *trace.steps), trace.steps, strict=False):
         if any(name == "timer.time-wait" for name, _, _ in step.event.rules):
             timers = trace.initial_timers if before is None else before.timers
-            shown += [step.time - one.since for one in timers if (one.name, one.owner) == (Timer.TIME_WAIT, step.event.actor)]
-    if shown:
-        yield min(shown)
+            own = [timer for timer in timers if (timer.name, timer.owner) == (Timer.TIME_WAIT, step.event.actor)]
+            lasted += [step.time - timer.since for timer in own]
+    if lasted:
+        yield min(lasted)
 
 
 def _multiples(configuration: Configuration) -> Iterator[Fraction]:
-    longer = [times * configuration.msl for times in range(1, MOST + 1) if times * configuration.msl > configuration.time_wait]
-    yield from longer or [2 * configuration.time_wait]
+    multiples = [factor * configuration.msl for factor in range(1, MAX_MULTIPLE + 1)]
+    yield from [length for length in multiples if length > configuration.time_wait] or [2 * configuration.time_wait]
 
 
-def _stop(trace: Trace, configuration: Configuration) -> tuple[int, str] | None:
-    """The first step that cannot be done, and why."""
-    world: ReplayState = initial_state(configuration)
+def _first_impossible(trace: Trace, configuration: Configuration) -> tuple[int, str] | None:
+    """The first impossible step, and the reason."""
+    state: ReplayState = initial_state(configuration)
     for step in trace.steps:
         try:
-            world = _same(world, step)
-        except ImpossibleMove as impossible:
-            return step.number, str(impossible)
-        except ValueError as problem:
+            state = _after(state, step)
+        except (ImpossibleMove, ValueError) as problem:
             return step.number, str(problem)
     return None
 
 
-def _at_other_instants(trace: Trace, configuration: Configuration) -> bool | None:
-    """Whether some delays make the steps of a run possible; None where the system has no such path."""
-    if trace.loop is not None or configuration.duplication is not None or len(trace.steps) > LONG:
+def _after(state: ReplayState, step: Step) -> ReplayState:
+    """The replay state after a step, with the same copies in flight as in the trace."""
+    later = state.wait(step.delay)
+    action = action_of(step.event)
+    if action is None:
+        return later
+    in_flight = tuple(copy.number for copy in step.in_flight)
+    for after in later.act(action):
+        if tuple(copy.number for copy in after.in_flight()) == in_flight and after.event.received == step.event.received:
+            return after
+    raise ImpossibleMove("other copies would arrive")
+
+
+def _with_other_delays(trace: Trace, configuration: Configuration) -> bool | None:
+    """Whether some delays make the steps of a run possible; None where the automaton has no such path."""
+    if trace.loop is not None or configuration.duplication is not None or len(trace.steps) > MAX_STEPS:
         return None
     automaton = CompiledAutomaton(Composition(configuration))
-    place, path = automaton.start, []
+    number, path = automaton.start, []
     for step in trace.steps:
         action = action_of(step.event)
         if action is None:
             continue
-        location = automaton.location(place)
+        location = automaton.location(number)
         edge = next((edge for edge in location.edges if edge.original.action.identity == action.identity), None)
         if edge is None:
             return None
         path.append((location, edge))
-        place = edge.target
+        number = edge.target
     return delays(path, configuration.parameters, unit_of(configuration.parameters)) is not None
-
-
-def _same(world: ReplayState, step: Step) -> ReplayState:
-    """The world after a step, the copies in it the same ones as in the trace."""
-    later = world.wait(step.delay)
-    action = action_of(step.event)
-    if action is None:
-        return later
-    for way in later.act(action):
-        if _copies(way) == tuple(copy.number for copy in step.in_flight) and _received(way) == step.event.received:
-            return way
-    raise ImpossibleMove("other copies would arrive")
-
-
-def _copies(world: ReplayState) -> tuple[int, ...]:
-    return tuple(copy.number for copy in world.in_flight())
-
-
-def _received(world: ReplayState) -> object:
-    return world.event.received

@@ -17,10 +17,10 @@ from scapy.layers.ppp import PPP, PPPoE
 from scapy.packet import Packet as Layer
 from wire import START, Script, pcap, pcapng
 
-from timewait.captures.connections import AROUND, Skipped
-from timewait.captures.container import NANOSECONDS, BrokenCapture, Frame, frames
-from timewait.captures.delivery import deliveries, sides
-from timewait.captures.headers import CapturedPacket, UnreadLink, packet
+from timewait.captures.capture_file import NANOSECONDS, BrokenCapture, Frame, frames
+from timewait.captures.connections import CONTEXT, SkippedRun
+from timewait.captures.delivery import deliveries, near_interfaces
+from timewait.captures.headers import CapturedPacket, UnsupportedLinkType, decode
 from timewait.captures.renumbering import arrives
 from timewait.captures.traffic import Traffic, traffic
 from timewait.spec.endpoint import WINDOW, segment_arrives
@@ -43,12 +43,12 @@ def clean_close() -> Script:
 
 def read(path: Path) -> list[CapturedPacket]:
     """The TCP segments of a capture."""
-    return [found for frame in frames(path) if (found := packet(frame)) is not None]
+    return [found for frame in frames(path) if (found := decode(frame)) is not None]
 
 
 def sorted_out(path: Path) -> Traffic:
     """The connections of a capture."""
-    return traffic(map(packet, frames(path)))
+    return traffic(map(decode, frames(path)))
 
 
 class TestContainers:
@@ -70,9 +70,9 @@ class TestContainers:
         others = pcapng(tmp_path / "plain.pcapng", [("eth0", one) for one in script.packets])
         zipped = tmp_path / "plain.pcap.gz"
         zipped.write_bytes(gzip.compress(plain.read_bytes()))
-        told = [one._replace(place="") for one in read(plain)]
-        assert told == [one._replace(place="") for one in read(others)] == [one._replace(place="") for one in read(zipped)]
-        assert len(told) == 9
+        first, second, third = ([packet._replace(interface="") for packet in read(path)] for path in (plain, others, zipped))
+        assert first == second == third
+        assert len(first) == 9
 
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_pcapng_by_hand(self, tmp_path: Path, order: str) -> None:
@@ -88,7 +88,7 @@ class TestContainers:
         path = tmp_path / "by hand.pcapng"
         path.write_bytes(content)
         assert list(frames(path)) == [
-            Frame(1, 5_000_000_007, "near", 101, b"abc", "a comment"),
+            Frame(1, 5_000_000_007, "near", 101, b"abc"),
             Frame(2, 3_500_000_000, "interface 1", 1, b"defg"),
         ]
 
@@ -125,7 +125,7 @@ def bad_files() -> Iterator[tuple[str, bytes, str]]:
     yield "frame cut", whole + record + record[:-1], "after frame 1"
     yield "huge frame", whole + struct.pack("<IIII", 0, 0, 1 << 30, 1 << 30), "is damaged: a frame of 1,073,741,824 octets"
     yield "odd block", section + struct.pack("<II", 6, 33), "is damaged: a block of 33 octets"
-    yield "other end", section + struct.pack("<III", 5, 12, 16), "ends otherwise than it began"
+    yield "other end", section + struct.pack("<III", 5, 12, 16), "a block whose two lengths differ"
     yield "no interface", section + enhanced("<", 0, 0, b"abcd", b""), "which the file does not describe"
     yield "long frame", section + interface + block("<", 6, struct.pack("<5I", 0, 0, 0, 99, 99)), "a frame of 99 octets"
     yield "short block", section + interface + block("<", 6, b"abcd"), "shorter than it says"
@@ -165,7 +165,7 @@ class TestBadFiles:
             path.write_bytes(octets[: chance.choice([len(octets), chance.randrange(len(octets))])])
             try:
                 sorted_out(path)
-            except (BrokenCapture, UnreadLink) as problem:
+            except (BrokenCapture, UnsupportedLinkType) as problem:
                 said.append(str(problem))
         assert said
         assert all("\n" not in one for one in said)
@@ -202,16 +202,16 @@ class TestHeaders:
         """IPv4 over everything, padding of short Ethernet frames left aside."""
         ip = IP(src="10.0.0.1", dst="10.0.0.2", id=77, ttl=63) / self.segment()
         octets = bytes(ip if wrap is None else wrap / ip) + bytes(6)
-        found = packet(Frame(1, 5, "eth0", link_type, octets))
+        found = decode(Frame(1, 5, "eth0", link_type, octets))
         assert found is not None
         assert (str(found.source), str(found.destination)) == ("10.0.0.1:1", "10.0.0.2:2")
         assert (found.seq, found.ack, found.length, found.flags, found.window) == (7, 9, 2, 0x11, 5)
-        assert (found.stamps, found.ident, found.hops) == ((3, 4), 77, 63)
+        assert (found.timestamps, found.ident, found.hops) == ((3, 4), 77, 63)
 
     def test_ipv6(self) -> None:
         """IPv6, with an extension header."""
         ip = IPv6(src="2001:db8::1", dst="2001:db8::2", hlim=9) / IPv6ExtHdrHopByHop() / self.segment()
-        found = packet(Frame(1, 5, "eth0", 229, bytes(ip)))
+        found = decode(Frame(1, 5, "eth0", 229, bytes(ip)))
         assert found is not None
         assert (str(found.source), found.length, found.hops) == ("[2001:db8::1]:1", 2, 9)
 
@@ -220,20 +220,20 @@ class TestHeaders:
         ip = IP(src="10.0.0.1", dst="10.0.0.2")
         whole = bytes(ip / self.segment())
         for octets in (bytes(ip / UDP()), bytes(IP(frag=3) / self.segment()), whole[:30], whole[:10], b"", b"\x00" * 60):
-            assert packet(Frame(1, 5, "eth0", 101, octets)) is None
-        assert packet(Frame(1, 5, "eth0", 1, b"short")) is None
+            assert decode(Frame(1, 5, "eth0", 101, octets)) is None
+        assert decode(Frame(1, 5, "eth0", 1, b"short")) is None
 
     def test_text_that_was_not_kept_counts(self) -> None:
         """A short snapshot keeps the headers; the length says the rest."""
         octets = bytes(IP() / TCP(flags="A") / (b"x" * 1_000))[:60]
-        found = packet(Frame(1, 5, "eth0", 101, octets))
+        found = decode(Frame(1, 5, "eth0", 101, octets))
         assert found is not None
         assert found.length == 1_000
 
     def test_another_link_layer(self) -> None:
         """One line says which, and what is read."""
-        with pytest.raises(UnreadLink, match="link type 127 are not read; Ethernet"):
-            packet(Frame(1, 5, "wlan0", 127, bytes(60)))
+        with pytest.raises(UnsupportedLinkType, match="link type 127 is not supported; Ethernet"):
+            decode(Frame(1, 5, "wlan0", 127, bytes(60)))
 
 
 class TestConnections:
@@ -246,7 +246,7 @@ class TestConnections:
             script.say(0.1 + number / 100, "B", "A", 1 + 50 * number, 1, length=50)
         script.say(1, "B", "FA", 2_001, 1)
         (connection,) = sorted_out(pcap(tmp_path / "wrap.pcap", script.packets)).connections
-        kept = [item for item in connection.items if not isinstance(item, Skipped)]
+        kept = [item for item in connection.items if not isinstance(item, SkippedRun)]
         assert kept[0].segment == Segment(0, syn=True)
         assert kept[-1].segment == Segment(2_001, 1, fin=True)
         assert connection.closes
@@ -259,10 +259,10 @@ class TestConnections:
             script.say(0.1005 + number / 1000, "B", "A", 1, 11 + 10 * number)
         script.say(2, "A", "FA", 1_501, 1)
         (connection,) = sorted_out(pcap(tmp_path / "long.pcap", script.packets)).connections
-        (gap,) = [item for item in connection.items if isinstance(item, Skipped)]
-        assert len(connection.items) < 4 * AROUND
+        (gap,) = [item for item in connection.items if isinstance(item, SkippedRun)]
+        assert len(connection.items) < 4 * CONTEXT
         assert gap.packets + len(connection.items) - 1 == connection.packets == 304
-        assert gap.standing[0] == 1 + gap.octets[0] + 10 * AROUND // 2
+        assert gap.next_seq[0] == 1 + gap.octets[0] + 10 * CONTEXT // 2
         assert connection.closes
 
     def test_an_open_connection_does_not_close(self, tmp_path: Path) -> None:
@@ -292,9 +292,9 @@ class TestFates:
     def of(self, script: Script, tmp_path: Path) -> dict[int, int]:
         """How often each copy arrived, by identification."""
         (connection,) = sorted_out(pcap(tmp_path / "fates.pcap", script.packets)).connections
-        seen = [item for item in connection.items if not isinstance(item, Skipped)]
-        found = deliveries(seen, connection.loops, sides(seen), 0)
-        return {copy.seen.ident: len(copy.arrivals) for copy in found.copies}
+        seen = [item for item in connection.items if not isinstance(item, SkippedRun)]
+        found = deliveries(seen, connection.responses, near_interfaces(seen), 0)
+        return {copy.captured.ident: len(copy.arrivals) for copy in found.copies}
 
     def test_a_fin_whose_repetition_was_acknowledged(self, tmp_path: Path) -> None:
         """The first one is lost."""

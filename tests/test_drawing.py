@@ -187,7 +187,7 @@ class TestSequence:
         file.write_text(itf.as_itf_text(counterexample("C4", "isolation")), encoding="utf-8")
         _, again, _ = run(capsys, "sequence", "--trace", str(file), "--format", "svg")
         assert again == out
-        assert "isolation is broken" in out
+        assert "isolation is violated" in out
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -169,7 +169,7 @@ class TestWhy:
         assert told[2] == [
             "the retransmission timer of B shows 15s, more than 0 and at most 30s",
             "B in LAST_ACK: timer retransmission [our FIN is outstanding]",
-            "the network may lose 1 of the copies of one round, and this is number 1",
+            "the network may lose 1 of the copies of one loss window, and this is number 1",
         ]
         assert told[5] == ["the time-wait timer of A shows 59.95s, more than its 59.9s", "A in TIME_WAIT: timer time-wait"]
         assert told[6] == ["both ends are CLOSED"]

@@ -203,7 +203,7 @@ def explain(trace: Trace | str | PathLike[str]) -> Explanation:
     >>> import timewait
     >>> result = timewait.check(msl="30s", time_wait="59.9s", rto="30s", closers="a", properties=["graceful"])
     >>> print(timewait.explain(result.trace).lines[1])
-    0: A's user closes. A sends a FIN, which says that nothing more will come from it.
+    0: A's user closes. A sends a FIN: nothing more will come from A. A goes to FIN_WAIT_1.
     """
     return Explanation(trace if isinstance(trace, Trace) else itf.read(Path(trace)))
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from html import escape
 
 from timewait.captures import report
-from timewait.captures.account import Account
+from timewait.captures.observations import ObservedClose
 from timewait.checker.decide import Answer
 from timewait.checker.threshold import Threshold
 from timewait.checker.trace import RENDERERS, Trace
@@ -139,20 +139,20 @@ class Explanation:
     ----------
     trace : Trace
         The run.
-    account : Account or None
+    observed : ObservedClose or None
         Of a captured connection: what was observed beside the run.
     """
 
     trace: Trace
-    account: Account | None = None
+    observed: ObservedClose | None = None
 
     @property
     def lines(self) -> list[str]:
         """The sentences, in order: what happened, then what failed or how the capture deviates from RFC 9293."""
         sentences = [f"{format_duration(line.time)}: {line.text}" for line in story(self.trace)]
-        if self.account is None:
+        if self.observed is None:
             return sentences + conclusion(self.trace)
-        return [report.summary(self.account), *sentences, *report.deviations(self.account)]
+        return [report.summary(self.observed), *sentences, *report.deviations(self.observed)]
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

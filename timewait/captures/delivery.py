@@ -1,17 +1,16 @@
-"""What became of every copy: when it arrived, as far as a capture can tell.
+"""The delivery of every captured copy: when it arrived, as far as a capture can show.
 
-A capture made at one place sees a copy pass by, not arrive. It is taken to arrive as it passes, unless what the
-receiver sends afterwards shows that it had not arrived by then:
+A capture at one point sees a copy pass, not arrive. The copy counts as arriving when it passes, unless later segments of
+the receiver show that it had not arrived by then:
 
-- text or a FIN is *lost* if its sender sends it again and the acknowledgement seen could answer only the later copy;
-- an acknowledgement is *lost* if the end that it was for sends what it acknowledges again, later than by a round trip;
-- something that crossed with older segments of the receiver arrives after the last of these.
+- Text or a FIN is *lost* when its sender retransmits it and the acknowledgement seen can only answer the later copy.
+- An acknowledgement is *lost* when its receiver retransmits what it covers, more than a round trip later.
+- A copy that crossed older segments of the receiver arrives after the last of these.
 
-That a copy was lost here means: lost behind the place of capture, late by more than all the capture shows, or not
-taken by its receiver; or its answer was lost before it came to the place of capture. No more can be known there.
+"Lost" thus means: lost behind the capture point, later than everything the capture shows, or ignored by the receiver; or
+its answer was lost before the capture point. A capture cannot tell these apart.
 
-Captured at two places on the way, the near one shows when a copy was sent, the far one when it arrived, or that it did
-not.
+With two capture points the near one shows when a copy was sent, and the far one when it arrived or that it was lost.
 """
 
 from __future__ import annotations
@@ -25,286 +24,284 @@ from timewait.captures.connections import CapturedSegment
 from timewait.spec.segment import Segment
 
 CAPTURED_TWICE = 1_000_000
-"""Within so many nanoseconds two sightings of one copy at one place are the capture's doing, not the network's."""
+"""Nanoseconds within which two captures of one copy on one interface count as one."""
 
 Instant = tuple[int, int, int]
-"""A time in nanoseconds and, among things at the same time, a rank: the frame, and 1 for what follows from it."""
+"""A time in nanoseconds, and a tie-break: the frame, and 0 for the frame itself or 1 for its consequence."""
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedCopy:
-    """One copy of a segment.
+class Delivery:
+    """One copy of a segment and its way through the network.
 
     Attributes
     ----------
-    seen : Seen
-        The packet where it was first seen.
+    captured : CapturedSegment
+        The copy, where it was captured first.
     sent : Instant
-        When it was sent, or passed the place of capture.
+        When it was sent, or passed the only capture point.
     arrivals : tuple of Instant
-        When it arrived: never, once, or more often if the network duplicated it.
-    underway : bool
-        Whether it may still have been on its way when the capture ended.
+        When it arrived; several times if the network duplicated it.
+    pending : bool
+        Whether it may still have been in flight when the capture ended.
     """
 
-    seen: CapturedSegment
+    captured: CapturedSegment
     sent: Instant
     arrivals: tuple[Instant, ...]
-    underway: bool = False
+    pending: bool = False
 
     @property
     def lost(self) -> bool:
         """Whether it never arrived."""
-        return not self.arrivals and not self.underway
+        return not self.arrivals and not self.pending
 
 
 class Deliveries(NamedTuple):
-    """The copies of a connection.
+    """All copies of a connection.
 
     Attributes
     ----------
-    copies : tuple of Copy
-        In the order in which they were sent.
+    copies : tuple of Delivery
+        The copies, in the order of sending.
     near : (str, str) or None
-        With two places of capture, the one beside either end.
-    twice : int
-        Sightings left out because the capture has them twice.
-    shift : int
-        Nanoseconds by which the clock of the second place was found to run behind that of the first.
+        With two capture points, the interface beside each end.
+    captured_twice : int
+        Packets left out because the capture has them twice.
+    clock_shift : int
+        Nanoseconds by which the second capture point's clock was advanced.
     """
 
-    copies: tuple[CapturedCopy, ...]
+    copies: tuple[Delivery, ...]
     near: tuple[str, str] | None = None
-    twice: int = 0
-    shift: int = 0
+    captured_twice: int = 0
+    clock_shift: int = 0
 
 
 def deliveries(
-    seen: Sequence[CapturedSegment], loops: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int
+    captured: Sequence[CapturedSegment], responses: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int
 ) -> Deliveries:
-    """What became of packets of a connection.
+    """The delivery of each packet of a connection.
 
     Parameters
     ----------
-    seen : sequence of Seen
-        The packets, as captured.
-    loops : tuple of (int or None)
-        For each end the shortest time, in nanoseconds, from something for it to its acknowledgement.
+    captured : sequence of CapturedSegment
+        The packets.
+    responses : tuple of (int or None)
+        For each end its shortest time to an acknowledgement, in nanoseconds.
     near : (str, str) or None
-        What `sides` says of the whole connection.
+        The result of `near_interfaces`.
     ended : int
-        When the capture ended, in nanoseconds since 1970.
+        The end of the capture in nanoseconds since 1970.
     """
     if near is not None:
-        return _two_places(seen, near, ended)
-    once = _once(seen)
-    return Deliveries(_one_place(once, (loops[0] or 0, loops[1] or 0)), twice=len(seen) - len(once))
+        return _two_points(captured, near, ended)
+    unique = _without_repeated_captures(captured)
+    copies = _one_point(unique, (responses[0] or 0, responses[1] or 0))
+    return Deliveries(copies, captured_twice=len(captured) - len(unique))
 
 
-def _once(seen: Sequence[CapturedSegment]) -> list[CapturedSegment]:
-    """The sightings, but for those that a capture of several interfaces has in several places."""
-    last: dict[tuple[object, ...], CapturedSegment] = {}
+def _without_repeated_captures(captured: Sequence[CapturedSegment]) -> list[CapturedSegment]:
+    """The packets without those that a capture of several interfaces holds more than once."""
+    latest: dict[tuple[object, ...], CapturedSegment] = {}
     kept = []
-    for one in sorted(seen, key=lambda each: (each.time, each.frame)):
-        before = last.get(one.copy)
-        again = before is not None and (before.place != one.place or (one.ident and one.time - before.time < CAPTURED_TWICE))
-        if not again:
-            last[one.copy] = one
-            kept.append(one)
+    for packet in sorted(captured, key=lambda it: (it.time, it.frame)):
+        last = latest.get(packet.copy_key)
+        repeated = last is not None and (
+            last.interface != packet.interface or (packet.ident and packet.time - last.time < CAPTURED_TWICE)
+        )
+        if not repeated:
+            latest[packet.copy_key] = packet
+            kept.append(packet)
     return kept
 
 
-# --- one place -----------------------------------------------------------------------------------------------------
+# --- one capture point ---------------------------------------------------------------------------------------------
 
 
-def _one_place(seen: list[CapturedSegment], loops: tuple[int, int]) -> tuple[CapturedCopy, ...]:
+def _one_point(captured: list[CapturedSegment], responses: tuple[int, int]) -> tuple[Delivery, ...]:
     first: dict[tuple[object, ...], int] = {}
-    again: dict[int, list[Instant]] = defaultdict(list)
+    duplicates: dict[int, list[Instant]] = defaultdict(list)
     originals = []
-    for one in seen:
-        # Two transmissions differ in the number of their packets; only a duplicate of the network has the same.
-        if one.ident and one.copy in first:
-            again[first[one.copy]].append((one.time, one.frame, 1))
+    for packet in captured:
+        # Retransmissions have IPv4 identifications of their own; only a duplicate made by the network shares one.
+        if packet.ident and packet.copy_key in first:
+            duplicates[first[packet.copy_key]].append((packet.time, packet.frame, 1))
             continue
-        first[one.copy] = one.frame
-        originals.append(one)
+        first[packet.copy_key] = packet.frame
+        originals.append(packet)
     copies = []
-    arrivals = _Arrivals(originals, loops)
-    for index, one in enumerate(originals):
-        arrived = arrivals.of(index)
-        when = () if arrived is None else (arrived,)
-        copies.append(CapturedCopy(one, (one.time, one.frame, 0), (*when, *again[one.frame])))
+    arrivals = _Arrivals(originals, responses)
+    for index, packet in enumerate(originals):
+        arrival = arrivals.of(index)
+        first_arrival = () if arrival is None else (arrival,)
+        copies.append(Delivery(packet, (packet.time, packet.frame, 0), (*first_arrival, *duplicates[packet.frame])))
     return tuple(copies)
 
 
 class _Arrivals:
-    """When each of some packets arrived, judged by all of them.
+    """Arrival times inferred from the whole capture.
 
     Parameters
     ----------
-    seen : list of Seen
+    captured : list of CapturedSegment
         The packets, in order.
-    loops : tuple of int
-        How soon each end answers at the earliest, in nanoseconds.
+    responses : tuple of int
+        For each end its shortest time to an acknowledgement, in nanoseconds.
     """
 
-    def __init__(self, seen: list[CapturedSegment], loops: tuple[int, int]) -> None:
-        self._seen = seen
-        self._loops = loops
+    def __init__(self, captured: list[CapturedSegment], responses: tuple[int, int]) -> None:
+        self._captured = captured
+        self._responses = responses
 
     def of(self, index: int) -> Instant | None:
-        """When the packet at an index arrived; None if it did not."""
-        segment = self._seen[index].segment
+        """The arrival of the packet at an index; None if it did not arrive."""
+        segment = self._captured[index].segment
         if segment.syn or segment.rst:
-            return self._passing(index)
+            return self._just_after(index)
         return self._of_text(index) if segment.span else self._of_acknowledgement(index)
 
-    def _passing(self, index: int) -> Instant:
-        return self._seen[index].time, self._seen[index].frame, 1
+    def _just_after(self, index: int) -> Instant:
+        return self._captured[index].time, self._captured[index].frame, 1
 
     def _of_text(self, index: int) -> Instant | None:
-        """Text and FINs: reflected by what the receiver acknowledges later."""
-        one = self._seen[index]
+        """The arrival of text or a FIN, inferred from the receiver's acknowledgements."""
+        packet = self._captured[index]
         crossed = index
-        repeated = []
-        for later in range(index + 1, len(self._seen)):
-            other = self._seen[later]
-            if other.sender == one.sender:
-                if other.segment.seq <= one.segment.seq and other.segment.end >= one.segment.end:
-                    repeated.append(other)
-            elif _reflects(other.segment, one.segment):
-                answerable = [each for each in repeated if other.time - each.time >= self._loops[other.sender]]
-                return None if answerable else self._passing(crossed)
+        retransmissions = []
+        for later in range(index + 1, len(self._captured)):
+            other = self._captured[later]
+            if other.sender == packet.sender:
+                if other.segment.seq <= packet.segment.seq and other.segment.end >= packet.segment.end:
+                    retransmissions.append(other)
+            elif _acknowledges(other.segment, packet.segment):
+                in_time = [it for it in retransmissions if other.time - it.time >= self._responses[other.sender]]
+                return None if in_time else self._just_after(crossed)
             elif not other.segment.rst:
                 crossed = later
-        if repeated or (crossed != index and self._seen[crossed].time - one.time > self._loops[1 - one.sender]):
-            return None
-        return self._passing(crossed)
+        overdue = crossed != index and self._captured[crossed].time - packet.time > self._responses[1 - packet.sender]
+        return None if retransmissions or overdue else self._just_after(crossed)
 
     def _of_acknowledgement(self, index: int) -> Instant | None:
-        """Acknowledgements: gainsaid by what they acknowledge, when it is sent again."""
-        one = self._seen[index]
-        resent = [later for later in range(index + 1, len(self._seen)) if self._gainsays(later, one)]
-        late = [later for later in resent if self._seen[later].time - one.time > self._loops[1 - one.sender]]
-        if not late:
-            return self._passing(max(resent, default=index))
-        closer = self._known_closed(index)
-        if closer is None:
+        """The arrival of an acknowledgement, disproved by a retransmission of what it covers."""
+        packet = self._captured[index]
+        resent = [later for later in range(index + 1, len(self._captured)) if self._disproves(later, packet)]
+        too_late = [it for it in resent if self._captured[it].time - packet.time > self._responses[1 - packet.sender]]
+        if not too_late:
+            return self._just_after(max(resent, default=index))
+        answered_by_rst = self._next_answered_by_rst(index)
+        if answered_by_rst is None:
             return None
-        return self._passing(max(later for later in resent if later < closer))
+        return self._just_after(max(later for later in resent if later < answered_by_rst))
 
-    def _gainsays(self, later: int, one: CapturedSegment) -> bool:
-        segment = self._seen[later].segment
-        if self._seen[later].sender == one.sender or one.segment.ack is None or segment.rst or segment.syn:
+    def _disproves(self, later: int, acknowledgement: CapturedSegment) -> bool:
+        """Whether a packet retransmits what an acknowledgement covers; a keep-alive probe does not."""
+        segment, ack = self._captured[later].segment, acknowledgement.segment.ack
+        if self._captured[later].sender == acknowledgement.sender or ack is None or segment.rst or segment.syn:
             return False
-        probe = not segment.fin and segment.length <= 1 and segment.seq == one.segment.ack - 1
-        return bool(segment.span) and segment.seq < one.segment.ack and not probe
+        probe = not segment.fin and segment.length <= 1 and segment.seq == ack - 1
+        return bool(segment.span) and segment.seq < ack and not probe
 
-    def _known_closed(self, index: int) -> int | None:
-        """The next acknowledgement of the same, if a RST was the answer to it: the other end must have got this one before."""
-        one = self._seen[index]
+    def _next_answered_by_rst(self, index: int) -> int | None:
+        """The next acknowledgement of the same number if a RST answered it; its receiver must have got an earlier one."""
+        packet = self._captured[index]
         following = [
             later
-            for later in range(index + 1, len(self._seen))
-            if self._seen[later].sender == one.sender and self._seen[later].segment.ack == one.segment.ack
+            for later in range(index + 1, len(self._captured))
+            if self._captured[later].sender == packet.sender and self._captured[later].segment.ack == packet.segment.ack
         ]
         if not following:
             return None
-        answers = (each for each in self._seen[following[0] + 1 :] if each.sender != one.sender)
+        answers = (it for it in self._captured[following[0] + 1 :] if it.sender != packet.sender)
         answer = next(answers, None)
-        gainsaid = any(self._gainsays(later, one) for later in range(index + 1, following[0]))
-        return following[0] if answer is not None and answer.segment.rst and gainsaid else None
+        disproved = any(self._disproves(later, packet) for later in range(index + 1, following[0]))
+        return following[0] if answer is not None and answer.segment.rst and disproved else None
 
 
-def _reflects(answer: Segment, segment: Segment) -> bool:
-    """Whether a segment of the other end shows that some text or FIN had arrived."""
+def _acknowledges(answer: Segment, segment: Segment) -> bool:
+    """Whether a segment of the receiver shows that text or a FIN had arrived."""
     if answer.rst and segment.ack is not None:
         return answer.seq == segment.ack or (answer.ack is not None and answer.ack >= segment.end)
     return answer.ack is not None and answer.ack >= segment.end
 
 
-# --- two places ----------------------------------------------------------------------------------------------------
+# --- two capture points --------------------------------------------------------------------------------------------
 
 
-def sides(seen: Sequence[CapturedSegment]) -> tuple[str, str] | None:
-    """With two places of capture, the one nearer to either end; None with one place, or when they do not tell."""
-    places = {one.place for one in seen}
-    if len(places) != 2:
+def near_interfaces(captured: Sequence[CapturedSegment]) -> tuple[str, str] | None:
+    """The interface beside each end; None unless there are exactly two and the packets tell them apart."""
+    interfaces = {packet.interface for packet in captured}
+    if len(interfaces) != 2:
         return None
     votes: dict[tuple[int, str], int] = defaultdict(int)
-    before: dict[tuple[object, ...], CapturedSegment] = {}
-    for one in sorted(seen, key=lambda each: (each.time, each.frame)):
-        other = before.setdefault(one.copy, one)
-        if other.place != one.place:
-            # A router takes one from the time to live; where none is between, the earlier sighting is the nearer.
-            nearer = one if one.hops > other.hops else other
-            votes[nearer.sender, nearer.place] += 1
-    near = tuple(max(places, key=lambda place: (votes[sender, place], place)) for sender in (0, 1))
-    known = all(any(votes[sender, place] for place in places) for sender in (0, 1))
+    first: dict[tuple[object, ...], CapturedSegment] = {}
+    for packet in sorted(captured, key=lambda it: (it.time, it.frame)):
+        other = first.setdefault(packet.copy_key, packet)
+        if other.interface != packet.interface:
+            # A router decrements the time to live; without one the earlier capture is the nearer.
+            nearer = packet if packet.hops > other.hops else other
+            votes[nearer.sender, nearer.interface] += 1
+    near = tuple(max(interfaces, key=lambda name: (votes[sender, name], name)) for sender in (0, 1))
+    known = all(any(votes[sender, name] for name in interfaces) for sender in (0, 1))
     return (near[0], near[1]) if known and near[0] != near[1] else None
 
 
-def _two_places(seen: Sequence[CapturedSegment], near: tuple[str, str], ended: int) -> Deliveries:
-    shift = _clock_shift(seen, near)
-    set_right = [replace_time(one, shift) if one.place == near[1] else one for one in seen]
-    ordered = sorted(set_right, key=lambda each: (each.time, each.frame))
-    copies: list[CapturedCopy] = []
-    open_: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for one in ordered:
-        same = open_[one.copy]
-        if one.place == near[one.sender]:
+def _two_points(captured: Sequence[CapturedSegment], near: tuple[str, str], ended: int) -> Deliveries:
+    shift = _clock_shift(captured, near)
+    corrected = [it._replace(time=it.time + shift) if it.interface == near[1] else it for it in captured]
+    copies: list[Delivery] = []
+    by_key: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for packet in sorted(corrected, key=lambda it: (it.time, it.frame)):
+        same = by_key[packet.copy_key]
+        instant = (packet.time, packet.frame, 0)
+        if packet.interface == near[packet.sender]:
             same.append(len(copies))
-            copies.append(CapturedCopy(one, (one.time, one.frame, 0), ()))
-            continue
-        instant = (one.time, one.frame, 0)
-        if not same:
+            copies.append(Delivery(packet, instant, ()))
+        elif not same:
             same.append(len(copies))
-            copies.append(CapturedCopy(one, instant, ((one.time, one.frame, 1),)))
-            continue
-        waiting = [index for index in same if not copies[index].arrivals]
-        index = waiting[-1] if waiting else same[-1]
-        copies[index] = replace(copies[index], arrivals=(*copies[index].arrivals, instant))
+            copies.append(Delivery(packet, instant, ((packet.time, packet.frame, 1),)))
+        else:
+            waiting = [index for index in same if not copies[index].arrivals]
+            index = waiting[-1] if waiting else same[-1]
+            copies[index] = replace(copies[index], arrivals=(*copies[index].arrivals, instant))
     slowest = max((arrival[0] - copy.sent[0] for copy in copies for arrival in copy.arrivals), default=0)
-    fated = [replace(copy, underway=not copy.arrivals and copy.sent[0] + slowest >= ended) for copy in copies]
-    return Deliveries(tuple(_processed(copy, fated) for copy in fated), near, shift=shift)
+    copies = [replace(copy, pending=not copy.arrivals and copy.sent[0] + slowest >= ended) for copy in copies]
+    return Deliveries(tuple(_as_processed(copy, copies) for copy in copies), near, clock_shift=shift)
 
 
-def _processed(copy: CapturedCopy, copies: Sequence[CapturedCopy]) -> CapturedCopy:
-    """A copy with its arrival as its receiver saw it: not before the last segment that it sent without knowing of it.
+def _as_processed(copy: Delivery, copies: Sequence[Delivery]) -> Delivery:
+    """The copy with its arrival moved after the last segment that its receiver sent without knowing of it.
 
-    A packet is captured a little before its receiver takes it in, and what that one sends meanwhile a little after.
+    A packet is captured shortly before its receiver processes it, and the receiver's own packets shortly after sending.
     """
-    segment = copy.seen.segment
+    segment = copy.captured.segment
     if not segment.span or segment.syn or segment.rst or not copy.arrivals:
         return copy
     arrival = copy.arrivals[0]
     for answer in copies:
-        if answer.seen.sender == copy.seen.sender or answer.sent < arrival or answer.seen.segment.rst:
+        if answer.captured.sender == copy.captured.sender or answer.sent < arrival or answer.captured.segment.rst:
             continue
-        if _reflects(answer.seen.segment, segment):
+        if _acknowledges(answer.captured.segment, segment):
             return replace(copy, arrivals=(arrival, *copy.arrivals[1:]))
         arrival = (answer.sent[0], answer.sent[1], 1)
     return copy
 
 
-def replace_time(one: CapturedSegment, shift: int) -> CapturedSegment:
-    """A sighting by a clock that is set right."""
-    return one._replace(time=one.time + shift)
+def _clock_shift(captured: Sequence[CapturedSegment], near: tuple[str, str]) -> int:
+    """Nanoseconds to add to the second clock so that nothing arrives before it was sent; both directions become equally fast.
 
-
-def _clock_shift(seen: Sequence[CapturedSegment], near: tuple[str, str]) -> int:
-    """What the second clock must be set on by, so that nothing arrives before it was sent, and both ways take as long."""
+    0 where no packet arrives before it was sent.
+    """
     fastest: dict[int, int] = {}
     for sender in (0, 1):
         sent: dict[tuple[object, ...], int] = {}
-        for one in seen:
-            if one.sender == sender and one.place == near[sender]:
-                sent.setdefault(one.copy, one.time)
-        took = [
-            one.time - sent[one.copy] for one in seen if one.sender == sender and one.place != near[sender] and one.copy in sent
-        ]
-        if took:
-            fastest[sender] = min(took)
+        own = [packet for packet in captured if packet.sender == sender]
+        for packet in own:
+            if packet.interface == near[sender]:
+                sent.setdefault(packet.copy_key, packet.time)
+        delays = [it.time - sent[it.copy_key] for it in own if it.interface != near[sender] and it.copy_key in sent]
+        if delays:
+            fastest[sender] = min(delays)
     if len(fastest) < 2 or min(fastest.values()) >= 0:
         return 0
     return (fastest[1] - fastest[0]) // 2

@@ -1,8 +1,8 @@
-"""Both ends of a captured connection, run on the specification: what arrives goes through `timewait.spec.endpoint`.
+"""Both ends of a captured connection, run on the specification.
 
-What an end sends is then either what the specification calls for, or something that its user or a timer of its own
-brought about, or a deviation. A is the end that closed first; the trace starts with its FIN (or RST), or with the
-oldest text that was still on its way then. Numbers are relative octets, as Wireshark shows them.
+Arrivals go through `timewait.spec.endpoint`. What an end sends is then either what the specification expects, the result
+of a user call or timer of its own, or a deviation. A is the end that closed first. The trace starts with its FIN (or RST),
+or with the oldest text still in flight then. Numbers are relative, as Wireshark shows them.
 """
 
 from __future__ import annotations
@@ -13,22 +13,29 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from timewait.captures.account import (
-    Account,
+from timewait.captures.capture_file import NANOSECONDS
+from timewait.captures.connections import CapturedSegment, Connection, SkippedRun
+from timewait.captures.delivery import Deliveries, Delivery, Instant, deliveries, near_interfaces
+from timewait.captures.observations import (
+    ObservedClose,
     Remark,
+    RemarkKind,
     ResetArrival,
     Retransmission,
     StateLeft,
     TimeWaitAnswer,
     TimeWaitArrival,
-    Weight,
 )
-from timewait.captures.beginning import UNSEEN, beginning, beside, flipped, second_closes, with_unseen_fins
-from timewait.captures.connections import CapturedSegment, Connection, Skipped
-from timewait.captures.container import NANOSECONDS
-from timewait.captures.delivery import CapturedCopy, Deliveries, Instant, deliveries, sides
 from timewait.captures.renumbering import arrives
 from timewait.captures.sending import explain_segment
+from timewait.captures.trace_start import (
+    UNSEEN,
+    capture_point_beside,
+    second_closes_first,
+    swapped,
+    trace_start,
+    with_missing_fins,
+)
 from timewait.captures.trace_writer import TraceWriter
 from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
@@ -40,221 +47,215 @@ from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State
 from timewait.vocabulary.replay import Packet
 
-PROMPT = 500_000_000
+MAX_ACK_DELAY = 500_000_000
 """Nanoseconds within which an acknowledgement is due (RFC 9293 3.8.6.3, MUST-40)."""
 
 
-class _Due(NamedTuple):
-    """An answer that the specification calls for: what, since when, to what, and the meeting that it settles."""
+class _DueAnswer(NamedTuple):
+    """An answer that the specification expects.
 
-    segment: Segment
+    Attributes
+    ----------
+    reply : Segment
+        The expected answer.
+    since : Instant
+        When the segment to be answered arrived.
+    to : Segment
+        The segment to be answered.
+    time_wait_arrival : TimeWaitArrival or None
+        The observation that the answer completes.
+    """
+
+    reply: Segment
     since: Instant
     to: Segment
-    met: TimeWaitArrival | None
+    time_wait_arrival: TimeWaitArrival | None
 
 
-def followed(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> Account:
-    """The account of a connection.
+def follow(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> ObservedClose:
+    """Reconstruct the close of a connection.
 
     Parameters
     ----------
     connection : Connection
-        One that `closes`.
+        A connection that `closes`.
     configuration : Configuration
-        What the specification is to assume where stacks differ, and the lengths of its timers.
+        The settings and timer lengths to assume where stacks differ.
     ended : int
-        When the capture ended, in nanoseconds since 1970.
+        The end of the capture in nanoseconds since 1970.
     about : mapping
-        What the trace is to say of the capture beside what is known of the connection.
+        Facts about the capture to store in the trace.
     """
-    packets = with_unseen_fins(connection.items)
-    flip = second_closes(packets)
-    items = [flipped(item, flip) for item in packets]
-    told = beginning(items)
-    loops, hops, ends = connection.loops, connection.hops, connection.ends
-    if flip:
-        loops, hops, ends = loops[::-1], hops[::-1], ends[::-1]
-    seen = [item for item in told.items if isinstance(item, CapturedSegment)]
-    near = sides([item for item in items if isinstance(item, CapturedSegment)])
-    found = deliveries(seen, loops, near, ended)
-    start = min(copy.sent[0] for copy in found.copies)
-    nearer = "" if found.near else beside(hops)
-    follower = _Follower(configuration, found, start, told.standing, nearer)
-    follower.run([item for item in told.items if isinstance(item, Skipped)], connection.reopened)
-    places = found.near or (seen[0].place,)
-    known = {"A": str(ends[0]), "B": str(ends[1]), "places": list(places), "started": start}
+    items = with_missing_fins(connection.items)
+    responses, hops, ends = connection.responses, connection.hops, connection.ends
+    if second_closes_first(items):
+        items = [swapped(item) for item in items]
+        responses, hops, ends = responses[::-1], hops[::-1], ends[::-1]
+    start = trace_start(items)
+    captured = [item for item in start.items if isinstance(item, CapturedSegment)]
+    near = near_interfaces([item for item in items if isinstance(item, CapturedSegment)])
+    found = deliveries(captured, responses, near, ended)
+    started = min(copy.sent[0] for copy in found.copies)
+    beside = "" if found.near else capture_point_beside(hops)
+    follower = _Follower(configuration, found, started, start.next_seq, beside)
     reopened = connection.reopened
-    return Account(
-        follower.ledger.trace(configuration_as_data(configuration) | {"capture": {**known, **about}}),
-        ends,
-        tuple(follower.ledger.frames),
-        places,
-        nearer,
-        connection.packets,
-        connection.opened is not None,
-        start,
-        Fraction(max(ended - start, 0), NANOSECONDS),
-        None if reopened is None else Fraction(reopened[0] - start, NANOSECONDS),
-        tuple(follower.remarks),
-        tuple(follower.agains),
-        tuple(follower.met),
-        tuple(follower.shots),
-        tuple(follower.gone),
-        found.twice,
-        found.shift,
-        connection.cut,
+    follower.run([item for item in start.items if isinstance(item, SkippedRun)], reopened)
+    interfaces = found.near or (captured[0].interface,)
+    facts = {"A": str(ends[0]), "B": str(ends[1]), "places": list(interfaces), "started": started, **about}
+    return ObservedClose(
+        trace=follower.writer.trace(configuration_as_data(configuration) | {"capture": facts}),
+        ends=ends,
+        interfaces=interfaces,
+        beside=beside,
+        opened=connection.opened is not None,
+        started=started,
+        lasted=Fraction(max(ended - started, 0), NANOSECONDS),
+        reopened=None if reopened is None else Fraction(reopened[0] - started, NANOSECONDS),
+        remarks=tuple(follower.remarks),
+        retransmissions=tuple(follower.retransmissions),
+        time_wait_arrivals=tuple(follower.time_wait_arrivals),
+        resets=tuple(follower.resets),
+        states_left=tuple(follower.states_left),
+        captured_twice=found.captured_twice,
+        clock_shift=found.clock_shift,
+        truncated=connection.truncated,
     )
 
 
 class _Follower:
-    """Runs both ends and writes down the steps.
+    """Runs both ends through a capture and collects observations.
 
     Parameters
     ----------
     configuration : Configuration
-        What both ends are taken to do where stacks differ.
-    found : Fates
-        What became of every copy.
-    start : int
-        When the trace starts, in nanoseconds since 1970.
-    standing : tuple of int
-        The next octet of either end at the start.
-    nearer : str
-        The end that a single place of capture is beside, if that is known.
+        The assumed settings of both ends.
+    found : Deliveries
+        The delivery of every copy.
+    started : int
+        The start of the trace in nanoseconds since 1970.
+    next_seq : (int, int)
+        The next sequence number of each end at the start.
+    beside : str
+        The end beside the only capture point; empty if unknown.
     """
 
     def __init__(
-        self, configuration: Configuration, found: Deliveries, start: int, standing: tuple[int, int], nearer: str
+        self, configuration: Configuration, found: Deliveries, started: int, next_seq: tuple[int, int], beside: str
     ) -> None:
-        self._beside = nearer
         self.remarks: list[Remark] = []
-        self.agains: list[Retransmission] = []
-        self.met: list[TimeWaitArrival] = []
-        self.shots: list[ResetArrival] = []
-        self.gone: list[StateLeft] = []
+        self.retransmissions: list[Retransmission] = []
+        self.time_wait_arrivals: list[TimeWaitArrival] = []
+        self.resets: list[ResetArrival] = []
+        self.states_left: list[StateLeft] = []
+        self.writer = TraceWriter(configuration, next_seq)
         self._configuration = configuration
         self._found = found
-        self._start = start
-        self.ledger = TraceWriter(configuration, standing)
-        self._due: tuple[list[_Due], list[_Due]] = ([], [])
-        self._held: tuple[list[Segment], list[Segment]] = ([], [])
+        self._started = started
+        self._beside = beside
+        self._due: tuple[list[_DueAnswer], list[_DueAnswer]] = ([], [])
+        self._out_of_order: tuple[list[Segment], list[Segment]] = ([], [])
         self._windows: list[int | None] = [None, None]
         self._transmissions: dict[tuple[int, int], list[Fraction]] = {}
-        self._messages: dict[int, Packet] = {}
-        self._spoke: dict[int, Fraction] = {}
+        self._packets: dict[int, Packet] = {}
+        self._acknowledged: dict[int, Fraction] = {}
         self._entered: dict[int, Fraction] = {}
         self._sent: tuple[list[tuple[Instant, Segment]], list[tuple[Instant, Segment]]] = ([], [])
         for copy in found.copies:
-            self._sent[copy.seen.sender].append((copy.sent, copy.seen.segment))
+            self._sent[copy.captured.sender].append((copy.sent, copy.captured.segment))
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def run(self, skipped: Sequence[Skipped], reopened: tuple[int, int] | None) -> None:
-        """Go through all that was sent, arrived or was left out, in order.
+    def run(self, skipped: Sequence[SkippedRun], reopened: tuple[int, int] | None) -> None:
+        """Process every sending, arrival and skipped run, in order of time.
 
         Parameters
         ----------
-        skipped : sequence of Skipped
-            What was left out.
+        skipped : sequence of SkippedRun
+            The runs of packets that were not kept.
         reopened : (int, int) or None
-            When the next connection on the same addresses and ports was opened, in nanoseconds since 1970, and by which frame.
+            When the next incarnation was opened, in nanoseconds since 1970, and the frame of its SYN.
         """
-        happenings: list[tuple[Instant, int, str]] = [
-            ((gap.until, 1 << 62, 0), index, "skip") for index, gap in enumerate(skipped)
-        ]
+        events: list[tuple[Instant, int, str]] = [((run.until, 1 << 62, 0), i, "skip") for i, run in enumerate(skipped)]
         for index, copy in enumerate(self._found.copies):
-            happenings.append((copy.sent, index, "send"))
-            happenings += [(arrival, index, "arrive") for arrival in copy.arrivals]
+            events.append((copy.sent, index, "send"))
+            events += [(arrival, index, "arrive") for arrival in copy.arrivals]
         if reopened is not None:
-            happenings.append(((*reopened, 0), 0, "reopen"))
-        for instant, index, what in sorted(happenings, key=lambda one: one[:2]):
-            if what == "reopen":
-                self.ledger.reopen(self._time(instant))
-            elif what == "skip":
+            events.append(((*reopened, 0), 0, "reopen"))
+        for instant, index, kind in sorted(events, key=lambda event: event[:2]):
+            if kind == "reopen":
+                self.writer.reopen(self._time(instant))
+            elif kind == "skip":
                 self._skip(instant, skipped[index])
-            elif what == "send":
+            elif kind == "send":
                 self._send(instant, index, self._found.copies[index])
             else:
                 self._arrive(instant, index, self._found.copies[index])
-        self._complain_of_silence()
+        self._report_missing_answers()
 
-    def _skip(self, instant: Instant, gap: Skipped) -> None:
-        """Packets that were left out: whoever sent text in them stands where they end."""
+    def _skip(self, instant: Instant, run: SkippedRun) -> None:
+        """Advance both ends past packets that were not kept."""
         for side in (0, 1):
-            own, other = self.ledger.ends[side], self.ledger.ends[1 - side]
-            to = gap.standing[side]
+            own, other = self.writer.ends[side], self.writer.ends[1 - side]
+            to = run.next_seq[side]
             if to is None or own.fin_sent or to <= own.nxt:
                 continue
-            sender = own._replace(una=to, nxt=to, sent=to - 1)
-            receiver = other._replace(rcv=to)
-            self._held[1 - side].clear()
+            self._out_of_order[1 - side].clear()
             self._due[1 - side].clear()
-            words = f"sends {gap.octets[side]:,} octets in {gap.packets:,} packets, both ends' counted, not shown here"
-            self.ledger.change(1 - side, receiver)
-            self.ledger.write(self._time(instant), side, words, Outcome(sender, rules=("send",)))
+            self.writer.set_block(1 - side, other._replace(rcv=to))
+            text = f"sends {run.octets[side]:,} octets ({run.packets:,} packets of both ends, not shown)"
+            outcome = Outcome(own._replace(una=to, nxt=to, sent=to - 1), rules=("send",))
+            self.writer.add_step(self._time(instant), side, text, outcome)
 
-    # --- what arrives -----------------------------------------------------------------------------------------------
+    # --- arrivals ---------------------------------------------------------------------------------------------------
 
-    def _arrive(self, instant: Instant, index: int, copy: CapturedCopy) -> None:
-        side, segment = 1 - copy.seen.sender, copy.seen.segment
-        if index not in self._messages or self._messages[index].lost:
+    def _arrive(self, instant: Instant, index: int, copy: Delivery) -> None:
+        side, segment, now = 1 - copy.captured.sender, copy.captured.segment, self._time(instant)
+        packet = self._packets.get(index)
+        if packet is None or packet.lost:
             return
-        if self.ledger.reopened:
-            self._intrude(instant, side, copy, self._messages[index])
+        age = f" ({rounded(now - self._time(copy.sent))} old)" if self._found.near else ""
+        text = f"receives {segment}{age}"
+        if self.writer.reopened:
+            remark = f"accepts {segment} of the closed connection in the next one on the same addresses and ports"
+            self._remark(now, side, remark, "RFC 9293 3.4.3", RemarkKind.OLD_DUPLICATE)
+            self.writer.accept_old_duplicate(now, side, text, packet)
             return
-        block = self.ledger.ends[side]
         behaviour = self._behaviour(side, instant, segment)
-        if self._has_forgotten(side, instant, segment):
-            self._forget(side, instant)
-            block = self.ledger.ends[side]
+        if self._answers_as_closed(side, instant, segment):
+            self._leave_state(side, instant)
+        block = self.writer.ends[side]
         outcome = arrives(block, segment, behaviour, self._windows[side])
-        outcome = self._with_held(side, segment, outcome, behaviour)
-        met = self._meeting(side, block, instant, segment)
-        if met is not None:
-            self.met.append(met)
-        self._due[side].extend(_Due(reply, instant, segment, met) for reply in outcome.replies)
-        self.ledger.flying.pop(index, None)
-        words, frames = self._receiving(instant, copy), (instant[1] if self._found.near else copy.seen.frame,)
-        self.ledger.write(self._time(instant), side, words, outcome, received=self._messages[index], frames=frames)
+        outcome = self._with_reordered(side, segment, outcome, behaviour)
+        arrival = self._time_wait_arrival(side, block, now, segment)
+        if arrival is not None:
+            self.time_wait_arrivals.append(arrival)
+        self._due[side].extend(_DueAnswer(reply, instant, segment, arrival) for reply in outcome.replies)
+        self.writer.in_flight.pop(index, None)
+        self.writer.add_step(now, side, text, outcome, received=packet)
         if block.state is not State.TIME_WAIT and outcome.block.state is State.TIME_WAIT:
-            self._entered[side] = self._time(instant)
+            self._entered[side] = now
 
-    def _receiving(self, instant: Instant, copy: CapturedCopy) -> str:
-        age = f" ({rounded(self._time(instant) - self._time(copy.sent))} old)" if self._found.near else ""
-        return f"receives {copy.seen.segment}{age}"
+    def _with_reordered(self, side: int, segment: Segment, outcome: Outcome, behaviour: Behaviour) -> Outcome:
+        """The outcome with text and FINs that came out of order processed as soon as what precedes them has arrived.
 
-    def _intrude(self, instant: Instant, side: int, copy: CapturedCopy, message: Packet) -> None:
-        """A copy arrives when the next connection is open already."""
-        text = f"gets {copy.seen.segment} of the connection that is over, in the next one on the same addresses and ports"
-        now = self._time(instant)
-        self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.4.3", Weight.INTRUDES))
-        self.ledger.intrude(now, side, self._receiving(instant, copy), message, instant[1])
-
-    def _with_held(self, side: int, segment: Segment, outcome: Outcome, behaviour: Behaviour) -> Outcome:
-        """Text and FINs that came too early are kept, as real ends do, until what is before them has arrived."""
-        held = self._held[side]
+        The specification drops segments that arrive out of order; real stacks keep them.
+        """
+        waiting = self._out_of_order[side]
         if segment.span and not segment.syn and segment.seq > outcome.block.rcv:
-            held.append(segment)
-        progress = True
-        while progress:
-            progress = False
-            for one in held:
-                if one.end <= outcome.block.rcv or one.seq <= outcome.block.rcv:
-                    held.remove(one)
-                    if one.end > outcome.block.rcv:
-                        later = arrives(outcome.block, one, behaviour)
-                        outcome = outcome._replace(replies=()).then(later)
-                    progress = True
-                    break
+            waiting.append(segment)
+        while (ready := next((it for it in waiting if it.seq <= outcome.block.rcv), None)) is not None:
+            waiting.remove(ready)
+            if ready.end > outcome.block.rcv:
+                outcome = outcome._replace(replies=()).then(arrives(outcome.block, ready, behaviour))
         return outcome
 
     def _behaviour(self, side: int, instant: Instant, segment: Segment) -> Behaviour:
-        """What an end does, corrected by what it is seen to do next where that is for it to choose."""
-        behaviour, block = self._configuration.behaviour, self.ledger.ends[side]
+        """The settings of an end, corrected where its next segment shows another choice."""
+        behaviour, block = self._configuration.behaviour, self.writer.ends[side]
         answer = self._next_sent(side, instant)
         if segment.rst and block.state is State.TIME_WAIT:
             ended = None if answer is None or answer.syn else answer.rst
-            self.shots.append(ResetArrival(ENDS[side], self._time(instant), segment.seq == block.rcv, ended))
+            self.resets.append(ResetArrival(ENDS[side], self._time(instant), segment.seq == block.rcv, ended))
             if ended is not None:
                 return replace(behaviour, reset=ResetRule.ANY if ended else ResetRule.IGNORE)
         if segment.length and block.state in (State.FIN_WAIT_1, State.FIN_WAIT_2):
@@ -264,130 +265,138 @@ class _Follower:
 
     def _next_sent(self, side: int, instant: Instant) -> Segment | None:
         sent = self._sent[side]
-        index = bisect_right(sent, instant, key=lambda one: one[0])
+        index = bisect_right(sent, instant, key=lambda entry: entry[0])
         return sent[index][1] if index < len(sent) else None
 
-    def _has_forgotten(self, side: int, instant: Instant, segment: Segment) -> bool:
-        """Whether an end answers as one that knows of no such connection, where it should still know."""
-        block, answer = self.ledger.ends[side], self._next_sent(side, instant)
+    def _answers_as_closed(self, side: int, instant: Instant, segment: Segment) -> bool:
+        """Whether an end that should be in TIME-WAIT or FIN-WAIT-2 answers as CLOSED does."""
+        block, answer = self.writer.ends[side], self._next_sent(side, instant)
         waits = block.state is State.TIME_WAIT or (block.state is State.FIN_WAIT_2 and not segment.length)
         as_closed = answer is not None and answer.rst and answer.seq == (segment.ack or 0)
         return waits and as_closed and not segment.rst
 
-    def _forget(self, side: int, instant: Instant) -> None:
-        block, now = self.ledger.ends[side], self._time(instant)
+    def _leave_state(self, side: int, instant: Instant) -> None:
+        block, now = self.writer.ends[side], self._time(instant)
         timer = Timer.TIME_WAIT if block.state is State.TIME_WAIT else Timer.FIN_WAIT_2
-        since = self.ledger.since(side, timer)
+        since = self.writer.since(side, timer)
         waited = now - (now if since is None else since)
-        self.gone.append(StateLeft(ENDS[side], str(block.state), waited))
+        self.states_left.append(StateLeft(ENDS[side], str(block.state), waited))
         if timer is Timer.TIME_WAIT and waited < 2 * self._configuration.msl:
-            text = f"had left TIME_WAIT after {rounded(waited)}, and 2 MSL are {rounded(2 * self._configuration.msl)}"
-            self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.6.1 MUST-13"))
+            text = f"had left TIME_WAIT after {rounded(waited)}; 2 MSL are {rounded(2 * self._configuration.msl)}"
+            self._remark(now, side, text, "RFC 9293 3.6.1 MUST-13")
         outcome = timer_fires(block, timer, self._configuration.behaviour)
-        self.ledger.write(now, side, f"has left {block.state}, within {rounded(waited)} at most", outcome)
+        self.writer.add_step(now, side, f"has left {block.state}, within {rounded(waited)} at most", outcome)
 
-    def _meeting(self, side: int, block: Block, instant: Instant, segment: Segment) -> TimeWaitArrival | None:
+    def _time_wait_arrival(self, side: int, block: Block, now: Fraction, segment: Segment) -> TimeWaitArrival | None:
         if side not in self._entered or segment.rst or block.state not in (State.TIME_WAIT, State.CLOSED):
             return None
-        inside = block.state is State.TIME_WAIT and segment.seq == block.rcv and not segment.span
-        otherwise = Arrival.ACK if inside else Arrival.UNACCEPTABLE
+        bare_ack = block.state is State.TIME_WAIT and segment.seq == block.rcv and not segment.span
+        otherwise = Arrival.ACK if bare_ack else Arrival.UNACCEPTABLE
         arrival = Arrival.SYN if segment.syn else Arrival.FIN if segment.fin else otherwise
-        now = self._time(instant)
-        return TimeWaitArrival(
-            ENDS[side], now, now - self._entered[side], now - self._spoke.get(side, self._entered[side]), arrival
-        )
+        entered = self._entered[side]
+        return TimeWaitArrival(ENDS[side], now - entered, now - self._acknowledged.get(side, entered), arrival)
 
-    # --- what is sent -----------------------------------------------------------------------------------------------
+    # --- sendings ---------------------------------------------------------------------------------------------------
 
-    def _send(self, instant: Instant, index: int, copy: CapturedCopy) -> None:
-        side, segment, now = copy.seen.sender, copy.seen.segment, self._time(instant)
-        if copy.seen.window is not None and not segment.syn:
-            self._windows[side] = copy.seen.window
-        due = self._due[side]
+    def _send(self, instant: Instant, index: int, copy: Delivery) -> None:
+        side, segment, now = copy.captured.sender, copy.captured.segment, self._time(instant)
+        if copy.captured.window is not None and not segment.syn:
+            self._windows[side] = copy.captured.window
         earlier = self._transmissions.setdefault((side, segment.end), []) if segment.span and not segment.rst else []
         gap = now - earlier[-1] if earlier else None
-        said = explain_segment(self.ledger.ends[side], segment, [one.segment for one in due], self._configuration.behaviour, gap)
-        if gap is not None and said.kind == "timer":
-            alone = self.ledger.ends[side].una == segment.seq
-            self.agains.append(Retransmission(ENDS[side], now, gap, len(earlier), segment.fin, alone))
+        block = self.writer.ends[side]
+        due = [answer.reply for answer in self._due[side]]
+        explanation = explain_segment(block, segment, due, self._configuration.behaviour, gap)
+        if gap is not None and explanation.kind == "timer":
+            oldest = block.una == segment.seq
+            self.retransmissions.append(Retransmission(ENDS[side], gap, len(earlier), segment.fin, oldest))
         earlier.append(now)
-        self.remarks += [Remark(now, ENDS[side], *fault) for fault in said.faults]
-        if copy.seen.frame == UNSEEN:
+        for fault in explanation.faults:
+            self._remark(now, side, *fault)
+        if copy.captured.frame == UNSEEN:
             text = "had sent a FIN that is not in the capture, as its acknowledgement shows"
-            self.remarks.append(Remark(now, ENDS[side], text, "", Weight.UNSEEN))
-        self._see_unseen(side, segment)
-        message = self._message(index, copy, lost=copy.lost or self._disregarded(copy))
-        self._messages[index] = message
-        if not message.lost:
-            self.ledger.flying[index] = message
+            self._remark(now, side, text, "", RemarkKind.NOT_CAPTURED)
+        self._advance_past_missing(side, segment)
+        packet = self._packet(index, copy, lost=copy.lost or self._ignored_rst(copy))
+        self._packets[index] = packet
+        if not packet.lost:
+            self.writer.in_flight[index] = packet
         settled = self._settle(side, segment)
         if segment.ack is not None:
-            self._spoke[side] = now
-        if said.kind == "answer" and self.ledger.add_answer(now, side, message, copy.seen.frame):
+            self._acknowledged[side] = now
+        if explanation.kind == "answer" and self.writer.add_answer(now, side, packet):
             return
-        words = said.words
-        if said.kind == "answer" and settled:
+        text = explanation.text
+        if explanation.kind == "answer" and settled:
             took = now - self._time(settled[0].since)
-            words += f" after {rounded(took)}"
-            self._complain_of_delay(side, now, took, settled[0].to)
-        self.ledger.write(now, side, words, said.outcome, (message,), frames=(copy.seen.frame,))
+            text += f" after {rounded(took)}"
+            self._report_delay(side, now, took, settled[0].to)
+        self.writer.add_step(now, side, text, explanation.outcome, (packet,))
 
-    def _see_unseen(self, side: int, segment: Segment) -> None:
-        """Octets that the capture lacks, as a segment shows: they were sent, and arrived."""
-        own, other = self.ledger.ends[side], self.ledger.ends[1 - side]
+    def _advance_past_missing(self, side: int, segment: Segment) -> None:
+        """Advance both ends past octets that the capture lacks and that the segment shows sent and received."""
+        own, other = self.writer.ends[side], self.writer.ends[1 - side]
         if segment.span and not segment.syn and segment.seq > own.nxt and own.state is not State.CLOSED:
-            self.ledger.change(1 - side, other._replace(rcv=max(other.rcv, segment.seq)))
+            self.writer.set_block(1 - side, other._replace(rcv=max(other.rcv, segment.seq)))
         if segment.ack is not None and segment.ack > other.nxt and not other.fin_sent and other.state is not State.CLOSED:
-            self.ledger.change(1 - side, other._replace(nxt=segment.ack, sent=segment.ack - 1))
+            self.writer.set_block(1 - side, other._replace(nxt=segment.ack, sent=segment.ack - 1))
 
-    def _disregarded(self, copy: CapturedCopy) -> bool:
-        """Whether a RST that ought to end the other side's connection did not: by a capture at one place, it did not arrive."""
-        side, segment = 1 - copy.seen.sender, copy.seen.segment
-        if not segment.rst or self.ledger.ends[side].state in (State.TIME_WAIT, State.CLOSED) or not copy.arrivals:
+    def _ignored_rst(self, copy: Delivery) -> bool:
+        """Whether a RST should have ended the connection at its receiver, and did not.
+
+        With one capture point it counts as lost; with two, the receiver deviates.
+        """
+        side, segment = 1 - copy.captured.sender, copy.captured.segment
+        block = self.writer.ends[side]
+        if not segment.rst or block.state in (State.TIME_WAIT, State.CLOSED) or not copy.arrivals:
             return False
-        outcome = arrives(self.ledger.ends[side], segment, self._configuration.behaviour, self._windows[side])
+        outcome = arrives(block, segment, self._configuration.behaviour, self._windows[side])
         answer = self._next_sent(side, copy.arrivals[0])
         goes_on = outcome.block.state is State.CLOSED and answer is not None and not answer.rst and not answer.syn
         if goes_on and self._found.near:
-            text = f"goes on in {self.ledger.ends[side].state} after a RST with just the number it expected"
-            section = RULES["reset.accepted"].section
-            self.remarks.append(Remark(self._time(copy.arrivals[0]), ENDS[side], text, section))
+            text = f"stays in {block.state} after a RST with exactly the expected number"
+            self._remark(self._time(copy.arrivals[0]), side, text, RULES["reset.accepted"].section)
         return goes_on
 
-    def _settle(self, side: int, segment: Segment) -> list[_Due]:
-        """The answers that a segment gives."""
+    def _settle(self, side: int, segment: Segment) -> list[_DueAnswer]:
+        """Remove and return the due answers that a segment gives."""
         due = self._due[side]
-        settled = [one for one in due if _settles(segment, one.segment)]
-        for one in settled:
-            due.remove(one)
-            if one.met is not None:
-                one.met.answer = TimeWaitAnswer.RST if segment.rst else TimeWaitAnswer.ACK
+        settled = [answer for answer in due if _settles(segment, answer.reply)]
+        for answer in settled:
+            due.remove(answer)
+            if answer.time_wait_arrival is not None:
+                answer.time_wait_arrival.answer = TimeWaitAnswer.RST if segment.rst else TimeWaitAnswer.ACK
         return settled
 
-    def _complain_of_delay(self, side: int, now: Fraction, took: Fraction, to: Segment) -> None:
-        if took * NANOSECONDS >= PROMPT and to.span and (self._found.near or self._beside == ENDS[side]):
-            text = f"lets {rounded(took)} pass before it answers {to}; half a second is the most that is allowed"
-            self.remarks.append(Remark(now, ENDS[side], text, "RFC 9293 3.8.6.3 MUST-40"))
+    # --- remarks ----------------------------------------------------------------------------------------------------
 
-    def _complain_of_silence(self) -> None:
-        """Answers that never came, though there was time for them."""
+    def _remark(self, now: Fraction, side: int, text: str, section: str, kind: RemarkKind = RemarkKind.DEVIATION) -> None:
+        self.remarks.append(Remark(now, ENDS[side], text, section, kind))
+
+    def _report_delay(self, side: int, now: Fraction, took: Fraction, to: Segment) -> None:
+        if took * NANOSECONDS >= MAX_ACK_DELAY and to.span and (self._found.near or self._beside == ENDS[side]):
+            text = f"answers {to} only after {rounded(took)}; at most half a second is allowed"
+            self._remark(now, side, text, "RFC 9293 3.8.6.3 MUST-40")
+
+    def _report_missing_answers(self) -> None:
+        """Report the answers that were due half a second before the last packet and were not sent."""
         last = max((copy.sent[0] for copy in self._found.copies), default=0)
         for side in (0, 1):
-            for one in self._due[side]:
-                if last - one.since[0] < PROMPT:
+            for answer in self._due[side]:
+                if last - answer.since[0] < MAX_ACK_DELAY:
                     continue
-                rule = "closed.answer" if one.segment.rst else "sequence.unacceptable"
-                text = f"gives no answer to {one.to}, as far as the capture shows"
-                weight = Weight.DEVIATES if self._found.near else Weight.UNSEEN
-                self.remarks.append(Remark(self._time(one.since), ENDS[side], text, RULES[rule].section, weight))
+                rule = "closed.answer" if answer.reply.rst else "sequence.unacceptable"
+                text = f"gives no answer to {answer.to}, as far as the capture shows"
+                kind = RemarkKind.DEVIATION if self._found.near else RemarkKind.NOT_CAPTURED
+                self._remark(self._time(answer.since), side, text, RULES[rule].section, kind)
 
-    # --- small things -----------------------------------------------------------------------------------------------
+    # --- helpers ----------------------------------------------------------------------------------------------------
 
     def _time(self, instant: Instant) -> Fraction:
-        return Fraction(instant[0] - self._start, NANOSECONDS)
+        return Fraction(instant[0] - self._started, NANOSECONDS)
 
-    def _message(self, index: int, copy: CapturedCopy, *, lost: bool) -> Packet:
-        sender, segment, now = copy.seen.sender, copy.seen.segment, self._time(copy.sent)
+    def _packet(self, index: int, copy: Delivery, *, lost: bool) -> Packet:
+        sender, segment, now = copy.captured.sender, copy.captured.segment, self._time(copy.sent)
         expires = now + self._configuration.msl
         return Packet(index + 1, ENDS[sender], ENDS[1 - sender], str(segment), segment.fields, now, expires, lost)
 

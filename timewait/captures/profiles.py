@@ -1,4 +1,4 @@
-"""Which stack profiles can have done what an end was seen to do, and what speaks against the others."""
+"""Stack profiles compared with what an end was observed to do."""
 
 from __future__ import annotations
 
@@ -6,129 +6,129 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.account import Account, TimeWaitAnswer
+from timewait.captures.observations import ObservedClose, TimeWaitAnswer
 from timewait.narration.prose import rounded
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
 from timewait.spec.state import State
 
-SLACK = Fraction(11, 10)
-"""Timers run in coarse ticks: a measured time may differ from the stated one by a tenth."""
+TOLERANCE = Fraction(11, 10)
+"""Timers have coarse ticks: a measured time may exceed the stated one by a tenth."""
+
+SEGMENTS = {"fin": "a FIN", "ack": "a bare acknowledgement", "syn": "a SYN"}
 
 
-class Fit(NamedTuple):
-    """How profiles fit one end.
+class ProfileFit(NamedTuple):
+    """The profiles that fit one end.
 
     Attributes
     ----------
     end : str
-        Which end: A or B.
+        A or B.
     clues : tuple of str
-        What it did that tells stacks apart.
+        Its actions that tell stacks apart.
     fitting : tuple of Stack
-        The profiles that nothing speaks against.
-    unfitting : tuple of (Stack, str)
-        The others, each with the first thing that does.
+        The profiles that nothing contradicts.
+    excluded : tuple of (Stack, str)
+        The others, each with the first contradiction.
     """
 
     end: str
     clues: tuple[str, ...]
     fitting: tuple[Stack, ...]
-    unfitting: tuple[tuple[Stack, str], ...]
+    excluded: tuple[tuple[Stack, str], ...]
 
 
-def fit(account: Account, end: str, stacks: Iterable[Stack]) -> Fit:
-    """Hold an end's doings against profiles."""
-    fitting: list[Stack] = []
-    unfitting: list[tuple[Stack, str]] = []
-    for stack in stacks:
-        against = next(_against(account, end, stack), None)
-        if against is None:
-            fitting.append(stack)
-        else:
-            unfitting.append((stack, against))
-    return Fit(end, tuple(_clues(account, end)), tuple(fitting), tuple(unfitting))
+def fit_profiles(observed: ObservedClose, end: str, stacks: Iterable[Stack]) -> ProfileFit:
+    """Compare one end with profiles."""
+    contradictions = [(stack, next(_contradictions(observed, end, stack), None)) for stack in stacks]
+    return ProfileFit(
+        end,
+        tuple(_clues(observed, end)),
+        tuple(stack for stack, why in contradictions if why is None),
+        tuple((stack, why) for stack, why in contradictions if why is not None),
+    )
 
 
-def _clues(account: Account, end: str) -> Iterator[str]:
-    fins = [one for one in account.agains if one.end == end and one.fin]
+def _clues(observed: ObservedClose, end: str) -> Iterator[str]:
+    fins = [it for it in observed.retransmissions if it.end == end and it.fin]
     if fins:
-        yield f"sent its FIN again after {', '.join(rounded(one.gap) for one in fins)}"
-    for met in account.met:
-        if met.end == end and met.answer is not TimeWaitAnswer.NONE:
-            yield f"in TIME_WAIT for {rounded(met.waited)}, answered {_a(met.arrival.value)} with {met.answer}"
-    for shot in account.shots:
-        if shot.end == end and shot.ended is not None:
-            yield f"{'left TIME_WAIT because of' if shot.ended else 'stayed in TIME_WAIT in spite of'} a RST"
-    for gone in account.gone:
-        if gone.end == end:
-            yield f"had forgotten the connection {rounded(gone.within)} after its {gone.state} began"
-    if _refused_late_text(account, end):
-        yield "answered text that came after its user had gone with a RST"
+        yield f"retransmitted its FIN after {', '.join(rounded(it.gap) for it in fins)}"
+    for arrival in observed.time_wait_arrivals:
+        if arrival.end == end and arrival.answer is not TimeWaitAnswer.NONE:
+            yield f"in TIME_WAIT for {rounded(arrival.waited)}, answered {_segment(arrival.arrival)} with {arrival.answer}"
+    for reset in observed.resets:
+        if reset.end == end and reset.ended is not None:
+            yield f"{'left TIME_WAIT because of' if reset.ended else 'stayed in TIME_WAIT in spite of'} a RST"
+    for left in observed.states_left:
+        if left.end == end:
+            yield f"had left {left.state} {rounded(left.within)} after entering it"
+    if _refused_late_text(observed, end):
+        yield "answered text with a RST after its user had closed"
 
 
-def _a(arrival: str) -> str:
-    return {"fin": "a FIN", "ack": "a bare acknowledgement", "syn": "a SYN"}.get(arrival, "a segment outside the window")
+def _segment(arrival: str) -> str:
+    return SEGMENTS.get(arrival, "a segment outside the window")
 
 
-def _against(account: Account, end: str, stack: Stack) -> Iterator[str]:
-    """What speaks against a profile."""
-    yield from _retransmissions(account, end, stack)
-    yield from _wait(account, end, stack)
-    yield from _resets(account, end, stack)
-    for gone in account.gone:
-        known = {State.TIME_WAIT: stack.time_wait, State.FIN_WAIT_2: stack.fin_wait_2}.get(State(gone.state))
-        killed = any(shot.end == end and shot.ended for shot in account.shots)
-        if gone.end == end and known is not None and known > gone.within * SLACK and not killed:
-            yield f"its {gone.state} lasts {rounded(known)}, and this one was over after {rounded(gone.within)}"
-    if stack.value("late_data_reset") is False and _refused_late_text(account, end):
+def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
+    yield from _retransmissions(observed, end, stack)
+    yield from _time_wait(observed, end, stack)
+    yield from _resets(observed, end, stack)
+    ended_by_reset = any(reset.end == end and reset.ended for reset in observed.resets)
+    for left in observed.states_left:
+        length = {State.TIME_WAIT: stack.time_wait, State.FIN_WAIT_2: stack.fin_wait_2}.get(State(left.state))
+        if left.end == end and length is not None and length > left.within * TOLERANCE and not ended_by_reset:
+            yield f"its {left.state} lasts {rounded(length)}, and this one ended within {rounded(left.within)}"
+    if stack.value("late_data_reset") is False and _refused_late_text(observed, end):
         yield "it does not answer late text with a RST"
 
 
-def _retransmissions(account: Account, end: str, stack: Stack) -> Iterator[str]:
-    for again in account.agains:
-        if again.end != end:
+def _retransmissions(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
+    retries = stack.value("retries")
+    for sent in observed.retransmissions:
+        if sent.end != end:
             continue
-        if stack.rto_max is not None and again.gap > stack.rto_max * SLACK:
-            yield f"it retransmits after {rounded(stack.rto_max)} at the latest, and this took {rounded(again.gap)}"
-        # Text may be sent again early for other reasons than a timer; a FIN alone is not.
-        timed = again.fin and again.alone and again.before == 1
-        if timed and stack.rto_min is not None and again.gap * SLACK < stack.rto_min:
-            yield f"it retransmits after {rounded(stack.rto_min)} at the earliest, and this took {rounded(again.gap)}"
-        retries = stack.value("retries")
-        if again.fin and retries is not None and again.before > retries:
-            yield f"it sends a FIN again {retries} times at most, and this was done {again.before} times"
+        if stack.rto_max is not None and sent.gap > stack.rto_max * TOLERANCE:
+            yield f"it retransmits after {rounded(stack.rto_max)} at the latest, and this took {rounded(sent.gap)}"
+        # Text may be retransmitted early without a timeout (fast retransmit); a FIN alone is not.
+        timed = sent.fin and sent.oldest and sent.before == 1
+        if timed and stack.rto_min is not None and sent.gap * TOLERANCE < stack.rto_min:
+            yield f"it retransmits after {rounded(stack.rto_min)} at the earliest, and this took {rounded(sent.gap)}"
+        if sent.fin and retries is not None and sent.before > retries:
+            yield f"it retransmits a FIN {retries} times at most, and this end did it {sent.before} times"
 
 
-def _wait(account: Account, end: str, stack: Stack) -> Iterator[str]:
-    last = Fraction(0)
-    for met in account.met:
-        if met.end != end or met.answer is not TimeWaitAnswer.ACK:
+def _time_wait(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
+    answers, restarts = stack.value("answers"), stack.value("restarts")
+    restarted = Fraction(0)
+    for arrival in observed.time_wait_arrivals:
+        if arrival.end != end or arrival.answer is not TimeWaitAnswer.ACK:
             continue
         if not stack.has_time_wait:
             yield "it has no TIME_WAIT, and this end still answered in it"
-        if stack.time_wait is not None and met.waited - last > stack.time_wait * SLACK:
-            yield f"its TIME_WAIT lasts {rounded(stack.time_wait)}, and this one went on for {rounded(met.waited - last)}"
-        answers, restarts = stack.value("answers"), stack.value("restarts")
-        if answers is not None and met.arrival not in answers:
-            yield f"in TIME_WAIT it does not answer {_a(met.arrival.value)}"
-        if restarts is None or met.arrival in restarts:
-            last = met.waited
+        lasted = arrival.waited - restarted
+        if stack.time_wait is not None and lasted > stack.time_wait * TOLERANCE:
+            yield f"its TIME_WAIT lasts {rounded(stack.time_wait)}, and this one lasted {rounded(lasted)}"
+        if answers is not None and arrival.arrival not in answers:
+            yield f"in TIME_WAIT it does not answer {_segment(arrival.arrival)}"
+        if restarts is None or arrival.arrival in restarts:
+            restarted = arrival.waited
 
 
-def _resets(account: Account, end: str, stack: Stack) -> Iterator[str]:
-    reset = stack.value("reset")
-    for shot in account.shots:
-        if shot.end != end or reset is None or shot.ended is None:
+def _resets(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
+    rule = stack.value("reset")
+    for reset in observed.resets:
+        if reset.end != end or rule is None or reset.ended is None:
             continue
-        heeds = reset in (ResetRule.ANY, ResetRule.WINDOW) or (reset is ResetRule.EXACT and shot.exact)
-        if shot.ended and not heeds:
-            yield "no such RST ends its TIME_WAIT, and this one did"
-        if not shot.ended and heeds:
-            yield "such a RST ends its TIME_WAIT, and this one did not"
+        accepts = rule in (ResetRule.ANY, ResetRule.WINDOW) or (rule is ResetRule.EXACT and reset.exact)
+        if reset.ended and not accepts:
+            yield "its TIME_WAIT ignores such a RST, and this one ended"
+        if not reset.ended and accepts:
+            yield "such a RST ends its TIME_WAIT, and this one went on"
 
 
-def _refused_late_text(account: Account, end: str) -> bool:
+def _refused_late_text(observed: ObservedClose, end: str) -> bool:
     return any(
-        step.event.actor == end and any(name == "text.late" for name, _, _ in step.event.rules) for step in account.trace.steps
+        step.event.actor == end and any(name == "text.late" for name, _, _ in step.event.rules) for step in observed.trace.steps
     )

@@ -1,10 +1,9 @@
-"""The specification asked about real sequence numbers.
+"""The specification applied to real sequence numbers.
 
-`timewait.spec.endpoint` counts a handful of octets in a window of `WINDOW`; a real connection counts millions. But in one step
-an endpoint only compares numbers of the same direction, copies one to another, and adds 1 for a FIN. So before each
-step the few numbers that matter in it are moved together: what is equal stays equal, what is less stays less, what is
-next to each other stays next to each other, and every larger distance becomes 2. What the specification then says
-is translated back. A number beyond the real window is put beyond the specification's.
+`timewait.spec.endpoint` counts a few octets in a window of `WINDOW`; a real connection counts millions. In one step an
+endpoint only compares numbers of one direction, copies them, and adds 1 for a FIN. Before each step the few numbers that
+matter are therefore compressed: equal numbers stay equal, the order stays, neighbours stay neighbours, and every larger
+distance becomes 2. The outcome is mapped back. A number beyond the real window is moved beyond the specification's.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block
 
 FIRST = 3
-"""Where moved numbers begin: 0 is a SYN's to the specification, and nothing that is moved stands for one."""
+"""The smallest compressed number; the specification reserves 0 for a SYN."""
 
 
-class _Moved:
-    """Numbers of one direction, moved together and back.
+class _Compression:
+    """A map from the numbers of one direction to small ones, and back.
 
     Parameters
     ----------
@@ -32,68 +31,72 @@ class _Moved:
     """
 
     def __init__(self, numbers: Iterable[int], outside: Iterable[int] = ()) -> None:
-        self._to: dict[int, int] = {}
-        place, before, first_outside = FIRST, None, min(outside, default=None)
+        self._small: dict[int, int] = {}
+        small, previous, first_outside = FIRST, None, min(outside, default=None)
         for number in sorted(set(numbers)):
-            if before is not None:
-                place += min(number - before, 2)
+            if previous is not None:
+                small += min(number - previous, 2)
             if number == first_outside:
-                place += WINDOW
-            self._to[number] = place
-            before = number
-        self._back = {moved: number for number, moved in self._to.items()}
+                small += WINDOW
+            self._small[number] = small
+            previous = number
+        self._real = {small: number for number, small in self._small.items()}
 
-    def to(self, number: int) -> int:
-        """A number of the step, moved."""
-        return self._to[number]
+    def small(self, number: int) -> int:
+        """The compressed form of a number of the step."""
+        return self._small[number]
 
-    def back(self, moved: int) -> int:
-        """The number that a moved one stands for; one beside a number of the step counts from that."""
-        for beside in (0, 1, -1):
-            if moved - beside in self._back:
-                return self._back[moved - beside] + beside
-        return moved
+    def real(self, small: int) -> int:
+        """The real number of a compressed one, which may also be a neighbour of a number of the step."""
+        for offset in (0, 1, -1):
+            if small - offset in self._real:
+                return self._real[small - offset] + offset
+        return small
 
 
 def arrives(block: Block, segment: Segment, behaviour: Behaviour, window: int | None = None) -> Outcome:
-    """What the specification says of a segment, in real relative numbers.
+    """The specification's outcome for an arriving segment, in real relative numbers.
 
     Parameters
     ----------
     block : Block
         The control block, in real relative numbers.
     segment : Segment
-        What arrives.
+        The arriving segment.
     behaviour : Behaviour
-        What the endpoint does where stacks differ.
+        The settings of the endpoint.
     window : int or None
-        The octets beyond RCV.NXT that it takes; None when that is not known, and everything is taken to be inside.
+        The octets accepted beyond RCV.NXT; None if unknown, which counts everything as inside.
     """
-    own = _Moved({block.una, block.nxt, block.fin_seq, block.fin_seq + 1} | ({segment.ack} if segment.ack is not None else set()))
-    text_end = segment.seq + segment.length
-    other = _Moved({block.rcv - 1, block.rcv, segment.seq, text_end, segment.end}, _outside(block, segment, window))
-    few = block._replace(una=own.to(block.una), nxt=own.to(block.nxt), rcv=other.to(block.rcv), sent=own.to(block.fin_seq) - 1)
-    arriving = segment._replace(
-        seq=other.to(segment.seq),
-        ack=None if segment.ack is None else own.to(segment.ack),
-        length=other.to(text_end) - other.to(segment.seq),
+    own = _Compression(
+        {block.una, block.nxt, block.fin_seq, block.fin_seq + 1} | ({segment.ack} if segment.ack is not None else set())
     )
-    outcome = segment_arrives(few, arriving, behaviour)
+    text_end = segment.seq + segment.length
+    other = _Compression({block.rcv - 1, block.rcv, segment.seq, text_end, segment.end}, _outside(block, segment, window))
+    small_block = block._replace(
+        una=own.small(block.una), nxt=own.small(block.nxt), rcv=other.small(block.rcv), sent=own.small(block.fin_seq) - 1
+    )
+    small_segment = segment._replace(
+        seq=other.small(segment.seq),
+        ack=None if segment.ack is None else own.small(segment.ack),
+        length=other.small(text_end) - other.small(segment.seq),
+    )
+    outcome = segment_arrives(small_block, small_segment, behaviour)
     after = outcome.block
     return outcome._replace(
         block=after._replace(
-            una=own.back(after.una) if after.una else 0,
-            nxt=own.back(after.nxt) if after.nxt else 0,
-            rcv=other.back(after.rcv),
-            # A block thrown away, as on the way back to LISTEN, has sent nothing.
+            una=own.real(after.una) if after.una else 0,
+            nxt=own.real(after.nxt) if after.nxt else 0,
+            rcv=other.real(after.rcv),
+            # A discarded control block, as on the return to LISTEN, has sent nothing.
             sent=block.sent if after.sent else 0,
         ),
-        replies=tuple(_reply(one, own, other) for one in outcome.replies),
+        replies=tuple(_real_reply(reply, own, other) for reply in outcome.replies),
     )
 
 
 def _outside(block: Block, segment: Segment, window: int | None) -> set[int]:
-    """The numbers of a segment that are beyond the window; its end counts as its last octet does."""
+    """The numbers of a segment beyond the window; an end number counts by its last octet."""
     if window is None:
         return set()
     edge = block.rcv + max(window, 1)
@@ -101,9 +104,9 @@ def _outside(block: Block, segment: Segment, window: int | None) -> set[int]:
     return starts | {end for end in (segment.seq + segment.length, segment.end) if end > edge}
 
 
-def _reply(segment: Segment, own: _Moved, other: _Moved) -> Segment:
-    return segment._replace(
-        # The RST that answers a segment without ACK has the number 0 as it stands.
-        seq=own.back(segment.seq) if segment.seq else 0,
-        ack=None if segment.ack is None else other.back(segment.ack),
+def _real_reply(reply: Segment, own: _Compression, other: _Compression) -> Segment:
+    return reply._replace(
+        # A RST that answers a segment without ACK has the absolute number 0.
+        seq=own.real(reply.seq) if reply.seq else 0,
+        ack=None if reply.ack is None else other.real(reply.ack),
     )

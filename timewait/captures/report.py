@@ -1,4 +1,4 @@
-"""A captured connection in words: how it closed, what can be known, what TIME_WAIT had to do, what is out of order."""
+"""Sentences about a captured close: how it ended, what the capture shows, the TIME-WAIT needed, deviations, profiles."""
 
 from __future__ import annotations
 
@@ -7,368 +7,351 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
 
-from timewait.captures.account import Account, Weight
-from timewait.captures.container import NANOSECONDS
-from timewait.captures.profiles import fit
-from timewait.captures.time_wait_lengths import TimeWaitObserved, answered_by_reset, compared, time_waits_observed
+from timewait.captures.capture_file import NANOSECONDS
+from timewait.captures.observations import ObservedClose, RemarkKind
+from timewait.captures.profiles import fit_profiles
+from timewait.captures.time_wait_lengths import TimeWaitObserved, compare, time_waits_observed
 from timewait.checker.trace import Step
-from timewait.narration.prose import counted, listed, rounded
+from timewait.narration.prose import counted, listed, other_end, rounded, times
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
 from timewait.spec.state import State
 from timewait.vocabulary.replay import Packet
 
-MANY = 6
-"""So many things of a kind are named one by one at most."""
+MAX_LISTED = 6
+"""Things of one kind that are listed one by one."""
 
 CLOSES = ("close.first", "close.second")
 DONE = frozenset({State.TIME_WAIT, State.CLOSED})
 
 
-def headline(account: Account) -> str:
-    """Who closed, and how, in a line."""
-    return f"{account.ends[0]} (A) and {account.ends[1]} (B): {outcome(account)}"
+def headline(observed: ObservedClose) -> str:
+    """Both sockets and the outcome, in a line."""
+    return f"{observed.ends[0]} (A) and {observed.ends[1]} (B): {outcome(observed)}"
 
 
-def outcome(account: Account) -> str:
-    """How a connection ended, in a few words."""
-    closed, resets = _closed(account), _resets(account)
-    ends = _last_states(account)
-    if resets:
-        end, when = resets[0].event.actor, ""
+def outcome(observed: ObservedClose) -> str:
+    """How the connection ended, in a few words."""
+    closed, aborts = _closing_times(observed), _aborts(observed)
+    states = _last_states(observed)
+    if aborts:
+        when = ""
         if closed:
             when = " after both had closed" if len(closed) == 2 else f" after {next(iter(closed))} had closed"
-        return f"reset by {end}{when}"
-    for step in account.trace.steps:
+        return f"reset by {aborts[0].event.actor}{when}"
+    for step in observed.trace.steps:
         if any(name == "graceful" for name, _ in step.event.breaks):
             end = step.event.actor
-            return f"closed by both, but {end} was reset in {step.changed[f'{end}.state'][0]} before it was done"
+            return f"closed by both, but {end} was reset in {step.changed[f'{end}.state'][0]} before its close was complete"
     if len(closed) == 1:
         return "half closed: A has closed, B has not"
-    if all(end in DONE for end in ends):
-        return "closed in order by both at once" if _at_once(account) else "closed in order, A first"
-    waiting = [end for end, state in zip(ENDS, ends, strict=True) if state not in DONE]
+    if all(state in DONE for state in states):
+        return "closed in order, by both ends simultaneously" if _simultaneous(observed) else "closed in order, A first"
+    waiting = [end for end, state in zip(ENDS, states, strict=True) if state not in DONE]
     return f"closing: the FIN of {listed(waiting)} was not acknowledged, as far as the capture shows"
 
 
-def _last_states(account: Account) -> list[State]:
-    """The states in which the ends are at the end, or were when the same addresses and ports were opened again."""
-    old = [step.state for step in account.trace.steps if step.state["A.state"] in State.__members__]
+def _last_states(observed: ObservedClose) -> list[State]:
+    """The states at the end of the trace, or when the ports were reused."""
+    old = [step.state for step in observed.trace.steps if step.state["A.state"] in State.__members__]
     return [State(str(old[-1][f"{end}.state"])) for end in ENDS]
 
 
-def _closed(account: Account) -> dict[str, Fraction]:
-    """When each end closed."""
+def _rules(step: Step) -> set[str]:
+    return {name for name, _, _ in step.event.rules}
+
+
+def _closing_times(observed: ObservedClose) -> dict[str, Fraction]:
+    """When each end closed, in order."""
     found: dict[str, Fraction] = {}
-    for step in account.trace.steps:
-        if any(name in CLOSES for name, _, _ in step.event.rules):
+    for step in observed.trace.steps:
+        if _rules(step) & set(CLOSES):
             found.setdefault(step.event.actor, step.time)
     return found
 
 
-def _resets(account: Account) -> list[Step]:
-    """The steps by which an end dropped a connection that was not closed."""
-    return [step for step in account.trace.steps if any(name in ("abort", "text.late") for name, _, _ in step.event.rules)]
+def _aborts(observed: ObservedClose) -> list[Step]:
+    """The steps in which an end aborted an open connection."""
+    return [step for step in observed.trace.steps if _rules(step) & {"abort", "text.late"}]
 
 
-def _at_once(account: Account) -> bool:
+def _simultaneous(observed: ObservedClose) -> bool:
     return all(
-        any(step.changed.get(f"{end}.state", ("", ""))[1] == State.FIN_WAIT_1 for step in account.trace.steps) for end in ENDS
+        any(step.changed.get(f"{end}.state", ("", ""))[1] == State.FIN_WAIT_1 for step in observed.trace.steps) for end in ENDS
     )
 
 
-# --- the story in a paragraph ----------------------------------------------------------------------------------------
+# --- the summary -----------------------------------------------------------------------------------------------------
 
 
-def summary(account: Account) -> str:
-    """How a connection closed, in a paragraph."""
+def summary(observed: ObservedClose) -> str:
+    """The close in a paragraph."""
     return " ".join(
         [
-            *_how_it_closed(account),
-            *_what_was_lost(account),
-            *_what_was_sent_again(account),
-            *_how_it_was_reset(account),
-            *_how_it_stands(account),
+            *_closing(observed),
+            *_losses(observed),
+            *_retransmissions(observed),
+            *_resets(observed),
+            *_end_of_trace(observed),
         ]
     )
 
 
-def _clock(account: Account, time: Fraction) -> str:
-    moment = datetime.fromtimestamp((account.started + int(time * NANOSECONDS)) // 1_000 / 1_000_000, UTC)
+def _clock(observed: ObservedClose, time: Fraction) -> str:
+    moment = datetime.fromtimestamp((observed.started + int(time * NANOSECONDS)) // 1_000 / 1_000_000, UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
 
 
-def _how_it_closed(account: Account) -> Iterator[str]:
-    closed = _closed(account)
+def _closing(observed: ObservedClose) -> Iterator[str]:
+    closed = _closing_times(observed)
     if not closed:
-        yield f"Neither end closed in order; times count from {_clock(account, account.trace.steps[0].time)}."
+        yield f"Neither end closed in order; times count from {_clock(observed, observed.trace.steps[0].time)}."
         return
-    at_once = _at_once(account)
+    simultaneous = _simultaneous(observed)
     first = min(closed, key=lambda end: closed[end])
-    yield f"{first} closed first, at {_clock(account, closed[first])}."
-    yield from _acknowledging(account, first)
-    if (octets := _late_text(account)) > 0:
-        yield f"Then B went on and sent {counted(octets, 'octet')} more: a half-close."
-    if _other(first) not in closed:
-        yield f"{_other(first)} did not close."
+    second = other_end(first)
+    yield f"{first} closed first, at {_clock(observed, closed[first])}."
+    yield from _acknowledging(observed, first)
+    if (octets := _half_close_text(observed)) > 0:
+        yield f"Then B sent {counted(octets, 'more octet')}: a half-close."
+    if second not in closed:
+        yield f"{second} did not close."
         return
-    took = closed[_other(first)] - closed[first]
+    took = closed[second] - closed[first]
     later = f"{rounded(took)} later" if took else "at the same moment"
-    knowing = ", before it knew of that: both closed at once" if at_once else ""
-    yield f"{_other(first)} closed {later}{knowing}."
-    yield from _acknowledging(account, _other(first))
+    crossing = f", before {first}'s FIN had arrived: a simultaneous close" if simultaneous else ""
+    yield f"{second} closed {later}{crossing}."
+    yield from _acknowledging(observed, second)
 
 
-def _acknowledging(account: Account, end: str) -> Iterator[str]:
-    """How the other end acknowledged the FIN of an end."""
-    fin = next((copy for copy in _sent(account) if copy.sender == end and "fin" in dict(copy.fields)), None)
+def _acknowledging(observed: ObservedClose, end: str) -> Iterator[str]:
+    """The acknowledgement of an end's FIN."""
+    sent = _sent(observed)
+    fin = next((copy for copy in sent if copy.sender == end and "fin" in dict(copy.fields)), None)
     if fin is None:
         return
     number = dict(fin.fields)["seq"] + dict(fin.fields)["len"] + 1
-    answers = [copy for copy in _sent(account) if copy.sender != end and dict(copy.fields).get("ack", 0) >= number]
+    answers = [copy for copy in sent if copy.sender != end and dict(copy.fields).get("ack", 0) >= number]
     arrived = [copy for copy in answers if not copy.lost and "rst" not in dict(copy.fields)]
     lost = [copy for copy in answers if copy.lost and (not arrived or copy.number < arrived[0].number)]
     if lost:
-        yield f"{_other(end)} acknowledged its FIN, but that was lost{'' if len(lost) == 1 else f' {_times(len(lost))}'}."
+        which = "acknowledgement was" if len(lost) == 1 else f"first {len(lost)} acknowledgements were"
+        yield f"{other_end(end)}'s {which} lost."
     if arrived:
         took = arrived[0].sent - fin.sent
-        which = "The first acknowledgement that arrived came" if lost else f"{_other(end)} acknowledged its FIN"
-        yield f"{which} {f'after {rounded(took)}' if took else 'at once'}."
+        subject = "The first acknowledgement that arrived came" if lost else f"{other_end(end)} acknowledged {end}'s FIN"
+        yield f"{subject} {f'after {rounded(took)}' if took else 'at once'}."
 
 
-def _sent(account: Account) -> list[Packet]:
-    return [copy for step in account.trace.steps for copy in step.event.sent]
+def _sent(observed: ObservedClose) -> list[Packet]:
+    return [copy for step in observed.trace.steps for copy in step.event.sent]
 
 
-def _late_text(account: Account) -> int:
-    """Octets that B sent after A's FIN had reached it."""
-    octets, reached = 0, False
-    for step in account.trace.steps:
-        reached = reached or step.changed.get("B.state", ("", ""))[1] == State.CLOSE_WAIT
-        if reached and step.event.actor == "B" and any(name == "send" for name, _, _ in step.event.rules):
+def _half_close_text(observed: ObservedClose) -> int:
+    """Octets that B sent after A's FIN had arrived."""
+    octets, arrived = 0, False
+    for step in observed.trace.steps:
+        arrived = arrived or step.changed.get("B.state", ("", ""))[1] == State.CLOSE_WAIT
+        if arrived and step.event.actor == "B" and "send" in _rules(step):
             before, after = step.changed["B.nxt"]
-            octets += int(after) - int(before) - any(name in CLOSES for name, _, _ in step.event.rules)
+            octets += int(after) - int(before) - bool(_rules(step) & set(CLOSES))
     return octets
 
 
-def _what_was_lost(account: Account) -> Iterator[str]:
-    lost = [copy for copy in _sent(account) if copy.lost]
+def _losses(observed: ObservedClose) -> Iterator[str]:
+    lost = [copy for copy in _sent(observed) if copy.lost]
     if lost:
-        named = [f"{copy.sender}'s {copy.text} at {rounded(copy.sent)}" for copy in lost[:MANY]]
-        more = [counted(len(lost) - MANY, "more")] if len(lost) > MANY else []
+        named = [f"{copy.sender}'s {copy.text} at {rounded(copy.sent)}" for copy in lost[:MAX_LISTED]]
+        more = [f"{len(lost) - MAX_LISTED:,} more"] if len(lost) > MAX_LISTED else []
         yield f"Lost: {listed([*named, *more])}."
 
 
-def _what_was_sent_again(account: Account) -> Iterator[str]:
+def _retransmissions(observed: ObservedClose) -> Iterator[str]:
     for end in ENDS:
-        fins = [one for one in account.agains if one.end == end and one.fin]
-        text = [one for one in account.agains if one.end == end and not one.fin]
+        fins = [sent for sent in observed.retransmissions if sent.end == end and sent.fin]
+        texts = [sent for sent in observed.retransmissions if sent.end == end and not sent.fin]
         if fins:
-            gaps = listed([rounded(one.gap) for one in fins[:MANY]])
-            yield f"{end} sent its FIN again {_times(len(fins))}, after {gaps}{' and so on' if len(fins) > MANY else ''}."
-        if text:
-            yield f"{end} sent text again {_times(len(text))}."
-    arrivals = [step.event.received.number for step in account.trace.steps if step.event.received is not None]
-    doubled = len(arrivals) - len(set(arrivals))
-    if doubled:
-        yield f"The network duplicated {counted(doubled, 'packet')}."
+            gaps = listed([rounded(sent.gap) for sent in fins[:MAX_LISTED]])
+            yield f"{end} retransmitted its FIN {times(len(fins))}, after {gaps}{' and so on' if len(fins) > MAX_LISTED else ''}."
+        if texts:
+            yield f"{end} retransmitted text {times(len(texts))}."
+    arrivals = [step.event.received.number for step in observed.trace.steps if step.event.received is not None]
+    duplicates = len(arrivals) - len(set(arrivals))
+    if duplicates:
+        yield f"The network duplicated {counted(duplicates, 'packet')}."
 
 
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice"}.get(number, f"{number} times")
-
-
-def _how_it_was_reset(account: Account) -> Iterator[str]:
-    unknown = False
-    for step in account.trace.steps:
-        names = {name for name, _, _ in step.event.rules}
+def _resets(observed: ObservedClose) -> Iterator[str]:
+    from_closed = False
+    for step in observed.trace.steps:
+        rules = _rules(step)
         me, when = step.event.actor, rounded(step.time)
-        if "abort" in names and any("rst" in dict(copy.fields) for copy in step.event.sent):
-            before = step.changed.get(f"{me}.state", ("", ""))[0]
+        state = f"in {step.changed.get(f'{me}.state', (State.CLOSED, ''))[0]}"
+        if "abort" in rules and any("rst" in dict(copy.fields) for copy in step.event.sent):
             yield (
-                f"At {when} {me}, {_in(str(before))}, dropped the connection with a RST: its user closed with text unread,"
-                " or with SO_LINGER at nought, or its program ended."
+                f"At {when} {me}, {state}, aborted the connection with a RST: its user closed with unread text or with"
+                " SO_LINGER 0, or its program ended."
             )
-        if "text.late" in names:
-            yield f"At {when} text reached {me}, whose user had closed for good; it was thrown away and answered with a RST."
-        if "reset.time-wait" in names:
+        if "text.late" in rules:
+            yield f"At {when} text reached {me} after its user had closed both directions; {me} discarded it and sent a RST."
+        if "reset.time-wait" in rules:
             yield f"At {when} a RST ended the TIME_WAIT of {me} (RFC 1337)."
-        if "reset.accepted" in names:
-            before = step.changed.get(f"{me}.state", ("", ""))[0]
-            whose = f"At {when} the RST of {_other(me)}, which knew the connection no more," if unknown else "The RST"
-            yield f"{whose} met {me} {_in(str(before))} and ended the connection for it."
-        unknown = "closed.answer" in names or (unknown and step.event.received is None)
+        if "reset.accepted" in rules:
+            rst = f"At {when} a RST from {other_end(me)}, which had left the connection," if from_closed else "The RST"
+            yield f"{rst} reached {me} {state} and ended the connection there."
+        from_closed = "closed.answer" in rules or (from_closed and step.event.received is None)
 
 
-def _in(state: str) -> str:
-    return f"in {state}" if state else "already closed"
+def _end_of_trace(observed: ObservedClose) -> Iterator[str]:
+    a, b = _last_states(observed)
+    yield f"At the end both ends are in {a}." if a is b else f"At the end A is in {a} and B in {b}."
+    if observed.reopened is not None:
+        yield f"At {rounded(observed.reopened)} the same addresses and ports were opened again."
+    yield from _remarks(observed, RemarkKind.OLD_DUPLICATE)
 
 
-def _how_it_stands(account: Account) -> Iterator[str]:
-    states = _last_states(account)
-    if states[0] == states[1]:
-        words = f"both ends are {_standing(states[0])}"
-    else:
-        words = f"A is {_standing(states[0])} and B {_standing(states[1])}"
-    yield f"At the end {words}."
-    if account.reopened is not None:
-        yield f"At {rounded(account.reopened)} the same addresses and ports were opened again."
-    for remark in account.remarks:
-        if remark.weight is Weight.INTRUDES:
-            yield f"At {rounded(remark.time)} {remark.end} {remark.text}."
+def _remarks(observed: ObservedClose, kind: RemarkKind) -> Iterator[str]:
+    for remark in observed.remarks:
+        if remark.kind is kind:
+            section = f" ({remark.section})" if kind is RemarkKind.DEVIATION else ""
+            yield f"At {rounded(remark.time)} {remark.end} {remark.text}{section}."
 
 
-def _standing(state: str) -> str:
-    return state if state in (State.CLOSED, State.ESTABLISHED) else f"in {state}"
+# --- what the capture shows ------------------------------------------------------------------------------------------
 
 
-def _other(end: str) -> str:
-    return ENDS[1 - ENDS.index(end)]
-
-
-# --- what can be known -----------------------------------------------------------------------------------------------
-
-
-def known(account: Account) -> list[str]:
-    """What the capture shows and what it cannot."""
+def known(observed: ObservedClose) -> list[str]:
+    """What the capture shows, and what it cannot show."""
     lines = []
-    if len(account.places) == 2:
-        lines.append(
-            f"Captured at both ends ({account.places[0]}, {account.places[1]}): what was sent, lost and arrived was seen."
-        )
-        if account.shift:
-            lines.append(f"The two clocks differed; B's was set on by {rounded(Fraction(account.shift, NANOSECONDS))}.")
+    if len(observed.interfaces) == 2:
+        both = ", ".join(observed.interfaces)
+        lines.append(f"Captured at both ends ({both}): the capture shows what was sent, what was lost and what arrived.")
+        if observed.clock_shift:
+            shift = rounded(Fraction(observed.clock_shift, NANOSECONDS))
+            lines.append(f"The two clocks differed; B's was advanced by {shift}.")
     else:
-        lines.append(_one_place(account))
-        if any(copy.lost for copy in _sent(account)):
-            lines.append("Lost means: lost beyond that place, or too late, or its answer was lost before it came back there.")
-    if not account.opened:
+        lines.append(_one_point(observed))
+        if any(copy.lost for copy in _sent(observed)):
+            lines.append("Lost means: lost behind the capture point, or too late, or its answer was lost before that point.")
+    if not observed.opened:
         lines.append("The opening is not in the capture: numbers count from the first packets seen.")
-    if account.twice:
-        lines.append(f"{counted(account.twice, 'packet was', 'packets were')} captured twice and counted once.")
-    if account.cut:
-        lines.append("There were too many packets after the close; the last ones were left out.")
-    for remark in account.remarks:
-        if remark.weight is Weight.UNSEEN:
-            lines.append(f"At {rounded(remark.time)} {remark.end} {remark.text}.")
-    return lines
+    if observed.captured_twice:
+        lines.append(f"{counted(observed.captured_twice, 'packet was', 'packets were')} captured twice and counted once.")
+    if observed.truncated:
+        lines.append("There were too many packets after the close; the last ones were dropped.")
+    return [*lines, *_remarks(observed, RemarkKind.NOT_CAPTURED)]
 
 
-def _one_place(account: Account) -> str:
-    if account.beside:
-        far = _other(account.beside)
+def _one_point(observed: ObservedClose) -> str:
+    if not observed.beside:
         return (
-            f"Captured at one place, beside {account.beside} (its packets had passed no router there): when {far} sent its"
-            f" packets and when those for {far} arrived is not known; times are those at which they came past."
+            "Captured at one point: times are those at which packets passed it; the times of sending and of arrival are unknown."
         )
+    far = other_end(observed.beside)
     return (
-        "Captured at one place: times are those at which packets came past it; when they were sent, and when they arrived,"
-        " is not known."
+        f"Captured at one point, beside {observed.beside} (its packets had passed no router): times are those at which packets"
+        f" passed it; when {far} sent and received them is unknown."
     )
 
 
-# --- TIME_WAIT -------------------------------------------------------------------------------------------------------
+# --- TIME-WAIT -------------------------------------------------------------------------------------------------------
 
 
-def time_wait(account: Account, stacks: Sequence[Stack], given: Fraction | None) -> list[str]:
-    """How long TIME_WAIT would have had to be, against that of stacks and a given one."""
-    found = time_waits_observed(account)
-    if not found:
-        return ["No end came to TIME_WAIT, as far as the capture shows."]
-    lines = [line for need in found for line in _one_wait(account, need, stacks, given)]
-    lines += _undecided_resets(account, stacks)
-    if account.reopened is not None:
-        since = rounded(account.reopened - found[0].entered)
-        lines.append(f"The same addresses and ports were opened again {since} after {found[0].end} came to TIME_WAIT.")
-    intrusions = [one.time for one in account.remarks if one.weight is Weight.INTRUDES]
-    if intrusions:
-        lasted = rounded(max(intrusions) - found[0].entered)
-        lines.append(f"{found[0].end}: at least {lasted}, to keep old segments out of the next connection; one came into it.")
+def time_wait(observed: ObservedClose, stacks: Sequence[Stack], asked: Fraction | None) -> list[str]:
+    """The TIME-WAIT that was needed, compared with that of stacks and with a length in seconds, if one was asked about."""
+    needs = time_waits_observed(observed)
+    if not needs:
+        return ["No end entered TIME_WAIT, as far as the capture shows."]
+    lines = [f"{need.end}: {line}" for need in needs for line in _time_wait_of(need, stacks, asked)]
+    lines += _undecided_resets(observed, stacks)
+    end, entered = needs[0].end, needs[0].entered
+    if observed.reopened is not None:
+        since = rounded(observed.reopened - entered)
+        lines.append(f"The same addresses and ports were opened again {since} after {end} entered TIME_WAIT.")
+    old_duplicates = [remark.time for remark in observed.remarks if remark.kind is RemarkKind.OLD_DUPLICATE]
+    if old_duplicates:
+        least = rounded(max(old_duplicates) - entered)
+        lines.append(
+            f"{end}: at least {least} were needed to keep old duplicates out of the next connection, which accepted one."
+        )
     return lines
 
 
-def _one_wait(account: Account, need: TimeWaitObserved, stacks: Sequence[Stack], given: Fraction | None) -> Iterator[str]:
-    other = _other(need.end)
-    if need.last is None:
-        goes_on = f"goes on for {rounded(need.watched)} after" if need.watched else "ends as"
+def _time_wait_of(need: TimeWaitObserved, stacks: Sequence[Stack], asked: Fraction | None) -> Iterator[str]:
+    other = other_end(need.end)
+    if not need.arrivals:
+        goes_on = f"goes on for {rounded(need.watched)} after" if need.watched else "ends when"
         yield (
-            f"{need.end}: the capture {goes_on} {need.end} came to TIME_WAIT, and nothing that needed an answer came from"
-            f" {other}. So far none was needed; the standard's 2 MSL are for what may still come."
+            f"the capture {goes_on} {need.end} entered TIME_WAIT, and {other} sent nothing that needed an answer. So far no"
+            " TIME_WAIT was needed; the standard's 2 MSL are for what may still come."
         )
         return
     yield (
-        f"{need.end}: at least {rounded(need.restarted)}. So long after {need.end}'s last acknowledgement came a segment"
-        f" of {other} that still needed an answer; a shorter TIME_WAIT would have met it with a RST."
+        f"at least {rounded(need.restarted)}. That long after {need.end}'s last acknowledgement {other} sent a segment that"
+        " needed an answer; after a shorter TIME_WAIT the answer is a RST."
     )
     if rounded(need.unrestarted) != rounded(need.restarted):
-        yield f"{need.end}: one that retransmitted FINs do not restart, at least {rounded(need.unrestarted)}."
-    if (late := answered_by_reset(need, account)) is not None:
-        when = f"{rounded(late.waited)} after it came to TIME_WAIT"
-        yield f"{need.end}: {when} it knew the connection no more, and answered with a RST."
-    if given is not None:
-        verdict = "long enough" if given >= need.restarted else "too short"
-        yield f"{need.end}: the given {rounded(given)} is {verdict}."
-    enough, short = compared(need, account.met, stacks)
+        yield f"at least {rounded(need.unrestarted)} if retransmitted FINs do not restart the timer."
+    if (late := need.answered_by_reset) is not None:
+        yield f"{rounded(late.waited)} after entering TIME_WAIT it had left it, and answered with a RST."
+    if asked is not None:
+        yield f"a TIME_WAIT of {rounded(asked)} is {'long enough' if asked >= need.restarted else 'too short'}."
+    enough, short = compare(need, stacks)
     if short:
-        yield f"{need.end}: too short would have been that of {_named(short)}."
-    if len(enough) > MANY:
-        least = min(enough, key=lambda one: (one.time_wait or Fraction(0), one.name))
-        yield f"{need.end}: long enough would have been that of {len(enough)} stacks, from {_named([least])} on."
+        yield f"the TIME_WAIT of {_with_lengths(short)} is too short."
+    if len(enough) > MAX_LISTED:
+        least = min(enough, key=lambda stack: (stack.time_wait or Fraction(0), stack.name))
+        yield f"the TIME_WAIT of {len(enough)} stacks is long enough; {_with_lengths([least])} has the shortest of them."
     elif enough:
-        yield f"{need.end}: long enough would have been that of {_named(enough)}."
+        yield f"the TIME_WAIT of {_with_lengths(enough)} is long enough."
 
 
-def _undecided_resets(account: Account, stacks: Sequence[Stack]) -> Iterator[str]:
-    """RSTs of which nothing shows whether they ended a wait."""
-    heeding = listed([one.name for one in stacks if one.value("reset") not in (None, ResetRule.IGNORE)])
-    for shot in account.shots:
-        if shot.ended is None and shot.exact:
+def _undecided_resets(observed: ObservedClose, stacks: Sequence[Stack]) -> Iterator[str]:
+    """RSTs whose effect on TIME-WAIT the capture does not show."""
+    accepting = listed([stack.name for stack in stacks if stack.value("reset") not in (None, ResetRule.IGNORE)])
+    for reset in observed.resets:
+        if reset.ended is None and reset.exact:
             yield (
-                f"{shot.end}: at {rounded(shot.time)} a RST came; nothing that came later shows whether it ended the wait"
-                f" (RFC 1337). It does with {heeding}."
+                f"{reset.end}: a RST arrived at {rounded(reset.time)}; nothing later shows whether it ended TIME_WAIT"
+                f" (RFC 1337). It does in {accepting}."
             )
 
 
-def _named(stacks: Iterable[Stack]) -> str:
+def _with_lengths(stacks: Iterable[Stack]) -> str:
     return listed(
-        [f"{one.name} ({'none' if not one.has_time_wait else rounded(one.time_wait or Fraction(0))})" for one in stacks]
+        [f"{stack.name} ({rounded(stack.time_wait or Fraction(0)) if stack.has_time_wait else 'none'})" for stack in stacks]
     )
 
 
 # --- the standard, and the stacks ------------------------------------------------------------------------------------
 
 
-def deviations(account: Account) -> list[str]:
-    """Where the peers differ from the standard."""
-    lines = [
-        f"At {rounded(one.time)} {one.end} {one.text} ({one.section})."
-        for one in account.remarks
-        if one.weight is Weight.DEVIATES
-    ]
-    return lines + list(_without_back_off(account))
+def deviations(observed: ObservedClose) -> list[str]:
+    """Deviations of both ends from the standard."""
+    return [*_remarks(observed, RemarkKind.DEVIATION), *_without_back_off(observed)]
 
 
-def _without_back_off(account: Account) -> Iterator[str]:
+def _without_back_off(observed: ObservedClose) -> Iterator[str]:
     for end in ENDS:
-        fins = [one for one in account.agains if one.end == end and one.fin]
-        # The first gap may be a probe's rather than the timer's.
-        for one, following in pairwise(fins[1:]):
-            if following.gap < one.gap * Fraction(3, 2) and following.before == one.before + 1:
-                gaps = f"{rounded(one.gap)} and then {rounded(following.gap)}"
-                yield f"{end} sent its FIN again after {gaps}: the wait should have doubled (RFC 6298 5.5)."
+        fins = [sent for sent in observed.retransmissions if sent.end == end and sent.fin]
+        # The first gap may be that of a tail loss probe (RFC 8985), not of the timer.
+        for sent, following in pairwise(fins[1:]):
+            if following.gap < sent.gap * Fraction(3, 2) and following.before == sent.before + 1:
+                gaps = f"{rounded(sent.gap)} and then {rounded(following.gap)}"
+                yield f"{end} retransmitted its FIN after {gaps}: the timeout should have doubled (RFC 6298 5.5)."
                 break
 
 
-def profiles(account: Account, stacks: Sequence[Stack]) -> list[str]:
-    """Which profiles fit each end."""
+def profiles(observed: ObservedClose, stacks: Sequence[Stack]) -> list[str]:
+    """The profiles that fit each end, and why the others do not."""
     lines = []
     for end in ENDS:
-        found = fit(account, end, stacks)
-        if not found.clues:
+        fit = fit_profiles(observed, end, stacks)
+        if not fit.clues:
             lines.append(f"{end} did nothing that tells stacks apart.")
             continue
-        lines.append(f"{end}: {'; '.join(found.clues)}.")
-        lines.append(f"{end}: fits {listed([one.name for one in found.fitting], 'or') or 'no profile'}.")
-        lines += [f"{end}: not {stack.name}: {why}." for stack, why in found.unfitting]
+        lines.append(f"{end}: {'; '.join(fit.clues)}.")
+        lines.append(f"{end}: fits {listed([stack.name for stack in fit.fitting], 'or') or 'no profile'}.")
+        lines += [f"{end}: not {stack.name}: {why}." for stack, why in fit.excluded]
     return lines

@@ -1,8 +1,8 @@
-"""How long TIME_WAIT would have had to be, by what came after an end had come to it, and which stacks wait so long.
+"""The TIME-WAIT that a captured close needed, and the stacks whose TIME-WAIT is that long.
 
-What counts is the time from the last acknowledgement of the end that waits to each segment of the other end that still
-needed an answer: an end that no longer knew the connection would have answered it with a RST. A stack whose wait is not
-restarted by such a segment has to reckon from the start of the wait.
+An end in TIME-WAIT must still know the connection when a segment arrives that needs an answer; otherwise it answers with
+a RST. Where every answer restarts the timer, the longest time from an answer to the next such segment is needed; where
+nothing restarts it, the time from the start of TIME-WAIT.
 """
 
 from __future__ import annotations
@@ -11,96 +11,79 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.account import Account, TimeWaitAnswer, TimeWaitArrival
+from timewait.captures.observations import ObservedClose, TimeWaitAnswer, TimeWaitArrival
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.stacks import Stack
 from timewait.spec.state import State
 
 NEEDS_ANSWER = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
-"""The segments that show that the other end still waits for something."""
+"""Segments whose sender is still waiting for an acknowledgement."""
 
 
 class TimeWaitObserved(NamedTuple):
-    """What one end's TIME_WAIT had to do.
+    """The TIME-WAIT of one end.
 
     Attributes
     ----------
     end : str
-        Who came to TIME_WAIT.
+        The end.
     entered : Fraction
-        When, in seconds since the start of the trace.
+        When it entered TIME-WAIT, in seconds since the start of the trace.
     restarted : Fraction
-        How long a TIME_WAIT that every answer restarts would have had to be, in seconds; 0 when nothing came.
+        The length needed where every answer restarts the timer, in seconds.
     unrestarted : Fraction
-        How long one that nothing restarts would have had to be, in seconds.
-    last : Met or None
-        The last segment that needed an answer.
+        The length needed where nothing restarts it, in seconds.
+    arrivals : tuple of TimeWaitArrival
+        The segments that needed an answer.
     watched : Fraction
-        Seconds that the capture goes on after the end came to TIME_WAIT.
+        Seconds from entering TIME-WAIT to the end of the capture.
     """
 
     end: str
     entered: Fraction
     restarted: Fraction
     unrestarted: Fraction
-    last: TimeWaitArrival | None
+    arrivals: tuple[TimeWaitArrival, ...]
     watched: Fraction
 
+    @property
+    def answered_by_reset(self) -> TimeWaitArrival | None:
+        """The first segment that arrived when the end had left TIME-WAIT."""
+        return next((arrival for arrival in self.arrivals if arrival.answer is TimeWaitAnswer.RST), None)
 
-def time_waits_observed(account: Account) -> tuple[TimeWaitObserved, ...]:
-    """What the TIME_WAIT of each end that came to it had to do."""
+    def suffices(self, stack: Stack) -> bool:
+        """Whether a stack's TIME-WAIT is long enough, by its own rule for restarting the timer.
+
+        A profile that does not state the rule counts as restarting with every answer.
+        """
+        assert stack.time_wait is not None
+        restarts, restarted = stack.value("restarts"), Fraction(0)
+        for arrival in self.arrivals:
+            if arrival.waited - restarted > stack.time_wait:
+                return False
+            if restarts is None or arrival.arrival in restarts:
+                restarted = arrival.waited
+        return True
+
+
+def time_waits_observed(observed: ObservedClose) -> tuple[TimeWaitObserved, ...]:
+    """The TIME-WAIT of each end that entered it."""
     found = []
     for end in ENDS:
-        entered = next(
-            (step.time for step in account.trace.steps if step.changed.get(f"{end}.state", ("", ""))[1] == State.TIME_WAIT), None
-        )
+        changes = ((step.time, step.changed.get(f"{end}.state", ("", ""))[1]) for step in observed.trace.steps)
+        entered = next((time for time, state in changes if state == State.TIME_WAIT), None)
         if entered is None:
             continue
-        met = [one for one in account.met if one.end == end and one.arrival in NEEDS_ANSWER]
-        found.append(
-            TimeWaitObserved(
-                end,
-                entered,
-                max((one.quiet for one in met), default=Fraction(0)),
-                max((one.waited for one in met), default=Fraction(0)),
-                met[-1] if met else None,
-                account.lasted - entered,
-            )
-        )
+        arrivals = tuple(it for it in observed.time_wait_arrivals if it.end == end and it.arrival in NEEDS_ANSWER)
+        restarted = max((arrival.quiet for arrival in arrivals), default=Fraction(0))
+        unrestarted = max((arrival.waited for arrival in arrivals), default=Fraction(0))
+        found.append(TimeWaitObserved(end, entered, restarted, unrestarted, arrivals, observed.lasted - entered))
     return tuple(found)
 
 
-class Sorted(NamedTuple):
-    """Stacks whose TIME_WAIT would have been long enough, and those for which it would have been too short."""
-
-    enough: tuple[Stack, ...]
-    short: tuple[Stack, ...]
-
-
-def compared(need: TimeWaitObserved, met: Iterable[TimeWaitArrival], stacks: Iterable[Stack]) -> Sorted:
-    """Compare what was needed with the TIME_WAIT of stacks, of each by its own rule for what restarts it."""
-    arrivals = [one for one in met if one.end == need.end and one.arrival in NEEDS_ANSWER]
-    enough: list[Stack] = []
-    short: list[Stack] = []
-    for stack in stacks:
-        if stack.time_wait is not None:
-            (enough if _lasts(stack, arrivals) else short).append(stack)
-    return Sorted(tuple(enough), tuple(short))
-
-
-def _lasts(stack: Stack, arrivals: Iterable[TimeWaitArrival]) -> bool:
-    assert stack.time_wait is not None
-    last = Fraction(0)
-    for one in arrivals:
-        if one.waited - last > stack.time_wait:
-            return False
-        # What a profile does not say is taken as the standard means it: an answer restarts the wait.
-        if (restarts := stack.value("restarts")) is None or one.arrival in restarts:
-            last = one.waited
-    return True
-
-
-def answered_by_reset(need: TimeWaitObserved, account: Account) -> TimeWaitArrival | None:
-    """The first segment that met no TIME_WAIT any more."""
-    return next((one for one in account.met if one.end == need.end and one.answer is TimeWaitAnswer.RST), None)
+def compare(need: TimeWaitObserved, stacks: Iterable[Stack]) -> tuple[list[Stack], list[Stack]]:
+    """The stacks whose TIME-WAIT is long enough, and those for which it is too short; others have no known length."""
+    known = [stack for stack in stacks if stack.time_wait is not None]
+    enough = [stack for stack in known if need.suffices(stack)]
+    return enough, [stack for stack in known if stack not in enough]

@@ -1,4 +1,4 @@
-"""The trace of a captured connection while it is being written: both control blocks, the timers, what is in flight."""
+"""The trace of a captured connection under construction: both control blocks, the timers, and the packets in flight."""
 
 from __future__ import annotations
 
@@ -17,89 +17,86 @@ from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.state import ESTABLISHED, Block
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
-NEW = "new incarnation"
-"""In place of a state, once the same addresses and ports were opened again."""
+NEW_INCARNATION = "new incarnation"
+"""The value of ``A.state`` and ``B.state`` after the ports were reused."""
 
 
 class TraceWriter:
-    """Both ends as they stand, and the steps that led there.
+    """The current state of both ends, and the steps that led to it.
 
     Parameters
     ----------
     configuration : Configuration
-        The lengths of the timers, and what both ends do where stacks differ.
-    standing : tuple of int
-        The next octet of either end at the start.
+        The lengths of the timers and the settings of both ends.
+    next_seq : (int, int)
+        The next sequence number of each end at the start.
+
+    Attributes
+    ----------
+    ends : EndPair
+        Both control blocks.
+    in_flight : dict
+        The packets in flight, by the index of their copy.
+    reopened : bool
+        Whether the next incarnation was opened.
     """
 
-    def __init__(self, configuration: Configuration, standing: tuple[int, int]) -> None:
-        self.ends: EndPair = (_open(standing[0], standing[1]), _open(standing[1], standing[0]))
-        self.frames: list[tuple[int, ...]] = []
-        self.flying: dict[int, Packet] = {}
+    def __init__(self, configuration: Configuration, next_seq: tuple[int, int]) -> None:
+        self.ends: EndPair = (_established(*next_seq), _established(*next_seq[::-1]))
+        self.in_flight: dict[int, Packet] = {}
         self.reopened = False
         self._configuration = configuration
         self._steps: list[Step] = []
         self._started: dict[tuple[str, Timer], Fraction] = {}
         self._initial = self._state()
 
-    def change(self, side: int, block: Block) -> None:
-        """Another control block for one end, without a step: what the capture lacks happened meanwhile."""
+    def set_block(self, side: int, block: Block) -> None:
+        """Replace the control block of one end without a step, for what the capture lacks."""
         self.ends = (block, self.ends[1]) if side == 0 else (self.ends[0], block)
 
     def since(self, side: int, timer: Timer) -> Fraction | None:
-        """When a timer started, in seconds since the start of the trace; None if it does not run."""
+        """When a timer started, in seconds since the start of the trace; None if it is not running."""
         return self._started.get((ENDS[side], timer))
 
-    def write(
+    def add_step(
         self,
         now: Fraction,
         side: int,
-        words: str,
+        text: str,
         outcome: Outcome,
         sent: tuple[Packet, ...] = (),
         received: Packet | None = None,
-        frames: tuple[int, ...] = (),
     ) -> None:
-        """Store a new block, restart timers, and write a step."""
+        """Store the new control block, restart timers, and append a step."""
         old = self.ends
-        self.change(side, outcome.block)
+        self.set_block(side, outcome.block)
         self._run_timers(now, side, outcome)
-        # A user who drops a connection may do so; what a RST does to the other end is another matter.
-        grave = outcome.effects & {Effect.RESET, Effect.ASSASSINATED}
-        faults = violations(old, self.ends, side, outcome) if grave else {}
+        # A user may abort its own end; what breaks a property is the effect of a RST on the other end.
+        reset = outcome.effects & {Effect.RESET, Effect.ASSASSINATED}
+        broken = violations(old, self.ends, side, outcome) if reset else {}
         rules = tuple((rule, RULES[rule].section, RULES[rule].text) for rule in outcome.rules)
-        event = Event(ENDS[side], words, received, sent, rules, tuple(faults.items()))
-        self._append(now, event, frames)
+        self._append(now, Event(ENDS[side], text, received, sent, rules, tuple(broken.items())))
 
     def reopen(self, now: Fraction) -> None:
-        """The same addresses and ports are opened again: from here on there is a new incarnation."""
+        """Append the opening of the next incarnation on the same addresses and ports."""
         self.reopened = True
         rule = "incarnation.reopen"
-        event = Event("users", "open the same addresses and ports again", rules=((rule, *INCARNATION_RULES[rule]),))
-        self._append(now, event, ())
+        self._append(now, Event("users", "open the same addresses and ports again", rules=((rule, *INCARNATION_RULES[rule]),)))
 
-    def intrude(self, now: Fraction, side: int, words: str, message: Packet, frame: int) -> None:
-        """An old copy arrives in the new incarnation."""
+    def accept_old_duplicate(self, now: Fraction, side: int, text: str, packet: Packet) -> None:
+        """Append the arrival of an old duplicate in the next incarnation."""
         rule = "incarnation.intrusion"
-        why = f"{message.sender}'s old {message.text} reached {ENDS[side]} in the new incarnation"
-        breaks = (("isolation", why),)
+        why = f"{packet.sender}'s old {packet.text} reached {ENDS[side]} in the new incarnation"
         rules = ((rule, *INCARNATION_RULES[rule]),)
-        self._append(now, Event(ENDS[side], f"{words} in the next incarnation", message, (), rules, breaks), (frame,))
+        self._append(now, Event(ENDS[side], f"{text} in the next incarnation", packet, (), rules, (("isolation", why),)))
 
-    def _append(self, now: Fraction, event: Event, frames: tuple[int, ...]) -> None:
-        before, earlier = self._before(len(self._steps))
-        self._steps.append(self._step(len(self._steps) + 1, now, now - earlier, event, before))
-        self.frames.append(frames)
-
-    def add_answer(self, now: Fraction, side: int, message: Packet, frame: int) -> bool:
-        """Put an answer into the step of what it answers, if that was the last one, by the same end, at the same time."""
+    def add_answer(self, now: Fraction, side: int, packet: Packet) -> bool:
+        """Put an answer into the last step if that was an arrival at the same end and time; returns whether it was."""
         last = self._steps[-1] if self._steps else None
         if last is None or last.time != now or last.event.actor != ENDS[side] or last.event.received is None:
             return False
-        event = replace(last.event, sent=(*last.event.sent, message))
-        before, _ = self._before(len(self._steps) - 1)
-        self._steps[-1] = self._step(last.number, now, last.delay, event, before)
-        self.frames[-1] += (frame,)
+        self._steps.pop()
+        self._append(now, replace(last.event, sent=(*last.event.sent, packet)))
         return True
 
     def trace(self, about: Mapping[str, Any]) -> Trace:
@@ -115,31 +112,29 @@ class TraceWriter:
             elif timer in outcome.started or key not in self._started:
                 self._started[key] = now
 
-    def _before(self, done: int) -> tuple[Mapping[str, Value], Fraction]:
-        """The state and the time after so many steps."""
-        return (self._steps[done - 1].state, self._steps[done - 1].time) if done else (self._initial, Fraction(0))
-
-    def _step(self, number: int, now: Fraction, delay: Fraction, event: Event, before: Mapping[str, Value]) -> Step:
+    def _append(self, now: Fraction, event: Event) -> None:
+        last = self._steps[-1] if self._steps else None
+        before, earlier = (self._initial, Fraction(0)) if last is None else (last.state, last.time)
         after = self._state()
         changed = {name: (before[name], after[name]) for name in after if before[name] != after[name]}
-        flying = tuple(one for one in self.flying.values() if one.expires >= now)
-        return Step(number, now, delay, event, changed, after, flying, self._timers())
+        in_flight = tuple(packet for packet in self.in_flight.values() if packet.expires >= now)
+        self._steps.append(Step(len(self._steps) + 1, now, now - earlier, event, changed, after, in_flight, self._timers()))
 
     def _state(self) -> dict[str, Value]:
-        shown: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for end, block in zip(ENDS, self.ends, strict=True):
-            shown[f"{end}.state"] = NEW if self.reopened else str(block.state)
-            shown |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
+            values[f"{end}.state"] = NEW_INCARNATION if self.reopened else str(block.state)
+            values |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
             for timer in Timer:
                 since = self._started.get((end, timer))
-                shown[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
-        shown["in flight"] = "; ".join(
-            f"{one.sender}: {one.text} sent {format_duration(one.sent)}" for one in self.flying.values()
+                values[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
+        values["in flight"] = "; ".join(
+            f"{packet.sender}: {packet.text} sent {format_duration(packet.sent)}" for packet in self.in_flight.values()
         )
-        return shown
+        return values
 
     def _timers(self) -> tuple[RunningTimer, ...]:
-        """The waits that run; when a retransmission is due only its sender knows."""
+        """The running timers, except for retransmission timers, whose length only their owner knows."""
         if self.reopened:
             return ()
         lengths = {Timer.TIME_WAIT: self._configuration.time_wait, Timer.FIN_WAIT_2: self._configuration.fin_wait_2}
@@ -150,5 +145,5 @@ class TraceWriter:
         )
 
 
-def _open(own: int, other: int) -> Block:
+def _established(own: int, other: int) -> Block:
     return ESTABLISHED._replace(una=own, nxt=own, rcv=other, sent=own - 1)

@@ -1,4 +1,4 @@
-"""Packets sorted into connections, by four-tuple and, where one is used again, by incarnation."""
+"""Sorting of packets into connections, by four-tuple and, where ports are reused, by incarnation."""
 
 from __future__ import annotations
 
@@ -8,56 +8,50 @@ from dataclasses import dataclass, field
 from timewait.captures.connections import Connection
 from timewait.captures.headers import SYN, CapturedPacket, Socket
 
-MOST_CONNECTIONS = 20_000
+MAX_CONNECTIONS = 20_000
 """Connections followed in one capture."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What a capture holds.
+    """The connections of a capture.
 
     Attributes
     ----------
     connections : list of Connection
-        Every connection, in the order of their first packets.
-    frames : int
-        Frames altogether.
-    segments : int
-        TCP segments among them.
-    unfollowed : int
-        Segments of connections beyond the number that is followed.
-    places : set of str
-        Where they were captured.
+        Every connection, in the order of first packets.
+    frames, segments : int
+        All frames, and those with a TCP segment.
+    ignored : int
+        Segments of connections beyond `MAX_CONNECTIONS`, and those that a socket sent to itself.
     """
 
     connections: list[Connection] = field(default_factory=list)
     frames: int = 0
     segments: int = 0
-    unfollowed: int = 0
-    places: set[str] = field(default_factory=set)
+    ignored: int = 0
     _current: dict[frozenset[Socket], Connection] = field(default_factory=dict)
-    _before: dict[frozenset[Socket], Connection] = field(default_factory=dict)
-    _rivals: dict[frozenset[Socket], list[CapturedPacket]] = field(default_factory=dict)
+    _previous: dict[frozenset[Socket], Connection] = field(default_factory=dict)
+    _syns: dict[frozenset[Socket], list[CapturedPacket]] = field(default_factory=dict)
 
     def add(self, packet: CapturedPacket) -> None:
-        """One more segment."""
+        """Assign a segment to its connection."""
         self.segments += 1
         if packet.source == packet.destination:
-            self.unfollowed += 1
+            self.ignored += 1
             return
-        self.places.add(packet.place)
         pair = frozenset((packet.source, packet.destination))
-        before = self._before.get(pair)
-        if before is not None and before.knows(packet):
-            before.add(packet)
+        previous = self._previous.get(pair)
+        if previous is not None and previous.has_copy_of(packet):
+            previous.add(packet)
             return
         current = self._current.get(pair)
         if current is None:
-            if len(self.connections) >= MOST_CONNECTIONS:
-                self.unfollowed += 1
+            if len(self.connections) >= MAX_CONNECTIONS:
+                self.ignored += 1
                 return
             current = self._begin(pair, packet)
-        elif packet.flags & SYN and self._opens_again(pair, current, packet):
+        elif packet.flags & SYN and self._reopens(pair, current, packet):
             return
         current.add(packet)
 
@@ -67,44 +61,43 @@ class Traffic:
         self._current[pair] = connection
         return connection
 
-    def _opens_again(self, pair: frozenset[Socket], current: Connection, packet: CapturedPacket) -> bool:
-        """Whether a SYN completes the opening of the next connection on the same addresses and ports.
+    def _reopens(self, pair: frozenset[Socket], current: Connection, packet: CapturedPacket) -> bool:
+        """Whether a SYN+ACK completes the opening of the next incarnation.
 
-        A SYN alone is shown to the old connection too, which may have to answer it; once it is answered by a SYN with
-        the right acknowledgement it belongs to the new one.
+        A SYN alone belongs to the old connection, which may have to answer it, until a SYN+ACK acknowledges it.
         """
-        own, _ = current.numbers(packet)
-        rivals = self._rivals.setdefault(pair, [])
+        own, _ = current.first_numbers(packet)
+        syns = self._syns.setdefault(pair, [])
         if packet.ack is None:
             if own is not None and packet.seq != own % (1 << 32):
-                rivals.append(packet)
+                syns.append(packet)
             return False
-        asked = [one for one in rivals if (one.seq + 1) % (1 << 32) == packet.ack and one.source == packet.destination]
-        if not asked:
+        acknowledged = [syn for syn in syns if (syn.seq + 1) % (1 << 32) == packet.ack and syn.source == packet.destination]
+        if not acknowledged:
             return False
-        current.without(one.frame for one in asked)
-        current.reopened = (asked[0].time, asked[0].frame)
-        self._before[pair] = current
-        fresh = self._begin(pair, asked[0])
-        for one in (*asked, packet):
-            fresh.add(one)
-        rivals.clear()
+        current.remove(syn.frame for syn in acknowledged)
+        current.reopened = (acknowledged[0].time, acknowledged[0].frame)
+        self._previous[pair] = current
+        reopened = self._begin(pair, acknowledged[0])
+        for opening in (*acknowledged, packet):
+            reopened.add(opening)
+        syns.clear()
         return True
 
 
 def traffic(packets: Iterable[CapturedPacket | None]) -> Traffic:
     """Sort the packets of a capture; None stands for a frame without a TCP segment."""
     found = Traffic()
-    for one in packets:
+    for packet in packets:
         found.frames += 1
-        if one is not None:
-            found.add(one)
+        if packet is not None:
+            found.add(packet)
     for connection in found.connections:
         connection.end()
     return found
 
 
-def between(packets: Iterable[CapturedPacket | None], ends: frozenset[Socket]) -> Iterator[CapturedPacket | None]:
-    """The packets between two ends alone."""
-    for one in packets:
-        yield one if one is not None and frozenset((one.source, one.destination)) == ends else None
+def between(packets: Iterable[CapturedPacket | None], sockets: frozenset[Socket]) -> Iterator[CapturedPacket | None]:
+    """The packets with those of other socket pairs replaced by None."""
+    for packet in packets:
+        yield packet if packet is not None and frozenset((packet.source, packet.destination)) == sockets else None

@@ -1,4 +1,4 @@
-"""``timewait explain``: what a trace or a packet capture tells, in words."""
+"""``timewait explain``: a trace or a packet capture, explained in words."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from timewait.captures.account import Account
+from timewait.captures.capture_file import BrokenCapture, frames
 from timewait.captures.connections import Connection
-from timewait.captures.container import BrokenCapture, frames
-from timewait.captures.following import followed
-from timewait.captures.headers import CapturedPacket, Socket, UnreadLink, packet
+from timewait.captures.following import follow
+from timewait.captures.headers import CapturedPacket, Socket, UnsupportedLinkType, decode
+from timewait.captures.observations import ObservedClose
 from timewait.captures.report import deviations, headline, known, outcome, profiles, summary, time_wait
-from timewait.captures.traffic import MOST_CONNECTIONS, Traffic, between, traffic
+from timewait.captures.traffic import MAX_CONNECTIONS, Traffic, between, traffic
 from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
@@ -31,40 +31,43 @@ from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack, load, names
 
-PARAGRAPHS = 12
-"""Of so many connections each gets a paragraph; of more, a row."""
+MAX_PARAGRAPHS = 12
+"""Connections up to which each gets a paragraph; more become a table."""
 
 STANDARDS = ("rfc9293", "rfc9293-intended")
-"""The profiles that are no stack's."""
+"""Profiles of the standard, not of a stack."""
 
 
 @click.command("explain")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--connection", metavar="ADDRESS:PORT-ADDRESS:PORT", help="Of a capture: this connection alone, in full.")
-@click.option("--stack", help="What the specification is to do where stacks differ. [default: rfc9293-intended]")
-@click.option("--msl", type=DURATION, help="How long segments live. [default: the stack's, else 30s]")
-@click.option("--time-wait", type=DURATION, help="Of a capture: a TIME_WAIT to hold against what was needed.")
-@click.option("--steps", is_flag=True, help="Show the steps as a table too.")
+@click.option("--connection", metavar="ADDRESS:PORT-ADDRESS:PORT", help="Captures: explain only this connection, in full.")
+@click.option("--stack", help="The profile to assume where stacks differ. [default: rfc9293-intended]")
+@click.option("--msl", type=DURATION, help="Maximum segment lifetime. [default: the stack's, else 30s]")
+@click.option("--time-wait", type=DURATION, help="Captures: compare this TIME_WAIT with the one needed.")
+@click.option("--steps", is_flag=True, help="Also show the steps as a table.")
 @click.option(
-    "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Of a capture: write the close as ITF JSON."
+    "--trace", "trace_file", type=click.Path(path_type=Path, dir_okay=False), help="Captures: write the close as ITF JSON."
 )
 @click.option(
-    "--max-frames", type=click.IntRange(min=1), default=5_000_000, show_default=True, help="Of a capture: frames read at most."
+    "--max-frames",
+    type=click.IntRange(min=1),
+    default=5_000_000,
+    show_default=True,
+    help="Captures: read at most this many frames.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def explain_command(file: Path, **given: Any) -> int:
-    """Tell the story of a trace (ITF JSON) or of the closes in a packet capture (pcap, pcapng, also gzipped)."""
+def explain_command(file: Path, **options: Any) -> int:
+    """Explain a trace (ITF JSON) or the closes in a packet capture (pcap, pcapng, also gzipped)."""
     if not _is_trace(file):
-        return _explain_capture(file, given)
-    for option in ("connection", "time_wait", "trace_file"):
-        if given[option] is not None:
-            name = {"trace_file": "trace"}.get(option, option).replace("_", "-")
-            raise click.UsageError(f"--{name} is for packet captures, and {file} is none")
-    return _explain_trace(itf.read(file), given)
+        return _explain_capture(file, options)
+    for option, name in (("connection", "connection"), ("time_wait", "time-wait"), ("trace_file", "trace")):
+        if options[option] is not None:
+            raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
+    return _explain_trace(itf.read(file), options)
 
 
 def _is_trace(file: Path) -> bool:
-    """Whether a file begins as JSON does."""
+    """Whether a file begins like JSON."""
     try:
         with file.open("rb") as content:
             return content.read(64).lstrip().startswith(b"{")
@@ -75,13 +78,13 @@ def _is_trace(file: Path) -> bool:
 # --- a trace -------------------------------------------------------------------------------------------------------
 
 
-def _explain_trace(trace: Trace, given: Mapping[str, Any]) -> int:
+def _explain_trace(trace: Trace, options: Mapping[str, Any]) -> int:
     screen = Screen()
-    if given["as_json"]:
+    if options["as_json"]:
         screen.as_json({"kind": "trace", **_story_data(trace)})
         return 0
     screen.heading(f"{trace.shows}: {trace.statement}")
-    if given["steps"]:
+    if options["steps"]:
         screen.trace(trace)
         screen.line()
     screen.story(trace)
@@ -89,154 +92,167 @@ def _explain_trace(trace: Trace, given: Mapping[str, Any]) -> int:
 
 
 def _story_data(trace: Trace) -> dict[str, Any]:
-    told = [
-        {"time": float(one.time), "steps": list(one.numbers), "text": one.text, "rule": one.why, "states": dict(one.meanings)}
-        for one in story(trace)
+    lines = [
+        {
+            "time": float(line.time),
+            "steps": list(line.numbers),
+            "text": line.text,
+            "rule": line.why,
+            "states": dict(line.meanings),
+        }
+        for line in story(trace)
     ]
-    return {"story": told, "moral": conclusion(trace), "trace": trace.as_json()}
+    return {"story": lines, "moral": conclusion(trace), "trace": trace.as_json()}
 
 
 # --- a capture -----------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class _Reading:
-    """A capture while it is read: at most so many frames, when the last was captured, and whether there were more."""
+class _CaptureReader:
+    """A capture read up to a limit.
+
+    Attributes
+    ----------
+    file : Path
+        The capture.
+    max_frames : int
+        The limit.
+    ended : int
+        The latest capture time so far, in nanoseconds since 1970.
+    limit_hit : bool
+        Whether frames were left unread.
+    """
 
     file: Path
-    most: int
+    max_frames: int
     ended: int = 0
-    cut: bool = False
+    limit_hit: bool = False
 
     def packets(self) -> Iterator[CapturedPacket | None]:
         """Its TCP segments; None for every other frame."""
         for frame in frames(self.file):
-            if frame.number > self.most:
-                self.cut = True
+            if frame.number > self.max_frames:
+                self.limit_hit = True
                 return
             self.ended = max(self.ended, frame.time)
             try:
-                yield packet(frame)
-            except UnreadLink as problem:
+                yield decode(frame)
+            except UnsupportedLinkType as problem:
                 raise BrokenCapture(f"{self.file}: frame {frame.number}: {problem}") from problem
 
 
-def _explain_capture(file: Path, given: Mapping[str, Any]) -> int:
-    wanted = None if given["connection"] is None else _ends(given["connection"])
-    reading = _Reading(file, given["max_frames"])
-    found = traffic(reading.packets() if wanted is None else between(reading.packets(), wanted))
-    closing = [one for one in found.connections if one.closes]
-    _complain(file, found, wanted is not None)
-    if given["trace_file"] is not None and len(closing) != 1:
-        many = f"{len(closing)} connections close in {file}"
-        raise click.UsageError(f"{many}, and --trace writes one; choose it with --connection, as {_first(closing)}")
-    configuration = _configuration(given)
-    accounts = [followed(one, configuration, reading.ended, {"file": file.name}) for one in closing]
-    if given["trace_file"] is not None:
-        write_whole(given["trace_file"], itf.as_itf_text(accounts[0].trace))
+def _explain_capture(file: Path, options: Mapping[str, Any]) -> int:
+    chosen = None if options["connection"] is None else _socket_pair(options["connection"])
+    reader = _CaptureReader(file, options["max_frames"])
+    found = traffic(reader.packets() if chosen is None else between(reader.packets(), chosen))
+    closing = [connection for connection in found.connections if connection.closes]
+    _require_segments(file, found, chosen is not None)
+    if options["trace_file"] is not None and len(closing) != 1:
+        raise click.UsageError(
+            f"--trace writes one connection, and {len(closing)} close in {file}; choose one with --connection {_example(closing)}"
+        )
+    configuration = _configuration(options)
+    observed = [follow(connection, configuration, reader.ended, {"file": file.name}) for connection in closing]
+    if options["trace_file"] is not None:
+        write_whole(options["trace_file"], itf.as_itf_text(observed[0].trace))
     stacks = [load(name) for name in names() if name not in STANDARDS]
     screen = Screen()
-    if reading.cut:
-        screen.note(f"stopped after {counted(reading.most, 'frame')}; --max-frames reads more")
-    if given["as_json"]:
-        screen.as_json({"kind": "capture", "connections": [_account_data(one, stacks, given["time_wait"]) for one in accounts]})
+    if reader.limit_hit:
+        screen.note(f"stopped after {counted(reader.max_frames, 'frame')}; --max-frames reads more")
+    if options["as_json"]:
+        screen.as_json({"kind": "capture", "connections": [_close_data(it, stacks, options["time_wait"]) for it in observed]})
     else:
-        _print(screen, file, found, accounts, stacks, given)
-    return 0 if accounts else Verdict.VACUOUS.exit_code
+        _print(screen, file, found, observed, stacks, options)
+    return 0 if observed else Verdict.VACUOUS.exit_code
 
 
-def _ends(text: str) -> frozenset[Socket]:
-    """The two ends that somebody names."""
-    ends = []
+def _socket_pair(text: str) -> frozenset[Socket]:
+    """The two sockets of ``--connection``."""
+    sockets = []
     for part in text.split("-"):
         form = re.fullmatch(r"\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>[0-9]{1,5})", part.strip())
         try:
-            ends.append(Socket(ip_address(form["address"]).packed, int(form["port"])) if form else None)
+            sockets.append(Socket(ip_address(form["address"]).packed, int(form["port"])) if form else None)
         except ValueError:
-            ends.append(None)
-    if len(ends) != 2 or None in ends:
+            sockets.append(None)
+    if len(sockets) != 2 or None in sockets:
         raise click.UsageError(f"{text!r} is no connection; write it as 192.0.2.1:40000-192.0.2.2:80, or [2001:db8::1]:80")
-    return frozenset(end for end in ends if end is not None)
+    return frozenset(socket for socket in sockets if socket is not None)
 
 
-def _configuration(given: Mapping[str, Any]) -> Configuration:
-    stack = load(given["stack"] or "rfc9293-intended")
-    msl = given["msl"] if given["msl"] is not None else stack.msl or Fraction(30)
+def _configuration(options: Mapping[str, Any]) -> Configuration:
+    stack = load(options["stack"] or "rfc9293-intended")
+    msl = options["msl"] if options["msl"] is not None else stack.msl or Fraction(30)
     rto = None if stack.rto_max is not None else (2 * msl,)
-    return assemble(stack, Overrides(msl=msl, time_wait=given["time_wait"], rto=rto))
+    return assemble(stack, Overrides(msl=msl, time_wait=options["time_wait"], rto=rto))
 
 
-def _first(closing: list[Connection]) -> str:
+def _example(closing: list[Connection]) -> str:
     return f"{closing[0].ends[0]}-{closing[0].ends[1]}" if closing else "192.0.2.1:40000-192.0.2.2:80"
 
 
-def _complain(file: Path, found: Traffic, chosen: bool) -> None:
-    """A capture in which there is nothing to follow."""
+def _require_segments(file: Path, found: Traffic, chosen: bool) -> None:
+    """Raise for a capture without TCP segments, or without those of the chosen connection."""
     if not found.frames:
         raise BrokenCapture(f"{file}: is a capture without a single frame")
     if not found.segments and chosen:
-        raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' names those that close")
+        raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")
     if not found.segments:
         raise BrokenCapture(f"{file}: none of its {counted(found.frames, 'frame')} is a TCP segment with a whole header")
 
 
-def _account_data(account: Account, stacks: list[Stack], given: Fraction | None) -> dict[str, Any]:
+def _close_data(observed: ObservedClose, stacks: list[Stack], asked: Fraction | None) -> dict[str, Any]:
     return {
-        "A": str(account.ends[0]),
-        "B": str(account.ends[1]),
-        "outcome": outcome(account),
-        "summary": summary(account),
-        "known": known(account),
-        "time_wait": time_wait(account, stacks, given),
-        "deviations": deviations(account),
-        "profiles": profiles(account, stacks),
-        **_story_data(account.trace),
+        "A": str(observed.ends[0]),
+        "B": str(observed.ends[1]),
+        "outcome": outcome(observed),
+        "summary": summary(observed),
+        "known": known(observed),
+        "time_wait": time_wait(observed, stacks, asked),
+        "deviations": deviations(observed),
+        "profiles": profiles(observed, stacks),
+        **_story_data(observed.trace),
     }
 
 
 def _print(
-    screen: Screen, file: Path, found: Traffic, accounts: list[Account], stacks: list[Stack], given: Mapping[str, Any]
+    screen: Screen, file: Path, found: Traffic, observed: list[ObservedClose], stacks: list[Stack], options: Mapping[str, Any]
 ) -> None:
-    total = len(found.connections)
     screen.line(
         f"{file}: {counted(found.frames, 'frame')}, {counted(found.segments, 'TCP segment')},"
-        f" {counted(total, 'connection')}, {len(accounts) or 'none'} of them closing"
+        f" {counted(len(found.connections), 'connection')}, {len(observed) or 'none'} of them closing"
     )
-    if found.unfollowed:
+    if found.ignored:
         screen.line(
-            f"{found.unfollowed:,} segments of connections beyond the first {MOST_CONNECTIONS:,} were not followed;"
+            f"{found.ignored:,} segments of connections beyond the first {MAX_CONNECTIONS:,} were ignored;"
             " choose one with --connection"
         )
-    if len(accounts) == 1:
-        _print_whole(screen, accounts[0], stacks, given)
-    elif len(accounts) <= PARAGRAPHS:
-        for account in accounts:
-            _print_short(screen, account, stacks, given)
-    elif accounts:
-        _print_table(screen, accounts)
-    if len(accounts) > 1:
+    if len(observed) > MAX_PARAGRAPHS:
+        _print_table(screen, observed)
+    else:
+        for close in observed:
+            _print_close(screen, close, stacks, options["time_wait"])
+    if len(observed) == 1:
+        (only,) = observed
+        _section(screen, "Step by step", [])
+        screen.story(only.trace)
+        if options["steps"]:
+            screen.line()
+            screen.trace(only.trace, lambda time: f"{float(time):.6f}")
+        _section(screen, "Stack profiles that fit", profiles(only, stacks))
+    elif observed:
         screen.line()
-        screen.line(f"in full: timewait explain {file} --connection {accounts[0].ends[0]}-{accounts[0].ends[1]}")
+        screen.line(f"in full: timewait explain {file} --connection {observed[0].ends[0]}-{observed[0].ends[1]}")
 
 
-def _print_whole(screen: Screen, account: Account, stacks: list[Stack], given: Mapping[str, Any]) -> None:
-    _print_short(screen, account, stacks, given)
-    _section(screen, "Step by step", [])
-    screen.story(account.trace)
-    if given["steps"]:
-        screen.line()
-        screen.trace(account.trace, _seconds)
-    _section(screen, "Which stack profiles fit", profiles(account, stacks))
-
-
-def _print_short(screen: Screen, account: Account, stacks: list[Stack], given: Mapping[str, Any]) -> None:
+def _print_close(screen: Screen, observed: ObservedClose, stacks: list[Stack], asked: Fraction | None) -> None:
     screen.line()
-    screen.heading(headline(account))
-    screen.paragraphs([summary(account)])
-    _section(screen, "What the capture can show", known(account))
-    _section(screen, "How long TIME_WAIT would have had to be", time_wait(account, stacks, given["time_wait"]))
-    against = deviations(account) or ["Nothing was seen that RFC 9293 would not do."]
-    _section(screen, "Where the ends differ from RFC 9293", against)
+    screen.heading(headline(observed))
+    screen.paragraphs([summary(observed)])
+    _section(screen, "What the capture shows", known(observed))
+    _section(screen, "TIME_WAIT needed", time_wait(observed, stacks, asked))
+    _section(screen, "Deviations from RFC 9293", deviations(observed) or ["No deviation from RFC 9293."])
 
 
 def _section(screen: Screen, title: str, lines: list[str]) -> None:
@@ -245,26 +261,21 @@ def _section(screen: Screen, title: str, lines: list[str]) -> None:
     screen.paragraphs(lines, indent=2)
 
 
-def _print_table(screen: Screen, accounts: list[Account]) -> None:
+def _print_table(screen: Screen, observed: list[ObservedClose]) -> None:
     rows = []
-    for account in accounts:
-        lost = sum(copy.lost for step in account.trace.steps for copy in step.event.sent)
-        needed = max((one.quiet for one in account.met), default=Fraction(0))
+    for close in observed:
+        lost = sum(copy.lost for step in close.trace.steps for copy in step.event.sent)
+        needed = max((arrival.quiet for arrival in close.time_wait_arrivals), default=Fraction(0))
         rows.append(
             (
-                str(account.ends[0]),
-                str(account.ends[1]),
-                outcome(account),
+                str(close.ends[0]),
+                str(close.ends[1]),
+                outcome(close),
                 str(lost),
-                str(len(account.agains)),
+                str(len(close.retransmissions)),
                 rounded(needed) if needed else "none",
-                str(len(deviations(account))),
+                str(len(deviations(close))),
             )
         )
     screen.line()
-    screen.table(("A", "B", "how it ended", "lost", "sent again", "TIME_WAIT needed", "deviations"), rows)
-
-
-def _seconds(time: Fraction) -> str:
-    """A time of a capture in seconds, to the microsecond."""
-    return f"{float(time):.6f}"
+    screen.table(("A", "B", "outcome", "lost", "retransmitted", "TIME_WAIT needed", "deviations"), rows)

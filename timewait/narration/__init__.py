@@ -1,1 +1,1 @@
-"""Sentences about traces: what happened, why it could happen, and which rule of the standard says so."""
+"""Descriptions of traces in words: the story, phrases for pictures and files, guards, and the timeline behind charts."""

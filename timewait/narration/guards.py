@@ -1,4 +1,4 @@
-"""Why a step was possible: what had to hold when it was taken, in words and numbers."""
+"""The conditions that held when a step was taken, with their numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from timewait.vocabulary.replay import RunningTimer
 
 
 def guards(trace: Trace, step: Step, graph: nx.MultiDiGraph) -> list[str]:
-    """What had to hold for a step to be taken.
+    """The conditions under which a step was possible.
 
     Parameters
     ----------
@@ -25,78 +25,78 @@ def guards(trace: Trace, step: Step, graph: nx.MultiDiGraph) -> list[str]:
     step : Step
         One of its steps.
     graph : networkx.MultiDiGraph
-        The graph of `timewait.spec.graph.transition_graph` whose behaviour the ends have.
+        The graph of `timewait.spec.graph.transition_graph` for the behaviour of both ends.
     """
     before = trace.steps[step.number - 2] if step.number > 1 else None
     values = trace.initial if before is None else before.state
     timers = trace.initial_timers if before is None else before.timers
-    names = [name for name, _, _ in step.event.rules]
     if reopens(step):
         return ["both ends are CLOSED"]
-    found = [*_in_time(trace, step, timers)]
-    if not any(name.startswith("incarnation") for name in names):
-        found += _in_state(step, values, timers, graph)
-    return [*found, *_lost(trace, step)]
+    found = [*_time_guards(trace, step, timers)]
+    if not any(name.startswith("incarnation") for name, _, _ in step.event.rules):
+        found += _state_guards(step, values, timers, graph)
+    return [*found, *_loss_guards(trace, step)]
 
 
-def _in_time(trace: Trace, step: Step, timers: tuple[RunningTimer, ...]) -> Iterator[str]:
+def _time_guards(trace: Trace, step: Step, timers: tuple[RunningTimer, ...]) -> Iterator[str]:
     copy = step.event.received
     if copy is not None:
         age, life = format_duration(step.time - copy.sent), format_duration(copy.expires - copy.sent)
         yield f"the copy is {age} old, and may arrive until it is {life} old"
         return
+    rules = {name for name, _, _ in step.event.rules}
     for timer in timers:
-        if timer.owner == step.event.actor and f"timer.{timer.name}" in {name for name, _, _ in step.event.rules}:
-            shown = format_duration(step.time - timer.since)
+        if timer.owner == step.event.actor and f"timer.{timer.name}" in rules:
+            limit = format_duration(timer.limit)
             if timer.strict:
-                yield f"the {timer.name} timer of {timer.owner} shows {shown}, more than its {format_duration(timer.limit)}"
-            elif trace.about.get("rto_exact"):
-                yield f"the {timer.name} timer of {timer.owner} shows {shown}, exactly its {format_duration(timer.limit)}"
+                bound = f"more than its {limit}"
             else:
-                most = format_duration(timer.limit)
-                yield f"the {timer.name} timer of {timer.owner} shows {shown}, more than 0 and at most {most}"
+                bound = f"exactly its {limit}" if trace.about.get("rto_exact") else f"more than 0 and at most {limit}"
+            yield f"the {timer.name} timer of {timer.owner} shows {format_duration(step.time - timer.since)}, {bound}"
 
 
-def _in_state(step: Step, values: Mapping[str, Value], before: tuple[RunningTimer, ...], graph: nx.MultiDiGraph) -> Iterator[str]:
-    """The state, the event and its guard, as the specification's graph has them; no guard where several would do."""
+def _state_guards(
+    step: Step, values: Mapping[str, Value], before: tuple[RunningTimer, ...], graph: nx.MultiDiGraph
+) -> Iterator[str]:
+    """The state, trigger and guard of the step's edge in the graph; no guard where several edges fit."""
     actor = step.event.actor
-    here, there = state(values, actor), state(step.state, actor)
-    if actor not in ENDS or here not in set(State):
+    source, target = state(values, actor), state(step.state, actor)
+    if actor not in ENDS or source not in set(State):
         return
-    sure, possible = _started(step, before)
+    certain, possible = _started(step, before)
     edges = [
         edge
-        for edge in (matching_edges(graph, step, State(here), State(there)) if there in set(State) else ())
-        if edge["reply"] == reply(step) and sure <= set(edge["timers"]) <= possible
+        for edge in (matching_edges(graph, step, State(source), State(target)) if target in set(State) else ())
+        if edge["reply"] == reply(step) and certain <= set(edge["timers"]) <= possible
     ]
-    words = {(edge["trigger"], edge["guard"]) for edge in edges}
-    if len(words) == 1:
-        trigger, guard = words.pop()
-        yield f"{actor} in {here}: {trigger}" + (f" [{guard}]" if guard else "")
+    labels = {(edge["trigger"], edge["guard"]) for edge in edges}
+    if len(labels) == 1:
+        trigger, guard = labels.pop()
+        yield f"{actor} in {source}: {trigger}" + (f" [{guard}]" if guard else "")
     else:
         copy = step.event.received
-        yield f"{actor} in {here}" + (f": segment {flags(copy)}" if copy is not None else "")
+        yield f"{actor} in {source}" + (f": segment {flags(copy)}" if copy is not None else "")
 
 
 def _started(step: Step, before: tuple[RunningTimer, ...]) -> tuple[set[str], set[str]]:
-    """The timers that a step surely started, and those that it may have, as the graph names them.
+    """The timers that a step certainly started, and those that it may have started, as the graph names them.
 
-    Of a timer that started at this very instant before the step nobody can tell whether it started again.
+    A timer that started at the same instant before the step may or may not have been restarted.
     """
     actor = step.event.actor
     ran = {timer.name: timer.since for timer in before if timer.owner == actor}
     possible = {timer.name for timer in step.timers if timer.owner == actor and timer.since == step.time}
-    sure = {name for name in possible if ran.get(name) != step.time}
-    named = {name: f"{'restart' if name in ran else 'start'} {name}" for name in possible}
-    return {named[name] for name in sure}, set(named.values())
+    labels = {name: f"{'restart' if name in ran else 'start'} {name}" for name in possible}
+    certain = {labels[name] for name in possible if ran.get(name) != step.time}
+    return certain, set(labels.values())
 
 
-def _lost(trace: Trace, step: Step) -> Iterator[str]:
+def _loss_guards(trace: Trace, step: Step) -> Iterator[str]:
     if not any(copy.lost for copy in step.event.sent):
         return
     budget = trace.about.get("loss")
     if budget is None:
         yield "the network may lose any number of copies"
         return
-    counts = [int(step.state.get(f"lost.{end}", 0)) for end in ENDS]
-    yield f"the network may lose {budget} of the copies of one round, and this is number {max(counts)}"
+    count = max(int(step.state.get(f"lost.{end}", 0)) for end in ENDS)
+    yield f"the network may lose {budget} of the copies of one loss window, and this is number {count}"

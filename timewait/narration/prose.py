@@ -1,4 +1,4 @@
-"""Small pieces of prose that more than one module needs."""
+"""Formatting of durations, lists, counts and citations in sentences."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from timewait.spec.duration import format_duration
+from timewait.spec.exchange import ENDS
+
+DIGITS = 3
+"""Significant digits of a rounded duration."""
+
+SHORT = 6
+"""Characters up to which an exact duration counts as short."""
 
 _CITATION = re.compile(r"RFC (?P<rfc>\d+)(?: (?P<section>\d+(?:\.\d+)*))?")
 
-DIGITS = 3
-SHORT = 6
-
 
 def rounded(seconds: Fraction) -> str:
-    """A measured length of time as people say it: to three digits."""
+    """A duration to three significant digits, from a minute on to the second, with the unit that reads best."""
     if seconds == 0:
         return "0"
     exponent = 0
@@ -27,33 +31,44 @@ def rounded(seconds: Fraction) -> str:
     value = round(size) * Fraction(10) ** exponent
     if value < Fraction(1, 1_000):
         return f"{float(value * 1_000_000):g}us"
-    return (
-        f"{float(value * 1_000):g}ms"
-        if value < 1
-        else format_duration(value)
-        if value < 60
-        else format_duration(Fraction(round(seconds)))
-    )
+    if value < 1:
+        return f"{float(value * 1_000):g}ms"
+    return format_duration(value if value < 60 else Fraction(round(seconds)))
 
 
 def short_duration(seconds: Fraction) -> str:
-    """A moment or a length of time: exact where that is short, else to three digits."""
+    """A duration: exact where that is short, else rounded."""
     exact = format_duration(seconds)
     return exact if len(exact) <= SHORT else rounded(seconds)
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """Several things in a row: ``a, b and c``."""
+    """An enumeration: ``a, b and c``."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def counted(number: int, thing: str, things: str = "") -> str:
-    """So many of a thing: ``1 octet``, ``2 octets``, ``no octets``."""
+    """A count: ``1 octet``, ``2 octets``, ``no octets``."""
     if number == 1:
         return f"1 {thing}"
     return f"{number:,} {things or thing + 's'}" if number else f"no {things or thing + 's'}"
+
+
+def times(number: int) -> str:
+    """How often: ``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def capitalised(text: str) -> str:
+    """The text with a capital first letter; the other letters stay."""
+    return text[:1].upper() + text[1:]
+
+
+def other_end(end: str) -> str:
+    """B for A, and A for B; empty for any other actor."""
+    return ENDS[1 - ENDS.index(end)] if end in ENDS else ""
 
 
 def citation_url(citation: str) -> str:

@@ -1,4 +1,4 @@
-"""What pictures, pages and files for other tools say of a trace in words."""
+"""Phrases about a trace that pictures, pages, files and the console share: its configuration, its violation, its steps."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from timewait.spec.exchange import ENDS
 
 
 def configuration_in_words(about: Mapping[str, Any]) -> str:
-    """A configuration in a line, as far as the plain data tell it."""
+    """The main values of a configuration in a line.
+
+    Parameters
+    ----------
+    about : mapping
+        `Trace.about`, as `timewait.spec.plain_data.plain` writes it; missing values are left out.
+    """
     parts = []
     if "msl" in about:
-        parts.append(f"MSL {_time(about['msl'])}")
+        parts.append(f"MSL {_duration(about['msl'])}")
     if "time_wait" in about:
-        behaviour = about.get("behaviour", {})
-        parts.append(f"TIME_WAIT {_time(about['time_wait'])}" if behaviour.get("time_wait", True) else "no TIME_WAIT")
+        has_time_wait = about.get("behaviour", {}).get("time_wait", True)
+        parts.append(f"TIME_WAIT {_duration(about['time_wait'])}" if has_time_wait else "no TIME_WAIT")
     if "rto" in about:
-        word = "RTO exactly" if about.get("rto_exact") else "RTO up to"
-        parts.append(f"{word} {', '.join(map(_time, about['rto']))}")
+        parts.append(f"RTO {'exactly' if about.get('rto_exact') else 'up to'} {', '.join(map(_duration, about['rto']))}")
     for name in ("loss", "duplication"):
         if name in about:
             parts.append(f"{name} {'any' if about[name] is None else about[name]}")
@@ -32,68 +37,66 @@ def configuration_in_words(about: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _time(value: Any) -> str:
-    return format_duration(Fraction(str(value)))
+def _duration(seconds: Any) -> str:
+    return format_duration(Fraction(str(seconds)))
 
 
-# --- what is broken -------------------------------------------------------------------------------------------------
+# --- violations -----------------------------------------------------------------------------------------------------
 
 
 def shows_violation(trace: Trace) -> bool:
-    """Whether a trace shows a property broken, not a run that goes well."""
+    """Whether a trace violates its property; a scenario does not."""
     return trace.loop is not None or bool(violating_steps(trace))
 
 
 def violating_steps(trace: Trace) -> frozenset[int]:
-    """The steps that break the property that a trace shows; none in a run without end, which breaks it as a whole."""
+    """The steps that violate the trace's property; none in a lasso, which violates it as a whole."""
     return frozenset(step.number for step in trace.steps if any(name == trace.shows for name, _ in step.event.breaks))
+
+
+def _why(trace: Trace, step: Step) -> str:
+    return "; ".join(why for name, why in step.event.breaks if name == trace.shows)
 
 
 def headline(trace: Trace) -> str:
     """What a trace shows, in a few words."""
-    return f"{trace.shows} is broken" if shows_violation(trace) else trace.shows
+    return f"{trace.shows} is violated" if shows_violation(trace) else trace.shows
 
 
 def violation_at(trace: Trace, step: Step) -> str:
-    """What a step breaks of the property that a trace shows; at the end of a run without end, what never comes; or nothing."""
-    why = next((why for name, why in step.event.breaks if name == trace.shows), "")
-    if why:
+    """The violation at a step, or, at the last step of a lasso, the return to its loop; otherwise empty."""
+    if why := _why(trace, step):
         return f"breaks {trace.shows}: {why}"
     if trace.loop is None or step.number < len(trace.steps):
         return ""
-    return f"breaks {trace.shows}: step {trace.loop + 1} comes next, and so for ever. Promised was: {trace.statement}"
+    return f"breaks {trace.shows}: step {trace.loop + 1} follows, and so on for ever. The property: {trace.statement}"
 
 
 def violation_reason(trace: Trace) -> str:
-    """What of the property fails in the end, or how a run without end goes on; empty when nothing is broken."""
+    """What fails at the end of a trace, or how its loop repeats; empty when nothing is violated."""
     if trace.loop is not None:
         return f"from step {trace.loop + 1} on {repetition(trace)[0]}"
-    return "; ".join(why for step in trace.steps[-1:] for name, why in step.event.breaks if name == trace.shows)
+    return _why(trace, trace.steps[-1]) if trace.steps else ""
 
 
 def repetition(trace: Trace) -> tuple[str, ...]:
-    """How a run without end goes on, in more words and in fewer."""
+    """How the loop of a lasso repeats, from the longest wording to the shortest."""
     begun = trace.steps[trace.loop - 1].time if trace.loop else Fraction(0)
     every = f"every {format_duration(trace.duration - begun)}"
     return f"again and again, {every}", f"again, {every}", "for ever"
 
 
-# --- step by step ---------------------------------------------------------------------------------------------------
-
-
-def sent_in_words(step: Step) -> str:
-    """What a step sends, or an empty string."""
-    return ", ".join(f"{copy.text}{' (lost)' if copy.lost else ''}" for copy in step.event.sent)
+# --- steps ----------------------------------------------------------------------------------------------------------
 
 
 def step_in_words(step: Step) -> str:
-    """A step in a line: who did what, and what was sent in consequence."""
-    sent = sent_in_words(step)
+    """A step in a line: the actor, the action, and what was sent."""
+    sent = ", ".join(f"{copy.text}{' (lost)' if copy.lost else ''}" for copy in step.event.sent)
     return f"{step.event.actor} {step.event.text}" + (f", sends {sent}" if sent else "")
 
 
 def changes_in_words(step: Step) -> str:
-    """Which variables of the two ends changed, and how, states first; or an empty string."""
+    """The changed variables of both ends, states first; empty when none changed."""
     names = sorted(step.changed, key=lambda name: (not name.endswith(".state"), name))
     return ", ".join(
         f"{name} {step.changed[name][0]} -> {step.changed[name][1]}" for name in names if name.partition(".")[0] in ENDS
@@ -101,7 +104,7 @@ def changes_in_words(step: Step) -> str:
 
 
 def trace_lines(trace: Trace) -> Iterator[str]:
-    """A trace as plain text that may be set in any font: a line for each step, and one before what repeats for ever."""
+    """A trace as plain text for proportional fonts: a line for each step, and one before a loop."""
     yield f"0  t=0: A {trace.initial.get('A.state', '?')}, B {trace.initial.get('B.state', '?')}"
     for step in trace.steps:
         if trace.loop is not None and step.number == trace.loop + 1:

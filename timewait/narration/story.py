@@ -1,7 +1,7 @@
-"""A trace as a story: what happened, step by step, in words that somebody who meets TCP's close for the first time follows.
+"""A trace as a story, for readers who meet TCP's close for the first time.
 
-What each state is for is said where it is first entered, in the words of `timewait.spec.state.MEANING`; why a step was possible,
-by the rule of the specification that decided it. A run of the checker and a captured connection are told alike.
+Each state is explained where it is first entered, with `timewait.spec.state.MEANING`; each step cites the rule of the
+specification that decided it. Runs of the checker and captured connections are described alike.
 """
 
 from __future__ import annotations
@@ -12,34 +12,35 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
-from timewait.narration.prose import counted, listed, rounded, short_duration
+from timewait.narration.prose import capitalised, counted, listed, other_end, rounded, short_duration
+from timewait.narration.sentences import violation_reason
 from timewait.spec.exchange import ENDS
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.state import MEANING, State
 from timewait.vocabulary.replay import Packet
 
 CAPTURE = "capture"
-"""What a trace that was captured shows, in place of a property."""
+"""The value of `Trace.shows` for a trace made from a capture."""
 
-FOLDED = 5
-"""So many steps of mere text in a row, or more, are told in one sentence."""
+SUMMARISED = 5
+"""The least number of successive text steps that become one sentence."""
 
 
 class StoryLine(NamedTuple):
-    """One step, or several alike, in words.
+    """The description of one step, or of several alike.
 
     Attributes
     ----------
     time : Fraction
-        When, in seconds since the start.
-    numbers : tuple of int
-        The first and the last step that is told; (0, 0) for the start.
+        Seconds since the start.
+    numbers : (int, int)
+        The first and the last step described; (0, 0) for the start.
     text : str
         What happened.
     why : str
-        The rule that decided it, and its section; empty when it was told before, or there is none.
+        The deciding rule and its section; empty when there is none or it was cited before.
     meanings : tuple of (str, str)
-        The states that are new to the reader, and what each is for.
+        The states entered for the first time, with their meanings.
     """
 
     time: Fraction
@@ -49,123 +50,115 @@ class StoryLine(NamedTuple):
     meanings: tuple[tuple[str, str], ...] = ()
 
 
-CALLS = {
+OWN_ACTIONS = {
     "open.active": "{me}'s user opens the same addresses and ports again",
     "send": "{me}'s user sends text",
-    "close.first": "{me}'s user closes. {me} sends a FIN, which says that nothing more will come from it",
+    "close.first": "{me}'s user closes. {me} sends a FIN: nothing more will come from {me}",
     "close.second": "{me}'s user closes too. {me} sends its FIN",
-    "close.linger-zero": "{me}'s user closes with SO_LINGER at nought. {me} throws away what is unsent and sends a RST",
-    "abort": "{me}'s user drops the connection. {me} sends a RST",
-    "timer.retries": "{me} has sent the same again as often as it may, and gives up",
-    "timer.fin-wait-2": "{me} has waited long enough for {other} to close, and gives up",
-    "incarnation.reopen": "Both ends have forgotten the connection, and the same addresses and ports are opened again",
+    "close.linger-zero": "{me}'s user closes with SO_LINGER 0. {me} discards its unsent text and sends a RST",
+    "abort": "{me}'s user aborts the connection. {me} sends a RST",
+    "timer.retries": "{me} has reached its limit of retransmissions and gives up",
+    "timer.fin-wait-2": "{me}'s timeout for {other}'s FIN expires, and {me} gives up",
+    "incarnation.reopen": "Both ends are in CLOSED, and the same addresses and ports are opened again",
 }
-"""What an end does of its own accord, by the rule."""
+"""What an end does by a user call or a timer, by rule."""
 
 REACTIONS = {
-    "closed.answer": "{me} knows of no such connection",
-    "closed.ignore-rst": "{me} knows of no such connection, and no RST is ever answered",
-    "sequence.unacceptable-rst": "its number is outside {me}'s window, so it is dropped",
-    "reset.challenge": "its number is not just the one that {me} expects, so {me} asks back",
-    "reset.accepted": "for {me} that is the end of the connection",
+    "closed.answer": "{me} has no such connection",
+    "closed.ignore-rst": "{me} has no such connection, and a RST is never answered",
+    "sequence.unacceptable-rst": "its number is outside {me}'s window, so {me} drops it",
+    "reset.challenge": "its number is not exactly the one {me} expects, so {me} sends a challenge ACK",
+    "reset.accepted": "it ends the connection for {me}",
     "reset.time-wait": "it ends {me}'s TIME_WAIT at once",
     "reset.time-wait-ignored": "{me} ignores it",
     "syn.challenge": "{me} still has the old connection",
-    "ack.unsent": "it acknowledges what {me} never sent",
+    "ack.unsent": "it acknowledges something {me} never sent",
     "ack.fin-wait-2": "it acknowledges {me}'s FIN",
     "ack.time-wait": "it acknowledges {me}'s FIN",
     "ack.closed": "it acknowledges {me}'s FIN",
-    "time-wait.bare-ack": "to the letter of the standard it is answered, and the wait begins anew",
-    "text.accept": "{me} takes in the text",
-    "text.out-of-order": "something before it is missing",
-    "text.late": "{me}'s user reads no more, so the text is thrown away",
-    "fin.out-of-order": "something before it is missing, so it has to wait",
+    "time-wait.bare-ack": "by the letter of the standard {me} answers it and restarts its TIME_WAIT",
+    "text.accept": "{me} accepts the text",
+    "text.out-of-order": "earlier text is still missing",
+    "text.late": "{me}'s user no longer reads, so {me} discards the text",
+    "fin.out-of-order": "earlier text is still missing, so {me} does not process the FIN yet",
     "fin.close-wait": "nothing more will come from {other}",
-    "fin.closing": "{other} has closed at the same time, for it does not acknowledge {me}'s FIN",
+    "fin.closing": "{other} has closed simultaneously: its FIN does not acknowledge {me}'s FIN",
     "fin.time-wait": "{other} has closed too",
-    "incarnation.intrusion": "it lies in the window of the new connection, which takes it for its own",
+    "incarnation.intrusion": "it lies in the window of the new connection, which accepts it as its own",
 }
-"""What an end makes of a segment, by the rule."""
+"""What a segment does to its receiver, by rule."""
 
 
 def story(trace: Trace) -> list[StoryLine]:
-    """Tell a trace.
-
-    Returns
-    -------
-    list of Told
-        The start, then every step in which somebody does something; what fails is for `moral` to say.
-    """
-    return list(_Teller(trace).tell())
+    """Describe a trace: its start, and every step of an end or of the users; `conclusion` says what fails."""
+    return list(_Narrator(trace).lines())
 
 
 def conclusion(trace: Trace) -> list[str]:
-    """What a trace shows broken, and where that is asked for; nothing for a trace that shows something at work."""
-    asked = PROPERTIES.get(trace.shows)
-    if asked is None:
+    """What fails in a trace, and the violated property with its section; empty for a trace that violates nothing."""
+    shown = PROPERTIES.get(trace.shows)
+    if shown is None:
         return []
-    whys = [why for step in trace.steps[-1:] for name, why in step.event.breaks if name == trace.shows]
-    if trace.loop is not None:
-        whys = ["the last steps can be repeated for ever, and the promise stays open"]
-    return [*(f"What fails: {why}." for why in whys), f"The property {asked.name}: {asked.statement} ({asked.section})."]
+    endless = "the last steps can repeat for ever, and the property is never fulfilled"
+    why = violation_reason(trace) if trace.loop is None else endless
+    return [*([f"What fails: {why}."] if why else []), f"The property {shown.name}: {shown.statement} ({shown.section})."]
 
 
 @dataclass
-class _Teller:
-    """Goes along a trace and remembers what the reader has been told.
+class _Narrator:
+    """The state of a walk along a trace.
 
     Attributes
     ----------
     trace : Trace
-        What is told.
+        The trace.
     arrived : set of int
-        The copies that have arrived.
-    known : set of str
-        The states that were explained.
-    cited : set of str
-        The rules that were cited.
+        The numbers of the copies that have arrived.
+    explained, cited : set of str
+        The states already explained, and the rules already cited.
+    sent : list of Packet
+        The copies sent so far.
     """
 
     trace: Trace
     arrived: set[int] = field(default_factory=set)
-    known: set[str] = field(default_factory=set)
+    explained: set[str] = field(default_factory=set)
     cited: set[str] = field(default_factory=set)
     sent: list[Packet] = field(default_factory=list)
 
-    def tell(self) -> Iterator[StoryLine]:
-        """Everything."""
+    def lines(self) -> Iterator[StoryLine]:
+        """The whole story."""
         yield self._start()
-        waiting: list[Step] = []
+        text_steps: list[Step] = []
         for step in self.trace.steps:
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
-                yield from self._several(waiting)
-                waiting = []
-                yield StoryLine(step.time, (step.number, step.number), "What follows can repeat itself for ever.")
-            if _is_text(step):
-                waiting.append(step)
+                yield from self._text_steps(text_steps)
+                text_steps = []
+                yield StoryLine(step.time, (step.number, step.number), "From here on the steps can repeat for ever.")
+            if _is_text_step(step):
+                text_steps.append(step)
                 continue
-            yield from self._several(waiting)
-            waiting = []
+            yield from self._text_steps(text_steps)
+            text_steps = []
             if step.event.actor in (*ENDS, "users"):
-                yield self._one(step)
-        yield from self._several(waiting)
+                yield self._step(step)
+        yield from self._text_steps(text_steps)
 
     def _start(self) -> StoryLine:
-        states = [str(self.trace.initial[f"{end}.state"]) for end in ENDS]
-        same = states[0] == states[1]
-        text = f"Both ends are {states[0]}." if same else f"A is {_in(states[0])}, B {_in(states[1])}."
-        return StoryLine(Fraction(0), (0, 0), text, meanings=self._meanings(states))
+        a, b = (str(self.trace.initial[f"{end}.state"]) for end in ENDS)
+        text = f"Both ends are in {a}." if a == b else f"A is in {a}, B in {b}."
+        return StoryLine(Fraction(0), (0, 0), text, meanings=self._meanings([a, b]))
 
     def _meanings(self, states: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        new = [name for name in dict.fromkeys(states) if name in State.__members__ and name not in self.known]
-        self.known.update(new)
+        new = [name for name in dict.fromkeys(states) if name in State.__members__ and name not in self.explained]
+        self.explained.update(new)
         return tuple((name, MEANING[State[name]]) for name in new)
 
-    def _several(self, steps: Sequence[Step]) -> Iterator[StoryLine]:
-        """Steps of mere text: one by one if they are few."""
-        if len(steps) < FOLDED:
+    def _text_steps(self, steps: Sequence[Step]) -> Iterator[StoryLine]:
+        """Successive text steps: one by one if they are few, else in one sentence."""
+        if len(steps) < SUMMARISED:
             for step in steps:
-                yield self._one(step)
+                yield self._step(step)
             return
         parts = []
         for end in ENDS:
@@ -176,11 +169,11 @@ class _Teller:
         took = rounded(steps[-1].time - steps[0].time)
         for step in steps:
             self._remember(step)
-        text = f"{' and '.join(parts) or 'The ends only acknowledge'}; all that takes {took}."
+        text = f"{' and '.join(parts) or 'The ends only acknowledge'}; this takes {took}."
         yield StoryLine(steps[0].time, (steps[0].number, steps[-1].number), text)
 
-    def _one(self, step: Step) -> StoryLine:
-        text = self._arrival(step) if step.event.received is not None else self._deed(step)
+    def _step(self, step: Step) -> StoryLine:
+        text = self._arrival(step) if step.event.received is not None else self._own_action(step)
         entered = [str(after) for name, (_, after) in step.changed.items() if name.endswith(".state")]
         self._remember(step)
         return StoryLine(step.time, (step.number, step.number), text, self._why(step), self._meanings(entered))
@@ -191,56 +184,52 @@ class _Teller:
         self.sent += step.event.sent
 
     def _why(self, step: Step) -> str:
-        """The last rule: the others led to it."""
-        rules = [rule for rule in step.event.rules if rule[0] not in self.cited]
-        if not rules or rules[-1] != step.event.rules[-1]:
+        """The last rule applied, which the others led to."""
+        if not step.event.rules or step.event.rules[-1][0] in self.cited:
             return ""
-        name, section, words = rules[-1]
+        name, section, text = step.event.rules[-1]
         self.cited.add(name)
-        return f"{words} ({section})"
+        return f"{text} ({section})"
 
     # --- sentences --------------------------------------------------------------------------------------------------
 
-    def _deed(self, step: Step) -> str:
-        """What somebody does of their own accord."""
-        event, rule = step.event, next((name for name, _, _ in step.event.rules), "")
-        me, other = event.actor, _other(event.actor)
+    def _own_action(self, step: Step) -> str:
+        """A user call, a timer, or an answer that is a step of its own."""
+        event = step.event
         names = [name for name, _, _ in event.rules]
+        rule = names[0] if names else ""
+        me = event.actor
+        closes = "close.first" in names or "close.second" in names
         if rule == "timer.retransmission":
             waited = event.text.rpartition(" after ")[2] if " after " in event.text else "a while"
-            what = listed([_plain(copy) for copy in event.sent]) or "it"
-            words = f"{me} has heard of no acknowledgement for {waited}, and sends its {what} again"
-        elif rule == "timer.time-wait":
-            words = f"{me} {event.text}"
-        elif rule == "send" and event.sent and "close.first" not in names and "close.second" not in names:
-            words = f"{me}'s user sends {counted(_length(event.sent[0]), 'octet')} of text"
-        elif rule == "send" and not event.sent:
-            words = f"{me} {event.text}"
+            what = listed([_kind(copy) for copy in event.sent]) or "segment"
+            text = f"{me} has received no acknowledgement for {waited} and retransmits its {what}"
+        elif rule == "send" and event.sent and not closes:
+            text = f"{me}'s user sends {counted(_length(event.sent[0]), 'octet')} of text"
+        elif rule == "timer.time-wait" or (rule == "send" and not event.sent):
+            text = f"{me} {event.text}"
         elif rule == "incarnation.reopen" and self.trace.shows == CAPTURE:
-            words = "The same addresses and ports are opened again"
-        elif rule in CALLS:
-            last = next((name for name in reversed(names) if name in CALLS), rule)
-            words = CALLS[last].format(me=me, other=other)
+            text = "The same addresses and ports are opened again"
+        elif rule in OWN_ACTIONS:
+            last = next((name for name in reversed(names) if name in OWN_ACTIONS), rule)
+            text = OWN_ACTIONS[last].format(me=me, other=other_end(me))
         else:
-            words = f"{me} {self._answer(step)}"
-        lost = [copy for copy in event.sent if copy.lost]
-        if lost:
-            words += f"; {self._lost()}"
-        return _sentences(words, *self._ways(step))
+            text = f"{me} {self._answer(step)}"
+        if any(copy.lost for copy in event.sent):
+            text += f"; {self._lost()}"
+        return _sentences(text, *self._transitions(step))
 
     def _answer(self, step: Step) -> str:
-        """An answer that is a step of its own."""
-        first = step.event.sent[0] if step.event.sent else None
-        acknowledged = None if first is None else self._acknowledged(first)
+        """An answer, with what it acknowledges."""
         text = step.event.text
-        for verb in ("acknowledges", "repeats its acknowledgement"):
+        acknowledged = self._acknowledged(step.event.sent[0]) if step.event.sent else ""
+        for verb, preposition in (("acknowledges", ""), ("repeats its acknowledgement", " of")):
             if text.startswith(verb) and acknowledged:
-                of = "" if verb == "acknowledges" else " of"
-                return f"{verb}{of} {acknowledged}{text[len(verb) :]}"
+                return f"{verb}{preposition} {acknowledged}{text[len(verb) :]}"
         return text
 
     def _acknowledged(self, copy: Packet) -> str:
-        """What a segment acknowledges last: a FIN or text of the other end."""
+        """The last FIN or text that a segment acknowledges."""
         ack = dict(copy.fields).get("ack")
         for earlier in reversed(self.sent):
             fields = dict(earlier.fields)
@@ -250,81 +239,67 @@ class _Teller:
         return ""
 
     def _arrival(self, step: Step) -> str:
-        """What a copy does to the end where it arrives."""
+        """The arrival of a copy, its effect, and the answers."""
         copy = step.event.received
         assert copy is not None
         me, other = step.event.actor, copy.sender
-        again = copy.number in self.arrived
+        duplicate = copy.number in self.arrived
         age = step.time - copy.sent
         when = f", {short_duration(age)} after it was sent" if age > 0 else ""
-        how = f"arrives at {me} once more{when}: a duplicate that the network made" if again else f"arrives at {me}{when}"
-        words = f"{other}'s {_plain(copy)} {how}"
-        reactions = [_reaction(name, copy) for name, _, _ in step.event.rules]
-        told = [one.format(me=me, other=other) for one in dict.fromkeys(reactions) if one]
-        if told:
-            words += (". " + _capital(told[0]) if again else ": " + told[0]) + "".join(f"; {one}" for one in told[1:])
-        doing = [*self._replies(step, copy), *self._ways(step)]
-        return _sentences(words, *([f"{me} {listed(doing)}"] if doing and not doing[0].startswith(me) else doing))
+        how = f"arrives at {me} again{when}: a duplicate made by the network" if duplicate else f"arrives at {me}{when}"
+        text = f"{other}'s {_kind(copy)} {how}"
+        reactions = dict.fromkeys(_reaction(name, copy) for name, _, _ in step.event.rules)
+        effects = [reaction.format(me=me, other=other) for reaction in reactions if reaction]
+        if effects:
+            text += (". " + capitalised(effects[0]) if duplicate else ": " + effects[0]) + "".join(
+                f"; {it}" for it in effects[1:]
+            )
+        actions = [*self._answers(step, copy), *self._transitions(step)]
+        return _sentences(text, *([f"{me} {listed(actions)}"] if actions else []))
 
-    def _replies(self, step: Step, copy: Packet) -> list[str]:
-        words = []
-        for reply in step.event.sent:
-            fields = dict(reply.fields)
-            verb = "answers with a RST" if "rst" in fields else "acknowledges it"
-            if _plain(copy) == "acknowledgement" and "rst" not in fields:
-                verb = "answers with an acknowledgement"
-            words.append(verb + (f" ({self._lost()})" if reply.lost else ""))
-        return words
-
-    def _ways(self, step: Step) -> list[str]:
-        """The states that the step leads to, as the rest of a sentence about the actor."""
+    def _answers(self, step: Step, copy: Packet) -> list[str]:
         found = []
-        for name, (_, after) in step.changed.items():
-            end = name.partition(".")[0]
-            if name.endswith(".state") and str(after) in State.__members__ and end == step.event.actor:
-                found.append("is CLOSED" if after == State.CLOSED else f"goes to {after}")
+        for answer in step.event.sent:
+            if "rst" in dict(answer.fields):
+                verb = "answers with a RST"
+            elif _kind(copy) == "acknowledgement":
+                verb = "answers with an acknowledgement"
+            else:
+                verb = "acknowledges it"
+            found.append(verb + (f" ({self._lost()})" if answer.lost else ""))
         return found
+
+    def _transitions(self, step: Step) -> list[str]:
+        """The state that the actor enters, as the rest of a sentence about it."""
+        entered = step.changed.get(f"{step.event.actor}.state", ("", ""))[1]
+        return [f"goes to {entered}"] if str(entered) in State.__members__ else []
 
     def _lost(self) -> str:
         capture = self.trace.about.get("capture", {})
-        known = self.trace.shows != CAPTURE or len(capture.get("places", ())) > 1
-        return "this copy gets lost" if known else "nothing shows that it arrived"
+        certain = self.trace.shows != CAPTURE or len(capture.get("places", ())) > 1
+        return "this copy is lost" if certain else "nothing shows that it arrived"
 
 
 def _reaction(rule: str, copy: Packet) -> str:
     if rule != "sequence.unacceptable":
         return REACTIONS.get(rule, "")
-    what = _plain(copy)
-    if what in ("FIN", "text"):
-        return f"{{me}} has had this {what} before"
-    return "it says nothing that {me} does not know"
+    kind = _kind(copy)
+    return f"{{me}} has received this {kind} before" if kind in ("FIN", "text") else "it tells {me} nothing new"
 
 
-def _sentences(words: str, *ways: str) -> str:
-    """A sentence, and what it leads to as another one with the same subject."""
-    subject = words.partition("'")[0].partition(" ")[0]
-    rest = [way if way[0].isupper() else f"{subject} {way}" for way in ways]
-    return " ".join(f"{_capital(one)}." for one in (words, *rest))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _other(end: str) -> str:
-    return ENDS[1 - ENDS.index(end)] if end in ENDS else ""
-
-
-def _in(state: str) -> str:
-    return state if state in (State.CLOSED, State.ESTABLISHED) else f"in {state}"
+def _sentences(text: str, *actions: str) -> str:
+    """A sentence, followed by further actions of the same subject as sentences of their own."""
+    subject = text.partition("'")[0].partition(" ")[0]
+    rest = [action if action[0].isupper() else f"{subject} {action}" for action in actions]
+    return " ".join(f"{capitalised(sentence)}." for sentence in (text, *rest))
 
 
 def _length(copy: Packet) -> int:
     return dict(copy.fields).get("len", 0)
 
 
-def _plain(copy: Packet) -> str:
-    """What a segment is to the close."""
+def _kind(copy: Packet) -> str:
+    """The name of a segment by its most important bit: RST, FIN, SYN, text or acknowledgement."""
     fields = dict(copy.fields)
     for name in ("rst", "fin", "syn"):
         if name in fields:
@@ -332,10 +307,10 @@ def _plain(copy: Packet) -> str:
     return "text" if fields.get("len") else "acknowledgement"
 
 
-def _is_text(step: Step) -> bool:
-    """Whether a step is nothing but text in an open direction, or its acknowledgement."""
+def _is_text_step(step: Step) -> bool:
+    """Whether a step only carries or acknowledges text, without losses and state changes."""
     copies = [*step.event.sent, *([step.event.received] if step.event.received else [])]
-    plain = all(_plain(copy) in ("text", "acknowledgement") and not copy.lost for copy in copies)
+    plain = all(_kind(copy) in ("text", "acknowledgement") and not copy.lost for copy in copies)
     moves = any(name.endswith(".state") for name in step.changed)
     names = {name for name, _, _ in step.event.rules}
     return bool(copies) and plain and not moves and names <= {"send", "text.accept", "ack.advance"}

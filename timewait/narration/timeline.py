@@ -1,4 +1,4 @@
-"""What a trace holds that takes time: the passage of each copy, each wait in TIME-WAIT, each stretch of a lifeline."""
+"""The durations in a trace: the transit of each copy, each stay in TIME-WAIT, and the lifetime of each connection."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from timewait.spec.exchange import ENDS
 from timewait.vocabulary.replay import Packet, RunningTimer
 
 REOPEN = "incarnation.reopen"
-"""The rule by which a step begins the next incarnation."""
+"""The rule of a step that opens the next incarnation."""
 
 
 class DeliveryOutcome(StrEnum):
-    """What becomes of a copy on one passage."""
+    """How one transit of a copy ends."""
 
     ARRIVES = "arrives"
     DUPLICATE = "again"
-    """It is a duplicate: the same copy arrived before."""
+    """The same copy arrived before."""
     LOST = "lost"
     OPEN = "open"
-    """Nothing more is heard of it in this run."""
+    """The run ends before it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transit:
-    """One way of one copy through the network.
+    """One transit of one copy through the network.
 
     Attributes
     ----------
-    copy : Message
-        What travels.
-    fate : Fate
+    copy : Packet
+        The copy.
+    outcome : DeliveryOutcome
         How it ends.
     sent, arrives : int or None
-        The steps at which it was sent and at which it arrives; None where the run has no such step.
+        The steps of sending and of arrival; None where the run has no such step.
     incarnation : int
         The incarnation that sent it, from 0.
     """
@@ -50,22 +50,22 @@ class Transit:
 
     @property
     def step(self) -> int:
-        """The step that one would look at first: its arrival, else its sending."""
+        """The most informative step: its arrival, else its sending."""
         return self.arrives or self.sent or 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """A part of a lifeline.
+    """A part of an end's lifeline.
 
     Attributes
     ----------
     end : str
-        Whose.
+        A or B.
     kind : {"open", "closed", "next"}
-        Whether there is a connection, none, or a later incarnation.
+        Whether the end has a connection, has none, or has a later incarnation.
     first, last : int
-        The steps between which it lasts; 0 is the start, and the last step of the run stands for "until the end".
+        The steps between which it lasts; 0 is the start, and the last step of the run means "until the end".
     """
 
     end: str
@@ -76,20 +76,20 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A stay in TIME-WAIT, from when its timer started, or started again.
+    """A stay in TIME-WAIT between two starts of its timer, or after the last one.
 
     Attributes
     ----------
     end : str
-        Who waits.
+        A or B.
     first, last : int
         The steps between which it lasts, as for `Lifetime`.
     since, limit : Fraction
-        When the timer started, and its length, in seconds; a limit of 0 is one that is not known.
+        When the timer started, and its length, in seconds; a limit of 0 means unknown.
     restarted : bool
-        Whether it was the timer that started again, not the state that was entered.
+        Whether a restart of the timer began it, not the entry into the state.
     ended : bool
-        Whether the state was left at its last step.
+        Whether the end left the state at the last step.
     """
 
     end: str
@@ -102,17 +102,17 @@ class Wait:
 
 
 def state(values: Mapping[str, str | int], end: str) -> str:
-    """The state of an end, as a trace has it."""
+    """The state of an end in the variables of a trace; empty if they lack it."""
     return str(values.get(f"{end}.state", ""))
 
 
 def reopens(step: Step) -> bool:
-    """Whether a step opens the same addresses and ports again."""
+    """Whether a step opens the next incarnation."""
     return any(name == REOPEN for name, _, _ in step.event.rules)
 
 
 def incarnations(trace: Trace) -> list[int]:
-    """For each step, and before them for the start, which incarnation lives, from 0."""
+    """The current incarnation at the start and after each step, from 0."""
     found = [0]
     for step in trace.steps:
         found.append(found[-1] + reopens(step))
@@ -120,43 +120,44 @@ def incarnations(trace: Trace) -> list[int]:
 
 
 def transits(trace: Trace) -> list[Transit]:
-    """Every copy that was sent, once, and every further arrival of it, in the order in which they were sent."""
-    lives = incarnations(trace)
+    """Every transit of every copy, in the order of sending: its first arrival, or its loss, and each duplicate's arrival."""
+    current = incarnations(trace)
     arrivals: dict[int, list[int]] = {}
-    strangers: list[Transit] = []
-    known = {copy.number for step in trace.steps for copy in step.event.sent}
+    unsent: list[Transit] = []
+    sent = {copy.number for step in trace.steps for copy in step.event.sent}
     for step in trace.steps:
         copy = step.event.received
         if copy is not None:
-            if copy.number not in known and copy.number not in arrivals:
-                strangers.append(Transit(copy, DeliveryOutcome.ARRIVES, None, step.number))
+            if copy.number not in sent and copy.number not in arrivals:
+                unsent.append(Transit(copy, DeliveryOutcome.ARRIVES, None, step.number))
             arrivals.setdefault(copy.number, []).append(step.number)
     found = []
-    for one in strangers:
-        found += [one, *_again(one, arrivals[one.copy.number][1:])]
+    for transit in unsent:
+        found += [transit, *_duplicates(transit, arrivals[transit.copy.number][1:])]
     for step in trace.steps:
         for copy in step.event.sent:
             reached = arrivals.get(copy.number, [])
-            first = reached[0] if reached else None
-            outcome = DeliveryOutcome.LOST if copy.lost else DeliveryOutcome.OPEN if first is None else DeliveryOutcome.ARRIVES
-            passage = Transit(copy, outcome, step.number, first, lives[step.number])
-            found += [passage, *_again(passage, reached[1:])]
+            outcome = DeliveryOutcome.ARRIVES if reached else DeliveryOutcome.OPEN
+            if copy.lost:
+                outcome = DeliveryOutcome.LOST
+            transit = Transit(copy, outcome, step.number, reached[0] if reached else None, current[step.number])
+            found += [transit, *_duplicates(transit, reached[1:])]
     return found
 
 
-def _again(first: Transit, arrivals: list[int]) -> Iterator[Transit]:
+def _duplicates(first: Transit, arrivals: list[int]) -> Iterator[Transit]:
     return (replace(first, outcome=DeliveryOutcome.DUPLICATE, arrives=arrival) for arrival in arrivals)
 
 
 def lifetimes(trace: Trace) -> list[Lifetime]:
     """Every lifeline in parts."""
-    lives = incarnations(trace)
+    current = incarnations(trace)
     found = []
     states = [trace.initial, *(step.state for step in trace.steps)]
     for end in ENDS:
         kinds = [
-            "next" if life else "closed" if state(now, end) == "CLOSED" else "open"
-            for now, life in zip(states, lives, strict=True)
+            "next" if incarnation else "closed" if state(values, end) == "CLOSED" else "open"
+            for values, incarnation in zip(states, current, strict=True)
         ]
         begun = 0
         for number in range(1, len(kinds) + 1):
@@ -189,7 +190,9 @@ def waits(trace: Trace) -> list[Wait]:
     return found
 
 
-def _timer(timers: tuple[RunningTimer, ...], end: str, otherwise: Fraction) -> tuple[Fraction, Fraction]:
+def _timer(timers: tuple[RunningTimer, ...], end: str, default: Fraction) -> tuple[Fraction, Fraction]:
+    """The start and length of an end's TIME-WAIT timer."""
     return next(
-        ((one.since, one.limit) for one in timers if (one.name, one.owner) == ("time-wait", end)), (otherwise, Fraction(0))
+        ((timer.since, timer.limit) for timer in timers if (timer.name, timer.owner) == ("time-wait", end)),
+        (default, Fraction(0)),
     )

@@ -8,7 +8,7 @@
     │   ├── timewait.spec.stacks.MissingValue
     │   └── timewait.spec.stacks.UnknownStack
     └── InputError      a command exits with 3
-        ├── timewait.captures.container.BrokenCapture
+        ├── timewait.captures.capture_file.BrokenCapture
         ├── timewait.checker.certificate.BrokenCertificate
         ├── timewait.checker.itf.BrokenTrace
         ├── timewait.spec.host.HostUnreadable
