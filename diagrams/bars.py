@@ -6,38 +6,37 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from timewait.diagrams.axes import BELOW, LEFT, MARGIN, RIGHT, SERIES, Axes, Scale, hatching, heading, plain_number
-from timewait.diagrams.colours import BLACK
-from timewait.diagrams.figure import bold, line
-from timewait.diagrams.geometry import Rectangle
-from timewait.diagrams.sizes import LEADING, TEXT, line_width
-from timewait.diagrams.vector import Attribute, document, group, lettered, number, path, tag
+from timewait.diagrams.boundary import plain_number
+from timewait.diagrams.colours import BLACK, BLUE, GREY, RED
+from timewait.diagrams.rendering import chart_as_svg
+from timewait.diagrams.widths import wrapped
 
-WIDTH, HEIGHT = 620.0, 300.0
-BAR, GAP = 44.0, 8.0
+WIDTH, HEIGHT = 620, 280
+"""Of the area between the axes, in pixels."""
 
-HATCHED = "hatching-bars"
-PATTERNS = ("solid", "hatched", "dotted")
-"""How the bars of the first property are filled, and those of the second, and of the third."""
+SERIES = (RED, BLUE, GREY)
+OPACITIES = (0.75, 0.2, 0.45)
+"""The colour and the opacity of the bars of each property, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """What the picture shows.
+    """The content of the chart.
 
     Attributes
     ----------
     title : str
-        What it shows, in a line.
+        One line.
     caption : tuple of str
-        What was asked, and of what.
+        The configuration.
     properties : tuple of str
-        The properties, up to three.
+        Up to three properties.
     losses : tuple of int
-        How many copies may be lost in a round.
+        Loss budgets: how many copies may be lost in a loss window.
     least : dict of (int, str) to (Fraction or None)
-        The least safe TIME_WAIT in MSL, by losses and property; None where none that was tried is safe.
+        The least safe TIME_WAIT in MSL, by losses and property; None where no value that was tried is safe.
     """
 
     title: str
@@ -46,11 +45,16 @@ class Bars:
     losses: tuple[int, ...]
     least: dict[tuple[int, str], Fraction | None]
 
-    def told(self) -> Iterator[str]:
-        """All that the picture says, a line each."""
+    def sentences(self) -> Iterator[str]:
+        """The content in words, one sentence a line."""
         yield from self.caption
         for loss in self.losses:
             yield f"{loss} lost: {', '.join(f'{name} needs {_value(self.least[loss, name])}' for name in self.properties)}"
+
+    @property
+    def highest(self) -> Fraction:
+        """The largest finite value, in MSL; 1 where there is none."""
+        return max((value for value in self.least.values() if value is not None), default=Fraction(1))
 
 
 def _value(value: Fraction | None) -> str:
@@ -58,77 +62,72 @@ def _value(value: Fraction | None) -> str:
 
 
 def as_svg(bars: Bars) -> str:
-    """The picture."""
-    head, top = heading(bars.title, bars.caption, WIDTH)
-    highest = max((value for value in bars.least.values() if value is not None), default=Fraction(1))
-    across = Scale(len(bars.losses) + Fraction(2, 5), LEFT, WIDTH - RIGHT)
-    axes = Axes(
-        across, Scale(highest * Fraction(115, 100), top + HEIGHT, top), "copies lost in a round, at most", "TIME_WAIT, in MSL"
-    )
-    parts = [
-        tag("defs", hatching(HATCHED, SERIES[1], -45, apart=7, thick=2.4)),
-        *head,
-        *axes.grid(),
-        *(bar for place, loss in enumerate(bars.losses) for bar in _cluster(bars, place, loss, axes)),
-        *axes.frame(numbered=False),
-        *_standard(axes),
-        *_legend(bars, axes.room.bottom + BELOW),
+    """The chart.
+
+    Raises
+    ------
+    timewait.diagrams.rendering.MissingPackage
+        vl-convert is not installed.
+    """
+    return chart_as_svg(specification(bars), "\n".join(bars.sentences()))
+
+
+def specification(bars: Bars) -> dict[str, Any]:
+    """The chart as a Vega-Lite specification."""
+    top = float(bars.highest * Fraction(115, 100))
+    names = [f"least TIME_WAIT for {name}" for name in bars.properties]
+    rows = []
+    for (loss, name), value in bars.least.items():
+        bar = {"loss": str(loss), "property": f"least TIME_WAIT for {name}", "text": f"{loss} lost, {name}: {_value(value)}"}
+        height = top * 0.93 if value is None else float(value)
+        rows.append(bar | {"height": height, "value": "none" if value is None else plain_number(value)})
+    series: dict[str, Any] = {"field": "property", "type": "nominal"}
+    colours: dict[str, Any] = {"domain": names, "range": [colour.light for colour in SERIES]}
+    losses: dict[str, Any] = {"title": "copies lost in a loss window, at most", "axis": {"labelAngle": 0}}
+    shared: dict[str, Any] = {
+        "x": {"field": "loss", "type": "ordinal"} | losses | {"scale": {"paddingInner": 0.3}},
+        "xOffset": series | {"scale": {"paddingInner": 0.12}},
+        "y": {"field": "height", "type": "quantitative", "scale": {"domain": [0, top], "nice": False}}
+        | {"title": "TIME_WAIT, in MSL"},
+    }
+    bars_encoding = shared | {
+        "color": series | {"scale": colours, "legend": {"symbolStrokeWidth": 1.6}},
+        "fillOpacity": series | {"scale": {"domain": names, "range": OPACITIES}},
+        "stroke": series | {"scale": colours, "legend": None},
+        "description": {"field": "text"},
+    }
+    above = shared | {"text": {"field": "value"}, "color": series | {"scale": colours, "legend": None}}
+    layers: list[dict[str, Any]] = [
+        {"data": {"values": rows}, "mark": {"type": "bar", "strokeWidth": 1.6}, "encoding": bars_encoding},
+        {"data": {"values": rows}, "mark": {"type": "text", "dy": -8, "fontWeight": "bold", "aria": False}, "encoding": above},
     ]
-    return document(WIDTH, axes.room.bottom + BELOW + LEADING + MARGIN, bars.title, "\n".join(bars.told()), parts)
-
-
-def _fill(place: int) -> dict[str, Attribute]:
-    ink = SERIES[place]
-    outline: dict[str, Attribute] = {"stroke": ink.light, "stroke_width": 1.6}
-    if PATTERNS[place] == "hatched":
-        return outline | {"fill": f"url(#{HATCHED})"}
-    return outline | {"fill": ink.light, "fill_opacity": "0.75" if PATTERNS[place] == "solid" else "0.2"}
-
-
-def _cluster(bars: Bars, place: int, loss: int, axes: Axes) -> Iterator[str]:
-    """The bars of one number of losses, each with its value above, and the number below."""
-    middle = axes.across.at(Fraction(2 * place + 1, 2))
-    left = middle - (len(bars.properties) * (BAR + GAP) - GAP) / 2
-    for index, name in enumerate(bars.properties):
-        value = bars.least[loss, name]
-        high = axes.up.high if value is None else value
-        room = Rectangle(left + index * (BAR + GAP), axes.up.at(high), left + index * (BAR + GAP) + BAR, axes.room.bottom)
-        shape = tag("rect", x=room.left, y=room.top, width=BAR, height=room.bottom - room.top, **_fill(index))
-        text = "none" if value is None else plain_number(value)
-        yield group(
-            [shape, lettered(line(bold(text)), room.left + BAR / 2, room.top - 6, TEXT, SERIES[index], "middle")],
-            "bar",
-            f"{loss} lost, {name}: {_value(value)}",
-        )
-    yield lettered(line(str(loss)), middle, axes.room.bottom + 19, TEXT, BLACK, "middle")
-
-
-def _standard(axes: Axes) -> Iterator[str]:
-    """The standard's 2 MSL, across everything."""
-    if axes.up.high > 2:
-        y = axes.up.at(Fraction(2))
-        yield path(f"M{number(axes.room.left)},{number(y)} H{number(axes.room.right)}", BLACK, 1.2, "2 3")
-        yield lettered(line("2 MSL"), axes.room.right, y - 6, TEXT, BLACK, "end")
-
-
-def _legend(bars: Bars, y: float) -> Iterator[str]:
-    x = MARGIN
-    for place, name in enumerate(bars.properties):
-        text = line(f"least TIME_WAIT for {name}")
-        yield tag("rect", x=x, y=y - 7, width=24, height=12, **_fill(place))
-        yield lettered(text, x + 32, y + 4, TEXT, SERIES[place])
-        x += 32 + line_width(text, TEXT) + 24
+    if top > 2:
+        line = {"type": "rule", "color": BLACK.light, "strokeDash": [2, 3], "aria": False}
+        standard = {"y": {"datum": 2, "type": "quantitative"}}
+        layers.append({"data": {"values": [{}]}, "mark": line, "encoding": standard})
+        text = {"type": "text", "text": "2 MSL", "align": "left", "dx": 4, "color": BLACK.light, "aria": False}
+        layers.append({"data": {"values": [{}]}, "mark": text, "encoding": standard | {"x": {"value": "width"}}})
+    caption = [row for text in bars.caption for row in wrapped(text, 12, WIDTH)]
+    size = {"width": WIDTH, "height": HEIGHT}
+    return {"title": {"text": bars.title, "subtitle": caption}, **size, "layer": layers}
 
 
 def as_text(bars: Bars, width: int | None = None) -> str:
-    """The picture as text."""
+    """The chart as text.
+
+    Parameters
+    ----------
+    bars : Bars
+        The content.
+    width : int or None
+        The longest line in characters; None: 80 for bars and no limit for the caption.
+    """
     most = max((width or 80) - 30, 10)
-    highest = max((value for value in bars.least.values() if value is not None), default=Fraction(1))
     rows = []
     for loss in bars.losses:
         for index, name in enumerate(bars.properties):
             value = bars.least[loss, name]
-            bar = "" if value is None else f"{'#' * round(most * value / highest)} "
+            bar = "" if value is None else f"{'#' * round(most * value / bars.highest)} "
             rows.append(f"{f'{loss} lost' if index == 0 else '':8} {name:12} {bar}{_value(value)}")
     head = [row for text in (bars.title, *bars.caption) for row in textwrap.wrap(text, width or len(text))]
     return "\n".join([*head, "", *rows]) + "\n"

@@ -6,17 +6,17 @@ import math
 from xml.sax.saxutils import escape
 
 from timewait.diagrams.chart import ChartLabel
-from timewait.diagrams.vector import number, tag
+from timewait.diagrams.svg import element, number
 from timewait.diagrams.widths import FONT, MONO
 
 STYLE = f"""
-.sequence text {{ font-family: {FONT}; fill: $ink; }}
+.sequence text {{ font-family: {FONT}; fill: $text; }}
 .sequence .mono {{ font-family: {MONO}; }}
 .sequence .bold {{ font-weight: 600; }}
 .sequence .muted, .sequence .time, .sequence .note, .sequence .common {{ fill: $muted; }}
 .sequence .verdict {{ fill: $wrong; }}
 .sequence .band {{ fill: $band; }}
-.sequence .hit {{ fill: $paper; fill-opacity: 0; }}
+.sequence .hit {{ fill: $background; fill-opacity: 0; }}
 .sequence .lit .hit {{ fill: $marked; fill-opacity: 1; }}
 .sequence .axis {{ stroke: $muted; fill: none; stroke-width: 1.5; }}
 .sequence .instant {{ stroke: $muted; stroke-width: 4; }}
@@ -36,19 +36,19 @@ STYLE = f"""
 .sequence .later .head {{ fill: $next; }}
 .sequence .again .flight {{ stroke-dasharray: 7 5; }}
 .sequence .open .flight {{ stroke-dasharray: 1.5 3.5; }}
-.sequence .end {{ stroke: $first; fill: $paper; stroke-width: 1.6; }}
+.sequence .end {{ stroke: $first; fill: $background; stroke-width: 1.6; }}
 .sequence .cross {{ stroke: $wrong; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
-.sequence .grip {{ stroke: $paper; stroke-opacity: 0; stroke-width: 12; fill: none; }}
+.sequence .grip {{ stroke: $background; stroke-opacity: 0; stroke-width: 12; fill: none; }}
 .sequence .lit .flight {{ stroke-width: 3.4; }}
-.sequence .plate {{ fill: $paper; }}
+.sequence .plate {{ fill: $background; }}
 .sequence .lit .plate {{ fill: $marked; }}
-.sequence text.name {{ fill: $ink; }}
-.sequence .mark {{ fill: $paper; stroke: $ink; stroke-width: 1.3; }}
+.sequence text.name {{ fill: $text; }}
+.sequence .mark {{ fill: $background; stroke: $text; stroke-width: 1.3; }}
 .sequence .mark.wrong {{ stroke: $wrong; stroke-width: 2.2; }}
-.sequence .lit .mark {{ fill: $ink; }}
-.sequence .lit .number {{ fill: $paper; }}
+.sequence .lit .mark {{ fill: $text; }}
+.sequence .lit .number {{ fill: $background; }}
 .sequence .number {{ font-weight: 600; }}
-.sequence .framed {{ fill: $paper; stroke: $wrong; stroke-width: 1.5; }}
+.sequence .framed {{ fill: $background; stroke: $wrong; stroke-width: 1.5; }}
 .sequence .loop {{ stroke: $wrong; stroke-width: 2; fill: none; }}
 .sequence text.loop {{ stroke: none; fill: $wrong; }}
 .sequence .dim {{ opacity: 0.28; }}
@@ -56,17 +56,17 @@ STYLE = f"""
 """How each class looks; of colours the names of `timewait.diagrams.colours`."""
 
 
-def lettered(label: ChartLabel) -> str:
+def text_element(label: ChartLabel) -> str:
     """A label, written."""
     kind = " ".join(filter(None, (label.kind, "mono" if label.mono else "", "bold" if label.bold else "")))
     anchor = {"text_anchor": label.anchor} if label.anchor != "start" else {}
-    return tag("text", escape(label.text), class_=kind, x=label.x, y=label.y, font_size=label.size, **anchor)
+    return element("text", escape(label.text), class_=kind, x=label.x, y=label.y, font_size=label.size, **anchor)
 
 
 def plate(label: ChartLabel) -> str:
     """What keeps lines from running through a label."""
     left, top, right, bottom = label.box
-    return tag("rect", class_="plate", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
+    return element("rect", class_="plate", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
 
 
 def diamond(x: float, y: float, half: float, high: float) -> str:
@@ -78,7 +78,7 @@ def diamond(x: float, y: float, half: float, high: float) -> str:
 def head(tip: tuple[float, float], angle: float) -> str:
     """An arrow head that points in a direction, in radians."""
     sides = [(tip[0] + 11 * math.cos(angle + turn), tip[1] + 11 * math.sin(angle + turn)) for turn in _TURNS]
-    return tag("polygon", class_="head", points=" ".join(f"{number(x)},{number(y)}" for x, y in (tip, *sides)))
+    return element("polygon", class_="head", points=" ".join(f"{number(x)},{number(y)}" for x, y in (tip, *sides)))
 
 
 _TURNS = (math.pi - 0.38, math.pi + 0.38)
@@ -86,4 +86,4 @@ _TURNS = (math.pi - 0.38, math.pi + 0.38)
 
 def cross(x: float, y: float) -> str:
     """A cross at a point: what is lost ends in it."""
-    return tag("path", class_="cross", d=f"M{number(x - 5)} {number(y - 5)}l10 10m0 -10l-10 10")
+    return element("path", class_="cross", d=f"M{number(x - 5)} {number(y - 5)}l10 10m0 -10l-10 10")

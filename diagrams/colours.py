@@ -1,8 +1,8 @@
 """The colours of pictures and pages.
 
-The hues are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which the colour-blind tell apart; each is
-darkened for light pages, lightened for dark ones, and has a mid-tone for where the page is not known. Nothing is told
-by colour alone: duplicates are dashed, losses crossed, TIME-WAIT is a bar, a violation a diamond.
+The hues are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which people with colour-vision deficiency can
+distinguish; each has a variant for light pages, for dark pages and for pages of unknown colour. Colour is never the only
+sign: duplicates are dashed, losses crossed, TIME-WAIT is a bar, a violation a diamond.
 """
 
 from __future__ import annotations
@@ -12,35 +12,26 @@ from typing import NamedTuple
 
 
 class Colour(NamedTuple):
-    """One colour, as ``#rrggbb``.
-
-    Attributes
-    ----------
-    light : str
-        On light paper, and in print.
-    dark : str
-        On dark paper.
-    middle : str
-        On any.
-    """
+    """A colour as ``#rrggbb``, for light pages and print, for dark pages, and for pages of unknown colour."""
 
     light: str
     dark: str
     middle: str = "#7a7a7a"
 
 
-PAPER = Colour("#ffffff", "#14181d", "#ffffff")
+BACKGROUND = Colour("#ffffff", "#14181d", "#ffffff")
 BLACK = Colour("#1b1f24", "#e6edf3", "#7a7a7a")
 GREY = Colour("#57606a", "#9aa5b1", "#7a7a7a")
 BLUE = Colour("#0072b2", "#6cc0f0", "#2a7cbb")
 RED = Colour("#b84a00", "#ff9351", "#b5651d")
 GREEN = Colour("#00795a", "#3ed1a6", "#17857c")
-COLOURS = (PAPER, BLACK, GREY, BLUE, RED, GREEN)
-"""Those of boxes, arrows and regions."""
+SAFE = Colour("#e4f3ec", "#12312a")
+COLOURS = (BACKGROUND, BLACK, GREY, BLUE, RED, GREEN, SAFE)
+"""The colours of figures and charts."""
 
 NAMED = {
-    "paper": PAPER,
-    "ink": BLACK,
+    "background": BACKGROUND,
+    "text": BLACK,
     "muted": GREY,
     "first": BLUE,
     "wrong": RED,
@@ -51,14 +42,14 @@ NAMED = {
     "waiting": Colour("#8a5a00", "#f2c14e"),
     "marked": Colour("#fff3c4", "#3a3210"),
 }
-"""By the names that style sheets have for them: those, and what else the pictures of a run need."""
+"""The colours of sequence charts and review pages, by their names in style sheets."""
 
 DARK = "@media screen and (prefers-color-scheme: dark)"
 
 
 def dark_rules() -> str:
-    """A style sheet that turns the light colours of a picture into the dark ones where pages are dark."""
-    rules = "".join(f'[{what}="{ink.light}"]{{{what}:{ink.dark}}}' for ink in COLOURS for what in ("fill", "stroke"))
+    """A style sheet that replaces the light colours of a picture by the dark ones on dark pages."""
+    rules = "".join(f'[{name}="{colour.light}"]{{{name}:{colour.dark}}}' for colour in COLOURS for name in ("fill", "stroke"))
     return f"{DARK}{{{rules}}}"
 
 
@@ -68,11 +59,11 @@ def themed(rules: str) -> str:
     Parameters
     ----------
     rules : str
-        Rules in which ``$name`` stands for one of the named inks, a rule a line.
+        One rule a line; ``$name`` stands for a colour of `NAMED`.
     """
-    dark = "\n".join(line for line in rules.splitlines() if "$" in line)
-    return "\n".join((_filled(rules, "light"), f"{DARK} {{", _filled(dark, "dark"), "}"))
+    coloured = "\n".join(line for line in rules.splitlines() if "$" in line)
+    return "\n".join((_filled(rules, "light"), f"{DARK} {{", _filled(coloured, "dark"), "}"))
 
 
-def _filled(rules: str, page: str) -> str:
-    return re.sub(r"\$([a-z]+)", lambda found: str(getattr(NAMED[found[1]], page)), rules)
+def _filled(rules: str, variant: str) -> str:
+    return re.sub(r"\$([a-z]+)", lambda found: str(getattr(NAMED[found[1]], variant)), rules)

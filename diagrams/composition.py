@@ -1,4 +1,4 @@
-"""What can be reached of two endpoints and a network: small graphs whole, large ones by the states of the two ends."""
+"""The reachable locations of two endpoints and a network: small graphs in full, large ones by the states of the two ends."""
 
 from __future__ import annotations
 
@@ -12,37 +12,36 @@ from timewait.checker.finding import Budget
 from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
-from timewait.diagrams.figure import Arrow, Box, Figure, Pen, TextLine, bold, line
+from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, bold, line
 from timewait.spec.composition import Composition, CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.vocabulary.automaton import Action, Edge
 
-A_ACTS = Pen("A acts", BLUE, "solid")
-B_ACTS = Pen("B acts", RED, "dashed")
-REOPENS = Pen("the users open the same addresses and ports again", GREEN, "bold")
-BREAKS = Pen("a property is broken", BLACK, "dotted")
-PLACE = Pen("a location", GREY, "solid")
-PENS = (A_ACTS, B_ACTS, REOPENS, BREAKS)
+A_ACTS = LineStyle("A acts", BLUE, "solid")
+B_ACTS = LineStyle("B acts", RED, "dashed")
+REOPENS = LineStyle("the users reopen the connection", GREEN, "bold")
+VIOLATES = LineStyle("a property is violated", BLACK, "dotted")
+LOCATION = LineStyle("a location", GREY, "solid")
+STYLES = (A_ACTS, B_ACTS, REOPENS, VIOLATES)
 
 SMALL = 12
-"""Up to so many locations a graph is drawn whole."""
+"""The largest number of locations of a graph that is drawn in full."""
 
-MOST_LINES = 4
-"""Beside an arrow; what is more stands in the tooltip."""
+LABEL_LINES = 4
+"""The most lines in the label of an arrow; the tooltip has more."""
 
-
-MOST_TOLD = 12
-"""Edges in a tooltip."""
+TOOLTIP_LINES = 12
+"""The most edges in a tooltip."""
 
 
 class TooManyToDraw(Exception):
-    """The graph was not explored to its end; the message says why."""
+    """The exploration hit a limit; the message says which."""
 
 
 class ReachedEdge(NamedTuple):
-    """An edge that can be taken: from which location, whereto, and the edge itself."""
+    """An edge that a run can take, with the numbers of its locations."""
 
     source: int
     target: int
@@ -51,129 +50,128 @@ class ReachedEdge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReachedGraph:
-    """What can be reached.
+    """The reachable part of a composition.
 
     Attributes
     ----------
-    situations : dict of int to Situation
-        The locations of the folded automaton, by number, in the order in which they are met.
+    locations : dict of int to CompositionState
+        The locations of the quotient, by number, in the order of exploration.
     zones : dict of int to int
-        How many zones cover each.
-    steps : tuple of Step
-        Every edge that can be taken.
+        The number of zones that cover each location.
+    edges : tuple of ReachedEdge
+        Every edge that a run can take.
     """
 
-    situations: dict[int, CompositionState]
+    locations: dict[int, CompositionState]
     zones: dict[int, int]
-    steps: tuple[ReachedEdge, ...]
+    edges: tuple[ReachedEdge, ...]
 
     @property
-    def told(self) -> str:
-        """How much there is."""
-        return f"{len(self.situations)} locations, {sum(self.zones.values())} zones, {len(self.steps)} edges"
+    def counts(self) -> str:
+        """The size of the graph in words."""
+        return f"{len(self.locations)} locations, {sum(self.zones.values())} zones, {len(self.edges)} edges"
 
 
 def reach(configuration: Configuration, budget: Budget) -> ReachedGraph:
-    """Everything that can be reached, in dense time.
+    """The reachable part of a composition, in dense time.
 
     Raises
     ------
-    TooLarge
-        The budget does not last.
+    TooManyToDraw
+        The exploration exceeds the budget.
     """
     automaton = CompiledAutomaton(Quotient(Composition(configuration)))
     explored = Zones(automaton)
     explored.explore(budget)
     if explored.stopped:
-        raise TooManyToDraw(f"the composition is not explored to its end: {explored.stopped}")
-    zones = {place: len(found) for place, found in explored.cover().items()}
-    situations = {}
-    for place in sorted(zones):
-        situation = automaton.location(place).original
-        assert isinstance(situation, CompositionState)
-        situations[place] = situation
-    steps = []
-    for place, number in sorted(explored.taken()):
-        edge = automaton.location(place).edges[number]
-        steps.append(ReachedEdge(place, edge.target, edge.original))
-    return ReachedGraph(situations, zones, tuple(steps))
+        raise TooManyToDraw(f"the exploration of the composition hit a limit: {explored.stopped}")
+    zones = {number: len(found) for number, found in explored.cover().items()}
+    locations = {}
+    for number in sorted(zones):
+        location = automaton.location(number).original
+        assert isinstance(location, CompositionState)
+        locations[number] = location
+    edges = []
+    for source, place in sorted(explored.taken()):
+        edge = automaton.location(source).edges[place]
+        edges.append(ReachedEdge(source, edge.target, edge.original))
+    return ReachedGraph(locations, zones, tuple(edges))
 
 
 def composition(reached: ReachedGraph, title: str) -> Figure:
-    """The graph, whole where it is small."""
-    if len(reached.situations) <= SMALL:
+    """The graph: in full if it is small, else by states."""
+    if len(reached.locations) <= SMALL:
         return whole(reached, title)
     return by_states(reached, title)
 
 
-# --- whole --------------------------------------------------------------------------------------------------------
+# --- in full ------------------------------------------------------------------------------------------------------
 
 
 def whole(reached: ReachedGraph, title: str) -> Figure:
-    """A box for each location, and an arrow for the edges of one actor from one to another."""
+    """A box for each location, and an arrow for the edges of one actor between two locations."""
     boxes = tuple(
-        Box(f"location_{place}", _ends(situation), PLACE, note=tuple(_contents(situation, reached.zones[place])))
-        for place, situation in reached.situations.items()
+        Box(f"location_{number}", _ends(location), LOCATION, note=tuple(_contents(location, reached.zones[number])))
+        for number, location in reached.locations.items()
     )
-    between: dict[tuple[int, int, Pen], list[ReachedEdge]] = defaultdict(list)
-    for step in reached.steps:
-        between[step.source, step.target, _pen(step.edge)].append(step)
+    between: dict[tuple[int, int, LineStyle], list[ReachedEdge]] = defaultdict(list)
+    for step in reached.edges:
+        between[step.source, step.target, _style(step.edge)].append(step)
     arrows = tuple(
-        Arrow(f"location_{source}", f"location_{target}", tuple(_lines(_words(steps))), pen, _tooltip(steps))
-        for (source, target, pen), steps in between.items()
+        Arrow(f"location_{source}", f"location_{target}", tuple(_lines(_words(steps))), style, _tooltip(steps))
+        for (source, target, style), steps in between.items()
     )
     return Figure("composition", title, boxes, arrows, (), _used(arrows), _caption(title, reached))
 
 
-def _ends(situation: CompositionState) -> str:
-    if situation.phase is not Phase.FIRST:
-        return "the next connection" if situation.phase is Phase.REOPENED else "an old segment has reached the next connection"
-    return ", ".join(f"{end} {block.state}" for end, block in zip(ENDS, situation.ends, strict=True))
+def _ends(location: CompositionState) -> str:
+    if location.phase is not Phase.FIRST:
+        return "the next connection" if location.phase is Phase.REOPENED else "an old segment has reached the next connection"
+    return ", ".join(f"{end} {block.state}" for end, block in zip(ENDS, location.ends, strict=True))
 
 
-def _contents(situation: CompositionState, zones: int) -> Iterator[str]:
-    flying = [f"{copy.sender}'s {copy.segment.flags}{_still(copy)}" for copy in situation.network]
-    yield f"in flight: {', '.join(flying) or 'nothing'}"
-    lost = [f"{count} lost for {end}" for end, count in zip(ENDS, situation.lost, strict=True) if count]
+def _contents(location: CompositionState, zones: int) -> Iterator[str]:
+    packets = [f"{packet.sender}'s {packet.segment.flags}{_obligation(packet)}" for packet in location.network]
+    yield f"in flight: {', '.join(packets) or 'nothing'}"
+    lost = [f"{count} lost for {end}" for end, count in zip(ENDS, location.lost, strict=True) if count]
     yield ", ".join([*lost, f"{zones} zone{'s' * (zones > 1)}"])
 
 
-def _still(copy: PacketInFlight) -> str:
-    """A copy that must arrive is told from one that may."""
-    return " (must arrive)" if copy.must_be_delivered else ""
+def _obligation(packet: PacketInFlight) -> str:
+    return " (must arrive)" if packet.must_be_delivered else ""
 
 
 # --- by states ----------------------------------------------------------------------------------------------------
 
 
 def by_states(reached: ReachedGraph, title: str) -> Figure:
-    """A box for each pair of states of the two ends, with counts of what it stands for."""
-    names = {place: _ends(situation) for place, situation in reached.situations.items()}
-    places = Counter(names.values())
+    """A box for each pair of states of the two ends, with the numbers of its locations, zones and edges."""
+    names = {number: _ends(location) for number, location in reached.locations.items()}
+    locations = Counter(names.values())
     zones: Counter[str] = Counter()
-    for place, name in names.items():
-        zones[name] += reached.zones[place]
-    between: dict[tuple[str, str, Pen], list[ReachedEdge]] = defaultdict(list)
+    for number, name in names.items():
+        zones[name] += reached.zones[number]
+    between: dict[tuple[str, str, LineStyle], list[ReachedEdge]] = defaultdict(list)
     inside: dict[str, list[ReachedEdge]] = defaultdict(list)
-    for step in reached.steps:
+    for step in reached.edges:
         source, target = names[step.source], names[step.target]
         if source == target:
             inside[source].append(step)
         else:
-            between[source, target, _pen(step.edge)].append(step)
+            between[source, target, _style(step.edge)].append(step)
     boxes = tuple(
-        Box(name, name, PLACE, note=tuple(_counts(count, zones[name], inside[name])), tooltip=_tooltip(inside[name]))
-        for name, count in places.items()
+        Box(name, name, LOCATION, note=tuple(_counts(count, zones[name], inside[name])), tooltip=_tooltip(inside[name]))
+        for name, count in locations.items()
     )
     arrows = tuple(
-        Arrow(source, target, (*_lines(_words(steps)), line(_edges(len(steps)))), pen, _tooltip(steps))
-        for (source, target, pen), steps in between.items()
+        Arrow(source, target, (*_lines(_words(steps)), line(_edges(len(steps)))), style, _tooltip(steps))
+        for (source, target, style), steps in between.items()
     )
     return Figure("composition", title, boxes, arrows, (), _used(arrows), _caption(title, reached))
 
 
-def _counts(places: int, zones: int, inside: list[ReachedEdge]) -> Iterator[str]:
-    yield f"{places} location{'s' * (places > 1)}, {zones} zone{'s' * (zones > 1)}"
+def _counts(locations: int, zones: int, inside: list[ReachedEdge]) -> Iterator[str]:
+    yield f"{locations} location{'s' * (locations > 1)}, {zones} zone{'s' * (zones > 1)}"
     if inside:
         yield f"{_edges(len(inside))} inside"
 
@@ -182,28 +180,28 @@ def _edges(count: int) -> str:
     return f"{count} edge{'s' * (count > 1)}"
 
 
-# --- words --------------------------------------------------------------------------------------------------------
+# --- in words -----------------------------------------------------------------------------------------------------
 
 
-def _pen(edge: Edge) -> Pen:
+def _style(edge: Edge) -> LineStyle:
     if edge.violates:
-        return BREAKS
+        return VIOLATES
     return {"A": A_ACTS, "B": B_ACTS}.get(edge.action.actor, REOPENS)
 
 
-def _used(arrows: Iterable[Arrow]) -> tuple[Pen, ...]:
-    drawn = {arrow.pen for arrow in arrows}
-    return tuple(pen for pen in PENS if pen in drawn)
+def _used(arrows: Iterable[Arrow]) -> tuple[LineStyle, ...]:
+    drawn = {arrow.style for arrow in arrows}
+    return tuple(style for style in STYLES if style in drawn)
 
 
 def _words(steps: Iterable[ReachedEdge]) -> list[str]:
-    """What edges do, each kind once."""
-    return list(dict.fromkeys(_what(step.edge) for step in steps))
+    """The descriptions of edges, each kind once."""
+    return list(dict.fromkeys(_in_words(step.edge) for step in steps))
 
 
-def _what(edge: Edge) -> str:
+def _in_words(edge: Edge) -> str:
     lost = ", answer lost" if edge.action.kind == "deliver" and any(edge.action.lost) else ", lost" * any(edge.action.lost)
-    broken = "".join(f", breaks {name}" for name in sorted(edge.violates))
+    broken = "".join(f", violates {name}" for name in sorted(edge.violates))
     return f"{_done(edge.action)}{lost}{broken}"
 
 
@@ -212,17 +210,17 @@ def _done(action: Action) -> str:
         case "deliver", (_, Segment() as segment):
             return f"{action.actor} receives {segment.flags}"
         case "timer", "retransmission":
-            return f"{action.actor} sends again"
+            return f"{action.actor} retransmits"
         case "timer", timer:
-            return f"{action.actor}: {timer} runs out"
+            return f"{action.actor}: {timer} expires"
         case "call", call:
             return f"{action.actor}: {call}"
         case _:
-            return "opened again"
+            return "reopened"
 
 
 def _lines(words: list[str]) -> Iterator[TextLine]:
-    shown = words if len(words) <= MOST_LINES else words[: MOST_LINES - 1]
+    shown = words if len(words) <= LABEL_LINES else words[: LABEL_LINES - 1]
     yield from (line(bold(words[0])) if place == 0 else line(text) for place, text in enumerate(shown))
     if len(shown) < len(words):
         yield line(f"and {len(words) - len(shown)} more")
@@ -230,17 +228,17 @@ def _lines(words: list[str]) -> Iterator[TextLine]:
 
 def _tooltip(steps: Iterable[ReachedEdge]) -> str:
     """Edges with their guards."""
-    told = []
+    lines = []
     for step in steps:
         guard = " and ".join(map(str, step.edge.guard))
-        told.append(f"{step.source} to {step.target}: {step.edge.action}{f' when {guard}' if guard else ''}")
-    more = [f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
-    return "\n".join([*told[:MOST_TOLD], *more])
+        lines.append(f"{step.source} to {step.target}: {step.edge.action}{f' when {guard}' if guard else ''}")
+    more = [f"and {len(lines) - TOOLTIP_LINES} more"] if len(lines) > TOOLTIP_LINES else []
+    return "\n".join([*lines[:TOOLTIP_LINES], *more])
 
 
 def _caption(title: str, reached: ReachedGraph) -> tuple[TextLine, ...]:
     return (
         line(bold(title)),
-        line(reached.told),
-        line("location: the states, and what is in flight, whether or not it is still alive; zone: times explored as one"),
+        line(reached.counts),
+        line("a location has the states of the ends and the packets in flight, expired or not; a zone is a set of clock values"),
     )

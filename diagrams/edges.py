@@ -1,4 +1,4 @@
-"""The edges of a transition graph in words: whole, for tables and tooltips, and short, for pictures."""
+"""The edges of a transition graph in words: complete for tables and tooltips, short for labels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import networkx as nx
 
 from timewait.diagrams.colours import BLUE, GREEN, GREY, RED
-from timewait.diagrams.figure import Pen, Span, TextLine, bold, line
+from timewait.diagrams.figure import LineStyle, Span, TextLine, bold, line
 from timewait.spec.endpoint import Effect, Timer
 from timewait.spec.state import State
 
 GraphEdgeData = Mapping[str, Any]
 
-ACTIVE = Pen("the end that closes first", BLUE, "solid")
-PASSIVE = Pen("the end that closes second", RED, "dashed")
-TIMED = Pen("a timer runs out", GREEN, "bold")
-BROKEN = Pen("not in order", GREY, "dotted")
-OPENING = Pen("the connection opens", GREY, "solid")
-PENS = (ACTIVE, PASSIVE, TIMED, BROKEN, OPENING)
+ACTIVE = LineStyle("the end that closes first", BLUE, "solid")
+PASSIVE = LineStyle("the end that closes second", RED, "dashed")
+TIMED = LineStyle("a timer expires", GREEN, "bold")
+ABORTED = LineStyle("abort or reset", GREY, "dotted")
+OPENING = LineStyle("the connection opens", GREY, "solid")
+STYLES = (ACTIVE, PASSIVE, TIMED, ABORTED, OPENING)
 
 PATHS = {
     State.FIN_WAIT_1: ACTIVE,
@@ -30,101 +30,101 @@ PATHS = {
     State.CLOSE_WAIT: PASSIVE,
     State.LAST_ACK: PASSIVE,
 }
-"""The states that only one of the two ends passes through."""
+"""The states that only one of the two ends enters."""
 
-ABRUPT = frozenset({Effect.RESET.value, Effect.GAVE_UP.value, Effect.ASSASSINATED.value})
-"""The effects of an edge that ends a connection otherwise than in order."""
+ABORTIVE = frozenset({Effect.RESET.value, Effect.GAVE_UP.value, Effect.ASSASSINATED.value})
+"""The effects of an edge that ends a connection out of order."""
 
-UNSAID = frozenset({"at RCV.NXT", "in the window", "acknowledges nothing unsent", "acknowledges nothing new"})
-"""What a picture leaves to tooltip and table: that a segment has the numbers it should have."""
+OMITTED_GUARDS = frozenset({"at RCV.NXT", "in the window", "acknowledges nothing unsent", "acknowledges nothing new"})
+"""Conditions on ordinary sequence numbers, which labels leave out and tooltips and tables contain."""
 
-SORTS = ("call", "segment", "timer")
+KINDS = ("call", "segment", "timer")
 
 
-def pen_of(source: State, target: State, edge: GraphEdgeData) -> Pen:
-    """How an edge is drawn."""
+def style_of(source: State, target: State, edge: GraphEdgeData) -> LineStyle:
+    """The line style of an edge."""
     if edge["trigger"].startswith("timer"):
         return TIMED
-    if is_abrupt(edge):
-        return BROKEN
+    if is_abortive(edge):
+        return ABORTED
     return PATHS.get(target) or PATHS.get(source) or OPENING
 
 
-def is_abrupt(edge: GraphEdgeData) -> bool:
-    """Whether an edge ends a connection otherwise than in order."""
-    return not ABRUPT.isdisjoint(edge["effects"])
+def is_abortive(edge: GraphEdgeData) -> bool:
+    """Whether an edge ends a connection out of order."""
+    return not ABORTIVE.isdisjoint(edge["effects"])
 
 
-def sort_of(edge: GraphEdgeData) -> int:
-    """Where an edge stands in a list: calls first, then segments, then timers."""
-    return SORTS.index(edge["trigger"].split()[0])
+def kind_order(edge: GraphEdgeData) -> int:
+    """A key that sorts calls before segments before timers."""
+    return KINDS.index(edge["trigger"].split()[0])
 
 
-# --- whole --------------------------------------------------------------------------------------------------------
+# --- complete -----------------------------------------------------------------------------------------------------
 
 
 def event(edge: GraphEdgeData) -> str:
-    """What happens, and when."""
+    """The event and its guard."""
     return str(edge["trigger"]).removeprefix("segment ") + (f" [{edge['guard']}]" if edge["guard"] else "")
 
 
-def answer(edge: GraphEdgeData) -> str:
-    """What is done: segments sent, then timers."""
+def response(edge: GraphEdgeData) -> str:
+    """The segments sent, then the timers started."""
     return ", ".join((*filter(None, [edge["reply"]]), *edge["timers"]))
 
 
-def authority(edge: GraphEdgeData) -> str:
-    """Where the standard says so, and the settings."""
+def citation(edge: GraphEdgeData) -> str:
+    """The section of the standard, and the settings that the edge depends on."""
     return str(edge["section"]) + (f"   settings: {', '.join(edge['settings'])}" if edge["settings"] else "")
 
 
 def in_full(edges: Iterable[GraphEdgeData]) -> str:
-    """Every edge in a line of its own."""
-    return "\n".join(f"{event(edge)} / {answer(edge) or 'nothing'}   {authority(edge)}" for edge in edges)
+    """Every edge on a line of its own."""
+    return "\n".join(f"{event(edge)} / {response(edge) or 'nothing'}   {citation(edge)}" for edge in edges)
 
 
 # --- short --------------------------------------------------------------------------------------------------------
 
 
-def name(edge: GraphEdgeData) -> str:
-    """What happens, whatever else is so."""
-    sort, _, what = edge["trigger"].partition(" ")
-    return f"{what} runs out" if sort == "timer" else str(what)
+def event_name(edge: GraphEdgeData) -> str:
+    """The event without its guard."""
+    kind, _, name = edge["trigger"].partition(" ")
+    return f"{name} expires" if kind == "timer" else str(name)
 
 
-def happening(edge: GraphEdgeData) -> Span:
-    """What happens, set in bold; a timer in its own colour."""
-    return Span(name(edge), bold=True, ink=GREEN if edge["trigger"].startswith("timer") else None)
+def event_span(edge: GraphEdgeData) -> Span:
+    """The event in bold, a timer in its own colour."""
+    return Span(event_name(edge), bold=True, colour=GREEN if edge["trigger"].startswith("timer") else None)
 
 
 def timers(edge: GraphEdgeData) -> list[Span]:
-    """The timers started, marked; the retransmission timer goes without saying."""
-    return [Span(timer, italic=True, ink=GREEN) for timer in edge["timers"] if not timer.endswith(Timer.RETRANSMISSION)]
+    """The timers started, except the retransmission timer."""
+    return [Span(timer, italic=True, colour=GREEN) for timer in edge["timers"] if not timer.endswith(Timer.RETRANSMISSION)]
 
 
 def label(edges: Collection[GraphEdgeData]) -> tuple[TextLine, ...]:
-    """The plainest of some events, its guard, what is sent and the timers started, a line each."""
-    edge = min(edges, key=lambda one: len(one["trigger"]))
-    what = name(edge)
-    lines = [line(bold(what if what.startswith("any") else what.split(", ")[0]))]
-    lines += [line(phrase) for phrase in edge["guard"].split(", ") if phrase and phrase not in UNSAID]
+    """The simplest of some edges, on lines of their own: event, guard, segments sent, timers started."""
+    edge = min(edges, key=lambda edge: len(edge["trigger"]))
+    name = event_name(edge)
+    lines = [line(bold(name if name.startswith("any") else name.split(", ")[0]))]
+    lines += [line(phrase) for phrase in edge["guard"].split(", ") if phrase and phrase not in OMITTED_GUARDS]
     lines += [line(f"/ {edge['reply']}")] if edge["reply"] else []
     return (*lines, *(line(timer) for timer in timers(edge)))
 
 
 def reply(edge: GraphEdgeData) -> TextLine:
-    """What is sent, and the timers started, in one line; a slash stands before it."""
-    parts = [Span(edge["reply"])] if edge["reply"] else []
-    spans: list[Span] = [Span("/ ")]
-    for span in [*parts, *timers(edge)]:
-        spans += [Span(", "), span] if len(spans) > 1 else [span]
-    return tuple(spans) if len(spans) > 1 else line("/ nothing")
+    """The segments sent and the timers started on one line, after a slash."""
+    parts = [*([Span(edge["reply"])] if edge["reply"] else []), *timers(edge)]
+    spans = [Span("/ ")]
+    for number, span in enumerate(parts):
+        spans += [Span(", "), span] if number else [span]
+    return tuple(spans) if parts else line("/ nothing")
 
 
-def by_pen(graph: nx.MultiDiGraph) -> dict[tuple[State, State, Pen], list[GraphEdgeData]]:
-    """The edges that move, those together that a picture shows as one."""
-    drawn: dict[tuple[State, State, Pen], list[GraphEdgeData]] = defaultdict(list)
+def by_style(graph: nx.MultiDiGraph) -> dict[tuple[State, State, LineStyle], list[GraphEdgeData]]:
+    """The edges that change the state, grouped into arrows."""
+    arrows: dict[tuple[State, State, LineStyle], list[GraphEdgeData]] = defaultdict(list)
     for source, target, edge in graph.edges(data=True):
         if source is not target:
-            drawn[source, target, pen_of(source, target, edge)].append(edge)
-    return drawn
+            arrows[source, target, style_of(source, target, edge)].append(edge)
+    return arrows

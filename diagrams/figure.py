@@ -1,6 +1,6 @@
-"""What a picture of boxes and arrows says, before anybody knows where anything lies.
+"""Figures of boxes and arrows, as data without positions.
 
-A `Figure` is made from the specification and then written as DOT, as Mermaid, as text, or laid out and drawn.
+A `Figure` is made from the specification, then written as DOT, Mermaid or text, or laid out and drawn as SVG.
 """
 
 from __future__ import annotations
@@ -12,46 +12,46 @@ from typing import Literal, NamedTuple
 from timewait.diagrams.colours import Colour
 
 
-class Pen(NamedTuple):
-    """How the lines of one sort are drawn.
+class LineStyle(NamedTuple):
+    """A kind of lines.
 
     Attributes
     ----------
     name : str
-        What the legend calls it.
-    ink : Ink
+        Its entry in the legend.
+    colour : Colour
         Its colour.
-    style : str
-        Of the line: ``solid``, ``dashed``, ``dotted`` or ``bold``.
+    dash : str
+        ``solid``, ``dashed``, ``dotted`` or ``bold``.
     """
 
     name: str
-    ink: Colour
-    style: Literal["solid", "dashed", "dotted", "bold"]
+    colour: Colour
+    dash: Literal["solid", "dashed", "dotted", "bold"]
 
 
 class Emphasis(Enum):
-    """How much something stands out."""
+    """How much a part of a figure stands out."""
 
     FAINT = "faint"
     PLAIN = "plain"
-    LIT = "lit"
+    STRONG = "strong"
 
 
 class Span(NamedTuple):
-    """A piece of text in one hand; without a colour of its own it has that of what it belongs to."""
+    """A piece of text in one font; without a colour it takes that of the part that contains it."""
 
     text: str
     bold: bool = False
     italic: bool = False
-    ink: Colour | None = None
+    colour: Colour | None = None
 
 
 TextLine = tuple[Span, ...]
 
 
 def line(*spans: str | Span) -> TextLine:
-    """A line of text; plain strings are plain spans."""
+    """A line of text."""
     return tuple(span if isinstance(span, Span) else Span(span) for span in spans)
 
 
@@ -60,13 +60,13 @@ def bold(text: str) -> Span:
     return Span(text, bold=True)
 
 
-def words(text: TextLine) -> str:
-    """A line without its looks."""
+def plain_text(text: TextLine) -> str:
+    """A line without fonts and colours."""
     return "".join(span.text for span in text)
 
 
 def faded(text: TextLine) -> TextLine:
-    """A line without bold and without inks of its own, for what should not stand out."""
+    """A line without bold and without colours of its own."""
     return tuple(Span(span.text, italic=span.italic) for span in text)
 
 
@@ -75,12 +75,12 @@ class FigureRow(NamedTuple):
 
     Attributes
     ----------
-    cells : tuple of Line
-        One for each column; missing ones are empty.
+    cells : tuple of TextLine
+        One for each column; missing cells are empty.
     tooltip : str
-        What is said when it is pointed at.
+        Shown under the pointer.
     link : str
-        Where it leads; empty for nowhere.
+        An address; empty for none.
     emphasis : Emphasis
         How much it stands out.
     """
@@ -98,24 +98,22 @@ class Box:
     Attributes
     ----------
     name : str
-        By which arrows find it.
+        The name that arrows refer to.
     title : str
-        What is written in it, in bold; empty for none.
-    pen : Pen
-        How it is drawn.
+        Written in bold; empty for none.
+    style : LineStyle
+        Of its border and text.
     note : tuple of str
         Lines below the title.
-    rows : tuple of Row
-        A table below that.
-    tooltip, link : str
-        As for `FigureRow`.
-    emphasis : Emphasis
-        How much it stands out.
+    rows : tuple of FigureRow
+        A table below the note.
+    tooltip, link, emphasis
+        As in `FigureRow`.
     """
 
     name: str
     title: str
-    pen: Pen
+    style: LineStyle
     note: tuple[str, ...] = ()
     rows: tuple[FigureRow, ...] = ()
     tooltip: str = ""
@@ -130,23 +128,21 @@ class Arrow:
     Attributes
     ----------
     source, target : str
-        The names of two boxes, or twice the same.
-    label : tuple of Line
-        What is written beside it.
-    pen : Pen
-        How it is drawn.
-    tooltip, link : str
-        As for `FigureRow`.
-    emphasis : Emphasis
-        How much it stands out.
+        The names of two boxes, possibly the same.
+    label : tuple of TextLine
+        Written beside it.
+    style : LineStyle
+        Of the line and its label.
+    tooltip, link, emphasis
+        As in `FigureRow`.
     weight : int
-        How much it should be short and straight, compared with others.
+        Graphviz makes heavier arrows shorter and straighter.
     """
 
     source: str
     target: str
     label: tuple[TextLine, ...]
-    pen: Pen
+    style: LineStyle
     tooltip: str = ""
     link: str = ""
     emphasis: Emphasis = Emphasis.PLAIN
@@ -155,24 +151,24 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture of boxes and arrows.
+    """A figure of boxes and arrows.
 
     Attributes
     ----------
     name : str
-        A word for it.
+        An identifier.
     title : str
-        What it shows, in a line; those who cannot see it hear this first.
+        The subject in one line; the first thing a screen reader says.
     boxes : tuple of Box
         Every box.
     arrows : tuple of Arrow
         Every arrow.
     levels : tuple of tuple of str
-        Boxes, by name, that stand side by side.
-    pens : tuple of Pen
-        What the legend explains, in its order.
-    caption : tuple of Line
-        What is said of the whole, above it.
+        Names of boxes that stand side by side.
+    styles : tuple of LineStyle
+        The entries of the legend, in order.
+    caption : tuple of TextLine
+        Written above the figure.
     """
 
     name: str
@@ -180,5 +176,5 @@ class Figure:
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     levels: tuple[tuple[str, ...], ...] = ()
-    pens: tuple[Pen, ...] = ()
+    styles: tuple[LineStyle, ...] = ()
     caption: tuple[TextLine, ...] = ()

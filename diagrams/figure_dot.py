@@ -1,4 +1,4 @@
-"""A figure as Graphviz source that people may lay out themselves: text, tooltips and links are all in it."""
+"""A figure as Graphviz source with text, tooltips and links, for readers who lay it out themselves."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from itertools import repeat
 import graphviz
 
 from timewait.diagrams.colours import GREY
-from timewait.diagrams.figure import Box, Emphasis, Figure, Pen, Span, TextLine, faded, line
+from timewait.diagrams.figure import Box, Emphasis, Figure, LineStyle, Span, TextLine, faded, line
 from timewait.diagrams.widths import FONT
 
-INK = GREY.middle
-TITLE, TEXT, LABEL = "14", "11", "11"
-"""Sizes of fonts, as in `timewait.diagrams.sizes`."""
+COLOUR = GREY.middle
+TITLE, TEXT = "14", "11"
+"""Font sizes."""
 
 LEGEND = "legend"
 
 GAP = "&#160;&#160;"
-"""After each cell of a table, so that columns stay apart whatever the font."""
+"""Follows each cell of a table and keeps columns apart in every font."""
 
-STROKES = {"solid": "────", "bold": "━━━━", "dashed": "- - - ", "dotted": "· · · · · "}
-"""How the legend shows a line."""
+SAMPLES = {"solid": "────", "bold": "━━━━", "dashed": "- - - ", "dotted": "· · · · · "}
+"""The lines in the legend."""
 
-WIDTHS = {Emphasis.FAINT: "1", Emphasis.PLAIN: "1.8", Emphasis.LIT: "3.4"}
+LINE_WIDTHS = {Emphasis.FAINT: "1", Emphasis.PLAIN: "1.8", Emphasis.STRONG: "3.4"}
 
 
 def as_dot(figure: Figure) -> str:
-    """A figure as Graphviz source, in mid-tones on a transparent ground."""
+    """A figure as Graphviz source, in colours for any background."""
     source = graphviz.Digraph(figure.name)
     source.attr("graph", bgcolor="transparent", nodesep="0.6", ranksep="0.55", tooltip=figure.title, fontname=FONT)
-    source.attr("node", shape="box", style="rounded", fontname=FONT, fontsize=TITLE, color=INK, fontcolor=INK, penwidth="1.8")
-    source.attr("edge", fontname=FONT, fontsize=LABEL, color=INK, fontcolor=INK, penwidth="1.8", arrowsize="0.8")
+    shared = {"fontname": FONT, "color": COLOUR, "fontcolor": COLOUR, "penwidth": "1.8"}
+    source.attr("node", shape="box", style="rounded", fontsize=TITLE, **shared)
+    source.attr("edge", fontsize=TEXT, arrowsize="0.8", **shared)
     if figure.caption:
         rows = [[text] for text in figure.caption]
-        source.attr("graph", label=f"<{_table(rows)}>", labelloc="t", labeljust="l", fontcolor=INK, fontsize=TEXT)
+        source.attr("graph", label=f"<{_table(rows)}>", labelloc="t", labeljust="l", fontcolor=COLOUR, fontsize=TEXT)
     for box in figure.boxes:
         _node(source, box)
     for level in figure.levels:
@@ -44,30 +45,30 @@ def as_dot(figure: Figure) -> str:
             for name in level:
                 side_by_side.node(name)
     for arrow in figure.arrows:
-        attributes = _stroke(arrow.pen, arrow.emphasis) | _leads(arrow.tooltip, arrow.link)
+        attributes = _line(arrow.style, arrow.emphasis) | _references(arrow.tooltip, arrow.link)
         if arrow.label:
-            attributes |= {
-                "label": f"<{_table([text] for text in _seen(arrow.label, arrow.emphasis))}>",
-                "labeltooltip": arrow.tooltip,
-            }
+            rows = [[text] for text in _emphasised(arrow.label, arrow.emphasis)]
+            attributes |= {"label": f"<{_table(rows)}>", "labeltooltip": arrow.tooltip}
         source.edge(arrow.source, arrow.target, weight=str(arrow.weight), **attributes)
-    if figure.pens:
-        samples = [[line(Span(text, ink=pen.ink)) for text in (STROKES[pen.style], pen.name)] for pen in figure.pens]
-        source.node(LEGEND, f"<{_table(samples)}>", shape="plain", fontsize=TEXT, tooltip="What the lines mean")
+    if figure.styles:
+        entries = [
+            [line(Span(text, colour=style.colour)) for text in (SAMPLES[style.dash], style.name)] for style in figure.styles
+        ]
+        source.node(LEGEND, f"<{_table(entries)}>", shape="plain", fontsize=TEXT, tooltip="Legend")
     return str(source.source)
 
 
 def _node(source: graphviz.Digraph, box: Box) -> None:
-    ink = INK if box.emphasis is Emphasis.FAINT else box.pen.ink.middle
-    style = "rounded,dotted" if box.pen.style == "dotted" else "rounded,bold" if box.emphasis is Emphasis.LIT else "rounded"
-    looks = {"color": ink, "fontcolor": ink, "style": style, "penwidth": WIDTHS[box.emphasis]}
+    colour = COLOUR if box.emphasis is Emphasis.FAINT else box.style.colour.middle
+    extra = ",dotted" if box.style.dash == "dotted" else ",bold" if box.emphasis is Emphasis.STRONG else ""
+    looks = {"color": colour, "fontcolor": colour, "style": f"rounded{extra}", "penwidth": LINE_WIDTHS[box.emphasis]}
     if box.rows or box.note:
         looks["fontsize"] = TEXT
-    source.node(box.name, f"<{_inside(box)}>", **looks, **_leads(box.tooltip, box.link))
+    source.node(box.name, f"<{_content(box)}>", **looks, **_references(box.tooltip, box.link))
 
 
-def _inside(box: Box) -> str:
-    """What is written in a box: its title alone, or title, note and table below each other."""
+def _content(box: Box) -> str:
+    """The title of a box, with note and table below it if there are any."""
     title = f"<B>{escape(box.title)}</B>"
     if not box.rows and not box.note:
         return title
@@ -76,9 +77,9 @@ def _inside(box: Box) -> str:
     whole = "".join(f'<TR><TD ALIGN="LEFT" COLSPAN="{span}">{text}</TD></TR>' for text in (*head, *map(escape, box.note)))
     rows = []
     for row in box.rows:
-        leads = f' HREF="{escape(row.link)}" TITLE="{escape(row.tooltip)}"' if row.link else ""
-        cells: Iterable[TextLine] = (*_seen(row.cells, row.emphasis), *repeat((), span - len(row.cells)))
-        rows.append(_cells(cells, leads))
+        attributes = f' HREF="{escape(row.link)}" TITLE="{escape(row.tooltip)}"' if row.link else ""
+        cells: Iterable[TextLine] = (*_emphasised(row.cells, row.emphasis), *repeat((), span - len(row.cells)))
+        rows.append(_cells(cells, attributes))
     return _framed(whole + "".join(rows))
 
 
@@ -87,7 +88,7 @@ def _table(rows: Iterable[Iterable[TextLine]]) -> str:
 
 
 def _cells(row: Iterable[TextLine], attributes: str = "") -> str:
-    cells = (f'<TD ALIGN="LEFT"{attributes}>{_text(cell)}{GAP}</TD>' for cell in row)
+    cells = (f'<TD ALIGN="LEFT"{attributes}>{_html(cell)}{GAP}</TD>' for cell in row)
     return f"<TR>{''.join(cells)}</TR>"
 
 
@@ -95,27 +96,27 @@ def _framed(rows: str) -> str:
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="2">{rows}</TABLE>'
 
 
-def _seen(lines: Iterable[TextLine], emphasis: Emphasis) -> Iterable[TextLine]:
+def _emphasised(lines: Iterable[TextLine], emphasis: Emphasis) -> Iterable[TextLine]:
     if emphasis is not Emphasis.FAINT:
         return lines
-    return (tuple(span._replace(ink=GREY) for span in faded(text)) for text in lines)
+    return (tuple(span._replace(colour=GREY) for span in faded(text)) for text in lines)
 
 
-def _text(text: TextLine) -> str:
+def _html(text: TextLine) -> str:
     written = []
     for span in text:
         piece = escape(span.text)
-        for mark, on in (("B", span.bold), ("I", span.italic)):
-            piece = f"<{mark}>{piece}</{mark}>" if on and piece else piece
-        written.append(f'<FONT COLOR="{span.ink.middle}">{piece}</FONT>' if span.ink is not None and piece else piece)
+        for tag, on in (("B", span.bold), ("I", span.italic)):
+            piece = f"<{tag}>{piece}</{tag}>" if on and piece else piece
+        written.append(f'<FONT COLOR="{span.colour.middle}">{piece}</FONT>' if span.colour is not None and piece else piece)
     return "".join(written)
 
 
-def _stroke(pen: Pen, emphasis: Emphasis) -> dict[str, str]:
-    ink = INK if emphasis is Emphasis.FAINT else pen.ink.middle
-    return {"color": ink, "style": pen.style, "fontcolor": ink, "penwidth": WIDTHS[emphasis]}
+def _line(style: LineStyle, emphasis: Emphasis) -> dict[str, str]:
+    colour = COLOUR if emphasis is Emphasis.FAINT else style.colour.middle
+    return {"color": colour, "style": style.dash, "fontcolor": colour, "penwidth": LINE_WIDTHS[emphasis]}
 
 
-def _leads(tooltip: str, link: str) -> dict[str, str]:
+def _references(tooltip: str, link: str) -> dict[str, str]:
     shown = {"tooltip": tooltip} if tooltip else {}
     return shown | ({"URL": link, "target": "_top"} if link else {})

@@ -5,79 +5,79 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import hypot
 
-from timewait.diagrams.colours import BLACK, GREY, Colour
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Pen, TextLine, bold, faded, line, words
-from timewait.diagrams.figure_layout import Graphviz, laid_out
-from timewait.diagrams.geometry import ArrowPath, Layout, Point
-from timewait.diagrams.sizes import (
-    ABOVE,
-    ASIDE,
+from timewait.diagrams.box_sizes import (
     COLUMN_GAP,
     LABEL,
-    LABEL_ASIDE,
     LABEL_LEADING,
+    LABEL_PADDING,
     LEADING,
+    PADDING_X,
+    PADDING_Y,
     TEXT,
     TITLE,
     TITLE_LEADING,
-    Size,
     box_sizes,
     columns,
     label_size,
     line_width,
     table_gap,
 )
-from timewait.diagrams.vector import document, group, lettered, number, path, tag
+from timewait.diagrams.colours import BLACK, GREY, Colour
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, bold, faded, line, plain_text
+from timewait.diagrams.geometry import Point, Size
+from timewait.diagrams.graphviz_layout import Graphviz, laid_out
+from timewait.diagrams.layout import ArrowPath, Layout
+from timewait.diagrams.svg import document, element, group, number, path, text_element
+from timewait.diagrams.widths import width
 
 MARGIN = 14.0
-ROUND = 9.0
+CORNER_RADIUS = 9.0
 SAMPLE = 34.0
-"""The length of a line in the legend."""
+"""The length of the lines in the legend."""
 
-WIDTHS = {Emphasis.FAINT: 1.0, Emphasis.PLAIN: 1.8, Emphasis.LIT: 3.4}
-"""Of lines; a bold pen adds a little."""
+LINE_WIDTHS = {Emphasis.FAINT: 1.0, Emphasis.PLAIN: 1.8, Emphasis.STRONG: 3.4}
 
 DASHES = {"solid": "", "bold": "", "dashed": "7 4", "dotted": "1.5 4"}
 
 
-def as_svg(figure: Figure, whose: Graphviz = Graphviz.BUNDLED) -> str:
+def as_svg(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> str:
     """A figure as SVG: caption above, legend below.
 
     Raises
     ------
-    timewait.diagrams.figure_layout.NoGraphviz
-        The system's own Graphviz is wanted, and there is none.
+    timewait.diagrams.graphviz_layout.MissingGraphviz, timewait.diagrams.rendering.MissingPackage
+        The Graphviz that is asked for is not installed.
     """
-    return drawn(figure, laid_out(figure, whose))
+    return drawn(figure, laid_out(figure, installation))
 
 
 def drawn(figure: Figure, layout: Layout) -> str:
-    """A figure as SVG, given where everything lies."""
+    """A figure with its layout as SVG."""
     head = LABEL_LEADING * len(figure.caption) + (10 if figure.caption else 0)
-    legend = list(_legend(figure.pens, layout.size.width))
+    legend = list(_legend_rows(figure.styles, layout.size.width))
     foot = LEADING * len(legend) + (16 if legend else 0)
     caption_width = max((line_width(text, LABEL) for text in figure.caption), default=0)
-    legend_width = max((sum(_entry_width(pen) for pen in row) for row in legend), default=0)
-    inner = max(layout.size.width, caption_width, legend_width)
+    legend_width = max((sum(map(_entry_width, row)) for row in legend), default=0)
     body = [*_arrows(figure, layout), *_boxes(figure, layout)]
-    baselines = [MARGIN + LABEL_LEADING * (place + 0.75) for place in range(len(figure.caption))]
+    baselines = [MARGIN + LABEL_LEADING * (index + 0.75) for index in range(len(figure.caption))]
     parts = [
-        *(lettered(text, MARGIN, y, LABEL, BLACK) for text, y in zip(figure.caption, baselines, strict=True)),
-        tag("g", "\n", *(f"{part}\n" for part in body), transform=f"translate({number(MARGIN)} {number(MARGIN + head)})"),
-        *_key(legend, MARGIN + head + layout.size.height + 16),
+        *(text_element(text, MARGIN, y, LABEL, BLACK) for text, y in zip(figure.caption, baselines, strict=True)),
+        element("g", "\n", *(f"{part}\n" for part in body), transform=f"translate({number(MARGIN)} {number(MARGIN + head)})"),
+        *_legend(legend, MARGIN + head + layout.size.height + 16),
     ]
-    size = Size(inner + 2 * MARGIN, head + layout.size.height + foot + 2 * MARGIN)
-    return document(size.width, size.height, figure.title, told(figure), parts, laid_out_by=layout.by)
+    total = max(layout.size.width, caption_width, legend_width) + 2 * MARGIN
+    height = head + layout.size.height + foot + 2 * MARGIN
+    return document(total, height, figure.title, description(figure), parts, laid_out_by=layout.made_by)
 
 
-def told(figure: Figure) -> str:
-    """The figure in words, for those who cannot see it."""
+def description(figure: Figure) -> str:
+    """The figure in words, for screen readers."""
     titles = {box.name: box.title or box.name for box in figure.boxes}
     moves = [
-        f"{titles[arrow.source]} to {titles[arrow.target]}: {' '.join(map(words, arrow.label)) or 'out of order'}"
+        f"{titles[arrow.source]} to {titles[arrow.target]}: {' '.join(map(plain_text, arrow.label)) or 'out of order'}"
         for arrow in figure.arrows
     ]
-    return ". ".join([*map(words, figure.caption), *moves])
+    return ". ".join([*map(plain_text, figure.caption), *moves])
 
 
 # --- boxes --------------------------------------------------------------------------------------------------------
@@ -87,44 +87,45 @@ def _boxes(figure: Figure, layout: Layout) -> Iterator[str]:
     sizes = box_sizes(figure)
     for box in figure.boxes:
         size, middle = sizes[box.name], layout.boxes[box.name]
-        yield group(_box(box, size, Point(middle.x - size.width / 2, middle.y - size.height / 2)), "box", box.tooltip, box.link)
+        corner = Point(middle.x - size.width / 2, middle.y - size.height / 2)
+        yield group(_box(box, size, corner), "box", box.tooltip, box.link)
 
 
 def _box(box: Box, size: Size, corner: Point) -> Iterator[str]:
-    ink = GREY if box.emphasis is Emphasis.FAINT else box.pen.ink
-    # Invisible, and yet it can be pointed at.
-    looks: dict[str, str | float] = {"fill": "none", "pointer_events": "all"}
-    if box.emphasis is Emphasis.LIT:
-        looks = {"fill": ink.light, "fill_opacity": "0.16"}
-    if box.pen.style == "dotted":
+    colour = GREY if box.emphasis is Emphasis.FAINT else box.style.colour
+    looks: dict[str, str | float] = {"fill": "none", "pointer_events": "all"}  # so that the inside shows the tooltip too
+    if box.emphasis is Emphasis.STRONG:
+        looks = {"fill": colour.light, "fill_opacity": "0.16"}
+    if box.style.dash == "dotted":
         looks["stroke_dasharray"] = DASHES["dotted"]
     place = {"x": corner.x, "y": corner.y, "width": size.width, "height": size.height}
-    yield tag("rect", **place, rx=ROUND, stroke=ink.light, stroke_width=WIDTHS[box.emphasis], **looks)
+    yield element("rect", **place, rx=CORNER_RADIUS, stroke=colour.light, stroke_width=LINE_WIDTHS[box.emphasis], **looks)
     if not box.rows and not box.note:
-        yield lettered(line(bold(box.title)), corner.x + size.width / 2, corner.y + size.height / 2 + 5.4, TITLE, ink, "middle")
+        middle = Point(corner.x + size.width / 2, corner.y + size.height / 2 + 5.4)
+        yield text_element(line(bold(box.title)), middle.x, middle.y, TITLE, colour, "middle")
         return
-    left, y = corner.x + ASIDE, corner.y + ABOVE
+    left, y = corner.x + PADDING_X, corner.y + PADDING_Y
     if box.title:
-        yield lettered(line(bold(box.title)), left, y + 15, TITLE, ink)
+        yield text_element(line(bold(box.title)), left, y + 15, TITLE, colour)
         y += TITLE_LEADING
     for text in box.note:
-        yield lettered(line(text), left, y + 12.5, TEXT, BLACK)
+        yield text_element(line(text), left, y + 12.5, TEXT, BLACK)
         y += LEADING
     y += table_gap(box)
-    table = columns(box.rows)
+    widths = columns(box.rows)
     for row in box.rows:
-        yield _row(row, table, Point(left, y + 12.5), ink)
+        yield _row(row, widths, Point(left, y + 12.5), colour)
         y += LEADING
 
 
-def _row(row: FigureRow, table: list[float], start: Point, ink: Colour) -> str:
+def _row(row: FigureRow, widths: list[float], start: Point, colour: Colour) -> str:
+    faint = row.emphasis is Emphasis.FAINT
     cells = []
     x = start.x
-    hand = GREY if row.emphasis is Emphasis.FAINT else ink
-    for cell, room in zip(row.cells, table, strict=False):
-        if words(cell):
-            cells.append(lettered(faded(cell) if row.emphasis is Emphasis.FAINT else cell, x, start.y, TEXT, hand))
-        x += room + COLUMN_GAP
+    for cell, wide in zip(row.cells, widths, strict=False):
+        if plain_text(cell):
+            cells.append(text_element(faded(cell) if faint else cell, x, start.y, TEXT, GREY if faint else colour))
+        x += wide + COLUMN_GAP
     return group(cells, "row", row.tooltip, row.link)
 
 
@@ -132,71 +133,64 @@ def _row(row: FigureRow, table: list[float], start: Point, ink: Colour) -> str:
 
 
 def _arrows(figure: Figure, layout: Layout) -> Iterator[str]:
-    for arrow, course in zip(figure.arrows, layout.courses, strict=True):
+    for arrow, course in zip(figure.arrows, layout.arrows, strict=True):
         yield group(_arrow(arrow, course), "arrow", arrow.tooltip, arrow.link)
 
 
 def _arrow(arrow: Arrow, course: ArrowPath) -> Iterator[str]:
-    ink = GREY if arrow.emphasis is Emphasis.FAINT else arrow.pen.ink
-    width = line_weight(arrow.pen, arrow.emphasis)
+    faint = arrow.emphasis is Emphasis.FAINT
+    colour = GREY if faint else arrow.style.colour
+    thickness = line_thickness(arrow.style, arrow.emphasis)
     start, *rest = course.points
     curves = " ".join(f"{number(point.x)},{number(point.y)}" for point in rest)
-    yield path(f"M{number(start.x)},{number(start.y)} C{curves}", ink, width, DASHES[arrow.pen.style])
-    yield _head(course, ink, width)
+    yield path(f"M{number(start.x)},{number(start.y)} C{curves}", colour, thickness, DASHES[arrow.style.dash])
+    yield _head(course, colour, thickness)
     if course.label is not None and arrow.label:
         size = label_size(arrow)
-        x, y = course.label.x - size.width / 2 + LABEL_ASIDE, course.label.y - size.height / 2
-        for place, text in enumerate(map(faded, arrow.label) if arrow.emphasis is Emphasis.FAINT else arrow.label):
-            yield lettered(text, x, y + 2 + LABEL_LEADING * (place + 0.78), LABEL, ink)
+        x, y = course.label.x - size.width / 2 + LABEL_PADDING, course.label.y - size.height / 2
+        for index, text in enumerate(map(faded, arrow.label) if faint else arrow.label):
+            yield text_element(text, x, y + 2 + LABEL_LEADING * (index + 0.78), LABEL, colour)
 
 
-def line_weight(pen: Pen, emphasis: Emphasis) -> float:
-    """How thick a line is."""
-    return WIDTHS[emphasis] + (0.8 if pen.style == "bold" and emphasis is not Emphasis.FAINT else 0)
+def line_thickness(style: LineStyle, emphasis: Emphasis) -> float:
+    """The thickness of a line in pixels."""
+    return LINE_WIDTHS[emphasis] + (0.8 if style.dash == "bold" and emphasis is not Emphasis.FAINT else 0)
 
 
-def _head(course: ArrowPath, ink: Colour, width: float) -> str:
-    """The head of an arrow, from where the line ends to the tip."""
+def _head(course: ArrowPath, colour: Colour, thickness: float) -> str:
+    """The head of an arrow, from the end of the line to the tip."""
     end, tip = course.points[-1], course.tip
     length = hypot(tip.x - end.x, tip.y - end.y) or 1
     across = Point(-(tip.y - end.y) / length, (tip.x - end.x) / length)
-    half = 3.2 + width / 2
+    half = 3.2 + thickness / 2
     corners = [tip, *(Point(end.x + side * across.x * half, end.y + side * across.y * half) for side in (1, -1))]
-    return tag("polygon", points=" ".join(f"{number(point.x)},{number(point.y)}" for point in corners), fill=ink.light)
+    return element("polygon", points=" ".join(f"{number(point.x)},{number(point.y)}" for point in corners), fill=colour.light)
 
 
 # --- legend -------------------------------------------------------------------------------------------------------
 
 
-def _entry_width(pen: Pen) -> float:
-    return SAMPLE + 8 + line_width(_entry(pen), TEXT) + 22
+def _entry_width(style: LineStyle) -> float:
+    return SAMPLE + 8 + width(style.name, TEXT) + 22
 
 
-def _entry(pen: Pen) -> TextLine:
-    return line(pen.name)
-
-
-def _legend(pens: tuple[Pen, ...], most: float) -> Iterator[list[Pen]]:
-    """The entries of the legend in rows that are no wider than the picture, unless one entry is."""
-    row: list[Pen] = []
-    for pen in pens:
-        if row and sum(map(_entry_width, [*row, pen])) > most:
+def _legend_rows(styles: tuple[LineStyle, ...], most: float) -> Iterator[list[LineStyle]]:
+    """The entries of the legend in rows no wider than `most`, unless a single entry is wider."""
+    row: list[LineStyle] = []
+    for style in styles:
+        if row and sum(map(_entry_width, [*row, style])) > most:
             yield row
             row = []
-        row.append(pen)
+        row.append(style)
     if row:
         yield row
 
 
-def _key(rows: list[list[Pen]], top: float) -> Iterator[str]:
-    for place, row in enumerate(rows):
-        x, y = MARGIN, top + LEADING * (place + 0.6)
-        for pen in row:
-            yield path(
-                f"M{number(x)},{number(y)} H{number(x + SAMPLE)}",
-                pen.ink,
-                line_weight(pen, Emphasis.PLAIN),
-                DASHES[pen.style],
-            )
-            yield lettered(_entry(pen), x + SAMPLE + 8, y + 4.2, TEXT, pen.ink)
-            x += _entry_width(pen)
+def _legend(rows: list[list[LineStyle]], top: float) -> Iterator[str]:
+    for index, row in enumerate(rows):
+        x, y = MARGIN, top + LEADING * (index + 0.6)
+        for style in row:
+            sample = f"M{number(x)},{number(y)} H{number(x + SAMPLE)}"
+            yield path(sample, style.colour, line_thickness(style, Emphasis.PLAIN), DASHES[style.dash])
+            yield text_element(line(style.name), x + SAMPLE + 8, y + 4.2, TEXT, style.colour)
+            x += _entry_width(style)

@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.diagrams.chart import BAR, MARGIN, Chart, ChartLabel
-from timewait.diagrams.chart_elements import cross, diamond, head, lettered
+from timewait.diagrams.chart_elements import cross, diamond, head, text_element
+from timewait.diagrams.svg import element, group, line_element, number
 from timewait.diagrams.time_axis import Pause
-from timewait.diagrams.vector import group, line_between, number, tag
 from timewait.diagrams.widths import width as width_of
 from timewait.narration.timeline import DeliveryOutcome
 from timewait.spec.duration import format_duration
@@ -76,7 +76,7 @@ def _round(scale: float) -> Fraction:
 
 def entry(sign: Sign) -> str:
     """A sign and its meaning."""
-    words = lettered(ChartLabel(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
+    words = text_element(ChartLabel(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
     # The words stand outside: inside they would take on the looks of the sample.
     return group([group(_sample(sign), sign.name), words], "sign")
 
@@ -85,32 +85,32 @@ def _sample(sign: Sign) -> Iterator[str]:
     x, y, end = sign.x, sign.y, sign.x + sign.sample
     match sign.name:
         case "arrives" | "again":
-            yield line_between("flight", x, y - 3, end - 6, y + 3)
+            yield line_element("flight", x, y - 3, end - 6, y + 3)
             yield head((end, y + 4), 0.2)
         case "lost":
-            yield line_between("flight", x, y, end - 5, y)
+            yield line_element("flight", x, y, end - 5, y)
             yield cross(end - 5, y)
         case "open":
-            yield line_between("flight", x, y, end - 9, y)
-            yield tag("circle", class_="end", cx=end - 5, cy=y, r=4)
+            yield line_element("flight", x, y, end - 9, y)
+            yield element("circle", class_="end", cx=end - 5, cy=y, r=4)
         case "window":
-            yield tag("path", class_="window", d=f"M{number(x)} {number(y - 7)}H{number(end)}V{number(y + 7)}Z")
-            yield tag("rect", class_="alive", x=end - 4, y=y - 7, width=4, height=14)
+            yield element("path", class_="window", d=f"M{number(x)} {number(y - 7)}H{number(end)}V{number(y + 7)}Z")
+            yield element("rect", class_="alive", x=end - 4, y=y - 7, width=4, height=14)
         case "bar":
-            yield tag("rect", class_="bar", x=x, y=y - 8, width=BAR, height=16)
-            yield line_between("hatch", x, y + 4, x + BAR, y - 4)
+            yield element("rect", class_="bar", x=x, y=y - 8, width=BAR, height=16)
+            yield line_element("hatch", x, y + 4, x + BAR, y - 4)
         case "full":
-            yield tag("rect", class_="full", x=x, y=y - 8, width=5, height=16)
+            yield element("rect", class_="full", x=x, y=y - 8, width=5, height=16)
         case "next":
-            yield line_between("life next", x, y, end, y)
+            yield line_element("life next", x, y, end, y)
         case "wrong":
-            yield tag("path", class_="mark wrong", d=diamond(x + 10, y, 8, 8))
+            yield element("path", class_="mark wrong", d=diamond(x + 10, y, 8, 8))
         case "band":
-            yield tag("rect", class_="band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
-            yield line_between("instant", x, y - 8, x, y + 8)
+            yield element("rect", class_="band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
+            yield line_element("instant", x, y - 8, x, y + 8)
         case "scale":
-            yield tag("path", class_="axis", d=f"M{number(x)} {number(y - 4)}v8m0 -4H{number(end)}m0 -4v8")
+            yield element("path", class_="axis", d=f"M{number(x)} {number(y - 4)}v8m0 -4H{number(end)}m0 -4v8")
         case "shortened":
-            yield tag("path", class_="axis", d=f"M{number(x)} {number(y)}h6l3 -5l6 10l6 -10l3 5H{number(end)}")
+            yield element("path", class_="axis", d=f"M{number(x)} {number(y)}h6l3 -5l6 10l6 -10l3 5H{number(end)}")
         case _:
-            yield line_between("axis stretched", x, y, end, y)
+            yield line_element("axis stretched", x, y, end, y)

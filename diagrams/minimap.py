@@ -15,8 +15,8 @@ from xml.sax.saxutils import escape
 import networkx as nx
 
 from timewait.diagrams.colours import themed
-from timewait.diagrams.edges import ABRUPT
-from timewait.diagrams.vector import XMLNS, number, tag
+from timewait.diagrams.edges import ABORTIVE
+from timewait.diagrams.svg import XMLNS, element, number
 from timewait.diagrams.widths import MONO
 from timewait.spec.graph import close_part
 from timewait.spec.state import State
@@ -43,7 +43,7 @@ PLACES: Mapping[str, tuple[float, float]] = {
 
 STYLE = f"""
 .minimap text {{ font: 600 9.5px {MONO}; fill: $muted; text-anchor: middle; }}
-.minimap .box {{ fill: $paper; stroke: $faint; stroke-width: 1.2; }}
+.minimap .box {{ fill: $background; stroke: $faint; stroke-width: 1.2; }}
 .minimap .edge {{ stroke: $faint; stroke-width: 1.4; fill: none; }}
 .minimap .tip {{ fill: $faint; }}
 .minimap .abrupt {{ display: none; }}
@@ -53,8 +53,8 @@ STYLE = f"""
 .minimap .taken.abrupt {{ display: inline; }}
 .minimap .taken.abrupt .edge {{ stroke: $wrong; stroke-dasharray: 4 3; }}
 .minimap .taken.abrupt .tip {{ fill: $wrong; }}
-.minimap .lit .box {{ fill: $ink; stroke: $ink; }}
-.minimap .lit text {{ fill: $paper; }}
+.minimap .lit .box {{ fill: $text; stroke: $text; }}
+.minimap .lit text {{ fill: $background; }}
 .minimap .lit.waits .box {{ fill: $wait; stroke: $waiting; stroke-width: 2; }}
 .minimap .lit.waits text {{ fill: #1b1f24; }}
 .minimap .lit.again .box {{ fill: $next; stroke: $next; }}
@@ -78,7 +78,7 @@ def edges(graph: nx.MultiDiGraph) -> list[MinimapEdge]:
             found.setdefault((source.value, target.value), []).append(edge)
     ways = []
     for (source, target), ones in found.items():
-        orderly = [edge for edge in ones if ABRUPT.isdisjoint(edge["effects"])]
+        orderly = [edge for edge in ones if ABORTIVE.isdisjoint(edge["effects"])]
         reasons = dict.fromkeys(f"{edge['trigger']}: {edge['section']}" for edge in orderly or ones)
         ways.append(MinimapEdge(source, target, bool(orderly), tuple(reasons)))
     return ways
@@ -94,15 +94,15 @@ def minimap(graph: nx.MultiDiGraph, end: str) -> str:
     end : str
         Whose states it shows.
     """
-    parts = [tag("style", themed(STYLE)), *map(_way, edges(graph))]
+    parts = [element("style", themed(STYLE)), *map(_way, edges(graph))]
     parts.append(_way(MinimapEdge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",))))
     for name, (x, y) in PLACES.items():
         kind = {State.TIME_WAIT.value: "state waits", AGAIN: "state again"}.get(name, "state")
         half = _half(name)
-        box = tag("rect", class_="box", x=x - half, y=y - HIGH / 2, width=2 * half, height=HIGH, rx=6)
-        parts.append(tag("g", box, tag("text", name, x=x, y=y + 3.4), class_=kind, data_state=name))
+        box = element("rect", class_="box", x=x - half, y=y - HIGH / 2, width=2 * half, height=HIGH, rx=6)
+        parts.append(element("g", box, element("text", name, x=x, y=y + 3.4), class_=kind, data_state=name))
     told = {"class_": "minimap", "role": "img", "aria_label": f"The states of {end}", "data_end": end}
-    return tag("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {HEIGHT:g}", **told) + "\n"
+    return element("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {HEIGHT:g}", **told) + "\n"
 
 
 def _half(name: str) -> float:
@@ -116,11 +116,11 @@ def _way(edge: MinimapEdge) -> str:
     angle = math.atan2(y2 - y1, x2 - x1)
     points[-1] = (x2 - 5 * math.cos(angle), y2 - 5 * math.sin(angle))
     sides = [(x2 - 8 * math.cos(angle + turn), y2 - 8 * math.sin(angle + turn)) for turn in (0.4, -0.4)]
-    return tag(
+    return element(
         "g",
-        tag("title", escape(f"{edge.source} to {edge.target}\n" + "\n".join(edge.reasons))),
-        tag("path", class_="edge", d=_path(points)),
-        tag("polygon", class_="tip", points=" ".join(f"{number(x)},{number(y)}" for x, y in [(x2, y2), *sides])),
+        element("title", escape(f"{edge.source} to {edge.target}\n" + "\n".join(edge.reasons))),
+        element("path", class_="edge", d=_path(points)),
+        element("polygon", class_="tip", points=" ".join(f"{number(x)},{number(y)}" for x, y in [(x2, y2), *sides])),
         class_="way" if edge.orderly else "way abrupt",
         data_from=edge.source,
         data_to=edge.target,

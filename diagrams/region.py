@@ -1,4 +1,4 @@
-"""Safe and unsafe TIME_WAIT as data: the boundaries, real stacks as points, and how each fares."""
+"""Safe and unsafe TIME_WAIT as data: the boundaries, and real stacks as points."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from timewait.diagrams.axes import plain_number
-from timewait.diagrams.boundary import Boundary, BoundaryPiece
+from timewait.diagrams.boundary import Boundary, BoundaryPiece, plain_number
 
 Against = Literal["rto", "msl"]
-"""What lies along the axis."""
+"""The quantity along the horizontal axis."""
 
 
 class KnownStack(NamedTuple):
-    """A stack as a point: what it is called, its place along the axis, and its TIME_WAIT, in the units of the axes."""
+    """A stack as a point: its name, its place along the axis, and its TIME_WAIT, in the units of the axes."""
 
     name: str
     across: Fraction
@@ -24,7 +23,7 @@ class KnownStack(NamedTuple):
 
 
 class RegionStretch(NamedTuple):
-    """A piece, and where it begins and ends: along the axis, and up it; None is beyond all bounds."""
+    """A piece with its ends in the units of the axes; an upper end of None means that no TIME_WAIT is enough."""
 
     piece: BoundaryPiece
     begins: tuple[Fraction, Fraction | None]
@@ -33,22 +32,22 @@ class RegionStretch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SafetyRegion:
-    """What a picture of safe and unsafe TIME_WAIT shows.
+    """The content of a chart of safe and unsafe TIME_WAIT.
 
     Attributes
     ----------
     title : str
-        What it shows, in a line.
+        One line.
     caption : tuple of str
-        What was asked, and of what.
+        The configuration, and the source of the boundaries and points.
     boundaries : tuple of Boundary
-        The line of each property.
-    stacks : tuple of Known
+        One for each property.
+    stacks : tuple of KnownStack
         Real stacks.
     against : {"rto", "msl"}
-        What lies along the axis: RTO, with TIME_WAIT, in units of MSL; or MSL, with TIME_WAIT, in seconds.
+        The horizontal axis: RTO, in units of MSL as is TIME_WAIT; or MSL, in seconds as is TIME_WAIT.
     rto : Fraction
-        The longest RTO in seconds; of account against MSL alone.
+        The longest RTO in seconds; used against MSL only.
     """
 
     title: str
@@ -59,7 +58,7 @@ class SafetyRegion:
     rto: Fraction = Fraction(1)
 
     def durations(self, across: Fraction) -> tuple[Fraction, Fraction]:
-        """MSL and RTO at a place along the axis, in the unit of the axis of TIME_WAIT."""
+        """MSL and RTO at a place along the axis, in the unit of the vertical axis."""
         return (Fraction(1), across) if self.against == "rto" else (across, self.rto)
 
     def along(self, ratio: Fraction) -> Fraction:
@@ -75,12 +74,12 @@ class SafetyRegion:
         return sorted(found, key=lambda stretch: stretch.begins[0])
 
     def piece_at(self, boundary: Boundary, across: Fraction) -> BoundaryPiece | None:
-        """What is known of a property at a place along the axis; None where nothing is."""
+        """The piece of a boundary at a place along the axis; None where the boundary is not known."""
         msl, rto = self.durations(across)
         return boundary.piece_at(rto / msl) if msl else None
 
     def is_safe(self, boundary: Boundary, across: Fraction, up: Fraction) -> bool | None:
-        """Whether a TIME_WAIT is enough at a place along the axis; None where that is not known."""
+        """Whether a TIME_WAIT is enough at a place along the axis; None where the boundary is not known."""
         piece = self.piece_at(boundary, across)
         if piece is None:
             return None
@@ -89,41 +88,50 @@ class SafetyRegion:
 
     @property
     def axes_names(self) -> tuple[str, str]:
-        """What the axes measure."""
+        """The titles of the axes."""
         if self.against == "rto":
             return "longest RTO, in MSL", "TIME_WAIT, in MSL"
         return "MSL, in seconds", "TIME_WAIT, in seconds"
 
 
 def together(stacks: Iterable[KnownStack]) -> list[KnownStack]:
-    """Stacks at the same place as one, in the order of their places."""
+    """Stacks at the same place joined into one, in the order of their places."""
     places: dict[tuple[Fraction, Fraction], list[str]] = defaultdict(list)
     for stack in stacks:
         places[stack.across, stack.up].append(stack.name)
     return [KnownStack(" · ".join(names), *place) for place, names in sorted(places.items())]
 
 
-# --- words --------------------------------------------------------------------------------------------------------
+def extent(region: SafetyRegion) -> tuple[Fraction, Fraction]:
+    """The upper ends of both axes: a little beyond all boundaries and stacks."""
+    ends = [end for boundary in region.boundaries for one in region.stretches(boundary) for end in (one.begins, one.ends)]
+    points = [*ends, *((stack.across, stack.up) for stack in region.stacks)]
+    far = max((x for x, _ in points), default=Fraction(1))
+    high = max((y for _, y in points if y is not None), default=Fraction(1))
+    return far * Fraction(103, 100), high * Fraction(11, 10)
+
+
+# --- in words -----------------------------------------------------------------------------------------------------
 
 
 def facts(region: SafetyRegion) -> Iterator[str]:
-    """All that the picture says, a line each."""
+    """The content of the chart, one sentence a line."""
     yield from region.caption
     for boundary in region.boundaries:
-        yield boundary.told
-    yield from (fares(region, stack) for stack in together(region.stacks))
+        yield boundary.sentence
+    yield from (outcome(region, stack) for stack in together(region.stacks))
 
 
-def fares(region: SafetyRegion, stack: KnownStack) -> str:
-    """How a stack fares."""
+def outcome(region: SafetyRegion, stack: KnownStack) -> str:
+    """Which properties the TIME_WAIT of a stack keeps, in a sentence."""
     across, up = region.axes_names
-    needed = [_needed(region, boundary, stack) for boundary in region.boundaries]
-    told = "; ".join(filter(None, needed)) or "beyond what was computed"
-    return f"{stack.name} ({up}: {plain_number(stack.up)}; {across}: {plain_number(stack.across)}): {told}"
+    verdicts = [_verdict(region, boundary, stack) for boundary in region.boundaries]
+    text = "; ".join(filter(None, verdicts)) or "beyond what was computed"
+    return f"{stack.name} ({up}: {plain_number(stack.up)}; {across}: {plain_number(stack.across)}): {text}"
 
 
-def _needed(region: SafetyRegion, boundary: Boundary, stack: KnownStack) -> str:
-    """How a stack fares with one property; nothing where that is not known."""
+def _verdict(region: SafetyRegion, boundary: Boundary, stack: KnownStack) -> str:
+    """Whether a stack keeps one property; empty where the boundary is not known."""
     piece = region.piece_at(boundary, stack.across)
     if piece is None:
         return ""

@@ -7,51 +7,65 @@ from collections.abc import Iterable
 from fractions import Fraction
 from math import ceil
 
-from timewait.diagrams.axes import Axes, plain_number
-from timewait.diagrams.region import KnownStack, SafetyRegion, fares, together
-from timewait.diagrams.region_picture import axes_of
+from timewait.diagrams.boundary import plain_number
+from timewait.diagrams.region import KnownStack, SafetyRegion, extent, outcome, together
 
 COLUMNS, ROWS = 60, 18
-"""Characters of the text chart, without its axes."""
+"""The size of the chart in characters, without its axes."""
 
 DIGITS = "123456789abcdefhjklmnopqrstuvwxyz"
-"""The marks of stacks; no property begins with one of them that is asked about here."""
+"""The marks of stacks; none of them is the first letter of a property that has a boundary."""
 
 
 def as_text(region: SafetyRegion, width: int | None = None) -> str:
-    """The picture as text: ``.`` is safe, a blank was not computed, a letter names a property broken, digits are stacks."""
+    """The chart as text: ``.`` is safe, a blank is not known, a letter names a violated property, digits are stacks.
+
+    Parameters
+    ----------
+    region : SafetyRegion
+        The content.
+    width : int or None
+        The longest line in characters; None: no limit.
+    """
     columns = min(COLUMNS, max((width or 2 * COLUMNS) - 10, 20))
-    axes = axes_of(region, 0.0)
+    far, high = extent(region)
     stacks = together(region.stacks)
-    marks = {_cell(axes, stack, columns): digit for digit, stack in zip(DIGITS, stacks, strict=False)}
+    marks = {_cell(stack, far, high, columns): digit for digit, stack in zip(DIGITS, stacks, strict=False)}
+    ticks = round_values(high)
     rows = []
     for row in range(ROWS, 0, -1):
-        up = axes.up.high * row / ROWS
-        cells = [
-            marks.get((column, row)) or _mark(region, axes.across.high * (column + 1) / columns, up) for column in range(columns)
-        ]
-        round_value = [value for value in axes.up.ticks() if up - axes.up.high / ROWS < value <= up]
-        rows.append(f"{plain_number(round_value[0]) if round_value else '':>7} |{''.join(cells)}")
+        up = high * row / ROWS
+        cells = [marks.get((column, row)) or _mark(region, far * (column + 1) / columns, up) for column in range(columns)]
+        label = next((plain_number(value) for value in ticks if up - high / ROWS < value <= up), "")
+        rows.append(f"{label:>7} |{''.join(cells)}")
     across, up_name = region.axes_names
-    far = plain_number(axes.across.high)
-    foot = [f"{'':8}+{'-' * columns}", f"{'':8} 0{far:>{columns - 1}}", f"{'':9}{across:>{columns}}"]
-    told = [".  safe", *(f"{boundary.name[0]}  unsafe: {boundary.told}" for boundary in region.boundaries)]
-    told += [f"{digit}  {fares(region, stack)}" for digit, stack in zip(DIGITS, stacks, strict=False)]
-    head = _broken([region.title, *region.caption], width)
-    return "\n".join([*head, "", up_name, *rows, *foot, "", *_broken(told, width)]) + "\n"
+    foot = [f"{'':8}+{'-' * columns}", f"{'':8} 0{plain_number(far):>{columns - 1}}", f"{'':9}{across:>{columns}}"]
+    legend = [".  safe", *(f"{boundary.name[0]}  unsafe: {boundary.sentence}" for boundary in region.boundaries)]
+    legend += [f"{digit}  {outcome(region, stack)}" for digit, stack in zip(DIGITS, stacks, strict=False)]
+    head = _wrapped([region.title, *region.caption], width)
+    return "\n".join([*head, "", up_name, *rows, *foot, "", *_wrapped(legend, width)]) + "\n"
 
 
-def _cell(axes: Axes, stack: KnownStack, columns: int) -> tuple[int, int]:
-    """Where a stack stands in the text chart."""
-    column = min(int(stack.across / axes.across.high * columns), columns - 1)
-    return column, max(ceil(stack.up * ROWS / axes.up.high), 1)
+def round_values(high: Fraction, most: int = 9) -> list[Fraction]:
+    """Round values from 0 to `high`, at most `most` steps apart."""
+    power = Fraction(1, 10)
+    while True:
+        for step in (power / 2, power, 2 * power, 5 * power):
+            if high / step <= most:
+                return [step * count for count in range(int(high / step) + 1)]
+        power *= 10
+
+
+def _cell(stack: KnownStack, far: Fraction, high: Fraction, columns: int) -> tuple[int, int]:
+    """The column and the row of a stack."""
+    return min(int(stack.across / far * columns), columns - 1), max(ceil(stack.up * ROWS / high), 1)
 
 
 def _mark(region: SafetyRegion, across: Fraction, up: Fraction) -> str:
-    found = [(boundary, region.is_safe(boundary, across, up)) for boundary in region.boundaries]
-    broken = next((boundary.name[0] for boundary, safe in found if safe is False), "")
-    return broken or ("." if any(safe for _, safe in found) else " ")
+    verdicts = [(boundary, region.is_safe(boundary, across, up)) for boundary in region.boundaries]
+    violated = next((boundary.name[0] for boundary, safe in verdicts if safe is False), "")
+    return violated or ("." if any(safe for _, safe in verdicts) else " ")
 
 
-def _broken(texts: Iterable[str], width: int | None) -> list[str]:
+def _wrapped(texts: Iterable[str], width: int | None) -> list[str]:
     return [row for text in texts for row in (textwrap.wrap(text, width, subsequent_indent="   ") if width else [text])]

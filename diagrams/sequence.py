@@ -15,13 +15,13 @@ from xml.sax.saxutils import escape
 
 from timewait.checker.trace import Trace
 from timewait.diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
-from timewait.diagrams.chart_elements import STYLE, cross, diamond, head, lettered, plate
+from timewait.diagrams.chart_elements import STYLE, cross, diamond, head, plate, text_element
 from timewait.diagrams.chart_layout import chart
 from timewait.diagrams.colours import themed
 from timewait.diagrams.legend import entry, legend
 from timewait.diagrams.rows import ABOVE
+from timewait.diagrams.svg import XMLNS, Attribute, document, element, line_element, number
 from timewait.diagrams.time_axis import Pause
-from timewait.diagrams.vector import XMLNS, Attribute, document, line_between, number, tag
 from timewait.diagrams.widths import width
 from timewait.narration.sentences import trace_lines
 from timewait.narration.timeline import DeliveryOutcome, reopens
@@ -89,7 +89,7 @@ def parts(trace: Trace, form: ChartFormat, most: int) -> Iterator[SequencePart]:
         told: dict[str, Attribute] = {"xmlns": XMLNS, "role": "img", "aria_label": _spoken(trace, first, last)}
         size: dict[str, Attribute] = {"width": laid.width, "height": bottom - top}
         yield SequencePart(
-            first, last, laid.width, bottom - top, tag("svg", *seen, class_="sequence", viewBox=view, **size, **told)
+            first, last, laid.width, bottom - top, element("svg", *seen, class_="sequence", viewBox=view, **size, **told)
         )
 
 
@@ -113,14 +113,14 @@ def _drawn(laid: Chart) -> Iterator[_Drawn]:
     yield from (drawn for bar in laid.bars for drawn in _bar(bar))
     yield from map(_arrow, laid.arrows)
     for left, top, right, bottom in laid.frames:
-        frame = tag("rect", class_="framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
+        frame = element("rect", class_="framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
         yield _Drawn(top, bottom, frame)
     if laid.loop is not None:
         yield _loop(laid, *laid.loop)
     for label in laid.labels:
         if label.kind != "copy":
             ground = plate(label) if label.kind == "loop" else ""
-            yield _Drawn(label.box[1], label.box[3], ground + lettered(label))
+            yield _Drawn(label.box[1], label.box[3], ground + text_element(label))
     yield from _marks(laid)
 
 
@@ -136,15 +136,15 @@ def _time(laid: Chart) -> Iterator[_Drawn]:
     for band in laid.axis.bands:
         if band.last > band.first:
             height = band.bottom - band.top + 20
-            ground = tag("rect", class_="band", x=rule, y=band.top - 10, width=right - rule, height=height, rx=3)
+            ground = element("rect", class_="band", x=rule, y=band.top - 10, width=right - rule, height=height, rx=3)
             yield _Drawn(band.top - 10, band.bottom + 10, ground)
-            yield _Drawn(band.top, band.bottom, line_between("instant", rule, band.top, rule, band.bottom))
-        yield _Drawn(band.top - 1, band.top + 1, line_between("axis", rule - 3, band.top, rule + 4, band.top))
+            yield _Drawn(band.top, band.bottom, line_element("instant", rule, band.top, rule, band.bottom))
+        yield _Drawn(band.top - 1, band.top + 1, line_element("axis", rule - 3, band.top, rule + 4, band.top))
     for gap in laid.axis.gaps:
         if gap.pause is Pause.SHORTENED:
-            drawn = tag("path", class_="axis", d=_zigzag(rule, gap.top, gap.bottom))
+            drawn = element("path", class_="axis", d=_zigzag(rule, gap.top, gap.bottom))
         else:
-            drawn = line_between("axis" if gap.pause is Pause.TRUE else "axis stretched", rule, gap.top, rule, gap.bottom)
+            drawn = line_element("axis" if gap.pause is Pause.TRUE else "axis stretched", rule, gap.top, rule, gap.bottom)
         yield _Drawn(gap.top, gap.bottom, drawn)
 
 
@@ -167,31 +167,31 @@ def _rows(laid: Chart) -> Iterator[_Drawn]:
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
         top = max(place - 16, limits[step.number - 1])
         bottom = min(place + 16, limits[step.number] if step.number < len(limits) else laid.axis.bottom)
-        hit = tag("rect", class_="hit", x=laid.rule + 3, y=top, width=laid.width - laid.rule - 6, height=bottom - top, rx=3)
-        yield _Drawn(top, bottom, tag("g", hit, class_="row", data_step=str(step.number), data_actor=step.event.actor))
+        hit = element("rect", class_="hit", x=laid.rule + 3, y=top, width=laid.width - laid.rule - 6, height=bottom - top, rx=3)
+        yield _Drawn(top, bottom, element("g", hit, class_="row", data_step=str(step.number), data_actor=step.event.actor))
 
 
 def _lifelines(laid: Chart) -> Iterator[_Drawn]:
     for stretch, top, bottom in laid.lines:
         x = laid.ends[ENDS.index(stretch.end)]
         kind = {"open": "life", "closed": "life closed", "next": "life next"}[stretch.kind]
-        yield _Drawn(top, bottom, line_between(kind, x, top, x, bottom))
+        yield _Drawn(top, bottom, line_element(kind, x, top, x, bottom))
     for step, place in zip(laid.steps, laid.axis.rows[1:], strict=True):
         if reopens(step):
-            yield _Drawn(place - 1, place + 1, line_between("reopen", laid.ends[0], place, laid.ends[1], place))
+            yield _Drawn(place - 1, place + 1, line_element("reopen", laid.ends[0], place, laid.ends[1], place))
 
 
 def _bar(bar: ChartBar) -> Iterator[_Drawn]:
     left = bar.x - BAR / 2
-    shape = tag("rect", class_="bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
-    yield _Drawn(bar.top, bar.bottom, tag("g", shape, class_="time-wait", data_end=bar.wait.end))
+    shape = element("rect", class_="bar", x=left, y=bar.top, width=BAR, height=bar.bottom - bar.top)
+    yield _Drawn(bar.top, bar.bottom, element("g", shape, class_="time-wait", data_end=bar.wait.end))
     places = range(int(bar.top) + 8, int(bar.bottom) - 2, HATCH)
     for some in (places[first : first + STROKES] for first in range(0, len(places), STROKES)):
         strokes = "".join(f"M{number(left)} {place + 4}l{number(BAR)} -8" for place in some)
-        yield _Drawn(some[0] - 5, some[-1] + 5, tag("path", class_="hatch", d=strokes))
+        yield _Drawn(some[0] - 5, some[-1] + 5, element("path", class_="hatch", d=strokes))
     if bar.full is not None:
         side = left - 6 if bar.wait.end == "A" else left + BAR + 1
-        yield _Drawn(bar.top, bar.full, tag("rect", class_="full", x=side, y=bar.top, width=5, height=bar.full - bar.top))
+        yield _Drawn(bar.top, bar.full, element("rect", class_="full", x=side, y=bar.top, width=5, height=bar.full - bar.top))
 
 
 def _marks(laid: Chart) -> Iterator[_Drawn]:
@@ -202,11 +202,11 @@ def _marks(laid: Chart) -> Iterator[_Drawn]:
         x = laid.ends[ENDS.index(actor)] if actor in ENDS else middle
         half = max(RADIUS, width(text, 9, bold=True) / 2 + 4)
         if step.number in laid.broken:
-            shape = tag("path", class_="mark wrong", d=diamond(x, place, half + 5, 13))
+            shape = element("path", class_="mark wrong", d=diamond(x, place, half + 5, 13))
         else:
-            shape = tag("rect", class_="mark", x=x - half, y=place - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
-        told = tag("text", text, class_="number", x=x, y=place + 3.2, font_size=9, text_anchor="middle")
-        group = tag("g", shape, told, class_="step", data_step=text, data_actor=actor)
+            shape = element("rect", class_="mark", x=x - half, y=place - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
+        told = element("text", text, class_="number", x=x, y=place + 3.2, font_size=9, text_anchor="middle")
+        group = element("g", shape, told, class_="step", data_step=text, data_actor=actor)
         yield _Drawn(place - 13, place + 13, group)
 
 
@@ -218,10 +218,10 @@ def _window(arrow: ChartArrow) -> _Drawn:
     assert arrow.window is not None
     top, bottom = arrow.window
     x1, far = arrow.x1, arrow.far
-    ground = tag("path", class_="window", d=f"M{number(x1)} {number(top)}L{number(far)} {number(top)}V{number(bottom)}Z")
+    ground = element("path", class_="window", d=f"M{number(x1)} {number(top)}L{number(far)} {number(top)}V{number(bottom)}Z")
     inner = far - BAR / 2 - 4 if far > x1 else far + BAR / 2
-    alive = tag("rect", class_="alive", x=inner, y=top, width=4, height=bottom - top)
-    return _Drawn(top, bottom, tag("g", ground, alive, class_="lifetime", data_copy=str(arrow.passage.copy.number)))
+    alive = element("rect", class_="alive", x=inner, y=top, width=4, height=bottom - top)
+    return _Drawn(top, bottom, element("g", ground, alive, class_="lifetime", data_copy=str(arrow.passage.copy.number)))
 
 
 def _arrow(arrow: ChartArrow) -> _Drawn:
@@ -240,19 +240,19 @@ def _arrow(arrow: ChartArrow) -> _Drawn:
     back = RADIUS + 2 if passage.arrives is not None else 0
     tip = arrow.x2 - back * math.cos(angle), arrow.y2 - back * math.sin(angle)
     shapes = [
-        tag("title", escape(_about(arrow))),
-        line_between("grip", arrow.x1, arrow.y1, *tip),
-        line_between("flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle)),
+        element("title", escape(_about(arrow))),
+        line_element("grip", arrow.x1, arrow.y1, *tip),
+        line_element("flight", arrow.x1, arrow.y1, tip[0] - 3 * math.cos(angle), tip[1] - 3 * math.sin(angle)),
     ]
     if passage.outcome is DeliveryOutcome.LOST:
         shapes.append(cross(*tip))
     elif passage.outcome is DeliveryOutcome.OPEN:
-        shapes.append(tag("circle", class_="end", cx=tip[0], cy=tip[1], r=4))
+        shapes.append(element("circle", class_="end", cx=tip[0], cy=tip[1], r=4))
     else:
         shapes.append(head(tip, angle))
-    shapes += [shape for label in arrow.labels for shape in (plate(label), lettered(label))]
+    shapes += [shape for label in arrow.labels for shape in (plate(label), text_element(label))]
     edges = [arrow.y1, arrow.y2, *(edge for label in arrow.labels for edge in label.box[1::2])]
-    return _Drawn(min(edges) - 6, max(edges) + 6, tag("g", *shapes, **told))
+    return _Drawn(min(edges) - 6, max(edges) + 6, element("g", *shapes, **told))
 
 
 def _about(arrow: ChartArrow) -> str:
@@ -270,4 +270,4 @@ def _loop(laid: Chart, top: float, bottom: float) -> _Drawn:
     """The bracket around what repeats, with an arrow back to its beginning."""
     x = laid.width - MARGIN
     back = f"M{number(x - 14)} {number(bottom)}H{number(x)}V{number(top)}H{number(x - 14)}m5 -4l-5 4l5 4"
-    return _Drawn(top - 6, bottom + 2, tag("path", class_="loop", d=back))
+    return _Drawn(top - 6, bottom + 2, element("path", class_="loop", d=back))

@@ -1,19 +1,19 @@
-"""How wide a text is, without asking a font.
+"""The widths of texts, estimated without a font.
 
-A picture is read with fonts that its maker does not know. The widths here are those of DejaVu Sans, the widest of the
-fonts that browsers commonly fall back on, so that what is laid out by them fits whatever font is there.
+The fonts of the reader are not known. The widths here are those of DejaVu Sans, the widest common fallback font of
+browsers, so that text fits in other fonts too.
 """
 
 from __future__ import annotations
 
 FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
-"""What pictures ask for, the best first."""
+"""The fonts of pictures, in order of preference."""
 
 MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
-"""The same where every character is as wide as any other."""
+"""Fonts of fixed width."""
 
 MONO_WIDTH = 0.605
-"""The width of a character of such a font, in units of its size."""
+"""The width of a character of fixed width, in units of the font size."""
 
 REGULAR = (
     *(318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337),
@@ -36,11 +36,11 @@ BOLD = (
 """The same in bold."""
 
 WIDEST = 1000
-"""The width reckoned for any other character."""
+"""The width assumed for any other character."""
 
 
 def width(text: str, size: float, bold: bool = False) -> float:
-    """The width of a text at most.
+    """An upper bound of the width of a text.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 
 def mono_width(text: str, size: float) -> float:
-    """The width of a text in a font of fixed width, in the unit of its size."""
+    """The width of a text in a font of fixed width, in the unit of `size`."""
     return len(text) * MONO_WIDTH * size
 
 
 def wrapped(text: str, size: float, most: float, *, bold: bool = False) -> list[str]:
-    """A text in lines that are no wider than that; a word that is wider is broken.
+    """A text in lines no wider than `most`; a wider word is broken.
 
     Parameters
     ----------

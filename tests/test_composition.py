@@ -1,4 +1,4 @@
-"""The pictures of what can be reached: every location and every edge, whole or counted."""
+"""Figures of reachable locations: every location and every edge, drawn or counted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget
 from timewait.diagrams.composition import SMALL, ReachedGraph, TooManyToDraw, by_states, composition, reach, whole
-from timewait.diagrams.figure import Figure, words
-from timewait.diagrams.figure_layout import laid_out
-from timewait.diagrams.geometry import overlaps
+from timewait.diagrams.figure import Figure, plain_text
+from timewait.diagrams.graphviz_layout import laid_out
+from timewait.diagrams.layout import overlaps
 from timewait.proofs.claims import close, core
 from timewait.spec.composition import Composition, CompositionState
 from timewait.spec.configuration import Configuration
@@ -39,8 +39,8 @@ def reached() -> dict[str, ReachedGraph]:
 def test_sizes(reached: dict[str, ReachedGraph], name: str) -> None:
     """Exact counts."""
     found = reached[name]
-    assert (len(found.situations), sum(found.zones.values()), len(found.steps)) == ASKED[name][1:]
-    assert found.told == "{} locations, {} zones, {} edges".format(*ASKED[name][1:])
+    assert (len(found.locations), sum(found.zones.values()), len(found.edges)) == ASKED[name][1:]
+    assert found.counts == "{} locations, {} zones, {} edges".format(*ASKED[name][1:])
 
 
 @every_question
@@ -51,7 +51,7 @@ def test_ticks_reach_the_same(reached: dict[str, ReachedGraph], name: str) -> No
     explored = Explicit(automaton)
     explored.explore(Budget())
     seen = {system.equivalence_class(automaton.location(state[0]).original) for state in explored.states}
-    assert seen == {system.equivalence_class(situation) for situation in reached[name].situations.values()}
+    assert seen == {system.equivalence_class(location) for location in reached[name].locations.values()}
 
 
 @every_question
@@ -59,9 +59,9 @@ def test_whole_has_every_location_and_every_edge(reached: dict[str, ReachedGraph
     """A box each, and each edge among the arrows between its locations."""
     found = reached[name]
     figure = whole(found, name)
-    assert {box.name for box in figure.boxes} == {f"location_{place}" for place in found.situations}
+    assert {box.name for box in figure.boxes} == {f"location_{number}" for number in found.locations}
     told = Counter((arrow.source, arrow.target) for arrow in figure.arrows for _ in arrow.tooltip.splitlines())
-    assert told == Counter((f"location_{step.source}", f"location_{step.target}") for step in found.steps)
+    assert told == Counter((f"location_{step.source}", f"location_{step.target}") for step in found.edges)
 
 
 @every_question
@@ -70,10 +70,10 @@ def test_counts_add_up(reached: dict[str, ReachedGraph], name: str) -> None:
     found = reached[name]
     figure = by_states(found, name)
     notes = [note for box in figure.boxes for note in box.note]
-    assert total(r"(\d+) locations?", notes) == len(found.situations)
+    assert total(r"(\d+) locations?", notes) == len(found.locations)
     assert total(r"(\d+) zones?", notes) == sum(found.zones.values())
-    labels = [words(text) for arrow in figure.arrows for text in arrow.label]
-    assert total(r"(\d+) edges? inside", notes) + total(r"^(\d+) edges?$", labels) == len(found.steps)
+    labels = [plain_text(text) for arrow in figure.arrows for text in arrow.label]
+    assert total(r"(\d+) edges? inside", notes) + total(r"^(\d+) edges?$", labels) == len(found.edges)
 
 
 def total(pattern: str, texts: list[str]) -> int:
@@ -86,7 +86,7 @@ def test_a_small_graph_is_drawn_whole(reached: dict[str, ReachedGraph], name: st
     """And a large one by states."""
     found = reached[name]
     boxes = len(composition(found, name).boxes)
-    assert (boxes == len(found.situations)) is (len(found.situations) <= SMALL)
+    assert (boxes == len(found.locations)) is (len(found.locations) <= SMALL)
     assert boxes <= SMALL
 
 
@@ -95,12 +95,12 @@ def states_of(figure: Figure) -> set[str]:
     return {box.title for box in figure.boxes}
 
 
-def test_what_breaks_a_property_says_so(reached: dict[str, ReachedGraph]) -> None:
+def test_a_violation_is_labelled(reached: dict[str, ReachedGraph]) -> None:
     """With a wait that is too short a RST resets the end that closes second."""
-    broken = [arrow for arrow in whole(reached["too short a wait"], "").arrows if arrow.pen.name == "a property is broken"]
-    assert any("breaks graceful" in words(text) for arrow in broken for text in arrow.label)
+    broken = [arrow for arrow in whole(reached["too short a wait"], "").arrows if arrow.style.name == "a property is violated"]
+    assert any("violates graceful" in plain_text(text) for arrow in broken for text in arrow.label)
     long = whole(reached["core, nothing lost"], "")
-    assert not any(arrow.pen.name == "a property is broken" for arrow in long.arrows)
+    assert not any(arrow.style.name == "a property is violated" for arrow in long.arrows)
     assert "an old segment has reached the next connection" not in states_of(long)
 
 
@@ -121,12 +121,12 @@ def test_tooltips_stay_short() -> None:
 
 def test_an_exploration_that_is_cut_short_is_refused() -> None:
     """A picture of a part would look like the whole."""
-    with pytest.raises(TooManyToDraw, match="not explored to its end"):
+    with pytest.raises(TooManyToDraw, match="hit a limit"):
         reach(close(30, Fraction(60), 30, 1), Budget(states=5))
 
 
-def test_locations_are_situations(reached: dict[str, ReachedGraph]) -> None:
-    """The first one is where every run starts."""
-    first = next(iter(reached["close, one loss"].situations.values()))
+def test_the_first_location_is_the_initial_one(reached: dict[str, ReachedGraph]) -> None:
+    """Exploration starts there."""
+    first = next(iter(reached["close, one loss"].locations.values()))
     assert isinstance(first, CompositionState)
     assert first == Composition(ASKED["close, one loss"][0]).initial()

@@ -18,18 +18,19 @@ from timewait.checker.decide import Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.diagrams import figure_text
-from timewait.diagrams.colours import COLOURS, DARK, PAPER, Colour
+from timewait.diagrams.box_sizes import box_size
+from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, SAFE, Colour
 from timewait.diagrams.difference_figure import compared
-from timewait.diagrams.edges import ACTIVE, PASSIVE, PENS, TIMED, in_full
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, line, words
+from timewait.diagrams.edges import ACTIVE, PASSIVE, STYLES, TIMED, in_full
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, line, plain_text
 from timewait.diagrams.figure_dot import as_dot
-from timewait.diagrams.figure_layout import Graphviz, NoGraphviz, laid_out
 from timewait.diagrams.figure_mermaid import as_mermaid
-from timewait.diagrams.figure_svg import as_svg, told
-from timewait.diagrams.geometry import ArrowPath, Layout, Point, overlaps
-from timewait.diagrams.raster import as_pdf, as_png
-from timewait.diagrams.sizes import Size, box_size
-from timewait.diagrams.states import ALIKE, one_state, states
+from timewait.diagrams.figure_svg import as_svg, description
+from timewait.diagrams.geometry import Point, Size
+from timewait.diagrams.graphviz_layout import Graphviz, MissingGraphviz, laid_out
+from timewait.diagrams.layout import ArrowPath, Layout, overlaps
+from timewait.diagrams.rendering import as_pdf, as_png
+from timewait.diagrams.states import SHARED, one_state, states
 from timewait.diagrams.tables import as_text
 from timewait.diagrams.widths import BOLD, REGULAR, width, wrapped
 from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
@@ -105,7 +106,7 @@ class TestCompleteness:
         graph = close_part(graphs[name]) if part else graphs[name]
         figure = states(graph, name)
         titles = {box.name: box.title for box in figure.boxes}
-        alike = [row for box in figure.boxes if box.name == ALIKE for row in box.rows]
+        alike = [row for box in figure.boxes if box.name == SHARED for row in box.rows]
         for source, target, edge in condense(graph).edges(data=True):
             if source is not target:
                 drawn = [arrow for arrow in figure.arrows if (arrow.source, titles[arrow.target]) == (source, target)]
@@ -120,7 +121,7 @@ class TestCompleteness:
         titles = {box.name: box.title for box in figure.boxes}
         condensed = condense(graphs[name])
         for arrow in figure.arrows:
-            if arrow.source != ALIKE:
+            if arrow.source != SHARED:
                 between = condensed.get_edge_data(S(arrow.source), S(titles[arrow.target]))
                 assert set(arrow.tooltip.splitlines()) <= {in_full([edge]) for edge in between.values()}
 
@@ -137,7 +138,7 @@ class TestCompleteness:
 
     def test_time_wait_says_what_it_does(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         (box,) = [box for box in states(graphs["default"], "").boxes if box.name == S.TIME_WAIT]
-        assert ["; ".join(map(words, row.cells)) for row in box.rows] == [
+        assert ["; ".join(map(plain_text, row.cells)) for row in box.rows] == [
             "ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
             "FIN+ACK, FIN+DATA+ACK; duplicate; / ACK, restart time-wait",
             "ACK; in the window; / nothing",
@@ -147,17 +148,21 @@ class TestCompleteness:
 
     def test_labels_are_event_and_reply(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         figure = states(close_part(graphs["default"]), "")
-        said = {(arrow.source, arrow.target): [words(text) for text in arrow.label] for arrow in figure.arrows}
+        said = {(arrow.source, arrow.target): [plain_text(text) for text in arrow.label] for arrow in figure.arrows}
         assert said[S.ESTABLISHED, S.FIN_WAIT_1] == ["CLOSE", "/ FIN+ACK"]
         assert said[S.FIN_WAIT_1, S.TIME_WAIT] == ["FIN+ACK", "acknowledges our FIN", "/ ACK", "start time-wait"]
-        assert said[S.TIME_WAIT, S.CLOSED] == ["time-wait runs out"]
+        assert said[S.TIME_WAIT, S.CLOSED] == ["time-wait expires"]
 
     def test_paths_and_timers_are_told_apart(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
-        pens = {(arrow.source, arrow.target): arrow.pen for arrow in states(close_part(graphs["default"]), "").arrows}
-        assert pens[S.ESTABLISHED, S.FIN_WAIT_1] is ACTIVE
-        assert pens[S.ESTABLISHED, S.CLOSE_WAIT] is PASSIVE
-        assert pens[S.TIME_WAIT, S.CLOSED] is TIMED
-        assert len({pen.ink for pen in (ACTIVE, PASSIVE, TIMED)}) == len({pen.style for pen in (ACTIVE, PASSIVE, TIMED)}) == 3
+        styles = {(arrow.source, arrow.target): arrow.style for arrow in states(close_part(graphs["default"]), "").arrows}
+        assert styles[S.ESTABLISHED, S.FIN_WAIT_1] is ACTIVE
+        assert styles[S.ESTABLISHED, S.CLOSE_WAIT] is PASSIVE
+        assert styles[S.TIME_WAIT, S.CLOSED] is TIMED
+        assert (
+            len({style.colour for style in (ACTIVE, PASSIVE, TIMED)})
+            == len({style.dash for style in (ACTIVE, PASSIVE, TIMED)})
+            == 3
+        )
 
     def test_closed_is_drawn_twice_where_it_is_beginning_and_end(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         for graph, times in ((graphs["default"], 2), (close_part(graphs["default"]), 1)):
@@ -171,7 +176,7 @@ def same_event(one: str, other: str) -> bool:
 
 def names(rows: list[Any]) -> str:
     """Return all the states that rows name."""
-    return ", ".join(words(cell) for row in rows for cell in row.cells[1:])
+    return ", ".join(plain_text(cell) for row in rows for cell in row.cells[1:])
 
 
 class TestSections:
@@ -193,7 +198,7 @@ class TestSections:
     @every_behaviour
     def test_every_arrow_cites_and_links(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
         for arrow in states(graphs[name], name).arrows:
-            if arrow.source != ALIKE:
+            if arrow.source != SHARED:
                 assert re.search(r"RFC|SO_LINGER|no standard", arrow.tooltip)
                 assert arrow.link.startswith("https://www.rfc-editor.org/rfc/rfc") or "RFC" not in arrow.tooltip.split("\n")[0]
 
@@ -226,7 +231,7 @@ class TestCompared:
         found = difference(before, after)
         figure = compared(after, found, ("letter", name), "")
         for arrow in figure.arrows:
-            assert (arrow.emphasis is Emphasis.LIT) is arrow.tooltip.startswith(("added:", "missing:", "changed:"))
+            assert (arrow.emphasis is Emphasis.STRONG) is arrow.tooltip.startswith(("added:", "missing:", "changed:"))
         for box in figure.boxes:
             concerned = box.name in {*found.lost, *(change.source for change in found.changes)}
             assert (box.emphasis is Emphasis.FAINT) is not any((concerned and box.rows, box.name in found.lost))
@@ -235,14 +240,14 @@ class TestCompared:
         graph = close_part(graphs["letter"])
         figure = compared(graph, difference(graph, graph), ("letter", "letter"), "the same")
         assert all(part.emphasis is Emphasis.FAINT for part in (*figure.arrows, *figure.boxes))
-        assert [words(text) for text in figure.caption] == ["the same", "nothing differs"]
+        assert [plain_text(text) for text in figure.caption] == ["the same", "no differences"]
 
     def test_a_state_never_entered_is_there_as_missing(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         before, after = (close_part(graphs[one]) for one in ("letter", "forgetful"))
         figure = compared(after, difference(before, after), ("letter", "forgetful"), "")
         (box,) = [box for box in figure.boxes if box.name == S.TIME_WAIT]
-        assert (box.pen.name, box.emphasis) == ("- missing", Emphasis.LIT)
-        assert "forgetful never enters TIME_WAIT" in [words(text) for text in figure.caption]
+        assert (box.style.name, box.emphasis) == ("- missing", Emphasis.STRONG)
+        assert "forgetful never enters TIME_WAIT" in [plain_text(text) for text in figure.caption]
 
 
 # --- runs ---------------------------------------------------------------------------------------------------------
@@ -296,17 +301,17 @@ class TestUse:
 
     def test_the_picture_lights_just_these(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         figure = states(close_part(graph), "", use)
-        lit = {box.name for box in figure.boxes if box.emphasis is Emphasis.LIT}
+        lit = {box.name for box in figure.boxes if box.emphasis is Emphasis.STRONG}
         assert lit == {state.value for state in use.states}
         moved = {(one.source, one.target) for one in use.taken if one.source is not one.target}
-        assert {(arrow.source, arrow.target) for arrow in figure.arrows if arrow.emphasis is Emphasis.LIT} == moved
+        assert {(arrow.source, arrow.target) for arrow in figure.arrows if arrow.emphasis is Emphasis.STRONG} == moved
         assert all(arrow.emphasis is not Emphasis.PLAIN for arrow in figure.arrows)
 
     def test_every_step_is_told_once(self, run: Trace, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         figure = states(close_part(graph), "", use)
-        said = [words(text) for arrow in figure.arrows for text in arrow.label]
-        said += [words(cell) for box in figure.boxes for row in box.rows for cell in row.cells]
-        said += [words(text) for text in figure.caption]
+        said = [plain_text(text) for arrow in figure.arrows for text in arrow.label]
+        said += [plain_text(cell) for box in figure.boxes for row in box.rows for cell in row.cells]
+        said += [plain_text(text) for text in figure.caption]
         numbers = [int(number) for text in said if "step" in text for number in re.findall(r"\d+", text)]
         assert sorted(numbers) == [step.number for step in run.steps]
 
@@ -344,20 +349,22 @@ def contrast(one: str, other: str) -> float:
 class TestColours:
     """Legible on light and on dark paper, and where the paper is not known."""
 
-    @pytest.mark.parametrize("ink", [ink for ink in COLOURS if ink is not PAPER], ids=lambda ink: str(ink.light))
-    def test_contrast(self, ink: Colour) -> None:
+    @pytest.mark.parametrize(
+        "colour", [colour for colour in COLOURS if colour not in (BACKGROUND, SAFE)], ids=lambda colour: str(colour.light)
+    )
+    def test_contrast(self, colour: Colour) -> None:
         """WCAG 2 AA for small text on the picture's own paper; for graphics and large text on a page of any colour."""
-        assert contrast(ink.light, PAPER.light) >= 4.5
-        assert contrast(ink.dark, PAPER.dark) >= 4.5
+        assert contrast(colour.light, BACKGROUND.light) >= 4.5
+        assert contrast(colour.dark, BACKGROUND.dark) >= 4.5
         for ground in ("#ffffff", "#0d1117"):
-            assert contrast(ink.middle, ground) >= 4
+            assert contrast(colour.middle, ground) >= 4
 
     def test_no_pen_is_told_by_colour_alone(self) -> None:
-        assert len({(pen.ink, pen.style) for pen in PENS}) == len(PENS)
-        assert len({pen.style for pen in PENS[:4]}) == 4
+        assert len({(style.colour, style.dash) for style in STYLES}) == len(STYLES)
+        assert len({style.dash for style in STYLES[:4]}) == 4
 
     def test_every_colour_of_a_picture_has_a_dark_one(self, pictures: dict[str, str]) -> None:
-        lights = {ink.light for ink in COLOURS}
+        lights = {colour.light for colour in COLOURS}
         for picture in pictures.values():
             root = ElementTree.fromstring(picture)
             used = {element.get(name) for element in root.iter() for name in ("fill", "stroke")} - {None, "none"}
@@ -392,7 +399,7 @@ class TestWidths:
             for box in figure.boxes:
                 size = box_size(box)
                 assert all(width(text, 12) <= size.width for text in box.note)
-                assert all(sum(width(words(cell), 12) for cell in row.cells) <= size.width for row in box.rows)
+                assert all(sum(width(plain_text(cell), 12) for cell in row.cells) <= size.width for row in box.rows)
 
 
 class TestLayout:
@@ -442,7 +449,7 @@ class TestLayout:
 
     def test_without_a_system_graphviz(self, graphs: dict[str, nx.MultiDiGraph], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "")
-        with pytest.raises(NoGraphviz, match="there is no program dot"):
+        with pytest.raises(MissingGraphviz, match="the program dot is not installed"):
             laid_out(one_state(graphs["default"], S.LAST_ACK), Graphviz.SYSTEM)
 
     def test_no_font_is_asked(self, graphs: dict[str, nx.MultiDiGraph], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -478,7 +485,7 @@ class TestFormats:
     def test_the_description_tells_the_whole(self, figures: dict[str, Figure]) -> None:
         """For those who cannot see it: every arrow with its states and its label."""
         figure = figures["letter, close"]
-        said = told(figure)
+        said = description(figure)
         assert "ESTABLISHED to FIN_WAIT_1: CLOSE / FIN+ACK" in said
         root = ElementTree.fromstring(as_svg(figure))
         assert root.findtext(f"{SVG}desc") == said

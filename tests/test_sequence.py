@@ -207,16 +207,16 @@ class TestLabels:
                 assert told == ("" if arrow.passage.outcome is DeliveryOutcome.DUPLICATE else arrow.passage.copy.text)
 
     @pytest.mark.parametrize("page", ["light", "dark"])
-    @pytest.mark.parametrize("ink", ["ink", "muted", "wrong", "first", "next"])
-    def test_contrast(self, page: str, ink: str) -> None:
+    @pytest.mark.parametrize("colour", ["colour", "muted", "wrong", "first", "next"])
+    def test_contrast(self, page: str, colour: str) -> None:
         """At least that of WCAG 2.2 AA for text, on the page, on a band and on a marked row."""
         for ground in ("paper", "band", "marked"):
-            assert contrast(getattr(NAMED[ink], page), getattr(NAMED[ground], page)) >= 4.5, ground
+            assert contrast(getattr(NAMED[colour], page), getattr(NAMED[ground], page)) >= 4.5, ground
 
     def test_themes_have_every_colour(self) -> None:
         """No name is left in a style sheet."""
         first, paper = NAMED["first"], NAMED["paper"]
-        assert themed("a { fill: $first; stroke: $paper; }") == (
+        assert themed("a { fill: $first; stroke: $background; }") == (
             f"a {{ fill: {first.light}; stroke: {paper.light}; }}\n@media screen and (prefers-color-scheme: dark) {{\n"
             f"a {{ fill: {first.dark}; stroke: {paper.dark}; }}\n}}"
         )

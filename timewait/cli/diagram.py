@@ -154,9 +154,9 @@ def _difference_writers(
 ) -> Writers:
     figure = difference_picture(name, against, opening, orphan)
     differences = difference_of(name, against, opening, orphan).words(load(against).name, load(name).name)
-    listed = "\n".join([figure.title, "", *(differences or ("nothing differs",))]) + "\n"
+    listed = "\n".join([figure.title, "", *(differences or ("no differences",))]) + "\n"
     return of_figure(figure, picture, width) | {
-        "text": lambda: figure_text.quotient(listed, width),
+        "text": lambda: figure_text.wrapped_lines(listed, width),
         "json": lambda: json.dumps({"stack": name, "against": against, "differences": differences}, indent=1) + "\n",
     }
 

@@ -16,10 +16,10 @@ from timewait.cli.files import write_whole
 from timewait.diagrams import figure_text
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
-from timewait.diagrams.figure_layout import Graphviz, NoGraphviz
 from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg
-from timewait.diagrams.raster import MOST, as_pdf, as_png
+from timewait.diagrams.graphviz_layout import Graphviz
+from timewait.diagrams.rendering import LARGEST_SCALE, as_pdf, as_png
 
 SUFFIXES = {
     ".svg": "svg",
@@ -40,12 +40,12 @@ BINARY = ("png", "pdf")
 Command = TypeVar("Command", bound=Callable[..., Any])
 Content = str | bytes
 Writers = Mapping[str, Callable[[], Content]]
-"""How each format of a picture is made."""
+"""The function that makes each format of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """How a picture is written.
+    """The format and the destination of a picture.
 
     Attributes
     ----------
@@ -73,7 +73,11 @@ _OUTPUT = (
     click.option("--format", "form", type=click.Choice(FORMATS), help="The format. [default: by --out, else text]"),
     click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; the end of its name says the format."),
     click.option(
-        "--scale", type=click.FloatRange(0.1, MOST), default=2.0, show_default=True, help="Size of a PNG, relative to the SVG."
+        "--scale",
+        type=click.FloatRange(0.1, LARGEST_SCALE),
+        default=2.0,
+        show_default=True,
+        help="Size of a PNG, relative to the SVG.",
     ),
 )
 _LAYOUT = click.option(
@@ -115,29 +119,22 @@ def of_svg(svg: Callable[[], str], scale: float) -> dict[str, Callable[[], Conte
 
 
 def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:
-    """The formats of boxes and arrows; JSON is not among them."""
-
-    def svg() -> str:
-        try:
-            return as_svg(figure, picture.graphviz)
-        except NoGraphviz as problem:
-            raise click.UsageError(str(problem)) from problem
-
+    """The formats of a figure of boxes and arrows, except JSON."""
     graph = {
         "dot": partial(as_dot, figure),
         "mermaid": partial(as_mermaid, figure),
         "text": partial(figure_text.as_text, figure, width),
     }
-    return of_svg(svg, picture.scale) | graph
+    return of_svg(partial(as_svg, figure, picture.graphviz), picture.scale) | graph
 
 
 def _format(form: str | None, out: Path | None) -> str:
-    """The format that is asked for: by name, else by the file's name, else text.
+    """The chosen format: by name, else by the name of the file, else text.
 
     Raises
     ------
     click.UsageError
-        The file's name says nothing, or something in letters and digits is wanted where a file is needed.
+        The name of the file has no known end, or a binary format has no file.
     """
     if form is None and out is not None:
         form = SUFFIXES.get(out.suffix.lower())

@@ -29,7 +29,7 @@ from timewait.cli.figures import (
     states_of,
 )
 from timewait.cli.run import carry_out
-from timewait.diagrams import bars, figure_text, region_picture, region_text, sequence_text
+from timewait.diagrams import bars, figure_text, region_chart, region_text, sequence_text
 from timewait.diagrams.composition import composition, reach
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
@@ -176,7 +176,7 @@ def _regions() -> tuple[CommittedPicture, ...]:
     ways: tuple[Against, ...] = ("rto", "msl")
     for against in ways:
         shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
-        files = {"svg": region_picture.as_svg(shown), "txt": region_text.as_text(shown)}
+        files = {"svg": region_chart.as_svg(shown), "txt": region_text.as_text(shown)}
         option = f" --against {against}{' --rto 30s' if against == 'msl' else ''}"
         pictures.append(CommittedPicture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
     return tuple(pictures)

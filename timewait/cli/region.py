@@ -18,7 +18,7 @@ from timewait.cli.errors import error
 from timewait.cli.figures import LOSSES, bars_of, farthest, region_of
 from timewait.cli.options import MSL, question_options
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
-from timewait.diagrams import bars, region_picture, region_text
+from timewait.diagrams import bars, region_chart, region_text
 from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.region import Against
 from timewait.library import SAFE
@@ -62,7 +62,7 @@ def _region_writers(options: Options, picture: PictureOptions, screen: Screen, a
     found = boundaries(configuration, options.properties or SAFE, farthest(configuration.msl), options.budget)
     shown = region_of(configuration, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
     width = picture.width(screen)
-    return of_svg(lambda: region_picture.as_svg(shown), picture.scale) | {
+    return of_svg(lambda: region_chart.as_svg(shown), picture.scale) | {
         "text": lambda: region_text.as_text(shown, width),
         "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
     }

@@ -4,6 +4,8 @@
 
     ValueError
     ├── RequestError    a command exits with 2
+    │   ├── timewait.diagrams.graphviz_layout.MissingGraphviz
+    │   ├── timewait.diagrams.rendering.MissingPackage
     │   ├── timewait.spec.configuration.ConfigurationError
     │   ├── timewait.spec.stacks.MissingValue
     │   └── timewait.spec.stacks.UnknownStack

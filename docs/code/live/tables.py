@@ -20,7 +20,7 @@ import networkx as nx
 
 from timewait.checker.itf import SCHEMA
 from timewait.checker.verdict import SEVERITY, Verdict
-from timewait.diagrams.edges import answer, authority, event, sort_of
+from timewait.diagrams.edges import citation, event, kind_order, response
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.endpoint import RULES
@@ -160,9 +160,9 @@ def events(name: str) -> str:
     """The edges out of a state."""
     rows = []
     edges = _graph().out_edges(State(name), data=True)
-    for source, target, edge in sorted(edges, key=lambda edge: (edge[0] is edge[1], sort_of(edge[2]))):
+    for source, target, edge in sorted(edges, key=lambda edge: (edge[0] is edge[1], kind_order(edge[2]))):
         to = "" if source is target else str(target).replace("_", "-")
-        rows.append((plain(event(edge)), plain(answer(edge)) or "nothing", to, plain(authority(edge)).replace("   ", "; ")))
+        rows.append((plain(event(edge)), plain(response(edge)) or "nothing", to, plain(citation(edge)).replace("   ", "; ")))
     return table(("event", "sends or starts", "next state", "source"), rows)
 
 

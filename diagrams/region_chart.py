@@ -1,0 +1,255 @@
+"""Safe and unsafe TIME_WAIT as a chart, with real stacks as labelled points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from timewait.diagrams.boundary import Boundary, BoundaryPiece
+from timewait.diagrams.colours import BACKGROUND, BLACK, BLUE, GREY, RED, SAFE, Colour
+from timewait.diagrams.geometry import Point, Rectangle, Size
+from timewait.diagrams.label_placement import PlacedLabel, placed
+from timewait.diagrams.region import RegionStretch, SafetyRegion, extent, facts, outcome, together
+from timewait.diagrams.rendering import chart_as_svg
+from timewait.diagrams.widths import width, wrapped
+
+WIDTH, HEIGHT = 740, 400
+"""Of the area between the axes, in pixels."""
+
+FONT_SIZE = 12
+LABEL_HEIGHT = 17.0
+DOT = 8.0
+"""The diameter of the point of a stack, in pixels."""
+
+SERIES = (RED, BLUE, GREY)
+DASHES = ((1, 0), (9, 4), (2, 4))
+"""The colour and the dashes of the line of each property, in order."""
+
+SAMPLES = 40
+"""Points of each straight piece that labels must avoid."""
+
+BELOW = {
+    "graceful": "below it, a RST may cut off the other end",
+    "isolation": "below it, an old duplicate may reach the next connection",
+}
+"""The consequence of a shorter TIME_WAIT, by property."""
+
+DataRow = dict[str, Any]
+DataPoint = tuple[Fraction, Fraction]
+
+
+def as_svg(region: SafetyRegion) -> str:
+    """The chart.
+
+    Raises
+    ------
+    timewait.diagrams.rendering.MissingPackage
+        vl-convert is not installed.
+    """
+    return chart_as_svg(specification(region), "\n".join(facts(region)))
+
+
+def specification(region: SafetyRegion) -> dict[str, Any]:
+    """The chart as a Vega-Lite specification."""
+    far, high = extent(region)
+    names = [legend_of(boundary) for boundary in region.boundaries]
+    x, y = (dict[str, Any]({"type": "quantitative", "title": title}) for title in region.axes_names)
+    x |= {"field": "x", "scale": {"domain": [0, float(far)], "nice": False}, "axis": {"grid": False}}
+    y |= {"field": "y", "scale": {"domain": [0, float(high)], "nice": False}, "axis": {"zindex": 1}}
+    colours = {"domain": names, "range": [colour.light for colour in SERIES]}
+    of_property = {
+        "color": {"field": "property", "type": "nominal", "scale": colours}
+        | {"legend": {"symbolType": "stroke", "symbolSize": 900, "symbolStrokeWidth": 2.6, "direction": "vertical"}},
+        "strokeDash": {"field": "property", "type": "nominal", "scale": {"domain": names, "range": DASHES}},
+    }
+    areas = {"x": x, "y": y | {"stack": None}, "y2": {"datum": 0}, "detail": {"field": "piece"}}
+    ground = {"x": x, "x2": {"field": "x2"}}
+    plain = {"x": x, "y": y}
+    hint = {"description": {"field": "text"}}
+    unsafe, lines, single = list(_areas(region)), list(_lines(region)), list(_single_points(region))
+    layers = [
+        _layer("rect", list(_known(region)), ground, color=SAFE.light),
+        _layer("area", unsafe, areas, color=BACKGROUND.light, opacity=1),
+        _layer("area", unsafe, areas | {"color": of_property["color"]}, opacity=0.16),
+        _layer("rule", single, plain | {"y2": {"datum": 0}} | of_property | hint, aria=True, strokeWidth=1.6),
+        _layer("tick", single, plain | {"color": of_property["color"]}, orient="horizontal", thickness=2.6, bandSize=10),
+        _layer("line", lines, plain | of_property | {"detail": {"field": "piece"}} | hint, aria=True, strokeWidth=2.6),
+        *_label_layers(region, plain),
+    ]
+    caption = [row for text in region.caption for row in wrapped(text, FONT_SIZE, WIDTH)]
+    size = {"width": WIDTH, "height": HEIGHT}
+    return {"title": {"text": region.title, "subtitle": caption}, **size, "layer": [layer for layer in layers if layer]}
+
+
+def legend_of(boundary: Boundary) -> str:
+    """What the legend says of a property."""
+    return f"{boundary.sentence}; {BELOW.get(boundary.name, 'below it, the property is violated')}"
+
+
+def _layer(kind: str, rows: list[DataRow], encoding: dict[str, Any], *, aria: bool = False, **looks: Any) -> dict[str, Any]:
+    """A layer of marks, which screen readers skip unless `aria`; empty without data."""
+    return {"data": {"values": rows}, "mark": {"type": kind, "aria": aria} | looks, "encoding": encoding} if rows else {}
+
+
+def _corners(region: SafetyRegion, stretch: RegionStretch) -> tuple[DataPoint, DataPoint]:
+    """Both ends of a stretch; at the top of the chart where no TIME_WAIT is enough."""
+    _, high = extent(region)
+    (left, one), (right, other) = stretch.begins, stretch.ends
+    return (left, high if one is None else one), (right, high if other is None else other)
+
+
+def _row(x: Fraction, y: Fraction, **fields: object) -> DataRow:
+    return {"x": float(x), "y": float(y), **fields}
+
+
+def _known(region: SafetyRegion) -> Iterator[DataRow]:
+    """The intervals along the axis for which a boundary is known."""
+    stretches = [one for boundary in region.boundaries for one in region.stretches(boundary)]
+    ends = sorted({end[0] for one in stretches for end in (one.begins, one.ends)})
+    for left, right in pairwise(ends):
+        if any(one.begins[0] <= left and right <= one.ends[0] for one in stretches):
+            yield {"x": float(left), "x2": float(right)}
+
+
+def _areas(region: SafetyRegion) -> Iterator[DataRow]:
+    """The unsafe area below each boundary."""
+    for boundary in region.boundaries:
+        for number, stretch in enumerate(region.stretches(boundary)):
+            if not stretch.piece.is_point:
+                for x, y in _corners(region, stretch):
+                    yield _row(x, y, property=legend_of(boundary), piece=number)
+
+
+def _lines(region: SafetyRegion) -> Iterator[DataRow]:
+    """The pieces of each boundary that have an upper end."""
+    for boundary in region.boundaries:
+        for number, stretch in enumerate(region.stretches(boundary)):
+            if not stretch.piece.is_point and stretch.piece.least is not None:
+                for x, y in _corners(region, stretch):
+                    yield _row(x, y, property=legend_of(boundary), piece=number, text=boundary.sentence)
+
+
+def _single_points(region: SafetyRegion) -> Iterator[DataRow]:
+    """The values that are known at one point of the axis alone."""
+    for boundary in region.boundaries:
+        for stretch in region.stretches(boundary):
+            if stretch.piece.is_point:
+                yield _row(*_corners(region, stretch)[0], property=legend_of(boundary), text=boundary.sentence)
+
+
+# --- labels -------------------------------------------------------------------------------------------------------
+
+
+class Formula(NamedTuple):
+    """The formula of a piece: its text, its colour, and the middle of the piece in the units of the axes."""
+
+    text: str
+    colour: Colour
+    middle: DataPoint
+
+
+def formulas(region: SafetyRegion) -> list[Formula]:
+    """The formulas beside the pieces; a piece within another boundary's piece with the same formula has none."""
+    stretches = [(place, one) for place, boundary in enumerate(region.boundaries) for one in region.stretches(boundary)]
+    found = []
+    for place, stretch in stretches:
+        piece, (left, one), (right, other) = stretch
+        if piece.is_point or one is None or other is None:
+            continue
+        twins = [(at, twin.piece) for at, twin in stretches if at != place and twin.piece.least == piece.least]
+        if any(_within(piece, twin) and (at < place or not _within(twin, piece)) for at, twin in twins):
+            continue
+        middle = (left + right) / 2
+        msl, rto = region.durations(middle)
+        shared = any(rto / msl in twin.ratios for _, twin in twins)
+        found.append(Formula(piece.formula, BLACK if shared else SERIES[place], (middle, (one + other) / 2)))
+    return found
+
+
+def _within(piece: BoundaryPiece, other: BoundaryPiece) -> bool:
+    return piece.ratios.meet(other.ratios) == piece.ratios
+
+
+def labels(region: SafetyRegion) -> list[PlacedLabel]:
+    """The formulas beside their pieces, then the names of the stacks beside their points."""
+    texts = [_label(region, formula.text, formula.middle, dotted=False) for formula in formulas(region)]
+    return texts + [_label(region, stack.name, (stack.across, stack.up), dotted=True) for stack in together(region.stacks)]
+
+
+def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The points of the stacks, their names, and the formulas; no label overlaps another, a point or a line."""
+    written, stacks = formulas(region), together(region.stacks)
+    wanted = labels(region)
+    corner = _safe_corner(region)
+    taken = [*lines_in_pixels(region), *([Rectangle.around(_pixel(region, *corner), Size(60, 26))] if corner else [])]
+    boxes = placed(wanted, Rectangle(0, 0, WIDTH, HEIGHT), taken)
+    pixels: dict[str, Any] = {"x": {"field": "x", "type": "quantitative", "scale": None, "axis": None}}
+    pixels |= {"y": {"field": "y", "type": "quantitative", "scale": None, "axis": None}, "text": {"field": "text"}}
+    text: dict[str, Any] = {"fontSize": FONT_SIZE, "baseline": "middle"}
+    halo: dict[str, Any] = {"stroke": BACKGROUND.light, "strokeWidth": 4, "strokeJoin": "round"}
+    named = zip(stacks, wanted[len(written) :], boxes[len(written) :], strict=True)
+    names = [_anchored(label.point, box) | {"text": stack.name} for stack, label, box in named]
+    leaders = [_leader(label.point, box) for label, box in zip(wanted, boxes, strict=True) if label.dotted]
+    points = [_row(stack.across, stack.up, text=outcome(region, stack)) for stack in stacks]
+    ends = pixels | {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
+    yield _layer("rule", [row for row in leaders if row], ends, color=BLACK.light)
+    hint = {"description": {"field": "text"}}
+    yield _layer("point", points, plain | hint, aria=True, filled=True, color=BLACK.light, size=DOT**2, opacity=1)
+    for looks in (halo, {}):  # the halo lies below the letters
+        yield _layer("text", names, pixels, color=BLACK.light, fontWeight="bold", align={"expr": "datum.align"}, **text, **looks)
+        for one, box in zip(written, boxes, strict=False):
+            yield _layer("text", [_middle(box) | {"text": one.text}], pixels, color=one.colour.light, **text, **looks)
+    if corner:
+        where = plain | {"text": {"value": "safe"}}
+        yield _layer("text", [_row(*corner)], where, color=BLACK.light, fontSize=15, fontWeight="bold")
+
+
+def _label(region: SafetyRegion, text: str, point: DataPoint, *, dotted: bool) -> PlacedLabel:
+    size = Size(width(text, FONT_SIZE, bold=dotted) + 8, LABEL_HEIGHT)
+    return PlacedLabel(size, _pixel(region, *point), dotted)
+
+
+def _pixel(region: SafetyRegion, x: Fraction, y: Fraction) -> Point:
+    far, high = extent(region)
+    return Point(WIDTH * float(x / far), HEIGHT * (1 - float(y / high)))
+
+
+def _middle(box: Rectangle) -> DataRow:
+    return {"x": (box.left + box.right) / 2, "y": (box.top + box.bottom) / 2}
+
+
+def _anchored(point: Point, box: Rectangle) -> DataRow:
+    """The anchor of a text in a box beside a point: the side that faces the point."""
+    if box.left > point.x:
+        return _middle(box) | {"x": box.left + 4, "align": "left"}
+    if box.right < point.x:
+        return _middle(box) | {"x": box.right - 4, "align": "right"}
+    return _middle(box) | {"align": "center"}
+
+
+def _leader(point: Point, box: Rectangle) -> DataRow:
+    """A line from a point to its label, where the label is not next to it."""
+    near = Point(min(max(point.x, box.left), box.right), min(max(point.y, box.top), box.bottom))
+    close = max(abs(near.x - point.x), abs(near.y - point.y)) <= 1.5 * DOT
+    return {} if close else {"x": point.x, "y": point.y, "x2": near.x, "y2": near.y}
+
+
+def _safe_corner(region: SafetyRegion) -> DataPoint | None:
+    """The leftmost place near the top of the chart that is safe for every property."""
+    far, high = extent(region)
+    up = high * Fraction(24, 25)
+    starts = sorted(one.begins[0] + far / 20 for boundary in region.boundaries for one in region.stretches(boundary))
+    return next(((x, up) for x in starts if all(region.is_safe(boundary, x, up) for boundary in region.boundaries)), None)
+
+
+def lines_in_pixels(region: SafetyRegion) -> Iterator[Rectangle]:
+    """Small squares along the boundaries, which labels avoid."""
+    for boundary in region.boundaries:
+        for stretch in region.stretches(boundary):
+            if stretch.piece.least is not None:
+                (left, one), (right, other) = _corners(region, stretch)
+                for share in (Fraction(sample, SAMPLES) for sample in range(SAMPLES + 1)):
+                    middle = _pixel(region, left + (right - left) * share, one + (other - one) * share)
+                    yield Rectangle.around(middle, Size(9, 9))
