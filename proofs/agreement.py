@@ -1,7 +1,6 @@
-"""Do the engines agree? The answers of all who can decide a property of a configuration, put side by side.
+"""Agreement of the engines: their answers about each property of a configuration, compared.
 
-An answer that is missing agrees with nothing: where one engine alone decides, and nothing that it gave was checked, there
-is no agreement.
+One answer alone does not count as agreement, unless a check has confirmed it.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from timewait.spec.configuration import Configuration
 
 @dataclass(frozen=True)
 class PropertyAgreement:
-    """What all say about one property of one configuration.
+    """The answers about one property of one configuration.
 
     Attributes
     ----------
     case, name : str
         The configuration and the property.
     answers : tuple of EngineAnswer
-        What each says, in the order of `EngineName`.
+        The answers, in the order of `EngineName`.
     """
 
     case: str
@@ -40,16 +39,16 @@ class PropertyAgreement:
     @property
     def disagreements(self) -> list[str]:
         """Every disagreement, in words."""
-        return list(_faults(self.answers))
+        return list(_disagreements(self.answers))
 
     @property
     def decided(self) -> list[EngineAnswer]:
-        """Those that decide."""
-        return [voice for voice in self.answers if voice.decided]
+        """The answers that decide the property."""
+        return [answer for answer in self.answers if answer.decided]
 
     @property
     def agreement(self) -> Verdict:
-        """Proved where two at least agree, vacuous where one alone decides, inconclusive where nobody does."""
+        """Proved if at least two answers agree, vacuous if there is one alone, inconclusive if there is none."""
         if self.disagreements:
             return Verdict.DISAGREEMENT
         if not self.decided:
@@ -58,20 +57,20 @@ class PropertyAgreement:
 
     @property
     def verdict(self) -> Verdict:
-        """What those who decide say; inconclusive where nobody does."""
+        """The verdict of those that decide; inconclusive if none does."""
         if self.disagreements:
             return Verdict.DISAGREEMENT
-        return max((voice.verdict for voice in self.decided if voice.verdict is not None), default=Verdict.INCONCLUSIVE)
+        return max((answer.verdict for answer in self.decided if answer.verdict is not None), default=Verdict.INCONCLUSIVE)
 
     @property
     def summary(self) -> str:
-        """How many agree, in words."""
-        engines = [voice.engine for voice in self.decided if voice.engine not in CHECKS]
-        checks = [voice.engine for voice in self.decided if voice.engine in CHECKS]
+        """The number of answers that agree, or why there is no agreement."""
+        engines = [answer.engine for answer in self.decided if answer.engine not in CHECKS]
+        checks = [answer.engine for answer in self.decided if answer.engine in CHECKS]
         if self.disagreements:
             return "; ".join(self.disagreements)
         if not self.decided:
-            return "nobody decides it"
+            return "no engine decides it"
         if len(self.decided) == 1:
             return f"{self.decided[0].engine} alone: no agreement"
         if self.verdict is VACUOUS:
@@ -79,7 +78,7 @@ class PropertyAgreement:
         return f"{len(engines)} engines" if len(engines) > 1 else f"{engines[0]}, and {' and '.join(checks)}"
 
     def as_json(self) -> dict[str, Any]:
-        """The row as plain data."""
+        """The answers as plain data."""
         return {
             "case": self.case,
             "property": self.name,
@@ -88,46 +87,46 @@ class PropertyAgreement:
             "told": self.summary,
             "answers": [
                 {
-                    "who": str(voice.engine),
-                    "decided": voice.decided,
-                    "told": voice.summary,
-                    "steps": voice.steps,
-                    "reason": voice.reason,
-                    "seconds": round(voice.seconds, 3),
+                    "who": str(answer.engine),
+                    "decided": answer.decided,
+                    "told": answer.summary,
+                    "steps": answer.steps,
+                    "reason": answer.reason,
+                    "seconds": round(answer.seconds, 3),
                 }
-                for voice in self.answers
+                for answer in self.answers
             ],
         }
 
 
-def _faults(engine_answers: Sequence[EngineAnswer]) -> Iterator[str]:
-    """What cannot all be true."""
-    yield from (f"{voice.engine}: {voice.reason}" for voice in engine_answers if voice.verdict is Verdict.DISAGREEMENT)
-    holds = [voice.engine for voice in engine_answers if voice.verdict in (PROVED, VACUOUS)]
-    broken = [voice for voice in engine_answers if voice.verdict is VIOLATED]
-    if holds and broken:
-        yield f"{', '.join(holds)}: it holds; {', '.join(voice.engine for voice in broken)}: it does not"
-    looking = {voice.verdict for voice in engine_answers if voice.engine in (EngineName.TICKS, EngineName.ZONES)}
-    if looking >= {PROVED, VACUOUS}:
+def _disagreements(answers: Sequence[EngineAnswer]) -> Iterator[str]:
+    """The answers that contradict one another, and the results that were rejected."""
+    yield from (f"{answer.engine}: {answer.reason}" for answer in answers if answer.verdict is Verdict.DISAGREEMENT)
+    holds = [answer.engine for answer in answers if answer.verdict in (PROVED, VACUOUS)]
+    violated = [answer for answer in answers if answer.verdict is VIOLATED]
+    if holds and violated:
+        yield f"{', '.join(holds)}: it holds; {', '.join(answer.engine for answer in violated)}: it does not"
+    exploring = {answer.verdict for answer in answers if answer.engine in (EngineName.TICKS, EngineName.ZONES)}
+    if exploring >= {PROVED, VACUOUS}:
         yield "ticks and zones differ about what is possible"
-    for bounded in engine_answers:
-        for voice in broken:
-            if voice.steps is not None and voice.steps <= bounded.no_run_up_to:
-                yield f"{bounded.engine}: no run of up to {bounded.no_run_up_to:g} steps; {voice.engine}: one of {voice.steps}"
+    for bounded in answers:
+        for answer in violated:
+            if answer.steps is not None and answer.steps <= bounded.no_run_up_to:
+                yield f"{bounded.engine}: no run of up to {bounded.no_run_up_to:g} steps; {answer.engine}: one of {answer.steps}"
 
 
 @dataclass(frozen=True)
 class ConfigurationAgreement:
-    """A configuration with its rows.
+    """The answers about one configuration.
 
     Attributes
     ----------
     case : str
-        Its name.
+        The name of the configuration.
     configuration : Configuration
-        What was asked about.
-    rows : tuple of Row
-        One for each property.
+        The configuration.
+    rows : tuple of PropertyAgreement
+        The answers about each property.
     seconds : float
         Time spent.
     """
@@ -139,33 +138,33 @@ class ConfigurationAgreement:
 
     @property
     def agreement(self) -> Verdict:
-        """The worst of its rows."""
+        """The worst agreement of its properties."""
         return worst(row.agreement for row in self.rows)
 
 
 def compare(case: str, configuration: Configuration, budget: Budget) -> ConfigurationAgreement:
-    """Ask everybody about every property that applies to a configuration; the budget is for each question to each."""
+    """Ask every engine about every property that applies to a configuration; the budget bounds each question to each engine."""
     started = time.monotonic()
-    rows = tuple(PropertyAgreement(case, name, said) for name, said in engine_answers(configuration, budget).items())
+    rows = tuple(PropertyAgreement(case, name, answers) for name, answers in engine_answers(configuration, budget).items())
     return ConfigurationAgreement(case, configuration, rows, time.monotonic() - started)
 
 
 def compare_case(case: str, seconds: float) -> ConfigurationAgreement:
-    """The same for a line of the table, by its name."""
+    """Compare the answers about a configuration of the table, by its name."""
     return compare(case, CASES[case], Budget(seconds=seconds))
 
 
 def compare_all(chosen: Sequence[str], seconds: float, jobs: int) -> Iterator[ConfigurationAgreement]:
-    """Compare on some lines of the table, in the order asked.
+    """Compare the answers about some configurations of the table, in the given order.
 
     Parameters
     ----------
     chosen : sequence of str
-        Their names.
+        The names of the configurations.
     seconds : float
-        Time for each question to each engine at most.
+        Time limit for each question to each engine.
     jobs : int
-        Processes; with one, no other than this.
+        Processes; with 1, no process is started.
     """
     if jobs == 1:
         yield from (compare_case(case, seconds) for case in chosen)

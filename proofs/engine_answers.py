@@ -1,15 +1,19 @@
-"""Everybody who can decide a property of a configuration, each by a way of its own.
+"""The answers of every engine about a configuration, side by side.
 
-Five search or prove: ticks (with lassos), zones, bounded SMT, Horn clauses, the graph alone. Two check what the others
-give, and do without them: an invariant by plain queries to Z3 and cvc5, a run by carrying it out on the specification.
+Five engines search or prove: ticks (with lassos), zones, bounded SMT, Horn clauses, the location graph. Two checks confirm
+their results independently: proof obligations put to Z3 and cvc5, and a replay of runs on the specification.
+
+To add an engine, add its name to `EngineName` and a line to `ENGINES`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 from timewait.checker.bounded import search
 from timewait.checker.decide import Answer, Engine, Question, decide
@@ -23,17 +27,20 @@ from timewait.proofs.question import applicable, question
 from timewait.spec.configuration import Configuration
 from timewait.vocabulary.automaton import Property
 
-STEPS = 10
-"""Steps up to which SMT looks for a run."""
+SMT_STEPS = 10
+"""Steps up to which bounded SMT searches for a run."""
 
-SEEN_BY_SMT, SEEN_BY_HORN = 500, 60
+MAX_SMT_LOCATIONS, MAX_HORN_LOCATIONS = 500, 60
 """Locations at most for which a solver is asked: with more it takes minutes."""
+
+COUNTED = "copies are counted"
+TOO_MANY = "copies are counted, and there are too many locations"
 
 PROVED, VIOLATED, VACUOUS = Verdict.PROVED, Verdict.VIOLATED, Verdict.VACUOUS
 
 
 class EngineName(StrEnum):
-    """Who is asked."""
+    """The engines and checks, in the order of their answers."""
 
     TICKS = "ticks"
     ZONES = "zones"
@@ -45,30 +52,31 @@ class EngineName(StrEnum):
 
 
 CHECKS = frozenset({EngineName.CERTIFICATE, EngineName.REPLAY})
-"""Those that check what another one gave."""
+"""The checks of other engines' results."""
 
 
 @dataclass(frozen=True)
 class EngineAnswer:
-    """What one engine or check says about one property.
+    """The answer of one engine or check about one property.
 
     Attributes
     ----------
-    who : Who
-        Who says so.
+    engine : EngineName
+        The engine.
     verdict : Verdict or None
-        Proved, violated or vacuous where it decides, a disagreement where what it gave was rejected; None where it
-        does not decide.
-    told : str
-        In a word or two; the length of a run in brackets, or in how many steps there is none.
+        Proved, violated or vacuous; a disagreement if its result was rejected; None if it does not decide.
+    summary : str
+        The answer in a word or two, with the length of its run, or the length up to which there is none.
     reason : str
-        Why it does not decide, or what is wrong.
+        Why it does not decide, or why its result was rejected.
     steps : int or None
-        The length of the run that it has; None for a run without end, too.
-    clear : float
-        Up to how many steps it has seen that no run breaks the property.
+        The length of its run; None if it has no run, or an infinite one.
+    no_run_up_to : float
+        The number of steps up to which the engine has excluded a violating run.
     seconds : float
-        Time spent; where one exploration answers several properties, that of all of them.
+        Time spent; where one exploration answers several properties, the time for all of them.
+    has_run : bool
+        Whether the answer comes with a replayed run.
     """
 
     engine: EngineName
@@ -78,162 +86,203 @@ class EngineAnswer:
     steps: int | None = None
     no_run_up_to: float = 0
     seconds: float = 0.0
+    has_run: bool = False
 
     @property
     def decided(self) -> bool:
-        """Whether it says that the property holds or does not."""
+        """Whether the engine decides the property."""
         return self.verdict in (PROVED, VIOLATED, VACUOUS)
-
-
-def engine_answers(configuration: Configuration, budget: Budget) -> dict[str, tuple[EngineAnswer, ...]]:
-    """What each says about each property that applies to a configuration, in the order of `EngineName`.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        What is asked about.
-    budget : Budget
-        Bounds on each question to each.
-    """
-    subject = Subject(configuration, question(configuration), budget)
-    asked = applicable(configuration)
-    always = [entry for entry in asked if entry.kind == "always"]
-    ticks = {answer.finding.name: answer for answer in decide(subject.question, asked, Engine.EXPLICIT, budget.fresh())}
-    zones = {answer.finding.name: answer for answer in decide(subject.question, always, Engine.ZONES, budget.fresh())}
-    return {entry.name: tuple(_voices(subject, entry, ticks[entry.name], zones.get(entry.name))) for entry in asked}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A configuration that everybody is asked about, as a question, within bounds."""
+    """A configuration, as a question, with bounds on each engine's effort."""
 
     configuration: Configuration
     question: Question
     budget: Budget
 
-    @property
+    @cached_property
+    def properties(self) -> tuple[Property, ...]:
+        """The properties that apply to the configuration."""
+        return applicable(self.configuration)
+
+    @cached_property
+    def by_ticks(self) -> dict[str, Answer]:
+        """The answer about each property, from one exploration in ticks."""
+        return self._decided(self.properties, Engine.EXPLICIT)
+
+    @cached_property
+    def by_zones(self) -> dict[str, Answer]:
+        """The answer about each ``always`` property, from one exploration in zones."""
+        return self._decided([entry for entry in self.properties if entry.kind == "always"], Engine.ZONES)
+
+    def _decided(self, asked: Sequence[Property], engine: Engine) -> dict[str, Answer]:
+        return {answer.finding.name: answer for answer in decide(self.question, asked, engine, self.budget.fresh())}
+
+    @cached_property
     def locations(self) -> int | None:
-        """How many locations there are; None where they cannot be seen whole."""
+        """The number of locations; None if there are too many to enumerate."""
         return None if self.question.finite is None else len(self.question.finite.explore())
 
 
-def _voices(subject: Subject, asked: Property, ticks: Answer, zones: Answer | None) -> Iterator[EngineAnswer]:
-    yield _of_answer(EngineName.TICKS, ticks)
-    if zones is None:
-        for engine in (EngineName.ZONES, EngineName.SMT, EngineName.HORN):
-            yield _not_asked(engine, "it knows nothing of promises")
-        graph = _timed(lambda: _by_graph(subject, asked))
-        yield graph
-        yield _timed(lambda: _promised(subject, asked, graph))
-        yield _replayed([ticks])
-        return
-    yield _of_answer(EngineName.ZONES, zones)
-    started = time.monotonic()
-    solved, voice = _by_smt(subject, asked)
-    yield replace(voice, seconds=time.monotonic() - started)
-    yield _timed(lambda: _by_horn(subject, asked))
-    yield _not_asked(EngineName.GRAPH, "it knows of promises alone")
-    yield _timed(lambda: _certified(subject, asked, zones))
-    yield _replayed([answer for answer in (ticks, zones, solved) if answer is not None])
+Answers = Mapping[EngineName, EngineAnswer]
 
 
-def _timed(say: Callable[[], EngineAnswer]) -> EngineAnswer:
-    started = time.monotonic()
-    return replace(say(), seconds=time.monotonic() - started)
+class EngineEntry(NamedTuple):
+    """A line of the table of engines.
+
+    Attributes
+    ----------
+    name : EngineName
+        The engine.
+    ask : callable
+        Asks it about a property of a subject, given the answers of the engines before it.
+    kind : {"always", "eventually"} or None
+        The only kind of property that it decides; None for every kind.
+    """
+
+    name: EngineName
+    ask: Callable[[Subject, Property, Answers], EngineAnswer]
+    kind: Literal["always", "eventually"] | None = None
+
+
+def engine_answers(configuration: Configuration, budget: Budget) -> dict[str, tuple[EngineAnswer, ...]]:
+    """The answers of all engines about each property that applies to a configuration, in the order of `EngineName`.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    budget : Budget
+        Bounds on each question to each engine.
+    """
+    subject = Subject(configuration, question(configuration), budget)
+    return {asked.name: tuple(_answers(subject, asked)) for asked in subject.properties}
+
+
+def _answers(subject: Subject, asked: Property) -> Iterator[EngineAnswer]:
+    found: dict[EngineName, EngineAnswer] = {}
+    for name, ask, kind in ENGINES:
+        started = time.monotonic()
+        if kind in (None, asked.kind):
+            answer = ask(subject, asked, found)
+        else:
+            answer = _not_asked(name, f"it decides {kind!r} properties only")
+        found[name] = replace(answer, seconds=answer.seconds or time.monotonic() - started)
+        yield found[name]
 
 
 def _not_asked(engine: EngineName, reason: str) -> EngineAnswer:
     return EngineAnswer(engine, None, "not asked", reason)
 
 
-def _of_answer(engine: EngineName, answer: Answer) -> EngineAnswer:
-    """An engine's answer, whose run was carried out already."""
+def _from(engine: EngineName, answer: Answer) -> EngineAnswer:
+    """An answer whose run, if any, was replayed already."""
     finding, trace = answer.finding, answer.trace
     steps = None if trace is None or trace.loop is not None else len(trace.steps)
     match finding.verdict:
         case Verdict.INCONCLUSIVE:
-            return EngineAnswer(engine, None, "inconclusive", finding.reason, seconds=finding.seconds)
+            verdict, summary, steps = None, "inconclusive", None
         case Verdict.DISAGREEMENT:
-            return EngineAnswer(engine, Verdict.DISAGREEMENT, "rejected", finding.reason, seconds=finding.seconds)
+            verdict, summary, steps = finding.verdict, "rejected", None
         case verdict:
             summary = str(verdict) if steps is None else f"{verdict} ({steps})"
-            return EngineAnswer(engine, verdict, summary, finding.reason, steps, seconds=finding.seconds)
+    has_run = trace is not None
+    return EngineAnswer(engine, verdict, summary, finding.reason, steps, seconds=finding.seconds, has_run=has_run)
 
 
-def _by_smt(subject: Subject, asked: Property) -> tuple[Answer | None, EngineAnswer]:
-    """Bounded SMT, with its run if it has one; that it finds none decides nothing."""
-    table, locations = subject.question.finite, subject.locations
-    if table is None or locations is None:
-        return None, _not_asked(EngineName.SMT, "copies are counted, and the locations are too many to be seen whole")
-    if locations > SEEN_BY_SMT:
-        return None, _not_asked(EngineName.SMT, f"more than {SEEN_BY_SMT} locations")
-    searched = search(Symbolic(table, frozenset({asked.name})), STEPS, subject.budget.fresh())
+def _by_ticks(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
+    return _from(EngineName.TICKS, subject.by_ticks[asked.name])
+
+
+def _by_zones(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
+    return _from(EngineName.ZONES, subject.by_zones[asked.name])
+
+
+def _by_smt(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
+    """Bounded SMT; it decides nothing if it finds no run."""
+    automaton, locations = subject.question.finite, subject.locations
+    if automaton is None or locations is None:
+        return _not_asked(EngineName.SMT, TOO_MANY)
+    if locations > MAX_SMT_LOCATIONS:
+        return _not_asked(EngineName.SMT, f"more than {MAX_SMT_LOCATIONS} locations")
+    searched = search(Symbolic(automaton, frozenset({asked.name})), SMT_STEPS, subject.budget.fresh())
     if searched.found is None:
         summary = f"none in {searched.clear:g}" if searched.clear < float("inf") else "none at all"
-        return None, EngineAnswer(EngineName.SMT, None, summary, searched.reason, no_run_up_to=searched.clear)
+        return EngineAnswer(EngineName.SMT, None, summary, searched.reason, no_run_up_to=searched.clear)
     run = searched.found.run
     try:
         trace = minimal(subject.question.initial_state, run, asked)
     except Rejected as rejected:
-        return None, EngineAnswer(EngineName.SMT, Verdict.DISAGREEMENT, "rejected", f"the replay was rejected: {rejected}")
+        return EngineAnswer(EngineName.SMT, Verdict.DISAGREEMENT, "rejected", f"the replay was rejected: {rejected}")
     answer = Answer(Finding(asked.name, VIOLATED, EngineName.SMT, run), trace)
-    return answer, replace(_of_answer(EngineName.SMT, answer), no_run_up_to=searched.clear)
+    return replace(_from(EngineName.SMT, answer), no_run_up_to=searched.clear)
 
 
-def _by_horn(subject: Subject, asked: Property) -> EngineAnswer:
-    """Horn clauses, solved by Spacer; an invariant is believed only by Z3's plain queries and cvc5."""
+def _by_horn(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
+    """Horn clauses, solved by Spacer; the invariant counts only if Z3 and cvc5 accept it."""
     if not subject.question.system.dense:
-        return _not_asked(EngineName.HORN, "copies are counted")
-    if (subject.locations or 0) > SEEN_BY_HORN:
-        return _not_asked(EngineName.HORN, f"more than {SEEN_BY_HORN} locations")
-    return _of_certified(
-        EngineName.HORN, certify_at_values_by_horn(subject.configuration, [asked.name], subject.budget.seconds), "proved"
-    )
+        return _not_asked(EngineName.HORN, COUNTED)
+    if (subject.locations or 0) > MAX_HORN_LOCATIONS:
+        return _not_asked(EngineName.HORN, f"more than {MAX_HORN_LOCATIONS} locations")
+    proof = certify_at_values_by_horn(subject.configuration, [asked.name], subject.budget.seconds)
+    return _from_proof(EngineName.HORN, proof, "proved")
 
 
-def _by_graph(subject: Subject, asked: Property) -> EngineAnswer:
-    """The graph alone: a proof for every duration, or nothing."""
+def _by_graph(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
+    """The location graph: a proof for every duration, or nothing."""
     if subject.question.finite is None:
-        return _not_asked(EngineName.GRAPH, "copies are counted, and the locations are too many to be seen whole")
+        return _not_asked(EngineName.GRAPH, TOO_MANY)
     if proof_of(subject.question.finite, asked) is None:
-        return EngineAnswer(EngineName.GRAPH, None, "open", "the graph alone does not settle it")
+        return EngineAnswer(EngineName.GRAPH, None, "open", "the graph alone does not decide it")
     if subject.question.may_time_lock:
         return EngineAnswer(EngineName.GRAPH, VACUOUS, str(VACUOUS), "time can stop with nothing left to happen")
     return EngineAnswer(EngineName.GRAPH, PROVED, str(PROVED))
 
 
-def _certified(subject: Subject, asked: Property, zones: Answer) -> EngineAnswer:
-    """The zones as an invariant, checked by Z3's plain queries and cvc5."""
-    if not subject.question.system.dense:
-        return _not_asked(EngineName.CERTIFICATE, "copies are counted")
-    if zones.verdict not in (PROVED, VACUOUS):
-        return _not_asked(EngineName.CERTIFICATE, "zones have no proof of it")
-    done = certify_at_values(subject.configuration, [asked.name], subject.budget.fresh())
-    return _of_certified(EngineName.CERTIFICATE, done, "accepted")
+def _by_certificate(subject: Subject, asked: Property, answers: Answers) -> EngineAnswer:
+    """The proof by zones, or by the graph, as a certificate that Z3 and cvc5 check."""
+    liveness = asked.kind == "eventually"
+    if not liveness and not subject.question.system.dense:
+        return _not_asked(EngineName.CERTIFICATE, COUNTED)
+    prover = EngineName.GRAPH if liveness else EngineName.ZONES
+    if answers[prover].verdict not in (PROVED, VACUOUS):
+        return _not_asked(EngineName.CERTIFICATE, f"no proof by {prover}")
+    budget = subject.budget.fresh()
+    if liveness:
+        proof = certify_liveness(subject.configuration, asked.name, budget)
+    else:
+        proof = certify_at_values(subject.configuration, [asked.name], budget)
+    return _from_proof(EngineName.CERTIFICATE, proof, "accepted")
 
 
-def _promised(subject: Subject, asked: Property, graph: EngineAnswer) -> EngineAnswer:
-    """What the graph shows, checked part by part, and by Z3 and cvc5."""
-    if graph.verdict not in (PROVED, VACUOUS):
-        return _not_asked(EngineName.CERTIFICATE, "the graph has no proof of it")
-    done = certify_liveness(subject.configuration, asked.name, subject.budget.fresh())
-    return _of_certified(EngineName.CERTIFICATE, done, "accepted")
-
-
-def _of_certified(engine: EngineName, done: CertifiedProof, accepted: str) -> EngineAnswer:
-    match done.verdict:
+def _from_proof(engine: EngineName, proof: CertifiedProof, accepted: str) -> EngineAnswer:
+    match proof.verdict:
         case Verdict.PROVED:
             return EngineAnswer(engine, PROVED, accepted)
         case Verdict.VIOLATED:
-            return EngineAnswer(engine, VIOLATED, str(VIOLATED), done.reason)
+            return EngineAnswer(engine, VIOLATED, str(VIOLATED), proof.reason)
         case Verdict.DISAGREEMENT:
-            return EngineAnswer(engine, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {done.reason}")
+            return EngineAnswer(engine, Verdict.DISAGREEMENT, "rejected", f"the proof was rejected: {proof.reason}")
         case _:
-            return EngineAnswer(engine, None, "inconclusive", done.reason)
+            return EngineAnswer(engine, None, "inconclusive", proof.reason)
 
 
-def _replayed(answers: Iterable[Answer]) -> EngineAnswer:
-    """The runs that were found, carried out on the specification."""
-    if all(answer.trace is None for answer in answers):
-        return _not_asked(EngineName.REPLAY, "nobody has a run")
-    return EngineAnswer(EngineName.REPLAY, VIOLATED, "carried out")
+def _by_replay(_: Subject, __: Property, answers: Answers) -> EngineAnswer:
+    """The runs that engines found, replayed on the specification."""
+    if not any(answer.has_run for answer in answers.values()):
+        return _not_asked(EngineName.REPLAY, "no engine found a run")
+    return EngineAnswer(EngineName.REPLAY, VIOLATED, "replayed")
+
+
+ENGINES: tuple[EngineEntry, ...] = (
+    EngineEntry(EngineName.TICKS, _by_ticks),
+    EngineEntry(EngineName.ZONES, _by_zones, "always"),
+    EngineEntry(EngineName.SMT, _by_smt, "always"),
+    EngineEntry(EngineName.HORN, _by_horn, "always"),
+    EngineEntry(EngineName.GRAPH, _by_graph, "eventually"),
+    EngineEntry(EngineName.CERTIFICATE, _by_certificate),
+    EngineEntry(EngineName.REPLAY, _by_replay),
+)
+"""Every engine and check, in the order of `EngineName`; a check comes after the engines whose results it uses."""

@@ -1,4 +1,4 @@
-"""One table, every engine: they agree, and an engine that is broken is noticed."""
+"""The table of agreement: all engines agree, and a broken engine is a disagreement."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ QUICK = (
     "core, in order, short",
     "close, no loss",
 )
-"""Of each kind one that takes seconds."""
+"""One of each kind that takes seconds."""
 
 SMALL = "core, any loss"
-"""The smallest: graceful and isolation do not hold, fin-restarts does."""
+"""The smallest: graceful and isolation are violated, fin-restarts holds."""
 
 
 # --- the table -----------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ SMALL = "core, any loss"
     "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES], ids=str
 )
 def test_all_agree(case: str) -> None:
-    """On every property two at least decide, and say the same; the brute force says it too where it can."""
+    """At least two answers decide each property and agree; so does the oracle where it can."""
     compared = compare_case(case, 120.0)
     assert compared.rows
     for row in compared.rows:
@@ -60,23 +60,23 @@ def test_all_agree(case: str) -> None:
         assert row.verdict in (PROVED, VIOLATED)
         assert row.agreement is PROVED, (row.name, row.summary)
     assert compared.agreement is PROVED
-    agrees_with_brute_force(compared)
+    agrees_with_the_oracle(compared)
 
 
-def agrees_with_brute_force(compared: ConfigurationAgreement) -> None:
-    """Where durations are whole and worlds not too many."""
+def agrees_with_the_oracle(compared: ConfigurationAgreement) -> None:
+    """The oracle agrees, where durations are whole and its states not too many."""
     if any(duration.denominator != 1 for duration in compared.configuration.parameters.values()):
         return
     try:
         verdicts = judge(compared.configuration, 300_000)
     except TooLarge:
         return
-    said = {row.name: row.verdict is VIOLATED for row in compared.rows if row.name in JUDGED}
-    assert said == {name: verdicts[name] for name in said}
+    violated = {row.name: row.verdict is VIOLATED for row in compared.rows if row.name in JUDGED}
+    assert violated == {name: verdicts[name] for name in violated}
 
 
-def test_the_table_is_of_every_kind() -> None:
-    """Both scopes, either closer, each budget, text, and each rule of TIME_WAIT."""
+def test_the_table_has_every_kind() -> None:
+    """Both scopes, either closer, each budget, text, and each rule of TIME-WAIT."""
     kinds: dict[str, Callable[[Configuration], Any]] = {
         "scope": lambda one: one.scope,
         "closers": lambda one: one.both_close,
@@ -90,7 +90,7 @@ def test_the_table_is_of_every_kind() -> None:
         "back-off": lambda one: one.behaviour.backoff,
         "retries": lambda one: one.behaviour.retries is None,
         "whole numbers": lambda one: all(value.denominator == 1 for value in one.parameters.values()),
-        "restarted by all that it answers": lambda one: one.behaviour.answers <= one.behaviour.restarts,
+        "every answer restarts": lambda one: one.behaviour.answers <= one.behaviour.restarts,
     }
     met = {kind: {look(configuration) for configuration in CASES.values()} for kind, look in kinds.items()}
     assert met["scope"] == set(Scope)
@@ -102,22 +102,22 @@ def test_the_table_is_of_every_kind() -> None:
     assert 20 <= len(CASES) == len({str(configuration) for configuration in CASES.values()})
 
 
-# --- engines that are broken ---------------------------------------------------------------------------------------
+# --- broken engines ---------------------------------------------------------------------------------------
 
 
 def blind_ticks(patch: pytest.MonkeyPatch) -> None:
-    """Ticks that see nothing broken."""
-    judged = Explicit._judge
+    """Ticks that miss every violation."""
+    recorded = Explicit._record
 
     def blind(self: Explicit, number: int, step: int) -> None:
-        judged(self, number, step)
+        recorded(self, number, step)
         self.broken.clear()
 
-    patch.setattr(Explicit, "_judge", blind)
+    patch.setattr(Explicit, "_record", blind)
 
 
 def blind_zones(patch: pytest.MonkeyPatch) -> None:
-    """Zones that see nothing broken."""
+    """Zones that miss every violation."""
     explore = Zones.explore
 
     def blind(self: Zones, budget: Budget, until: frozenset[str] = frozenset()) -> None:
@@ -129,7 +129,7 @@ def blind_zones(patch: pytest.MonkeyPatch) -> None:
 
 
 def hasty_zones(patch: pytest.MonkeyPatch) -> None:
-    """Zones in which no time passes in any location: they miss what needs a wait."""
+    """Zones in which time does not pass: they miss every violation that needs a wait."""
     patch.setattr("timewait.checker.zones.dbm.settled", lambda zone, *_: zone)
 
 
@@ -139,7 +139,7 @@ def blind_smt(patch: pytest.MonkeyPatch) -> None:
 
 
 def raving_smt(patch: pytest.MonkeyPatch) -> None:
-    """A bounded search that finds runs that are none."""
+    """A bounded search that finds impossible runs."""
 
     def rave(symbolic: Any, depth: int, budget: Budget) -> Searched:
         searched = search(symbolic, depth, budget)
@@ -152,7 +152,7 @@ def raving_smt(patch: pytest.MonkeyPatch) -> None:
 
 
 def roundabout_smt(patch: pytest.MonkeyPatch) -> None:
-    """A bounded search that says there is no run as short as the one that it finds."""
+    """A bounded search that denies the run that it finds."""
 
     def wander(symbolic: Any, depth: int, budget: Budget) -> Searched:
         searched = search(symbolic, depth, budget)
@@ -162,12 +162,12 @@ def roundabout_smt(patch: pytest.MonkeyPatch) -> None:
 
 
 def frightened_horn(patch: pytest.MonkeyPatch) -> None:
-    """A Horn solver to which everything bad can be reached."""
+    """A Horn solver that reports every bad step as reachable."""
     patch.setattr(horn, "solve", lambda *_: horn.HornResult(None, True, ""))
 
 
 def careless_horn(patch: pytest.MonkeyPatch) -> None:
-    """A Horn solver that takes what is always true for an invariant."""
+    """A Horn solver whose invariant is always true."""
     patch.setattr(horn, "solve", lambda *_: horn.HornResult({}, False, ""))
 
 
@@ -184,7 +184,7 @@ def leaking_cover(patch: pytest.MonkeyPatch) -> None:
 
 
 def stubborn_specification(patch: pytest.MonkeyPatch) -> None:
-    """A specification on which nobody can do anything."""
+    """A specification that refuses every action."""
 
     def refuse(self: ReferenceState, action: Action) -> tuple[ReferenceState, ...]:
         raise ImpossibleMove(f"{self.now}: not {action}")
@@ -210,7 +210,7 @@ BROKEN = (
 def test_a_broken_engine_is_a_disagreement(
     sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whichever it is: exit code 40, and a line that says who and what."""
+    """Exit code 40, and a line that names the engine and the problem."""
     sabotage(monkeypatch)
     code, out, _ = run(capsys, "agree", SMALL, "--jobs", "1")
     assert code == 40
@@ -218,8 +218,8 @@ def test_a_broken_engine_is_a_disagreement(
     assert out.rstrip().endswith("verdict: DISAGREEMENT")
 
 
-def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The letter of the standard acknowledges for ever, and the graph says that it is quiet in the end."""
+def test_an_unsound_graph_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph wrongly proves `quiet` where ticks find a lasso."""
     lasso = EngineAnswer(EngineName.TICKS, VIOLATED, "violated")
     graph = EngineAnswer(EngineName.GRAPH, PROVED, "proved")
     assert PropertyAgreement("case", "quiet", (lasso, graph)).disagreements == ["graph: it holds; ticks: it does not"]
@@ -232,85 +232,95 @@ def test_a_graph_that_promises_too_much(monkeypatch: pytest.MonkeyPatch) -> None
 # --- what counts as agreement --------------------------------------------------------------------------------------
 
 
-def row(*said: EngineAnswer) -> PropertyAgreement:
+def row(*answers: EngineAnswer) -> PropertyAgreement:
     """A row by hand."""
-    return PropertyAgreement("by hand", "graceful", said)
+    return PropertyAgreement("by hand", "graceful", answers)
 
 
-def voice(engine: EngineName, verdict: Verdict | None, steps: int | None = None, no_run_up_to: float = 0) -> EngineAnswer:
-    """A voice by hand."""
+def answer(engine: EngineName, verdict: Verdict | None, steps: int | None = None, no_run_up_to: float = 0) -> EngineAnswer:
+    """An answer by hand."""
     return EngineAnswer(engine, verdict, "by hand", "for a reason", steps, no_run_up_to)
 
 
 class TestRows:
-    """Answers put side by side."""
+    """Answers compared."""
 
     @pytest.mark.parametrize(
-        ("said", "agreement", "verdict", "summary"),
+        ("answers", "agreement", "verdict", "summary"),
         [
-            ((), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
-            ((voice(EngineName.TICKS, None), voice(EngineName.ZONES, None)), INCONCLUSIVE, INCONCLUSIVE, "nobody decides it"),
-            ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, None)), VACUOUS, PROVED, "ticks alone: no agreement"),
+            ((), INCONCLUSIVE, INCONCLUSIVE, "no engine decides it"),
             (
-                (voice(EngineName.TICKS, VIOLATED, 9), voice(EngineName.SMT, None, no_run_up_to=8)),
+                (answer(EngineName.TICKS, None), answer(EngineName.ZONES, None)),
+                INCONCLUSIVE,
+                INCONCLUSIVE,
+                "no engine decides it",
+            ),
+            ((answer(EngineName.TICKS, PROVED), answer(EngineName.ZONES, None)), VACUOUS, PROVED, "ticks alone: no agreement"),
+            (
+                (answer(EngineName.TICKS, VIOLATED, 9), answer(EngineName.SMT, None, no_run_up_to=8)),
                 VACUOUS,
                 VIOLATED,
                 "ticks alone: no agreement",
             ),
             (
-                (voice(EngineName.TICKS, PROVED), voice(EngineName.SMT, None, no_run_up_to=8)),
+                (answer(EngineName.TICKS, PROVED), answer(EngineName.SMT, None, no_run_up_to=8)),
                 VACUOUS,
                 PROVED,
                 "ticks alone: no agreement",
             ),
-            ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, PROVED)), PROVED, PROVED, "2 engines"),
-            ((voice(EngineName.TICKS, VIOLATED, 6), voice(EngineName.SMT, VIOLATED, 6, 5)), PROVED, VIOLATED, "2 engines"),
-            ((voice(EngineName.TICKS, VIOLATED), voice(EngineName.REPLAY, VIOLATED)), PROVED, VIOLATED, "ticks, and replay"),
-            ((voice(EngineName.ZONES, PROVED), voice(EngineName.CERTIFICATE, PROVED)), PROVED, PROVED, "zones, and certificate"),
+            ((answer(EngineName.TICKS, PROVED), answer(EngineName.ZONES, PROVED)), PROVED, PROVED, "2 engines"),
+            ((answer(EngineName.TICKS, VIOLATED, 6), answer(EngineName.SMT, VIOLATED, 6, 5)), PROVED, VIOLATED, "2 engines"),
+            ((answer(EngineName.TICKS, VIOLATED), answer(EngineName.REPLAY, VIOLATED)), PROVED, VIOLATED, "ticks, and replay"),
             (
-                (voice(EngineName.TICKS, VACUOUS), voice(EngineName.ZONES, VACUOUS)),
+                (answer(EngineName.ZONES, PROVED), answer(EngineName.CERTIFICATE, PROVED)),
+                PROVED,
+                PROVED,
+                "zones, and certificate",
+            ),
+            (
+                (answer(EngineName.TICKS, VACUOUS), answer(EngineName.ZONES, VACUOUS)),
                 VACUOUS,
                 VACUOUS,
                 "what must be possible never happens",
             ),
         ],
     )
-    def test_no_fault(self, said: tuple[EngineAnswer, ...], agreement: Verdict, verdict: Verdict, summary: str) -> None:
-        """Two that decide make an agreement; nothing less does."""
-        one = row(*said)
+    def test_no_disagreement(self, answers: tuple[EngineAnswer, ...], agreement: Verdict, verdict: Verdict, summary: str) -> None:
+        """Two answers that decide are an agreement, one is not."""
+        one = row(*answers)
         assert (one.disagreements, one.agreement, one.verdict, one.summary) == ([], agreement, verdict, summary)
 
     @pytest.mark.parametrize(
-        ("said", "fault"),
+        ("answers", "disagreement"),
         [
-            ((voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, VIOLATED, 5)), "ticks: it holds; zones: it does not"),
-            ((voice(EngineName.ZONES, PROVED), voice(EngineName.SMT, VIOLATED, 5)), "zones: it holds; smt: it does not"),
-            ((voice(EngineName.ZONES, VACUOUS), voice(EngineName.HORN, VIOLATED)), "zones: it holds; horn: it does not"),
+            ((answer(EngineName.TICKS, PROVED), answer(EngineName.ZONES, VIOLATED, 5)), "ticks: it holds; zones: it does not"),
+            ((answer(EngineName.ZONES, PROVED), answer(EngineName.SMT, VIOLATED, 5)), "zones: it holds; smt: it does not"),
+            ((answer(EngineName.ZONES, VACUOUS), answer(EngineName.HORN, VIOLATED)), "zones: it holds; horn: it does not"),
             (
-                (voice(EngineName.TICKS, PROVED), voice(EngineName.ZONES, VACUOUS)),
+                (answer(EngineName.TICKS, PROVED), answer(EngineName.ZONES, VACUOUS)),
                 "ticks and zones differ about what is possible",
             ),
             (
-                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, no_run_up_to=8)),
+                (answer(EngineName.TICKS, VIOLATED, 8), answer(EngineName.SMT, None, no_run_up_to=8)),
                 "smt: no run of up to 8 steps; ticks: one of 8",
             ),
             (
-                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, None, no_run_up_to=inf)),
+                (answer(EngineName.TICKS, VIOLATED, 8), answer(EngineName.SMT, None, no_run_up_to=inf)),
                 "smt: no run of up to inf steps; ticks: one of 8",
             ),
             (
-                (voice(EngineName.TICKS, VIOLATED, 8), voice(EngineName.SMT, VIOLATED, 9, 8)),
+                (answer(EngineName.TICKS, VIOLATED, 8), answer(EngineName.SMT, VIOLATED, 9, 8)),
                 "smt: no run of up to 8 steps; ticks: one of 8",
             ),
-            ((voice(EngineName.TICKS, PROVED), voice(EngineName.CERTIFICATE, DISAGREEMENT)), "certificate: for a reason"),
+            ((answer(EngineName.TICKS, PROVED), answer(EngineName.CERTIFICATE, DISAGREEMENT)), "certificate: for a reason"),
         ],
     )
-    def test_faults(self, said: tuple[EngineAnswer, ...], fault: str) -> None:
-        """What cannot all be true, whoever is right, and in whatever order they speak."""
-        for order in (said, said[::-1]):
+    def test_disagreement(self, answers: tuple[EngineAnswer, ...], disagreement: str) -> None:
+        """Contradictions, in either order of the answers."""
+        for order in (answers, answers[::-1]):
             one = row(*order)
-            assert one.disagreements == [fault]
-            assert (one.agreement, one.verdict, one.summary) == (DISAGREEMENT, DISAGREEMENT, fault)
+            assert one.disagreements == [disagreement]
+            assert (one.agreement, one.verdict, one.summary) == (DISAGREEMENT, DISAGREEMENT, disagreement)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
@@ -329,25 +339,25 @@ class TestCommand:
     """``timewait agree``."""
 
     def test_for_people(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A table for each configuration, and the sum."""
+        """A table for each configuration, and a summary."""
         code, out, _ = run(capsys, "agree", SMALL, "--jobs", "1")
         assert code == 0
-        for said in (
+        for text in (
             "violated (7)",
             "violated (9)",
             "none at all",
             "accepted",
-            "carried out",
+            "replayed",
             "MSL 2s",
             "5 properties",
             "not asked:",
         ):
-            assert said in out
+            assert text in out
         assert "agreed by two engines or more: 5" in out
         assert out.rstrip().endswith("verdict: AGREED")
 
     def test_for_programs(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """One object, printed and written; a name may be the beginning of several."""
+        """One object, printed and written; a prefix selects several configurations."""
         target = tmp_path / "agreement.json"
         code, out, err = run(capsys, "agree", "core, no duplicates", "--json", "--out", str(target))
         assert code == 0
@@ -368,7 +378,7 @@ class TestCommand:
         assert err.count("agreed in") == 2
 
     def test_out_of_time_is_no_agreement(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Nobody decides, or the graph alone: never exit code 0."""
+        """No engine decides, or the graph alone: never exit code 0."""
         code, out, _ = run(capsys, "agree", SMALL, "--jobs", "1", "--max-seconds", "1e-6")
         assert code == 30
         assert "graph alone: no agreement" in out
