@@ -10,8 +10,9 @@ from timewait.diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Chart, ChartArr
 from timewait.diagrams.rows import ABOVE, SLOT, STUB, ChartRow, ChartRows
 from timewait.diagrams.time_axis import Axis, Band, Gap, Pause, axis
 from timewait.diagrams.widths import mono_width, wrapped
-from timewait.narration.sentences import configuration_in_words, headline, repetition
+from timewait.narration.sentences import headline, repetition
 from timewait.narration.timeline import DeliveryOutcome, Lifetime, Transit, Wait, lifetimes
+from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
@@ -87,7 +88,7 @@ class _Layout:
         texts = (
             (headline(self.trace), "title", 16.0, True),
             (self.trace.statement, "words", 12.5, False),
-            (configuration_in_words(self.trace.about), "muted", 11.5, False),
+            (data_in_words(self.trace.about), "muted", 11.5, False),
         )
         for text, kind, size, bold in texts:
             for line in wrapped(text, size, self.edge - MARGIN, bold=bold):

@@ -19,10 +19,11 @@ from timewait.diagrams.minimap import minimap
 from timewait.diagrams.sequence import parts
 from timewait.narration.guards import guards
 from timewait.narration.prose import citation_url
-from timewait.narration.sentences import configuration_in_words, repetition, shows_violation, violation_at
+from timewait.narration.sentences import repetition, shows_violation, violation_at
 from timewait.narration.timeline import state
 from timewait.proofs.longer_time_wait import Obstacle, longer_time_wait
 from timewait.spec.configuration import ConfigurationError
+from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.graph import transition_graph
@@ -51,7 +52,7 @@ def page(trace: Trace) -> str:
     return environment.get_template("page.html").render(
         trace=trace,
         broken=shows_violation(trace),
-        about=configuration_in_words(trace.about),
+        about=data_in_words(trace.about),
         section=_cited(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
         fails=[(step.number, why) for step in trace.steps if (why := violation_at(trace, step))],
         again=repetition(trace)[0] if trace.loop is not None else "",

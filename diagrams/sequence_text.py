@@ -12,7 +12,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
-from timewait.narration.sentences import configuration_in_words, headline, repetition, violation_at
+from timewait.narration.sentences import headline, repetition, violation_at
+from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
@@ -83,7 +84,7 @@ def as_text(trace: Trace, width: int | None = None) -> str:
     rows = [HEADS, *((row.number, row.time, row.states[0], "\n".join(row.wire), row.states[1], row.text) for row in lanes(trace))]
     widths = [max(len(line) for row in rows for line in row[column].split("\n")) for column in range(len(HEADS) - 1)]
     room = None if width is None else max(width - sum(widths) - len(widths), NARROWEST)
-    head = [headline(trace), trace.statement, configuration_in_words(trace.about)]
+    head = [headline(trace), trace.statement, data_in_words(trace.about)]
     told = [why for step in trace.steps if (why := violation_at(trace, step))]
     above, below = ([line for text in texts for line in _broken(text, width)] for texts in (head, told))
     chart = [line for row in rows for line in _aligned(row, widths, room)]

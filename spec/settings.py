@@ -109,6 +109,11 @@ class Setting:
     kind: type[Any] = object
 
     @property
+    def keyword(self) -> str:
+        """The name of its option as a keyword."""
+        return self.option.removeprefix("--").replace("-", "_")
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The values of a setting whose kind is an enumeration."""
         return tuple(str(member) for member in self.kind)

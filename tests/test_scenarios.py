@@ -128,7 +128,7 @@ class TestCommands:
         asked = ("--msl", "30s", "--rto", "30s", "--scope", "core", "--property", "graceful", "--html", str(page))
         code, _, err = command(capsys, "check", *asked, "--time-wait", "60s")
         assert (code, page.exists()) == (0, False)
-        assert "nothing is violated" in err
+        assert "no property is violated" in err
         code, _, err = command(capsys, "check", *asked, "--time-wait", "59s")
         assert (code, page.exists()) == (10, True)
 
@@ -136,7 +136,7 @@ class TestCommands:
         ("arguments", "code", "said"),
         [
             (("run", "--scenario", "chaos"), 2, "'chaos'"),
-            (("run", "--html", "x.html"), 2, "give --scenario"),
+            (("run", "--html", "x.html"), 2, "need --scenario"),
             (("view", "missing.json"), 2, "missing.json"),
             (("view", __file__), 3, "line 1"),
             (("run", "--scenario", "clean-close", "--html", "/nowhere/x.html"), 2, "cannot write"),

@@ -260,7 +260,7 @@ def _settings(stack: Stack, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the table that the keywords override, by name; each keyword is the name of an option."""
     values = {}
     for name, entry in SETTINGS.items():
-        value = given.get(entry.option.removeprefix("--").replace("-", "_"))
+        value = given.get(entry.keyword)
         if value is not None:
             values["rto" if name == "rto_max" else name] = _setting(entry, value)
     for name, value in values.items():

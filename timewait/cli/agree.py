@@ -14,7 +14,7 @@ import click
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli import console
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.session import configuration_in_words
+from timewait.cli.session import header_in_words
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
@@ -78,7 +78,7 @@ def _word(agreement: Verdict) -> str:
 def _show(screen: console.Screen, one: ConfigurationAgreement) -> None:
     """A configuration: what each says about each property."""
     screen.heading(f"{one.case}   {_word(one.agreement)}   {one.seconds:.1f} s")
-    screen.line(f"  {configuration_in_words(one.configuration)}")
+    screen.line(f"  {header_in_words(one.configuration)}")
     rows = []
     for row in one.rows:
         said = [voice.summary if voice.summary != "not asked" else "-" for voice in row.answers]

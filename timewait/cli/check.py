@@ -17,7 +17,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
-from timewait.cli.session import budget_of, configuration_in_words
+from timewait.cli.session import budget_of, header_in_words
 from timewait.cli.view import write_page
 from timewait.library import check
 from timewait.options import Options
@@ -92,12 +92,12 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     else:
         _show(options, result, outputs.explain, screen)
     title, verdict = f"timewait check, {options.stack.title}", result.verdict
-    reports.finish(title, configuration_in_words(configuration), verdict, verdict.exit_code, screen)
+    reports.finish(title, header_in_words(configuration), verdict, verdict.exit_code, screen)
     return verdict.exit_code
 
 
 def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) -> None:
-    screen.line(f"{options.stack.title}: {configuration_in_words(result.configuration)}")
+    screen.line(f"{options.stack.title}: {header_in_words(result.configuration)}")
     screen.line()
     for answer in result.answers:
         screen.answer(answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -19,15 +19,15 @@ from timewait.diagrams.figure import Figure
 from timewait.diagrams.region import Against, KnownStack, SafetyRegion
 from timewait.diagrams.states import states
 from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
-from timewait.narration.prose import listed
 from timewait.spec.assemble import Overrides
 from timewait.spec.assemble import behaviour_of as assembled_behaviour
-from timewait.spec.configuration import Configuration, ConfigurationError, Scope
+from timewait.spec.configuration import Configuration, ConfigurationError
+from timewait.spec.description import configuration_in_words
 from timewait.spec.difference import GraphDifference, difference
 from timewait.spec.duration import format_duration
 from timewait.spec.graph import Graph, close_part, transition_graph
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.settings import Behaviour
 from timewait.spec.stacks import MissingValue, Stack, load, names
 
 LOSSES = range(4)
@@ -138,16 +138,20 @@ def farthest(msl: Fraction) -> Fraction:
 
 def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> SafetyRegion:
     """The picture of safe and unsafe TIME_WAIT, with the stacks."""
+    words = configuration_in_words(configuration, durations=False, behaviour=True)
     where = _how(found)
     if against == "rto":
         msl = format_duration(configuration.msl)
         at = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {msl}, whatever else they do"
         return SafetyRegion(
-            title, (configuration_in_words(configuration), where, at), tuple(found), known_stacks("rto", configuration.msl)
+            title,
+            (words, where, at),
+            tuple(found),
+            known_stacks("rto", configuration.msl),
         )
     rto = max(configuration.rto)
     at = f"RTO up to {format_duration(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
-    shown = SafetyRegion(title, (configuration_in_words(configuration), where, at), tuple(found), (), "msl", rto)
+    shown = SafetyRegion(title, (words, where, at), tuple(found), (), "msl", rto)
     stacks = known_stacks("msl", configuration.msl)
     return replace(shown, stacks=tuple(one for one in stacks if any(shown.piece_at(boundary, one.across) for boundary in found)))
 
@@ -170,46 +174,7 @@ def bars_of(
 ) -> Bars:
     """The picture of the least safe TIME_WAIT against losses."""
     ratio = max(configuration.rto) / configuration.msl
-    caption = f"{configuration_in_words(configuration, loss=False)}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
+    words = configuration_in_words(configuration, durations=False, loss=False, behaviour=True)
+    caption = f"{words}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"
     least = against_losses(configuration, losses, asked, budget)
     return Bars(title, (caption,), tuple(asked), tuple(losses), least)
-
-
-ARRIVALS = {
-    Arrival.FIN: "a FIN sent again",
-    Arrival.UNACCEPTABLE: "what lies outside the window",
-    Arrival.ACK: "a bare ACK",
-    Arrival.SYN: "a SYN",
-}
-"""What arrives in TIME_WAIT, in words."""
-
-
-def configuration_in_words(configuration: Configuration, loss: bool = True) -> str:
-    """What was asked about, in a line, durations apart."""
-    scope = "the whole close" if configuration.scope is Scope.CLOSE else "the last exchange"
-    parts = [f"{scope}, {'either end' if configuration.both_close else 'A'} closing first"]
-    if loss:
-        budget = "any number of losses" if configuration.loss is None else f"{configuration.loss} lost a round at most"
-        parts.append(budget)
-    many = "any duplication" if configuration.duplication is None else f"up to {configuration.duplication} duplicates of a copy"
-    parts.append(f"{many}, {'copies in order' if configuration.fifo else 'any order'}")
-    return "; ".join([*parts, _conduct(configuration.behaviour)])
-
-
-def _conduct(behaviour: Behaviour) -> str:
-    """What TIME_WAIT does, in a line."""
-    if not behaviour.time_wait:
-        return "there is no TIME_WAIT"
-    resets = {
-        ResetRule.IGNORE: "no RST ends it",
-        ResetRule.EXACT: "a RST at RCV.NXT ends it",
-        ResetRule.WINDOW: "a RST in the window ends it",
-        ResetRule.ANY: "any RST ends it",
-    }
-    same = behaviour.answers == behaviour.restarts
-    restarts = "each restarts it" if same else f"{_all(behaviour.restarts)} restarts it"
-    return f"TIME_WAIT answers {_all(behaviour.answers)}; {restarts}; {resets[behaviour.reset]}"
-
-
-def _all(arrivals: Collection[Arrival]) -> str:
-    return listed([name for arrival, name in ARRIVALS.items() if arrival in arrivals]) or "nothing"

@@ -158,7 +158,8 @@ def question_options(
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_options(*arguments: Any, host: bool = stacks == "host", **given: Any) -> Any:
-            keywords = {name: given.pop(name) for name in Keywords.__annotations__ if name in given}
+            names = {*Keywords.__annotations__, *(entry.keyword for entry in SETTINGS.values())}
+            keywords = {name: given.pop(name) for name in names & given.keys()}
             return command(*arguments, options=_options(host, keywords), **given)
 
         wrapped: Any = with_options

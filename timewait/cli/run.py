@@ -13,7 +13,7 @@ from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.view import write_page
-from timewait.narration.sentences import configuration_in_words
+from timewait.spec.description import data_in_words
 from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import SCENARIOS, Scenario
 
@@ -41,7 +41,7 @@ def run_command(name: str | None, html: Path | None, trace_file: Path | None) ->
         screen.line(f"wrote {trace_file}")
     if html is None and trace_file is None:
         screen.line(f"{trace.shows}: {trace.statement}")
-        screen.line(f"  {configuration_in_words(trace.about)}")
+        screen.line(f"  {data_in_words(trace.about)}")
         screen.trace(trace)
     return 0
 

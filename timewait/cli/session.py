@@ -1,4 +1,4 @@
-"""What commands share: the bounds of an exploration, and a configuration in a line."""
+"""What commands share: the bounds of an exploration, and the line that heads an answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from timewait.cli.console import Screen
 from timewait.options import Options
 from timewait.spec.assemble import Overrides, assumptions
 from timewait.spec.configuration import Configuration
+from timewait.spec.description import configuration_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
 
@@ -41,23 +42,8 @@ def note_assumptions(stack: Stack, overrides: Overrides) -> None:
         Screen().note(assumption)
 
 
-def bound_in_words(bound: int | None) -> str:
-    """A bound on copies: a number, or any."""
-    return "any" if bound is None else str(bound)
-
-
-def configuration_in_words(configuration: Configuration, time_wait: bool = True) -> str:
-    """A configuration in a line, with or without its TIME_WAIT."""
-    waits = f"TIME_WAIT {format_duration(configuration.time_wait)}, " if configuration.behaviour.time_wait else "no TIME_WAIT, "
-    return (
-        f"MSL {format_duration(configuration.msl)}, {waits if time_wait else ''}"
-        f"RTO up to {', '.join(map(format_duration, configuration.rto))},"
-        f" loss {bound_in_words(configuration.loss)}, duplication {bound_in_words(configuration.duplication)},"
-        f" scope {configuration.scope}, {closers_in_words(configuration)}, atomic reopen;"
-        f" ticks of {format_duration(unit_of(configuration.parameters))} where ticks are counted"
-    )
-
-
-def closers_in_words(configuration: Configuration) -> str:
-    """Which end may close first."""
-    return "either end may close first" if configuration.both_close else "A closes first"
+def header_in_words(configuration: Configuration, time_wait: bool = True) -> str:
+    """The line that heads an answer: a configuration, how it is reopened, and the length of a tick."""
+    unit = format_duration(unit_of(configuration.parameters))
+    words = configuration_in_words(configuration, time_wait=time_wait)
+    return f"{words}, atomic reopen; ticks of {unit} where ticks are counted"

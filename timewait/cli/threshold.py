@@ -19,13 +19,14 @@ from timewait.cli import json_output
 from timewait.cli.console import Screen
 from timewait.cli.files import write_all
 from timewait.cli.options import DURATION, Parsed, question_options
-from timewait.cli.session import bound_in_words, budget_of, closers_in_words, configuration_in_words
+from timewait.cli.session import budget_of, header_in_words
 from timewait.library import SAFE, threshold, threshold_formula
 from timewait.options import Options
 from timewait.options import ratios as parse_ratios
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula_in_words, interval_in_words
 from timewait.results import FormulaResult, ThresholdResult
 from timewait.spec.configuration import Configuration
+from timewait.spec.description import configuration_in_words
 from timewait.spec.duration import format_duration
 
 
@@ -85,7 +86,7 @@ def _number_as_json(result: ThresholdResult) -> dict[str, Any]:
 
 def _show_number(result: ThresholdResult, options: Options, screen: Screen) -> None:
     found, properties = result.found, " and ".join(options.properties or SAFE)
-    screen.line(f"{options.stack.title}: {configuration_in_words(result.configuration, time_wait=False)}")
+    screen.line(f"{options.stack.title}: {header_in_words(result.configuration, time_wait=False)}")
     if found.minimum is None:
         most = format_duration(found.largest_tried)
         screen.line(f"no TIME_WAIT up to {most} gives {properties}; with {most}:")
@@ -126,8 +127,7 @@ def _find_formula(options: Options, ratios: tuple[Fraction, Fraction], out: Path
 def _conditions(configuration: Configuration) -> str:
     """Everything but the durations, in a line."""
     gaps = "" if len(configuration.rto) == 1 else f", gaps in the proportion {':'.join(map(str, configuration.rto))}"
-    loss = bound_in_words(configuration.loss)
-    return f"loss {loss}, duplication any, scope {configuration.scope}, {closers_in_words(configuration)}{gaps}"
+    return configuration_in_words(configuration, durations=False) + gaps
 
 
 def _least(piece: ProvedThreshold) -> str:

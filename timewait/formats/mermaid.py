@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from timewait.checker.trace import Step, Trace
 from timewait.formats.fields import numbers_of, state_of
-from timewait.narration.sentences import configuration_in_words, repetition, violation_reason
+from timewait.narration.sentences import repetition, violation_reason
+from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.vocabulary.replay import Packet
@@ -70,7 +71,7 @@ class _Diagram:
         return head + [f"    {line}" for line in self._body()]
 
     def _body(self) -> Iterator[str]:
-        told = configuration_in_words(self.trace.about)
+        told = data_in_words(self.trace.about)
         yield f"Note over A,B: {_folded(self.trace.shows)}" + (f"<br/>{_folded(told)}" if told else "")
         yield "Note over A,B: t = 0"
         for end in ENDS:

@@ -19,8 +19,9 @@ from fractions import Fraction
 from timewait.checker.trace import Step, Trace
 from timewait.formats.fields import numbers_of
 from timewait.formats.opening import Added, opening
-from timewait.narration.sentences import configuration_in_words, repetition, step_in_words, violation_reason
+from timewait.narration.sentences import repetition, step_in_words, violation_reason
 from timewait.narration.timeline import reopens
+from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 
 WIDE = 65_535
@@ -86,7 +87,7 @@ class _Script:
         yield from _comment(f"{self.trace.shows}: {self.trace.statement}")
         if why := violation_reason(self.trace):
             yield from _comment(f"fails: {why}")
-        yield from _comment(configuration_in_words(self.trace.about))
+        yield from _comment(data_in_words(self.trace.about))
         yield from _comment(f"{self.end} is the stack under test. Times are those of the trace; its own timers may differ.")
         yield ""
         yield from self._opened()

@@ -20,7 +20,8 @@ from timewait.checker.trace import Trace
 from timewait.formats.blocks import CapturedBlock, Interface, capture
 from timewait.formats.sightings import Sighting, sightings
 from timewait.formats.wire import Envelope, WireSocket, packet
-from timewait.narration.sentences import configuration_in_words, violation_reason
+from timewait.narration.sentences import violation_reason
+from timewait.spec.description import data_in_words
 from timewait.spec.endpoint import WINDOW
 from timewait.spec.exchange import ENDS
 
@@ -63,7 +64,7 @@ def as_pcapng(trace: Trace, at: str = "a") -> bytes:
 
 def _about(trace: Trace) -> str:
     why = violation_reason(trace)
-    told = configuration_in_words(trace.about)
+    told = data_in_words(trace.about)
     return "\n".join(
         [
             f"{trace.shows}: {trace.statement}",

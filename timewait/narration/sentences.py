@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from timewait.checker.trace import Step, Trace
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
-
-
-def configuration_in_words(about: Mapping[str, Any]) -> str:
-    """The main values of a configuration in a line.
-
-    Parameters
-    ----------
-    about : mapping
-        `Trace.about`, as `timewait.spec.plain_data.plain` writes it; missing values are left out.
-    """
-    parts = []
-    if "msl" in about:
-        parts.append(f"MSL {_duration(about['msl'])}")
-    if "time_wait" in about:
-        has_time_wait = about.get("behaviour", {}).get("time_wait", True)
-        parts.append(f"TIME_WAIT {_duration(about['time_wait'])}" if has_time_wait else "no TIME_WAIT")
-    if "rto" in about:
-        parts.append(f"RTO {'exactly' if about.get('rto_exact') else 'up to'} {', '.join(map(_duration, about['rto']))}")
-    for name in ("loss", "duplication"):
-        if name in about:
-            parts.append(f"{name} {'any' if about[name] is None else about[name]}")
-    if about.get("fifo"):
-        parts.append("in order")
-    if about.get("scope") == "core":
-        parts.append("the last exchange alone")
-    return ", ".join(parts)
-
-
-def _duration(seconds: Any) -> str:
-    return format_duration(Fraction(str(seconds)))
-
 
 # --- violations -----------------------------------------------------------------------------------------------------
 
