@@ -12,7 +12,12 @@ from timewait.vocabulary.replay import Event, Packet, RunningTimer
 Value = str | int
 
 RENDERERS: dict[str, Callable[[Trace], str]] = {}
-"""How a notebook shows a trace, by format; the library registers ``svg``, since drawing is not the checker's task."""
+"""How a notebook shows a trace, by format."""
+
+
+def register_renderer(form: str, render: Callable[[Trace], str]) -> None:
+    """Say how a notebook shows traces; the library does so for ``svg``, since the checker does not draw."""
+    RENDERERS[form] = render
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,125 +1,190 @@
-"""Who may know whom, read from the source of every module."""
+"""Which package imports which, read from the source of every module."""
 
 from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("spec", "checker", "proofs", "diagrams", "timewait")
+FOLDERS = ("spec", "checker", "proofs", "diagrams", "timewait")
+"""The folders of the distribution; ``timewait`` holds links to the others."""
 MODULES = sorted(
-    (path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if not path.name.startswith("test_")), key=str
+    path
+    for folder in FOLDERS
+    for path in (ROOT / folder).rglob("*.py")
+    if not path.name.startswith("test_") and not any(parent.is_symlink() for parent in path.parents)
 )
 NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 
-OWN = {
-    "spec": {"spec", "timewait.vocabulary.automaton"},
-    "checker": {"checker"},
-    "proofs": {"proofs", "spec", "checker"},
-    "diagrams": {"diagrams", "spec", "checker"},
-    "timewait": set(PACKAGES),
-}
-"""What of the five packages each may import: a package with all that is in it, or one module."""
+LAYERS = (
+    {"vocabulary"},
+    {"spec", "checker"},
+    {"proofs", "narration"},
+    {"captures", "formats", "diagrams"},
+    {"library"},
+    {"cli"},
+)
+"""The packages, lowest first: each imports those below it alone. The library is the modules directly in ``timewait``."""
 
 LIBRARIES = {
+    "vocabulary": set[str](),
     "spec": {"networkx"},
-    "checker": {"networkx", "numba", "numpy", "z3", "cvc5"},
+    "checker": {"networkx", "numba", "numpy", "z3"},
     "proofs": set[str](),
-    "diagrams": {"networkx", "graphviz", "jinja2", "pygraphviz", "vl_convert"},
-    "timewait": {"click", "rich"},
+    "narration": {"networkx"},
+    "captures": set[str](),
+    "formats": set[str](),
+    "diagrams": {"networkx", "graphviz", "jinja2"},
+    "library": set[str](),
+    "cli": {"click", "rich"},
 }
-"""What else each imports that is not in the standard library."""
+"""What else each package imports that is not in the standard library."""
+
+LAZY = {
+    "timewait/__init__.py": "the names of the library, imported when they are first used: the engines take a second to load",
+    "timewait/cli/main.py": "a command, imported when it runs: help loads no engine",
+    "timewait/vocabulary/errors.py": "a package of an extra, imported when it is used: it may not be installed",
+}
+"""The modules that import by name while they run, with the reason; no other module hides what it imports."""
 
 every_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     """The source of a module."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def package(path: Path) -> str:
+def module_name(path: Path) -> str:
+    """The name by which a module is imported."""
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    if parts[0] != "timewait":
+        parts.insert(0, "timewait")
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULE_NAMES = {module_name(path) for path in MODULES}
+
+
+def package(module: str) -> str:
     """The package that a module belongs to."""
-    return path.relative_to(ROOT).parts[0]
+    if module == "timewait.__main__":
+        return "cli"
+    first = module.split(".")[1] if "." in module else ""
+    return first if first in set.union(*LAYERS) else "library"
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that is imported, wherever in the file."""
-    for node in ast.walk(tree(path)):
+    """Every module that is imported, wherever in the file; not what type checkers alone read."""
+    module = tree(path)
+    unseen = {node for block in guarded(module) for node in block.body}
+    for node in ast.walk(module):
+        if node in unseen:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             assert node.module is not None
-            yield from (f"{node.module}.{alias.name}" for alias in node.names) if node.module in PACKAGES else (node.module,)
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULE_NAMES else node.module
 
 
-def test_every_module_is_looked_at() -> None:
-    """Each package is there, with what it is known for."""
-    assert {package(path) for path in MODULES} == set(PACKAGES)
+def guarded(module: ast.Module) -> list[ast.If]:
+    """The blocks that type checkers alone read."""
+    return [block for block in module.body if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"]
+
+
+def optional(path: Path) -> Iterator[tuple[str, str]]:
+    """The packages of extras that a module imports when it needs them, each with its extra."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "optional_package":
+            name, extra = (ast.literal_eval(argument) for argument in node.args)
+            yield name, extra
+
+
+def test_every_module_is_read() -> None:
+    """Each package is there, with a module that it is known for."""
+    assert {package(name) for name in MODULE_NAMES} == set.union(*LAYERS) == set(LIBRARIES)
     for name in ("spec/endpoint.py", "checker/dbm.py", "proofs/claims.py", "diagrams/states.py", "timewait/cli/console.py"):
         assert name in NAMES
-    assert sorted(OWN) == sorted(LIBRARIES) == sorted(PACKAGES)
 
 
 @every_module
-def test_imports_run_one_way(path: Path) -> None:
-    """Of the five packages only those that may be known, of all others only those that are meant to be used."""
-    allowed = OWN[package(path)]
+def test_imports_lead_downwards(path: Path) -> None:
+    """Of the distribution a package imports itself and lower layers; of other libraries those that it is meant to use."""
+    own = package(module_name(path))
+    layer = next(number for number, layer in enumerate(LAYERS) if own in layer)
+    allowed = set(chain(*LAYERS[:layer], [own]))
     for name in imported(path):
         first = name.partition(".")[0]
-        if first in PACKAGES:
-            assert any(name == known or name.startswith(f"{known}.") for known in allowed), name
+        if first == "timewait":
+            assert name == "timewait" or package(name) in allowed, name
         else:
-            assert first in sys.stdlib_module_names or first in LIBRARIES[package(path)], name
+            assert first in sys.stdlib_module_names or first in LIBRARIES[own], name
 
 
-@pytest.mark.parametrize("name", PACKAGES)
-def test_what_may_be_imported_is(name: str) -> None:
-    """No library is permitted that nobody needs."""
-    used = {one.partition(".")[0] for path in MODULES if package(path) == name for one in imported(path)}
+def test_modules_form_no_cycle() -> None:
+    """Not within a package either."""
+    graph = {module_name(path): {name for name in imported(path) if name != "timewait"} & MODULE_NAMES for path in MODULES}
+    assert len([*TopologicalSorter(graph).static_order()]) == len(MODULE_NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARIES))
+def test_permitted_libraries_are_used(name: str) -> None:
+    """No library is permitted without a user."""
+    used = {one.partition(".")[0] for path in MODULES if package(module_name(path)) == name for one in imported(path)}
     assert used >= LIBRARIES[name]
 
 
 def test_libraries_are_declared() -> None:
-    """What is imported is installed under a name that the project declares."""
-    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[project.optional-dependencies]")[0].casefold()
+    """What is imported is installed under a name that the project declares, as a dependency or in the extra that is named."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     distributions = packages_distributions()
-    for library in sorted(set.union(*LIBRARIES.values())):
-        assert any(f'"{name.casefold()}>' in declared for name in distributions[library]), library
+    wanted = [(name, project["dependencies"]) for name in sorted(set.union(*LIBRARIES.values()))]
+    wanted += [(name, project["optional-dependencies"][extra]) for path in MODULES for name, extra in optional(path)]
+    for name, declared in wanted:
+        known = [distribution.casefold() for distribution in distributions[name]]
+        assert any(entry.casefold().startswith(f"{distribution}>") for distribution in known for entry in declared), name
 
 
 @every_module
 def test_imports_stand_at_the_top(path: Path) -> None:
-    """An import inside a function hides who knows whom."""
+    """An import inside a function hides what a module needs."""
     module = tree(path)
     inside = {node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)} - set(module.body)
-    guarded = {
-        node
-        for block in module.body
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in block.body
-    }
-    assert not inside - guarded, [ast.unparse(node) for node in inside - guarded]
+    inside -= {node for block in guarded(module) for node in block.body}
+    assert [ast.unparse(node) for node in inside] == []
+    calls = {ast.unparse(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
+    by_name = calls & {"import_module", "importlib.import_module", "__import__"}
+    assert bool(by_name) == (str(path.relative_to(ROOT)) in LAZY)
 
 
-# --- who speaks ----------------------------------------------------------------------------------------------------
+# --- output ----------------------------------------------------------------------------------------------------------
 
-SPEAKS = "timewait/cli/console.py"
+PRINTS = {"timewait/cli/console.py", "timewait/cli/errors.py"}
 
 
-def spoken(path: Path) -> list[str]:
+def printing(path: Path) -> list[str]:
     """Where a module prints, or gets hold of standard output or standard error."""
     found = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "input"):
             found.append(f"line {node.lineno}: {ast.unparse(node)}")
         if isinstance(node, ast.Attribute) and ast.unparse(node) in (
+            "click.echo",
+            "click.secho",
             "sys.stdout",
             "sys.stderr",
             "sys.__stdout__",
@@ -133,21 +198,15 @@ def spoken(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, id=name) for path, name in zip(MODULES, NAMES, strict=True)],
-)
-def test_only_the_console_speaks(path: Path) -> None:
+@every_module
+def test_only_the_console_prints(path: Path) -> None:
     """All output goes one way."""
-    if str(path.relative_to(ROOT)) == SPEAKS:
-        assert spoken(path)
-    else:
-        assert spoken(path) == []
+    assert bool(printing(path)) == (str(path.relative_to(ROOT)) in PRINTS)
 
 
-# --- what changes --------------------------------------------------------------------------------------------------
+# --- constants -----------------------------------------------------------------------------------------------------
 
-REGISTRIES = {"proofs/claim.py": {"CLAIMS"}}
+REGISTRIES = {"proofs/claim.py": {"CLAIMS"}, "checker/trace.py": {"RENDERERS"}}
 """The names that other modules add to while they are imported."""
 
 MUTATING = {"append", "add", "update", "setdefault", "pop", "popitem", "clear", "extend", "insert", "remove", "discard", "sort"}
@@ -174,7 +233,7 @@ def test_names_at_the_top_are_constants(path: Path) -> None:
             made = isinstance(value, ast.Call) and ast.unparse(value.func) in ("TypeVar", "NewType", "ParamSpec")
             assert made or isinstance(value, ast.Subscript | ast.BinOp | ast.Name | ast.Attribute), name
         else:
-            assert name.lstrip("_").isupper() or name == "__all__", name
+            assert name.lstrip("_").isupper() or name.startswith("__"), name
 
 
 @every_module
@@ -200,8 +259,8 @@ def test_constants_stay_as_they_are(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "registered"), sorted(REGISTRIES.items()))
-def test_registries_are_where_they_are_said_to_be(name: str, registered: set[str]) -> None:
-    """And are added to."""
+def test_registries_are_used(name: str, registered: set[str]) -> None:
+    """Something is registered in each."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    for one in registered:
-        assert f"{one}[" in text
+    for registry in registered:
+        assert f"{registry}[" in text

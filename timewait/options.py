@@ -156,6 +156,10 @@ class Keywords(TypedDict, total=False):
     max_seconds: float
 
 
+KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SETTINGS.values() if entry.option}
+"""Every keyword; type checkers know those of `Keywords`, and a setting works as soon as the table declares it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """A question about one stack: settings, properties, and how it is decided.
@@ -235,6 +239,9 @@ class Options:
 
 
 def _options(**given: Unpack[Keywords]) -> Options:
+    for keyword in given:
+        if keyword not in KEYWORDS:
+            raise ValueError(f"there is no option {keyword!r}; there are {', '.join(sorted(KEYWORDS))}")
     named = given.get("stack")
     stack = named if isinstance(named, Stack) else load_stack(named or STANDARD)
     scope = Scope(given.get("scope", "close"))
@@ -257,7 +264,7 @@ def _options(**given: Unpack[Keywords]) -> Options:
 
 
 def _settings(stack: Stack, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of the table that the keywords override, by name; each keyword is the name of an option."""
+    """The settings of the table that the keywords override, by name."""
     values = {}
     for name, entry in SETTINGS.items():
         value = given.get(entry.keyword)

@@ -11,7 +11,7 @@ from timewait.captures import report
 from timewait.captures.observations import ObservedClose
 from timewait.checker.decide import Answer
 from timewait.checker.threshold import Threshold
-from timewait.checker.trace import RENDERERS, Trace
+from timewait.checker.trace import Trace, register_renderer
 from timewait.checker.verdict import Verdict, worst
 from timewait.diagrams.sequence import sequence
 from timewait.narration.story import conclusion, story
@@ -19,7 +19,7 @@ from timewait.proofs.thresholds import ProvedThreshold, formula_in_words
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 
-RENDERERS["svg"] = sequence
+register_renderer("svg", sequence)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from timewait.cli.session import note_assumptions
-from timewait.options import SECONDS, STANDARD, STATES, Keywords, Options, arrivals, count, duration, octets, restarting, schedule
+from timewait.options import KEYWORDS, SECONDS, STANDARD, STATES, Options, arrivals, count, duration, octets, restarting, schedule
 from timewait.spec.configuration import Scope
 from timewait.spec.host import read_host
 from timewait.spec.properties import PROPERTIES
@@ -158,8 +158,7 @@ def question_options(
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_options(*arguments: Any, host: bool = stacks == "host", **given: Any) -> Any:
-            names = {*Keywords.__annotations__, *(entry.keyword for entry in SETTINGS.values())}
-            keywords = {name: given.pop(name) for name in names & given.keys()}
+            keywords = {name: given.pop(name) for name in KEYWORDS & given.keys()}
             return command(*arguments, options=_options(host, keywords), **given)
 
         wrapped: Any = with_options
