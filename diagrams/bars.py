@@ -66,7 +66,7 @@ def as_svg(bars: Bars) -> str:
 
     Raises
     ------
-    timewait.diagrams.rendering.MissingPackage
+    timewait.vocabulary.errors.MissingPackage
         vl-convert is not installed.
     """
     return chart_as_svg(specification(bars), "\n".join(bars.sentences()))

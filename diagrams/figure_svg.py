@@ -45,7 +45,7 @@ def as_svg(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> str:
 
     Raises
     ------
-    timewait.diagrams.graphviz_layout.MissingGraphviz, timewait.diagrams.rendering.MissingPackage
+    timewait.diagrams.graphviz_layout.MissingGraphviz, timewait.vocabulary.errors.MissingPackage
         The Graphviz that is asked for is not installed.
     """
     return drawn(figure, laid_out(figure, installation))

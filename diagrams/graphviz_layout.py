@@ -21,8 +21,7 @@ from timewait.diagrams.box_sizes import box_sizes, label_size
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.geometry import Point, Size
 from timewait.diagrams.layout import ArrowPath, Layout, overlaps
-from timewait.diagrams.rendering import MissingPackage
-from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.errors import RequestError, optional_package
 
 POINTS_PER_INCH = 72
 """Graphviz takes the sizes of nodes in inches; a point becomes a pixel."""
@@ -73,7 +72,7 @@ def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layou
     ------
     MissingGraphviz
         The program ``dot`` is asked for and not installed.
-    timewait.diagrams.rendering.MissingPackage
+    timewait.vocabulary.errors.MissingPackage
         pygraphviz is asked for and not installed.
     """
     best: tuple[tuple[int, int, int], Layout] | None = None
@@ -97,10 +96,7 @@ def _run(source: str, installation: Graphviz) -> tuple[dict[str, Any], str]:
             return json.loads(graphviz.Source(source).pipe(format="json0", engine="dot", encoding="utf-8")), "dot"
         except graphviz.ExecutableNotFound as problem:
             raise MissingGraphviz("the program dot is not installed; leave out --graphviz system, or install it") from problem
-    try:
-        import pygraphviz
-    except ImportError as problem:
-        raise MissingPackage("pygraphviz") from problem
+    pygraphviz = optional_package("pygraphviz", "pictures")
     answer = pygraphviz.AGraph(string=source).draw(format="json0", prog="dot").decode()
     return json.loads(answer), f"Graphviz {pygraphviz.__graphviz_version__} on {machine()}"
 

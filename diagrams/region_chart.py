@@ -45,7 +45,7 @@ def as_svg(region: SafetyRegion) -> str:
 
     Raises
     ------
-    timewait.diagrams.rendering.MissingPackage
+    timewait.vocabulary.errors.MissingPackage
         vl-convert is not installed.
     """
     return chart_as_svg(specification(region), "\n".join(facts(region)))

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from timewait.diagrams.colours import BACKGROUND, BLACK, GREY, dark_rules
 from timewait.diagrams.svg import XMLNS
 from timewait.diagrams.widths import FONT
-from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.errors import optional_package
 
 LARGEST_SCALE = 10
 """The largest scale of a PNG: viewers fail to open larger pictures."""
@@ -38,13 +38,6 @@ CONFIG: dict[str, Any] = {
 """Fonts, sizes and colours of every chart."""
 
 
-class MissingPackage(RequestError):
-    """An optional package that draws pictures is not installed; the message says how to install it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"this picture needs the package {name}: pip install 'timewait[pictures]'")
-
-
 def chart_as_svg(chart: dict[str, Any], description: str) -> str:
     """Render a chart, with colours for dark pages and a tooltip for each mark that has a description.
 
@@ -57,7 +50,7 @@ def chart_as_svg(chart: dict[str, Any], description: str) -> str:
 
     Raises
     ------
-    MissingPackage
+    timewait.vocabulary.errors.MissingPackage
         vl-convert is not installed.
     """
     library = _vl_convert()
@@ -86,7 +79,7 @@ def as_png(svg: str, scale: float = 2) -> bytes:
 
     Raises
     ------
-    MissingPackage
+    timewait.vocabulary.errors.MissingPackage
         vl-convert is not installed.
     """
     return bytes(_vl_convert().svg_to_png(svg, scale=min(scale, LARGEST_SCALE)))
@@ -97,7 +90,7 @@ def as_pdf(svg: str) -> bytes:
 
     Raises
     ------
-    MissingPackage
+    timewait.vocabulary.errors.MissingPackage
         vl-convert is not installed.
     """
     return bytes(_vl_convert().svg_to_pdf(svg))
@@ -110,8 +103,4 @@ def _insert(element: ElementTree.Element, tag: str, text: str) -> None:
 
 
 def _vl_convert() -> ModuleType:
-    try:
-        import vl_convert
-    except ImportError as problem:
-        raise MissingPackage("vl-convert-python") from problem
-    return vl_convert
+    return optional_package("vl_convert", "pictures")

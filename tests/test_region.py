@@ -25,11 +25,11 @@ from timewait.diagrams.colours import BLACK, BLUE, COLOURS
 from timewait.diagrams.geometry import Point, Rectangle, Size
 from timewait.diagrams.label_placement import PlacedLabel, placed
 from timewait.diagrams.region import KnownStack, SafetyRegion
-from timewait.diagrams.rendering import MissingPackage
 from timewait.proofs.claims import close, core
 from timewait.proofs.thresholds import ParametricCounterexample, ProvedThreshold
 from timewait.spec.configuration import Configuration
 from timewait.spec.settings import Behaviour, ResetRule
+from timewait.vocabulary.errors import MissingPackage
 
 F = Fraction
 SVG = "{http://www.w3.org/2000/svg}"
@@ -225,7 +225,7 @@ class TestRegion:
     def test_without_the_chart_library(self, shown: SafetyRegion, monkeypatch: pytest.MonkeyPatch) -> None:
         """One line says what to install; the text needs nothing."""
         monkeypatch.setitem(sys.modules, "vl_convert", None)
-        with pytest.raises(MissingPackage, match=r"vl-convert-python: pip install 'timewait\[pictures\]'"):
+        with pytest.raises(MissingPackage, match=r"vl_convert: pip install 'timewait\[pictures\]'"):
             region_chart.as_svg(shown)
         assert "." in region_text.as_text(shown)
 
