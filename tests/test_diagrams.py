@@ -17,6 +17,7 @@ import pytest
 from timewait.checker.decide import Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
+from timewait.cli.picture_set import draw
 from timewait.diagrams import figure_text
 from timewait.diagrams.box_sizes import box_size
 from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, SAFE, Colour
@@ -507,9 +508,12 @@ class TestFormats:
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("stateDiagram") == len(files)
 
-    def test_mermaid_accepts_the_committed_set(self, mermaid: Mermaid) -> None:
+    def test_mermaid_accepts_the_set(self, tmp_path: Path, mermaid: Mermaid) -> None:
         """State diagrams and sequence diagrams."""
-        files = sorted((Path(__file__).parent.parent / "docs" / "diagrams").glob("*.mmd"))
+        pictures = [picture for group in ("scenarios", "each state") for picture in draw(group)]
+        files = [tmp_path / f"{picture.name}.mmd" for picture in pictures]
+        for file, picture in zip(files, pictures, strict=True):
+            file.write_text(picture.files["mmd"], encoding="utf-8")
         done = mermaid(*files)
         assert done.returncode == 0, done.stderr
         kinds = [line.rpartition(" ")[2] for line in done.stdout.splitlines()]

@@ -17,9 +17,8 @@ from timewait.checker import itf
 from timewait.checker.verdict import Verdict
 from timewait.cli import picture_set
 from timewait.cli.claim_runs import CLAIM_RUNS, ClaimRun, counterexample
-from timewait.cli.committed_pictures import INDEX, CommittedPicture, changes, contents, update
 from timewait.cli.main import main
-from timewait.diagrams.comparison import same_content
+from timewait.cli.picture_folder import INDEX, DrawnPicture, changes, contents, same_content, update
 from timewait.narration.sentences import shows_violation
 from timewait.proofs.claim import CLAIMS, Evidence
 
@@ -71,7 +70,7 @@ class TestStates:
         _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "linux")
         assert out.startswith("CLOSED\n")
         _, out, _ = run(capsys, "states", "--stack", "gvisor", "--against", "freebsd")
-        assert out.endswith("\n\nnothing differs\n")
+        assert out.endswith("\n\nno differences\n")
         _, out, _ = run(capsys, "states", "--stack", "rfc9293-intended", "--against", "freebsd", "--format", "json")
         assert all("rfc9293-intended" in text for text in json.loads(out)["differences"])
         _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "none")
@@ -84,7 +83,7 @@ class TestStates:
         monkeypatch.setenv("PATH", "")
         code, out, err = run(capsys, "states", "--state", "CLOSING", "--format", "svg", "--graphviz", "system")
         assert (code, out) == (2, "")
-        assert err == "timewait: there is no program dot on this machine; leave out --graphviz system, or install it\n"
+        assert err == "timewait: the program dot is not installed; leave out --graphviz system, or install it\n"
 
     def test_one_state(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = run(capsys, "states", "--state", "last_ack")
@@ -102,9 +101,9 @@ class TestStates:
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
         [
-            ((), 2, "say which picture (states, region or composition), or --all --out FOLDER"),
+            ((), 2, "name a picture (states, sequence, region or composition), or give --all --out FOLDER"),
             (("--all",), 2, "--all needs --out FOLDER"),
-            (("--all", "states"), 2, "stand alone"),
+            (("--all", "states"), 2, "take no name"),
             (("states", "--format", "png"), 2, "png goes into a file: give --out FILE"),
             (("states", "--out", "states.bmp"), 2, "states.bmp does not say which format"),
             (("states", "--out", "nowhere/states.svg"), 2, "cannot write nowhere/states.svg: No such file or directory"),
@@ -115,10 +114,10 @@ class TestStates:
             (("states", "--claim", "C8", "--stack", "linux"), 2, "a run brings its own behaviour"),
             (("states", "--state", "CLOSED", "--format", "json"), 2, "there is no json of this picture"),
             (("region", "--format", "dot"), 2, "there is no dot of this picture; there is svg, png, pdf, text, json"),
-            (("region", "--rto", "30s"), 2, "RTO lies along the axis"),
+            (("region", "--rto", "30s"), 2, "the horizontal axis shows RTO"),
             (("region", "--against", "msl", "--rto", "1s,2s"), 2, "give one RTO"),
             (("composition", "--fifo"), 2, "few enough locations"),
-            (("composition", "--property", "graceful"), 2, "leave out --property"),
+            (("composition", "--property", "graceful"), 2, "No such option"),
         ],
     )
     def test_one_clear_line(
@@ -271,73 +270,72 @@ class TestOthers:
     def test_a_composition_that_is_too_large(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, _, err = run(capsys, "composition", "--rto", "30s", "--max-states", "10")
         assert code == 20
-        assert "not explored to its end" in err
+        assert "hit a limit" in err
 
 
 # --- the set ------------------------------------------------------------------------------------------------------
 
-ONE = '<svg xmlns="http://www.w3.org/2000/svg" data-laid-out-by="Graphviz 1"><text x="1">a</text></svg>'
-MOVED = ONE.replace('x="1"', 'x="2"')
-BY_ANOTHER = MOVED.replace("Graphviz 1", "Graphviz 2")
-SAYS_ANOTHER = BY_ANOTHER.replace(">a<", ">b<")
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" data-laid-out-by="Graphviz 1"><text x="1">a</text></svg>'
+MOVED = PICTURE.replace('x="1"', 'x="2"').replace("Graphviz 1", "Graphviz 2")
+OTHER_TEXT = MOVED.replace(">a<", ">b<")
+OWN_LAYOUT = PICTURE.replace(' data-laid-out-by="Graphviz 1"', "")
 
 
-class TestEssence:
+class TestSameContent:
     """When two pictures are the same."""
 
     @pytest.mark.parametrize(
-        ("one", "other", "expected"),
+        ("text", "other", "expected"),
         [
-            (ONE, ONE, True),
-            (ONE, MOVED, False),
-            (ONE, BY_ANOTHER, True),
-            (ONE, SAYS_ANOTHER, False),
-            (ONE, BY_ANOTHER.replace("<text", '<text fill="#123456"'), False),
-            (ONE, ONE[:-3], False),
-            (ONE.replace(' data-laid-out-by="Graphviz 1"', ""), MOVED.replace(' data-laid-out-by="Graphviz 1"', ""), False),
+            (PICTURE, PICTURE, True),
+            (PICTURE, MOVED, True),
+            (PICTURE, OTHER_TEXT, False),
+            (PICTURE, MOVED.replace("<text", '<text fill="#123456"'), False),
+            (PICTURE, PICTURE[:-3], False),
+            (PICTURE, OWN_LAYOUT, False),
+            (OWN_LAYOUT, OWN_LAYOUT.replace('x="1"', 'x="2"'), False),
         ],
     )
-    def test_alike(self, one: str, other: str, expected: bool) -> None:
-        assert same_content(one, other) is same_content(other, one) is expected
+    def test_same_content(self, text: str, other: str, expected: bool) -> None:
+        assert same_content(text, other) is same_content(other, text) is expected
 
 
 class TestKeeping:
     """How a folder is kept up to date."""
 
     @pytest.fixture
-    def pictures(self) -> list[CommittedPicture]:
+    def pictures(self) -> list[DrawnPicture]:
         """Give one that is laid out, and one that is not."""
         return [
-            CommittedPicture("graph", "a graph", "draw it", {"svg": ONE, "dot": "digraph {}"}),
-            CommittedPicture("chart", "a chart", "draw it", {"svg": ONE, "txt": "text\n"}),
+            DrawnPicture("graph", "a graph", "draw it", {"svg": PICTURE, "dot": "digraph {}"}),
+            DrawnPicture("chart", "a chart", "draw it", {"svg": OWN_LAYOUT, "txt": "text\n"}),
         ]
 
-    def test_what_is_written_is_current(self, pictures: list[CommittedPicture], tmp_path: Path) -> None:
+    def test_what_is_written_is_current(self, pictures: list[DrawnPicture], tmp_path: Path) -> None:
         folder = tmp_path / "new"
         update(changes(pictures, folder), folder)
         assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == contents(pictures)
         times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
         found = changes(pictures, folder)
-        assert (found.stale, found.odd) == ({}, ())
+        assert (found.stale, found.unknown) == ({}, ())
         update(found, folder)
         assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == times
 
     @pytest.mark.parametrize(
         ("name", "text", "stale"),
         [
-            ("graph.svg", BY_ANOTHER, set()),
-            ("graph.svg", MOVED, {"graph.svg"}),
-            ("graph.svg", SAYS_ANOTHER, {"graph.svg"}),
+            ("graph.svg", MOVED, set()),
+            ("graph.svg", OTHER_TEXT, {"graph.svg"}),
             ("graph.svg", "", {"graph.svg"}),
             ("graph.dot", "digraph { a }", {"graph.dot"}),
-            ("chart.svg", BY_ANOTHER, {"chart.svg"}),
+            ("chart.svg", MOVED, {"chart.svg"}),
             ("chart.txt", "text", {"chart.txt"}),
             (INDEX, "", {INDEX}),
             ("graph.svg", None, {"graph.svg"}),
         ],
     )
     def test_what_counts_as_stale(
-        self, pictures: list[CommittedPicture], tmp_path: Path, name: str, text: str | None, stale: set[str]
+        self, pictures: list[DrawnPicture], tmp_path: Path, name: str, text: str | None, stale: set[str]
     ) -> None:
         update(changes(pictures, tmp_path), tmp_path)
         if text is None:
@@ -346,28 +344,21 @@ class TestKeeping:
             (tmp_path / name).write_text(text, encoding="utf-8")
         assert set(changes(pictures, tmp_path).stale) == stale
 
-    def test_a_changed_source_is_laid_out_again(self, pictures: list[CommittedPicture], tmp_path: Path) -> None:
-        """Even if its picture says the same: it may lie otherwise."""
+    def test_unknown_files(self, pictures: list[DrawnPicture], tmp_path: Path) -> None:
         update(changes(pictures, tmp_path), tmp_path)
-        (tmp_path / "graph.svg").write_text(BY_ANOTHER, encoding="utf-8")
-        (tmp_path / "graph.dot").write_text("digraph { rankdir=LR }", encoding="utf-8")
-        assert set(changes(pictures, tmp_path).stale) == {"graph.svg", "graph.dot"}
-
-    def test_what_is_of_no_use_is_told(self, pictures: list[CommittedPicture], tmp_path: Path) -> None:
-        update(changes(pictures, tmp_path), tmp_path)
-        (tmp_path / "old.svg").write_text(ONE, encoding="utf-8")
+        (tmp_path / "old.svg").write_text(PICTURE, encoding="utf-8")
         (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
         found = changes(pictures, tmp_path)
-        assert (found.stale, found.odd) == ({}, ("old.svg",))
+        assert (found.stale, found.unknown) == ({}, ("old.svg",))
 
     def test_the_command(
         self,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
-        pictures: list[CommittedPicture],
+        pictures: list[DrawnPicture],
         tmp_path: Path,
     ) -> None:
-        monkeypatch.setattr("timewait.cli.diagram.drawn", lambda _: iter(pictures))
+        monkeypatch.setattr("timewait.cli.diagram.draw_all", lambda *_: iter(pictures))
         folder = tmp_path / "docs"
         everything = ("--all", "--out", str(folder))
         code, _, err = run(capsys, *everything, "--check")
@@ -384,10 +375,10 @@ class TestKeeping:
         self,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
-        pictures: list[CommittedPicture],
+        pictures: list[DrawnPicture],
         tmp_path: Path,
     ) -> None:
-        monkeypatch.setattr("timewait.cli.diagram.drawn", lambda _: iter(pictures))
+        monkeypatch.setattr("timewait.cli.diagram.draw_all", lambda *_: iter(pictures))
         (tmp_path / "file").write_text("", encoding="utf-8")
         code, _, err = run(capsys, "--all", "--out", str(tmp_path / "file" / "docs"))
         assert code == 2
@@ -396,28 +387,33 @@ class TestKeeping:
 
 
 class TestCommitted:
-    """The set in the repository, as far as that takes a moment; ``timewait diagram --all --check`` looks at all of it."""
+    """The pictures in the repository, as far as that takes a moment; ``timewait diagram --all --check`` compares all."""
 
-    @pytest.mark.parametrize("group", ["states", "each state", "scenarios", "used", "compositions"])
+    @pytest.mark.parametrize("group", ["states", "scenarios", "used"])
     def test_is_current(self, group: str) -> None:
-        found = changes(picture_set.draw(group), COMMITTED)
-        assert set(found.stale) == {INDEX}, "run timewait diagram --all --out docs/diagrams"
+        found = changes(picture_set.draw(group, committed=True), COMMITTED)
+        assert set(found.stale) == {INDEX}, "run timewait diagram --all --committed --out docs/diagrams"
 
-    def test_is_listed_in_full(self) -> None:
-        text = (COMMITTED / INDEX).read_text(encoding="utf-8")
-        listed = set(re.findall(r"\(([\w-]+\.\w+)\)", text))
-        assert listed == {path.name for path in COMMITTED.iterdir()} - {INDEX}
+    def test_files_are_the_set(self) -> None:
+        names = {name for _, pictures in picture_set.groups().values() for name, _ in pictures()}
+        assert names >= picture_set.COMMITTED == {path.stem for path in COMMITTED.iterdir()} - {Path(INDEX).stem}
 
-    def test_every_command_in_the_list_is_one(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Each draws the picture beside it; here the quick ones."""
+    def test_embedded_pictures_are_committed(self) -> None:
+        pages = [COMMITTED.parent.parent / "README.md", *COMMITTED.parent.rglob("*.md")]
+        embedded = {name for page in pages for name in re.findall(r"diagrams/([\w-]+)\.svg", page.read_text(encoding="utf-8"))}
+        assert embedded <= picture_set.COMMITTED
+
+    def test_every_command_in_the_list_draws_its_picture(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Here the quick ones."""
         text = (COMMITTED / INDEX).read_text(encoding="utf-8")
-        commands = re.findall(r"!\[.*\]\(([\w-]+)\.svg\)\n\nAlso .*\n\n    timewait diagram (.*)\n", text)
-        assert len(commands) == len(list(COMMITTED.glob("*.svg")))
+        commands = re.findall(r"\(([\w-]+)\.svg\): `timewait diagram (.*)`", text)
+        assert {name for name, _ in commands} == picture_set.COMMITTED
         for name, command in commands:
-            if name.startswith(("state-", "composition-core")):
-                code, out, _ = run(capsys, *command.split(), "--format", "dot")
+            if name.startswith(("states", "difference", "composition-core")):
+                code, out, _ = run(capsys, *command.split(), "--format", "svg")
                 assert code == 0
-                assert sorted(re.findall(r"->", out)) == sorted(re.findall(r"->", (COMMITTED / f"{name}.dot").read_text()))
+                kinds = [re.findall(r'class="(\w+)"', svg) for svg in (out, (COMMITTED / f"{name}.svg").read_text())]
+                assert kinds[0] == kinds[1]
 
     def test_every_picture_is_well_formed(self) -> None:
         for file in COMMITTED.glob("*.svg"):
@@ -425,8 +421,15 @@ class TestCommitted:
             assert root.findtext(f"{SVG}title")
             assert root.findtext(f"{SVG}desc")
 
-    def test_the_longest_begin_first(self) -> None:
-        assert set(picture_set.BEGUN_FIRST) < set(picture_set.groups())
+    def test_one_by_its_name(self) -> None:
+        picture = picture_set.draw_picture("state-last-ack")
+        assert {*picture.files} == {"svg", "dot", "mmd", "txt"}
+        assert picture.command == "timewait diagram states --stack rfc9293-intended --state LAST_ACK"
+        with pytest.raises(KeyError):
+            picture_set.draw_picture("nothing")
+
+    def test_the_slowest_start_first(self) -> None:
+        assert set(picture_set.SLOWEST) < set(picture_set.groups())
 
     @pytest.mark.slow
     def test_all_of_it(self, capsys: pytest.CaptureFixture[str]) -> None:

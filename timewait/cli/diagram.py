@@ -1,4 +1,4 @@
-"""The command ``timewait diagram``: pictures one by one, and the committed set."""
+"""The command ``timewait diagram``: one picture, or all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli.claim_runs import counterexample
-from timewait.cli.committed_pictures import changes, update
 from timewait.cli.console import Screen
 from timewait.cli.errors import error
 from timewait.cli.figures import STANDARD, difference_of, difference_picture, graph_of, run_picture, states_of
 from timewait.cli.options import MSL, question_options
+from timewait.cli.picture_folder import changes, update
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_figure, of_svg, output_options
-from timewait.cli.picture_set import drawn
+from timewait.cli.picture_set import draw_all
 from timewait.cli.region import region_command
 from timewait.cli.run import carry_out
 from timewait.cli.session import note_assumptions
@@ -42,34 +42,33 @@ NONE = "none"
 
 
 @click.group("diagram", invoke_without_command=True)
-@click.option("--all", "everything", is_flag=True, help="The whole committed set of pictures.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="With --all: the folder, for instance docs/diagrams."
-)
-@click.option("--check", is_flag=True, help="With --all: write nothing; exit 3 if the folder is not up to date.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Groups of pictures drawn side by side.")
+@click.option("--all", "everything", is_flag=True, help="Every picture of the documentation.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="With --all: the folder.")
+@click.option("--committed", is_flag=True, help="With --all: only the pictures that the repository keeps, as SVG.")
+@click.option("--check", is_flag=True, help="With --all: compare the pictures that the repository keeps; exit 3 on a difference.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Groups of pictures drawn in parallel.")
 @click.pass_context
-def diagram_command(context: click.Context, everything: bool, out: Path | None, check: bool, jobs: int) -> int:
-    """Draw the specification: its states, the regions of TIME_WAIT, what can be reached; or all pictures at once."""
+def diagram_command(context: click.Context, everything: bool, out: Path | None, committed: bool, check: bool, jobs: int) -> int:
+    """Draw the specification: states, runs, safe and unsafe TIME_WAIT, reachable locations; or all pictures at once."""
     if context.invoked_subcommand is not None:
-        if everything or out is not None or check:
-            raise click.UsageError("--all, --out and --check stand alone here; options of one picture follow its name")
+        if everything or out is not None or committed or check:
+            raise click.UsageError("--all, --out, --committed and --check take no name; options of one picture follow its name")
         return 0
     if not everything:
-        raise click.UsageError("say which picture (states, region or composition), or --all --out FOLDER; see --help")
+        raise click.UsageError("name a picture (states, sequence, region or composition), or give --all --out FOLDER; see --help")
     if out is None:
         raise click.UsageError("--all needs --out FOLDER, for instance --out docs/diagrams")
-    return _everything(out, check, jobs)
+    return _everything(out, committed or check, check, jobs)
 
 
-def _everything(folder: Path, check: bool, jobs: int) -> int:
+def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
     screen = Screen()
-    found = changes(list(drawn(jobs)), folder)
-    for name in found.odd:
-        screen.note(f"{folder / name} is no picture of the set; delete it if nobody needs it")
+    found = changes(list(draw_all(jobs, committed)), folder)
+    for name in found.unknown:
+        screen.note(f"{folder / name} is not a picture of the set; delete it if nothing uses it")
     if check:
         for name in found.stale:
-            error(f"{folder / name} is not what the specification draws; run timewait diagram --all --out {folder}")
+            error(f"{folder / name} is out of date; run timewait diagram --all --committed --out {folder}")
         return BAD_FILE if found.stale else 0
     update(found, folder)
     for name in found.stale:

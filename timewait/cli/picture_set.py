@@ -1,12 +1,12 @@
-"""The committed set of pictures: what is in it."""
+"""The pictures of the documentation."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from fractions import Fraction
+from functools import cache, partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.cli.boundaries import boundaries
 from timewait.cli.claim_runs import CLAIM_RUNS, counterexample
-from timewait.cli.committed_pictures import CommittedPicture
 from timewait.cli.figures import (
     LOSSES,
     STANDARD,
@@ -28,8 +27,10 @@ from timewait.cli.figures import (
     run_picture,
     states_of,
 )
+from timewait.cli.picture_folder import DrawnPicture
 from timewait.cli.run import carry_out
 from timewait.diagrams import bars, figure_text, region_chart, region_text, sequence_text
+from timewait.diagrams.boundary import Boundary
 from timewait.diagrams.composition import composition, reach
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
@@ -51,175 +52,222 @@ INTENDED = "rfc9293-intended"
 MSL = Fraction(30)
 BOTH = ("graceful", "isolation")
 
+COMMITTED = frozenset(
+    {
+        *("states-rfc9293", "states-rfc9293-intended", "difference-linux", "region-rto", "region-loss"),
+        *("run-clean-close", "run-half-close", "run-lost-last-ack", "run-simultaneous-close"),
+        *("run-c2", "run-c4-graceful", "run-c4-isolation", "run-c7", "run-c8", "run-c10", "run-c12", "run-c15", "run-c16"),
+        *("run-c17", "used-c8", "composition-core", "composition-close"),
+    }
+)
+"""The pictures that the repository keeps, as SVG, for the pages that the forge shows."""
+
+
+class PictureFormats(NamedTuple):
+    """A picture that is not drawn yet: its title, the command that draws it, and a function for each format."""
+
+    title: str
+    command: str
+    formats: Mapping[str, Callable[[], str]]
+
+
+NamedPictures = Iterator[tuple[str, Callable[[], PictureFormats]]]
+"""The pictures of a group, by name."""
+
 
 class Group(NamedTuple):
-    """Pictures that are drawn together: the heading under which they are listed, and what draws them."""
+    """Pictures that one process draws, under one heading of the list."""
 
     section: str
-    pictures: Callable[[], tuple[CommittedPicture, ...]]
-
-
-def _of_figure(name: str, command: str, figure: Figure, text: str | None = None) -> CommittedPicture:
-    files = {
-        "svg": as_svg(figure),
-        "dot": as_dot(figure),
-        "mmd": as_mermaid(figure),
-        "txt": figure_text.as_text(figure) if text is None else text,
-    }
-    return CommittedPicture(name, figure.title, command, files)
-
-
-# --- what is in it ------------------------------------------------------------------------------------------------
+    pictures: Callable[[], NamedPictures]
 
 
 def groups() -> dict[str, Group]:
-    """The set, in groups that are drawn side by side: whoever has more pictures adds a line here."""
+    """The pictures, in groups that are drawn in parallel."""
     return {
         "states": Group("The states of an endpoint", _states),
-        "each state": Group("Each state by itself", _each_state),
-        "differences": Group("What stacks do otherwise than RFC 9293", _differences),
-        "scenarios": Group("Closes that go well", _scenarios),
-        "claims": Group("How claims are broken", _claims),
-        "used": Group("What such a run uses of the states", _used),
-        "regions": Group("How long TIME_WAIT must be", _regions),
-        "losses": Group("How long TIME_WAIT must be", _losses),
-        "compositions": Group("What two endpoints and a network can reach", _compositions),
+        "each state": Group("Each state", _each_state),
+        "differences": Group("Differences of stacks from RFC 9293", _differences),
+        "scenarios": Group("Orderly closes", _scenarios),
+        "claims": Group("Counterexamples of claims", _claims),
+        "used": Group("Transitions that a counterexample takes", _used),
+        "regions": Group("The least safe TIME_WAIT", _regions),
+        "losses": Group("The least safe TIME_WAIT", _losses),
+        "compositions": Group("Reachable locations", _compositions),
     }
 
 
-BEGUN_FIRST = ("regions", "differences")
-"""The groups that take longest: to begin with them shortens the whole."""
+SLOWEST = ("regions", "differences")
+"""The groups that take longest, and therefore start first."""
 
 
-def _states() -> tuple[CommittedPicture, ...]:
-    """The letter of the standard, and what it was meant to say; the close, and all of it."""
-    found = []
+def draw(group: str, committed: bool = False) -> tuple[DrawnPicture, ...]:
+    """The pictures of a group, in every format; or the committed ones, as SVG."""
+    section, pictures = groups()[group]
+    chosen = [(name, make()) for name, make in pictures() if name in COMMITTED or not committed]
+    return tuple(_drawn(name, picture, section, {"svg"} if committed else picture.formats) for name, picture in chosen)
+
+
+def draw_picture(name: str) -> DrawnPicture:
+    """One picture by its name, in every format.
+
+    Raises
+    ------
+    KeyError
+        There is no such picture.
+    """
+    for section, pictures in groups().values():
+        for other, make in pictures():
+            if other == name:
+                picture = make()
+                return _drawn(name, picture, section, picture.formats)
+    raise KeyError(name)
+
+
+def _drawn(name: str, picture: PictureFormats, section: str, ends: Collection[str]) -> DrawnPicture:
+    files = {end: write() for end, write in picture.formats.items() if end in ends}
+    return DrawnPicture(name, picture.title, picture.command, files, section)
+
+
+def draw_all(jobs: int, committed: bool = False) -> Iterator[DrawnPicture]:
+    """All pictures, or the committed ones, in a fixed order; groups are drawn by several processes."""
+    if jobs == 1:
+        yield from (picture for group in groups() for picture in draw(group, committed))
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        ordered = (*SLOWEST, *(group for group in groups() if group not in SLOWEST))
+        pending = {group: pool.submit(draw, group, committed) for group in ordered}
+        for group in groups():
+            yield from pending[group].result()
+
+
+# --- the groups ---------------------------------------------------------------------------------------------------
+
+
+def _figure(command: str, figure: Figure, text: Callable[[], str] | None = None) -> PictureFormats:
+    formats: dict[str, Callable[[], str]] = {
+        "svg": partial(as_svg, figure),
+        "dot": partial(as_dot, figure),
+        "mmd": partial(as_mermaid, figure),
+        "txt": text or partial(figure_text.as_text, figure),
+    }
+    return PictureFormats(figure.title, f"timewait diagram {command}", formats)
+
+
+def _states() -> NamedPictures:
+    """The literal and the intended reading of the standard; the close alone, and with the opening."""
     for stack in (STANDARD, INTENDED):
         for whole in (False, True):
-            name = f"states-{stack}{'-whole' if whole else ''}"
-            option = " --whole" if whole else ""
-            command = f"timewait diagram states --stack {stack} --against none{option}"
-            found.append(_of_figure(name, command, states_of(stack, whole), as_text(graph_of(stack, whole))))
-    return tuple(found)
+            yield f"states-{stack}{'-whole' * whole}", partial(_state_diagram, stack, whole)
 
 
-def _each_state() -> tuple[CommittedPicture, ...]:
-    """The states in which a connection closes, one by one."""
-    graph = graph_of(INTENDED, whole=True)
-    closing = [state for state in CLOSE_PART if state not in (State.ESTABLISHED, State.CLOSED)]
-    return tuple(
-        _of_figure(
-            f"state-{state.lower().replace('_', '-')}",
-            f"timewait diagram states --stack {INTENDED} --state {state}",
-            one_state(graph, state),
-        )
-        for state in (State.ESTABLISHED, *closing)
-    )
+def _state_diagram(stack: str, whole: bool) -> PictureFormats:
+    command = f"states --stack {stack} --against none{' --whole' * whole}"
+    return _figure(command, states_of(stack, whole), partial(as_text, graph_of(stack, whole)))
 
 
-def _differences() -> tuple[CommittedPicture, ...]:
-    """Every stack of which it is known what it does in TIME_WAIT, against the letter of the standard."""
-    found = []
+def _each_state() -> NamedPictures:
+    """The states in which a connection closes."""
+    for state in (State.ESTABLISHED, *(state for state in CLOSE_PART if state not in (State.ESTABLISHED, State.CLOSED))):
+        yield f"state-{state.lower().replace('_', '-')}", partial(_one_state, state)
+
+
+def _one_state(state: State) -> PictureFormats:
+    return _figure(f"states --stack {INTENDED} --state {state}", one_state(graph_of(INTENDED, whole=True), state))
+
+
+def _differences() -> NamedPictures:
+    """Every stack whose behaviour in TIME-WAIT is known, compared with the literal reading of the standard."""
     for name in names():
-        stack = load(name)
-        if name != STANDARD and can_be_drawn(stack):
-            told = "\n".join(difference_of(name, STANDARD, whole=False).words(STANDARD, name))
-            figure = difference_picture(name, STANDARD, whole=False)
-            command = f"timewait diagram states --stack {name}"
-            found.append(_of_figure(f"difference-{name}", command, figure, f"{figure.title}\n\n{told or 'nothing differs'}\n"))
-    return tuple(found)
+        if name != STANDARD and can_be_drawn(load(name)):
+            yield f"difference-{name}", partial(_difference, name)
 
 
-def _of_run(name: str, title: str, options: str, trace: Trace) -> CommittedPicture:
-    files = {"svg": sequence(trace), "mmd": as_sequence(trace), "txt": sequence_text.as_text(trace)}
-    return CommittedPicture(f"run-{name}", title, f"timewait diagram sequence {options}", files)
+def _difference(name: str) -> PictureFormats:
+    figure = difference_picture(name, STANDARD, whole=False)
+    lines = difference_of(name, STANDARD, whole=False).words(STANDARD, name) or ["no differences"]
+    return _figure(f"states --stack {name}", figure, lambda: "\n".join([figure.title, "", *lines]) + "\n")
 
 
-def _scenarios() -> tuple[CommittedPicture, ...]:
-    """Runs in which nothing goes wrong."""
-    return tuple(
-        _of_run(one.name, f"{one.name}: {one.statement}", f"--scenario {one.name}", carry_out(one)) for one in SCENARIOS.values()
-    )
+def _run(title: str, options: str, find: Callable[[], Trace]) -> PictureFormats:
+    trace = find()
+    formats = {
+        "svg": partial(sequence, trace),
+        "mmd": partial(as_sequence, trace),
+        "txt": partial(sequence_text.as_text, trace),
+    }
+    return PictureFormats(title, f"timewait diagram sequence {options}", formats)
 
 
-def _claims() -> tuple[CommittedPicture, ...]:
-    """The runs by which claims are shown."""
-    alone = {claim for claim, count in Counter(shown.claim for shown in CLAIM_RUNS).items() if count == 1}
-    found = []
-    for shown in CLAIM_RUNS:
-        name = shown.claim.lower() if shown.claim in alone else f"{shown.claim.lower()}-{shown.broken}"
-        option = "" if shown.claim in alone else f" --property {shown.broken}"
-        found.append(_of_run(name, f"{shown.claim}: {shown.told}", f"--claim {shown.claim}{option}", shown.find()))
-    return tuple(found)
+def _scenarios() -> NamedPictures:
+    for scenario in SCENARIOS.values():
+        title = f"{scenario.name}: {scenario.statement}"
+        yield f"run-{scenario.name}", partial(_run, title, f"--scenario {scenario.name}", partial(carry_out, scenario))
 
 
-def _used() -> tuple[CommittedPicture, ...]:
-    """The states and edges that the runs of two claims use."""
-    found = []
+def _claims() -> NamedPictures:
+    counts = Counter(run.claim for run in CLAIM_RUNS)
+    for run in CLAIM_RUNS:
+        several = counts[run.claim] > 1
+        options = f"--claim {run.claim}{f' --property {run.broken}' if several else ''}"
+        name = f"run-{run.claim.lower()}{f'-{run.broken}' if several else ''}"
+        yield name, partial(_run, f"{run.claim}: {run.told}", options, run.find)
+
+
+def _used() -> NamedPictures:
     for claim in ("C8", "C10"):
-        graph, figure, use = run_picture(counterexample(claim), False, claim)
-        command = f"timewait diagram states --claim {claim}"
-        found.append(_of_figure(f"used-{claim.lower()}", command, figure, as_text(graph, None, use)))
-    return tuple(found)
+        yield f"used-{claim.lower()}", partial(_transitions, claim)
 
 
-def _asked(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
+def _transitions(claim: str) -> PictureFormats:
+    graph, figure, use = run_picture(counterexample(claim), False, claim)
+    return _figure(f"states --claim {claim}", figure, partial(as_text, graph, None, use))
+
+
+def _configuration(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
     overrides = Overrides(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
     return assemble(load(INTENDED), overrides)
 
 
-def _regions() -> tuple[CommittedPicture, ...]:
-    """Safe and unsafe TIME_WAIT, against RTO and against MSL."""
-    asked = _asked(Scope.CLOSE, 1)
-    found = boundaries(asked, BOTH, farthest(MSL), Budget)
-    pictures = []
-    ways: tuple[Against, ...] = ("rto", "msl")
-    for against in ways:
-        shown = region_of(asked, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
-        files = {"svg": region_chart.as_svg(shown), "txt": region_text.as_text(shown)}
-        option = f" --against {against}{' --rto 30s' if against == 'msl' else ''}"
-        pictures.append(CommittedPicture(f"region-{against}", shown.title, f"timewait diagram region --msl 30s{option}", files))
-    return tuple(pictures)
+@cache
+def _boundaries() -> tuple[Boundary, ...]:
+    return boundaries(_configuration(Scope.CLOSE, 1), BOTH, farthest(MSL), Budget)
 
 
-def _losses() -> tuple[CommittedPicture, ...]:
-    """The least safe TIME_WAIT against losses."""
-    shown = bars_of(_asked(Scope.CLOSE, 0), LOSSES, "The least safe TIME_WAIT, against losses", BOTH, Budget)
-    files = {"svg": bars.as_svg(shown), "txt": bars.as_text(shown)}
-    return (CommittedPicture("region-loss", shown.title, "timewait diagram region --msl 30s --rto 30s --against loss", files),)
+def _regions() -> NamedPictures:
+    yield "region-rto", partial(_region, "rto", "")
+    yield "region-msl", partial(_region, "msl", " --rto 30s")
 
 
-def _compositions() -> tuple[CommittedPicture, ...]:
-    """What can be reached."""
+def _region(against: Against, option: str) -> PictureFormats:
+    title = f"Safe and unsafe TIME_WAIT, against {against.upper()}"
+    region = region_of(_configuration(Scope.CLOSE, 1), title, _boundaries(), against)
+    formats = {"svg": partial(region_chart.as_svg, region), "txt": partial(region_text.as_text, region)}
+    return PictureFormats(title, f"timewait diagram region --msl 30s --against {against}{option}", formats)
+
+
+def _losses() -> NamedPictures:
+    yield "region-loss", _loss_bars
+
+
+def _loss_bars() -> PictureFormats:
+    title = "The least safe TIME_WAIT, against losses"
+    chart = bars_of(_configuration(Scope.CLOSE, 0), LOSSES, title, BOTH, Budget)
+    formats = {"svg": partial(bars.as_svg, chart), "txt": partial(bars.as_text, chart)}
+    return PictureFormats(title, "timewait diagram region --msl 30s --rto 30s --against loss", formats)
+
+
+def _compositions() -> NamedPictures:
     asked = {
         "core": (Scope.CORE, 0, False, "the last exchange, nothing lost", "--scope core --loss 0"),
-        "core-loss": (Scope.CORE, 1, False, "the last exchange, one loss a round", "--scope core --loss 1"),
-        "close": (Scope.CLOSE, 1, False, "the whole close, A first, one loss a round", "--closers a --loss 1"),
+        "core-loss": (Scope.CORE, 1, False, "the last exchange, one loss in a loss window", "--scope core --loss 1"),
+        "close": (Scope.CLOSE, 1, False, "the whole close, A first, one loss in a loss window", "--closers a --loss 1"),
         "simultaneous": (Scope.CLOSE, 0, True, "the whole close, either end first, nothing lost", "--closers both --loss 0"),
     }
-    pictures = []
     for name, (scope, loss, both, title, options) in asked.items():
-        figure = composition(reach(_asked(scope, loss, both), Budget()), f"What can be reached: {title}")
-        command = f"timewait diagram composition --msl 30s --rto 30s --time-wait 60s {options}"
-        pictures.append(_of_figure(f"composition-{name}", command, figure))
-    return tuple(pictures)
+        yield f"composition-{name}", partial(_composition, _configuration(scope, loss, both), title, options)
 
 
-# --- how it is drawn ----------------------------------------------------------------------------------------------
-
-
-def draw(group: str) -> tuple[CommittedPicture, ...]:
-    """The pictures of a group."""
-    section, pictures = groups()[group]
-    return tuple(replace(picture, section=section) for picture in pictures())
-
-
-def drawn(jobs: int) -> Iterator[CommittedPicture]:
-    """The whole set, groups side by side in processes of their own, in a fixed order."""
-    if jobs == 1:
-        yield from (picture for group in groups() for picture in draw(group))
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        begun = {group: pool.submit(draw, group) for group in (*BEGUN_FIRST, *(set(groups()) - set(BEGUN_FIRST)))}
-        for group in groups():
-            yield from begun[group].result()
+def _composition(configuration: Configuration, title: str, options: str) -> PictureFormats:
+    figure = composition(reach(configuration, Budget()), f"Reachable locations: {title}")
+    return _figure(f"composition --msl 30s --rto 30s --time-wait 60s {options}", figure)

@@ -1,4 +1,4 @@
-"""The directive ``picture``: one of docs/diagrams, with the same in words and the command that draws it."""
+"""The directive ``picture``: a picture that is drawn while the site is built, its text, and the command that draws it."""
 
 from __future__ import annotations
 
@@ -9,68 +9,58 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-FOLDER = "diagrams"
+from timewait.cli.picture_folder import DrawnPicture
+from timewait.cli.picture_set import draw_picture
+
+FOLDER = "pictures"
+"""The folder of the pictures, in the static folder of the site."""
+
 NARROW = 560
-"""Pixels below which a picture is not made smaller, but may be scrolled."""
-
-
-def commands(index: str) -> dict[str, str]:
-    """What draws each picture, by name, as the list of all pictures says."""
-    found = re.findall(r"^!\[.*\]\((?P<name>[^)]+)\.svg\)\n\n.*Drawn by\n\n    (?P<command>.+)$", index, re.MULTILINE)
-    return dict(found)
+"""The width in pixels below which a picture scrolls instead of shrinking."""
 
 
 def width(svg: str) -> float:
-    """How wide a picture is, in pixels."""
+    """The width of a picture in pixels."""
     found = re.search(r'<svg[^>]* width="([0-9.]+)"', svg)
     return float(found[1]) if found else NARROW
 
 
-def title(svg: str) -> str:
-    """What a picture shows."""
-    found = re.search(r"<title>([^<]+)</title>", svg)
-    return found[1] if found else ""
-
-
 class Picture(SphinxDirective):
-    """Show a picture by its name; what stands in it is its caption, in place of its title."""
+    """Show a picture by its name; the content is its caption, in place of its title."""
 
     required_arguments = 1
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """A figure."""
+        """Draw the picture into the static folder of the site; return a figure."""
         name = self.arguments[0]
-        folder = Path(self.env.srcdir, FOLDER)
-        files = [folder / f"{name}.svg", folder / f"{name}.txt", folder / "README.md"]
-        missing = [path.name for path in files if not path.exists()]
-        if missing:
-            raise self.error(f"there is no {FOLDER}/{missing[0]}")
-        for path in files:
-            self.env.note_dependency(str(path))
-        svg, words, index = (path.read_text(encoding="utf-8") for path in files)
-        drawn_by = commands(index).get(name)
-        if drawn_by is None:
-            raise self.error(f"{FOLDER}/README.md does not say what draws {name}")
-        return [self._figure(name, svg, words, drawn_by)]
+        try:
+            picture = draw_picture(name)
+        except KeyError:
+            raise self.error(f"there is no picture {name}; timewait diagram --all --out FOLDER lists all") from None
+        self.env.note_reread()  # the picture follows the code, not this page
+        folder = Path(self.env.app.outdir, "_static", FOLDER)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.svg").write_text(picture.files["svg"], encoding="utf-8")
+        return [self._figure(picture)]
 
-    def _figure(self, name: str, svg: str, words: str, drawn_by: str) -> nodes.Node:
-        image = nodes.image(uri=f"/{FOLDER}/{name}.svg", alt=title(svg))
-        image["classes"].append("picture")
-        scroller = nodes.container("", image, classes=["scroller", "narrow" if width(svg) < NARROW else "wide"])
-        above = "../" * self.env.docname.count("/")
-        whole = f"{above}_images/{name}.svg"
-        caption = nodes.caption("", "", *self._caption(svg))
-        told = (
-            f'<details class="in-words"><summary>In words</summary><pre>{escape(words.strip())}</pre></details>'
-            f'<p class="drawn-by"><a href="{whole}">The picture by itself</a>; drawn by <code>{escape(drawn_by)}</code></p>'
+    def _figure(self, picture: DrawnPicture) -> nodes.Node:
+        address = f"{'../' * self.env.docname.count('/')}_static/{FOLDER}/{picture.name}.svg"
+        image = f'<img class="picture" src="{address}" alt="{escape(picture.title)}" loading="lazy">'
+        size = "narrow" if width(picture.files["svg"]) < NARROW else "wide"
+        scroller = nodes.container("", nodes.raw("", image, format="html"), classes=["scroller", size])
+        command = f"<code>{escape(picture.command)}</code>"
+        below = (
+            f'<details class="in-words"><summary>In words</summary><pre>{escape(picture.files["txt"].strip())}</pre></details>'
+            f'<p class="drawn-by"><a href="{address}">The picture by itself</a>; drawn by {command}</p>'
         )
-        figure = nodes.figure("", scroller, caption, nodes.legend("", nodes.raw("", told, format="html")))
+        caption = nodes.caption("", "", *self._caption(picture.title))
+        figure = nodes.figure("", scroller, caption, nodes.legend("", nodes.raw("", below, format="html")))
         figure["classes"].append("drawn")
         return figure
 
-    def _caption(self, svg: str) -> list[nodes.Node]:
+    def _caption(self, title: str) -> list[nodes.Node]:
         if not self.content:
-            return [nodes.Text(title(svg))]
+            return [nodes.Text(title)]
         children, messages = self.parse_inline(" ".join(self.content))
         return [*children, *messages]
