@@ -1,6 +1,6 @@
-// What is wider than its box can be scrolled with the keyboard too.
+// Boxes with content wider than themselves can be scrolled with the keyboard too.
 const reachable = () => {
-  for (const box of document.querySelectorAll(".highlight pre, .scroller, table.docutils, details pre")) {
+  for (const box of document.querySelectorAll(".highlight pre, .scroller, p:has(> img), table.docutils, details pre")) {
     const wide = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     wide ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
   }
