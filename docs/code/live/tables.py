@@ -102,21 +102,18 @@ def verdicts() -> str:
     )
 
 
-PAGES = {"thresholds": "C1 C2 C3 C4 C5 C6 C11", "stacks": "C7 C8 C9 C10 C16 C17", "data": "C12 C15"}
-"""The page that explains each claim."""
-
-
 def claims(seen_from: str = "") -> str:
     """The claims with links to their explanations, for a page in docs/claims or at the root."""
     folder = "docs/claims/" if seen_from == "root" else ""
+    addresses = {}
+    for page in sorted((DOCS / "claims").glob("*.md")):
+        for name, title in re.findall(r"^## (\w+): (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            anchor = re.sub(r"[^\w -]", "", f"{name} {title}".lower()).replace(" ", "-")
+            addresses[name] = f"{folder}{page.name}#{anchor}"
     rows = []
     for name, claim in CLAIMS.items():
-        page = next(page for page, explained in PAGES.items() if name in explained.split())
-        text = (DOCS / "claims" / f"{page}.md").read_text(encoding="utf-8")
-        heading = re.search(rf"^## ({name}: .*)$", text, re.MULTILINE)
-        anchor = re.sub(r"[^\w -]", "", heading[1].lower()).replace(" ", "-") if heading else ""
         expected = "counterexample" if claim.expected is Verdict.VIOLATED else str(claim.expected)
-        rows.append((f"[{name}]({folder}{page}.md#{anchor})", plain(claim.statement), claim.section, expected))
+        rows.append((f"[{name}]({addresses[name]})", plain(claim.statement), claim.section, expected))
     return table(("claim", "statement", "source", "result"), rows)
 
 
