@@ -20,7 +20,7 @@ from timewait.checker import itf
 from timewait.checker.finding import Progress
 from timewait.checker.verdict import Verdict
 from timewait.cli.main import main
-from timewait.cli.reports import Reports, suite_of_outcome
+from timewait.cli.reports import Reports, suite_of_claim
 from timewait.formats import mermaid, packetdrill, pcapng
 from timewait.formats.case import CaseStatus
 from timewait.proofs.claim import CLAIMS, Claim, Evidence
@@ -246,15 +246,15 @@ def interrupted(events: Path) -> None:
 def test_a_claim_without_evidence() -> None:
     """Says nothing, and that is no pass."""
     outcome = ClaimResult("C15", "s", Verdict.VIOLATED, 0.0, ())
-    (case,) = suite_of_outcome(outcome).cases
-    assert case.standing is CaseStatus.OPEN
+    (case,) = suite_of_claim(outcome).cases
+    assert case.status is CaseStatus.UNDECIDED
 
 
 def test_a_surprise() -> None:
     """A proof where a counterexample was due fails."""
     piece = Evidence("x", Verdict.PROVED, Verdict.VIOLATED, "zones")
-    (case,) = suite_of_outcome(ClaimResult("C15", "s", Verdict.VIOLATED, 0.0, (piece,))).cases
-    assert case.standing is CaseStatus.FAILED
+    (case,) = suite_of_claim(ClaimResult("C15", "s", Verdict.VIOLATED, 0.0, (piece,))).cases
+    assert case.status is CaseStatus.FAILED
 
 
 def test_evidence_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ from tshark import agrees, needs_tshark, rows
 from timewait.checker.itf import BrokenTrace
 from timewait.checker.trace import Trace
 from timewait.formats import pcapng
-from timewait.formats.blocks import CapturedBlock, Interface, capture
-from timewait.formats.sightings import ADDED, sightings
+from timewait.formats.capture_entries import ADDED, capture_entries
+from timewait.formats.pcapng_blocks import Interface, PacketBlock, capture
 from timewait.formats.wire import Envelope, WireSocket, checksum, packet
 from timewait.vocabulary.replay import Packet
 
@@ -53,7 +53,7 @@ class TestWhatIsSeen:
     def test_every_step_is_told(self, name: str, end: str) -> None:
         """Wherever one captures, the comments tell the whole trace, in its order."""
         trace = counterexample(name)
-        comments = "\n".join(one.comment for one in sightings(trace, [end.upper()]))
+        comments = "\n".join(one.comment for one in capture_entries(trace, [end.upper()]))
         places = [comments.find(f"step {step.number} of {len(trace.steps)}, ") for step in trace.steps]
         assert -1 not in places
         assert places == sorted(places)
@@ -63,10 +63,10 @@ class TestWhatIsSeen:
         """A lost copy is seen by its sender alone, and told to be lost."""
         trace = counterexample(name)
         lost = {copy.number: copy for step in trace.steps for copy in step.event.sent if copy.lost}
-        seen = [one for one in sightings(trace, "AB") if one.identification in lost]
+        seen = [one for one in capture_entries(trace, "AB") if one.identification in lost]
         assert {one.identification for one in seen} == set(lost)
         for one in seen:
-            assert one.place == lost[one.identification].sender
+            assert one.end == lost[one.identification].sender
             assert "LOST" in one.comment.splitlines()[0]
 
     @every_trace
@@ -74,7 +74,7 @@ class TestWhatIsSeen:
         """Every arrival is a packet at its time, and every one but the first is told to be a duplicate."""
         trace = counterexample(name)
         arrivals = [(step.time, step.event.received.number) for step in trace.steps if step.event.received is not None]
-        seen = [one for one in sightings(trace, "AB") if not one.leaves and one.identification < ADDED]
+        seen = [one for one in capture_entries(trace, "AB") if not one.leaves and one.identification < ADDED]
         assert [(one.time, one.identification) for one in seen] == arrivals
         told: set[int] = set()
         for one in seen:
@@ -85,7 +85,7 @@ class TestWhatIsSeen:
     def test_what_breaks_is_told_last(self, name: str) -> None:
         """The last packet says what fails, the first one of a loop that it repeats."""
         trace = counterexample(name)
-        comments = [one.comment for one in sightings(trace, "AB")]
+        comments = [one.comment for one in capture_entries(trace, "AB")]
         if trace.loop is not None:
             assert sum("from here on again and again, every 2s" in comment for comment in comments) == 1
         elif name not in SCRIPTS:
@@ -96,7 +96,7 @@ class TestWhatIsSeen:
     def test_old_copies_are_told(self) -> None:
         """How old, of how long a life, and of which incarnation."""
         trace = counterexample("C16")
-        last = sightings(trace, trace.steps[-1].event.actor)[-1]
+        last = capture_entries(trace, trace.steps[-1].event.actor)[-1]
         assert re.search("OLD: .*s of the 2s that it may live; of the PREVIOUS INCARNATION$", last.comment.splitlines()[0])
         assert last.incarnation == 0
 
@@ -117,7 +117,7 @@ class TestWhatIsSeen:
             for step in trace.steps
         )
         assert steps != trace.steps
-        before, after = sightings(trace, copy.sender), sightings(replace(trace, steps=steps), copy.sender)
+        before, after = capture_entries(trace, copy.sender), capture_entries(replace(trace, steps=steps), copy.sender)
         assert sorted((one.time, one.identification) for one in after) == [(one.time, one.identification) for one in before]
 
     @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ class TestWhatIsSeen:
         [
             ({"receiver": "C"}, "not between A and B"),
             ({"fields": (("len", 0),)}, "no sequence number"),
-            ({"fields": (("seq", -1), ("len", 0))}, "no TCP segment carries"),
-            ({"fields": (("seq", 1), ("len", 70_000))}, "no TCP segment carries"),
+            ({"fields": (("seq", -1), ("len", 0))}, "that no TCP segment can have"),
+            ({"fields": (("seq", 1), ("len", 70_000))}, "that no TCP segment can have"),
         ],
     )
     def test_what_is_no_segment(self, changes: dict[str, object], said: str) -> None:
@@ -143,7 +143,7 @@ class TestOctets:
     def test_headers(self, name: str, end: str) -> None:
         """True checksums; numbers, flags and times are those of the trace; every packet has a comment."""
         trace = counterexample(name)
-        seen = sightings(trace, [end.upper()])
+        seen = capture_entries(trace, [end.upper()])
         packets = read(pcapng.as_pcapng(trace, end))
         assert len(packets) == len(seen)
         for one, raw in zip(seen, packets, strict=True):
@@ -191,7 +191,7 @@ class TestOctets:
 
     def test_a_long_comment_is_cut(self) -> None:
         """An option has 16 bits for its length."""
-        file = capture("é" * 40_000, "x", [Interface("A", "")], [CapturedBlock(0, 1, True, bytes(range(20)), "€" * 30_000)])
+        file = capture("é" * 40_000, "x", [Interface("A", "")], [PacketBlock(0, 1, True, bytes(range(20)), "€" * 30_000)])
         (one,) = read(file)
         assert one.comment.decode().rstrip(" …") == "€" * 20_000
 

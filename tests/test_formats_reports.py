@@ -19,8 +19,7 @@ from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_says, needs_junit
 from timewait.checker.finding import Progress
 from timewait.checker.verdict import Verdict
 from timewait.formats import events, github, junit, sarif
-from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, case_of_trace, property_asked
-from timewait.formats.junit import Suite
+from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_trace, reported_property
 from timewait.formats.source_locations import property_location, rule_location, waiting_location
 from timewait.spec.endpoint import RULES
 from timewait.spec.properties import PROPERTIES
@@ -33,7 +32,7 @@ STARTED = datetime(2024, 2, 29, 12, 0, 1, tzinfo=UTC)
 def case(verdict: Verdict, expected: Verdict = Verdict.PROVED, trace: str = "", detail: str = "") -> ReportedCase:
     """An answer about graceful."""
     shown = counterexample(trace) if trace else None
-    return ReportedCase(property_asked("graceful"), "graceful", verdict, expected, "zones", 1.25, detail, shown)
+    return ReportedCase(reported_property("graceful"), "graceful", verdict, expected, "zones", 1.25, detail, shown)
 
 
 ALL = (
@@ -54,8 +53,8 @@ class TestStanding:
 
     def test_only_what_was_expected_passes(self) -> None:
         """What is not known never does."""
-        passed, failed, unknown, wrong = CaseStatus.PASSED, CaseStatus.FAILED, CaseStatus.OPEN, CaseStatus.WRONG
-        assert [one.standing for one in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
+        passed, failed, unknown, wrong = CaseStatus.PASSED, CaseStatus.FAILED, CaseStatus.UNDECIDED, CaseStatus.DISAGREEMENT
+        assert [one.status for one in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
 
     @pytest.mark.parametrize("name", NAMES)
     def test_of_traces(self, name: str) -> None:
@@ -150,12 +149,12 @@ class TestSarif:
 
     def test_rules(self) -> None:
         """One for each property, found by its number."""
-        cases = [*ALL, replace(ALL[0], asked=property_asked("isolation"), label="isolation")]
+        cases = [*ALL, replace(ALL[0], subject=reported_property("isolation"), label="isolation")]
         (run,) = sarif.log(cases, "1.2.3")["runs"]
         rules = run["tool"]["driver"]["rules"]
         assert [rule["id"] for rule in rules] == ["graceful", "isolation"]
         for one, result in zip(cases, run["results"], strict=True):
-            assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == one.asked.name
+            assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == one.subject.name
         assert rules[0]["helpUri"].endswith("rfc9293#section-3.6.1")
 
     @pytest.mark.parametrize("name", NAMES)
@@ -186,7 +185,7 @@ class TestSarif:
         assert results[0] == results[1] != results[2]
 
 
-SUITES = (Suite("check", (("msl", "30"), ("rto", "[30]")), ALL), Suite("C99", (), ()))
+SUITES = (ReportedSuite("check", (("msl", "30"), ("rto", "[30]")), ALL), ReportedSuite("C99", (), ()))
 
 
 class TestJunit:
@@ -299,7 +298,7 @@ def test_events() -> None:
 
 def test_something_else_is_asked() -> None:
     """A name that is no property has no place, and a report can be made all the same."""
-    odd = replace(ALL[0], asked=ReportedProperty("odd", "something odd", "", None))
+    odd = replace(ALL[0], subject=ReportedProperty("odd", "something odd", "", None))
     (result,) = sarif.log([odd], "1")["runs"][0]["results"]
     assert "locations" not in result
-    assert property_asked("odd").place is None
+    assert reported_property("odd").location is None

@@ -70,7 +70,7 @@ class TestMermaid:
             in text
         )
         assert "    B->>A: FIN+ACK seq=1 ack=2 (30s old)\n" in text
-        assert text.index(mermaid.WARNING) < text.index("A->>B: RST seq=2") < text.index("breaks graceful")
+        assert text.index(mermaid.VIOLATION) < text.index("A->>B: RST seq=2") < text.index("breaks graceful")
 
     def test_a_loop(self) -> None:
         """A run without end repeats itself in a block."""

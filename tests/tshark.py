@@ -10,7 +10,7 @@ import pytest
 
 from timewait.checker.trace import Trace
 from timewait.formats import pcapng
-from timewait.formats.sightings import ADDED, Sighting, sightings
+from timewait.formats.capture_entries import ADDED, CaptureEntry, capture_entries
 
 TSHARK = shutil.which("tshark")
 needs_tshark = pytest.mark.skipif(TSHARK is None, reason="no tshark on this machine")
@@ -52,7 +52,7 @@ def sent_again(row: Row) -> bool:
     return any(row[f"tcp.analysis.{name}"] for name in SENT_AGAIN)
 
 
-def seen_before(seen: list[Sighting]) -> list[int]:
+def seen_before(seen: list[CaptureEntry]) -> list[int]:
     """The numbers of the packets whose numbers were all seen before, on the same connection."""
     found, known, connection = [], set(), 0
     for number, one in enumerate(seen, start=1):
@@ -67,7 +67,7 @@ def seen_before(seen: list[Sighting]) -> list[int]:
     return found
 
 
-def overtaken(seen: list[Sighting]) -> list[int]:
+def overtaken(seen: list[CaptureEntry]) -> list[int]:
     """The numbers of the packets that come after one that the same end sent later on the same connection."""
     found, latest, connection = [], dict[tuple[int, str], int](), 0
     for number, one in enumerate(seen, start=1):
@@ -83,7 +83,7 @@ def overtaken(seen: list[Sighting]) -> list[int]:
 
 def agrees(trace: Trace, end: str, folder: Path) -> None:
     """Wireshark and the trace agree on all but what was overtaken: seen from its place, that may have been sent again."""
-    seen = sightings(trace, [end.upper()])
+    seen = capture_entries(trace, [end.upper()])
     told = rows(pcapng.as_pcapng(trace, end), folder)
     assert len(told) == len(seen)
     assert {row["ip.checksum.status"] for row in told} == {row["tcp.checksum.status"] for row in told} == {"1"}

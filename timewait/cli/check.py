@@ -88,7 +88,7 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     if outputs.certificate is not None:
         result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
     if as_json:
-        screen.as_json(json_output.whole(result.answers, configuration))
+        screen.as_json(json_output.answers_data(result.answers, configuration))
     else:
         _show(options, result, outputs.explain, screen)
     title, verdict = f"timewait check, {options.stack.title}", result.verdict

@@ -11,8 +11,8 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import verdict_parameters
 
 
-def result(answer: Answer) -> dict[str, Any]:
-    """One property's answer."""
+def answer_data(answer: Answer) -> dict[str, Any]:
+    """The answer for one property."""
     finding = answer.finding
     return {
         "property": finding.name,
@@ -25,13 +25,12 @@ def result(answer: Answer) -> dict[str, Any]:
     }
 
 
-def whole(answers: Sequence[Answer], configuration: Configuration) -> dict[str, Any]:
-    """All answers: the worst one's fields, the parameters, and every result."""
-    results = [result(answer) for answer in answers]
-    decisive = max(zip(answers, results, strict=True), key=lambda pair: pair[0].verdict, default=(None, {}))[1]
+def answers_data(answers: Sequence[Answer], configuration: Configuration) -> dict[str, Any]:
+    """All answers: the fields of the worst one, the combined verdict, the parameters, and every answer."""
+    decisive = max(answers, key=lambda answer: answer.verdict, default=None)
     return {
-        **decisive,
+        **({} if decisive is None else answer_data(decisive)),
         "verdict": str(worst(answer.verdict for answer in answers)),
         "parameters": verdict_parameters(configuration),
-        "results": results,
+        "results": [answer_data(answer) for answer in answers],
     }

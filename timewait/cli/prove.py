@@ -8,7 +8,7 @@ import click
 
 from timewait.checker.verdict import worst, worst_exit
 from timewait.cli.console import Screen
-from timewait.cli.reports import Reports, report_options, suite_of_outcome
+from timewait.cli.reports import Reports, report_options, suite_of_claim
 from timewait.library import prove
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.suite import ClaimResult
@@ -32,7 +32,7 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     reports.start("prove", [name.upper() for name in chosen], {})
     for result in deciding:
         results.append(result)
-        reports.decided(suite_of_outcome(result))
+        reports.decided(suite_of_claim(result))
         if not as_json:
             screen.note(f"{result.name}: {result.verdict} in {result.seconds:.1f} s")
     verdict = worst(result.exit_verdict for result in results)

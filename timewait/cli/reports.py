@@ -1,7 +1,7 @@
-"""Reports beside the answer: SARIF, JUnit XML, GitHub's annotations and step summary, and events as lines of JSON.
+"""Reports of a command: SARIF, JUnit XML, GitHub's annotations and step summary, and events as lines of JSON.
 
-A command takes ``reports`` (see `report_options`) and tells it what happens; `Reports` passes it on to whatever was asked
-for. Files are written when all is decided, but for events, of which each line is written at once.
+A command with `report_options` gets a `Reports` and calls it at each stage. Events are written at once, the other files at the
+end.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.formats import events, github, junit, sarif
-from timewait.formats.case import ReportedCase, ReportedProperty, case_of_answer
-from timewait.formats.junit import Suite
+from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path
 from timewait.proofs.claim import Evidence
 from timewait.proofs.claims import CLAIMS
@@ -36,45 +35,45 @@ from timewait.proofs.suite import ClaimResult
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-"""The environment variable by which GitHub says where the summary of a step goes."""
+"""The environment variable with the file to which GitHub wants a step summary appended."""
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _OPTIONS = (
     click.option("--sarif", type=_FILE, help="Write the answers as SARIF 2.1.0."),
     click.option("--junit", type=_FILE, help="Write the answers as JUnit XML."),
     click.option("--github", is_flag=True, help="Print GitHub annotations, and add to the step summary."),
-    click.option("--events", type=_FILE, help="Write what happens as lines of JSON, each at once."),
+    click.option("--events", type=_FILE, help="Write events as lines of JSON, each at once."),
 )
 
 
 @dataclass
 class Reports:
-    """Whatever was asked for beside the answer; nothing by default.
+    """The reports requested from a command; none by default.
 
     Attributes
     ----------
     sarif, junit, events : Path or None
-        Where to write.
+        The files to write.
     github : bool
-        Whether GitHub is told.
+        Whether to print annotations and write a step summary.
     """
 
     sarif: Path | None = None
     junit: Path | None = None
     github: bool = False
     events: Path | None = None
-    _suites: list[Suite] = field(default_factory=list)
+    _suites: list[ReportedSuite] = field(default_factory=list)
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.monotonic)
     _stream: IO[str] | None = None
 
     def __enter__(self) -> Reports:
-        """Whatever can be written is looked at before the work begins.
+        """Check that every file can be written before the command starts to work.
 
         Raises
         ------
         click.UsageError
-            Something cannot be written where it was asked for.
+            A file cannot be written.
         """
         for path in filter(None, (self.sarif, self.junit)):
             ensure_writable(path)
@@ -86,35 +85,35 @@ class Reports:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trail: TracebackType | None) -> None:
-        """The events end, whatever happened."""
+        """Write the last event, also after an error or an interrupt."""
         if problem is not None:
-            stopped = isinstance(problem, (KeyboardInterrupt, click.Abort))
-            code = Verdict.INCONCLUSIVE.exit_code if stopped else getattr(problem, "exit_code", 1)
-            self._tell(events.end(self._elapsed, "interrupted" if stopped else f"error: {problem}", code))
+            interrupted = isinstance(problem, (KeyboardInterrupt, click.Abort))
+            code = Verdict.INCONCLUSIVE.exit_code if interrupted else getattr(problem, "exit_code", 1)
+            self._write_event(events.end(self._elapsed, "interrupted" if interrupted else f"error: {problem}", code))
         if self._stream is not None:
             self._stream.close()
 
     def start(self, command: str, asked: Sequence[str], parameters: dict[str, Any]) -> None:
-        """A command begins."""
-        self._tell(events.start(command, list(asked), parameters))
+        """Report the start of a command: the properties or claims to decide, and its parameters."""
+        self._write_event(events.start(command, list(asked), parameters))
 
     def listening(self, also: Listener) -> Listener:
-        """A listener that writes progress down and passes it on to another one."""
+        """A listener that reports progress and forwards it to another one."""
 
         def listen(progress: Progress) -> None:
-            self._tell(events.progress(self._elapsed, progress))
+            self._write_event(events.progress(self._elapsed, progress))
             also(progress)
 
         return listen
 
-    def decided(self, suite: Suite) -> None:
-        """Some questions were decided."""
+    def decided(self, suite: ReportedSuite) -> None:
+        """Report decided cases."""
         self._suites.append(suite)
         for case in suite.cases:
-            self._tell(events.verdict(self._elapsed, case))
+            self._write_event(events.verdict(self._elapsed, case))
 
     def finish(self, title: str, about: str, verdict: Verdict, exit_code: int, screen: Screen) -> None:
-        """All is decided: write the files, and tell GitHub.
+        """Write the files, the annotations and the step summary.
 
         Raises
         ------
@@ -129,60 +128,64 @@ class Reports:
         if self.github:
             for line in github.workflow_commands(cases):
                 screen.raw(line)
-            _summarise(github.summary(title, about, str(verdict), cases), screen)
-        self._tell(events.end(self._elapsed, str(verdict), exit_code))
+            _append_summary(github.summary(title, about, str(verdict), cases), screen)
+        self._write_event(events.end(self._elapsed, str(verdict), exit_code))
 
     @property
     def _elapsed(self) -> float:
         return time.monotonic() - self._clock
 
-    def _tell(self, line: str) -> None:
+    def _write_event(self, line: str) -> None:
         if self._stream is not None:
             self._stream.write(line)
             self._stream.flush()
 
 
 def report_options(command: Command) -> Command:
-    """Add the options that ask for reports; the command gets them as ``reports``.
+    """Add the report options to a command, which gets a `Reports` as ``reports``.
 
-    GitHub reads annotations from standard output, where ``--json`` promises one object and nothing else.
+    ``--github`` excludes ``--json``: GitHub reads annotations from standard output, where ``--json`` promises one object.
     """
 
     @functools.wraps(command)
-    def packed(*arguments: Any, sarif: Path | None, junit: Path | None, github: bool, events: Path | None, **given: Any) -> Any:
-        if github and (given.get("as_json") or given.get("as_json_")):
+    def with_reports(
+        *arguments: Any, sarif: Path | None, junit: Path | None, github: bool, events: Path | None, **options: Any
+    ) -> Any:
+        if github and (options.get("as_json") or options.get("as_json_")):
             raise click.UsageError("--github and --json exclude each other: both write to standard output")
         with Reports(sarif, junit, github, events) as reports:
-            return command(*arguments, reports=reports, **given)
+            return command(*arguments, reports=reports, **options)
 
-    wrapped: Any = packed
+    wrapped: Any = with_reports
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]  # a command with more options
 
 
-def suite_of_answers(name: str, answers: Sequence[Answer], about: dict[str, Any]) -> Suite:
-    """The answers of a check; `about` says with what they were asked."""
-    return Suite(name, tuple((key, json.dumps(value)) for key, value in about.items()), tuple(map(case_of_answer, answers)))
+def suite_of_answers(name: str, answers: Sequence[Answer], parameters: dict[str, Any]) -> ReportedSuite:
+    """The answers of a check with its parameters."""
+    properties = tuple((key, json.dumps(value)) for key, value in parameters.items())
+    return ReportedSuite(name, properties, tuple(map(case_of_answer, answers)))
 
 
-def suite_of_outcome(outcome: ClaimResult) -> Suite:
-    """A decided claim; without any evidence it says nothing."""
-    claim = CLAIMS[outcome.name]
-    code = claim.gather.__code__
-    place = SourceLocation(source_path(claim.gather.__module__), code.co_firstlineno)
-    asked = ReportedProperty(claim.name, claim.statement, claim.section, place)
-    cases = tuple(_case_of_evidence(asked, piece) for piece in outcome.pieces)
-    nothing = ReportedCase(asked, f"{claim.name}: evidence", Verdict.VACUOUS, claim.expected, "", 0.0, "there is none")
-    return Suite(claim.name, (("statement", claim.statement), ("expected", str(claim.expected))), cases or (nothing,))
+def suite_of_claim(result: ClaimResult) -> ReportedSuite:
+    """A decided claim; without evidence it is vacuous."""
+    claim = CLAIMS[result.name]
+    location = SourceLocation(source_path(claim.gather.__module__), claim.gather.__code__.co_firstlineno)
+    subject = ReportedProperty(claim.name, claim.statement, claim.section, location)
+    cases = tuple(_case_of_evidence(subject, piece) for piece in result.pieces)
+    if not cases:
+        label = f"{claim.name}: evidence"
+        cases = (ReportedCase(subject, label, Verdict.VACUOUS, claim.expected, "", 0.0, "there is none"),)
+    return ReportedSuite(claim.name, (("statement", claim.statement), ("expected", str(claim.expected))), cases)
 
 
-def _case_of_evidence(asked: ReportedProperty, piece: Evidence) -> ReportedCase:
-    label = f"{asked.name}: {piece.label}"
-    return ReportedCase(asked, label, piece.verdict, piece.expected, piece.engine, piece.seconds, piece.detail, piece.trace)
+def _case_of_evidence(subject: ReportedProperty, piece: Evidence) -> ReportedCase:
+    label = f"{subject.name}: {piece.label}"
+    return ReportedCase(subject, label, piece.verdict, piece.expected, piece.engine, piece.seconds, piece.detail, piece.trace)
 
 
-def _summarise(text: str, screen: Screen) -> None:
+def _append_summary(text: str, screen: Screen) -> None:
     target = os.environ.get(SUMMARY)
     if not target:
         screen.note(f"{SUMMARY} is not set: no step summary was written")

@@ -68,7 +68,7 @@ def threshold_command(
 def _show_undecided(undecided: InconclusiveAnswer, options: Options, as_json: bool, screen: Screen) -> int:
     if as_json:
         configuration = options.override(time_wait=Fraction(0)).configuration()
-        screen.as_json(json_output.whole(undecided.answers, configuration) | {"least_time_wait": None})
+        screen.as_json(json_output.answers_data(undecided.answers, configuration) | {"least_time_wait": None})
     else:
         screen.line(f"TIME_WAIT {format_duration(undecided.value)}:")
         for answer in undecided.answers:
@@ -77,9 +77,9 @@ def _show_undecided(undecided: InconclusiveAnswer, options: Options, as_json: bo
 
 
 def _number_as_json(result: ThresholdResult) -> dict[str, Any]:
-    return json_output.whole(result.found.answers, result.configuration) | {
+    return json_output.answers_data(result.found.answers, result.configuration) | {
         "least_time_wait": None if result.least is None else number(result.least),
-        "below": [json_output.result(answer) for answer in result.found.answers_below],
+        "below": [json_output.answer_data(answer) for answer in result.found.answers_below],
         "questions": result.found.queries,
     }
 

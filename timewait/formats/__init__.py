@@ -1,6 +1,6 @@
-"""Files that other tools read, each a pure function of a trace or of answers.
+"""Files for other tools, each a pure function of a trace or of verdicts.
 
-Of one trace: `mermaid` (a sequence diagram as text), `pcapng` (a packet capture), `packetdrill` (a script that puts one
-end to the test). Of answers, as `case` has them: `sarif`, `junit`, `github`. Of a search while it goes on: `events`.
-The Informal Trace Format is `timewait.checker.itf`.
+`trace_formats` lists the formats of a trace: `mermaid` (a sequence diagram as text), `pcapng` (a packet capture), `packetdrill`
+(a script that tests one end), `sarif`, and the Informal Trace Format of `timewait.checker.itf`. `sarif`, `junit` and `github`
+report verdicts, given as the cases of `case`; `events` reports a search in progress.
 """

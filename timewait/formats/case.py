@@ -1,49 +1,51 @@
-"""What reports list: one thing that was asked, and what came out."""
+"""The cases that reports list: a question, its verdict, and the run that shows it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from timewait.checker.decide import Answer
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.formats.source_locations import SourceLocation, property_location
+from timewait.narration.prose import capitalised
 from timewait.narration.sentences import shows_violation, violation_reason
 from timewait.spec.properties import PROPERTIES
 
 
 class CaseStatus(StrEnum):
-    """How a case stands."""
+    """The status of a case."""
 
     PASSED = "passed"
-    """It came out as it should."""
+    """The verdict is the expected one."""
     FAILED = "failed"
-    """It was decided, and not as it should."""
-    OPEN = "open"
-    """It was not decided, or its proof says nothing: never a pass."""
-    WRONG = "wrong"
-    """Two ways of deciding it differ: the tool cannot be believed."""
+    """The verdict is another one."""
+    UNDECIDED = "open"
+    """The verdict is inconclusive or vacuous: never a pass."""
+    DISAGREEMENT = "wrong"
+    """Two engines give different answers: neither can be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedProperty:
-    """What is asked about: a property, or a claim.
+    """The subject of a case: a property or a claim.
 
     Attributes
     ----------
     name, statement : str
-        How people call it, and what it says.
+        Its name, and what it says.
     section : str
-        Where the standard says so.
-    place : Place or None
-        Where it is written down.
+        The section of the standard.
+    location : SourceLocation or None
+        Where it is defined.
     """
 
     name: str
     statement: str
     section: str
-    place: SourceLocation | None
+    location: SourceLocation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +54,23 @@ class ReportedCase:
 
     Attributes
     ----------
-    asked : Asked
-        What it is about.
+    subject : ReportedProperty
+        The property or claim in question.
     label : str
-        Which question about it.
+        The name of the question.
     verdict, expected : Verdict
-        What came out, and what should have.
+        The verdict, and the expected one.
     engine : str
-        Who decided it.
+        The engine that decided it.
     seconds : float
         Time spent.
     detail : str
-        Why, or by how much; may be empty.
+        The reason, or a measured value; may be empty.
     trace : Trace or None
         A run that shows it.
     """
 
-    asked: ReportedProperty
+    subject: ReportedProperty
     label: str
     verdict: Verdict
     expected: Verdict
@@ -78,24 +80,42 @@ class ReportedCase:
     trace: Trace | None = None
 
     @property
-    def standing(self) -> CaseStatus:
-        """How it stands."""
+    def status(self) -> CaseStatus:
+        """Its status."""
         if self.verdict is Verdict.DISAGREEMENT:
-            return CaseStatus.WRONG
+            return CaseStatus.DISAGREEMENT
         if self.verdict in (Verdict.INCONCLUSIVE, Verdict.VACUOUS):
-            return CaseStatus.OPEN
+            return CaseStatus.UNDECIDED
         return CaseStatus.PASSED if self.verdict is self.expected else CaseStatus.FAILED
 
     @property
     def reason(self) -> str:
-        """What came out, and why, in a sentence."""
+        """The verdict and its reason, in a sentence or two."""
         why = self.detail or (violation_reason(self.trace) if self.trace is not None else "")
         expected = "" if self.expected is Verdict.PROVED else f" (expected: {self.expected})"
-        return f"{self.label}: {self.verdict}{expected}" + (f". {why[:1].upper()}{why[1:]}" if why else "")
+        return f"{self.label}: {self.verdict}{expected}" + (f". {capitalised(why)}" if why else "")
 
 
-def property_asked(name: str) -> ReportedProperty:
-    """A property, as something that is asked about."""
+class ReportedSuite(NamedTuple):
+    """Cases that belong together.
+
+    Attributes
+    ----------
+    name : str
+        The command or claim.
+    properties : tuple of (str, str)
+        The parameters, by name.
+    cases : tuple of ReportedCase
+        The cases, in order.
+    """
+
+    name: str
+    properties: tuple[tuple[str, str], ...]
+    cases: tuple[ReportedCase, ...]
+
+
+def reported_property(name: str) -> ReportedProperty:
+    """A property of the specification; an unknown name becomes a property without section and location."""
     entry = PROPERTIES.get(name)
     if entry is None:
         return ReportedProperty(name, name, "", None)
@@ -103,25 +123,24 @@ def property_asked(name: str) -> ReportedProperty:
 
 
 def case_of_answer(answer: Answer) -> ReportedCase:
-    """The answer about one property of a configuration."""
+    """The answer for one property of a configuration."""
     finding = answer.finding
-    detail = finding.reason or (violation_reason(answer.trace) if answer.trace is not None else "")
     return ReportedCase(
-        property_asked(finding.name),
+        reported_property(finding.name),
         finding.name,
         finding.verdict,
         Verdict.PROVED,
         finding.engine,
         finding.seconds,
-        detail,
+        finding.reason or (violation_reason(answer.trace) if answer.trace is not None else ""),
         answer.trace,
     )
 
 
 def case_of_trace(trace: Trace) -> ReportedCase:
-    """A trace alone, read from a file: the violation that it shows, or what else it shows at work."""
-    asked = property_asked(trace.shows)
+    """A trace alone: the violation, or the scenario that it shows."""
+    subject = reported_property(trace.shows)
     if trace.shows not in PROPERTIES:
-        asked = ReportedProperty(trace.shows, trace.statement, "", None)
+        subject = ReportedProperty(trace.shows, trace.statement, "", None)
     verdict = Verdict.VIOLATED if shows_violation(trace) else Verdict.PROVED
-    return ReportedCase(asked, trace.shows, verdict, Verdict.PROVED, "", 0.0, violation_reason(trace), trace)
+    return ReportedCase(subject, trace.shows, verdict, Verdict.PROVED, "", 0.0, violation_reason(trace), trace)

@@ -1,6 +1,6 @@
-"""What happens while something is decided, as lines of JSON: ``start``, ``progress``, ``verdict``, ``end``.
+"""The progress of a command as lines of JSON: ``start``, ``progress``, ``verdict``, ``end``.
 
-Each line is one object with the kind of the event under ``event`` and the seconds since the start under ``seconds``.
+Each line is one object; ``event`` is the kind of event and ``seconds`` the time since the start.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ def line(kind: str, seconds: float, **facts: Any) -> str:
 
 
 def start(command: str, asked: list[str], parameters: dict[str, Any]) -> str:
-    """A command begins: what it was asked, and with what."""
+    """The start of a command: the properties or claims to decide, and its parameters."""
     return line("start", 0.0, command=command, asked=asked, parameters=parameters)
 
 
-def progress(seconds: float, told: Progress) -> str:
-    """An exploration goes on."""
+def progress(seconds: float, reached: Progress) -> str:
+    """The progress of an exploration."""
     return line(
         "progress",
         seconds,
-        states=told.states,
-        depth=told.depth,
-        states_a_second=round(told.rate),
-        megabytes=round(told.megabytes),
+        states=reached.states,
+        depth=reached.depth,
+        states_a_second=round(reached.rate),
+        megabytes=round(reached.megabytes),
     )
 
 
 def verdict(seconds: float, case: ReportedCase) -> str:
-    """A question was decided."""
+    """A decided case."""
     return line(
         "verdict",
         seconds,
-        asked=case.asked.name,
+        asked=case.subject.name,
         label=case.label,
         verdict=str(case.verdict),
         expected=str(case.expected),
-        standing=str(case.standing),
+        standing=str(case.status),
         engine=case.engine,
         took=round(case.seconds, 3),
         reason=case.detail,
@@ -51,6 +51,6 @@ def verdict(seconds: float, case: ReportedCase) -> str:
     )
 
 
-def end(seconds: float, told: str, exit_code: int) -> str:
-    """A command ends: with a verdict, or because it was interrupted or went wrong."""
-    return line("end", seconds, verdict=told, exit_code=exit_code)
+def end(seconds: float, verdict: str, exit_code: int) -> str:
+    """The end of a command: its verdict, ``interrupted``, or an error message."""
+    return line("end", seconds, verdict=verdict, exit_code=exit_code)

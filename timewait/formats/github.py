@@ -1,7 +1,7 @@
-"""Answers as GitHub shows them: annotations on a workflow run, and a summary of its step in Markdown.
+"""Verdicts as GitHub shows them: annotations of a workflow run, and a summary of its step in Markdown.
 
-A violation, and engines that disagree, is an error; what was not decided, or says nothing, a warning. The summary has a
-table of all answers and, for each that did not come out as it should and has a trace, a sequence chart.
+A violation or a disagreement of engines is an error; an inconclusive or vacuous verdict is a warning. The summary has a table
+of all cases, and a sequence diagram for each that did not pass and has a trace.
 """
 
 from __future__ import annotations
@@ -12,27 +12,30 @@ from timewait.formats import mermaid
 from timewait.formats.case import CaseStatus, ReportedCase
 from timewait.narration.sentences import trace_lines
 
-COMMANDS = {CaseStatus.FAILED: "error", CaseStatus.WRONG: "error", CaseStatus.OPEN: "warning"}
-SIGNS = {CaseStatus.PASSED: "✅", CaseStatus.FAILED: "❌", CaseStatus.WRONG: "❌", CaseStatus.OPEN: "❔"}
+COMMANDS = {CaseStatus.FAILED: "error", CaseStatus.DISAGREEMENT: "error", CaseStatus.UNDECIDED: "warning"}
+SIGNS = {CaseStatus.PASSED: "✅", CaseStatus.FAILED: "❌", CaseStatus.DISAGREEMENT: "❌", CaseStatus.UNDECIDED: "❔"}
 
-MOST_TRACES = 10
-"""A step summary may have a megabyte."""
+MAX_TRACES = 10
+"""Traces in a summary, which GitHub limits to a megabyte."""
 
-MOST_STEPS = 60
-"""Mermaid draws no diagram of more than 50,000 characters."""
+MAX_STEPS = 60
+"""Steps of a diagram, which Mermaid limits to 50,000 characters."""
+
+MAX_CELL = 160
+"""Characters of a table cell."""
 
 
 def workflow_commands(cases: Sequence[ReportedCase]) -> list[str]:
-    """A workflow command for each case that did not come out as it should."""
-    told = []
+    """A workflow command for each case that did not pass."""
+    found = []
     for case in cases:
-        command = COMMANDS.get(case.standing)
+        command = COMMANDS.get(case.status)
         if command is not None:
             title = _property(f"timewait: {case.label} {case.verdict}")
             steps = "\n".join(trace_lines(case.trace)) if case.trace is not None else ""
-            message = _data("\n".join(filter(None, [case.reason, case.asked.statement, case.asked.section, steps])))
-            told.append(f"::{command} title={title}::{message}")
-    return told
+            message = _data("\n".join(filter(None, [case.reason, case.subject.statement, case.subject.section, steps])))
+            found.append(f"::{command} title={title}::{message}")
+    return found
 
 
 def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase]) -> str:
@@ -41,33 +44,33 @@ def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase])
     Parameters
     ----------
     title, about : str
-        The headline, and what was asked with.
+        The headline, and the configuration.
     verdict : str
-        The verdict of all together.
-    cases : sequence of Case
-        The answers.
+        The combined verdict.
+    cases : sequence of ReportedCase
+        The cases.
     """
     rows = [
-        f"| {SIGNS[case.standing]} {_cell(case.label)} | {case.verdict} | {_cell(case.engine)} | {case.seconds:.2f} s |"
+        f"| {SIGNS[case.status]} {_cell(case.label)} | {case.verdict} | {_cell(case.engine)} | {case.seconds:.2f} s |"
         f" {_cell(case.detail)} |"
         for case in cases
     ]
-    shown = [case for case in cases if case.standing is not CaseStatus.PASSED and case.trace is not None]
-    told = [f"## {_inline(title)}: {verdict}", "", *([_inline(about), ""] if about else [])]
-    told += ["| asked | verdict | engine | time | why |", "|---|---|---|---|---|", *rows, ""]
-    for case in shown[:MOST_TRACES]:
-        told += [*_trace(case), ""]
-    if len(shown) > MOST_TRACES:
-        told += [f"… and {len(shown) - MOST_TRACES} more traces, not shown here.", ""]
-    return "\n".join(told)
+    lines = [f"## {_inline(title)}: {verdict}", "", *([_inline(about), ""] if about else [])]
+    lines += ["| question | verdict | engine | time | why |", "|---|---|---|---|---|", *rows, ""]
+    with_trace = [case for case in cases if case.status is not CaseStatus.PASSED and case.trace is not None]
+    for case in with_trace[:MAX_TRACES]:
+        lines += [*_trace(case), ""]
+    if len(with_trace) > MAX_TRACES:
+        lines += [f"… and {len(with_trace) - MAX_TRACES} more traces, not shown here.", ""]
+    return "\n".join(lines)
 
 
 def _trace(case: ReportedCase) -> list[str]:
     assert case.trace is not None
-    head = [f"### {_inline(case.reason)}", "", f"{_inline(case.asked.statement)} ({_inline(case.asked.section)})", ""]
-    chart = ["```mermaid", mermaid.as_mermaid_text(case.trace).rstrip(), "```"] if len(case.trace.steps) <= MOST_STEPS else []
+    head = [f"### {_inline(case.reason)}", "", f"{_inline(case.subject.statement)} ({_inline(case.subject.section)})", ""]
+    diagram = ["```mermaid", mermaid.as_mermaid_text(case.trace).rstrip(), "```"] if len(case.trace.steps) <= MAX_STEPS else []
     steps = ["<details><summary>step by step</summary>", "", "```text", *trace_lines(case.trace), "```", "", "</details>"]
-    return [*head, *chart, "", *steps]
+    return [*head, *diagram, "", *steps]
 
 
 def _data(text: str) -> str:
@@ -81,11 +84,11 @@ def _property(text: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Text as it stands, in Markdown."""
+    """Text escaped for Markdown."""
     escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>#|" else letter for letter in text)
     return " ".join(escaped.split())
 
 
 def _cell(text: str) -> str:
-    """A cell of a table; what is long is cut."""
-    return _inline(text if len(text) <= 160 else text[:160] + "…")
+    """Text of a table cell, truncated."""
+    return _inline(text if len(text) <= MAX_CELL else text[:MAX_CELL] + "…")

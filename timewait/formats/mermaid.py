@@ -1,8 +1,8 @@
 """A trace as a Mermaid sequence diagram, for Markdown.
 
-A solid arrow is a copy that arrives, a dashed one a duplicate of it that the network made, a dashed one with a cross a
-copy that is lost. An arrow stands where its copy arrives, or is lost; a copy that takes time is told of in a note where it
-is sent, too. While an end is in TIME_WAIT a bar lies on its lifeline.
+A solid arrow is a copy that arrives, a dashed arrow a duplicate of it made by the network, and a dashed arrow with a cross a
+lost copy. An arrow stands at the arrival or the loss of its copy; a copy that takes time is also noted where it is sent. A
+bar on a lifeline marks TIME-WAIT.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from timewait.checker.trace import Step, Trace
-from timewait.formats.fields import numbers_of, state_of
+from timewait.formats.trace_segments import fields_of, state_of
 from timewait.narration.sentences import repetition, violation_reason
 from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
@@ -21,14 +21,14 @@ from timewait.vocabulary.replay import Packet
 
 SIDES = {"A": "left of A", "B": "right of B"}
 DELIVERED, DUPLICATE, LOST = "->>", "-->>", "--x"
-WARNING = "rect rgba(220, 50, 47, 0.2)"
-"""What lies behind the step that breaks the property: a red that can be read on in light and in dark pages."""
+VIOLATION = "rect rgba(220, 50, 47, 0.2)"
+"""The background of the violating step: a red that is legible on light and dark pages."""
 
 WIDTH = 36
 """Characters of a line of a note at most."""
 
 REPLACED = str.maketrans({";": ",", "#": "no. ", "\n": " ", "<": "(", ">": ")"})
-"""What has a meaning of its own in a message."""
+"""Characters with a meaning of their own in a message."""
 
 
 def as_mermaid_text(trace: Trace) -> str:
@@ -37,23 +37,23 @@ def as_mermaid_text(trace: Trace) -> str:
     Raises
     ------
     BrokenTrace
-        The trace has something in it that is no TCP segment between A and B.
+        The trace contains something other than TCP segments between A and B.
     """
     return "\n".join(_Diagram(trace).lines()) + "\n"
 
 
 @dataclass
 class _Diagram:
-    """A walk along a trace.
+    """The state of a walk along a trace.
 
     Attributes
     ----------
     trace : Trace
-        What is walked along.
+        The trace.
     arrived : set of int
-        The copies that arrived before.
+        The copies that have arrived.
     waiting : set of str
-        The ends that have a bar on their lifeline.
+        The ends with a bar on their lifeline.
     """
 
     trace: Trace
@@ -71,8 +71,8 @@ class _Diagram:
         return head + [f"    {line}" for line in self._body()]
 
     def _body(self) -> Iterator[str]:
-        told = data_in_words(self.trace.about)
-        yield f"Note over A,B: {_folded(self.trace.shows)}" + (f"<br/>{_folded(told)}" if told else "")
+        configuration = data_in_words(self.trace.about)
+        yield f"Note over A,B: {_wrapped(self.trace.shows)}" + (f"<br/>{_wrapped(configuration)}" if configuration else "")
         yield "Note over A,B: t = 0"
         for end in ENDS:
             yield f"Note {SIDES[end]}: {state_of(self.trace, 0, end)}"
@@ -88,31 +88,31 @@ class _Diagram:
     def _step(self, step: Step) -> Iterator[str]:
         why = violation_reason(self.trace) if step is self.trace.steps[-1] and self.trace.loop is None else ""
         if why:
-            yield WARNING
+            yield VIOLATION
         if step.delay:
             yield f"Note over A,B: t = {format_duration(step.time)}"
         if step.event.received is not None:
             yield self._arrival(step, step.event.received)
-        if note := "<br/>".join(map(_folded, self._note(step))):
+        if note := "<br/>".join(map(_wrapped, self._notes(step))):
             yield f"Note {SIDES.get(step.event.actor, 'over A,B')}: {note}"
         for end in ENDS:
             yield from self._bar(end, step.number)
         yield from (_loss(copy) for copy in step.event.sent if copy.lost)
         if why:
-            yield f"Note over A,B: {_folded(f'breaks {self.trace.shows}: {why}')}"
+            yield f"Note over A,B: {_wrapped(f'breaks {self.trace.shows}: {why}')}"
             yield "end"
 
     def _arrival(self, step: Step, copy: Packet) -> str:
-        numbers_of(copy)
-        again = copy.number in self.arrived
+        fields_of(copy)
+        duplicate = copy.number in self.arrived
         self.arrived.add(copy.number)
         age = f"{format_duration(step.time - copy.sent)} old" if step.time > copy.sent else ""
-        told = ", ".join(filter(None, ("duplicate" if again else "", age)))
-        arrow = DUPLICATE if again else DELIVERED
-        return f"{copy.sender}{arrow}{copy.receiver}: {_plain(copy.text)}" + (f" ({told})" if told else "")
+        remarks = ", ".join(filter(None, ("duplicate" if duplicate else "", age)))
+        arrow = DUPLICATE if duplicate else DELIVERED
+        return f"{copy.sender}{arrow}{copy.receiver}: {_plain(copy.text)}" + (f" ({remarks})" if remarks else "")
 
-    def _note(self, step: Step) -> Iterator[str]:
-        """What an arrow does not tell of a step."""
+    def _notes(self, step: Step) -> Iterator[str]:
+        """Everything about a step that its arrow does not show."""
         if step.event.received is None and step.event.actor != "network":
             yield step.event.text if step.event.actor in ENDS else f"{step.event.actor} {step.event.text}"
         for copy in step.event.sent:
@@ -122,20 +122,20 @@ class _Diagram:
         if change is not None:
             yield str(change[1])
         for timer in step.timers:
-            waits = timer.owner == step.event.actor and timer.name == "time-wait" and timer.since == step.time
-            if waits and f"{timer.owner}.{timer.name}" in step.changed:
+            started = timer.owner == step.event.actor and timer.name == "time-wait" and timer.since == step.time
+            if started and f"{timer.owner}.{timer.name}" in step.changed:
                 again = "again " if change is None else ""
                 yield f"timer starts {again}({format_duration(timer.limit)})"
 
     def _arrives_at_once(self, step: Step, copy: Packet) -> bool:
-        """Whether the first arrival of a copy is at the instant at which it is sent."""
+        """Whether a copy first arrives at the instant at which it is sent."""
         return any(
             later.event.received is not None and later.event.received.number == copy.number and later.time == step.time
             for later in self.trace.steps[step.number :]
         )
 
     def _bar(self, end: str, number: int) -> Iterator[str]:
-        """The bar of TIME_WAIT begins or ends."""
+        """The beginning or end of a bar after a step."""
         inside = state_of(self.trace, number, end) == "TIME_WAIT"
         if inside and end not in self.waiting:
             self.waiting.add(end)
@@ -146,15 +146,15 @@ class _Diagram:
 
 
 def _loss(copy: Packet) -> str:
-    numbers_of(copy)
+    fields_of(copy)
     return f"{copy.sender}{LOST}{copy.receiver}: {_plain(copy.text)} (lost)"
 
 
 def _plain(text: str) -> str:
-    """Text that can stand in a message."""
+    """Text without special characters."""
     return text.translate(REPLACED)
 
 
-def _folded(text: str) -> str:
-    """The same in lines that fit between the lifelines, and beside them."""
+def _wrapped(text: str) -> str:
+    """Text without special characters, in lines that fit between the lifelines and beside them."""
     return "<br/>".join(textwrap.wrap(_plain(text), WIDTH))

@@ -1,14 +1,14 @@
-"""A trace as a packet capture, for Wireshark and its kin.
+"""A trace as a packet capture, for Wireshark and other analysers.
 
-A is 192.0.2.1, port 49152, B is 192.0.2.2, port 50000. The trace starts at 2000-01-01 00:00:00 UTC. Packets are raw
-IPv4 (link type 101) with true checksums; times are in nanoseconds. The initial sequence numbers of the first
-incarnation are 1,000,000 at A and 2,000,000 at B, those of the next one smaller by 1: then every old number lies in
-its window, as the specification assumes. The identification of a packet is the number of its copy, so duplicates
-that the network made share it and retransmissions do not. A packet that arrives has one hop less left than when it was
-sent. What was added so that tools know the initial numbers (the handshakes) says so in its comment.
+A is 192.0.2.1, port 49152, B is 192.0.2.2, port 50000. The trace starts at 2000-01-01 00:00:00 UTC. Packets are raw IPv4
+(link type 101) with correct checksums; times are in nanoseconds. The initial sequence numbers of the first incarnation are
+1,000,000 at A and 2,000,000 at B, those of the next one are smaller by 1: every old number then lies in its window, as the
+specification assumes. The identification of a packet is the number of its copy, so that duplicates made by the network
+share it and retransmissions do not. A packet that arrives has a time to live one less than when it was sent. Packets that
+are not part of the trace (the handshakes) say so in their comments.
 
-Captured at one end, as anybody would on a host, the analysis of Wireshark applies. Captured at both, in one file with
-two interfaces, it does not: every packet that arrives is there twice.
+A capture at one end gets the usual analysis of Wireshark. A capture at both ends, one file with two interfaces, does not:
+every packet that arrives is in it twice.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from fractions import Fraction
 from ipaddress import IPv4Address
 
 from timewait.checker.trace import Trace
-from timewait.formats.blocks import CapturedBlock, Interface, capture
-from timewait.formats.sightings import Sighting, sightings
+from timewait.formats.capture_entries import CaptureEntry, capture_entries
+from timewait.formats.pcapng_blocks import Interface, PacketBlock, capture
 from timewait.formats.wire import Envelope, WireSocket, packet
 from timewait.narration.sentences import violation_reason
 from timewait.spec.description import data_in_words
@@ -30,13 +30,13 @@ INITIAL = {"A": 1_000_000, "B": 2_000_000}
 """The initial sequence numbers of the first incarnation."""
 
 START = 946_684_800
-"""2000-01-01 00:00:00 UTC in seconds since 1970: when a trace starts."""
+"""The start of the trace, 2000-01-01 00:00:00 UTC, in seconds since 1970."""
 
 HOPS = 64
 """The time to live of a packet that leaves."""
 
-WIDE = 65_535
-"""The window of ends that send more than the specification's window holds, in octets."""
+LARGE_WINDOW = 65_535
+"""The window in octets where an end sends more than the specification's window holds."""
 
 
 def as_pcapng(trace: Trace, at: str = "a") -> bytes:
@@ -45,43 +45,43 @@ def as_pcapng(trace: Trace, at: str = "a") -> bytes:
     Parameters
     ----------
     trace : Trace
-        What happened.
+        The trace.
     at : {"a", "b", "both"}
-        At which end packets are captured.
+        The capturing end.
 
     Raises
     ------
     BrokenTrace
-        The trace has something in it that is no TCP segment between A and B.
+        The trace contains something other than TCP segments between A and B.
     """
-    places = ENDS if at == "both" else (at.upper(),)
-    seen = sightings(trace, places)
-    window = WINDOW if all(one.fields["len"] < WINDOW for one in seen) else WIDE
-    interfaces = [Interface(place, f"at {place}, {SOCKETS[place].address}") for place in places]
-    packets = [_captured(one, places.index(one.place), window) for one in seen]
+    ends = ENDS if at == "both" else (at.upper(),)
+    entries = capture_entries(trace, ends)
+    window = WINDOW if all(entry.fields["len"] < WINDOW for entry in entries) else LARGE_WINDOW
+    interfaces = [Interface(end, f"at {end}, {SOCKETS[end].address}") for end in ends]
+    packets = [_block(entry, ends.index(entry.end), window) for entry in entries]
     return capture(_about(trace), "timewait", interfaces, packets)
 
 
 def _about(trace: Trace) -> str:
     why = violation_reason(trace)
-    told = data_in_words(trace.about)
+    configuration = data_in_words(trace.about)
     return "\n".join(
         [
             f"{trace.shows}: {trace.statement}",
             *([f"fails: {why}"] if why else []),
-            *([told] if told else []),
+            *([configuration] if configuration else []),
             "A is 192.0.2.1:49152, B is 192.0.2.2:50000; t=0 is 2000-01-01 00:00:00 UTC",
             "the identification of a packet is the number of its copy: duplicates share it, retransmissions do not",
         ]
     )
 
 
-def _captured(one: Sighting, interface: int, window: int) -> CapturedBlock:
-    receiver = ENDS[1 - ENDS.index(one.sender)]
-    envelope = Envelope(SOCKETS[one.sender], SOCKETS[receiver], one.identification, HOPS - (not one.leaves))
-    origin = INITIAL[one.sender] - one.incarnation, INITIAL[receiver] - one.incarnation
-    exact = START + one.time
+def _block(entry: CaptureEntry, interface: int, window: int) -> PacketBlock:
+    receiver = ENDS[1 - ENDS.index(entry.sender)]
+    envelope = Envelope(SOCKETS[entry.sender], SOCKETS[receiver], entry.identification, HOPS - (not entry.leaves))
+    initial = INITIAL[entry.sender] - entry.incarnation, INITIAL[receiver] - entry.incarnation
+    exact = START + entry.time
     nanoseconds = round(exact * 10**9)
     rounded = Fraction(nanoseconds, 10**9) != exact
-    comment = f"{one.comment}\nexactly at t={one.time} s" if rounded else one.comment
-    return CapturedBlock(interface, nanoseconds, one.leaves, packet(envelope, one.fields, origin, window), comment)
+    comment = f"{entry.comment}\nexactly at t={entry.time} s" if rounded else entry.comment
+    return PacketBlock(interface, nanoseconds, entry.leaves, packet(envelope, entry.fields, initial, window), comment)

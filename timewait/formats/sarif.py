@@ -1,9 +1,8 @@
-"""Answers as SARIF 2.1.0 (OASIS Static Analysis Results Interchange Format).
+"""Verdicts as SARIF 2.1.0 (OASIS Static Analysis Results Interchange Format).
 
-Rules are properties or claims; a trace is a code flow whose positions are the lines of the specification that each step
-applies, relative to the root of the sources. What was not decided has the kind ``open``, a proof that says nothing the
-kind ``review``: neither is a ``pass``, and each is a warning of the run, too. A counterexample that was expected has the
-kind ``informational``.
+Rules are properties or claims. A trace is a code flow through the lines of the specification that its steps apply; paths are
+relative to the root of the repository. An inconclusive verdict has the kind ``open``, a vacuous one ``review``: neither is a
+``pass``, and each is also a warning of the run. An expected counterexample has the kind ``informational``.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from timewait.checker.trace import Step, Trace, Value, number
 from timewait.checker.verdict import Verdict
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty
 from timewait.formats.source_locations import SourceLocation, rule_location, waiting_location
-from timewait.narration.prose import citation_url
+from timewait.narration.prose import capitalised, citation_url
 from timewait.narration.sentences import step_in_words, violation_reason
 from timewait.spec.duration import format_duration
 
@@ -26,18 +25,17 @@ ROOT = "%SRCROOT%"
 
 
 def as_sarif(cases: Sequence[ReportedCase], version: str, exit_code: int | None = None) -> str:
-    """Answers as the text of a file; `version` is that of this program, and `exit_code` what it ended with."""
+    """The text of a file; `version` is that of timewait, and `exit_code` that of the command."""
     return json.dumps(log(cases, version, exit_code), indent=1, ensure_ascii=False) + "\n"
 
 
 def log(cases: Sequence[ReportedCase], version: str, exit_code: int | None = None) -> dict[str, Any]:
-    """Answers as plain data."""
-    rules = list(dict.fromkeys(case.asked for case in cases))
+    """The file as plain data."""
+    rules = list(dict.fromkeys(case.subject for case in cases))
+    unreliable = (CaseStatus.UNDECIDED, CaseStatus.DISAGREEMENT)
     invocation: dict[str, Any] = {
-        "executionSuccessful": not any(case.standing is CaseStatus.WRONG for case in cases),
-        "toolExecutionNotifications": [
-            _notification(case, rules) for case in cases if case.standing in (CaseStatus.OPEN, CaseStatus.WRONG)
-        ],
+        "executionSuccessful": not any(case.status is CaseStatus.DISAGREEMENT for case in cases),
+        "toolExecutionNotifications": [_notification(case, rules) for case in cases if case.status in unreliable],
     }
     if exit_code is not None:
         invocation["exitCode"] = exit_code
@@ -45,7 +43,7 @@ def log(cases: Sequence[ReportedCase], version: str, exit_code: int | None = Non
         "name": "timewait",
         "semanticVersion": version,
         "shortDescription": {"text": "A verification suite for the way TCP closes a connection."},
-        "rules": [_rule(asked) for asked in rules],
+        "rules": [_rule(subject) for subject in rules],
     }
     run = {
         "tool": {"driver": driver},
@@ -56,36 +54,32 @@ def log(cases: Sequence[ReportedCase], version: str, exit_code: int | None = Non
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(asked: ReportedProperty) -> dict[str, Any]:
+def _rule(subject: ReportedProperty) -> dict[str, Any]:
     rule: dict[str, Any] = {
-        "id": asked.name,
-        "shortDescription": {"text": _sentence(asked.statement)},
-        "help": {"text": asked.section or "no standard"},
+        "id": subject.name,
+        "shortDescription": {"text": f"{capitalised(subject.statement)}."},
+        "help": {"text": subject.section or "no standard"},
         "defaultConfiguration": {"level": "error"},
     }
-    address = citation_url(asked.section)
+    address = citation_url(subject.section)
     return rule | ({"helpUri": address} if address else {})
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
-
-
 def _kind(case: ReportedCase) -> str:
-    match case.standing:
-        case CaseStatus.FAILED | CaseStatus.WRONG:
+    match case.status:
+        case CaseStatus.FAILED | CaseStatus.DISAGREEMENT:
             return "fail"
         case CaseStatus.PASSED:
             return "pass" if case.verdict is Verdict.PROVED else "informational"
-        case CaseStatus.OPEN:
+        case CaseStatus.UNDECIDED:
             return "open" if case.verdict is Verdict.INCONCLUSIVE else "review"
 
 
 def _result(case: ReportedCase, rules: Sequence[ReportedProperty]) -> dict[str, Any]:
     kind = _kind(case)
     result: dict[str, Any] = {
-        "ruleId": case.asked.name,
-        "ruleIndex": rules.index(case.asked),
+        "ruleId": case.subject.name,
+        "ruleIndex": rules.index(case.subject),
         "kind": kind,
         "level": "error" if kind == "fail" else "none",
         "message": {"text": case.reason},
@@ -97,9 +91,9 @@ def _result(case: ReportedCase, rules: Sequence[ReportedProperty]) -> dict[str, 
             "seconds": round(case.seconds, 3),
         },
     }
-    place = _blamed(case)
-    if place is not None:
-        result["locations"] = [{"physicalLocation": _physical(place)}]
+    location = _main_location(case)
+    if location is not None:
+        result["locations"] = [{"physicalLocation": _physical(location)}]
     if case.trace is not None:
         result["codeFlows"] = [_code_flow(case.trace)]
     return result
@@ -107,28 +101,28 @@ def _result(case: ReportedCase, rules: Sequence[ReportedProperty]) -> dict[str, 
 
 def _notification(case: ReportedCase, rules: Sequence[ReportedProperty]) -> dict[str, Any]:
     return {
-        "level": "error" if case.standing is CaseStatus.WRONG else "warning",
+        "level": "error" if case.status is CaseStatus.DISAGREEMENT else "warning",
         "message": {"text": case.reason},
-        "associatedRule": {"id": case.asked.name, "index": rules.index(case.asked)},
+        "associatedRule": {"id": case.subject.name, "index": rules.index(case.subject)},
     }
 
 
 def _fingerprint(case: ReportedCase) -> str:
-    """What stays the same as long as the question does."""
+    """A hash of the question, independent of its answer and of the version."""
     about = {} if case.trace is None else dict(case.trace.about)
-    question = json.dumps([case.asked.name, case.label, about], sort_keys=True, default=str)
+    question = json.dumps([case.subject.name, case.label, about], sort_keys=True, default=str)
     return hashlib.sha256(question.encode()).hexdigest()
 
 
-def _blamed(case: ReportedCase) -> SourceLocation | None:
-    """The line of the specification to look at first: that of the last rule that was applied, else the property's own."""
+def _main_location(case: ReportedCase) -> SourceLocation | None:
+    """The line of the last rule applied, else the definition of the property or claim."""
     last = case.trace.steps[-1:] if case.trace is not None else ()
-    blamed = [rule_location(name) for step in last for name, _, _ in step.event.rules]
-    return next(filter(None, reversed(blamed)), case.asked.place)
+    locations = [rule_location(name) for step in last for name, _, _ in step.event.rules]
+    return next(filter(None, reversed(locations)), case.subject.location)
 
 
-def _physical(place: SourceLocation) -> dict[str, Any]:
-    return {"artifactLocation": {"uri": place.path, "uriBaseId": ROOT}, "region": {"startLine": place.line}}
+def _physical(location: SourceLocation) -> dict[str, Any]:
+    return {"artifactLocation": {"uri": location.path, "uriBaseId": ROOT}, "region": {"startLine": location.line}}
 
 
 def _code_flow(trace: Trace) -> dict[str, Any]:
@@ -142,13 +136,13 @@ def _code_flow(trace: Trace) -> dict[str, Any]:
 
 
 def _step(trace: Trace, step: Step) -> Iterator[dict[str, Any]]:
-    """A position for each rule that a step applies; one where time may pass if it applies none."""
+    """A location for each rule that a step applies; for a step without rules, the line that lets time pass."""
     applied = [(rule_location(name), f" — {text} ({section})") for name, section, text in step.event.rules]
     last = step is trace.steps[-1]
-    for index, (place, words) in enumerate(applied or [(waiting_location(), "")]):
-        location: dict[str, Any] = {"message": {"text": f"t={format_duration(step.time)}: {step_in_words(step)}{words}"}}
-        if place is not None:
-            location["physicalLocation"] = _physical(place)
+    for index, (source, rule) in enumerate(applied or [(waiting_location(), "")]):
+        location: dict[str, Any] = {"message": {"text": f"t={format_duration(step.time)}: {step_in_words(step)}{rule}"}}
+        if source is not None:
+            location["physicalLocation"] = _physical(source)
         yield {
             "location": location,
             "executionOrder": step.number,

@@ -1,4 +1,4 @@
-"""Where in the source a rule or a property is written down, so that a report can point at it."""
+"""The source lines that define rules and properties, for reports that point at them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from timewait.spec import endpoint, properties, reference
 
 TOP_FOLDERS = ("spec", "checker", "proofs", "diagrams")
-"""Packages of ``timewait`` whose folders lie at the top of the repository."""
+"""Packages of ``timewait`` whose folders lie at the root of the repository."""
 
 
 class SourceLocation(NamedTuple):
@@ -21,7 +21,7 @@ class SourceLocation(NamedTuple):
     Attributes
     ----------
     path : str
-        The file, relative to the root of the sources, with ``/`` between folders.
+        The file, relative to the root of the repository, with ``/`` between folders.
     line : int
         Counted from 1.
     """
@@ -31,42 +31,20 @@ class SourceLocation(NamedTuple):
 
 
 def rule_location(name: str) -> SourceLocation | None:
-    """Where a rule of the specification is written down, by the name by which traces refer to it."""
+    """The entry of a rule in the specification's tables of rules."""
     return _keys(endpoint).get(name) or _keys(reference).get(name)
 
 
 def property_location(name: str) -> SourceLocation | None:
-    """Where a property is written down."""
+    """The definition of a property."""
     return _properties().get(name)
 
 
 def waiting_location() -> SourceLocation | None:
-    """Where it is written down what must happen before time may pass."""
+    """The function that decides how much time may pass."""
     path, tree = _parsed(reference)
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
     return next((SourceLocation(path, node.lineno) for node in functions if node.name == "wait"), None)
-
-
-@cache
-def _keys(module: ModuleType) -> dict[str, SourceLocation]:
-    """Every key of a table of the module."""
-    path, tree = _parsed(module)
-    keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
-    return {text: SourceLocation(path, line) for text, line in _texts(keys)}
-
-
-@cache
-def _properties() -> dict[str, SourceLocation]:
-    path, tree = _parsed(properties)
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Property")
-    return {text: SourceLocation(path, line) for text, line in _texts(call.args[0] for call in calls)}
-
-
-def _texts(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:
-    """Those of some expressions that are texts, with their lines."""
-    for node in nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value, node.lineno
 
 
 def source_path(module: str) -> str:
@@ -74,6 +52,28 @@ def source_path(module: str) -> str:
     path = module.replace(".", "/") + ".py"
     inner = path.removeprefix("timewait/")
     return inner if inner.partition("/")[0] in TOP_FOLDERS else path
+
+
+@cache
+def _keys(module: ModuleType) -> dict[str, SourceLocation]:
+    """The lines of all keys in the dict displays of a module."""
+    path, tree = _parsed(module)
+    keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
+    return {text: SourceLocation(path, line) for text, line in _strings(keys)}
+
+
+@cache
+def _properties() -> dict[str, SourceLocation]:
+    path, tree = _parsed(properties)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Property")
+    return {text: SourceLocation(path, line) for text, line in _strings(call.args[0] for call in calls)}
+
+
+def _strings(nodes: Iterable[ast.expr | None]) -> Iterator[tuple[str, int]]:
+    """The string literals among some expressions, with their lines."""
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, node.lineno
 
 
 def _parsed(module: ModuleType) -> tuple[str, ast.Module]:

@@ -1,4 +1,4 @@
-"""Segments as octets: IPv4 and TCP headers with true checksums (RFC 791, RFC 9293 3.1)."""
+"""Segments as octets: IPv4 and TCP headers with correct checksums (RFC 791, RFC 9293 3.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TCP = 6
 BITS = {"fin": 1, "syn": 2, "rst": 4}
 ACK_BIT = 16
 HEADER = 20
-"""Octets of an IPv4 and of a TCP header without options."""
+"""Octets of an IPv4 header, and of a TCP header, without options."""
 
 
 class WireSocket(NamedTuple):
@@ -22,16 +22,16 @@ class WireSocket(NamedTuple):
 
 
 class Envelope(NamedTuple):
-    """What a segment travels in.
+    """The IPv4 header fields of a segment.
 
     Attributes
     ----------
-    source, destination : Socket
-        From where, and to where.
+    source, destination : WireSocket
+        Addresses and ports.
     identification : int
-        The identification of the IPv4 packet: the same in every copy that the network makes of it.
+        The identification: the same in every copy that the network makes of a packet.
     hops : int
-        The time to live that is left.
+        The time to live.
     """
 
     source: WireSocket
@@ -40,43 +40,43 @@ class Envelope(NamedTuple):
     hops: int
 
 
-def packet(envelope: Envelope, fields: Mapping[str, int], origin: tuple[int, int], window: int) -> bytes:
-    """An IPv4 packet with a TCP segment in it.
+def packet(envelope: Envelope, fields: Mapping[str, int], initial: tuple[int, int], window: int) -> bytes:
+    """An IPv4 packet with a TCP segment.
 
     Parameters
     ----------
     envelope : Envelope
-        Addresses and the like.
+        Addresses, ports, identification and time to live.
     fields : mapping
         ``seq``, ``len``, ``ack`` if it acknowledges, and the control bits that are on; numbers are relative.
-    origin : (int, int)
+    initial : (int, int)
         The initial sequence numbers of the sender and of the receiver.
     window : int
-        The window that it advertises, in octets.
+        The advertised window in octets.
     """
     source, destination = envelope.source, envelope.destination
     addresses = source.address.packed + destination.address.packed
     text = _text(fields["seq"], fields["len"])
-    segment = _segment(envelope, fields, origin, window, text, 0)
+    segment = _segment(envelope, fields, initial, window, text, 0)
     pseudo_header = addresses + struct.pack("!BBH", 0, TCP, len(segment))
-    segment = _segment(envelope, fields, origin, window, text, checksum(pseudo_header + segment))
+    segment = _segment(envelope, fields, initial, window, text, checksum(pseudo_header + segment))
     head = struct.pack("!BBHHHBBH", 0x45, 0, HEADER + len(segment), envelope.identification % 2**16, 0, envelope.hops, TCP, 0)
-    true_sum = struct.pack("!H", checksum(head + addresses))
-    return head[:-2] + true_sum + addresses + segment
+    head_checksum = struct.pack("!H", checksum(head + addresses))
+    return head[:-2] + head_checksum + addresses + segment
 
 
 def _segment(
-    envelope: Envelope, fields: Mapping[str, int], origin: tuple[int, int], window: int, text: bytes, true_sum: int
+    envelope: Envelope, fields: Mapping[str, int], initial: tuple[int, int], window: int, text: bytes, checksum_: int
 ) -> bytes:
-    acknowledged = (fields["ack"] + origin[1]) % 2**32 if "ack" in fields else 0
+    ack = (fields["ack"] + initial[1]) % 2**32 if "ack" in fields else 0
     bits = sum(bit for name, bit in BITS.items() if fields.get(name)) | (ACK_BIT if "ack" in fields else 0)
     ports = envelope.source.port, envelope.destination.port
-    sequence = (fields["seq"] + origin[0]) % 2**32
-    return struct.pack("!HHIIBBHHH", *ports, sequence, acknowledged, HEADER // 4 << 4, bits, window, true_sum, 0) + text
+    seq = (fields["seq"] + initial[0]) % 2**32
+    return struct.pack("!HHIIBBHHH", *ports, seq, ack, HEADER // 4 << 4, bits, window, checksum_, 0) + text
 
 
 def _text(first: int, length: int) -> bytes:
-    """Octets of text: each sequence number has its letter, so that what is sent again is the same again."""
+    """Octets of text: one letter per sequence number, so that a retransmission repeats it."""
     return bytes(ord("a") + number % 26 for number in range(first - 1, first - 1 + length))
 
 

@@ -1,4 +1,4 @@
-"""The pcapng container: a section, its interfaces, and packets with comments (draft-ietf-opsawg-pcapng)."""
+"""The blocks of a pcapng file: a section, its interfaces, and packets with comments (draft-ietf-opsawg-pcapng)."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ FLAGS = 2
 INBOUND, OUTBOUND = 1, 2
 
 NANOSECONDS = 9
-"""The resolution of times: units of 10 to the minus ninth of a second."""
+"""The resolution of times, as a negative power of ten of a second."""
 
-MOST = 60_000
+MAX_OPTION = 60_000
 """Octets of an option at most; its length has 16 bits."""
 
 
 class Interface(NamedTuple):
-    """Where packets are captured."""
+    """A capturing interface."""
 
     name: str
     description: str
 
 
-class CapturedBlock(NamedTuple):
+class PacketBlock(NamedTuple):
     """A captured packet.
 
     Attributes
     ----------
     interface : int
-        Which interface saw it, from 0.
+        The index of its interface.
     time : int
-        When, in nanoseconds since 1970.
+        Capture time in nanoseconds since 1970.
     outbound : bool
-        Whether it leaves there; otherwise it arrives.
+        Whether it leaves; otherwise it arrives.
     octets : bytes
         The packet.
     comment : str
-        What to tell of it.
+        The comment on it.
     """
 
     interface: int
@@ -62,8 +62,8 @@ class CapturedBlock(NamedTuple):
 Option = tuple[int, bytes]
 
 
-def capture(comment: str, program: str, interfaces: Sequence[Interface], packets: Iterable[CapturedBlock]) -> bytes:
-    """A whole file: one section with its comment and the name of the program, the interfaces, the packets in their order."""
+def capture(comment: str, program: str, interfaces: Sequence[Interface], packets: Iterable[PacketBlock]) -> bytes:
+    """A whole file: one section with its comment and the name of the program, the interfaces, and the packets in order."""
     parts = [_section(comment, program)]
     parts += [_interface(interface) for interface in interfaces]
     parts += [_packet(packet) for packet in packets]
@@ -86,7 +86,7 @@ def _interface(interface: Interface) -> bytes:
     return _block(INTERFACE, struct.pack("<HHI", RAW_IP, 0, unlimited), options)
 
 
-def _packet(packet: CapturedBlock) -> bytes:
+def _packet(packet: PacketBlock) -> bytes:
     high, low = divmod(packet.time, 2**32)
     length = len(packet.octets)
     body = struct.pack("<IIIII", packet.interface, high, low, length, length) + _padded(packet.octets)
@@ -101,9 +101,9 @@ def _block(kind: int, body: bytes, options: Iterable[Option]) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """Text as an option holds it, cut where it is too long."""
+    """Text as an option, truncated to `MAX_OPTION` octets."""
     octets = text.encode()
-    return octets if len(octets) <= MOST else octets[:MOST].decode(errors="ignore").encode() + " …".encode()
+    return octets if len(octets) <= MAX_OPTION else octets[:MAX_OPTION].decode(errors="ignore").encode() + " …".encode()
 
 
 def _padded(octets: bytes) -> bytes:
