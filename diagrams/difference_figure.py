@@ -15,7 +15,7 @@ from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Li
 from timewait.diagrams.states import states
 from timewait.narration.prose import citation_url
 from timewait.spec.difference import Consequence, GraphChange, GraphDifference
-from timewait.spec.graph import Circumstances
+from timewait.spec.guards import Circumstances
 from timewait.spec.state import MEANING, State
 
 ADDED = LineStyle("+ added", GREEN, "bold")
@@ -103,7 +103,7 @@ def _head(change: GraphChange) -> Span:
 
 
 def _in_words(change: GraphChange, consequence: Consequence | None) -> str:
-    return "never receives it" if consequence is None else consequence.told(change.source)
+    return "never receives it" if consequence is None else consequence.described(change.source)
 
 
 def _row(change: GraphChange, names: tuple[str, str]) -> FigureRow:

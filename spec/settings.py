@@ -2,7 +2,7 @@
 
 Each setting is declared once, as a field of `Durations` or `Behaviour`. Everything else is derived from `SETTINGS`: the
 reader of profiles, the overrides, the options of commands, the JSON, the reference page and the values that
-`timewait.spec.graph` tries.
+`timewait.spec.setting_dependence` tries.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from timewait.spec.endpoint import (
     timer_fires,
     user_calls,
 )
-from timewait.spec.graph import apply_event, reachable_steps
+from timewait.spec.graph_events import apply_event, reachable_steps
 from timewait.spec.segment import Segment
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import ESTABLISHED, FIN_RECEIVED, Block, State

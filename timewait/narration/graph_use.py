@@ -12,7 +12,7 @@ import networkx as nx
 from timewait.checker.trace import Step, Trace
 from timewait.narration.prose import listed
 from timewait.spec.exchange import ENDS
-from timewait.spec.graph import Circumstances
+from timewait.spec.guards import Circumstances
 from timewait.spec.state import State
 from timewait.vocabulary.replay import Packet
 
