@@ -12,6 +12,7 @@ from live.evidence import RECORD, Answer, answers, folder_of, shortest
 from live.reviews import address, slug
 from live.tables import code, plain, table
 from timewait.checker.verdict import Verdict
+from timewait.cli.figures import STANDARD, can_be_drawn
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.settings import PROFILE_KEYS
 from timewait.spec.stacks import load, names
@@ -118,7 +119,7 @@ class Stacks(Generated):
             source = stack.sources.get(key)
             rows.append((code(key), stack.described(key), plain(f"{source.where} ({source.evidence})") if source else ""))
         parts = [f"## {stack.title}", plain(" ".join(stack.note.split())), table(("key", "value", "source (evidence)"), rows)]
-        if Path(self.env.srcdir, "diagrams", f"difference-{name}.svg").exists():
+        if name != STANDARD and can_be_drawn(stack):
             parts.append(f"```{{picture}} difference-{name}\n```")
         return "\n\n".join(filter(None, parts))
 

@@ -26,7 +26,7 @@ def width(svg: str) -> float:
 
 
 class Picture(SphinxDirective):
-    """Show a picture by its name; the content is its caption, in place of its title."""
+    """Show a picture by its name; the content is the command that draws it, for readers of the plain Markdown."""
 
     required_arguments = 1
     has_content = True
@@ -54,13 +54,7 @@ class Picture(SphinxDirective):
             f'<details class="in-words"><summary>In words</summary><pre>{escape(picture.files["txt"].strip())}</pre></details>'
             f'<p class="drawn-by"><a href="{address}">The picture by itself</a>; drawn by {command}</p>'
         )
-        caption = nodes.caption("", "", *self._caption(picture.title))
+        caption = nodes.caption("", picture.title)
         figure = nodes.figure("", scroller, caption, nodes.legend("", nodes.raw("", below, format="html")))
         figure["classes"].append("drawn")
         return figure
-
-    def _caption(self, title: str) -> list[nodes.Node]:
-        if not self.content:
-            return [nodes.Text(title)]
-        children, messages = self.parse_inline(" ".join(self.content))
-        return [*children, *messages]
