@@ -37,7 +37,7 @@ from timewait.checker.export.tchecker import as_tchecker
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.cli import console
-from timewait.cli.export import words_for
+from timewait.cli.export import labels_for
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.properties import PROPERTIES
@@ -221,7 +221,7 @@ def beside(asked: Question, configuration: Configuration, bounds: Bounds, tcheck
     """What TChecker says of the same question, and whether it found it broken; None where it came to no end."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "close.tck"
-        words = words_for(configuration, [ASKED], file.name, "a benchmark")
+        words = labels_for(configuration, [ASKED], file.name, "a benchmark")
         file.write_text(as_tchecker(plan_of(asked.coarse, words)), encoding="utf-8")
         command = [tchecker, "-a", "covreach", "-l", identifier(ASKED.name), str(file)]
         limited = partial(_limit, bounds)

@@ -1,4 +1,4 @@
-"""What the tests of exports share: configurations of every kind, their plans, and words for toys."""
+"""Configurations of every kind, their plans, and labels for toys, for the tests of exports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from toys import Toy
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
-from timewait.checker.export.plan import Labels, Plan, explored, plan_of
+from timewait.checker.export.plan import Labels, Plan, plan_of, plan_of_exploration
 from timewait.checker.finding import Budget
 from timewait.checker.quotient import Quotient
-from timewait.cli.export import words_for
+from timewait.cli.export import labels_for
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.properties import PROPERTIES
@@ -30,16 +30,16 @@ def close(msl: int, time_wait: int, *rto: int, **more: Any) -> Configuration:
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration, what is asked of it, and whether it is broken (worked out by theory, not by an engine)."""
+    """A configuration, its properties, and whether one is violated (by theory, not by an engine)."""
 
     configuration: Configuration
     broken: bool
     asked: tuple[str, ...] = CLOSE
 
     @property
-    def words(self) -> Labels:
-        """The words of an export."""
-        return words_for(self.configuration, [PROPERTIES[name] for name in self.asked], "model.pml", "a test")
+    def labels(self) -> Labels:
+        """The labels of an export."""
+        return labels_for(self.configuration, [PROPERTIES[name] for name in self.asked], "model.pml", "a test")
 
 
 CORE = Scope.CORE
@@ -84,12 +84,12 @@ CASES = {
 """Configurations of every kind, safe and unsafe, each of a size that SPIN compiles in about a second."""
 
 DENSE = {name: case for name, case in CASES.items() if question(case.configuration).system.dense}
-"""Those whose locations are finitely many whatever the guards say."""
+"""The cases with finitely many locations."""
 
 
 @dataclass
 class Explored:
-    """A case and what the engine in ticks says of it."""
+    """A case and its exploration in ticks."""
 
     case: Case
     engine: Explicit = field(init=False)
@@ -101,21 +101,25 @@ class Explored:
 
     @property
     def broken(self) -> bool:
-        """Whether it finds one of the properties asked for broken."""
+        """Whether one of the properties is violated."""
         return bool(set(self.case.asked) & self.engine.broken.keys())
 
     def plan(self) -> Plan:
-        """The plan, folded where that is possible."""
+        """The plan, of the quotient where possible."""
         asked = question(self.case.configuration)
-        return plan_of(asked.quotient, self.case.words) if asked.system.dense else explored(self.engine, self.case.words)
+        return (
+            plan_of(asked.quotient, self.case.labels)
+            if asked.system.dense
+            else plan_of_exploration(self.engine, self.case.labels)
+        )
 
 
-def toy_words(*asked: str) -> Labels:
-    """Words for a toy."""
+def toy_labels(*asked: str) -> Labels:
+    """Labels for a toy."""
     return Labels("A toy", ("none",), dict.fromkeys(asked, "it never happens"), {}, str, str, "toy.pml")
 
 
 def toy_plan(toy: Toy, *asked: str) -> Plan:
-    """The plan of a toy, folded."""
+    """The plan of a toy's quotient."""
     system: TimedAutomaton = Quotient(toy) if toy.lifetimes else toy
-    return plan_of(CompiledAutomaton(system), toy_words(*asked))
+    return plan_of(CompiledAutomaton(system), toy_labels(*asked))

@@ -1,4 +1,4 @@
-"""What is written for other checkers: read again, counted, and decided, each format in its own way."""
+"""Exports: each format is read back, its states are counted, and its verdict is compared."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from pathlib import Path
 import pytest
 import z3
 from automata import Automaton, Edge, read_imitator, read_imitator_property, read_tchecker
-from exports import CASES, DENSE, Case, Explored, close, toy_plan, toy_words
+from exports import CASES, DENSE, Case, Explored, close, toy_plan
 from tla_states import Module
 from toys import Place, Step, Toy, counter, fischer, lamp, letterbox, relay, window
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.export.imitator import as_imitator, as_imitator_property
-from timewait.checker.export.plan import ClockChange, ClockCopy, Plan, TooLong, identifier, in_order, plan_of
+from timewait.checker.export.plan import ClockChange, ClockCopy, DurationTooLong, Plan, identifier, plan_of, sequential
 from timewait.checker.export.promela import as_promela
 from timewait.checker.export.smt2 import as_smt2
 from timewait.checker.export.tchecker import as_tchecker
 from timewait.checker.export.tla import as_tla, as_tla_configuration
 from timewait.checker.finding import Budget
-from timewait.checker.quotient import Quotient
-from timewait.checker.symbolic import Symbolic
 from timewait.checker.zones import Zones
 from timewait.cli.main import main
 from timewait.proofs.question import question
@@ -39,23 +37,23 @@ every_dense_case = pytest.mark.parametrize("name", DENSE)
 
 
 def plan(case: Case) -> Plan:
-    """The plan of a case whose locations are finitely many."""
-    return plan_of(question(case.configuration).quotient, case.words)
+    """The plan of a case with finitely many locations."""
+    return plan_of(question(case.configuration).quotient, case.labels)
 
 
 # --- names and order -----------------------------------------------------------------------------------------------
 
 
 def test_identifiers() -> None:
-    """Letters, digits and underscores, whatever the words."""
+    """Letters, digits and underscores, from any text."""
     assert identifier("age B FIN+ACK seq=1 ack=2") == "age_B_FIN_ACK_seq_1_ack_2"
     assert identifier("time-wait-kept") == "time_wait_kept"
 
 
-def test_clocks_with_one_name_are_told_apart() -> None:
-    """Two clocks whose names come to the same."""
-    places = {"here": Place(("x.+", "x.-"), ("x.+ <= HOUR",), (Step("go", "here"),))}
-    clocks = toy_plan(Toy("here", places, {"HOUR": 1})).clocks
+def test_clocks_with_equal_names() -> None:
+    """Two clocks with the same identifier get different names."""
+    locations = {"here": Place(("x.+", "x.-"), ("x.+ <= HOUR",), (Step("go", "here"),))}
+    clocks = toy_plan(Toy("here", locations, {"HOUR": 1})).clocks
     assert clocks == {"x": Clock("x", "+"), "x_2": Clock("x", "-")}
 
 
@@ -64,15 +62,15 @@ def test_clocks_with_one_name_are_told_apart() -> None:
     [
         {"a": ClockCopy("b"), "b": ClockCopy("a")},
         {"a": ClockCopy("b"), "b": ClockCopy("c"), "c": ClockCopy("a"), "d": ClockCopy("a")},
-        {"a": ClockCopy("b"), "b": ClockChange.NOUGHT},
-        {"a": ClockChange.NOUGHT, "b": ClockCopy("a"), "c": ClockCopy("d"), "d": ClockCopy("c")},
+        {"a": ClockCopy("b"), "b": ClockChange.RESET},
+        {"a": ClockChange.RESET, "b": ClockCopy("a"), "c": ClockCopy("d"), "d": ClockCopy("c")},
     ],
 )
-def test_changes_at_once_become_assignments_in_order(changes: dict[str, ClockChange | ClockCopy]) -> None:
-    """One after the other they do the same."""
+def test_simultaneous_changes_as_sequential_assignments(changes: dict[str, ClockChange | ClockCopy]) -> None:
+    """The effect is the same."""
     before = dict(zip("abcd", (1, 2, 3, 4), strict=True))
     now = dict(before)
-    for clock, change in in_order(changes):
+    for clock, change in sequential(changes):
         now[clock] = now[change.clock] if isinstance(change, ClockCopy) else 0
     now.pop("spare", None)
     assert now == before | {
@@ -80,16 +78,16 @@ def test_changes_at_once_become_assignments_in_order(changes: dict[str, ClockCha
     }
 
 
-# --- what a person reads -------------------------------------------------------------------------------------------
+# --- comments -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("write", [as_promela, as_tchecker, as_imitator, as_tla])
-def test_the_head_tells_all(write: Callable[[Plan], str]) -> None:
-    """The configuration, what is asked, what the answers mean, how to ask; and every rule with its section."""
+def test_the_head_comment(write: Callable[[Plan], str]) -> None:
+    """The configuration, the properties, the meaning of the answers, the command; and every rule with its section."""
     text = write(plan(CASES["the whole close"]))
     for line in ("msl: 1", 'scope: "close"', 'restarts: ["fin", "unacceptable"]', "isolation: no segment of one incarnation"):
         assert line in text
-    assert text.index("What is asked:") < text.index("What the answer means:") < text.index("To ask:")
+    assert text.index("The properties:") < text.index("The meaning of the answer:") < text.index("The command:")
     assert f"fin.time-wait ({RULES['fin.time-wait'].section})" in text
     assert "incarnation.intrusion (RFC 9293 3.4.3)" in text
     assert "A TIME_WAIT (una 2, nxt 2, rcv 2), B LAST_ACK (una 1, nxt 2, rcv 2)" in text
@@ -97,7 +95,7 @@ def test_the_head_tells_all(write: Callable[[Plan], str]) -> None:
 
 
 def test_durations_have_names() -> None:
-    """In Promela a person changes a number in one place."""
+    """In Promela each duration is defined once."""
     text = as_promela(plan(CASES["a schedule"]))
     for line in ("#define MSL 2", "#define TIME_WAIT 5", "#define RTO_1 1", "#define RTO_2 3"):
         assert line in text.splitlines()
@@ -108,9 +106,9 @@ def test_types_are_as_wide_as_needed() -> None:
     """A byte, a short, an int; beyond that, one clear line."""
     for msl, kind in ((254, "byte"), (255, "short"), (40_000, "int")):
         assert f"\n{kind} age_B" in as_promela(plan(Case(close(msl, 1, 1, scope=Scope.CORE), broken=True)))
-    with pytest.raises(TooLong, match="MSL is 3,000,000,000 times the unit of 1 s"):
+    with pytest.raises(DurationTooLong, match="MSL is 3,000,000,000 times the unit of 1 s"):
         as_promela(plan(Case(close(3_000_000_000, 1, 1, scope=Scope.CORE), broken=True)))
-    with pytest.raises(TooLong, match="no more than 536,870,911"):
+    with pytest.raises(DurationTooLong, match="no more than 536,870,911"):
         as_tchecker(plan(Case(close(1 << 29, 1, 1, scope=Scope.CORE), broken=True)))
 
 
@@ -125,7 +123,7 @@ def weighed(name: str) -> object:
 
 @pytest.mark.parametrize("name", [weighed(name) for name in DENSE])
 def test_tla_has_the_same_states(name: str) -> None:
-    """The module, read by a parser of TLA+ and carried out: the same states, the same properties broken."""
+    """The module, read by a parser of TLA+ and executed, has the same states and violates the same properties."""
     explored = Explored(DENSE[name])
     written = plan(DENSE[name])
     states, violated = Module(as_tla(written), as_tla_configuration(written)).explore()
@@ -138,7 +136,7 @@ def test_tla_has_the_same_states(name: str) -> None:
     [(lamp(), "never"), (counter(3), "overflow"), (fischer(1, 1), "exclusion"), (relay(), "never"), (letterbox(2, 1), "fresh")],
 )
 def test_tla_of_toys(toy: Toy, asked: str) -> None:
-    """Clocks that change names, and one that is dead at the start."""
+    """Clocks that change names, and one that is expired at the start."""
     engine = Explicit(CompiledAutomaton(toy))
     engine.explore(Budget())
     written = toy_plan(toy, asked)
@@ -151,15 +149,14 @@ def test_tla_of_toys(toy: Toy, asked: str) -> None:
 
 
 def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Automaton, Plan]:
-    """The automaton of a case, straight from its table; `idle` clocks are set to nought or left alone."""
+    """The automaton of a case, straight from the compiled one; `idle` (inactive) clocks are set to zero or left alone."""
     written = plan(case)
-    automaton = question(case.configuration).quotient
     names = {clock: name for name, clock in written.clocks.items()}
-    locations = automaton.explore()
+    locations = question(case.configuration).quotient.explore()
     automaton = Automaton([*names.values()])
     for number, location in enumerate(locations):
-        place = written.places[number].name
-        automaton.invariants[place] = frozenset(
+        source = written.locations[number].name
+        automaton.invariants[source] = frozenset(
             f"{names[location.clocks[test.clock]]}{test.relation}{limit(test.parameter)}" for test in location.invariant
         )
         for edge in location.edges:
@@ -171,14 +168,14 @@ def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Autom
                     sets[names[clock]] = f"{limit('MSL')}+1" if origin == INACTIVE else "0"
             if idle:
                 sets |= {names[clock]: "0" for clock in location.clocks if clock not in locations[edge.target].clocks}
-            target = written.places[edge.target].name
+            target = written.locations[edge.target].name
             event = identifier(str(edge.original.action))
-            automaton.edges.append(Edge(place, target, event, guard, frozenset(sets.items())))
+            automaton.edges.append(Edge(source, target, event, guard, frozenset(sets.items())))
     return automaton, written
 
 
 def doubled(edges: list[Edge], case: Case, targets: dict[str, str]) -> list[Edge]:
-    """The edges, and for each that breaks something one more to the place of that."""
+    """The edges, and for each violated property one more to the location of that property."""
     compiled = [edge for location in question(case.configuration).quotient.explore() for edge in location.edges]
     more = []
     for edge, source in zip(edges, compiled, strict=True):
@@ -188,27 +185,27 @@ def doubled(edges: list[Edge], case: Case, targets: dict[str, str]) -> list[Edge
 
 
 @every_dense_case
-def test_tchecker_reads_the_table(name: str) -> None:
-    """Every location, invariant, edge, guard and clock that is set, and nothing else."""
+def test_tchecker_reads_the_automaton(name: str) -> None:
+    """The file holds every location, invariant, edge, guard and assignment, and nothing else."""
     case = DENSE[name]
     units = {ZERO: "0", **{name: str(count) for name, count in plan(case).ticks.items()}}
     automaton, written = expected(case, units.__getitem__, idle=False)
     read = read_tchecker(as_tchecker(written))
-    dead = str(int(units["MSL"]) + 1)
+    expired = str(int(units["MSL"]) + 1)
     edges = [
-        edge._replace(sets=frozenset((clock, value.replace(f"{units['MSL']}+1", dead)) for clock, value in edge.sets))
+        edge._replace(sets=frozenset((clock, value.replace(f"{units['MSL']}+1", expired)) for clock, value in edge.sets))
         for edge in automaton.edges
     ]
     targets = {one: f"broken_{identifier(one)}" for one in case.asked}
     assert sorted(map(_sortable, read.edges)) == sorted(map(_sortable, doubled(edges, case, targets)))
     assert read.invariants == automaton.invariants | dict.fromkeys(targets.values(), frozenset())
     assert read.labels == {targets[one]: identifier(one) for one in case.asked}
-    assert (read.initial, read.clocks) == (written.places[0].name, automaton.clocks)
+    assert (read.initial, read.clocks) == (written.locations[0].name, automaton.clocks)
 
 
 @every_dense_case
-def test_imitator_reads_the_table(name: str) -> None:
-    """Likewise, with durations by their names."""
+def test_imitator_reads_the_automaton(name: str) -> None:
+    """The same, with durations by their names."""
     case = DENSE[name]
     automaton, written = expected(case, lambda parameter: parameter, idle=True)
     read = read_imitator(as_imitator(written))
@@ -230,8 +227,8 @@ def _sortable(edge: Edge) -> tuple[object, ...]:
     return (edge.source, edge.target, edge.event, sorted(edge.guard), sorted(edge.sets))
 
 
-def test_a_clock_dead_at_the_start() -> None:
-    """A letter that was never posted cannot be read: TChecker sets its age by a first step, IMITATOR at the start."""
+def test_a_clock_expired_at_the_start() -> None:
+    """A letter that was never posted cannot be read: TChecker sets its age by a first edge, IMITATOR initially."""
     written = toy_plan(letterbox(2, 1), "fresh")
     read = read_tchecker(as_tchecker(written))
     assert read.initial == "beginning"
@@ -262,8 +259,8 @@ def test_tchecker_agrees(name: str, tmp_path: Path) -> None:
     file.write_text(as_tchecker(plan(case)))
     for asked in case.asked:
         command = [str(TCHECKER), "-a", "covreach", "-l", identifier(asked), str(file)]
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
-        assert f"REACHABLE {'true' if asked in zones.broken else 'false'}" in said
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+        assert f"REACHABLE {'true' if asked in zones.broken else 'false'}" in output
 
 
 @pytest.mark.skipif(IMITATOR is None, reason="no imitator on the path")
@@ -271,7 +268,7 @@ def test_tchecker_agrees(name: str, tmp_path: Path) -> None:
 def test_imitator_agrees(name: str, tmp_path: Path) -> None:
     """The real IMITATOR, with the durations fixed."""
     written = plan(DENSE[name])
-    model = as_imitator(written).replace("(* this configuration: take away the comments, or some of them", "")
+    model = as_imitator(written).replace("(* this configuration: uncomment some or all of these", "")
     (tmp_path / "model.imi").write_text(re.sub(r"\n    \*\)\n  ;", "\n  ;", model))
     (tmp_path / "model.imiprop").write_text(as_imitator_property(written))
     command = [str(IMITATOR), "model.imi", "model.imiprop", "-output-prefix", "answer"]
@@ -288,10 +285,10 @@ def test_tlc_agrees(name: str, tmp_path: Path) -> None:
     (tmp_path / "model.tla").write_text(as_tla(written))
     (tmp_path / "model.cfg").write_text(as_tla_configuration(written))
     command = [str(TLC), "-config", "model.cfg", "model.tla"]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300).stdout
-    assert ("is violated" in said) == explored.broken
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300).stdout
+    assert ("is violated" in output) == explored.broken
     if not explored.broken:
-        assert f"{len(explored.engine.states)} distinct states found" in said
+        assert f"{len(explored.engine.states)} distinct states found" in output
 
 
 # --- Horn clauses --------------------------------------------------------------------------------------------------
@@ -300,7 +297,7 @@ QUICK = ("2 MSL", "less than 2 MSL", "the old duplicate alone", "the last acknow
 
 
 def horn(text: str) -> z3.CheckSatResult:
-    """What Z3 says of a file."""
+    """Z3's answer to a file."""
     solver = z3.SolverFor("HORN")
     solver.set("timeout", 120_000)
     solver.from_string(text)
@@ -309,9 +306,9 @@ def horn(text: str) -> z3.CheckSatResult:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_horn_clauses_are_decided(name: str) -> None:
-    """Satisfiable if and only if nothing is broken: the other way round than a query, as the head says."""
+    """Satisfiable if and only if no property is violated, as the head comment says."""
     case = DENSE[name]
-    text = as_smt2(Symbolic(question(case.configuration).quotient, frozenset(case.asked)), case.words)
+    text = as_smt2(plan(case))
     assert horn(text) == (z3.unsat if case.broken else z3.sat)
     assert "; " + "sat: predicates exist that fulfil every clause" in text.replace(";   ", "; ")
 
@@ -330,9 +327,8 @@ def test_horn_clauses_are_decided(name: str) -> None:
     ],
 )
 def test_horn_clauses_of_toys(toy: Toy, asked: str, safe: bool) -> None:
-    """Strict and other bounds, fractions, a clock that is dead at the start, and nothing to break at all."""
-    automaton = CompiledAutomaton(Quotient(toy) if toy.lifetimes else toy)
-    assert horn(as_smt2(Symbolic(automaton, frozenset({asked})), toy_words(asked))) == (z3.sat if safe else z3.unsat)
+    """Strict and other bounds, fractions, a clock that is expired at the start, and no edge that violates a property."""
+    assert horn(as_smt2(toy_plan(toy, asked))) == (z3.sat if safe else z3.unsat)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
@@ -360,18 +356,18 @@ def export(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, st
     ],
 )
 def test_files(form: str, files: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Each format in its file or files, and nothing beside them; the command in the head names them."""
+    """Each format writes its files and no others; the command in the head comment names them."""
     code, out, err = export(capsys, "--to", form, *ASKED, "--out", str(tmp_path / files[-1 if form == "tla" else 0]))
     assert (code, err) == (0, "")
-    assert "19 locations, 64 steps, 7 clocks" in out
+    assert "19 locations, 64 edges, 7 clocks" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == files
     text = (tmp_path / files[-1 if form == "tla" else 0]).read_text()
-    assert all(name in text.partition("To ask:")[2] for name in files)
+    assert all(name in text.partition("The command:")[2] for name in files)
     assert 'scope: "core"' in text
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --out the text itself, or an object with it."""
+    """Without --out the text is printed, or an object with it."""
     code, out, _ = export(capsys, "--to", "smt2", *ASKED, "--property", "graceful")
     assert code == 0
     assert out.endswith("(check-sat)\n")
@@ -383,7 +379,7 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_counted_copies(capsys: pytest.CaptureFixture[str]) -> None:
-    """Locations that are not finitely many are counted in ticks, for SPIN."""
+    """Where copies are counted, SPIN gets an exploration in ticks."""
     code, out, _ = export(capsys, "--to", "promela", *ASKED, "--duplication", "0")
     assert code == 0
     assert "unforeseen:" in out
@@ -407,7 +403,7 @@ def test_both_files_or_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         (("--to", "tla", "--out", "close.txt"), "close.tla"),
         (("--to", "imitator", "--out", "close.imiprop"), "ends in .imi"),
         (("--to", "promela", "--out", "a b.pml"), "file name of letters"),
-        (("--to", "promela", "--property", "closes"), "'closes' is a promise"),
+        (("--to", "promela", "--property", "closes"), "'closes' is a liveness property"),
         (("--to", "tchecker", "--duplication", "0"), "use --to promela"),
         (("--to", "promela", "--duplication", "0", "--scope", "close", "--max-states", "999"), "raise --max-states"),
         (("--to", "promela", "--host", "--stack", "linux"), "exclude"),

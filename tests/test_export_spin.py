@@ -1,4 +1,4 @@
-"""SPIN agrees: with the verdicts, and with the number of states, one for one."""
+"""SPIN agrees on the verdicts and on the exact number of states."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NAMES = list(CASES)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_spin_agrees(name: str, tmp_path: Path) -> None:
-    """The same verdict, which is the one that theory gives, and exactly as many states."""
+    """The same verdict, which is that of the theory, and exactly as many states."""
     explored = Explored(CASES[name])
-    said = spin(as_promela(explored.plan()), tmp_path)
-    assert said.violated == explored.broken == CASES[name].broken
-    assert said.states == len(explored.engine.states)
-    assert said.stuck == bool(explored.engine.time_locked)
-    assert ("this breaks" in said.trail) == said.violated
+    answer = spin(as_promela(explored.plan()), tmp_path)
+    assert answer.violated == explored.broken == CASES[name].broken
+    assert answer.states == len(explored.engine.states)
+    assert answer.time_locked == bool(explored.engine.time_locked)
+    assert ("this violates" in answer.trail) == answer.violated
 
 
 def test_there_are_enough_of_each_kind() -> None:
@@ -61,14 +61,14 @@ TOYS = {
 
 @pytest.mark.parametrize("name", TOYS)
 def test_spin_agrees_on_toys(name: str, tmp_path: Path) -> None:
-    """Nothing in an export knows TCP: clocks change names, expire, and time gets stuck."""
+    """An export knows no TCP: clocks change names and expire, and time-locks occur."""
     toy, asked = TOYS[name]
     engine = Explicit(CompiledAutomaton(toy))
     engine.explore(Budget())
-    said = spin(as_promela(toy_plan(toy, asked)), tmp_path)
-    assert said.violated == (asked in engine.broken)
-    assert said.states == len(engine.states)
-    assert said.stuck == bool(engine.time_locked)
+    answer = spin(as_promela(toy_plan(toy, asked)), tmp_path)
+    assert answer.violated == (asked in engine.broken)
+    assert answer.states == len(engine.states)
+    assert answer.time_locked == bool(engine.time_locked)
 
 
 class Lacking(Composition):
@@ -97,25 +97,25 @@ class NoRetransmission(Lacking):
 
 @pytest.mark.parametrize("lacking", [NoTimeWaitTimer, NoRetransmission])
 def test_a_missing_edge_is_noticed(lacking: type[Lacking], tmp_path: Path) -> None:
-    """An export of less than the system has another number of states."""
+    """An export that lacks an edge has another number of states."""
     explored = Explored(CASES["less than 2 MSL"])
-    plan = plan_of(CompiledAutomaton(Quotient(lacking(explored.case.configuration))), explored.case.words)
-    said = spin(as_promela(plan), tmp_path)
-    assert said.states != len(explored.engine.states)
-    assert not said.violated or lacking is NoRetransmission
+    plan = plan_of(CompiledAutomaton(Quotient(lacking(explored.case.configuration))), explored.case.labels)
+    answer = spin(as_promela(plan), tmp_path)
+    assert answer.states != len(explored.engine.states)
+    assert not answer.violated or lacking is NoRetransmission
 
 
 def test_a_changed_bound_is_noticed(tmp_path: Path) -> None:
-    """Copies that die a tick early, in the text alone."""
+    """Copies that expire a tick early, in the text alone."""
     explored = Explored(CASES["2 MSL"])
     model = as_promela(explored.plan())
     assert "#define MSL 1\n" in model
-    said = spin(model.replace("age_B_FIN_ACK_seq_1_ack_2 <= MSL ->", "age_B_FIN_ACK_seq_1_ack_2 < MSL ->"), tmp_path)
-    assert said.states != len(explored.engine.states)
+    answer = spin(model.replace("age_B_FIN_ACK_seq_1_ack_2 <= MSL ->", "age_B_FIN_ACK_seq_1_ack_2 < MSL ->"), tmp_path)
+    assert answer.states != len(explored.engine.states)
 
 
-def test_a_place_that_was_not_foreseen_is_an_error(tmp_path: Path) -> None:
-    """Where locations were counted by an exploration, to come where it never was is a violation."""
+def test_an_unexplored_location_is_an_error(tmp_path: Path) -> None:
+    """Where an exploration gave the locations, to reach another one is a violation."""
     case = CASES["no duplication"]
     explored = Explored(case)
     model = as_promela(explored.plan())

@@ -1,109 +1,82 @@
-"""For IMITATOR: the system in dense time, every duration a parameter.
+"""IMITATOR: the system in dense time, every duration a parameter.
 
-It is asked for which durations no step that breaks a property can be reached. With all of them symbolic it need not
-come to an end (neither do the engines here: `timewait.checker.horn` leaves that to an invariant); fixed, one by one, by the
-lines that are commented out at the end, they make the question easier.
+IMITATOR synthesizes the durations for which no edge that violates a property is reachable. With every duration symbolic it
+need not terminate; the commented lines at the end of the model fix durations, one by one, which makes the problem easier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from timewait.checker.export.plan import (
-    SPARE,
-    ClockChange,
-    ClockCopy,
-    ExportedBound,
-    ExportedEdge,
-    ExportedLocation,
-    Plan,
-    head,
-    in_order,
-)
+from timewait.checker.export.plan import SPARE, ExportedBound, ExportedEdge, ExportedLocation, Plan, head_comment, sequential
 
 AUTOMATON = "timed_system"
 BROKEN = "broken"
 
 
 def as_imitator(plan: Plan) -> str:
-    """A plan whose locations are finitely many as an IMITATOR model."""
-    clocks = [*plan.clocks, *([SPARE] if plan.exchanges else [])]
+    """A plan with finitely many locations as an IMITATOR model."""
+    clocks = [*plan.clocks, *([SPARE] if plan.needs_spare else [])]
     lines = ["(*", *(f"   {line}".replace("*)", "* )").rstrip() for line in _head(plan)), "*)", ""]
     lines += ["var", "  " + ",\n  ".join(clocks), "    : clock;"] if clocks else ["var"]
     lines += ["  " + ",\n  ".join(plan.values), "    : parameter;", ""]
-    actions = sorted({step.name for _, step in plan.steps})
+    actions = sorted({edge.name for _, edge in plan.edges})
     lines += [f"automaton {AUTOMATON}", "actions:", "  " + ",\n  ".join(actions) + ";"]
-    for place in plan.places:
-        lines += _location(plan, place)
-    lines += ["", f"(* reached by every step that breaks {' or '.join(plan.asked)} *)", f"loc {BROKEN}: invariant True"]
-    lines += ["", f"end (* {AUTOMATON} *)", "", "init := {", f"  discrete = loc[{AUTOMATON}] := {plan.places[0].name};"]
-    lines += ["  continuous ="]
-    lines += _initial(plan, clocks)
-    lines += ["  ;", "}", "", "end", ""]
+    for location in plan.locations:
+        lines += _location(plan, location)
+    violated = " or ".join(plan.properties)
+    lines += ["", f"(* the target of every edge that violates {violated} *)", f"loc {BROKEN}: invariant True"]
+    lines += ["", f"end (* {AUTOMATON} *)", "", "init := {", f"  discrete = loc[{AUTOMATON}] := {plan.locations[0].name};"]
+    lines += ["  continuous =", *_initial(plan, clocks), "  ;", "}", "", "end", ""]
     return "\n".join(lines)
 
 
 def as_imitator_property(plan: Plan) -> str:
-    """The question that goes with the model, a file of its own."""
-    asked = " or ".join(plan.asked)
+    """The property that goes with the model, in a file of its own."""
     return (
-        f"(* For which durations can no step be reached that breaks {asked}? *)\n"
+        f"(* For which durations is no edge reachable that violates {' or '.join(plan.properties)}? *)\n"
         f"property := #synth AGnot(loc[{AUTOMATON}] = {BROKEN});\n"
     )
 
 
 def _head(plan: Plan) -> list[str]:
-    fixed = " & ".join(f"{name} = {_exact(plan, name)}" for name in plan.values)
-    means = (
-        "the constraint that is printed: the durations for which no reachable step breaks what is asked.",
-        f"They should include {fixed},",
-        "if and only if timewait says PROVED of this configuration.",
-        "No answer: with everything symbolic it may run for ever; fix durations at the end of this file.",
+    fixed = " & ".join(f"{name} = {value}" for name, value in plan.values.items())
+    meanings = (
+        "The printed constraint: the durations for which no reachable edge violates a property.",
+        f"It includes {fixed},",
+        "if and only if timewait reports PROVED for this configuration.",
+        "No answer: with every duration symbolic IMITATOR may not terminate; fix durations at the end of this file.",
     )
-    run = (f"imitator {plan.words.file} {plan.words.stem}.imiprop",)
-    return head(plan.words, "in dense time, every duration a parameter (in seconds)", means, run)
+    command = (f"imitator {plan.labels.file} {plan.labels.stem}.imiprop",)
+    return head_comment(plan.labels, "in dense time, every duration a parameter (in seconds)", meanings, command)
 
 
-def _location(plan: Plan, place: ExportedLocation) -> Iterator[str]:
+def _location(plan: Plan, location: ExportedLocation) -> Iterator[str]:
     yield ""
-    yield f"(* {place.says} *)"
-    yield f"loc {place.name}: invariant {_all_of(place.limits)}"
-    for step in place.steps:
-        yield f"  (* {step.told} *)"
-        yield _transition(step, step.target, list(_updates(plan, step)))
-        if step.breaks:
-            yield f"  (* the same breaks {' and '.join(step.breaks)} *)"
-            yield _transition(step, BROKEN, [])
+    yield f"(* {location.description} *)"
+    yield f"loc {location.name}: invariant {_all_of(location.invariant)}"
+    for edge in location.edges:
+        yield f"  (* {edge.comment} *)"
+        yield _transition(
+            edge, edge.target, [f"{clock} := {plan.assigned(clock, change)}" for clock, change in sequential(edge.changes)]
+        )
+        if edge.violates:
+            yield f"  (* the same violates {' and '.join(edge.violates)} *)"
+            yield _transition(edge, BROKEN, [])
 
 
-def _transition(step: ExportedEdge, target: str, updates: list[str]) -> str:
-    done = f" do {{{'; '.join(updates)}}}" if updates else ""
-    return f"  when {_all_of(step.guard)} sync {step.name}{done} goto {target};"
-
-
-def _updates(plan: Plan, step: ExportedEdge) -> Iterator[str]:
-    """The clocks that a step sets; those that do not run where it leads are set to nought, to keep zones few."""
-    for clock, change in in_order(step.changes):
-        if isinstance(change, ClockCopy):
-            yield f"{clock} := {change.clock}"
-        else:
-            yield f"{clock} := {f'{plan.lifetimes[clock]} + 1' if change is ClockChange.DEAD else 0}"
+def _transition(edge: ExportedEdge, target: str, updates: list[str]) -> str:
+    assignments = f" do {{{'; '.join(updates)}}}" if updates else ""
+    return f"  when {_all_of(edge.guard)} sync {edge.name}{assignments} goto {target};"
 
 
 def _initial(plan: Plan, clocks: list[str]) -> Iterator[str]:
-    for clock in clocks:
-        yield f"    & {clock} = {f'{plan.lifetimes[clock]} + 1' if clock in plan.dead else 0}"
-    for name in plan.values:
-        yield f"    & {name} >= 0"
-    yield "    (* this configuration: take away the comments, or some of them"
-    for name in plan.values:
-        yield f"    & {name} = {_exact(plan, name)}"
+    yield from (f"    & {clock} = {plan.initial(clock)}" for clock in clocks)
+    yield from (f"    & {name} >= 0" for name in plan.values)
+    yield "    (* this configuration: uncomment some or all of these"
+    yield from (f"    & {name} = {value}" for name, value in plan.values.items())
     yield "    *)"
 
 
-def _exact(plan: Plan, name: str) -> str:
-    return str(plan.values[name])
-
-
-def _all_of(tests: tuple[ExportedBound, ...]) -> str:
-    return " & ".join(f"{test.clock} {test.relation.replace('==', '=')} {test.limit}" for test in tests) or "True"
+def _all_of(bounds: tuple[ExportedBound, ...]) -> str:
+    return " & ".join(f"{one.clock} {one.sign} {one.parameter}" for one in bounds) or "True"

@@ -1,8 +1,8 @@
-"""An automaton under names: what is common to all exporters.
+"""An automaton under names that every format accepts: the common ground of all exporters.
 
-A `Plan` is an automaton in which locations, clocks, steps and parameters have names that every format accepts, and each
-step says which clocks it changes. It is made from an automaton whose locations are finitely many (`plan_of`; folded, it
-is the shortest and the easiest to read), or from an exploration in ticks of one whose locations are not (`explored`).
+A `Plan` names the locations, clocks, edges and parameters of an automaton and lists the clocks that each edge changes. It
+is made from an automaton with finitely many locations (`plan_of`; the quotient is the shortest and easiest to read), or
+from a finished exploration in ticks (`plan_of_exploration`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from timewait.vocabulary.automaton import ZERO, Clock, Location, Relation
 
 
 class ClockChange(StrEnum):
-    """What a step makes of a clock."""
+    """The change of a clock by an edge."""
 
-    NOUGHT = "nought"
-    """It starts anew."""
-    DEAD = "dead"
-    """It is beyond its lifetime: its value no longer matters."""
-    IDLE = "idle"
-    """It does not run where the step leads; kept at nought there, so that states are told apart by what matters."""
+    RESET = "reset"
+    """The clock starts from zero."""
+    EXPIRED = "expired"
+    """The clock is beyond its lifetime: its value no longer matters."""
+    INACTIVE = "inactive"
+    """The clock does not run in the target; its value is kept at zero there, so that equal states have equal values."""
 
 
 class ClockCopy(NamedTuple):
-    """The value of another clock."""
+    """The change of a clock to the value of another one."""
 
     clock: str
 
@@ -42,24 +42,24 @@ ExportedUpdate = ClockChange | ClockCopy
 
 @dataclass(frozen=True)
 class Labels:
-    """What only the caller can say.
+    """The texts of an export that only the caller knows.
 
     Attributes
     ----------
     title : str
-        What the system is, in a line.
+        The system, in a line.
     configuration : tuple of str
         The configuration, in lines.
     properties : mapping
-        What is asked: each property's name with its statement.
+        The statement of each property to export, by name.
     sections : mapping
-        For each rule where it stands.
+        The section of each rule.
     label : callable
-        A location in a few words, of which a name is made.
+        Names a location in a few words, from which an identifier is made.
     describe : callable
-        A location in a line.
+        Describes a location in a line.
     file : str
-        The name of the file that the text will be in, for the commands that are shown.
+        The name of the file, for the commands in its first lines.
     """
 
     title: str
@@ -72,25 +72,25 @@ class Labels:
 
     @property
     def stem(self) -> str:
-        """The name of the file without its ending."""
+        """The name of the file without its suffix."""
         return self.file.rpartition(".")[0] or self.file
 
 
-class TooLong(ValueError):
-    """A duration of more ticks than a format can hold; the message says which."""
+class DurationTooLong(ValueError):
+    """A duration has more ticks than a format can hold; the message names it."""
 
 
 class ExportedBound(NamedTuple):
-    """A bound by names; the parameter is `timewait.vocabulary.automaton.ZERO` where the clock is compared with nought."""
+    """A bound by names; `timewait.vocabulary.automaton.ZERO`, as a parameter, is the numeral zero too."""
 
     clock: str
     relation: Relation
     parameter: str
 
     @property
-    def limit(self) -> str:
-        """The parameter, or the numeral for nought."""
-        return "0" if self.parameter == ZERO else self.parameter
+    def sign(self) -> str:
+        """The relation, with a single sign of equality."""
+        return self.relation.replace("==", "=")
 
 
 class ExportedEdge(NamedTuple):
@@ -98,38 +98,38 @@ class ExportedEdge(NamedTuple):
 
     Attributes
     ----------
-    says : str
-        What happens.
+    description : str
+        The action.
     name : str
-        The same as an identifier; steps of several locations may share it.
+        The action as an identifier; edges of several locations may share it.
     rules : tuple of str
         The rules applied, each with its section.
-    guard : tuple of Comparison
-        What must hold.
+    guard : tuple of ExportedBound
+        The guard.
     target : str
-        The name of the place it leads to.
+        The name of the target.
     changes : mapping
-        What becomes of each clock that does not simply go on; all changes happen at once.
-    breaks : tuple of str
-        Which of the properties asked for it breaks.
+        The change of each clock that does not simply run on; all changes happen at once.
+    violates : tuple of str
+        The exported properties that the edge violates.
     """
 
-    says: str
+    description: str
     name: str
     rules: tuple[str, ...]
     guard: tuple[ExportedBound, ...]
     target: str
     changes: Mapping[str, ExportedUpdate]
-    breaks: tuple[str, ...]
+    violates: tuple[str, ...]
 
     @property
-    def told(self) -> str:
-        """What happens, and by which rules."""
-        return f"{self.says} by {', '.join(self.rules)}" if self.rules else self.says
+    def comment(self) -> str:
+        """The action with its rules."""
+        return f"{self.description} by {', '.join(self.rules)}" if self.rules else self.description
 
 
 class Expiry(NamedTuple):
-    """What a tick does to a place: the clocks that pass their lifetime in it, the place that is left, what changes."""
+    """The effect of a tick in which clocks pass their lifetime: these clocks, the location that is left, the changes."""
 
     clocks: tuple[str, ...]
     target: str
@@ -143,229 +143,242 @@ class ExportedLocation(NamedTuple):
     ----------
     name : str
         An identifier.
-    says : str
-        What the location is.
+    description : str
+        The location in a line.
     clocks : tuple of str
-        The clocks that run.
-    limits : tuple of Comparison
-        Upper bounds under which time may pass.
-    steps : tuple of Step
-        What may happen.
-    lapses : tuple of Lapse
-        What ticks have been seen to do where an expired clock is dropped; empty where it stays.
+        The active clocks.
+    invariant : tuple of ExportedBound
+        The upper bounds under which time may pass.
+    edges : tuple of ExportedEdge
+        The edges.
+    expiries : tuple of Expiry
+        The effects of ticks where expired clocks are dropped; empty where they stay.
     """
 
     name: str
-    says: str
+    description: str
     clocks: tuple[str, ...]
-    limits: tuple[ExportedBound, ...]
-    steps: tuple[ExportedEdge, ...]
-    lapses: tuple[Expiry, ...] = ()
+    invariant: tuple[ExportedBound, ...]
+    edges: tuple[ExportedEdge, ...]
+    expiries: tuple[Expiry, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A system by names.
+    """An automaton by names.
 
     Attributes
     ----------
-    words : Words
-        What the caller says.
-    places : tuple of Place
-        The places, the start first.
+    labels : Labels
+        The caller's texts.
+    automaton : CompiledAutomaton
+        The automaton itself.
+    locations : tuple of ExportedLocation
+        The locations, the initial one first.
     clocks : mapping
-        For each clock's name the clock.
-    dead : frozenset of str
-        The clocks that are beyond their lifetime at the start; all others start from nought.
+        The clock of each name.
+    expired : frozenset of str
+        The clocks that are beyond their lifetime at the start; all others start from zero.
     values : mapping
-        Every parameter in seconds; `timewait.vocabulary.automaton.ZERO` is none.
-    highest : mapping
+        Every parameter in seconds, without `timewait.vocabulary.automaton.ZERO`.
+    maximal : mapping
         For each clock the largest parameter that it is compared with.
     lifetimes : mapping
-        For each clock that has one the parameter beyond which it no longer matters.
+        For each clock with a lifetime the parameter beyond which its value no longer matters.
     unit : Fraction
-        A tick in seconds.
+        The length of a tick in seconds.
     ticks : mapping
         Every parameter in ticks.
-    drops : bool
-        Whether a place is left for another one when a clock passes its lifetime; else the clock stays, dead.
+    drops_expired : bool
+        Whether a tick in which a clock passes its lifetime leads to another location; otherwise the clock stays.
     """
 
-    words: Labels
-    places: tuple[ExportedLocation, ...]
+    labels: Labels
+    automaton: CompiledAutomaton
+    locations: tuple[ExportedLocation, ...]
     clocks: Mapping[str, Clock]
-    dead: frozenset[str]
+    expired: frozenset[str]
     values: Mapping[str, Fraction]
-    highest: Mapping[str, str]
+    maximal: Mapping[str, str]
     lifetimes: Mapping[str, str]
     unit: Fraction
     ticks: Mapping[str, int]
-    drops: bool
+    drops_expired: bool
 
     @property
-    def steps(self) -> Iterator[tuple[ExportedLocation, ExportedEdge]]:
-        """Every step with where it starts."""
-        return ((place, step) for place in self.places for step in place.steps)
+    def edges(self) -> Iterator[tuple[ExportedLocation, ExportedEdge]]:
+        """Every edge with its source."""
+        return ((location, edge) for location in self.locations for edge in location.edges)
 
     @property
-    def asked(self) -> tuple[str, ...]:
-        """The properties asked for."""
-        return tuple(self.words.properties)
+    def properties(self) -> tuple[str, ...]:
+        """The names of the properties to export."""
+        return tuple(self.labels.properties)
 
-    def fitting(self, largest: int) -> int:
-        """The ticks of the longest duration, which must not be more than a format can hold.
+    def longest(self, limit: int) -> int:
+        """The ticks of the longest duration.
 
         Raises
         ------
-        TooLong
-            It is.
+        DurationTooLong
+            It is longer than the limit.
         """
-        name, most = max(self.ticks.items(), key=lambda entry: entry[1])
-        if most > largest:
-            raise TooLong(
-                f"{name} is {most:,} times the unit of {float(self.unit):.3g} s; no more than {largest:,} can be written"
+        name, longest = max(self.ticks.items(), key=lambda entry: entry[1])
+        if longest > limit:
+            raise DurationTooLong(
+                f"{name} is {longest:,} times the unit of {float(self.unit):.3g} s; no more than {limit:,} can be written"
             )
-        return most
+        return longest
 
-    def most(self, clock: str) -> str:
-        """The parameter beyond which it no longer matters how much a clock shows."""
-        return self.lifetimes.get(clock, self.highest[clock])
+    def saturation(self, clock: str) -> str:
+        """The parameter beyond which a clock's value no longer matters."""
+        return self.lifetimes.get(clock, self.maximal[clock])
 
     @property
-    def exchanges(self) -> bool:
-        """Whether a step exchanges clocks, so that assignments one after the other need `SPARE`."""
-        changes = [step.changes for _, step in self.steps]
-        changes += [lapse.changes for place in self.places for lapse in place.lapses]
-        return any(SPARE in dict(in_order(one)) for one in changes)
+    def needs_spare(self) -> bool:
+        """Whether an edge exchanges clocks, so that sequential assignments need `SPARE`."""
+        changes = [edge.changes for _, edge in self.edges]
+        changes += [expiry.changes for location in self.locations for expiry in location.expiries]
+        return any(SPARE in dict(sequential(some)) for some in changes)
 
-    def mortal(self, place: ExportedLocation) -> tuple[str, ...]:
-        """The clocks of a place that are dropped when they pass their lifetime."""
-        return tuple(clock for clock in place.clocks if clock in self.lifetimes) if self.drops else ()
+    def assigned(self, clock: str, change: ExportedUpdate) -> str:
+        """The value that a change gives to a clock; an expired one gets its lifetime and one more."""
+        if isinstance(change, ClockCopy):
+            return change.clock
+        return f"{self.lifetimes[clock]} + 1" if change is ClockChange.EXPIRED else "0"
+
+    def initial(self, clock: str) -> str:
+        """The value of a clock at the start."""
+        return self.assigned(clock, ClockChange.EXPIRED if clock in self.expired else ClockChange.RESET)
+
+    def droppable(self, location: ExportedLocation) -> tuple[str, ...]:
+        """The clocks of a location that are dropped when they pass their lifetime."""
+        return tuple(clock for clock in location.clocks if clock in self.lifetimes) if self.drops_expired else ()
 
 
-UNEXPECTED = "unforeseen"
-"""The place of every step that an exploration never saw taken: to reach it is an error."""
+UNEXPLORED = "unforeseen"
+"""The location to which edges lead that the exploration never took: reaching it is an error."""
 
 SPARE = "spare"
-"""A clock for nothing but to exchange others."""
+"""A clock that only serves to exchange others."""
 
 
-def plan_of(automaton: CompiledAutomaton, words: Labels) -> Plan:
-    """The plan of an automaton, of all its locations that edges lead to, whatever the guards say."""
-    locations = dict(enumerate(automaton.explore()))
-    return _Drawing(automaton, words, locations).plan(None)
+def plan_of(automaton: CompiledAutomaton, labels: Labels) -> Plan:
+    """The plan of an automaton, with every location that edges lead to, whatever the guards say."""
+    return _Planner(automaton, labels, dict(enumerate(automaton.explore()))).plan(None)
 
 
-def explored(exploration: Explicit, words: Labels) -> Plan:
+def plan_of_exploration(exploration: Explicit, labels: Labels) -> Plan:
     """The plan of the locations that a finished exploration in ticks has reached.
 
-    Steps that were never taken lead to `UNEXPECTED`; so does a tick that does what no tick was seen to do.
+    Edges that were never taken lead to `UNEXPLORED`, as does a tick with an effect that was never seen.
     """
     automaton = exploration.automaton
-    locations = {place: automaton.location(place) for place, _ in exploration.states}
-    return _Drawing(automaton, words, locations).plan(_lapses(exploration))
+    locations = {number: automaton.location(number) for number, _ in exploration.states}
+    return _Planner(automaton, labels, locations).plan(_expiries(exploration))
 
 
 Expiries = Mapping[int, Mapping[tuple[int, ...], int]]
+"""For each location and each set of clocks that pass their lifetime in a tick the location that is left."""
 
 
-def _lapses(exploration: Explicit) -> Expiries:
-    """For each location reached, and each set of clocks that passed their lifetime in a tick, what was left."""
+def _expiries(exploration: Explicit) -> Expiries:
     seen: dict[int, dict[tuple[int, ...], int]] = {}
-    for number, (place, values) in enumerate(exploration.states):
-        mortal = exploration.location(place).lifetimes
-        for step, (target, _) in exploration.successors(number):
-            if step == TICK and mortal:
-                gone = tuple(sorted(clock - 1 for clock, lifetime in mortal if values[clock] >= lifetime))
-                seen.setdefault(place, {})[gone] = target
+    for state, (number, values) in enumerate(exploration.states):
+        lifetimes = exploration.location(number).lifetimes
+        for edge, (target, _) in exploration.successors(state):
+            if edge == TICK and lifetimes:
+                expired = tuple(sorted(clock - 1 for clock, lifetime in lifetimes if values[clock] >= lifetime))
+                seen.setdefault(number, {})[expired] = target
     return seen
 
 
-class _Drawing:
-    """The making of a plan: names first, then everything under its name."""
+class _Planner:
+    """Makes a plan: the names first, then everything under its name."""
 
-    def __init__(self, automaton: CompiledAutomaton, words: Labels, locations: Mapping[int, CompiledLocation]) -> None:
+    def __init__(self, automaton: CompiledAutomaton, labels: Labels, locations: Mapping[int, CompiledLocation]) -> None:
         self.automaton = automaton
-        self.words = words
+        self.labels = labels
         self.locations = locations
-        taken = {UNEXPECTED, SPARE, *automaton.system.parameters}
+        taken = {UNEXPLORED, SPARE, *automaton.system.parameters}
         clocks = sorted({clock for location in locations.values() for clock in location.clocks})
         self.clocks = {clock: _unused(identifier(f"{clock.role} {clock.owner}"), taken) for clock in clocks}
-        self.places = {
-            number: _unused(identifier(f"L{number} {words.label(location.original)}"), taken)
+        self.names = {
+            number: _unused(identifier(f"L{number} {labels.label(location.original)}"), taken)
             for number, location in locations.items()
         }
 
-    def plan(self, lapses: Expiries | None) -> Plan:
+    def plan(self, expiries: Expiries | None) -> Plan:
         system, start = self.automaton.system, self.automaton.start
         values, unit = system.parameters, unit_of(system.parameters)
-        numbers = (start, *(one for one in self.locations if one != start))
+        numbers = (start, *(number for number in self.locations if number != start))
         updates = zip(self.locations[start].clocks, self.automaton.start_updates(), strict=True)
         return Plan(
-            self.words,
-            tuple(self._place(number, (lapses or {}).get(number, {})) for number in numbers),
+            self.labels,
+            self.automaton,
+            tuple(self._location(number, (expiries or {}).get(number, {})) for number in numbers),
             {name: clock for clock, name in self.clocks.items()},
-            frozenset(self.clocks[clock] for clock, origin in updates if origin == EXPIRED),
+            frozenset(self.clocks[clock] for clock, update in updates if update == EXPIRED),
             {name: value for name, value in values.items() if name != ZERO},
             {name: system.maximal_constants[clock.role] for clock, name in self.clocks.items()},
             {name: system.lifetimes[clock.role] for clock, name in self.clocks.items() if clock.role in system.lifetimes},
             unit,
             {name: count for name, count in in_ticks(values, unit).items() if name != ZERO},
-            lapses is not None,
+            expiries is not None,
         )
 
-    def _place(self, number: int, lapses: Mapping[tuple[int, ...], int]) -> ExportedLocation:
+    def _location(self, number: int, expiries: Mapping[tuple[int, ...], int]) -> ExportedLocation:
         location = self.locations[number]
         return ExportedLocation(
-            self.places[number],
-            self.words.describe(location.original),
+            self.names[number],
+            self.labels.describe(location.original),
             tuple(self.clocks[clock] for clock in location.clocks),
-            self._comparisons(location, location.invariant),
-            tuple(self._steps(location)),
-            tuple(self._lapse(location, gone, target) for gone, target in sorted(lapses.items())),
+            self._bounds(location, location.invariant),
+            tuple(self._edges(location)),
+            tuple(self._expiry(location, expired, target) for expired, target in sorted(expiries.items())),
         )
 
-    def _steps(self, location: CompiledLocation) -> Iterator[ExportedEdge]:
+    def _edges(self, location: CompiledLocation) -> Iterator[ExportedEdge]:
         for edge in location.edges:
-            known = edge.target in self.locations
+            explored = edge.target in self.locations
             action = edge.original.action
-            sections = self.words.sections
+            sections = self.labels.sections
             yield ExportedEdge(
                 str(action),
                 identifier(str(action)),
                 tuple(f"{rule} ({sections[rule]})" if rule in sections else rule for rule in action.rules),
-                self._comparisons(location, edge.guard),
-                self.places[edge.target] if known else UNEXPECTED,
-                self._changes(location, self.locations[edge.target], edge.updates) if known else {},
-                tuple(name for name in self.words.properties if name in edge.original.violates),
+                self._bounds(location, edge.guard),
+                self.names[edge.target] if explored else UNEXPLORED,
+                self._changes(location, self.locations[edge.target], edge.updates) if explored else {},
+                tuple(name for name in self.labels.properties if name in edge.original.violates),
             )
 
-    def _comparisons(self, location: CompiledLocation, tests: Sequence[CompiledBound]) -> tuple[ExportedBound, ...]:
-        return tuple(ExportedBound(self.clocks[location.clocks[test.clock]], test.relation, test.parameter) for test in tests)
+    def _bounds(self, location: CompiledLocation, bounds: Sequence[CompiledBound]) -> tuple[ExportedBound, ...]:
+        return tuple(ExportedBound(self.clocks[location.clocks[one.clock]], one.relation, one.parameter) for one in bounds)
 
-    def _lapse(self, location: CompiledLocation, gone: tuple[int, ...], target: int) -> Expiry:
-        left = [clock for clock in range(len(location.clocks)) if clock not in gone]
-        changes = self._changes(location, self.locations[target], left)
-        return Expiry(tuple(self.clocks[location.clocks[clock]] for clock in gone), self.places[target], changes)
+    def _expiry(self, location: CompiledLocation, expired: tuple[int, ...], target: int) -> Expiry:
+        remaining = [clock for clock in range(len(location.clocks)) if clock not in expired]
+        changes = self._changes(location, self.locations[target], remaining)
+        return Expiry(tuple(self.clocks[location.clocks[clock]] for clock in expired), self.names[target], changes)
 
-    def _changes(self, location: CompiledLocation, target: CompiledLocation, updates: Sequence[int]) -> dict[str, ExportedUpdate]:
-        """What becomes of each clock on the way from one location to another, if it does not simply go on."""
+    def _changes(self, source: CompiledLocation, target: CompiledLocation, updates: Sequence[int]) -> dict[str, ExportedUpdate]:
+        """The change of each clock between two locations, unless it simply runs on."""
         changes: dict[str, ExportedUpdate] = {}
-        for clock, origin in zip(target.clocks, updates, strict=True):
-            if origin == RESET:
-                changes[self.clocks[clock]] = ClockChange.NOUGHT
-            elif origin == EXPIRED:
-                changes[self.clocks[clock]] = ClockChange.DEAD
-            elif location.clocks[origin] != clock:
-                changes[self.clocks[clock]] = ClockCopy(self.clocks[location.clocks[origin]])
-        for clock in location.clocks:
+        for clock, update in zip(target.clocks, updates, strict=True):
+            if update == RESET:
+                changes[self.clocks[clock]] = ClockChange.RESET
+            elif update == EXPIRED:
+                changes[self.clocks[clock]] = ClockChange.EXPIRED
+            elif source.clocks[update] != clock:
+                changes[self.clocks[clock]] = ClockCopy(self.clocks[source.clocks[update]])
+        for clock in source.clocks:
             if clock not in target.clocks:
-                changes[self.clocks[clock]] = ClockChange.IDLE
+                changes[self.clocks[clock]] = ClockChange.INACTIVE
         return changes
 
 
-def in_order(changes: Mapping[str, ExportedUpdate]) -> list[tuple[str, ExportedUpdate]]:
-    """Changes that happen at once as assignments one after the other; `SPARE` holds a value where two are exchanged."""
+def sequential(changes: Mapping[str, ExportedUpdate]) -> list[tuple[str, ExportedUpdate]]:
+    """Simultaneous changes as sequential assignments; `SPARE` holds a value where clocks are exchanged."""
     waiting = dict(changes)
     done: list[tuple[str, ExportedUpdate]] = []
     while waiting:
@@ -386,7 +399,7 @@ def identifier(text: str) -> str:
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    """The name itself, or with a number behind it if it is taken; it is taken from now on."""
+    """The name, with a number after it if it is taken; it is taken from now on."""
     number, free = 2, name
     while free in taken:
         number, free = number + 1, f"{name}_{number}"
@@ -394,20 +407,20 @@ def _unused(name: str, taken: set[str]) -> str:
     return free
 
 
-def head(words: Labels, what: str, means: Iterable[str], run: Iterable[str]) -> list[str]:
-    """The lines of a head comment: what it is, of which configuration, what is asked, what the answers mean, how to ask."""
+def head_comment(labels: Labels, what: str, meanings: Iterable[str], commands: Iterable[str]) -> list[str]:
+    """The lines of the head comment: the system, configuration, properties, the meaning of the answers, and the commands."""
     return [
-        f"{words.title}, {what}",
+        f"{labels.title}, {what}",
         "",
         "The configuration:",
-        *(f"  {line}" for line in words.configuration),
+        *(f"  {line}" for line in labels.configuration),
         "",
-        "What is asked:",
-        *(f"  {name}: {statement}" for name, statement in words.properties.items()),
+        "The properties:",
+        *(f"  {name}: {statement}" for name, statement in labels.properties.items()),
         "",
-        "What the answer means:",
-        *(f"  {line}" for line in means),
+        "The meaning of the answer:",
+        *(f"  {line}" for line in meanings),
         "",
-        "To ask:",
-        *(f"  {line}" for line in run),
+        "The command:",
+        *(f"  {line}" for line in commands),
     ]

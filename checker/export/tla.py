@@ -1,7 +1,7 @@
-"""For TLC and Apalache: a TLA+ module in ticks, with an action `Tick` and an action for every step.
+"""TLC and Apalache: a TLA+ module in ticks, with an action `Tick` and an action for every edge.
 
-Its states are those of `timewait.checker.explicit.Explicit`, one for one: where the system is, and what each clock shows, where
-clocks that do not run show nought. A property is an invariant: no step that breaks it can be taken.
+Its states are those of `timewait.checker.explicit.Explicit`, one for one: the location, and the value of each clock, with
+zero for clocks that are not active. A property is an invariant: no edge that violates it is enabled.
 """
 
 from __future__ import annotations
@@ -9,132 +9,122 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from timewait.checker.export.plan import (
-    ClockChange,
     ClockCopy,
     ExportedBound,
     ExportedEdge,
     ExportedLocation,
     ExportedUpdate,
     Plan,
-    head,
+    head_comment,
     identifier,
 )
-from timewait.vocabulary.automaton import ZERO
 
 
 def as_tla(plan: Plan) -> str:
-    """A plan whose locations are finitely many as a TLA+ module."""
-    lines = [f"---- MODULE {plan.words.stem} ----", *(f"\\* {line}".rstrip() for line in _head(plan)), ""]
+    """A plan with finitely many locations as a TLA+ module."""
+    lines = [f"---- MODULE {plan.labels.stem} ----", *(f"\\* {line}".rstrip() for line in _head(plan)), ""]
     lines += ["EXTENDS Naturals", "", f"CONSTANTS {', '.join(plan.ticks)}", "VARIABLES at, clock", "vars == <<at, clock>>", ""]
     lines += ["Clocks == {", ",\n".join(f"  {_text(plan, clock)}" for clock in plan.clocks), "}", ""]
-    lines += ["\\* Beyond this it does not matter how much a clock shows: it stays at one more.", *_most(plan), ""]
-    lines += ["\\* The clocks that run in each place.", *_running(plan), ""]
+    lines += ["\\* The value beyond which a clock saturates, at one more.", *_saturation(plan), ""]
+    lines += ["\\* The active clocks of each location.", *_active(plan), ""]
     lines += [*_start(plan), "", *_tick(plan), ""]
     names: list[str] = []
-    for place in plan.places:
-        lines += ["", f"\\* {place.says}"]
-        for step in place.steps:
-            names.append(f"Step{len(names)}_{step.name}")
-            lines += _step(plan, place, step, names[-1])
+    for location in plan.locations:
+        lines += ["", f"\\* {location.description}"]
+        for edge in location.edges:
+            names.append(f"Step{len(names)}_{edge.name}")
+            lines += _edge(plan, location, edge, names[-1])
     lines += ["", "Next ==", "  \\/ Tick", *(f"  \\/ {name}" for name in names), "", "Spec == Init /\\ [][Next]_vars", ""]
-    for name in plan.asked:
+    for name in plan.properties:
         lines += [*_invariant(plan, name), ""]
     return "\n".join([*lines, "====", ""])
 
 
 def as_tla_configuration(plan: Plan) -> str:
-    """What TLC reads beside the module: the durations in ticks, and what is asked."""
+    """The configuration of TLC: the durations in ticks, and the invariants."""
     lines = [f"\\* One tick is {float(plan.unit):g} s.", "SPECIFICATION Spec", "CONSTANTS"]
     lines += [f"  {name} = {count}" for name, count in plan.ticks.items()]
-    return "\n".join([*lines, "INVARIANTS", *(f"  {identifier(name)}" for name in plan.asked), ""])
+    return "\n".join([*lines, "INVARIANTS", *(f"  {identifier(name)}" for name in plan.properties), ""])
 
 
 def _head(plan: Plan) -> list[str]:
-    means = (
-        "No error has been found: no reachable step breaks what is asked.",
-        "Invariant ... is violated: the run that is shown ends where a step that breaks it can be taken.",
-        "Deadlock reached: time cannot pass and nothing can happen, which would make a proof worthless.",
+    meanings = (
+        "No error has been found: no reachable edge violates a property.",
+        "Invariant ... is violated: the printed run ends where an edge that violates it is enabled.",
+        "Deadlock reached: time cannot pass and no edge is enabled, which would make a proof vacuous.",
         "distinct states found: as many as timewait's engine 'explicit' visits, if there is no error.",
     )
-    run = (f"java -cp tla2tools.jar tlc2.TLC -config {plan.words.stem}.cfg {plan.words.file}",)
-    return head(plan.words, f"in ticks of {float(plan.unit):g} s", means, run)
+    command = (f"java -cp tla2tools.jar tlc2.TLC -config {plan.labels.stem}.cfg {plan.labels.file}",)
+    return head_comment(plan.labels, f"in ticks of {float(plan.unit):g} s", meanings, command)
 
 
 def _text(plan: Plan, clock: str) -> str:
     return f'"{plan.clocks[clock]}"'
 
 
-def _most(plan: Plan) -> Iterator[str]:
+def _saturation(plan: Plan) -> Iterator[str]:
     yield "Most == [c \\in Clocks |->"
-    yield "  CASE " + "\n    [] ".join(f"c = {_text(plan, clock)} -> {_numeral(plan.most(clock))}" for clock in plan.clocks)
+    yield "  CASE " + "\n    [] ".join(f"c = {_text(plan, clock)} -> {plan.saturation(clock)}" for clock in plan.clocks)
     yield "]"
 
 
-def _running(plan: Plan) -> Iterator[str]:
+def _active(plan: Plan) -> Iterator[str]:
     yield "Running =="
-    entries = (f"{place.name} |-> {{{', '.join(_text(plan, clock) for clock in place.clocks)}}}" for place in plan.places)
+    entries = (f"{one.name} |-> {{{', '.join(_text(plan, clock) for clock in one.clocks)}}}" for one in plan.locations)
     yield "  [ " + ",\n    ".join(entries) + " ]"
 
 
 def _start(plan: Plan) -> Iterator[str]:
     yield "Init =="
-    yield f'  /\\ at = "{plan.places[0].name}"'
-    dead = ", ".join(_text(plan, clock) for clock in plan.clocks if clock in plan.dead)
-    yield f"  /\\ clock = [c \\in Clocks |-> IF c \\in {{{dead}}} THEN Most[c] + 1 ELSE 0]"
+    yield f'  /\\ at = "{plan.locations[0].name}"'
+    expired = ", ".join(_text(plan, clock) for clock in plan.clocks if clock in plan.expired)
+    yield f"  /\\ clock = [c \\in Clocks |-> IF c \\in {{{expired}}} THEN Most[c] + 1 ELSE 0]"
 
 
 def _tick(plan: Plan) -> Iterator[str]:
-    yield "\\* Time passes, where nothing must happen first."
+    yield "\\* Time passes, unless an invariant forbids it."
     yield "Tick =="
-    for place in plan.places:
-        if place.limits:
-            below = " /\\ ".join(f"clock[{_text(plan, test.clock)}] < {test.limit}" for test in place.limits)
-            yield f'  /\\ at = "{place.name}" => {below}'
+    for location in plan.locations:
+        if location.invariant:
+            below = " /\\ ".join(f"clock[{_text(plan, one.clock)}] < {one.parameter}" for one in location.invariant)
+            yield f'  /\\ at = "{location.name}" => {below}'
     yield "  /\\ clock' = [c \\in Clocks |->"
     yield "       IF c \\in Running[at] /\\ clock[c] <= Most[c] THEN clock[c] + 1 ELSE clock[c]]"
     yield "  /\\ UNCHANGED at"
 
 
-def _step(plan: Plan, place: ExportedLocation, step: ExportedEdge, name: str) -> Iterator[str]:
+def _edge(plan: Plan, location: ExportedLocation, edge: ExportedEdge, name: str) -> Iterator[str]:
     yield ""
-    yield f"\\* {step.told}"
+    yield f"\\* {edge.comment}"
     yield f"{name} =="
-    yield f"  /\\ {_possible(plan, place, step)}"
-    yield f'  /\\ at\' = "{step.target}"'
-    changes = ", ".join(_changes(plan, step.changes))
+    yield f"  /\\ {_enabled(plan, location, edge)}"
+    yield f'  /\\ at\' = "{edge.target}"'
+    changes = ", ".join(_changes(plan, edge.changes))
     yield f"  /\\ clock' = [clock EXCEPT {changes}]" if changes else "  /\\ UNCHANGED clock"
 
 
 def _changes(plan: Plan, changes: Mapping[str, ExportedUpdate]) -> Iterator[str]:
-    """Changes that happen at once, as they do in an EXCEPT."""
+    """Simultaneous changes, as in an EXCEPT."""
     for clock, change in changes.items():
-        value = "0"
-        if isinstance(change, ClockCopy):
-            value = f"clock[{_text(plan, change.clock)}]"
-        elif change is ClockChange.DEAD:
-            value = f"{plan.lifetimes[clock]} + 1"
+        value = f"clock[{_text(plan, change.clock)}]" if isinstance(change, ClockCopy) else plan.assigned(clock, change)
         yield f"![{_text(plan, clock)}] = {value}"
 
 
-def _possible(plan: Plan, place: ExportedLocation, step: ExportedEdge) -> str:
-    return " /\\ ".join((f'at = "{place.name}"', *(_compared(plan, test) for test in step.guard)))
+def _enabled(plan: Plan, location: ExportedLocation, edge: ExportedEdge) -> str:
+    return " /\\ ".join((f'at = "{location.name}"', *(_bound(plan, one) for one in edge.guard)))
 
 
 def _invariant(plan: Plan, name: str) -> Iterator[str]:
-    yield f"\\* {name}: {plan.words.properties[name]}"
-    breaking = [(place, step) for place, step in plan.steps if name in step.breaks]
-    if not breaking:
-        yield f"{identifier(name)} == TRUE \\* there is no step that breaks it"
+    yield f"\\* {name}: {plan.labels.properties[name]}"
+    violating = [(location, edge) for location, edge in plan.edges if name in edge.violates]
+    if not violating:
+        yield f"{identifier(name)} == TRUE \\* no edge violates it"
         return
     yield f"{identifier(name)} == ~("
-    for place, step in breaking:
-        yield f"  \\/ {_possible(plan, place, step)} \\* {step.says}"
+    for location, edge in violating:
+        yield f"  \\/ {_enabled(plan, location, edge)} \\* {edge.description}"
     yield ")"
 
 
-def _compared(plan: Plan, test: ExportedBound) -> str:
-    return f"clock[{_text(plan, test.clock)}] {test.relation.replace('==', '=')} {test.limit}"
-
-
-def _numeral(parameter: str) -> str:
-    return "0" if parameter == ZERO else parameter
+def _bound(plan: Plan, bound: ExportedBound) -> str:
+    return f"clock[{_text(plan, bound.clock)}] {bound.sign} {bound.parameter}"

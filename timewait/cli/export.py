@@ -1,18 +1,8 @@
-"""The command ``export``: a configuration written down for somebody else's checker.
+"""The command ``export``: a configuration for another model checker.
 
-=========  ==================  =======================================================================
-``--to``   read by             how
-=========  ==================  =======================================================================
-promela    SPIN                in ticks; the same states as ``--engine explicit``, one for one
-tla        TLC, Apalache       in ticks, likewise; NAME.tla with NAME.cfg beside it
-tchecker   TChecker            in dense time
-imitator   IMITATOR            in dense time, every duration a parameter; NAME.imi with NAME.imiprop
-smt2       Z3, Horn solvers    in dense time, one predicate for each location
-=========  ==================  =======================================================================
-
-The first lines of each file state the configuration, what is asked, what the tool's answer means and how to ask it.
-Only what must never happen can be asked (``always``); `--closers a` is the default, and a file holds one system: to
-repeat what ``check --closers both`` does, export both.
+The formats are those of `timewait.checker.export.formats`. The first lines of each file state the configuration, the
+properties, the meaning of the tool's answers and the command. Only ``always`` properties can be exported. `--closers a` is
+the default, and a file holds one system: to repeat ``check --closers both``, export both.
 """
 
 from __future__ import annotations
@@ -21,19 +11,14 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from timewait.checker.explicit import Explicit
-from timewait.checker.export.imitator import as_imitator, as_imitator_property
-from timewait.checker.export.plan import Labels, Plan, TooLong, explored, plan_of
-from timewait.checker.export.promela import as_promela
-from timewait.checker.export.smt2 import as_smt2
-from timewait.checker.export.tchecker import as_tchecker
-from timewait.checker.export.tla import as_tla, as_tla_configuration
+from timewait.checker.export.formats import FORMATS, ExportFormat
+from timewait.checker.export.plan import DurationTooLong, Labels, Plan, plan_of, plan_of_exploration
 from timewait.checker.finding import Budget
-from timewait.checker.symbolic import Symbolic
 from timewait.cli.console import Screen
 from timewait.cli.files import write_all
 from timewait.cli.options import question_options
@@ -51,56 +36,57 @@ from timewait.spec.segment import PacketInFlight
 from timewait.spec.state import Block
 from timewait.vocabulary.automaton import Location, Property
 
-ENDINGS = {"tchecker": ".tck", "promela": ".pml", "tla": ".tla", "imitator": ".imi", "smt2": ".smt2"}
-"""The formats, each with the usual ending of its files."""
-
 MANY_TICKS = 12
-"""Ticks of one duration from which on a checker that counts them has a great many states."""
-
-COMPANIONS = {"tla": ".cfg", "imitator": ".imiprop"}
-"""The formats of two files, each with the ending of the second."""
-
-
-class Export(NamedTuple):
-    """What is written: the text, its companion if the format has one, and how large the system is."""
-
-    text: str
-    companion: str
-    plan: Plan
+"""Ticks of one duration above which a tool that counts ticks has very many states."""
 
 
 @click.command("export")
 @question_options(closers="a", stacks="both")
-@click.option("--to", "form", type=click.Choice([*ENDINGS]), required=True, help="The format.")
+@click.option("--to", "name", type=click.Choice([*FORMATS]), required=True, help="The format.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: standard output]")
-def export_command(options: Options, form: str, out: Path | None, as_json: bool) -> int:
+def export_command(options: Options, name: str, out: Path | None, as_json: bool) -> int:
     """Write a configuration for SPIN, TLC, TChecker, IMITATOR or a Horn solver; with --closers both SPIN needs minutes."""
-    if out is None and form in COMPANIONS:
-        raise click.UsageError(f"--to {form} writes two files; give --out NAME{ENDINGS[form]}")
-    name = f"timewait{ENDINGS[form]}" if out is None else _checked(form, out.name)
+    form = FORMATS[name]
+    if out is None and form.companion is not None:
+        raise click.UsageError(f"--to {name} writes two files; give --out NAME{form.suffix}")
+    file = f"timewait{form.suffix}" if out is None else _checked(form, out.name)
     configuration = options.configuration()
-    export = _export(form, configuration, words_for(configuration, _asked(options), name, options.stack.title), options.budget())
+    labels = labels_for(configuration, _asked(options), file, options.stack.title)
+    plan = _plan(name, configuration, labels, options.budget())
+    try:
+        text = form.write(plan)
+    except DurationTooLong as problem:
+        raise click.UsageError(str(problem)) from problem
     if out is not None:
-        write_all({out: export.text} | ({out.with_suffix(COMPANIONS[form]): export.companion} if form in COMPANIONS else {}))
+        companion = {} if form.companion is None else {out.with_suffix(form.companion.suffix): form.companion.write(plan)}
+        write_all({out: text} | companion)
     screen = Screen()
-    _report(screen, form, out, export, as_json=as_json)
-    longest = max(export.plan.ticks.values())
-    if form in ("promela", "tla") and longest > MANY_TICKS:
+    edges = sum(1 for _ in plan.edges)
+    if as_json:
+        size = {"locations": len(plan.locations), "steps": edges, "clocks": len(plan.clocks)}
+        data = {"format": name, "properties": [*plan.properties]} | size
+        screen.as_json(data | ({"text": text} if out is None else {"file": str(out)}))
+    elif out is None:
+        screen.raw(text)
+    else:
+        size_text = f"{len(plan.locations)} locations, {edges} edges, {len(plan.clocks)} clocks"
+        screen.line(f"{out}: {size_text}; its first lines give the command")
+    longest = max(plan.ticks.values())
+    if form.ticks and longest > MANY_TICKS:
         screen.note(
-            f"a duration is {longest:,} ticks of {format_duration(export.plan.unit)}:"
-            f" with a larger common unit there are fewer states"
+            f"a duration is {longest:,} ticks of {format_duration(plan.unit)}: with a larger common unit there are fewer states"
         )
     return 0
 
 
-def _checked(form: str, name: str) -> str:
-    """The name of a file, if it can stand in a comment and, for TLA+, be that of a module."""
-    if form == "tla" and not re.fullmatch(r"[A-Za-z]\w*\.tla", name, re.ASCII):
-        raise click.UsageError(f"a TLA+ module is in a file of its name, such as close.tla, not {name!r}")
+def _checked(form: ExportFormat, name: str) -> str:
+    """The name of a file, if the format allows it."""
+    if form.module and not re.fullmatch(rf"[A-Za-z]\w*{re.escape(form.suffix)}", name, re.ASCII):
+        raise click.UsageError(f"a module is in a file of its name, such as close{form.suffix}, not {name!r}")
     if not re.fullmatch(r"[\w.+-]+", name, re.ASCII):
         raise click.UsageError(f"give a file name of letters, digits and ._+-, not {name!r}: it will be part of a command")
-    if Path(name).suffix == COMPANIONS.get(form):
-        raise click.UsageError(f"{name}: that is the name of the second file; give one that ends in {ENDINGS[form]}")
+    if form.companion is not None and Path(name).suffix == form.companion.suffix:
+        raise click.UsageError(f"{name}: that is the name of the second file; give one that ends in {form.suffix}")
     return name
 
 
@@ -112,66 +98,37 @@ def _asked(options: Options) -> list[Property]:
     return [entry for entry in options.asked() if entry.kind == "always"]
 
 
-def _export(form: str, configuration: Configuration, words: Labels, budget: Budget) -> Export:
+def _plan(name: str, configuration: Configuration, labels: Labels, budget: Budget) -> Plan:
+    """The plan of the quotient, or of an exploration where copies are counted."""
     asked = question(configuration)
-    if not asked.system.dense:
-        if form != "promela":
-            raise click.UsageError(f"--to {form} needs unlimited duplication and any order; use --to promela")
-        plan = _counted(Explicit(asked.compiled), words, budget)
-    else:
-        plan = plan_of(asked.quotient, words)
-    try:
-        match form:
-            case "promela":
-                return Export(as_promela(plan), "", plan)
-            case "tla":
-                return Export(as_tla(plan), as_tla_configuration(plan), plan)
-            case "tchecker":
-                return Export(as_tchecker(plan), "", plan)
-            case "imitator":
-                return Export(as_imitator(plan), as_imitator_property(plan), plan)
-            case _:
-                return Export(as_smt2(Symbolic(asked.quotient, frozenset(words.properties)), words), "", plan)
-    except TooLong as problem:
-        raise click.UsageError(str(problem)) from problem
-
-
-def _counted(exploration: Explicit, words: Labels, budget: Budget) -> Plan:
-    """The plan of a system whose locations must be counted one by one, in ticks."""
+    if asked.system.dense:
+        return plan_of(asked.quotient, labels)
+    if not FORMATS[name].explored:
+        others = " or ".join(f"--to {other}" for other, form in FORMATS.items() if form.explored)
+        raise click.UsageError(f"--to {name} needs unlimited duplication and any order; use {others}")
+    exploration = Explicit(asked.compiled)
     exploration.explore(budget)
     if exploration.stopped:
         raise click.UsageError(f"its locations could not be counted: {exploration.stopped}; raise --max-states or --max-seconds")
-    return explored(exploration, words)
+    return plan_of_exploration(exploration, labels)
 
 
-def _report(screen: Screen, form: str, out: Path | None, export: Export, *, as_json: bool) -> None:
-    places, clocks = len(export.plan.places), len(export.plan.clocks)
-    steps = sum(1 for _ in export.plan.steps)
-    if as_json:
-        data = {"format": form, "properties": [*export.plan.asked], "locations": places, "steps": steps, "clocks": clocks}
-        screen.as_json(data | ({"text": export.text} if out is None else {"file": str(out)}))
-    elif out is None:
-        screen.raw(export.text)
-    else:
-        screen.line(f"{out}: {places} locations, {steps} steps, {clocks} clocks; its first lines say how to ask")
+# --- labels ---------------------------------------------------------------------------------------------------------
 
 
-# --- words ---------------------------------------------------------------------------------------------------------
-
-
-def words_for(configuration: Configuration, asked: Sequence[Property], name: str, title: str) -> Labels:
-    """What an exporter must be told about a close of TCP.
+def labels_for(configuration: Configuration, asked: Sequence[Property], name: str, title: str) -> Labels:
+    """The labels of an export of a close of TCP.
 
     Parameters
     ----------
     configuration : Configuration
         The configuration that is exported.
     asked : sequence of Property
-        What is asked of it.
+        The properties.
     name : str
         The name of the file.
     title : str
-        Whose behaviour it is.
+        The title of the stack.
     """
     sections = {rule: entry.section for rule, entry in RULES.items()}
     sections |= {rule: section for rule, (section, _) in INCARNATION_RULES.items()}
