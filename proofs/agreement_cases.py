@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from timewait.proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
+from timewait.proofs.claims import FIN, INTENDED, LITERAL, STEP_ONE, close, core
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.settings import Behaviour, ResetRule
@@ -68,12 +68,12 @@ CASES: Mapping[str, Configuration] = MappingProxyType(
         "close, answers that do not restart, enough": close(1, 3, 1, 0, UNEVEN),
         "close, an exact RST is honoured": close(1, 2, 1, 0, replace(INTENDED, reset=ResetRule.EXACT)),
         "close, any RST is honoured": close(1, 3, 1, 1, replace(INTENDED, reset=ResetRule.ANY)),
-        "close, the letter of the standard": close(1, 2, 1, 1, LETTER),
+        "close, the letter of the standard": close(1, 2, 1, 1, LITERAL),
         "close, back-off": replace(close(1, 3, 1, 1), rto=(Fraction(1), Fraction(2)), behaviour=replace(INTENDED, backoff=2)),
         "close, one retry": close(1, 2, 1, 1, replace(INTENDED, retries=1)),
         "either closes, enough": _both(close(1, 2, 1, 0)),
         "either closes, a second short": _both(close(1, 1, 1, 0)),
-        "either closes, the letter": _both(close(1, 2, 1, 0, LETTER)),
+        "either closes, the letter": _both(close(1, 2, 1, 0, LITERAL)),
         "text from B": replace(close(1, 2, 1, 0), text=(0, 1)),
         "text from B, FIN_WAIT_2 gives up": replace(close(1, 2, 1, 0), text=(0, 1), behaviour=ORPHAN, fin_wait_2=Fraction(3)),
         "text from A, CLOSE aborts": replace(close(1, 2, 1, 0), text=(1, 0), behaviour=replace(INTENDED, linger_zero=True)),

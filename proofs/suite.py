@@ -1,4 +1,4 @@
-"""Deciding claims, side by side, each from its pieces of evidence."""
+"""Decide claims, in parallel, each from its pieces of evidence."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict, worst
-from timewait.proofs.claim import Evidence
 from timewait.proofs.claims import CLAIMS
+from timewait.proofs.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class ClaimResult:
     name, statement : str
         The claim.
     expected : Verdict
-        Its headline.
+        The headline.
     seconds : float
         Time spent.
     pieces : tuple of Evidence
-        What was found.
+        The evidence.
     """
 
     name: str
@@ -39,8 +39,8 @@ class ClaimResult:
     pieces: tuple[Evidence, ...]
 
     @property
-    def surprises(self) -> list[str]:
-        """Every piece of evidence that did not come out as expected."""
+    def unexpected(self) -> list[str]:
+        """Every piece of evidence with an unexpected verdict, in a sentence."""
         return [
             f"{piece.label}: {piece.verdict} by {piece.engine}, expected {piece.expected}. {piece.detail}"
             for piece in self.pieces
@@ -49,33 +49,33 @@ class ClaimResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The headline when everything came out as expected, else the worst of what did not."""
+        """The headline if all verdicts are expected, else the worst unexpected one; vacuous without evidence."""
         if not self.pieces:
             return Verdict.VACUOUS
-        if not self.surprises:
+        if not self.unexpected:
             return self.expected
         return worst(piece.verdict for piece in self.pieces if piece.verdict is not piece.expected)
 
     @property
     def exit_verdict(self) -> Verdict:
-        """Proved when as expected; a surprise is never a pass, a proof where a counterexample was due included."""
-        if self.pieces and not self.surprises:
+        """Proved if all verdicts are expected; an unexpected one never passes, not even a proof instead of a counterexample."""
+        if self.pieces and not self.unexpected:
             return Verdict.PROVED
         return max(self.verdict, Verdict.INCONCLUSIVE) if self.verdict is not Verdict.PROVED else Verdict.VIOLATED
 
     @property
     def expectation(self) -> str:
-        """Whether it came out as expected, in a word."""
+        """Whether the claim is confirmed, for a table."""
         return "yes" if self.exit_verdict is Verdict.PROVED else f"NO, {self.expected}"
 
     @property
     def engines(self) -> str:
-        """Who decided it."""
+        """The engines that decided it."""
         return ", ".join(dict.fromkeys(piece.engine for piece in self.pieces))
 
     @property
     def evidence(self) -> str:
-        """Certificates and traces in a line."""
+        """The number of certificates and traces, in a line."""
         certificates = [piece for piece in self.pieces if piece.certificate]
         traces = [piece.trace for piece in self.pieces if piece.trace is not None]
         parts = []
@@ -88,7 +88,7 @@ class ClaimResult:
         return "; ".join(parts) or f"{len(self.pieces)} answers"
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome as plain data."""
+        """The result as plain data."""
         return {
             "claim": self.name,
             "statement": self.statement,
@@ -112,15 +112,15 @@ class ClaimResult:
 
 
 def decide_claim(name: str) -> ClaimResult:
-    """Gather the evidence of one claim."""
-    wanted = CLAIMS[name]
+    """Decide one claim."""
+    chosen = CLAIMS[name]
     started = time.monotonic()
-    pieces = tuple(_timed(wanted.gather()))
-    return ClaimResult(name, wanted.statement, wanted.expected, time.monotonic() - started, pieces)
+    pieces = tuple(_timed(chosen.gather()))
+    return ClaimResult(name, chosen.statement, chosen.expected, time.monotonic() - started, pieces)
 
 
 def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
-    """Each piece of evidence with the time that it took."""
+    """Each piece of evidence with the time spent on it."""
     while True:
         started = time.monotonic()
         piece = next(pieces, None)
@@ -130,28 +130,28 @@ def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
 
 
 def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimResult]:
-    """Decide claims side by side, in processes of their own; yields them in the order asked.
+    """Decide claims in parallel processes; yields the results in the given order.
 
     Parameters
     ----------
     chosen : sequence of str
-        Names of claims.
+        The names of the claims.
     jobs : int
         Processes at most.
     out : Path or None
         A folder for certificates and traces.
     """
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for outcome in pool.map(decide_claim, chosen):
+        for result in pool.map(decide_claim, chosen):
             if out is not None:
-                _keep(outcome, out)
-            yield outcome
+                _write(result, out)
+            yield result
 
 
-def _keep(outcome: ClaimResult, out: Path) -> None:
+def _write(result: ClaimResult, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for number, piece in enumerate(outcome.pieces, start=1):
-        stem = f"{outcome.name}.{number}"
+    for number, piece in enumerate(result.pieces, start=1):
+        stem = f"{result.name}.{number}"
         if piece.certificate:
             (out / f"{stem}.smt2").write_text(piece.certificate, encoding="utf-8")
         if piece.trace is not None:

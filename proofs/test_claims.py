@@ -13,8 +13,8 @@ from timewait.proofs.suite import decide_claim
     "name", [pytest.param(name, marks=pytest.mark.slow) if claim.slow else name for name, claim in CLAIMS.items()]
 )
 def test_claim(name: str) -> None:
-    """Every piece of evidence comes out as the claim says."""
-    outcome = decide_claim(name)
-    assert outcome.pieces
-    assert not outcome.surprises, "\n".join(outcome.surprises)
-    assert outcome.exit_verdict is Verdict.PROVED
+    """Every piece of evidence has the expected verdict."""
+    result = decide_claim(name)
+    assert result.pieces
+    assert not result.unexpected, "\n".join(result.unexpected)
+    assert result.exit_verdict is Verdict.PROVED

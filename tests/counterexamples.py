@@ -12,7 +12,7 @@ from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Budget, Run
 from timewait.checker.replay import carried_out, replay
 from timewait.checker.trace import Trace
-from timewait.proofs.claims import FIN, INTENDED, LETTER, STEP_ONE, close, core
+from timewait.proofs.claims import FIN, INTENDED, LITERAL, STEP_ONE, close, core
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
@@ -89,7 +89,7 @@ NAMES = (*QUESTIONS, *SCRIPTS, "C10")
 def counterexample(name: str) -> Trace:
     """The trace of one of `NAMES`."""
     if name == "C10":
-        letter = replace(close(1, 2, 1, 0, LETTER), both_close=True)
+        letter = replace(close(1, 2, 1, 0, LITERAL), both_close=True)
         run = replace(_run(letter, ENDLESS), loop=8)
         return replay(initial_state(letter), run, PROPERTIES["quiet"])
     if name in SCRIPTS:

@@ -13,7 +13,7 @@ from timewait.checker.finding import Move, Run
 from timewait.checker.replay import carried_out, replay
 from timewait.checker.trace import Trace
 from timewait.cli.run import carry_out
-from timewait.proofs.claims import INTENDED, LETTER, NEVER_RESTARTED, close, core, rounds_to_outlast
+from timewait.proofs.claims import INTENDED, LITERAL, NEVER_RESTARTED, close, core, iterations_to_outlast
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import Call, Timer
@@ -72,7 +72,7 @@ def _old_duplicate() -> Trace:
 
 def _never_restarted() -> Trace:
     deaf = core(30, 600, 30, 1, replace(INTENDED, restarts=frozenset()))
-    return scripted(deaf, NEVER_RESTARTED, "graceful", rounds_to_outlast(deaf))
+    return scripted(deaf, NEVER_RESTARTED, "graceful", iterations_to_outlast(deaf))
 
 
 def _assassinated() -> Trace:
@@ -103,7 +103,7 @@ def _endless() -> Trace:
         arrives("A", ack, False, after=1),
         arrives("B", ack, False, after=1),
     )
-    both = replace(close(1, 2, 1, 0, LETTER), both_close=True)
+    both = replace(close(1, 2, 1, 0, LITERAL), both_close=True)
     return replay(initial_state(both), Run(moves, 7), PROPERTIES["quiet"])
 
 

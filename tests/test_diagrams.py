@@ -36,7 +36,7 @@ from timewait.diagrams.tables import as_text
 from timewait.diagrams.widths import BOLD, REGULAR, width, wrapped
 from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
 from timewait.narration.prose import citation_url
-from timewait.proofs.claims import LETTER, close
+from timewait.proofs.claims import LITERAL, close
 from timewait.proofs.question import question
 from timewait.spec.difference import difference
 from timewait.spec.graph import close_part, condense, transition_graph
@@ -322,8 +322,8 @@ class TestUse:
 
     def test_the_letter_of_the_standard(self) -> None:
         """C9: TIME_WAIT answers a retransmitted FIN and runs on."""
-        run = violation(close(1, 2, 1, 1, LETTER), "fin-restarts")
-        use = graph_use(run, transition_graph(LETTER))
+        run = violation(close(1, 2, 1, 1, LITERAL), "fin-restarts")
+        use = graph_use(run, transition_graph(LITERAL))
         assert use.takers(S.TIME_WAIT, S.TIME_WAIT, use.taken[-1].cases) == f"A: step {len(run.steps)}"
 
     def test_a_run_of_something_else_is_refused(self, run: Trace) -> None:

@@ -20,7 +20,8 @@ from timewait.cli.claim_runs import CLAIM_RUNS, ClaimRun, counterexample
 from timewait.cli.main import main
 from timewait.cli.picture_folder import INDEX, DrawnPicture, changes, contents, same_content, update
 from timewait.narration.sentences import shows_violation
-from timewait.proofs.claim import CLAIMS, Evidence
+from timewait.proofs.claim import CLAIMS
+from timewait.proofs.evidence import Evidence
 
 COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -17,7 +17,7 @@ from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.lasso import find_lasso
 from timewait.checker.verdict import Verdict
-from timewait.proofs.claims import LETTER, close
+from timewait.proofs.claims import LITERAL, close
 from timewait.proofs.question import question
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.automaton import Action, Property
@@ -51,7 +51,7 @@ class TestFound:
 
     def test_on_the_letter_of_the_standard(self) -> None:
         """Two ends in TIME_WAIT that acknowledge each other for ever."""
-        asked = question(replace(close(1, 2, 1, 0, LETTER), both_close=True))
+        asked = question(replace(close(1, 2, 1, 0, LITERAL), both_close=True))
         for answer in decide(asked, [PROPERTIES["quiet"], PROPERTIES["closes"]], Engine.EXPLICIT, Budget()):
             assert answer.verdict is Verdict.VIOLATED
             run = answer.finding.run

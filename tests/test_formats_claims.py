@@ -22,7 +22,8 @@ from timewait.checker.verdict import Verdict
 from timewait.formats import mermaid, packetdrill, sarif
 from timewait.formats.case import case_of_trace
 from timewait.proofs import claims
-from timewait.proofs.claim import CLAIMS, Evidence
+from timewait.proofs.claim import CLAIMS
+from timewait.proofs.evidence import Evidence
 
 pytestmark = pytest.mark.slow
 EVIDENCE = os.environ.get("TIMEWAIT_EVIDENCE")

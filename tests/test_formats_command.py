@@ -23,7 +23,8 @@ from timewait.cli.main import main
 from timewait.cli.reports import Reports, suite_of_claim
 from timewait.formats import mermaid, packetdrill, pcapng
 from timewait.formats.case import CaseStatus
-from timewait.proofs.claim import CLAIMS, Claim, Evidence
+from timewait.proofs.claim import CLAIMS, Claim
+from timewait.proofs.evidence import Evidence
 from timewait.proofs.suite import ClaimResult, decide_claim
 
 SHORT = ("check", "--msl", "30s", "--rto", "30s", "--time-wait", "59.9s", "--closers", "a", "--property", "graceful")
@@ -250,7 +251,7 @@ def test_a_claim_without_evidence() -> None:
     assert case.status is CaseStatus.UNDECIDED
 
 
-def test_a_surprise() -> None:
+def test_an_unexpected_verdict() -> None:
     """A proof where a counterexample was due fails."""
     piece = Evidence("x", Verdict.PROVED, Verdict.VIOLATED, "zones")
     (case,) = suite_of_claim(ClaimResult("C15", "s", Verdict.VIOLATED, 0.0, (piece,))).cases

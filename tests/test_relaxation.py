@@ -16,7 +16,7 @@ from timewait.checker.quotient import Quotient
 from timewait.checker.timelock import time_locks
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
-from timewait.proofs.claims import FIN, INTENDED, LETTER, close, core
+from timewait.proofs.claims import FIN, INTENDED, LITERAL, close, core
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition, CompositionState
 from timewait.spec.configuration import Configuration
@@ -32,10 +32,10 @@ RUNS_ON = replace(INTENDED, acks_restart_rto=False)
 
 CONFIGURATIONS = {
     "core": core(1, 2, 1, 1),
-    "core, letter": core(1, 2, 1, 2, LETTER),
+    "core, letter": core(1, 2, 1, 2, LITERAL),
     "A first": close(1, 2, 1, 1),
     "A first, two losses": close(1, 2, 1, 2),
-    "A first, letter": close(1, 2, 1, 1, LETTER),
+    "A first, letter": close(1, 2, 1, 1, LITERAL),
     "A first, FIN only": close(1, 2, 1, 1, Behaviour(answers=FIN, restarts=FIN)),
     "A first, any loss": close(1, 2, 1, None),
     "either first": EITHER,

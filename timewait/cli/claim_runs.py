@@ -14,7 +14,7 @@ from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Budget
 from timewait.checker.replay import replay
 from timewait.checker.trace import Trace
-from timewait.proofs.claims import CLAIMS, FIN, INTENDED, LETTER, STEP_ONE, close
+from timewait.proofs.claims import CLAIMS, FIN, INTENDED, LITERAL, STEP_ONE, close
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
@@ -63,7 +63,7 @@ def _found(configuration: Configuration, name: str) -> Trace:
 
 def _endless() -> Trace:
     """Two ends that acknowledge each other for ever: a written schedule, since to search for it takes long."""
-    letter = replace(close(MSL, TWO_MSL, RTO, 0, LETTER), both_close=True)
+    letter = replace(close(MSL, TWO_MSL, RTO, 0, LITERAL), both_close=True)
     schedule = parse_schedule("""
         0: A call CLOSE
         0: B call CLOSE
@@ -95,7 +95,7 @@ def _shown() -> Iterator[ClaimRun]:
     deaf = close(MSL, TWO_MSL, RTO, 1, replace(INTENDED, restarts=frozenset()))
     yield asked("C7", "graceful", "a FIN sent again does not restart the timer, which runs out before the next", deaf)
     yield ClaimRun("C8", "isolation", "a RST ends TIME_WAIT at once, however long it is", lambda: _first("C8"))
-    letter = close(MSL, TWO_MSL, RTO, 1, LETTER)
+    letter = close(MSL, TWO_MSL, RTO, 1, LITERAL)
     yield asked("C9", "fin-restarts", "RFC 9293 to the letter: the FIN is acknowledged, and the timer runs on", letter)
     yield ClaimRun("C10", "quiet", "RFC 9293 to the letter: two ends in TIME_WAIT acknowledge each other for ever", _endless)
     sends = replace(close(MSL, TWO_MSL, RTO, 0), text=(0, 1))

@@ -60,5 +60,5 @@ def _show(screen: Screen, results: list[ClaimResult]) -> None:
     ]
     screen.table(COLUMNS, rows)
     for result in results:
-        for surprise in result.surprises:
-            screen.line(f"{result.name}: {surprise}")
+        for unexpected in result.unexpected:
+            screen.line(f"{result.name}: {unexpected}")

@@ -28,8 +28,8 @@ from timewait.cli.files import ensure_writable, write_whole
 from timewait.formats import events, github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path
-from timewait.proofs.claim import Evidence
 from timewait.proofs.claims import CLAIMS
+from timewait.proofs.evidence import Evidence
 from timewait.proofs.suite import ClaimResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
