@@ -44,7 +44,7 @@ def outlast(toy: Toy, found: Pumped, name: str, **values: Fraction) -> None:
 
 def names_of(actions: Sequence[ScheduledAction]) -> list[str]:
     """The names of some actions."""
-    return [one.action.removeprefix("somebody toy ") for one in actions]
+    return [str(one.action).removeprefix("somebody toy ") for one in actions]
 
 
 class TestFound:
