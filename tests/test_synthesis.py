@@ -179,7 +179,7 @@ class TestThresholds:
         (piece,) = pieces(snoozer(), "early")
         assert piece.minimum is None
         assert piece.pumped is not None
-        assert [line.action for line in piece.pumped[0].repeated] == ["somebody toy snooze 0"]
+        assert [str(line.action) for line in piece.pumped[0].repeated] == ["somebody toy snooze 0"]
 
     def test_unless_the_wait_begins_anew(self) -> None:
         assert told(pieces(snoozer(restarts=True), "early")) == ["RATE"]
