@@ -6,7 +6,8 @@ The compiled form does not depend on the values of the parameters, so one serves
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, Relation, TimedAutomaton
 
@@ -15,6 +16,32 @@ RESET = -1
 
 EXPIRED = -2
 """The update of a clock that is beyond its lifetime."""
+
+
+ROWS = range(1, 1 << 30)
+"""The row of each clock in a vector or matrix that begins with the constant zero."""
+
+Value = TypeVar("Value")
+
+
+def carried(updates: Sequence[int], values: Sequence[Value], zero: Value, inactive: Callable[[int], Value]) -> list[Value]:
+    """The values of the clocks of a location after the updates of an edge.
+
+    Parameters
+    ----------
+    updates : sequence of int
+        For each clock of the target the position of its source clock, `RESET` or `EXPIRED`.
+    values : sequence
+        The values of the clocks of the source: numbers, formulas, or positions.
+    zero : Value
+        The value of a clock that is reset.
+    inactive : callable
+        The value of a clock of the target, by position, that is beyond its lifetime.
+    """
+    return [
+        zero if update == RESET else inactive(clock) if update == EXPIRED else values[update]
+        for clock, update in enumerate(updates)
+    ]
 
 
 class CompiledBound(NamedTuple):

@@ -219,7 +219,7 @@ def _by_ticks(question: Question, asked: list[Property], budget: Budget) -> list
     explored = Explicit(question.compiled)
     clock = budget.fresh()
     explored.explore(clock, frozenset(entry.name for entry in asked))
-    return [_from_exploration(question, entry, explored, EXPLICIT, len(explored.states), clock) for entry in asked]
+    return [_from_exploration(question, entry, explored, EXPLICIT, len(explored.nodes), clock) for entry in asked]
 
 
 def _by_zones(question: Question, asked: list[Property], budget: Budget) -> list[Finding]:
@@ -354,7 +354,7 @@ def _by_graph(question: Question, automaton: CompiledAutomaton, asked: Property,
 
 
 def _promise_in_ticks(question: Question, asked: Property, explored: Explicit, clock: Budget) -> Finding:
-    finding = Finding(asked.name, Verdict.INCONCLUSIVE, EXPLICIT, states=len(explored.states))
+    finding = Finding(asked.name, Verdict.INCONCLUSIVE, EXPLICIT, states=len(explored.nodes))
     if explored.stopped:
         return replace(finding, reason=f"in ticks of {_seconds(explored.unit)}: {explored.stopped}", seconds=clock.elapsed)
     lasso: Run | None = find_lasso(explored, asked)

@@ -193,7 +193,7 @@ class Synthesis:
 
     def _at(self, zones: Zones, ratio: Fraction) -> tuple[RatioInterval, Invariant]:
         """The invariant of finished zones at one ratio: every bound is a multiple of the scale."""
-        reading = multiples(self.names.scale, zones.ticks(self.names.scale))
+        reading = multiples(self.names.scale, zones.ticks[self.names.scale])
         return RatioInterval(ratio, ratio, closed_low=True, closed_high=True), invariant(zones, cover_of(zones), reading)
 
     def _around(self, zones: Zones, ratio: Fraction, minimum: Terms) -> tuple[RatioInterval, Invariant]:
@@ -230,7 +230,7 @@ class Synthesis:
         zones = self._explore(end, piece.minimum)
         if self.properties & zones.broken.keys():
             return piece
-        scale = zones.ticks(self.names.scale)
+        scale = zones.ticks[self.names.scale]
         cover = cover_of(zones)
         return ThresholdPiece(piece.ratios, piece.minimum, piece.run, invariant(zones, cover, multiples(self.names.scale, scale)))
 

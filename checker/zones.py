@@ -1,13 +1,12 @@
-"""Exploration in dense time: sets of clock values instead of single ones.
+"""Exploration in dense time: sets of clock values (zones) instead of single ones.
 
-A node is a location with a zone, every clock value it may have after any wait. A node whose zone lies in
-one already met is not explored again. Zones are widened by lower and upper bounds, which keeps them few
-whatever the size of the constants and changes no answer about reachability.
+A node is a location with a zone: every clock valuation that it may have after any delay. A node whose zone is included
+in a stored one is not explored again. Zones are widened by lower and upper bounds (LU extrapolation), which keeps
+them few whatever the size of the constants, and changes no answer about reachability.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,221 +15,167 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import dbm
-from timewait.checker.compiled import EXPIRED, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import EXPIRED, ROWS, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation, carried
 from timewait.checker.dbm import Zone
-from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.finding import Move, Run
 from timewait.checker.schedule import delays
-from timewait.checker.time_unit import in_ticks, unit_of
+from timewait.checker.search import Search
+from timewait.vocabulary.automaton import Edge
+
+ZoneNode = tuple[int, Zone]
+"""The number of a location, and a zone of its clocks."""
+
+Updates = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""For each row of a zone after an edge, the row that it copies, and the lifetime in ticks of an inactive clock, else -1."""
 
 
 class ZoneLocation(NamedTuple):
-    """A location with numbers in place of parameters.
+    """A location with its bounds as rows of a difference-bound matrix.
 
     Attributes
     ----------
-    passages : tuple
-        For each edge: its bounds as (row, column, bound), and how rows are carried.
-    limits : tuple
-        The invariant, likewise.
+    edges : tuple of (bounds, rows, lifetimes)
+        For each edge its guard, shape (count, 3), and its `Updates`.
+    originals : tuple of Edge
+        The edges that were compiled.
+    invariant : array, shape (count, 3)
+        The invariant as (row, column, bound).
     lower, upper : arrays
-        The largest constants each row is compared with from below and from above.
+        The maximal constants of each row in lower and in upper bounds.
     """
 
     edges: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], ...]
+    originals: tuple[Edge, ...]
     invariant: NDArray[np.int64]
     lower: NDArray[np.int64]
     upper: NDArray[np.int64]
 
 
-class Zones:
-    """An exploration of an automaton in dense time; attributes as in `timewait.checker.explicit.Explicit`.
+class Zones(Search[ZoneNode]):
+    """An exploration of an automaton in dense time; parameters and attributes as for `timewait.checker.search.Search`.
 
-    Parameters
-    ----------
-    automaton : CompiledAutomaton
-        The system, best folded: zones see to what is still alive.
-    values : mapping or None
-        The parameters in seconds; by default those of the system.
+    The automaton is best a quotient: zones decide what may still be in flight.
     """
 
-    def __init__(self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
-        self.automaton = automaton
-        self.values = automaton.system.parameters if values is None else values
-        self.unit = unit_of(self.values)
-        self._ticks = in_ticks(self.values, self.unit)
-        self._lower, self._upper = self._role_bounds()
-        self._halls: dict[int, ZoneLocation] = {}
-        self._passed: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-        self._covered: set[int] = set()
-        self.nodes: list[tuple[int, Zone]] = []
-        self._parents = array("q")
-        self._steps = array("i")
-        self._depths = array("i")
-        self.transitions = 0
-        self.broken: dict[str, tuple[int, int]] = {}
-        self.witnessed: dict[str, tuple[int, int]] = {}
-        self.stopped = ""
+    poll = 64
 
-    def _role_bounds(self) -> tuple[dict[str, int], dict[str, int]]:
-        """For each clock role the largest constants in lower and in upper bounds, over every location."""
+    def __init__(self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
+        super().__init__(automaton, values)
+        self._lower, self._upper = self._maximal_constants()
+        self._locations: dict[int, ZoneLocation] = {}
+        self._stored: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    def _maximal_constants(self) -> tuple[dict[str, int], dict[str, int]]:
+        """For each clock role the maximal constants in lower and in upper bounds, over every location."""
         lower: dict[str, int] = {}
         upper: dict[str, int] = {}
         for location in self.automaton.explore():
-            for test in (*location.invariant, *(test for edge in location.edges for test in edge.guard)):
-                role, limit = location.clocks[test.clock].role, self._ticks[test.parameter]
-                if test.relation != "<=":
+            for bound in (*location.invariant, *(bound for edge in location.edges for bound in edge.guard)):
+                role, limit = location.clocks[bound.clock].role, self.ticks[bound.parameter]
+                if bound.relation != "<=":
                     lower[role] = max(limit, lower.get(role, -1))
-                if test.relation in ("<=", "=="):
+                if bound.relation in ("<=", "=="):
                     upper[role] = max(limit, upper.get(role, -1))
         return lower, upper
 
-    def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
-        """Visit every reachable zone; stop at a bound (then `stopped` says why), or when all of `until` are broken."""
-        self._visit(self.automaton.start, self._first(), -1, -1)
-        number = 0
-        while number < len(self.nodes):
-            if number % 64 == 0 and (stopped := budget.exceeded(len(self.nodes), self._depths[number])):
-                self.stopped = stopped
-                return
-            place, here = self.nodes[number]
-            if number in self._covered:
-                number += 1
-                continue
-            for step, target, zone in self._successors(place, here):
-                self.transitions += 1
-                edge = self.automaton.location(place).edges[step].original
-                for name in edge.violates:
-                    self.broken.setdefault(name, (number, step))
-                for name in edge.witnesses:
-                    self.witnessed.setdefault(name, (number, step))
-                self._visit(target, zone, number, step)
-            if until and until <= self.broken.keys():
-                self.stopped = "every property asked for is broken"
-                return
-            number += 1
-
-    def _first(self) -> Zone:
-        automaton = self.automaton
-        location = automaton.location(automaton.start)
-        updates = automaton.start_updates()
-        rows = len(location.clocks) + 1
-        dead = np.full(rows, -1, dtype=np.int64)
-        for index, origin in enumerate(updates):
-            if origin == EXPIRED:
-                dead[index + 1] = self._ticks[automaton.system.lifetimes[location.clocks[index].role]]
+    def first(self) -> ZoneNode:
+        start = self.automaton.start
         point = np.full((1, 1), dbm.NOUGHT, dtype=np.int64)
-        return self._settle(automaton.start, dbm.carry(point, np.zeros(rows, dtype=np.int64), dead))
+        return start, self._settled(start, dbm.carry(point, *self._updates(start, self.automaton.start_updates())))
 
-    def _successors(self, place: int, zone: Zone) -> Iterator[tuple[int, int, Zone]]:
-        hall = self._hall(place)
-        edges = self.automaton.location(place).edges
-        for step, (bounds, sources, dead) in enumerate(hall.edges):
-            possible, narrowed = dbm.narrowed(zone, bounds)
+    def after(self, node: ZoneNode) -> Iterator[tuple[int, ZoneNode]]:
+        number, zone = node
+        edges = self.automaton.location(number).edges
+        for step, (guard, rows, lifetimes) in enumerate(self._location(number).edges):
+            possible, narrowed = dbm.narrowed(zone, guard)
             if possible:
                 target = edges[step].target
-                yield step, target, self._settle(target, dbm.carry(narrowed, sources, dead))
+                yield step, (target, self._settled(target, dbm.carry(narrowed, rows, lifetimes)))
 
-    def _settle(self, place: int, zone: Zone) -> Zone:
-        """Let time pass under the invariant, then forget what no guard can tell apart."""
-        hall = self._hall(place)
-        return dbm.settled(zone, hall.invariant, hall.lower, hall.upper)
+    def edges_of(self, node: ZoneNode) -> tuple[Edge, ...]:
+        return self._location(node[0]).originals
 
-    def _visit(self, place: int, zone: Zone, parent: int, step: int) -> None:
-        known = self._passed.get(place)
-        numbers = np.array([len(self.nodes)], dtype=np.int64)
-        zones = zone[None]
-        if known is not None:
-            if dbm.includes(known[0], zone):
-                return
-            kept = dbm.uncovered(known[0], zone)
-            self._covered.update(known[1][~kept].tolist())
-            zones, numbers = np.concatenate([known[0][kept], zones]), np.concatenate([known[1][kept], numbers])
-        self._passed[place] = zones, numbers
-        self.nodes.append((place, zone))
-        self._parents.append(parent)
-        self._steps.append(step)
-        self._depths.append(0 if parent < 0 else self._depths[parent] + 1)
+    def _settled(self, number: int, zone: Zone) -> Zone:
+        """A zone after any delay under the invariant, extrapolated."""
+        location = self._location(number)
+        return dbm.settled(zone, location.invariant, location.lower, location.upper)
 
-    # --- what it reads ----------------------------------------------------------------------------------------------
+    def _is_new(self, node: ZoneNode) -> bool:
+        number, zone = node
+        stored = self._stored.get(number)
+        zones, nodes = zone[None], np.array([len(self.nodes)], dtype=np.int64)
+        if stored is not None:
+            if dbm.includes(stored[0], zone):
+                return False
+            kept = dbm.uncovered(stored[0], zone)
+            self._covered.update(stored[1][~kept].tolist())
+            zones, nodes = np.concatenate([stored[0][kept], zones]), np.concatenate([stored[1][kept], nodes])
+        self._stored[number] = zones, nodes
+        return True
 
-    def _hall(self, place: int) -> ZoneLocation:
-        hall = self._halls.get(place)
-        if hall is None:
-            location = self.automaton.location(place)
+    # --- compilation ------------------------------------------------------------------------------------------------
+
+    def _location(self, number: int) -> ZoneLocation:
+        """A location as rows of a matrix, made when it is first entered."""
+        known = self._locations.get(number)
+        if known is None:
+            location = self.automaton.location(number)
             roles = [clock.role for clock in location.clocks]
-            hall = ZoneLocation(
-                tuple((self._bounds(edge.guard), *self._carriage(edge)) for edge in location.edges),
+            known = self._locations[number] = ZoneLocation(
+                tuple((self._bounds(edge.guard), *self._updates(edge.target, edge.updates)) for edge in location.edges),
+                tuple(edge.original for edge in location.edges),
                 self._bounds(location.invariant),
                 np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
                 np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
             )
-            self._halls[place] = hall
-        return hall
+        return known
 
-    def _bounds(self, tests: tuple[CompiledBound, ...]) -> NDArray[np.int64]:
-        """Tests as rows of (row, column, bound), shape (count, 3)."""
+    def _bounds(self, bounds: tuple[CompiledBound, ...]) -> NDArray[np.int64]:
+        """Bounds as rows of (row, column, bound), shape (count, 3)."""
         rows = []
-        for test in tests:
-            limit, row = self._ticks[test.parameter], test.clock + 1
-            if test.relation in ("<=", "=="):
+        for bound in bounds:
+            limit, row = self.ticks[bound.parameter], bound.clock + 1
+            if bound.relation in ("<=", "=="):
                 rows.append((row, 0, dbm.at_most(limit)))
-            if test.relation in (">=", "=="):
+            if bound.relation in (">=", "=="):
                 rows.append((0, row, dbm.at_most(-limit)))
-            if test.relation == ">":
+            if bound.relation == ">":
                 rows.append((0, row, dbm.below(-limit)))
         return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
-    def _carriage(self, edge: CompiledEdge) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        target = self.automaton.location(edge.target)
-        sources = np.array([0, *(max(origin + 1, 0) for origin in edge.updates)], dtype=np.int64)
-        dead = np.full(len(sources), -1, dtype=np.int64)
-        for index, origin in enumerate(edge.updates):
-            if origin == EXPIRED:
-                dead[index + 1] = self._ticks[self.automaton.system.lifetimes[target.clocks[index].role]]
-        return sources, dead
+    def _updates(self, target: int, updates: tuple[int, ...]) -> Updates:
+        clocks, lifetimes = self.automaton.location(target).clocks, self.automaton.system.lifetimes
+        rows = carried(updates, ROWS, 0, lambda _: 0)
+        inactive = [
+            self.ticks[lifetimes[clocks[index].role]] if update == EXPIRED else -1 for index, update in enumerate(updates)
+        ]
+        return np.array([0, *rows], dtype=np.int64), np.array([-1, *inactive], dtype=np.int64)
 
-    # --- what it tells ----------------------------------------------------------------------------------------------
+    # --- results ----------------------------------------------------------------------------------------------------
 
-    def path_to(self, number: int, *steps: int) -> list[tuple[CompiledLocation, CompiledEdge]]:
-        """The edges by which a node was reached, then some further steps."""
-        path: list[tuple[CompiledLocation, CompiledEdge]] = []
-        place = self.nodes[number][0]
-        for step in steps:
-            edge = self.automaton.location(place).edges[step]
-            path.append((self.automaton.location(place), edge))
-            place = edge.target
-        while (parent := self._parents[number]) >= 0:
-            location = self.automaton.location(self.nodes[parent][0])
-            path.insert(0, (location, location.edges[self._steps[number]]))
-            number = parent
-        return path
+    def path_to(self, number: int, step: int | None = None) -> list[tuple[CompiledLocation, CompiledEdge]]:
+        """The edges along `trail`, each with its source."""
+        locations = [(self.automaton.location(self.nodes[node][0]), taken) for node, taken in self.trail(number, step)]
+        return [(location, location.edges[taken]) for location, taken in locations]
 
-    def run_to(self, number: int, *steps: int) -> Run | None:
-        """A run to a node, then some further steps; None when its delays cannot be found."""
-        path = self.path_to(number, *steps)
+    def run_to(self, number: int, step: int | None = None) -> Run | None:
+        path = self.path_to(number, step)
         waits = delays(path, self.values, self.unit)
         if waits is None:
             return None
         return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
 
-    def ticks(self, parameter: str) -> int:
-        """The value of a parameter in units."""
-        return self._ticks[parameter]
-
-    def edges(self, place: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """For each edge of a location its target, its bounds with the invariant's, and how it carries the rows of a zone."""
-        hall = self._hall(place)
-        for edge, (bounds, sources, dead) in zip(self.automaton.location(place).edges, hall.edges, strict=True):
-            yield edge.target, np.concatenate([hall.invariant, bounds]), sources, dead
+    def edges(self, number: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """For each edge of a location its target, its guard with the invariant, and its `Updates`."""
+        location = self._location(number)
+        for edge, (guard, rows, lifetimes) in zip(self.automaton.location(number).edges, location.edges, strict=True):
+            yield edge.target, np.concatenate([location.invariant, guard]), rows, lifetimes
 
     def cover(self) -> dict[int, NDArray[np.int64]]:
-        """For each location met, the zones that cover everything reachable there, shape (count, n, n)."""
-        return {place: zones for place, (zones, _) in self._passed.items()}
+        """For each location reached, the zones that cover everything reachable there, shape (count, n, n)."""
+        return {number: zones for number, (zones, _) in self._stored.items()}
 
     def taken(self) -> set[tuple[int, int]]:
-        """Every edge that can be taken, as the number of its location and of its edge."""
-        passable = set()
-        for place, zones in self.cover().items():
-            for zone in zones:
-                passable |= {(place, step) for step, _, _ in self._successors(place, zone)}
-        return passable
+        """Every edge that can be taken, as the number of its location and its own."""
+        nodes = [(number, zone) for number, zones in self.cover().items() for zone in zones]
+        return {(number, step) for number, zone in nodes for step, _ in self.after((number, zone))}

@@ -203,7 +203,7 @@ def prove_for_all(configuration: Configuration, properties: Sequence[str], regio
         cover = cover_of(zones)
         if sum(map(len, cover.values())) <= MAX_TRIMMED_ZONES:
             cover = trimmed(zones, cover, frozenset(properties))
-        return invariant(zones, cover, multiples(SYMBOLS.scale, zones.ticks(SYMBOLS.scale)))
+        return invariant(zones, cover, multiples(SYMBOLS.scale, zones.ticks[SYMBOLS.scale]))
 
     return _proved(ClaimedProperties(configuration, properties, [constraint(text) for text in region]), of_zones, Budget())
 

@@ -19,9 +19,10 @@ from random_configurations import random_configuration
 from timewait.checker.bounded import search
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Question
-from timewait.checker.explicit import TICK, Explicit
+from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
 from timewait.checker.replay import Rejected, replay
+from timewait.checker.search import TICK
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.zones import Zones
 from timewait.proofs.question import question
@@ -214,11 +215,11 @@ def fewest_steps(engine: Explicit, names: frozenset[str]) -> dict[str, int]:
         if state in done:
             continue
         done.add(state)
-        passages = engine.location(state[0]).edges
+        passages = engine.edges_of(state)
         for step, after in engine.after(state):
             steps = away[state] + (step != TICK)
             if step != TICK:
-                for name in passages[step].original.violates & names:
+                for name in passages[step].violates & names:
                     found[name] = min(steps, found.get(name, steps))
             if steps < away.get(after, steps + 1):
                 away[after] = steps

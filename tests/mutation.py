@@ -522,7 +522,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
         for name, where in sorted(explored.broken.items()):
             _carried_out(case, explored.run_to(*where), asked[name])
         told["rules"] = sorted(explored.witnessed)
-        told["sizes"] = {"states": len(explored.states), "transitions": explored.transitions}
+        told["sizes"] = {"states": len(explored.nodes), "transitions": explored.transitions}
         if LASSOS in case.engines:
             told["ticks never keep"] = []
             for entry in promises:
@@ -579,7 +579,7 @@ def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
     if TICKS in case.engines:
         explored = Explicit(CompiledAutomaton(relaxed))
         explored.explore(Budget(states=50_000))
-        sizes["relaxed states"] = len(explored.states)
+        sizes["relaxed states"] = len(explored.nodes)
     zones = Zones(CompiledAutomaton(Quotient(relaxed)))
     zones.explore(Budget())
     obliged_approximation = CompiledAutomaton(

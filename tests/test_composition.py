@@ -50,7 +50,7 @@ def test_ticks_reach_the_same(reached: dict[str, ReachedGraph], name: str) -> No
     automaton = CompiledAutomaton(system)
     explored = Explicit(automaton)
     explored.explore(Budget())
-    seen = {system.equivalence_class(automaton.location(state[0]).original) for state in explored.states}
+    seen = {system.equivalence_class(automaton.location(state[0]).original) for state in explored.nodes}
     assert seen == {system.equivalence_class(location) for location in reached[name].locations.values()}
 
 

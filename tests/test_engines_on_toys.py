@@ -277,7 +277,7 @@ class TestCounts:
     )
     def test_in_ticks_by_hand(self, toy: Toy, unit: int, states: int, transitions: int, depth: int) -> None:
         explored = in_ticks(toy, Fraction(unit))
-        assert (len(explored.states), explored.transitions, explored.depth) == (states, transitions, depth)
+        assert (len(explored.nodes), explored.transitions, explored.depth) == (states, transitions, depth)
 
     @pytest.mark.parametrize(
         ("toy", "unit"),
@@ -294,7 +294,7 @@ class TestCounts:
     )
     def test_in_ticks_by_brute_force(self, toy: Toy, unit: Fraction | int) -> None:
         explored = in_ticks(toy, Fraction(unit))
-        assert (len(explored.states), explored.transitions, set(explored.broken)) == by_brute_force(toy, Fraction(unit))
+        assert (len(explored.nodes), explored.transitions, set(explored.broken)) == by_brute_force(toy, Fraction(unit))
 
     @pytest.mark.parametrize(
         ("toy", "zones", "transitions"),
@@ -327,7 +327,7 @@ for toy in (fischer(2, 1), letterbox(2, 1)):
     for explored in (in_ticks(toy), in_zones(toy)):
         (where,) = explored.broken.values()
         print(explored.transitions, explored.run_to(*where))
-    print(in_ticks(toy).states, [(place, zone.tolist()) for place, zone in in_zones(toy).nodes])
+    print(in_ticks(toy).nodes, [(place, zone.tolist()) for place, zone in in_zones(toy).nodes])
 """
         told = set()
         for seed in ("1", "2"):
@@ -361,7 +361,7 @@ class TestStuck:
     def test_found_in_ticks_and_on_the_graph(self, guard: str, stops: bool) -> None:
         explored = in_ticks(trap(guard))
         at_the_limit = {(0, (0, 2))} if stops else set()
-        assert {explored.states[number] for number in explored.time_locked} == at_the_limit
+        assert {explored.nodes[number] for number in explored.time_locked} == at_the_limit
         locations = timelock.time_locks(CompiledAutomaton(trap(guard)))
         assert [location.original for location in locations] == (["trap"] if stops else [])
 
@@ -493,7 +493,7 @@ class TestBounds:
         explored = Explicit(CompiledAutomaton(counter(3000, 1)))
         explored.explore(Budget(states=1000))
         assert explored.stopped == "stopped at 1,025 states (bound 1,000), depth 1024"
-        assert len(explored.states) == 1025
+        assert len(explored.nodes) == 1025
         assert not explored.broken
 
     def test_zones_stop_at_a_number_of_zones(self) -> None:

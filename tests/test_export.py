@@ -127,7 +127,7 @@ def test_tla_has_the_same_states(name: str) -> None:
     explored = Explored(DENSE[name])
     written = plan(DENSE[name])
     states, violated = Module(as_tla(written), as_tla_configuration(written)).explore()
-    assert states == len(explored.engine.states)
+    assert states == len(explored.engine.nodes)
     assert violated == {identifier(one) for one in set(DENSE[name].asked) & explored.engine.broken.keys()}
 
 
@@ -141,7 +141,7 @@ def test_tla_of_toys(toy: Toy, asked: str) -> None:
     engine.explore(Budget())
     written = toy_plan(toy, asked)
     states, violated = Module(as_tla(written), as_tla_configuration(written)).explore()
-    assert states == len(engine.states)
+    assert states == len(engine.nodes)
     assert violated == {asked} & engine.broken.keys()
 
 
@@ -288,7 +288,7 @@ def test_tlc_agrees(name: str, tmp_path: Path) -> None:
     output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300).stdout
     assert ("is violated" in output) == explored.broken
     if not explored.broken:
-        assert f"{len(explored.engine.states)} distinct states found" in output
+        assert f"{len(explored.engine.nodes)} distinct states found" in output
 
 
 # --- Horn clauses --------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def test_spin_agrees(name: str, tmp_path: Path) -> None:
     explored = Explored(CASES[name])
     answer = spin(as_promela(explored.plan()), tmp_path)
     assert answer.violated == explored.broken == CASES[name].broken
-    assert answer.states == len(explored.engine.states)
+    assert answer.states == len(explored.engine.nodes)
     assert answer.time_locked == bool(explored.engine.time_locked)
     assert ("this violates" in answer.trail) == answer.violated
 
@@ -67,7 +67,7 @@ def test_spin_agrees_on_toys(name: str, tmp_path: Path) -> None:
     engine.explore(Budget())
     answer = spin(as_promela(toy_plan(toy, asked)), tmp_path)
     assert answer.violated == (asked in engine.broken)
-    assert answer.states == len(engine.states)
+    assert answer.states == len(engine.nodes)
     assert answer.time_locked == bool(engine.time_locked)
 
 
@@ -101,7 +101,7 @@ def test_a_missing_edge_is_noticed(lacking: type[Lacking], tmp_path: Path) -> No
     explored = Explored(CASES["less than 2 MSL"])
     plan = plan_of(CompiledAutomaton(Quotient(lacking(explored.case.configuration))), explored.case.labels)
     answer = spin(as_promela(plan), tmp_path)
-    assert answer.states != len(explored.engine.states)
+    assert answer.states != len(explored.engine.nodes)
     assert not answer.violated or lacking is NoRetransmission
 
 
@@ -111,7 +111,7 @@ def test_a_changed_bound_is_noticed(tmp_path: Path) -> None:
     model = as_promela(explored.plan())
     assert "#define MSL 1\n" in model
     answer = spin(model.replace("age_B_FIN_ACK_seq_1_ack_2 <= MSL ->", "age_B_FIN_ACK_seq_1_ack_2 < MSL ->"), tmp_path)
-    assert answer.states != len(explored.engine.states)
+    assert answer.states != len(explored.engine.nodes)
 
 
 def test_an_unexplored_location_is_an_error(tmp_path: Path) -> None:

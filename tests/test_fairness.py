@@ -152,7 +152,7 @@ def test_an_unfair_lasso_is_a_disagreement(monkeypatch: pytest.MonkeyPatch) -> N
 
     def careless(graph):  # type: ignore[no-untyped-def]  # a graph of networkx, which has no types
         for node in graph.nodes:
-            graph.nodes[node]["could"] = frozenset()
+            graph.nodes[node]["possible"] = frozenset()
         return real(graph)
 
     monkeypatch.setattr(lasso, "fair_components", careless)

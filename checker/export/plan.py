@@ -15,7 +15,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledLocation
-from timewait.checker.explicit import TICK, Explicit
+from timewait.checker.explicit import Explicit
+from timewait.checker.search import TICK
 from timewait.checker.time_unit import in_ticks, unit_of
 from timewait.vocabulary.automaton import ZERO, Clock, Location, Relation
 
@@ -274,7 +275,7 @@ def plan_of_exploration(exploration: Explicit, labels: Labels) -> Plan:
     Edges that were never taken lead to `UNEXPLORED`, as does a tick with an effect that was never seen.
     """
     automaton = exploration.automaton
-    locations = {number: automaton.location(number) for number, _ in exploration.states}
+    locations = {number: automaton.location(number) for number, _ in exploration.nodes}
     return _Planner(automaton, labels, locations).plan(_expiries(exploration))
 
 
@@ -284,9 +285,9 @@ Expiries = Mapping[int, Mapping[tuple[int, ...], int]]
 
 def _expiries(exploration: Explicit) -> Expiries:
     seen: dict[int, dict[tuple[int, ...], int]] = {}
-    for state, (number, values) in enumerate(exploration.states):
+    for number, values in exploration.nodes:
         lifetimes = exploration.location(number).lifetimes
-        for edge, (target, _) in exploration.successors(state):
+        for edge, (target, _) in exploration.after((number, values)):
             if edge == TICK and lifetimes:
                 expired = tuple(sorted(clock - 1 for clock, lifetime in lifetimes if values[clock] >= lifetime))
                 seen.setdefault(number, {})[expired] = target
