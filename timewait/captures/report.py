@@ -289,7 +289,7 @@ def _time_wait_of(need: TimeWaitObserved, stacks: Sequence[Stack], asked: Fracti
         return
     yield (
         f"at least {rounded(need.restarted)}. That long after {need.end}'s last acknowledgement {other} sent a segment that"
-        " needed an answer; after a shorter TIME_WAIT the answer is a RST."
+        " needed an answer; with a shorter TIME_WAIT the answer is a RST."
     )
     if rounded(need.unrestarted) != rounded(need.restarted):
         yield f"at least {rounded(need.unrestarted)} if retransmitted FINs do not restart the timer."
