@@ -1,4 +1,4 @@
-"""What tests take from the npm registry (``npm install`` in ``tests/node``): a parser and schemas."""
+"""Packages of the npm registry that tests use (``npm install`` in ``tests/node``): a parser and schemas."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ needs_junit_schemas = pytest.mark.skipif(
 )
 
 
-def mermaid_says(texts: Sequence[str], folder: Path) -> list[str]:
-    """For each text the type of its diagram, or what Mermaid's own parser finds wrong with it."""
+def mermaid_results(texts: Sequence[str], folder: Path) -> list[str]:
+    """For each text the type of its diagram, or the error of Mermaid's parser."""
     assert NODE is not None
     files = [folder / f"{number}.mmd" for number in range(len(texts))]
     for file, text in zip(files, texts, strict=True):
         file.write_text(text, encoding="utf-8")
     command = [NODE, str(FOLDER / "parse_mermaid.mjs"), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["file"] for one in told] == list(map(str, files))
-    return [str(one.get("type") or one["problem"]) for one in told]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["file"] for result in results] == list(map(str, files))
+    return [str(result.get("type") or result["problem"]) for result in results]

@@ -1,4 +1,4 @@
-"""``timewait explain``: the right story for traces, for captures written by hand, and for those of the kernel's own TCP."""
+"""``timewait explain`` on traces, on captures written by hand, and on captures of the kernel's own TCP."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from timewait.checker import itf
 from timewait.checker.decide import Engine, decide
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
+from timewait.formats.pcapng import as_pcapng
 from timewait.narration.prose import counted, listed, rounded, short_duration
 from timewait.narration.story import conclusion, story
 from timewait.proofs.question import question
@@ -39,31 +40,30 @@ from timewait.spec.stacks import Stack, load
 from timewait.spec.state import MEANING, State
 
 
-def configuration(**wishes: Any) -> Configuration:
-    """The standard as it was meant, with segments that live for 30 s."""
-    given = {"msl": Fraction(30), "rto": (Fraction(30),), "time_wait": Fraction(60), **wishes}
-    return assemble(load("rfc9293-intended"), Overrides.of(**given))
+def configuration(**overrides: Any) -> Configuration:
+    """RFC 9293 (intended reading) with an MSL of 30 s."""
+    values = {"msl": Fraction(30), "rto": (Fraction(30),), "time_wait": Fraction(60), **overrides}
+    return assemble(load("rfc9293-intended"), Overrides.of(**values))
 
 
-def accounts(path: Path, given: Configuration | None = None) -> list[ObservedClose]:
+def closes(path: Path, assumed: Configuration | None = None) -> list[ObservedClose]:
     """Every close in a capture."""
-    assumed = configuration() if given is None else given
     everything = list(frames(path))
     found = traffic(map(decode, everything))
     ended = max(frame.time for frame in everything)
-    return [follow(one, assumed, ended, {}) for one in found.connections if one.closes]
+    return [follow(it, assumed or configuration(), ended, {}) for it in found.connections if it.closes]
 
 
-def account(script: Script, tmp_path: Path) -> ObservedClose:
+def only_close(script: Script, tmp_path: Path) -> ObservedClose:
     """The only close in a script."""
-    (found,) = accounts(pcap(tmp_path / "script.pcap", script.packets))
+    (found,) = closes(pcap(tmp_path / "script.pcap", script.packets))
     return found
 
 
-def states(told: ObservedClose, end: str) -> list[str]:
+def states(close: ObservedClose, end: str) -> list[str]:
     """The states that an end goes through."""
-    changes = [str(told.trace.initial[f"{end}.state"])]
-    changes += [str(step.changed[f"{end}.state"][1]) for step in told.trace.steps if f"{end}.state" in step.changed]
+    changes = [str(close.trace.initial[f"{end}.state"])]
+    changes += [str(step.changed[f"{end}.state"][1]) for step in close.trace.steps if f"{end}.state" in step.changed]
     return changes
 
 
@@ -86,60 +86,60 @@ class TestCloses:
     """Captures written by hand."""
 
     def test_clean(self, tmp_path: Path) -> None:
-        """Both ends go the way of the books."""
-        told = account(closed(), tmp_path)
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        assert outcome(told) == "closed in order, A first"
-        assert "B closed 200ms later" in summary(told)
-        assert "A acknowledged B's FIN after 10ms" in summary(told)
-        assert deviations(told) == []
-        assert (str(told.ends[0]), str(told.ends[1])) == ("192.0.2.1:40000", "192.0.2.2:80")
+        """Both ends go through the textbook states."""
+        close = only_close(closed(), tmp_path)
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        assert outcome(close) == "closed in order, A first"
+        assert "B closed 200ms later" in summary(close)
+        assert "A acknowledged B's FIN after 10ms" in summary(close)
+        assert deviations(close) == []
+        assert (str(close.ends[0]), str(close.ends[1])) == ("192.0.2.1:40000", "192.0.2.2:80")
 
-    def test_a_is_who_closes_first(self, tmp_path: Path) -> None:
-        """Whoever opened the connection."""
+    def test_a_closes_first(self, tmp_path: Path) -> None:
+        """A is the end that closes first, even if the other end opened the connection."""
         script = Script().opened()
         script.say(1.0, "B", "FA", 1, 1)
         script.say(1.01, "A", "FA", 1, 2)
         script.say(1.02, "B", "A", 2, 2)
-        told = account(script, tmp_path)
-        assert str(told.ends[0]) == "192.0.2.2:80"
-        assert (states(told, "A"), states(told, "B")) == (["ESTABLISHED", "FIN_WAIT_1", "TIME_WAIT"], PASSIVE)
+        close = only_close(script, tmp_path)
+        assert str(close.ends[0]) == "192.0.2.2:80"
+        assert (states(close, "A"), states(close, "B")) == (["ESTABLISHED", "FIN_WAIT_1", "TIME_WAIT"], PASSIVE)
 
-    def test_at_once(self, tmp_path: Path) -> None:
+    def test_simultaneous(self, tmp_path: Path) -> None:
         """Two FINs that cross, and so do their acknowledgements."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.005, "B", "FA", 1, 1)
         script.say(1.01, "A", "A", 2, 2)
         script.say(1.015, "B", "A", 2, 2)
-        told = account(script, tmp_path)
+        close = only_close(script, tmp_path)
         crossing = ["ESTABLISHED", "FIN_WAIT_1", "CLOSING", "TIME_WAIT"]
-        assert (states(told, "A"), states(told, "B")) == (crossing, crossing)
-        assert outcome(told) == "closed in order, by both ends simultaneously"
-        assert [need.end for need in time_waits_observed(told)] == ["A", "B"]
+        assert (states(close, "A"), states(close, "B")) == (crossing, crossing)
+        assert outcome(close) == "closed in order, by both ends simultaneously"
+        assert [need.end for need in time_waits_observed(close)] == ["A", "B"]
 
     def test_half(self, tmp_path: Path) -> None:
-        """B goes on sending, and closes; the numbers are those of the wire."""
+        """B sends text after A's FIN and then closes; numbers count real octets."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "PA", 1, 2, length=1_400)
         script.say(1.02, "A", "A", 2, 1_401)
         script.say(1.03, "B", "PFA", 1_401, 2, length=600)
         script.say(1.04, "A", "A", 2, 2_002)
-        told = account(script, tmp_path)
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        assert "Then B sent 2,000 more octets: a half-close" in summary(told)
-        assert told.trace.steps[-1].state["A.rcv"] == 2_002
+        close = only_close(script, tmp_path)
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        assert "Then B sent 2,000 more octets: a half-close" in summary(close)
+        assert close.trace.steps[-1].state["A.rcv"] == 2_002
 
     def test_half_closed_only(self, tmp_path: Path) -> None:
         """B never closes."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
-        assert outcome(account(script, tmp_path)) == "half closed: A has closed, B has not"
+        assert outcome(only_close(script, tmp_path)) == "half closed: A has closed, B has not"
 
-    def test_text_on_its_way_when_the_close_begins(self, tmp_path: Path) -> None:
-        """It is part of the story; what was acknowledged before is not."""
+    def test_text_in_flight_when_the_close_begins(self, tmp_path: Path) -> None:
+        """The trace starts with it; text acknowledged earlier is left out."""
         script = Script().opened()
         script.say(0.5, "A", "PA", 1, 1, length=100)
         script.say(0.51, "B", "A", 1, 101)
@@ -147,23 +147,23 @@ class TestCloses:
         script.say(1.0, "A", "FA", 151, 1)
         script.say(1.01, "B", "FA", 1, 152)
         script.say(1.02, "A", "A", 152, 2)
-        told = account(script, tmp_path)
-        assert told.trace.steps[0].event.text == "user calls SEND (50 octets)"
-        assert told.trace.initial["A.nxt"] == 101
-        assert deviations(told) == []
+        close = only_close(script, tmp_path)
+        assert close.trace.steps[0].event.text == "user calls SEND (50 octets)"
+        assert close.trace.initial["A.nxt"] == 101
+        assert deviations(close) == []
 
     def test_out_of_order(self, tmp_path: Path) -> None:
-        """A FIN that overtook text is taken in when the text has come, as real ends do."""
+        """A FIN that overtook text is processed when the text has arrived, as real stacks do."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 101, 1)
         script.say(1.001, "A", "PA", 1, 1, length=100)
         script.say(1.02, "B", "A", 1, 102)
         script.say(1.1, "B", "FA", 1, 102)
         script.say(1.11, "A", "A", 102, 2)
-        told = account(script, tmp_path)
-        assert states(told, "B") == PASSIVE
+        close = only_close(script, tmp_path)
+        assert states(close, "B") == PASSIVE
 
-    def test_noise(self, tmp_path: Path) -> None:
+    def test_keep_alives(self, tmp_path: Path) -> None:
         """Keep-alives, window updates and repeated acknowledgements change nothing."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
@@ -175,102 +175,102 @@ class TestCloses:
         script.say(9.01, "A", "A", 2, 1)
         script.say(9.2, "B", "FA", 1, 2)
         script.say(9.21, "A", "A", 2, 2)
-        told = account(script, tmp_path)
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        assert deviations(told) == []
-        assert sum("keep-alive" in step.event.text for step in told.trace.steps) == 2
+        close = only_close(script, tmp_path)
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        assert deviations(close) == []
+        assert sum("keep-alive" in step.event.text for step in close.trace.steps) == 2
 
-    def test_packets_that_the_capture_dropped(self, tmp_path: Path) -> None:
-        """The story goes on, and says what is missing."""
+    def test_packets_missing_from_the_capture(self, tmp_path: Path) -> None:
+        """The trace goes on, and remarks name what is missing."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 50_001, 1)
         script.say(1.01, "B", "FA", 3_001, 50_002)
         script.say(1.02, "A", "A", 50_002, 3_002)
-        told = account(script, tmp_path)
-        assert (states(told, "A")[-1], states(told, "B")) == ("TIME_WAIT", PASSIVE)
-        missing = [remark.text for remark in told.remarks if remark.kind is RemarkKind.NOT_CAPTURED]
+        close = only_close(script, tmp_path)
+        assert (states(close, "A")[-1], states(close, "B")) == ("TIME_WAIT", PASSIVE)
+        missing = [remark.text for remark in close.remarks if remark.kind is RemarkKind.NOT_CAPTURED]
         assert missing == [f"had sent {octets} octets that are not in the capture" for octets in ("50,000", "3,000")]
-        assert deviations(told) == []
+        assert deviations(close) == []
 
-    def test_a_fin_that_the_capture_dropped(self, tmp_path: Path) -> None:
-        """Its acknowledgement shows that it was there, and who closed first."""
+    def test_a_fin_missing_from_the_capture(self, tmp_path: Path) -> None:
+        """Its acknowledgement shows that it was sent, and which end closed first."""
         script = closed()
         del script.packets[3]
-        told = account(script, tmp_path)
-        assert str(told.ends[0]) == "192.0.2.1:40000"
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        assert deviations(told) == []
-        assert any("A had sent a FIN that is not in the capture" in line for line in known(told))
+        close = only_close(script, tmp_path)
+        assert str(close.ends[0]) == "192.0.2.1:40000"
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        assert deviations(close) == []
+        assert any("A had sent a FIN that is not in the capture" in line for line in known(close))
 
     def test_without_an_opening(self, tmp_path: Path) -> None:
-        """Numbers count from what was seen first, and that is said."""
+        """Numbers count from the first packets seen, and the report says so."""
         script = Script()
         script.say(1.0, "A", "FA", 700, 30_000)
         script.say(1.01, "B", "FA", 30_000, 701)
         script.say(1.02, "A", "A", 701, 30_001)
-        told = account(script, tmp_path)
-        assert told.trace.steps[0].event.sent[0].text == "FIN+ACK seq=1 ack=1"
-        assert any("The opening is not in the capture" in line for line in known(told))
+        close = only_close(script, tmp_path)
+        assert close.trace.steps[0].event.sent[0].text == "FIN+ACK seq=1 ack=1"
+        assert any("The opening is not in the capture" in line for line in known(close))
 
 
 class TestLosses:
-    """What was lost and sent again, and what TIME_WAIT had to do."""
+    """Losses and retransmissions, and the TIME-WAIT that they need."""
 
     def lost_last_acknowledgement(self, tmp_path: Path) -> ObservedClose:
-        """B's FIN comes again after 200 ms and 400 ms, and is answered each time."""
+        """B retransmits its FIN after 200 ms and 400 ms, and A acknowledges it each time."""
         script = closed()
         script.say(1.4, "B", "FA", 1, 2)
         script.say(1.41, "A", "A", 2, 2)
         script.say(1.8, "B", "FA", 1, 2)
         script.say(1.81, "A", "A", 2, 2)
-        return account(script, tmp_path)
+        return only_close(script, tmp_path)
 
-    def test_the_story(self, tmp_path: Path) -> None:
-        """Both acknowledgements were lost, or late."""
-        told = self.lost_last_acknowledgement(tmp_path)
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        lost = [copy.text for step in told.trace.steps for copy in step.event.sent if copy.lost]
+    def test_the_summary(self, tmp_path: Path) -> None:
+        """Two acknowledgements were lost."""
+        close = self.lost_last_acknowledgement(tmp_path)
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        lost = [copy.text for step in close.trace.steps for copy in step.event.sent if copy.lost]
         assert lost == ["ACK seq=2 ack=2"] * 2
-        assert [(one.end, one.gap, one.fin) for one in told.retransmissions] == [
+        assert [(one.end, one.gap, one.fin) for one in close.retransmissions] == [
             ("B", Fraction(1, 5), True),
             ("B", Fraction(2, 5), True),
         ]
-        assert "A's first 2 acknowledgements were lost." in summary(told)
-        assert "B retransmitted its FIN twice, after 200ms and 400ms" in summary(told)
+        assert "A's first 2 acknowledgements were lost." in summary(close)
+        assert "B retransmitted its FIN twice, after 200ms and 400ms" in summary(close)
 
-    def test_how_long_time_wait_had_to_be(self, tmp_path: Path) -> None:
-        """From A's last acknowledgement to B's next FIN; a wait that nothing restarts, from its start."""
+    def test_the_time_wait_needed(self, tmp_path: Path) -> None:
+        """From A's last acknowledgement to B's next FIN; without restarts, from the start of TIME-WAIT."""
         (need,) = time_waits_observed(self.lost_last_acknowledgement(tmp_path))
         assert (need.restarted, need.unrestarted) == (Fraction(39, 100), Fraction(3, 5))
 
     def test_against_stacks(self, tmp_path: Path) -> None:
-        """Each by its own rule for what restarts the wait."""
-        told = self.lost_last_acknowledgement(tmp_path)
-        (need,) = time_waits_observed(told)
+        """Each stack by its own rule for restarting the timer."""
+        close = self.lost_last_acknowledgement(tmp_path)
+        (need,) = time_waits_observed(close)
         brief = Stack(name="brief", title="Brief", time_wait=Fraction(1, 2), behaviour={"restarts": frozenset()})
         enough, short = compare(need, [load("linux"), load("mtcp"), brief])
         assert [stack.name for stack in enough] == ["linux"]
         assert [stack.name for stack in short] == ["mtcp", "brief"]
 
     def test_a_time_wait_that_was_too_short(self, tmp_path: Path) -> None:
-        """A answers the retransmitted FIN with a RST: it had forgotten, and B is reset while closing in order."""
+        """A has left TIME-WAIT and answers the retransmitted FIN with a RST; B is reset while closing in order."""
         script = closed()
         script.say(1.5, "B", "FA", 1, 2)
         script.say(1.51, "A", "R", 2)
-        told = account(script, tmp_path)
-        assert states(told, "A") == [*ACTIVE, "CLOSED"]
-        assert states(told, "B") == PASSIVE
-        assert [(one.end, one.state, one.within) for one in told.states_left] == [("A", "TIME_WAIT", Fraction(3, 10))]
-        assert told.time_wait_arrivals[0].answer is TimeWaitAnswer.RST
-        assert deviations(told) == ["At 500ms A had left TIME_WAIT after 300ms; 2 MSL are 1m (RFC 9293 3.6.1 MUST-13)."]
-        assert outcome(told) == "closed by both, but B was reset in LAST_ACK before its close was complete"
-        assert "a RST from A, which had left the connection, reached B in LAST_ACK" in summary(told)
-        last = [name for step in told.trace.steps for name, _ in step.event.breaks]
+        close = only_close(script, tmp_path)
+        assert states(close, "A") == [*ACTIVE, "CLOSED"]
+        assert states(close, "B") == PASSIVE
+        assert [(one.end, one.state, one.within) for one in close.states_left] == [("A", "TIME_WAIT", Fraction(3, 10))]
+        assert close.time_wait_arrivals[0].answer is TimeWaitAnswer.RST
+        assert deviations(close) == ["At 500ms A had left TIME_WAIT after 300ms; 2 MSL are 1m (RFC 9293 3.6.1 MUST-13)."]
+        assert outcome(close) == "closed by both, but B was reset in LAST_ACK before its close was complete"
+        assert "a RST from A, which had left the connection, reached B in LAST_ACK" in summary(close)
+        last = [name for step in close.trace.steps for name, _ in step.event.breaks]
         assert last == ["graceful"]
-        assert any("60" not in why and "1m" in why for stack, why in fit_profiles(told, "A", [load("linux")]).excluded)
+        assert any("60" not in why and "1m" in why for stack, why in fit_profiles(close, "A", [load("linux")]).excluded)
 
     def test_rfc_1337(self, tmp_path: Path) -> None:
-        """A duplicate of B's FIN draws an acknowledgement, that a RST, and that ends TIME_WAIT."""
+        """A duplicate of B's FIN is acknowledged, B answers with a RST, and the RST ends TIME-WAIT."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
@@ -281,17 +281,17 @@ class TestLosses:
         script.say(2.02, "B", "R", 2)
         script.say(2.5, "B", "FA", 1, 2, ident=copy)
         script.say(2.51, "A", "R", 2)
-        told = account(script, tmp_path)
-        assert states(told, "A") == [*ACTIVE, "CLOSED"]
-        assert [(shot.exact, shot.ended) for shot in told.resets] == [(True, True)]
-        assert "a RST ended the TIME_WAIT of A (RFC 1337)" in summary(told)
-        assert "The network duplicated 2 packets" in summary(told)
-        found = fit_profiles(told, "A", [load("linux"), load("freebsd")])
+        close = only_close(script, tmp_path)
+        assert states(close, "A") == [*ACTIVE, "CLOSED"]
+        assert [(shot.exact, shot.ended) for shot in close.resets] == [(True, True)]
+        assert "a RST ended the TIME_WAIT of A (RFC 1337)" in summary(close)
+        assert "The network duplicated 2 packets" in summary(close)
+        found = fit_profiles(close, "A", [load("linux"), load("freebsd")])
         assert [stack.name for stack in found.fitting] == ["linux"]
         assert [stack.name for stack, _ in found.excluded] == ["freebsd"]
 
     def test_a_rst_that_time_wait_ignored(self, tmp_path: Path) -> None:
-        """The same, and A still answers the next FIN: FreeBSD fits, Linux as it comes does not."""
+        """A still answers the next FIN: FreeBSD fits, Linux with its default settings does not."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
@@ -301,14 +301,14 @@ class TestLosses:
             script.say(at, "B", "FA", 1, 2, ident=copy)
             script.say(at + 0.01, "A", "A", 2, 2)
             script.say(at + 0.02, "B", "R", 2)
-        told = account(script, tmp_path)
-        assert states(told, "A") == ACTIVE
-        assert [shot.ended for shot in told.resets] == [False, None]
-        found = fit_profiles(told, "A", [load("linux"), load("freebsd")])
+        close = only_close(script, tmp_path)
+        assert states(close, "A") == ACTIVE
+        assert [shot.ended for shot in close.resets] == [False, None]
+        found = fit_profiles(close, "A", [load("linux"), load("freebsd")])
         assert [stack.name for stack in found.fitting] == ["freebsd"]
 
     def test_two_places(self, tmp_path: Path) -> None:
-        """Captured at both ends: what was lost is known, and delays are."""
+        """A capture at both ends shows losses and delays."""
         script, far = Script().opened(), Script()
         for at, who, flags, seq, ack, lost in (
             (1.0, "A", "FA", 1, 1, False),
@@ -326,13 +326,13 @@ class TestLosses:
         sightings += [(places["B" if one[IP].src == ENDS["A"][0] else "A"], one) for one in far.packets]
         handshake = [("right" if place == "left" else "left", one.copy()) for place, one in sightings[:3]]
         path = pcapng(tmp_path / "both.pcapng", sorted([*sightings, *handshake], key=lambda one: one[1].time))
-        (told,) = accounts(path)
-        assert told.interfaces == ("left", "right")
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        received = [step.event.text for step in told.trace.steps if step.event.received is not None]
+        (close,) = closes(path)
+        assert close.interfaces == ("left", "right")
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        received = [step.event.text for step in close.trace.steps if step.event.received is not None]
         assert all(text.endswith("(50ms old)") for text in received)
-        assert [copy.text for step in told.trace.steps for copy in step.event.sent if copy.lost] == ["ACK seq=2 ack=2"]
-        assert "the capture shows what was sent, what was lost and what arrived" in known(told)[0]
+        assert [copy.text for step in close.trace.steps for copy in step.event.sent if copy.lost] == ["ACK seq=2 ack=2"]
+        assert "the capture shows what was sent, what was lost and what arrived" in known(close)[0]
 
     def test_the_next_incarnation(self, tmp_path: Path) -> None:
         """An old duplicate that arrives in it is found by its identification."""
@@ -345,60 +345,60 @@ class TestLosses:
         script.say(1.31, "B", "SA", 9_000, 9_001)
         script.say(1.32, "A", "A", 9_001, 9_001)
         script.say(1.4, "B", "FA", 1, 2, ident=copy)
-        told = account(script, tmp_path)
-        assert told.reopened == Fraction(3, 10)
-        assert told.trace.steps[-1].event.breaks[0][0] == "isolation"
-        assert outcome(told) == "closed in order, A first"
-        assert "opened again" in summary(told)
-        assert any("at least 200ms were needed to keep old duplicates out" in line for line in time_wait(told, [], None))
+        close = only_close(script, tmp_path)
+        assert close.reopened == Fraction(3, 10)
+        assert close.trace.steps[-1].event.breaks[0][0] == "isolation"
+        assert outcome(close) == "closed in order, A first"
+        assert "opened again" in summary(close)
+        assert any("at least 200ms were needed to keep old duplicates out" in line for line in time_wait(close, [], None))
 
 
 class TestResets:
-    """Connections that are dropped."""
+    """Aborted connections."""
 
-    def test_dropped(self, tmp_path: Path) -> None:
-        """SO_LINGER at nought, or text unread."""
+    def test_abort(self, tmp_path: Path) -> None:
+        """SO_LINGER 0, or unread text."""
         script = Script().opened()
         script.say(1.0, "B", "RA", 1, 1)
-        told = account(script, tmp_path)
-        assert str(told.ends[0]) == "192.0.2.2:80"
-        assert outcome(told) == "reset by A"
-        assert "aborted the connection with a RST" in summary(told)
-        assert states(told, "B") == ["ESTABLISHED", "CLOSED"]
+        close = only_close(script, tmp_path)
+        assert str(close.ends[0]) == "192.0.2.2:80"
+        assert outcome(close) == "reset by A"
+        assert "aborted the connection with a RST" in summary(close)
+        assert states(close, "B") == ["ESTABLISHED", "CLOSED"]
 
     def test_late_text(self, tmp_path: Path) -> None:
-        """Text for a user who has gone is refused (RFC 9293 3.6.1), which is no deviation."""
+        """A RST that answers text for a user who has closed (RFC 9293 3.6.1) is no deviation."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
         script.say(1.5, "B", "PA", 1, 2, length=10)
         script.say(1.51, "A", "R", 2)
-        told = account(script, tmp_path)
-        assert outcome(told) == "reset by A after A had closed"
-        assert "after its user had closed both directions" in summary(told)
-        assert deviations(told) == []
+        close = only_close(script, tmp_path)
+        assert outcome(close) == "reset by A after A had closed"
+        assert "after its user had closed both directions" in summary(close)
+        assert deviations(close) == []
 
-    def test_a_rst_that_nobody_heeds(self, tmp_path: Path) -> None:
-        """The other end goes on: by a capture at one place the RST never arrived."""
+    def test_a_rst_without_effect(self, tmp_path: Path) -> None:
+        """The other end goes on: with one capture point the RST counts as lost."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
         script.say(1.1, "A", "R", 2)
         script.say(1.2, "B", "PA", 1, 2, length=10)
         script.say(1.21, "A", "R", 2)
-        told = account(script, tmp_path)
-        assert [copy.lost for step in told.trace.steps for copy in step.event.sent if copy.text == "RST seq=2"] == [True, False]
+        close = only_close(script, tmp_path)
+        assert [copy.lost for step in close.trace.steps for copy in step.event.sent if copy.text == "RST seq=2"] == [True, False]
 
 
 class TestDeviations:
-    """Peers that do what the standard forbids."""
+    """Ends that violate the standard."""
 
     def remarks(self, script: Script, tmp_path: Path) -> str:
-        """What is said of them."""
-        return "\n".join(deviations(account(script, tmp_path)))
+        """The deviations in a script."""
+        return "\n".join(deviations(only_close(script, tmp_path)))
 
     def test_text_beyond_the_fin(self, tmp_path: Path) -> None:
-        """Whoever has sent a FIN sends no more."""
+        """An end sends nothing new after its FIN."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
@@ -408,7 +408,7 @@ class TestDeviations:
         )
 
     def test_a_fin_that_moves(self, tmp_path: Path) -> None:
-        """A retransmission has the number of the first."""
+        """A retransmission has the number of the first transmission."""
         script = Script().opened()
         script.say(0.9, "A", "PA", 1, 1, length=9)
         script.say(1.0, "A", "FA", 10, 1)
@@ -416,7 +416,7 @@ class TestDeviations:
         assert "sends its FIN with sequence number 8 after sending it with 10" in self.remarks(script, tmp_path)
 
     def test_an_acknowledgement_where_a_rst_is_due(self, tmp_path: Path) -> None:
-        """B is closed, and answers as if it were not."""
+        """B is in CLOSED and sends an acknowledgement."""
         script = closed()
         copy = script.say(3.0, "A", "A", 2, 2)
         assert copy
@@ -424,63 +424,63 @@ class TestDeviations:
         assert "B sends ACK seq=2 ack=2 where a RST is called for (RFC 9293 3.10.7.1)" in self.remarks(script, tmp_path)
 
     def test_no_back_off(self, tmp_path: Path) -> None:
-        """Every wait should double."""
+        """Every timeout should double."""
         script = closed(last=False)
         for at in (1.4, 1.6, 1.8, 2.0):
             script.say(at, "B", "FA", 1, 2)
         assert "after 200ms and then 200ms: the timeout should have doubled (RFC 6298 5.5)" in self.remarks(script, tmp_path)
 
     def test_a_late_answer(self, tmp_path: Path) -> None:
-        """Half a second is allowed; captured beside the end that takes longer, that is known."""
+        """Half a second is allowed; a capture beside the slow end shows that it took longer."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1, hops=60)
         script.say(1.7, "B", "A", 1, 2)
         for one in script.packets[:3]:
             one[IP].ttl = 60 if one[IP].src == ENDS["A"][0] else 64
-        told = account(script, tmp_path)
-        assert told.beside == "B"
-        assert "only after 700ms" in deviations(told)[0]
-        assert "3.8.6.3" in deviations(told)[0]
+        close = only_close(script, tmp_path)
+        assert close.beside == "B"
+        assert "only after 700ms" in deviations(close)[0]
+        assert "3.8.6.3" in deviations(close)[0]
 
 
 class TestProfiles:
-    """Which stacks could have done it."""
+    """Stack profiles that fit."""
 
     def test_retransmissions(self, tmp_path: Path) -> None:
-        """A FIN again after 200 ms is none of smoltcp's, whose shortest wait is 1 s."""
+        """A FIN retransmitted after 200 ms excludes smoltcp, whose shortest timeout is 1 s."""
         script = closed(last=False)
         script.say(1.4, "B", "FA", 1, 2)
         script.say(1.41, "A", "A", 2, 2)
-        found = fit_profiles(account(script, tmp_path), "B", [load("linux"), load("smoltcp")])
+        found = fit_profiles(only_close(script, tmp_path), "B", [load("linux"), load("smoltcp")])
         assert [stack.name for stack in found.fitting] == ["linux"]
         assert "1s at the earliest" in found.excluded[0][1]
 
-    def test_the_length_of_the_wait(self, tmp_path: Path) -> None:
-        """Still in TIME_WAIT after 12 s: not smoltcp, which stays for 10 s."""
+    def test_the_length_of_time_wait(self, tmp_path: Path) -> None:
+        """An end still in TIME-WAIT after 12 s excludes smoltcp, which stays for 10 s."""
         script = closed()
         script.say(13.3, "B", "FA", 1, 2)
         script.say(13.31, "A", "A", 2, 2)
-        found = fit_profiles(account(script, tmp_path), "A", [load("linux"), load("smoltcp"), load("mtcp"), load("picotcp")])
+        found = fit_profiles(only_close(script, tmp_path), "A", [load("linux"), load("smoltcp"), load("mtcp"), load("picotcp")])
         assert [stack.name for stack in found.fitting] == ["linux"]
 
-    def test_nothing_to_tell(self, tmp_path: Path) -> None:
-        """A clean close fits all."""
-        found = fit_profiles(account(closed(), tmp_path), "A", [load("linux"), load("smoltcp")])
+    def test_no_clues(self, tmp_path: Path) -> None:
+        """Every profile fits a clean close."""
+        found = fit_profiles(only_close(closed(), tmp_path), "A", [load("linux"), load("smoltcp")])
         assert (found.clues, len(found.fitting)) == ((), 2)
 
 
 # --- traces ----------------------------------------------------------------------------------------------------------
 
 
-def violation(name: str, **wishes: Any) -> Trace:
-    """A run that breaks a property."""
-    (answer,) = decide(question(configuration(**wishes)), [PROPERTIES[name]], Engine.AUTO, Budget())
+def violation(name: str, **overrides: Any) -> Trace:
+    """A run that violates a property."""
+    (answer,) = decide(question(configuration(**overrides)), [PROPERTIES[name]], Engine.AUTO, Budget())
     assert answer.trace is not None
     return answer.trace
 
 
 class TestStory:
-    """Runs of the checker, told."""
+    """Runs of the checker as stories."""
 
     @pytest.fixture
     def trace(self) -> Trace:
@@ -488,46 +488,46 @@ class TestStory:
         return violation("graceful", time_wait=Fraction(599, 10))
 
     def test_every_state_is_explained_once(self, trace: Trace) -> None:
-        """In the words of the specification, where it is first entered."""
-        explained = [name for told in story(trace) for name, _ in told.meanings]
+        """With the meaning from the specification, where it is first entered."""
+        explained = [name for line in story(trace) for name, _ in line.meanings]
         entered = ["ESTABLISHED", "FIN_WAIT_1", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSED"]
         assert explained == entered
-        assert all(words == MEANING[State[name]] for told in story(trace) for name, words in told.meanings)
+        assert all(words == MEANING[State[name]] for line in story(trace) for name, words in line.meanings)
 
-    def test_every_step_is_told_in_order(self, trace: Trace) -> None:
-        """With who did what, and the rule behind it."""
-        told = story(trace)
-        assert [one.numbers for one in told] == [(number, number) for number in range(len(trace.steps) + 1)]
-        assert [one.time for one in told] == [Fraction(0), *(step.time for step in trace.steps)]
-        texts = [one.text for one in told]
+    def test_every_step_is_described_in_order(self, trace: Trace) -> None:
+        """With its actor, its action and its rule."""
+        lines = story(trace)
+        assert [line.numbers for line in lines] == [(number, number) for number in range(len(trace.steps) + 1)]
+        assert [line.time for line in lines] == [Fraction(0), *(step.time for step in trace.steps)]
+        texts = [line.text for line in lines]
         assert texts[4].startswith("B's FIN arrives at A")
         assert "(this copy is lost)" in texts[4]
         assert texts[5] == "B has received no acknowledgement for 30s and retransmits its FIN."
         assert texts[7] == ("B's FIN arrives at A, 30s after it was sent: A has no such connection. A answers with a RST.")
-        assert "RFC 9293 3.10.7.1" in told[7].why
+        assert "RFC 9293 3.10.7.1" in lines[7].why
 
-    def test_the_moral(self, trace: Trace) -> None:
-        """What fails, and where it is asked for."""
+    def test_the_conclusion(self, trace: Trace) -> None:
+        """What fails, and the section that requires it."""
         first, second = conclusion(trace)
         assert first == "What fails: B was closing in order, in LAST_ACK, and a RST ended it."
         assert "MUST-13" in second
 
     def test_the_next_incarnation(self) -> None:
-        """Opened again, and intruded upon."""
-        text = " ".join(told.text for told in story(violation("isolation", time_wait=Fraction(599, 10))))
+        """The ports are reused, and the new connection accepts an old duplicate."""
+        text = " ".join(line.text for line in story(violation("isolation", time_wait=Fraction(599, 10))))
         assert "the same addresses and ports are opened again" in text
         assert "it lies in the window of the new connection" in text
 
-    def test_a_run_without_end(self) -> None:
-        """Told once, with a word on where it repeats itself."""
+    def test_a_lasso(self) -> None:
+        """The loop is described once, with a line at its beginning."""
         endless = replace(violation("graceful", time_wait=Fraction(599, 10)), shows="quiet", loop=5)
-        texts = [told.text for told in story(endless)]
+        texts = [line.text for line in story(endless)]
         assert texts[6] == "From here on the steps can repeat for ever."
         assert len(texts) == len(endless.steps) + 2
         assert "for ever" in conclusion(endless)[0]
 
     def test_many_steps_of_text_are_one_sentence(self, tmp_path: Path) -> None:
-        """A half-close with ten segments is not twenty sentences."""
+        """Ten segments of a half-close become one sentence."""
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1)
         script.say(1.01, "B", "A", 1, 2)
@@ -536,18 +536,18 @@ class TestStory:
             script.say(1.15 + number / 10, "A", "A", 2, 101 + 100 * number)
         script.say(2, "B", "FA", 401, 2)
         script.say(2.01, "A", "A", 2, 402)
-        told = story(account(script, tmp_path).trace)
-        assert sum("B sends 400 octets in 4 segments" in one.text for one in told) == 1
-        assert len(told) < 15
+        lines = story(only_close(script, tmp_path).trace)
+        assert sum("B sends 400 octets in 4 segments" in line.text for line in lines) == 1
+        assert len(lines) < 15
 
     @pytest.mark.parametrize("shape", [rounded, short_duration])
     def test_measured_times(self, shape: Callable[[Fraction], str]) -> None:
         """Three digits, and the unit that reads best."""
         values = [("0.0000271", "27.1us"), ("0.045701", "45.7ms"), ("1.23456", "1.23s"), ("75.4321", "75s"), ("0", "0")]
-        assert [shape(Fraction(text)) for text, _ in values] == [told for _, told in values]
+        assert [shape(Fraction(text)) for text, _ in values] == [shown for _, shown in values]
 
     def test_small_words(self) -> None:
-        """Lists and counts."""
+        """Enumerations and counts."""
         assert (listed([]), listed(["a"]), listed(["a", "b", "c"], "or")) == ("", "a", "a, b or c")
         assert (counted(1, "octet"), counted(1_200, "octet"), counted(0, "octet")) == ("1 octet", "1,200 octets", "no octets")
 
@@ -556,10 +556,10 @@ class TestStory:
 
 
 class TestCommand:
-    """What is printed, and the exit codes."""
+    """Output and exit codes."""
 
     def test_a_capture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """One close, in full; its trace is written and read back, and told again from there."""
+        """One close, in full; its trace is written, read back and explained."""
         path, out = pcap(tmp_path / "one.pcap", closed().packets), tmp_path / "one.itf.json"
         code, printed, _ = run(capsys, "explain", str(path), "--trace", str(out), "--steps", "--time-wait", "1s")
         assert code == 0
@@ -581,9 +581,9 @@ class TestCommand:
         """One object."""
         path = pcap(tmp_path / "one.pcap", closed().packets)
         code, printed, _ = run(capsys, "explain", str(path), "--json")
-        (told,) = json.loads(printed)["connections"]
-        assert (code, told["A"], told["outcome"]) == (0, "192.0.2.1:40000", "closed in order, A first")
-        assert told["story"][0]["text"] == "Both ends are in ESTABLISHED."
+        (data,) = json.loads(printed)["connections"]
+        assert (code, data["A"], data["outcome"]) == (0, "192.0.2.1:40000", "closed in order, A first")
+        assert data["story"][0]["text"] == "Both ends are in ESTABLISHED."
 
     def many(self, tmp_path: Path, number: int) -> Path:
         """A capture of several closes."""
@@ -598,7 +598,7 @@ class TestCommand:
         return pcap(tmp_path / "many.pcap", packets)
 
     def test_some(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """A paragraph each, and one of them in full if asked for."""
+        """A paragraph each; --connection explains one in full."""
         path = self.many(tmp_path, 3)
         code, printed, _ = run(capsys, "explain", str(path))
         assert code == 0
@@ -616,14 +616,14 @@ class TestCommand:
         assert len(re.findall(r"^192\.0\.2\.1:\d+ +192\.0\.2\.2:80 +closed in order", printed, re.MULTILINE)) == 14
 
     def test_a_trace_is_of_one_connection(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """Which one is to be said."""
+        """--trace needs --connection where several close."""
         code, _, err = run(capsys, "explain", str(self.many(tmp_path, 2)), "--trace", str(tmp_path / "out.json"))
         assert code == 2
         assert "--connection" in err
         assert not (tmp_path / "out.json").exists()
 
     def test_a_limit(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """Only so many frames are read, and that is said."""
+        """--max-frames stops reading, and a note says so."""
         path = pcap(tmp_path / "one.pcap", closed().packets)
         code, printed, err = run(capsys, "explain", str(path), "--max-frames", "5")
         assert code == 0
@@ -631,7 +631,7 @@ class TestCommand:
         assert "stopped after 5 frames" in err
 
     def test_nothing_closes(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """That is neither a success nor an error."""
+        """The exit code is that of a vacuous verdict."""
         code, printed, _ = run(capsys, "explain", str(pcap(tmp_path / "open.pcap", Script().opened().packets)))
         assert code == 30
         assert "none of them closing" in printed
@@ -647,7 +647,7 @@ class TestCommand:
         ],
     )
     def test_bad_files(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, said: str) -> None:
-        """One line, and exit code 3."""
+        """One line on standard error, and exit code 3."""
         path = tmp_path / "bad"
         path.write_bytes(content)
         code, printed, err = run(capsys, "explain", str(path))
@@ -656,7 +656,7 @@ class TestCommand:
         assert said in err
 
     def test_no_tcp_in_it(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """Nor any frame, nor a link layer that is read."""
+        """Captures without TCP, without frames, and with an unsupported link type."""
         path = pcap(tmp_path / "udp.pcap", [IP() / UDP()] * 3)
         code, _, err = run(capsys, "explain", str(path))
         assert (code, err.count("\n")) == (3, 1)
@@ -672,13 +672,13 @@ class TestCommand:
 
     @pytest.mark.parametrize("text", ["nonsense", "1.2.3.4:5", "1.2.3.4:5-1.2.3.400:6", "1.2.3.4:5-6.7.8.9:10-11.12.13.14:15"])
     def test_no_connection(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> None:
-        """What is no connection is a usage error."""
+        """Text that names no connection is a usage error."""
         path = pcap(tmp_path / "one.pcap", closed().packets)
         code, _, err = run(capsys, "explain", str(path), "--connection", text)
         assert (code, err.count("\n")) == (2, 1)
 
     def test_options_of_captures_are_for_captures(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """On a trace they are refused."""
+        """On a trace they are usage errors."""
         path = tmp_path / "trace.json"
         path.write_text(itf.as_itf_text(violation("graceful", time_wait=Fraction(1))))
         code, _, err = run(capsys, "explain", str(path), "--time-wait", "1s")
@@ -689,7 +689,7 @@ class TestCommand:
         assert json.loads(printed)["moral"][0].startswith("What fails")
 
     def test_check_explains(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Every verdict in words, and every run as a story; not for programs."""
+        """--explain describes every verdict and every run; it excludes --json."""
         asked = ("check", "--msl", "30s", "--rto", "30s", "--scope", "core", "--property", "graceful", "--explain")
         code, printed, _ = run(capsys, *asked, "--time-wait", "59s")
         assert code == 10
@@ -706,64 +706,64 @@ class TestCommand:
 
 @pytest.mark.skipif(bool(kernel.NO_CAPTURE), reason=kernel.NO_CAPTURE or "never")
 class TestLoopback:
-    """Real connections of this machine with itself, captured by tcpdump."""
+    """Real connections over the loopback interface, captured by tcpdump."""
 
     def test_a_clean_close(self, tmp_path: Path) -> None:
         """The client closes first."""
-        (told,) = accounts(kernel.on_loopback(tmp_path / "clean.pcap", kernel.clean_close))
-        assert states(told, "A")[-1] == "TIME_WAIT"
-        assert states(told, "B") == PASSIVE
-        assert outcome(told) == "closed in order, A first"
-        assert deviations(told) == []
-        assert told.trace.initial["A.nxt"] == 6
+        (close,) = closes(kernel.on_loopback(tmp_path / "clean.pcap", kernel.clean_close))
+        assert states(close, "A")[-1] == "TIME_WAIT"
+        assert states(close, "B") == PASSIVE
+        assert outcome(close) == "closed in order, A first"
+        assert deviations(close) == []
+        assert close.trace.initial["A.nxt"] == 6
 
     def test_a_half_close(self, tmp_path: Path) -> None:
-        """The server goes on sending, and closes second."""
-        (told,) = accounts(kernel.on_loopback(tmp_path / "half.pcap", kernel.half_close))
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        assert "Then B sent 3,000 more octets: a half-close" in summary(told)
-        assert deviations(told) == []
+        """The server sends text after the client's FIN, and closes second."""
+        (close,) = closes(kernel.on_loopback(tmp_path / "half.pcap", kernel.half_close))
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        assert "Then B sent 3,000 more octets: a half-close" in summary(close)
+        assert deviations(close) == []
 
     def test_a_reset(self, tmp_path: Path) -> None:
-        """SO_LINGER at nought."""
-        (told,) = accounts(kernel.on_loopback(tmp_path / "reset.pcap", kernel.reset))
-        assert outcome(told) == "reset by A"
-        assert (states(told, "A"), states(told, "B")) == (["ESTABLISHED", "CLOSED"],) * 2
-        assert deviations(told) == []
+        """SO_LINGER 0."""
+        (close,) = closes(kernel.on_loopback(tmp_path / "reset.pcap", kernel.reset))
+        assert outcome(close) == "reset by A"
+        assert (states(close, "A"), states(close, "B")) == (["ESTABLISHED", "CLOSED"],) * 2
+        assert deviations(close) == []
 
 
 @pytest.mark.skipif(bool(kernel.NO_TUNNEL), reason=kernel.NO_TUNNEL or "never")
 class TestTunnels:
-    """Two hosts of this machine's kernel, and a network between them that does as it is told."""
+    """Two network namespaces of this kernel, and a network between them under the test's control."""
 
     @pytest.mark.parametrize("both", [True, False])
     def test_a_lost_last_acknowledgement(self, tmp_path: Path, both: bool) -> None:
-        """Seen at both ends or at A's alone, the story is the same: Linux sends its FIN again after 200 ms or so."""
-        (told,) = accounts(kernel.through_tunnels(tmp_path / "lost.pcapng", kernel.lose_the_last_acknowledgement, both))
-        assert (states(told, "A"), states(told, "B")) == (ACTIVE, PASSIVE)
-        assert [copy.sender for step in told.trace.steps for copy in step.event.sent if copy.lost] == ["A"]
-        assert [(one.end, one.fin) for one in told.retransmissions] == [("B", True)]
-        (need,) = time_waits_observed(told)
+        """Captured at both ends or at A alone, the result is the same: Linux retransmits its FIN after about 200 ms."""
+        (close,) = closes(kernel.through_tunnels(tmp_path / "lost.pcapng", kernel.lose_the_last_acknowledgement, both))
+        assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
+        assert [copy.sender for step in close.trace.steps for copy in step.event.sent if copy.lost] == ["A"]
+        assert [(one.end, one.fin) for one in close.retransmissions] == [("B", True)]
+        (need,) = time_waits_observed(close)
         assert Fraction(1, 10) < need.restarted < Fraction(3, 2)
-        assert deviations(told) == []
-        assert "linux" in [stack.name for stack in fit_profiles(told, "B", [load("linux"), load("smoltcp")]).fitting]
+        assert deviations(close) == []
+        assert "linux" in [stack.name for stack in fit_profiles(close, "B", [load("linux"), load("smoltcp")]).fitting]
 
     def test_rfc_1337(self, tmp_path: Path) -> None:
-        """A duplicate of B's FIN, delivered twice: the RST that it draws ends A's TIME_WAIT, as Linux has it."""
-        (told,) = accounts(kernel.through_tunnels(tmp_path / "killed.pcapng", kernel.duplicate_the_fin, True))
-        assert (states(told, "A"), states(told, "B")) == ([*ACTIVE, "CLOSED"], PASSIVE)
-        assert [(shot.end, shot.exact, shot.ended) for shot in told.resets] == [("A", True, True)]
-        assert deviations(told) == []
-        assert [stack.name for stack in fit_profiles(told, "A", [load("linux"), load("freebsd")]).fitting] == ["linux"]
+        """B answers the acknowledgement of a duplicate FIN with a RST, which ends A's TIME-WAIT, as on Linux."""
+        (close,) = closes(kernel.through_tunnels(tmp_path / "killed.pcapng", kernel.duplicate_the_fin, True))
+        assert (states(close, "A"), states(close, "B")) == ([*ACTIVE, "CLOSED"], PASSIVE)
+        assert [(shot.end, shot.exact, shot.ended) for shot in close.resets] == [("A", True, True)]
+        assert deviations(close) == []
+        assert [stack.name for stack in fit_profiles(close, "A", [load("linux"), load("freebsd")]).fitting] == ["linux"]
 
 
-# --- our own captures ------------------------------------------------------------------------------------------------
+# --- captures of traces ------------------------------------------------------------------------------------------------
 
 Visible = tuple[Fraction, str, str, tuple[tuple[str, bool], ...], str, str]
 
 
 def visible(trace: Trace) -> list[Visible]:
-    """The steps that move a packet: when, who, what arrived, what was sent and whether it ever arrives, and the states."""
+    """The steps that move a packet: time, actor, arrival, packets sent with their delivery, and states."""
     arrived = {step.event.received.number for step in trace.steps if step.event.received is not None}
     return [
         (
@@ -780,10 +780,10 @@ def visible(trace: Trace) -> list[Visible]:
 
 
 class TestRoundTrip:
-    """A trace that is written as a capture of both ends is followed to the same steps."""
+    """A trace written as a capture of both ends is reconstructed with the same steps."""
 
     @pytest.mark.parametrize(
-        ("name", "wishes"),
+        ("name", "overrides"),
         [
             ("graceful", {"time_wait": Fraction(599, 10)}),
             ("isolation", {"time_wait": Fraction(599, 10)}),
@@ -793,23 +793,21 @@ class TestRoundTrip:
             ("integrity", {"text": (0, 1), "abandons": True, "fin_wait_2": Fraction(5)}),
         ],
     )
-    def test_same_steps(self, tmp_path: Path, name: str, wishes: dict[str, Any]) -> None:
-        """Times, copies, fates and states, apart from steps that move no packet."""
-        export = pytest.importorskip("timewait.formats.pcapng", reason="captures cannot be written here")
-        trace = violation(name, **wishes)
+    def test_same_steps(self, tmp_path: Path, name: str, overrides: dict[str, Any]) -> None:
+        """Times, copies, deliveries and states, apart from steps that move no packet."""
+        trace = violation(name, **overrides)
         path = tmp_path / "ours.pcapng"
-        path.write_bytes(export.as_pcapng(trace, "both"))
-        (told,) = accounts(path, configuration_from_data(trace.about))
-        assert visible(told.trace) == visible(trace)
+        path.write_bytes(as_pcapng(trace, "both"))
+        (close,) = closes(path, configuration_from_data(trace.about))
+        assert visible(close.trace) == visible(trace)
 
     def test_from_the_last_exchange(self, tmp_path: Path) -> None:
-        """A trace that starts there is written with what comes before; from there on the steps are the same."""
-        export = pytest.importorskip("timewait.formats.pcapng", reason="captures cannot be written here")
+        """A trace of the core scope is written with the segments before it; the steps after those are the same."""
         trace = violation("graceful", time_wait=Fraction(599, 10), scope=Scope.CORE)
         path = tmp_path / "core.pcapng"
-        path.write_bytes(export.as_pcapng(trace, "both"))
-        (told,) = accounts(path, configuration_from_data(trace.about))
-        wanted, got = visible(trace), visible(told.trace)
+        path.write_bytes(as_pcapng(trace, "both"))
+        (close,) = closes(path, configuration_from_data(trace.about))
+        wanted, got = visible(trace), visible(close.trace)
         added = len(got) - len(wanted)
         start = got[added][0]
         assert added == 3

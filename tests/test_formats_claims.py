@@ -1,7 +1,6 @@
-"""Every counterexample of every claim, in every format. Slow: all claims are decided, but for their proofs for all values.
+"""Every counterexample of every claim in every format. Slow: decides all claims, except for their proofs for all values.
 
-Where the environment variable ``TIMEWAIT_EVIDENCE`` names a folder that ``timewait prove --out`` wrote, its traces are
-taken instead.
+If the environment variable ``TIMEWAIT_EVIDENCE`` names a folder written by ``timewait prove --out``, its traces are used.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from node_packages import SARIF_SCHEMA, mermaid_says, needs_mermaid, needs_sarif_schema
+from node_packages import SARIF_SCHEMA, mermaid_results, needs_mermaid, needs_sarif_schema
 from tshark import agrees, needs_tshark
 
 from timewait.checker import itf
@@ -30,7 +29,7 @@ EVIDENCE = os.environ.get("TIMEWAIT_EVIDENCE")
 
 
 def skipped(label: str, *_: object) -> Evidence:
-    """A proof for all values, which has no trace, left out."""
+    """In place of a proof for all values, which has no trace."""
     return Evidence(label, Verdict.PROVED, Verdict.PROVED, "nobody")
 
 
@@ -56,7 +55,7 @@ def found(request: pytest.FixtureRequest) -> list[Trace]:
 @needs_tshark
 @pytest.mark.parametrize("end", ["a", "b"])
 def test_wireshark_agrees(found: list[Trace], end: str, tmp_path: Path) -> None:
-    """On checksums, on what is malformed, and on what was sent again."""
+    """On checksums, malformed packets, and retransmissions."""
     for trace in found:
         agrees(trace, end, tmp_path)
 
@@ -64,7 +63,7 @@ def test_wireshark_agrees(found: list[Trace], end: str, tmp_path: Path) -> None:
 @needs_mermaid
 def test_mermaid_accepts_them(found: list[Trace], tmp_path: Path) -> None:
     """Mermaid's own parser, on every diagram."""
-    assert mermaid_says([mermaid.as_mermaid_text(trace) for trace in found], tmp_path) == ["sequence"] * len(found)
+    assert mermaid_results([mermaid.as_mermaid_text(trace) for trace in found], tmp_path) == ["sequence"] * len(found)
 
 
 @needs_sarif_schema
@@ -75,7 +74,7 @@ def test_sarif(found: list[Trace]) -> None:
 
 
 def test_files(found: list[Trace], tmp_path: Path) -> None:
-    """Each fulfils the schema of traces, and is the same when read back."""
+    """Each file satisfies the schema of traces, and reads back as the same trace."""
     validator = jsonschema.Draft202012Validator(json.loads(itf.SCHEMA.read_text(encoding="utf-8")))
     for trace in found:
         validator.validate(itf.as_itf(trace))
@@ -86,7 +85,7 @@ def test_files(found: list[Trace], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["a", "b"])
 def test_packetdrill(found: list[Trace], end: str) -> None:
-    """A script tells of every step up to the next incarnation."""
+    """A script describes every step up to the next incarnation."""
     for trace in found:
         text = packetdrill.as_packetdrill(trace, end)
         assert text.count("// step ") == len(trace.steps) or "not covered from here on" in text

@@ -1,4 +1,4 @@
-"""Traces as packet captures: what an engineer's tools make of them."""
+"""Traces as packet captures, read by scapy and by Wireshark."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(octets: bytes) -> list[ScapyPacket]:
 
 
 def altered(trace: Trace, **changes: object) -> Trace:
-    """The trace with something else about the first copy that is sent."""
+    """The trace with changed attributes of the first copy sent."""
     index = next(index for index, step in enumerate(trace.steps) if step.event.sent)
     step = trace.steps[index]
     copy = replace(step.event.sent[0], **changes)  # type: ignore[arg-type]  # whatever a test likes
@@ -45,22 +45,22 @@ def altered(trace: Trace, **changes: object) -> Trace:
     return replace(trace, steps=(*trace.steps[:index], replace(step, event=event), *trace.steps[index + 1 :]))
 
 
-class TestWhatIsSeen:
-    """Which packets a capture has, and what it says of them."""
+class TestEntries:
+    """The packets in a capture, and their comments."""
 
     @every_trace
     @either_end
-    def test_every_step_is_told(self, name: str, end: str) -> None:
-        """Wherever one captures, the comments tell the whole trace, in its order."""
+    def test_every_step_is_described(self, name: str, end: str) -> None:
+        """At either end the comments describe the whole trace, in order."""
         trace = counterexample(name)
         comments = "\n".join(one.comment for one in capture_entries(trace, [end.upper()]))
-        places = [comments.find(f"step {step.number} of {len(trace.steps)}, ") for step in trace.steps]
-        assert -1 not in places
-        assert places == sorted(places)
+        positions = [comments.find(f"step {step.number} of {len(trace.steps)}, ") for step in trace.steps]
+        assert -1 not in positions
+        assert positions == sorted(positions)
 
     @every_trace
     def test_lost_copies_leave_and_never_arrive(self, name: str) -> None:
-        """A lost copy is seen by its sender alone, and told to be lost."""
+        """Only the sender captures a lost copy, and the comment says that it is lost."""
         trace = counterexample(name)
         lost = {copy.number: copy for step in trace.steps for copy in step.event.sent if copy.lost}
         seen = [one for one in capture_entries(trace, "AB") if one.identification in lost]
@@ -71,19 +71,19 @@ class TestWhatIsSeen:
 
     @every_trace
     def test_copies_arrive_as_often_as_in_the_trace(self, name: str) -> None:
-        """Every arrival is a packet at its time, and every one but the first is told to be a duplicate."""
+        """Every arrival is a packet at its time, and the comments mark all but the first as duplicates."""
         trace = counterexample(name)
         arrivals = [(step.time, step.event.received.number) for step in trace.steps if step.event.received is not None]
         seen = [one for one in capture_entries(trace, "AB") if not one.leaves and one.identification < ADDED]
         assert [(one.time, one.identification) for one in seen] == arrivals
-        told: set[int] = set()
+        arrived: set[int] = set()
         for one in seen:
-            assert ("DUPLICATE" in one.comment.splitlines()[0]) == (one.identification in told)
-            told.add(one.identification)
+            assert ("DUPLICATE" in one.comment.splitlines()[0]) == (one.identification in arrived)
+            arrived.add(one.identification)
 
     @every_trace
-    def test_what_breaks_is_told_last(self, name: str) -> None:
-        """The last packet says what fails, the first one of a loop that it repeats."""
+    def test_the_violation_comes_last(self, name: str) -> None:
+        """The comment of the last packet states the violation, that of the first packet of a loop the repetition."""
         trace = counterexample(name)
         comments = [one.comment for one in capture_entries(trace, "AB")]
         if trace.loop is not None:
@@ -93,15 +93,15 @@ class TestWhatIsSeen:
         else:
             assert not any("BREAKS" in comment for comment in comments)
 
-    def test_old_copies_are_told(self) -> None:
-        """How old, of how long a life, and of which incarnation."""
+    def test_old_copies(self) -> None:
+        """The comment states the age, the lifetime and the incarnation."""
         trace = counterexample("C16")
         last = capture_entries(trace, trace.steps[-1].event.actor)[-1]
         assert re.search("OLD: .*s of the 2s that it may live; of the PREVIOUS INCARNATION$", last.comment.splitlines()[0])
         assert last.incarnation == 0
 
     def test_the_next_incarnation_covers_old_numbers(self) -> None:
-        """Its handshake is there; its initial numbers are such that the intruder lies in its window."""
+        """Its handshake is captured, and the old duplicate lies in its window."""
         packets = read(pcapng.as_pcapng(counterexample("C8"), "b"))
         opened = [one for one in packets if one[TCP].flags == "S"]
         first, second = (one[TCP].seq for one in opened)
@@ -109,7 +109,7 @@ class TestWhatIsSeen:
         assert 0 <= packets[-1][TCP].seq - (opened[1][TCP].seq + 1) < packets[-1][TCP].window
 
     def test_an_arrival_without_a_sending(self) -> None:
-        """Of copies that arrive at one instant a trace tells of one: what answered the others left all the same."""
+        """A copy that no step sends is captured all the same: of copies that arrive together a step names one."""
         trace = counterexample("C8")
         copy = next(step.event.received for step in trace.steps if step.event.received is not None)
         steps = tuple(
@@ -121,7 +121,7 @@ class TestWhatIsSeen:
         assert sorted((one.time, one.identification) for one in after) == [(one.time, one.identification) for one in before]
 
     @pytest.mark.parametrize(
-        ("changes", "said"),
+        ("changes", "message"),
         [
             ({"receiver": "C"}, "not between A and B"),
             ({"fields": (("len", 0),)}, "no sequence number"),
@@ -129,48 +129,48 @@ class TestWhatIsSeen:
             ({"fields": (("seq", 1), ("len", 70_000))}, "that no TCP segment can have"),
         ],
     )
-    def test_what_is_no_segment(self, changes: dict[str, object], said: str) -> None:
-        """Such a trace cannot be captured; the message says which copy is wrong."""
-        with pytest.raises(BrokenTrace, match=f"copy 1 .*{said}"):
+    def test_other_than_segments(self, changes: dict[str, object], message: str) -> None:
+        """Such a trace cannot be captured; the message names the copy."""
+        with pytest.raises(BrokenTrace, match=f"copy 1 .*{message}"):
             pcapng.as_pcapng(altered(counterexample("C15"), **changes))
 
 
 class TestOctets:
-    """What stands in the file, as scapy reads it."""
+    """The file, as scapy reads it."""
 
     @every_trace
     @either_end
     def test_headers(self, name: str, end: str) -> None:
-        """True checksums; numbers, flags and times are those of the trace; every packet has a comment."""
+        """Checksums are correct; numbers, flags and times are those of the trace; every packet has a comment."""
         trace = counterexample(name)
         seen = capture_entries(trace, [end.upper()])
         packets = read(pcapng.as_pcapng(trace, end))
         assert len(packets) == len(seen)
-        for one, raw in zip(seen, packets, strict=True):
+        for entry, raw in zip(seen, packets, strict=True):
             ip, tcp = raw[IP], raw[TCP]
             anew = IP(bytes(raw))
             del anew.chksum, anew[TCP].chksum
             assert bytes(IP(bytes(anew))) == bytes(raw)
-            assert (tcp.seq - one.fields["seq"]) % 1_000_000 in (0, 999_999)
-            assert ("A" in tcp.flags) == ("ack" in one.fields)
+            assert (tcp.seq - entry.fields["seq"]) % 1_000_000 in (0, 999_999)
+            assert ("A" in tcp.flags) == ("ack" in entry.fields)
             assert {letter for letter in "FSR" if letter in tcp.flags} == {
-                letter for letter, name in (("F", "fin"), ("S", "syn"), ("R", "rst")) if one.fields.get(name)
+                letter for letter, name in (("F", "fin"), ("S", "syn"), ("R", "rst")) if entry.fields.get(name)
             }
-            assert len(tcp.payload) == one.fields["len"]
-            assert ip.id == one.identification
-            assert ip.ttl == (64 if one.leaves else 63)
+            assert len(tcp.payload) == entry.fields["len"]
+            assert ip.id == entry.identification
+            assert ip.ttl == (64 if entry.leaves else 63)
             assert {ip.src, ip.dst} == {"192.0.2.1", "192.0.2.2"}
-            assert abs(Fraction(str(raw.time)) - pcapng.START - one.time) <= Fraction(1, 10**9)
-            assert raw.comment.decode().startswith(one.comment)
+            assert abs(Fraction(str(raw.time)) - pcapng.START - entry.time) <= Fraction(1, 10**9)
+            assert raw.comment.decode().startswith(entry.comment)
 
-    def test_times_that_no_nanosecond_holds(self) -> None:
-        """A third of a second is rounded, and the comment says what it is exactly."""
+    def test_times_between_nanoseconds(self) -> None:
+        """A third of a second is rounded, and the comment states the exact time."""
         packets = read(pcapng.as_pcapng(counterexample("C2 thirds"), "a"))
         assert any(b"exactly at t=" in one.comment for one in packets)
         assert not any(b"exactly at t=" in one.comment for one in read(pcapng.as_pcapng(counterexample("C2 core"), "a")))
 
     def test_many_octets(self) -> None:
-        """Where somebody sends more than the window of the specification holds, a wider one is advertised."""
+        """Where an end sends more than the specification's window holds, a larger one is advertised."""
         trace = altered(counterexample("C15"), fields=(("seq", 1), ("ack", 1), ("len", 1_448)))
         packets = read(pcapng.as_pcapng(trace, "a"))
         assert {one[TCP].window for one in packets} == {65_535}
@@ -178,7 +178,7 @@ class TestOctets:
 
     @given(st.binary(max_size=99))
     def test_checksum(self, octets: bytes) -> None:
-        """What is summed together with its checksum gives nought."""
+        """The checksum of octets with their checksum is 0."""
         even = octets + b"\0" * (len(octets) % 2)
         assert checksum(even + checksum(even).to_bytes(2)) == 0
 
@@ -189,8 +189,8 @@ class TestOctets:
         made = IP(packet(Envelope(*sockets, 7, 64), {"seq": seq, "len": length, "ack": seq}, (origin, origin), 8))
         assert made[TCP].seq == made[TCP].ack == (origin + seq) % 2**32
 
-    def test_a_long_comment_is_cut(self) -> None:
-        """An option has 16 bits for its length."""
+    def test_a_long_comment_is_truncated(self) -> None:
+        """The length of an option has 16 bits."""
         file = capture("é" * 40_000, "x", [Interface("A", "")], [PacketBlock(0, 1, True, bytes(range(20)), "€" * 30_000)])
         (one,) = read(file)
         assert one.comment.decode().rstrip(" …") == "€" * 20_000
@@ -198,32 +198,31 @@ class TestOctets:
 
 @needs_tshark
 class TestWireshark:
-    """What tshark says."""
+    """The analysis of tshark."""
 
     @every_trace
     @either_end
     def test_analysis(self, name: str, end: str, tmp_path: Path) -> None:
-        """Checksums hold, nothing is malformed, and its analysis agrees on what was sent again.
+        """Checksums are correct, nothing is malformed, and tshark finds the same retransmissions.
 
-        What was sent again at the place of capture is what the specification's timer sends again. A duplicate that the
-        network makes is taken for a retransmission too, as anywhere, or for out of order where it comes at once; its
-        identification tells it apart.
+        Retransmissions that leave the capturing end are those of the specification's timer. tshark also takes a duplicate
+        made by the network for a retransmission, or for out of order where it comes at once; its identification differs.
         """
         agrees(counterexample(name), end, tmp_path)
 
     def test_both_ends(self, tmp_path: Path) -> None:
         """Two interfaces in one file; every copy that arrives is there twice."""
         trace = counterexample("C2 core")
-        told = rows(pcapng.as_pcapng(trace, "both"), tmp_path)
-        assert {row["frame.interface_name"] for row in told} == {"A", "B"}
+        packets = rows(pcapng.as_pcapng(trace, "both"), tmp_path)
+        assert {row["frame.interface_name"] for row in packets} == {"A", "B"}
         copies = [copy for step in trace.steps for copy in step.event.sent]
         arrivals = [step.event.received.number for step in trace.steps if step.event.received is not None]
         for copy in copies:
-            sighted = sum(int(row["ip.id"], 16) == copy.number for row in told)
-            assert sighted == 1 + arrivals.count(copy.number)
+            captured = sum(int(row["ip.id"], 16) == copy.number for row in packets)
+            assert captured == 1 + arrivals.count(copy.number)
 
 
-def test_messages_have_what_captures_need() -> None:
+def test_packets_have_the_fields_of_segments() -> None:
     """The fields that captures read are those that the specification writes."""
     copies = [copy for name in NAMES for step in counterexample(name).steps for copy in step.event.sent]
     assert all(isinstance(copy, Packet) and {"seq", "len"} <= dict(copy.fields).keys() for copy in copies)

@@ -1,4 +1,4 @@
-"""Answers as SARIF, JUnit XML, GitHub's annotations and summaries, and lines of JSON."""
+"""Verdicts as SARIF, JUnit XML, GitHub's annotations and summaries, and lines of JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import xmlschema
 from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
-from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_says, needs_junit_schemas, needs_mermaid, needs_sarif_schema
+from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_results, needs_junit_schemas, needs_mermaid, needs_sarif_schema
 
 from timewait.checker.finding import Progress
 from timewait.checker.verdict import Verdict
@@ -30,7 +30,7 @@ STARTED = datetime(2024, 2, 29, 12, 0, 1, tzinfo=UTC)
 
 
 def case(verdict: Verdict, expected: Verdict = Verdict.PROVED, trace: str = "", detail: str = "") -> ReportedCase:
-    """An answer about graceful."""
+    """A case about graceful."""
     shown = counterexample(trace) if trace else None
     return ReportedCase(reported_property("graceful"), "graceful", verdict, expected, "zones", 1.25, detail, shown)
 
@@ -48,17 +48,17 @@ ALL = (
 """One case of each kind."""
 
 
-class TestStanding:
-    """What counts as a pass."""
+class TestStatus:
+    """The status of a case."""
 
-    def test_only_what_was_expected_passes(self) -> None:
-        """What is not known never does."""
+    def test_only_the_expected_verdict_passes(self) -> None:
+        """An undecided case never passes."""
         passed, failed, unknown, wrong = CaseStatus.PASSED, CaseStatus.FAILED, CaseStatus.UNDECIDED, CaseStatus.DISAGREEMENT
         assert [one.status for one in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
 
     @pytest.mark.parametrize("name", NAMES)
     def test_of_traces(self, name: str) -> None:
-        """A trace that breaks its property is a violation; a scenario is none."""
+        """A trace that violates its property is a violation; a scenario is not."""
         expected = Verdict.PROVED if name in SCRIPTS else Verdict.VIOLATED
         assert case_of_trace(counterexample(name)).verdict is expected
 
@@ -68,34 +68,34 @@ class TestStanding:
         assert ALL[2].reason == "graceful: violated (expected: violated). 10 steps"
 
 
-class TestPlaces:
-    """Positions in the source."""
+class TestSourceLocations:
+    """Lines of the source."""
 
     @pytest.mark.parametrize("name", [*RULES, *INCARNATION_RULES])
     def test_of_rules(self, name: str) -> None:
-        """The line has the name of the rule."""
-        place = rule_location(name)
-        assert place is not None
-        assert place.path.startswith("spec/")
-        assert f'"{name}"' in (ROOT / place.path).read_text(encoding="utf-8").splitlines()[place.line - 1]
+        """The line contains the name of the rule."""
+        location = rule_location(name)
+        assert location is not None
+        assert location.path.startswith("spec/")
+        assert f'"{name}"' in (ROOT / location.path).read_text(encoding="utf-8").splitlines()[location.line - 1]
 
     @pytest.mark.parametrize("name", PROPERTIES)
     def test_of_properties(self, name: str) -> None:
-        """Likewise, where the property is made."""
-        place = property_location(name)
-        assert place is not None
-        lines = (ROOT / place.path).read_text(encoding="utf-8").splitlines()
-        assert lines[place.line - 2].strip() == "Property("
-        assert lines[place.line - 1].strip() == f'"{name}",'
+        """The line contains the name of the property."""
+        location = property_location(name)
+        assert location is not None
+        lines = (ROOT / location.path).read_text(encoding="utf-8").splitlines()
+        assert lines[location.line - 2].strip() == "Property("
+        assert lines[location.line - 1].strip() == f'"{name}",'
 
     def test_of_waiting(self) -> None:
-        """Where time passes."""
-        place = waiting_location()
-        assert place is not None
-        assert "def wait" in (ROOT / place.path).read_text(encoding="utf-8").splitlines()[place.line - 1]
+        """The line defines the function that lets time pass."""
+        location = waiting_location()
+        assert location is not None
+        assert "def wait" in (ROOT / location.path).read_text(encoding="utf-8").splitlines()[location.line - 1]
 
-    def test_of_nothing(self) -> None:
-        """An unknown name has none."""
+    def test_of_unknown_names(self) -> None:
+        """An unknown name has no location."""
         assert rule_location("no.such") is property_location("no such") is None
 
 
@@ -111,7 +111,7 @@ class TestSarif:
 
     @needs_sarif_schema
     def test_schema(self) -> None:
-        """All kinds of answers fulfil the official schema, with and without an exit code; what is spoiled does not."""
+        """All kinds of cases satisfy the official schema, with and without an exit code; a corrupted file does not."""
         validator = jsonschema.Draft4Validator(sarif_schema())
         for log in (sarif.log(ALL, "1.2.3", 40), sarif.log(ALL, "1.2.3"), sarif.log((), "1.2.3", 30)):
             validator.validate(log)
@@ -122,12 +122,12 @@ class TestSarif:
     @needs_sarif_schema
     @pytest.mark.parametrize("name", NAMES)
     def test_traces(self, name: str) -> None:
-        """Every trace does."""
+        """Every trace satisfies the schema."""
         text = sarif.as_sarif([case_of_trace(counterexample(name))], "1.2.3")
         jsonschema.Draft4Validator(sarif_schema()).validate(json.loads(text))
 
     def test_kinds(self) -> None:
-        """What is not known is no pass, and a warning of the run; nothing but a failure has a level."""
+        """An undecided case is no pass but a warning of the run; only a failure has a level."""
         (run,) = sarif.log(ALL, "1.2.3", 40)["runs"]
         kinds = [(result["kind"], result["level"]) for result in run["results"]]
         assert kinds == [
@@ -143,12 +143,12 @@ class TestSarif:
         (invocation,) = run["invocations"]
         assert invocation["exitCode"] == 40
         assert not invocation["executionSuccessful"]
-        levels = [told["level"] for told in invocation["toolExecutionNotifications"]]
+        levels = [notification["level"] for notification in invocation["toolExecutionNotifications"]]
         assert levels == ["warning", "warning", "warning", "error"]
         assert sarif.log(ALL[:-1], "1.2.3")["runs"][0]["invocations"][0]["executionSuccessful"]
 
     def test_rules(self) -> None:
-        """One for each property, found by its number."""
+        """One rule for each property, referenced by its index."""
         cases = [*ALL, replace(ALL[0], subject=reported_property("isolation"), label="isolation")]
         (run,) = sarif.log(cases, "1.2.3")["runs"]
         rules = run["tool"]["driver"]["rules"]
@@ -159,17 +159,17 @@ class TestSarif:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_trace_is_a_code_flow(self, name: str) -> None:
-        """Each step in order, at the lines of the specification that it applies; paths are relative and exist."""
+        """Each step in order, at the lines of the rules that it applies; paths are relative to the repository and exist."""
         trace = counterexample(name)
         (result,) = sarif.log([case_of_trace(trace)], "1.2.3")["runs"][0]["results"]
         (flow,) = result["codeFlows"][0]["threadFlows"]
         assert [one["executionOrder"] for one in flow["locations"]] == [
             step.number for step in trace.steps for _ in (step.event.rules or ("waiting",))
         ]
-        told = iter(flow["locations"])
+        locations = iter(flow["locations"])
         for step in trace.steps:
             for rule in step.event.rules or (None,):
-                physical = next(told)["location"]["physicalLocation"]
+                physical = next(locations)["location"]["physicalLocation"]
                 assert physical["artifactLocation"]["uriBaseId"] == "%SRCROOT%"
                 source = ROOT / physical["artifactLocation"]["uri"]
                 line = source.read_text(encoding="utf-8").splitlines()[physical["region"]["startLine"] - 1]
@@ -177,7 +177,7 @@ class TestSarif:
         assert flow["initialState"]["A.state"] == {"text": str(trace.initial["A.state"])}
 
     def test_fingerprints(self) -> None:
-        """The same question has the same one, another question another."""
+        """The fingerprint depends on the question alone."""
         results = [
             sarif.log([case_of_trace(counterexample(name))], version)["runs"][0]["results"][0]["partialFingerprints"]
             for name, version in (("C7", "1"), ("C7", "2"), ("C8", "1"))
@@ -194,14 +194,14 @@ class TestJunit:
     @needs_junit_schemas
     @pytest.mark.parametrize("path", JUNIT_SCHEMAS, ids=lambda path: path.name)
     def test_schemas(self, path: Path) -> None:
-        """Ant's schema and Jenkins's accept it, and reject what is spoiled."""
+        """The schemas of Ant and Jenkins accept it, and reject a corrupted file."""
         schema = xmlschema.XMLSchema(path)
         text = junit.as_junit(SUITES, STARTED)
         schema.validate(text)
         assert not schema.is_valid(text.replace("<testcase ", "<testcase nonsense='1' ", 1))
 
-    def test_what_is_not_known_is_an_error(self) -> None:
-        """And so are engines that disagree; nothing is skipped."""
+    def test_undecided_cases_are_errors(self) -> None:
+        """So are disagreements; nothing is skipped."""
         root = ElementTree.fromstring(junit.as_junit(SUITES, STARTED))
         suite = root[0]
         assert {name: suite.get(name) for name in ("tests", "failures", "errors", "timestamp", "time")} == {
@@ -222,8 +222,8 @@ class TestJunit:
         assert "\n8  t=1m: B receives RST seq=2 (0 old)  [B CLOSED]" in failure.text
         assert failure.get("message") == ALL[1].reason
 
-    def test_what_xml_cannot_hold(self) -> None:
-        """Is replaced."""
+    def test_characters_that_xml_forbids(self) -> None:
+        """They are replaced."""
         assert "Never happens: &lt;reopen&gt; &amp; �" in junit.as_junit(SUITES, STARTED)
 
 
@@ -231,21 +231,21 @@ class TestGithub:
     """Annotations and step summaries."""
 
     def test_annotations(self) -> None:
-        """One for each case that did not pass, each in one line."""
+        """One line for each case that did not pass."""
         lines = github.workflow_commands(ALL)
         assert [line.split(" ")[0] for line in lines] == ["::error", "::error", "::warning", "::warning", "::warning", "::error"]
         assert not any("\n" in line for line in lines)
         assert lines[0].startswith("::error title=timewait%3A graceful violated::graceful: violated. B was closing")
 
     def test_escapes(self) -> None:
-        """Signs that mean something to a workflow command do not get through."""
+        """Special characters of workflow commands are escaped."""
         (line,) = github.workflow_commands([replace(ALL[4], label="a,b:c%\r\nd", detail="50%")])
         title, message = line.removeprefix("::warning title=").split("::", 1)
         assert title == "timewait%3A a%2Cb%3Ac%25%0D%0Ad inconclusive"
         assert "50%25" in message
 
     def test_summary(self) -> None:
-        """A table of all, and a chart for each violation that should not be."""
+        """A table of all cases, and a diagram for each failure."""
         text = github.summary("timewait check", "MSL 30s", "violated", ALL)
         rows = [line for line in text.splitlines() if line.startswith("| ")]
         assert [row[2] for row in rows[1:]] == ["✅", "❌", "✅", "❌", "❔", "❔", "❔", "❌"]
@@ -254,8 +254,8 @@ class TestGithub:
         assert text.count("```mermaid") == 1
         assert text.startswith("## timewait check: violated\n")
 
-    def test_a_summary_has_its_limits(self) -> None:
-        """A megabyte at most: ten traces are shown, and long ones as text alone."""
+    def test_a_summary_is_limited(self) -> None:
+        """It shows ten traces at most, and long ones only as text."""
         text = github.summary("t", "", "violated", [ALL[1]] * 12)
         assert text.count("```mermaid") == 10
         assert "… and 2 more traces" in text
@@ -264,16 +264,16 @@ class TestGithub:
         assert "```mermaid" not in github.summary("t", "", "violated", [replace(ALL[1], trace=long)])
 
     @needs_mermaid
-    def test_charts_are_diagrams(self, tmp_path: Path) -> None:
-        """What stands in the summary is what Mermaid accepts."""
+    def test_mermaid_accepts_the_diagrams(self, tmp_path: Path) -> None:
+        """Mermaid's parser accepts the diagrams of a summary."""
         text = github.summary("t", "", "violated", [case_of_trace(counterexample(name)) for name in QUESTIONS][:10])
         charts = re.findall("```mermaid\n(.*?)```", text, re.DOTALL)
         assert len(charts) == 10
-        assert mermaid_says(charts, tmp_path) == ["sequence"] * 10
+        assert mermaid_results(charts, tmp_path) == ["sequence"] * 10
 
 
 def test_events() -> None:
-    """Each is one line of JSON with its kind and time."""
+    """Each event is one line of JSON with its kind and time."""
     lines = [
         events.start("check", ["graceful"], {"msl": 30}),
         events.progress(1.0, Progress(1_000, 5, 499.6, 80.2)),
@@ -296,8 +296,8 @@ def test_events() -> None:
     assert data[4] == {"event": "end", "seconds": 2.0, "verdict": "violated", "exit_code": 10}
 
 
-def test_something_else_is_asked() -> None:
-    """A name that is no property has no place, and a report can be made all the same."""
+def test_an_unknown_property() -> None:
+    """A name that is no property has no location, and can be reported all the same."""
     odd = replace(ALL[0], subject=ReportedProperty("odd", "something odd", "", None))
     (result,) = sarif.log([odd], "1")["runs"][0]["results"]
     assert "locations" not in result

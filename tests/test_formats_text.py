@@ -1,4 +1,4 @@
-"""Traces as text for other tools: Mermaid diagrams, packetdrill scripts, and the schema of the trace files."""
+"""Traces as text: Mermaid diagrams, packetdrill scripts, and the schema of trace files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
-from node_packages import mermaid_says, needs_mermaid
+from node_packages import mermaid_results, needs_mermaid
 
 from timewait.checker import itf
 from timewait.checker.itf import BrokenTrace
@@ -37,7 +37,7 @@ class TestMermaid:
 
     @every_trace
     def test_an_arrow_for_every_arrival_and_every_loss(self, name: str) -> None:
-        """In the order of the trace; duplicates are dashed, lost copies end in a cross."""
+        """Arrows follow the order of the trace; duplicates are dashed, lost copies end in a cross."""
         trace = counterexample(name)
         expected = []
         arrived: set[int] = set()
@@ -54,15 +54,15 @@ class TestMermaid:
 
     @every_trace
     def test_blocks_are_closed(self, name: str) -> None:
-        """Every block ends, and every bar of TIME_WAIT."""
+        """Every block and every TIME-WAIT bar ends."""
         lines = [line.strip() for line in mermaid.as_mermaid_text(counterexample(name)).splitlines()]
         opened = sum(line.startswith(("rect ", "loop ")) for line in lines)
         assert lines.count("end") == opened
         for end in "AB":
             assert lines.count(f"activate {end}") == lines.count(f"deactivate {end}")
 
-    def test_what_is_drawn(self) -> None:
-        """States, TIME_WAIT with its timer, ages, and what breaks."""
+    def test_content(self) -> None:
+        """States, TIME-WAIT with its timer, ages, and the violation."""
         text = mermaid.as_mermaid_text(counterexample("C2 close"))
         assert "    Note right of B: user calls CLOSE<br/>LAST_ACK\n" in text
         assert (
@@ -73,32 +73,32 @@ class TestMermaid:
         assert text.index(mermaid.VIOLATION) < text.index("A->>B: RST seq=2") < text.index("breaks graceful")
 
     def test_a_loop(self) -> None:
-        """A run without end repeats itself in a block."""
+        """The loop of a lasso is a block."""
         lines = [line.strip() for line in mermaid.as_mermaid_text(counterexample("C10")).splitlines()]
         block = lines[lines.index("loop again and again, every 2s") :]
         turn = ["A->>B: ACK seq=2 ack=2 (1s old)", "B->>A: ACK seq=2 ack=2 (1s old)"]
         assert [line for line in block if "->>" in line] == turn
         assert block[-1] == "end"
 
-    def test_signs_with_a_meaning(self) -> None:
-        """Whatever a trace says, no sign of it is taken for the language's own."""
-        text = mermaid.as_mermaid_text(disturbed(counterexample("C15")))
+    def test_special_characters(self) -> None:
+        """Characters with a meaning in Mermaid are replaced."""
+        text = mermaid.as_mermaid_text(with_special_characters(counterexample("C15")))
         assert all(NOTE.fullmatch(line) for line in text.splitlines() if line.startswith("    Note"))
         assert ";" not in text
         assert "#" not in text
 
     @needs_mermaid
     def test_the_parser_accepts_them(self, tmp_path: Path) -> None:
-        """Mermaid's own parser, on all at once; and it does reject what is none."""
+        """Mermaid's own parser accepts all diagrams, and rejects a corrupted one."""
         texts = [mermaid.as_mermaid_text(counterexample(name)) for name in NAMES]
-        texts.append(mermaid.as_mermaid_text(disturbed(counterexample("C15"))))
-        said = mermaid_says([*texts, texts[0].replace("->>", "->;>")], tmp_path)
-        assert said[:-1] == ["sequence"] * len(texts)
-        assert "Parse error" in said[-1]
+        texts.append(mermaid.as_mermaid_text(with_special_characters(counterexample("C15"))))
+        results = mermaid_results([*texts, texts[0].replace("->>", "->;>")], tmp_path)
+        assert results[:-1] == ["sequence"] * len(texts)
+        assert "Parse error" in results[-1]
 
 
-def disturbed(trace: Trace) -> Trace:
-    """The trace with words in it that mean something to Mermaid."""
+def with_special_characters(trace: Trace) -> Trace:
+    """The trace with text that has a meaning in Mermaid."""
     steps = tuple(
         replace(step, event=replace(step.event, text=f'end; loop #1 <b>"{step.event.text}" %% --x & {{end}}\nend'))
         for step in trace.steps
@@ -117,7 +117,7 @@ CALL = re.compile(DELAY + r" (?P<name>[a-z]+)\((?P<arguments>.*)\) = (?P<result>
 
 
 def parts(text: str) -> list[re.Match[str]]:
-    """The packets and calls of a script; every line is one of them, a comment, or empty."""
+    """The packets and calls of a script; every other line is a comment or empty."""
     found = []
     for line in text.splitlines():
         if line and not line.startswith("//"):
@@ -133,7 +133,7 @@ class TestPacketdrill:
     """Scripts for either end."""
 
     def test_packets(self, name: str, end: str) -> None:
-        """What the end sends and what arrives there, at the times of the trace, until the next incarnation."""
+        """Everything the end sends and receives, at the times of the trace, until the next incarnation."""
         trace = counterexample(name)
         expected = []
         for step in trace.steps:
@@ -158,7 +158,7 @@ class TestPacketdrill:
         assert found[before:] == expected
 
     def test_calls(self, name: str, end: str) -> None:
-        """Each call of the user is one of the script, on the socket of the connection."""
+        """Each user call is a call of the script, on the socket of the connection."""
         trace = counterexample(name)
         rules = [rule for step in trace.steps if step.event.actor == end.upper() for rule, _, _ in step.event.rules]
         calls = [one for one in parts(packetdrill.as_packetdrill(trace, end)) if one.re is CALL]
@@ -172,13 +172,13 @@ class TestPacketdrill:
         assert set(closing) <= {"close" if abrupt else "shutdown"}
         assert ("SO_LINGER" in packetdrill.as_packetdrill(trace, end)) == ("close.linger-zero" in rules)
 
-    def test_every_step_is_told(self, name: str, end: str) -> None:
-        """In comments, and where the script stops to follow."""
+    def test_every_step_is_described(self, name: str, end: str) -> None:
+        """In comments, up to the step where the script stops."""
         trace = counterexample(name)
         text = packetdrill.as_packetdrill(trace, end)
-        told = [int(number) for number in re.findall(r"^// step ([0-9]+), ", text, re.MULTILINE)]
-        assert told == list(range(1, len(told) + 1))
-        assert (len(told) < len(trace.steps)) <= ("not covered from here on" in text)
+        described = [int(number) for number in re.findall(r"^// step ([0-9]+), ", text, re.MULTILINE)]
+        assert described == list(range(1, len(described) + 1))
+        assert (len(described) < len(trace.steps)) <= ("not covered from here on" in text)
 
 
 # --- the schema ----------------------------------------------------------------------------------------------------
@@ -194,14 +194,14 @@ def schema() -> dict[str, Any]:
 class TestSchema:
     """The JSON Schema of traces."""
 
-    def test_it_is_one(self) -> None:
-        """In the draft that it names."""
+    def test_is_valid(self) -> None:
+        """It is a valid schema of the draft that it names."""
         jsonschema.Draft202012Validator.check_schema(schema())
         assert schema()["$schema"].endswith("2020-12/schema")
 
     @every_trace
-    def test_traces_fulfil_it(self, name: str) -> None:
-        """Whatever is written."""
+    def test_traces_satisfy_it(self, name: str) -> None:
+        """Every trace written satisfies it."""
         jsonschema.Draft202012Validator(schema()).validate(itf.as_itf(counterexample(name)))
 
     @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ class TestSchema:
             lambda data: data.update(loop="1"),
         ],
     )
-    def test_what_is_spoiled_does_not(self, spoil: Any) -> None:
-        """It notices what is missing or of another kind."""
+    def test_corrupted_traces_do_not(self, spoil: Any) -> None:
+        """It rejects missing and mistyped values."""
         data = itf.as_itf(counterexample("C15"))
         spoil(data)
         assert not jsonschema.Draft202012Validator(schema()).is_valid(data)

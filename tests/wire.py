@@ -1,4 +1,4 @@
-"""Packets of two ends, written down by another library as captures of any kind."""
+"""Packet captures written by scapy, for tests of the readers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from scapy.utils import PcapNgWriter, PcapWriter
 
 IPV4 = 228
 START = Decimal(1_700_000_000)
-"""When every capture starts, in seconds since 1970."""
+"""The start of every capture, in seconds since 1970."""
 
 ENDS = {"A": ("192.0.2.1", 40_000), "B": ("192.0.2.2", 80)}
 ISN = {"A": 1_000, "B": 4_294_967_200}
-"""Initial sequence numbers; B's wraps soon."""
+"""Initial sequence numbers; B's wraps around soon."""
 
 
 @dataclass
 class Script:
-    """Packets, one after the other.
+    """A capture under construction.
 
     Attributes
     ----------
     packets : list of Packet
-        What was written so far, each with its time.
+        The packets so far, each with its time.
+    idents : iterator of int
+        The next IPv4 identifications.
     """
 
     packets: list[Packet] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Script:
         hops: int = 64,
         window: int = 8_192,
     ) -> int:
-        """One packet, in relative numbers; its identification."""
+        """Add a packet with relative numbers; returns its identification."""
         other = "B" if who == "A" else "A"
         number = next(self.idents) if ident is None else ident
         tcp = TCP(
@@ -64,7 +66,7 @@ class Script:
         return number
 
     def opened(self, at: float = 0.0) -> Script:
-        """The handshake before everything else, a hundredth of a second from one packet to the next."""
+        """Add the handshake, with 10 ms from one packet to the next."""
         self.say(at, "A", "S", 0)
         self.say(at + 0.01, "B", "SA", 0, 1)
         self.say(at + 0.02, "A", "A", 1, 1)
@@ -80,9 +82,9 @@ def pcap(path: Path, packets: Iterable[Packet], link_type: int = IPV4, nano: boo
 
 
 def pcapng(path: Path, packets: Iterable[tuple[str, Packet]]) -> Path:
-    """Write a pcapng file with an interface for each place."""
+    """Write a pcapng file from pairs of interface name and packet."""
     with PcapNgWriter(str(path)) as file:
-        for place, packet in packets:
-            packet.sniffed_on = place
+        for interface, packet in packets:
+            packet.sniffed_on = interface
             file.write(packet)
     return path
