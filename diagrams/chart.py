@@ -1,4 +1,4 @@
-"""What a sequence chart consists of, everything in its place, before anything is drawn."""
+"""The parts of a sequence chart with their positions in pixels, before they are drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timewait.narration.timeline import Lifetime, Transit, Wait
 
 Anchor = Literal["start", "middle", "end"]
 ChartBox = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels."""
+"""Left, top, right and bottom."""
 
 MARGIN = 12.0
 RADIUS = 8.0
@@ -23,51 +23,51 @@ BAR = 12.0
 
 @dataclass(frozen=True, slots=True)
 class ChartFormat:
-    """How large a chart is, and what it has beside arrows; all in pixels.
+    """The size of a chart, and whether it has a title and a column of text.
 
     Attributes
     ----------
-    side : float
-        The room outside each lifeline.
-    reach : float
-        The distance between the lifelines.
-    words : float
-        The width of the column that says in words what each step does; 0 for none.
+    margin : float
+        The space outside each lifeline, in pixels.
+    distance : float
+        Between the lifelines, in pixels.
+    text_width : float
+        The width of the column that describes each step, in pixels; 0 for none.
     titled : bool
         Whether the property and the configuration stand above it.
-    size : float
-        The font size of labels.
+    font_size : float
+        Of labels, in pixels.
     """
 
-    side: float
-    reach: float
-    words: float
+    margin: float
+    distance: float
+    text_width: float
     titled: bool
-    size: float
+    font_size: float
 
 
-WHOLE = ChartFormat(side=112, reach=290, words=372, titled=True, size=11)
-"""A picture by itself, for documentation."""
-BESIDE = ChartFormat(side=116, reach=290, words=0, titled=False, size=11)
-"""Beside a text that tells the rest."""
-SLIM = ChartFormat(side=84, reach=134, words=0, titled=False, size=9.5)
-"""On a screen as narrow as a telephone's."""
+WHOLE = ChartFormat(margin=112, distance=290, text_width=372, titled=True, font_size=11)
+"""A chart that stands alone."""
+BESIDE = ChartFormat(margin=116, distance=290, text_width=0, titled=False, font_size=11)
+"""A chart beside a text that describes the steps."""
+SLIM = ChartFormat(margin=84, distance=134, text_width=0, titled=False, font_size=9.5)
+"""A chart for the screen of a telephone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartLabel:
-    """A text in its place.
+    """A text with its position.
 
     Attributes
     ----------
     x, y : float
-        Where its anchor and its base line are, in pixels.
+        The position of its anchor and of its baseline.
     text, kind : str
-        What it says, and the class by which it is drawn.
+        The text and its class in the style sheet.
     size : float
         The font size in pixels.
     anchor : {"start", "middle", "end"}
-        Which part of it stands at `x`.
+        The part of the text at `x`.
     mono, bold : bool
         Its font.
     """
@@ -83,91 +83,91 @@ class ChartLabel:
 
     @property
     def width(self) -> float:
-        """How wide it is at most, in pixels."""
+        """An upper bound of its width."""
         return mono_width(self.text, self.size) if self.mono else width(self.text, self.size, self.bold)
 
     @property
     def box(self) -> ChartBox:
-        """What it covers at most."""
+        """A box that contains it."""
         left = self.x - self.width * {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
         return left, self.y - 0.78 * self.size, left + self.width, self.y + 0.22 * self.size
 
 
 @dataclass(frozen=True, slots=True)
 class ChartArrow:
-    """A passage in its place.
+    """The transit of a copy with its position.
 
     Attributes
     ----------
-    passage : Passage
-        What travels.
+    transit : Transit
+        The transit.
     x1, y1, x2, y2 : float
-        Where it begins and ends, in pixels.
-    far : float
-        Where the receiver's lifeline is, whether or not it ends there.
-    labels : tuple of Label
-        What the copy is, in lines; none where another arrow of the same copy says it.
+        The ends of the arrow.
+    receiver_x : float
+        The position of the receiver's lifeline, whether or not the arrow ends there.
+    labels : tuple of ChartLabel
+        The segment, in lines; empty where another arrow of the same copy has the label.
     window : tuple of float or None
-        From where to where, along the receiver's lifeline, the copy may arrive; None where another arrow shows it.
+        The part of the receiver's lifeline at which the copy may arrive; None where another arrow shows it.
     """
 
-    passage: Transit
+    transit: Transit
     x1: float
     y1: float
     x2: float
     y2: float
-    far: float
+    receiver_x: float
     labels: tuple[ChartLabel, ...]
     window: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """A wait in its place, from top to bottom; `full` is where 2 MSL end, None where that is not shown."""
+    """A stay in TIME-WAIT from top to bottom; `two_msl` is the end of 2 MSL, None where that is not shown."""
 
     wait: Wait
     x: float
     top: float
     bottom: float
-    full: float | None
+    two_msl: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A whole chart; all in pixels.
+    """A whole chart.
 
     Attributes
     ----------
     width, height : float
         Of the picture.
-    ends : tuple of float
-        Where the lifelines of A and of B are.
-    rule : float
-        Where the time axis is.
+    end_x : tuple of float
+        The positions of the lifelines of A and of B.
+    axis_x : float
+        The position of the time axis.
     axis : Axis
-        Where rows and instants are.
+        The positions of rows and instants.
     steps : tuple of Step
-        The steps; the first has the second row.
-    arrows, bars, lines, labels : tuple
-        What is drawn.
-    frames : tuple of Box
-        Around what is said of the steps that break the property.
-    broken : frozenset of int
-        Those steps.
+        The steps; the first step has the second row.
+    arrows, bars, lifelines, labels : tuple
+        The parts.
+    frames : tuple of ChartBox
+        The frames around the texts of violations.
+    violating : frozenset of int
+        The steps that violate the property.
     loop : tuple of float or None
-        Where the part that repeats begins and ends.
+        The beginning and the end of the part that repeats.
     """
 
     width: float
     height: float
-    ends: tuple[float, float]
-    rule: float
+    end_x: tuple[float, float]
+    axis_x: float
     axis: Axis
     steps: tuple[Step, ...]
     arrows: tuple[ChartArrow, ...]
     bars: tuple[ChartBar, ...]
-    lines: tuple[tuple[Lifetime, float, float], ...]
+    lifelines: tuple[tuple[Lifetime, float, float], ...]
     labels: tuple[ChartLabel, ...]
     frames: tuple[ChartBox, ...]
-    broken: frozenset[int]
+    violating: frozenset[int]
     loop: tuple[float, float] | None

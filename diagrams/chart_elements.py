@@ -1,4 +1,4 @@
-"""The strokes of a sequence chart: elements of SVG with a class, at places in pixels."""
+"""The style sheet of sequence charts, and the SVG elements that several parts of them share."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ STYLE = f"""
 .sequence .open .flight {{ stroke-dasharray: 1.5 3.5; }}
 .sequence .end {{ stroke: $first; fill: $background; stroke-width: 1.6; }}
 .sequence .cross {{ stroke: $wrong; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
-.sequence .grip {{ stroke: $background; stroke-opacity: 0; stroke-width: 12; fill: none; }}
+.sequence .hit-line {{ stroke: $background; stroke-opacity: 0; stroke-width: 12; fill: none; }}
 .sequence .lit .flight {{ stroke-width: 3.4; }}
-.sequence .plate {{ fill: $background; }}
-.sequence .lit .plate {{ fill: $marked; }}
+.sequence .backing {{ fill: $background; }}
+.sequence .lit .backing {{ fill: $marked; }}
 .sequence text.name {{ fill: $text; }}
 .sequence .mark {{ fill: $background; stroke: $text; stroke-width: 1.3; }}
 .sequence .mark.wrong {{ stroke: $wrong; stroke-width: 2.2; }}
@@ -53,30 +53,30 @@ STYLE = f"""
 .sequence text.loop {{ stroke: none; fill: $wrong; }}
 .sequence .dim {{ opacity: 0.28; }}
 """
-"""How each class looks; of colours the names of `timewait.diagrams.colours`."""
+"""The style sheet, with the names of `timewait.diagrams.colours.NAMED` for colours."""
 
 
-def text_element(label: ChartLabel) -> str:
-    """A label, written."""
+def label_element(label: ChartLabel) -> str:
+    """A label as SVG."""
     kind = " ".join(filter(None, (label.kind, "mono" if label.mono else "", "bold" if label.bold else "")))
     anchor = {"text_anchor": label.anchor} if label.anchor != "start" else {}
     return element("text", escape(label.text), class_=kind, x=label.x, y=label.y, font_size=label.size, **anchor)
 
 
-def plate(label: ChartLabel) -> str:
-    """What keeps lines from running through a label."""
+def backing(label: ChartLabel) -> str:
+    """The background of a label, which hides the lines behind it."""
     left, top, right, bottom = label.box
-    return element("rect", class_="plate", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
+    return element("rect", class_="backing", x=left - 2, y=top, width=right - left + 4, height=bottom - top, rx=2)
 
 
 def diamond(x: float, y: float, half: float, high: float) -> str:
-    """The path of a diamond around a point, by half its width and half its height."""
+    """The path of a diamond around a point; `half` and `high` are half its width and height."""
     corners = ((x - half, y), (x, y - high), (x + half, y), (x, y + high))
     return "M" + "L".join(f"{number(across)} {number(down)}" for across, down in corners) + "Z"
 
 
 def head(tip: tuple[float, float], angle: float) -> str:
-    """An arrow head that points in a direction, in radians."""
+    """An arrow head; `angle` is its direction in radians."""
     sides = [(tip[0] + 11 * math.cos(angle + turn), tip[1] + 11 * math.sin(angle + turn)) for turn in _TURNS]
     return element("polygon", class_="head", points=" ".join(f"{number(x)},{number(y)}" for x, y in (tip, *sides)))
 
@@ -85,5 +85,5 @@ _TURNS = (math.pi - 0.38, math.pi + 0.38)
 
 
 def cross(x: float, y: float) -> str:
-    """A cross at a point: what is lost ends in it."""
+    """A cross, the end of a lost copy."""
     return element("path", class_="cross", d=f"M{number(x - 5)} {number(y - 5)}l10 10m0 -10l-10 10")

@@ -1,4 +1,4 @@
-"""The legend of a sequence chart: the signs that occur in it, and what they mean."""
+"""The legend of a sequence chart: the signs that occur in it, with their meaning."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.diagrams.chart import BAR, MARGIN, Chart, ChartLabel
-from timewait.diagrams.chart_elements import cross, diamond, head, text_element
+from timewait.diagrams.chart_elements import cross, diamond, head, label_element
 from timewait.diagrams.svg import element, group, line_element, number
-from timewait.diagrams.time_axis import Pause
-from timewait.diagrams.widths import width as width_of
+from timewait.diagrams.time_axis import GapScale
+from timewait.diagrams.widths import width
 from timewait.narration.timeline import DeliveryOutcome
 from timewait.spec.duration import format_duration
 
 
-class Sign(NamedTuple):
-    """An entry of the legend: where it stands, which sign, what it means, and how wide the sample is, in pixels."""
+class LegendEntry(NamedTuple):
+    """An entry: its position, the name of its sign, its meaning, and the width of the sample, in pixels."""
 
     x: float
     y: float
@@ -25,65 +25,65 @@ class Sign(NamedTuple):
     sample: float
 
 
-def legend(laid: Chart) -> Iterator[Sign]:
-    """The signs that occur, in lines."""
+def legend(chart: Chart) -> Iterator[LegendEntry]:
+    """The entries for the signs that occur, in lines."""
     x, y = MARGIN, 12.0
-    for name, text, sample in _signs(laid):
-        width = sample + 8 + width_of(text, 11)
-        if x > MARGIN and x + width > laid.width - MARGIN:
+    for name, text, sample in _signs(chart):
+        wide = sample + 8 + width(text, 11)
+        if x > MARGIN and x + wide > chart.width - MARGIN:
             x, y = MARGIN, y + 20
-        yield Sign(x, laid.height + y, name, text, sample)
-        x += width + 20
+        yield LegendEntry(x, chart.height + y, name, text, sample)
+        x += wide + 20
 
 
-def _signs(laid: Chart) -> Iterator[tuple[str, str, float]]:
-    """The name of each, what it means, and how wide its sample is."""
-    outcomes = {arrow.passage.outcome for arrow in laid.arrows}
-    words = {
-        DeliveryOutcome.ARRIVES: "arrives; the slope is its delay",
-        DeliveryOutcome.DUPLICATE: "the same copy again",
+def _signs(chart: Chart) -> Iterator[tuple[str, str, float]]:
+    """The name of each sign, its meaning, and the width of its sample."""
+    outcomes = {arrow.transit.outcome for arrow in chart.arrows}
+    meanings = {
+        DeliveryOutcome.ARRIVES: "arrives; the slope is the delay",
+        DeliveryOutcome.DUPLICATE: "a duplicate arrives",
         DeliveryOutcome.LOST: "lost",
         DeliveryOutcome.OPEN: "does not arrive in this run",
     }
-    yield from ((outcome.value, text, 30.0) for outcome, text in words.items() if outcome in outcomes)
-    if any(arrow.window is not None for arrow in laid.arrows):
-        yield "window", "where a copy may still arrive", 30.0
-    if laid.bars:
-        yield "bar", "in TIME_WAIT", 12.0
-        if any(bar.full is not None for bar in laid.bars):
+    yield from ((outcome.value, text, 30.0) for outcome, text in meanings.items() if outcome in outcomes)
+    if any(arrow.window is not None for arrow in chart.arrows):
+        yield "window", "a copy may still arrive", 30.0
+    if chart.bars:
+        yield "bar", "in TIME-WAIT", 12.0
+        if any(bar.two_msl is not None for bar in chart.bars):
             yield "full", "2 MSL", 8.0
-    if any(stretch.kind == "next" for stretch, _, _ in laid.lines):
+    if any(lifetime.kind == "next" for lifetime, _, _ in chart.lifelines):
         yield "next", "next incarnation", 20.0
-    if laid.broken:
-        yield "wrong", "the step that breaks it", 20.0
-    if any(band.last > band.first for band in laid.axis.bands):
-        yield "band", "one instant: no time passes", 22.0
-    if laid.axis.scale:
-        seconds = _round(laid.axis.scale)
-        yield "scale", f"{format_duration(seconds)}, to scale", float(seconds) * laid.axis.scale
-    pauses = {gap.pause for gap in laid.axis.gaps}
-    if Pause.SHORTENED in pauses:
-        yield "shortened", "a pause, drawn shorter", 30.0
-    if Pause.STRETCHED in pauses:
-        yield "stretched", "a pause, drawn longer", 30.0
+    if chart.violating:
+        yield "wrong", "the violation", 20.0
+    if any(instant.last > instant.first for instant in chart.axis.instants):
+        yield "band", "one instant", 22.0
+    if chart.axis.scale:
+        seconds = _round(chart.axis.scale)
+        yield "scale", f"{format_duration(seconds)}, to scale", float(seconds) * chart.axis.scale
+    scales = {gap.scale for gap in chart.axis.gaps}
+    if GapScale.SHORTENED in scales:
+        yield "shortened", "time, shortened", 30.0
+    if GapScale.STRETCHED in scales:
+        yield "stretched", "time, stretched", 30.0
 
 
 def _round(scale: float) -> Fraction:
-    """A round length of time that is between 30 and 75 pixels long."""
-    lengths = (Fraction(digit) * Fraction(10) ** power for power in range(-12, 10) for digit in (1, 2, 5))
-    return next(length for length in lengths if float(length) * scale >= 30)
+    """A round duration between 30 and 75 pixels long."""
+    durations = (Fraction(digit) * Fraction(10) ** power for power in range(-12, 10) for digit in (1, 2, 5))
+    return next(duration for duration in durations if float(duration) * scale >= 30)
 
 
-def entry(sign: Sign) -> str:
-    """A sign and its meaning."""
-    words = text_element(ChartLabel(sign.x + sign.sample + 8, sign.y + 4, sign.text, "muted", 11))
-    # The words stand outside: inside they would take on the looks of the sample.
-    return group([group(_sample(sign), sign.name), words], "sign")
+def entry_element(entry: LegendEntry) -> str:
+    """An entry as SVG."""
+    text = label_element(ChartLabel(entry.x + entry.sample + 8, entry.y + 4, entry.text, "muted", 11))
+    # The text is outside the group of the sample, whose class would change its colour.
+    return group([group(_sample(entry), entry.name), text], "sign")
 
 
-def _sample(sign: Sign) -> Iterator[str]:
-    x, y, end = sign.x, sign.y, sign.x + sign.sample
-    match sign.name:
+def _sample(entry: LegendEntry) -> Iterator[str]:
+    x, y, end = entry.x, entry.y, entry.x + entry.sample
+    match entry.name:
         case "arrives" | "again":
             yield line_element("flight", x, y - 3, end - 6, y + 3)
             yield head((end, y + 4), 0.2)
@@ -106,7 +106,7 @@ def _sample(sign: Sign) -> Iterator[str]:
         case "wrong":
             yield element("path", class_="mark wrong", d=diamond(x + 10, y, 8, 8))
         case "band":
-            yield element("rect", class_="band", x=x, y=y - 8, width=sign.sample, height=16, rx=3)
+            yield element("rect", class_="band", x=x, y=y - 8, width=entry.sample, height=16, rx=3)
             yield line_element("instant", x, y - 8, x, y + 8)
         case "scale":
             yield element("path", class_="axis", d=f"M{number(x)} {number(y - 4)}v8m0 -4H{number(end)}m0 -4v8")

@@ -1,7 +1,7 @@
-"""The rows of a sequence chart: what is said in each, and how much room that takes.
+"""The rows of a sequence chart: their texts, and the space that these take.
 
-Labels cannot overlap, since each has a slot of its own. What happens at an end is told outside its lifeline, beside the
-step; what a step sends is told between the lifelines, below the step, a slot for each copy.
+Labels cannot overlap, since each has a slot of its own. The state of an end and notes on it stand outside its lifeline,
+beside the step; the copies that a step sends stand between the lifelines, below the step, a slot for each copy.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 ABOVE, BELOW, SLOT = 14.0, 20.0, 16.0
-"""What every row has above and below its event, and what each copy that it sends takes below it, in pixels."""
-STUB = 0.3
-"""How far, of the way between the lifelines, an arrow is drawn that arrives nowhere."""
+"""The space above and below the event of every row, and for each copy that it sends, in pixels."""
+SHORT = 0.3
+"""How receiver_x, of the way between the lifelines, an arrow is drawn that arrives nowhere."""
 
 TAGS = {
     "close.first": "CLOSE",
@@ -29,12 +29,12 @@ TAGS = {
     "close.linger-zero": "CLOSE",
     "abort": "ABORT",
     "send": "SEND",
-    "timer.retransmission": "sends again",
+    "timer.retransmission": "retransmits",
     "timer.retries": "gives up",
-    "timer.time-wait": "timer ends",
-    "timer.fin-wait-2": "timer ends",
+    "timer.time-wait": "timer expires",
+    "timer.fin-wait-2": "timer expires",
 }
-"""What a step was, in a word or two, by its rule; for charts without a column of words."""
+"""The event of a step in a word or two, by its rule, for charts without a column of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +44,41 @@ class ChartRow:
     Attributes
     ----------
     states, notes : mapping of str to tuple of str
-        What stands beside each lifeline, a line each: the state if it is a new one, and remarks.
-    words : tuple of str
-        The lines in the column of words.
-    common : str
-        What stands between the lifelines, for a step of neither end.
-    verdict : tuple of str
-        What it breaks, in lines.
-    sent : tuple of Passage
+        The lines beside each lifeline: the state if it changed, and notes.
+    text : tuple of str
+        The lines in the column of text.
+    middle : str
+        The text between the lifelines, for a step of neither end.
+    violation : tuple of str
+        The violation of the property, in lines.
+    sent : tuple of Transit
         The copies that have their labels here.
+    slots : dict of int to int
+        The slot of the arrow of each copy sent, by its number.
+    used : int
+        The number of slots in use.
     """
 
     states: dict[str, tuple[str, ...]]
     notes: dict[str, tuple[str, ...]]
-    words: tuple[str, ...] = ()
-    common: str = ""
-    verdict: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    middle: str = ""
+    violation: tuple[str, ...] = ()
     sent: tuple[Transit, ...] = ()
     slots: dict[int, int] = field(default_factory=dict)
-    """For each copy sent, by its number, which slot its arrow leaves by."""
     used: int = 0
-    """How many slots are taken."""
 
     def below(self, size: float) -> float:
-        """The room below the event, in pixels, with labels of some font size."""
+        """The space below the event, in pixels; `size` is the font size of labels."""
         lines = max(len(self.states[end]) + len(self.notes[end]) for end in ENDS)
-        needs = [BELOW, (size + 3) * lines + 2, (size + 4.5) * len(self.words) + 2]
+        needs = [BELOW, (size + 3) * lines + 2, (size + 4.5) * len(self.text) + 2]
         if self.used:
             needs.append(ABOVE + SLOT * self.used - 2)
         return max(needs) + self.framed(size)
 
     def framed(self, size: float) -> float:
-        """The part of it that the verdict takes."""
-        return (size + 5) * len(self.verdict) + 18 if self.verdict else 0.0
+        """The part of this space for the violation."""
+        return (size + 5) * len(self.violation) + 18 if self.violation else 0.0
 
 
 class ChartRows:
@@ -85,32 +87,32 @@ class ChartRows:
     Parameters
     ----------
     trace : Trace
-        What is shown.
-    form : Format
-        How large.
-    room : float
-        How wide a verdict may be, in pixels.
+        The trace.
+    form : ChartFormat
+        The size of the chart.
+    violation_width : float
+        The width of the text of a violation, in pixels.
     """
 
-    def __init__(self, trace: Trace, form: ChartFormat, room: float) -> None:
+    def __init__(self, trace: Trace, form: ChartFormat, violation_width: float) -> None:
         self.trace = trace
         self.form = form
-        self.room = room
+        self.violation_width = violation_width
         self.msl = seconds(trace.about.get("msl"))
-        self.passages = transits(trace)
+        self.transits = transits(trace)
         self.waits = waits(trace)
-        self.broken = violating_steps(trace)
-        self._again = {passage.arrives for passage in self.passages if passage.outcome is DeliveryOutcome.DUPLICATE}
+        self.violating = violating_steps(trace)
+        self._duplicates = {transit.arrives for transit in self.transits if transit.outcome is DeliveryOutcome.DUPLICATE}
         self._entered: dict[int, list[Wait]] = {}
         for wait in self.waits:
             self._entered.setdefault(wait.first, []).append(wait)
         self._sent: dict[int, list[Transit]] = {}
-        for passage in self.passages:
-            if passage.sent is not None and passage.outcome is not DeliveryOutcome.DUPLICATE:
-                self._sent.setdefault(passage.sent, []).append(passage)
+        for transit in self.transits:
+            if transit.sent is not None and transit.outcome is not DeliveryOutcome.DUPLICATE:
+                self._sent.setdefault(transit.sent, []).append(transit)
 
     def all(self) -> list[ChartRow]:
-        """Every row, the start first."""
+        """Every row, that of the start first."""
         return [self._row(number) for number in range(len(self.trace.steps) + 1)]
 
     def _row(self, number: int) -> ChartRow:
@@ -119,43 +121,43 @@ class ChartRows:
         new = {end: step is None or f"{end}.state" in step.changed for end in ENDS}
         states = {end: tuple(state(now, end).split(" ")) if new[end] else () for end in ENDS}
         entered = self._entered.get(number, ())
-        notes = {end: tuple(line for wait in entered if wait.end == end for line in self._lasting(wait)) for end in ENDS}
+        notes = {end: tuple(line for wait in entered if wait.end == end for line in self._durations(wait)) for end in ENDS}
         if step is None:
             return ChartRow(states, notes)
         actor = step.event.actor
         if actor in ENDS:
-            notes[actor] += tuple(self._happening(step))
+            notes[actor] += tuple(self._event_notes(step))
         sent = tuple(self._sent.get(number, ()))
         slots: dict[int, int] = {}
         used = 0
-        for passage in sent:
-            slots[passage.copy.number] = used
-            used += len(self.lines(passage)) + self.below_stub(passage)
+        for transit in sent:
+            slots[transit.copy.number] = used
+            used += len(self.lines(transit)) + self.below_arrow(transit)
         return ChartRow(
             states,
             notes,
-            self._told(step),
-            "" if actor in ENDS else self._common(step),
-            self._verdict(step),
+            self._text(step),
+            "" if actor in ENDS else self._middle(step),
+            self._violation(step),
             sent,
             slots,
             used + (actor not in ENDS),
         )
 
-    def below_stub(self, passage: Transit) -> bool:
-        """Whether the label of an arrow that arrives nowhere has no room beside it, and stands below it."""
-        if passage.outcome not in (DeliveryOutcome.LOST, DeliveryOutcome.OPEN):
+    def below_arrow(self, transit: Transit) -> bool:
+        """Whether the label of a copy that does not arrive stands below its arrow, for lack of space beside it."""
+        if transit.outcome not in (DeliveryOutcome.LOST, DeliveryOutcome.OPEN):
             return False
-        return any(mono_width(line, self.form.size) > self.form.reach * (1 - STUB) - 24 for line in self.lines(passage))
+        return any(mono_width(line, self.form.font_size) > self.form.distance * (1 - SHORT) - 24 for line in self.lines(transit))
 
-    def lines(self, passage: Transit) -> list[str]:
-        """The label of a copy: in two lines, the control bits first, where one is too wide."""
-        text = passage.copy.text
-        if mono_width(text, self.form.size) <= self.form.reach - 2 * RADIUS - 8:
+    def lines(self, transit: Transit) -> list[str]:
+        """The label of a copy; where one line is too wide, the control bits stand in a line of their own."""
+        text = transit.copy.text
+        if mono_width(text, self.form.font_size) <= self.form.distance - 2 * RADIUS - 8:
             return [text]
         return text.split(" ", 1)
 
-    def _lasting(self, wait: Wait) -> Iterator[str]:
+    def _durations(self, wait: Wait) -> Iterator[str]:
         if wait.restarted:
             yield "timer restarts"
         elif wait.limit:
@@ -163,35 +165,35 @@ class ChartRows:
         if self.msl and not wait.restarted:
             yield f"2 MSL: {format_duration(2 * self.msl)}"
 
-    def _happening(self, step: Step) -> Iterator[str]:
-        """How late or how often a copy arrives; what an end does of itself."""
+    def _event_notes(self, step: Step) -> Iterator[str]:
+        """The age of a copy that arrives late or again; without a column of text, the event of the end itself."""
         copy = step.event.received
         if copy is None:
-            if not self.form.words:
+            if not self.form.text_width:
                 yield from (TAGS[name] for name, _, _ in step.event.rules if name in TAGS)
             return
         age = step.time - copy.sent
-        if step.number in self._again:
+        if step.number in self._duplicates:
             yield f"again, {format_duration(age)} old" if age else "again"
         elif age and self.msl and age * 10 >= self.msl:
             yield f"{format_duration(age)} old"
 
-    def _told(self, step: Step) -> tuple[str, ...]:
-        if not self.form.words:
+    def _text(self, step: Step) -> tuple[str, ...]:
+        if not self.form.text_width:
             return ()
-        return tuple(wrapped(f"{step.event.actor} {step.event.text}", self.form.size + 0.5, self.form.words))
+        return tuple(wrapped(f"{step.event.actor} {step.event.text}", self.form.font_size + 0.5, self.form.text_width))
 
-    def _common(self, step: Step) -> str:
-        text = "opened again" if reopens(step) else step.event.text
-        return wrapped(text, self.form.size, self.form.reach - 60)[0]
+    def _middle(self, step: Step) -> str:
+        text = "reopened" if reopens(step) else step.event.text
+        return wrapped(text, self.form.font_size, self.form.distance - 60)[0]
 
-    def _verdict(self, step: Step) -> tuple[str, ...]:
-        """What a step breaks; at the end of a run without end, what never comes."""
-        return tuple(wrapped(violation_at(self.trace, step), self.form.size + 1, self.room, bold=True))
+    def _violation(self, step: Step) -> tuple[str, ...]:
+        """The violation of the property; at the end of a lasso, the return to its loop."""
+        return tuple(wrapped(violation_at(self.trace, step), self.form.font_size + 1, self.violation_width, bold=True))
 
 
 def seconds(value: object) -> Fraction:
-    """A duration of a configuration in plain data; 0 where there is none."""
+    """A duration of a configuration in plain data, in seconds; 0 if it is missing."""
     try:
         return Fraction(str(value))
     except ValueError:

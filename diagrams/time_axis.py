@@ -1,9 +1,8 @@
-"""A time axis that is true to scale, and yet has room for many steps at one instant.
+"""A time axis that is true to scale and has room for many steps at one instant.
 
-Time runs downwards. Steps at one instant stand in a band, a row each, in their order: within a band no time passes.
-From the last row of an instant to the first of the next the distance is proportional to the time, with one scale for the
-whole picture, chosen so that as many pauses as possible are true. A pause that would be too long is shortened, and one
-that would leave no room for what is written is stretched; both are marked.
+Time runs downwards. Steps at the same instant stand in successive rows. From the last row of an instant to the first row
+of the next the distance is proportional to the time, with one scale for the whole picture, chosen so that most gaps are
+true to scale. A longer gap is shortened, a gap without room for its text is stretched; both are marked.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from fractions import Fraction
 from itertools import pairwise
 
 HEIGHTS = (92.0, 72.0, 54.0)
-"""The heights in pixels that the pause which sets the scale may have, the best first."""
+"""The heights in pixels that are tried for the gap that sets the scale, in order of preference."""
 MANY = 60
-"""With more pauses than this it has the least of them."""
+"""With more gaps than this, only the last of these heights is tried."""
 LONGEST = 220.0
-"""The height of a pause at most, in pixels."""
-CUT = 96.0
-"""The height of a pause that was shortened, in pixels."""
+"""The largest height of a gap that is true to scale, in pixels."""
+SHORTENED_HEIGHT = 96.0
+"""The height of a shortened gap, in pixels."""
 LINE = 14.0
-"""The pixels that an instant without rows needs above it."""
-TRIED = 64
-"""How many scales are tried at most."""
+"""The space that an instant without rows needs above it, in pixels."""
+MOST_SCALES = 64
+"""The most scales that are tried."""
 
 
-class Pause(StrEnum):
+class GapScale(StrEnum):
     """How the time between two instants is drawn."""
 
     TRUE = "true"
@@ -47,7 +46,7 @@ class Gap:
         In seconds.
     top, bottom : float
         In pixels.
-    pause : Pause
+    scale : GapScale
         How it is drawn.
     """
 
@@ -55,21 +54,21 @@ class Gap:
     ends: Fraction
     top: float
     bottom: float
-    pause: Pause
+    scale: GapScale
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """An instant: the pixels in which no time passes.
+class Instant:
+    """An instant, at which several steps may happen.
 
     Attributes
     ----------
     time : Fraction
         In seconds.
     first, last : int
-        Its rows; the last is before the first when it has none.
+        Its rows; the last is before the first if it has none.
     top, bottom : float
-        Where its first and its last row are, in pixels.
+        The positions of its first and its last row, in pixels.
     """
 
     time: Fraction
@@ -81,37 +80,37 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Where every row and every instant is.
+    """The positions of rows and instants.
 
     Attributes
     ----------
     rows : tuple of float
-        The height at which each row's event is, in pixels from the top.
-    bands : tuple of Band
-        The instants, in order.
+        The position of the event of each row, in pixels from the top.
+    instants : tuple of Instant
+        In order.
     gaps : tuple of Gap
-        What lies between them; one fewer.
+        Between the instants; one fewer.
     scale : float
-        Pixels a second, where a pause is true to scale; 0 when there is none.
+        Pixels for a second in gaps that are true to scale; 0 if there is none.
     bottom : float
-        Where the picture of time ends, with room for what the last row says, in pixels.
+        The end of the chart, below the text of the last row, in pixels.
     """
 
     rows: tuple[float, ...]
-    bands: tuple[Band, ...]
+    instants: tuple[Instant, ...]
     gaps: tuple[Gap, ...]
     scale: float
     bottom: float
 
     def at(self, time: Fraction) -> float:
-        """Where an instant ends: at the last of its rows. What is later than all is at the bottom."""
-        place = bisect_left(self.bands, time, key=lambda band: band.time)
-        if place == len(self.bands):
+        """The position of a time, in pixels: at an instant, its last row; after the last instant, the bottom."""
+        number = bisect_left(self.instants, time, key=lambda instant: instant.time)
+        if number == len(self.instants):
             return self.bottom
-        band = self.bands[place]
-        if band.time == time or place == 0:
-            return band.bottom
-        gap = self.gaps[place - 1]
+        instant = self.instants[number]
+        if instant.time == time or number == 0:
+            return instant.bottom
+        gap = self.gaps[number - 1]
         return gap.top + (gap.bottom - gap.top) * float((time - gap.begins) / (gap.ends - gap.begins))
 
 
@@ -121,57 +120,58 @@ def axis(times: Sequence[Fraction], above: Sequence[float], below: Sequence[floa
     Parameters
     ----------
     times : sequence of Fraction
-        When the event of each row is, in seconds, in order.
+        The time of the event of each row, in seconds, in order.
     above, below : sequence of float
-        The pixels that each row needs above and below its event.
+        The space that each row needs above and below its event, in pixels.
     top : float
-        Where the picture of time begins, in pixels.
+        The beginning of the chart, in pixels.
     until : Fraction
-        The instant, in seconds, at which it ends at the soonest, with or without a row.
+        The earliest end of the axis, in seconds, with or without a row.
     """
-    instants = sorted({*times, max(until, times[-1])})
-    firsts = [bisect_left(times, instant) for instant in instants]
+    moments = sorted({*times, max(until, times[-1])})
+    firsts = [bisect_left(times, moment) for moment in moments]
     ends = [*firsts[1:], len(times)]
     needs = [below[end - 1] + (above[end] if end < len(times) else LINE) for end in ends[:-1]]
-    pauses = [float(later - earlier) for earlier, later in pairwise(instants)]
-    scale = _scale(pauses, needs)
+    durations = [float(later - earlier) for earlier, later in pairwise(moments)]
+    scale = _scale(durations, needs)
     rows: list[float] = []
-    bands: list[Band] = []
+    instants: list[Instant] = []
     gaps: list[Gap] = []
-    height = top + above[0]
-    for index, (instant, first, end) in enumerate(zip(instants, firsts, ends, strict=True)):
+    y = top + above[0]
+    for index, (moment, first, end) in enumerate(zip(moments, firsts, ends, strict=True)):
         if index:
-            drawn, pause = _drawn(pauses[index - 1], needs[index - 1], scale)
-            gaps.append(Gap(instants[index - 1], instant, height, height + drawn, pause))
-            height += drawn
-        begun = height
+            height, kind = _height(durations[index - 1], needs[index - 1], scale)
+            gaps.append(Gap(moments[index - 1], moment, y, y + height, kind))
+            y += height
+        start = y
         for number in range(first, end):
-            height += below[number - 1] + above[number] if number > first else 0.0
-            rows.append(height)
-        bands.append(Band(instant, first, end - 1, begun, height))
-    bottom = max(rows[-1] + below[-1], height + 8)
-    true = any(gap.pause is Pause.TRUE for gap in gaps)
-    return Axis(tuple(rows), tuple(bands), tuple(gaps), scale if true else 0.0, bottom)
+            y += below[number - 1] + above[number] if number > first else 0.0
+            rows.append(y)
+        instants.append(Instant(moment, first, end - 1, start, y))
+    bottom = max(rows[-1] + below[-1], y + 8)
+    true = any(gap.scale is GapScale.TRUE for gap in gaps)
+    return Axis(tuple(rows), tuple(instants), tuple(gaps), scale if true else 0.0, bottom)
 
 
-def _scale(pauses: Sequence[float], needs: Sequence[float]) -> float:
-    """Pixels a second: that by which most pauses are true; of several the one in which the longest of them sets the scale."""
-    heights = HEIGHTS if len(pauses) <= MANY else HEIGHTS[-1:]
-    lengths = sorted(set(pauses))
-    tried = lengths[:: max(1, len(lengths) // TRIED)]
+def _scale(durations: Sequence[float], needs: Sequence[float]) -> float:
+    """Pixels for a second: the scale with the most true gaps; of several, the one set by the longest gap."""
+    heights = HEIGHTS if len(durations) <= MANY else HEIGHTS[-1:]
+    lengths = sorted(set(durations))
+    tried = lengths[:: max(1, len(lengths) // MOST_SCALES)]
 
-    def true(scale: float) -> int:
-        return sum(_drawn(pause, need, scale)[1] is Pause.TRUE for pause, need in zip(pauses, needs, strict=True))
+    def true_gaps(scale: float) -> int:
+        kinds = (_height(duration, need, scale)[1] for duration, need in zip(durations, needs, strict=True))
+        return sum(kind is GapScale.TRUE for kind in kinds)
 
-    best = [(true(height / length), length, height) for length in tried for height in heights]
+    best = [(true_gaps(height / length), length, height) for length in tried for height in heights]
     _, length, height = max(best, default=(0, 1.0, 0.0))
     return height / length
 
 
-def _drawn(pause: float, need: float, scale: float) -> tuple[float, Pause]:
-    height = pause * scale
+def _height(duration: float, need: float, scale: float) -> tuple[float, GapScale]:
+    height = duration * scale
     if height < need:
-        return need, Pause.STRETCHED
+        return need, GapScale.STRETCHED
     if height > max(LONGEST, need):
-        return max(CUT, need), Pause.SHORTENED
-    return height, Pause.TRUE
+        return max(SHORTENED_HEIGHT, need), GapScale.SHORTENED
+    return height, GapScale.TRUE

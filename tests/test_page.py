@@ -324,7 +324,7 @@ class TestBrowser:
     def test_clicks(self, opened: Opened) -> None:
         """On an arrow, a row, a button, a step of the table, a link."""
         run = trace("assassinated")
-        opened.page.locator('.beside .arrow[data-name="copy-3-again-6"] .grip').dispatch_event("click")
+        opened.page.locator('.beside .arrow[data-name="copy-3-again-6"] .hit-line').dispatch_event("click")
         check(opened, run, 6)
         opened.page.locator('.beside .step[data-step="2"]').click()
         check(opened, run, 2)

@@ -16,11 +16,11 @@ from runs import EVERY, VIOLATIONS, long, trace
 
 from timewait.checker.trace import Trace
 from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, ChartFormat
-from timewait.diagrams.chart_layout import chart
+from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.sequence import parts, sequence
 from timewait.diagrams.sequence_text import NARROWEST, as_text, lanes
-from timewait.diagrams.time_axis import LONGEST, Pause, axis
+from timewait.diagrams.time_axis import LONGEST, GapScale, axis
 from timewait.narration.sentences import trace_lines as in_words
 from timewait.narration.sentences import violation_at
 from timewait.narration.timeline import DeliveryOutcome, transits, waits
@@ -81,33 +81,33 @@ class TestArrows:
     @every_run
     def test_they_lead_from_their_sending_to_their_arrival(self, name: str) -> None:
         """The lines and the attributes by which a page lights them."""
-        run, laid = trace(name), chart(trace(name), WHOLE)
-        for arrow in laid.arrows:
-            copy, passage = arrow.passage.copy, arrow.passage
-            assert arrow.x1 == laid.ends["AB".index(copy.sender)]
-            assert arrow.far == laid.ends["AB".index(copy.receiver)]
-            assert passage.sent is not None
-            assert copy in run.steps[passage.sent - 1].event.sent
-            assert arrow.y1 == laid.axis.rows[passage.sent]
-            if passage.arrives is not None:
-                received = run.steps[passage.arrives - 1].event.received
+        run, layout = trace(name), chart_of(trace(name), WHOLE)
+        for arrow in layout.arrows:
+            copy, transit = arrow.transit.copy, arrow.transit
+            assert arrow.x1 == layout.end_x["AB".index(copy.sender)]
+            assert arrow.receiver_x == layout.end_x["AB".index(copy.receiver)]
+            assert transit.sent is not None
+            assert copy in run.steps[transit.sent - 1].event.sent
+            assert arrow.y1 == layout.axis.rows[transit.sent]
+            if transit.arrives is not None:
+                received = run.steps[transit.arrives - 1].event.received
                 assert received is not None
                 assert received.number == copy.number
-                assert (arrow.x2, arrow.y2) == (arrow.far, laid.axis.rows[passage.arrives])
+                assert (arrow.x2, arrow.y2) == (arrow.receiver_x, layout.axis.rows[transit.arrives])
             else:
-                assert abs(arrow.x2 - arrow.x1) < abs(arrow.far - arrow.x1) / 2
+                assert abs(arrow.x2 - arrow.x1) < abs(arrow.receiver_x - arrow.x1) / 2
 
     @every_run
     def test_windows_of_lifetime(self, name: str) -> None:
         """From the sending to the last instant at which a copy may arrive; none for a lost copy."""
-        laid = chart(trace(name), WHOLE)
-        for arrow in laid.arrows:
-            if arrow.passage.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE):
+        layout = chart_of(trace(name), WHOLE)
+        for arrow in layout.arrows:
+            if arrow.transit.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE):
                 assert arrow.window is None
             else:
-                assert arrow.window == (arrow.y1, max(arrow.y1, laid.axis.at(arrow.passage.copy.expires)))
+                assert arrow.window == (arrow.y1, max(arrow.y1, layout.axis.at(arrow.transit.copy.expires)))
         shown = [int(group.get("data-copy", "")) for group in groups(drawn(name), "lifetime")]
-        assert shown == [arrow.passage.copy.number for arrow in laid.arrows if arrow.window is not None]
+        assert shown == [arrow.transit.copy.number for arrow in layout.arrows if arrow.window is not None]
 
 
 class TestEnds:
@@ -115,12 +115,12 @@ class TestEnds:
 
     def test_time_wait_is_a_bar(self) -> None:
         """From its beginning to its end, and beside it 2 MSL."""
-        laid = chart(trace("old duplicate"), WHOLE)
-        (bar,) = laid.bars
-        assert (bar.top, bar.bottom) == (laid.axis.rows[2], laid.axis.rows[6])
-        assert bar.full == laid.axis.at(Fraction(60)) > bar.bottom
-        texts = [label.text for label in laid.labels]
-        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("2 MSL over") == 1
+        layout = chart_of(trace("old duplicate"), WHOLE)
+        (bar,) = layout.bars
+        assert (bar.top, bar.bottom) == (layout.axis.rows[2], layout.axis.rows[6])
+        assert bar.two_msl == layout.axis.at(Fraction(60)) > bar.bottom
+        texts = [label.text for label in layout.labels]
+        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("end of 2 MSL") == 1
 
     def test_a_restart_begins_another_bar(self) -> None:
         """Each is told; 2 MSL are counted from the last."""
@@ -129,23 +129,23 @@ class TestEnds:
             (4, 6, False, False),
             (6, 8, True, True),
         ]
-        laid = chart(trace("assassinated"), WHOLE)
-        assert [bar.full is None for bar in laid.bars] == [True, False]
-        assert "timer restarts" in [label.text for label in laid.labels]
+        layout = chart_of(trace("assassinated"), WHOLE)
+        assert [bar.two_msl is None for bar in layout.bars] == [True, False]
+        assert "timer restarts" in [label.text for label in layout.labels]
 
     def test_both_ends_may_wait(self) -> None:
         """A simultaneous close has a bar at either end."""
-        assert [bar.wait.end for bar in chart(trace("simultaneous-close"), WHOLE).bars] == ["A", "B"]
+        assert [bar.wait.end for bar in chart_of(trace("simultaneous-close"), WHOLE).bars] == ["A", "B"]
 
     @every_run
     def test_incarnations_differ(self, name: str) -> None:
         """The next one begins where the addresses and ports are opened again, at both ends."""
-        laid = chart(trace(name), WHOLE)
+        layout = chart_of(trace(name), WHOLE)
         again = [
             step.number for step in trace(name).steps if "A.state" in step.changed and step.state["A.state"] == "new incarnation"
         ]
-        later = [(stretch.end, top) for stretch, top, _ in laid.lines if stretch.kind == "next"]
-        assert later == [(end, laid.axis.rows[step]) for end in "AB" for step in again]
+        later = [(lifetime.end, top) for lifetime, top, _ in layout.lifelines if lifetime.kind == "next"]
+        assert later == [(end, layout.axis.rows[step]) for end in "AB" for step in again]
 
     @every_run
     @every_form
@@ -168,18 +168,18 @@ class TestEnds:
 
     def test_a_run_without_end_has_a_bracket(self) -> None:
         """Around what repeats, with its period."""
-        laid = chart(trace("endless"), WHOLE)
-        assert laid.loop is not None
-        assert laid.axis.rows[7] < laid.loop[0] < laid.axis.rows[8]
-        assert laid.loop[1] > laid.axis.rows[9]
-        assert "again and again, every 2s" in [label.text for label in laid.labels]
-        assert any("step 8 comes next" in label.text for label in laid.labels)
+        layout = chart_of(trace("endless"), WHOLE)
+        assert layout.loop is not None
+        assert layout.axis.rows[7] < layout.loop[0] < layout.axis.rows[8]
+        assert layout.loop[1] > layout.axis.rows[9]
+        assert "again and again, every 2s" in [label.text for label in layout.labels]
+        assert any("step 8 follows" in label.text for label in layout.labels)
 
     @pytest.mark.parametrize("name", SCENARIOS)
     def test_a_good_run_has_none_of_it(self, name: str) -> None:
         """No diamond, no verdict, no bracket."""
-        laid = chart(trace(name), WHOLE)
-        assert (laid.broken, laid.frames, laid.loop) == (frozenset(), (), None)
+        layout = chart_of(trace(name), WHOLE)
+        assert (layout.violating, layout.frames, layout.loop) == (frozenset(), (), None)
 
 
 class TestLabels:
@@ -190,10 +190,10 @@ class TestLabels:
     def test_none_overlaps_another_or_is_cut(self, name: str, form: ChartFormat) -> None:
         """Whatever the format."""
         run = long(300) if name == "long" else trace(name)
-        laid = chart(run, form)
-        assert not crowded(laid)
-        for left, top, right, bottom in laid.frames:
-            for label in laid.labels:
+        layout = chart_of(run, form)
+        assert not crowded(layout)
+        for left, top, right, bottom in layout.frames:
+            for label in layout.labels:
                 one = label.box
                 inside = label.kind == "verdict"
                 assert inside or not (one[0] < right and left < one[2] and one[1] < bottom and top < one[3]), label.text
@@ -202,20 +202,20 @@ class TestLabels:
     def test_every_copy_is_named(self, form: ChartFormat) -> None:
         """In one line or in two."""
         for name in EVERY:
-            for arrow in chart(trace(name), form).arrows:
+            for arrow in chart_of(trace(name), form).arrows:
                 told = " ".join(label.text for label in arrow.labels)
-                assert told == ("" if arrow.passage.outcome is DeliveryOutcome.DUPLICATE else arrow.passage.copy.text)
+                assert told == ("" if arrow.transit.outcome is DeliveryOutcome.DUPLICATE else arrow.transit.copy.text)
 
     @pytest.mark.parametrize("page", ["light", "dark"])
-    @pytest.mark.parametrize("colour", ["colour", "muted", "wrong", "first", "next"])
+    @pytest.mark.parametrize("colour", ["text", "muted", "wrong", "first", "next"])
     def test_contrast(self, page: str, colour: str) -> None:
-        """At least that of WCAG 2.2 AA for text, on the page, on a band and on a marked row."""
-        for ground in ("paper", "band", "marked"):
+        """At least that of WCAG 2.2 AA for text, on the page, on a instant and on a marked row."""
+        for ground in ("background", "band", "marked"):
             assert contrast(getattr(NAMED[colour], page), getattr(NAMED[ground], page)) >= 4.5, ground
 
     def test_themes_have_every_colour(self) -> None:
         """No name is left in a style sheet."""
-        first, paper = NAMED["first"], NAMED["paper"]
+        first, paper = NAMED["first"], NAMED["background"]
         assert themed("a { fill: $first; stroke: $background; }") == (
             f"a {{ fill: {first.light}; stroke: {paper.light}; }}\n@media screen and (prefers-color-scheme: dark) {{\n"
             f"a {{ fill: {first.dark}; stroke: {paper.dark}; }}\n}}"
@@ -223,14 +223,14 @@ class TestLabels:
         assert "$" not in sequence(trace("endless"))
 
 
-def crowded(laid: Chart) -> list[str]:
+def crowded(layout: Chart) -> list[str]:
     """The labels that leave the picture or overlap another."""
-    boxes = sorted((label.box, label.text) for label in laid.labels)
+    boxes = sorted((label.box, label.text) for label in layout.labels)
     boxes.sort(key=lambda entry: entry[0][1])
     found = [
         f"{text} is cut"
         for (left, top, right, bottom), text in boxes
-        if left < 0 or top < 0 or right > laid.width or bottom > laid.height
+        if left < 0 or top < 0 or right > layout.width or bottom > layout.height
     ]
     for index, (one, text) in enumerate(boxes):
         for other, more in boxes[index + 1 :]:
@@ -272,9 +272,9 @@ class TestTime:
             assert other - one >= below[number] + above[number + 1] - 1e-6
         for gap in found.gaps:
             height, true = gap.bottom - gap.top, float(gap.ends - gap.begins) * found.scale
-            if gap.pause is Pause.TRUE:
+            if gap.scale is GapScale.TRUE:
                 assert height == pytest.approx(true)
-            elif gap.pause is Pause.SHORTENED and found.scale:
+            elif gap.scale is GapScale.SHORTENED and found.scale:
                 assert height < LONGEST < true
             elif found.scale:
                 assert height > true
@@ -283,33 +283,33 @@ class TestTime:
     @every_run
     def test_the_slope_is_the_delay(self, name: str) -> None:
         """Between rows that are the last and the first of their instants, across true pauses only."""
-        laid = chart(trace(name), WHOLE)
-        band = {row: index for index, one in enumerate(laid.axis.bands) for row in range(one.first, one.last + 1)}
-        for arrow in laid.arrows:
-            sent, arrives = arrow.passage.sent, arrow.passage.arrives
-            if sent is None or arrives is None or band[sent] == band[arrives]:
+        layout = chart_of(trace(name), WHOLE)
+        instant = {row: index for index, one in enumerate(layout.axis.instants) for row in range(one.first, one.last + 1)}
+        for arrow in layout.arrows:
+            sent, arrives = arrow.transit.sent, arrow.transit.arrives
+            if sent is None or arrives is None or instant[sent] == instant[arrives]:
                 continue
-            between = laid.axis.bands[band[sent] + 1 : band[arrives]]
-            crossed = laid.axis.gaps[band[sent] : band[arrives]]
-            if all(gap.pause is Pause.TRUE for gap in crossed) and all(one.top == one.bottom for one in between):
-                begins, ends = laid.axis.bands[band[sent]], laid.axis.bands[band[arrives]]
+            between = layout.axis.instants[instant[sent] + 1 : instant[arrives]]
+            crossed = layout.axis.gaps[instant[sent] : instant[arrives]]
+            if all(gap.scale is GapScale.TRUE for gap in crossed) and all(one.top == one.bottom for one in between):
+                begins, ends = layout.axis.instants[instant[sent]], layout.axis.instants[instant[arrives]]
                 inside = begins.bottom - arrow.y1 + arrow.y2 - ends.top
-                age = trace(name).steps[arrives - 1].time - arrow.passage.copy.sent
-                assert arrow.y2 - arrow.y1 - inside == pytest.approx(float(age) * laid.axis.scale)
+                age = trace(name).steps[arrives - 1].time - arrow.transit.copy.sent
+                assert arrow.y2 - arrow.y1 - inside == pytest.approx(float(age) * layout.axis.scale)
 
     def test_a_time_is_shown_once(self) -> None:
         """Beside the first step of its instant."""
-        laid = chart(trace("never restarted"), WHOLE)
-        times = [label.text for label in laid.labels if label.kind == "time"]
+        layout = chart_of(trace("never restarted"), WHOLE)
+        times = [label.text for label in layout.labels if label.kind == "time"]
         assert len(times) == len({*times}) == len({step.time for step in trace("never restarted").steps})
 
     def test_pauses_that_are_not_true_are_said(self) -> None:
         """A minute among hundredths of a second."""
-        laid = chart(trace("clean-close"), WHOLE)
-        assert [gap.pause for gap in laid.axis.gaps] == [*[Pause.TRUE] * 5, Pause.SHORTENED]
-        assert "+1m" in [label.text for label in laid.labels]
-        assert "a pause, drawn shorter" in sequence(trace("clean-close"))
-        assert "drawn longer" not in sequence(trace("clean-close"))
+        layout = chart_of(trace("clean-close"), WHOLE)
+        assert [gap.scale for gap in layout.axis.gaps] == [*[GapScale.TRUE] * 5, GapScale.SHORTENED]
+        assert "+1m" in [label.text for label in layout.labels]
+        assert "time, shortened" in sequence(trace("clean-close"))
+        assert "time, stretched" not in sequence(trace("clean-close"))
 
 
 SNAPSHOT = """\
@@ -324,9 +324,9 @@ arrives 6 A 7-8 757-829
 
 def test_a_chart_stays_as_it_is() -> None:
     """The arrows of a small run: fate, copy, sender, steps, and heights in pixels."""
-    arrows = chart(trace("lost-last-ack"), WHOLE).arrows
+    arrows = chart_of(trace("lost-last-ack"), WHOLE).arrows
     lines = [
-        f"{one.passage.outcome} {one.passage.copy.number} {one.passage.copy.sender} {one.passage.sent}-{one.passage.arrives}"
+        f"{one.transit.outcome} {one.transit.copy.number} {one.transit.copy.sender} {one.transit.sent}-{one.transit.arrives}"
         f" {one.y1:.0f}-{one.y2:.0f}\n"
         for one in arrows
     ]
@@ -363,14 +363,14 @@ def test_a_copy_from_before_the_run() -> None:
     run = Trace(whole.shows, whole.statement, whole.steps[0].state, steps, whole.about)
     first = transits(run)[0]
     assert (first.sent, first.arrives, first.copy.text) == (None, 1, "FIN+ACK seq=1 ack=1")
-    assert not crowded(chart(run, WHOLE))
+    assert not crowded(chart_of(run, WHOLE))
 
 
 def test_a_run_without_steps() -> None:
     """Its beginning alone."""
     whole = trace("clean-close")
     run = Trace(whole.shows, whole.statement, whole.initial, (), whole.about)
-    assert [label.text for label in chart(run, BESIDE).labels].count("ESTABLISHED") == 2
+    assert [label.text for label in chart_of(run, BESIDE).labels].count("ESTABLISHED") == 2
     assert not groups(ET.fromstring(sequence(run)), "arrow")
 
 
@@ -396,11 +396,11 @@ class TestParts:
     def test_a_part_has_what_passes_through_it(self) -> None:
         """Such as an arrow that begins before it and ends after it."""
         run = trace("old duplicate")
-        late = next(one for one in chart(run, BESIDE).arrows if (one.passage.sent, one.passage.arrives) == (4, 8))
+        late = next(one for one in chart_of(run, BESIDE).arrows if (one.transit.sent, one.transit.arrives) == (4, 8))
         where = [
             one.first
             for one in parts(run, BESIDE, 2)
-            if f'data-copy="{late.passage.copy.number}"' in one.svg and "arrow" in one.svg
+            if f'data-copy="{late.transit.copy.number}"' in one.svg and "arrow" in one.svg
         ]
         assert where == [4, 6, 8]
 
