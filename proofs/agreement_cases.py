@@ -1,8 +1,8 @@
-"""The configurations on which every engine is asked, side by side: one table, and no verdict in it.
+"""The configurations on which the engines are compared; the table holds no verdict.
 
-Safe and unsafe ones, both scopes, either closer, none to any number of losses, copies that are counted or kept in order,
-text, and what stacks decide for themselves; durations in seconds, small enough to be counted in ticks. Where copies are
-counted a retry limit keeps the locations few, so that more than one engine can see all of them.
+It has safe and unsafe ones, both scopes, either closer, every loss budget, copies that are counted or kept in order, text,
+and stacks with their own rules. Durations are in seconds, small enough for ticks. Where copies are counted, a retry limit
+keeps the locations few, so that several engines can enumerate them.
 """
 
 from __future__ import annotations
@@ -25,24 +25,26 @@ def _both(configuration: Configuration) -> Configuration:
 
 
 def _counted(configuration: Configuration, duplication: int | None, fifo: bool = False, retries: int = 1) -> Configuration:
-    """Each copy by itself, and a retry limit."""
+    """Copies are counted, and retries limited."""
     behaviour = replace(configuration.behaviour, retries=retries)
     return replace(configuration, duplication=duplication, fifo=fifo, behaviour=behaviour)
 
 
 def _stack(name: str, time_wait: int, text: tuple[int, int] = (0, 0), orphan: bool = False) -> Configuration:
-    """A stack's own rules, with MSL and RTO of a second, one loss a round, A closing first."""
-    one = Fraction(1)
-    overrides = Overrides.of(msl=one, time_wait=Fraction(time_wait), rto=(one,), fin_wait_2=one, text=text, abandons=orphan)
+    """The rules of a stack, with MSL and RTO of one second, one loss in a loss window, A closes first."""
+    second = Fraction(1)
+    overrides = Overrides.of(
+        msl=second, time_wait=Fraction(time_wait), rto=(second,), fin_wait_2=second, text=text, abandons=orphan
+    )
     return assemble(load(name), overrides)
 
 
-HASTY = replace(INTENDED, restarts=frozenset())
-"""A TIME_WAIT that nothing restarts."""
+NO_RESTART = replace(INTENDED, restarts=frozenset())
+"""Nothing restarts TIME-WAIT."""
 UNEVEN = Behaviour(answers=STEP_ONE, restarts=FIN)
-"""A TIME_WAIT that answers more than restarts it."""
+"""TIME-WAIT answers more than restarts it."""
 ORPHAN = replace(INTENDED, abandons=True, fin_wait_2=True)
-"""A user who closes for good, and a FIN_WAIT_2 that gives up."""
+"""The user closes for good, and FIN-WAIT-2 has a timeout."""
 
 CASES: Mapping[str, Configuration] = MappingProxyType(
     {
@@ -53,7 +55,7 @@ CASES: Mapping[str, Configuration] = MappingProxyType(
         "core, two losses, enough": core(2, 6, 2, 2),
         "core, two losses, short": core(2, 5, 2, 2),
         "core, any loss": core(2, 4, 2, None),
-        "core, nothing restarts": core(2, 4, 2, 1, HASTY),
+        "core, nothing restarts": core(2, 4, 2, 1, NO_RESTART),
         "core, fractions, short": replace(core(1, Fraction(5, 4), 1, 1), msl=Fraction(3, 4), rto=(Fraction(2, 3),)),
         "core, exact gaps": replace(core(3, 6, 2, 1), rto_exact=True),
         "close, enough": close(1, 2, 1, 1),
@@ -89,4 +91,4 @@ CASES: Mapping[str, Configuration] = MappingProxyType(
         "picoTCP": _stack("picotcp", 4),
     }
 )
-"""The table; what is asked about each is what `timewait.proofs.question.applicable` says applies."""
+"""The configurations by name; the properties of each are `timewait.proofs.question.applicable`."""

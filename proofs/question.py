@@ -1,4 +1,4 @@
-"""A configuration as a question to the checker."""
+"""A configuration as a question to the engines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def question(configuration: Configuration) -> Question:
 
 
 def applicable(configuration: Configuration) -> tuple[Property, ...]:
-    """The properties asked by default: integrity where text is sent, those of TIME-WAIT where there is one."""
+    """The default properties that apply: integrity where text is sent, those of TIME-WAIT where it exists."""
     left_out = set()
     if not any(configuration.text):
         left_out.add("integrity")

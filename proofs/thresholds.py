@@ -1,4 +1,4 @@
-"""Thresholds as formulas, each piece proved from both sides: by an invariant from it on, by a run in terms below it."""
+"""Thresholds as formulas; each piece has a certificate for the threshold and above, and a counterexample below."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 
 RANGE = (Fraction(1, 4), Fraction(2))
-"""The ratios RTO / MSL that are looked at unless somebody says otherwise."""
+"""The default range of RTO / MSL."""
 
 JUST_BELOW = Fraction(999, 1000)
-"""The part of the least safe TIME_WAIT at which a run is shown with numbers."""
+"""The fraction of the threshold at which a counterexample is shown with numbers."""
 
 
 @dataclass(frozen=True)
 class ParametricCounterexample:
-    """A run for every TIME_WAIT below a piece's.
+    """A counterexample for every TIME_WAIT below a threshold.
 
     Attributes
     ----------
-    script : Script or None
-        Its moves, with delays as terms; None when no such terms were found.
+    schedule : ParametricSchedule or None
+        The schedule, with delays as linear terms; None when no such terms were found.
     region : list of Constraint
-        For which values it is legal and breaks a property.
+        The values for which it is legal and violates the property.
     broken : str
-        Which property.
+        The property that it violates.
     trace : Trace or None
-        It at some values, replayed.
-    fault : str
-        Why it is not believed; empty when it is, by Z3 and by cvc5.
+        An instance, replayed.
+    rejection : str
+        The reason why it is rejected; empty when Z3 and cvc5 accept it.
     """
 
     schedule: ParametricSchedule | None
@@ -56,20 +56,20 @@ class ParametricCounterexample:
 
 @dataclass(frozen=True)
 class ProvedThreshold:
-    """A piece with its two proofs.
+    """A piece of a threshold with its two proofs.
 
     Attributes
     ----------
-    ratios : Interval
-        The ratios RTO / MSL that it is about.
-    least : Terms or None
-        The least safe TIME_WAIT; None where none is safe.
-    below : Below or None
-        The run for every shorter one; None when nought is safe.
-    safe : Certified or None
-        The certificate from it on; None where none is safe.
+    ratios : RatioInterval
+        The ratios RTO / MSL of the piece.
+    minimum : Terms or None
+        The minimum safe TIME_WAIT; None where none is safe.
+    counterexample : ParametricCounterexample or None
+        The counterexample for every shorter TIME_WAIT; None when zero is safe.
+    proof : CertifiedProof or None
+        The certificate for the minimum and above; None where none is safe.
     region : list of Constraint
-        What the certificate is for.
+        The values that the certificate covers.
     """
 
     ratios: RatioInterval
@@ -80,7 +80,7 @@ class ProvedThreshold:
 
     @property
     def verdict(self) -> Verdict:
-        """Proved when both sides are believed; violated where no TIME_WAIT is safe and the run for that is believed."""
+        """Proved when both proofs are accepted; violated where no TIME_WAIT is safe and the counterexample is accepted."""
         if self.counterexample is not None and self.counterexample.rejection:
             return Verdict.DISAGREEMENT
         return Verdict.VIOLATED if self.proof is None else self.proof.verdict
@@ -89,29 +89,28 @@ class ProvedThreshold:
 def formula(
     configuration: Configuration, properties: Sequence[str], ratios: tuple[Fraction, Fraction], budget: Budget
 ) -> Iterator[ProvedThreshold]:
-    """The pieces of the least safe TIME_WAIT, from the largest ratio RTO / MSL down.
+    """The pieces of the minimum safe TIME_WAIT, from the largest ratio RTO / MSL down.
 
     Parameters
     ----------
     configuration : Configuration
         Everything but MSL, RTO and TIME_WAIT; the gaps of a back-off schedule keep their proportions.
     properties : sequence of str
-        The ``always`` properties asked for together.
+        The ``always`` properties that a safe TIME_WAIT keeps.
     ratios : pair of Fraction
-        The least and the largest ratio to be covered.
+        The smallest and the largest ratio.
     budget : Budget
         Bounds on each exploration.
 
     Raises
     ------
     ValueError
-        Nothing can be said: not ``always`` properties, or not unlimited duplication in any order.
+        The properties are not ``always`` properties, or duplication or order is limited.
     timewait.checker.synthesis.InconclusiveSynthesis
-        The search came to no end.
+        The search failed.
     """
-    rejection = ill_posed(configuration, properties, [])
-    if rejection:
-        raise ValueError(rejection)
+    if problem := ill_posed(configuration, properties, []):
+        raise ValueError(problem)
     asked = question(configuration)
     terms = terms_of(configuration, symbolic=True)
     plain = CompiledAutomaton(asked.system)
@@ -122,17 +121,14 @@ def formula(
 
     search = Synthesis((plain, asked.quotient), frozenset(properties), terms, SYMBOLS, shorten, budget)
     for piece in search.pieces(*ratios):
-        below = None if piece.run is None else _below(configuration, plain, piece, piece.run)
+        counterexample = None if piece.run is None else _counterexample(configuration, plain, piece, piece.run)
         region = region_constraints(piece, SYMBOLS, safe=True)
-        safe = (
-            None
-            if piece.minimum is None
-            else certified_proof(ClaimedProperties(configuration, properties, region), piece.invariant)
-        )
-        yield ProvedThreshold(piece.ratios, piece.minimum, below, safe, region)
+        claimed = ClaimedProperties(configuration, properties, region)
+        proof = None if piece.minimum is None else certified_proof(claimed, piece.invariant)
+        yield ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
 
 
-def _below(
+def _counterexample(
     configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample
 ) -> ParametricCounterexample:
     terms = terms_of(configuration, symbolic=True)
@@ -144,32 +140,34 @@ def _below(
         if delays is None:
             return ParametricCounterexample(None, region, run.broken, None, "no delays in terms were found")
         schedule = ParametricSchedule(
-            tuple(ScheduledAction(wait, edge.original.action) for wait, (_, edge) in zip(delays, run.path, strict=True))
+            tuple(ScheduledAction(delay, str(edge.original.action)) for delay, (_, edge) in zip(delays, run.path, strict=True))
         )
+    trace = None
     try:
         rejection = failed_conditions(plain, schedule, run.broken, region, terms)
-        trace = _shown(configuration, plain, piece, schedule, run.broken)
+        trace = _instance(configuration, plain, piece, schedule, run.broken)
     except BrokenSchedule as problem:
-        return ParametricCounterexample(schedule, region, run.broken, None, str(problem))
+        rejection = str(problem)
     except Rejected as problem:
-        return ParametricCounterexample(schedule, region, run.broken, None, f"the replay was rejected: {problem}")
+        rejection = f"the replay was rejected: {problem}"
     return ParametricCounterexample(schedule, region, run.broken, trace, rejection)
 
 
-def _shown(
+def _instance(
     configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, schedule: ParametricSchedule, broken: str
 ) -> Trace:
-    """The run at an MSL of the configuration's and a ratio inside the piece, with a TIME_WAIT just below the least safe one."""
-    at = {SYMBOLS.scale: configuration.msl, SYMBOLS.rate: configuration.msl * _inside(piece.ratios)}
-    wait = 4 * (at[SYMBOLS.scale] + at[SYMBOLS.rate]) if piece.minimum is None else evaluate(piece.minimum, at) * JUST_BELOW
-    chosen = at_values(configuration, at[SYMBOLS.scale], at[SYMBOLS.rate], wait)
-    rounds = int(wait / min(at.values())) + 1 if schedule.repeated else 0
-    run = instance(plain, schedule, chosen.parameters | at | {SYMBOLS.wait: wait}, rounds)
+    """The schedule at the configuration's MSL, an RTO inside the piece, and a TIME_WAIT just below the threshold."""
+    msl, rto = configuration.msl, configuration.msl * _inside(piece.ratios)
+    at = {SYMBOLS.scale: msl, SYMBOLS.rate: rto}
+    wait = 4 * (msl + rto) if piece.minimum is None else evaluate(piece.minimum, at) * JUST_BELOW
+    chosen = at_values(configuration, msl, rto, wait)
+    iterations = int(wait / min(msl, rto)) + 1 if schedule.repeated else 0
+    run = instance(plain, schedule, chosen.parameters | at | {SYMBOLS.wait: wait}, iterations)
     return replay(initial_state(chosen), run, PROPERTIES[broken])
 
 
 def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_wait: Fraction) -> Configuration:
-    """A configuration at other durations, its proportions kept."""
+    """A configuration at other durations, with the same proportions."""
     return replace(
         configuration,
         msl=msl,
@@ -180,7 +178,7 @@ def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_w
 
 
 def _inside(ratios: RatioInterval) -> Fraction:
-    """A plain ratio inside an interval, not at its ends if that can be helped."""
+    """A simple ratio in the interior of an interval, or the only ratio in it."""
     high = 2 * ratios.low + 1 if ratios.high is None else ratios.high
     if ratios.low < 1 < high:
         return Fraction(1)
@@ -191,7 +189,7 @@ def _inside(ratios: RatioInterval) -> Fraction:
 
 
 def rows(pieces: Sequence[ProvedThreshold]) -> list[tuple[RatioInterval, Terms | None]]:
-    """The formula alone, from the lowest ratio up: neighbours with the same term as one."""
+    """The formula alone, from the smallest ratio up, with neighbours of the same term joined."""
     found: list[tuple[RatioInterval, Terms | None]] = []
     for piece in reversed(pieces):
         if found and found[-1][1] == piece.minimum:
@@ -203,18 +201,18 @@ def rows(pieces: Sequence[ProvedThreshold]) -> list[tuple[RatioInterval, Terms |
 
 
 def formula_in_words(pieces: Sequence[ProvedThreshold]) -> str:
-    """The least safe TIME_WAIT as a person would write it."""
+    """The minimum safe TIME_WAIT as a formula."""
     parts = rows(pieces)
     known = [(ratios, minimum) for ratios, minimum in parts if minimum is not None]
     if not known:
         return f"no finite {SYMBOLS.wait} is enough"
     if len(known) == len(parts):
-        together = [minimum for _, minimum in known]
-        shown = list(dict.fromkeys(as_text(minimum) for minimum in together))
-        if len(shown) == 1:
-            return f"safe iff {SYMBOLS.wait} >= {shown[0]}"
-        if all(_largest(minimum, ratios, together) for ratios, minimum in known):
-            return f"safe iff {SYMBOLS.wait} >= max({', '.join(shown)})"
+        terms = [minimum for _, minimum in known]
+        texts = list(dict.fromkeys(map(as_text, terms)))
+        if len(texts) == 1:
+            return f"safe iff {SYMBOLS.wait} >= {texts[0]}"
+        if all(_largest(minimum, ratios, terms) for ratios, minimum in known):
+            return f"safe iff {SYMBOLS.wait} >= max({', '.join(texts)})"
     return "; ".join(f"{interval_in_words(ratios)}: {_rule(minimum)}" for ratios, minimum in parts)
 
 
@@ -223,10 +221,10 @@ def _rule(minimum: Terms | None) -> str:
 
 
 def _largest(minimum: Terms, ratios: RatioInterval, others: Sequence[Terms]) -> bool:
-    """Whether a term is nowhere on an interval less than any of some others: at its ends, which is enough for linear ones."""
+    """Whether a term is the maximum of some terms on an interval: at its ends, which is enough for linear terms."""
     ends = [ratios.low, ratios.high if ratios.high is not None else ratios.low + 1000]
-    places = [{SYMBOLS.scale: Fraction(1), SYMBOLS.rate: end} for end in ends]
-    return all(evaluate(minimum, place) >= evaluate(other, place) for other in others for place in places)
+    points = [{SYMBOLS.scale: Fraction(1), SYMBOLS.rate: end} for end in ends]
+    return all(evaluate(minimum, point) >= evaluate(other, point) for other in others for point in points)
 
 
 def interval_in_words(ratios: RatioInterval) -> str:

@@ -132,7 +132,7 @@ def test_schedules(capsys: pytest.CaptureFixture[str], gaps: str, loss: int, rat
 # --- other ratios ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("ratios", "rto", "least"), [("1,1", "RTO = MSL", "2*MSL"), ("1/2,1/2", "RTO = 1/2*MSL", "3/2*MSL")])
+@pytest.mark.parametrize(("ratios", "rto", "minimum"), [("1,1", "RTO = MSL", "2*MSL"), ("1/2,1/2", "RTO = 1/2*MSL", "3/2*MSL")])
 def test_one_ratio(capsys: pytest.CaptureFixture[str], ratios: str, rto: str, minimum: str) -> None:
     """Where sums of MSL and RTO cannot be told apart all is said in MSL."""
     _, data = formula(capsys, *CORE, "--ratios", ratios, properties=("graceful",))
@@ -215,7 +215,7 @@ def test_ratios_too_close_together(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "said"),
     [
         ((*FORMULA, "--ratios", "2,1"), "the lower ratio comes first"),
-        ((*FORMULA, "--ratios", "0,1"), "more than nought"),
+        ((*FORMULA, "--ratios", "0,1"), "more than zero"),
         ((*FORMULA, "--ratios", "1"), "'1' is not two ratios"),
         ((*FORMULA, "--ratios", "1/0,1"), "'1/0,1' is not two ratios"),
         ((*FORMULA, "--ratios", "low,high"), "'low,high' is not two ratios"),
@@ -224,7 +224,7 @@ def test_ratios_too_close_together(capsys: pytest.CaptureFixture[str]) -> None:
         ((*FORMULA, "--duplication", "0"), "needs unlimited duplication and any order"),
         ((*FORMULA, "--fifo"), "needs unlimited duplication and any order"),
         ((*FORMULA, "--property", "closes"), "some of graceful"),
-        ((*FORMULA, "--msl", "0"), "MSL must be more than nought"),
+        ((*FORMULA, "--msl", "0"), "MSL must be more than zero"),
         ((*FORMULA, "--stack", "macos"), "give --answers"),
         (("threshold", "--ratios", "1,2"), "--ratios and --out belong to --symbolic"),
         (("threshold", "--out", "evidence"), "--ratios and --out belong to --symbolic"),
