@@ -66,7 +66,7 @@ def _meta(step: Step) -> dict[str, Any]:
     event = step.event
     return {
         "index": step.number,
-        "action": f"{event.actor} {event.text}",
+        "action": str(event),
         "delay": str(step.delay),
         "time": str(step.time),
         "actor": event.actor,

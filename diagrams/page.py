@@ -175,7 +175,7 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
         "seconds": float(step.time),
         "delay": format_duration(step.delay),
         "actor": step.event.actor,
-        "title": f"{step.event.actor} {step.event.text}",
+        "title": str(step.event),
         "states": [state(step.state, end) for end in ENDS],
         "received": None if step.event.received is None else step.event.received.number,
         "sent": [copy.number for copy in step.event.sent],

@@ -181,7 +181,7 @@ class ChartRows:
     def _text(self, step: Step) -> tuple[str, ...]:
         if not self.form.text_width:
             return ()
-        return tuple(wrapped(f"{step.event.actor} {step.event.text}", self.form.font_size + 0.5, self.form.text_width))
+        return tuple(wrapped(str(step.event), self.form.font_size + 0.5, self.form.text_width))
 
     def _middle(self, step: Step) -> str:
         text = "reopened" if reopens(step) else step.event.text

@@ -60,7 +60,7 @@ def lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> I
             yield Lanes("", "", ("", ""), (False, False), (f"{repetition(trace)[0]}:",), "")
         states = tuple(str(step.state[f"{end}.state"]) for end in ENDS)
         new = tuple(f"{end}.state" in step.changed for end in ENDS)
-        text = f"{step.event.actor} {step.event.text}"
+        text = str(step.event)
         yield Lanes(str(step.number), clock(step.time), states, new, tuple(_wire(step)), text)
 
 

@@ -427,7 +427,7 @@ class TestTraces:
         for state, step in zip(read.states[1:], trace.steps, strict=True):
             assert state.values == step.state
             assert state.meta["index"] == step.number
-            assert state.meta["action"] == f"{step.event.actor} {step.event.text}"
+            assert state.meta["action"] == str(step.event)
             assert [rule["name"] for rule in state.meta["rules"]] == [rule[0] for rule in step.event.rules]
             assert Fraction(state.meta["delay"]) == step.delay
             assert Fraction(state.meta["time"]) == step.time

@@ -20,7 +20,7 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.diagrams.sequence_text import HEADS, lanes
 from timewait.narration.prose import short_duration
-from timewait.narration.sentences import violation_reason as broken
+from timewait.narration.sentences import deciding_rules, violation_reason
 from timewait.narration.story import conclusion, story
 from timewait.spec.duration import format_duration
 from timewait.spec.properties import PROPERTIES
@@ -121,10 +121,10 @@ class Screen:
         if finding.reason:
             self.line(f"  {finding.reason}")
         if trace is not None:
-            if why := broken(trace):
+            if why := violation_reason(trace):
                 self.line(f"  fails: {why}")
             self.trace(trace)
-            for line in blame(trace):
+            for line in deciding_rules(trace):
                 self.line(f"  to blame: {line}")
         self.line()
 
@@ -181,10 +181,3 @@ class Screen:
             remark = None if row.number else "italic"
             table.add_row(row.number, row.time, a, "\n".join(map(escape, row.wire)), b, escape(row.text), style=remark)
         self._out.print(table)
-
-
-def blame(trace: Trace) -> list[str]:
-    """The lines of the standard that a violation comes from: those of its last step, or of its loop, and the property's."""
-    decisive = trace.steps[trace.loop :] if trace.loop is not None else trace.steps[-1:]
-    rules = dict.fromkeys(f"{section}: {text}" for step in decisive for _, section, text in step.event.rules)
-    return [*rules, f"the property: {PROPERTIES[trace.shows].section}"]

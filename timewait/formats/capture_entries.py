@@ -134,7 +134,7 @@ class _Capture:
 
     def _step(self, step: Step) -> None:
         when = f"t={format_duration(step.time)}"
-        head = f"step {step.number} of {len(self.trace.steps)}, {when}: {step.event.actor} {step.event.text}"
+        head = f"step {step.number} of {len(self.trace.steps)}, {when}: {step.event}"
         loops = self.trace.loop is not None and step.number == self.trace.loop + 1
         lines = [*([f"from here on {repetition(self.trace)[0]}"] if loops else []), head, *_details(self.trace, step)]
         if step.event.received is not None:

@@ -114,7 +114,7 @@ class _Diagram:
     def _notes(self, step: Step) -> Iterator[str]:
         """Everything about a step that its arrow does not show."""
         if step.event.received is None and step.event.actor != "network":
-            yield step.event.text if step.event.actor in ENDS else f"{step.event.actor} {step.event.text}"
+            yield step.event.text if step.event.actor in ENDS else str(step.event)
         for copy in step.event.sent:
             if not copy.lost and not self._arrives_at_once(step, copy):
                 yield f"sends {copy.text}"

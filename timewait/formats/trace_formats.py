@@ -39,7 +39,7 @@ class TraceFormat(NamedTuple):
 
 
 TRACE_FORMATS: dict[str, TraceFormat] = {
-    "itf": TraceFormat(".itf.json", "Informal Trace Format, which timewait reads too", lambda trace, _: itf.as_itf_text(trace)),
+    "itf": TraceFormat(".itf.json", "Informal Trace Format", lambda trace, _: itf.as_itf_text(trace)),
     "json": TraceFormat(
         ".json",
         "the trace of check --json",

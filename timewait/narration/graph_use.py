@@ -108,7 +108,7 @@ def graph_use(trace: Trace, graph: nx.MultiDiGraph) -> GraphUse:
             states |= {source, target}
             taken += [TakenEdge(source, target, cases, end, step.number) for cases in _cases(graph, step, source, target)]
         before = step.state
-    steps = tuple((step.number, f"{step.event.actor} {step.event.text}") for step in trace.steps)
+    steps = tuple((step.number, str(step.event)) for step in trace.steps)
     return GraphUse(f"{trace.shows}: {trace.statement}", frozenset(states), tuple(taken), steps)
 
 
@@ -117,7 +117,7 @@ def _cases(graph: nx.MultiDiGraph, step: Step, source: State, target: State) -> 
     like = matching_edges(graph, step, source, target)
     edges = [edge for edge in like if edge["reply"] == reply(step)] or like
     if not edges and (source is not target or step.event.sent):
-        raise NotInGraph(f"step {step.number} ({step.event.actor} {step.event.text}) is no edge of this graph")
+        raise NotInGraph(f"step {step.number} ({step.event}) is no edge of this graph")
     return [frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))] if edges else []
 
 

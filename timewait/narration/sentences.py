@@ -8,6 +8,7 @@ from fractions import Fraction
 from timewait.checker.trace import Step, Trace
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
+from timewait.spec.properties import PROPERTIES
 
 # --- violations -----------------------------------------------------------------------------------------------------
 
@@ -47,6 +48,13 @@ def violation_reason(trace: Trace) -> str:
     return _why(trace, trace.steps[-1]) if trace.steps else ""
 
 
+def deciding_rules(trace: Trace) -> list[str]:
+    """The rules applied at the last step of a violation, or in its loop, and the section of the property."""
+    deciding = trace.steps[trace.loop :] if trace.loop is not None else trace.steps[-1:]
+    rules = dict.fromkeys(f"{section}: {text}" for step in deciding for _, section, text in step.event.rules)
+    return [*rules, f"the property: {PROPERTIES[trace.shows].section}"]
+
+
 def repetition(trace: Trace) -> tuple[str, ...]:
     """How the loop of a lasso repeats, from the longest wording to the shortest."""
     begun = trace.steps[trace.loop - 1].time if trace.loop else Fraction(0)
@@ -60,7 +68,7 @@ def repetition(trace: Trace) -> tuple[str, ...]:
 def step_in_words(step: Step) -> str:
     """A step in a line: the actor, the action, and what was sent."""
     sent = ", ".join(f"{copy.text}{' (lost)' if copy.lost else ''}" for copy in step.event.sent)
-    return f"{step.event.actor} {step.event.text}" + (f", sends {sent}" if sent else "")
+    return str(step.event) + (f", sends {sent}" if sent else "")
 
 
 def changes_in_words(step: Step) -> str:

@@ -78,7 +78,7 @@ class RunningTimer:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one step of a replay did, in words.
+    """One step of a replay; as text, for instance ``A receives FIN+ACK seq=1 ack=2``.
 
     Attributes
     ----------
@@ -102,6 +102,9 @@ class Event:
     sent: tuple[Packet, ...] = ()
     rules: tuple[tuple[str, str, str], ...] = ()
     breaks: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.text}"
 
 
 class ReplayState(Protocol):
