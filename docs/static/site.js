@@ -7,3 +7,8 @@ const reachable = () => {
 };
 addEventListener("load", reachable);
 addEventListener("resize", reachable);
+
+// Sphinx marks captions of the menu as headings without a level.
+addEventListener("load", () => {
+  for (const caption of document.querySelectorAll("[role=heading]:not([aria-level])")) caption.setAttribute("aria-level", "2");
+});
