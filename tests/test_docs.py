@@ -23,6 +23,7 @@ import pytest
 from click import Context
 from site_pages import DOCS, Block, blocks, name, pages, same
 
+import timewait.proofs.evidence
 from timewait.cli.main import COMMANDS, cli
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.graph import CLOSE_PART
@@ -184,6 +185,12 @@ class TestWhole:
             target = (path.parent / parts.path).resolve() if parts.path else path
             assert target.exists(), link
             assert not parts.fragment or parts.fragment in anchors(target.read_text(encoding="utf-8")), link
+
+    def test_functions_that_yield_evidence_exist(self) -> None:
+        """The table of the page about claims."""
+        named = re.findall(r"^\| `(\w+)` \|", TEXTS[DOCS / "tutorial" / "your-own-claim.md"], re.MULTILINE)
+        assert named
+        assert not [function for function in named if not hasattr(timewait.proofs.evidence, function)]
 
     def test_the_glossary_is_in_alphabetical_order(self) -> None:
         """Case apart."""
