@@ -294,7 +294,7 @@ class TestDeliveries:
         (connection,) = connections_of(pcap(tmp_path / "deliveries.pcap", script.packets)).connections
         seen = [item for item in connection.items if not isinstance(item, SkippedRun)]
         found = deliveries(seen, connection.responses, near_interfaces(seen), 0)
-        return {copy.captured.ident: len(copy.arrivals) for copy in found.copies}
+        return {copy.captured.packet.ident: len(copy.arrivals) for copy in found.copies}
 
     def test_a_fin_whose_retransmission_was_acknowledged(self, tmp_path: Path) -> None:
         """The first transmission was lost."""

@@ -25,41 +25,43 @@ MAX_KEPT = 1_000
 """Packets kept of one connection."""
 
 
+Instant = tuple[int, int, int]
+"""A time in nanoseconds since 1970, and a tie-break: the frame, and a rank."""
+
+
 class CapturedSegment(NamedTuple):
-    """A captured packet as a segment of its connection, with relative numbers.
+    """A captured packet as a segment of its connection.
 
     Attributes
     ----------
-    frame : int
-        The number of its frame in the file; 0 for a segment that the capture lacks.
-    time : int
-        Capture time in nanoseconds since 1970.
-    interface : str
-        The capturing interface.
+    packet : CapturedPacket
+        The packet; its frame is 0 where the capture lacks the segment.
     sender : int
         The index of the sending end: 0 or 1.
     segment : Segment
-        The segment.
+        The segment, with relative numbers.
     window : int or None
         The advertised window in octets; None when its scale is unknown.
-    timestamps, ident, hops :
-        As in `CapturedPacket`.
     """
 
-    frame: int
-    time: int
-    interface: str
+    packet: CapturedPacket
     sender: int
     segment: Segment
-    window: int | None = None
-    timestamps: tuple[int, int] | None = None
-    ident: int = 0
-    hops: int = 0
+    window: int | None
+
+    @property
+    def time(self) -> int:
+        """Capture time in nanoseconds since 1970."""
+        return self.packet.time
+
+    def instant(self, rank: int = 0) -> Instant:
+        """Its place in the order of events: rank 0 for the packet itself, 1 for a consequence of it."""
+        return self.packet.time, self.packet.frame, rank
 
     @property
     def copy_key(self) -> tuple[object, ...]:
         """Equal for two captures of one copy, and different for most pairs of copies."""
-        return (self.sender, self.segment, self.ident, self.timestamps, self.window)
+        return (self.sender, self.segment, self.packet.ident, self.packet.timestamps, self.window)
 
 
 class SkippedRun(NamedTuple):
@@ -223,7 +225,7 @@ class Connection:
     def remove(self, frames: Iterable[int]) -> None:
         """Remove packets that belong to the next connection."""
         removed = set(frames)
-        self.items = [item for item in self.items if isinstance(item, SkippedRun) or item.frame not in removed]
+        self.items = [item for item in self.items if isinstance(item, SkippedRun) or item.packet.frame not in removed]
         self.packets -= len(removed)
 
     def _relative(self, packet: CapturedPacket) -> CapturedSegment:
@@ -247,17 +249,7 @@ class Connection:
         if not segment.rst:
             own.high = max(own.high, segment.end)
         own.hops.add(packet.hops)
-        return CapturedSegment(
-            packet.frame,
-            packet.time,
-            packet.interface,
-            sender,
-            segment,
-            self._window(own, other, packet.window, syn),
-            packet.timestamps,
-            packet.ident,
-            packet.hops,
-        )
+        return CapturedSegment(packet, sender, segment, self._window(own, other, packet.window, syn))
 
     def _measure_response(self, own: _Direction, other: _Direction, segment: Segment, time: int) -> None:
         if other.awaiting is not None and segment.ack is not None and segment.ack >= other.awaiting[0]:

@@ -20,14 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from timewait.captures.connections import CapturedSegment
+from timewait.captures.connections import CapturedSegment, Instant
 from timewait.spec.segment import Segment
 
 CAPTURED_TWICE = 1_000_000
 """Nanoseconds within which two captures of one copy on one interface count as one."""
-
-Instant = tuple[int, int, int]
-"""A time in nanoseconds, and a tie-break: the frame, and 0 for the frame itself or 1 for its consequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +76,13 @@ class Deliveries(NamedTuple):
 
 
 def deliveries(
-    captured: Sequence[CapturedSegment], responses: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int
+    segments: Sequence[CapturedSegment], responses: tuple[int | None, int | None], near: tuple[str, str] | None, ended: int
 ) -> Deliveries:
     """The delivery of each packet of a connection.
 
     Parameters
     ----------
-    captured : sequence of CapturedSegment
+    segments : sequence of CapturedSegment
         The packets.
     responses : tuple of (int or None)
         For each end its shortest time to an acknowledgement, in nanoseconds.
@@ -95,47 +92,48 @@ def deliveries(
         The end of the capture in nanoseconds since 1970.
     """
     if near is not None:
-        return _two_points(captured, near, ended)
-    unique = _without_repeated_captures(captured)
+        return _two_points(segments, near, ended)
+    unique = _without_repeated_captures(segments)
     copies = _one_point(unique, (responses[0] or 0, responses[1] or 0))
-    return Deliveries(copies, captured_twice=len(captured) - len(unique))
+    return Deliveries(copies, captured_twice=len(segments) - len(unique))
 
 
-def _without_repeated_captures(captured: Sequence[CapturedSegment]) -> list[CapturedSegment]:
+def _without_repeated_captures(segments: Sequence[CapturedSegment]) -> list[CapturedSegment]:
     """The packets without those that a capture of several interfaces holds more than once."""
     latest: dict[tuple[object, ...], CapturedSegment] = {}
     kept = []
-    for packet in sorted(captured, key=lambda it: (it.time, it.frame)):
-        last = latest.get(packet.copy_key)
+    for captured in sorted(segments, key=CapturedSegment.instant):
+        last = latest.get(captured.copy_key)
         repeated = last is not None and (
-            last.interface != packet.interface or (packet.ident and packet.time - last.time < CAPTURED_TWICE)
+            last.packet.interface != captured.packet.interface
+            or (captured.packet.ident and captured.time - last.time < CAPTURED_TWICE)
         )
         if not repeated:
-            latest[packet.copy_key] = packet
-            kept.append(packet)
+            latest[captured.copy_key] = captured
+            kept.append(captured)
     return kept
 
 
 # --- one capture point ---------------------------------------------------------------------------------------------
 
 
-def _one_point(captured: list[CapturedSegment], responses: tuple[int, int]) -> tuple[Delivery, ...]:
+def _one_point(segments: list[CapturedSegment], responses: tuple[int, int]) -> tuple[Delivery, ...]:
     first: dict[tuple[object, ...], int] = {}
     duplicates: dict[int, list[Instant]] = defaultdict(list)
     originals = []
-    for packet in captured:
+    for captured in segments:
         # Retransmissions have IPv4 identifications of their own; only a duplicate made by the network shares one.
-        if packet.ident and packet.copy_key in first:
-            duplicates[first[packet.copy_key]].append((packet.time, packet.frame, 1))
+        if captured.packet.ident and captured.copy_key in first:
+            duplicates[first[captured.copy_key]].append(captured.instant(1))
             continue
-        first[packet.copy_key] = packet.frame
-        originals.append(packet)
+        first[captured.copy_key] = captured.packet.frame
+        originals.append(captured)
     copies = []
     arrivals = _Arrivals(originals, responses)
-    for index, packet in enumerate(originals):
+    for index, captured in enumerate(originals):
         arrival = arrivals.of(index)
         first_arrival = () if arrival is None else (arrival,)
-        copies.append(Delivery(packet, (packet.time, packet.frame, 0), (*first_arrival, *duplicates[packet.frame])))
+        copies.append(Delivery(captured, captured.instant(), (*first_arrival, *duplicates[captured.packet.frame])))
     return tuple(copies)
 
 
@@ -144,49 +142,49 @@ class _Arrivals:
 
     Parameters
     ----------
-    captured : list of CapturedSegment
+    segments : list of CapturedSegment
         The packets, in order.
     responses : tuple of int
         For each end its shortest time to an acknowledgement, in nanoseconds.
     """
 
-    def __init__(self, captured: list[CapturedSegment], responses: tuple[int, int]) -> None:
-        self._captured = captured
+    def __init__(self, segments: list[CapturedSegment], responses: tuple[int, int]) -> None:
+        self._segments = segments
         self._responses = responses
 
     def of(self, index: int) -> Instant | None:
         """The arrival of the packet at an index; None if it did not arrive."""
-        segment = self._captured[index].segment
+        segment = self._segments[index].segment
         if segment.syn or segment.rst:
             return self._just_after(index)
         return self._of_text(index) if segment.span else self._of_acknowledgement(index)
 
     def _just_after(self, index: int) -> Instant:
-        return self._captured[index].time, self._captured[index].frame, 1
+        return self._segments[index].instant(1)
 
     def _of_text(self, index: int) -> Instant | None:
         """The arrival of text or a FIN, inferred from the receiver's acknowledgements."""
-        packet = self._captured[index]
+        captured = self._segments[index]
         crossed = index
         retransmissions = []
-        for later in range(index + 1, len(self._captured)):
-            other = self._captured[later]
-            if other.sender == packet.sender:
-                if other.segment.seq <= packet.segment.seq and other.segment.end >= packet.segment.end:
+        for later in range(index + 1, len(self._segments)):
+            other = self._segments[later]
+            if other.sender == captured.sender:
+                if other.segment.seq <= captured.segment.seq and other.segment.end >= captured.segment.end:
                     retransmissions.append(other)
-            elif _acknowledges(other.segment, packet.segment):
+            elif _acknowledges(other.segment, captured.segment):
                 in_time = [it for it in retransmissions if other.time - it.time >= self._responses[other.sender]]
                 return None if in_time else self._just_after(crossed)
             elif not other.segment.rst:
                 crossed = later
-        overdue = crossed != index and self._captured[crossed].time - packet.time > self._responses[1 - packet.sender]
+        overdue = crossed != index and self._segments[crossed].time - captured.time > self._responses[1 - captured.sender]
         return None if retransmissions or overdue else self._just_after(crossed)
 
     def _of_acknowledgement(self, index: int) -> Instant | None:
         """The arrival of an acknowledgement, disproved by a retransmission of what it covers."""
-        packet = self._captured[index]
-        resent = [later for later in range(index + 1, len(self._captured)) if self._disproves(later, packet)]
-        too_late = [it for it in resent if self._captured[it].time - packet.time > self._responses[1 - packet.sender]]
+        captured = self._segments[index]
+        resent = [later for later in range(index + 1, len(self._segments)) if self._disproves(later, captured)]
+        too_late = [it for it in resent if self._segments[it].time - captured.time > self._responses[1 - captured.sender]]
         if not too_late:
             return self._just_after(max(resent, default=index))
         answered_by_rst = self._next_answered_by_rst(index)
@@ -196,25 +194,25 @@ class _Arrivals:
 
     def _disproves(self, later: int, acknowledgement: CapturedSegment) -> bool:
         """Whether a packet retransmits what an acknowledgement covers; a keep-alive probe does not."""
-        segment, ack = self._captured[later].segment, acknowledgement.segment.ack
-        if self._captured[later].sender == acknowledgement.sender or ack is None or segment.rst or segment.syn:
+        segment, ack = self._segments[later].segment, acknowledgement.segment.ack
+        if self._segments[later].sender == acknowledgement.sender or ack is None or segment.rst or segment.syn:
             return False
         probe = not segment.fin and segment.length <= 1 and segment.seq == ack - 1
         return bool(segment.span) and segment.seq < ack and not probe
 
     def _next_answered_by_rst(self, index: int) -> int | None:
         """The next acknowledgement of the same number if a RST answered it; its receiver must have got an earlier one."""
-        packet = self._captured[index]
+        captured = self._segments[index]
         following = [
             later
-            for later in range(index + 1, len(self._captured))
-            if self._captured[later].sender == packet.sender and self._captured[later].segment.ack == packet.segment.ack
+            for later in range(index + 1, len(self._segments))
+            if self._segments[later].sender == captured.sender and self._segments[later].segment.ack == captured.segment.ack
         ]
         if not following:
             return None
-        answers = (it for it in self._captured[following[0] + 1 :] if it.sender != packet.sender)
+        answers = (it for it in self._segments[following[0] + 1 :] if it.sender != captured.sender)
         answer = next(answers, None)
-        disproved = any(self._disproves(later, packet) for later in range(index + 1, following[0]))
+        disproved = any(self._disproves(later, captured) for later in range(index + 1, following[0]))
         return following[0] if answer is not None and answer.segment.rst and disproved else None
 
 
@@ -228,38 +226,40 @@ def _acknowledges(answer: Segment, segment: Segment) -> bool:
 # --- two capture points --------------------------------------------------------------------------------------------
 
 
-def near_interfaces(captured: Sequence[CapturedSegment]) -> tuple[str, str] | None:
+def near_interfaces(segments: Sequence[CapturedSegment]) -> tuple[str, str] | None:
     """The interface beside each end; None unless there are exactly two and the packets tell them apart."""
-    interfaces = {packet.interface for packet in captured}
+    interfaces = {captured.packet.interface for captured in segments}
     if len(interfaces) != 2:
         return None
     votes: dict[tuple[int, str], int] = defaultdict(int)
     first: dict[tuple[object, ...], CapturedSegment] = {}
-    for packet in sorted(captured, key=lambda it: (it.time, it.frame)):
-        other = first.setdefault(packet.copy_key, packet)
-        if other.interface != packet.interface:
+    for captured in sorted(segments, key=CapturedSegment.instant):
+        other = first.setdefault(captured.copy_key, captured)
+        if other.packet.interface != captured.packet.interface:
             # A router decrements the time to live; without one the earlier capture is the nearer.
-            nearer = packet if packet.hops > other.hops else other
-            votes[nearer.sender, nearer.interface] += 1
+            nearer = captured if captured.packet.hops > other.packet.hops else other
+            votes[nearer.sender, nearer.packet.interface] += 1
     near = tuple(max(interfaces, key=lambda name: (votes[sender, name], name)) for sender in (0, 1))
     known = all(any(votes[sender, name] for name in interfaces) for sender in (0, 1))
     return (near[0], near[1]) if known and near[0] != near[1] else None
 
 
-def _two_points(captured: Sequence[CapturedSegment], near: tuple[str, str], ended: int) -> Deliveries:
-    shift = _clock_shift(captured, near)
-    corrected = [it._replace(time=it.time + shift) if it.interface == near[1] else it for it in captured]
+def _two_points(segments: Sequence[CapturedSegment], near: tuple[str, str], ended: int) -> Deliveries:
+    shift = _clock_shift(segments, near)
+    corrected = [
+        it._replace(packet=it.packet._replace(time=it.time + shift)) if it.packet.interface == near[1] else it for it in segments
+    ]
     copies: list[Delivery] = []
     by_key: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for packet in sorted(corrected, key=lambda it: (it.time, it.frame)):
-        same = by_key[packet.copy_key]
-        instant = (packet.time, packet.frame, 0)
-        if packet.interface == near[packet.sender]:
+    for captured in sorted(corrected, key=CapturedSegment.instant):
+        same = by_key[captured.copy_key]
+        instant = captured.instant()
+        if captured.packet.interface == near[captured.sender]:
             same.append(len(copies))
-            copies.append(Delivery(packet, instant, ()))
+            copies.append(Delivery(captured, instant, ()))
         elif not same:
             same.append(len(copies))
-            copies.append(Delivery(packet, instant, ((packet.time, packet.frame, 1),)))
+            copies.append(Delivery(captured, instant, (captured.instant(1),)))
         else:
             waiting = [index for index in same if not copies[index].arrivals]
             index = waiting[-1] if waiting else same[-1]
@@ -287,7 +287,7 @@ def _as_processed(copy: Delivery, copies: Sequence[Delivery]) -> Delivery:
     return copy
 
 
-def _clock_shift(captured: Sequence[CapturedSegment], near: tuple[str, str]) -> int:
+def _clock_shift(segments: Sequence[CapturedSegment], near: tuple[str, str]) -> int:
     """Nanoseconds to add to the second clock so that nothing arrives before it was sent; both directions become equally fast.
 
     0 where no packet arrives before it was sent.
@@ -295,11 +295,11 @@ def _clock_shift(captured: Sequence[CapturedSegment], near: tuple[str, str]) -> 
     fastest: dict[int, int] = {}
     for sender in (0, 1):
         sent: dict[tuple[object, ...], int] = {}
-        own = [packet for packet in captured if packet.sender == sender]
-        for packet in own:
-            if packet.interface == near[sender]:
-                sent.setdefault(packet.copy_key, packet.time)
-        delays = [it.time - sent[it.copy_key] for it in own if it.interface != near[sender] and it.copy_key in sent]
+        own = [captured for captured in segments if captured.sender == sender]
+        for captured in own:
+            if captured.packet.interface == near[sender]:
+                sent.setdefault(captured.copy_key, captured.time)
+        delays = [it.time - sent[it.copy_key] for it in own if it.packet.interface != near[sender] and it.copy_key in sent]
         if delays:
             fastest[sender] = min(delays)
     if len(fastest) < 2 or min(fastest.values()) >= 0:

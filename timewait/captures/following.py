@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import CapturedSegment, Connection, SkippedRun
-from timewait.captures.delivery import Deliveries, Delivery, Instant, deliveries, near_interfaces
+from timewait.captures.connections import CapturedSegment, Connection, Instant, SkippedRun
+from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
 from timewait.captures.observations import (
     ObservedClose,
     Remark,
@@ -100,7 +100,7 @@ def follow(connection: Connection, configuration: Configuration, ended: int, abo
     follower = _Follower(configuration, found, started, start.next_seq, beside)
     reopened = connection.reopened
     follower.run([item for item in start.items if isinstance(item, SkippedRun)], reopened)
-    interfaces = found.near or (captured[0].interface,)
+    interfaces = found.near or (captured[0].packet.interface,)
     facts = {"A": str(ends[0]), "B": str(ends[1]), "places": list(interfaces), "started": started, **about}
     return ObservedClose(
         trace=follower.writer.trace(configuration_as_data(configuration) | {"capture": facts}),
@@ -313,7 +313,7 @@ class _Follower:
         earlier.append(now)
         for fault in explanation.faults:
             self._remark(now, side, *fault)
-        if copy.captured.frame == UNSEEN:
+        if copy.captured.packet.frame == UNSEEN:
             text = "had sent a FIN that is not in the capture, as its acknowledgement shows"
             self._remark(now, side, text, "", RemarkKind.NOT_CAPTURED)
         self._advance_past_missing(side, segment)

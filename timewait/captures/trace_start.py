@@ -52,7 +52,7 @@ def with_missing_fins(items: Sequence[Item]) -> list[Item]:
             assert isinstance(answer, CapturedSegment)
             assert answer.segment.ack is not None
             fin = Segment(answer.segment.ack - 1, _next_seq(found, index, 1 - side), fin=True)
-            found.insert(index, CapturedSegment(UNSEEN, answer.time, answer.interface, side, fin))
+            found.insert(index, CapturedSegment(answer.packet._replace(frame=UNSEEN, timestamps=None, ident=0), side, fin, None))
     return found
 
 
@@ -73,7 +73,7 @@ def _acknowledgement_of_missing_fin(items: Sequence[Item], side: int) -> int | N
 
 def second_closes_first(items: Sequence[Item]) -> bool:
     """Whether end 1 sent the first FIN, or, where there is none, the first RST."""
-    captured = sorted((it for it in items if isinstance(it, CapturedSegment)), key=lambda it: (it.time, it.frame))
+    captured = sorted((it for it in items if isinstance(it, CapturedSegment)), key=CapturedSegment.instant)
     closing = [it for it in captured if it.segment.fin] or [it for it in captured if it.segment.rst]
     return closing[0].sender == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from timewait.captures.connections import Connection
@@ -95,9 +95,3 @@ def traffic(packets: Iterable[CapturedPacket | None]) -> Traffic:
     for connection in found.connections:
         connection.end()
     return found
-
-
-def between(packets: Iterable[CapturedPacket | None], sockets: frozenset[Socket]) -> Iterator[CapturedPacket | None]:
-    """The packets with those of other socket pairs replaced by None."""
-    for packet in packets:
-        yield packet if packet is not None and frozenset((packet.source, packet.destination)) == sockets else None

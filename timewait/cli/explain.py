@@ -18,7 +18,7 @@ from timewait.captures.following import follow
 from timewait.captures.headers import CapturedPacket, Socket, UnsupportedLinkType, decode
 from timewait.captures.observations import ObservedClose
 from timewait.captures.report import deviations, headline, known, outcome, profiles, summary, time_wait
-from timewait.captures.traffic import MAX_CONNECTIONS, Traffic, between, traffic
+from timewait.captures.traffic import MAX_CONNECTIONS, Traffic, traffic
 from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
@@ -118,6 +118,8 @@ class _CaptureReader:
         The capture.
     max_frames : int
         The limit.
+    chosen : frozenset of Socket, or None
+        The ends of the only connection to read.
     ended : int
         The latest capture time so far, in nanoseconds since 1970.
     limit_hit : bool
@@ -126,26 +128,29 @@ class _CaptureReader:
 
     file: Path
     max_frames: int
+    chosen: frozenset[Socket] | None
     ended: int = 0
     limit_hit: bool = False
 
     def packets(self) -> Iterator[CapturedPacket | None]:
-        """Its TCP segments; None for every other frame."""
+        """Its TCP segments, of the chosen connection if there is one; None for every other frame."""
         for frame in frames(self.file):
             if frame.number > self.max_frames:
                 self.limit_hit = True
                 return
             self.ended = max(self.ended, frame.time)
             try:
-                yield decode(frame)
+                packet = decode(frame)
             except UnsupportedLinkType as problem:
                 raise BrokenCapture(f"{self.file}: frame {frame.number}: {problem}") from problem
+            other = packet is None or self.chosen not in (None, {packet.source, packet.destination})
+            yield None if other else packet
 
 
 def _explain_capture(file: Path, options: Mapping[str, Any]) -> int:
     chosen = None if options["connection"] is None else _socket_pair(options["connection"])
-    reader = _CaptureReader(file, options["max_frames"])
-    found = traffic(reader.packets() if chosen is None else between(reader.packets(), chosen))
+    reader = _CaptureReader(file, options["max_frames"], chosen)
+    found = traffic(reader.packets())
     closing = [connection for connection in found.connections if connection.closes]
     _require_segments(file, found, chosen is not None)
     if options["trace_file"] is not None and len(closing) != 1:

@@ -1,7 +1,8 @@
 """Reports of a command: SARIF, JUnit XML, GitHub's annotations and step summary, and events as lines of JSON.
 
-A command with `report_options` gets a `Reports` and calls it at each stage. Events are written at once, the other files at the
-end.
+A command with `report_options` gets a `Reports` and calls it at each stage. Events are written at once, the other files at
+the end. An event is an object with its kind under ``event`` (``start``, ``progress``, ``verdict`` or ``end``) and the time
+since the start under ``seconds``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from timewait.checker.finding import Listener, Progress
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.formats import events, github, junit, sarif
+from timewait.formats import github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path
 from timewait.proofs.claims import CLAIMS
@@ -89,19 +90,25 @@ class Reports:
         if problem is not None:
             interrupted = isinstance(problem, (KeyboardInterrupt, click.Abort))
             code = Verdict.INCONCLUSIVE.exit_code if interrupted else getattr(problem, "exit_code", 1)
-            self._write_event(events.end(self._elapsed, "interrupted" if interrupted else f"error: {problem}", code))
+            self._event("end", verdict="interrupted" if interrupted else f"error: {problem}", exit_code=code)
         if self._stream is not None:
             self._stream.close()
 
     def start(self, command: str, asked: Sequence[str], parameters: dict[str, Any]) -> None:
         """Report the start of a command: the properties or claims to decide, and its parameters."""
-        self._write_event(events.start(command, list(asked), parameters))
+        self._event("start", command=command, asked=list(asked), parameters=parameters)
 
     def listening(self, also: Listener) -> Listener:
         """A listener that reports progress and forwards it to another one."""
 
         def listen(progress: Progress) -> None:
-            self._write_event(events.progress(self._elapsed, progress))
+            self._event(
+                "progress",
+                states=progress.states,
+                depth=progress.depth,
+                states_a_second=round(progress.rate),
+                megabytes=round(progress.megabytes),
+            )
             also(progress)
 
         return listen
@@ -110,7 +117,18 @@ class Reports:
         """Report decided cases."""
         self._suites.append(suite)
         for case in suite.cases:
-            self._write_event(events.verdict(self._elapsed, case))
+            self._event(
+                "verdict",
+                asked=case.subject.name,
+                label=case.label,
+                verdict=str(case.verdict),
+                expected=str(case.expected),
+                standing=str(case.status),
+                engine=case.engine,
+                took=round(case.seconds, 3),
+                reason=case.detail,
+                steps=None if case.trace is None else len(case.trace.steps),
+            )
 
     def finish(self, title: str, about: str, verdict: Verdict, exit_code: int, screen: Screen) -> None:
         """Write the files, the annotations and the step summary.
@@ -129,15 +147,12 @@ class Reports:
             for line in github.workflow_commands(cases):
                 screen.raw(line)
             _append_summary(github.summary(title, about, str(verdict), cases), screen)
-        self._write_event(events.end(self._elapsed, str(verdict), exit_code))
+        self._event("end", verdict=str(verdict), exit_code=exit_code)
 
-    @property
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._clock
-
-    def _write_event(self, line: str) -> None:
+    def _event(self, kind: str, **facts: Any) -> None:
         if self._stream is not None:
-            self._stream.write(line)
+            event = {"event": kind, "seconds": round(time.monotonic() - self._clock, 3), **facts}
+            self._stream.write(json.dumps(event, ensure_ascii=False) + "\n")
             self._stream.flush()
 
 
