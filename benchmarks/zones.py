@@ -31,10 +31,11 @@ from typing import NamedTuple
 
 import click
 
-from timewait.checker.decide import Engine, Question, decide
+from timewait.checker.decide import decide
 from timewait.checker.export.plan import identifier, plan_of
 from timewait.checker.export.tchecker import as_tchecker
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine, Question
 from timewait.checker.verdict import Verdict
 from timewait.cli import console
 from timewait.cli.export import labels_for

@@ -6,13 +6,17 @@ system can follow the run, with delays of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
-from timewait.checker.finding import Move, Run
+from timewait.checker.engine import DecisionEngine, proof
+from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.question import Engine, Question
 from timewait.checker.schedule import delays
-from timewait.checker.zones import Zones
-from timewait.vocabulary.automaton import Action
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import ZoneEngine, Zones
+from timewait.vocabulary.automaton import Action, Property
 
 Path = list[tuple[CompiledLocation, CompiledEdge]]
 
@@ -44,6 +48,12 @@ def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], 
     return None
 
 
+def concretised_witnesses(exact: CompiledAutomaton, zones: Zones, names: Iterable[str]) -> set[str]:
+    """The ``sometimes`` properties that an over-approximation witnesses by runs that the system can take."""
+    met = {name: zones.witnessed[name] for name in names if name in zones.witnessed}
+    return {name for name, where in met.items() if concretised(exact, zones, where, name) is not None}
+
+
 def _indistinguishable(location: CompiledLocation, edge: CompiledEdge) -> list[Action]:
     """The actions of an edge and of the edges with the same guard, target and updates, its own first."""
     same = [other for other in location.edges if other[:3] == edge[:3] and other is not edge]
@@ -61,3 +71,37 @@ def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], nu
         if (edge := edges.get(action.identity)) is not None:
             for rest in _paths(automaton, choices[1:], edge.target):
                 yield [(location, edge), *rest]
+
+
+class OverApproximationEngine(DecisionEngine):
+    """The zones of the over-approximation: a property that it keeps is proved, a violation that can be concretised is real."""
+
+    label = "zones, dense time, relaxed"
+    kind = "always"
+    choices = frozenset({Engine.ZONES})
+
+    def supports(self, question: Question) -> bool:
+        return question.over_approximation is not None
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        spent, zones = budget.fresh(), Zones(question.coarse)
+        zones.explore(spent, frozenset(asked.name for asked in properties))
+        required = {name for asked in properties for name in question.witnesses.get(asked.name, ())}
+        witnessed = concretised_witnesses(question.compiled, zones, required)
+        findings = []
+        for asked in properties:
+            finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(zones.nodes))
+            unconfirmed = zones.witnessed.keys() & set(question.witnesses.get(asked.name, ())) - witnessed
+            if (where := zones.broken.get(asked.name)) is not None:
+                run = concretised(question.compiled, zones, where, asked.name)
+                if run is None:
+                    continue
+                finding = replace(finding, verdict=Verdict.VIOLATED, engine=ZoneEngine.label, run=run)
+            elif unconfirmed:
+                continue
+            elif zones.stopped:
+                finding = finding.but(Verdict.INCONCLUSIVE, zones.stopped)
+            else:
+                finding = proof(question, finding, witnessed, question.may_time_lock)
+            findings.append(replace(finding, seconds=spent.elapsed))
+        return findings

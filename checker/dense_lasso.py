@@ -10,6 +10,7 @@ duration has. That there is no such run of so many steps proves nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import product
@@ -19,10 +20,19 @@ import z3
 
 from timewait.checker.bounded import fraction
 from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
-from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.engine import DecisionEngine
+from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.question import Engine, Question
 from timewait.checker.structural import GraphEdge, undecided
 from timewait.checker.symbolic import compare, numeral
+from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Property
+
+MAX_STEPS = 14
+"""Steps of the longest run that is looked for, its loop included."""
+
+MAX_SECONDS = 60.0
+"""Seconds after which the search is given up for an exploration in ticks."""
 
 
 class Choice(NamedTuple):
@@ -308,3 +318,24 @@ def _true(model: z3.ModelRef, part: z3.BoolRef) -> bool:
 
 def _serves(name: str, edge: CompiledEdge) -> bool:
     return name in edge.original.fair
+
+
+class DenseLassoEngine(DecisionEngine):
+    """Fair lassos in dense time; that none is found proves nothing."""
+
+    label = "loops, dense time"
+    kind = "eventually"
+    choices = frozenset({Engine.ZONES, Engine.SMT})
+
+    def supports(self, question: Question) -> bool:
+        return question.finite is not None
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        findings = []
+        for asked in properties:
+            spent = replace(budget.fresh(), seconds=min(budget.seconds, MAX_SECONDS))
+            run = find_dense_lasso(question.whole, asked, MAX_STEPS, spent)
+            if run is not None:
+                states = len(question.whole.explore())
+                findings.append(Finding(asked.name, Verdict.VIOLATED, self.label, run, "", states, spent.elapsed))
+        return findings

@@ -7,15 +7,17 @@ changes what can happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from operator import itemgetter
 from typing import NamedTuple
 
 from timewait.checker.compiled import ROWS, CompiledAutomaton, CompiledEdge, carried
-from timewait.checker.finding import Move, Run
+from timewait.checker.engine import DecisionEngine, finding_of
+from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.question import Engine, Question
 from timewait.checker.search import TICK, Search
-from timewait.vocabulary.automaton import Edge
+from timewait.vocabulary.automaton import Edge, Property
 
 UNBOUNDED = 1 << 60
 """The upper end of a range without an upper bound, in ticks."""
@@ -167,3 +169,19 @@ def _inactive(clock: int) -> int:
 def _no_clocks(values: Values) -> Values:
     del values
     return (0,)
+
+
+class TickEngine(DecisionEngine):
+    """Every state in ticks, breadth first, whatever the system."""
+
+    label = "explicit, breadth first"
+    kind = "always"
+    choices = frozenset({Engine.EXPLICIT})
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        explored, spent = Explicit(question.compiled), budget.fresh()
+        explored.explore(spent, frozenset(asked.name for asked in properties))
+        return [
+            finding_of(question, asked, explored, self.label, spent.elapsed, lambda: bool(explored.time_locked))
+            for asked in properties
+        ]

@@ -8,14 +8,18 @@ and is removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import networkx as nx
 
-from timewait.checker.explicit import Explicit
-from timewait.checker.finding import Run
+from timewait.checker.engine import DecisionEngine, proof
+from timewait.checker.explicit import Explicit, TickEngine
+from timewait.checker.finding import Budget, Finding, Run
+from timewait.checker.question import Engine, Question
 from timewait.checker.search import TICK
+from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Property
 
 
@@ -107,3 +111,28 @@ def _one_each(component: nx.MultiDiGraph) -> list[tuple[int, int, int]]:
 def _shortest(component: nx.MultiDiGraph, source: int, target: int) -> list[tuple[int, int]]:
     nodes = nx.shortest_path(component, source, target)
     return [(here, min(component[here][there])) for here, there in pairwise(nodes)]
+
+
+class LassoEngine(DecisionEngine):
+    """Fair lassos among all states in ticks; a proof holds for whole ticks only."""
+
+    label = TickEngine.label
+    kind = "eventually"
+    choices = frozenset({Engine.EXPLICIT, Engine.ZONES, Engine.SMT})
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        explored, spent = Explicit(question.compiled), budget.fresh()
+        explored.explore(spent)
+        return [self._decide(question, asked, explored, spent) for asked in properties]
+
+    def _decide(self, question: Question, asked: Property, explored: Explicit, spent: Budget) -> Finding:
+        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(explored.nodes))
+        tick = f"{float(explored.unit):g} s"
+        if explored.stopped:
+            return replace(finding, reason=f"in ticks of {tick}: {explored.stopped}", seconds=spent.elapsed)
+        lasso = find_lasso(explored, asked)
+        finding = replace(finding, seconds=spent.elapsed)
+        if lasso is not None:
+            return replace(finding, verdict=Verdict.VIOLATED, run=lasso)
+        proved = replace(finding, verdict=Verdict.PROVED, reason=f"in whole ticks of {tick}")
+        return proof(question, proved, explored.witnessed, bool(explored.time_locked))

@@ -20,13 +20,19 @@ taken out, in which order and why, is a proof that `timewait.checker.liveness_ce
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import networkx as nx
 
 from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.engine import TIME_LOCK, DecisionEngine
+from timewait.checker.finding import Budget, Finding
 from timewait.checker.liveness_certificate import Component, Exclusion, Reason
+from timewait.checker.question import Engine, Question
+from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Location, Property
 
 
@@ -180,3 +186,26 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
     for hop in hops:
         if not {hop.source, hop.target} & gone and (found := of_hop(hop)):
             yield found
+
+
+class GraphEngine(DecisionEngine):
+    """Proofs from the location graph, for every value of every parameter."""
+
+    label = "graph, every duration"
+    kind = "eventually"
+    choices = frozenset({Engine.ZONES, Engine.SMT})
+
+    def supports(self, question: Question) -> bool:
+        return question.finite is not None
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        del budget
+        findings = []
+        for asked in properties:
+            started = time.monotonic()
+            if proof_of(question.whole, asked) is not None:
+                finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(question.whole.explore()))
+                if question.may_time_lock:
+                    finding = finding.but(Verdict.VACUOUS, TIME_LOCK)
+                findings.append(replace(finding, seconds=time.monotonic() - started))
+        return findings

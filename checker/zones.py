@@ -7,7 +7,7 @@ them few whatever the size of the constants, and changes no answer about reachab
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from timewait.checker import dbm
 from timewait.checker.compiled import EXPIRED, ROWS, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation, carried
 from timewait.checker.dbm import Zone
-from timewait.checker.finding import Move, Run
+from timewait.checker.engine import DecisionEngine, finding_of
+from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.question import Engine, Question
 from timewait.checker.schedule import delays
 from timewait.checker.search import Search
-from timewait.vocabulary.automaton import Edge
+from timewait.vocabulary.automaton import Edge, Property
 
 ZoneNode = tuple[int, Zone]
 """The number of a location, and a zone of its clocks."""
@@ -179,3 +181,22 @@ class Zones(Search[ZoneNode]):
         """Every edge that can be taken, as the number of its location and its own."""
         nodes = [(number, zone) for number, zones in self.cover().items() for zone in zones]
         return {(number, step) for number, zone in nodes for step, _ in self.after((number, zone))}
+
+
+class ZoneEngine(DecisionEngine):
+    """The zones of the system itself, where its locations are few."""
+
+    label = "zones, dense time"
+    kind = "always"
+    choices = frozenset({Engine.ZONES})
+
+    def supports(self, question: Question) -> bool:
+        return question.finite is not None
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        explored, spent = Zones(question.whole), budget.fresh()
+        explored.explore(spent, frozenset(asked.name for asked in properties))
+        return [
+            finding_of(question, asked, explored, self.label, spent.elapsed, lambda: question.may_time_lock)
+            for asked in properties
+        ]

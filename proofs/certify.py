@@ -26,8 +26,9 @@ from typing import Any
 from timewait.checker import certificate, horn, liveness_certificate
 from timewait.checker.certificate import BrokenCertificate, Certificate, Invariant, InvariantCertificate, Statement
 from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.concretise import concretised_witnesses
 from timewait.checker.cover import constants, cover_of, invariant, multiples, trimmed
-from timewait.checker.decide import possible
+from timewait.checker.engine import TIME_LOCK
 from timewait.checker.finding import Budget, Stopped
 from timewait.checker.linear import Constraint, Terms, constraint
 from timewait.checker.liveness_certificate import Component, LivenessCertificate
@@ -140,7 +141,7 @@ class ClaimedLiveness:
         timewait.checker.finding.Stopped
             The budget was used up.
         """
-        return replace(question(self.configuration), patience=budget).finite
+        return replace(question(self.configuration), quotient_budget=budget).finite
 
     def certificate(self, table: CompiledAutomaton, proof: Component) -> LivenessCertificate:
         """The certificate for a proof."""
@@ -330,10 +331,10 @@ def _vacuous(claimed: ClaimedProperties, zones: Zones) -> str:
     """The reason why a proof from a complete exploration is vacuous: a missing witness or a time-lock."""
     asked = question(claimed.configuration)
     wanted = {witness for name in claimed.properties for witness in asked.witnesses.get(name, ())}
-    missing = wanted - possible(asked, wanted, zones)
+    missing = wanted - concretised_witnesses(asked.compiled, zones, wanted)
     if missing:
         return f"never happens: {', '.join(sorted(missing))}"
-    return "time can stop with nothing left to happen" if asked.may_time_lock else ""
+    return TIME_LOCK if asked.may_time_lock else ""
 
 
 # --- eventually properties -----------------------------------------------------------------------------------------

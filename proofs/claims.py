@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from timewait.checker.decide import Engine
+from timewait.checker.question import Engine
 from timewait.proofs.claim import CLAIMS, claim
 from timewait.proofs.evidence import (
     BOTH,

@@ -16,8 +16,10 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from timewait.checker.bounded import search
-from timewait.checker.decide import Answer, Engine, Question, decide
+from timewait.checker.decide import Answer, decide
+from timewait.checker.engine import TIME_LOCK
 from timewait.checker.finding import Budget, Finding
+from timewait.checker.question import Engine, Question
 from timewait.checker.replay import Rejected, minimal
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
@@ -237,7 +239,7 @@ def _by_graph(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
     if proof_of(subject.question.finite, asked) is None:
         return EngineAnswer(EngineName.GRAPH, None, "open", "the graph alone does not decide it")
     if subject.question.may_time_lock:
-        return EngineAnswer(EngineName.GRAPH, VACUOUS, str(VACUOUS), "time can stop with nothing left to happen")
+        return EngineAnswer(EngineName.GRAPH, VACUOUS, str(VACUOUS), TIME_LOCK)
     return EngineAnswer(EngineName.GRAPH, PROVED, str(PROVED))
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.decide import STRUCTURAL, Answer, Engine, decide
+from timewait.checker.decide import Answer, decide
 from timewait.checker.family import failed_conditions, instance, parse_schedule
 from timewait.checker.finding import Budget
 from timewait.checker.linear import constraint
+from timewait.checker.question import Engine
 from timewait.checker.replay import Rejected, replay
+from timewait.checker.structural import GraphEngine
 from timewait.checker.synthesis import InconclusiveSynthesis
 from timewait.checker.threshold import InconclusiveAnswer, minimum_safe
 from timewait.checker.time_unit import unit_of
@@ -96,7 +98,7 @@ def for_every_duration(label: str, configuration: Configuration, name: str) -> E
     """A proof of a liveness property for every value of every duration, with its certificate."""
     proof = certify_liveness(configuration, name, Budget())
     detail = proof.reason or f"{proof.cases} reasons over {proof.locations} locations"
-    return Evidence(f"{label}, for every duration: {name}", proof.verdict, PROVED, STRUCTURAL, detail, None, proof.text)
+    return Evidence(f"{label}, for every duration: {name}", proof.verdict, PROVED, GraphEngine.label, detail, None, proof.text)
 
 
 def at(label: str, configuration: Configuration, name: str, expected: Verdict, engine: Engine = Engine.AUTO) -> Evidence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from timewait.checker.decide import Question
+from timewait.checker.question import Question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.over_approximation import OverApproximation, one_at_a_time, one_per_effect
@@ -21,7 +21,7 @@ def question(configuration: Configuration) -> Question:
         return asked
     return replace(
         asked,
-        relaxed=OverApproximation(configuration, one_per_effect),
+        over_approximation=OverApproximation(configuration, one_per_effect),
         obliged_approximation=OverApproximation(configuration, one_at_a_time),
     )
 

@@ -7,9 +7,10 @@ from fractions import Fraction
 from functools import cache
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.decide import Engine, decide
+from timewait.checker.decide import decide
 from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Budget, Run
+from timewait.checker.question import Engine
 from timewait.checker.replay import carried_out, replay
 from timewait.checker.trace import Trace
 from timewait.proofs.claims import FIN, INTENDED, LITERAL, STEP_ONE, close, core

@@ -18,9 +18,9 @@ from random_configurations import random_configuration
 
 from timewait.checker.bounded import search
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.decide import Question
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
+from timewait.checker.question import Question
 from timewait.checker.replay import Rejected, replay
 from timewait.checker.search import TICK
 from timewait.checker.symbolic import Symbolic

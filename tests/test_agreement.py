@@ -9,8 +9,9 @@ import pytest
 from four_ways import Bounds, Tally, drawn, tally
 from oracle import JUDGED
 
-from timewait.checker.decide import Engine, decide
+from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
 from timewait.spec.plain_data import configuration_as_data

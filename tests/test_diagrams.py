@@ -14,8 +14,9 @@ import networkx as nx
 import pygraphviz
 import pytest
 
-from timewait.checker.decide import Engine, decide
+from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.trace import Trace
 from timewait.cli.picture_set import draw
 from timewait.diagrams import figure_text

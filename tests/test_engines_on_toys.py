@@ -39,11 +39,12 @@ from timewait.checker.bounded import search
 from timewait.checker.certificate import InvariantCertificate, Statement
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import constants, cover_of, invariant, trimmed
-from timewait.checker.decide import MANY, Answer, Engine, Question, decide
+from timewait.checker.decide import Answer, decide
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget
 from timewait.checker.lasso import find_lasso
 from timewait.checker.linear import constraint
+from timewait.checker.question import MAX_COUNTED_LOCATIONS, Engine, Question
 from timewait.checker.quotient import Quotient
 from timewait.checker.replay import replay
 from timewait.checker.structural import proof_of
@@ -553,13 +554,13 @@ class TestBounds:
 
     def test_too_many_locations_are_refused_to_all_but_ticks(self) -> None:
         """Where a system does not say that they are finitely many, they are counted."""
-        toy = replace(counter(MANY, 1), dense=False)
+        toy = replace(counter(MAX_COUNTED_LOCATIONS, 1), dense=False)
         for engine in (Engine.ZONES, Engine.SMT):
             (answer,) = ask(toy, engine, always("overflow"))
             assert answer.verdict is INCONCLUSIVE
             assert answer.finding.reason.startswith(f"engine {engine} needs")
-        assert CompiledAutomaton(toy).within(MANY + 1)
-        assert not CompiledAutomaton(toy).within(MANY)
+        assert CompiledAutomaton(toy).within(MAX_COUNTED_LOCATIONS + 1)
+        assert not CompiledAutomaton(toy).within(MAX_COUNTED_LOCATIONS)
 
     @pytest.mark.parametrize("after", [1, Fraction(3, 4)])
     def test_few_locations_are_seen_whole(self, after: int | Fraction) -> None:

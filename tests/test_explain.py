@@ -25,8 +25,9 @@ from timewait.captures.report import deviations, known, outcome, summary, time_w
 from timewait.captures.time_wait_lengths import compare, time_waits_observed
 from timewait.captures.traffic import traffic
 from timewait.checker import itf
-from timewait.checker.decide import Engine, decide
+from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.trace import Trace
 from timewait.formats.pcapng import as_pcapng
 from timewait.narration.prose import counted, listed, rounded, short_duration

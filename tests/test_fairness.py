@@ -11,11 +11,12 @@ from toys import Place, Step, Toy, bounds, chatter, counter, courier, eventually
 
 from timewait.checker import lasso
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.decide import Engine, Question, decide
+from timewait.checker.decide import decide
 from timewait.checker.explicit import Explicit
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.lasso import find_lasso
+from timewait.checker.question import Engine, Question
 from timewait.checker.verdict import Verdict
 from timewait.proofs.claims import LITERAL, close
 from timewait.proofs.question import question

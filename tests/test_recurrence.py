@@ -12,12 +12,13 @@ from random_configurations import random_configuration
 from toys import Toy, chatter, courier, eventually, lamp, relay, sleeper, whirl
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.decide import LOOPS, Engine, decide
-from timewait.checker.dense_lasso import find_dense_lasso
+from timewait.checker.decide import decide
+from timewait.checker.dense_lasso import DenseLassoEngine, find_dense_lasso
 from timewait.checker.explicit import Explicit
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget
 from timewait.checker.lasso import find_lasso
+from timewait.checker.question import Engine
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
@@ -88,7 +89,7 @@ def test_the_letter(name: str, scale: Fraction) -> None:
     wait = 2 * scale - (0 if scale == 1 else Fraction(1, 1000))
     asked = replace(ENDLESS, msl=scale, rto=(scale,), time_wait=wait)
     (answer,) = decide(question(asked), [PROPERTIES[name]], Engine.ZONES, Budget())
-    assert (answer.verdict, answer.finding.engine) == (Verdict.VIOLATED, LOOPS)
+    assert (answer.verdict, answer.finding.engine) == (Verdict.VIOLATED, DenseLassoEngine.label)
     assert answer.trace is not None
     assert answer.trace.loop is not None
     assert len(answer.trace.steps) <= 9

@@ -10,8 +10,9 @@ import pytest
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.concretise import concretised
-from timewait.checker.decide import Engine, Question, decide
+from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine, Question
 from timewait.checker.quotient import Quotient
 from timewait.checker.timelock import time_locks
 from timewait.checker.verdict import Verdict
@@ -225,7 +226,7 @@ def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
 def test_only_any_order_can_be_relaxed() -> None:
     """A queue, or a bound on duplicates, needs each copy by itself."""
     for kept in (replace(EITHER, fifo=True), replace(EITHER, duplication=1)):
-        assert question(kept).relaxed is None
+        assert question(kept).over_approximation is None
         with pytest.raises(ValueError, match="unlimited duplication"):
             OverApproximation(kept, one_per_effect)
 

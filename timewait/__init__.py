@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from timewait.checker.decide import Answer as Answer
-    from timewait.checker.decide import Engine as Engine
     from timewait.checker.finding import Budget as Budget
+    from timewait.checker.question import Engine as Engine
     from timewait.checker.threshold import InconclusiveAnswer as InconclusiveAnswer
     from timewait.checker.threshold import Threshold as Threshold
     from timewait.checker.trace import Step as Step
@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "timewait.checker.decide": ("Answer", "Engine"),
+    "timewait.checker.decide": ("Answer",),
+    "timewait.checker.question": ("Engine",),
     "timewait.checker.finding": ("Budget",),
     "timewait.checker.threshold": ("Threshold", "InconclusiveAnswer"),
     "timewait.checker.trace": ("Step",),

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Unpack
 
 from timewait.checker import itf
-from timewait.checker.decide import Answer, Engine, decide
+from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.synthesis import InconclusiveSynthesis
 from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of

@@ -11,8 +11,8 @@ from fractions import Fraction
 from os import PathLike
 from typing import Any, Literal, TypedDict, Unpack
 
-from timewait.checker.decide import Engine
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.proofs.question import applicable
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope

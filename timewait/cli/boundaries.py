@@ -7,8 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.checker.decide import Answer, Engine, decide
+from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.ratios import RatioInterval
 from timewait.checker.synthesis import InconclusiveSynthesis
 from timewait.checker.threshold import FINER, DecideValue, minimum_safe

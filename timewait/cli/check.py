@@ -9,8 +9,9 @@ import click
 
 from timewait.checker import itf
 from timewait.checker.certificate import joined
-from timewait.checker.decide import Answer, Engine
+from timewait.checker.decide import Answer
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
 from timewait.cli import json_output
 from timewait.cli.console import Screen

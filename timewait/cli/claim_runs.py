@@ -9,9 +9,10 @@ from fractions import Fraction
 import click
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.decide import Engine, decide
+from timewait.checker.decide import decide
 from timewait.checker.family import instance, parse_schedule
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.replay import replay
 from timewait.checker.trace import Trace
 from timewait.proofs.claims import CLAIMS, FIN, INTENDED, LITERAL, STEP_ONE, close

@@ -6,8 +6,8 @@ import signal
 import threading
 from dataclasses import replace
 
-from timewait.checker.decide import Engine
 from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
 from timewait.checker.time_unit import unit_of
 from timewait.cli.console import Screen
 from timewait.options import Options

@@ -1,0 +1,93 @@
+"""A question to the engines: a system, the state from which its runs are replayed, and what must be possible in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from timewait.checker import timelock
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.finding import Budget
+from timewait.checker.quotient import Quotient
+from timewait.vocabulary.automaton import TimedAutomaton
+from timewait.vocabulary.replay import ReplayState
+
+MAX_COUNTED_LOCATIONS = 3_000
+"""Locations up to which a system that is not `dense` is compiled whole."""
+
+
+class Engine(StrEnum):
+    """The engine that a user asks for; `auto` takes zones where the system is dense, else explicit."""
+
+    AUTO = "auto"
+    EXPLICIT = "explicit"
+    ZONES = "zones"
+    SMT = "smt"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A system, the state from which its runs are replayed, and what must be possible in it.
+
+    Attributes
+    ----------
+    system : TimedAutomaton
+        The system.
+    initial_state : ReplayState
+        The initial state of the same system, for replays.
+    witnesses : mapping
+        For each property the ``sometimes`` properties without which its proof would be vacuous.
+    over_approximation : TimedAutomaton or None
+        A system with at least the behaviour of `system`, and edges with the same actions: explored first.
+    obliged_approximation : TimedAutomaton or None
+        An over-approximation that keeps every invariant of `system`; used for the time-lock check.
+    quotient_budget : Budget or None
+        The budget of each quotient; using it up raises `Stopped`.
+    """
+
+    system: TimedAutomaton
+    initial_state: ReplayState
+    witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    over_approximation: TimedAutomaton | None = None
+    obliged_approximation: TimedAutomaton | None = None
+    quotient_budget: Budget | None = None
+
+    @cached_property
+    def compiled(self) -> CompiledAutomaton:
+        """The system, compiled."""
+        return CompiledAutomaton(self.system)
+
+    @cached_property
+    def quotient(self) -> CompiledAutomaton:
+        """The quotient of the system, compiled."""
+        return self._quotient(self.system)
+
+    @cached_property
+    def finite(self) -> CompiledAutomaton | None:
+        """The quotient, or the system itself where copies are counted; None when its locations are too many."""
+        if self.system.dense:
+            return self.quotient
+        compiled = CompiledAutomaton(self.system)
+        return compiled if compiled.within(MAX_COUNTED_LOCATIONS) else None
+
+    @cached_property
+    def whole(self) -> CompiledAutomaton:
+        """As `finite`, for engines that support the question only if there is one."""
+        assert self.finite is not None, "the engine does not support this question"
+        return self.finite
+
+    @cached_property
+    def coarse(self) -> CompiledAutomaton:
+        """The quotient of the over-approximation, compiled; that of the system where there is none."""
+        return self.quotient if self.over_approximation is None else self._quotient(self.over_approximation)
+
+    @cached_property
+    def may_time_lock(self) -> bool:
+        """Whether time may stop with nothing left to happen."""
+        checked = self.finite if self.obliged_approximation is None else self._quotient(self.obliged_approximation)
+        return checked is not None and bool(timelock.time_locks(checked))
+
+    def _quotient(self, system: TimedAutomaton) -> CompiledAutomaton:
+        return CompiledAutomaton(Quotient(system, None if self.quotient_budget is None else self.quotient_budget.fresh()))
