@@ -17,7 +17,7 @@ STYLE = f"""
 .sequence .verdict {{ fill: $wrong; }}
 .sequence .band {{ fill: $band; }}
 .sequence .hit {{ fill: $background; fill-opacity: 0; }}
-.sequence .lit .hit {{ fill: $marked; fill-opacity: 1; }}
+.sequence .highlighted .hit {{ fill: $marked; fill-opacity: 1; }}
 .sequence .axis {{ stroke: $muted; fill: none; stroke-width: 1.5; }}
 .sequence .instant {{ stroke: $muted; stroke-width: 4; }}
 .sequence .stretched {{ stroke-dasharray: 1 4; stroke-linecap: round; }}
@@ -39,14 +39,14 @@ STYLE = f"""
 .sequence .end {{ stroke: $first; fill: $background; stroke-width: 1.6; }}
 .sequence .cross {{ stroke: $wrong; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
 .sequence .hit-line {{ stroke: $background; stroke-opacity: 0; stroke-width: 12; fill: none; }}
-.sequence .lit .flight {{ stroke-width: 3.4; }}
+.sequence .highlighted .flight {{ stroke-width: 3.4; }}
 .sequence .backing {{ fill: $background; }}
-.sequence .lit .backing {{ fill: $marked; }}
+.sequence .highlighted .backing {{ fill: $marked; }}
 .sequence text.name {{ fill: $text; }}
 .sequence .mark {{ fill: $background; stroke: $text; stroke-width: 1.3; }}
 .sequence .mark.wrong {{ stroke: $wrong; stroke-width: 2.2; }}
-.sequence .lit .mark {{ fill: $text; }}
-.sequence .lit .number {{ fill: $background; }}
+.sequence .highlighted .mark {{ fill: $text; }}
+.sequence .highlighted .number {{ fill: $background; }}
 .sequence .number {{ font-weight: 600; }}
 .sequence .framed {{ fill: $background; stroke: $wrong; stroke-width: 1.5; }}
 .sequence .loop {{ stroke: $wrong; stroke-width: 2; fill: none; }}

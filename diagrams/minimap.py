@@ -1,8 +1,7 @@
-"""A small diagram of the states in which one end closes, for a page to light: where it is, and the way it came.
+"""A small state diagram of one end, in which a page highlights the current state and the edge that led to it.
 
-The places of the states are fixed; which edges there are is read off the specification's graph. Each state has a
-``data-state``; each edge a ``data-from`` and a ``data-to``. Edges out of order (a RST, an ABORT, an end that gives up)
-are there too, but seen only when they are taken.
+The positions of the states are fixed; the edges come from the specification's graph. Each state has ``data-state``, each
+edge ``data-from`` and ``data-to``. Abortive edges (a RST, an ABORT, an end that gives up) are visible only when taken.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from timewait.spec.state import State
 
 WIDTH, HEIGHT = 296.0, 250.0
 WIDE, HIGH = 76.0, 20.0
-"""The box of a state, in pixels."""
+"""The size of the box of a state, in pixels."""
 
 AGAIN = "new incarnation"
-"""The state in which a trace shows an end after the same addresses and ports were opened again."""
+"""The state of an end in a trace after a reopen."""
 
-PLACES: Mapping[str, tuple[float, float]] = {
+POSITIONS: Mapping[str, tuple[float, float]] = {
     State.ESTABLISHED.value: (170, 16),
     State.FIN_WAIT_1.value: (105, 62),
     State.CLOSE_WAIT.value: (234, 62),
@@ -39,30 +38,30 @@ PLACES: Mapping[str, tuple[float, float]] = {
     State.CLOSED.value: (170, 200),
     AGAIN: (170, 236),
 }
-"""The middle of each box."""
+"""The middle of each box, in pixels."""
 
 STYLE = f"""
 .minimap text {{ font: 600 9.5px {MONO}; fill: $muted; text-anchor: middle; }}
 .minimap .box {{ fill: $background; stroke: $faint; stroke-width: 1.2; }}
 .minimap .edge {{ stroke: $faint; stroke-width: 1.4; fill: none; }}
 .minimap .tip {{ fill: $faint; }}
-.minimap .abrupt {{ display: none; }}
+.minimap .abortive {{ display: none; }}
 .minimap .been .box {{ stroke: $muted; }}
 .minimap .taken .edge {{ stroke: $first; stroke-width: 2.4; }}
 .minimap .taken .tip {{ fill: $first; }}
-.minimap .taken.abrupt {{ display: inline; }}
-.minimap .taken.abrupt .edge {{ stroke: $wrong; stroke-dasharray: 4 3; }}
-.minimap .taken.abrupt .tip {{ fill: $wrong; }}
-.minimap .lit .box {{ fill: $text; stroke: $text; }}
-.minimap .lit text {{ fill: $background; }}
-.minimap .lit.waits .box {{ fill: $wait; stroke: $waiting; stroke-width: 2; }}
-.minimap .lit.waits text {{ fill: #1b1f24; }}
-.minimap .lit.again .box {{ fill: $next; stroke: $next; }}
+.minimap .taken.abortive {{ display: inline; }}
+.minimap .taken.abortive .edge {{ stroke: $wrong; stroke-dasharray: 4 3; }}
+.minimap .taken.abortive .tip {{ fill: $wrong; }}
+.minimap .highlighted .box {{ fill: $text; stroke: $text; }}
+.minimap .highlighted text {{ fill: $background; }}
+.minimap .highlighted.waits .box {{ fill: $wait; stroke: $waiting; stroke-width: 2; }}
+.minimap .highlighted.waits text {{ fill: #1b1f24; }}
+.minimap .highlighted.again .box {{ fill: $next; stroke: $next; }}
 """
 
 
 class MinimapEdge(NamedTuple):
-    """A way from one state to another: whether it is in order, and what leads along it, a line each."""
+    """All edges from one state to another: whether one of them is orderly, and their triggers with the section, a line each."""
 
     source: str
     target: str
@@ -71,38 +70,38 @@ class MinimapEdge(NamedTuple):
 
 
 def edges(graph: nx.MultiDiGraph) -> list[MinimapEdge]:
-    """The ways between different states of the close, in the order of the graph."""
+    """The edges between different states of the close, in the order of the graph."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for source, target, edge in close_part(graph).edges(data=True):
         if source is not target:
             found.setdefault((source.value, target.value), []).append(edge)
-    ways = []
-    for (source, target), ones in found.items():
-        orderly = [edge for edge in ones if ABORTIVE.isdisjoint(edge["effects"])]
-        reasons = dict.fromkeys(f"{edge['trigger']}: {edge['section']}" for edge in orderly or ones)
-        ways.append(MinimapEdge(source, target, bool(orderly), tuple(reasons)))
-    return ways
+    joined = []
+    for (source, target), every in found.items():
+        orderly = [edge for edge in every if ABORTIVE.isdisjoint(edge["effects"])]
+        reasons = dict.fromkeys(f"{edge['trigger']}: {edge['section']}" for edge in orderly or every)
+        joined.append(MinimapEdge(source, target, bool(orderly), tuple(reasons)))
+    return joined
 
 
 def minimap(graph: nx.MultiDiGraph, end: str) -> str:
-    """The diagram of one end as the text of an SVG picture.
+    """The diagram of one end as SVG.
 
     Parameters
     ----------
     graph : networkx.MultiDiGraph
         A graph of `timewait.spec.graph.transition_graph`.
     end : str
-        Whose states it shows.
+        A or B.
     """
-    parts = [element("style", themed(STYLE)), *map(_way, edges(graph))]
-    parts.append(_way(MinimapEdge(State.CLOSED.value, AGAIN, True, ("the same addresses and ports are opened again",))))
-    for name, (x, y) in PLACES.items():
+    parts = [element("style", themed(STYLE)), *map(_edge, edges(graph))]
+    parts.append(_edge(MinimapEdge(State.CLOSED.value, AGAIN, True, ("the users reopen the connection",))))
+    for name, (x, y) in POSITIONS.items():
         kind = {State.TIME_WAIT.value: "state waits", AGAIN: "state again"}.get(name, "state")
         half = _half(name)
         box = element("rect", class_="box", x=x - half, y=y - HIGH / 2, width=2 * half, height=HIGH, rx=6)
         parts.append(element("g", box, element("text", name, x=x, y=y + 3.4), class_=kind, data_state=name))
-    told = {"class_": "minimap", "role": "img", "aria_label": f"The states of {end}", "data_end": end}
-    return element("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {HEIGHT:g}", **told) + "\n"
+    attributes = {"class_": "minimap", "role": "img", "aria_label": f"The states of {end}", "data_end": end}
+    return element("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {HEIGHT:g}", **attributes) + "\n"
 
 
 def _half(name: str) -> float:
@@ -110,7 +109,7 @@ def _half(name: str) -> float:
     return 52.0 if name == AGAIN else WIDE / 2
 
 
-def _way(edge: MinimapEdge) -> str:
+def _edge(edge: MinimapEdge) -> str:
     points = _route(edge.source, edge.target)
     (x1, y1), (x2, y2) = points[-2:]
     angle = math.atan2(y2 - y1, x2 - x1)
@@ -121,7 +120,7 @@ def _way(edge: MinimapEdge) -> str:
         element("title", escape(f"{edge.source} to {edge.target}\n" + "\n".join(edge.reasons))),
         element("path", class_="edge", d=_path(points)),
         element("polygon", class_="tip", points=" ".join(f"{number(x)},{number(y)}" for x, y in [(x2, y2), *sides])),
-        class_="way" if edge.orderly else "way abrupt",
+        class_="transition" if edge.orderly else "transition abortive",
         data_from=edge.source,
         data_to=edge.target,
     )
@@ -136,13 +135,13 @@ def _path(points: list[MinimapPoint]) -> str:
 
 
 def _route(source: str, target: str) -> list[MinimapPoint]:
-    """From border to border; with a bend where another state stands in the way."""
-    begin, end = PLACES[source], PLACES[target]
-    others = [place for name, place in PLACES.items() if name not in (source, target)]
+    """A path from border to border, bent where another state is in between."""
+    begin, end = POSITIONS[source], POSITIONS[target]
+    others = [middle for name, middle in POSITIONS.items() if name not in (source, target)]
     for bend in (0.0, -0.5, 0.5, -0.9, 0.9, -1.3, 1.3, -1.8, 1.8, -2.4, 2.4):
         route = _bent(begin, end, bend * WIDE, (_half(source), _half(target)))
-        way = _along(route)
-        if all(4 < x < WIDTH - 4 for x, _ in way) and not any(_inside(point, other) for point in way for other in others):
+        points = _along(route)
+        if all(4 < x < WIDTH - 4 for x, _ in points) and not any(_inside(point, other) for point in points for other in others):
             return route
     return _bent(begin, end, 0.0, (_half(source), _half(target)))
 
@@ -155,7 +154,7 @@ def _bent(begin: MinimapPoint, end: MinimapPoint, bend: float, halves: tuple[flo
 
 
 def _border(inside: MinimapPoint, towards: MinimapPoint, half: float) -> MinimapPoint:
-    """Where the straight way from the middle of a box leaves it."""
+    """The point at which the line from the middle of a box leaves it."""
     dx, dy = towards[0] - inside[0], towards[1] - inside[1]
     share = min(half / abs(dx) if dx else math.inf, HIGH / 2 / abs(dy) if dy else math.inf)
     return inside[0] + dx * share, inside[1] + dy * share

@@ -1,4 +1,4 @@
-"""The review page of a trace: one HTML file that holds all it shows and asks no network for anything."""
+"""The review page of a trace: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
 from timewait.vocabulary.replay import Packet, RunningTimer
 
-MOST = 40
-"""Steps in a part of the chart, and of the table."""
+PART_SIZE = 40
+"""The most steps in a part of the chart or of the table."""
 
 NETWORK = "in flight"
-"""The variable that a page tells copy by copy."""
+"""The variable of the packets in flight, which the page lists one by one."""
 
 
 def page(trace: Trace) -> str:
-    """The review page of a trace as the text of an HTML file.
+    """The review page of a trace as HTML.
 
     Parameters
     ----------
     trace : Trace
-        What is shown: a violation, or a run that goes well.
+        A counterexample or a scenario.
     """
     graph = transition_graph(_behaviour(trace))
     environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
@@ -53,46 +53,46 @@ def page(trace: Trace) -> str:
         trace=trace,
         broken=shows_violation(trace),
         about=data_in_words(trace.about),
-        section=_cited(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
+        section=_citation(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
         fails=[(step.number, why) for step in trace.steps if (why := violation_at(trace, step))],
         again=repetition(trace)[0] if trace.loop is not None else "",
         actors=sorted({step.event.actor for step in trace.steps}),
         tables=list(_tables(trace)),
-        charts={"beside": list(parts(trace, BESIDE, MOST)), "slim": list(parts(trace, SLIM, MOST))},
+        charts={"beside": list(parts(trace, BESIDE, PART_SIZE)), "slim": list(parts(trace, SLIM, PART_SIZE))},
         maps={end: minimap(graph, end) for end in ENDS},
-        stops=list(_stops(trace)),
+        longer=list(_longer_time_waits(trace)),
         variables=sorted(name for name in trace.initial if name != NETWORK),
         data=_data(trace, graph),
-        style=themed(f"{_colours()}\n{STYLE}") + _beside("style.css"),
-        script=_beside("script.js"),
+        style=themed(f"{_colours()}\n{STYLE}") + _asset("style.css"),
+        script=_asset("script.js"),
     )
 
 
 def _colours() -> str:
-    """Every colour as a property by which the style sheet of the page has it."""
+    """The colours as custom properties of the style sheet."""
     return f":root {{ {' '.join(f'--{name}: ${name};' for name in NAMED)} }}"
 
 
 def _tables(trace: Trace) -> Iterator[list[dict[str, Any]]]:
-    """All steps, so many at a time: a browser takes its time over a long table."""
-    for first in range(0, len(trace.steps), MOST):
-        yield [_row(trace, step) for step in trace.steps[first : first + MOST]]
+    """The steps in tables of at most `PART_SIZE` rows, which browsers draw faster."""
+    for first in range(0, len(trace.steps), PART_SIZE):
+        yield [_row(trace, step) for step in trace.steps[first : first + PART_SIZE]]
 
 
-def _beside(name: str) -> str:
+def _asset(name: str) -> str:
     return files("timewait.diagrams").joinpath("review", name).read_text(encoding="utf-8")
 
 
 def _behaviour(trace: Trace) -> Behaviour:
-    """How the ends behave; as RFC 9293 means it where the trace does not say."""
+    """The behaviour of the ends; RFC 9293 (intended reading) where the trace does not state it."""
     try:
         return configuration_from_data(trace.about).behaviour
     except ConfigurationError:
         return Behaviour()
 
 
-def _stops(trace: Trace) -> Iterator[dict[str, Any]]:
-    """Longer TIME-WAITs, and what becomes of the run; those with which the same becomes of it together."""
+def _longer_time_waits(trace: Trace) -> Iterator[dict[str, Any]]:
+    """Longer TIME-WAITs with the step at which each stops the run; equal outcomes are joined."""
     for (step, why, later), group in groupby(longer_time_wait(trace), key=lambda stop: (stop.step, stop.why, stop.later)):
         lengths = [_length(trace, stop) for stop in group]
         yield {"lengths": lengths, "step": step, "why": why, "later": later}
@@ -104,7 +104,7 @@ def _length(trace: Trace, stop: Obstacle) -> str:
 
 
 def _row(trace: Trace, step: Step) -> dict[str, Any]:
-    """A step for the table of all steps."""
+    """A row of the table of all steps."""
     return {
         "number": step.number,
         "time": format_duration(step.time),
@@ -120,18 +120,18 @@ def _row(trace: Trace, step: Step) -> dict[str, Any]:
 
 
 def _rules(step: Step) -> list[dict[str, str]]:
-    return [{"name": name, "text": text, **_cited(section)} for name, section, text in step.event.rules]
+    return [{"name": name, "text": text, **_citation(section)} for name, section, text in step.event.rules]
 
 
-def _cited(section: str) -> dict[str, str]:
+def _citation(section: str) -> dict[str, str]:
     return {"section": section, "link": citation_url(section)}
 
 
-# --- for the script -------------------------------------------------------------------------------------------------
+# --- data of the script ---------------------------------------------------------------------------------------------
 
 
 def _data(trace: Trace, graph: nx.MultiDiGraph) -> dict[str, Any]:
-    """What the page shows of each step; the start is step 0."""
+    """The data of each step; the start is step 0."""
     before: tuple[int, ...] = ()
     steps = [_start(trace)]
     for step in trace.steps:
@@ -187,18 +187,18 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
         "flight": [_left(copy, step) for copy in step.in_flight],
         "timers": [_timer(timer, step.time) for timer in step.timers],
         "fails": violation_at(trace, step),
-        "others": [f"also breaks {name}: {why}" for name, why in step.event.breaks if name != trace.shows],
+        "others": [f"also violates {name}: {why}" for name, why in step.event.breaks if name != trace.shows],
     }
 
 
 def _left(copy: Packet, step: Step) -> list[Any]:
-    """A copy in flight: its number, the life that it has left, and which part of its whole life that is."""
+    """A packet in flight: its number, its remaining lifetime, and that as a share of its lifetime."""
     life, left = copy.expires - copy.sent, copy.expires - step.time
     return [copy.number, format_duration(left), round(float(left / life), 3) if life else 0]
 
 
 def _timer(timer: RunningTimer, now: Fraction) -> dict[str, Any]:
-    """A timer: what it shows, of how much, and which part of it that is."""
+    """A timer: its value, its limit, and its value as a share of the limit."""
     shown = now - timer.since
     share = float(min(shown / timer.limit, Fraction(1))) if timer.limit else 1.0
     return {

@@ -1,6 +1,6 @@
-"""The sequence chart of a trace in characters: a lane for each end, the wire between them, and what happened.
+"""The sequence chart of a trace as text: a lane for each end, the wire between them, and the event.
 
-A terminal and a file show the same lanes; the one sets them as a table in colours, the other in plain columns.
+The console shows the same lanes as a table in colours.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 
 HEADS = ("#", "t", "A", "wire", "B", "what")
-"""What stands above the columns."""
+"""The heads of the columns."""
 
 SIDES = (str.rjust, str.rjust, str.ljust, str.center, str.ljust, str.ljust)
-"""To which side each column leans."""
+"""The alignment of each column."""
 
 NARROWEST = 24
-"""Characters of the last column at least, however narrow the page."""
+"""The least width of the last column in characters."""
 
 
 class Lanes(NamedTuple):
-    """A row of the chart: a step, the start, or the remark that the rest repeats for ever.
+    """A row of the chart: the start, a step, or the beginning of a loop.
 
     Attributes
     ----------
     number, time : str
-        Of the step; empty for a remark.
+        Of the step; empty at the beginning of a loop.
     states : tuple of str
-        Of A and of B, after it.
+        Of A and of B, after the step.
     new : tuple of bool
-        Whether each of them changed.
+        Whether each state changed.
     wire : tuple of str
-        What crosses, a line each.
+        The segments that arrive or are sent, a line each.
     text : str
-        Who did what.
+        The actor and the event.
     """
 
     number: str
@@ -53,7 +53,7 @@ class Lanes(NamedTuple):
 
 
 def lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> Iterator[Lanes]:
-    """The rows of a trace; `clock` says how times are written."""
+    """The rows of a trace; `clock` formats times."""
     yield Lanes("0", "0", tuple(str(trace.initial[f"{end}.state"]) for end in ENDS), (False, False), (), "")
     for step in trace.steps:
         if trace.loop is not None and step.number == trace.loop + 1:
@@ -72,33 +72,33 @@ def _wire(step: Step) -> Iterator[str]:
 
 
 def as_text(trace: Trace, width: int | None = None) -> str:
-    """The chart as the text of a file.
+    """The chart as text.
 
     Parameters
     ----------
     trace : Trace
-        What is shown.
+        The trace.
     width : int or None
-        Characters in a line at most; None: as long as they come.
+        The longest line in characters; None: no limit.
     """
     rows = [HEADS, *((row.number, row.time, row.states[0], "\n".join(row.wire), row.states[1], row.text) for row in lanes(trace))]
     widths = [max(len(line) for row in rows for line in row[column].split("\n")) for column in range(len(HEADS) - 1)]
-    room = None if width is None else max(width - sum(widths) - len(widths), NARROWEST)
+    last_width = None if width is None else max(width - sum(widths) - len(widths), NARROWEST)
     head = [headline(trace), trace.statement, data_in_words(trace.about)]
-    told = [why for step in trace.steps if (why := violation_at(trace, step))]
-    above, below = ([line for text in texts for line in _broken(text, width)] for texts in (head, told))
-    chart = [line for row in rows for line in _aligned(row, widths, room)]
+    violations = [why for step in trace.steps if (why := violation_at(trace, step))]
+    above, below = ([line for text in texts for line in _wrapped(text, width)] for texts in (head, violations))
+    chart = [line for row in rows for line in _aligned(row, widths, last_width)]
     return "\n".join([*above, "", *chart, *(["", *below] if below else [])]) + "\n"
 
 
-def _aligned(row: tuple[str, ...], widths: list[int], room: int | None) -> Iterator[str]:
-    """The lines of a row, its cells in columns and the last one broken."""
+def _aligned(row: tuple[str, ...], widths: list[int], last_width: int | None) -> Iterator[str]:
+    """The lines of a row, with its cells in columns and the last one wrapped."""
     *cells, last = (cell.split("\n") for cell in row)
-    words = last if room is None else _broken(last[0], room)
+    words = last if last_width is None else _wrapped(last[0], last_width)
     for line in zip_longest(*cells, words, fillvalue=""):
         placed = [side(cell, wide) for side, cell, wide in zip(SIDES, line, [*widths, 0], strict=True)]
         yield " ".join(placed).rstrip()
 
 
-def _broken(text: str, width: int | None) -> list[str]:
+def _wrapped(text: str, width: int | None) -> list[str]:
     return [text] if width is None else textwrap.wrap(text, width)

@@ -17,7 +17,7 @@ import pytest
 from runs import EVERY, long, trace
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.minimap import PLACES, edges, minimap
+from timewait.diagrams.minimap import POSITIONS, edges, minimap
 from timewait.diagrams.page import page
 from timewait.narration.guards import guards
 from timewait.proofs.longer_time_wait import longer_time_wait
@@ -210,8 +210,8 @@ class TestMinimap:
     def test_every_state_has_a_place(self) -> None:
         """Those of the close, and that of the next incarnation."""
         graph = transition_graph(Behaviour())
-        assert {*PLACES} == {state.value for state in close_part(graph)} | {"new incarnation"}
-        assert all(f'data-state="{name}"' in minimap(graph, "A") for name in PLACES)
+        assert {*POSITIONS} == {state.value for state in close_part(graph)} | {"new incarnation"}
+        assert all(f'data-state="{name}"' in minimap(graph, "A") for name in POSITIONS)
 
 
 # --- in a browser ---------------------------------------------------------------------------------------------------
@@ -260,10 +260,10 @@ class Opened:
         found = re.search(r"#step=(\d+)", self.page.url)
         return int(found[1]) if found else 0
 
-    def lit(self, selector: str) -> list[str]:
-        """A ``data-`` attribute of what is lit and seen."""
+    def highlighted(self, selector: str) -> list[str]:
+        """A ``data-`` attribute of the visible highlighted elements."""
         kind, _, attribute = selector.partition(" ")
-        every = self.page.locator(f".beside {kind}.lit, .minimap {kind}.lit").all()
+        every = self.page.locator(f".beside {kind}.highlighted, .minimap {kind}.highlighted").all()
         return [one.get_attribute(attribute) for one in every]
 
 
@@ -282,9 +282,9 @@ def check(opened: Opened, run: Trace, step: int) -> None:
     """Everything on the page is that of one step."""
     assert opened.page.inner_text("#place").startswith(f"step {step} of" if step else "start")
     values = run.steps[step - 1].state if step else run.initial
-    assert opened.lit(".state data-state") == [values["A.state"], values["B.state"]]
-    assert opened.lit(".step data-step") == ([str(step)] if step else [])
-    arrows = opened.page.locator(".beside .arrow.lit").all()
+    assert opened.highlighted(".state data-state") == [values["A.state"], values["B.state"]]
+    assert opened.highlighted(".step data-step") == ([str(step)] if step else [])
+    arrows = opened.page.locator(".beside .arrow.highlighted").all()
     event = run.steps[step - 1].event if step else None
     involved = [copy.number for copy in event.sent] if event else []
     if event and event.received:
@@ -314,11 +314,12 @@ class TestBrowser:
         """In the state diagrams: the edge that was taken, in order or not."""
         opened.press(*"jjjj")
         taken = [
-            (one.get_attribute("data-from"), one.get_attribute("data-to")) for one in opened.page.locator(".way.taken").all()
+            (one.get_attribute("data-from"), one.get_attribute("data-to"))
+            for one in opened.page.locator(".transition.taken").all()
         ]
         assert taken == [("FIN_WAIT_1", "TIME_WAIT")]
         opened.press(*"jjjj")
-        (way,) = opened.page.locator(".way.taken").all()
+        (way,) = opened.page.locator(".transition.taken").all()
         assert (way.get_attribute("data-from"), way.get_attribute("data-to")) == ("TIME_WAIT", "CLOSED")
 
     def test_clicks(self, opened: Opened) -> None:
@@ -482,7 +483,7 @@ class TestBrowser:
         file = tmp_path / "page.html"
         file.write_text(page(long(400)), encoding="utf-8")
         one = Opened(browser, file, "#step=300", reduced_motion="reduce")
-        assert one.page.locator('.beside .step.lit[data-step="300"]').count() == 1
+        assert one.page.locator('.beside .step.highlighted[data-step="300"]').count() == 1
         assert one.page.locator('.beside .step[data-step="100"]').count() == 0
         assert one.page.locator(".slim svg").count() == 0
         one.page.locator("#chart").evaluate("pane => pane.scrollTo({ top: 0 })")
@@ -490,11 +491,11 @@ class TestBrowser:
         one.page.select_option("#actor", "A")
         assert one.page.locator('.beside .row.dim[data-actor="B"]').count() > 0
         one.page.set_viewport_size({"width": 400, "height": 860})
-        one.page.locator('.slim .step.lit[data-step="300"]').wait_for()
+        one.page.locator('.slim .step.highlighted[data-step="300"]').wait_for()
         one.page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert one.page.locator(".beside .step").count() == 400
         assert one.page.locator("#all tbody tr[data-row]").count() == 400
-        assert one.page.locator(".lit:is(.step, tr)").count() == 0
+        assert one.page.locator(".highlighted:is(.step, tr)").count() == 0
         one.close()
 
     def test_two_thousand_steps(self, browser: Any, tmp_path: Path) -> None:

@@ -5,36 +5,36 @@
   const ENDS = ["A", "B"];
   const find = (id) => document.getElementById(id);
 
-  // The chart and the table come in parts that a browser without scripts shows at once, and this one once they are near.
+  // Parts of the chart and the table; the script inserts each when it comes into view, a browser without scripts shows all.
   const narrow = matchMedia("(max-width: 660px)");
   const all = [...document.querySelectorAll(".part")];
   const shown = () => all.filter((part) => part.closest(narrow.matches ? ".slim" : ".beside"));
 
-  // Elements of the parts that are there, by step and by copy.
-  const lights = new Map();
+  // The elements of inserted parts, by step and by copy.
+  const parts = new Map();
   const lifetimes = new Map();
-  const note = (map, number, element) => {
+  const addTo = (map, number, element) => {
     if (!map.has(number)) map.set(number, []);
     map.get(number).push(element);
   };
-  const furnish = (part) => {
+  const fillPart = (part) => {
     const words = part.querySelector("noscript");
     if (!words) return false;
     part.innerHTML = words.textContent;
     for (const element of part.querySelectorAll("[data-step], [data-row]")) {
       const { step, row, sent } = element.dataset;
-      note(lights, Number(step || row), element);
-      if (sent && sent !== step) note(lights, Number(sent), element);
+      addTo(parts, Number(step || row), element);
+      if (sent && sent !== step) addTo(parts, Number(sent), element);
     }
-    for (const element of part.querySelectorAll(".lifetime")) note(lifetimes, Number(element.dataset.copy), element);
+    for (const element of part.querySelectorAll(".lifetime")) addTo(lifetimes, Number(element.dataset.copy), element);
     dim(part);
     return true;
   };
   const maps = ENDS.map((end) => document.querySelector(`.minimap[data-end="${end}"]`));
   const states = maps.map((map) => new Map([...map.querySelectorAll(".state")].map((node) => [node.dataset.state, node])));
-  const ways = maps.map((map) => new Map([...map.querySelectorAll(".way")].map((way) => [`${way.dataset.from} ${way.dataset.to}`, way])));
+  const transitions = maps.map((map) => new Map([...map.querySelectorAll(".transition")].map((edge) => [`${edge.dataset.from} ${edge.dataset.to}`, edge])));
 
-  // Every variable at every step, as far as it was asked for.
+  // The variables at each step, computed on demand.
   const values = [data.initial];
   const at = (step) => {
     while (values.length <= step) {
@@ -100,7 +100,7 @@
   const happened = (step) => {
     const now = data.steps[step];
     const lines = [];
-    if (step && now.delay !== "0") lines.push(make("li", `${now.delay} after the step before`));
+    if (step && now.delay !== "0") lines.push(make("li", `${now.delay} after the previous step`));
     if (now.received) lines.push(make("li", `${named(now.received)}, sent at ${data.copies[now.received].sent}, arrives`));
     for (const number of now.sent || []) {
       lines.push(make("li", `${data.copies[number].lost ? "the network loses" : "sends"} ${named(number)}`));
@@ -130,7 +130,7 @@
     find("step-title").textContent = step ? `Step ${step}: ${now.title}` : "The start";
     find("fails").hidden = !now.fails;
     find("fails").textContent = now.fails || "";
-    fill(find("happened"), happened(step), "nothing but time");
+    fill(find("happened"), happened(step), "time passes");
     fill(find("guards"), (now.guards || []).map((guard) => make("li", guard)), step ? "time may pass" : "every run starts here");
     fill(find("rules"), (now.rules || []).map(ruled), "none");
     cells("changed", changes(now), "nothing");
@@ -146,63 +146,63 @@
     ]), "none");
   };
 
-  const litMaps = (step) => {
+  const showStates = (step) => {
     const before = data.steps[Math.max(step - 1, 0)].states;
     data.steps[step].states.forEach((state, side) => {
       find(`state-${ENDS[side]}`).textContent = state;
       for (const [name, node] of states[side]) {
-        node.classList.toggle("lit", name === state);
+        node.classList.toggle("highlighted", name === state);
         if (name === state) node.setAttribute("aria-current", "true"); else node.removeAttribute("aria-current");
       }
-      for (const [name, way] of ways[side]) way.classList.toggle("taken", step > 0 && name === `${before[side]} ${state}`);
+      for (const [name, edge] of transitions[side]) edge.classList.toggle("taken", step > 0 && name === `${before[side]} ${state}`);
       maps[side].setAttribute("aria-label", `The states of ${ENDS[side]}; now ${state}`);
     });
   };
 
-  const follow = (step) => {
+  const scrollToStep = (step) => {
     const pane = find("chart");
-    const mark = (lights.get(step) || []).find((element) => element.matches(".step") && element.getClientRects().length);
+    const mark = (parts.get(step) || []).find((element) => element.matches(".step") && element.getClientRects().length);
     const target = mark || pane;
     if (!step) return pane.scrollTo({ top: 0, behavior: "instant" });
-    const room = pane.getBoundingClientRect();
+    const view = pane.getBoundingClientRect();
     const place = target.getBoundingClientRect();
-    if (place.top < room.top + 60 || place.bottom > room.bottom - 60) {
-      const way = place.top - room.top - room.height / 2;
-      pane.scrollTo({ top: pane.scrollTop + way, behavior: Math.abs(way) > 2 * room.height ? "instant" : "auto" });
+    if (place.top < view.top + 60 || place.bottom > view.bottom - 60) {
+      const distance = place.top - view.top - view.height / 2;
+      pane.scrollTo({ top: pane.scrollTop + distance, behavior: Math.abs(distance) > 2 * view.height ? "instant" : "auto" });
     }
   };
 
-  let lit = [];
-  const glow = () => {
+  let highlighted = [];
+  const highlight = () => {
     const now = data.steps[current];
     const copies = [...(now.received ? [now.received] : []), ...(now.sent || [])];
-    for (const element of lit) element.classList.remove("lit");
-    lit = [...(lights.get(current) || []), ...copies.flatMap((copy) => lifetimes.get(copy) || [])];
-    for (const element of lit) element.classList.add("lit");
+    for (const element of highlighted) element.classList.remove("highlighted");
+    highlighted = [...(parts.get(current) || []), ...copies.flatMap((copy) => lifetimes.get(copy) || [])];
+    for (const element of highlighted) element.classList.add("highlighted");
   };
-  const watcher = (root) => new IntersectionObserver((seen) => {
-    const fresh = seen.filter((one) => one.isIntersecting && furnish(one.target));
-    if (fresh.length) glow();
+  const observer = (root) => new IntersectionObserver((seen) => {
+    const fresh = seen.filter((item) => item.isIntersecting && fillPart(item.target));
+    if (fresh.length) highlight();
   }, { root, rootMargin: "600px" });
 
-  const show = (step, { quiet = false } = {}) => {
+  const show = (step, { silent = false } = {}) => {
     current = Math.min(Math.max(step, 0), last);
     const now = data.steps[current];
-    shown().filter((part) => part.dataset.first <= current && current <= part.dataset.last).forEach(furnish);
-    glow();
-    litMaps(current);
+    shown().filter((part) => part.dataset.first <= current && current <= part.dataset.last).forEach(fillPart);
+    highlight();
+    showStates(current);
     details(current);
-    look();
+    showWatched();
     find("place").textContent = current ? `step ${current} of ${last}, ${now.time}:` : `start of ${last} steps:`;
     find("headline").textContent = current ? now.title : "the connection is open";
     find("first").disabled = find("back").disabled = current === 0;
     find("last").disabled = find("forward").disabled = current === last;
     find("address").href = find("address").textContent = `#step=${current}`;
-    if (!quiet) {
+    if (!silent) {
       find("said").textContent = `Step ${current} of ${last}, ${now.time}. ${now.title}. ${now.fails || ""}`;
       history.replaceState(null, "", `#${written()}`);
     }
-    follow(current);
+    scrollToStep(current);
   };
 
   const wanted = (step) => !chosen() || step === 0 || data.steps[step].actor === chosen();
@@ -285,8 +285,8 @@
       let left = part();
       while (rest[0] === word) {
         rest.shift();
-        const [one, other] = [left, part()];
-        left = (now) => join(one(now), other(now));
+        const [first, second] = [left, part()];
+        left = (now) => join(first(now), second(now));
       }
       return left;
     };
@@ -317,30 +317,30 @@
       return false;
     }
   };
-  const look = () => {
-    find("watched").replaceChildren(...watched.map((one, index) => {
-      const value = one.test(at(current));
-      const before = current ? one.test(at(current - 1)) : value;
+  const showWatched = () => {
+    find("watched").replaceChildren(...watched.map((item, index) => {
+      const value = item.test(at(current));
+      const before = current ? item.test(at(current - 1)) : value;
       const line = make("li");
-      const told = make("span");
-      told.append(make("span", one.text, "fixed"), " ", make("b", `${value}`), value === before ? "" : ` (was ${before})`);
-      if (one.when !== null) told.append(make("br"), make("span", one.when ? `true at steps ${one.when}` : "never true", "muted"));
-      const away = make("button", "×");
-      away.type = "button";
-      away.setAttribute("aria-label", `stop watching ${one.text}`);
-      away.addEventListener("click", () => {
+      const text = make("span");
+      text.append(make("span", item.text, "fixed"), " ", make("b", `${value}`), value === before ? "" : ` (was ${before})`);
+      if (item.when !== null) text.append(make("br"), make("span", item.when ? `true at steps ${item.when}` : "never true", "muted"));
+      const remove = make("button", "×");
+      remove.type = "button";
+      remove.setAttribute("aria-label", `stop watching ${item.text}`);
+      remove.addEventListener("click", () => {
         watched.splice(index, 1);
         show(current);
         find("expression").focus();
       });
-      line.append(told, away);
+      line.append(text, remove);
       return line;
     }));
   };
 
   // --- the address -----------------------------------------------------------------------------------------------------
 
-  const written = () => [`step=${current}`, ...watched.map((one) => `watch=${encodeURIComponent(one.text)}`)].join("&");
+  const written = () => [`step=${current}`, ...watched.map((item) => `watch=${encodeURIComponent(item.text)}`)].join("&");
   const read = () => {
     const asked = new URLSearchParams(location.hash.slice(1));
     if (asked.has("watch")) {
@@ -348,10 +348,10 @@
       asked.getAll("watch").forEach(watch);
     }
     const step = Number(asked.get("step") || 0);
-    show(Number.isInteger(step) ? step : 0, { quiet: !asked.has("step") });
+    show(Number.isInteger(step) ? step : 0, { silent: !asked.has("step") });
   };
 
-  // --- hands -----------------------------------------------------------------------------------------------------------
+  // --- input -----------------------------------------------------------------------------------------------------------
 
   const keys = {
     j: () => move(1), ArrowRight: () => move(1), ArrowDown: () => move(1),
@@ -378,7 +378,7 @@
   press("last", () => show(last));
   find("play").addEventListener("click", play);
   find("actor").addEventListener("change", () => all.forEach(dim));
-  narrow.addEventListener("change", () => show(current, { quiet: true }));
+  narrow.addEventListener("change", () => show(current, { silent: true }));
   find("watch").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = find("expression").value.trim();
@@ -391,13 +391,13 @@
     document.documentElement.style.setProperty("--controls", `${controls.target.offsetHeight}px`);
   }).observe(document.querySelector(".controls"));
   addEventListener("beforeprint", () => {
-    all.filter((part) => !part.closest(".slim")).forEach(furnish);
-    lit.forEach((element) => element.classList.remove("lit"));
+    all.filter((part) => !part.closest(".slim")).forEach(fillPart);
+    highlighted.forEach((element) => element.classList.remove("highlighted"));
   });
   addEventListener("afterprint", () => show(current));
   addEventListener("hashchange", read);
   read();
-  all.filter((part) => part.closest("#all")).slice(0, 1).forEach(furnish);
-  const [inside, outside] = [watcher(find("chart")), watcher(null)];
+  all.filter((part) => part.closest("#all")).slice(0, 1).forEach(fillPart);
+  const [inside, outside] = [observer(find("chart")), observer(null)];
   for (const part of all) (part.closest("#all") ? outside : inside).observe(part);
 })();
