@@ -36,6 +36,7 @@ TEXTS = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"),
 
 CHECKED = {"console", "pycon", "python", "sh", "toml", "yaml"}
 """The languages of blocks that some test here checks."""
+SOURCES = ("spec", "checker", "proofs", "diagrams", "timewait", "tests")
 DIRECTIVES = {"{engines}", "{evidence}", "{eval-rst}", "{picture}", "{review}", "{stacks}", "{toctree}"}
 
 
@@ -224,6 +225,10 @@ class TestWhole:
         assert not [path for path in written if path != "build/site" and not (ROOT / path).exists()]
         for found in re.findall(r"`(timewait(?:\.\w+)+)`", TEXTS[ROOT / page]):
             resolve(found)
+        sources = "".join(path.read_text(encoding="utf-8") for folder in SOURCES for path in (ROOT / folder).rglob("*.py"))
+        names = set(re.findall(r"`_?([A-Za-z]\w+(?:\.\w+)?)`", TEXTS[ROOT / page])) - {"README.md"}
+        words = {word for name in names for word in name.split(".")}
+        assert not [word for word in sorted(words) if not re.search(rf"\b{word}\b", sources)]
         modules = re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", TEXTS[ROOT / page], re.MULTILINE)
         assert not [module for module in modules if not (ROOT / "checker" / f"{module}.py").exists()]
 
