@@ -1,4 +1,4 @@
-"""One question in full: how long things last, what the network may do, what the users do."""
+"""A configuration: durations, the network, the users, and the behaviour of both endpoints."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from timewait.vocabulary.errors import RequestError
 
 
 class Scope(StrEnum):
-    """How much of the close is looked at."""
+    """The part of the close that is explored."""
 
     CORE = "core"
-    """The last exchange alone: FIN-WAIT-2 against CLOSE-WAIT, everything older is dead, a CLOSED passive end is silent."""
+    """The last exchange: A in FIN-WAIT-2, B in CLOSE-WAIT, no older segments; a CLOSED passive end is silent."""
     CLOSE = "close"
     """The whole close of two full endpoints."""
 
@@ -30,29 +30,29 @@ class Configuration:
     Attributes
     ----------
     msl : Fraction
-        Maximum segment lifetime in seconds: a copy arrives at this age at the latest.
+        Maximum segment lifetime in seconds; no copy arrives at a greater age.
     time_wait : Fraction
-        TIME-WAIT in seconds; it is left at any instant strictly later.
+        TIME-WAIT in seconds; it ends at some time strictly later.
     rto : tuple of Fraction
         Upper bounds, in seconds, on the gaps between transmissions of one segment; the last repeats.
     rto_exact : bool
-        The gaps are exactly `rto`, instead of at most.
+        Whether the gaps are exactly `rto`, instead of at most.
     fin_wait_2 : Fraction
-        FIN-WAIT-2 timeout in seconds, where the behaviour has one.
+        FIN-WAIT-2 timeout in seconds, if the behaviour has one.
     loss : int or None
-        Copies of the FIN/ACK exchange lost in one round at most; None: any number.
+        Copies of the FIN/ACK exchange lost in one loss window at most; None: any number.
     duplication : int or None
         How often one copy may arrive again; None: any number of times.
     fifo : bool
-        Copies of one direction arrive in the order in which they were sent.
+        Whether copies of one direction arrive in the order in which they were sent.
     scope : Scope
-        How much of the close is looked at.
+        The part of the close that is explored.
     both_close : bool
-        Either end may close first, or both at once; otherwise A closes first. Scope close only.
+        Whether either end may close first, or both at once; otherwise A closes first. Scope close only.
     text : tuple of int
         Octets that the users of A and of B may send, at most.
     behaviour : Behaviour
-        What both endpoints do where stacks differ.
+        The settings of both endpoints.
     """
 
     msl: Fraction
@@ -70,15 +70,15 @@ class Configuration:
 
     def __post_init__(self) -> None:
         if self.msl <= 0:
-            raise ConfigurationError(f"MSL must be more than nought, not {float(self.msl):g}s")
+            raise ConfigurationError(f"MSL must be more than zero, not {float(self.msl):g}s")
         if self.time_wait < 0:
             raise ConfigurationError(f"TIME_WAIT must not be negative, not {float(self.time_wait):g}s")
         if not self.rto or min(self.rto) <= 0:
-            raise ConfigurationError("every RTO must be more than nought")
+            raise ConfigurationError("every RTO must be more than zero")
         if len(self.rto) != self.behaviour.backoff:
             raise ConfigurationError(f"{len(self.rto)} RTO values for {self.behaviour.backoff} steps of back-off")
         if len(self.rto) > 1 and not self.behaviour.acks_restart_rto:
-            raise ConfigurationError("a back-off schedule begins anew with the timer, which acknowledgements must then restart")
+            raise ConfigurationError("a back-off schedule restarts with the timer, so acknowledgements must restart the timer")
         if self.fin_wait_2 < 0:
             raise ConfigurationError("the FIN-WAIT-2 timeout must not be negative")
         for name, budget in (("loss", self.loss), ("duplication", self.duplication), ("text", min(self.text))):
@@ -89,7 +89,7 @@ class Configuration:
 
     @property
     def parameters(self) -> dict[str, Fraction]:
-        """Every duration under its name, in seconds."""
+        """Every duration by name, in seconds."""
         values = {"0": Fraction(0), "MSL": self.msl, "TIME_WAIT": self.time_wait}
         values |= dict(zip(self.rto_names, self.rto, strict=True))
         if self.behaviour.fin_wait_2:

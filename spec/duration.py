@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, ``250ms`` or ``1.5s``, and as exact numbers of seconds."""
+"""Durations as text, such as ``250ms`` or ``1.5s``, and as exact numbers of seconds."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ SECONDS = {
     "m": Fraction(60),
     "h": Fraction(3_600),
 }
-"""The units and their lengths, shortest first."""
+"""The units and their lengths in seconds, shortest first."""
 
 _FORM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>us|ms|s|m|h)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LONGEST = 100
-"""Nobody writes more characters than this, and Python refuses to read numbers of thousands of digits."""
+"""The longest text accepted; Python refuses to read numbers of thousands of digits."""
 
 
 def parse_duration(text: str) -> Fraction:
-    """Read a length of time.
+    """Read a duration.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def parse_duration(text: str) -> Fraction:
     Raises
     ------
     ValueError
-        The text is no length of time, or a negative one.
+        The text is not a duration, or a negative one.
     """
     written = text.strip()
     if written == "0":
@@ -55,11 +55,11 @@ def parse_duration(text: str) -> Fraction:
 
 @lru_cache(maxsize=4096)
 def format_duration(seconds: Fraction) -> str:
-    """Write a length of time as `duration` reads it, in the shortest way that is exact.
+    """Write a duration in seconds as the shortest exact text that `parse_duration` reads.
 
-    Whole numbers of a unit come first, so a fifth of a second is ``200ms``; else, and where it is shorter, a
-    decimal number of seconds. What no decimal number expresses, such as a third of a second, is rounded to
-    microseconds and is then the only text that `duration` does not read back unchanged.
+    The text is a whole number of a unit, so a fifth of a second is ``200ms``; otherwise, or where it is shorter, a decimal
+    number of seconds. A value without a decimal form, such as a third of a second, is rounded to microseconds; only such a
+    text is not read back unchanged.
     """
     if seconds < 0:
         return "-" + format_duration(-seconds)
@@ -68,12 +68,12 @@ def format_duration(seconds: Fraction) -> str:
     forms = [f"{seconds / length}{unit}" for unit, length in SECONDS.items() if (seconds / length).denominator == 1]
     if seconds > 1 or not forms:
         forms.append(_decimal(seconds) + "s")
-    # Of two forms of one length the one in the larger unit is the plainer.
+    # Of two forms of one length, prefer the larger unit.
     return min(reversed(forms), key=len)
 
 
 def _decimal(number: Fraction) -> str:
-    """Write a number as a decimal: exact if it can be, else to six places."""
+    """Write a number as a decimal, exact if possible, else to six places."""
     rest, places = number.denominator, 0
     while rest % 2 == 0 or rest % 5 == 0:
         rest //= 10 if rest % 10 == 0 else 2 if rest % 2 == 0 else 5

@@ -1,8 +1,8 @@
-"""What one endpoint does on a segment, a timer or a user call.
+"""One endpoint: its outcome for every segment, timer and user call.
 
-Pure functions from a control block to an `Outcome`. `segment_arrives` follows RFC 9293 3.10.7 step by
-step, in its order; every step that does something names its rule, and `RULES` gives each rule's section.
-Urgent data, security and options are left out: they play no part in closing.
+Pure functions from a control block to an `Outcome`. `segment_arrives` follows RFC 9293 3.10.7 step by step, in its order.
+Every step that has an effect names its rule, and `RULES` states the section of each rule. Urgent data, security and options
+are left out, since they play no part in closing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State
 
 WINDOW = 8
-"""RCV.WND in octets: constant, and larger than anything a scenario sends."""
+"""RCV.WND in octets: constant, and larger than all text that a scenario sends."""
 
 
 class Timer(StrEnum):
@@ -38,16 +38,16 @@ class Call(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a step meant to somebody other than the endpoint itself."""
+    """What a step means outside the endpoint, for the properties and the loss windows."""
 
     FIN_ACCEPTED = "fin accepted"
-    """A FIN of the other end was taken in, for the first time or again in TIME-WAIT."""
+    """A FIN of the peer was accepted, for the first time or again in TIME-WAIT."""
     RESET = "reset"
     """A RST ended the connection."""
     GAVE_UP = "gave up"
-    """The endpoint itself dropped the connection before it was closed in order."""
+    """The endpoint itself dropped the connection before an orderly close."""
     UNKNOWN = "unknown connection"
-    """A RST was sent because no such connection is remembered."""
+    """A RST was sent because no such connection exists."""
     ASSASSINATED = "assassinated"
     """A RST ended TIME-WAIT (RFC 1337)."""
     NOT_RESTARTED = "not restarted"
@@ -55,20 +55,20 @@ class Effect(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """What an event led to.
+    """The outcome of an event.
 
     Attributes
     ----------
     block : Block
         The new control block.
     replies : tuple of Segment
-        What is sent, in order.
+        The segments sent, in order.
     started : frozenset of Timer
-        The timers that start, or start again from nought.
+        The timers that start or restart.
     rules : tuple of str
-        The rules applied, in order; `RULES` explains each.
+        The rules applied, in order; see `RULES`.
     effects : frozenset of Effect
-        What it meant.
+        What the event means outside the endpoint.
     """
 
     block: Block
@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
     effects: frozenset[Effect] = frozenset()
 
     def then(self, later: Outcome) -> Outcome:
-        """What this outcome is, followed by a later one of the same event."""
+        """This outcome followed by a later one of the same event."""
         return Outcome(
             later.block,
             self.replies + later.replies,
@@ -89,7 +89,7 @@ class Outcome(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A rule of the specification: where it stands and what it says."""
+    """A rule of the specification: its section and its text."""
 
     section: str
     text: str
@@ -99,65 +99,65 @@ RULES: dict[str, Rule] = {
     "open.active": Rule("RFC 9293 3.10.1", "an active OPEN sends a SYN and enters SYN-SENT"),
     "open.passive": Rule("RFC 9293 3.10.1", "a passive OPEN enters LISTEN"),
     "send": Rule("RFC 9293 3.10.2", "SEND transmits text while this direction is open"),
-    "close.unopened": Rule("RFC 9293 3.10.4", "CLOSE before the connection is open deletes it"),
+    "close.unopened": Rule("RFC 9293 3.10.4", "CLOSE before the connection is open deletes the connection"),
     "close.first": Rule("RFC 9293 3.10.4", "CLOSE sends a FIN and enters FIN-WAIT-1"),
     "close.second": Rule("RFC 9293 3.10.4", "CLOSE in CLOSE-WAIT sends a FIN and enters LAST-ACK"),
-    "close.linger-zero": Rule("SO_LINGER {1,0}", "CLOSE discards what is unsent and sends a RST"),
+    "close.linger-zero": Rule("SO_LINGER {1,0}", "CLOSE discards unsent text and sends a RST"),
     "abort": Rule("RFC 9293 3.10.5", "ABORT sends a RST and deletes the connection"),
-    "closed.answer": Rule("RFC 9293 3.10.7.1", "a CLOSED end answers any segment but a RST with a RST"),
-    "closed.ignore-rst": Rule("RFC 9293 3.10.7.1", "a CLOSED end discards a RST"),
-    "listen.syn": Rule("RFC 9293 3.10.7.2", "a SYN in LISTEN is answered with SYN,ACK"),
-    "listen.ack": Rule("RFC 9293 3.10.7.2", "an ACK in LISTEN is answered with a RST"),
-    "listen.ignore": Rule("RFC 9293 3.10.7.2", "anything else in LISTEN is discarded"),
-    "syn-sent.bad-ack": Rule("RFC 9293 3.10.7.3", "an unacceptable ACK in SYN-SENT is answered with a RST"),
-    "syn-sent.reset": Rule("RFC 9293 3.10.7.3", "an acknowledging RST in SYN-SENT ends the attempt"),
-    "syn-sent.established": Rule("RFC 9293 3.10.7.3", "SYN,ACK in SYN-SENT opens the connection"),
-    "syn-sent.crossing": Rule("RFC 9293 3.10.7.3", "a SYN alone in SYN-SENT is a simultaneous open"),
-    "syn-sent.ignore": Rule("RFC 9293 3.10.7.3", "a segment without SYN or RST in SYN-SENT is discarded"),
+    "closed.answer": Rule("RFC 9293 3.10.7.1", "in CLOSED, a RST answers any segment but a RST"),
+    "closed.ignore-rst": Rule("RFC 9293 3.10.7.1", "in CLOSED, a RST is dropped"),
+    "listen.syn": Rule("RFC 9293 3.10.7.2", "in LISTEN, SYN,ACK answers a SYN"),
+    "listen.ack": Rule("RFC 9293 3.10.7.2", "in LISTEN, a RST answers an ACK"),
+    "listen.ignore": Rule("RFC 9293 3.10.7.2", "in LISTEN, any other segment is dropped"),
+    "syn-sent.bad-ack": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a RST answers an unacceptable ACK"),
+    "syn-sent.reset": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a RST that acknowledges the SYN ends the attempt"),
+    "syn-sent.established": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, SYN,ACK opens the connection"),
+    "syn-sent.crossing": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a SYN without ACK is a simultaneous open"),
+    "syn-sent.ignore": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a segment without SYN or RST is dropped"),
     "sequence.unacceptable": Rule("RFC 9293 3.10.7.4 first step", "a segment outside the window is acknowledged and dropped"),
     "sequence.unacceptable-rst": Rule("RFC 9293 3.10.7.4 first step", "a RST outside the window is dropped"),
-    "reset.challenge": Rule("RFC 9293 3.10.7.4 second step", "a RST in the window but not at RCV.NXT draws a challenge ACK"),
+    "reset.challenge": Rule("RFC 9293 3.10.7.4 second step", "a challenge ACK answers a RST that is in the window but not at RCV.NXT"),
     "reset.accepted": Rule("RFC 9293 3.10.7.4 second step", "a RST at RCV.NXT ends the connection"),
-    "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "a RST in SYN-RECEIVED after a passive open returns to LISTEN"),
-    "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "a RST in TIME-WAIT ends it at once"),
-    "reset.time-wait-ignored": Rule("RFC 1337 F1", "a RST in TIME-WAIT is ignored"),
-    "syn.challenge": Rule("RFC 9293 3.10.7.4 fourth step", "a SYN in a synchronised state draws a challenge ACK"),
-    "syn.listen": Rule("RFC 9293 3.10.7.4 fourth step", "a SYN in SYN-RECEIVED after a passive open returns to LISTEN"),
+    "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "in SYN-RECEIVED after a passive open, a RST leads back to LISTEN"),
+    "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "in TIME-WAIT, a RST ends the connection at once"),
+    "reset.time-wait-ignored": Rule("RFC 1337 F1", "in TIME-WAIT, a RST is ignored"),
+    "syn.challenge": Rule("RFC 9293 3.10.7.4 fourth step", "a challenge ACK answers a SYN in a synchronised state"),
+    "syn.listen": Rule("RFC 9293 3.10.7.4 fourth step", "in SYN-RECEIVED after a passive open, a SYN leads back to LISTEN"),
     "ack.missing": Rule("RFC 9293 3.10.7.4 fifth step", "a segment without ACK is dropped"),
-    "ack.syn-received": Rule("RFC 9293 3.10.7.4 fifth step", "an acceptable ACK in SYN-RECEIVED opens the connection"),
-    "ack.syn-received-bad": Rule("RFC 9293 3.10.7.4 fifth step", "an unacceptable ACK in SYN-RECEIVED is answered with a RST"),
-    "ack.unsent": Rule("RFC 9293 3.10.7.4 fifth step", "an ACK of something not yet sent is answered with an ACK and dropped"),
-    "ack.advance": Rule("RFC 9293 3.10.7.4 fifth step", "SND.UNA moves up to SEG.ACK"),
+    "ack.syn-received": Rule("RFC 9293 3.10.7.4 fifth step", "in SYN-RECEIVED, an acceptable ACK opens the connection"),
+    "ack.syn-received-bad": Rule("RFC 9293 3.10.7.4 fifth step", "in SYN-RECEIVED, a RST answers an unacceptable ACK"),
+    "ack.unsent": Rule("RFC 9293 3.10.7.4 fifth step", "an ACK answers an ACK of something not yet sent, which is dropped"),
+    "ack.advance": Rule("RFC 9293 3.10.7.4 fifth step", "SND.UNA advances to SEG.ACK"),
     "ack.fin-wait-2": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: FIN-WAIT-1 becomes FIN-WAIT-2"),
     "ack.time-wait": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: CLOSING becomes TIME-WAIT"),
     "ack.closed": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: LAST-ACK becomes CLOSED"),
-    "time-wait.bare-ack": Rule("RFC 9293 3.10.7.4 fifth step", "in TIME-WAIT: acknowledge it, and restart the 2 MSL timeout"),
-    "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is taken in and acknowledged"),
+    "time-wait.bare-ack": Rule("RFC 9293 3.10.7.4 fifth step", "in TIME-WAIT, a segment is acknowledged and the 2 MSL timer restarts"),
+    "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is accepted and acknowledged"),
     "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
-    "text.late": Rule("RFC 9293 3.6.1 SHLD-3", "text for a user who reads no more is answered with a RST"),
-    "fin.out-of-order": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN beyond RCV.NXT waits until it is sent again"),
-    "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in ESTABLISHED or SYN-RECEIVED leads to CLOSE-WAIT"),
-    "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-1, our own not acknowledged, leads to CLOSING"),
+    "text.late": Rule("RFC 9293 3.6.1 SHLD-3", "a RST answers text for a user who has stopped reading"),
+    "fin.out-of-order": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
+    "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "in ESTABLISHED or SYN-RECEIVED, a FIN leads to CLOSE-WAIT"),
+    "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "in FIN-WAIT-1, our FIN not acknowledged, a FIN leads to CLOSING"),
     "fin.time-wait": Rule(
-        "RFC 9293 3.10.7.4 eighth step", "a FIN in FIN-WAIT-2, or with the acknowledgement of ours, leads to TIME-WAIT"
+        "RFC 9293 3.10.7.4 eighth step", "in FIN-WAIT-2, or with the acknowledgement of our FIN, a FIN leads to TIME-WAIT"
     ),
-    "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is sent again"),
-    "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is given up"),
-    "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer has run out: the connection is forgotten"),
+    "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is retransmitted"),
+    "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is dropped"),
+    "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer expires: the connection is deleted"),
     "timer.fin-wait-2": Rule(
-        "no standard: tcp_fin_timeout and its kin", "the FIN-WAIT-2 timer of an abandoned connection has run out"
+        "no standard: tcp_fin_timeout and its kin", "the FIN-WAIT-2 timer of an abandoned connection expires: the connection is deleted"
     ),
 }
-"""Every rule, under the name by which steps and traces refer to it."""
+"""Every rule, by the name that steps and traces use."""
 
 
 def closed(block: Block) -> Block:
-    """The control block of a connection that is over: only what the users sent and read is kept, for the properties."""
+    """The control block after the end of a connection; it keeps only what the users sent and read, for the properties."""
     return Block(State.CLOSED, rcv=1 + block.read, sent=block.sent)
 
 
 def running(block: Block, behaviour: Behaviour) -> tuple[Timer, ...]:
-    """The timers that run in a control block."""
+    """The running timers of a control block."""
     timers = []
     if block.outstanding and block.state is not State.TIME_WAIT:
         timers.append(Timer.RETRANSMISSION)
@@ -186,7 +186,7 @@ def earliest_unacknowledged(block: Block) -> Segment:
 
 
 def allowed_calls(block: Block) -> tuple[Call, ...]:
-    """The calls that a user can sensibly make in a state (every other one is answered with an error and changes nothing)."""
+    """The calls that have an effect in a state; every other call returns an error and changes nothing."""
     match block.state:
         case State.CLOSED:
             return (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
@@ -201,7 +201,7 @@ def allowed_calls(block: Block) -> tuple[Call, ...]:
 
 
 def user_calls(block: Block, call: Call, behaviour: Behaviour) -> Outcome:
-    """Carry out one of `allowed_calls`.
+    """The outcome of one of `allowed_calls`.
 
     Raises
     ------
@@ -252,14 +252,14 @@ def _abort(block: Block, rule: str) -> Outcome:
 
 
 def timer_fires(block: Block, timer: Timer, behaviour: Behaviour) -> Outcome:
-    """A running timer runs out."""
+    """The outcome when a running timer expires."""
     match timer:
         case Timer.RETRANSMISSION:
             if behaviour.retries is not None and block.tries >= behaviour.retries:
                 return Outcome(closed(block), rules=("timer.retries",), effects=frozenset({Effect.GAVE_UP}))
             counted = max(behaviour.retries or 0, behaviour.backoff - 1)
-            again = block._replace(tries=min(block.tries + 1, counted))
-            return Outcome(again, (earliest_unacknowledged(block),), frozenset({timer}), ("timer.retransmission",))
+            after = block._replace(tries=min(block.tries + 1, counted))
+            return Outcome(after, (earliest_unacknowledged(block),), frozenset({timer}), ("timer.retransmission",))
         case Timer.TIME_WAIT:
             return Outcome(closed(block), rules=("timer.time-wait",))
         case Timer.FIN_WAIT_2:
@@ -270,7 +270,7 @@ def timer_fires(block: Block, timer: Timer, behaviour: Behaviour) -> Outcome:
 
 
 def segment_arrives(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
-    """A segment arrives: RFC 9293 3.10.7.1 to 3.10.7.4."""
+    """The outcome when a segment arrives: RFC 9293 3.10.7.1 to 3.10.7.4."""
     match block.state:
         case State.CLOSED:
             return _in_closed(block, segment)
@@ -290,7 +290,7 @@ def _in_closed(block: Block, segment: Segment) -> Outcome:
 
 
 def _reset_for(segment: Segment) -> Segment:
-    """The RST that answers a segment of a connection that is not there (RFC 9293 3.5.2 group 1)."""
+    """The RST that answers a segment of an unknown connection (RFC 9293 3.5.2 group 1)."""
     if segment.ack is None:
         return Segment(0, segment.end, rst=True)
     return Segment(segment.ack, rst=True)
@@ -329,7 +329,7 @@ def _in_syn_sent(block: Block, segment: Segment) -> Outcome:
 
 
 def _in_synchronised(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
-    """RFC 9293 3.10.7.4: each step either settles the segment or hands it, and the block it leaves, to the next."""
+    """RFC 9293 3.10.7.4: each step either ends the processing, or passes the segment and the new block to the next step."""
     outcome = Outcome(block)
     for step in STEPS:
         done, result = step(outcome.block, segment, behaviour)
@@ -340,10 +340,11 @@ def _in_synchronised(block: Block, segment: Segment, behaviour: Behaviour) -> Ou
 
 
 StepResult = tuple[bool, Outcome]
+"""Whether a step ends the processing of the segment, and its outcome."""
 
 
 def acceptable(block: Block, segment: Segment) -> bool:
-    """The acceptability test of RFC 9293 3.10.7.4, first step, table 6, for a window that is never closed."""
+    """The acceptability test of RFC 9293 3.10.7.4, first step, table 6, for a window that is never zero."""
     window_end = block.rcv + WINDOW
     if segment.span == 0:
         return block.rcv <= segment.seq < window_end
@@ -351,7 +352,7 @@ def acceptable(block: Block, segment: Segment) -> bool:
 
 
 def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
-    """First step: the sequence number; of a RST only its own number counts (second step)."""
+    """First step: the sequence number. For a RST only its own number counts (second step)."""
     if segment.rst and block.rcv <= segment.seq < block.rcv + WINDOW:
         return False, Outcome(block)
     if acceptable(block, segment) and not segment.rst:
@@ -372,7 +373,7 @@ def _classify(segment: Segment, otherwise: Arrival) -> Arrival:
 
 
 def _in_time_wait(block: Block, arrival: Arrival, behaviour: Behaviour, rule: str) -> Outcome:
-    """What TIME-WAIT makes of a segment that is not a RST: the knobs `answers` and `restarts`."""
+    """The outcome in TIME-WAIT of a segment that is not a RST, by the settings `answers` and `restarts`."""
     replies = (acknowledgement(block),) if arrival in behaviour.answers else ()
     restarted = arrival in behaviour.restarts
     effects = set()
@@ -434,7 +435,7 @@ def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> StepResu
 
 
 def _check_ack_of_new(block: Block, segment: Segment, behaviour: Behaviour, rules: tuple[str, ...]) -> StepResult:
-    """Fifth step, ESTABLISHED onwards: move SND.UNA, then see whether our FIN is acknowledged."""
+    """Fifth step, ESTABLISHED onwards: advance SND.UNA, then check whether our FIN is acknowledged."""
     assert segment.ack is not None
     if segment.ack <= block.una:
         return False, Outcome(block, rules=rules)
@@ -506,4 +507,4 @@ STEPS: tuple[Callable[[Block, Segment, Behaviour], StepResult], ...] = (
     _take_text,
     _take_fin,
 )
-"""The steps of RFC 9293 3.10.7.4 that matter here, in its order; the third, security, is left out."""
+"""The steps of RFC 9293 3.10.7.4, in its order; the third step, security, is left out."""

@@ -1,4 +1,4 @@
-"""The FIN/ACK exchange: which copies the loss budget covers, and what each step means for the properties."""
+"""The FIN/ACK exchange: the copies under the loss budget, and the properties that a step breaks."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
 
 ENDS = ("A", "B")
-"""The two ends: A, who closes first, and B."""
+"""The two ends; A closes first."""
 
 EndPair = tuple[Block, Block]
 
 IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
-"""The states of an end that is closing in order and has something to lose by a RST."""
-
+"""The states of an end in an orderly close that a RST would cut off."""
 
 SILENT = frozenset({State.CLOSED, State.TIME_WAIT})
-"""The states in which an end has nothing more to say of its own."""
+"""The states in which an end sends nothing unless it answers."""
 
 PASSIVE = frozenset({State.CLOSE_WAIT, State.LAST_ACK})
-"""The states of an end that closes second, and so never comes to TIME-WAIT."""
+"""The states of an end that closes second, and so never enters TIME-WAIT."""
 
 
 def loss_windows(ends: EndPair, side: int, segment: Segment, closers: tuple[bool, bool]) -> tuple[int, ...]:
-    """The rounds that a segment belongs to, each named by the end that may wait in TIME-WAIT.
+    """The loss windows to which a segment belongs, each named by the end that may wait in TIME-WAIT.
 
-    The exchange of such a waiter is every copy of the other end's FIN, every copy of text that is sent once that
-    FIN is out (it is retransmitted in the FIN's place, being earlier), and every acknowledgement of the FIN by the
-    waiter. An end that turned out to close second is none.
+    The loss window of such an end covers every copy of the peer's FIN, every copy of text sent after that FIN (it is
+    retransmitted instead of the FIN, being earlier), and every acknowledgement of the FIN by the end itself. An end that
+    closes second has no loss window.
 
     Parameters
     ----------
     ends : pair of Block
-        The control blocks, after the step that sends the segment.
+        The control blocks after the step that sends the segment.
     side : int
-        Who sends it: 0 for A, 1 for B.
+        The sender: 0 for A, 1 for B.
     segment : Segment
-        What is sent.
+        The segment sent.
     closers : pair of bool
-        Which ends may close first.
+        Whether A and whether B may close first.
     """
     if segment.rst:
         return ()
@@ -52,20 +51,20 @@ def loss_windows(ends: EndPair, side: int, segment: Segment, closers: tuple[bool
 
 
 def delivery_matters(ends: EndPair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
-    """Whether it makes a difference that a segment must arrive: its arrival changes its receiver, or what it draws is covered.
+    """Whether the delivery of a segment matters: it changes the receiver, or its answer belongs to a loss window.
 
-    Otherwise it may as well arrive at once, and again whenever it likes; that it must arrive limits nothing.
+    Otherwise the segment may as well arrive at once, and again at any time, so an obligation to deliver it limits nothing.
 
     Parameters
     ----------
     ends : pair of Block
         The control blocks.
     side : int
-        Who would receive it: 0 for A, 1 for B.
+        The receiver: 0 for A, 1 for B.
     outcome : Outcome
-        What its arrival would lead to.
+        The outcome of its arrival.
     closers : pair of bool
-        Which ends may close first.
+        Whether A and whether B may close first.
     """
     if outcome.block != ends[side] or outcome.started:
         return True
@@ -78,25 +77,25 @@ def violated_properties(before: EndPair, after: EndPair, side: int, outcome: Out
 
 
 def violations(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> dict[str, str]:
-    """The ``always`` properties that a step of one end breaks, each with the part of it that fails, in words."""
-    names = {}
+    """The ``always`` properties that a step of one end breaks, each with the conjunct that fails, in words."""
+    broken = {}
     old, new, other = before[side], after[side], after[1 - side]
     end, peer = ENDS[side], ENDS[1 - side]
     if Effect.RESET in outcome.effects and old.state in IN_ORDER:
-        names["graceful"] = f"{end} was closing in order, in {old.state}, and a RST ended it"
+        broken["graceful"] = f"{end} was closing in order, in {old.state}, and a RST ended it"
     if new.state is State.CLOSED and old.state is not State.CLOSED and other.read < new.sent:
-        names["integrity"] = f"{end} is CLOSED, and of {new.sent} octets that its user sent the user of {peer} has {other.read}"
+        broken["integrity"] = f"{end} is CLOSED, and {peer}'s user has read {other.read} of the {new.sent} octets that {end}'s user sent"
     if Effect.ASSASSINATED in outcome.effects:
-        names["time-wait-kept"] = f"{end} was in TIME_WAIT, and a RST ended it before its timer"
+        broken["time-wait-kept"] = f"{end} was in TIME_WAIT, and a RST ended it before its timer"
     if Effect.NOT_RESTARTED in outcome.effects:
-        names["fin-restarts"] = f"{peer}'s retransmitted FIN reached {end} in TIME_WAIT, and its timer ran on"
+        broken["fin-restarts"] = f"{peer}'s retransmitted FIN reached {end} in TIME_WAIT and did not restart its timer"
     if any(segment.rst for segment in outcome.replies):
-        names["no-stray-reset"] = f"{end} sends a RST"
-    return names
+        broken["no-stray-reset"] = f"{end} sends a RST"
+    return broken
 
 
 def pending(ends: EndPair) -> frozenset[str]:
-    """The ``eventually`` properties whose promise is open."""
+    """The ``eventually`` properties that are pending."""
     states = {block.state for block in ends}
     names = set()
     if states != {State.CLOSED}:
@@ -107,5 +106,5 @@ def pending(ends: EndPair) -> frozenset[str]:
 
 
 def recurrent_properties(ends: EndPair, outcome: Outcome) -> frozenset[str]:
-    """The ``eventually`` properties for which a step is noise: something is sent when both ends have nothing more to say."""
+    """The ``eventually`` properties for which a step is a recurrent event: a segment is sent although both ends are silent."""
     return frozenset({"quiet"} if outcome.replies and {block.state for block in ends} <= SILENT else ())

@@ -1,4 +1,4 @@
-"""A configuration as plain data and back, for reports and certificates; durations in seconds."""
+"""A configuration as plain data, and back, for reports, traces and certificates; durations in seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, InProfile
 
 
 def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
-    """Everything that a verdict depends on."""
+    """A configuration as plain data: everything that a verdict depends on."""
     behaviour = configuration.behaviour
     return {
         "msl": exact(configuration.msl),
@@ -66,14 +66,14 @@ def _seconds(value: Fraction) -> float | str:
 
 
 def exact(value: Fraction) -> int | float | str:
-    """A number as JSON: whole or a float where that is exact, else the fraction as text."""
+    """A number as JSON: an integer or a float if that is exact, else the fraction as text."""
     if value.denominator == 1:
         return value.numerator
     return float(value) if Fraction(str(float(value))) == value else str(value)
 
 
 def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
-    """The configuration that `plain` wrote.
+    """The configuration in the result of `configuration_as_data`.
 
     Raises
     ------

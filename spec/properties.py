@@ -1,4 +1,4 @@
-"""The properties of a close, under the names by which claims and people ask for them."""
+"""The properties of a close, by name."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "graceful",
             "always",
-            "no endpoint that is closing in order is reset by an end that has already forgotten the connection",
+            "an orderly close is never cut off by a RST from a peer that has left TIME-WAIT",
             "RFC 9293 3.6.1 MUST-13",
         ),
         Property(
             "isolation",
             "always",
-            "no segment of one incarnation reaches the next one on the same addresses and ports",
+            "no segment of one incarnation is received in the next incarnation of the same addresses and ports",
             "RFC 9293 3.4.3, 3.6.1 MUST-13",
         ),
         Property(
             "integrity",
             "always",
-            "no connection ends while octets that its user sent have not reached the other user",
+            "no connection ends before the peer's user has read every octet sent",
             "RFC 9293 3.6",
         ),
         Property(
             "time-wait-kept",
             "always",
-            "TIME-WAIT is left by its timer alone, never by a RST",
+            "TIME-WAIT ends only by its timer, never by a RST",
             "RFC 9293 3.10.7.4 second step; RFC 1337",
         ),
         Property(
             "fin-restarts",
             "always",
-            "a retransmitted FIN that reaches TIME-WAIT restarts its timer",
+            "a retransmitted FIN restarts the TIME-WAIT timer",
             "RFC 9293 3.10.7.4 first and eighth step",
         ),
         Property(
             "no-stray-reset",
             "always",
-            "no RST is sent at all",
+            "no RST is sent",
             "RFC 9293 3.5.2",
         ),
         Property(
@@ -52,19 +52,19 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "quiet",
             "eventually",
-            "once both ends are CLOSED or in TIME-WAIT, the exchange stops",
+            "once both ends are CLOSED or in TIME-WAIT, the exchange of segments ends",
             "RFC 9293 3.10.7.4 fifth step",
             recurrent=True,
         ),
     )
 }
-"""Every property. ``no-stray-reset`` is asked for by name: with duplication no TIME-WAIT can give it."""
+"""Every property. ``no-stray-reset`` is checked only by name: with duplication it fails for every TIME-WAIT."""
 
 RELIABLE = ("graceful", "isolation", "integrity", "closes")
 """Together: "both directions close reliably"."""
 
 DEFAULT = (*RELIABLE, "quiet", "time-wait-kept", "fin-restarts")
-"""What a check asks when nobody names a property."""
+"""The properties of a check that names none."""
 
 WITNESSES: dict[str, tuple[str, ...]] = {
     "graceful": ("reaches LAST_ACK", "reaches CLOSED"),
@@ -74,4 +74,4 @@ WITNESSES: dict[str, tuple[str, ...]] = {
     "fin-restarts": ("reaches TIME_WAIT", "FIN meets TIME_WAIT"),
     "no-stray-reset": ("reaches CLOSED",),
 }
-"""What must be possible for a proof of each property to mean anything."""
+"""The witnesses of each property: without one of them, a proof of it is vacuous."""

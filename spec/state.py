@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class State(StrEnum):
-    """The states of RFC 9293 3.3.2, under the names used there (with ``_`` for ``-``)."""
+    """The states of RFC 9293 3.3.2, with ``_`` for ``-``."""
 
     CLOSED = "CLOSED"
     LISTEN = "LISTEN"
@@ -23,25 +23,25 @@ class State(StrEnum):
 
 
 MEANING = {
-    State.CLOSED: "There is no connection: nothing is remembered, and any segment but a RST is answered by a RST.",
-    State.LISTEN: "Waiting for anybody to open a connection.",
-    State.SYN_SENT: "Has asked to open a connection and waits for the answer.",
-    State.SYN_RECEIVED: "Has been asked, has agreed, and waits to hear that its agreement arrived.",
-    State.ESTABLISHED: "Open: text flows in both directions.",
-    State.FIN_WAIT_1: "Its user closed first. Its FIN is on the way and not yet acknowledged.",
-    State.FIN_WAIT_2: "Its own direction is closed and acknowledged; the other end may still send for as long as it likes.",
-    State.CLOSE_WAIT: "The other end has closed; this end's user has not, and may still send. Only the user can end this state.",
-    State.CLOSING: "Both ends closed at the same time: the other end's FIN arrived before our own was acknowledged.",
-    State.LAST_ACK: "Closed second. Waits for the acknowledgement of its FIN, the last segment of the connection.",
+    State.CLOSED: "There is no connection and no record of one; a RST answers every segment but a RST.",
+    State.LISTEN: "Waits for a request to open a connection.",
+    State.SYN_SENT: "Has sent a SYN and waits for the answer.",
+    State.SYN_RECEIVED: "Has received a SYN, has sent its own, and waits for the acknowledgement.",
+    State.ESTABLISHED: "The connection is open; data flow in both directions.",
+    State.FIN_WAIT_1: "This end closed first; its FIN is not yet acknowledged.",
+    State.FIN_WAIT_2: "The FIN of this end is acknowledged; the peer has not closed and may still send, without a time limit.",
+    State.CLOSE_WAIT: "The peer has closed; the user of this end may still send. Only a call of that user ends this state.",
+    State.CLOSING: "Both ends closed at once: the peer's FIN arrived before the FIN of this end was acknowledged.",
+    State.LAST_ACK: "This end closed second; it waits for the acknowledgement of its FIN.",
     State.TIME_WAIT: (
-        "Everything is done, but this end stays: to answer a retransmitted FIN if the last acknowledgement was lost,"
-        " and to let old copies of segments die before the same addresses and ports are used again."
+        "Both FINs are acknowledged. This end waits 2 MSL, to answer a retransmitted FIN if its last acknowledgement was lost,"
+        " and to let old segments expire before the same addresses and ports are used again."
     ),
 }
-"""What each state is for, in words for somebody who meets it for the first time."""
+"""The purpose of each state, for readers who do not know it."""
 
 FIN_RECEIVED = frozenset({State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT})
-"""The states in which the other end's FIN has been processed."""
+"""The states after the FIN of the other end."""
 
 
 class Block(NamedTuple):
@@ -54,11 +54,11 @@ class Block(NamedTuple):
     una, nxt : int
         SND.UNA and SND.NXT.
     rcv : int
-        RCV.NXT. In CLOSED it remembers only how much text the user had read.
+        RCV.NXT. In CLOSED it holds only the amount of text that the user had read.
     sent : int
-        Octets of text the user has handed over with SEND.
+        Octets of text that the user has sent.
     passive : bool
-        In SYN-RECEIVED: whether it was reached from LISTEN (RFC 9293 3.10.7.4, MUST-11).
+        In SYN-RECEIVED: whether LISTEN came before (RFC 9293 3.10.7.4, MUST-11).
     tries : int
         Retransmissions since the last acknowledgement of something new.
     """
@@ -73,7 +73,7 @@ class Block(NamedTuple):
 
     @property
     def fin_seq(self) -> int:
-        """The sequence number that this end's FIN has or will have."""
+        """The sequence number of this end's FIN."""
         return 1 + self.sent
 
     @property
@@ -98,4 +98,4 @@ class Block(NamedTuple):
 
 
 ESTABLISHED = Block(State.ESTABLISHED, una=1, nxt=1, rcv=1)
-"""A connection just opened, nothing sent."""
+"""A connection that was just opened; nothing has been sent."""

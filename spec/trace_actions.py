@@ -1,4 +1,4 @@
-"""From what a trace tells of a step back to the action that it was."""
+"""The action of a step, recovered from the event in a trace."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ TIMERS = {
     "timer.time-wait": Timer.TIME_WAIT,
     "timer.fin-wait-2": Timer.FIN_WAIT_2,
 }
-"""Which timer ran out, by the rule that was applied."""
+"""The timer that expired, by the rule applied."""
 
 
 def action_of(event: Event) -> Action | None:
-    """The action that a step was; None where time merely passed.
+    """The action of a step; None if only time passed.
 
-    The event says it by the copy that arrived or by the rule applied, never by its words.
+    It is recovered from the packet that arrived or from the rule applied, never from the text of the event.
 
     Raises
     ------
     ValueError
-        It is no step of the specification.
+        The event is not a step of the specification.
     """
-    lost = tuple(copy.lost for copy in event.sent)
+    lost = tuple(packet.lost for packet in event.sent)
     if event.received is not None:
         return Action("deliver", event.actor, (event.received.sender, _segment(event.received.fields)), lost)
     if not event.rules:
@@ -39,10 +39,10 @@ def action_of(event: Event) -> Action | None:
         return Action("timer", event.actor, TIMERS[rule], lost)
     if (call := CALLS.get(rule.partition(".")[0])) is not None:
         return Action("call", event.actor, call, lost)
-    raise ValueError(f"nobody knows what {event.actor} does when it {event.text}")
+    raise ValueError(f"not a step of the specification: {event.actor} {event.text}")
 
 
 def _segment(fields: tuple[tuple[str, int], ...]) -> Segment:
-    carried = dict(fields)
-    bits = {name: bool(carried.get(name, 0)) for name in ("syn", "fin", "rst")}
-    return Segment(carried["seq"], carried.get("ack"), carried.get("len", 0), **bits)
+    values = dict(fields)
+    bits = {name: bool(values.get(name, 0)) for name in ("syn", "fin", "rst")}
+    return Segment(values["seq"], values.get("ack"), values.get("len", 0), **bits)

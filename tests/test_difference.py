@@ -138,7 +138,7 @@ def test_what_can_only_happen_to_one(letter: nx.MultiDiGraph, graphs: dict[str, 
     """Circumstances that only one of the two knows."""
     change = only(difference(letter, graphs["limited"]).changes, source=S.LAST_ACK)
     assert (change.kind, change.before, change.event) == ("added", None, "timer retransmission [R2 is reached]")
-    assert "letter never meets it" in change.words("letter", "limited")
+    assert "letter never receives it" in change.words("letter", "limited")
 
 
 def test_sections_are_cited(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:

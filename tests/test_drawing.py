@@ -89,7 +89,7 @@ class TestStates:
     def test_one_state(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = run(capsys, "states", "--state", "last_ack")
         assert code == 0
-        assert "Closed second. Waits for the acknowledgement of its FIN" in out
+        assert "This end closed second; it waits for the acknowledgement of its FIN" in out
 
     def test_a_claim_and_its_trace_are_the_same_picture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         _, out, _ = run(capsys, "states", "--claim", "c8", "--format", "svg")

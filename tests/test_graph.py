@@ -357,7 +357,7 @@ class TestText:
         block = as_text(graph).split("\n\n")[9]
         assert [re.sub(r"  +", "  ", line.strip()) for line in block.splitlines()] == [
             "LAST_ACK",
-            "Closed second. Waits for the acknowledgement of its FIN, the last segment of the connection.",
+            "This end closed second; it waits for the acknowledgement of its FIN.",
             "call ABORT -> CLOSED  RFC 9293 3.10.5",
             "ACK [in the window, acknowledges our FIN] -> CLOSED  RFC 9293 3.10.7.4 fifth step",
             "RST [at RCV.NXT] -> CLOSED  RFC 9293 3.10.7.4 second step",
