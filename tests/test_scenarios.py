@@ -82,12 +82,12 @@ class TestRetrace:
         assert again == run
 
     def test_time_is_no_action(self) -> None:
-        """It passes."""
+        """The passing of time is not an action."""
         assert action_of(Event("network", "time passes")) is None
 
-    def test_what_nobody_knows(self) -> None:
-        """A rule that no action has."""
-        with pytest.raises(ValueError, match="nobody knows what A does when it dances"):
+    def test_an_unknown_rule(self) -> None:
+        """A rule of no action is an error."""
+        with pytest.raises(ValueError, match="not a step of the specification: A dances"):
             action_of(Event("A", "dances", rules=(("dance", "RFC 1", "it dances"),)))
 
 
