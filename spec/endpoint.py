@@ -116,7 +116,9 @@ RULES: dict[str, Rule] = {
     "syn-sent.ignore": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a segment without SYN or RST is dropped"),
     "sequence.unacceptable": Rule("RFC 9293 3.10.7.4 first step", "a segment outside the window is acknowledged and dropped"),
     "sequence.unacceptable-rst": Rule("RFC 9293 3.10.7.4 first step", "a RST outside the window is dropped"),
-    "reset.challenge": Rule("RFC 9293 3.10.7.4 second step", "a challenge ACK answers a RST that is in the window but not at RCV.NXT"),
+    "reset.challenge": Rule(
+        "RFC 9293 3.10.7.4 second step", "a challenge ACK answers a RST that is in the window but not at RCV.NXT"
+    ),
     "reset.accepted": Rule("RFC 9293 3.10.7.4 second step", "a RST at RCV.NXT ends the connection"),
     "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "in SYN-RECEIVED after a passive open, a RST leads back to LISTEN"),
     "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "in TIME-WAIT, a RST ends the connection at once"),
@@ -131,7 +133,9 @@ RULES: dict[str, Rule] = {
     "ack.fin-wait-2": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: FIN-WAIT-1 becomes FIN-WAIT-2"),
     "ack.time-wait": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: CLOSING becomes TIME-WAIT"),
     "ack.closed": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: LAST-ACK becomes CLOSED"),
-    "time-wait.bare-ack": Rule("RFC 9293 3.10.7.4 fifth step", "in TIME-WAIT, a segment is acknowledged and the 2 MSL timer restarts"),
+    "time-wait.bare-ack": Rule(
+        "RFC 9293 3.10.7.4 fifth step", "in TIME-WAIT, a segment is acknowledged and the 2 MSL timer restarts"
+    ),
     "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is accepted and acknowledged"),
     "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
     "text.late": Rule("RFC 9293 3.6.1 SHLD-3", "a RST answers text for a user who has stopped reading"),
@@ -145,7 +149,8 @@ RULES: dict[str, Rule] = {
     "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is dropped"),
     "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer expires: the connection is deleted"),
     "timer.fin-wait-2": Rule(
-        "no standard: tcp_fin_timeout and its kin", "the FIN-WAIT-2 timer of an abandoned connection expires: the connection is deleted"
+        "no standard: tcp_fin_timeout and its kin",
+        "the FIN-WAIT-2 timer of an abandoned connection expires: the connection is deleted",
     ),
 }
 """Every rule, by the name that steps and traces use."""

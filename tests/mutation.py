@@ -442,12 +442,12 @@ def cases() -> Iterator[Case]:
     yield Case("core, no TIME_WAIT", core(1, 2, 3, 0, rto_exact=True, behaviour=hasty), EVERY)
     silent = Behaviour(answers=frozenset(), restarts=fin)
     yield Case("core, a FIN restarts and is not answered", core(1, 2, 1, 1, behaviour=silent), EVERY)
-    yield Case("core, to the letter", core(1, 2, 1, 1, behaviour=letter), EVERY)
+    yield Case("core, literal reading", core(1, 2, 1, 1, behaviour=letter), EVERY)
     yield Case("close, k = 0", close(1, 2, 1, 0), (TICKS, *DENSE))
     yield Case("close, k = 0, short", close(1, 1, 1, 0), DENSE)
     yield Case("close, k = 1", close(1, 2, 1, 1), DENSE)
     yield Case("close, k = 1, M = 2, short", close(2, 3, 2, 1), DENSE)
-    yield Case("close, k = 1, to the letter", close(1, 2, 1, 1, behaviour=letter), DENSE)
+    yield Case("close, k = 1, literal reading", close(1, 2, 1, 1, behaviour=letter), DENSE)
     yield Case("close, only a FIN is answered", close(1, 2, 1, 0, behaviour=Behaviour(answers=fin, restarts=fin)), DENSE)
     yield Case("close, answered without restart", close(1, 2, 1, 0, behaviour=Behaviour(answers=step_one, restarts=fin)), DENSE)
     yield Case(
@@ -467,7 +467,7 @@ def cases() -> Iterator[Case]:
     yield Case("close, CLOSE aborts", close(1, 2, 1, None, text=(1, 0), behaviour=Behaviour(linger_zero=True)), EVERY)
     yield Case("close, in order, each copy once", close(1, 2, 1, 0, fifo=True, duplication=0), PLAIN)
     yield Case("close, either first", close(1, 2, 1, None, both_close=True), (TICKS, *DENSE))
-    yield Case("close, either first, to the letter", close(1, 2, 1, None, both_close=True, behaviour=letter), (TICKS, LASSOS))
+    yield Case("close, either first, literal reading", close(1, 2, 1, None, both_close=True, behaviour=letter), (TICKS, LASSOS))
     yield Case(
         "close, either first, no TIME_WAIT", close(1, 2, 1, None, both_close=True, behaviour=Behaviour(time_wait=False)), DENSE
     )

@@ -38,7 +38,7 @@ from timewait.spec.state import ESTABLISHED, FIN_RECEIVED, Block, State
 
 USUAL = Behaviour()
 LETTER = Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT)
-"""RFC 9293 to the letter: TIME-WAIT acknowledges everything, restarts on what reaches the fifth step, honours a RST."""
+"""RFC 9293 (literal reading): TIME-WAIT answers everything, restarts on what reaches the fifth step, and honours a RST."""
 
 # This end has sent two octets of text, the first of them acknowledged, so its FIN is 3; the other end has sent three
 # octets, so its FIN is 4. Hence no two of SND.UNA, SND.NXT and RCV.NXT are alike unless they have to be.

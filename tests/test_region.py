@@ -154,8 +154,8 @@ class TestRegion:
         assert KnownStack("Linux 6.18", F(4), F(2)) in known_stacks("rto", F(30))
         assert KnownStack("FreeBSD", F(30), F(60)) in known_stacks("msl", F(30))
         assert "Windows" not in {stack.name for stack in (*known_stacks("rto", F(30)), *known_stacks("msl", F(30)))}
-        letter = [stack for stack in known_stacks("rto", F(60)) if stack.name == "RFC 9293, to the letter"]
-        assert letter == [KnownStack("RFC 9293, to the letter", F(2), F(2))]
+        letter = [stack for stack in known_stacks("rto", F(60)) if stack.name == "RFC 9293 (literal reading)"]
+        assert letter == [KnownStack("RFC 9293 (literal reading)", F(2), F(2))]
 
     def test_every_stack_has_a_point_with_its_name(self, shown: SafetyRegion) -> None:
         svg = region_chart.as_svg(shown)
