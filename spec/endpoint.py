@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
     effects: frozenset[Effect] = frozenset()
 
     def then(self, later: Outcome) -> Outcome:
-        """This outcome followed by a later one of the same event."""
+        """The outcome followed by a later outcome of the same event."""
         return Outcome(
             later.block,
             self.replies + later.replies,

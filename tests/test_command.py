@@ -164,7 +164,7 @@ class TestBadInput:
         ("arguments", "code", "said"),
         [
             (("check", "--msl", "-3s"), 2, "must not be negative"),
-            (("check", "--msl", "0"), 2, "MSL must be more than nought"),
+            (("check", "--msl", "0"), 2, "MSL must be more than zero"),
             (("check", "--msl", "soon"), 2, "'soon'"),
             (("check", "--stack", "nosuch"), 2, "nosuch"),
             (("check", "--stack", "macos", "--msl", "30s"), 2, "give --answers"),
