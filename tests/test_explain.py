@@ -698,7 +698,7 @@ class TestCommand:
         assert "What fails: B was closing in order" in printed
         code, printed, _ = run(capsys, *asked, "--time-wait", "60s")
         assert code == 0
-        assert "That holds on every run" in printed
+        assert "holds on every run" in printed
         assert run(capsys, *asked, "--time-wait", "60s", "--json")[0] == 2
 
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from timewait.checker.trace import Step, Trace
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
-from timewait.spec.properties import PROPERTIES
 
 # --- violations -----------------------------------------------------------------------------------------------------
 
@@ -49,10 +48,9 @@ def violation_reason(trace: Trace) -> str:
 
 
 def deciding_rules(trace: Trace) -> list[str]:
-    """The rules applied at the last step of a violation, or in its loop, and the section of the property."""
+    """The rules applied at the last step of a violation, or in its loop."""
     deciding = trace.steps[trace.loop :] if trace.loop is not None else trace.steps[-1:]
-    rules = dict.fromkeys(f"{section}: {text}" for step in deciding for _, section, text in step.event.rules)
-    return [*rules, f"the property: {PROPERTIES[trace.shows].section}"]
+    return list(dict.fromkeys(f"{section}: {text}" for step in deciding for _, section, text in step.event.rules))
 
 
 def repetition(trace: Trace) -> tuple[str, ...]:
