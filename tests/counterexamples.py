@@ -1,4 +1,4 @@
-"""Traces of several kinds, made by the engines and by hand, for tests of what is made of traces."""
+"""Traces of several kinds, from engines and from hand-written schedules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from timewait.spec.reference import initial_state
 from timewait.spec.settings import Behaviour, ResetRule
 
 _THIRD = Fraction(1, 3)
-_HONOURS = replace(INTENDED, reset=ResetRule.EXACT)
+_RST_EXACT = replace(INTENDED, reset=ResetRule.EXACT)
 _SENDS = replace(close(1, 2, 1, 0), text=(0, 1))
 
 QUESTIONS: dict[str, tuple[Configuration, str]] = {
@@ -31,8 +31,8 @@ QUESTIONS: dict[str, tuple[Configuration, str]] = {
     "C2 thirds": (replace(close(1, 0, 1, 1), msl=_THIRD, time_wait=_THIRD, rto=(_THIRD,)), "graceful"),
     "C5": (close(2, 4, 2, 2), "graceful"),
     "C7": (close(2, 4, 2, 1, replace(INTENDED, restarts=frozenset())), "graceful"),
-    "C8": (close(2, 4, 2, 0, _HONOURS), "isolation"),
-    "C8 no duplication": (replace(close(1, 2, 1, 0, _HONOURS), duplication=0), "time-wait-kept"),
+    "C8": (close(2, 4, 2, 0, _RST_EXACT), "isolation"),
+    "C8 no duplication": (replace(close(1, 2, 1, 0, _RST_EXACT), duplication=0), "time-wait-kept"),
     "C12": (
         replace(_SENDS, behaviour=replace(INTENDED, abandons=True, fin_wait_2=True), fin_wait_2=Fraction(3)),
         "integrity",
@@ -40,9 +40,9 @@ QUESTIONS: dict[str, tuple[Configuration, str]] = {
     "C15": (replace(close(1, 2, 1, 0), text=(1, 0), behaviour=replace(INTENDED, linger_zero=True)), "integrity"),
     "C16": (close(2, 5, 1, 0, Behaviour(answers=STEP_ONE, restarts=FIN)), "isolation"),
 }
-"""Questions whose answer is a violation, each decided in a second or so."""
+"""Configurations with a violated property, each decided in about a second."""
 
-SCRIPTS: dict[str, tuple[Configuration, str]] = {
+SCHEDULES: dict[str, tuple[Configuration, str]] = {
     "text out of order": (
         replace(close(4, 8, 2, 1), text=(2, 0)),
         """
@@ -67,7 +67,7 @@ SCRIPTS: dict[str, tuple[Configuration, str]] = {
         """,
     ),
 }
-"""Runs written by hand, with what engines seldom show."""
+"""Runs written by hand, with events that engines seldom show."""
 
 ENDLESS = """
     0: A call CLOSE
@@ -83,25 +83,25 @@ ENDLESS = """
 """
 """The lasso of C10: after its eighth step it repeats itself."""
 
-NAMES = (*QUESTIONS, *SCRIPTS, "C10")
+NAMES = (*QUESTIONS, *SCHEDULES, "C10")
 
 
 @cache
 def counterexample(name: str) -> Trace:
     """The trace of one of `NAMES`."""
     if name == "C10":
-        letter = replace(close(1, 2, 1, 0, LITERAL), both_close=True)
-        run = replace(_run(letter, ENDLESS), loop=8)
-        return replay(initial_state(letter), run, PROPERTIES["quiet"])
-    if name in SCRIPTS:
-        configuration, told = SCRIPTS[name]
-        run = _run(configuration, told)
+        literal = replace(close(1, 2, 1, 0, LITERAL), both_close=True)
+        run = replace(_run(literal, ENDLESS), loop=8)
+        return replay(initial_state(literal), run, PROPERTIES["quiet"])
+    if name in SCHEDULES:
+        configuration, schedule = SCHEDULES[name]
+        run = _run(configuration, schedule)
         return carried_out(initial_state(configuration), run, name, f"it can happen: {name}")
-    configuration, asked = QUESTIONS[name]
-    (answer,) = decide(question(configuration), [PROPERTIES[asked]], Engine.AUTO, Budget())
+    configuration, violated = QUESTIONS[name]
+    (answer,) = decide(question(configuration), [PROPERTIES[violated]], Engine.AUTO, Budget())
     assert answer.trace is not None
     return answer.trace
 
 
-def _run(configuration: Configuration, told: str) -> Run:
-    return instance(CompiledAutomaton(Composition(configuration)), parse_schedule(told), configuration.parameters, 0)
+def _run(configuration: Configuration, schedule: str) -> Run:
+    return instance(CompiledAutomaton(Composition(configuration)), parse_schedule(schedule), configuration.parameters, 0)

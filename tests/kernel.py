@@ -1,8 +1,7 @@
 """Connections of the kernel's own TCP, captured: over loopback by tcpdump, and between two network namespaces.
 
-Nothing leaves this machine. In the second case two namespaces are made that last as long as their file descriptors;
-each has a TUN device whose other side is here, so that every packet can be captured, passed on, dropped or passed on
-twice.
+No packet leaves this machine. The two namespaces last as long as their file descriptors. Each has a TUN device whose
+other side is this process, so that it can capture, forward, drop or duplicate every packet.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PATIENCE = 5.0
-"""Seconds that anything may take."""
+TIMEOUT = 5.0
+"""Time limit of each operation, in seconds."""
 
 # --- loopback --------------------------------------------------------------------------------------------------------
 
 
 def _no_capture() -> str:
-    """Why connections over loopback cannot be captured; empty if they can."""
+    """The reason why connections over loopback cannot be captured; empty if they can."""
     if shutil.which("tcpdump") is None:
         return "there is no tcpdump"
     if sys.platform != "linux" or os.geteuid() != 0:
         return "capturing on lo needs Linux and root"
-    # Without an expression to capture by, -d opens the device, which is all that may be forbidden.
+    # Without a filter expression, -d only opens the device, which needs the permission.
     tried = subprocess.run(["tcpdump", "-i", "lo", "-d"], capture_output=True, text=True, check=False)
     return f"tcpdump may not capture: {tried.stderr.strip()}" if tried.returncode else ""
 
@@ -43,7 +42,7 @@ NO_CAPTURE = _no_capture()
 
 
 def clean_close(client: socket.socket, server: socket.socket) -> None:
-    """Each says something; the client closes, then the server."""
+    """Each end sends text; the client closes, then the server."""
     client.sendall(b"hello")
     server.recv(5)
     server.sendall(b"world")
@@ -78,8 +77,8 @@ def reset(client: socket.socket, server: socket.socket) -> None:
     server.close()
 
 
-def on_loopback(path: Path, deeds: Callable[[socket.socket, socket.socket], None]) -> Path:
-    """Capture one connection with ourselves, on a port that the kernel chooses."""
+def on_loopback(path: Path, script: Callable[[socket.socket, socket.socket], None]) -> Path:
+    """Capture one connection over loopback, on a port that the kernel chooses."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -100,13 +99,13 @@ def on_loopback(path: Path, deeds: Callable[[socket.socket, socket.socket], None
         ]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tcpdump:
             assert tcpdump.stderr is not None
-            said = tcpdump.stderr.readline()
-            assert "listening on lo" in said, said
-            client = socket.create_connection(("127.0.0.1", port), PATIENCE)
+            line = tcpdump.stderr.readline()
+            assert "listening on lo" in line, line
+            client = socket.create_connection(("127.0.0.1", port), TIMEOUT)
             server, _ = listener.accept()
-            server.settimeout(PATIENCE)
+            server.settimeout(TIMEOUT)
             with client, server:
-                deeds(client, server)
+                script(client, server)
             _until_quiet(path)
             tcpdump.terminate()
     return path
@@ -114,7 +113,7 @@ def on_loopback(path: Path, deeds: Callable[[socket.socket, socket.socket], None
 
 def _until_quiet(path: Path) -> None:
     """Wait until a file has not grown for a while."""
-    size, end = -1, time.monotonic() + PATIENCE
+    size, end = -1, time.monotonic() + TIMEOUT
     while path.stat().st_size != size and time.monotonic() < end:
         size = path.stat().st_size
         time.sleep(0.15)
@@ -133,11 +132,11 @@ CALM = {
     "ipv4/tcp_early_retrans": "0",
     "ipv4/tcp_sack": "0",
 }
-"""Settings under which nothing is sent but what a test is about."""
+"""Settings that avoid packets irrelevant to the tests."""
 
 
 def _no_tunnel() -> str:
-    """Why two hosts cannot be made; empty if they can."""
+    """The reason why two hosts cannot be made; empty if they can."""
     if sys.platform != "linux":
         return "network namespaces are Linux's"
     if os.geteuid() != 0 or not os.access("/dev/net/tun", os.R_OK | os.W_OK):
@@ -164,7 +163,7 @@ ADDRESSES = {"A": "192.0.2.1", "B": "192.0.2.2"}
 
 @dataclass
 class Host:
-    """A host of its own: a TUN device whose other side is ours, and a socket that lives in it."""
+    """A host: a TUN device whose other side is this process, and a socket in its namespace."""
 
     name: str
     tun: int
@@ -172,7 +171,7 @@ class Host:
 
     @classmethod
     def made(cls, name: str) -> Host:
-        """A fresh one, in a fresh network namespace."""
+        """A new host in a new network namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
         home = _namespace()
         _checked(libc.unshare(CLONE_NEWNET))
@@ -194,7 +193,7 @@ class Host:
             os.close(home)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the device and the socket."""
         self.socket.close()
         os.close(self.tun)
 
@@ -218,7 +217,7 @@ class Wire:
     blocks: list[bytes] = field(default_factory=list)
 
     def carry(self, seconds: float, loses: Callable[[str, bytes], bool] | None = None) -> None:
-        """Carry packets for a while, each in 2 ms, but for those that are lost."""
+        """Forward packets for some seconds, each in 2 ms, except lost ones."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             ready, _, _ = select.select([host.tun for host in self.hosts.values()], [], [], min(left, 0.01))
@@ -235,7 +234,7 @@ class Wire:
             self.deliver("B" if sender == "A" else "A", octets)
 
     def deliver(self, to: str, octets: bytes) -> None:
-        """A packet arrives."""
+        """Deliver a packet."""
         self._capture(to, octets)
         os.write(self.hosts[to].tun, octets)
 
@@ -259,8 +258,8 @@ def _block(kind: int, body: bytes) -> bytes:
     return struct.pack("<I", kind) + length + body + length
 
 
-def through_tunnels(path: Path, deeds: Callable[[Wire, socket.socket, socket.socket], None], both: bool) -> Path:
-    """Open a connection from A to B, let it say something, do as told, and write the capture."""
+def through_tunnels(path: Path, script: Callable[[Wire, socket.socket, socket.socket], None], both: bool) -> Path:
+    """Open a connection from A to B, send text, run a script, and write the capture."""
     hosts = {name: Host.made(name) for name in ADDRESSES}
     wire = Wire(hosts, both)
     try:
@@ -277,7 +276,7 @@ def through_tunnels(path: Path, deeds: Callable[[Wire, socket.socket, socket.soc
             client.send(b"hello")
             wire.carry(0.08)
             server.recv(5)
-            deeds(wire, client, server)
+            script(wire, client, server)
         path.write_bytes(wire.written())
     finally:
         for host in hosts.values():

@@ -1,4 +1,4 @@
-"""Runs that pictures and pages of traces are tried on, each carried out on the specification."""
+"""Replayed runs for the tests of charts and pages."""
 
 from __future__ import annotations
 
@@ -60,28 +60,28 @@ CHAIN = """
 """
 
 
-def scripted(configuration: Configuration, told: str, asked: str, rounds: int = 0) -> Trace:
-    """A schedule, carried out until it breaks a property."""
-    made = instance(CompiledAutomaton(Composition(configuration)), parse_schedule(told), configuration.parameters, rounds)
-    return replay(initial_state(configuration), made, PROPERTIES[asked])
+def scheduled(configuration: Configuration, text: str, name: str, iterations: int = 0) -> Trace:
+    """A schedule, replayed until it violates a property."""
+    run = instance(CompiledAutomaton(Composition(configuration)), parse_schedule(text), configuration.parameters, iterations)
+    return replay(initial_state(configuration), run, PROPERTIES[name])
 
 
 def _old_duplicate() -> Trace:
-    return scripted(core(30, Fraction(599, 10), 30, 1), OLD_DUPLICATE, "isolation")
+    return scheduled(core(30, Fraction(599, 10), 30, 1), OLD_DUPLICATE, "isolation")
 
 
 def _never_restarted() -> Trace:
-    deaf = core(30, 600, 30, 1, replace(INTENDED, restarts=frozenset()))
-    return scripted(deaf, NEVER_RESTARTED, "graceful", iterations_to_outlast(deaf))
+    never_restarted = core(30, 600, 30, 1, replace(INTENDED, restarts=frozenset()))
+    return scheduled(never_restarted, NEVER_RESTARTED, "graceful", iterations_to_outlast(never_restarted))
 
 
 def _assassinated() -> Trace:
-    return scripted(close(30, 600, 30, 0, replace(INTENDED, reset=ResetRule.EXACT)), ASSASSINATED, "isolation")
+    return scheduled(close(30, 600, 30, 0, replace(INTENDED, reset=ResetRule.EXACT)), ASSASSINATED, "isolation")
 
 
 def _chain() -> Trace:
     behaviour = Behaviour(answers=INTENDED.answers, restarts=frozenset())
-    return scripted(close(8, 17, 8, 0, behaviour), CHAIN, "isolation")
+    return scheduled(close(8, 17, 8, 0, behaviour), CHAIN, "isolation")
 
 
 def _endless() -> Trace:

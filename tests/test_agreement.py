@@ -1,4 +1,4 @@
-"""Independent ways agree: brute force, ticks, zones and SMT, on configurations drawn at random."""
+"""Independent methods agree: brute force, ticks, zones and SMT, on random configurations."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
 
 SMALL = Bounds(worlds=1_500, states=4_000, locations=100, depth=6)
-"""What is looked at in the default run."""
+"""The bounds of the default run."""
 
 STATES = 600
-"""States or zones within which violations are looked for that are carried out and minimised."""
+"""States or zones at most of a search for violations to replay and minimise."""
 
 
 def compared(first: int, wanted: int, bounds: Bounds) -> Tally:
-    """Compare draws until so many were judged four ways; every disagreement is told with its draw's number."""
+    """Compare draws until enough were decided by all four methods; each disagreement names its draw."""
     found = tally(count(first), wanted, bounds)
     assert len(found.judged) == wanted
     assert found.faults == [], "\n".join(found.lines())
@@ -34,20 +34,20 @@ def compared(first: int, wanted: int, bounds: Bounds) -> Tally:
 
 @pytest.mark.parametrize("first", range(20, 60, 20))
 def test_four_ways_agree(first: int) -> None:
-    """Five draws each in the default run: verdict by verdict, and the length of the shortest run."""
+    """The verdicts and the lengths of the shortest runs agree, on five draws each in the default run."""
     found = compared(first, 5, SMALL)
     assert all(one.ways == ("brute force", "ticks", "zones", "SMT") for one in found.judged)
 
 
 @pytest.mark.parametrize("number", [191, 373, 1287, 1696])
-def test_draws_that_differed_once(number: int) -> None:
-    """In order: copies of one segment arrive one right after the other; what is sent to an end that is done is owed too."""
+def test_draws_that_once_differed(number: int) -> None:
+    """In order: copies of a segment arrive in immediate succession; a segment to an end that is done must be delivered too."""
     found = tally([number], 1, Bounds())
     assert found.faults == [], "\n".join(found.lines())
 
 
 def test_draws_are_of_every_kind() -> None:
-    """Something is broken in some draws and nothing in others; copies are merged in some, and counted in others."""
+    """Some draws violate a property and others none; some merge copies and others count them."""
     found = compared(20_300, 8, SMALL)
     assert {bool(one.broken) for one in found.judged} == {True, False}
     assert found.partly
@@ -58,15 +58,15 @@ def test_draws_are_of_every_kind() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 5_000, 100))
 def test_four_ways_agree_on_a_thousand(first: int, record_property: Callable[[str, object], None]) -> None:
-    """Twenty draws each, fifty times; ``python tests/four_ways.py 0 1000`` tells how it goes."""
+    """Twenty draws each, fifty times; ``python tests/four_ways.py 0 1000`` shows the progress."""
     found = compared(first, 20, Bounds())
     record_property("tally", "\n".join(found.lines()))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 1_000, 50))
-def test_every_violation_is_carried_out(first: int) -> None:
-    """What either engine finds broken can be carried out on the specification, copy by copy, and minimised."""
+def test_every_violation_is_replayed(first: int) -> None:
+    """Every violation that an engine finds is replayed on the specification, copy by copy, and minimised."""
     asked = [PROPERTIES[name] for name in JUDGED]
     shown = 0
     for number in range(first, first + 50):

@@ -29,7 +29,7 @@ CORE = Configuration(
 )
 PROPERTIES = ("graceful", "isolation")
 REGION = ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 2*MSL")
-Held = dict[Location, list[str]]
+Cases = dict[Location, list[str]]
 
 BOUND = re.compile(r"\((?:<|<=) (?:0\.0|x\d+|\(- \S+ x\d+\)) (?:0\.0|\(\* [^()]*(?:\([^()]*\))? MSL\)|\(\* \(- [^()]*\) MSL\))\)")
 
@@ -41,19 +41,19 @@ def proof() -> CertifiedProof:
 
 
 @pytest.fixture(scope="module")
-def invariant(proof: CertifiedProof) -> Held:
-    """Its invariant, read from the file."""
-    return certificate.read(stated(REGION), proof.text, "here")
+def invariant(proof: CertifiedProof) -> Cases:
+    """The invariant of the proof, read from the file."""
+    return certificate.read(statement(REGION), proof.text, "here")
 
 
-def stated(region: Sequence[str]) -> Statement:
-    """What is proved, in some region."""
+def statement(region: Sequence[str]) -> Statement:
+    """The statement of the proof for a region."""
     return ClaimedProperties(CORE, PROPERTIES, [constraint(part) for part in region], relaxed=True).statement
 
 
-def rejection(invariant: Held, region: Sequence[str] = REGION) -> str:
-    """What Z3 says of an invariant."""
-    return certificate.rejection_by_z3(InvariantCertificate(stated(region), invariant))
+def rejection(invariant: Cases, region: Sequence[str] = REGION) -> str:
+    """The reason why Z3 rejects an invariant; empty when it does not."""
+    return certificate.rejection_by_z3(InvariantCertificate(statement(region), invariant))
 
 
 def stored(folder: Path, text: str) -> Path:
@@ -63,14 +63,14 @@ def stored(folder: Path, text: str) -> Path:
     return path
 
 
-def fault_in(path: Path) -> str:
-    """What is wrong with the one certificate in a file."""
+def rejection_of_file(path: Path) -> str:
+    """The reason why the only certificate of a file is rejected."""
     (checked,) = check_file(path)
     return checked.rejection
 
 
-def about(text: str, **changed: object) -> str:
-    """A certificate with something else in its first line."""
+def with_header(text: str, **changed: object) -> str:
+    """A certificate with another first line."""
     first, rest = text.split("\n", 1)
     return f"{HEADER_PREFIX}{json.dumps({**json.loads(first.removeprefix(HEADER_PREFIX)), **changed}, sort_keys=True)}\n{rest}"
 
@@ -85,87 +85,91 @@ def bounds(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 class TestProof:
-    """As it was written."""
+    """The proof as it was written."""
 
-    def test_is_proved(self, proof: CertifiedProof, invariant: Held) -> None:
+    def test_is_proved(self, proof: CertifiedProof, invariant: Cases) -> None:
         assert (proof.verdict, proof.reason) == (Verdict.PROVED, "")
         assert (proof.locations, proof.cases) == (len(invariant), sum(map(len, invariant.values()))) == (16, 17)
 
-    def test_three_queries(self, invariant: Held) -> None:
-        assert {query.name for query in InvariantCertificate(stated(REGION), invariant).queries()} == {"initial", "step", "safe"}
+    def test_three_queries(self, invariant: Cases) -> None:
+        assert {query.name for query in InvariantCertificate(statement(REGION), invariant).queries()} == {
+            "initial",
+            "step",
+            "safe",
+        }
 
-    def test_z3_and_cvc5_accept_it(self, proof: CertifiedProof, invariant: Held, tmp_path: Path) -> None:
-        script = InvariantCertificate(stated(REGION), invariant)
+    def test_z3_and_cvc5_accept_it(self, proof: CertifiedProof, invariant: Cases, tmp_path: Path) -> None:
+        script = InvariantCertificate(statement(REGION), invariant)
         assert certificate.rejection_by_z3(script) == certificate.rejection_by_cvc5(script) == ""
-        assert fault_in(stored(tmp_path, proof.text)) == ""
+        assert rejection_of_file(stored(tmp_path, proof.text)) == ""
 
-    def test_the_file_as_it_is_runs_in_cvc5_and_in_z3(self, proof: CertifiedProof, tmp_path: Path) -> None:
+    def test_the_file_runs_in_cvc5_and_in_z3(self, proof: CertifiedProof, tmp_path: Path) -> None:
         solver = cvc5.Solver()
         solver.setOption("incremental", "true")
         parser = cvc5.InputParser(solver)
         parser.setFileInput(cvc5.InputLanguage.SMT_LIB_2_6, str(stored(tmp_path, proof.text)))
         symbols = parser.getSymbolManager()
-        said = []
+        output = []
         while not (command := parser.nextCommand()).isNull():
-            said.append(str(command.invoke(solver, symbols)).strip())
-        answers = [line for line in said if line]
+            output.append(str(command.invoke(solver, symbols)).strip())
+        answers = [line for line in output if line]
         assert set(answers) == {"unsat"}
         assert len(answers) == proof.text.count("(check-sat)")
         context = z3.Context()
         assert z3.Z3_eval_smtlib2_string(context.ref(), proof.text).split() == answers
 
-    def test_the_first_line_says_what_was_asked(self, proof: CertifiedProof) -> None:
-        said = certificate.header(proof.text, "here")
-        assert configuration_from_data(said.pop("configuration")) == CORE
-        assert said == {"properties": list(PROPERTIES), "region": list(REGION), "relaxed": True}
+    def test_the_first_line_holds_the_statement(self, proof: CertifiedProof) -> None:
+        header = certificate.header(proof.text, "here")
+        assert configuration_from_data(header.pop("configuration")) == CORE
+        assert header == {"properties": list(PROPERTIES), "region": list(REGION), "relaxed": True}
 
-    def test_another_way_comes_to_the_same(self) -> None:
-        """Spacer knows nothing of zones, and its invariant goes through the same queries."""
-        done = prove_for_all_by_horn(CORE, PROPERTIES, REGION, 120)
-        assert (done.verdict, done.reason) == (Verdict.PROVED, "")
+    def test_horn_clauses_prove_it_too(self) -> None:
+        """Spacer does not use zones, and its invariant passes the same queries."""
+        proof = prove_for_all_by_horn(CORE, PROPERTIES, REGION, 120)
+        assert (proof.verdict, proof.reason) == (Verdict.PROVED, "")
 
     def test_no_time_is_no_proof(self) -> None:
-        done = prove_for_all_by_horn(CORE, PROPERTIES, REGION, 0.001)
-        assert (done.verdict, done.text) == (Verdict.INCONCLUSIVE, "")
-        assert done.reason
+        proof = prove_for_all_by_horn(CORE, PROPERTIES, REGION, 0.001)
+        assert (proof.verdict, proof.text) == (Verdict.INCONCLUSIVE, "")
+        assert proof.reason
 
     def test_the_region_of_the_proof_is_needed(self) -> None:
-        """A region with a counterexample in it, C2's, where the worst corner is not what was explored, and where it is."""
+        """A region with a counterexample (C2), explored elsewhere than at its worst corner, and at it."""
         wider = ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 3/2*MSL")
         assert prove_for_all(CORE, PROPERTIES, wider).verdict is Verdict.DISAGREEMENT
         assert prove_for_all(replace(CORE, time_wait=Fraction(3, 2)), PROPERTIES, wider).verdict is Verdict.VIOLATED
 
 
 class TestTampered:
-    """With anything changed that matters it is rejected."""
+    """A proof with a relevant change is rejected."""
 
     def test_every_single_bound_is_needed(self, proof: CertifiedProof) -> None:
         removed = 0
         for number, bound, fewer in bounds(proof.text):
-            held = certificate.read(stated(REGION), fewer, "here")
-            assert rejection(held).endswith("sat (Z3)"), (number, bound)
+            cases = certificate.read(statement(REGION), fewer, "here")
+            assert rejection(cases).endswith("sat (Z3)"), (number, bound)
             removed += 1
         assert removed >= 40
 
-    def test_cvc5_misses_one_too(self, proof: CertifiedProof) -> None:
-        """By its own search, not because it was told what Z3 found."""
+    def test_cvc5_rejects_it_too(self, proof: CertifiedProof) -> None:
+        """CVC5 rejects it on its own, without the answer of Z3."""
         found = list(bounds(proof.text))
         for _, _, fewer in (found[0], found[-1]):
-            held = certificate.read(stated(REGION), fewer, "here")
-            assert certificate.rejection_by_cvc5(InvariantCertificate(stated(REGION), held)).endswith(" sat (cvc5)")
+            cases = certificate.read(statement(REGION), fewer, "here")
+            assert certificate.rejection_by_cvc5(InvariantCertificate(statement(REGION), cases)).endswith(" sat (cvc5)")
 
     def test_weakened(self, proof: CertifiedProof, tmp_path: Path) -> None:
-        """An upper bound of one MSL that becomes two."""
+        """An upper bound of one MSL becomes two."""
         weakened = 0
         for number, bound, _ in bounds(proof.text):
             if "(* 1.0 MSL)" in bound:
                 lines = proof.text.splitlines()
                 lines[number] = lines[number].replace(bound, bound.replace("1.0", "2.0"), 1)
-                assert "sat (Z3)" in fault_in(stored(tmp_path, "\n".join(lines))), (number, bound)
+                assert "sat (Z3)" in rejection_of_file(stored(tmp_path, "\n".join(lines))), (number, bound)
                 weakened += 1
         assert weakened >= 3
 
-    def test_a_case_dropped(self, invariant: Held) -> None:
+    def test_a_case_dropped(self, invariant: Cases) -> None:
         dropped = 0
         for location, cases in invariant.items():
             for case in cases:
@@ -174,9 +178,9 @@ class TestTampered:
                 dropped += 1
         assert dropped == 17
 
-    def test_swapped(self, invariant: Held) -> None:
-        """What is said of two locations exchanged, wherever it is not the same and they have as many clocks."""
-        system = stated(REGION).system
+    def test_swapped(self, invariant: Cases) -> None:
+        """The cases of two locations are exchanged, where they differ and the numbers of clocks are equal."""
+        system = statement(REGION).system
         swapped = rejected = 0
         for one in invariant:
             for other in invariant:
@@ -189,47 +193,47 @@ class TestTampered:
 
     @pytest.mark.parametrize("weaker", ["TIME_WAIT >= 3/2*MSL", "TIME_WAIT >= 2*MSL - 1/1000"])
     def test_a_region_too_weak(self, proof: CertifiedProof, tmp_path: Path, weaker: str) -> None:
-        """The invariant of one region under the name of another one."""
-        path = stored(tmp_path, about(proof.text, region=[*REGION[:-1], weaker]))
-        assert re.fullmatch(r"step query, location \d+: .*: sat \(Z3\)", fault_in(path))
+        """The invariant of one region, with the header of a larger one."""
+        path = stored(tmp_path, with_header(proof.text, region=[*REGION[:-1], weaker]))
+        assert re.fullmatch(r"step query, location \d+: .*: sat \(Z3\)", rejection_of_file(path))
 
-    def test_which_lines_of_the_region_are_needed(self, invariant: Held) -> None:
-        """Nothing depends on MSL and RTO being more than nought: then there is but one instant, and no time to be late in."""
+    def test_the_needed_constraints_of_the_region(self, invariant: Cases) -> None:
+        """The proof does not need MSL and RTO to be positive: otherwise everything happens at one instant."""
         needed = {left_out for left_out in REGION if rejection(invariant, [part for part in REGION if part != left_out])}
         assert needed == {"RTO <= MSL", "TIME_WAIT >= 2*MSL"}
 
-    def test_a_stronger_region_is_covered(self, invariant: Held) -> None:
+    def test_a_stronger_region_is_covered(self, invariant: Cases) -> None:
         assert rejection(invariant, [*REGION, "TIME_WAIT >= 3*MSL"]) == ""
 
-    def test_a_question_that_was_not_asked(self, proof: CertifiedProof, tmp_path: Path) -> None:
-        """Another loss budget has other steps."""
+    def test_another_configuration(self, proof: CertifiedProof, tmp_path: Path) -> None:
+        """Another loss budget has other edges."""
         said = certificate.header(proof.text, "here")["configuration"]
-        assert fault_in(stored(tmp_path, about(proof.text, configuration={**said, "loss": 2}))) != ""
+        assert rejection_of_file(stored(tmp_path, with_header(proof.text, configuration={**said, "loss": 2}))) != ""
 
-    def test_queries_in_the_file_are_not_believed(self, proof: CertifiedProof, tmp_path: Path) -> None:
-        """A file whose own queries are harmless: what they should be is known."""
+    def test_queries_in_the_file_are_not_read(self, proof: CertifiedProof, tmp_path: Path) -> None:
+        """A file with trivial queries is rejected: the queries are built anew."""
         head = proof.text.split("; initial: ")[0]
         hollow = re.sub(r"(\(define-fun at\d+\.\d+ \(.*?\) Bool ).*\)$", r"\1true)", head, flags=re.MULTILINE)
         path = stored(tmp_path, hollow + "(push 1)(assert false)(check-sat)(pop 1)\n" * 3)
-        assert "sat (Z3)" in fault_in(path)
+        assert "sat (Z3)" in rejection_of_file(path)
 
-    def test_nothing_is_not_where_it_starts(self, invariant: Held) -> None:
+    def test_an_invariant_without_the_initial_state(self, invariant: Cases) -> None:
         nothing = {location: ["false"] for location in invariant}
         assert rejection(nothing) == "initial query, the start: sat (Z3)"
 
 
-def elsewhere(text: str) -> str:
-    """There is no definition at all."""
+def without_definitions(text: str) -> str:
+    """No line is a definition."""
     return text.replace("(define-fun at", "(define-fun of")
 
 
 def in_another_language(text: str) -> str:
-    """A definition that is no SMT-LIB."""
+    """A definition is not SMT-LIB."""
     return re.sub(r"(\(define-fun at1\.0 \(.*?\) Bool ).*", r"\1(frobnicate x0))", text, count=1)
 
 
 def with_another_clock(text: str) -> str:
-    """A definition that speaks of a clock that the location has not."""
+    """A definition names a clock that the location does not have."""
     return re.sub(r"(\(define-fun at1\.0 \(.*?\) Bool ).*", r"\1(>= x99 0.0))", text, count=1)
 
 
@@ -239,7 +243,7 @@ def out_of_turn(text: str) -> str:
 
 
 class TestBroken:
-    """A file that is no certificate is said to be none, in a line that names it."""
+    """A malformed file is refused with one line that names it."""
 
     @pytest.mark.parametrize(
         ("spoil", "complaint"),
@@ -250,13 +254,13 @@ class TestBroken:
             (lambda text: text.replace('"properties"', "'properties'", 1), "line 1: Expecting property name"),
             (lambda text: f"{HEADER_PREFIX}[]\n" + text, "line 1: an object is expected"),
             (lambda text: f"{HEADER_PREFIX}{{}}\n" + text, "line 1: 'properties'"),
-            (lambda text: about(text, configuration={}), "line 1: not a configuration"),
-            (lambda text: about(text, configuration=None), "line 1: not a configuration"),
-            (lambda text: about(text, region=["TIME_WAIT is long"]), "line 1: "),
-            (lambda text: about(text, region=[2]), "line 1: "),
-            (lambda text: about(text, region=["MSL/0 > 0"]), "line 1: "),
-            (lambda text: about(text, region=["FOO > 0"]), "FOO"),
-            (elsewhere, "no definition of any location"),
+            (lambda text: with_header(text, configuration={}), "line 1: not a configuration"),
+            (lambda text: with_header(text, configuration=None), "line 1: not a configuration"),
+            (lambda text: with_header(text, region=["TIME_WAIT is long"]), "line 1: "),
+            (lambda text: with_header(text, region=[2]), "line 1: "),
+            (lambda text: with_header(text, region=["MSL/0 > 0"]), "line 1: "),
+            (lambda text: with_header(text, region=["FOO > 0"]), "FOO"),
+            (without_definitions, "no definition of any location"),
             (in_another_language, "unknown"),
             (with_another_clock, "x99"),
             (out_of_turn, "out of turn"),
@@ -266,8 +270,8 @@ class TestBroken:
         self.refused(stored(tmp_path, spoil(proof.text)), complaint)
 
     def test_cut_off(self, proof: CertifiedProof, tmp_path: Path) -> None:
-        """In the middle of a definition: what is left is rejected."""
-        assert fault_in(stored(tmp_path, proof.text[: proof.text.index("(define-fun at1.0 ") + 30])) != ""
+        """A file that ends in the middle of a definition is rejected."""
+        assert rejection_of_file(stored(tmp_path, proof.text[: proof.text.index("(define-fun at1.0 ") + 30])) != ""
 
     def test_no_text(self, tmp_path: Path) -> None:
         path = tmp_path / "proof.smt2"
@@ -275,7 +279,7 @@ class TestBroken:
         self.refused(path, "not a text file")
 
     def refused(self, path: Path, complaint: str) -> None:
-        """It is, in a line that names the file."""
+        """The file is refused with one line that names it."""
         with pytest.raises(BrokenCertificate) as caught:
             check_file(path)
         message = str(caught.value)
@@ -285,16 +289,16 @@ class TestBroken:
 
 
 class TestVacuous:
-    """What proves nothing is no proof."""
+    """A vacuous proof is not a proof."""
 
     def test_an_empty_region(self) -> None:
         assert prove_for_all(CORE, PROPERTIES, ("MSL > 0", "MSL < 0")).verdict is Verdict.VACUOUS
 
     @pytest.mark.parametrize("properties", [(), ("gracefull",), ("closes",)])
     def test_no_property_at_all(self, properties: tuple[str, ...]) -> None:
-        """None, one that nobody knows, and one that is not ``always``."""
+        """No property, an unknown one, and one that is not ``always``."""
         assert prove_for_all(CORE, properties, REGION).verdict is Verdict.VACUOUS
 
     @pytest.mark.parametrize("changed", [{"properties": []}, {"properties": "graceful"}, {"region": ["MSL < 0"]}], ids=str)
     def test_a_certificate_of_nothing(self, proof: CertifiedProof, tmp_path: Path, changed: dict[str, object]) -> None:
-        assert fault_in(stored(tmp_path, about(proof.text, **changed))) != ""
+        assert rejection_of_file(stored(tmp_path, with_header(proof.text, **changed))) != ""

@@ -1,4 +1,4 @@
-"""Covers: they hold what can be reached, are as small as they say, and hold for the ratios that they say."""
+"""Covers: they include all reachable states, are minimal, and are inductive for the stated ratios."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def explored(toy: Toy) -> Zones:
     return zones
 
 
-def fault(toy: Toy, held: Invariant, bad: str, terms: Mapping[str, Terms] | None = None, *region: str) -> str:
-    """What Z3 says of an invariant, for a toy's own values or for all values in a region."""
+def rejected(toy: Toy, held: Invariant, bad: str, terms: Mapping[str, Terms] | None = None, *region: str) -> str:
+    """The reason why Z3 rejects an invariant, for a toy's own values or for all values in a region."""
     given_terms = {name: {"": value} if value else {} for name, value in toy.parameters.items()} if terms is None else terms
     return rejection_by_z3(
         InvariantCertificate(Statement(Quotient(toy), names(bad), given_terms, tuple(map(constraint, region))), held)
     )
 
 
-def told(zones: Zones, cover: Cover) -> Invariant:
-    """A cover at the values explored."""
+def invariant_of(zones: Zones, cover: Cover) -> Invariant:
+    """The invariant of a cover at the explored values."""
     return invariant(zones, cover, constants(zones.unit))
 
 
@@ -71,17 +71,17 @@ SAFE = {
     "clocks under two names": (relay(), "never"),
     "a lamp": (lamp(), "never"),
 }
-"""Toys that keep a property, by hand."""
+"""Toys with a property that they keep, decided by hand."""
 
 every_safe_toy = pytest.mark.parametrize(("toy", "bad"), SAFE.values(), ids=SAFE)
 
 
-# --- zones by few bounds -------------------------------------------------------------------------------------------
+# --- minimal bounds -------------------------------------------------------------------------------------------
 
 
 @st.composite
 def zones_(draw: st.DrawFn) -> Zone:
-    """A canonical zone that is not empty."""
+    """A canonical, nonempty zone."""
     size = draw(st.integers(2, 4))
     bound = st.integers(-5, 12) | st.just(dbm.INFINITE)
     zone = np.array(draw(st.lists(bound, min_size=size * size, max_size=size * size)), dtype=np.int64).reshape(size, size)
@@ -93,7 +93,7 @@ def zones_(draw: st.DrawFn) -> Zone:
 
 
 def of_entries(zone: Zone, entries: list[tuple[int, int]]) -> Zone:
-    """The zone that some entries of a zone give."""
+    """The zone with only some entries of a zone."""
     result = np.full_like(zone, dbm.INFINITE)
     np.fill_diagonal(result, dbm.NOUGHT)
     for row, column in entries:
@@ -105,7 +105,7 @@ class TestMinimal:
     """The entries from which all others follow."""
 
     @given(zones_())
-    def test_all_follow_and_none_is_too_many(self, zone: Zone) -> None:
+    def test_sufficient_and_minimal(self, zone: Zone) -> None:
         entries = minimal_bounds(zone)
         assert len(set(entries)) == len(entries)
         assert (of_entries(zone, entries) == zone).all()
@@ -113,12 +113,12 @@ class TestMinimal:
             assert (of_entries(zone, [other for other in entries if other != entry]) != zone).any()
 
     def test_by_hand(self) -> None:
-        """X = y, and both at most 2: a circle of differences, and one bound for both."""
+        """With x = y <= 2, a cycle of differences and one bound remain."""
         zone = dbm.close(np.array([[1, 1, 1], [5, 1, 1], [5, 1, 1]], dtype=np.int64))
         assert sorted(minimal_bounds(zone)) == [(0, 1), (1, 0), (1, 2), (2, 1)]
 
-    def test_two_circles_by_hand(self) -> None:
-        """Clocks x and y show the same, and u and v, without anything in common: two circles, and that none is negative."""
+    def test_two_cycles_by_hand(self) -> None:
+        """With x = y and u = v, two cycles and the bounds of zero remain."""
         far = dbm.INFINITE
         rows = [[1, 1, 1, 1, 1], [far, 1, 1, far, far], [far, 1, 1, far, far], [far, far, far, 1, 1], [far, far, far, 1, 1]]
         zone = dbm.close(np.array(rows, dtype=np.int64))
@@ -139,59 +139,59 @@ class TestCover:
         assert {place: len(regions) for place, regions in cover.items()} == {
             place: len(stack) for place, stack in zones.cover().items()
         }
-        assert fault(toy, told(zones, cover), bad) == ""
+        assert rejected(toy, invariant_of(zones, cover), bad) == ""
 
     @every_safe_toy
     def test_every_zone_is_needed(self, toy: Toy, bad: str) -> None:
-        """None lies in another one; what it holds can be reached."""
+        """No zone includes another one, and its states are reachable."""
         zones = explored(toy)
         cover = cover_of(zones)
         for place, regions in cover.items():
             for region in regions:
                 fewer = {**cover, place: [other for other in regions if other is not region]}
-                assert "sat (Z3)" in fault(toy, told(zones, fewer), bad)
+                assert "sat (Z3)" in rejected(toy, invariant_of(zones, fewer), bad)
 
     @pytest.mark.parametrize(
         ("toy", "bad"),
         [(window(">", 2, 3), "safe"), (fischer(2, 1), "exclusion"), (letterbox(2, 1), "fresh"), (soiled(), "shut")],
     )
-    def test_of_what_is_broken_is_none(self, toy: Toy, bad: str) -> None:
+    def test_none_where_the_property_is_violated(self, toy: Toy, bad: str) -> None:
         zones = explored(toy)
         assert bad in zones.broken
-        assert fault(toy, told(zones, cover_of(zones)), bad).startswith("safe query")
+        assert rejected(toy, invariant_of(zones, cover_of(zones)), bad).startswith("safe query")
 
-    def test_in_words(self) -> None:
-        """The lamp shows at most three seconds; in the dark no clock matters."""
+    def test_text(self) -> None:
+        """The lamp has a bound of three seconds; no clock is active in the dark."""
         zones = explored(lamp())
-        held = told(zones, cover_of(zones))
+        held = invariant_of(zones, cover_of(zones))
         assert held == {"dark": ["true"], "lit": ["(and (<= (- 0.0 x0) 0.0) (<= x0 3.0))"]}
 
 
 class TestTrimmed:
-    """Without the bounds that nothing needs."""
+    """Covers without redundant bounds."""
 
     @every_safe_toy
-    def test_is_an_invariant_of_which_nothing_can_be_left_out(self, toy: Toy, bad: str) -> None:
+    def test_is_a_minimal_invariant(self, toy: Toy, bad: str) -> None:
         zones = explored(toy)
         whole = cover_of(zones)
         cover = trimmed(zones, whole, names(bad))
-        assert fault(toy, told(zones, cover), bad) == ""
+        assert rejected(toy, invariant_of(zones, cover), bad) == ""
         for place, regions in cover.items():
             assert len(regions) <= len(whole[place])
             for index, region in enumerate(regions):
                 for entry in region.entries:
                     fewer = region._replace(entries=[other for other in region.entries if other != entry])
                     wider = {**cover, place: [*regions[:index], fewer, *regions[index + 1 :]]}
-                    assert "sat (Z3)" in fault(toy, told(zones, wider), bad), (place, entry)
+                    assert "sat (Z3)" in rejected(toy, invariant_of(zones, wider), bad), (place, entry)
 
-    def test_leaves_the_cover_it_is_given(self) -> None:
+    def test_does_not_change_its_argument(self) -> None:
         zones = explored(fischer(2, 2))
         cover = cover_of(zones)
         before = {place: list(regions) for place, regions in cover.items()}
         trimmed(zones, cover, names("exclusion"))
         assert cover == before
 
-    def test_what_keeps_time_from_passing_may_be_another_clock(self) -> None:
+    def test_the_invariant_may_bound_another_clock(self) -> None:
         """Both clocks show the same, and it is y that must not pass LIMIT; without that x may show more, after a wait.
 
         By hand: of all bounds on x and y only ``x - y <= 0`` is needed.
@@ -203,12 +203,12 @@ class TestTrimmed:
         cover = cover_of(zones)
         assert cover[zones.automaton.start][0].entries == [(1, 2), (2, 1), (0, 1), (1, 0)]
         cover = trimmed(zones, cover, names("safe"))
-        assert fault(toy, told(zones, cover), "safe") == ""
+        assert rejected(toy, invariant_of(zones, cover), "safe") == ""
         (region,) = cover[zones.automaton.start]
         assert region.entries == [(1, 2)]
 
-    def test_a_zone_that_has_come_to_lie_in_another_goes(self) -> None:
-        """Nothing is bad, so nothing needs a bound: of two zones without any one is left."""
+    def test_an_included_zone_is_dropped(self) -> None:
+        """Without bad edges no bound is needed: of two unbounded zones one remains."""
         first = (Step("start u again", "end", keeps=("t",)), Step("start t again", "end", keeps=("u",)))
         guards = [(f"{name} {relation} LIMIT",) for name in "tu" for relation in ("<=", ">")]
         end = Place(("t", "u"), (), [Step("look", "out", guard) for guard in guards])
@@ -217,14 +217,14 @@ class TestTrimmed:
         assert [len(regions) for regions in cover_of(zones).values()] == [1, 2, 1]
         cover = trimmed(zones, cover_of(zones), names("safe"))
         assert [[region.entries for region in regions] for regions in cover.values()] == [[[]], [[]], [[]]]
-        assert fault(toy, told(zones, cover), "safe") == ""
+        assert rejected(toy, invariant_of(zones, cover), "safe") == ""
 
 
-# --- ticks as terms ------------------------------------------------------------------------------------------------
+# --- ticks as linear terms ------------------------------------------------------------------------------------------------
 
 
 class TestReadings:
-    """Which term a number of ticks stands for."""
+    """The linear term that a number of ticks stands for."""
 
     def test_constants(self) -> None:
         reading = constants(F(1, 4))
@@ -240,14 +240,14 @@ class TestReadings:
 
     @given(st.integers(-4096, 4096), st.integers(-4096, 4096), st.integers(2, 2_000_000))
     def test_pair(self, one: int, other: int, ticks: int) -> None:
-        """Whatever sum of few it is, it is found."""
+        """Every sum with small coefficients is found."""
         prime = 16_777_213
         expected = {name: F(factor) for name, factor in (("A", one), ("B", other)) if factor}
         assert SumReading("A", "B", prime, ticks)(one * prime + other * ticks) == expected
 
     @pytest.mark.parametrize(("parts", "tick"), [(2, F(1, 2)), (6, F(1, 6)), (6, F(1, 3)), (2, F(1)), (3, F(7, 3))])
     def test_pair_in_parts(self, parts: int, tick: Fraction) -> None:
-        """Where bounds are halves, or thirds, and a tick is what it happens to be."""
+        """Sums of halves or thirds, for any length of a tick."""
         reading = SumReading("A", "B", 1009, 210, tick, parts)
         found = 0
         for one in range(-6, 7):
@@ -264,19 +264,19 @@ class TestReadings:
         "reading", [SumReading("A", "B", 16_777_213, 8_388_607), SumReading("A", "B", 16_777_213, 10_000, F(1, 2))]
     )
     def test_no_sum_of_few(self, reading: TickReading) -> None:
-        """A quarter of A, as if it were generic; and half of a tick more than any sum."""
+        """A quarter of A, and half a tick more than a sum."""
         with pytest.raises(NotGeneric, match=r"^4194303 ticks are not a sum of few A and B$"):
             reading(4_194_303)
 
 
-# --- where else it holds -------------------------------------------------------------------------------------------
+# --- side conditions -------------------------------------------------------------------------------------------
 
 PRIME = 1_000_003
-"""Ticks of the parameter that others are compared with."""
+"""Ticks of the reference parameter."""
 
 
 def where(toy: Toy, low: str, high: str, ratio: Fraction) -> tuple[RatioInterval, Invariant]:
-    """The ratios ``high / low`` at which the cover found at one of them holds, and it as an invariant."""
+    """The ratios ``high / low`` for which the cover found at one of them is inductive, and its invariant."""
     ticks = int(ratio * PRIME)
     zones = explored(replace(toy, values={low: PRIME, high: ticks}))
     cover, reading = cover_of(zones), SumReading(low, high, PRIME, ticks)
@@ -284,7 +284,7 @@ def where(toy: Toy, low: str, high: str, ratio: Fraction) -> tuple[RatioInterval
 
 
 def late() -> Toy:
-    """Who comes at LATE or later finds shut what was open up to SHUT."""
+    """A window that is open up to SHUT, and an arrival at LATE or later."""
     come = Step("come", "door", ("x >= LATE",), ("x",))
     bad = Step("find it open", "door", ("x <= SHUT",), violates=names("shut"))
     again = Step("come again", "door", ("x > SHUT",), ("x",))
@@ -292,8 +292,8 @@ def late() -> Toy:
     return Toy("home", places, {"LATE": 2, "SHUT": 1})
 
 
-class TestNeeds:
-    """A cover holds for the ratios that its comparisons give, and for those that theory gives."""
+class TestSideConditions:
+    """A cover is inductive for the ratios of its side conditions, which are those of the theory."""
 
     @pytest.mark.parametrize(
         ("toy", "bad", "low", "high", "closed"),
@@ -312,18 +312,18 @@ class TestNeeds:
         assert found == RatioInterval(F(1), None, closed, closed_high=False)
         terms = {low: {low: F(1)}, high: {high: F(1)}, "0": {}}
         relation = ">=" if closed else ">"
-        assert fault(toy, held, bad, terms, f"{low} > 0", f"{high} {relation} {low}") == ""
-        assert "sat (Z3)" in fault(toy, held, bad, terms, f"{low} > 0", f"{high} >= 99/100*{low}")
+        assert rejected(toy, held, bad, terms, f"{low} > 0", f"{high} {relation} {low}") == ""
+        assert "sat (Z3)" in rejected(toy, held, bad, terms, f"{low} > 0", f"{high} >= 99/100*{low}")
 
     def test_only_below(self) -> None:
-        """The bad step has to come before DEADLINE, so it is one that needs a low ratio; and never is it nought."""
+        """The bad edge must come before DEADLINE, which needs a small ratio; no ratio is zero."""
         found, held = where(window("==", 2, 1), "LIMIT", "DEADLINE", F(1, 3))
         assert found == RatioInterval(F(0), F(1), closed_low=False, closed_high=False)
         terms = {name: {name: F(1)} for name in ("LIMIT", "DEADLINE")} | {"0": {}}
-        assert fault(window("==", 2, 1), held, "safe", terms, "LIMIT > DEADLINE") == ""
+        assert rejected(window("==", 2, 1), held, "safe", terms, "LIMIT > DEADLINE") == ""
 
     def test_interval_of_comparisons(self) -> None:
-        """Each says that a sum of both is at most nought, or less."""
+        """Each comparison requires a sum to be at most zero, or less."""
 
         def given_by(*comparisons: tuple[int, int, bool]) -> RatioInterval:
             terms = [SideCondition({"B": F(constant), "A": F(slope)}, strict) for constant, slope, strict in comparisons]
@@ -346,7 +346,7 @@ ratios = st.integers(0, 12).map(lambda number: F(number, 2))
 
 @st.composite
 def intervals(draw: st.DrawFn) -> RatioInterval:
-    """Any interval, empty ones too."""
+    """Any interval, possibly empty."""
     high = draw(st.none() | ratios)
     return RatioInterval(draw(ratios), high, draw(st.booleans()), high is not None and draw(st.booleans()))
 
@@ -355,7 +355,7 @@ EVERYWHERE = [F(number, 4) for number in range(28)]
 
 
 class TestInterval:
-    """Told by what lies in it; the ends are multiples of a half, and quarters lie between."""
+    """Intervals are compared by their members; ends are halves, and quarters lie between them."""
 
     @given(intervals(), intervals())
     def test_meet(self, one: RatioInterval, other: RatioInterval) -> None:
@@ -363,7 +363,7 @@ class TestInterval:
 
     @given(intervals(), intervals())
     def test_below_and_above(self, one: RatioInterval, other: RatioInterval) -> None:
-        """One falls apart into what is below the other, within it, and above it."""
+        """An interval splits into the parts below another one, within it, and above it."""
         assume(not other.empty)
         below, above = one.below(other), one.above(other)
         for ratio in EVERYWHERE:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from counterexamples import NAMES, SCRIPTS, counterexample
+from counterexamples import NAMES, SCHEDULES, counterexample
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
@@ -88,7 +88,7 @@ class TestEntries:
         comments = [one.comment for one in capture_entries(trace, "AB")]
         if trace.loop is not None:
             assert sum("from here on again and again, every 2s" in comment for comment in comments) == 1
-        elif name not in SCRIPTS:
+        elif name not in SCHEDULES:
             assert f"BREAKS {trace.shows}: " in comments[-1]
         else:
             assert not any("BREAKS" in comment for comment in comments)

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 import xmlschema
-from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
+from counterexamples import NAMES, QUESTIONS, SCHEDULES, counterexample
 from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, mermaid_results, needs_junit_schemas, needs_mermaid, needs_sarif_schema
 
 from timewait.checker.finding import Progress
@@ -61,7 +61,7 @@ class TestStatus:
     @pytest.mark.parametrize("name", NAMES)
     def test_of_traces(self, name: str) -> None:
         """A trace that violates its property is a violation; a scenario is not."""
-        expected = Verdict.PROVED if name in SCRIPTS else Verdict.VIOLATED
+        expected = Verdict.PROVED if name in SCHEDULES else Verdict.VIOLATED
         assert case_of_trace(counterexample(name)).verdict is expected
 
     def test_reason(self) -> None:

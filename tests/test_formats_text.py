@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from counterexamples import NAMES, QUESTIONS, SCRIPTS, counterexample
+from counterexamples import NAMES, QUESTIONS, SCHEDULES, counterexample
 from node_packages import mermaid_results, needs_mermaid
 
 from timewait.checker import itf
@@ -236,4 +236,4 @@ def test_a_trace_without_states() -> None:
 
 def test_names() -> None:
     """Each trace has one name."""
-    assert len(set(NAMES)) == len(QUESTIONS) + len(SCRIPTS) + 1
+    assert len(set(NAMES)) == len(QUESTIONS) + len(SCHEDULES) + 1

@@ -1,4 +1,4 @@
-"""Linear constraints, as people write them."""
+"""Linear terms and constraints as text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ terms = st.dictionaries(st.sampled_from(["", "MSL", "RTO", "TIME_WAIT", "RTO_1"]
     ],
 )
 def test_terms(text: str, expected: dict[str, Fraction | int]) -> None:
-    """What people write, read."""
+    """Terms are parsed."""
     assert term(text) == expected
 
 
@@ -58,7 +58,7 @@ def test_terms(text: str, expected: dict[str, Fraction | int]) -> None:
         "MSL/",
     ],
 )
-def test_what_is_no_term(text: str) -> None:
+def test_not_a_term(text: str) -> None:
     """The message shows the text."""
     with pytest.raises(ValueError, match="is not a linear term") as caught:
         term(text)
@@ -66,15 +66,15 @@ def test_what_is_no_term(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["MSL RTO", "2 3", "MSL 2", "2*", "1/2/3", ""])
-def test_what_should_be_no_term_either(text: str) -> None:
-    """Nobody means anything by it."""
+def test_ambiguous_terms(text: str) -> None:
+    """A text without a clear meaning is refused."""
     with pytest.raises(ValueError, match="is not a linear term"):
         term(text)
 
 
 @pytest.mark.parametrize("text", ["MSL/0", "1/0", "1/0*MSL"])
-def test_a_division_by_nought(text: str) -> None:
-    """No term either."""
+def test_division_by_zero(text: str) -> None:
+    """A division by zero is refused."""
     with pytest.raises(ValueError, match="is not a linear term"):
         term(text)
 
@@ -91,7 +91,7 @@ def test_a_division_by_nought(text: str) -> None:
     ],
 )
 def test_constraints(text: str, relation: str, expected: dict[str, Fraction | int]) -> None:
-    """Everything on one side, and only one direction."""
+    """All terms are on one side, and the relation is normalised."""
     read = constraint(text)
     assert (read.relation, read.terms, read.text) == (relation, expected, text)
 
@@ -99,15 +99,15 @@ def test_constraints(text: str, relation: str, expected: dict[str, Fraction | in
 @pytest.mark.parametrize(
     "text", ["", "MSL", "MSL = RTO", "MSL => RTO", "MSL <> RTO", "0 < MSL < RTO", "MSL >= rto", "MSL != RTO", "MSL >= 1 or RTO"]
 )
-def test_what_is_no_constraint(text: str) -> None:
-    """Not one relation between two terms."""
+def test_not_a_constraint(text: str) -> None:
+    """A text without exactly one relation is refused."""
     with pytest.raises(ValueError, match="is not a "):
         constraint(text)
 
 
 @pytest.mark.parametrize("text", ["> 1", "MSL >", ">="])
-def test_an_empty_side_is_no_term(text: str) -> None:
-    """Something was forgotten."""
+def test_an_empty_side(text: str) -> None:
+    """A comparison with an empty side is refused."""
     with pytest.raises(ValueError, match="is not a "):
         constraint(text)
 
@@ -123,13 +123,13 @@ def test_an_empty_side_is_no_term(text: str) -> None:
     ],
 )
 def test_holds(text: str, below: bool, at: bool, above: bool) -> None:
-    """At the very limit and a hair's breadth from it."""
+    """At the limit, just below and just above it."""
     read, hair = constraint(text), Fraction(1, 10**30)
     assert [read.holds({"MSL": 30 + part}) for part in (-hair, Fraction(0), hair)] == [below, at, above]
 
 
 def test_evaluate() -> None:
-    """Exactly."""
+    """Values are exact."""
     assert evaluate(term("2*MSL - TIME_WAIT/2 + RTO + 1/7"), VALUES) == 30 + Fraction(1, 3) + Fraction(1, 7)
     assert evaluate({}, VALUES) == 0
     with pytest.raises(KeyError):
@@ -148,13 +148,13 @@ def test_evaluate() -> None:
     ],
 )
 def test_written(text: str, expected: str) -> None:
-    """What is positive comes first."""
+    """Positive coefficients come first."""
     assert as_text(term(text)) == expected
 
 
 @given(terms)
-def test_written_is_read_again(terms: dict[str, Fraction]) -> None:
-    """Apart from what is nought."""
+def test_round_trip(terms: dict[str, Fraction]) -> None:
+    """A printed term is parsed to the same term, without zero coefficients."""
     again = term(as_text(terms))
     assert {name: factor for name, factor in again.items() if factor} == {
         name: factor for name, factor in terms.items() if factor
@@ -162,8 +162,8 @@ def test_written_is_read_again(terms: dict[str, Fraction]) -> None:
 
 
 @given(terms, terms, st.sampled_from([">=", ">", "==", "<=", "<"]))
-def test_a_constraint_is_the_comparison_it_says(left: dict[str, Fraction], right: dict[str, Fraction], relation: str) -> None:
-    """Both sides evaluated and compared by themselves."""
+def test_a_constraint_compares_its_sides(left: dict[str, Fraction], right: dict[str, Fraction], relation: str) -> None:
+    """It holds exactly if the values of its sides compare so."""
     values = {**VALUES, "RTO_1": Fraction(-2)}
     one, other = evaluate(left, values), evaluate(right, values)
     expected = {">=": one >= other, ">": one > other, "==": one == other, "<=": one <= other, "<": one < other}[relation]

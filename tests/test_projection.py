@@ -45,7 +45,7 @@ def text(region: Polyhedron) -> str:
 
 
 def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
-    """A path of steps, each with its guard, the invariant of the location it leaves, and where the clocks come from.
+    """A path of edges, each with its guard, the invariant of its source, and its clock updates.
 
     Bounds are written ``0 <= A``: the position of a clock, the relation, a parameter.
     """
@@ -69,7 +69,7 @@ def _test(text: str) -> compiled.CompiledBound:
 
 @st.composite
 def paths(draw: st.DrawFn) -> Path:
-    """A path of a few steps with any guards, its two clocks kept, started anew, exchanged or lost."""
+    """A short path with any guards; its two clocks are kept, reset, exchanged or lost."""
     parameters, clocks = st.sampled_from((*SYMBOLS, ZERO)), st.integers(0, 1)
     bound = st.builds("{} {} {}".format, clocks, st.sampled_from(["<=", ">=", ">", "=="]), parameters)
     upper = st.builds("{} <= {}".format, clocks, st.sampled_from(SYMBOLS))
@@ -80,20 +80,20 @@ def paths(draw: st.DrawFn) -> Path:
 
 @st.composite
 def terms_(draw: st.DrawFn) -> dict[str, Terms]:
-    """Every parameter as a term: itself, or a sum of small multiples of the symbolic ones."""
+    """Every parameter as a term: itself, or a small linear combination of the symbolic ones."""
     factor = st.sampled_from([F(0), F(1), F(2), F(1, 2)])
     sums = st.fixed_dictionaries(dict.fromkeys(SYMBOLS, factor))
     return PLAIN | {name: draw(st.just(PLAIN[name]) | sums) for name in SYMBOLS}
 
 
 def possible(path: Path, terms: Mapping[str, Terms]) -> z3.BoolRef:
-    """That there are times at which the steps of a path happen, one after the other."""
+    """There are times for the steps of a path."""
     times = [z3.Real(f"time{number}") for number in range(len(path) + 1)]
     return z3.Exists(times[1:], z3.substitute(z3.And(*bounds(path, terms, times)), (times[0], z3.RealVal(0))))
 
 
 def bounds(path: Path, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
-    """What must hold of the times, read from the locations and edges once more, without `timewait.checker.schedule`."""
+    """The constraints on the times, computed without `timewait.checker.schedule`."""
     parts = [earlier <= later for earlier, later in pairwise(times)]
     started: list[z3.ArithRef | None] = [times[0]] * len(path[0][0].clocks)
     for now, (location, edge) in zip(times[1:], path, strict=True):
@@ -126,17 +126,17 @@ def never(*parts: z3.BoolRef) -> bool:
 
 
 class TestRegion:
-    """The region of a path is where it can be taken, no more and no less."""
+    """The region of a path is exactly where it can be taken."""
 
     @few
     @given(paths(), terms_())
-    def test_is_what_z3_eliminates_the_times_to(self, path: Path, terms: dict[str, Terms]) -> None:
+    def test_equals_the_elimination_by_z3(self, path: Path, terms: dict[str, Terms]) -> None:
         region = parameters_of_path(path, terms)
         assert never(*NOT_NEGATIVE, z3.Xor(inside(region), possible(path, terms)))
 
     @few
     @given(paths(), terms_())
-    def test_nothing_in_it_follows_from_the_rest(self, path: Path, terms: dict[str, Terms]) -> None:
+    def test_is_irredundant(self, path: Path, terms: dict[str, Terms]) -> None:
         region = parameters_of_path(path, terms)
         for part in region:
             rest = [other for other in region if other is not part]
@@ -162,17 +162,17 @@ class TestRegion:
         assert text(parameters_of_path(path, PLAIN)) == expected
 
     def test_by_hand_in_terms(self) -> None:
-        """What is a sum of others is told in these."""
+        """A parameter that is a term in others is replaced by it."""
         terms = PLAIN | {"B": {"A": F(1), "C": F(1, 2)}}
         assert text(parameters_of_path(a_path((["0 > B"], ["0 <= C"], [0])), terms)) == "C > 2*A"
 
-    def test_what_is_never_possible_is_not_dropped(self) -> None:
-        """Longer than nought within nought."""
+    def test_an_empty_region_stays_empty(self) -> None:
+        """More than zero within zero."""
         (part,) = parameters_of_path(a_path((["0 > 0"], ["0 <= 0"], [0])), PLAIN)
         assert not part.holds({name: F(1) for name in SYMBOLS})
 
     def test_irredundant(self) -> None:
-        """None of the parameters is negative, so a sum of them is more than each."""
+        """Parameters are nonnegative, so a sum is at least each of its terms."""
         parts = [constraint(text) for text in ("A + B >= C", "A >= C", "A >= C - B", "2*A > 0", "A + C >= 0")]
         assert [part.text for part in irredundant(parts)] == ["2*A > 0", "A >= C"]
 
@@ -189,7 +189,7 @@ def cones(draw: st.DrawFn) -> Polyhedron:
 
 
 def generated(corners: Sequence[Vector]) -> z3.BoolRef:
-    """The points that are sums of multiples of some rays, none of them negative."""
+    """The nonnegative combinations of some rays."""
     factors = [z3.Real(f"factor{index}") for index in range(len(corners))]
     parts = [factor >= 0 for factor in factors]
     for axis, parameter in enumerate(PARAMETERS.values()):
@@ -199,7 +199,7 @@ def generated(corners: Sequence[Vector]) -> z3.BoolRef:
 
 
 class TestRays:
-    """A cone is all that its rays generate, and needs every one of them."""
+    """The rays generate the cone, and each is needed."""
 
     @few
     @given(cones())
@@ -213,13 +213,13 @@ class TestRays:
             assert never(*point, generated([other for other in found if other != ray]))
 
     def test_by_hand(self) -> None:
-        """All of it, one edge of it, and nothing but the origin."""
+        """The whole octant, one edge of it, and the origin alone."""
         axes = [(F(1), F(0), F(0)), (F(0), F(1), F(0)), (F(0), F(0), F(1))]
         assert sorted(rays((), SYMBOLS)) == sorted(axes)
         assert rays((constraint("A >= 2*B"), constraint("2*B >= A"), constraint("0 >= C")), SYMBOLS) == [(F(2, 3), F(1, 3), F(0))]
         assert rays((constraint("0 >= A + B + C"),), SYMBOLS) == []
 
-    def test_in_the_order_asked_for(self) -> None:
+    def test_order_of_components(self) -> None:
         region = (constraint("0 >= A"), constraint("0 >= B"))
         assert rays(region, ("C", "A", "B")) == [(F(1), F(0), F(0))]
 
@@ -228,7 +228,7 @@ class TestRays:
 
 
 def legal(path: Path, terms: Mapping[str, Terms], waits: Sequence[Terms], region: Sequence[Constraint]) -> bool:
-    """Whether waits in terms meet every bound of a path, whatever the values in a region."""
+    """Whether delays in terms satisfy every bound of a path for all values in a region."""
     times = list(accumulate(map(as_z3, waits), initial=z3.RealVal(0)))
     return never(inside(region), z3.Not(z3.And(*bounds(path, terms, times))))
 
@@ -237,12 +237,12 @@ POSITIVE = [constraint(f"{name} > 0") for name in SYMBOLS]
 
 
 class TestDelays:
-    """Waits in terms are legal for all values in the region."""
+    """Delays in terms are legal for all values in the region."""
 
     @settings(few, max_examples=25)
     @given(paths())
     def test_are_legal(self, path: Path) -> None:
-        """Whatever is found, it is right; not everywhere is one term enough, for instance where the larger of two is needed."""
+        """Every solution is legal; there is none where one term is not enough, as for a maximum."""
         region = irredundant([*parameters_of_path(path, PLAIN), *POSITIVE])
         assume(not never(inside(region)))
         waits = delays_in_terms(path, PLAIN, region, SYMBOLS)
@@ -272,7 +272,7 @@ class TestDelays:
         assert legal(path, PLAIN, waits, parts)
 
     def test_simple_ones_come_first(self) -> None:
-        """Whole ones where they do, and the first step at once where it can be."""
+        """Whole coefficients are preferred, and no delay before the first step."""
         path = a_path(([], [], [0]), (["0 >= A"], [], [0]), (["0 >= 0"], [], [0]))
         waits = delays_in_terms(path, PLAIN, tuple(POSITIVE), SYMBOLS)
         assert waits is not None
@@ -281,19 +281,19 @@ class TestDelays:
         assert evaluate(waits[1], {"A": F(7), "B": F(1), "C": F(1)}) >= 7
 
     def test_none_where_it_is_not_possible_everywhere(self) -> None:
-        """A region with values in it for which the path cannot be taken."""
+        """For some values of the region the path is impossible."""
         path = a_path((["0 > A"], ["0 <= B"], [0]))
         assert delays_in_terms(path, PLAIN, (constraint("A > 0"), constraint("B >= A")), SYMBOLS) is None
 
     def test_none_where_one_term_is_not_enough(self) -> None:
-        """More than B, then at least A and at least B, within C: no sum of A, B and C leaves room for both everywhere."""
+        """More than B, then at least A and at least B, within C: no linear term fits everywhere."""
         path = a_path((["0 > B"], [], [0, RESET]), (["1 >= A", "1 >= B", "0 <= C"], [], [0, 1]))
         region = irredundant([*parameters_of_path(path, PLAIN), *POSITIVE])
         assert text(region) == "A > 0 and B > 0 and C > 2*B and C > A + B"
         assert delays_in_terms(path, PLAIN, region, SYMBOLS) is None
 
     def test_on_an_edge_too(self) -> None:
-        """C may be nought; what is more than nought must be so there as well."""
+        """Strict bounds must hold at C = 0 too."""
         path = a_path(([], [], [0]), (["0 > C"], ["0 <= B"], [0]))
         parts = (constraint("B > C"), constraint("A > 0"))
         waits = delays_in_terms(path, PLAIN, parts, SYMBOLS)

@@ -1,4 +1,4 @@
-"""The least safe value, of functions whose least safe value is known."""
+"""The minimum safe value of functions whose minimum is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from timewait.checker.verdict import Verdict
 
 
 class Oracle:
-    """Safe from a value on, or strictly above it; counts how often it is asked, and about what."""
+    """A function that decides values, and records which."""
 
     def __init__(self, safe: Callable[[Fraction], bool], undecided: Callable[[Fraction], bool] = lambda _: False) -> None:
         self.safe = safe
@@ -32,7 +32,7 @@ class Oracle:
 
 
 def find(oracle: Oracle, unit: Fraction | int = 1, limit: int = 64, whole: bool = False) -> Threshold:
-    """The least safe value, every question asked but once."""
+    """The minimum safe value; every value is decided only once."""
     found = minimum_safe(oracle, Fraction(unit), Fraction(limit), whole)
     assert len(oracle.asked) == len(set(oracle.asked)) == found.queries
     return found
@@ -41,7 +41,7 @@ def find(oracle: Oracle, unit: Fraction | int = 1, limit: int = 64, whole: bool 
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("minimum", range(1, 65))
 def test_at_a_unit(minimum: int, whole: bool) -> None:
-    """Found exactly, with the answers on both sides."""
+    """The exact minimum, with the answers on both sides."""
     oracle = Oracle(lambda value: value >= minimum)
     found = find(oracle, whole=whole)
     assert found.minimum == minimum
@@ -54,15 +54,15 @@ def test_at_a_unit(minimum: int, whole: bool) -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_at_nought(whole: bool) -> None:
-    """One question; there is nothing below."""
+def test_at_zero(whole: bool) -> None:
+    """One query, and no answers below."""
     found = find(Oracle(lambda _: True), whole=whole)
     assert found.minimum == 0
     assert (found.answers_below, found.queries, found.verdict) == ([], 1, Verdict.PROVED)
 
 
-def test_above_nought_and_below_the_first_unit() -> None:
-    """The finer step comes to it."""
+def test_between_zero_and_the_first_unit() -> None:
+    """The finer step finds it."""
     assert find(Oracle(lambda value: value > 0)).minimum == Fraction(1, FINER)
     assert find(Oracle(lambda value: value > 0), whole=True).minimum == 1
 
@@ -71,7 +71,7 @@ def test_above_nought_and_below_the_first_unit() -> None:
     "minimum", [Fraction(1, 2), Fraction(5, 2), Fraction(7001, 1000), Fraction(6999, 1000), Fraction(127, 2)]
 )
 def test_between_two_units(minimum: Fraction) -> None:
-    """Found in steps of a thousandth; in ticks the next unit is the least that can be said."""
+    """The minimum in thousandths of a unit; in ticks the next unit."""
     found = find(Oracle(lambda value: value >= minimum))
     assert found.minimum == minimum
     assert found.value_below == minimum - Fraction(1, FINER)
@@ -81,7 +81,7 @@ def test_between_two_units(minimum: Fraction) -> None:
 
 
 def test_between_two_of_the_finer_steps() -> None:
-    """The next finer step: what is just below it is unsafe."""
+    """The next finer step; the value just below is unsafe."""
     found = find(Oracle(lambda value: value > Fraction(5, 2)))
     assert found.minimum == Fraction(5, 2) + Fraction(1, FINER)
     assert found.value_below == Fraction(5, 2)
@@ -89,7 +89,7 @@ def test_between_two_of_the_finer_steps() -> None:
 
 @pytest.mark.parametrize("unit", [Fraction(1, 7), Fraction(30), Fraction(1, 10)])
 def test_the_unit_does_not_matter(unit: Fraction) -> None:
-    """The same questions, so many times as long."""
+    """The same values, scaled."""
     plain, scaled = Oracle(lambda value: value >= Fraction(27, 2)), Oracle(lambda value: value >= unit * 27 / 2)
     found, same = minimum_safe(plain, Fraction(1), Fraction(64), False), minimum_safe(scaled, unit, 64 * unit, False)
     assert same.minimum == unit * 27 / 2
@@ -100,7 +100,7 @@ def test_the_unit_does_not_matter(unit: Fraction) -> None:
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("limit", [1, 2, 3, 17, 64])
 def test_none_up_to_the_limit(limit: int, whole: bool) -> None:
-    """Nothing beyond the limit is asked."""
+    """No value beyond the limit is decided."""
     oracle = Oracle(lambda value: value > limit)
     found = find(oracle, limit=limit, whole=whole)
     assert found.minimum is None
@@ -111,13 +111,13 @@ def test_none_up_to_the_limit(limit: int, whole: bool) -> None:
 
 
 def test_exactly_at_the_limit() -> None:
-    """Still found where doubling would go beyond it."""
+    """Found although doubling would exceed the limit."""
     assert find(Oracle(lambda value: value >= 17), limit=17).minimum == 17
 
 
 @pytest.mark.parametrize("where", [0, 1, 8, 16, 12, Fraction(12999, 1000)])
 def test_undecided(where: Fraction | int) -> None:
-    """Where the engine comes to no verdict the value is told, with its answers."""
+    """A value without a verdict is reported with its answers."""
     with pytest.raises(InconclusiveAnswer, match=rf"^no verdict at {float(where):g} s$") as caught:
         find(Oracle(lambda value: value >= 13, lambda value: value == where))
     assert caught.value.value == where
@@ -126,7 +126,7 @@ def test_undecided(where: Fraction | int) -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.VACUOUS, Verdict.DISAGREEMENT, Verdict.INCONCLUSIVE])
 def test_only_a_proof_and_a_violation_decide(verdict: Verdict) -> None:
-    """Whatever else is said, nothing is concluded from it."""
+    """Any other verdict is inconclusive."""
     with pytest.raises(InconclusiveAnswer):
         minimum_safe(lambda _: [Answer(Finding("x", verdict, "test"))], Fraction(1), Fraction(8), True)
     with pytest.raises(InconclusiveAnswer):
@@ -134,8 +134,8 @@ def test_only_a_proof_and_a_violation_decide(verdict: Verdict) -> None:
 
 
 @given(st.integers(1, 64 * FINER))
-def test_few_questions(thousandths: int) -> None:
-    """Doubling, halving to a unit, halving to a thousandth: no more than that takes."""
+def test_few_queries(thousandths: int) -> None:
+    """No more queries than doubling and bisection need."""
     found = find(Oracle(lambda value: value >= Fraction(thousandths, FINER)))
     assert found.minimum == Fraction(thousandths, FINER)
     assert found.queries <= 1 + 7 + 5 + 1 + 10

@@ -1,4 +1,4 @@
-"""``timewait threshold --symbolic``: the formulas of the claims, what proves them, and one clear line for bad flags."""
+"""``timewait threshold --symbolic``: the formulas of the claims, their proofs, and one clear line for bad flags."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def formula(
     capsys: pytest.CaptureFixture[str], *arguments: str, properties: tuple[str, ...] = BOTH
 ) -> tuple[str, dict[str, Any]]:
-    """The formula, and all that was said as JSON, of a question every piece of whose answer is proved from both sides."""
+    """The formula, with every piece proved from both sides, and the JSON output."""
     named = [part for name in properties for part in ("--property", name)]
     code, out, _ = run(capsys, *FORMULA, *named, *arguments, "--json")
     data = json.loads(out)
@@ -61,7 +61,7 @@ CORE_ISOLATION = (
 
 
 def expected(scope: str, loss: int, properties: tuple[str, ...]) -> str:
-    """What theory says."""
+    """The formula of the theory."""
     if properties == ("graceful",):
         return f"safe iff TIME_WAIT >= {lost(loss)}"
     if scope == "core":
@@ -106,7 +106,7 @@ BARE_FORMULA = "RTO <= 1/2*MSL: safe iff TIME_WAIT >= 3*MSL + 2*RTO; 1/2*MSL <= 
     ],
 )
 def test_the_answer_rule(capsys: pytest.CaptureFixture[str], answers: tuple[str, ...], ratios: str, found: str) -> None:
-    """C16: answers that do not restart the timer beget old copies."""
+    """C16: an answer without a restart can provoke an old copy."""
     assert formula(capsys, *answers, "--ratios", ratios, properties=("isolation",))[0] == found
 
 
@@ -124,7 +124,7 @@ def test_the_answer_rule(capsys: pytest.CaptureFixture[str], answers: tuple[str,
     ],
 )
 def test_schedules(capsys: pytest.CaptureFixture[str], gaps: str, loss: int, ratios: str, found: str) -> None:
-    """C5: MSL and the longest gaps in a row, of those that a round may begin with; RTO is the first gap, the last repeats."""
+    """C5: MSL and the longest consecutive gaps of a loss window; RTO is the first gap, the last one repeats."""
     arguments = (*CORE, "--rto", gaps, "--loss", str(loss), "--ratios", ratios)
     assert formula(capsys, *arguments, properties=("graceful",))[0] == f"safe iff TIME_WAIT >= {found}"
 
@@ -134,23 +134,23 @@ def test_schedules(capsys: pytest.CaptureFixture[str], gaps: str, loss: int, rat
 
 @pytest.mark.parametrize(("ratios", "rto", "minimum"), [("1,1", "RTO = MSL", "2*MSL"), ("1/2,1/2", "RTO = 1/2*MSL", "3/2*MSL")])
 def test_one_ratio(capsys: pytest.CaptureFixture[str], ratios: str, rto: str, minimum: str) -> None:
-    """Where sums of MSL and RTO cannot be told apart all is said in MSL."""
+    """At one ratio the formula is a multiple of MSL."""
     _, data = formula(capsys, *CORE, "--ratios", ratios, properties=("graceful",))
     assert [(piece["rto"], piece["least_time_wait"]) for piece in data["pieces"]] == [(rto, minimum)]
 
 
 def test_a_change_just_below_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """What lies beyond the last change is not left out."""
+    """The piece beyond the last change is found."""
     found, _ = formula(capsys, *CORE, "--loss", "0", "--ratios", "3/4,10001/10000", properties=("isolation",))
     assert found == CORE_ISOLATION[0]
 
 
-# --- no finite one --------------------------------------------------------------------------------------------------
+# --- no finite TIME_WAIT --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scope", ["core", pytest.param("close", marks=pytest.mark.slow)])
 def test_any_loss(capsys: pytest.CaptureFixture[str], scope: str) -> None:
-    """C6: the same steps again and again, for as long as TIME_WAIT lasts."""
+    """C6: a loop outlasts every TIME_WAIT."""
     arguments = (*FORMULA, "--scope", scope, "--loss", "any", "--property", "graceful")
     code, out, _ = run(capsys, *arguments)
     assert code == 10
@@ -165,8 +165,8 @@ def test_any_loss(capsys: pytest.CaptureFixture[str], scope: str) -> None:
 # --- evidence -------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_accepted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A certificate and a trace for each piece, each read again by the command that reads such files."""
+def test_written_evidence_is_accepted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A certificate and a trace for each piece, read again by the commands for such files."""
     folder = tmp_path / "new" / "evidence"
     code, out, _ = run(capsys, *FORMULA, *CORE, "--loss", "0", "--property", "isolation", "--out", str(folder))
     assert code == 0
@@ -185,18 +185,18 @@ def test_what_is_written_is_accepted(capsys: pytest.CaptureFixture[str], tmp_pat
         assert "next incarnation" in out
 
 
-def test_a_family_has_a_trace_but_no_certificate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """There is nothing to prove from any TIME_WAIT on."""
+def test_a_pumped_schedule_has_no_certificate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """No TIME_WAIT is safe, so there is only a trace."""
     arguments = (*FORMULA, *CORE, "--loss", "any", "--property", "graceful", "--out", str(tmp_path))
     assert run(capsys, *arguments)[0] == 10
     assert [path.name for path in tmp_path.iterdir()] == ["piece-1.itf.json"]
 
 
-# --- what is not settled, and what is not asked well ----------------------------------------------------------------
+# --- inconclusive searches and bad flags ----------------------------------------------------------------
 
 
 def test_a_bound_is_never_a_pass(capsys: pytest.CaptureFixture[str]) -> None:
-    """Stopped before anything was found."""
+    """The budget is used up at once."""
     code, out, err = run(capsys, *FORMULA, *CORE, "--max-seconds", "0.000001", "--json")
     data = json.loads(out)
     assert (code, data["verdict"], data["pieces"], data["least_time_wait"]) == (20, "inconclusive", [], None)
@@ -204,7 +204,7 @@ def test_a_bound_is_never_a_pass(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_ratios_too_close_together(capsys: pytest.CaptureFixture[str]) -> None:
-    """Not answered, and said so."""
+    """The search is inconclusive and reports it."""
     code, out, err = run(capsys, *FORMULA, *CORE, "--ratios", "1/1000000000,1/500000000")
     assert code == 20
     assert out.splitlines()[-1] == "verdict: INCONCLUSIVE"
@@ -240,7 +240,7 @@ def test_bad_flags(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...
 
 
 def test_nowhere_to_write(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A file where a folder should be; nothing is left beside it."""
+    """The folder is a file; nothing is written beside it."""
     taken = tmp_path / "taken"
     taken.write_text("mine", encoding="utf-8")
     code, out, err = run(capsys, *FORMULA, *CORE, "--loss", "0", "--property", "isolation", "--out", str(taken / "evidence"))

@@ -1,6 +1,6 @@
 """A small reader of TLA+: parses a module by the library ``tla`` and visits every state, as TLC would.
 
-It knows the operators that an export uses and fails on any other; a function is a dict.
+It supports the operators of an export and fails on any other; a function is a dict.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import tla
 Values = dict[str, Any]
 
 INFIX = {
-    "=": lambda one, other: one == other,
-    "<": lambda one, other: one < other,
-    ">": lambda one, other: one > other,
-    "<=": lambda one, other: one <= other,
-    ">=": lambda one, other: one >= other,
-    "+": lambda one, other: one + other,
-    "\\in": lambda one, other: one in other,
+    "=": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
+    "<=": lambda left, right: left <= right,
+    ">=": lambda left, right: left >= right,
+    "+": lambda left, right: left + right,
+    "\\in": lambda left, right: left in right,
 }
 
 
 class Module:
-    """A module with values for its constants, from the configuration that TLC reads beside it."""
+    """A module with the constants of its TLC configuration."""
 
     def __init__(self, text: str, configuration: str) -> None:
         self.tree = tla.parse(text)
@@ -39,7 +39,7 @@ class Module:
     # --- states ---------------------------------------------------------------------------------------------------
 
     def explore(self) -> tuple[int, set[str]]:
-        """How many states there are, and which invariants some of them violate; fails in a deadlock."""
+        """The number of states and the violated invariants; fails at a deadlock."""
         first = next(self.solutions(self.definitions["Init"], {}, {}, ""))
         waiting, seen, violated = [first], {_frozen(first)}, set[str]()
         while waiting:
@@ -54,7 +54,7 @@ class Module:
         return len(seen), violated
 
     def solutions(self, formula: Any, state: Values, found: Values, mark: str) -> Iterator[Values]:
-        """Every assignment of variables (primed ones, if marked so) that makes a formula true."""
+        """Every assignment of variables, primed ones if marked, that satisfies a formula."""
         match type(formula).__name__, getattr(formula, "operator", None):
             case "VerticalList", "\\/":
                 for item in formula.arguments:
@@ -135,12 +135,12 @@ class Module:
                 return not self.value(arguments[0], scope) or self.value(arguments[1], scope)
             case "~":
                 return not self.value(arguments[0], scope)
-        one, other = (self.value(part, scope) for part in arguments)
-        return INFIX[name](one, other)
+        left, right = (self.value(part, scope) for part in arguments)
+        return INFIX[name](left, right)
 
 
 def _assigned(node: Any, mark: str) -> str:
-    """The variable that an equation gives its value to, if it does."""
+    """The variable that an equation assigns, if any."""
     if mark:
         if type(node).__name__ != "OperatorApplication" or node.operator != mark:
             return ""
