@@ -1,4 +1,4 @@
-"""The command ``agree``: every engine is asked about one table of configurations, and the answers are put side by side."""
+"""The command ``agree``: compares the answers of all engines to one table of configurations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from timewait.checker.verdict import Verdict, worst
-from timewait.cli import console
+from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.session import header_in_words
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
@@ -20,127 +20,126 @@ from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
 from timewait.spec.plain_data import verdict_parameters
 
+AGREED, CHECKED, ALONE, UNDECIDED, DIFFER = KINDS = (
+    "agreed by two engines or more",
+    "decided by one engine, what it gave checked",
+    "decided by one alone, or vacuous",
+    "decided by nobody",
+    "disagree",
+)
+"""How a property may be decided; these are keys of the JSON."""
+
+NAMES = {Verdict.PROVED: "agreed", Verdict.VACUOUS: "no agreement", Verdict.INCONCLUSIVE: "undecided"}
+"""What people read where the verdict of an agreement is one of these."""
+
 
 @click.command("agree")
 @click.argument("cases", nargs=-1, metavar="[CASE ...]")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every answer there, as JSON.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every answer as JSON.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Configurations compared side by side.")
 @click.option(
     "--max-seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
-    help="Bound on each question to each engine.",
+    help="Bound on the time of each engine for each property, in seconds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def agree_command(cases: tuple[str, ...], out: Path | None, jobs: int, max_seconds: float, as_json: bool) -> int:
-    """Ask every engine about one table of configurations; exits 40 when two of them differ.
+    """Compare the answers of all engines to one table of configurations; exits 40 when two of them differ.
 
-    A CASE is a configuration of the table, or how the names of several begin; all when none is named.
+    A CASE is the name of a configuration in the table, or the beginning of several names; by default all are compared.
     """
     chosen = _chosen(cases)
     if out is not None:
         ensure_writable(out)
-    screen = console.Screen()
+    screen = Screen()
     started = time.monotonic()
     compared = []
-    for one in compare_all(chosen, max_seconds, jobs):
-        compared.append(one)
+    for result in compare_all(chosen, max_seconds, jobs):
+        compared.append(result)
         if as_json:
-            screen.note(f"{one.case}: {_word(one.agreement)} in {one.seconds:.1f} s")
+            screen.note(f"{result.case}: {_name(result.agreement)} in {result.seconds:.1f} s")
         else:
-            _show(screen, one)
-    seconds = time.monotonic() - started
-    data = _as_data(compared, seconds)
+            _show(screen, result)
+    data = _as_json(compared, time.monotonic() - started)
     if out is not None:
         write_whole(out, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     if as_json:
         screen.as_json(data)
     else:
-        _show_sum(screen, compared, seconds)
-    return worst(one.agreement for one in compared).exit_code
+        _show_summary(screen, compared, data)
+    return worst(result.agreement for result in compared).exit_code
 
 
 def _chosen(cases: Sequence[str]) -> list[str]:
-    """The configurations that are named, in the order of the table."""
+    """The names of the chosen configurations, in the order of the table."""
+
+    def begins(case: str, name: str) -> bool:
+        return case.casefold().startswith(name.casefold())
+
     for name in cases:
-        if not any(case.casefold().startswith(name.casefold()) for case in CASES):
+        if not any(begins(case, name) for case in CASES):
             raise click.UsageError(f"no configuration of the table begins with {name!r}; there are: {'; '.join(CASES)}")
-    return [case for case in CASES if not cases or any(case.casefold().startswith(name.casefold()) for name in cases)]
+    return [case for case in CASES if not cases or any(begins(case, name) for name in cases)]
 
 
-def _word(agreement: Verdict) -> str:
-    """How an agreement is called: a proof of it is called that, nothing less is."""
-    words = {Verdict.PROVED: "agreed", Verdict.VACUOUS: "no agreement", Verdict.INCONCLUSIVE: "undecided"}
-    return words.get(agreement, str(agreement))
+def _name(agreement: Verdict) -> str:
+    return NAMES.get(agreement, str(agreement))
 
 
-def _show(screen: console.Screen, one: ConfigurationAgreement) -> None:
-    """A configuration: what each says about each property."""
-    screen.heading(f"{one.case}   {_word(one.agreement)}   {one.seconds:.1f} s")
-    screen.line(f"  {header_in_words(one.configuration)}")
+def _show(screen: Screen, result: ConfigurationAgreement) -> None:
+    """A configuration: the answer of each engine for each property."""
+    screen.heading(f"{result.case}   {_name(result.agreement)}   {result.seconds:.1f} s")
+    screen.line(f"  {header_in_words(result.configuration)}")
     rows = []
-    for row in one.rows:
-        said = [voice.summary if voice.summary != "not asked" else "-" for voice in row.answers]
-        rows.append((f"  {row.name}", *said, _word(row.agreement) if row.disagreements else row.summary))
+    for row in result.rows:
+        answers = ["-" if answer.summary == "not asked" else answer.summary for answer in row.answers]
+        rows.append((f"  {row.name}", *answers, _name(row.agreement) if row.disagreements else row.summary))
     screen.table(("  property", *EngineName, "decided by"), rows)
-    for row in one.rows:
-        for fault in row.disagreements:
-            screen.line(f"  {row.name}: DISAGREEMENT: {fault}")
+    for row in result.rows:
+        for disagreement in row.disagreements:
+            screen.line(f"  {row.name}: DISAGREEMENT: {disagreement}")
     screen.line()
 
 
-def _counted(rows: Sequence[PropertyAgreement]) -> dict[str, int]:
-    """How many rows there are of each kind."""
-
-    def kind(row: PropertyAgreement) -> str:
-        if row.disagreements:
-            return "disagree"
-        if row.agreement is not Verdict.PROVED:
-            return "decided by one alone, or vacuous" if row.decided else "decided by nobody"
-        engines = sum(voice.engine not in CHECKS for voice in row.decided)
-        return "agreed by two engines or more" if engines > 1 else "decided by one engine, what it gave checked"
-
-    kinds = Counter(map(kind, rows))
-    order = (
-        "agreed by two engines or more",
-        "decided by one engine, what it gave checked",
-        "decided by one alone, or vacuous",
-        "decided by nobody",
-        "disagree",
-    )
-    return {name: kinds[name] for name in order}
+def _kind(row: PropertyAgreement) -> str:
+    if row.disagreements:
+        return DIFFER
+    if row.agreement is not Verdict.PROVED:
+        return ALONE if row.decided else UNDECIDED
+    return AGREED if sum(answer.engine not in CHECKS for answer in row.decided) > 1 else CHECKED
 
 
-def _show_sum(screen: console.Screen, compared: Sequence[ConfigurationAgreement], seconds: float) -> None:
-    """What came out in all, and why some were not asked."""
-    rows = [row for one in compared for row in one.rows]
+def _show_summary(screen: Screen, compared: Sequence[ConfigurationAgreement], data: dict[str, Any]) -> None:
+    """The counts of all configurations, and the reasons why engines were not asked."""
+    rows = [row for result in compared for row in result.rows]
     plural = "s" * (len(compared) != 1)
-    screen.line(f"{len(compared)} configuration{plural}, {len(rows)} properties, {seconds:.0f} s")
-    for kind, count in _counted(rows).items():
+    screen.line(f"{len(compared)} configuration{plural}, {len(rows)} properties, {data['seconds']:.0f} s")
+    for kind, count in data["counts"].items():
         screen.line(f"  {kind}: {count}")
-    silent = Counter((voice.engine, voice.reason) for row in rows for voice in row.answers if voice.summary == "not asked")
     screen.line("(n): a run of n steps; none in n: no run of up to n steps; accepted: by Z3's plain queries and by cvc5")
     screen.line("not asked:")
-    for (engine, reason), count in sorted(silent.items()):
+    unasked = Counter((answer.engine, answer.reason) for row in rows for answer in row.answers if answer.summary == "not asked")
+    for (engine, reason), count in sorted(unasked.items()):
         screen.line(f"  {engine}, {reason}: {count}")
-    screen.line(f"verdict: {_word(worst(one.agreement for one in compared)).upper()}")
+    screen.line(f"verdict: {_name(worst(result.agreement for result in compared)).upper()}")
 
 
-def _as_data(compared: Sequence[ConfigurationAgreement], seconds: float) -> dict[str, Any]:
-    rows = [row for one in compared for row in one.rows]
+def _as_json(compared: Sequence[ConfigurationAgreement], seconds: float) -> dict[str, Any]:
+    counts = Counter(_kind(row) for result in compared for row in result.rows)
     return {
-        "verdict": str(worst(one.agreement for one in compared)),
+        "verdict": str(worst(result.agreement for result in compared)),
         "seconds": round(seconds, 2),
-        "counts": _counted(rows),
+        "counts": {kind: counts[kind] for kind in KINDS},
         "configurations": [
             {
-                "case": one.case,
-                "agreement": str(one.agreement),
-                "seconds": round(one.seconds, 2),
-                "parameters": verdict_parameters(one.configuration),
-                "properties": [row.as_json() for row in one.rows],
+                "case": result.case,
+                "agreement": str(result.agreement),
+                "seconds": round(result.seconds, 2),
+                "parameters": verdict_parameters(result.configuration),
+                "properties": [row.as_json() for row in result.rows],
             }
-            for one in compared
+            for result in compared
         ],
     }

@@ -211,7 +211,7 @@ def _claims() -> NamedPictures:
         several = counts[run.claim] > 1
         options = f"--claim {run.claim}{f' --property {run.broken}' if several else ''}"
         name = f"run-{run.claim.lower()}{f'-{run.broken}' if several else ''}"
-        yield name, partial(_run, f"{run.claim}: {run.told}", options, run.find)
+        yield name, partial(_run, f"{run.claim}: {run.title}", options, run.find)
 
 
 def _used() -> NamedPictures:
