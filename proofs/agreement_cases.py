@@ -16,7 +16,7 @@ from timewait.proofs.claims import FIN, INTENDED, LITERAL, STEP_ONE, close, core
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.settings import Behaviour, ResetRule
-from timewait.spec.stacks import load
+from timewait.spec.stacks import load_stack
 
 
 def _both(configuration: Configuration) -> Configuration:
@@ -36,7 +36,7 @@ def _stack(name: str, time_wait: int, text: tuple[int, int] = (0, 0), orphan: bo
     overrides = Overrides.of(
         msl=second, time_wait=Fraction(time_wait), rto=(second,), fin_wait_2=second, text=text, abandons=orphan
     )
-    return assemble(load(name), overrides)
+    return assemble(load_stack(name), overrides)
 
 
 NO_RESTART = replace(INTENDED, restarts=frozenset())

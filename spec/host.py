@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from timewait.spec.duration import format_duration
 from timewait.spec.settings import ResetRule
-from timewait.spec.stacks import Source, Stack, load
+from timewait.spec.stacks import Source, Stack, load_stack
 from timewait.vocabulary.errors import InputError
 
 ROOT = Path("/proc/sys/net/ipv4")
@@ -74,7 +74,7 @@ def read_host(root: Path = ROOT) -> Stack:
         This is not Linux, or a setting cannot be read.
     """
     host = _read(root)
-    linux = load("linux")
+    linux = load_stack("linux")
     fin_timeout = f"tcp_fin_timeout = {host.fin_timeout}"
     values: dict[str, tuple[object, Source]] = {
         "reset": (ResetRule.IGNORE if host.rfc1337 else ResetRule.EXACT, _source(f"tcp_rfc1337 = {host.rfc1337}")),
@@ -112,7 +112,7 @@ def read_settings(root: Path = ROOT) -> tuple[HostSetting, ...]:
         This is not Linux, or a setting cannot be read.
     """
     host = _read(root)
-    wait = load("linux").require("time_wait")
+    wait = load_stack("linux").require("time_wait")
     told = {
         "tcp_rfc1337": _rfc1337(host),
         "tcp_fin_timeout": _fin_timeout(host, wait),

@@ -136,13 +136,13 @@ class Stack(Durations):
         return ", ".join(sorted(value)) or "nothing" if isinstance(value, frozenset) else str(value)
 
 
-def names() -> tuple[str, ...]:
+def stack_names() -> tuple[str, ...]:
     """List the profiles that come with the package, in alphabetical order."""
     entries = (resources.files("timewait.spec") / "stacks").iterdir()
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
 
 
-def load(name_or_path: str | PathLike[str]) -> Stack:
+def load_stack(name_or_path: str | PathLike[str]) -> Stack:
     """Read a profile.
 
     Parameters
@@ -160,8 +160,10 @@ def load(name_or_path: str | PathLike[str]) -> Stack:
     name = fspath(name_or_path)
     if "/" in name or name.endswith(".toml"):
         return _load_file(name)
-    if name not in names():
-        raise UnknownStack(f"there is no profile {name!r}{_suggestion(name.lower(), names())}; known: {', '.join(names())}")
+    if name not in stack_names():
+        raise UnknownStack(
+            f"there is no profile {name!r}{_suggestion(name.lower(), stack_names())}; known: {', '.join(stack_names())}"
+        )
     return _parse(f"{name}.toml", (resources.files("timewait.spec") / "stacks" / f"{name}.toml").read_bytes())
 
 
@@ -169,7 +171,7 @@ def _load_file(path: str) -> Stack:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise UnknownStack(f"there is no profile file {path}; the names of known profiles: {', '.join(names())}") from None
+        raise UnknownStack(f"there is no profile file {path}; the names of known profiles: {', '.join(stack_names())}") from None
     except OSError as error:
         raise BrokenStack(f"{path}: cannot be read: {error.strerror}") from None
     return _parse(path, content)

@@ -37,14 +37,14 @@ from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.stacks import Stack, load
+from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import MEANING, State
 
 
 def configuration(**overrides: Any) -> Configuration:
     """RFC 9293 (intended reading) with an MSL of 30 s."""
     values = {"msl": Fraction(30), "rto": (Fraction(30),), "time_wait": Fraction(60), **overrides}
-    return assemble(load("rfc9293-intended"), Overrides.of(**values))
+    return assemble(load_stack("rfc9293-intended"), Overrides.of(**values))
 
 
 def closes(path: Path, assumed: Configuration | None = None) -> list[ObservedClose]:
@@ -249,7 +249,7 @@ class TestLosses:
         close = self.lost_last_acknowledgement(tmp_path)
         (need,) = time_waits_observed(close)
         brief = Stack(name="brief", title="Brief", time_wait=Fraction(1, 2), behaviour={"restarts": frozenset()})
-        enough, short = compare(need, [load("linux"), load("mtcp"), brief])
+        enough, short = compare(need, [load_stack("linux"), load_stack("mtcp"), brief])
         assert [stack.name for stack in enough] == ["linux"]
         assert [stack.name for stack in short] == ["mtcp", "brief"]
 
@@ -268,7 +268,7 @@ class TestLosses:
         assert "a RST from A, which had left the connection, reached B in LAST_ACK" in summary(close)
         last = [name for step in close.trace.steps for name, _ in step.event.breaks]
         assert last == ["graceful"]
-        assert any("60" not in why and "1m" in why for stack, why in fit_profiles(close, "A", [load("linux")]).excluded)
+        assert any("60" not in why and "1m" in why for stack, why in fit_profiles(close, "A", [load_stack("linux")]).excluded)
 
     def test_rfc_1337(self, tmp_path: Path) -> None:
         """A duplicate of B's FIN is acknowledged, B answers with a RST, and the RST ends TIME-WAIT."""
@@ -287,7 +287,7 @@ class TestLosses:
         assert [(shot.exact, shot.ended) for shot in close.resets] == [(True, True)]
         assert "a RST ended the TIME_WAIT of A (RFC 1337)" in summary(close)
         assert "The network duplicated 2 packets" in summary(close)
-        found = fit_profiles(close, "A", [load("linux"), load("freebsd")])
+        found = fit_profiles(close, "A", [load_stack("linux"), load_stack("freebsd")])
         assert [stack.name for stack in found.fitting] == ["linux"]
         assert [stack.name for stack, _ in found.excluded] == ["freebsd"]
 
@@ -305,7 +305,7 @@ class TestLosses:
         close = only_close(script, tmp_path)
         assert states(close, "A") == ACTIVE
         assert [shot.ended for shot in close.resets] == [False, None]
-        found = fit_profiles(close, "A", [load("linux"), load("freebsd")])
+        found = fit_profiles(close, "A", [load_stack("linux"), load_stack("freebsd")])
         assert [stack.name for stack in found.fitting] == ["freebsd"]
 
     def test_two_places(self, tmp_path: Path) -> None:
@@ -452,7 +452,7 @@ class TestProfiles:
         script = closed(last=False)
         script.say(1.4, "B", "FA", 1, 2)
         script.say(1.41, "A", "A", 2, 2)
-        found = fit_profiles(only_close(script, tmp_path), "B", [load("linux"), load("smoltcp")])
+        found = fit_profiles(only_close(script, tmp_path), "B", [load_stack("linux"), load_stack("smoltcp")])
         assert [stack.name for stack in found.fitting] == ["linux"]
         assert "1s at the earliest" in found.excluded[0][1]
 
@@ -461,12 +461,16 @@ class TestProfiles:
         script = closed()
         script.say(13.3, "B", "FA", 1, 2)
         script.say(13.31, "A", "A", 2, 2)
-        found = fit_profiles(only_close(script, tmp_path), "A", [load("linux"), load("smoltcp"), load("mtcp"), load("picotcp")])
+        found = fit_profiles(
+            only_close(script, tmp_path),
+            "A",
+            [load_stack("linux"), load_stack("smoltcp"), load_stack("mtcp"), load_stack("picotcp")],
+        )
         assert [stack.name for stack in found.fitting] == ["linux"]
 
     def test_no_clues(self, tmp_path: Path) -> None:
         """Every profile fits a clean close."""
-        found = fit_profiles(only_close(closed(), tmp_path), "A", [load("linux"), load("smoltcp")])
+        found = fit_profiles(only_close(closed(), tmp_path), "A", [load_stack("linux"), load_stack("smoltcp")])
         assert (found.clues, len(found.fitting)) == ((), 2)
 
 
@@ -747,7 +751,7 @@ class TestTunnels:
         (need,) = time_waits_observed(close)
         assert Fraction(1, 10) < need.restarted < Fraction(3, 2)
         assert deviations(close) == []
-        assert "linux" in [stack.name for stack in fit_profiles(close, "B", [load("linux"), load("smoltcp")]).fitting]
+        assert "linux" in [stack.name for stack in fit_profiles(close, "B", [load_stack("linux"), load_stack("smoltcp")]).fitting]
 
     def test_rfc_1337(self, tmp_path: Path) -> None:
         """B answers the acknowledgement of a duplicate FIN with a RST, which ends A's TIME-WAIT, as on Linux."""
@@ -755,7 +759,9 @@ class TestTunnels:
         assert (states(close, "A"), states(close, "B")) == ([*ACTIVE, "CLOSED"], PASSIVE)
         assert [(shot.end, shot.exact, shot.ended) for shot in close.resets] == [("A", True, True)]
         assert deviations(close) == []
-        assert [stack.name for stack in fit_profiles(close, "A", [load("linux"), load("freebsd")]).fitting] == ["linux"]
+        assert [stack.name for stack in fit_profiles(close, "A", [load_stack("linux"), load_stack("freebsd")]).fitting] == [
+            "linux"
+        ]
 
 
 # --- captures of traces ------------------------------------------------------------------------------------------------
@@ -788,7 +794,7 @@ class TestRoundTrip:
         [
             ("graceful", {"time_wait": Fraction(599, 10)}),
             ("isolation", {"time_wait": Fraction(599, 10)}),
-            ("time-wait-kept", {"reset": load("linux").require("reset")}),
+            ("time-wait-kept", {"reset": load_stack("linux").require("reset")}),
             ("fin-restarts", {"restarts": frozenset()}),
             ("integrity", {"linger_zero": True, "text": (1, 0)}),
             ("integrity", {"text": (0, 1), "abandons": True, "fin_wait_2": Fraction(5)}),

@@ -11,7 +11,7 @@ import pytest
 
 from timewait.spec.host import ROOT, HostSetting, HostUnreadable, read_host, read_settings
 from timewait.spec.settings import ResetRule
-from timewait.spec.stacks import load
+from timewait.spec.stacks import load_stack
 from timewait.vocabulary.errors import InputError
 
 DEFAULTS = {
@@ -55,7 +55,7 @@ def meaning(root: Path, name: str) -> str:
 
 def test_default_settings_are_the_linux_profile(make: Make) -> None:
     """The defaults of the kernel change nothing but the sources."""
-    host, linux = read_host(make()), load("linux")
+    host, linux = read_host(make()), load_stack("linux")
     assert (host.name, host.title) == ("host", "this Linux machine")
     for name in linux.sources:
         assert host.value(name) == linux.value(name)
@@ -96,7 +96,7 @@ def test_sources_name_the_settings(make: Make) -> None:
 def test_an_older_kernel(make: Make) -> None:
     """Settings that an older kernel lacks are left as the linux profile has them."""
     root = make(tcp_rto_max_ms=None, tcp_rto_min_us=None, tcp_tw_reuse_delay=None)
-    host, linux = read_host(root), load("linux")
+    host, linux = read_host(root), load_stack("linux")
     assert (host.rto_min, host.rto_max) == (linux.rto_min, linux.rto_max)
     assert host.sources["rto_max"] == linux.sources["rto_max"]
     assert len(read_settings(root)) == len(DEFAULTS) - 3

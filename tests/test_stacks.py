@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from timewait.spec.settings import EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, ResetRule
-from timewait.spec.stacks import EVIDENCE, BrokenStack, MissingValue, Stack, UnknownStack, load, names
+from timewait.spec.stacks import EVIDENCE, BrokenStack, MissingValue, Stack, UnknownStack, load_stack, stack_names
 
 FIN, UNACCEPTABLE, ACK, SYN = Arrival.FIN, Arrival.UNACCEPTABLE, Arrival.ACK, Arrival.SYN
 
@@ -33,7 +33,7 @@ def complaint(path: Path, content: str) -> str:
     """Return what is said of a broken profile, the directory left out."""
     path.write_text(content, encoding="utf-8")
     with pytest.raises(BrokenStack) as caught:
-        load(path)
+        load_stack(path)
     return str(caught.value).replace(str(path), path.name)
 
 
@@ -42,16 +42,16 @@ def complaint(path: Path, content: str) -> str:
 
 def test_every_stack_is_there() -> None:
     """Nothing was lost in packaging."""
-    assert names() == (
+    assert stack_names() == (
         *("freebsd", "fstack", "fuchsia", "gvisor", "illumos", "linux", "lwip", "macos", "mtcp", "netbsd", "netxduo"),
         *("openbsd", "picotcp", "rfc9293", "rfc9293-intended", "smoltcp", "uip", "vpp", "windows", "zephyr"),
     )
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", stack_names())
 def test_every_value_has_a_source(name: str) -> None:
     """No value is shipped without a source, and no source without a value."""
-    stack = load(name)
+    stack = load_stack(name)
     assert stack.name == name
     assert stack.title
     known = {name for name in PROFILE_KEYS if stack.value(name) is not None}
@@ -62,22 +62,22 @@ def test_every_value_has_a_source(name: str) -> None:
         assert evidence in EVIDENCE
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", stack_names())
 def test_numbers_are_plausible(name: str) -> None:
     """TIME-WAIT is twice the lifetime it is said to be made of, and nothing lasts longer than ten minutes."""
-    stack = load(name)
+    stack = load_stack(name)
     if stack.msl is not None and stack.time_wait is not None:
         assert stack.time_wait == 2 * stack.msl
     for seconds in (stack.time_wait, stack.fin_wait_2, stack.rto_min, stack.rto_max):
         assert seconds is None or 0 <= seconds <= 600
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", stack_names())
 def test_a_profile_can_be_copied_and_sent(name: str) -> None:
     """A profile goes to another process unchanged."""
-    stack = load(name)
+    stack = load_stack(name)
     assert copy.deepcopy(stack) == pickle.loads(pickle.dumps(stack)) == stack
-    assert hash(stack) == hash(load(name))
+    assert hash(stack) == hash(load_stack(name))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_profile_can_be_copied_and_sent(name: str) -> None:
 )
 def test_rules_of_time_wait(name: str, answers: set[Arrival], restarts: set[Arrival], reset: ResetRule) -> None:
     """What each stack answers, what restarts it and which RST ends it, as they were read."""
-    stack = load(name)
+    stack = load_stack(name)
     assert stack.require("answers") == answers
     assert stack.require("restarts") == restarts
     assert stack.require("reset") is reset
@@ -132,14 +132,14 @@ def test_rules_of_time_wait(name: str, answers: set[Arrival], restarts: set[Arri
 )
 def test_times(name: str, time_wait: Fraction, rto_max: Fraction | None) -> None:
     """How long TIME-WAIT and a retransmission last, as they were read."""
-    stack = load(name)
+    stack = load_stack(name)
     assert stack.has_time_wait
     assert (stack.time_wait, stack.rto_max) == (time_wait, rto_max)
 
 
 def test_linux_in_full() -> None:
     """Linux gives every value but the lifetime of a segment."""
-    stack = load("linux")
+    stack = load_stack("linux")
     assert stack.msl is None
     assert stack.require("fin_wait_2") == 60
     assert stack.rto_min == Fraction(1, 5)
@@ -153,19 +153,19 @@ def test_linux_in_full() -> None:
 
 def test_a_known_value_is_given() -> None:
     """What is known is handed out, even where it is nothing."""
-    stack = load("freebsd")
+    stack = load_stack("freebsd")
     assert stack.require("time_wait") == 60
     assert stack.require("reset") is ResetRule.IGNORE
     assert stack.require("restarts") == {FIN}
     # Nothing at all is an answer too.
-    assert load("picotcp").require("answers") == frozenset()
-    assert load("mtcp").require("time_wait") == 0
+    assert load_stack("picotcp").require("answers") == frozenset()
+    assert load_stack("mtcp").require("time_wait") == 0
 
 
 def test_a_missing_value_names_its_option() -> None:
     """The complaint is one line that a user can act on."""
     with pytest.raises(MissingValue) as caught:
-        load("macos").require("reset")
+        load_stack("macos").require("reset")
     said = "profile macos does not say which RST ends TIME-WAIT; give --rst ignore, exact, window or any"
     assert str(caught.value) == said
 
@@ -198,15 +198,15 @@ def test_every_missing_value_names_its_option(name: str, flag: str) -> None:
 def test_an_unknown_name_is_corrected() -> None:
     """A near miss is corrected."""
     with pytest.raises(UnknownStack) as caught:
-        load("Linus")
-    assert str(caught.value) == f"there is no profile 'Linus' (did you mean linux?); known: {', '.join(names())}"
+        load_stack("Linus")
+    assert str(caught.value) == f"there is no profile 'Linus' (did you mean linux?); known: {', '.join(stack_names())}"
 
 
 def test_a_name_like_no_other_is_only_refused() -> None:
     """A wild guess is not."""
     with pytest.raises(UnknownStack) as caught:
-        load("zzzz")
-    assert str(caught.value) == f"there is no profile 'zzzz'; known: {', '.join(names())}"
+        load_stack("zzzz")
+    assert str(caught.value) == f"there is no profile 'zzzz'; known: {', '.join(stack_names())}"
 
 
 @pytest.mark.parametrize("path", ["mine.toml", "./mine", "elsewhere/mine.toml"])
@@ -214,13 +214,13 @@ def test_a_path_that_leads_nowhere(path: str, tmp_path: Path, monkeypatch: pytes
     """A path that leads nowhere is told from a name."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnknownStack, match=f"^there is no profile file {path}; the names of known profiles: freebsd, "):
-        load(path)
+        load_stack(path)
 
 
 def test_a_directory_is_no_profile(tmp_path: Path) -> None:
     """A directory is refused in one line."""
     with pytest.raises(BrokenStack, match=r"cannot be read: Is a directory$"):
-        load(f"{tmp_path}/")
+        load_stack(f"{tmp_path}/")
 
 
 # --- profiles of one's own -----------------------------------------------------------------------------------------
@@ -229,13 +229,13 @@ def test_a_directory_is_no_profile(tmp_path: Path) -> None:
 def test_the_least_profile(write: Path) -> None:
     """A name and a title are enough."""
     write.write_text(HEAD)
-    assert load(write) == load(str(write)) == Stack(name="mine", title="My stack")
+    assert load_stack(write) == load_stack(str(write)) == Stack(name="mine", title="My stack")
 
 
 def test_a_stack_without_time_wait(write: Path) -> None:
     """No TIME-WAIT is not the same as one of no length."""
     write.write_text(HEAD + stated("time_wait", '"none"'))
-    stack = load(write)
+    stack = load_stack(write)
     assert not stack.has_time_wait
     assert stack.require("time_wait") == 0
 
@@ -254,7 +254,7 @@ def test_a_stack_without_time_wait(write: Path) -> None:
 def test_words_for_restarts(write: Path, value: str, restarts: set[Arrival]) -> None:
     """Words stand for the usual lists."""
     write.write_text(HEAD + stated("restarts", value) + stated("answers", '["fin", "syn"]'))
-    assert load(write).require("restarts") == restarts
+    assert load_stack(write).require("restarts") == restarts
 
 
 @pytest.mark.parametrize(
@@ -329,4 +329,4 @@ def test_a_profile_is_text(write: Path) -> None:
     """Bytes that are no text are refused."""
     write.write_bytes(b"name = '\xff'")
     with pytest.raises(BrokenStack, match=r"mine\.toml: is not UTF-8 text$"):
-        load(write)
+        load_stack(write)

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from timewait.library import threshold as threshold
     from timewait.library import threshold_formula as threshold_formula
     from timewait.options import Options as Options
-    from timewait.options import load_stack as load_stack
-    from timewait.options import stack_names as stack_names
     from timewait.proofs.certify import CheckedCertificate as CheckedCertificate
     from timewait.proofs.suite import ClaimResult as ClaimResult
     from timewait.results import CheckResult as CheckResult
@@ -51,6 +49,8 @@ if TYPE_CHECKING:
     from timewait.spec.settings import Behaviour as Behaviour
     from timewait.spec.settings import ResetRule as ResetRule
     from timewait.spec.stacks import Stack as Stack
+    from timewait.spec.stacks import load_stack as load_stack
+    from timewait.spec.stacks import stack_names as stack_names
     from timewait.vocabulary.automaton import Property as Property
     from timewait.vocabulary.errors import InputError as InputError
     from timewait.vocabulary.errors import RequestError as RequestError
@@ -65,7 +65,7 @@ _MODULES = {
     "timewait.checker.trace": ("Step",),
     "timewait.checker.verdict": ("Verdict",),
     "timewait.library": ("certify", "check", "explain", "prove", "threshold", "threshold_formula"),
-    "timewait.options": ("Options", "load_stack", "stack_names"),
+    "timewait.options": ("Options",),
     "timewait.proofs.certify": ("CheckedCertificate",),
     "timewait.proofs.suite": ("ClaimResult",),
     "timewait.results": ("CheckResult", "Explanation", "FormulaResult", "ThresholdResult", "Trace"),
@@ -73,7 +73,7 @@ _MODULES = {
     "timewait.spec.configuration": ("Configuration", "Scope"),
     "timewait.spec.properties": ("PROPERTIES",),
     "timewait.spec.settings": ("Arrival", "Behaviour", "ResetRule"),
-    "timewait.spec.stacks": ("Stack",),
+    "timewait.spec.stacks": ("Stack", "load_stack", "stack_names"),
     "timewait.vocabulary.automaton": ("Property",),
     "timewait.vocabulary.errors": ("InputError", "RequestError"),
 }

@@ -19,13 +19,9 @@ from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, ResetRule, Setting
-from timewait.spec.stacks import Stack
-from timewait.spec.stacks import load as load_stack
-from timewait.spec.stacks import names as stack_names
+from timewait.spec.stacks import Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
-
-__all__ = ["Options", "load_stack", "stack_names"]
 
 STANDARD = "rfc9293-intended"
 """The stack that is meant where none is named: RFC 9293 (intended reading)."""

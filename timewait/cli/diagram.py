@@ -33,7 +33,7 @@ from timewait.spec.assemble import Overrides
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.scenarios import SCENARIOS
-from timewait.spec.stacks import load
+from timewait.spec.stacks import load_stack
 from timewait.spec.state import State
 
 BAD_FILE = 3
@@ -110,7 +110,7 @@ def states_command(
     name = stack or INTENDED
     other = against or (STANDARD if stack and state is None else NONE)
     for profile in {name, other} - {NONE}:
-        note_assumptions(load(profile), Overrides(behaviour={"abandons": orphan}))
+        note_assumptions(load_stack(profile), Overrides(behaviour={"abandons": orphan}))
     if state is not None:
         writers: Writers = of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), picture, width)
     elif other in (NONE, name):
@@ -152,7 +152,7 @@ def _difference_writers(
     name: str, against: str, opening: bool, orphan: bool, picture: PictureOptions, width: int | None
 ) -> Writers:
     figure = difference_picture(name, against, opening, orphan)
-    differences = difference_of(name, against, opening, orphan).words(load(against).name, load(name).name)
+    differences = difference_of(name, against, opening, orphan).words(load_stack(against).name, load_stack(name).name)
     listed = "\n".join([figure.title, "", *(differences or ("no differences",))]) + "\n"
     return of_figure(figure, picture, width) | {
         "text": lambda: figure_text.wrapped_lines(listed, width),

@@ -29,7 +29,7 @@ from timewait.narration.prose import counted, rounded
 from timewait.narration.story import conclusion, story
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
-from timewait.spec.stacks import Stack, load, names
+from timewait.spec.stacks import Stack, load_stack, stack_names
 
 MAX_PARAGRAPHS = 12
 """Connections up to which each gets a paragraph; more become a table."""
@@ -161,7 +161,7 @@ def _explain_capture(file: Path, options: Mapping[str, Any]) -> int:
     observed = [follow(connection, configuration, reader.ended, {"file": file.name}) for connection in closing]
     if options["trace_file"] is not None:
         write_whole(options["trace_file"], itf.as_itf_text(observed[0].trace))
-    stacks = [load(name) for name in names() if name not in STANDARDS]
+    stacks = [load_stack(name) for name in stack_names() if name not in STANDARDS]
     screen = Screen()
     if reader.limit_hit:
         screen.note(f"stopped after {counted(reader.max_frames, 'frame')}; --max-frames reads more")
@@ -187,7 +187,7 @@ def _socket_pair(text: str) -> frozenset[Socket]:
 
 
 def _configuration(options: Mapping[str, Any]) -> Configuration:
-    stack = load(options["stack"] or "rfc9293-intended")
+    stack = load_stack(options["stack"] or "rfc9293-intended")
     msl = options["msl"] if options["msl"] is not None else stack.msl or Fraction(30)
     rto = None if stack.rto_max is not None else (2 * msl,)
     return assemble(stack, Overrides(msl=msl, time_wait=options["time_wait"], rto=rto))

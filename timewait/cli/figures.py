@@ -28,7 +28,7 @@ from timewait.spec.duration import format_duration
 from timewait.spec.graph import Graph, close_part, transition_graph
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.settings import Behaviour
-from timewait.spec.stacks import MissingValue, Stack, load, names
+from timewait.spec.stacks import MissingValue, Stack, load_stack, stack_names
 
 LOSSES = range(4)
 """How many losses a round the bars are for."""
@@ -65,13 +65,13 @@ def can_be_drawn(stack: Stack) -> bool:
 
 def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
     """The transition graph of a stack, or the part of it in which a connection closes."""
-    graph = transition_graph(behaviour_of(load(name), orphan))
+    graph = transition_graph(behaviour_of(load_stack(name), orphan))
     return graph if whole else close_part(graph)
 
 
 def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
     """The state diagram of a stack."""
-    return states(graph_of(name, whole, orphan), _title(load(name), whole, orphan))
+    return states(graph_of(name, whole, orphan), _title(load_stack(name), whole, orphan))
 
 
 def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> GraphDifference:
@@ -81,13 +81,13 @@ def difference_of(name: str, against: str, whole: bool, orphan: bool = False) ->
 
 def difference_picture(name: str, against: str, whole: bool, orphan: bool = False) -> Figure:
     """The state diagram of a stack, with what it does otherwise than another one."""
-    title = f"{_title(load(name), whole, orphan)}, where it differs from {load(against).title}"
+    title = f"{_title(load_stack(name), whole, orphan)}, where it differs from {load_stack(against).title}"
     unlike = difference_of(name, against, whole, orphan)
     return compared(graph_of(name, whole, orphan), unlike, (_called(against), _called(name)), title)
 
 
 def _called(name: str) -> str:
-    return load(name).name
+    return load_stack(name).name
 
 
 def _title(stack: Stack, whole: bool, orphan: bool) -> str:
@@ -121,8 +121,8 @@ def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, Gr
 def known_stacks(against: str, msl: Fraction) -> tuple[KnownStack, ...]:
     """The stacks as points: against ``rto`` at a stated MSL in seconds, against ``msl`` at their own."""
     points = []
-    for name in names():
-        stack = load(name)
+    for name in stack_names():
+        stack = load_stack(name)
         if against == "msl" and stack.msl is not None and stack.time_wait is not None:
             points.append(KnownStack(stack.title, stack.msl, stack.time_wait))
         there = stack.with_msl(msl)

@@ -45,7 +45,7 @@ from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.graph import CLOSE_PART
 from timewait.spec.scenarios import SCENARIOS
-from timewait.spec.stacks import load, names
+from timewait.spec.stacks import load_stack, stack_names
 from timewait.spec.state import State
 
 INTENDED = "rfc9293-intended"
@@ -178,8 +178,8 @@ def _one_state(state: State) -> PictureFormats:
 
 def _differences() -> NamedPictures:
     """Every stack whose behaviour in TIME-WAIT is known, compared with the literal reading of the standard."""
-    for name in names():
-        if name != STANDARD and can_be_drawn(load(name)):
+    for name in stack_names():
+        if name != STANDARD and can_be_drawn(load_stack(name)):
             yield f"difference-{name}", partial(_difference, name)
 
 
@@ -226,7 +226,7 @@ def _transitions(claim: str) -> PictureFormats:
 
 def _configuration(scope: Scope, loss: int, both_close: bool = False) -> Configuration:
     overrides = Overrides(msl=MSL, rto=(MSL,), time_wait=2 * MSL, loss=loss, scope=scope, both_close=both_close)
-    return assemble(load(INTENDED), overrides)
+    return assemble(load_stack(INTENDED), overrides)
 
 
 @cache

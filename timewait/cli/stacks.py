@@ -8,7 +8,7 @@ import click
 
 from timewait.cli.console import Screen
 from timewait.spec.settings import PROFILE_KEYS
-from timewait.spec.stacks import Stack, load, names
+from timewait.spec.stacks import Stack, load_stack, stack_names
 
 COLUMNS = {"time_wait": "TIME_WAIT", "restarts": "restarted by", "reset": "RST in TIME_WAIT", "rto_max": "RTO at most"}
 """The settings in the list of stacks, with their headings."""
@@ -20,7 +20,7 @@ COLUMNS = {"time_wait": "TIME_WAIT", "restarts": "restarted by", "reset": "RST i
 def stacks_command(name: str | None, as_json: bool) -> int:
     """List the profiles of stacks, or show one with the source of every value."""
     screen = Screen()
-    profiles = [load(name)] if name else [load(each) for each in names()]
+    profiles = [load_stack(name)] if name else [load_stack(each) for each in stack_names()]
     if as_json:
         screen.as_json({"stacks": [_as_json(stack) for stack in profiles]})
     elif name:

@@ -15,7 +15,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.figures import STANDARD, can_be_drawn
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.settings import PROFILE_KEYS
-from timewait.spec.stacks import load, names
+from timewait.spec.stacks import load_stack, stack_names
 
 
 class Generated(SphinxDirective):
@@ -110,10 +110,10 @@ class Stacks(Generated):
     def markdown(self, folder: Path) -> str:
         """The sections."""
         del folder
-        return "\n\n".join(map(self._section, names()))
+        return "\n\n".join(map(self._section, stack_names()))
 
     def _section(self, name: str) -> str:
-        stack = load(name)
+        stack = load_stack(name)
         rows = []
         for key in PROFILE_KEYS:
             source = stack.sources.get(key)

@@ -27,7 +27,7 @@ from timewait.spec.endpoint import RULES
 from timewait.spec.graph import condense, transition_graph
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
 from timewait.spec.settings import SETTINGS, InProfile
-from timewait.spec.stacks import EVIDENCE, load, names
+from timewait.spec.stacks import EVIDENCE, load_stack, stack_names
 from timewait.spec.state import MEANING, State
 
 DOCS = Path(__file__).parents[2]
@@ -145,7 +145,7 @@ def words(kind: str) -> str:
 @cache
 def _graph() -> nx.MultiDiGraph:
     """The transition graph of RFC 9293 (intended reading)."""
-    return condense(transition_graph(behaviour_of(load("rfc9293-intended"), Overrides())))
+    return condense(transition_graph(behaviour_of(load_stack("rfc9293-intended"), Overrides())))
 
 
 def meaning(name: str) -> str:
@@ -179,8 +179,8 @@ COLUMNS = {
 def stacks() -> str:
     """The stacks with their most important settings."""
     rows = []
-    for name in names():
-        stack = load(name)
+    for name in stack_names():
+        stack = load_stack(name)
         rows.append((stack.title, *map(stack.described, COLUMNS), f"[{name}](../spec/stacks/{name}.toml)"))
     return table(("stack", *COLUMNS.values(), "profile"), rows)
 
