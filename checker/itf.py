@@ -110,6 +110,15 @@ def _running(timer: RunningTimer) -> dict[str, Any]:
 # --- and back -------------------------------------------------------------------------------------------------------
 
 
+def is_json(path: Path) -> bool:
+    """Whether a file begins like JSON; `read` reports a file that cannot be opened."""
+    try:
+        with path.open("rb") as content:
+            return content.read(64).lstrip().startswith(b"{")
+    except OSError:
+        return True
+
+
 def read(path: Path) -> Trace:
     """Read a trace that `written` wrote.
 

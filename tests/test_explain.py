@@ -16,14 +16,12 @@ from commands import run
 from scapy.layers.inet import IP, UDP
 from wire import ENDS, Script, pcap, pcapng
 
-from timewait.captures.capture_file import frames
-from timewait.captures.following import follow
-from timewait.captures.headers import decode
+import timewait
+from timewait.captures.closes import read_closes
 from timewait.captures.observations import ObservedClose, RemarkKind, TimeWaitAnswer
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.report import deviations, known, outcome, summary, time_wait
 from timewait.captures.time_wait_lengths import compare, time_waits_observed
-from timewait.captures.traffic import traffic
 from timewait.checker import itf
 from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
@@ -39,6 +37,7 @@ from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import MEANING, State
+from timewait.vocabulary.errors import RequestError
 
 
 def configuration(**overrides: Any) -> Configuration:
@@ -47,12 +46,9 @@ def configuration(**overrides: Any) -> Configuration:
     return assemble(load_stack("rfc9293-intended"), Overrides.of(**values))
 
 
-def closes(path: Path, assumed: Configuration | None = None) -> list[ObservedClose]:
+def closes(path: Path, assumed: Configuration | None = None) -> tuple[ObservedClose, ...]:
     """Every close in a capture."""
-    everything = list(frames(path))
-    found = traffic(map(decode, everything))
-    ended = max(frame.time for frame in everything)
-    return [follow(it, assumed or configuration(), ended, {}) for it in found.connections if it.closes]
+    return read_closes(path, assumed or configuration()).closes
 
 
 def only_close(script: Script, tmp_path: Path) -> ObservedClose:
@@ -572,7 +568,7 @@ class TestCommand:
             "7 frames, 7 TCP segments, 1 connection, 1 of them closing",
             "192.0.2.1:40000 (A) and 192.0.2.2:80 (B): closed in order, A first",
             "No deviation from RFC 9293.",
-            "TIME_WAIT: Everything is done",
+            f"TIME_WAIT: {MEANING[State.TIME_WAIT][:30]}",
             "0.210000 TIME_WAIT",
         ):
             assert words in printed
@@ -581,6 +577,14 @@ class TestCommand:
         code, printed, _ = run(capsys, "explain", str(out))
         assert code == 0
         assert "B's user closes too" in printed
+
+    def test_the_library(self, tmp_path: Path) -> None:
+        """`timewait.explain` explains a capture of one close, and a trace."""
+        found = timewait.explain(pcap(tmp_path / "one.pcap", closed().packets))
+        assert found.lines[0].startswith("A closed first")
+        assert timewait.explain(found.trace).lines == found.lines[1:]
+        with pytest.raises(RequestError, match="2 connections close"):
+            timewait.explain(self.many(tmp_path, 2))
 
     def test_json(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """One object."""

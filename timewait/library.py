@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
+from timewait.captures.closes import assumed_configuration, read_closes
 from timewait.checker import itf
 from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
@@ -27,6 +28,7 @@ from timewait.proofs.suite import prove as decide_claims
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
 from timewait.results import CheckResult, Explanation, FormulaResult, ThresholdResult
 from timewait.spec.configuration import Configuration
+from timewait.spec.stacks import load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
 
@@ -192,12 +194,14 @@ def explain(trace: Trace | str | PathLike[str]) -> Explanation:
     Parameters
     ----------
     trace : Trace or path
-        A run, or a file in ITF JSON.
+        A run, a file in ITF JSON, or a packet capture (pcap, pcapng) in which one connection closes.
 
     Raises
     ------
     InputError
-        The file holds no trace.
+        The file is neither, or is damaged.
+    RequestError
+        Not exactly one connection closes in the capture.
 
     Examples
     --------
@@ -206,7 +210,15 @@ def explain(trace: Trace | str | PathLike[str]) -> Explanation:
     >>> print(timewait.explain(result.trace).lines[1])  # doctest: +ELLIPSIS
     0: A's user closes. ...
     """
-    return Explanation(trace if isinstance(trace, Trace) else itf.read(Path(trace)))
+    if isinstance(trace, Trace):
+        return Explanation(trace)
+    file = Path(trace)
+    if itf.is_json(file):
+        return Explanation(itf.read(file))
+    closes = read_closes(file, assumed_configuration(load_stack("rfc9293-intended"))).closes
+    if len(closes) != 1:
+        raise RequestError(f"{len(closes)} connections close in {file}; give a capture of one")
+    return Explanation(closes[0].trace, closes[0])
 
 
 def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,13 +11,11 @@ from typing import Any
 
 import click
 
-from timewait.captures.capture_file import BrokenCapture, frames
-from timewait.captures.connections import Connection
-from timewait.captures.following import follow
-from timewait.captures.headers import CapturedPacket, Socket, UnsupportedLinkType, decode
+from timewait.captures.closes import MAX_FRAMES, CapturedCloses, assumed_configuration, read_closes
+from timewait.captures.headers import Socket
 from timewait.captures.observations import ObservedClose
 from timewait.captures.report import deviations, headline, known, outcome, profiles, summary, time_wait
-from timewait.captures.traffic import MAX_CONNECTIONS, Traffic, traffic
+from timewait.captures.traffic import MAX_CONNECTIONS
 from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
@@ -27,8 +24,6 @@ from timewait.cli.files import write_whole
 from timewait.cli.options import DURATION
 from timewait.narration.prose import counted, rounded
 from timewait.narration.story import conclusion, story
-from timewait.spec.assemble import Overrides, assemble
-from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack, load_stack, stack_names
 
 MAX_PARAGRAPHS = 12
@@ -51,28 +46,19 @@ STANDARDS = ("rfc9293", "rfc9293-intended")
 @click.option(
     "--max-frames",
     type=click.IntRange(min=1),
-    default=5_000_000,
+    default=MAX_FRAMES,
     show_default=True,
     help="Captures: read at most this many frames.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain_command(file: Path, **options: Any) -> int:
     """Explain a trace (ITF JSON) or the closes in a packet capture (pcap, pcapng, also gzipped)."""
-    if not _is_trace(file):
+    if not itf.is_json(file):
         return _explain_capture(file, options)
     for option, name in (("connection", "connection"), ("time_wait", "time-wait"), ("trace_file", "trace")):
         if options[option] is not None:
             raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
     return _explain_trace(itf.read(file), options)
-
-
-def _is_trace(file: Path) -> bool:
-    """Whether a file begins like JSON."""
-    try:
-        with file.open("rb") as content:
-            return content.read(64).lstrip().startswith(b"{")
-    except OSError as problem:
-        raise BrokenCapture(f"{file}: {problem.strerror}") from problem
 
 
 # --- a trace -------------------------------------------------------------------------------------------------------
@@ -108,67 +94,30 @@ def _story_data(trace: Trace) -> dict[str, Any]:
 # --- a capture -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _CaptureReader:
-    """A capture read up to a limit.
-
-    Attributes
-    ----------
-    file : Path
-        The capture.
-    max_frames : int
-        The limit.
-    chosen : frozenset of Socket, or None
-        The ends of the only connection to read.
-    ended : int
-        The latest capture time so far, in nanoseconds since 1970.
-    limit_hit : bool
-        Whether frames were left unread.
-    """
-
-    file: Path
-    max_frames: int
-    chosen: frozenset[Socket] | None
-    ended: int = 0
-    limit_hit: bool = False
-
-    def packets(self) -> Iterator[CapturedPacket | None]:
-        """Its TCP segments, of the chosen connection if there is one; None for every other frame."""
-        for frame in frames(self.file):
-            if frame.number > self.max_frames:
-                self.limit_hit = True
-                return
-            self.ended = max(self.ended, frame.time)
-            try:
-                packet = decode(frame)
-            except UnsupportedLinkType as problem:
-                raise BrokenCapture(f"{self.file}: frame {frame.number}: {problem}") from problem
-            other = packet is None or self.chosen not in (None, {packet.source, packet.destination})
-            yield None if other else packet
-
-
 def _explain_capture(file: Path, options: Mapping[str, Any]) -> int:
     chosen = None if options["connection"] is None else _socket_pair(options["connection"])
-    reader = _CaptureReader(file, options["max_frames"], chosen)
-    found = traffic(reader.packets())
-    closing = [connection for connection in found.connections if connection.closes]
-    _require_segments(file, found, chosen is not None)
-    if options["trace_file"] is not None and len(closing) != 1:
-        raise click.UsageError(
-            f"--trace writes one connection, and {len(closing)} close in {file}; choose one with --connection {_example(closing)}"
-        )
-    configuration = _configuration(options)
-    observed = [follow(connection, configuration, reader.ended, {"file": file.name}) for connection in closing]
+    configuration = assumed_configuration(
+        load_stack(options["stack"] or "rfc9293-intended"), options["msl"], options["time_wait"]
+    )
+    found = read_closes(file, configuration, chosen, options["max_frames"])
+    if not found.traffic.segments:
+        raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")
+    observed = found.closes
     if options["trace_file"] is not None:
+        if len(observed) != 1:
+            example = f"{observed[0].ends[0]}-{observed[0].ends[1]}" if observed else "192.0.2.1:40000-192.0.2.2:80"
+            raise click.UsageError(
+                f"--trace writes one connection, and {len(observed)} close in {file}; choose one with --connection {example}"
+            )
         write_whole(options["trace_file"], itf.as_itf_text(observed[0].trace))
     stacks = [load_stack(name) for name in stack_names() if name not in STANDARDS]
     screen = Screen()
-    if reader.limit_hit:
-        screen.note(f"stopped after {counted(reader.max_frames, 'frame')}; --max-frames reads more")
+    if found.limit_hit:
+        screen.note(f"stopped after {counted(options['max_frames'], 'frame')}; --max-frames reads more")
     if options["as_json"]:
         screen.as_json({"kind": "capture", "connections": [_close_data(it, stacks, options["time_wait"]) for it in observed]})
     else:
-        _print(screen, file, found, observed, stacks, options)
+        _print(screen, file, found, stacks, options)
     return 0 if observed else Verdict.VACUOUS.exit_code
 
 
@@ -186,27 +135,6 @@ def _socket_pair(text: str) -> frozenset[Socket]:
     return frozenset(socket for socket in sockets if socket is not None)
 
 
-def _configuration(options: Mapping[str, Any]) -> Configuration:
-    stack = load_stack(options["stack"] or "rfc9293-intended")
-    msl = options["msl"] if options["msl"] is not None else stack.msl or Fraction(30)
-    rto = None if stack.rto_max is not None else (2 * msl,)
-    return assemble(stack, Overrides(msl=msl, time_wait=options["time_wait"], rto=rto))
-
-
-def _example(closing: list[Connection]) -> str:
-    return f"{closing[0].ends[0]}-{closing[0].ends[1]}" if closing else "192.0.2.1:40000-192.0.2.2:80"
-
-
-def _require_segments(file: Path, found: Traffic, chosen: bool) -> None:
-    """Raise for a capture without TCP segments, or without those of the chosen connection."""
-    if not found.frames:
-        raise BrokenCapture(f"{file}: is a capture without a single frame")
-    if not found.segments and chosen:
-        raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")
-    if not found.segments:
-        raise BrokenCapture(f"{file}: none of its {counted(found.frames, 'frame')} is a TCP segment with a whole header")
-
-
 def _close_data(observed: ObservedClose, stacks: list[Stack], asked: Fraction | None) -> dict[str, Any]:
     return {
         "A": str(observed.ends[0]),
@@ -221,16 +149,15 @@ def _close_data(observed: ObservedClose, stacks: list[Stack], asked: Fraction | 
     }
 
 
-def _print(
-    screen: Screen, file: Path, found: Traffic, observed: list[ObservedClose], stacks: list[Stack], options: Mapping[str, Any]
-) -> None:
+def _print(screen: Screen, file: Path, found: CapturedCloses, stacks: list[Stack], options: Mapping[str, Any]) -> None:
+    traffic, observed = found.traffic, found.closes
     screen.line(
-        f"{file}: {counted(found.frames, 'frame')}, {counted(found.segments, 'TCP segment')},"
-        f" {counted(len(found.connections), 'connection')}, {len(observed) or 'none'} of them closing"
+        f"{file}: {counted(traffic.frames, 'frame')}, {counted(traffic.segments, 'TCP segment')},"
+        f" {counted(len(traffic.connections), 'connection')}, {len(observed) or 'none'} of them closing"
     )
-    if found.ignored:
+    if traffic.ignored:
         screen.line(
-            f"{found.ignored:,} segments of connections beyond the first {MAX_CONNECTIONS:,} were ignored;"
+            f"{traffic.ignored:,} segments of connections beyond the first {MAX_CONNECTIONS:,} were ignored;"
             " choose one with --connection"
         )
     if len(observed) > MAX_PARAGRAPHS:
@@ -266,7 +193,7 @@ def _section(screen: Screen, title: str, lines: list[str]) -> None:
     screen.paragraphs(lines, indent=2)
 
 
-def _print_table(screen: Screen, observed: list[ObservedClose]) -> None:
+def _print_table(screen: Screen, observed: Sequence[ObservedClose]) -> None:
     rows = []
     for close in observed:
         lost = sum(copy.lost for step in close.trace.steps for copy in step.event.sent)

@@ -1,0 +1,104 @@
+"""The closes in a capture file: everything from its frames to the observations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from timewait.captures.capture_file import BrokenCapture, frames
+from timewait.captures.following import follow
+from timewait.captures.headers import CapturedPacket, Socket, UnsupportedLinkType, decode
+from timewait.captures.observations import ObservedClose
+from timewait.captures.traffic import Traffic, traffic
+from timewait.narration.prose import counted
+from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.configuration import Configuration
+from timewait.spec.stacks import Stack
+
+MAX_FRAMES = 5_000_000
+"""Frames read by default."""
+
+
+@dataclass
+class CapturedCloses:
+    """The closes in a capture.
+
+    Attributes
+    ----------
+    traffic : Traffic
+        All connections.
+    closes : tuple of ObservedClose
+        The connections that close.
+    limit_hit : bool
+        Whether frames were left unread.
+    """
+
+    traffic: Traffic
+    closes: tuple[ObservedClose, ...]
+    limit_hit: bool
+
+
+def read_closes(
+    file: Path, configuration: Configuration, chosen: frozenset[Socket] | None = None, max_frames: int = MAX_FRAMES
+) -> CapturedCloses:
+    """Read a capture (pcap or pcapng, also gzipped) and reconstruct every close in it.
+
+    Parameters
+    ----------
+    file : Path
+        The capture.
+    configuration : Configuration
+        The settings and timer lengths to assume where stacks differ.
+    chosen : frozenset of Socket, optional
+        The ends of the only connection to read.
+    max_frames : int
+        Frames read at most.
+
+    Raises
+    ------
+    BrokenCapture
+        The file is damaged, is not a capture, or has no TCP segment (none at all where a connection is chosen).
+    """
+    reader = _Reader(file, chosen, max_frames)
+    found = traffic(reader.packets())
+    if not found.frames:
+        raise BrokenCapture(f"{file}: is a capture without a single frame")
+    if not found.segments and chosen is None:
+        raise BrokenCapture(f"{file}: none of its {counted(found.frames, 'frame')} is a TCP segment with a whole header")
+    closing = [connection for connection in found.connections if connection.closes]
+    closes = tuple(follow(connection, configuration, reader.ended, {"file": file.name}) for connection in closing)
+    return CapturedCloses(found, closes, reader.limit_hit)
+
+
+@dataclass
+class _Reader:
+    """A capture read up to a limit; `ended` is the latest capture time so far, in nanoseconds since 1970."""
+
+    file: Path
+    chosen: frozenset[Socket] | None
+    max_frames: int
+    ended: int = 0
+    limit_hit: bool = False
+
+    def packets(self) -> Iterator[CapturedPacket | None]:
+        """The TCP segments, of the chosen connection if there is one; None for every other frame."""
+        for frame in frames(self.file):
+            if frame.number > self.max_frames:
+                self.limit_hit = True
+                return
+            self.ended = max(self.ended, frame.time)
+            try:
+                packet = decode(frame)
+            except UnsupportedLinkType as problem:
+                raise BrokenCapture(f"{self.file}: frame {frame.number}: {problem}") from problem
+            other = packet is None or self.chosen not in (None, {packet.source, packet.destination})
+            yield None if other else packet
+
+
+def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: Fraction | None = None) -> Configuration:
+    """The configuration to assume for a capture of a stack; MSL is the stack's unless given, else 30 s."""
+    assumed_msl = msl if msl is not None else stack.msl or Fraction(30)
+    rto = None if stack.rto_max is not None else (2 * assumed_msl,)
+    return assemble(stack, Overrides(msl=assumed_msl, time_wait=time_wait, rto=rto))
