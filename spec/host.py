@@ -1,4 +1,4 @@
-"""The profile of the Linux machine at hand: what its settings make of the linux profile, and what each one means."""
+"""The profile of this Linux machine: the linux profile with the settings of the kernel, and the meaning of each setting."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from timewait.spec.stacks import Source, Stack, load_stack
 from timewait.vocabulary.errors import InputError
 
 ROOT = Path("/proc/sys/net/ipv4")
-"""Where Linux shows its settings."""
+"""The directory of the settings."""
 
 NEWER = ("tcp_rto_min_us", "tcp_rto_max_ms", "tcp_tw_reuse_delay")
-"""Settings that older kernels lack; they then behave as the linux profile says."""
+"""Settings that older kernels lack; their values are then those of the linux profile."""
 
 ORPHAN_RETRIES = 8
-"""What ``tcp_orphan_retries = 0`` stands for."""
+"""The meaning of ``tcp_orphan_retries = 0``."""
 
 
 class HostUnreadable(InputError):
-    """The settings cannot be read, or this is not Linux; the message says which."""
+    """The settings cannot be read, or this is not Linux."""
 
 
 class HostSetting(NamedTuple):
@@ -32,11 +32,11 @@ class HostSetting(NamedTuple):
     Attributes
     ----------
     name : str
-        Its name, without ``net.ipv4.`` in front.
+        Its name without ``net.ipv4.``.
     value : str
         Its value, as the kernel writes it.
     meaning : str
-        What that means for closing, in one sentence.
+        Its meaning for closing, in one sentence.
     """
 
     name: str
@@ -45,7 +45,7 @@ class HostSetting(NamedTuple):
 
 
 class _Host(NamedTuple):
-    """The settings as numbers; None where the kernel is too old to have one."""
+    """The settings as numbers; None where an older kernel lacks one."""
 
     rfc1337: int
     fin_timeout: int
@@ -61,7 +61,7 @@ class _Host(NamedTuple):
 
 
 def read_host(root: Path = ROOT) -> Stack:
-    """Build the profile of this machine: the linux profile with the machine's own settings in it.
+    """Return the profile of this machine: the linux profile with the settings of the kernel.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _source(*settings: str) -> Source:
 
 
 def read_settings(root: Path = ROOT) -> tuple[HostSetting, ...]:
-    """Explain the settings of this machine that bear on closing, one plain sentence for each.
+    """Explain the settings of this machine that matter for closing, one sentence for each.
 
     Parameters
     ----------
@@ -113,20 +113,22 @@ def read_settings(root: Path = ROOT) -> tuple[HostSetting, ...]:
     """
     host = _read(root)
     wait = load_stack("linux").require("time_wait")
-    told = {
+    meanings = {
         "tcp_rfc1337": _rfc1337(host),
         "tcp_fin_timeout": _fin_timeout(host, wait),
         "tcp_tw_reuse": _tw_reuse(host),
         "tcp_tw_reuse_delay": _tw_reuse_delay(host),
         "tcp_max_tw_buckets": _max_tw_buckets(host),
-        "tcp_retries2": f"What a program still holds open is retransmitted {_times(host.retries2)} before it is given up.",
+        "tcp_retries2": f"A segment of an open connection is retransmitted {_times(host.retries2)} before the drop.",
         "tcp_orphan_retries": _orphan_retries(host),
         "tcp_rto_max_ms": _rto_max(host, wait),
         "tcp_rto_min_us": _rto_min(host),
         "tcp_timestamps": _timestamps(host),
         "ip_local_port_range": _ports(host, wait),
     }
-    return tuple(HostSetting(name, " ".join(_text(root, name).split()), said) for name, said in told.items() if said is not None)
+    return tuple(
+        HostSetting(name, " ".join(_text(root, name).split()), text) for name, text in meanings.items() if text is not None
+    )
 
 
 def _read(root: Path) -> _Host:
@@ -192,33 +194,33 @@ def _times(count: int) -> str:
 
 def _rfc1337(host: _Host) -> str:
     if host.rfc1337:
-        return "Every RST that meets TIME-WAIT is dropped and ends nothing (RFC 1337, fix F1)."
-    return "A RST whose sequence number is exactly the next one expected ends TIME-WAIT; 1 would drop it (RFC 1337, fix F1)."
+        return "In TIME-WAIT every RST is dropped (RFC 1337, fix F1)."
+    return "A RST with exactly the next expected sequence number ends TIME-WAIT; 1 would drop it (RFC 1337, fix F1)."
 
 
 def _fin_timeout(host: _Host, wait: Fraction) -> str:
     lasts = format_duration(Fraction(host.fin_timeout))
     if host.max_tw_buckets == 0:
-        lost = f"tcp_max_tw_buckets = 0 takes up to {format_duration(wait)} of that away"
-        return f"FIN-WAIT-2 would last {lasts} once the program has closed, but {lost}."
-    fixed = f"this does NOT shorten TIME-WAIT, which lasts {format_duration(wait)} whatever is set"
-    return f"FIN-WAIT-2 lasts {lasts} once the program has closed; {fixed}."
+        cut = f"tcp_max_tw_buckets = 0 shortens that by up to {format_duration(wait)}"
+        return f"FIN-WAIT-2 would last {lasts} after the program has closed, but {cut}."
+    fixed = f"this does NOT shorten TIME-WAIT, which always lasts {format_duration(wait)}"
+    return f"FIN-WAIT-2 lasts {lasts} after the program has closed; {fixed}."
 
 
 def _tw_reuse(host: _Host) -> str:
     match host.tw_reuse:
         case 0:
-            return "The kernel never picks a port that is in TIME-WAIT for a new connection to the same destination."
+            return "The kernel never takes a port in TIME-WAIT for a new connection to the same destination."
         case 1:
             where = "a new connection"
         case 2:
             where = "a new connection over loopback"
         case _:
-            return "A value that this program does not know."
+            return "The meaning of this value is not known."
     if not host.timestamps:
-        return f"The kernel would pick a port that is in TIME-WAIT for {where}, but not without tcp_timestamps."
-    limits = "this shortens no TIME-WAIT and helps the connecting side only"
-    return f"For {where} the kernel may pick a port that is in TIME-WAIT; {limits}."
+        return f"The kernel would take a port in TIME-WAIT for {where}, but only with tcp_timestamps."
+    limits = "this does not shorten TIME-WAIT and helps only the connecting side"
+    return f"For {where} the kernel may take a port in TIME-WAIT; {limits}."
 
 
 def _tw_reuse_delay(host: _Host) -> str | None:
@@ -230,26 +232,24 @@ def _tw_reuse_delay(host: _Host) -> str | None:
 
 def _max_tw_buckets(host: _Host) -> str:
     if host.max_tw_buckets == 0:
-        return "There is no TIME-WAIT at all: the last acknowledgement is sent and the connection forgotten."
-    return f"At most {host.max_tw_buckets} connections are in TIME-WAIT at once; any beyond that is forgotten without TIME-WAIT."
+        return "There is no TIME-WAIT: the connection is deleted after its last acknowledgement."
+    return f"At most {host.max_tw_buckets} connections are in TIME-WAIT at once; any further one is deleted without TIME-WAIT."
 
 
 def _orphan_retries(host: _Host) -> str:
     retries = host.orphan_retries or ORPHAN_RETRIES
     stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES})"
-    return (
-        f"The FIN of a connection that its program has closed is retransmitted {_times(retries)} before it is given up{stands}."
-    )
+    return f"The FIN of a connection that its program has closed is retransmitted {_times(retries)} before the drop{stands}."
 
 
 def _rto_max(host: _Host, wait: Fraction) -> str | None:
     if host.rto_max_ms is None:
         return None
     longest = Fraction(host.rto_max_ms, 1_000)
-    said = f"Two retransmissions are at most {format_duration(longest)} apart"
+    gap = f"Two retransmissions are at most {format_duration(longest)} apart"
     if host.max_tw_buckets == 0 or longest <= wait:
-        return said + "."
-    return said + f", longer than the {format_duration(wait)} of TIME-WAIT: a last FIN as late as that finds TIME-WAIT over."
+        return gap + "."
+    return gap + f", longer than TIME-WAIT ({format_duration(wait)}): a last FIN may arrive after TIME-WAIT."
 
 
 def _rto_min(host: _Host) -> str | None:
@@ -261,18 +261,16 @@ def _rto_min(host: _Host) -> str | None:
 
 def _timestamps(host: _Host) -> str:
     if host.timestamps:
-        return (
-            "Where both ends use timestamps, old segments are told apart by them (PAWS), in TIME-WAIT and in the next connection."
-        )
-    return "Without timestamps old segments are told apart by their numbers alone, and tcp_tw_reuse has no effect."
+        return "If both ends use timestamps, these identify old segments (PAWS), in TIME-WAIT and in the next connection."
+    return "Without timestamps only sequence numbers identify old segments, and tcp_tw_reuse has no effect."
 
 
 def _ports(host: _Host, wait: Fraction) -> str:
     low, high = host.ports
     count = high - low + 1
     if host.max_tw_buckets == 0:
-        return f"There are {count} ports for connections to one destination, and no TIME-WAIT holds one back."
+        return f"There are {count} ports for connections to one destination, and no TIME-WAIT blocks one."
     rate = count / wait
     shown = f"{int(rate)}" if rate >= 1 else f"{float(rate):.2g}"
     held = format_duration(wait)
-    return f"{count} ports, each held for {held} by TIME-WAIT, allow {shown} connections per second to one destination."
+    return f"{count} ports, each blocked for {held} by TIME-WAIT, allow {shown} connections per second to one destination."

@@ -1,9 +1,9 @@
-"""The same close with fewer clocks, for proofs: it does all that the composition does, and perhaps more.
+"""An over-approximation of the composition with fewer clocks, for proofs of safety.
 
-Two things are given up. Of all copies that one end sent only the age of the *youngest* is kept: while it may still
-arrive, so may every older one. And of the copies that must arrive some are let off. Either takes limits away
-and adds none, so what never happens here never happens in the composition (`tests/test_relaxation.py` checks that
-step by step). What does happen here may be impossible there; a run counts only once the composition has taken it.
+It drops two limits. Of all packets of one end only the *youngest* has an age: while that packet may arrive, so may every older
+one. And some packets that must be delivered in the composition need not be. Both only remove limits, so every run of the
+composition is a run here (`tests/test_relaxation.py` checks that step by step), and a property that holds here holds in the
+composition. A violation found here counts only if the composition has the same run.
 """
 
 from __future__ import annotations
@@ -19,48 +19,48 @@ from timewait.spec.exchange import ENDS
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location
 
 DeliveryChoice = Callable[[Composition, CompositionState], Iterator[frozenset[int]]]
-"""Which copies must still arrive, as positions in the network, of those that must in a location of the composition."""
+"""The packets that must still be delivered, as positions in the network, among those that must be in the composition."""
 
 
-def one_per_effect(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
-    """Of the copies that would do the same to their receiver one; none that would do nothing."""
+def one_per_effect(composition: Composition, state: CompositionState) -> Iterator[frozenset[int]]:
+    """One of the packets that have the same effect on their receiver, and none without an effect."""
     kept: dict[object, int] = {}
-    for index, copy in enumerate(situation.network):
-        side = 1 - ENDS.index(copy.sender)
-        outcome = composition.received(situation.ends[side], side, copy.segment)
-        if copy.must_be_delivered and (outcome.block != situation.ends[side] or outcome.started):
+    for index, packet in enumerate(state.network):
+        side = 1 - ENDS.index(packet.sender)
+        outcome = composition.received(state.ends[side], side, packet.segment)
+        if packet.must_be_delivered and (outcome.block != state.ends[side] or outcome.started):
             kept.setdefault((side, outcome.block, outcome.started), index)
     yield frozenset(kept.values())
 
 
-def one_at_a_time(composition: Composition, situation: CompositionState) -> Iterator[frozenset[int]]:
-    """Every copy by itself, and none: all that is needed where obligations do not depend on each other."""
+def one_at_a_time(composition: Composition, state: CompositionState) -> Iterator[frozenset[int]]:
+    """Each packet alone, and none: sufficient where the obligations are independent of each other."""
     del composition
     yield frozenset()
-    yield from (frozenset({index}) for index, copy in enumerate(situation.network) if copy.must_be_delivered)
+    yield from (frozenset({index}) for index, packet in enumerate(state.network) if packet.must_be_delivered)
 
 
 class OverApproximation:
-    """A relaxed composition (a `timewait.vocabulary.automaton.TimedAutomaton`).
+    """An over-approximation of the composition (a `timewait.vocabulary.automaton.TimedAutomaton`).
 
     Parameters
     ----------
     configuration : Configuration
-        With unlimited duplication and any order.
+        A configuration with unlimited duplication, in any order.
     obligations : callable
-        Which copies must still arrive.
+        The packets that must still be delivered.
 
     Raises
     ------
     ValueError
-        Duplication is limited, or order kept.
+        Duplication is limited, or order is kept.
     """
 
     def __init__(self, configuration: Configuration, obligations: DeliveryChoice) -> None:
         self.exact = Composition(configuration)
         self.obligations = obligations
         if not self.exact.dense:
-            raise ValueError("only unlimited duplication in any order can be relaxed")
+            raise ValueError("an over-approximation needs unlimited duplication, in any order")
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -85,10 +85,10 @@ class OverApproximation:
         return (None,) * len(self.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
-        situation = _situation(location)
-        network = situation.network
-        dues = (self.exact.channel.due(network, index) for index, copy in enumerate(network) if copy.must_be_delivered)
-        return (*self.exact.timers(situation), *dues, *(_youngest(sender) for sender in _senders(situation)))
+        state = _state(location)
+        network = state.network
+        dues = (self.exact.channel.due(network, index) for index, packet in enumerate(network) if packet.must_be_delivered)
+        return (*self.exact.timers(state), *dues, *(_youngest(sender) for sender in _senders(state)))
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
         return self.exact.invariant(location)
@@ -99,31 +99,31 @@ class OverApproximation:
                 bound._replace(clock=_youngest(bound.clock.owner.partition(" ")[0])) if bound.clock.role == "age" else bound
                 for bound in edge.guard
             )
-            for target, updates in self._targets(_situation(edge.target), edge.updates):
+            for target, updates in self._targets(_state(edge.target), edge.updates):
                 yield replace(edge, guard=guard, target=target, updates=updates)
 
     def _targets(
-        self, situation: CompositionState, updates: tuple[ClockUpdate, ...]
+        self, state: CompositionState, updates: tuple[ClockUpdate, ...]
     ) -> Iterator[tuple[CompositionState, tuple[ClockUpdate, ...]]]:
-        """The relaxed locations that stand for one of the composition, and where their clocks come from."""
-        left = iter(updates)
-        timers = tuple(next(left) for _ in self.exact.timers(situation))
-        ages: dict[str, ClockUpdate] = {sender: _youngest(sender) for sender in _senders(situation)}
+        """The locations that stand for a location of the composition, with the updates of their clocks."""
+        remaining = iter(updates)
+        timers = tuple(next(remaining) for _ in self.exact.timers(state))
+        ages: dict[str, ClockUpdate] = {sender: _youngest(sender) for sender in _senders(state)}
         dues: dict[int, ClockUpdate] = {}
-        for index, copy in enumerate(situation.network):
-            if next(left) is None:
-                ages[copy.sender] = None
-            if copy.must_be_delivered:
-                dues[index] = next(left)
-        for kept in self.obligations(self.exact, situation):
-            copies = (copy._replace(must_be_delivered=index in kept) for index, copy in enumerate(situation.network))
-            relaxed = situation._replace(network=tuple(copies))
-            yield relaxed, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
+        for index, packet in enumerate(state.network):
+            if next(remaining) is None:
+                ages[packet.sender] = None
+            if packet.must_be_delivered:
+                dues[index] = next(remaining)
+        for kept in self.obligations(self.exact, state):
+            packets = (packet._replace(must_be_delivered=index in kept) for index, packet in enumerate(state.network))
+            target = state._replace(network=tuple(packets))
+            yield target, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
-        """Nothing that the end sent is alive: what must arrive would be no older than the youngest, so nothing must."""
-        situation = _situation(location)
-        return situation._replace(network=tuple(copy for copy in situation.network if copy.sender != clock.owner))
+        """Every packet of the end has expired, since none is younger than the youngest; so none must be delivered."""
+        state = _state(location)
+        return state._replace(network=tuple(packet for packet in state.network if packet.sender != clock.owner))
 
     def equivalence_class(self, location: Location) -> CompositionState:
         return self.exact.equivalence_class(location)
@@ -137,15 +137,15 @@ class OverApproximation:
 
 @cache
 def _youngest(sender: str) -> Clock:
-    """The age of the youngest copy that an end sent."""
+    """The age of the youngest packet of an end."""
     return Clock("age", sender)
 
 
-def _senders(situation: CompositionState) -> Iterable[str]:
-    """Whose copies are in flight, in order."""
-    return dict.fromkeys(copy.sender for copy in situation.network)
+def _senders(state: CompositionState) -> Iterable[str]:
+    """The senders of the packets in flight, in order."""
+    return dict.fromkeys(packet.sender for packet in state.network)
 
 
-def _situation(location: Location) -> CompositionState:
+def _state(location: Location) -> CompositionState:
     assert isinstance(location, CompositionState)
     return location

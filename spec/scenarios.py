@@ -1,7 +1,7 @@
-"""Closes that go well: what users, network and timers do in them, step by step.
+"""Closes without a violation: the actions of users, network and timers, step by step.
 
-Each is carried out on the specification like any counterexample; nothing here says what comes of a step. One way
-through the network takes 20 ms, and the addresses and ports are opened again as soon as TIME-WAIT allows.
+A scenario is carried out on the specification like a counterexample; it states actions, not outcomes. The network delivers in
+20 ms, and the addresses and ports are reopened as soon as TIME-WAIT allows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from timewait.vocabulary.automaton import Action
 
 
 class Planned(NamedTuple):
-    """A step that is to be done: how many seconds after the one before, and what."""
+    """An action, and its delay in seconds after the action before."""
 
     delay: Fraction
     action: Action
@@ -25,18 +25,18 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A run worth seeing.
+    """A run that shows how a close works.
 
     Attributes
     ----------
     name : str
-        How people ask for it.
+        Its name in commands.
     statement : str
-        What it shows, in a sentence.
+        What the run shows, in a sentence.
     configuration : Configuration
-        How long things last.
+        The durations and the network.
     moves : tuple of Planned
-        The steps, in order.
+        The actions, in order.
     """
 
     name: str
@@ -46,13 +46,13 @@ class Scenario:
 
 
 WAY = Fraction(20, 1000)
-"""One way through the network, in seconds."""
+"""The delay of the network in one direction, in seconds."""
 THOUGHT = Fraction(60, 1000)
-"""How long a user takes before the next call, in seconds."""
+"""The time between an event and the next call of a user, in seconds."""
 GAP = Fraction(1)
-"""Between two transmissions of a segment, in seconds (RFC 6298 2.4: a second at least)."""
+"""The time between two transmissions of a segment, in seconds (RFC 6298 2.4: one second at least)."""
 WAITED = Fraction(60) + WAY
-"""How long an end stays in a TIME-WAIT of 60 s, in seconds: it is left a little later."""
+"""The time that an end spends in a TIME-WAIT of 60 s, in seconds: slightly more."""
 
 USUAL = Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1)
 
@@ -66,7 +66,7 @@ def _call(end: str, call: Call, *, after: Fraction = Fraction(0)) -> Planned:
 
 
 def _arrives(sender: str, segment: Segment, *answers: bool, after: Fraction = WAY) -> Planned:
-    """A copy arrives; for each answer, whether it is lost."""
+    """A packet arrives; for each answer, whether the answer is lost."""
     receiver = "B" if sender == "A" else "A"
     return Planned(after, Action("deliver", receiver, (sender, segment), answers))
 
@@ -150,25 +150,25 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in (
         Scenario(
             "clean-close",
-            "A closes, B closes, nothing is lost; A waits in TIME-WAIT until every old copy is dead",
+            "A closes, B closes, nothing is lost; A waits in TIME-WAIT until every old segment has expired",
             USUAL,
             _clean_close(),
         ),
         Scenario(
             "lost-last-ack",
-            "the last acknowledgement is lost; A is still in TIME-WAIT when B sends its FIN again, and answers it",
+            "the last acknowledgement is lost; A is still in TIME-WAIT when B retransmits its FIN, and answers it",
             USUAL,
             _lost_last_ack(),
         ),
         Scenario(
             "simultaneous-close",
-            "both ends close at once, their FINs cross, and both come to TIME-WAIT (RFC 9293 3.6 figure 13)",
+            "both ends close at once, their FINs cross, and both enter TIME-WAIT (RFC 9293 3.6 figure 13)",
             Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1, both_close=True),
             _simultaneous_close(),
         ),
         Scenario(
             "half-close",
-            "A closes its own direction; B goes on sending, A goes on acknowledging, until B closes too",
+            "A closes its own direction; B continues to send and A to acknowledge, until B closes too",
             Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1, text=(0, 2)),
             _half_close(),
         ),
