@@ -56,7 +56,7 @@ class Counterexample(NamedTuple):
 
     path: list[tuple[CompiledLocation, CompiledEdge]]
     region: Polyhedron
-    broken: str
+    violated: str
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,13 @@ class Synthesis:
         ratios = EVERY_RATIO
         for number in range(MAX_RUNS):
             zones = self._explore(ratio, minimum)
-            broken = next((name for name in sorted(self.properties) if name in zones.broken), None)
-            if broken is None:
+            violated = next((name for name in sorted(self.properties) if name in zones.broken), None)
+            if violated is None:
                 held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, minimum)
                 return self._exact(ThresholdPiece(ratios.meet(held), minimum, found, proof))
-            path = self._path(zones, broken)
-            found = Counterexample(path, parameters_of_path(path, self.terms), broken)
-            if number == RUNS_BEFORE_PUMPING and (pumped := self._pumped(path, broken)):
+            path = self._path(zones, violated)
+            found = Counterexample(path, parameters_of_path(path, self.terms), violated)
+            if number == RUNS_BEFORE_PUMPING and (pumped := self._pumped(path, violated)):
                 return ThresholdPiece(EVERY_RATIO, None, found, pumped=pumped)
             limit = self._limit(found.region, ratio)
             if limit is None:
@@ -209,17 +209,17 @@ class Synthesis:
             raise InconclusiveSynthesis(f"at {self._text(ratio)}: {problem}") from problem
 
     def _pumped(
-        self, path: list[tuple[CompiledLocation, CompiledEdge]], broken: str
+        self, path: list[tuple[CompiledLocation, CompiledEdge]], violated: str
     ) -> tuple[ParametricSchedule, list[Constraint]] | None:
         units = (self.names.scale, self.names.rate)
-        return pumpable_schedule(self.plain, path, broken, self.terms, units, self.names.wait)
+        return pumpable_schedule(self.plain, path, violated, self.terms, units, self.names.wait)
 
-    def _path(self, zones: Zones, broken: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
+    def _path(self, zones: Zones, violated: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
         """The run that zones found, shortened, as a path of the system itself."""
-        run = zones.run_to(*zones.broken[broken])
+        run = zones.run_to(*zones.broken[violated])
         if run is None:
-            raise InconclusiveSynthesis(f"no delays make the run that violates {broken} possible")
-        moves = self.shorten(run, broken, zones.values).moves
+            raise InconclusiveSynthesis(f"no delays make the run that violates {violated} possible")
+        moves = self.shorten(run, violated, zones.values).moves
         return follow(self.plain, [move.action for move in moves if move.action is not None])
 
     def _exact(self, piece: ThresholdPiece) -> ThresholdPiece:

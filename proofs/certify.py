@@ -86,26 +86,26 @@ class ClaimedProperties:
         The ``always`` properties, proved together.
     region : sequence of Constraint or None
         The values of `SYMBOLS` that the proof covers; None for the configuration's own values alone.
-    relaxed : bool
+    over_approximated : bool
         Whether the invariant is one of the over-approximation: a proof for it is a proof for the system.
     """
 
     configuration: Configuration
     properties: Sequence[str]
     region: Sequence[Constraint] | None
-    relaxed: bool = False
+    over_approximated: bool = False
 
     @cached_property
-    def table(self) -> CompiledAutomaton:
+    def automaton(self) -> CompiledAutomaton:
         """The compiled automaton that the invariant belongs to."""
         asked = question(self.configuration)
-        return asked.coarse if self.relaxed else asked.quotient
+        return asked.coarse if self.over_approximated else asked.quotient
 
     @property
     def statement(self) -> Statement:
         """What the invariant must prove."""
         terms = terms_of(self.configuration, symbolic=self.region is not None)
-        return Statement(self.table.system, frozenset(self.properties), terms, tuple(self.region or ()))
+        return Statement(self.automaton.system, frozenset(self.properties), terms, tuple(self.region or ()))
 
     @property
     def header(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class ClaimedProperties:
             "configuration": configuration_as_data(self.configuration),
             "properties": list(self.properties),
             "region": None if self.region is None else [part.text for part in self.region],
-            "relaxed": self.relaxed,
+            "relaxed": self.over_approximated,
         }
 
 
@@ -133,7 +133,7 @@ class ClaimedLiveness:
     configuration: Configuration
     name: str
 
-    def table(self, budget: Budget) -> CompiledAutomaton | None:
+    def automaton(self, budget: Budget) -> CompiledAutomaton | None:
         """The compiled automaton; None when it has too many locations.
 
         Raises
@@ -143,9 +143,9 @@ class ClaimedLiveness:
         """
         return replace(question(self.configuration), quotient_budget=budget).finite
 
-    def certificate(self, table: CompiledAutomaton, proof: Component) -> LivenessCertificate:
+    def certificate(self, automaton: CompiledAutomaton, proof: Component) -> LivenessCertificate:
         """The certificate for a proof."""
-        return LivenessCertificate(table.system, self.name, PROPERTIES[self.name].recurrent, proof)
+        return LivenessCertificate(automaton.system, self.name, PROPERTIES[self.name].recurrent, proof)
 
     @property
     def header(self) -> dict[str, Any]:
@@ -241,9 +241,9 @@ def certify_at_values_by_horn(configuration: Configuration, properties: Sequence
 def _by_spacer(claimed: ClaimedProperties, seconds: float) -> Invariant | CertifiedProof:
     """The invariant that Spacer finds, or the result without one."""
     statement = claimed.statement
-    symbolic = Symbolic(claimed.table, statement.bad)
+    symbolic = Symbolic(claimed.automaton, statement.bad)
     if claimed.region is not None:
-        symbolic = Symbolic(claimed.table, statement.bad, tuple(SYMBOLS), statement.region, statement.terms)
+        symbolic = Symbolic(claimed.automaton, statement.bad, tuple(SYMBOLS), statement.region, statement.terms)
     answer = horn.solve(symbolic, seconds)
     if answer.invariant is not None:
         return horn.as_text(symbolic, answer.invariant)
@@ -255,10 +255,10 @@ def _proved(
     claimed: ClaimedProperties, read: Callable[[ClaimedProperties, Zones], Invariant | CertifiedProof], budget: Budget
 ) -> CertifiedProof:
     """The first proof that is accepted: of the over-approximation if possible, else of the system itself."""
-    for attempt in (replace(claimed, relaxed=True), claimed):
+    for attempt in (replace(claimed, over_approximated=True), claimed):
         zones, refused = _explored(attempt, budget.fresh())
         if zones is None:
-            if attempt.relaxed and refused.verdict is Verdict.VACUOUS:
+            if attempt.over_approximated and refused.verdict is Verdict.VACUOUS:
                 continue
             return refused
         if frozenset(claimed.properties) & zones.broken.keys():
@@ -266,7 +266,7 @@ def _proved(
         found = read(attempt, zones)
         if not isinstance(found, CertifiedProof):
             return certified_proof(attempt, found)
-        if not (attempt.relaxed and found.verdict is Verdict.VIOLATED):
+        if not (attempt.over_approximated and found.verdict is Verdict.VIOLATED):
             return found
     return CertifiedProof(Verdict.VIOLATED, reason="a run violates it at the configuration's own values")
 
@@ -275,7 +275,7 @@ def _explored(claimed: ClaimedProperties, budget: Budget) -> tuple[Zones | None,
     """All zones at the configuration's own values, or the reason why they prove nothing."""
     if problem := ill_posed(claimed.configuration, claimed.properties, claimed.region or []) or _outside(claimed):
         return None, CertifiedProof(Verdict.VACUOUS, reason=problem)
-    zones = Zones(claimed.table)
+    zones = Zones(claimed.automaton)
     zones.explore(budget)
     if zones.stopped:
         return None, CertifiedProof(Verdict.INCONCLUSIVE, reason=zones.stopped)
@@ -354,13 +354,13 @@ def certify_liveness(configuration: Configuration, name: str, budget: Budget) ->
     """
     claimed = ClaimedLiveness(configuration, name)
     try:
-        table = claimed.table(budget)
+        automaton = claimed.automaton(budget)
     except Stopped as stopped:
         return CertifiedProof(Verdict.INCONCLUSIVE, reason=str(stopped))
-    proof = None if table is None else proof_of(table, PROPERTIES[name])
-    if table is None or proof is None:
+    proof = None if automaton is None else proof_of(automaton, PROPERTIES[name])
+    if automaton is None or proof is None:
         return CertifiedProof(Verdict.INCONCLUSIVE, reason="the graph alone does not decide it")
-    found = claimed.certificate(table, proof)
+    found = claimed.certificate(automaton, proof)
     return _certified(found, claimed.header, found.size, len(proof.locations))
 
 
@@ -418,10 +418,10 @@ def _checked_invariant(header: dict[str, Any], text: str, where: str) -> Checked
     claim = f"{' and '.join(properties)}, {values}"
     if problem := ill_posed(configuration, properties, parts or []):
         return CheckedCertificate(claim, problem)
-    relaxed = header["relaxed"]
-    if not isinstance(relaxed, bool):
-        raise ValueError(f"relaxed must be true or false, not {relaxed!r}")
-    statement = ClaimedProperties(configuration, properties, parts, relaxed).statement
+    over_approximated = header["relaxed"]
+    if not isinstance(over_approximated, bool):
+        raise ValueError(f"relaxed must be true or false, not {over_approximated!r}")
+    statement = ClaimedProperties(configuration, properties, parts, over_approximated).statement
     found = InvariantCertificate(statement, certificate.read(statement, text, where))
     return CheckedCertificate(claim, certificate.rejection(found))
 
@@ -431,10 +431,10 @@ def _checked_liveness(header: dict[str, Any], text: str, where: str) -> CheckedC
     claim = f"{name}, for all values"
     claimed = ClaimedLiveness(configuration_from_data(header["configuration"]), name)
     try:
-        table = claimed.table(Budget())
+        automaton = claimed.automaton(Budget())
     except Stopped as stopped:
         return CheckedCertificate(claim, str(stopped))
-    if table is None:
+    if automaton is None:
         return CheckedCertificate(claim, "the system has too many locations")
-    found = claimed.certificate(table, liveness_certificate.read(table.system, text, where))
+    found = claimed.certificate(automaton, liveness_certificate.read(automaton.system, text, where))
     return CheckedCertificate(claim, certificate.rejection(found))

@@ -14,7 +14,7 @@ from timewait.vocabulary.automaton import Property
 
 
 def question(configuration: Configuration) -> Question:
-    """The question: the composition to explore, relaxed where that can be, and the specification to replay on."""
+    """The question: the composition to explore, over-approximated where possible, and the specification to replay on."""
     system = Composition(configuration)
     asked = Question(system, initial_state(configuration), WITNESSES)
     if not system.dense:

@@ -39,7 +39,7 @@ class ParametricCounterexample:
         The schedule, with delays as linear terms; None when no such terms were found.
     region : list of Constraint
         The values for which it is legal and violates the property.
-    broken : str
+    violated : str
         The property that it violates.
     trace : Trace or None
         An instance, replayed.
@@ -49,7 +49,7 @@ class ParametricCounterexample:
 
     schedule: ParametricSchedule | None
     region: list[Constraint]
-    broken: str
+    violated: str
     trace: Trace | None
     rejection: str
 
@@ -115,9 +115,9 @@ def formula(
     terms = terms_of(configuration, symbolic=True)
     plain = CompiledAutomaton(asked.system)
 
-    def shorten(run: Run, broken: str, values: Mapping[str, Fraction]) -> Run:
+    def shorten(run: Run, violated: str, values: Mapping[str, Fraction]) -> Run:
         chosen = at_values(configuration, values["MSL"], values[configuration.rto_names[0]], values["TIME_WAIT"])
-        return shortened(initial_state(chosen), run, PROPERTIES[broken])
+        return shortened(initial_state(chosen), run, PROPERTIES[violated])
 
     search = Synthesis((plain, asked.quotient), frozenset(properties), terms, SYMBOLS, shorten, budget)
     for piece in search.pieces(*ratios):
@@ -138,23 +138,23 @@ def _counterexample(
     else:
         delays = delays_in_terms(run.path, terms, tuple(region), SYMBOLS)
         if delays is None:
-            return ParametricCounterexample(None, region, run.broken, None, "no delays in terms were found")
+            return ParametricCounterexample(None, region, run.violated, None, "no delays in terms were found")
         schedule = ParametricSchedule(
             tuple(ScheduledAction(delay, str(edge.original.action)) for delay, (_, edge) in zip(delays, run.path, strict=True))
         )
     trace = None
     try:
-        rejection = failed_conditions(plain, schedule, run.broken, region, terms)
-        trace = _instance(configuration, plain, piece, schedule, run.broken)
+        rejection = failed_conditions(plain, schedule, run.violated, region, terms)
+        trace = _instance(configuration, plain, piece, schedule, run.violated)
     except BrokenSchedule as problem:
         rejection = str(problem)
     except Rejected as problem:
         rejection = f"the replay was rejected: {problem}"
-    return ParametricCounterexample(schedule, region, run.broken, trace, rejection)
+    return ParametricCounterexample(schedule, region, run.violated, trace, rejection)
 
 
 def _instance(
-    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, schedule: ParametricSchedule, broken: str
+    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, schedule: ParametricSchedule, violated: str
 ) -> Trace:
     """The schedule at the configuration's MSL, an RTO inside the piece, and a TIME_WAIT just below the threshold."""
     msl, rto = configuration.msl, configuration.msl * _inside(piece.ratios)
@@ -163,7 +163,7 @@ def _instance(
     chosen = at_values(configuration, msl, rto, wait)
     iterations = int(wait / min(msl, rto)) + 1 if schedule.repeated else 0
     run = instance(plain, schedule, chosen.parameters | at | {SYMBOLS.wait: wait}, iterations)
-    return replay(initial_state(chosen), run, PROPERTIES[broken])
+    return replay(initial_state(chosen), run, PROPERTIES[violated])
 
 
 def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_wait: Fraction) -> Configuration:

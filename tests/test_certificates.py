@@ -48,7 +48,7 @@ def invariant(proof: CertifiedProof) -> Cases:
 
 def statement(region: Sequence[str]) -> Statement:
     """The statement of the proof for a region."""
-    return ClaimedProperties(CORE, PROPERTIES, [constraint(part) for part in region], relaxed=True).statement
+    return ClaimedProperties(CORE, PROPERTIES, [constraint(part) for part in region], over_approximated=True).statement
 
 
 def rejection(invariant: Cases, region: Sequence[str] = REGION) -> str:

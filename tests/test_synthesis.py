@@ -38,8 +38,8 @@ PLAIN: dict[str, Terms] = {ZERO: {}} | {name: {name: F(1)} for name in NAMES}
 def search(toy: Toy, *asked: str, budget: Budget | None = None, **more: Terms) -> Synthesis:
     """The search for the thresholds of a toy; further parameters are terms in the three symbolic ones."""
 
-    def shorten(run: Run, broken: str, values: Mapping[str, Fraction]) -> Run:
-        return shortened(world(replace(toy, values=values)), run, always(broken))
+    def shorten(run: Run, violated: str, values: Mapping[str, Fraction]) -> Run:
+        return shortened(world(replace(toy, values=values)), run, always(violated))
 
     return Synthesis(
         (CompiledAutomaton(toy), CompiledAutomaton(Quotient(toy))),
@@ -68,7 +68,7 @@ def accepted(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Map
             rejection_by_z3(InvariantCertificate(Statement(Quotient(toy), names(*asked), terms, region), piece.invariant)) == ""
         )
     if piece.run is not None:
-        assert piece.run.broken in asked
+        assert piece.run.violated in asked
         below = region_constraints(piece, NAMES, safe=False)
         if piece.pumped is not None:
             schedule, below = piece.pumped
@@ -78,7 +78,7 @@ def accepted(toy: Toy, piece: ThresholdPiece, asked: tuple[str, ...], terms: Map
             schedule = ParametricSchedule(
                 tuple(ScheduledAction(wait, edge.original.action) for wait, (_, edge) in zip(waits, piece.run.path, strict=True))
             )
-        assert failed_conditions(CompiledAutomaton(toy), schedule, piece.run.broken, below, terms) == ""
+        assert failed_conditions(CompiledAutomaton(toy), schedule, piece.run.violated, below, terms) == ""
 
 
 def covered(found: list[ThresholdPiece], low: Fraction, high: Fraction) -> None:

@@ -148,7 +148,7 @@ def _show(screen: Screen, pieces: Sequence[ProvedThreshold]) -> None:
             screen.line(f"  from it on: {piece.proof.verdict}; {piece.proof.reason or f'{size}, accepted by Z3 and by cvc5'}")
         if piece.counterexample is not None:
             state = piece.counterexample.rejection or "legal and violating for all values, by Z3 and by cvc5; replay: confirmed"
-            screen.line(f"  below it: {piece.counterexample.broken} is broken; {state}")
+            screen.line(f"  below it: {piece.counterexample.violated} is violated; {state}")
             screen.line(f"    {piece.counterexample.schedule}")
             if piece.counterexample.trace is not None:
                 screen.trace(piece.counterexample.trace)
@@ -182,7 +182,7 @@ def _formula_as_json(result: FormulaResult, properties: Sequence[str]) -> dict[s
                 "least_time_wait": None if piece.minimum is None else as_text(piece.minimum),
                 "verdict": str(piece.verdict),
                 "region": [part.text for part in piece.region],
-                "breaks": None if piece.counterexample is None else piece.counterexample.broken,
+                "breaks": None if piece.counterexample is None else piece.counterexample.violated,
                 "schedule": None if piece.counterexample is None else str(piece.counterexample.schedule),
                 "trace": None
                 if piece.counterexample is None or piece.counterexample.trace is None
