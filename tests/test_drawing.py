@@ -245,8 +245,8 @@ class TestOthers:
     def test_where_there_is_no_formula_points_are_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = run(capsys, "region", "--scope", "core", "--loss", "0", "--property", "graceful", "--fifo", "--msl", "2s")
         assert code == 0
-        assert "points: asked at RTO/MSL = 1/4, 1/2" in out
-        assert "and nothing is known between them" in out
+        assert "points: decided at RTO/MSL = 1/4, 1/2" in out
+        assert "nothing is known between them" in out
 
     def test_losses(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = run(capsys, "region", "--scope", "core", "--against", "loss", "--property", "graceful", "--json")

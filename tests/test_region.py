@@ -16,7 +16,7 @@ import pytest
 from timewait.checker.finding import Budget
 from timewait.checker.linear import Terms
 from timewait.checker.ratios import RatioInterval
-from timewait.cli.boundaries import POINTS, NotBelieved, against_losses, boundaries, least_at
+from timewait.cli.boundaries import POINTS, UnacceptedProof, against_losses, boundaries, least_at
 from timewait.cli.figures import known_stacks
 from timewait.diagrams import bars, region, region_chart, region_text
 from timewait.diagrams.bars import Bars
@@ -108,7 +108,7 @@ class TestAsked:
             between(0, 1), {}, ParametricCounterexample(None, [], "graceful", None, "cvc5 says no"), None, []
         )
         monkeypatch.setattr("timewait.cli.boundaries.formula", lambda *_: iter((doubtful,)))
-        with pytest.raises(NotBelieved, match="graceful: a piece of its formula was not accepted: disagreement"):
+        with pytest.raises(UnacceptedProof, match="graceful: a piece of its formula was not accepted: disagreement"):
             boundaries(core(2, 0, 2, 0), ["graceful"], F(1), Budget)
 
     def test_a_guess_changes_no_answer(self) -> None:

@@ -1,4 +1,4 @@
-"""The line between safe and unsafe TIME_WAIT: as a formula proved from both sides, or where that is beyond reach as points."""
+"""The boundary of safe TIME_WAIT: a formula proved from both sides, or single points where no formula is found."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
 
 POINTS = tuple(Fraction(count, 4) for count in range(1, 9))
-"""The values of RTO/MSL at which is asked where there is no formula."""
+"""The values of RTO/MSL that are decided where there is no formula."""
 
-BEYOND = 8
-"""How many more are asked about where stacks lie beyond them."""
+FURTHER_POINTS = 8
+"""The number of further values up to the stack with the longest RTO."""
 
-FACTOR = 16
-"""No TIME_WAIT longer than that many times MSL and RTO is tried."""
+LIMIT_FACTOR = 16
+"""The longest TIME_WAIT that is tried, as a multiple of MSL + RTO."""
 
 BoundaryPoints = Sequence[tuple[Fraction, Fraction | None]]
-"""What is known of a property: a place along an axis, and the least safe TIME_WAIT there, in MSL; None where none is safe."""
+"""Places along an axis, each with the least safe TIME_WAIT in MSL; None where none is safe."""
 
 
-class NotBelieved(Exception):
-    """A piece of a formula whose proofs were not accepted; carries its verdict."""
+class UnacceptedProof(Exception):
+    """A proof of a piece of a formula was not accepted; carries its verdict."""
 
     def __init__(self, name: str, piece: ProvedThreshold) -> None:
         super().__init__(f"{name}: a piece of its formula was not accepted: {piece.verdict}")
@@ -50,20 +50,20 @@ def boundaries(
     Parameters
     ----------
     configuration : Configuration
-        What is asked about, whatever its RTO and TIME_WAIT.
+        Its RTO and TIME_WAIT do not matter.
     names : sequence of str
         The properties.
     most : Fraction
-        The value of RTO/MSL up to which is asked at least.
+        The least upper end of RTO/MSL.
     budget : callable
-        Bounds for one exploration.
+        Makes the bounds of one exploration.
 
     Raises
     ------
-    NotBelieved
+    UnacceptedProof
         A proof of a formula was not accepted.
     timewait.checker.threshold.InconclusiveAnswer
-        There is no formula, and the engine came to no verdict somewhere.
+        There is no formula, and an answer of the engine is inconclusive.
     """
     return tuple(_boundary(configuration, name, most, budget) for name in names)
 
@@ -76,7 +76,7 @@ def _boundary(configuration: Configuration, name: str, most: Fraction, budget: C
         return sampled(name, _points(configuration, name, most, budget))
     for piece in pieces:
         if piece.verdict not in (Verdict.PROVED, Verdict.VIOLATED):
-            raise NotBelieved(name, piece)
+            raise UnacceptedProof(name, piece)
     needs = formula_in_words(pieces).replace("safe iff ", "").replace("*", " ")
     asked = RatioInterval(low, high, closed_low=True, closed_high=True)
     return Boundary(name, tuple(BoundaryPiece(ratios.meet(asked), minimum) for ratios, minimum in rows(pieces)), needs)
@@ -85,9 +85,9 @@ def _boundary(configuration: Configuration, name: str, most: Fraction, budget: C
 def _points(configuration: Configuration, name: str, most: Fraction, budget: Callable[[], Budget]) -> BoundaryPoints:
     points: list[tuple[Fraction, Fraction | None]] = []
     far = max(most - POINTS[-1], Fraction(0))
-    for ratio in (*POINTS, *(POINTS[-1] + far * step / BEYOND for step in range(1, BEYOND + 1) if far)):
+    for ratio in (*POINTS, *(POINTS[-1] + far * step / FURTHER_POINTS for step in range(1, FURTHER_POINTS + 1) if far)):
         asked = replace(configuration, rto=(ratio * configuration.msl,))
-        minimum = least_at(asked, [name], budget, {name: list(_onwards(points, ratio))})[name]
+        minimum = least_at(asked, [name], budget, {name: list(_extrapolated(points, ratio))})[name]
         points.append((ratio, minimum))
     return points
 
@@ -95,16 +95,16 @@ def _points(configuration: Configuration, name: str, most: Fraction, budget: Cal
 def against_losses(
     configuration: Configuration, losses: Sequence[int], names: Sequence[str], budget: Callable[[], Budget]
 ) -> dict[tuple[int, str], Fraction | None]:
-    """The least safe TIME_WAIT in MSL, by the number of losses and the property; None where none that was tried is safe.
+    """The least safe TIME_WAIT in MSL, by the number of losses and the property; None where no value that was tried is safe.
 
     Raises
     ------
     timewait.checker.threshold.InconclusiveAnswer
-        The engine came to no verdict somewhere.
+        An answer of the engine is inconclusive.
     """
     found: dict[str, list[tuple[Fraction, Fraction | None]]] = {name: [] for name in names}
     for loss in losses:
-        likely = {name: list(_onwards(points, Fraction(loss))) for name, points in found.items()}
+        likely = {name: list(_extrapolated(points, Fraction(loss))) for name, points in found.items()}
         for name, value in least_at(replace(configuration, loss=loss), names, budget, likely).items():
             found[name].append((Fraction(loss), value))
     return {(int(loss), name): value for name, points in found.items() for loss, value in points}
@@ -113,23 +113,23 @@ def against_losses(
 def least_at(
     configuration: Configuration, names: Sequence[str], budget: Callable[[], Budget], likely: Mapping[str, Sequence[Fraction]]
 ) -> dict[str, Fraction | None]:
-    """The least safe TIME_WAIT of each property, in MSL; None where none that was tried is safe.
+    """The least safe TIME_WAIT of each property, in MSL; None where no value that was tried is safe.
 
     Parameters
     ----------
     configuration : Configuration
-        What is asked about, whatever its TIME_WAIT.
+        Its TIME_WAIT does not matter.
     names : sequence of str
         The properties.
     budget : callable
-        Bounds for one exploration.
+        Makes the bounds of one exploration.
     likely : mapping of str to sequence of Fraction
-        What is tried first, in MSL: where it is right two questions are enough.
+        Values that are tried first, in MSL; a right one takes two questions.
 
     Raises
     ------
     timewait.checker.threshold.InconclusiveAnswer
-        The engine came to no verdict somewhere.
+        An answer of the engine is inconclusive.
     """
     asked = [PROPERTIES[name] for name in names]
 
@@ -144,11 +144,11 @@ def least_at(
     values = {name: value for name, value in configuration.parameters.items() if name != "TIME_WAIT"}
     unit = unit_of(values)
     step = unit / FINER if dense else unit
-    limit = FACTOR * (configuration.msl + max(configuration.rto))
+    limit = LIMIT_FACTOR * (configuration.msl + max(configuration.rto))
     minimum: dict[str, Fraction | None] = {}
     for name in names:
-        # What the other properties need has been asked about already; then comes what is likely.
-        tried = [*filter(None, minimum.values()), *(one * configuration.msl for one in likely.get(name, ()))]
+        # The minima of the other properties first: the questions about them have been answered already.
+        tried = [*filter(None, minimum.values()), *(value * configuration.msl for value in likely.get(name, ()))]
         guessed = next((value for value in tried if value >= step and _is_least(ask(name), value, step)), None)
         if guessed is None:
             guessed = minimum_safe(ask(name), unit, max(limit // unit, 1) * unit, whole=not dense).minimum
@@ -156,16 +156,16 @@ def least_at(
     return {name: None if value is None else value / configuration.msl for name, value in minimum.items()}
 
 
-def _onwards(points: BoundaryPoints, place: Fraction) -> Iterator[Fraction]:
-    """Where a line would be if it went on straight, or level."""
+def _extrapolated(points: BoundaryPoints, place: Fraction) -> Iterator[Fraction]:
+    """The continuation of the known points, straight and level."""
     known = [(along, value) for along, value in points if value is not None]
     if len(known) >= 2:
-        (left, one), (right, other) = known[-2:]
-        yield other + (other - one) / (right - left) * (place - right)
+        (x1, y1), (x2, y2) = known[-2:]
+        yield y2 + (y2 - y1) / (x2 - x1) * (place - x2)
     if known:
         yield known[-1][1]
 
 
 def _is_least(ask: DecideValue, value: Fraction, step: Fraction) -> bool:
-    above, below = (worst(answer.verdict for answer in ask(one)) for one in (value, value - step))
+    above, below = (worst(answer.verdict for answer in ask(tried)) for tried in (value, value - step))
     return above is Verdict.PROVED and below is Verdict.VIOLATED

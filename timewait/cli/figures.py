@@ -1,4 +1,4 @@
-"""What the pictures show, from the names by which people ask for it: stacks, claims, traces, properties."""
+"""The content of pictures from the names that commands take: stacks, claims, traces, properties."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from timewait.spec.settings import Behaviour
 from timewait.spec.stacks import MissingValue, Stack, load_stack, stack_names
 
 LOSSES = range(4)
-"""How many losses a round the bars are for."""
+"""The loss budgets of the bar chart."""
 
 STANDARD = "rfc9293"
-"""What stacks are compared with."""
+"""The stack that others are compared with."""
 
 
 def behaviour_of(stack: Stack, orphan: bool = False) -> Behaviour:
@@ -75,104 +75,95 @@ def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
 
 
 def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> GraphDifference:
-    """What a stack does otherwise than another one."""
+    """The differences of a stack from another one."""
     return difference(graph_of(against, whole, orphan), graph_of(name, whole, orphan))
 
 
 def difference_picture(name: str, against: str, whole: bool, orphan: bool = False) -> Figure:
-    """The state diagram of a stack, with what it does otherwise than another one."""
+    """The state diagram of a stack with its differences from another one."""
     title = f"{_title(load_stack(name), whole, orphan)}, where it differs from {load_stack(against).title}"
-    unlike = difference_of(name, against, whole, orphan)
-    return compared(graph_of(name, whole, orphan), unlike, (_called(against), _called(name)), title)
-
-
-def _called(name: str) -> str:
-    return load_stack(name).name
+    differences = difference_of(name, against, whole, orphan)
+    return compared(graph_of(name, whole, orphan), differences, (load_stack(against).name, load_stack(name).name), title)
 
 
 def _title(stack: Stack, whole: bool, orphan: bool) -> str:
     part = "opening and closing" if whole else "the close"
-    return f"{stack.title}: {part}{', its user reads no more' if orphan else ''}"
+    return f"{stack.title}: {part}{', the user reads no more' if orphan else ''}"
 
 
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 
-def run_picture(trace: Trace, whole: bool, what: str) -> tuple[Graph, Figure, GraphUse]:
-    """The graph of what ran, its state diagram with what the run uses, and what that is.
+def run_picture(trace: Trace, whole: bool, name: str) -> tuple[Graph, Figure, GraphUse]:
+    """The transition graph of the behaviour of a trace, its diagram with the edges that the trace takes, and these edges.
 
     Raises
     ------
     timewait.checker.itf.BrokenTrace
-        The trace does not say what ran, or does what that cannot do.
+        The trace lacks its configuration, or takes a step that is no edge of the graph.
     """
     try:
         graph = transition_graph(configuration_from_data(trace.about).behaviour)
         part = graph if whole else close_part(graph)
         use = graph_use(trace, part)
-        return part, states(part, f"{what}: a run of {len(trace.steps)} steps", use), use
+        return part, states(part, f"{name}: a run of {len(trace.steps)} steps", use), use
     except (ConfigurationError, NotInGraph, KeyError, ValueError) as problem:
-        raise BrokenTrace(f"{what}: {problem}") from problem
+        raise BrokenTrace(f"{name}: {problem}") from problem
 
 
 # --- regions ------------------------------------------------------------------------------------------------------
 
 
 def known_stacks(against: str, msl: Fraction) -> tuple[KnownStack, ...]:
-    """The stacks as points: against ``rto`` at a stated MSL in seconds, against ``msl`` at their own."""
+    """The stacks as points: against ``rto`` at the given MSL in seconds, against ``msl`` at the MSL of each stack."""
     points = []
     for name in stack_names():
         stack = load_stack(name)
         if against == "msl" and stack.msl is not None and stack.time_wait is not None:
             points.append(KnownStack(stack.title, stack.msl, stack.time_wait))
-        there = stack.with_msl(msl)
-        if against == "rto" and there.rto_max is not None and there.time_wait is not None:
-            points.append(KnownStack(stack.title, there.rto_max / msl, there.time_wait / msl))
+        scaled = stack.with_msl(msl)
+        if against == "rto" and scaled.rto_max is not None and scaled.time_wait is not None:
+            points.append(KnownStack(stack.title, scaled.rto_max / msl, scaled.time_wait / msl))
     return tuple(points)
 
 
 def farthest(msl: Fraction) -> Fraction:
-    """The longest RTO of a stack at an MSL, in seconds, as a multiple of it."""
+    """The longest RTO of any stack, as a multiple of an MSL in seconds."""
     return max(stack.across for stack in known_stacks("rto", msl))
 
 
 def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> SafetyRegion:
-    """The picture of safe and unsafe TIME_WAIT, with the stacks."""
+    """The chart of safe and unsafe TIME_WAIT, with the stacks."""
     words = configuration_in_words(configuration, durations=False, behaviour=True)
-    where = _how(found)
+    stacks = known_stacks(against, configuration.msl)
     if against == "rto":
         msl = format_duration(configuration.msl)
-        at = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {msl}, whatever else they do"
-        return SafetyRegion(
-            title,
-            (words, where, at),
-            tuple(found),
-            known_stacks("rto", configuration.msl),
-        )
+        source = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {msl}; their other settings do not count"
+        return SafetyRegion(title, (words, _how(found), source), tuple(found), stacks)
     rto = max(configuration.rto)
-    at = f"RTO up to {format_duration(rto)}; stacks: their TIME_WAIT and their MSL, whatever else they do"
-    shown = SafetyRegion(title, (words, where, at), tuple(found), (), "msl", rto)
-    stacks = known_stacks("msl", configuration.msl)
-    return replace(shown, stacks=tuple(one for one in stacks if any(shown.piece_at(boundary, one.across) for boundary in found)))
+    source = f"RTO up to {format_duration(rto)}; stacks: their TIME_WAIT and their MSL; their other settings do not count"
+    region = SafetyRegion(title, (words, _how(found), source), tuple(found), (), "msl", rto)
+    shown = [stack for stack in stacks if any(region.piece_at(boundary, stack.across) for boundary in found)]
+    return replace(region, stacks=tuple(shown))
 
 
 def _how(found: Sequence[Boundary]) -> str:
-    """How the boundaries were found, in a line."""
+    """How the boundaries were found."""
     pieces = [piece for boundary in found for piece in boundary.pieces]
     points = sorted({piece.ratios.low for piece in pieces if piece.is_point})
     ends = [end for piece in pieces if not piece.is_point for end in piece.ends]
     parts = []
     if ends:
-        parts.append(f"formulas: proved from RTO = {min(ends)} MSL to {max(ends)} MSL, above the lines and below them")
+        parts.append(f"formulas: proved from RTO = {min(ends)} MSL to {max(ends)} MSL, above and below the lines")
     if points:
-        parts.append(f"points: asked at RTO/MSL = {', '.join(map(str, points))}, and nothing is known between them")
+        parts.append(f"points: decided at RTO/MSL = {', '.join(map(str, points))}; nothing is known between them")
     return "; ".join(parts)
 
 
 def bars_of(
     configuration: Configuration, losses: Sequence[int], title: str, asked: Sequence[str], budget: Callable[[], Budget]
 ) -> Bars:
-    """The picture of the least safe TIME_WAIT against losses."""
+    """The chart of the least safe TIME_WAIT against losses."""
     ratio = max(configuration.rto) / configuration.msl
     words = configuration_in_words(configuration, durations=False, loss=False, behaviour=True)
     caption = f"{words}; RTO up to {'' if ratio == 1 else f'{ratio} '}MSL"

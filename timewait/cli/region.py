@@ -12,7 +12,7 @@ import click
 
 from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.verdict import worst
-from timewait.cli.boundaries import NotBelieved, boundaries
+from timewait.cli.boundaries import UnacceptedProof, boundaries
 from timewait.cli.console import Screen
 from timewait.cli.errors import error
 from timewait.cli.figures import LOSSES, bars_of, farthest, region_of
@@ -48,7 +48,7 @@ def region_command(options: Options, against: Against | Literal["loss"], as_json
     except InconclusiveAnswer as undecided:
         error(f"{undecided}: {'; '.join(answer.finding.reason for answer in undecided.answers if answer.finding.reason)}")
         return worst(answer.verdict for answer in undecided.answers).exit_code
-    except NotBelieved as problem:
+    except UnacceptedProof as problem:
         error(str(problem))
         return problem.verdict.exit_code
     deliver(writers, replace(picture, form="json") if as_json else picture, screen)
