@@ -67,7 +67,7 @@ class TestFiles:
         """The same packets, also gzipped."""
         script = clean_close()
         plain = pcap(tmp_path / "plain.pcap", script.packets)
-        others = pcapng(tmp_path / "plain.pcapng", [("eth0", one) for one in script.packets])
+        others = pcapng(tmp_path / "plain.pcapng", [("eth0", packet) for packet in script.packets])
         zipped = tmp_path / "plain.pcap.gz"
         zipped.write_bytes(gzip.compress(plain.read_bytes()))
         first, second, third = ([packet._replace(interface="") for packet in read(path)] for path in (plain, others, zipped))
@@ -154,7 +154,7 @@ class TestBadFiles:
         script = clean_close()
         both = [
             pcap(tmp_path / "good.pcap", script.packets).read_bytes(),
-            pcapng(tmp_path / "good.pcapng", [("eth0", one) for one in script.packets]).read_bytes(),
+            pcapng(tmp_path / "good.pcapng", [("eth0", packet) for packet in script.packets]).read_bytes(),
         ]
         path = tmp_path / "damaged"
         messages = []
@@ -281,7 +281,7 @@ class TestConnections:
         script.say(3.1, "B", "SA", 7_000, 5_001)
         script.say(3.2, "A", "A", 5_001, 7_001)
         found = connections_of(pcap(tmp_path / "again.pcap", script.packets))
-        assert [one.packets for one in found.connections] == [9, 3]
+        assert [connection.packets for connection in found.connections] == [9, 3]
         assert found.connections[0].reopened == (int((START + 3) * NANOSECONDS), 10)
         assert found.connections[1].reopened is None
 

@@ -228,7 +228,7 @@ class TestLosses:
         assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
         lost = [copy.text for step in close.trace.steps for copy in step.event.sent if copy.lost]
         assert lost == ["ACK seq=2 ack=2"] * 2
-        assert [(one.end, one.gap, one.fin) for one in close.retransmissions] == [
+        assert [(sent.end, sent.gap, sent.fin) for sent in close.retransmissions] == [
             ("B", Fraction(1, 5), True),
             ("B", Fraction(2, 5), True),
         ]
@@ -257,7 +257,7 @@ class TestLosses:
         close = only_close(script, tmp_path)
         assert states(close, "A") == [*ACTIVE, "CLOSED"]
         assert states(close, "B") == PASSIVE
-        assert [(one.end, one.state, one.within) for one in close.states_left] == [("A", "TIME_WAIT", Fraction(3, 10))]
+        assert [(left.end, left.state, left.within) for left in close.states_left] == [("A", "TIME_WAIT", Fraction(3, 10))]
         assert close.time_wait_arrivals[0].answer is TimeWaitAnswer.RST
         assert deviations(close) == ["At 500ms A had left TIME_WAIT after 300ms; 2 MSL are 1m (RFC 9293 3.6.1 MUST-13)."]
         assert outcome(close) == "closed by both, but B was reset in LAST_ACK before its close was complete"
@@ -319,10 +319,10 @@ class TestLosses:
             if not lost:
                 far.say(at + 0.05, who, flags, seq, ack, ident=ident, hops=63)
         places = {"A": "left", "B": "right"}
-        sightings = [(places["A" if one[IP].src == ENDS["A"][0] else "B"], one) for one in script.packets]
-        sightings += [(places["B" if one[IP].src == ENDS["A"][0] else "A"], one) for one in far.packets]
-        handshake = [("right" if place == "left" else "left", one.copy()) for place, one in sightings[:3]]
-        path = pcapng(tmp_path / "both.pcapng", sorted([*sightings, *handshake], key=lambda one: one[1].time))
+        captured = [(places["A" if packet[IP].src == ENDS["A"][0] else "B"], packet) for packet in script.packets]
+        captured += [(places["B" if packet[IP].src == ENDS["A"][0] else "A"], packet) for packet in far.packets]
+        handshake = [("right" if place == "left" else "left", packet.copy()) for place, packet in captured[:3]]
+        path = pcapng(tmp_path / "both.pcapng", sorted([*captured, *handshake], key=lambda packet: packet[1].time))
         (close,) = closes(path)
         assert close.interfaces == ("left", "right")
         assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
@@ -432,8 +432,8 @@ class TestDeviations:
         script = Script().opened()
         script.say(1.0, "A", "FA", 1, 1, hops=60)
         script.say(1.7, "B", "A", 1, 2)
-        for one in script.packets[:3]:
-            one[IP].ttl = 60 if one[IP].src == ENDS["A"][0] else 64
+        for packet in script.packets[:3]:
+            packet[IP].ttl = 60 if packet[IP].src == ENDS["A"][0] else 64
         close = only_close(script, tmp_path)
         assert close.beside == "B"
         assert "only after 700ms" in deviations(close)[0]
@@ -598,9 +598,9 @@ class TestCommand:
         """A capture of several closes."""
         packets = []
         for port in range(number):
-            for one in closed().packets:
-                copy = one.copy()
-                copy.time = one.time
+            for packet in closed().packets:
+                copy = packet.copy()
+                copy.time = packet.time
                 layer = copy["TCP"]
                 layer.sport, layer.dport = [40_000 + port if it == 40_000 else it for it in (layer.sport, layer.dport)]
                 packets.append(copy)
@@ -751,7 +751,7 @@ class TestTunnels:
         (close,) = closes(kernel.through_tunnels(tmp_path / "lost.pcapng", kernel.lose_the_last_acknowledgement, both))
         assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
         assert [copy.sender for step in close.trace.steps for copy in step.event.sent if copy.lost] == ["A"]
-        assert [(one.end, one.fin) for one in close.retransmissions] == [("B", True)]
+        assert [(sent.end, sent.fin) for sent in close.retransmissions] == [("B", True)]
         (need,) = time_waits_observed(close)
         assert Fraction(1, 10) < need.restarted < Fraction(3, 2)
         assert deviations(close) == []

@@ -53,7 +53,7 @@ class TestEntries:
     def test_every_step_is_described(self, name: str, end: str) -> None:
         """At either end the comments describe the whole trace, in order."""
         trace = counterexample(name)
-        comments = "\n".join(one.comment for one in capture_entries(trace, [end.upper()]))
+        comments = "\n".join(entry.comment for entry in capture_entries(trace, [end.upper()]))
         positions = [comments.find(f"step {step.number} of {len(trace.steps)}, ") for step in trace.steps]
         assert -1 not in positions
         assert positions == sorted(positions)
@@ -63,29 +63,29 @@ class TestEntries:
         """Only the sender captures a lost copy, and the comment says that it is lost."""
         trace = counterexample(name)
         lost = {copy.number: copy for step in trace.steps for copy in step.event.sent if copy.lost}
-        seen = [one for one in capture_entries(trace, "AB") if one.identification in lost]
-        assert {one.identification for one in seen} == set(lost)
-        for one in seen:
-            assert one.end == lost[one.identification].sender
-            assert "LOST" in one.comment.splitlines()[0]
+        entries = [entry for entry in capture_entries(trace, "AB") if entry.identification in lost]
+        assert {entry.identification for entry in entries} == set(lost)
+        for entry in entries:
+            assert entry.end == lost[entry.identification].sender
+            assert "LOST" in entry.comment.splitlines()[0]
 
     @every_trace
     def test_copies_arrive_as_often_as_in_the_trace(self, name: str) -> None:
         """Every arrival is a packet at its time, and the comments mark all but the first as duplicates."""
         trace = counterexample(name)
         arrivals = [(step.time, step.event.received.number) for step in trace.steps if step.event.received is not None]
-        seen = [one for one in capture_entries(trace, "AB") if not one.leaves and one.identification < ADDED]
-        assert [(one.time, one.identification) for one in seen] == arrivals
+        entries = [entry for entry in capture_entries(trace, "AB") if not entry.leaves and entry.identification < ADDED]
+        assert [(entry.time, entry.identification) for entry in entries] == arrivals
         arrived: set[int] = set()
-        for one in seen:
-            assert ("DUPLICATE" in one.comment.splitlines()[0]) == (one.identification in arrived)
-            arrived.add(one.identification)
+        for entry in entries:
+            assert ("DUPLICATE" in entry.comment.splitlines()[0]) == (entry.identification in arrived)
+            arrived.add(entry.identification)
 
     @every_trace
     def test_the_violation_comes_last(self, name: str) -> None:
         """The comment of the last packet states the violation, that of the first packet of a loop the repetition."""
         trace = counterexample(name)
-        comments = [one.comment for one in capture_entries(trace, "AB")]
+        comments = [entry.comment for entry in capture_entries(trace, "AB")]
         if trace.loop is not None:
             assert sum("from here on again and again, every 2s" in comment for comment in comments) == 1
         elif name not in SCHEDULES:
@@ -103,8 +103,8 @@ class TestEntries:
     def test_the_next_incarnation_covers_old_numbers(self) -> None:
         """Its handshake is captured, and the old duplicate lies in its window."""
         packets = read(pcapng.as_pcapng(counterexample("C8"), "b"))
-        opened = [one for one in packets if one[TCP].flags == "S"]
-        first, second = (one[TCP].seq for one in opened)
+        opened = [packet for packet in packets if packet[TCP].flags == "S"]
+        first, second = (packet[TCP].seq for packet in opened)
         assert (first, second) == (1_000_000, 999_999)
         assert 0 <= packets[-1][TCP].seq - (opened[1][TCP].seq + 1) < packets[-1][TCP].window
 
@@ -113,12 +113,14 @@ class TestEntries:
         trace = counterexample("C8")
         copy = next(step.event.received for step in trace.steps if step.event.received is not None)
         steps = tuple(
-            replace(step, event=replace(step.event, sent=tuple(one for one in step.event.sent if one != copy)))
+            replace(step, event=replace(step.event, sent=tuple(sent for sent in step.event.sent if sent != copy)))
             for step in trace.steps
         )
         assert steps != trace.steps
         before, after = capture_entries(trace, copy.sender), capture_entries(replace(trace, steps=steps), copy.sender)
-        assert sorted((one.time, one.identification) for one in after) == [(one.time, one.identification) for one in before]
+        assert sorted((entry.time, entry.identification) for entry in after) == [
+            (entry.time, entry.identification) for entry in before
+        ]
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -143,10 +145,10 @@ class TestOctets:
     def test_headers(self, name: str, end: str) -> None:
         """Checksums are correct; numbers, flags and times are those of the trace; every packet has a comment."""
         trace = counterexample(name)
-        seen = capture_entries(trace, [end.upper()])
+        entries = capture_entries(trace, [end.upper()])
         packets = read(pcapng.as_pcapng(trace, end))
-        assert len(packets) == len(seen)
-        for entry, raw in zip(seen, packets, strict=True):
+        assert len(packets) == len(entries)
+        for entry, raw in zip(entries, packets, strict=True):
             ip, tcp = raw[IP], raw[TCP]
             anew = IP(bytes(raw))
             del anew.chksum, anew[TCP].chksum
@@ -166,15 +168,15 @@ class TestOctets:
     def test_times_between_nanoseconds(self) -> None:
         """A third of a second is rounded, and the comment states the exact time."""
         packets = read(pcapng.as_pcapng(counterexample("C2 thirds"), "a"))
-        assert any(b"exactly at t=" in one.comment for one in packets)
-        assert not any(b"exactly at t=" in one.comment for one in read(pcapng.as_pcapng(counterexample("C2 core"), "a")))
+        assert any(b"exactly at t=" in packet.comment for packet in packets)
+        assert not any(b"exactly at t=" in packet.comment for packet in read(pcapng.as_pcapng(counterexample("C2 core"), "a")))
 
     def test_many_octets(self) -> None:
         """Where an end sends more than the specification's window holds, a larger one is advertised."""
         trace = altered(counterexample("C15"), fields=(("seq", 1), ("ack", 1), ("len", 1_448)))
         packets = read(pcapng.as_pcapng(trace, "a"))
-        assert {one[TCP].window for one in packets} == {65_535}
-        assert max(len(one[TCP].payload) for one in packets) == 1_448
+        assert {packet[TCP].window for packet in packets} == {65_535}
+        assert max(len(packet[TCP].payload) for packet in packets) == 1_448
 
     @given(st.binary(max_size=99))
     def test_checksum(self, octets: bytes) -> None:
@@ -192,8 +194,8 @@ class TestOctets:
     def test_a_long_comment_is_truncated(self) -> None:
         """The length of an option has 16 bits."""
         file = capture("é" * 40_000, "x", [Interface("A", "")], [PacketBlock(0, 1, True, bytes(range(20)), "€" * 30_000)])
-        (one,) = read(file)
-        assert one.comment.decode().rstrip(" …") == "€" * 20_000
+        (packet,) = read(file)
+        assert packet.comment.decode().rstrip(" …") == "€" * 20_000
 
 
 @needs_tshark

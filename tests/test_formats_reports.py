@@ -56,7 +56,7 @@ class TestStatus:
     def test_only_the_expected_verdict_passes(self) -> None:
         """An undecided case never passes."""
         passed, failed, unknown, wrong = CaseStatus.PASSED, CaseStatus.FAILED, CaseStatus.UNDECIDED, CaseStatus.DISAGREEMENT
-        assert [one.status for one in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
+        assert [reported.status for reported in ALL] == [passed, failed, passed, failed, unknown, unknown, unknown, wrong]
 
     @pytest.mark.parametrize("name", NAMES)
     def test_of_traces(self, name: str) -> None:
@@ -155,8 +155,8 @@ class TestSarif:
         (run,) = sarif.log(cases, "1.2.3")["runs"]
         rules = run["tool"]["driver"]["rules"]
         assert [rule["id"] for rule in rules] == ["graceful", "isolation"]
-        for one, result in zip(cases, run["results"], strict=True):
-            assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == one.subject.name
+        for reported, result in zip(cases, run["results"], strict=True):
+            assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == reported.subject.name
         assert rules[0]["helpUri"].endswith("rfc9293#section-3.6.1")
 
     @pytest.mark.parametrize("name", NAMES)
@@ -165,7 +165,7 @@ class TestSarif:
         trace = counterexample(name)
         (result,) = sarif.log([case_of_trace(trace)], "1.2.3")["runs"][0]["results"]
         (flow,) = result["codeFlows"][0]["threadFlows"]
-        assert [one["executionOrder"] for one in flow["locations"]] == [
+        assert [location["executionOrder"] for location in flow["locations"]] == [
             step.number for step in trace.steps for _ in (step.event.rules or ("waiting",))
         ]
         locations = iter(flow["locations"])
@@ -213,7 +213,7 @@ class TestJunit:
             "timestamp": "2024-02-29T12:00:01",
             "time": "10.000",
         }
-        children = [[child.tag for child in one] for one in suite.iter("testcase")]
+        children = [[child.tag for child in element] for element in suite.iter("testcase")]
         assert children == [[], ["failure"], [], ["failure"], ["error"], ["error"], ["error"], ["error"]]
         assert not list(root.iter("skipped"))
 

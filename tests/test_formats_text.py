@@ -47,8 +47,8 @@ class TestMermaid:
                 arrived.add(copy.number)
             expected += [(copy.sender, "--x", copy.receiver, copy.text) for copy in step.event.sent if copy.lost]
         found = [
-            (*one.group("sender", "arrow", "receiver"), one["text"].split(" (")[0])
-            for one in arrows(mermaid.as_mermaid_text(trace))
+            (*match.group("sender", "arrow", "receiver"), match["text"].split(" (")[0])
+            for match in arrows(mermaid.as_mermaid_text(trace))
         ]
         assert found == expected
 
@@ -144,15 +144,15 @@ class TestPacketdrill:
                 expected += [(round(step.time * 10**6), way, copy.fields) for way, copy in copies if copy is not None]
         found, now = [], Fraction(0)
         written = parts(packetdrill.as_packetdrill(trace, end))
-        for one in written:
-            now += Fraction(one["delay"])
-            if one.re is PACKET and now >= 0:
-                ack = () if one["ack"] is None else (("ack", int(one["ack"])),)
-                bits = tuple((bit, 1) for bit, letter in (("syn", "S"), ("fin", "F"), ("rst", "R")) if letter in one["flags"])
-                assert int(one["next"]) - int(one["first"]) == int(one["length"])
-                assert ("." in one["flags"]) == (one["ack"] is not None)
-                fields = (("seq", int(one["first"])), *ack, ("len", int(one["length"])), *bits)
-                found.append((round(now * 10**6), one["way"], fields))
+        for match in written:
+            now += Fraction(match["delay"])
+            if match.re is PACKET and now >= 0:
+                ack = () if match["ack"] is None else (("ack", int(match["ack"])),)
+                bits = tuple((bit, 1) for bit, letter in (("syn", "S"), ("fin", "F"), ("rst", "R")) if letter in match["flags"])
+                assert int(match["next"]) - int(match["first"]) == int(match["length"])
+                assert ("." in match["flags"]) == (match["ack"] is not None)
+                fields = (("seq", int(match["first"])), *ack, ("len", int(match["length"])), *bits)
+                found.append((round(now * 10**6), match["way"], fields))
         before = len(found) - len(expected)
         assert before == (5 if trace.about["scope"] == "core" else 3)
         assert found[before:] == expected
@@ -161,11 +161,13 @@ class TestPacketdrill:
         """Each user call is a call of the script, on the socket of the connection."""
         trace = counterexample(name)
         rules = [rule for step in trace.steps if step.event.actor == end.upper() for rule, _, _ in step.event.rules]
-        calls = [one for one in parts(packetdrill.as_packetdrill(trace, end)) if one.re is CALL]
+        calls = [match for match in parts(packetdrill.as_packetdrill(trace, end)) if match.re is CALL]
         socket = "3" if end == "a" else "4"
-        assert {one["arguments"].partition(",")[0] for one in calls if one["name"] in ("send", "close", "shutdown")} <= {socket}
-        assert sum(one["name"] == "send" for one in calls) == rules.count("send")
-        closing = [one["name"] for one in calls if one["name"] in ("close", "shutdown")]
+        assert {match["arguments"].partition(",")[0] for match in calls if match["name"] in ("send", "close", "shutdown")} <= {
+            socket
+        }
+        assert sum(match["name"] == "send" for match in calls) == rules.count("send")
+        closing = [match["name"] for match in calls if match["name"] in ("close", "shutdown")]
         first = end == "a" and trace.about["scope"] == "core"
         assert len(closing) == sum(rule.startswith("close.") for rule in rules) + first
         abrupt = trace.about["behaviour"]["abandons"] or trace.about["behaviour"]["linger_zero"]
