@@ -148,7 +148,7 @@ def load_stack(name_or_path: str | PathLike[str]) -> Stack:
     Parameters
     ----------
     name_or_path : str or path
-        One of `names`, or a file: anything that contains a ``/`` or ends in ``.toml``.
+        One of `stack_names`, or a file: anything that contains a ``/`` or ends in ``.toml``.
 
     Raises
     ------

@@ -15,6 +15,7 @@ import pytest
 
 import timewait
 from timewait.checker import itf
+from timewait.formats.pcapng import as_pcapng
 
 ROOT = Path(__file__).parent.parent
 LOST = {"msl": "30s", "time_wait": "59.9s", "rto": "30s", "closers": "a", "properties": ["graceful"]}
@@ -129,6 +130,17 @@ class TestResults:
         explained = timewait.explain(lost.trace)
         assert str(timewait.explain(file)) == str(explained)
         assert "RST" in str(explained)
+
+    def test_capture(self, lost: timewait.CheckResult, tmp_path: Path) -> None:
+        """A close in a packet capture is explained."""
+        assert lost.trace is not None
+        file = tmp_path / "close.pcapng"
+        file.write_bytes(as_pcapng(lost.trace, "both"))
+        explained = timewait.explain(file, msl=30)
+        assert explained.observed is not None
+        assert "RST" in str(explained)
+        with pytest.raises(timewait.RequestError, match="0 connections close"):
+            timewait.explain(file, connection="192.0.2.9:1-192.0.2.2:80")
 
     def test_threshold(self) -> None:
         """The least safe TIME_WAIT in seconds, and a run just below it."""

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
-from timewait.captures.closes import assumed_configuration, read_closes
+from timewait.captures.closes import assumed_configuration, read_closes, socket_pair
 from timewait.checker import itf
 from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
@@ -19,7 +19,7 @@ from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.options import Closers, DurationLike, Keywords, Options, duration
+from timewait.options import STANDARD, Closers, DurationLike, Keywords, Options, duration
 from timewait.proofs.certify import CheckedCertificate, check_file
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.question import question
@@ -28,7 +28,7 @@ from timewait.proofs.suite import prove as decide_claims
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
 from timewait.results import CheckResult, Explanation, FormulaResult, ThresholdResult
 from timewait.spec.configuration import Configuration
-from timewait.spec.stacks import load_stack
+from timewait.spec.stacks import Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
 
@@ -188,20 +188,32 @@ def certify(certificate: str | PathLike[str]) -> list[CheckedCertificate]:
     return check_file(Path(certificate))
 
 
-def explain(trace: Trace | str | PathLike[str]) -> Explanation:
-    """Explain a run in sentences.
+def explain(
+    source: Trace | str | PathLike[str],
+    *,
+    connection: str | None = None,
+    stack: str | PathLike[str] | Stack = STANDARD,
+    msl: DurationLike | None = None,
+) -> Explanation:
+    """Explain a run, or a close in a packet capture, in sentences.
 
     Parameters
     ----------
-    trace : Trace or path
-        A run, a file in ITF JSON, or a packet capture (pcap, pcapng) in which one connection closes.
+    source : Trace or path
+        A run, a file in ITF JSON, or a packet capture (pcap, pcapng, also gzipped).
+    connection : str, optional
+        The connection of the capture, such as ``"192.0.2.1:40000-192.0.2.2:80"``, where several close.
+    stack : str, path or Stack
+        Of a capture, the profile to assume where stacks differ.
+    msl : str, int or Fraction, optional
+        Of a capture, the maximum segment lifetime; by default that of the stack, else 30 s.
 
     Raises
     ------
     InputError
-        The file is neither, or is damaged.
+        The file is neither a trace nor a capture, or is damaged.
     RequestError
-        Not exactly one connection closes in the capture.
+        Not exactly one connection closes in the capture, or the stack is unknown.
 
     Examples
     --------
@@ -210,15 +222,17 @@ def explain(trace: Trace | str | PathLike[str]) -> Explanation:
     >>> print(timewait.explain(result.trace).lines[1])  # doctest: +ELLIPSIS
     0: A's user closes. ...
     """
-    if isinstance(trace, Trace):
-        return Explanation(trace)
-    file = Path(trace)
+    if isinstance(source, Trace):
+        return Explanation(source)
+    file = Path(source)
     if itf.is_json(file):
         return Explanation(itf.read(file))
-    closes = read_closes(file, assumed_configuration(load_stack("rfc9293-intended"))).closes
-    if len(closes) != 1:
-        raise RequestError(f"{len(closes)} connections close in {file}; give a capture of one")
-    return Explanation(closes[0].trace, closes[0])
+    profile = stack if isinstance(stack, Stack) else load_stack(stack)
+    configuration = assumed_configuration(profile, None if msl is None else duration(msl))
+    found = read_closes(file, configuration, None if connection is None else socket_pair(connection))
+    if len(found.closes) != 1:
+        raise RequestError(f"{len(found.closes)} connections close in {file}; choose one, such as {found.example}")
+    return Explanation(found.closes[0].trace, found.closes[0])
 
 
 def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:

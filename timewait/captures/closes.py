@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from ipaddress import ip_address
 from pathlib import Path
 
 from timewait.captures.capture_file import BrokenCapture, frames
@@ -16,6 +18,7 @@ from timewait.narration.prose import counted
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack
+from timewait.vocabulary.errors import RequestError
 
 MAX_FRAMES = 5_000_000
 """Frames read by default."""
@@ -38,6 +41,11 @@ class CapturedCloses:
     traffic: Traffic
     closes: tuple[ObservedClose, ...]
     limit_hit: bool
+
+    @property
+    def example(self) -> str:
+        """A connection as `socket_pair` reads it: the first that closes, if there is one."""
+        return f"{self.closes[0].ends[0]}-{self.closes[0].ends[1]}" if self.closes else "192.0.2.1:40000-192.0.2.2:80"
 
 
 def read_closes(
@@ -102,3 +110,23 @@ def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: 
     assumed_msl = msl if msl is not None else stack.msl or Fraction(30)
     rto = None if stack.rto_max is not None else (2 * assumed_msl,)
     return assemble(stack, Overrides(msl=assumed_msl, time_wait=time_wait, rto=rto))
+
+
+def socket_pair(text: str) -> frozenset[Socket]:
+    """The two ends of a connection, such as ``192.0.2.1:40000-192.0.2.2:80``.
+
+    Raises
+    ------
+    RequestError
+        The text does not name two ends.
+    """
+    sockets = []
+    for part in text.split("-"):
+        form = re.fullmatch(r"\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>[0-9]{1,5})", part.strip())
+        try:
+            sockets.append(Socket(ip_address(form["address"]).packed, int(form["port"])) if form else None)
+        except ValueError:
+            sockets.append(None)
+    if len(sockets) != 2 or None in sockets:
+        raise RequestError(f"{text!r} is no connection; write it as 192.0.2.1:40000-192.0.2.2:80, or [2001:db8::1]:80")
+    return frozenset(socket for socket in sockets if socket is not None)

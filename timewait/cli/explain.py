@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import click
 
-from timewait.captures.closes import MAX_FRAMES, CapturedCloses, assumed_configuration, read_closes
-from timewait.captures.headers import Socket
+from timewait.captures.closes import MAX_FRAMES, CapturedCloses, assumed_configuration, read_closes, socket_pair
 from timewait.captures.observations import ObservedClose
 from timewait.captures.report import deviations, headline, known, outcome, profiles, summary, time_wait
 from timewait.captures.traffic import MAX_CONNECTIONS
@@ -24,6 +21,7 @@ from timewait.cli.files import write_whole
 from timewait.cli.options import DURATION
 from timewait.narration.prose import counted, rounded
 from timewait.narration.story import conclusion, story
+from timewait.options import STANDARD
 from timewait.spec.stacks import Stack, load_stack, stack_names
 
 MAX_PARAGRAPHS = 12
@@ -51,30 +49,53 @@ STANDARDS = ("rfc9293", "rfc9293-intended")
     help="Captures: read at most this many frames.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def explain_command(file: Path, **options: Any) -> int:
+def explain_command(
+    file: Path,
+    connection: str | None,
+    stack: str | None,
+    msl: Fraction | None,
+    time_wait: Fraction | None,
+    steps: bool,
+    trace_file: Path | None,
+    max_frames: int,
+    as_json: bool,
+) -> int:
     """Explain a trace (ITF JSON) or the closes in a packet capture (pcap, pcapng, also gzipped)."""
-    if not itf.is_json(file):
-        return _explain_capture(file, options)
-    for option, name in (("connection", "connection"), ("time_wait", "time-wait"), ("trace_file", "trace")):
-        if options[option] is not None:
-            raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
-    return _explain_trace(itf.read(file), options)
-
-
-# --- a trace -------------------------------------------------------------------------------------------------------
-
-
-def _explain_trace(trace: Trace, options: Mapping[str, Any]) -> int:
     screen = Screen()
-    if options["as_json"]:
-        screen.as_json({"kind": "trace", **_story_data(trace)})
+    if itf.is_json(file):
+        for name, value in (("connection", connection), ("time-wait", time_wait), ("trace", trace_file)):
+            if value is not None:
+                raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
+        _explain_trace(itf.read(file), steps, as_json, screen)
         return 0
+    configuration = assumed_configuration(load_stack(stack or STANDARD), msl, time_wait)
+    found = read_closes(file, configuration, None if connection is None else socket_pair(connection), max_frames)
+    if not found.traffic.segments:
+        raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")
+    if trace_file is not None:
+        if len(found.closes) != 1:
+            many = f"--trace writes one connection, and {len(found.closes)} close in {file}"
+            raise click.UsageError(f"{many}; choose one with --connection {found.example}")
+        write_whole(trace_file, itf.as_itf_text(found.closes[0].trace))
+    stacks = [load_stack(name) for name in stack_names() if name not in STANDARDS]
+    if found.limit_hit:
+        screen.note(f"stopped after {counted(max_frames, 'frame')}; --max-frames reads more")
+    if as_json:
+        screen.as_json({"kind": "capture", "connections": [_close_data(close, stacks, time_wait) for close in found.closes]})
+    else:
+        _print(screen, file, found, stacks, time_wait, steps)
+    return 0 if found.closes else Verdict.VACUOUS.exit_code
+
+
+def _explain_trace(trace: Trace, steps: bool, as_json: bool, screen: Screen) -> None:
+    if as_json:
+        screen.as_json({"kind": "trace", **_story_data(trace)})
+        return
     screen.heading(f"{trace.shows}: {trace.statement}")
-    if options["steps"]:
+    if steps:
         screen.trace(trace)
         screen.line()
     screen.story(trace)
-    return 0
 
 
 def _story_data(trace: Trace) -> dict[str, Any]:
@@ -91,50 +112,6 @@ def _story_data(trace: Trace) -> dict[str, Any]:
     return {"story": lines, "moral": conclusion(trace), "trace": trace.as_json()}
 
 
-# --- a capture -----------------------------------------------------------------------------------------------------
-
-
-def _explain_capture(file: Path, options: Mapping[str, Any]) -> int:
-    chosen = None if options["connection"] is None else _socket_pair(options["connection"])
-    configuration = assumed_configuration(
-        load_stack(options["stack"] or "rfc9293-intended"), options["msl"], options["time_wait"]
-    )
-    found = read_closes(file, configuration, chosen, options["max_frames"])
-    if not found.traffic.segments:
-        raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")
-    observed = found.closes
-    if options["trace_file"] is not None:
-        if len(observed) != 1:
-            example = f"{observed[0].ends[0]}-{observed[0].ends[1]}" if observed else "192.0.2.1:40000-192.0.2.2:80"
-            raise click.UsageError(
-                f"--trace writes one connection, and {len(observed)} close in {file}; choose one with --connection {example}"
-            )
-        write_whole(options["trace_file"], itf.as_itf_text(observed[0].trace))
-    stacks = [load_stack(name) for name in stack_names() if name not in STANDARDS]
-    screen = Screen()
-    if found.limit_hit:
-        screen.note(f"stopped after {counted(options['max_frames'], 'frame')}; --max-frames reads more")
-    if options["as_json"]:
-        screen.as_json({"kind": "capture", "connections": [_close_data(it, stacks, options["time_wait"]) for it in observed]})
-    else:
-        _print(screen, file, found, stacks, options)
-    return 0 if observed else Verdict.VACUOUS.exit_code
-
-
-def _socket_pair(text: str) -> frozenset[Socket]:
-    """The two sockets of ``--connection``."""
-    sockets = []
-    for part in text.split("-"):
-        form = re.fullmatch(r"\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>[0-9]{1,5})", part.strip())
-        try:
-            sockets.append(Socket(ip_address(form["address"]).packed, int(form["port"])) if form else None)
-        except ValueError:
-            sockets.append(None)
-    if len(sockets) != 2 or None in sockets:
-        raise click.UsageError(f"{text!r} is no connection; write it as 192.0.2.1:40000-192.0.2.2:80, or [2001:db8::1]:80")
-    return frozenset(socket for socket in sockets if socket is not None)
-
-
 def _close_data(observed: ObservedClose, stacks: list[Stack], asked: Fraction | None) -> dict[str, Any]:
     return {
         "A": str(observed.ends[0]),
@@ -149,7 +126,7 @@ def _close_data(observed: ObservedClose, stacks: list[Stack], asked: Fraction | 
     }
 
 
-def _print(screen: Screen, file: Path, found: CapturedCloses, stacks: list[Stack], options: Mapping[str, Any]) -> None:
+def _print(screen: Screen, file: Path, found: CapturedCloses, stacks: list[Stack], asked: Fraction | None, steps: bool) -> None:
     traffic, observed = found.traffic, found.closes
     screen.line(
         f"{file}: {counted(traffic.frames, 'frame')}, {counted(traffic.segments, 'TCP segment')},"
@@ -164,12 +141,12 @@ def _print(screen: Screen, file: Path, found: CapturedCloses, stacks: list[Stack
         _print_table(screen, observed)
     else:
         for close in observed:
-            _print_close(screen, close, stacks, options["time_wait"])
+            _print_close(screen, close, stacks, asked)
     if len(observed) == 1:
         (only,) = observed
         _section(screen, "Step by step", [])
         screen.story(only.trace)
-        if options["steps"]:
+        if steps:
             screen.line()
             screen.trace(only.trace, lambda time: f"{float(time):.6f}")
         _section(screen, "Stack profiles that fit", profiles(only, stacks))
