@@ -82,7 +82,7 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 @click.option(
     "--against", help=f"The profile from which differences stand out, or {NONE}. [default: {STANDARD}, if --stack is given]"
 )
-@click.option("--whole", "opening", is_flag=True, help="Opening too, not the close alone.")
+@click.option("--whole", "opening", is_flag=True, help="Opening and closing, not the close alone.")
 @click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts and late text matter.")
 @click.option("--state", type=click.Choice([one.value for one in State], case_sensitive=False), help="One state alone, in full.")
 @click.option("--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run (ITF JSON) that stands out.")

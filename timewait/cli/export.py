@@ -155,30 +155,30 @@ def _lines(data: dict[str, Any]) -> list[str]:
 
 
 def label(location: Location) -> str:
-    """A location of a composition in a few words: the states of both ends, or what comes after."""
-    situation = _situation(location)
-    if situation.phase is not Phase.FIRST:
-        return situation.phase
-    return "_".join(block.state for block in situation.ends)
+    """A location of a composition in a few words: the states of both ends, or the phase after the first incarnation."""
+    state = _composition_state(location)
+    if state.phase is not Phase.FIRST:
+        return state.phase
+    return "_".join(block.state for block in state.ends)
 
 
 def describe(location: Location) -> str:
     """A location of a composition in a line."""
-    situation = _situation(location)
-    if situation.phase is Phase.OVER:
+    state = _composition_state(location)
+    if state.phase is Phase.OVER:
         return "an old copy has reached the next incarnation"
-    ends = [_end(end, block) for end, block in zip(ENDS, situation.ends, strict=True)]
-    parts = [", ".join(ends)] if situation.phase is Phase.FIRST else ["the same addresses and ports are open again"]
-    if situation.network:
-        parts.append(f"in flight, as long as they live: {', '.join(map(_copy, situation.network))}")
-    lost = [f"{count} for {end}" for end, count in zip(ENDS, situation.lost, strict=True) if count]
+    ends = [_end(end, block) for end, block in zip(ENDS, state.ends, strict=True)]
+    parts = [", ".join(ends)] if state.phase is Phase.FIRST else ["the same addresses and ports are open again"]
+    if state.network:
+        parts.append(f"in flight, as long as they live: {', '.join(map(_copy, state.network))}")
+    lost = [f"{count} for {end}" for end, count in zip(ENDS, state.lost, strict=True) if count]
     if lost:
-        parts.append(f"lost in the round: {', '.join(lost)}")
+        parts.append(f"lost in the loss window: {', '.join(lost)}")
     return "; ".join(parts)
 
 
 def _end(end: str, block: Block) -> str:
-    tries = f", sent again {block.tries} times" if block.tries else ""
+    tries = f", retransmitted {block.tries} times" if block.tries else ""
     return f"{end} {block.state} (una {block.una}, nxt {block.nxt}, rcv {block.rcv}{tries})"
 
 
@@ -189,6 +189,6 @@ def _copy(copy: PacketInFlight) -> str:
     return f"{copy.sender} {copy.segment}" + (f" ({', '.join(duty)})" if duty else "")
 
 
-def _situation(location: Location) -> CompositionState:
+def _composition_state(location: Location) -> CompositionState:
     assert isinstance(location, CompositionState)
     return location

@@ -1,4 +1,4 @@
-"""Files that commands write, whole or not at all."""
+"""Output files, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 
 def ensure_writable(path: Path) -> None:
-    """See, before a long work begins, that a file may be written in the end.
+    """Raise before a long computation begins if its output file could not be written.
 
     Raises
     ------
@@ -28,12 +28,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def write_all(contents: Mapping[Path, str | bytes]) -> None:
-    """Write some files, all of them or none; each appears under its name only once it is complete.
+    """Write several files, all of them or none; each appears under its name only when it is complete.
 
     Raises
     ------
     click.UsageError
-        One of them cannot be written; the message says which, and why, and nothing is left.
+        A file cannot be written; the message names it and the reason, and no file is left.
     """
     beside = {path: path.with_name(path.name + ".part") for path in contents}
     path = Path()

@@ -14,7 +14,7 @@ from timewait.options import KEYWORDS, SECONDS, STANDARD, STATES, Options, arriv
 from timewait.spec.configuration import Scope
 from timewait.spec.host import read_host
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import DURATIONS, SETTINGS, Setting
+from timewait.spec.settings import SETTINGS, Setting
 
 MSL = Fraction(30)
 """In seconds: the MSL of commands that need one where neither an option nor the stack states it."""
@@ -73,8 +73,7 @@ def setting_option(name: str, help_text: str | None = None) -> Callable[[Command
     return click.option(entry.option, type=_type(entry), help=help_text or entry.help)
 
 
-_SHARED = (
-    *(setting_option(name) for name, entry in DURATIONS.items() if entry.option and name != "time_wait"),
+_NETWORK = (
     click.option("--exact-rto", is_flag=True, help="Retransmit exactly after RTO, instead of at any time up to it."),
     click.option(
         "--loss", type=COUNT, default="1", show_default=True, help="Copies of the FIN/ACK exchange lost per loss window, or any."
@@ -95,7 +94,8 @@ _SHARED = (
         show_default=True,
         help="Octets that the users of A and B may send.",
     ),
-    *(setting_option(name) for name, entry in SETTINGS.items() if entry.option and name not in DURATIONS),
+)
+_BUDGET = (
     click.option("--max-states", type=click.IntRange(min=1), default=STATES, show_default=True, help="Bound on states or zones."),
     click.option(
         "--max-seconds",
@@ -137,23 +137,27 @@ def question_options(
         Whether the command decides properties, and so has ``--property`` and ``--json``.
     """
     shared = [
-        *_SHARED,
+        *([_STACK] if stacks != "host" else []),
+        *([_HOST] if stacks == "both" else []),
+        *(
+            setting_option(name, f"TIME_WAIT. [default: {time_wait}]" if name == "time_wait" else None)
+            for name, entry in SETTINGS.items()
+            if entry.option and (time_wait or name != "time_wait")
+        ),
+        *_NETWORK,
         click.option(
             "--closers",
             type=click.Choice(["a", "both"]),
             default=closers,
             show_default=True,
-            help="Which end may close first: A alone, or either (scope close).",
+            help="The end that may close first: A alone, or either (scope close).",
         ),
+        *([_PROPERTY] if properties else []),
     ]
-    if time_wait:
-        shared.append(setting_option("time_wait", f"TIME_WAIT. [default: {time_wait}]"))
     if engines:
         choices = click.Choice([*map(str, engines)])
         shared.append(click.option("--engine", type=choices, default="auto", show_default=True, help="The engine that decides."))
-    shared += [_PROPERTY, _JSON] if properties else []
-    shared += [_STACK] if stacks != "host" else []
-    shared += [_HOST] if stacks == "both" else []
+    shared += [*_BUDGET, *([_JSON] if properties else [])]
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
