@@ -186,7 +186,7 @@ class TestCloses:
         close = only_close(script, tmp_path)
         assert (states(close, "A")[-1], states(close, "B")) == ("TIME_WAIT", PASSIVE)
         missing = [remark.text for remark in close.remarks if remark.kind is RemarkKind.NOT_CAPTURED]
-        assert missing == [f"had sent {octets} octets that are not in the capture" for octets in ("50,000", "3,000")]
+        assert missing == [f"had sent {octets} octets missing from the capture" for octets in ("50,000", "3,000")]
         assert deviations(close) == []
 
     def test_a_fin_missing_from_the_capture(self, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ class TestCloses:
         assert str(close.ends[0]) == "192.0.2.1:40000"
         assert (states(close, "A"), states(close, "B")) == (ACTIVE, PASSIVE)
         assert deviations(close) == []
-        assert any("A had sent a FIN that is not in the capture" in line for line in known(close))
+        assert any("A had sent a FIN missing from the capture" in line for line in known(close))
 
     def test_without_an_opening(self, tmp_path: Path) -> None:
         """Numbers count from the first packets seen, and the report says so."""

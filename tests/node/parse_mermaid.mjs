@@ -1,4 +1,4 @@
-// Mermaid's own parser: prints for each file named a line of JSON, the type of the diagram or what is wrong with it.
+// Mermaid's own parser: prints a line of JSON for each file, with the type of the diagram or the error.
 import { readFileSync } from "node:fs";
 import { JSDOM } from "jsdom";
 

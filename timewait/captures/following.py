@@ -314,7 +314,7 @@ class _Follower:
         for fault in explanation.faults:
             self._remark(now, side, *fault)
         if copy.captured.packet.frame == UNSEEN:
-            text = "had sent a FIN that is not in the capture, as its acknowledgement shows"
+            text = "had sent a FIN missing from the capture, as its acknowledgement shows"
             self._remark(now, side, text, "", RemarkKind.NOT_CAPTURED)
         self._advance_past_missing(side, segment)
         packet = self._packet(index, copy, lost=copy.lost or self._ignored_rst(copy))

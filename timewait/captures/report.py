@@ -284,7 +284,7 @@ def _time_wait_of(need: TimeWaitObserved, stacks: Sequence[Stack], asked: Fracti
         goes_on = f"goes on for {rounded(need.watched)} after" if need.watched else "ends when"
         yield (
             f"the capture {goes_on} {need.end} entered TIME_WAIT, and {other} sent nothing that needed an answer. So far no"
-            " TIME_WAIT was needed; the standard's 2 MSL are for what may still come."
+            " TIME_WAIT was needed; the standard requires 2 MSL because old segments may still arrive."
         )
         return
     yield (

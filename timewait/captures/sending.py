@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.captures.observations import RemarkKind
-from timewait.narration.prose import rounded
+from timewait.narration.prose import counted, rounded
 from timewait.spec.endpoint import Call, Outcome, Timer, allowed_calls, timer_fires, user_calls
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
@@ -133,7 +133,7 @@ def _after_missing_octets(block: Block, segment: Segment) -> tuple[Block, list[F
     """The control block after octets that the capture lacks, where the segment starts beyond the next number."""
     if segment.seq <= block.nxt:
         return block, []
-    text = f"had sent {segment.seq - block.nxt:,} octets that are not in the capture"
+    text = f"had sent {counted(segment.seq - block.nxt, 'octet')} missing from the capture"
     return block._replace(nxt=segment.seq, sent=max(block.sent, segment.seq - 1)), [(text, "", RemarkKind.NOT_CAPTURED)]
 
 
@@ -155,7 +155,7 @@ def _acknowledgement(block: Block, segment: Segment, due: Sequence[Segment]) -> 
         return SegmentExplanation("sends a segment without ACK", Outcome(block), "other", (fault,))
     block, faults = _after_missing_octets(block, segment)
     if segment.ack > block.rcv:
-        text = f"acknowledges {segment.ack - block.rcv:,} octets that are not in the capture"
+        text = f"acknowledges {counted(segment.ack - block.rcv, 'octet')} missing from the capture"
         faults.append((text, "", RemarkKind.NOT_CAPTURED))
         block = block._replace(rcv=segment.ack)
     elif any(answer.rst for answer in due) and not any(answer.ack == segment.ack for answer in due):
