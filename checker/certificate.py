@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -147,41 +147,16 @@ class InvariantCertificate:
         self.statement = statement
         self.invariant = invariant
         self.system = statement.system
-        self._numbers: dict[Location, int] = {self.system.initial(): 0}
-        self._order: list[Location] = [self.system.initial()]
-        self._edges: dict[Location, tuple[Edge, ...]] = {}
-        number = 0
-        while number < len(self._order):
-            self._walk(self._order[number])
-            number += 1
-
-    def _walk(self, location: Location) -> None:
-        """Number the targets of a location's edges, in order, unless it is claimed to be unreachable."""
-        if not self.invariant.get(location):
-            return
-        self._edges[location] = tuple(self.system.edges(location))
-        for edge in self._edges[location]:
-            if edge.target not in self._numbers:
-                self._numbers[edge.target] = len(self._order)
-                self._order.append(edge.target)
+        self._numbers, self._edges = numbered(self.system, lambda _, location: bool(invariant.get(location)))
 
     def mismatch(self) -> str:
         """Nothing: the queries decide everything."""
         return ""
 
-    @property
-    def locations(self) -> list[Location]:
-        """The locations with a case, by number."""
-        return list(self._edges)
-
-    def number(self, location: Location) -> int:
-        """The number of a location in the file."""
-        return self._numbers[location]
-
     def head(self) -> list[str]:
         """The logic, the variables, and the assumptions."""
         symbols = self.statement.symbols
-        most = max((len(self.system.clocks(location)) for location in self._order), default=0)
+        most = max((len(self.system.clocks(location)) for location in self._numbers), default=0)
         lines = ["(set-logic QF_LRA)", *(f"(declare-const {name} Real)" for name in symbols), "(declare-const wait Real)"]
         lines += [f"(declare-const {kind}{index} Real)" for kind in ("x", "dead") for index in range(most)]
         lines += [f"(assert (>= {name} 0.0))" for name in symbols]
@@ -190,8 +165,8 @@ class InvariantCertificate:
 
     def definitions(self) -> Iterator[str]:
         """A definition for each case of each location, and for their disjunction."""
-        for location in self._order:
-            number, clocks = self._numbers[location], self.system.clocks(location)
+        for location, number in self._numbers.items():
+            clocks = self.system.clocks(location)
             arguments = " ".join(f"(x{index} Real)" for index in range(len(clocks)))
             cases = self.invariant.get(location, ())
             if cases:
@@ -245,6 +220,31 @@ class InvariantCertificate:
                 values.append(f"dead{index}")
                 conditions.append(f"(> dead{index} {linear(lifetime)})")
         return values, conditions
+
+
+def numbered(
+    system: TimedAutomaton, expand: Callable[[int, Location], bool]
+) -> tuple[dict[Location, int], dict[Location, tuple[Edge, ...]]]:
+    """The numbers of the locations that edges lead to, breadth first, and the edges of those that are expanded.
+
+    Parameters
+    ----------
+    system : TimedAutomaton
+        The system.
+    expand : callable
+        Decides, from its number and the location itself, whether to follow the edges of a location.
+    """
+    numbers = {system.initial(): 0}
+    edges: dict[Location, tuple[Edge, ...]] = {}
+    waiting = [system.initial()]
+    for location in waiting:
+        if expand(numbers[location], location):
+            edges[location] = tuple(system.edges(location))
+            for edge in edges[location]:
+                if edge.target not in numbers:
+                    numbers[edge.target] = len(numbers)
+                    waiting.append(edge.target)
+    return numbers, edges
 
 
 def _clocks(clocks: Sequence[Clock]) -> list[str]:
@@ -438,7 +438,10 @@ def read(statement: Statement, text: str, where: str) -> dict[Location, list[str
             if index != len(cases.setdefault(number, [])):
                 raise BrokenCertificate(f"{where} and {row} more: case {index} of location {number} is out of turn")
             cases[number].append(_formula(statement, arguments, body, f"{where} and {row} more"))
-    return dict(_located(statement.system, cases, where))
+    if not cases:
+        raise BrokenCertificate(f"{where}: no definition of any location")
+    numbers, edges = numbered(statement.system, lambda number, _: number in cases)
+    return {location: cases[numbers[location]] for location in edges}
 
 
 def _formula(statement: Statement, arguments: str, body: str, where: str) -> str:
@@ -455,20 +458,3 @@ def _formula(statement: Statement, arguments: str, body: str, where: str) -> str
     if foreign:
         raise BrokenCertificate(f"{where}: {foreign[0]} is neither a clock of the location nor a parameter")
     return " ".join(str(parsed[0].sexpr()).split())
-
-
-def _located(system: TimedAutomaton, cases: Mapping[int, list[str]], where: str) -> Iterator[tuple[Location, list[str]]]:
-    """The cases of each location, found by walking the system in the order in which locations were numbered."""
-    if not cases:
-        raise BrokenCertificate(f"{where}: no definition of any location")
-    order = {system.initial(): 0}
-    waiting = [system.initial()]
-    for location in waiting:
-        here = cases.get(order[location])
-        if here is None:
-            continue
-        yield location, here
-        for edge in system.edges(location):
-            if edge.target not in order:
-                order[edge.target] = len(order)
-                waiting.append(edge.target)

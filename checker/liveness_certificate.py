@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 
-from timewait.checker.certificate import BrokenCertificate, Query
+from timewait.checker.certificate import BrokenCertificate, Query, numbered
 from timewait.vocabulary.automaton import ZERO, Bound, Clock, Edge, Location, TimedAutomaton
 
 LATE = "late"
@@ -116,8 +116,7 @@ class LivenessCertificate:
         self.name = name
         self.recurrent = recurrent
         self.proof = proof
-        self._edges = edges_of(system)
-        self._numbers = {location: number for number, location in enumerate(self._edges)}
+        self._numbers, self._edges = numbered(system, lambda *_: True)
         self._pending = frozenset(location for location in self._edges if name in system.pending(location))
 
     @property
@@ -277,20 +276,6 @@ def _remaining(component: Component, edges: ComponentEdges) -> ComponentEdges:
     return _within(kept, component.locations - _excluded_locations(component))
 
 
-def edges_of(system: TimedAutomaton) -> dict[Location, tuple[Edge, ...]]:
-    """The edges of every location that edges lead to, whatever the guards say, breadth first."""
-    found: dict[Location, tuple[Edge, ...]] = {}
-    waiting = [system.initial()]
-    met = {system.initial()}
-    for location in waiting:
-        found[location] = tuple(system.edges(location))
-        for edge in found[location]:
-            if edge.target not in met:
-                met.add(edge.target)
-                waiting.append(edge.target)
-    return found
-
-
 def _or_dash(number: int | None) -> str:
     return "-" if number is None else str(number)
 
@@ -321,7 +306,7 @@ def read(system: TimedAutomaton, text: str, where: str) -> Component:
     BrokenCertificate
         The text holds no proof, or names a location that the system does not have.
     """
-    locations = list(edges_of(system))
+    locations = list(numbered(system, lambda *_: True)[0])
     members: dict[str, frozenset[Location]] = {}
     harmless: dict[str, bool] = {}
     exclusions: dict[str, list[Exclusion]] = {}

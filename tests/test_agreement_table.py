@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run
 from oracle import JUDGED, TooLarge, judge
 
 from timewait.checker import horn
@@ -18,7 +19,6 @@ from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
-from timewait.cli.main import main
 from timewait.proofs import certify, engine_answers
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare, compare_case
 from timewait.proofs.agreement_cases import CASES
@@ -324,15 +324,6 @@ class TestRows:
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
 
 
 class TestCommand:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import z3
 from automata import Automaton, Edge, read_imitator, read_imitator_property, read_tchecker
+from commands import run
 from exports import CASES, DENSE, Case, Explored, close, toy_plan
 from tla_states import Module
 from toys import Place, Step, Toy, counter, fischer, lamp, letterbox, relay, window
@@ -27,7 +28,6 @@ from timewait.checker.export.tchecker import as_tchecker
 from timewait.checker.export.tla import as_tla, as_tla_configuration
 from timewait.checker.finding import Budget
 from timewait.checker.zones import Zones
-from timewait.cli.main import main
 from timewait.proofs.question import question
 from timewait.spec.configuration import Scope
 from timewait.spec.endpoint import RULES
@@ -336,15 +336,6 @@ def test_horn_clauses_of_toys(toy: Toy, asked: str, safe: bool) -> None:
 ASKED = ("--msl", "30s", "--rto", "30s", "--time-wait", "60s", "--scope", "core")
 
 
-def export(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(["export", *arguments])
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
-
-
 @pytest.mark.parametrize(
     ("form", "files"),
     [
@@ -357,7 +348,7 @@ def export(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, st
 )
 def test_files(form: str, files: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Each format writes its files and no others; the command in the head comment names them."""
-    code, out, err = export(capsys, "--to", form, *ASKED, "--out", str(tmp_path / files[-1 if form == "tla" else 0]))
+    code, out, err = run(capsys, "export", "--to", form, *ASKED, "--out", str(tmp_path / files[-1 if form == "tla" else 0]))
     assert (code, err) == (0, "")
     assert "19 locations, 64 edges, 7 clocks" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == files
@@ -368,11 +359,11 @@ def test_files(form: str, files: list[str], capsys: pytest.CaptureFixture[str], 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     """Without --out the text is printed, or an object with it."""
-    code, out, _ = export(capsys, "--to", "smt2", *ASKED, "--property", "graceful")
+    code, out, _ = run(capsys, "export", "--to", "smt2", *ASKED, "--property", "graceful")
     assert code == 0
     assert out.endswith("(check-sat)\n")
     assert "isolation" not in out
-    code, out, _ = export(capsys, "--to", "tchecker", *ASKED, "--json")
+    code, out, _ = run(capsys, "export", "--to", "tchecker", *ASKED, "--json")
     data = json.loads(out)
     assert (code, data["locations"], data["properties"]) == (0, 19, ["graceful", "isolation", "fin-restarts"])
     assert read_tchecker(data["text"]).initial == "L0_FIN_WAIT_2_CLOSE_WAIT"
@@ -380,7 +371,7 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_counted_copies(capsys: pytest.CaptureFixture[str]) -> None:
     """Where copies are counted, SPIN gets an exploration in ticks."""
-    code, out, _ = export(capsys, "--to", "promela", *ASKED, "--duplication", "0")
+    code, out, _ = run(capsys, "export", "--to", "promela", *ASKED, "--duplication", "0")
     assert code == 0
     assert "unforeseen:" in out
 
@@ -388,7 +379,7 @@ def test_counted_copies(capsys: pytest.CaptureFixture[str]) -> None:
 def test_both_files_or_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Where the second file cannot be written, the first is not there either."""
     (tmp_path / "close.cfg").mkdir()
-    code, _, err = export(capsys, "--to", "tla", *ASKED, "--out", str(tmp_path / "close.tla"))
+    code, _, err = run(capsys, "export", "--to", "tla", *ASKED, "--out", str(tmp_path / "close.tla"))
     assert code == 2
     assert "cannot write" in err
     assert "close.cfg" in err
@@ -417,7 +408,7 @@ def test_usage(
 ) -> None:
     """One clear line, exit code 2, and no file."""
     monkeypatch.chdir(tmp_path)
-    code, out, err = export(capsys, *ASKED, *arguments)
+    code, out, err = run(capsys, "export", *ASKED, *arguments)
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1

@@ -52,11 +52,11 @@ BROKEN = {
 
 def certificate_of(configuration: Configuration, name: str) -> LivenessCertificate:
     """The certificate that the graph yields."""
-    table = ClaimedLiveness(configuration, name).table(Budget())
-    assert table is not None
-    proof = proof_of(table, PROPERTIES[name])
+    automaton = ClaimedLiveness(configuration, name).automaton(Budget())
+    assert automaton is not None
+    proof = proof_of(automaton, PROPERTIES[name])
     assert proof is not None
-    return LivenessCertificate(table.system, name, PROPERTIES[name].recurrent, proof)
+    return LivenessCertificate(automaton.system, name, PROPERTIES[name].recurrent, proof)
 
 
 # --- accepted certificates ----------------------------------------------------------------------------------------------
@@ -89,8 +89,8 @@ def test_closes(configuration: Configuration, name: str, tmp_path: Path) -> None
     """A certificate is written and accepted; it does not depend on the durations."""
     made = certify_liveness(configuration, name, Budget())
     if made.verdict is Verdict.INCONCLUSIVE:
-        table = question(configuration).finite
-        assert table is None or proof_of(table, PROPERTIES[name]) is None
+        automaton = question(configuration).finite
+        assert automaton is None or proof_of(automaton, PROPERTIES[name]) is None
         pytest.skip(made.reason)
     assert made.verdict is Verdict.PROVED
     file = tmp_path / "liveness_certificate.smt2"
@@ -217,7 +217,7 @@ def candidates(system: TimedAutomaton, part: frozenset[Location], edges: Compone
 
 def forged(system: TimedAutomaton, asked: Property) -> Component | None:
     """A proof from every exclusion that the checker accepts; None when even that is not enough."""
-    found = liveness_certificate.edges_of(system)
+    _, found = certificate.numbered(system, lambda *_: True)
     inside = frozenset(location for location in found if asked.name in system.pending(location))
     everything = {(place, number): edge for place in inside for number, edge in enumerate(found[place]) if edge.target in inside}
     return _forged(system, asked, inside, everything, [])

@@ -7,21 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from timewait.cli.main import main
+from commands import run
 
 FORMULA = ("threshold", "--symbolic")
 CORE = ("--scope", "core")
 BOTH = ("graceful", "isolation")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
 
 
 def formula(
