@@ -8,11 +8,10 @@ Graphviz library inside the package pygraphviz; the program ``dot`` is an altern
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from enum import StrEnum
 from itertools import product
 from platform import machine
-from typing import Any, NamedTuple
+from typing import Any
 
 import graphviz
 
@@ -43,28 +42,6 @@ class MissingGraphviz(RequestError):
     """The program ``dot`` is not installed; the message says what to do."""
 
 
-class Attempt(NamedTuple):
-    """The options of one layout.
-
-    Attributes
-    ----------
-    box_distance, level_distance : float
-        In points.
-    levelled : bool
-        Whether the figure's levels are enforced.
-    weighted : bool
-        Whether the weights of arrows count.
-    reversed : bool
-        Whether arrows are listed from the last to the first.
-    """
-
-    box_distance: float
-    level_distance: float
-    levelled: bool
-    weighted: bool
-    reversed: bool
-
-
 def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layout:
     """Lay a figure out: the attempt with the fewest overlaps, and among those the smallest.
 
@@ -78,7 +55,7 @@ def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layou
     best: tuple[tuple[int, int, int], Layout] | None = None
     for levelled, distances in product((True, False), SPACINGS):
         for number, (weighted, backwards) in enumerate(product((True, False), (False, True))):
-            source = source_of_sizes(figure, Attempt(*distances, levelled, weighted, backwards))
+            source = source_of_sizes(figure, distances, levelled=levelled, weighted=weighted, backwards=backwards)
             layout = spread(figure, _parsed(figure, *_run(source, installation)))
             cost = len(overlaps(figure, layout)), round(layout.size.width * layout.size.height), number
             if best is None or cost < best[0]:
@@ -101,32 +78,34 @@ def _run(source: str, installation: Graphviz) -> tuple[dict[str, Any], str]:
     return json.loads(answer), f"Graphviz {pygraphviz.__graphviz_version__} on {machine()}"
 
 
-def source_of_sizes(figure: Figure, attempt: Attempt) -> str:
-    """Graphviz source in which boxes and labels are blank rectangles of their sizes."""
+def source_of_sizes(figure: Figure, distances: tuple[float, float], *, levelled: bool, weighted: bool, backwards: bool) -> str:
+    """Graphviz source in which boxes and labels are blank rectangles of their sizes.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    distances : tuple of float
+        Between neighbouring boxes and between levels, in points.
+    levelled, weighted : bool
+        Whether the levels of the figure and the weights of its arrows count.
+    backwards : bool
+        Whether arrows are listed from the last to the first.
+    """
     source = graphviz.Digraph(figure.name)
-    distances = {"nodesep": attempt.box_distance, "ranksep": attempt.level_distance}
-    source.attr("graph", **{name: _inches(distance) for name, distance in distances.items()})
+    source.attr("graph", nodesep=_inches(distances[0]), ranksep=_inches(distances[1]))
     source.attr("node", shape="box", label="", fixedsize="true")
     for name, size in box_sizes(figure).items():
         source.node(name, width=_inches(size.width), height=_inches(size.height))
-    for level in figure.levels if attempt.levelled else ():
+    for level in figure.levels if levelled else ():
         with source.subgraph() as side_by_side:
             side_by_side.attr(rank="same")
             for name in level:
                 side_by_side.node(name)
-    for number, attributes in _edges(figure, attempt):
-        arrow = figure.arrows[number]
-        weight = str(arrow.weight if attempt.weighted else 1)
-        source.edge(arrow.source, arrow.target, id=str(number), weight=weight, **attributes)
-    return str(source.source)
-
-
-def _edges(figure: Figure, attempt: Attempt) -> Iterator[tuple[int, dict[str, str]]]:
-    """The number of each arrow, and its attributes; a second loop at a box lies on its left, clear of the first one's label."""
     looped: set[str] = set()
     arrows = list(enumerate(figure.arrows))
-    for number, arrow in reversed(arrows) if attempt.reversed else arrows:
-        attributes = {}
+    for number, arrow in reversed(arrows) if backwards else arrows:
+        attributes = {"id": str(number), "weight": str(arrow.weight if weighted else 1)}
         if arrow.label:
             width, height = label_size(arrow)
             attributes["label"] = (
@@ -134,10 +113,11 @@ def _edges(figure: Figure, attempt: Attempt) -> Iterator[tuple[int, dict[str, st
                 f' WIDTH="{width:.0f}" HEIGHT="{height:.0f}"><TR><TD></TD></TR></TABLE>>'
             )
         if arrow.source == arrow.target:
-            if arrow.source in looped:
+            if arrow.source in looped:  # on the left of the box, clear of the label of the first loop
                 attributes |= {"tailport": "w", "headport": "w"}
             looped.add(arrow.source)
-        yield number, attributes
+        source.edge(arrow.source, arrow.target, **attributes)
+    return str(source.source)
 
 
 def _inches(pixels: float) -> str:

@@ -104,8 +104,9 @@ def together(stacks: Iterable[KnownStack]) -> list[KnownStack]:
 
 def extent(region: SafetyRegion) -> tuple[Fraction, Fraction]:
     """The upper ends of both axes: a little beyond all boundaries and stacks."""
-    ends = [end for boundary in region.boundaries for one in region.stretches(boundary) for end in (one.begins, one.ends)]
-    points = [*ends, *((stack.across, stack.up) for stack in region.stacks)]
+    points: list[tuple[Fraction, Fraction | None]] = [(stack.across, stack.up) for stack in region.stacks]
+    for boundary in region.boundaries:
+        points += [end for stretch in region.stretches(boundary) for end in (stretch.begins, stretch.ends)]
     far = max((x for x, _ in points), default=Fraction(1))
     high = max((y for _, y in points if y is not None), default=Fraction(1))
     return far * Fraction(103, 100), high * Fraction(11, 10)

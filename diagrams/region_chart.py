@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -68,7 +68,9 @@ def specification(region: SafetyRegion) -> dict[str, Any]:
     ground = {"x": x, "x2": {"field": "x2"}}
     plain = {"x": x, "y": y}
     hint = {"description": {"field": "text"}}
-    unsafe, lines, single = list(_areas(region)), list(_lines(region)), list(_single_points(region))
+    unsafe = _boundary_rows(region, lambda piece: not piece.is_point)
+    lines = _boundary_rows(region, lambda piece: not piece.is_point and piece.least is not None)
+    single = _boundary_rows(region, lambda piece: piece.is_point)
     layers = [
         _layer("rect", list(_known(region)), ground, color=SAFE.light),
         _layer("area", unsafe, areas, color=BACKGROUND.light, opacity=1),
@@ -96,47 +98,36 @@ def _layer(kind: str, rows: list[DataRow], encoding: dict[str, Any], *, aria: bo
 def _corners(region: SafetyRegion, stretch: RegionStretch) -> tuple[DataPoint, DataPoint]:
     """Both ends of a stretch; at the top of the chart where no TIME_WAIT is enough."""
     _, high = extent(region)
-    (left, one), (right, other) = stretch.begins, stretch.ends
-    return (left, high if one is None else one), (right, high if other is None else other)
+    (left, low_end), (right, high_end) = stretch.begins, stretch.ends
+    return (left, high if low_end is None else low_end), (right, high if high_end is None else high_end)
 
 
 def _row(x: Fraction, y: Fraction, **fields: object) -> DataRow:
     return {"x": float(x), "y": float(y), **fields}
 
 
+def _stretches(region: SafetyRegion) -> list[tuple[int, RegionStretch]]:
+    """The stretches of all boundaries, each with the number of its boundary."""
+    return [(number, stretch) for number, boundary in enumerate(region.boundaries) for stretch in region.stretches(boundary)]
+
+
 def _known(region: SafetyRegion) -> Iterator[DataRow]:
     """The intervals along the axis for which a boundary is known."""
-    stretches = [one for boundary in region.boundaries for one in region.stretches(boundary)]
-    ends = sorted({end[0] for one in stretches for end in (one.begins, one.ends)})
-    for left, right in pairwise(ends):
-        if any(one.begins[0] <= left and right <= one.ends[0] for one in stretches):
+    intervals = [(stretch.begins[0], stretch.ends[0]) for _, stretch in _stretches(region)]
+    for left, right in pairwise(sorted({end for interval in intervals for end in interval})):
+        if any(begin <= left and right <= end for begin, end in intervals):
             yield {"x": float(left), "x2": float(right)}
 
 
-def _areas(region: SafetyRegion) -> Iterator[DataRow]:
-    """The unsafe area below each boundary."""
-    for boundary in region.boundaries:
-        for number, stretch in enumerate(region.stretches(boundary)):
-            if not stretch.piece.is_point:
-                for x, y in _corners(region, stretch):
-                    yield _row(x, y, property=legend_of(boundary), piece=number)
-
-
-def _lines(region: SafetyRegion) -> Iterator[DataRow]:
-    """The pieces of each boundary that have an upper end."""
-    for boundary in region.boundaries:
-        for number, stretch in enumerate(region.stretches(boundary)):
-            if not stretch.piece.is_point and stretch.piece.least is not None:
-                for x, y in _corners(region, stretch):
-                    yield _row(x, y, property=legend_of(boundary), piece=number, text=boundary.sentence)
-
-
-def _single_points(region: SafetyRegion) -> Iterator[DataRow]:
-    """The values that are known at one point of the axis alone."""
-    for boundary in region.boundaries:
-        for stretch in region.stretches(boundary):
-            if stretch.piece.is_point:
-                yield _row(*_corners(region, stretch)[0], property=legend_of(boundary), text=boundary.sentence)
+def _boundary_rows(region: SafetyRegion, wanted: Callable[[BoundaryPiece], bool]) -> list[DataRow]:
+    """The ends of all pieces of some kind, one after the other."""
+    rows = []
+    for piece, (number, stretch) in enumerate(_stretches(region)):
+        boundary = region.boundaries[number]
+        fields = {"property": legend_of(boundary), "piece": piece, "text": boundary.sentence}
+        corners = _corners(region, stretch)[: 1 if stretch.piece.is_point else 2]
+        rows += [_row(x, y, **fields) for x, y in corners if wanted(stretch.piece)]
+    return rows
 
 
 # --- labels -------------------------------------------------------------------------------------------------------
@@ -152,19 +143,18 @@ class Formula(NamedTuple):
 
 def formulas(region: SafetyRegion) -> list[Formula]:
     """The formulas beside the pieces; a piece within another boundary's piece with the same formula has none."""
-    stretches = [(place, one) for place, boundary in enumerate(region.boundaries) for one in region.stretches(boundary)]
     found = []
-    for place, stretch in stretches:
-        piece, (left, one), (right, other) = stretch
-        if piece.is_point or one is None or other is None:
+    for number, stretch in (stretches := _stretches(region)):
+        piece, (left, low_end), (right, high_end) = stretch
+        if piece.is_point or low_end is None or high_end is None:
             continue
-        twins = [(at, twin.piece) for at, twin in stretches if at != place and twin.piece.least == piece.least]
-        if any(_within(piece, twin) and (at < place or not _within(twin, piece)) for at, twin in twins):
+        twins = [(other, twin.piece) for other, twin in stretches if other != number and twin.piece.least == piece.least]
+        if any(_within(piece, twin) and (other < number or not _within(twin, piece)) for other, twin in twins):
             continue
         middle = (left + right) / 2
         msl, rto = region.durations(middle)
         shared = any(rto / msl in twin.ratios for _, twin in twins)
-        found.append(Formula(piece.formula, BLACK if shared else SERIES[place], (middle, (one + other) / 2)))
+        found.append(Formula(piece.formula, BLACK if shared else SERIES[number], (middle, (low_end + high_end) / 2)))
     return found
 
 
@@ -199,8 +189,9 @@ def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[
     yield _layer("point", points, plain | hint, aria=True, filled=True, color=BLACK.light, size=DOT**2, opacity=1)
     for looks in (halo, {}):  # the halo lies below the letters
         yield _layer("text", names, pixels, color=BLACK.light, fontWeight="bold", align={"expr": "datum.align"}, **text, **looks)
-        for one, box in zip(written, boxes, strict=False):
-            yield _layer("text", [_middle(box) | {"text": one.text}], pixels, color=one.colour.light, **text, **looks)
+        for formula, box in zip(written, boxes, strict=False):
+            row = _middle(box) | {"text": formula.text}
+            yield _layer("text", [row], pixels, color=formula.colour.light, **text, **looks)
     if corner:
         where = plain | {"text": {"value": "safe"}}
         yield _layer("text", [_row(*corner)], where, color=BLACK.light, fontSize=15, fontWeight="bold")
@@ -240,16 +231,14 @@ def _safe_corner(region: SafetyRegion) -> DataPoint | None:
     """The leftmost place near the top of the chart that is safe for every property."""
     far, high = extent(region)
     up = high * Fraction(24, 25)
-    starts = sorted(one.begins[0] + far / 20 for boundary in region.boundaries for one in region.stretches(boundary))
+    starts = sorted(stretch.begins[0] + far / 20 for _, stretch in _stretches(region))
     return next(((x, up) for x in starts if all(region.is_safe(boundary, x, up) for boundary in region.boundaries)), None)
 
 
 def lines_in_pixels(region: SafetyRegion) -> Iterator[Rectangle]:
     """Small squares along the boundaries, which labels avoid."""
-    for boundary in region.boundaries:
-        for stretch in region.stretches(boundary):
-            if stretch.piece.least is not None:
-                (left, one), (right, other) = _corners(region, stretch)
-                for share in (Fraction(sample, SAMPLES) for sample in range(SAMPLES + 1)):
-                    middle = _pixel(region, left + (right - left) * share, one + (other - one) * share)
-                    yield Rectangle.around(middle, Size(9, 9))
+    for _, stretch in _stretches(region):
+        if stretch.piece.least is not None:
+            (x1, y1), (x2, y2) = _corners(region, stretch)
+            for share in (Fraction(sample, SAMPLES) for sample in range(SAMPLES + 1)):
+                yield Rectangle.around(_pixel(region, x1 + (x2 - x1) * share, y1 + (y2 - y1) * share), Size(9, 9))

@@ -80,13 +80,17 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 @diagram_command.command("states")
 @click.option("--stack", help=f"A profile by name or a .toml file. [default: {INTENDED}, by itself]")
 @click.option(
-    "--against", help=f"The profile from which differences stand out, or {NONE}. [default: {STANDARD}, if --stack is given]"
+    "--against", help=f"Highlight the differences from this profile, or {NONE}. [default: {STANDARD}, if --stack is given]"
 )
 @click.option("--whole", "opening", is_flag=True, help="Opening and closing, not the close alone.")
 @click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts and late text matter.")
-@click.option("--state", type=click.Choice([one.value for one in State], case_sensitive=False), help="One state alone, in full.")
-@click.option("--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run (ITF JSON) that stands out.")
-@click.option("--claim", help="The counterexample of a claim, for instance C8, stands out.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in State], case_sensitive=False), help="One state alone, in full."
+)
+@click.option(
+    "--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Highlight the steps of a trace (ITF JSON)."
+)
+@click.option("--claim", help="Highlight the steps of the counterexample of a claim, for instance C8.")
 @output_options(layout=True)
 def states_command(
     stack: str | None,
@@ -122,12 +126,12 @@ def states_command(
 
 
 def _only(options: Mapping[str, object]) -> str | None:
-    """Which of some options is given; None where none is.
+    """The one option of a set that is present; None if none is.
 
     Raises
     ------
     click.UsageError
-        More than one is.
+        Several are present.
     """
     given = [name for name, value in options.items() if value is not None]
     if len(given) > 1:
