@@ -9,31 +9,12 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from timewait.cli.main import main
+from commands import run, run_json
 
 QUICK = ("--closers", "a")
 THIRTY = ("--msl", "30s", "--rto", "30s")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
-
-
-def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    """The exit code and the JSON object."""
-    code, out, _ = run(capsys, *arguments, "--json")
-    data = json.loads(out)
-    assert isinstance(data, dict)
-    return code, data
 
 
 class TestCheck:
@@ -45,14 +26,14 @@ class TestCheck:
     )
     def test_exit_codes(self, capsys: pytest.CaptureFixture[str], time_wait: str, loss: str, expected: int) -> None:
         """2 MSL is enough for one loss; less, or more loss, is not."""
-        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", time_wait, "--loss", loss)
+        code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", time_wait, "--loss", loss)
         assert code == expected
         assert data["verdict"] == {0: "proved", 10: "violated"}[expected]
         assert {"property", "engine", "parameters", "states", "seconds", "trace", "results"} <= data.keys()
 
     def test_delays_sum_as_the_theory_says(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The lost acknowledgement: RTO and one lifetime, 60 s after the first FIN, and later than TIME_WAIT."""
-        _, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "59.9s", "--property", "graceful")
+        _, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "59.9s", "--property", "graceful")
         steps = data["trace"]["steps"]
         accepted = next(step for step in steps if step["changed"].get("A.state", {}).get("to") == "TIME_WAIT")
         forgotten = next(step for step in steps if step["changed"].get("A.state", {}).get("to") == "CLOSED")
@@ -62,7 +43,7 @@ class TestCheck:
 
     def test_fine_durations(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Half seconds beside minutes are answered."""
-        code, data = asked(capsys, "check", "--msl", "120s", "--time-wait", "239.5s", *QUICK)
+        code, data = run_json(capsys, "check", "--msl", "120s", "--time-wait", "239.5s", *QUICK)
         assert code == 10
         assert data["parameters"]["time_wait"] == 239.5
 
@@ -70,8 +51,8 @@ class TestCheck:
     def test_every_engine(self, capsys: pytest.CaptureFixture[str], engine: str) -> None:
         """The same verdicts, whoever decides."""
         safe = ("check", *THIRTY, "--scope", "core", "--engine", engine, "--property", "graceful", "--property", "isolation")
-        assert asked(capsys, *safe, "--time-wait", "60s")[0] == 0
-        assert asked(capsys, *safe, "--time-wait", "45s")[0] == 10
+        assert run_json(capsys, *safe, "--time-wait", "60s")[0] == 0
+        assert run_json(capsys, *safe, "--time-wait", "45s")[0] == 10
 
     def test_linux_is_assassinated(self, capsys: pytest.CaptureFixture[str]) -> None:
         """RFC 1337 among the verdicts, with the line of the standard."""
@@ -91,20 +72,20 @@ class TestCheck:
 
     def test_bounds_are_never_a_pass(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A bound reached is inconclusive, and says what was covered."""
-        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--max-states", "10")
+        code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--max-states", "10")
         assert code == 20
         assert data["verdict"] == "inconclusive"
         assert "bound 10" in data["reason"]
 
     def test_a_dense_engine_for_counted_copies(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Zones need unlimited duplication; asked for anyway, they say so."""
-        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--duplication", "0", "--engine", "zones")
+        code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--duplication", "0", "--engine", "zones")
         assert code == 20
         assert "use explicit" in data["reason"]
 
     def test_a_vacuous_proof_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An end that aborts never reaches LAST_ACK: nothing is shown about it."""
-        code, data = asked(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--linger-zero", "--property", "graceful")
+        code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--linger-zero", "--property", "graceful")
         assert code == 30
         assert "reaches LAST_ACK" in data["reason"]
 
@@ -133,14 +114,14 @@ class TestThreshold:
     )
     def test_least(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], seconds: int) -> None:
         """By the engine, and just below it is violated."""
-        code, data = asked(capsys, "threshold", *arguments)
+        code, data = run_json(capsys, "threshold", *arguments)
         assert code == 0
         assert data["least_time_wait"] == seconds
         assert any(result["verdict"] == "violated" for result in data["below"])
 
     def test_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Any loss: none is enough."""
-        code, data = asked(capsys, "threshold", *THIRTY, "--loss", "any", "--property", "graceful", "--scope", "core")
+        code, data = run_json(capsys, "threshold", *THIRTY, "--loss", "any", "--property", "graceful", "--scope", "core")
         assert code == 10
         assert data["least_time_wait"] is None
 
@@ -149,7 +130,7 @@ class TestThreshold:
         source = Path(__file__).parent.parent / "spec" / "stacks" / "rfc9293-intended.toml"
         changed = tmp_path / "changed.toml"
         changed.write_text(source.read_text().replace('value = "answered"', 'value = "fin"'))
-        _, data = asked(capsys, "threshold", *THIRTY, "--stack", str(changed))
+        _, data = run_json(capsys, "threshold", *THIRTY, "--stack", str(changed))
         assert data["least_time_wait"] == 90
         rules = [rule["name"] for step in data["below"][1]["trace"]["steps"] for rule in step["rules"]]
         assert rules[-3:] == ["timer.time-wait", "incarnation.reopen", "incarnation.intrusion"]

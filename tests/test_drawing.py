@@ -12,12 +12,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from commands import run as run_command
 
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict
 from timewait.cli import picture_set
 from timewait.cli.claim_runs import CLAIM_RUNS, ClaimRun, counterexample
-from timewait.cli.main import main
 from timewait.cli.picture_folder import INDEX, DrawnPicture, changes, contents, same_content, update
 from timewait.narration.sentences import shows_violation
 from timewait.proofs.claim import CLAIMS
@@ -28,12 +28,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(["diagram", *arguments])
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
+    """Run ``timewait diagram`` with some arguments."""
+    return run_command(capsys, "diagram", *arguments)
 
 
 class TestStates:

@@ -7,12 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from commands import run
 from runs import EVERY, long, trace
 
 from timewait.checker import itf
 from timewait.checker.finding import Move, Run
 from timewait.checker.replay import carried_out
-from timewait.cli.main import main
 from timewait.narration.timeline import waits
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reference import initial_state
@@ -21,15 +21,6 @@ from timewait.spec.trace_actions import action_of
 from timewait.vocabulary.replay import Event
 
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
-
-
-def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The exit code and what was printed."""
-    with pytest.raises(SystemExit) as left:
-        main(list(arguments))
-    printed = capsys.readouterr()
-    assert isinstance(left.value.code, int)
-    return left.value.code, printed.out, printed.err
 
 
 class TestScenarios:
@@ -96,14 +87,14 @@ class TestCommands:
 
     def test_scenarios_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         """When none is named."""
-        code, out, _ = command(capsys, "run")
+        code, out, _ = run(capsys, "run")
         assert code == 0
         assert all(name in out for name in SCENARIOS)
 
     @every_scenario
     def test_text(self, capsys: pytest.CaptureFixture[str], name: str) -> None:
         """A table as violations have it."""
-        code, out, _ = command(capsys, "run", "--scenario", name)
+        code, out, _ = run(capsys, "run", "--scenario", name)
         assert code == 0
         assert out.startswith(f"{name}: ")
         assert "A leaves TIME_WAIT after 60.02s" in out
@@ -112,13 +103,13 @@ class TestCommands:
         """A trace, and pages from the run and from the trace that are the same."""
         trace_file, page = tmp_path / "close.itf.json", tmp_path / "page.html"
         options = ("--trace", str(trace_file), "--html", str(page))
-        code, out, _ = command(capsys, "run", "--scenario", "clean-close", *options)
+        code, out, _ = run(capsys, "run", "--scenario", "clean-close", *options)
         assert (code, out) == (0, f"wrote {page}\nwrote {trace_file}\n")
         assert itf.read(trace_file) == trace("clean-close")
         beside = tmp_path / "close.html"
-        assert command(capsys, "view", str(trace_file))[:2] == (0, f"wrote {beside}\n")
+        assert run(capsys, "view", str(trace_file))[:2] == (0, f"wrote {beside}\n")
         other = tmp_path / "other.html"
-        assert command(capsys, "view", str(trace_file), "--out", str(other))[0] == 0
+        assert run(capsys, "view", str(trace_file), "--out", str(other))[0] == 0
         assert page.read_text() == beside.read_text() == other.read_text()
         assert {one.name for one in tmp_path.iterdir()} == {"close.itf.json", "close.html", "page.html", "other.html"}
 
@@ -126,10 +117,10 @@ class TestCommands:
         """Of the first violation; of none, none."""
         page = tmp_path / "page.html"
         asked = ("--msl", "30s", "--rto", "30s", "--scope", "core", "--property", "graceful", "--html", str(page))
-        code, _, err = command(capsys, "check", *asked, "--time-wait", "60s")
+        code, _, err = run(capsys, "check", *asked, "--time-wait", "60s")
         assert (code, page.exists()) == (0, False)
         assert "no property is violated" in err
-        code, _, err = command(capsys, "check", *asked, "--time-wait", "59s")
+        code, _, err = run(capsys, "check", *asked, "--time-wait", "59s")
         assert (code, page.exists()) == (10, True)
 
     @pytest.mark.parametrize(
@@ -144,7 +135,7 @@ class TestCommands:
     )
     def test_bad_input(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str) -> None:
         """One clear line."""
-        left, out, err = command(capsys, *arguments)
+        left, out, err = run(capsys, *arguments)
         assert (left, out) == (code, "")
         assert err.count("\n") == 1
         assert said in err
@@ -153,7 +144,7 @@ class TestCommands:
         """JSON, but no trace."""
         file = tmp_path / "other.json"
         file.write_text(json.dumps({"states": []}))
-        code, _, err = command(capsys, "view", str(file))
+        code, _, err = run(capsys, "view", str(file))
         assert code == 3
         assert "not a trace" in err
         assert list(tmp_path.iterdir()) == [file]
