@@ -9,8 +9,8 @@ To add an engine, add its name to `EngineName` and a line to `ENGINES`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -96,6 +96,9 @@ class EngineAnswer:
         return self.verdict in (PROVED, VIOLATED, VACUOUS)
 
 
+Kind = Literal["always", "eventually"]
+
+
 @dataclass(frozen=True)
 class Subject:
     """A configuration, as a question, with bounds on each engine's effort."""
@@ -103,24 +106,20 @@ class Subject:
     configuration: Configuration
     question: Question
     budget: Budget
+    _decided: dict[Engine, dict[str, Answer]] = field(default_factory=dict)
 
     @cached_property
     def properties(self) -> tuple[Property, ...]:
         """The properties that apply to the configuration."""
         return applicable(self.configuration)
 
-    @cached_property
-    def by_ticks(self) -> dict[str, Answer]:
-        """The answer about each property, from one exploration in ticks."""
-        return self._decided(self.properties, Engine.EXPLICIT)
-
-    @cached_property
-    def by_zones(self) -> dict[str, Answer]:
-        """The answer about each ``always`` property, from one exploration in zones."""
-        return self._decided([entry for entry in self.properties if entry.kind == "always"], Engine.ZONES)
-
-    def _decided(self, asked: Sequence[Property], engine: Engine) -> dict[str, Answer]:
-        return {answer.finding.name: answer for answer in decide(self.question, asked, engine, self.budget.fresh())}
+    def decided(self, engine: Engine, kind: Kind | None) -> dict[str, Answer]:
+        """An engine's answer about each property of a kind, from one exploration."""
+        if engine not in self._decided:
+            asked = [entry for entry in self.properties if kind in (None, entry.kind)]
+            answers = decide(self.question, asked, engine, self.budget.fresh())
+            self._decided[engine] = {answer.finding.name: answer for answer in answers}
+        return self._decided[engine]
 
     @cached_property
     def locations(self) -> int | None:
@@ -146,7 +145,7 @@ class EngineEntry(NamedTuple):
 
     name: EngineName
     ask: Callable[[Subject, Property, Answers], EngineAnswer]
-    kind: Literal["always", "eventually"] | None = None
+    kind: Kind | None = None
 
 
 def engine_answers(configuration: Configuration, budget: Budget) -> dict[str, tuple[EngineAnswer, ...]]:
@@ -194,12 +193,9 @@ def _from(engine: EngineName, answer: Answer) -> EngineAnswer:
     return EngineAnswer(engine, verdict, summary, finding.reason, steps, seconds=finding.seconds, has_run=has_run)
 
 
-def _by_ticks(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
-    return _from(EngineName.TICKS, subject.by_ticks[asked.name])
-
-
-def _by_zones(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
-    return _from(EngineName.ZONES, subject.by_zones[asked.name])
+def _deciding(name: EngineName, engine: Engine, kind: Kind | None = None) -> EngineEntry:
+    """The entry of an engine that `timewait.checker.decide` asks."""
+    return EngineEntry(name, lambda subject, asked, _: _from(name, subject.decided(engine, kind)[asked.name]), kind)
 
 
 def _by_smt(subject: Subject, asked: Property, _: Answers) -> EngineAnswer:
@@ -279,8 +275,8 @@ def _by_replay(_: Subject, __: Property, answers: Answers) -> EngineAnswer:
 
 
 ENGINES: tuple[EngineEntry, ...] = (
-    EngineEntry(EngineName.TICKS, _by_ticks),
-    EngineEntry(EngineName.ZONES, _by_zones, "always"),
+    _deciding(EngineName.TICKS, Engine.EXPLICIT),
+    _deciding(EngineName.ZONES, Engine.ZONES, "always"),
     EngineEntry(EngineName.SMT, _by_smt, "always"),
     EngineEntry(EngineName.HORN, _by_horn, "always"),
     EngineEntry(EngineName.GRAPH, _by_graph, "eventually"),

@@ -105,27 +105,26 @@ def test_the_table_has_every_kind() -> None:
 # --- broken engines ---------------------------------------------------------------------------------------
 
 
-def blind_ticks(patch: pytest.MonkeyPatch) -> None:
-    """Ticks that miss every violation."""
-    recorded = Explicit._record
+def blind(patch: pytest.MonkeyPatch, search: type[Explicit] | type[Zones]) -> None:
+    """Make a search miss every violation."""
+    explore = search.explore
 
-    def blind(self: Explicit, number: int, step: int) -> None:
-        recorded(self, number, step)
-        self.broken.clear()
-
-    patch.setattr(Explicit, "_record", blind)
-
-
-def blind_zones(patch: pytest.MonkeyPatch) -> None:
-    """Zones that miss every violation."""
-    explore = Zones.explore
-
-    def blind(self: Zones, budget: Budget, until: frozenset[str] = frozenset()) -> None:
+    def explore_blindly(self: Any, budget: Budget, until: frozenset[str] = frozenset()) -> None:
         del until
         explore(self, budget)
         self.broken.clear()
 
-    patch.setattr(Zones, "explore", blind)
+    patch.setattr(search, "explore", explore_blindly)
+
+
+def blind_ticks(patch: pytest.MonkeyPatch) -> None:
+    """Ticks that miss every violation."""
+    blind(patch, Explicit)
+
+
+def blind_zones(patch: pytest.MonkeyPatch) -> None:
+    """Zones that miss every violation."""
+    blind(patch, Zones)
 
 
 def hasty_zones(patch: pytest.MonkeyPatch) -> None:
