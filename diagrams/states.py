@@ -229,7 +229,7 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
         other = State(name.split()[0])
         boxes.append(Box(name, other, style_of_state(other), tooltip=condensed.nodes[other]["meaning"]))
     styles = tuple(style for style in STYLES if any(style is arrow.style for arrow in arrows))
-    title = f"{state}: how it is entered, what it answers, how it is left"
+    title = f"{state}: transitions and answers"
     return Figure(state.lower(), title, tuple(boxes), arrows, styles=styles)
 
 

@@ -45,7 +45,7 @@ def test_sizes(reached: dict[str, ReachedGraph], name: str) -> None:
 
 @every_question
 def test_ticks_reach_the_same(reached: dict[str, ReachedGraph], name: str) -> None:
-    """What can be reached in dense time is what can be reached in ticks, where all durations are whole."""
+    """Dense time and ticks reach the same locations where all durations are whole."""
     system = Composition(ASKED[name][0])
     automaton = CompiledAutomaton(system)
     explored = Explicit(automaton)
@@ -66,7 +66,7 @@ def test_whole_has_every_location_and_every_edge(reached: dict[str, ReachedGraph
 
 @every_question
 def test_counts_add_up(reached: dict[str, ReachedGraph], name: str) -> None:
-    """Locations, zones and edges of the folded picture are those of the whole one."""
+    """The numbers of locations, zones and edges by states are those of the whole graph."""
     found = reached[name]
     figure = by_states(found, name)
     notes = [note for box in figure.boxes for note in box.note]
@@ -96,7 +96,7 @@ def states_of(figure: Figure) -> set[str]:
 
 
 def test_a_violation_is_labelled(reached: dict[str, ReachedGraph]) -> None:
-    """With a wait that is too short a RST resets the end that closes second."""
+    """A RST resets the end that closes second if TIME_WAIT is too short."""
     broken = [arrow for arrow in whole(reached["too short a wait"], "").arrows if arrow.style.name == "a property is violated"]
     assert any("violates graceful" in plain_text(text) for arrow in broken for text in arrow.label)
     long = whole(reached["core, nothing lost"], "")
@@ -105,7 +105,7 @@ def test_a_violation_is_labelled(reached: dict[str, ReachedGraph]) -> None:
 
 
 def test_nothing_overlaps(reached: dict[str, ReachedGraph]) -> None:
-    """In the pictures that are drawn by themselves."""
+    """In the figures of the default detail."""
     for name, found in reached.items():
         figure = composition(found, name)
         assert overlaps(figure, laid_out(figure)) == [], name
@@ -120,7 +120,7 @@ def test_tooltips_stay_short() -> None:
 
 
 def test_an_exploration_that_is_cut_short_is_refused() -> None:
-    """A picture of a part would look like the whole."""
+    """A figure of a part would look complete."""
     with pytest.raises(TooManyToDraw, match="hit a limit"):
         reach(close(30, Fraction(60), 30, 1), Budget(states=5))
 

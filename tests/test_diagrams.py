@@ -1,4 +1,4 @@
-"""The pictures of states: that they say all that the specification does, and that people can read them."""
+"""State diagrams: complete, laid out without overlaps, and the same in every format."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def graphs() -> dict[str, nx.MultiDiGraph]:
 
 @pytest.fixture(scope="module")
 def figures(graphs: dict[str, nx.MultiDiGraph]) -> dict[str, Figure]:
-    """Make every kind of picture of states, of several behaviours."""
+    """Make every kind of state diagram for several behaviours."""
     found = {}
     for name, graph in graphs.items():
         part = close_part(graph)
@@ -99,12 +99,12 @@ def tooltips(figure: Figure) -> list[str]:
 
 
 class TestCompleteness:
-    """Nothing of the graph is lost on the way to the picture."""
+    """A diagram shows the whole graph."""
 
     @every_behaviour
     @whole_or_part
-    def test_every_edge_that_moves_is_in_the_picture(self, graphs: dict[str, nx.MultiDiGraph], name: str, part: bool) -> None:
-        """As an arrow between its states, or in the box that says what ends several states alike."""
+    def test_every_edge_to_another_state_is_shown(self, graphs: dict[str, nx.MultiDiGraph], name: str, part: bool) -> None:
+        """As an arrow between its states, or in the box of shared events."""
         graph = close_part(graphs[name]) if part else graphs[name]
         figure = states(graph, name)
         titles = {box.name: box.title for box in figure.boxes}
@@ -129,16 +129,14 @@ class TestCompleteness:
 
     @every_behaviour
     @pytest.mark.parametrize("state", State)
-    def test_the_picture_of_a_state_has_every_edge_of_it(
-        self, graphs: dict[str, nx.MultiDiGraph], name: str, state: State
-    ) -> None:
-        """Those that stay too, each in a row of its own."""
+    def test_the_diagram_of_a_state_has_all_its_edges(self, graphs: dict[str, nx.MultiDiGraph], name: str, state: State) -> None:
+        """Including those that stay, each in a row."""
         said = tooltips(one_state(graphs[name], state))
         for source, target, edge in condense(graphs[name]).edges(data=True):
             if state in (source, target):
                 assert in_full([edge]) in said
 
-    def test_time_wait_says_what_it_does(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_the_rows_of_time_wait(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         (box,) = [box for box in states(graphs["default"], "").boxes if box.name == S.TIME_WAIT]
         assert ["; ".join(map(plain_text, row.cells)) for row in box.rows] == [
             "ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
@@ -155,7 +153,7 @@ class TestCompleteness:
         assert said[S.FIN_WAIT_1, S.TIME_WAIT] == ["FIN+ACK", "acknowledges our FIN", "/ ACK", "start time-wait"]
         assert said[S.TIME_WAIT, S.CLOSED] == ["time-wait expires"]
 
-    def test_paths_and_timers_are_told_apart(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_paths_and_timers_have_different_styles(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         styles = {(arrow.source, arrow.target): arrow.style for arrow in states(close_part(graphs["default"]), "").arrows}
         assert styles[S.ESTABLISHED, S.FIN_WAIT_1] is ACTIVE
         assert styles[S.ESTABLISHED, S.CLOSE_WAIT] is PASSIVE
@@ -172,17 +170,17 @@ class TestCompleteness:
 
 
 def same_event(one: str, other: str) -> bool:
-    """Return whether two tooltips tell the same event and answer, whatever the section and settings."""
+    """Return whether two tooltips have the same event and response; sections and settings may differ."""
     return one.split("   ")[0] == other.split("   ")[0]
 
 
 def names(rows: list[Any]) -> str:
-    """Return all the states that rows name."""
+    """Return the states that rows name."""
     return ", ".join(plain_text(cell) for row in rows for cell in row.cells[1:])
 
 
 class TestSections:
-    """Where the standard says so can be pointed at, and followed."""
+    """Tooltips cite the standard, and links lead to its sections."""
 
     @pytest.mark.parametrize(
         ("cited", "address"),
@@ -204,7 +202,7 @@ class TestSections:
                 assert re.search(r"RFC|SO_LINGER|no standard", arrow.tooltip)
                 assert arrow.link.startswith("https://www.rfc-editor.org/rfc/rfc") or "RFC" not in arrow.tooltip.split("\n")[0]
 
-    def test_the_svg_and_the_dot_have_them(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_svg_and_dot_have_tooltips_and_links(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         figure = states(close_part(graphs["letter"]), "")
         root = ElementTree.fromstring(as_svg(figure))
         links = {anchor.get("href") for anchor in root.iter(f"{SVG}a")}
@@ -216,10 +214,10 @@ class TestSections:
 
 
 class TestCompared:
-    """A difference is in its picture, all of it, and nothing else stands out."""
+    """The diagram of a difference highlights every change and nothing else."""
 
     @every_behaviour
-    def test_every_change_is_told(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    def test_every_change_is_shown(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
         before, after = (close_part(graphs[one]) for one in ("letter", name))
         found = difference(before, after)
         said = tooltips(compared(after, found, ("letter", name), ""))
@@ -228,7 +226,7 @@ class TestCompared:
         }
 
     @every_behaviour
-    def test_what_is_the_same_is_faint(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    def test_unchanged_parts_are_faint(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
         before, after = (close_part(graphs[one]) for one in ("letter", name))
         found = difference(before, after)
         figure = compared(after, found, ("letter", name), "")
@@ -238,13 +236,13 @@ class TestCompared:
             concerned = box.name in {*found.lost, *(change.source for change in found.changes)}
             assert (box.emphasis is Emphasis.FAINT) is not any((concerned and box.rows, box.name in found.lost))
 
-    def test_nothing_stands_out_against_itself(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_a_stack_does_not_differ_from_itself(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         graph = close_part(graphs["letter"])
         figure = compared(graph, difference(graph, graph), ("letter", "letter"), "the same")
         assert all(part.emphasis is Emphasis.FAINT for part in (*figure.arrows, *figure.boxes))
         assert [plain_text(text) for text in figure.caption] == ["the same", "no differences"]
 
-    def test_a_state_never_entered_is_there_as_missing(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_a_state_that_is_never_entered_is_missing(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         before, after = (close_part(graphs[one]) for one in ("letter", "forgetful"))
         figure = compared(after, difference(before, after), ("letter", "forgetful"), "")
         (box,) = [box for box in figure.boxes if box.name == S.TIME_WAIT]
@@ -256,7 +254,7 @@ class TestCompared:
 
 
 def violation(configuration: Any, name: str) -> Trace:
-    """Return the run that breaks a property."""
+    """Return a counterexample of a property."""
     (answer,) = decide(question(configuration), [PROPERTIES[name]], Engine.AUTO, Budget())
     assert answer.trace is not None
     return answer.trace
@@ -270,18 +268,18 @@ def run() -> Trace:
 
 @pytest.fixture(scope="module")
 def graph() -> nx.MultiDiGraph:
-    """Derive the graph of what runs there."""
+    """Derive the transition graph of its behaviour."""
     return transition_graph(Behaviour(reset=ResetRule.EXACT))
 
 
 @pytest.fixture(scope="module")
 def use(run: Trace, graph: nx.MultiDiGraph) -> GraphUse:
-    """Find out what it uses."""
+    """Find the edges that it takes."""
     return graph_use(run, graph)
 
 
 class TestUse:
-    """What a run uses is what stands out."""
+    """The edges that a run takes are highlighted."""
 
     def test_every_step_of_an_end_is_an_edge(self, run: Trace, use: GraphUse) -> None:
         assert [one.step for one in use.taken] == [step.number for step in run.steps if step.event.actor in ("A", "B")]
@@ -301,7 +299,7 @@ class TestUse:
         seen = {str(state[f"{end}.state"]) for state in (run.initial, *(step.state for step in run.steps)) for end in "AB"}
         assert {state.value for state in use.states} == seen
 
-    def test_the_picture_lights_just_these(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
+    def test_the_diagram_highlights_them(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         figure = states(close_part(graph), "", use)
         lit = {box.name for box in figure.boxes if box.emphasis is Emphasis.STRONG}
         assert lit == {state.value for state in use.states}
@@ -309,7 +307,7 @@ class TestUse:
         assert {(arrow.source, arrow.target) for arrow in figure.arrows if arrow.emphasis is Emphasis.STRONG} == moved
         assert all(arrow.emphasis is not Emphasis.PLAIN for arrow in figure.arrows)
 
-    def test_every_step_is_told_once(self, run: Trace, use: GraphUse, graph: nx.MultiDiGraph) -> None:
+    def test_every_step_is_named_once(self, run: Trace, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         figure = states(close_part(graph), "", use)
         said = [plain_text(text) for arrow in figure.arrows for text in arrow.label]
         said += [plain_text(cell) for box in figure.boxes for row in box.rows for cell in row.cells]
@@ -317,17 +315,17 @@ class TestUse:
         numbers = [int(number) for text in said if "step" in text for number in re.findall(r"\d+", text)]
         assert sorted(numbers) == [step.number for step in run.steps]
 
-    def test_the_table_marks_them_too(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
+    def test_the_table_marks_them(self, use: GraphUse, graph: nx.MultiDiGraph) -> None:
         marked = [row for row in as_text(graph, use=use).splitlines() if row.startswith("  > ")]
         assert sum(len(re.findall(r"\d+", row.split("<==")[1].split("  ")[0])) for row in marked) == len(use.taken)
 
-    def test_the_letter_of_the_standard(self) -> None:
-        """C9: TIME_WAIT answers a retransmitted FIN and runs on."""
+    def test_the_literal_reading(self) -> None:
+        """C9: the answer to a retransmitted FIN does not restart TIME-WAIT."""
         run = violation(close(1, 2, 1, 1, LITERAL), "fin-restarts")
         use = graph_use(run, transition_graph(LITERAL))
         assert use.takers(S.TIME_WAIT, S.TIME_WAIT, use.taken[-1].cases) == f"A: step {len(run.steps)}"
 
-    def test_a_run_of_something_else_is_refused(self, run: Trace) -> None:
+    def test_a_run_of_another_behaviour_is_refused(self, run: Trace) -> None:
         with pytest.raises(NotInGraph, match=r"step \d+ .* is no edge of this graph"):
             graph_use(run, transition_graph(Behaviour()))
 
@@ -349,19 +347,19 @@ def contrast(one: str, other: str) -> float:
 
 
 class TestColours:
-    """Legible on light and on dark paper, and where the paper is not known."""
+    """Legible on light, dark and unknown backgrounds."""
 
     @pytest.mark.parametrize(
         "colour", [colour for colour in COLOURS if colour not in (BACKGROUND, SAFE)], ids=lambda colour: str(colour.light)
     )
     def test_contrast(self, colour: Colour) -> None:
-        """WCAG 2 AA for small text on the picture's own paper; for graphics and large text on a page of any colour."""
+        """WCAG 2 AA for small text on the picture's background, and for graphics and large text on any page."""
         assert contrast(colour.light, BACKGROUND.light) >= 4.5
         assert contrast(colour.dark, BACKGROUND.dark) >= 4.5
         for ground in ("#ffffff", "#0d1117"):
             assert contrast(colour.middle, ground) >= 4
 
-    def test_no_pen_is_told_by_colour_alone(self) -> None:
+    def test_styles_do_not_depend_on_colour(self) -> None:
         assert len({(style.colour, style.dash) for style in STYLES}) == len(STYLES)
         assert len({style.dash for style in STYLES[:4]}) == 4
 
@@ -377,7 +375,7 @@ class TestColours:
 
 
 class TestWidths:
-    """Room is reckoned from the text alone."""
+    """Widths estimated from the text."""
 
     def test_widths(self) -> None:
         assert len(REGULAR) == len(BOLD) == 95
@@ -386,7 +384,7 @@ class TestWidths:
         assert width("\u2192", 10) == 10
 
     def test_wrapping(self) -> None:
-        """A line is never wider than its room, and no word is lost; one that is too long is broken."""
+        """No line is too wide, and no word is lost; a word that is too long is broken."""
         lines = wrapped("to let old copies of segments die", 12, 100)
         assert " ".join(lines) == "to let old copies of segments die"
         assert all(width(text, 12) <= 100 for text in lines)
@@ -405,18 +403,18 @@ class TestWidths:
 
 
 class TestLayout:
-    """Nothing lies over anything else."""
+    """Parts of a figure do not overlap."""
 
     CROWDED = frozenset({"orphan, compared", "forgetful, compared"})
-    """Where so much differs that Graphviz finds no place for all the ways to CLOSED; no stack that is known is like that."""
+    """Differences with too many arrows to CLOSED; no known stack has as many."""
 
     def test_nothing_overlaps(self, figures: dict[str, Figure], layouts: dict[str, Layout]) -> None:
         for name, figure in figures.items():
             if name not in self.CROWDED:
                 assert overlaps(figure, layouts[name]) == [], name
 
-    def test_overlaps_are_noticed(self) -> None:
-        """Two boxes one over the other, an arrow through a third, and two arrows that end at one place."""
+    def test_overlaps_are_detected(self) -> None:
+        """Two overlapping boxes, an arrow across a third, and two arrows that end in the same place."""
         boxes = tuple(Box(name, name, ACTIVE) for name in "abc")
         figure = Figure("f", "f", boxes, (Arrow("a", "b", (line("x"),), ACTIVE), Arrow("b", "a", (), ACTIVE)))
         points = tuple(Point(float(x), 0.0) for x in (0, 30, 60, 90))
@@ -431,7 +429,7 @@ class TestLayout:
         crowded = overlaps(figure, Layout(Size(200, 100), places, (course, ArrowPath(points, Point(0, 0), None)), "nobody"))
         assert "two arrows at one place of box a" in crowded
 
-    def test_everything_lies_within_the_picture(self, layouts: dict[str, Layout], pictures: dict[str, str]) -> None:
+    def test_boxes_are_inside_the_picture(self, layouts: dict[str, Layout], pictures: dict[str, str]) -> None:
         for name, layout in layouts.items():
             root = ElementTree.fromstring(pictures[name])
             wide, high = (float(root.get(name, "0")) for name in ("width", "height"))
@@ -441,7 +439,7 @@ class TestLayout:
                 0 <= point.x <= layout.size.width and 0 <= point.y <= layout.size.height for point in layout.boxes.values()
             )
 
-    def test_the_system_graphviz_says_the_same(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    def test_both_installations_draw_the_same_text(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         if shutil.which("dot") is None:
             pytest.skip("Graphviz (the program dot) is not installed")
         figure = states(close_part(graphs["default"]), "")
@@ -454,8 +452,10 @@ class TestLayout:
         with pytest.raises(MissingGraphviz, match="the program dot is not installed"):
             laid_out(one_state(graphs["default"], S.LAST_ACK), Graphviz.SYSTEM)
 
-    def test_no_font_is_asked(self, graphs: dict[str, nx.MultiDiGraph], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """On a machine without fonts, or a configuration of fonts, the picture is the same."""
+    def test_fonts_do_not_matter(
+        self, graphs: dict[str, nx.MultiDiGraph], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The picture is the same without fonts."""
         figure = states(close_part(graphs["default"]), "")
         before = as_svg(figure)
         monkeypatch.setenv("FONTCONFIG_FILE", str(tmp_path / "nothing"))
@@ -467,7 +467,7 @@ class TestLayout:
 
 
 class TestFormats:
-    """Each format says the same."""
+    """Every format has the same content."""
 
     def test_dot_is_read_by_graphviz(self, figures: dict[str, Figure]) -> None:
         for figure in figures.values():
@@ -476,7 +476,7 @@ class TestFormats:
             assert len(read.edges()) == len(figure.arrows)
 
     def test_dot_renders_in_full(self, figures: dict[str, Figure]) -> None:
-        """The text of the picture that Graphviz itself makes of it is all there."""
+        """The picture by Graphviz has the text of every label."""
         figure = figures["letter, close"]
         drawn = pygraphviz.AGraph(string=as_dot(figure)).draw(format="svg", prog="dot").decode()
         shown = "".join(ElementTree.fromstring(drawn).itertext()).replace("\u00a0", " ")
@@ -484,8 +484,8 @@ class TestFormats:
             for text in arrow.label:
                 assert all(span.text in shown for span in text)
 
-    def test_the_description_tells_the_whole(self, figures: dict[str, Figure]) -> None:
-        """For those who cannot see it: every arrow with its states and its label."""
+    def test_the_description_is_complete(self, figures: dict[str, Figure]) -> None:
+        """It has every arrow with its states and its label, for screen readers."""
         figure = figures["letter, close"]
         said = description(figure)
         assert "ESTABLISHED to FIN_WAIT_1: CLOSE / FIN+ACK" in said
@@ -521,8 +521,8 @@ class TestFormats:
         assert len(kinds) == len(files)
         assert {*kinds} == {"stateDiagram", "sequence"}
 
-    def test_mermaid_rejects_what_is_wrong(self, tmp_path: Path, mermaid: Mermaid) -> None:
-        """The parser is awake."""
+    def test_mermaid_rejects_errors(self, tmp_path: Path, mermaid: Mermaid) -> None:
+        """So its silence means something."""
         file = tmp_path / "wrong.mmd"
         file.write_text("stateDiagram-v2\n    a --> : b\n", encoding="utf-8")
         done = mermaid(file)
@@ -544,7 +544,7 @@ class TestFormats:
             assert max(map(len, text.splitlines())) <= columns
 
     @pytest.mark.parametrize("columns", [40, 80])
-    def test_narrow_text_says_the_same(self, graphs: dict[str, nx.MultiDiGraph], columns: int) -> None:
+    def test_narrow_text_has_the_same_words(self, graphs: dict[str, nx.MultiDiGraph], columns: int) -> None:
         wide, narrow = (re.sub(r"\s+", " ", as_text(graphs["letter"], given)) for given in (None, columns))
         assert wide == narrow
 
@@ -563,7 +563,7 @@ class Mermaid:
 
 @pytest.fixture(scope="module")
 def mermaid() -> Mermaid:
-    """Find Mermaid, where `.ci/run` puts it."""
+    """Return Mermaid, which `.ci/run` installs."""
     folder = Path(__file__).parent.parent / "build" / "mermaid"
     if shutil.which("node") is None:
         pytest.skip("node is not installed")

@@ -1,4 +1,4 @@
-"""``timewait diagram``, and the committed set of pictures."""
+"""``timewait diagram``, and the committed pictures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestStates:
             ("json", b"{"),
         ],
     )
-    def test_the_end_of_the_file_says_how(
+    def test_the_end_of_the_file_name_chooses_the_format(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, end: str, begins: bytes
     ) -> None:
         code, out, err = run(capsys, "states", "--out", str(tmp_path / f"states.{end}"))
@@ -63,7 +63,7 @@ class TestStates:
         _, out, _ = run(capsys, "states", "--stack", "freebsd", "--format", "svg")
         assert "- missing" in "".join(ElementTree.fromstring(out).itertext())
 
-    def test_or_with_another_one_or_with_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_against_another_stack_or_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "linux")
         assert out.startswith("CLOSED\n")
         _, out, _ = run(capsys, "states", "--stack", "gvisor", "--against", "freebsd")
@@ -73,8 +73,8 @@ class TestStates:
         _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "none")
         assert out.startswith("CLOSED\n")
 
-    def test_who_lays_it_out(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        """The library that comes along, whatever is installed, unless the system's own is wanted."""
+    def test_which_graphviz(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The bundled library, unless --graphviz says system."""
         _, out, _ = run(capsys, "states", "--state", "CLOSING", "--format", "svg")
         assert ElementTree.fromstring(out).get("data-laid-out-by", "").startswith("Graphviz ")
         monkeypatch.setenv("PATH", "")
@@ -87,7 +87,7 @@ class TestStates:
         assert code == 0
         assert "This end closed second; it waits for the acknowledgement of its FIN" in out
 
-    def test_a_claim_and_its_trace_are_the_same_picture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def test_a_claim_and_its_trace_give_the_same_picture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         _, out, _ = run(capsys, "states", "--claim", "c8", "--format", "svg")
         file = tmp_path / "C8.itf.json"
         file.write_text(itf.as_itf_text(counterexample("C8")), encoding="utf-8")
@@ -117,7 +117,7 @@ class TestStates:
             (("composition", "--property", "graceful"), 2, "No such option"),
         ],
     )
-    def test_one_clear_line(
+    def test_errors_are_one_line(
         self,
         capsys: pytest.CaptureFixture[str],
         tmp_path: Path,
@@ -177,7 +177,7 @@ class TestSequence:
         assert code == 0
         assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
-    def test_a_claim_and_its_trace_are_the_same_chart(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def test_a_claim_and_its_trace_give_the_same_chart(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         _, out, _ = run(capsys, "sequence", "--claim", "c4", "--property", "isolation", "--format", "svg")
         file = tmp_path / "C4.itf.json"
         file.write_text(itf.as_itf_text(counterexample("C4", "isolation")), encoding="utf-8")
@@ -195,7 +195,7 @@ class TestSequence:
             (("--claim", "C15", "--format", "dot"), "there is no dot of this picture; there is svg, png, pdf, mermaid, text"),
         ],
     )
-    def test_one_clear_line(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+    def test_errors_are_one_line(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
         code, out, err = run(capsys, "sequence", *arguments)
         assert (code, out) == (2, "")
         assert err.startswith(f"timewait: {said}")
@@ -203,11 +203,11 @@ class TestSequence:
 
 
 class TestRuns:
-    """The runs by which claims are shown."""
+    """The runs that show claims."""
 
     @pytest.mark.parametrize("shown", CLAIM_RUNS, ids=[f"{shown.claim} {shown.broken}" for shown in CLAIM_RUNS])
-    def test_each_breaks_what_it_says(self, shown: ClaimRun) -> None:
-        """In few steps; and the claim is one that tells of something broken."""
+    def test_each_violates_its_property(self, shown: ClaimRun) -> None:
+        """In few steps."""
         found = shown.find()
         assert found.shows == shown.broken
         assert shows_violation(found)
@@ -217,7 +217,7 @@ class TestRuns:
     @pytest.mark.slow
     @pytest.mark.parametrize("claim", dict.fromkeys(shown.claim for shown in CLAIM_RUNS))
     def test_each_claim_has_such_a_run(self, claim: str) -> None:
-        """Among its evidence is one that breaks the same property."""
+        """Its evidence has a counterexample of the same property."""
         found = {piece.trace.shows for piece in CLAIMS[claim].gather() if piece.trace is not None}
         assert {shown.broken for shown in CLAIM_RUNS if shown.claim == claim} <= found
 
@@ -226,7 +226,7 @@ class TestOthers:
     """``timewait diagram region`` and ``timewait diagram composition``."""
 
     def test_region(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        """The formula of the claims, wherever it holds; C3: for k = 0 graceful needs MSL."""
+        """C3: for k = 0 graceful needs MSL."""
         monkeypatch.setattr("timewait.cli.region.farthest", lambda _: Fraction(2))
         asked = ("region", "--scope", "core", "--loss", "0", "--property", "graceful")
         code, out, _ = run(capsys, *asked, "--format", "json")
@@ -238,7 +238,7 @@ class TestOthers:
         assert "g  unsafe: graceful needs TIME_WAIT >= MSL" in out
         assert "formulas: proved from RTO = 1/4 MSL to 2 MSL" in out
 
-    def test_where_there_is_no_formula_points_are_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_points_without_a_formula(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = run(capsys, "region", "--scope", "core", "--loss", "0", "--property", "graceful", "--fifo", "--msl", "2s")
         assert code == 0
         assert "points: decided at RTO/MSL = 1/4, 1/2" in out
@@ -249,7 +249,7 @@ class TestOthers:
         assert code == 0
         assert [entry["least"] for entry in json.loads(out)["least_time_wait"]] == ["1", "2", "3", "4"]
 
-    def test_undecided(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_inconclusive(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, err = run(capsys, "region", "--max-states", "3", "--against", "loss")
         assert (code, out) == (20, "")
         assert err.startswith("timewait: no verdict at ")
@@ -279,7 +279,7 @@ OWN_LAYOUT = PICTURE.replace(' data-laid-out-by="Graphviz 1"', "")
 
 
 class TestSameContent:
-    """When two pictures are the same."""
+    """The comparison of pictures."""
 
     @pytest.mark.parametrize(
         ("text", "other", "expected"),
@@ -297,18 +297,18 @@ class TestSameContent:
         assert same_content(text, other) is same_content(other, text) is expected
 
 
-class TestKeeping:
-    """How a folder is kept up to date."""
+class TestFolder:
+    """The update of a folder of pictures."""
 
     @pytest.fixture
     def pictures(self) -> list[DrawnPicture]:
-        """Give one that is laid out, and one that is not."""
+        """Return one picture with a layout of another program, and one without."""
         return [
             DrawnPicture("graph", "a graph", "draw it", {"svg": PICTURE, "dot": "digraph {}"}),
             DrawnPicture("chart", "a chart", "draw it", {"svg": OWN_LAYOUT, "txt": "text\n"}),
         ]
 
-    def test_what_is_written_is_current(self, pictures: list[DrawnPicture], tmp_path: Path) -> None:
+    def test_written_files_are_current(self, pictures: list[DrawnPicture], tmp_path: Path) -> None:
         folder = tmp_path / "new"
         update(changes(pictures, folder), folder)
         assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == contents(pictures)
@@ -331,7 +331,7 @@ class TestKeeping:
             ("graph.svg", None, {"graph.svg"}),
         ],
     )
-    def test_what_counts_as_stale(
+    def test_stale_files(
         self, pictures: list[DrawnPicture], tmp_path: Path, name: str, text: str | None, stale: set[str]
     ) -> None:
         update(changes(pictures, tmp_path), tmp_path)
@@ -401,7 +401,7 @@ class TestCommitted:
         assert embedded <= picture_set.COMMITTED
 
     def test_every_command_in_the_list_draws_its_picture(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Here the quick ones."""
+        """The quick ones."""
         text = (COMMITTED / INDEX).read_text(encoding="utf-8")
         commands = re.findall(r"\(([\w-]+)\.svg\): `timewait diagram (.*)`", text)
         assert {name for name, _ in commands} == picture_set.COMMITTED

@@ -1,4 +1,4 @@
-"""The review page: what is in the file, and what a browser makes of it."""
+"""The review page: its file, and its behaviour in a browser."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Reader(HTMLParser):
 
 
 def read(text: str) -> Reader:
-    """A page, parsed."""
+    """A parsed page."""
     reader = Reader()
     reader.feed(text)
     return reader
@@ -73,11 +73,11 @@ def written(name: str) -> str:
 
 
 class TestFile:
-    """What is in it."""
+    """The content of the file."""
 
     @pytest.mark.parametrize("name", EVERY)
-    def test_it_asks_no_network_for_anything(self, name: str) -> None:
-        """Addresses stand in links alone, which nobody follows but a reader."""
+    def test_the_file_is_self_contained(self, name: str) -> None:
+        """Only links have addresses."""
         text = written(name)
         for tag, attributes in read(text).tags:
             for attribute, value in attributes.items():
@@ -94,7 +94,7 @@ class TestFile:
         assert len(page(long(100)).encode()) < 1_000_000
 
     def test_data_cannot_end_the_script(self) -> None:
-        """Nor can any text in a trace become markup."""
+        """No text of a trace becomes markup."""
         evil = "</script><script>alert(1)</script><!-- & ' \""
         whole = trace("lost-last-ack")
         step = replace(whole.steps[0], event=replace(whole.steps[0].event, text=evil, actor="A"))
@@ -117,8 +117,8 @@ class TestFile:
             assert {one[0] for one in shown["changed"]} == {*step.changed} - {"in flight"}
             assert [rule["section"] for rule in shown["rules"]] == [section for _, section, _ in step.event.rules]
 
-    def test_a_trace_that_knows_little(self) -> None:
-        """Such as one from elsewhere, without a configuration: no guesses, and no complaint."""
+    def test_a_trace_without_configuration(self) -> None:
+        """The page has no section on longer TIME-WAITs."""
         whole = trace("old duplicate")
         bare = Trace(whole.shows, whole.statement, whole.initial, whole.steps)
         text = page(bare)
@@ -126,7 +126,7 @@ class TestFile:
         assert longer_time_wait(bare) == ()
 
     def test_the_same_each_time(self) -> None:
-        """Byte by byte."""
+        """Byte for byte."""
         assert page(trace("endless")) == written("endless")
 
 
@@ -150,18 +150,18 @@ class TestWhatIf:
         assert [(stop.time_wait, stop.step, stop.later) for stop in found] == [(Fraction(one), *rest) for one, *rest in expected]
         assert all("cannot fire" in stop.why for stop in found if stop.step)
 
-    def test_a_run_that_is_none_says_nothing(self) -> None:
-        """Of a trace whose steps the specification does not allow nothing is said."""
+    def test_an_impossible_run(self) -> None:
+        """The specification does not allow its steps, so the page has no such section."""
         whole = trace("clean-close")
         early = replace(whole.steps[1], delay=Fraction(100))
         assert longer_time_wait(replace(whole, steps=(whole.steps[0], early, *whole.steps[2:]))) == ()
 
 
 class TestWhy:
-    """What had to hold."""
+    """The conditions of steps."""
 
     def test_guards(self) -> None:
-        """In numbers, and in the words of the specification's graph."""
+        """As numbers, and as guards of the specification's graph."""
         run = trace("old duplicate")
         graph = transition_graph(configuration_from_data(run.about).behaviour)
         told = [guards(run, step, graph) for step in run.steps]
@@ -177,7 +177,7 @@ class TestWhy:
 
     @pytest.mark.parametrize("name", EVERY)
     def test_every_step_has_one(self, name: str) -> None:
-        """Unless nothing but time passes."""
+        """Unless only time passes."""
         run = trace(name)
         graph = transition_graph(configuration_from_data(run.about).behaviour)
         for step in run.steps:
@@ -185,9 +185,9 @@ class TestWhy:
 
 
 class TestMinimap:
-    """The small diagram."""
+    """The small state diagrams."""
 
-    def test_its_edges_are_those_of_the_specification(self) -> None:
+    def test_edges_are_those_of_the_specification(self) -> None:
         """Between different states of the close, each once."""
         graph = transition_graph(Behaviour())
         close = {(one.value, other.value) for one, other in close_part(graph).edges() if one is not other}
@@ -207,7 +207,7 @@ class TestMinimap:
             ("TIME_WAIT", "CLOSED"),
         }
 
-    def test_every_state_has_a_place(self) -> None:
+    def test_every_state_has_a_position(self) -> None:
         """Those of the close, and that of the next incarnation."""
         graph = transition_graph(Behaviour())
         assert {*POSITIONS} == {state.value for state in close_part(graph)} | {"new incarnation"}
@@ -219,7 +219,7 @@ class TestMinimap:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real browser without a window."""
+    """A headless browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
@@ -231,7 +231,7 @@ def browser() -> Iterator[Any]:
 
 
 class Opened:
-    """A page that was opened from a file, and all that went wrong with it."""
+    """A page in a browser, with its errors and requests."""
 
     def __init__(self, browser: Any, file: Path, address: str = "", **options: Any) -> None:
         self.page = browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | options))
@@ -244,7 +244,7 @@ class Opened:
         self.file = file
 
     def close(self) -> None:
-        """Nothing was complained of, and nothing asked for but the file."""
+        """Assert that there were no errors and no requests except the file."""
         assert self.complaints == []
         assert {address.partition("#")[0] for address in self.requests if not address.startswith("data:")} == {self.file.as_uri()}
         self.page.close()
@@ -269,7 +269,7 @@ class Opened:
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """The page of a run, opened; its address may name a step."""
+    """The page of a run in a browser; its address may name a step."""
     name, address = getattr(request, "param", ("assassinated", ""))
     file = tmp_path / "page.html"
     file.write_text(written(name), encoding="utf-8")
@@ -279,7 +279,7 @@ def opened(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
 
 
 def check(opened: Opened, run: Trace, step: int) -> None:
-    """Everything on the page is that of one step."""
+    """Assert that the whole page shows one step."""
     assert opened.page.inner_text("#place").startswith(f"step {step} of" if step else "start")
     values = run.steps[step - 1].state if step else run.initial
     assert opened.highlighted(".state data-state") == [values["A.state"], values["B.state"]]
@@ -293,10 +293,10 @@ def check(opened: Opened, run: Trace, step: int) -> None:
 
 
 class TestBrowser:
-    """What a reader can do."""
+    """The page in a browser."""
 
     def test_keys(self, opened: Opened) -> None:
-        """Forward and back; what is lit follows."""
+        """Forward and back; the highlights follow."""
         run = trace("assassinated")
         check(opened, run, 0)
         for step in range(1, len(run.steps) + 1):
@@ -310,8 +310,8 @@ class TestBrowser:
             assert opened.step == step
             check(opened, run, step)
 
-    def test_the_way_is_lit(self, opened: Opened) -> None:
-        """In the state diagrams: the edge that was taken, in order or not."""
+    def test_the_edge_taken_is_highlighted(self, opened: Opened) -> None:
+        """In the state diagrams, orderly or abortive."""
         opened.press(*"jjjj")
         taken = [
             (one.get_attribute("data-from"), one.get_attribute("data-to"))
@@ -340,7 +340,7 @@ class TestBrowser:
         assert "breaks isolation" in opened.page.inner_text("#fails")
 
     def test_details(self, opened: Opened) -> None:
-        """Of one step: what happened, why, by which rule, what changed, what flies, what runs."""
+        """Of one step."""
         opened.press(*"jjjjjj")
         text = opened.page.inner_text("#details")
         assert "copy 3, B to A: FIN+ACK seq=1 ack=2, sent at 0, arrives" in text
@@ -358,8 +358,8 @@ class TestBrowser:
         assert "A: time-wait" in opened.page.inner_text("#timers")
         assert opened.page.locator("#flight tbody tr").count() == len(trace("assassinated").steps[5].in_flight)
 
-    def test_what_is_watched(self, opened: Opened) -> None:
-        """Values and comparisons; what makes no sense is said."""
+    def test_watched_expressions(self, opened: Opened) -> None:
+        """Values, comparisons and errors."""
         field = opened.page.locator("#expression")
         for text in ("A.nxt", 'A.state == TIME_WAIT and not (B.state == "CLOSED" or time > 10)', "flight >= 3"):
             field.fill(text)
@@ -387,7 +387,7 @@ class TestBrowser:
 
     @pytest.mark.parametrize("opened", [("assassinated", "#step=6&watch=A.una%20%3C%20A.nxt")], indirect=True)
     def test_an_address_is_shared(self, opened: Opened) -> None:
-        """With its step and what is watched; a new one is followed."""
+        """With its step and its watched expressions; a change is followed."""
         check(opened, trace("assassinated"), 6)
         assert opened.page.locator("#watched li").count() == 1
         opened.page.evaluate("location.hash = '#step=3'")
@@ -395,7 +395,7 @@ class TestBrowser:
         check(opened, trace("assassinated"), 3)
 
     def test_only_one_actor(self, opened: Opened) -> None:
-        """The steps of others are skipped, and dimmed."""
+        """The steps of other actors are skipped and dimmed."""
         opened.page.select_option("#actor", "B")
         opened.page.locator("#chart").focus()
         seen = []
@@ -414,8 +414,8 @@ class TestBrowser:
         opened.press("p")
         assert opened.page.get_attribute("#play", "aria-pressed") == "false"
 
-    def test_it_is_heard(self, opened: Opened) -> None:
-        """A step is said to who cannot see it."""
+    def test_screen_readers(self, opened: Opened) -> None:
+        """A step is announced."""
         opened.press("End")
         said = opened.page.text_content('[role="status"]')
         assert said.startswith(
@@ -424,7 +424,7 @@ class TestBrowser:
         assert opened.page.locator("[role=img]").first.get_attribute("aria-label")
 
     def test_the_chart_follows(self, browser: Any, tmp_path: Path) -> None:
-        """The step that is shown is in sight, on a wide screen and on a narrow one."""
+        """The current step is visible, on wide and narrow screens."""
         file = tmp_path / "page.html"
         file.write_text(written("never restarted"), encoding="utf-8")
         for width, chart in ((1280, "beside"), (400, "slim")):
@@ -438,8 +438,8 @@ class TestBrowser:
             one.close()
 
     @pytest.mark.parametrize(("name", "scheme"), [("assassinated", "light"), ("endless", "dark")])
-    def test_nothing_stands_in_anybodys_way(self, browser: Any, tmp_path: Path, name: str, scheme: str) -> None:
-        """axe-core finds nothing serious, on a wide screen and on a narrow one."""
+    def test_accessibility(self, browser: Any, tmp_path: Path, name: str, scheme: str) -> None:
+        """axe-core finds no serious problem, on wide and narrow screens."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
         file = tmp_path / "page.html"
         file.write_text(written(name), encoding="utf-8")
@@ -457,7 +457,7 @@ class TestBrowser:
             one.close()
 
     def test_print(self, opened: Opened) -> None:
-        """The chart and all steps, on white, without what is for stepping."""
+        """The chart and all steps, on white, without controls."""
         opened.page.emulate_media(media="print", color_scheme="dark")
         assert opened.page.is_hidden(".controls")
         assert opened.page.is_hidden("#details")
@@ -478,8 +478,8 @@ class TestBrowser:
             assert one.locator("#all tbody tr[data-row]").count() == 100
             one.close()
 
-    def test_parts_come_when_they_are_near(self, browser: Any, tmp_path: Path) -> None:
-        """Of a long run: those in sight, and what is lit in them; all of them in print."""
+    def test_parts_are_inserted_when_visible(self, browser: Any, tmp_path: Path) -> None:
+        """In a long run, with their highlights; all of them in print."""
         file = tmp_path / "page.html"
         file.write_text(page(long(400)), encoding="utf-8")
         one = Opened(browser, file, "#step=300", reduced_motion="reduce")
@@ -499,7 +499,7 @@ class TestBrowser:
         one.close()
 
     def test_two_thousand_steps(self, browser: Any, tmp_path: Path) -> None:
-        """Opened, and stepped through, without lag: by the time that the page's own thread is at work."""
+        """Opened and stepped through in little time of the page's thread."""
         file = tmp_path / "page.html"
         file.write_text(page(long(2000)), encoding="utf-8")
         one = Opened(browser, tmp_path / "page.html", "#step=0")

@@ -1,4 +1,4 @@
-"""The pictures of safe and unsafe TIME_WAIT: exact pieces, and labels that do not lie over one another."""
+"""Charts of safe and unsafe TIME_WAIT: exact boundaries, true heights, labels without overlaps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BOTH = ("graceful", "isolation")
 
 
 def between(low: Fraction | int, high: Fraction | int) -> RatioInterval:
-    """Ratios, the ends included."""
+    """A closed interval of ratios."""
     return RatioInterval(F(low), F(high), closed_low=True, closed_high=True)
 
 
@@ -53,7 +53,7 @@ HALF = Boundary("isolation", (BoundaryPiece(between(F(1, 4), 1), {"MSL": F(2)}),
 
 
 class TestBoundary:
-    """What a boundary says, and where it says nothing."""
+    """The boundary as data."""
 
     def test_pieces(self) -> None:
         first, second = ISOLATION.pieces
@@ -69,14 +69,14 @@ class TestBoundary:
         above = BoundaryPiece(RatioInterval(F(1), F(2), closed_low=True, closed_high=True), {"MSL": F(3)})
         assert Boundary("isolation", (below, above), "").piece_at(F(1)) is above
 
-    def test_words(self) -> None:
+    def test_in_words(self) -> None:
         assert [piece.formula for piece in ISOLATION.pieces] == ["2 MSL", "MSL + RTO"]
         assert NEVER.pieces[0].formula == "no TIME_WAIT is enough"
         assert BoundaryPiece(between(0, 1), {"MSL": F(3, 2), "RTO": F(2)}).formula == "3/2 MSL + 2 RTO"
         assert ISOLATION.sentence == "isolation needs TIME_WAIT >= max(2 MSL, MSL + RTO)"
         assert NEVER.sentence == "graceful: no finite TIME_WAIT is enough"
 
-    def test_points_say_nothing_of_what_lies_between(self) -> None:
+    def test_nothing_is_known_between_points(self) -> None:
         points = sampled("graceful", [(F(1, 2), F(2)), (F(1), F(2)), (F(2), None)])
         assert points.needs == "as marked, from 2 MSL at RTO = 1/2 MSL to none that was tried at RTO = 2 MSL"
         assert all(piece.is_point for piece in points.pieces)
@@ -84,8 +84,8 @@ class TestBoundary:
         assert points.piece_at(F(1)) is not None
 
 
-class TestAsked:
-    """The boundary is what the engines say."""
+class TestBoundaries:
+    """The boundary as engines decide it."""
 
     @pytest.mark.parametrize("scope", [core, close], ids=["core", "close"])
     def test_it_is_the_formula_of_the_claims(self, scope: Callable[..., Configuration]) -> None:
@@ -96,14 +96,14 @@ class TestAsked:
         expected = ["MSL + RTO", "2 MSL"] if scope is core else ["2 MSL"]
         assert [piece.formula for piece in isolation.pieces] == expected
 
-    def test_where_there_is_no_formula_there_are_points(self) -> None:
-        """A network that keeps copies in order is not asked about in dense time."""
+    def test_points_without_a_formula(self) -> None:
+        """Engines decide a network in order in ticks, so there is no formula."""
         (found,) = boundaries(replace(core(2, 0, 2, 0), fifo=True), ["graceful"], F(3), Budget)
         ratios = [piece.ratios.low for piece in found.pieces]
         assert ratios == [*POINTS, *(2 + F(step, 8) for step in range(1, 9))]
         assert all(piece.is_point for piece in found.pieces)
 
-    def test_a_proof_that_is_not_accepted_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unaccepted_proof_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         doubtful = ProvedThreshold(
             between(0, 1), {}, ParametricCounterexample(None, [], "graceful", None, "cvc5 says no"), None, []
         )
@@ -111,15 +111,15 @@ class TestAsked:
         with pytest.raises(UnacceptedProof, match="graceful: a piece of its formula was not accepted: disagreement"):
             boundaries(core(2, 0, 2, 0), ["graceful"], F(1), Budget)
 
-    def test_a_guess_changes_no_answer(self) -> None:
-        """Whatever is said to be likely, true or not, the least value is the same."""
+    def test_guesses_do_not_change_the_result(self) -> None:
+        """Right and wrong guesses give the same value."""
         asked = core(2, 0, 3, 1)
         known = {name: least_at(asked, [name], Budget, {})[name] for name in BOTH}
         for likely in ([F(9)], [F(2), F(5, 2)], [F(0)], [F(-1)]):
             assert least_at(asked, BOTH, Budget, dict.fromkeys(BOTH, likely)) == known
 
-    def test_none_is_enough(self) -> None:
-        """C8: a RST ends TIME_WAIT, so no length of it gives isolation."""
+    def test_no_time_wait_is_enough(self) -> None:
+        """C8: a RST ends TIME-WAIT, so no length of it gives isolation."""
         honours = Behaviour(reset=ResetRule.EXACT)
         assert least_at(close(1, 0, 1, 0, honours), ["isolation"], Budget, {}) == {"isolation": None}
         (found,) = boundaries(close(30, 0, 30, 0, honours), ["isolation"], F(2), Budget)
@@ -143,14 +143,14 @@ def data(chart: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 class TestRegion:
-    """The picture, and its text."""
+    """The chart, and its text."""
 
     @pytest.fixture
     def shown(self) -> SafetyRegion:
-        """Give a region with every stack."""
+        """Return a region with every stack."""
         return SafetyRegion("How long", ("asked of nobody",), (GRACEFUL, ISOLATION), known_stacks("rto", F(30)))
 
-    def test_stacks_are_those_that_state_both(self) -> None:
+    def test_stacks_with_both_values_are_shown(self) -> None:
         assert KnownStack("Linux 6.18", F(4), F(2)) in known_stacks("rto", F(30))
         assert KnownStack("FreeBSD", F(30), F(60)) in known_stacks("msl", F(30))
         assert "Windows" not in {stack.name for stack in (*known_stacks("rto", F(30)), *known_stacks("msl", F(30)))}
@@ -194,7 +194,7 @@ class TestRegion:
         assert shown.is_safe(ISOLATION, F(1), F(9)) is shown.is_safe(ISOLATION, F(0), F(9)) is None
 
     def test_every_piece_has_its_formula(self, shown: SafetyRegion) -> None:
-        """Once; where two boundaries are one, in the colour of neither."""
+        """Once; a shared piece has a neutral colour."""
         found = region_chart.formulas(shown)
         assert [(one.text, one.colour) for one in found] == [("MSL + RTO", BLACK), ("2 MSL", BLUE)]
         assert found[1].middle == (F(5, 8), 2)
@@ -202,14 +202,14 @@ class TestRegion:
         twice = SafetyRegion("", (), (GRACEFUL, replace(GRACEFUL, name="isolation")))
         assert len(region_chart.formulas(twice)) == 1
 
-    def test_where_nothing_is_enough_all_is_unsafe(self) -> None:
+    def test_everything_is_unsafe_where_no_time_wait_is_enough(self) -> None:
         shown = SafetyRegion("", (), (NEVER,), (KnownStack("one", F(1), F(2)),))
         assert "no finite TIME_WAIT is enough" in "".join(texts(region_chart.as_svg(shown)))
         assert region.outcome(shown, shown.stacks[0]).endswith("not graceful")
         assert "." not in "".join(re.findall(r"\|(.*)", region_text.as_text(shown)))
 
     def test_only_known_areas_are_shaded(self) -> None:
-        """Nothing beyond the pieces; a boundary of single points has no area, and a mark for each point."""
+        """Single points have a mark and no area."""
         for boundary, far in ((HALF, 1.0), (GRACEFUL, 4.0)):
             chart = region_chart.specification(SafetyRegion("", (), (boundary,), (KnownStack("far", F(8), F(8)),)))
             places = [corner["x"] for corner in data(chart, "area")]
@@ -223,7 +223,7 @@ class TestRegion:
         assert "graceful" in region_chart.as_svg(points)
 
     def test_without_the_chart_library(self, shown: SafetyRegion, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One line says what to install; the text needs nothing."""
+        """One line names the package to install; the text does not need it."""
         monkeypatch.setitem(sys.modules, "vl_convert", None)
         with pytest.raises(MissingPackage, match=r"vl_convert: pip install 'timewait\[pictures\]'"):
             region_chart.as_svg(shown)
@@ -243,11 +243,11 @@ class TestRegion:
 
 
 class TestBars:
-    """Losses."""
+    """The bars of losses."""
 
     @pytest.fixture
     def shown(self) -> Bars:
-        """Give some bars, one of which has no end."""
+        """Return some bars, one of them unbounded."""
         least: dict[tuple[int, str], Fraction | None] = {(loss, "isolation"): F(max(2, loss + 1)) for loss in range(3)}
         least |= {(0, "graceful"): F(1), (1, "graceful"): F(2), (2, "graceful"): None}
         return Bars("losses", ("asked of nobody, though at some length, so that it needs a second line",), BOTH, (0, 1, 2), least)
@@ -282,6 +282,6 @@ def test_round_values(high: Fraction) -> None:
 
 
 def test_a_label_without_a_free_place_stands_beside_its_point() -> None:
-    """Rather than nowhere."""
+    """It is not dropped."""
     label = PlacedLabel(Size(40, 10), Point(5, 5))
     assert placed([label], Rectangle(0, 0, 10, 10)) == [Rectangle(14, 0, 54, 10)]

@@ -1,4 +1,4 @@
-"""Sequence charts: what stands where, whether it can be read, and whether time is true."""
+"""Sequence charts: complete, legible and true to scale."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ every_form = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
 
 
 def drawn(name: str, form: ChartFormat = WHOLE) -> ET.Element:
-    """The picture of a run, parsed."""
+    """The parsed picture of a run."""
     return ET.fromstring(sequence(trace(name), form))
 
 
@@ -44,17 +44,17 @@ def groups(picture: ET.Element, kind: str) -> list[ET.Element]:
 
 
 def has(group: ET.Element, kind: str) -> bool:
-    """Whether a group has something of a class in it."""
+    """Whether a group contains an element of a class."""
     return any(kind in one.get("class", "").split() for one in group.iter())
 
 
 class TestArrows:
-    """What crosses between the ends."""
+    """The arrows of copies."""
 
     @every_run
     @every_form
     def test_every_copy_has_one_arrow(self, name: str, form: ChartFormat) -> None:
-        """And one more, dashed, for each time it arrives again."""
+        """And one more, dashed, for each duplicate."""
         steps = trace(name).steps
         sent = Counter(copy.number for step in steps for copy in step.event.sent)
         arrived = Counter(step.event.received.number for step in steps if step.event.received is not None)
@@ -69,8 +69,8 @@ class TestArrows:
         assert again == {number: count - 1 for number, count in arrived.items() if count > 1}
 
     @every_run
-    def test_fates_are_told_by_shape(self, name: str) -> None:
-        """A lost copy ends in a cross, one that is not heard of again in a ring, any other in a head."""
+    def test_outcomes_have_different_shapes(self, name: str) -> None:
+        """A cross for a loss, a ring for a copy that does not arrive, an arrow head for an arrival."""
         lost = {copy.number for step in trace(name).steps for copy in step.event.sent if copy.lost}
         for arrow in groups(drawn(name), "arrow"):
             number, kinds = int(arrow.get("data-copy", "")), arrow.get("class", "").split()
@@ -79,8 +79,8 @@ class TestArrows:
             assert has(arrow, "head") == bool({"arrives", "again"} & {*kinds})
 
     @every_run
-    def test_they_lead_from_their_sending_to_their_arrival(self, name: str) -> None:
-        """The lines and the attributes by which a page lights them."""
+    def test_arrows_lead_from_sending_to_arrival(self, name: str) -> None:
+        """From lifeline to lifeline, at the rows of the steps."""
         run, layout = trace(name), chart_of(trace(name), WHOLE)
         for arrow in layout.arrows:
             copy, transit = arrow.transit.copy, arrow.transit
@@ -98,7 +98,7 @@ class TestArrows:
                 assert abs(arrow.x2 - arrow.x1) < abs(arrow.receiver_x - arrow.x1) / 2
 
     @every_run
-    def test_windows_of_lifetime(self, name: str) -> None:
+    def test_lifetimes(self, name: str) -> None:
         """From the sending to the last instant at which a copy may arrive; none for a lost copy."""
         layout = chart_of(trace(name), WHOLE)
         for arrow in layout.arrows:
@@ -111,10 +111,10 @@ class TestArrows:
 
 
 class TestEnds:
-    """What happens beside the arrows."""
+    """The lifelines and their labels."""
 
     def test_time_wait_is_a_bar(self) -> None:
-        """From its beginning to its end, and beside it 2 MSL."""
+        """With 2 MSL beside it."""
         layout = chart_of(trace("old duplicate"), WHOLE)
         (bar,) = layout.bars
         assert (bar.top, bar.bottom) == (layout.axis.rows[2], layout.axis.rows[6])
@@ -123,7 +123,7 @@ class TestEnds:
         assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("end of 2 MSL") == 1
 
     def test_a_restart_begins_another_bar(self) -> None:
-        """Each is told; 2 MSL are counted from the last."""
+        """2 MSL are counted from the last restart."""
         found = waits(trace("assassinated"))
         assert [(wait.first, wait.last, wait.restarted, wait.ended) for wait in found] == [
             (4, 6, False, False),
@@ -134,12 +134,12 @@ class TestEnds:
         assert "timer restarts" in [label.text for label in layout.labels]
 
     def test_both_ends_may_wait(self) -> None:
-        """A simultaneous close has a bar at either end."""
+        """In a simultaneous close."""
         assert [bar.wait.end for bar in chart_of(trace("simultaneous-close"), WHOLE).bars] == ["A", "B"]
 
     @every_run
     def test_incarnations_differ(self, name: str) -> None:
-        """The next one begins where the addresses and ports are opened again, at both ends."""
+        """The next one begins at the reopen, at both ends."""
         layout = chart_of(trace(name), WHOLE)
         again = [
             step.number for step in trace(name).steps if "A.state" in step.changed and step.state["A.state"] == "new incarnation"
@@ -150,15 +150,15 @@ class TestEnds:
     @every_run
     @every_form
     def test_every_step_has_a_mark_and_a_row(self, name: str, form: ChartFormat) -> None:
-        """By which a page finds it."""
+        """With attributes for the page."""
         picture = drawn(name, form)
         numbers = [str(step.number) for step in trace(name).steps]
         assert [group.get("data-step") for group in groups(picture, "step")] == numbers
         assert [group.get("data-step") for group in groups(picture, "row")] == numbers
 
     @pytest.mark.parametrize("name", [name for name in VIOLATIONS if name != "endless"])
-    def test_a_violation_is_marked_and_said(self, name: str) -> None:
-        """By a diamond at its step, and in words."""
+    def test_a_violation_has_a_diamond_and_a_text(self, name: str) -> None:
+        """At its step."""
         last = trace(name).steps[-1]
         picture = drawn(name)
         assert [group.get("data-step") for group in groups(picture, "step") if has(group, "wrong")] == [str(last.number)]
@@ -166,8 +166,8 @@ class TestEnds:
         assert said == violation_at(trace(name), last)
         assert said.startswith(f"breaks {trace(name).shows}: ")
 
-    def test_a_run_without_end_has_a_bracket(self) -> None:
-        """Around what repeats, with its period."""
+    def test_a_loop_has_a_bracket(self) -> None:
+        """With its period."""
         layout = chart_of(trace("endless"), WHOLE)
         assert layout.loop is not None
         assert layout.axis.rows[7] < layout.loop[0] < layout.axis.rows[8]
@@ -176,19 +176,19 @@ class TestEnds:
         assert any("step 8 follows" in label.text for label in layout.labels)
 
     @pytest.mark.parametrize("name", SCENARIOS)
-    def test_a_good_run_has_none_of_it(self, name: str) -> None:
-        """No diamond, no verdict, no bracket."""
+    def test_scenarios_have_no_violation(self, name: str) -> None:
+        """No diamond, no text, no bracket."""
         layout = chart_of(trace(name), WHOLE)
         assert (layout.violating, layout.frames, layout.loop) == (frozenset(), (), None)
 
 
 class TestLabels:
-    """Whether they can be read."""
+    """The labels are legible."""
 
     @every_form
     @pytest.mark.parametrize("name", [*EVERY, "long"])
-    def test_none_overlaps_another_or_is_cut(self, name: str, form: ChartFormat) -> None:
-        """Whatever the format."""
+    def test_labels_do_not_overlap(self, name: str, form: ChartFormat) -> None:
+        """Nor leave the picture, in any format."""
         run = long(300) if name == "long" else trace(name)
         layout = chart_of(run, form)
         assert not crowded(layout)
@@ -209,12 +209,12 @@ class TestLabels:
     @pytest.mark.parametrize("page", ["light", "dark"])
     @pytest.mark.parametrize("colour", ["text", "muted", "wrong", "first", "next"])
     def test_contrast(self, page: str, colour: str) -> None:
-        """At least that of WCAG 2.2 AA for text, on the page, on a instant and on a marked row."""
+        """At least that of WCAG 2.2 AA for text, on the page, on a band and on a highlighted row."""
         for ground in ("background", "band", "marked"):
             assert contrast(getattr(NAMED[colour], page), getattr(NAMED[ground], page)) >= 4.5, ground
 
     def test_themes_have_every_colour(self) -> None:
-        """No name is left in a style sheet."""
+        """No name of a colour remains in a style sheet."""
         first, paper = NAMED["first"], NAMED["background"]
         assert themed("a { fill: $first; stroke: $background; }") == (
             f"a {{ fill: {first.light}; stroke: {paper.light}; }}\n@media screen and (prefers-color-scheme: dark) {{\n"
@@ -261,7 +261,7 @@ class TestTime:
 
     @given(st.lists(st.one_of(st.just(Fraction(0)), lengths), max_size=30), st.one_of(st.just(Fraction(0)), lengths))
     def test_true_or_marked(self, pauses: list[Fraction], after: Fraction) -> None:
-        """Rows keep their order and their room; a pause that is not marked is true to the one scale."""
+        """Rows keep their order and space; a gap that is not marked is true to scale."""
         times = [Fraction(0)]
         for pause in pauses:
             times.append(times[-1] + pause)
@@ -282,7 +282,7 @@ class TestTime:
 
     @every_run
     def test_the_slope_is_the_delay(self, name: str) -> None:
-        """Between rows that are the last and the first of their instants, across true pauses only."""
+        """Between rows that are the last and the first of their instants, across gaps that are true to scale."""
         layout = chart_of(trace(name), WHOLE)
         instant = {row: index for index, one in enumerate(layout.axis.instants) for row in range(one.first, one.last + 1)}
         for arrow in layout.arrows:
@@ -303,7 +303,7 @@ class TestTime:
         times = [label.text for label in layout.labels if label.kind == "time"]
         assert len(times) == len({*times}) == len({step.time for step in trace("never restarted").steps})
 
-    def test_pauses_that_are_not_true_are_said(self) -> None:
+    def test_marked_gaps_have_their_duration(self) -> None:
         """A minute among hundredths of a second."""
         layout = chart_of(trace("clean-close"), WHOLE)
         assert [gap.scale for gap in layout.axis.gaps] == [*[GapScale.TRUE] * 5, GapScale.SHORTENED]
@@ -312,30 +312,9 @@ class TestTime:
         assert "time, stretched" not in sequence(trace("clean-close"))
 
 
-SNAPSHOT = """\
-arrives 1 A 1-2 157-229
-arrives 2 B 2-3 229-301
-arrives 3 B 4-5 517-589
-lost 4 A 5-None 589-606
-arrives 5 B 6-7 685-757
-arrives 6 A 7-8 757-829
-"""
-
-
-def test_a_chart_stays_as_it_is() -> None:
-    """The arrows of a small run: fate, copy, sender, steps, and heights in pixels."""
-    arrows = chart_of(trace("lost-last-ack"), WHOLE).arrows
-    lines = [
-        f"{one.transit.outcome} {one.transit.copy.number} {one.transit.copy.sender} {one.transit.sent}-{one.transit.arrives}"
-        f" {one.y1:.0f}-{one.y2:.0f}\n"
-        for one in arrows
-    ]
-    assert "".join(lines) == SNAPSHOT
-
-
 @every_run
 def test_pictures_stand_alone(name: str) -> None:
-    """They say what they are, refer to nothing outside, and are the same each time."""
+    """They have a title, no external references, and are the same each time."""
     text = sequence(trace(name))
     picture = ET.fromstring(text)
     assert trace(name).statement in (picture.findtext(f"{SVG}title") or "")
@@ -357,7 +336,7 @@ def test_short_and_long_runs(steps: int) -> None:
 
 
 def test_a_copy_from_before_the_run() -> None:
-    """What arrives without having been sent in the run has an arrow too, from when it was sent."""
+    """It has an arrow from the time of sending."""
     whole = trace("clean-close")
     steps = tuple(replace(step, number=number) for number, step in enumerate(whole.steps[1:], start=1))
     run = Trace(whole.shows, whole.statement, whole.steps[0].state, steps, whole.about)
@@ -367,7 +346,7 @@ def test_a_copy_from_before_the_run() -> None:
 
 
 def test_a_run_without_steps() -> None:
-    """Its beginning alone."""
+    """The start alone."""
     whole = trace("clean-close")
     run = Trace(whole.shows, whole.statement, whole.initial, (), whole.about)
     assert [label.text for label in chart_of(run, BESIDE).labels].count("ESTABLISHED") == 2
@@ -375,12 +354,12 @@ def test_a_run_without_steps() -> None:
 
 
 class TestParts:
-    """The chart as a page has it."""
+    """The chart in parts, for the page."""
 
     @every_run
     @pytest.mark.parametrize("most", [3, 40])
-    def test_they_are_the_whole(self, name: str, most: int) -> None:
-        """Every step and every copy is in some part; the parts lie one below the other."""
+    def test_parts_are_complete(self, name: str, most: int) -> None:
+        """Every step and every copy is in a part."""
         run = trace(name)
         found = list(parts(run, BESIDE, most))
         assert [one.first for one in found] == list(range(0, len(run.steps) + 1, most))
@@ -393,8 +372,8 @@ class TestParts:
         copies = {group.get("data-copy") for picture in pictures for group in groups(picture, "arrow")}
         assert copies == {group.get("data-copy") for group in groups(drawn(name, BESIDE), "arrow")}
 
-    def test_a_part_has_what_passes_through_it(self) -> None:
-        """Such as an arrow that begins before it and ends after it."""
+    def test_a_part_has_the_arrows_that_cross_it(self) -> None:
+        """Those that begin before it and end after it."""
         run = trace("old duplicate")
         late = next(one for one in chart_of(run, BESIDE).arrows if (one.transit.sent, one.transit.arrives) == (4, 8))
         where = [
@@ -404,18 +383,18 @@ class TestParts:
         ]
         assert where == [4, 6, 8]
 
-    def test_their_size_does_not_grow_with_the_run(self) -> None:
-        """However long an end waits."""
+    def test_the_size_of_parts_is_bounded(self) -> None:
+        """In a long run."""
         sizes = [len(one.svg) for one in parts(long(400), BESIDE, 40)]
         assert max(sizes) < 1.3 * min(sizes[:-1])
 
 
 class TestLanes:
-    """The chart in characters."""
+    """The chart as text."""
 
     @every_run
     def test_every_step_has_a_row(self, name: str) -> None:
-        """With the states after it, and what crosses."""
+        """With its states and segments."""
         run = trace(name)
         rows = [row for row in lanes(run) if row.number]
         assert [row.number for row in rows] == [str(number) for number in range(len(run.steps) + 1)]
@@ -426,8 +405,8 @@ class TestLanes:
 
     @every_run
     @pytest.mark.parametrize("width", [None, 100])
-    def test_columns_are_straight(self, name: str, width: int | None) -> None:
-        """What is told of an end stands in one column; what breaks the property is said below."""
+    def test_columns_are_aligned(self, name: str, width: int | None) -> None:
+        """The states of an end in one column, the violation below."""
         run = trace(name)
         text = as_text(run, width)
         lines = text.splitlines()
@@ -441,8 +420,8 @@ class TestLanes:
         if width is not None:
             assert max(map(len, lines)) <= max(width, head.index("what") + NARROWEST)
 
-    def test_a_run_without_end(self) -> None:
-        """What repeats itself is said before its first step."""
+    def test_a_loop(self) -> None:
+        """A line before its first step."""
         rows = list(lanes(trace("endless")))
         (place,) = (place for place, row in enumerate(rows) if not row.number)
         assert rows[place].wire == ("again and again, every 2s:",)
