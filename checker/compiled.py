@@ -6,7 +6,7 @@ The compiled form does not depend on the values of the parameters, so one serves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, Relation, TimedAutomaton
@@ -24,15 +24,17 @@ ROWS = range(1, 1 << 30)
 Value = TypeVar("Value")
 
 
-def carried(updates: Sequence[int], values: Sequence[Value], zero: Value, inactive: Callable[[int], Value]) -> list[Value]:
+def carried(
+    updates: Sequence[int], values: Sequence[Value] | Mapping[int, Value], zero: Value, inactive: Callable[[int], Value]
+) -> list[Value]:
     """The values of the clocks of a location after the updates of an edge.
 
     Parameters
     ----------
     updates : sequence of int
         For each clock of the target the position of its source clock, `RESET` or `EXPIRED`.
-    values : sequence
-        The values of the clocks of the source: numbers, formulas, or positions.
+    values : sequence or mapping
+        The values of the clocks of the source, by position: numbers, formulas, rows.
     zero : Value
         The value of a clock that is reset.
     inactive : callable

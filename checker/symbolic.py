@@ -1,7 +1,7 @@
-"""An automaton as formulas: what the solver engines and the certificates share.
+"""An automaton as formulas, for the solver engines and the certificates.
 
-Only what matters to the question is kept: the locations through which a bad step can be reached (the
-*cone*), and in each of them the clocks that are still read before they start again (the *live* clocks).
+Only the locations from which a bad step can be reached (the *cone*) are kept, and in each of them the clocks that
+are read before they are reset (the *live* clocks).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 
 import z3
 
-from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation, carried
 from timewait.checker.linear import Constraint, Terms
 
 
@@ -37,22 +37,28 @@ def compare(clock: z3.ArithRef, relation: str, limit: z3.ArithRef) -> z3.BoolRef
 
 @dataclass(frozen=True)
 class Transition:
-    """A step as a formula.
+    """An edge with the delay before it, as a formula.
 
     Attributes
     ----------
     source, target : int
         Locations; the target is None for a bad step.
     formula : BoolRef
-        The guard and the wait, over the source's clocks at entry, the wait, and fresh values for dead clocks.
+        The delay, the invariant and the guard, over the source's clocks at entry, the delay, and a fresh value for each
+        inactive clock.
     values : list of ArithRef
-        The target's live clocks after the step.
+        The target's live clocks after the edge.
+    number : int
+        The number of the edge among those of the source.
+    edge : CompiledEdge
+        The edge.
     """
 
     source: int
     target: int | None
     formula: z3.BoolRef
     values: list[z3.ArithRef]
+    number: int
     edge: CompiledEdge
 
 
@@ -94,13 +100,13 @@ class Symbolic:
 
     @cached_property
     def assumption(self) -> z3.BoolRef:
-        """What is assumed of the parameters."""
+        """The assumptions about the parameters."""
         positive = [self.parameters[name] >= 0 for name in self.symbols]
         parts = [*positive, *(constraint_formula(part, self.parameters) for part in self.region)]
         return z3.And(*parts) if parts else z3.BoolVal(True)
 
     def is_bad(self, edge: CompiledEdge) -> bool:
-        """Whether a step is one that is asked for."""
+        """Whether an edge is a bad step."""
         return bool((edge.original.violates | edge.original.witnesses) & self.bad)
 
     @cached_property
@@ -120,67 +126,86 @@ class Symbolic:
 
     @cached_property
     def live(self) -> Mapping[int, tuple[int, ...]]:
-        """For each location of the cone its clocks that are still read, by position."""
+        """For each location of the cone its live clocks, by position."""
         live: dict[int, set[int]] = {number: set() for number in self.cone}
         changed = True
         while changed:
             changed = False
             for number in self.cone:
                 location, before = self.locations[number], len(live[number])
-                live[number] |= {test.clock for test in location.invariant}
-                for edge in self._edges(location):
-                    live[number] |= {test.clock for test in edge.guard}
-                    carried = live.get(edge.target, set())
-                    live[number] |= {edge.updates[clock] for clock in carried if edge.updates[clock] >= 0}
+                live[number] |= {bound.clock for bound in location.invariant}
+                for _, edge in self._edges(location):
+                    live[number] |= {bound.clock for bound in edge.guard}
+                    targets = live.get(edge.target, set())
+                    live[number] |= {edge.updates[clock] for clock in targets if edge.updates[clock] >= 0}
                 changed |= len(live[number]) > before
         return {number: tuple(sorted(clocks)) for number, clocks in live.items()}
 
-    def _edges(self, location: CompiledLocation) -> Iterator[CompiledEdge]:
-        return (edge for edge in location.edges if self.is_bad(edge) or edge.target in self.cone)
+    def _edges(self, location: CompiledLocation) -> Iterator[tuple[int, CompiledEdge]]:
+        for number, edge in enumerate(location.edges):
+            if self.is_bad(edge) or edge.target in self.cone:
+                yield number, edge
 
-    def clocks(self, place: int) -> list[z3.ArithRef]:
+    def clocks(self, number: int) -> list[z3.ArithRef]:
         """Variables for the live clocks of a location, named after them."""
-        return [z3.Real(f"x{clock}") for clock in self.live[place]]
+        return [z3.Real(f"x{clock}") for clock in self.live[number]]
 
-    def _holds(self, test: CompiledBound, shown: Mapping[int, z3.ArithRef]) -> z3.BoolRef:
-        return compare(shown[test.clock], test.relation, self.parameters[test.parameter])
+    def _holds(self, bound: CompiledBound, values: Mapping[int, z3.ArithRef]) -> z3.BoolRef:
+        return compare(values[bound.clock], bound.relation, self.parameters[bound.parameter])
 
-    def _carried(
-        self, place: int, updates: Sequence[int], shown: Mapping[int, z3.ArithRef]
+    def _updated(
+        self, target: int, updates: Sequence[int], values: Mapping[int, z3.ArithRef]
     ) -> tuple[list[z3.ArithRef], list[z3.BoolRef]]:
-        """The live clocks of a target, and that dead ones are beyond their lifetime."""
-        values, conditions = [], []
-        for clock in self.live[place]:
-            if updates[clock] == RESET:
-                values.append(z3.RealVal(0))
-            elif updates[clock] == EXPIRED:
-                value = z3.Real(f"dead{clock}")
-                lifetime = self.automaton.system.lifetimes[self.locations[place].clocks[clock].role]
-                conditions.append(value > self.parameters[lifetime])
-                values.append(value)
-            else:
-                values.append(shown[updates[clock]])
-        return values, conditions
+        """The live clocks of a target after an edge, and that inactive ones are beyond their lifetime."""
+        clocks, live, conditions = self.locations[target].clocks, self.live[target], []
+
+        def inactive(index: int) -> z3.ArithRef:
+            value = z3.Real(f"dead{live[index]}")
+            conditions.append(value > self.parameters[self.automaton.system.lifetimes[clocks[live[index]].role]])
+            return value
+
+        return carried([updates[clock] for clock in live], values, z3.RealVal(0), inactive), conditions
 
     @property
     def start(self) -> tuple[list[z3.ArithRef], z3.BoolRef]:
-        """The live clocks of the initial location at the start, and what holds of them."""
-        values, conditions = self._carried(self.automaton.start, self.automaton.start_updates(), {})
+        """The live clocks of the initial location at the start, and the conditions on them."""
+        values, conditions = self._updated(self.automaton.start, self.automaton.start_updates(), {})
         return values, z3.And(self.assumption, *conditions)
 
-    def transitions(self, place: int) -> Iterator[Transition]:
-        """The steps out of a location that matter, each with the wait before it."""
-        location = self.locations[place]
-        entry = dict(zip(self.live[place], self.clocks(place), strict=True))
-        shown = {clock: value + self.wait for clock, value in entry.items()}
-        invariant = [self.wait >= 0, *(self._holds(test, shown) for test in location.invariant)]
-        for edge in self._edges(location):
-            guard = [*invariant, *(self._holds(test, shown) for test in edge.guard)]
+    def transitions(self, source: int) -> Iterator[Transition]:
+        """The transitions out of a location that matter."""
+        location = self.locations[source]
+        entry = dict(zip(self.live[source], self.clocks(source), strict=True))
+        values = {clock: value + self.wait for clock, value in entry.items()}
+        invariant = [self.wait >= 0, *(self._holds(bound, values) for bound in location.invariant)]
+        for number, edge in self._edges(location):
+            guard = [*invariant, *(self._holds(bound, values) for bound in edge.guard)]
             if self.is_bad(edge):
-                yield Transition(place, None, z3.And(*guard), [], edge)
+                yield Transition(source, None, z3.And(*guard), [], number, edge)
             if edge.target in self.cone:
-                values, conditions = self._carried(edge.target, edge.updates, shown)
-                yield Transition(place, edge.target, z3.And(*guard, *conditions), values, edge)
+                after, conditions = self._updated(edge.target, edge.updates, values)
+                yield Transition(source, edge.target, z3.And(*guard, *conditions), after, number, edge)
+
+
+class WholeSymbolic(Symbolic):
+    """A whole system as formulas: every location, every clock, and no bad step.
+
+    Parameters
+    ----------
+    automaton : CompiledAutomaton
+        The system.
+    """
+
+    def __init__(self, automaton: CompiledAutomaton) -> None:
+        super().__init__(automaton, frozenset())
+
+    @cached_property
+    def cone(self) -> frozenset[int]:
+        return frozenset(range(len(self.locations)))
+
+    @cached_property
+    def live(self) -> Mapping[int, tuple[int, ...]]:
+        return {number: tuple(range(len(location.clocks))) for number, location in enumerate(self.locations)}
 
 
 def linear(terms: Mapping[str, Fraction], parameters: Mapping[str, z3.ArithRef]) -> z3.ArithRef:
