@@ -1,11 +1,10 @@
-"""What the specification would be with one rule or guard of it gone wrong, and whether anything notices.
+"""Mutants of the specification, and the kill suite that must detect each of them.
 
-A mutant is one module of `spec` with one change. It is imported afresh, together with all of `spec`, in a process of
-its own, and put to the kill suite: the tests of the endpoint, then the verdicts of small configurations, every run
-they find replayed, then what the oracle says, and last the exact size of every exploration. No file is changed.
+A mutant is one module of `spec` with one change. It is imported afresh, with all of `spec`, in a process of its own, and the
+kill suite runs on it: the tests of the endpoint, the verdicts of small configurations, a replay of every run found, the
+verdicts of the oracle, and the exact size of every exploration. No file is changed.
 
-Run as a script, this module tries mutants and tells what became of each; with ``--record`` it writes down anew what
-the configurations answer.
+As a script, this module tries mutants and reports the result of each; ``--record`` records the verdicts anew.
 """
 
 from __future__ import annotations
@@ -48,19 +47,19 @@ MUTATED = (
     "spec/state.py",
     "spec/over_approximation.py",
 )
-"""The modules that are mutated; the others of `spec` only describe."""
+"""The modules that are mutated; the other modules of `spec` state no behaviour."""
 
 SECONDS = 60.0
-"""Seconds of processor time that a mutant may keep the kill suite busy; the specification itself takes some eight."""
+"""Seconds of processor time for one mutant; the specification itself takes about eight."""
 PATIENCE = 900.0
-"""Seconds after which a mutant is given up whatever the processor was busy with."""
+"""Seconds of real time for one mutant."""
 
 
 # --- mutants -------------------------------------------------------------------------------------------------------
 
 
 class Site(NamedTuple):
-    """One change to a syntax tree: a field of a node (or one item of it) gets another value; None takes it away."""
+    """One change to a syntax tree: a field of a node (or one item of it) gets another value; None deletes it."""
 
     operator: str
     node: int
@@ -78,8 +77,8 @@ class Mutant:
     Attributes
     ----------
     name : str
-        File, function, number of the change among those of its kind in the function, and kind: stable while the
-        function is.
+        File, function, number of the change among those of its kind in the function, and kind; stable while the
+        function is unchanged.
     path : str
         The file, from the root of the project.
     change : str
@@ -133,7 +132,7 @@ def mutants() -> list[Mutant]:
 
 
 def _change(node: ast.AST, site: Site) -> Callable[[], None]:
-    """Make a change; what is returned takes it back."""
+    """Make a change and return a function that undoes it."""
     value = copy.deepcopy(site.new)
     if site.item is None:
         old = getattr(node, site.field)
@@ -150,7 +149,7 @@ def _change(node: ast.AST, site: Site) -> Callable[[], None]:
 
 
 def _named_sites(part: ast.stmt, nodes: list[ast.AST]) -> Iterator[tuple[str, int, Site]]:
-    """Each change with the function it is in, its number there among those of its kind, and its line."""
+    """Each change with its function, its number among those of its kind there, and its line."""
     counts: Counter[tuple[str, str]] = Counter()
     numbers = {id(node): number for number, node in enumerate(nodes)}
     for where, node, parents in _mutable(part, _module_name(part), ()):
@@ -160,13 +159,13 @@ def _named_sites(part: ast.stmt, nodes: list[ast.AST]) -> Iterator[tuple[str, in
 
 
 def _module_name(part: ast.stmt) -> str:
-    """The name under which changes outside functions go: the name that is assigned to."""
+    """The name for changes outside functions: the name that is assigned."""
     target = part.targets[0] if isinstance(part, ast.Assign) else part.target if isinstance(part, ast.AnnAssign) else None
     return target.id if isinstance(target, ast.Name) else ""
 
 
 def _mutable(node: ast.AST, where: str, parents: tuple[ast.AST, ...]) -> Iterator[tuple[str, ast.AST, tuple[ast.AST, ...]]]:
-    """Every node that runs, with the function it is in: no annotation, assertion, decorator or documentation."""
+    """Every node that runs, with its function: no annotation, assertion, decorator or documentation."""
     if isinstance(node, ast.Assert | ast.Import | ast.ImportFrom):
         return
     if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "RULES":
@@ -233,7 +232,7 @@ def _site(operator: str, number: int, field: str, item: int | None, old: ast.AST
 
 
 def _replaced(operator: str, old: ast.AST, new: ast.AST, parents: tuple[ast.AST, ...], numbers: dict[int, int]) -> Site:
-    """A node that gives way to another wherever it stands in its parent."""
+    """A change that replaces a node in its parent."""
     parent = parents[-1]
     for field, value in ast.iter_fields(parent):
         if value is old:
@@ -292,7 +291,7 @@ def _comparisons(node: ast.Compare, parents: tuple[ast.AST, ...], numbers: dict[
 
 
 EFFECTS = {"replies": "()", "started": "frozenset()", "effects": "frozenset()"}
-RECORDS = {"_replace", "Block", "Segment", "Situation", "Edge", "Outcome", "Action", "Flight", "Copy"}
+RECORDS = {"_replace", "Block", "Segment", "CompositionState", "Edge", "Outcome", "Action", "ClockedPacket", "PacketInFlight"}
 LOOSER = {">": ">=", "==": "<="}
 """A strict lower bound that admits its limit, and an exact one that becomes an upper one."""
 
@@ -338,7 +337,7 @@ def _members(node: ast.Set | ast.Tuple, parents: tuple[ast.AST, ...], numbers: d
 
 
 def _has_effect(statement: ast.AST, parents: tuple[ast.AST, ...], node: ast.AST) -> bool:
-    """Whether a statement can be left out and leaves a program behind: no return, no definition, no first assignment."""
+    """Whether a program remains without a statement: it is no return, no definition and no first assignment."""
     functions = [parent for parent in (*parents, node) if isinstance(parent, ast.FunctionDef)]
     match statement:
         case ast.AugAssign() | ast.Continue() | ast.Break():
@@ -353,7 +352,7 @@ def _has_effect(statement: ast.AST, parents: tuple[ast.AST, ...], node: ast.AST)
 
 
 def _bound_before(function: ast.FunctionDef, name: str, statement: ast.stmt) -> bool:
-    """Whether a name has a value before a statement gives it one."""
+    """Whether a name has a value before a statement assigns it."""
     if any(argument.arg == name for argument in function.args.args):
         return True
     return any(
@@ -366,7 +365,7 @@ def _bound_before(function: ast.FunctionDef, name: str, statement: ast.stmt) -> 
 
 
 class Killed(Exception):
-    """Something noticed the mutant: by which kind of evidence, and what it says."""
+    """The kill suite detected the mutant; `kind` names the kind of evidence."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(kind, detail)
@@ -374,7 +373,7 @@ class Killed(Exception):
 
 
 class Case(NamedTuple):
-    """A configuration, and by which engines it is decided: ticks, lassos (in ticks), zones, graph."""
+    """A configuration and the engines that decide it: ticks, lassos (in ticks), zones, graph."""
 
     label: str
     configuration: Any
@@ -382,7 +381,7 @@ class Case(NamedTuple):
 
 
 Answer = dict[str, Any]
-"""What the engines say of a case: what is broken, vacuous or never kept, and how large each exploration is."""
+"""The answers of the engines about a case: broken and vacuous properties, and the size of each exploration."""
 
 TICKS, LASSOS, ZONES, GRAPH = "ticks", "lassos", "zones", "graph"
 EVERY = (TICKS, LASSOS, ZONES, GRAPH)
@@ -391,7 +390,7 @@ PLAIN = (TICKS, LASSOS)
 
 
 def cases() -> Iterator[Case]:
-    """The small configurations: each rule of the endpoint, the network and the composition matters in one of them."""
+    """Small configurations, such that each rule of the endpoint, the network and the composition matters in one of them."""
     from timewait.spec.configuration import Configuration, Scope
     from timewait.spec.settings import Arrival, Behaviour, ResetRule
 
@@ -486,7 +485,7 @@ def cases() -> Iterator[Case]:
 
 
 def drawn(numbers: Iterable[int]) -> Iterator[Case]:
-    """Configurations drawn at random, by their numbers."""
+    """Random configurations, by number."""
     configurations = importlib.import_module("random_configurations")
     for number in numbers:
         configuration = configurations.random_configuration(random.Random(number))
@@ -494,9 +493,9 @@ def drawn(numbers: Iterable[int]) -> Iterator[Case]:
 
 
 def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
-    """What the engines say of a case; a run that cannot be replayed kills at once.
+    """The answers of the engines about a case; a run that cannot be replayed kills at once.
 
-    With `known`, no exploration goes on when it is much larger than it was; else not beyond some number of states.
+    With `known`, an exploration stops if it is much larger than recorded; otherwise at a number of states.
     """
     from timewait.checker.compiled import CompiledAutomaton
     from timewait.checker.explicit import Explicit
@@ -556,7 +555,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
 
 
 def _refused(configuration: Any) -> str:
-    """Why there is no relaxed close."""
+    """The reason why there is no over-approximation."""
     relaxation = importlib.import_module("timewait.spec.over_approximation")
     try:
         relaxation.OverApproximation(configuration, relaxation.one_per_effect)
@@ -566,7 +565,7 @@ def _refused(configuration: Any) -> str:
 
 
 def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
-    """What the relaxed close breaks, and whether time may stop where each obligation is there alone; sizes are added."""
+    """The broken properties of the over-approximation, and the time-locks with each obligation alone; sizes are added."""
     from timewait.checker.compiled import CompiledAutomaton
     from timewait.checker.explicit import Explicit
     from timewait.checker.finding import Budget
@@ -598,7 +597,7 @@ def _bound(known: int | None, otherwise: int) -> int:
 
 
 def _vacuous(always: list[str], explored: Any) -> list[str]:
-    """The unbroken properties without one of their witnesses."""
+    """The unbroken properties that lack a witness."""
     witnesses = importlib.import_module("timewait.spec.properties").WITNESSES
     return [name for name in always if name not in explored.broken and not set(witnesses[name]) <= explored.witnessed.keys()]
 
@@ -625,14 +624,14 @@ def _carried_out(case: Case, run: Any, asked: Any) -> None:
 
 
 def kill_suite(path: str, expected: dict[str, Any]) -> None:
-    """Put the specification as it is now imported to every question; `Killed` when one is answered in a new way.
+    """Compare every answer of the imported specification with the recorded one; a difference raises `Killed`.
 
     Parameters
     ----------
     path : str
-        The module that was changed, or an empty string: what cannot depend on it is left out.
+        The changed module, or an empty string; checks that cannot depend on it are left out.
     expected : dict
-        What the specification answers, as recorded.
+        The recorded answers.
     """
     endpoint = path in ("", "spec/endpoint.py", "spec/state.py")
     if endpoint:
@@ -661,7 +660,7 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
 
 
 def _facts() -> Iterator[tuple[str, bool]]:
-    """What no verdict on a small configuration depends on, each with whether it holds."""
+    """Facts on which no verdict of a small configuration depends, each with whether it holds."""
     from timewait.spec.composition import Composition, CompositionState, Phase
     from timewait.spec.configuration import Configuration
     from timewait.spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
@@ -676,19 +675,25 @@ def _facts() -> Iterator[tuple[str, bool]]:
     outcome = segment_arrives(closing, Segment(1, rst=True), usual)
     yield "a RST ends FIN-WAIT-1 even if it was reached from a passive open", outcome.block.state is State.CLOSED
     outcome = segment_arrives(closing, Segment(1, syn=True), usual)
-    yield "so does no SYN", outcome == Outcome(closing, (acknowledgement(closing),), rules=("syn.challenge",))
+    yield "a SYN does not end it", outcome == Outcome(closing, (acknowledgement(closing),), rules=("syn.challenge",))
     outcome = segment_arrives(ESTABLISHED, Segment(1, syn=True), usual)
-    yield "a SYN is challenged whatever TIME-WAIT answers", outcome.replies == (acknowledgement(ESTABLISHED),)
-    yield "and starts no timer", outcome.started == frozenset()
+    yield "outside TIME-WAIT a SYN gets a challenge ACK for every setting", outcome.replies == (acknowledgement(ESTABLISHED),)
+    yield "the challenge ACK starts no timer", outcome.started == frozenset()
 
     waiting = Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
     lasting = Block(State.LAST_ACK, una=1, nxt=2, rcv=2)
     both = (waiting, waiting)
-    yield "a RST belongs to no round", loss_windows(both, 0, Segment(2, 2, rst=True), (True, True)) == ()
-    yield "nor does what acknowledges nothing", loss_windows(both, 0, Segment(2), (True, True)) == ()
-    yield "a FIN belongs to the round of the other end", loss_windows(both, 0, Segment(1, 1, fin=True), (True, True)) == (1,)
-    yield "if that may close first", loss_windows((lasting, waiting), 0, Segment(1, 1, fin=True), (True, False)) == ()
-    yield "an end that closes second has no round", loss_windows((lasting, waiting), 0, Segment(2, 2), (True, True)) == ()
+    yield "a RST belongs to no loss window", loss_windows(both, 0, Segment(2, 2, rst=True), (True, True)) == ()
+    yield "an acknowledgement of nothing belongs to no loss window", loss_windows(both, 0, Segment(2), (True, True)) == ()
+    yield (
+        "a FIN belongs to the loss window of the other end",
+        loss_windows(both, 0, Segment(1, 1, fin=True), (True, True)) == (1,),
+    )
+    yield (
+        "a FIN to an end that cannot close first belongs to no loss window",
+        loss_windows((lasting, waiting), 0, Segment(1, 1, fin=True), (True, False)) == (),
+    )
+    yield "an end that closes second has no loss window", loss_windows((lasting, waiting), 0, Segment(2, 2), (True, True)) == ()
 
     for state in State:
         before, over = Block(state, una=1, nxt=2, rcv=1), Block(State.CLOSED)
@@ -701,39 +706,51 @@ def _facts() -> Iterator[tuple[str, bool]]:
     quiet = composition.pending(CompositionState((Block(State.CLOSED), waiting), (), (0, 0)))
     yield "an end that is CLOSED is silent too", quiet == {"closes", "quiet"}
     reopened = CompositionState((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), Phase.REOPENED)
-    yield "the next incarnation owes nothing", composition.pending(reopened) == frozenset()
+    yield "in the next incarnation nothing is pending", composition.pending(reopened) == frozenset()
     quiet = composition.pending(CompositionState((ESTABLISHED, waiting), (), (0, 0)))
-    yield "nobody need be quiet who still has something to say", quiet == {"closes"}
+    yield "quiet is not pending while an end is not silent", quiet == {"closes"}
 
     def recurrent(*ends: Block) -> set[str]:
         situation = CompositionState((ends[0], ends[1]), (PacketInFlight("B", Segment(1, 2, fin=True), True, None),), (0, 0))
         return {f"{edge.action.kind} {name}" for edge in composition.edges(situation) for name in edge.recurrent}
 
-    yield "an answer in TIME-WAIT is noise, the end of TIME-WAIT is none", recurrent(waiting, waiting) == {"deliver quiet"}
-    yield "whether the other end is CLOSED or not", recurrent(waiting, Block(State.CLOSED)) == {"deliver quiet"}
-    yield "elsewhere nothing is noise", recurrent(ESTABLISHED, ESTABLISHED) == set()
-    yield "every ceiling is a parameter", set(composition.maximal_constants.values()) <= set(composition.parameters)
+    yield (
+        "an answer in TIME-WAIT is a recurrent event, the end of TIME-WAIT is not",
+        recurrent(waiting, waiting) == {"deliver quiet"},
+    )
+    yield "that holds with a CLOSED peer too", recurrent(waiting, Block(State.CLOSED)) == {"deliver quiet"}
+    yield "there are no recurrent events elsewhere", recurrent(ESTABLISHED, ESTABLISHED) == set()
+    yield "every maximal constant is a parameter", set(composition.maximal_constants.values()) <= set(composition.parameters)
     queued = Composition(replace(configuration, fifo=True))
     free = CompositionState((ESTABLISHED, ESTABLISHED), (PacketInFlight("A", Segment(1, 1), False, None),), (0, 0))
-    yield "in a queue there are no families", queued.equivalence_class(free) == free
-    yield "elsewhere what need not arrive makes none", composition.equivalence_class(free) == free._replace(network=())
+    yield "in a queue each location is its own equivalence class", queued.equivalence_class(free) == free
+    yield (
+        "elsewhere packets that need not be delivered do not separate locations",
+        composition.equivalence_class(free) == free._replace(network=()),
+    )
     mine, other = PacketInFlight("A", Segment(1, 1), True, None), PacketInFlight("B", Segment(1, 1), True, None)
     queue, twice = Channel(None, True), Channel(1, False)
-    yield "a copy waits for what is owed ahead of it", queue.blocked((mine, mine._replace(segment=Segment(2, 1))), 1)
-    yield "but not for what goes the other way", not queue.blocked((other, mine), 1)
-    yield "nor for what need not arrive", not queue.blocked((mine._replace(must_be_delivered=False), mine), 1)
-    yield "nor where there is no order", not twice.blocked((mine, mine), 1)
+    yield (
+        "a packet waits for those ahead of it that must be delivered",
+        queue.blocked((mine, mine._replace(segment=Segment(2, 1))), 1),
+    )
+    yield "it does not wait for packets of the other direction", not queue.blocked((other, mine), 1)
+    yield (
+        "it does not wait for packets that need not be delivered",
+        not queue.blocked((mine._replace(must_be_delivered=False), mine), 1),
+    )
+    yield "it does not wait without order", not twice.blocked((mine, mine), 1)
     (again,) = twice.deliver((mine._replace(left=1),), 0)
-    yield "what arrived is not owed again", again.packet == mine._replace(must_be_delivered=False, left=0)
-    yield "and arrives no more often than it may", twice.deliver((mine._replace(left=0),), 0) == []
+    yield "a delivered packet need not be delivered again", again.packet == mine._replace(must_be_delivered=False, left=0)
+    yield "a packet arrives no more often than it may", twice.deliver((mine._replace(left=0),), 0) == []
     merged = Channel(None, False)
-    yield "the oldest owed copy has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)
-    yield "a copy kept by itself has one clock", twice.due((mine,), 0) == twice.age((mine,), 0)
+    yield "the oldest packet that must be delivered has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)
+    yield "an unmerged packet has one clock", twice.due((mine,), 0) == twice.age((mine,), 0)
     unread = Block(State.CLOSED, sent=1)
     told = violated_properties((unread, ESTABLISHED), (unread, ESTABLISHED), 0, Outcome(unread))
     yield "integrity is lost when an end closes, not when it is closed", told == frozenset()
     yield (
-        "no timer but that of TIME-WAIT restarts in it",
+        "a FIN restarts the timer of TIME-WAIT",
         Timer.TIME_WAIT in segment_arrives(waiting, Segment(1, 2, fin=True), usual).started,
     )
 
@@ -750,7 +767,7 @@ def _check_facts() -> None:
 
 
 def _oracle(expected: dict[str, Any]) -> None:
-    """The oracle must say of the drawn configurations what the engine says."""
+    """The oracle and the engine must agree on the random configurations."""
     judge = importlib.import_module("oracle").judge
     for case in drawn(expected["drawn"]):
         known = expected["answers"][case.label]["ticks break"]
@@ -763,7 +780,7 @@ def _oracle(expected: dict[str, Any]) -> None:
 
 
 def _endpoint_tests(*, drawn_values: bool) -> None:
-    """The tests of the endpoint, one after the other: those with drawn values and walks, or the others."""
+    """The tests of the endpoint: those with random values and walks, or the others."""
     from hypothesis import Phase, settings
 
     settings.register_profile(
@@ -787,7 +804,7 @@ def _endpoint_tests(*, drawn_values: bool) -> None:
 
 
 class EndpointTest(NamedTuple):
-    """A test function with every set of values it is run with."""
+    """A test function with all sets of its values."""
 
     name: str
     run: Callable[..., object]
@@ -795,7 +812,7 @@ class EndpointTest(NamedTuple):
 
 
 def _tests(module: ModuleType) -> Iterator[EndpointTest]:
-    """The test functions of a module, as pytest would find them; those expected to fail are left out."""
+    """The test functions of a module, as pytest finds them, without those expected to fail."""
     for name, thing in vars(module).items():
         if name.startswith("Test") and isinstance(thing, type):
             for inner, function in vars(thing).items():
@@ -810,7 +827,7 @@ def _expected_to_fail(function: Callable[..., object]) -> bool:
 
 
 def _values(function: Callable[..., object]) -> list[dict[str, Any]]:
-    """Every set of values that the marks of a test give its arguments."""
+    """Every set of values from the marks of a test."""
     dimensions = []
     for mark in getattr(function, "pytestmark", []):
         if mark.name == "parametrize":
@@ -830,8 +847,8 @@ def _values(function: Callable[..., object]) -> list[dict[str, Any]]:
 # --- trying mutants ------------------------------------------------------------------------------------------------
 
 
-class Fate(NamedTuple):
-    """What became of a mutant: the kind of evidence that killed it (empty: it survived), what it says, processor seconds."""
+class MutantResult(NamedTuple):
+    """The result of a mutant: the kind of evidence that killed it (empty: it survived), details, seconds of processor time."""
 
     kind: str
     detail: str
@@ -859,14 +876,14 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _forget_specification() -> None:
-    """Forget all that was imported and depends on the specification."""
+    """Unload every module that depends on the specification."""
     for name in list(sys.modules):
         if name.startswith(("timewait.spec", "timewait.proofs")) or name in ("oracle", "random_configurations", "test_endpoint"):
             del sys.modules[name]
 
 
-def try_here(mutant: Mutant | None, expected: dict[str, Any]) -> Fate:
-    """Put a mutant (None: the specification itself) to the kill suite in this process, which is of no other use after it."""
+def try_here(mutant: Mutant | None, expected: dict[str, Any]) -> MutantResult:
+    """Run the kill suite on a mutant (None: the specification itself) in this process, which cannot be used afterwards."""
     started = time.process_time()
     _forget_specification()
     for folder in (ROOT, HERE):
@@ -882,8 +899,8 @@ def try_here(mutant: Mutant | None, expected: dict[str, Any]) -> Fate:
                 raise Killed("error", f"cannot be imported: {problem!r}") from problem
         kill_suite(mutant.path if mutant is not None else "", expected)
     except Killed as killed:
-        return Fate(killed.kind, killed.detail, time.process_time() - started)
-    return Fate("", "", time.process_time() - started)
+        return MutantResult(killed.kind, killed.detail, time.process_time() - started)
+    return MutantResult("", "", time.process_time() - started)
 
 
 def _in_child(mutant: Mutant | None, expected: dict[str, Any], end: Connection) -> None:
@@ -901,23 +918,23 @@ def _in_child(mutant: Mutant | None, expected: dict[str, Any], end: Connection) 
 
 
 def try_all(
-    asked: Sequence[Mutant | None], jobs: int = 2, told: Callable[[Mutant | None, Fate], None] | None = None
-) -> list[Fate]:
-    """Try mutants, each in a process of its own, some at a time; one that takes too long is killed by time.
+    asked: Sequence[Mutant | None], jobs: int = 2, told: Callable[[Mutant | None, MutantResult], None] | None = None
+) -> list[MutantResult]:
+    """Try mutants in parallel, each in a process of its own; a mutant that takes too long is killed.
 
     Parameters
     ----------
     asked : sequence of Mutant or None
-        What is tried; None stands for the specification itself.
+        The mutants; None stands for the specification itself.
     jobs : int
         Processes at a time.
     told : callable, optional
-        Is called with each mutant and its fate, as they become known.
+        Called with each mutant and its result.
     """
     expected = expectations()
     _warm_up()
     context = get_context("fork")
-    fates: dict[int, Fate] = {}
+    results: dict[int, MutantResult] = {}
     waiting = list(enumerate(asked))[::-1]
     running: dict[Connection, tuple[int, ForkProcess, float]] = {}
     while waiting or running:
@@ -933,33 +950,33 @@ def try_all(
             spent = time.monotonic() - started
             if end not in ready and spent < PATIENCE:
                 continue
-            fate = Fate("time", f"no answer within {PATIENCE:g} s", spent)
+            result = MutantResult("time", f"no answer within {PATIENCE:g} s", spent)
             if end in ready:
                 answered = _received(end)
-                if not isinstance(answered, Fate):
-                    raise RuntimeError(f"the kill suite itself fails on {asked[index] or 'the specification'}: {answered}")
-                fate = answered
+                if not isinstance(answered, MutantResult):
+                    raise RuntimeError(f"the kill suite fails on {asked[index] or 'the specification'}: {answered}")
+                result = answered
             child.kill()
             child.join()
             end.close()
             del running[end]
-            fates[index] = fate
+            results[index] = result
             if told is not None:
-                told(asked[index], fate)
-    return [fates[index] for index in range(len(asked))]
+                told(asked[index], result)
+    return [results[index] for index in range(len(asked))]
 
 
-def _received(end: Connection) -> Fate | str:
-    """What a child sends, or that it died: a mutant that takes the whole process with it says nothing."""
+def _received(end: Connection) -> MutantResult | str:
+    """The result that a child sends, or a text if the child died."""
     try:
-        received: Fate | str = end.recv()
+        received: MutantResult | str = end.recv()
     except EOFError:
         return "the process died"
     return received
 
 
 def _warm_up() -> None:
-    """Import and compile, before processes are forked, what does not depend on the specification."""
+    """Import and compile modules that do not depend on the specification, before processes are forked."""
     for folder in (ROOT, HERE):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
@@ -969,23 +986,23 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-# --- what is known -------------------------------------------------------------------------------------------------
+# --- records -------------------------------------------------------------------------------------------------------
 
 
 def expectations() -> dict[str, Any]:
-    """What the specification answers, as recorded."""
+    """The recorded answers."""
     known: dict[str, Any] = json.loads(EXPECTATIONS.read_text(encoding="utf-8"))
     return known
 
 
 def survivors() -> dict[str, str]:
-    """The mutants that nothing can notice, each with the reason."""
+    """The mutants that no check can detect, each with the reason."""
     listed = tomllib.loads(SURVIVORS.read_text(encoding="utf-8")).get("survivor", [])
     return {entry["name"]: entry["reason"] for entry in listed}
 
 
 def record(wanted: int = 24, largest: int = 600) -> None:
-    """Write down what the specification answers; draw configurations that are quickly decided."""
+    """Record the answers of the specification; random configurations are those that are decided quickly."""
     oracle = importlib.import_module("oracle")
     numbers: list[int] = []
     for case in drawn(range(400)):
@@ -1007,7 +1024,7 @@ def record(wanted: int = 24, largest: int = 600) -> None:
 
 
 def sample(asked: Sequence[Mutant], count: int, seed: int = 0) -> list[Mutant]:
-    """Some mutants drawn from every module alike, the same ones each time."""
+    """A sample of the mutants of every module, the same each time."""
     rng = random.Random(seed)
     by_path: dict[str, list[Mutant]] = defaultdict(list)
     for mutant in asked:
@@ -1019,9 +1036,9 @@ def sample(asked: Sequence[Mutant], count: int, seed: int = 0) -> list[Mutant]:
 
 
 def main() -> int:
-    """Try mutants and tell what became of them; 1 when one survives and is not listed."""
+    """Try mutants and print their results; return 1 if one survives that is not listed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--record", action="store_true", help="write down anew what the configurations answer")
+    parser.add_argument("--record", action="store_true", help="record the answers anew")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="only mutants whose name contains this")
     parser.add_argument("--sample", type=int, default=0)
@@ -1045,12 +1062,13 @@ def main() -> int:
     kinds: Counter[str] = Counter()
     unexplained = 0
 
-    def told(mutant: Mutant | None, fate: Fate) -> None:
+    def told(mutant: Mutant | None, result: MutantResult) -> None:
         nonlocal unexplained
-        kinds[fate.kind or "survived"] += 1
-        unexplained += not fate.kind and mutant is not None and mutant.name not in listed
+        kinds[result.kind or "survived"] += 1
+        unexplained += not result.kind and mutant is not None and mutant.name not in listed
         print(
-            f"{fate.seconds:5.1f} s  {fate.kind or 'SURVIVED':8}  {mutant or 'the specification'}\n    {fate.detail}", flush=True
+            f"{result.seconds:5.1f} s  {result.kind or 'SURVIVED':8}  {mutant or 'the specification'}\n    {result.detail}",
+            flush=True,
         )
 
     try_all(chosen, options.jobs, told)

@@ -1,7 +1,8 @@
-"""A second opinion: the safety of one configuration by plain exhaustive search.
+"""The oracle: the safety of one configuration by brute-force search, independent of the engines.
 
-Whole ticks, every copy on the network an object of its own, nothing abstracted. It shares the endpoints and the
-`Configuration` with the suite, and nothing else: network, loss, clocks, incarnations and properties are written anew.
+Time is counted in ticks, every copy in flight is an object of its own, and nothing is abstracted. The oracle shares the
+endpoints and the `Configuration` with the suite, and nothing else: it has its own network, losses, clocks, incarnations and
+properties.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ CLOSING_IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING,
 
 
 class TooLarge(Exception):
-    """More worlds than the caller is ready to look at."""
+    """The search has more states than the caller allows."""
 
 
 class Copy(NamedTuple):
-    """One transmission on the network.
+    """A copy in flight.
 
-    Who sent it (`A` or `B`); what (its place in `Search.segments`); how many ticks ago; whether it need not arrive (any
-    more); how often it may still arrive, or `UNLIMITED`.
+    Its sender (`A` or `B`), its segment (an index of `Search.segments`), its age in ticks, whether it need not arrive (any
+    more), and how often it may still arrive, or `UNLIMITED`.
     """
 
     sender: int
@@ -42,14 +43,14 @@ class Copy(NamedTuple):
 
 
 class End(NamedTuple):
-    """One endpoint: its control block and what each running timer shows, in the order of `running`."""
+    """One endpoint: its control block and the value of each running timer, in the order of `running`."""
 
     block: Block
     clocks: tuple[int, ...]
 
 
 class World(NamedTuple):
-    """Everything at one instant: the ends, the copies in flight, and how many were lost in the round of each end."""
+    """The state at one instant: the ends, the copies in flight, and the losses in the loss window of each end."""
 
     ends: tuple[End, End]
     copies: tuple[Copy, ...]
@@ -57,10 +58,10 @@ class World(NamedTuple):
 
 
 def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = False) -> dict[str, bool]:
-    """Search every run of a configuration in whole ticks: for every property of `JUDGED`, whether some run violates it.
+    """For every property of `JUDGED`, whether some run of a configuration violates it; time is counted in ticks.
 
-    After `cap` worlds it raises `TooLarge`. With `twins`, even a copy stays that has a younger twin able to do all that
-    it can: slower, and the same verdicts.
+    More than `cap` states raise `TooLarge`. With `twins`, a copy is kept although a younger copy of its segment can do all
+    that it can: slower, with the same verdicts.
     """
     search = Search(configuration, twins=twins)
     seen, waiting = {search.first()}, [search.first()]
@@ -70,21 +71,21 @@ def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = F
                 seen.add(world)
                 waiting.append(world)
         if len(seen) > cap:
-            raise TooLarge(f"more than {cap} worlds")
+            raise TooLarge(f"more than {cap} states")
     return {name: name in search.violated for name in JUDGED}
 
 
 class Search:
-    """The successors of a world, and the properties violated on the way to them."""
+    """The successors of a state, and the properties that their steps violate."""
 
     def __init__(self, configuration: Configuration, *, twins: bool = False) -> None:
         if any(duration.denominator != 1 for duration in configuration.parameters.values()):
-            raise ValueError("every duration has to be a whole number of ticks")
+            raise ValueError("every duration must be a whole number of ticks")
         self.configuration = configuration
         self.core = configuration.scope is Scope.CORE
         self.msl = int(configuration.msl)
         self.rto = tuple(int(gap) for gap in configuration.rto)
-        self.patience = {Timer.TIME_WAIT: int(configuration.time_wait), Timer.FIN_WAIT_2: int(configuration.fin_wait_2)}
+        self.lengths = {Timer.TIME_WAIT: int(configuration.time_wait), Timer.FIN_WAIT_2: int(configuration.fin_wait_2)}
         self.waits = (A, B) if configuration.both_close else (A,)
         self.arrivals = UNLIMITED if configuration.duplication is None else configuration.duplication + 1
         self.twins = twins
@@ -101,7 +102,7 @@ class Search:
         self.arrive = cache(lambda block, segment: segment_arrives(block, segment, behaviour))
 
     def first(self) -> World:
-        """Return the world in which every run begins."""
+        """Return the initial state."""
         blocks = (ESTABLISHED, ESTABLISHED)
         if self.core:
             blocks = (Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1), Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2))
@@ -109,9 +110,9 @@ class Search:
         return World((a, b), (), (0, 0))
 
     def successors(self, world: World) -> Iterator[World]:
-        """Yield every world that one event, or one tick of time, makes of this one (unless that is plainly the same world)."""
+        """Yield every state after one event or one tick, except some that are equal to this one."""
         if world.copies and all(end.block.state is State.CLOSED for end in world.ends):
-            # The ends may be opened again here and now, and the copy sent first may always be the next to arrive.
+            # The ends may be reopened now, and the copy sent first may always arrive next.
             self.violated.add("isolation")
         for who in (A, B):
             for outcome in (*self.user(world, who), *self.timers(world, who)):
@@ -122,7 +123,7 @@ class Search:
             yield self.tick(world)
 
     def user(self, world: World, who: int) -> Iterator[Outcome]:
-        """Yield what the user of an end may do."""
+        """Yield the outcomes of the calls that the user of an end may make."""
         block = world.ends[who].block
         for call in allowed_calls(block):
             if call is Call.SEND and block.sent < self.configuration.text[who]:
@@ -131,15 +132,15 @@ class Search:
                 yield user_calls(block, call, self.behaviour)
 
     def timers(self, world: World, who: int) -> Iterator[Outcome]:
-        """Yield what the timers of an end may do now."""
+        """Yield the outcomes of the timers of an end that may fire now."""
         block, clocks = world.ends[who]
         for timer, shown in zip(self.running(block), clocks, strict=True):
             earliest = self.gap(block) if self.configuration.rto_exact else 1
-            if shown >= (earliest if timer is Timer.RETRANSMISSION else self.patience[timer] + 1):
+            if shown >= (earliest if timer is Timer.RETRANSMISSION else self.lengths[timer] + 1):
                 yield timer_fires(block, timer, self.behaviour)
 
     def arrival(self, world: World, index: int) -> Iterator[World]:
-        """Let one copy arrive, if it may."""
+        """Yield the states after the arrival of one copy, if it may arrive."""
         sender, number, age, free, left = world.copies[index]
         before, after = world.copies[:index], world.copies[index + 1 :]
         if self.configuration.fifo:
@@ -157,9 +158,9 @@ class Search:
         yield from self.step(world, who, outcome, world.copies if stays else before + after)
 
     def step(self, world: World, who: int, outcome: Outcome, copies: tuple[Copy, ...]) -> Iterator[World]:
-        """Yield the worlds after an event at one end: one for each fate of what it sends."""
+        """Yield the states after an event at one end, one for each choice of the replies that are lost."""
         if outcome.replies or outcome.effects or outcome.block.state is State.CLOSED:
-            self.look(world, who, outcome)
+            self.record_violations(world, who, outcome)
         end, other = world.ends[who], world.ends[1 - who]
         if outcome.started or outcome.block != end.block:
             old = dict(zip(self.running(end.block), end.clocks, strict=True))
@@ -167,34 +168,33 @@ class Search:
             end = End(outcome.block, tuple(clocks))
         ends = (end, other) if who == A else (other, end)
         lost = tuple(0 if side == who and Effect.FIN_ACCEPTED in outcome.effects else world.lost[side] for side in (A, B))
-        for sent, counts in self.fates(who, outcome.replies, ends, (lost[A], lost[B])):
-            yield World(ends, self.tidy(copies + sent), counts)
+        for sent, counts in self.deliveries(who, outcome.replies, ends, (lost[A], lost[B])):
+            yield World(ends, self.canonical(copies + sent), counts)
 
-    def fates(
+    def deliveries(
         self, sender: int, segments: tuple[Segment, ...], ends: tuple[End, End], lost: tuple[int, int]
     ) -> Iterator[tuple[tuple[Copy, ...], tuple[int, int]]]:
-        """Yield what may become of segments just sent: the copies in flight, and the counts of what is lost."""
+        """Yield each choice of losses among the segments just sent: the copies in flight, and the counts of losses."""
         if not segments:
             yield (), lost
             return
         second = frozenset(who for who in (A, B) if ends[who].block.state in (State.CLOSE_WAIT, State.LAST_ACK))
         closing = ends[sender].block.fin_sent
-        rounds = self.rounds(sender, segments[0], ends[1 - sender].block.fin_seq, second, closing=closing)
-        copy = Copy(sender, self.number(segments[0]), 0, not rounds, self.arrivals)
-        for rest, counts in self.fates(sender, segments[1:], ends, lost):
+        windows = self.loss_windows(sender, segments[0], ends[1 - sender].block.fin_seq, second, closing=closing)
+        copy = Copy(sender, self.number(segments[0]), 0, not windows, self.arrivals)
+        for rest, counts in self.deliveries(sender, segments[1:], ends, lost):
             yield (copy, *rest), counts
-        spent = (lost[A] + (A in rounds), lost[B] + (B in rounds))
-        if rounds and max(spent) <= (self.configuration.loss or 0):
-            yield from self.fates(sender, segments[1:], ends, spent)
+        spent = (lost[A] + (A in windows), lost[B] + (B in windows))
+        if windows and max(spent) <= (self.configuration.loss or 0):
+            yield from self.deliveries(sender, segments[1:], ends, spent)
 
-    def rounds(
+    def loss_windows(
         self, sender: int, segment: Segment, fin_seq: int, second: frozenset[int] = frozenset(), *, closing: bool = True
     ) -> tuple[int, ...]:
-        """Find the ends in whose round of the FIN/ACK exchange a copy counts; `fin_seq` is that of the receiver's FIN.
+        """Return the ends in whose loss window a copy counts; `fin_seq` is the number of the receiver's FIN.
 
-        Once the sender's FIN is out (`closing`), text that is sent again counts like the FIN.
-
-        `second` are the ends that close second, in CLOSE-WAIT or LAST-ACK: they never come to TIME-WAIT and hold no round.
+        After the sender's FIN (`closing`), retransmitted text counts like the FIN. The ends in `second` close second, in
+        CLOSE-WAIT or LAST-ACK: they never enter TIME-WAIT and have no loss window.
         """
         covers = segment.ack is not None and segment.ack > fin_seq and not segment.rst
         asks = (segment.fin or segment.length > 0) and closing
@@ -202,30 +202,30 @@ class Search:
         return tuple(who for who in waits if who not in second and (covers if who == sender else asks))
 
     def number(self, segment: Segment) -> int:
-        """Return the place of a segment in `segments`."""
+        """Return the index of a segment in `segments`."""
         if segment not in self.segments:
             self.segments.append(segment)
         return self.segments.index(segment)
 
-    def tidy(self, copies: tuple[Copy, ...]) -> tuple[Copy, ...]:
-        """Put copies in one order for all worlds that differ in nothing else, without those that add nothing to another."""
+    def canonical(self, copies: tuple[Copy, ...]) -> tuple[Copy, ...]:
+        """Return the copies in canonical order, without copies that add nothing to another copy."""
         if self.configuration.fifo:
             queued = sorted(copies, key=lambda copy: (copy.sender, -copy.age))
             return tuple(queued) if self.arrivals != UNLIMITED else tuple(copy for copy, _ in groupby(queued))
         if self.arrivals != UNLIMITED:
             return tuple(sorted(copies))
         kept: list[Copy] = []
-        for copy in sorted(set(copies)):  # of copies of one segment the youngest comes first, and can do what the others can
+        for copy in sorted(set(copies)):  # the youngest copy of a segment comes first, and can do all that the others can
             if self.twins or not (copy.free and kept and kept[-1][:2] == copy[:2]):
                 kept.append(copy)
         return tuple(kept)
 
     def gap(self, block: Block) -> int:
-        """Return how long the present gap between two transmissions may last."""
+        """Return the bound on the current gap between two transmissions."""
         return self.rto[min(block.tries, len(self.rto) - 1)]
 
     def time_may_pass(self, world: World) -> bool:
-        """Tell whether nothing has to happen before the next tick."""
+        """Return whether no event must happen before the next tick."""
         if any(copy.age == self.msl and not copy.free for copy in world.copies):
             return False
         return not any(
@@ -235,18 +235,18 @@ class Search:
         )
 
     def tick(self, world: World) -> World:
-        """Return the world one tick later."""
+        """Return the state one tick later."""
         a, b = (End(block, self.later(block, clocks)) for block, clocks in world.ends)
         older = (Copy(who, number, age + 1, free, left) for who, number, age, free, left in world.copies if age < self.msl)
         return World((a, b), tuple(older), world.lost)
 
     def later(self, block: Block, clocks: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the clocks one tick later; a timer that has run out stops counting."""
+        """Return the clocks one tick later; an expired timer stops counting."""
         shown = zip(self.running(block), clocks, strict=True)
-        return tuple(min(ticks, self.patience.get(timer, ticks)) + 1 for timer, ticks in shown)
+        return tuple(min(ticks, self.lengths.get(timer, ticks)) + 1 for timer, ticks in shown)
 
-    def look(self, world: World, who: int, outcome: Outcome) -> None:
-        """Note what an event violates."""
+    def record_violations(self, world: World, who: int, outcome: Outcome) -> None:
+        """Record the properties that an event violates."""
         before, after = world.ends[who].block, outcome.block
         ended = after.state is State.CLOSED and before.state is not State.CLOSED
         found = {

@@ -1,7 +1,7 @@
-"""Every rule and every guard of the specification matters: gone wrong, it changes what some test or claim says.
+"""Mutation tests of the specification: a test or a verdict detects a change to any rule or guard.
 
-By default a sample of the mutants is tried; all of them take some minutes. What nothing can notice is listed in
-``mutation_survivors.toml``, each with the reason why.
+By default a sample of the mutants is tried; all of them take some minutes. ``mutation_survivors.toml`` lists the mutants that
+no check can detect, each with the reason.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ KNOWN = {
 
 
 def unexplained(tried: list[Mutant]) -> list[str]:
-    """The mutants among some that survive and are not listed, each with its change."""
+    """The mutants that survive and are not listed, each with its change."""
     return [
         str(mutant)
-        for mutant, fate in zip(tried, try_all(tried), strict=True)
-        if not fate.kind and mutant.name not in survivors()
+        for mutant, result in zip(tried, try_all(tried), strict=True)
+        if not result.kind and mutant.name not in survivors()
     ]
 
 
 class TestMachinery:
-    """What makes, names and tries mutants."""
+    """Mutants and their names."""
 
     def test_names_are_unique(self) -> None:
         assert [name for name, times in Counter(mutant.name for mutant in ALL).items() if times > 1] == []
@@ -67,29 +67,31 @@ def _source(path: str) -> str:
 
 
 def test_the_specification_itself_survives() -> None:
-    """Else every mutant would be killed; ``python tests/mutation.py --record`` writes down what it answers now."""
-    (fate,) = try_all([None])
-    assert fate.kind == "", fate.detail
+    """Otherwise every mutant would be killed; ``python tests/mutation.py --record`` records the answers anew."""
+    (result,) = try_all([None])
+    assert result.kind == "", result.detail
 
 
 def test_known_mutants_are_killed() -> None:
-    """By the kind of evidence that they should be killed by."""
-    fates = try_all([BY_NAME[name] for name in KNOWN])
-    assert {name: fate.kind for name, fate in zip(KNOWN, fates, strict=True)} == KNOWN
+    """The evidence is of the expected kind."""
+    results = try_all([BY_NAME[name] for name in KNOWN])
+    assert {name: result.kind for name, result in zip(KNOWN, results, strict=True)} == KNOWN
 
 
 def test_a_sample_is_killed_or_explained() -> None:
-    """Twenty or so, always the same."""
+    """About twenty mutants, always the same."""
     left = unexplained(sample(ALL, SAMPLE))
-    assert left == [], "nothing notices:\n" + "\n".join(left)
+    assert left == [], "not detected:\n" + "\n".join(left)
 
 
 @pytest.mark.slow
 def test_all_are_killed_or_explained() -> None:
-    """And nothing is explained that is killed."""
-    fates = dict(zip(ALL, try_all(ALL), strict=True))
+    """And no listed mutant is killed."""
+    results = dict(zip(ALL, try_all(ALL), strict=True))
     listed = survivors()
-    left = [str(mutant) for mutant, fate in fates.items() if not fate.kind and mutant.name not in listed]
-    assert left == [], "nothing notices:\n" + "\n".join(left)
-    stale = [f"{mutant} is killed: {fate.detail}" for mutant, fate in fates.items() if fate.kind and mutant.name in listed]
+    left = [str(mutant) for mutant, result in results.items() if not result.kind and mutant.name not in listed]
+    assert left == [], "not detected:\n" + "\n".join(left)
+    stale = [
+        f"{mutant} is killed: {result.detail}" for mutant, result in results.items() if result.kind and mutant.name in listed
+    ]
     assert stale == [], "listed as survivors:\n" + "\n".join(stale)

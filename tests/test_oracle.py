@@ -1,4 +1,4 @@
-"""The oracle: that it gives the thresholds known for small values, and that each of its pieces does what it should."""
+"""The oracle finds the known thresholds for small values, and each of its parts is correct."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ACKS_TOO = Behaviour(answers=EVERY_ARRIVAL - {Arrival.SYN}, restarts=frozenset({
 
 
 def ticks(msl: int = 1, rto: int = 1, time_wait: int = 0, **others: object) -> Configuration:
-    """Make a configuration out of whole numbers."""
+    """Return a configuration with durations in ticks."""
     return Configuration(Fraction(msl), Fraction(time_wait), (Fraction(rto),), **others)  # type: ignore[arg-type]
 
 
 def least(name: str, scope: Scope, msl: int, rto: int, loss: int) -> int:
-    """Try one TIME-WAIT after another until a property holds."""
+    """Return the least TIME-WAIT for which a property holds."""
     return next(tw for tw in range(20) if not judge(ticks(msl, rto, tw, loss=loss, scope=scope))[name])
 
 
 def edges(scope: Scope, msl: int, rto: int, loss: int, least: dict[str, int], behaviour: Behaviour) -> None:
-    """Check that each property holds from its least TIME-WAIT on, and not a tick earlier."""
+    """Check that each property holds at its least TIME-WAIT, and not a tick below."""
     for time_wait in {value - step for value in least.values() for step in (0, 1)}:
         verdict = judge(ticks(msl, rto, time_wait, loss=loss, scope=scope, behaviour=behaviour))
         for name, value in least.items():
@@ -56,13 +56,13 @@ class TestThresholds:
         ],
     )
     def test_core(self, msl: int, rto: int, loss: int, graceful: int, isolation: int) -> None:
-        """The core alone."""
+        """Scope core."""
         assert least("graceful", CORE, msl, rto, loss) == graceful
         assert least("isolation", CORE, msl, rto, loss) == isolation
 
     @pytest.mark.parametrize(("msl", "rto", "loss", "graceful", "isolation"), [(3, 2, 1, 5, 6), (3, 3, 2, 9, 9)])
     def test_core_edges(self, msl: int, rto: int, loss: int, graceful: int, isolation: int) -> None:
-        """The core alone, a tick on either side of the threshold."""
+        """Scope core, a tick on either side of the threshold."""
         edges(CORE, msl, rto, loss, {"graceful": graceful, "isolation": isolation}, Behaviour())
 
     @pytest.mark.parametrize(("rto", "loss", "graceful", "isolation"), [(1, 0, 1, 2), (1, 1, 2, 2), (2, 1, 3, 3), (1, 2, 3, 3)])
@@ -96,73 +96,73 @@ class TestThresholds:
         ],
     )
     def test_answers_without_restart(self, behaviour: Behaviour, msl: int, rto: int, loss: int, known: dict[str, int]) -> None:
-        """What is answered and does not restart the timer costs one MSL more, or two."""
+        """An answer that does not restart the timer costs one MSL more, or two."""
         edges(CLOSE, msl, rto, loss, known, behaviour)
 
 
 class TestVerdicts:
-    """Single verdicts with a plain reason."""
+    """Single verdicts."""
 
     def test_every_property_has_one(self) -> None:
-        """A verdict for each property, and a safe configuration violates only what none can keep."""
+        """Each property has a verdict, and a safe configuration violates only a property that none satisfies."""
         verdict = judge(ticks(1, 1, 2))
         assert tuple(verdict) == JUDGED
         assert {name for name, violated in verdict.items() if violated} == {"no-stray-reset"}
 
     def test_lost_at_will(self) -> None:
-        """If any number of copies may be lost, the last acknowledgement never need arrive."""
+        """If any number of copies may be lost, the last acknowledgement need never arrive."""
         assert judge(ticks(1, 1, 6, loss=None, scope=CORE))["graceful"]
 
     def test_not_restarted(self) -> None:
-        """If a retransmitted FIN does not restart TIME-WAIT, long is not long enough."""
+        """If a retransmitted FIN does not restart TIME-WAIT, no TIME-WAIT is enough."""
         verdict = judge(ticks(1, 1, 6, scope=CORE, behaviour=Behaviour(restarts=frozenset())))
         assert verdict["graceful"]
         assert verdict["fin-restarts"]
 
     def test_assassinated(self) -> None:
-        """A RST that ends TIME-WAIT undoes it, even when nothing is lost."""
+        """A RST that ends TIME-WAIT makes it useless, even without loss."""
         verdict = judge(ticks(1, 1, 6, loss=0, behaviour=Behaviour(reset=ResetRule.EXACT)))
         assert verdict["time-wait-kept"]
         assert verdict["isolation"]
 
     def test_nothing_old_without_a_second_copy(self) -> None:
-        """Nothing duplicated and no time for a retransmission: even a short TIME-WAIT isolates; a slow network changes that."""
+        """Without duplicates and retransmissions a short TIME-WAIT isolates; with a slow network it does not."""
         strict = {"duplication": 0, "rto_exact": True, "loss": 0, "scope": CORE}
         assert not judge(ticks(1, 3, 1, **strict))["isolation"]
         assert judge(ticks(3, 1, 1, **strict))["isolation"]
 
     def test_linger_zero(self) -> None:
-        """A CLOSE that aborts throws away text on its way."""
+        """A CLOSE that aborts loses text in flight."""
         for linger_zero in (False, True):
             strict = ticks(1, 2, 2, text=(1, 0), loss=0, duplication=0, behaviour=Behaviour(linger_zero=linger_zero))
             assert judge(strict)["integrity"] == linger_zero
 
     @pytest.mark.parametrize(("abandons", "violated"), [(False, False), (True, True)])
     def test_fin_wait_2(self, abandons: bool, violated: bool) -> None:
-        """An abandoned FIN-WAIT-2 that gives up loses the text of an end that is still sending."""
+        """A FIN-WAIT-2 timeout loses the text of a peer that still sends."""
         behaviour = Behaviour(fin_wait_2=True, abandons=abandons)
         limits = {"loss": 0, "duplication": 0, "rto_exact": True, "text": (0, 1)}
         assert judge(ticks(1, 2, 2, behaviour=behaviour, **limits))["integrity"] == violated
 
-    def test_fifo_is_kinder(self) -> None:
+    def test_fifo_needs_no_more(self) -> None:
         """Copies that arrive in order need no more TIME-WAIT than copies that do not."""
         assert not judge(ticks(1, 1, 2, fifo=True))["isolation"]
         assert judge(ticks(1, 1, 0, fifo=True))["graceful"]
 
     def test_both_close(self) -> None:
-        """Two that close at once: the same threshold."""
+        """A simultaneous close has the same threshold."""
         for time_wait, violated in ((1, True), (2, False)):
             verdict = judge(ticks(1, 2, time_wait, loss=0, both_close=True))
             assert verdict["isolation"] == violated
             assert not verdict["graceful"]
 
     def test_too_large(self) -> None:
-        """It gives up when told to."""
+        """The search stops at its bound."""
         with pytest.raises(TooLarge):
             judge(ticks(1, 1, 2), cap=100)
 
     def test_whole_ticks_only(self) -> None:
-        """Half a tick is refused."""
+        """A duration of half a tick is an error."""
         with pytest.raises(ValueError, match="whole number"):
             judge(Configuration(Fraction(1, 2), Fraction(1), (Fraction(1),)))
 
@@ -175,20 +175,20 @@ ENDS = (End(WAITING, (0,)), End(LAST, (0,)))
 
 
 def flying(search: Search, sender: int, segment: Segment, age: int = 0, *, must: bool = False, left: int = UNLIMITED) -> Copy:
-    """Put a copy on the network."""
+    """Return a copy in flight."""
     return Copy(sender, search.number(segment), age, not must, left)
 
 
 def at(a: Block, b: Block, *copies: Copy, clocks: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())) -> World:
-    """Make a world."""
+    """Return a state."""
     return World((End(a, clocks[A]), End(b, clocks[B])), copies, (0, 0))
 
 
 class TestNetwork:
-    """Copies: their age, what they must do, and in which order."""
+    """Copies in flight: age, obligation and order."""
 
     def test_dies_after_msl(self) -> None:
-        """A copy is there at the age of MSL, and gone a tick later."""
+        """A copy exists at the age of MSL, and not a tick later."""
         search = Search(ticks(msl=2))
         world = at(CLOSED, CLOSED, flying(search, A, ACK, 1))
         older = search.tick(world)
@@ -196,7 +196,7 @@ class TestNetwork:
         assert search.tick(older).copies == ()
 
     def test_time_waits_for_what_must_arrive(self) -> None:
-        """At the age of MSL what must arrive arrives before time passes."""
+        """A copy that must arrive does so before time passes beyond its MSL."""
         search = Search(ticks(msl=2))
         assert search.time_may_pass(at(CLOSED, CLOSED, flying(search, A, ACK, 1, must=True)))
         late = at(CLOSED, LAST, flying(search, A, ACK, 2, must=True), clocks=((), (0,)))
@@ -216,7 +216,7 @@ class TestNetwork:
         assert arrivals == duplication + 1
 
     def test_order(self) -> None:
-        """In order: an arrival takes with it what was sent earlier, in its direction alone, unless that must arrive."""
+        """In order, an arrival discards earlier copies of its direction, unless one of them must arrive first."""
         search = Search(ticks(fifo=True))
         reset = Segment(1, rst=True)
         early, late, other = flying(search, A, reset, 1), flying(search, A, Segment(2, rst=True)), flying(search, B, reset, 1)
@@ -227,25 +227,25 @@ class TestNetwork:
         (world,) = search.arrival(at(CLOSED, CLOSED, must, late, other), 0)
         assert world.copies == (early, late, other)
 
-    def test_tidy_drops_the_older_twin_alone(self) -> None:
-        """Of copies alike the youngest stays, and every one that must arrive."""
+    def test_only_an_older_copy_is_dropped(self) -> None:
+        """The youngest copy of a segment is kept, and every copy that must arrive."""
         search = Search(ticks(msl=3))
         free = [flying(search, A, ACK, age) for age in (0, 1, 2)]
         must = flying(search, A, ACK, 1, must=True)
         other = flying(search, B, ACK, 3)
-        assert search.tidy((*free, other)) == (free[0], other)
-        assert search.tidy((free[2], must, free[1])) == (must,)
-        assert search.tidy((must, free[0])) == (free[0], must)
-        assert len(Search(ticks(), twins=True).tidy((*free, *free, must))) == 4
+        assert search.canonical((*free, other)) == (free[0], other)
+        assert search.canonical((free[2], must, free[1])) == (must,)
+        assert search.canonical((must, free[0])) == (free[0], must)
+        assert len(Search(ticks(), twins=True).canonical((*free, *free, must))) == 4
 
     def test_counted_copies_stay_apart(self) -> None:
-        """Two copies that arrive once each are not one."""
+        """Two copies that may arrive once each are not merged."""
         search = Search(ticks(duplication=0))
         copy = flying(search, A, ACK, left=1)
-        assert search.tidy((copy, copy)) == (copy, copy)
+        assert search.canonical((copy, copy)) == (copy, copy)
 
     def test_any_copy_left_breaks_isolation(self) -> None:
-        """Once both ends are closed, whatever is still in flight can reach the next incarnation."""
+        """Once both ends are closed, any copy in flight can reach the next incarnation."""
         search = Search(ticks())
         list(search.successors(at(CLOSED, CLOSED)))
         assert search.violated == set()
@@ -264,10 +264,10 @@ class TestNetwork:
 
 
 class TestLoss:
-    """The loss budget of a round."""
+    """The loss budget of a loss window."""
 
-    def test_rounds(self) -> None:
-        """The FIN of the other end, and what covers it; a copy may be both."""
+    def test_loss_windows(self) -> None:
+        """The FIN of the other end, and its acknowledgement; a copy may be both."""
         one, both = Search(ticks()), Search(ticks(both_close=True))
         for segment, sender, alone, each in (
             (Segment(1, 1, fin=True), A, (), (B,)),
@@ -279,34 +279,34 @@ class TestLoss:
             (Segment(2, 1), A, (), ()),
             (Segment(2, rst=True), A, (), ()),
         ):
-            assert one.rounds(sender, segment, 1) == alone
-            assert both.rounds(sender, segment, 1) == each
+            assert one.loss_windows(sender, segment, 1) == alone
+            assert both.loss_windows(sender, segment, 1) == each
 
     def test_text_counts_once_the_fin_is_out(self) -> None:
-        """It is sent again in the FIN's place; before, it is lost at will."""
+        """It is retransmitted instead of the FIN; before the FIN it is outside the budget."""
         search, text = Search(ticks()), Segment(1, 1, length=1)
-        assert search.rounds(B, text, 1, closing=True) == (A,)
-        assert search.rounds(B, text, 1, closing=False) == ()
-        assert search.rounds(B, Segment(1, 1), 1, closing=True) == ()
+        assert search.loss_windows(B, text, 1, closing=True) == (A,)
+        assert search.loss_windows(B, text, 1, closing=False) == ()
+        assert search.loss_windows(B, Segment(1, 1), 1, closing=True) == ()
 
-    def test_fates(self) -> None:
-        """Lost and counted, or obliged to arrive; and no longer lost when the budget is spent."""
+    def test_deliveries(self) -> None:
+        """A copy is lost and counted, or must arrive; no copy is lost beyond the budget."""
         search = Search(ticks(loss=1))
-        (kept, counts), (lost, spent) = search.fates(B, (FIN,), ENDS, (0, 0))
+        (kept, counts), (lost, spent) = search.deliveries(B, (FIN,), ENDS, (0, 0))
         assert [copy.free for copy in kept] == [False]
         assert (counts, lost, spent) == ((0, 0), (), (1, 0))
-        assert len(list(search.fates(B, (FIN,), ENDS, (1, 0)))) == 1
-        assert len(list(search.fates(B, (FIN, FIN), ENDS, (0, 0)))) == 3
+        assert len(list(search.deliveries(B, (FIN,), ENDS, (1, 0)))) == 1
+        assert len(list(search.deliveries(B, (FIN, FIN), ENDS, (0, 0)))) == 3
 
     def test_outside_the_exchange(self) -> None:
-        """What belongs to no exchange, and everything when losses are not counted, need not arrive."""
+        """A copy outside the exchange need not arrive, nor any copy if losses are not counted."""
         for search, sender in ((Search(ticks(loss=0)), A), (Search(ticks(loss=None)), B)):
-            ((kept, counts),) = search.fates(sender, (Segment(1, 1, fin=True),), ENDS, (0, 0))
+            ((kept, counts),) = search.deliveries(sender, (Segment(1, 1, fin=True),), ENDS, (0, 0))
             assert [copy.free for copy in kept] == [True]
             assert counts == (0, 0)
 
-    def test_a_fin_accepted_opens_a_round(self) -> None:
-        """The count begins again before the answer to that FIN is counted."""
+    def test_a_fin_accepted_opens_a_loss_window(self) -> None:
+        """The count restarts before the answer to that FIN is counted."""
         search = Search(ticks(loss=1))
         world = at(WAITING, LAST, flying(search, B, FIN), clocks=((0,), (0,)))._replace(lost=(1, 0))
         outcomes = {(after.lost, len(after.copies)) for after in search.arrival(world, 0)}
@@ -314,14 +314,14 @@ class TestLoss:
 
 
 class TestTimers:
-    """Clocks and what they allow."""
+    """Clocks and their guards."""
 
     def due(self, search: Search, block: Block, *clocks: int) -> int:
-        """Count the timers of A that may run out."""
+        """Count the timers of A that may fire."""
         return len(list(search.timers(at(block, CLOSED, clocks=(clocks, ())), A)))
 
     def test_retransmission(self) -> None:
-        """From one tick on, up to RTO, when time stops; or at RTO exactly."""
+        """It fires from one tick up to RTO, beyond which time does not pass; or at RTO exactly."""
         loose, exact = Search(ticks(rto=3)), Search(ticks(rto=3, rto_exact=True))
         assert [self.due(loose, LAST, shown) for shown in range(4)] == [0, 1, 1, 1]
         assert [self.due(exact, LAST, shown) for shown in range(4)] == [0, 0, 0, 1]
@@ -333,14 +333,14 @@ class TestTimers:
         assert [Search(configuration).gap(LAST._replace(tries=tries)) for tries in range(4)] == [1, 3, 3, 3]
 
     def test_time_wait_is_left_after_its_end(self) -> None:
-        """TIME-WAIT is left strictly after its time, is never forced, and its clock counts no further."""
+        """TIME-WAIT ends strictly after its length, is never forced to end, and its clock stops there."""
         search = Search(ticks(time_wait=2))
         assert [self.due(search, WAITING, shown) for shown in range(4)] == [0, 0, 0, 1]
         assert search.time_may_pass(at(WAITING, CLOSED, clocks=((3,), ())))
         assert search.later(WAITING, (2,)) == search.later(WAITING, (3,)) == (3,)
 
     def test_fin_wait_2_timer(self) -> None:
-        """The same for FIN-WAIT-2, where there is such a timer."""
+        """The same for FIN-WAIT-2, if there is such a timer."""
         behaviour = Behaviour(fin_wait_2=True, abandons=True)
         search = Search(ticks(fin_wait_2=Fraction(1), behaviour=behaviour, scope=CORE))
         block = search.first().ends[A].block
@@ -348,7 +348,7 @@ class TestTimers:
         assert [self.due(search, block, shown) for shown in range(3)] == [0, 0, 1]
 
     def test_clocks_start_keep_and_stop(self) -> None:
-        """A clock starts when its timer does, is kept while it runs on, and goes with it."""
+        """A clock starts with its timer, keeps its value while the timer runs, and is dropped with it."""
         search = Search(ticks(time_wait=9))
         world = at(WAITING, LAST, clocks=((5,), (1,)))
         (kept,) = search.step(world, A, Outcome(WAITING), ())
@@ -361,10 +361,10 @@ class TestTimers:
 
 
 class TestUsers:
-    """What the users may do."""
+    """The calls of the users."""
 
     def test_who_may_close(self) -> None:
-        """The passive end closes second, unless either may be first."""
+        """The passive end closes second, unless either end may close first."""
         for both_close in (False, True):
             search = Search(ticks(both_close=both_close))
             world = search.first()
@@ -373,7 +373,7 @@ class TestUsers:
             assert len(list(search.user(at(WAITING, Block(State.CLOSE_WAIT, 1, 1, 2)), B))) == 1
 
     def test_text_is_limited(self) -> None:
-        """SEND goes on until the text is spent."""
+        """SEND is possible until all text is sent."""
         search = Search(ticks(text=(1, 0)))
         world = search.first()
         sent = [outcome for outcome in search.user(world, A) if outcome.block.sent]
@@ -384,7 +384,7 @@ class TestUsers:
 
 
 class TestJudging:
-    """One step, and what it violates."""
+    """One step and the properties that it violates."""
 
     @pytest.mark.parametrize(
         ("before", "outcome", "violated"),
@@ -398,24 +398,24 @@ class TestJudging:
             (CLOSED._replace(sent=1), Outcome(CLOSED._replace(sent=1)), set()),
         ],
     )
-    def test_look(self, before: Block, outcome: Outcome, violated: set[str]) -> None:
-        """Each property by an event that violates it, and events that do not."""
+    def test_violations(self, before: Block, outcome: Outcome, violated: set[str]) -> None:
+        """Each property has an event that violates it, and events that do not."""
         search = Search(ticks())
-        search.look(at(before, CLOSED), A, outcome)
+        search.record_violations(at(before, CLOSED), A, outcome)
         assert search.violated == violated
 
     def test_text_read_in_time(self) -> None:
-        """An end that ends when the other has read everything loses nothing."""
+        """An end that closes after the other has read everything loses nothing."""
         search = Search(ticks())
-        search.look(at(LAST._replace(sent=1), CLOSED._replace(rcv=2)), A, Outcome(CLOSED._replace(sent=1)))
+        search.record_violations(at(LAST._replace(sent=1), CLOSED._replace(rcv=2)), A, Outcome(CLOSED._replace(sent=1)))
         assert search.violated == set()
 
 
 class TestDraws:
-    """Configurations drawn at random."""
+    """Random configurations."""
 
     def test_reproducible_and_varied(self) -> None:
-        """The same seed draws the same, and every setting is varied."""
+        """The same seed gives the same configuration, and every setting is varied."""
         drawn = [random_configuration(random.Random(seed)) for seed in range(300)]
         assert drawn == [random_configuration(random.Random(seed)) for seed in range(300)]
         for name in ("msl", "time_wait", "rto", "rto_exact", "loss", "duplication", "fifo", "scope", "both_close", "text"):
@@ -424,7 +424,7 @@ class TestDraws:
             assert len({getattr(configuration.behaviour, name) for configuration in drawn}) > 1, name
 
     def test_time_never_stops_for_good(self) -> None:
-        """In every world something can happen: no network or timer that stops time and so proves everything."""
+        """Every state has a successor: no time-lock makes a verdict vacuous."""
         for seed in range(60):
             search = Search(random_configuration(random.Random(seed)))
             seen, waiting = {search.first()}, [search.first()]
@@ -436,7 +436,7 @@ class TestDraws:
                 waiting += fresh
 
     def test_twins_change_nothing(self) -> None:
-        """A copy dropped for its younger twin changes no verdict."""
+        """Dropping a copy for a younger one changes no verdict."""
         compared = 0
         for seed in range(40):
             configuration = random_configuration(random.Random(seed))
