@@ -386,6 +386,16 @@ class TestResets:
         close = only_close(script, tmp_path)
         assert [copy.lost for step in close.trace.steps for copy in step.event.sent if copy.text == "RST seq=2"] == [True, False]
 
+    def test_reopened_before_the_reset(self, tmp_path: Path) -> None:
+        """The SYN of the next incarnation comes before the RST that ends the old one."""
+        script = Script().opened()
+        script.say(4.0, "B", "S", 9_000)
+        script.say(4.6, "A", "R", 1)
+        script.say(4.8, "A", "SA", 9_000, 9_001)
+        close = only_close(script, tmp_path)
+        assert "opened again" in summary(close)
+        assert "At the end both ends are in ESTABLISHED" in summary(close)
+
 
 class TestDeviations:
     """Ends that violate the standard."""

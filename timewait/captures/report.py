@@ -54,7 +54,8 @@ def outcome(observed: ObservedClose) -> str:
 
 def _last_states(observed: ObservedClose) -> list[State]:
     """The states at the end of the trace, or when the ports were reused."""
-    old = [step.state for step in observed.trace.steps if step.state["A.state"] in State.__members__]
+    states = [observed.trace.initial, *(step.state for step in observed.trace.steps)]
+    old = [values for values in states if values["A.state"] in State.__members__]
     return [State(str(old[-1][f"{end}.state"])) for end in ENDS]
 
 
