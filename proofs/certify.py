@@ -38,7 +38,7 @@ from timewait.checker.synthesis import ParameterNames
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs.question import question
-from timewait.spec.configuration import Configuration, ConfigurationError
+from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
 
@@ -404,9 +404,9 @@ def _checked(text: str, where: str) -> CheckedCertificate:
         kinds = {PROPERTIES[name].kind for name in properties} if isinstance(properties, list) else set()
         check = _checked_liveness if kinds == {"eventually"} else _checked_invariant
         return check(header, text, where)
-    except (KeyError, TypeError, ValueError, ConfigurationError) as problem:
-        if isinstance(problem, BrokenCertificate):
-            raise
+    except BrokenCertificate:
+        raise
+    except (KeyError, TypeError, ValueError) as problem:
         raise BrokenCertificate(f"{where}: {problem}") from problem
 
 

@@ -375,7 +375,7 @@ class TestCommand:
         assert out.rstrip().endswith("verdict: NO AGREEMENT")
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             (("nothing of the kind",), "begins with 'nothing of the kind'"),
             (("core", "--jobs", "0"), "--jobs"),
@@ -383,10 +383,10 @@ class TestCommand:
             (("core", "--out", "/nowhere/at/all.json"), "cannot write /nowhere/at/all.json"),
         ],
     )
-    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
         """One clear line, at once."""
         code, out, err = run(capsys, "agree", *arguments)
         assert (code, out) == (2, "")
         assert err.startswith("timewait: ")
         assert err.count("\n") == 1
-        assert said in err
+        assert message in err

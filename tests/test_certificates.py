@@ -207,8 +207,8 @@ class TestTampered:
 
     def test_another_configuration(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """Another loss budget has other edges."""
-        said = certificate.header(proof.text, "here")["configuration"]
-        assert rejection_of_file(stored(tmp_path, with_header(proof.text, configuration={**said, "loss": 2}))) != ""
+        data = certificate.header(proof.text, "here")["configuration"]
+        assert rejection_of_file(stored(tmp_path, with_header(proof.text, configuration={**data, "loss": 2}))) != ""
 
     def test_queries_in_the_file_are_not_read(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """A file with trivial queries is rejected: the queries are built anew."""

@@ -49,11 +49,11 @@ def explored(toy: Toy) -> Zones:
     return zones
 
 
-def rejected(toy: Toy, held: Invariant, bad: str, terms: Mapping[str, Terms] | None = None, *region: str) -> str:
+def rejected(toy: Toy, found: Invariant, bad: str, terms: Mapping[str, Terms] | None = None, *region: str) -> str:
     """The reason why Z3 rejects an invariant, for a toy's own values or for all values in a region."""
     given_terms = {name: {"": value} if value else {} for name, value in toy.parameters.items()} if terms is None else terms
     return rejection_by_z3(
-        InvariantCertificate(Statement(Quotient(toy), names(bad), given_terms, tuple(map(constraint, region))), held)
+        InvariantCertificate(Statement(Quotient(toy), names(bad), given_terms, tuple(map(constraint, region))), found)
     )
 
 
@@ -163,8 +163,8 @@ class TestCover:
     def test_text(self) -> None:
         """The lamp has a bound of three seconds; no clock is active in the dark."""
         zones = explored(lamp())
-        held = invariant_of(zones, cover_of(zones))
-        assert held == {"dark": ["true"], "lit": ["(and (<= (- 0.0 x0) 0.0) (<= x0 3.0))"]}
+        found = invariant_of(zones, cover_of(zones))
+        assert found == {"dark": ["true"], "lit": ["(and (<= (- 0.0 x0) 0.0) (<= x0 3.0))"]}
 
 
 class TestTrimmed:
@@ -308,19 +308,19 @@ class TestSideConditions:
         ],
     )
     def test_safe_from_one_on(self, toy: Toy, bad: str, low: str, high: str, closed: bool) -> None:
-        found, held = where(toy, low, high, F(17, 10))
-        assert found == RatioInterval(F(1), None, closed, closed_high=False)
+        ratios, found = where(toy, low, high, F(17, 10))
+        assert ratios == RatioInterval(F(1), None, closed, closed_high=False)
         terms = {low: {low: F(1)}, high: {high: F(1)}, "0": {}}
         relation = ">=" if closed else ">"
-        assert rejected(toy, held, bad, terms, f"{low} > 0", f"{high} {relation} {low}") == ""
-        assert "sat (Z3)" in rejected(toy, held, bad, terms, f"{low} > 0", f"{high} >= 99/100*{low}")
+        assert rejected(toy, found, bad, terms, f"{low} > 0", f"{high} {relation} {low}") == ""
+        assert "sat (Z3)" in rejected(toy, found, bad, terms, f"{low} > 0", f"{high} >= 99/100*{low}")
 
     def test_only_below(self) -> None:
         """The bad edge must come before DEADLINE, which needs a small ratio; no ratio is zero."""
-        found, held = where(window("==", 2, 1), "LIMIT", "DEADLINE", F(1, 3))
-        assert found == RatioInterval(F(0), F(1), closed_low=False, closed_high=False)
+        ratios, found = where(window("==", 2, 1), "LIMIT", "DEADLINE", F(1, 3))
+        assert ratios == RatioInterval(F(0), F(1), closed_low=False, closed_high=False)
         terms = {name: {name: F(1)} for name in ("LIMIT", "DEADLINE")} | {"0": {}}
-        assert rejected(window("==", 2, 1), held, "safe", terms, "LIMIT > DEADLINE") == ""
+        assert rejected(window("==", 2, 1), found, "safe", terms, "LIMIT > DEADLINE") == ""
 
     def test_interval_of_comparisons(self) -> None:
         """Each comparison requires a sum to be at most zero, or less."""

@@ -387,7 +387,7 @@ def test_both_files_or_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--to", "uppaal"), "uppaal"),
         (("--to", "tla"), "give --out NAME.tla"),
@@ -404,12 +404,12 @@ def test_both_files_or_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     ],
 )
 def test_usage(
-    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One clear line, exit code 2, and no file."""
     monkeypatch.chdir(tmp_path)
     code, out, err = run(capsys, "export", *ASKED, *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -173,18 +173,18 @@ class TestTampered:
         assert checked.rejection
 
     @pytest.mark.parametrize(
-        ("pattern", "instead", "said"),
+        ("pattern", "instead", "message"),
         [
             (r'\(set-info :part "0 left[^\n]*', "", "no part of any location"),
             (r'(\(set-info :part "0\.1 [^\n]*)', r"\1\n\1", "comes twice"),
             (r'(:out "[\d.]+:) \d+', r"\1 9999", "locations"),
         ],
     )
-    def test_files(self, tmp_path: Path, pattern: str, instead: str, said: str) -> None:
+    def test_files(self, tmp_path: Path, pattern: str, instead: str, message: str) -> None:
         text = certify_liveness(CORE, "closes", Budget()).text
         file = tmp_path / "broken.smt2"
         file.write_text(re.sub(pattern, instead, text, count=1), encoding="utf-8")
-        with pytest.raises(BrokenCertificate, match=said):
+        with pytest.raises(BrokenCertificate, match=message):
             check_file(file)
 
     def test_a_wrong_reason(self, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def _forged(
     fitting = [one for one in candidates(system, locations, edges) if not alone.misapplied(one, edges)]
     whole = placed(Component(locations, tuple(fitting), ()))
     queries = list(whole.queries())[-len(fitting) :] if fitting else []
-    out = tuple(one for one, said in zip(fitting, answers(whole, queries), strict=True) if said == "unsat")
+    out = tuple(one for one, answer in zip(fitting, answers(whole, queries), strict=True) if answer == "unsat")
     if above and not out:
         return None
     gone, dropped = {one.location for one in out if one.edge is None}, {(one.location, one.edge) for one in out}

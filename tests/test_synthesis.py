@@ -90,7 +90,7 @@ def covered(found: list[ThresholdPiece], low: Fraction, high: Fraction) -> None:
     assert left.empty
 
 
-def told(found: list[ThresholdPiece]) -> list[str]:
+def terms_of(found: list[ThresholdPiece]) -> list[str]:
     """The terms of some pieces, with equal neighbours joined."""
     terms = ["none" if piece.minimum is None else as_text(piece.minimum) for piece in found]
     return [term for index, term in enumerate(terms) if index == 0 or term != terms[index - 1]]
@@ -101,47 +101,47 @@ class TestThresholds:
 
     def test_one_sequence(self) -> None:
         found = pieces(errands(["SCALE", "RATE", "SCALE"]), "open")
-        assert told(found) == ["RATE + 2*SCALE"]
+        assert terms_of(found) == ["RATE + 2*SCALE"]
 
     def test_the_longer_of_two(self) -> None:
         """The longer sequence changes at RATE = SCALE."""
         found = pieces(errands(["SCALE", "SCALE"], ["SCALE", "RATE"]), "open")
-        assert told(found) == ["2*SCALE", "RATE + SCALE"]
+        assert terms_of(found) == ["2*SCALE", "RATE + SCALE"]
         assert found[0].ratios.high == found[-1].ratios.low == 1
 
     def test_the_longest_of_three(self) -> None:
         """3 RATE exceeds SCALE + RATE from 1/2 on; 2 SCALE is never the longest."""
         found = pieces(errands(["SCALE", "RATE"], ["RATE", "RATE", "RATE"], ["SCALE"]), "open")
-        assert told(found) == ["RATE + SCALE", "3*RATE"]
+        assert terms_of(found) == ["RATE + SCALE", "3*RATE"]
         assert F(1, 2) in found[-1].ratios
 
     @pytest.mark.parametrize(("half", "expected"), [({"RATE": F(1, 2)}, "1/2*RATE + SCALE"), ({"SCALE": F(2, 3)}, "5/3*SCALE")])
     def test_fractions_of_parameters(self, half: Terms, expected: str) -> None:
         """Half of one parameter, two thirds of the other."""
         found = pieces(errands(["SCALE", "PART"]), "open", PART=half)
-        assert set(told(found)) == {expected}
+        assert set(terms_of(found)) == {expected}
 
     def test_halves_and_thirds_together(self) -> None:
         """Sums of sixths; the sequences are equal at RATE = 2/3 SCALE."""
         parts: dict[str, Terms] = {"HALF": {"RATE": F(1, 2)}, "THIRD": {"SCALE": F(1, 3)}, "THIRDS": {"SCALE": F(2, 3)}}
         found = pieces(errands(["HALF", "THIRD"], ["THIRDS"]), "open", **parts)
-        assert told(found) == ["2/3*SCALE", "1/2*RATE + 1/3*SCALE"]
+        assert terms_of(found) == ["2/3*SCALE", "1/2*RATE + 1/3*SCALE"]
         assert F(2, 3) in found[-1].ratios
 
     def test_lifetimes(self) -> None:
         """A letter with lifetime SCALE, in the quotient, for every RATE."""
         toy = letterbox(1, 1)
         life: dict[str, Terms] = {"LIFE": {"SCALE": F(1)}}
-        assert told(pieces(toy, "fresh", **life)) == ["SCALE"]
+        assert terms_of(pieces(toy, "fresh", **life)) == ["SCALE"]
 
     def test_several_properties(self) -> None:
         """Together the stricter property decides; alone each has its own threshold."""
         quick = Step("be quick", "end", ("t > WAIT", "t <= RATE"), violates=names("quick"))
         slow = Step("be slow", "end", ("t > WAIT", "t <= SCALE"), violates=names("slow"))
         toy = Toy("start", {"start": Place(("t",), (), (quick, slow)), "end": Place()}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
-        assert told(pieces(toy, "quick")) == ["RATE"]
-        assert told(pieces(toy, "slow")) == ["SCALE"]
-        assert told(pieces(toy, "quick", "slow")) == ["SCALE", "RATE"]
+        assert terms_of(pieces(toy, "quick")) == ["RATE"]
+        assert terms_of(pieces(toy, "slow")) == ["SCALE"]
+        assert terms_of(pieces(toy, "quick", "slow")) == ["SCALE", "RATE"]
 
     def test_zero_is_safe(self) -> None:
         """No bad edge is possible: no run, and an invariant for every wait and ratio."""
@@ -154,12 +154,12 @@ class TestThresholds:
     def test_a_run_that_needs_a_ratio(self, guard: str, closed: bool) -> None:
         """Violated between SCALE and RATE: never where RATE is less than SCALE."""
         found = pieces(self.deadlines("t > WAIT", guard, "t <= RATE"), "open")
-        assert told(found) == ["0", "RATE"]
+        assert terms_of(found) == ["0", "RATE"]
         assert (found[-1].ratios.low, found[-1].ratios.closed_low) == (1, closed)
 
     def test_the_shorter_of_two_deadlines(self) -> None:
         """After either deadline nothing is violated."""
-        assert told(pieces(self.deadlines("t > WAIT", "t <= RATE", "t <= SCALE"), "open")) == ["RATE", "SCALE"]
+        assert terms_of(pieces(self.deadlines("t > WAIT", "t <= RATE", "t <= SCALE"), "open")) == ["RATE", "SCALE"]
 
     def deadlines(self, *guard: str) -> Toy:
         """One bad edge with a guard on the time since the start."""
@@ -171,7 +171,7 @@ class TestThresholds:
         bad = Step("break", "end", ("t >= SCALE",), violates=names("open"))
         toy = Toy("start", {"start": Place(("t",), ("t <= RATE",), (bad,)), "end": Place()}, {"SCALE": 1, "RATE": 1, "WAIT": 1})
         found = pieces(toy, "open")
-        assert told(found) == ["0", "none"]
+        assert terms_of(found) == ["0", "none"]
         assert found[-1].ratios == RatioInterval(F(1), None, closed_low=True, closed_high=False)
 
     def test_longer_and_longer_runs(self) -> None:
@@ -182,7 +182,7 @@ class TestThresholds:
         assert [str(line.action) for line in piece.pumped[0].repeated] == ["somebody toy snooze 0"]
 
     def test_unless_the_loop_resets_the_wait(self) -> None:
-        assert told(pieces(snoozer(restarts=True), "early")) == ["RATE"]
+        assert terms_of(pieces(snoozer(restarts=True), "early")) == ["RATE"]
 
 
 class TestRatios:
@@ -200,15 +200,15 @@ class TestRatios:
     @pytest.mark.parametrize("beyond", [F(1, 10), F(1, 2000), F(1, 100_000)])
     def test_a_change_close_to_the_end(self, beyond: Fraction) -> None:
         """A short last piece is found."""
-        assert told(pieces(self.TOY, "open", high=1 + beyond)) == ["2*SCALE", "RATE + SCALE"]
+        assert terms_of(pieces(self.TOY, "open", high=1 + beyond)) == ["2*SCALE", "RATE + SCALE"]
 
     def test_a_simple_ratio_is_never_the_one_explored(self) -> None:
         """The generic ratio of this interval would be 1, which is not generic."""
         bit = F(1, 2018)
-        assert told(pieces(self.TOY, "open", low=F(1, 2) + bit, high=1 + bit)) == ["2*SCALE", "RATE + SCALE"]
+        assert terms_of(pieces(self.TOY, "open", low=F(1, 2) + bit, high=1 + bit)) == ["2*SCALE", "RATE + SCALE"]
 
     def test_from_zero(self) -> None:
-        assert told(pieces(self.TOY, "open", low=F(0))) == ["2*SCALE", "RATE + SCALE"]
+        assert terms_of(pieces(self.TOY, "open", low=F(0))) == ["2*SCALE", "RATE + SCALE"]
 
     def test_the_highest_come_first(self) -> None:
         found = list(search(self.TOY, "open").pieces(LOW, HIGH))
@@ -241,7 +241,7 @@ class TestInconclusive:
         """The upper ratios are covered before the search fails at the lower ones."""
         question = search(errands(["SCALE", "SCALE"], ["SCALE", "RATE"]), "open")
         found = question.pieces(LOW, HIGH)
-        assert told([next(found)]) == ["RATE + SCALE"]
+        assert terms_of([next(found)]) == ["RATE + SCALE"]
         question.budget = Budget(states=0)
         with pytest.raises(InconclusiveSynthesis):
             next(found)

@@ -202,7 +202,7 @@ def test_ratios_too_close_together(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((*FORMULA, "--ratios", "2,1"), "the lower ratio comes first"),
         ((*FORMULA, "--ratios", "0,1"), "more than zero"),
@@ -220,13 +220,13 @@ def test_ratios_too_close_together(capsys: pytest.CaptureFixture[str]) -> None:
         (("threshold", "--out", "evidence"), "--ratios and --out belong to --symbolic"),
     ],
 )
-def test_bad_flags(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+def test_bad_flags(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
     """One line on standard error, and nothing else."""
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("timewait: ")
     assert err.count("\n") == 1
-    assert said in err
+    assert message in err
 
 
 def test_nowhere_to_write(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
