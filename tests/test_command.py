@@ -1,4 +1,4 @@
-"""The command line: exit codes, JSON, and one clear line for whatever is wrong."""
+"""The command line: exit codes, JSON, and one line for each error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import click
 import pytest
 from commands import run, run_json
+
+from timewait.cli.main import COMMANDS, FORMER, cli
 
 QUICK = ("--closers", "a")
 THIRTY = ("--msl", "30s", "--rto", "30s")
@@ -25,14 +28,14 @@ class TestCheck:
         [("60s", "1", 0), ("59.9s", "1", 10), ("60s", "2", 10), ("90s", "2", 0), ("60s", "0", 0)],
     )
     def test_exit_codes(self, capsys: pytest.CaptureFixture[str], time_wait: str, loss: str, expected: int) -> None:
-        """2 MSL is enough for one loss; less, or more loss, is not."""
+        """A TIME_WAIT of 2 MSL is enough for one loss, but not for two; a shorter one is not enough for one."""
         code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", time_wait, "--loss", loss)
         assert code == expected
         assert data["verdict"] == {0: "proved", 10: "violated"}[expected]
         assert {"property", "engine", "parameters", "states", "seconds", "trace", "results"} <= data.keys()
 
     def test_delays_sum_as_the_theory_says(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The lost acknowledgement: RTO and one lifetime, 60 s after the first FIN, and later than TIME_WAIT."""
+        """The last FIN arrives after RTO and one lifetime, that is 60 s after the first, and after TIME_WAIT."""
         _, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "59.9s", "--property", "graceful")
         steps = data["trace"]["steps"]
         accepted = next(step for step in steps if step["changed"].get("A.state", {}).get("to") == "TIME_WAIT")
@@ -42,27 +45,27 @@ class TestCheck:
         assert sum(Fraction(str(step["delay"])) for step in steps) == Fraction(str(steps[-1]["time"]))
 
     def test_fine_durations(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Half seconds beside minutes are answered."""
+        """Durations may mix half seconds and minutes."""
         code, data = run_json(capsys, "check", "--msl", "120s", "--time-wait", "239.5s", *QUICK)
         assert code == 10
         assert data["parameters"]["time_wait"] == 239.5
 
     @pytest.mark.parametrize("engine", ["explicit", "zones", "smt"])
     def test_every_engine(self, capsys: pytest.CaptureFixture[str], engine: str) -> None:
-        """The same verdicts, whoever decides."""
+        """Every engine gives the same verdicts."""
         safe = ("check", *THIRTY, "--scope", "core", "--engine", engine, "--property", "graceful", "--property", "isolation")
         assert run_json(capsys, *safe, "--time-wait", "60s")[0] == 0
         assert run_json(capsys, *safe, "--time-wait", "45s")[0] == 10
 
     def test_linux_is_assassinated(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """RFC 1337 among the verdicts, with the line of the standard."""
+        """The counterexample of RFC 1337 cites the rule of the standard."""
         code, out, _ = run(capsys, "check", "--stack", "linux", "--msl", "30s", *QUICK)
         assert code == 10
         assert "time-wait-kept  VIOLATED" in out
         assert "3.10.7.4 second step; RFC 1337" in out
 
     def test_the_letter(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """No restart by a FIN, and endless acknowledgements."""
+        """A FIN does not restart the timer, and two ends acknowledge each other for ever."""
         code, out, _ = run(capsys, "check", "--stack", "rfc9293", "--msl", "30s", "--loss", "0")
         assert code == 10
         assert "fin-restarts    VIOLATED" in out
@@ -71,26 +74,26 @@ class TestCheck:
         assert "again and again" in out
 
     def test_bounds_are_never_a_pass(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A bound reached is inconclusive, and says what was covered."""
+        """A search that reaches a bound is inconclusive and reports what it covered."""
         code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--max-states", "10")
         assert code == 20
         assert data["verdict"] == "inconclusive"
         assert "bound 10" in data["reason"]
 
     def test_a_dense_engine_for_counted_copies(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Zones need unlimited duplication; asked for anyway, they say so."""
+        """An engine in dense time refuses a bound on duplicates, and names the engine that accepts it."""
         code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--duplication", "0", "--engine", "zones")
         assert code == 20
         assert "use explicit" in data["reason"]
 
     def test_a_vacuous_proof_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """An end that aborts never reaches LAST_ACK: nothing is shown about it."""
+        """An end that aborts never reaches LAST-ACK, so a proof about LAST-ACK is vacuous."""
         code, data = run_json(capsys, "check", *THIRTY, *QUICK, "--time-wait", "60s", "--linger-zero", "--property", "graceful")
         assert code == 30
         assert "reaches LAST_ACK" in data["reason"]
 
     def test_trace_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """The first violation as ITF JSON."""
+        """The first violation is written as ITF JSON, and nothing else is left."""
         target = tmp_path / "trace.itf.json"
         assert run(capsys, "check", *THIRTY, *QUICK, "--time-wait", "1s", "--trace", str(target))[0] == 10
         assert json.loads(target.read_text())["#meta"]["format"] == "ITF"
@@ -113,20 +116,20 @@ class TestThreshold:
         ],
     )
     def test_least(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], seconds: int) -> None:
-        """By the engine, and just below it is violated."""
+        """The least safe TIME_WAIT, and a violation just below it."""
         code, data = run_json(capsys, "threshold", *arguments)
         assert code == 0
         assert data["least_time_wait"] == seconds
         assert any(result["verdict"] == "violated" for result in data["below"])
 
     def test_none(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Any loss: none is enough."""
+        """With unlimited loss no TIME_WAIT is enough."""
         code, data = run_json(capsys, "threshold", *THIRTY, "--loss", "any", "--property", "graceful", "--scope", "core")
         assert code == 10
         assert data["least_time_wait"] is None
 
     def test_a_profile_of_ones_own(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """The intended profile, changed to answer without restarting: 3 MSL."""
+        """The intended reading, changed to answer without restarting the timer, needs 3 MSL."""
         source = Path(__file__).parent.parent / "spec" / "stacks" / "rfc9293-intended.toml"
         changed = tmp_path / "changed.toml"
         changed.write_text(source.read_text().replace('value = "answered"', 'value = "fin"'))
@@ -139,7 +142,7 @@ class TestThreshold:
 
 
 class TestBadInput:
-    """One clear line on standard error, and an exit code of its own."""
+    """One line on standard error, and exit code 2 or 3."""
 
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
@@ -163,7 +166,7 @@ class TestBadInput:
         ],
     )
     def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str) -> None:
-        """Usage."""
+        """A request that makes no sense exits with 2."""
         left, out, err = run(capsys, *arguments)
         assert (left, out) == (code, "")
         assert err.startswith("timewait: ")
@@ -171,7 +174,7 @@ class TestBadInput:
         assert said in err
 
     def test_broken_profile(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """A profile file that makes no sense."""
+        """A broken profile exits with 3."""
         broken = tmp_path / "broken.toml"
         broken.write_text('name = "x"\ntitle = "x"\n[time_wait]\nvalue = "-60s"\nsource = "x"\nevidence = "read"\n')
         code, _, err = run(capsys, "check", "--stack", str(broken))
@@ -180,7 +183,7 @@ class TestBadInput:
         assert err.count("\n") == 1
 
     def test_broken_certificate(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """A file that is no certificate."""
+        """A file without a certificate exits with 3."""
         file = tmp_path / "no.smt2"
         file.write_text("(check-sat)\n")
         code, _, err = run(capsys, "certify", str(file))
@@ -188,34 +191,65 @@ class TestBadInput:
         assert "line 1" in err
 
     def test_unwritable_trace(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """Nothing half-written is left."""
+        """A folder that does not exist is a usage error."""
         target = tmp_path / "nowhere" / "trace.json"
         code, _, err = run(capsys, "check", *THIRTY, *QUICK, "--time-wait", "1s", "--trace", str(target))
         assert code == 2
         assert "cannot write" in err
 
 
-def test_stacks_and_graph(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is listed is what is shipped; the graph comes in three forms."""
+class TestCommands:
+    """Every command."""
+
+    @pytest.mark.parametrize("name", [*COMMANDS, *FORMER])
+    def test_loads(self, name: str) -> None:
+        """Each name leads to the command of that name, and its line of help is a sentence."""
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert command.name == name
+        assert COMMANDS.get(name, "A former command.").endswith(".")
+
+    def test_help_lists_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Help lists all commands but the former ones."""
+        code, out, _ = run(capsys, "--help")
+        listed = [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()]
+        assert (code, listed) == (0, [*COMMANDS])
+
+    def test_no_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Without a command help goes to standard error."""
+        code, out, err = run(capsys)
+        assert (code, out) == (2, "")
+        assert "Commands:" in err
+
+
+def test_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list names every profile; a profile shows its sources."""
     assert "picotcp" in run(capsys, "stacks")[1]
     assert "TCP_TIMEWAIT_LEN" in run(capsys, "stacks", "linux")[1]
-    assert run(capsys, "graph", "--format", "dot")[1].lstrip().startswith(("digraph", "//"))
+
+
+def test_graph(capsys: pytest.CaptureFixture[str]) -> None:
+    """The former command prints the graph in three forms; a hint names the command that replaces it."""
+    _, out, err = run(capsys, "graph", "--format", "dot")
+    assert out.lstrip().startswith(("digraph", "//"))
+    assert "timewait diagram states" in err
     assert json.loads(run(capsys, "graph", "--format", "json")[1])
     assert "LAST_ACK" in run(capsys, "graph")[1]
 
 
 @pytest.mark.skipif(not Path("/proc/sys/net/ipv4/tcp_fin_timeout").exists(), reason="not a Linux machine")
 def test_host(capsys: pytest.CaptureFixture[str]) -> None:
-    """The machine's own settings, with a verdict and a trace."""
-    code, out, _ = run(capsys, "host", *QUICK)
+    """The settings of this machine with a verdict; a hint names the command that replaces the check."""
+    code, out, err = run(capsys, "host", *QUICK)
     assert code in (0, 10)
+    assert "timewait check --host" in err
     assert "tcp_rfc1337" in out
     assert "verdict: " in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_an_interrupt_keeps_what_was_found(tmp_path: Path) -> None:
-    """The first interrupt ends a search in order, once it is under way."""
+    """The first interrupt ends a search in order."""
     events = tmp_path / "events.jsonl"
     durations = ("--msl", "7s", "--rto", "5s", "--time-wait", "15s", "--loss", "2")
     command = [sys.executable, "-m", "timewait", "check", "--engine", "explicit", *durations, "--events", str(events)]
