@@ -67,7 +67,7 @@ def read_closes(
     Raises
     ------
     BrokenCapture
-        The file is damaged, is not a capture, or has no TCP segment (none at all where a connection is chosen).
+        The file is damaged, is not a capture, has no frame, or has no TCP segment although no connection is chosen.
     """
     reader = _Reader(file, chosen, max_frames)
     found = traffic(reader.packets())
