@@ -1,4 +1,4 @@
-// Each file, by Mermaid's own parser, which wants a browser's sanitizer that plain text does without.
+// Parse each file with Mermaid's own parser. It expects the sanitizer of a browser, which plain text does not need.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 

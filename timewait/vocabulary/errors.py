@@ -5,7 +5,6 @@
     ValueError
     ├── RequestError    a command exits with 2
     │   ├── timewait.diagrams.graphviz_layout.MissingGraphviz
-    │   ├── timewait.diagrams.rendering.MissingPackage
     │   ├── timewait.spec.configuration.ConfigurationError
     │   ├── timewait.spec.stacks.MissingValue
     │   └── timewait.spec.stacks.UnknownStack
