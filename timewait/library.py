@@ -268,8 +268,8 @@ def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -
 def _options(options: Options | None, keywords: Keywords, closers: Closers) -> Options:
     """The options, or those that the keywords give."""
     if options is None:
-        given: Keywords = {"closers": closers, **keywords}
-        return Options.of(**given)
+        chosen: Keywords = {"closers": closers, **keywords}
+        return Options.of(**chosen)
     if keywords:
         raise TypeError("give options or keywords, not both")
     return options

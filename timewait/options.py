@@ -1,4 +1,4 @@
-"""The options of a question: one typed object that serves the library and every command.
+"""The options of a question: a typed object for the library and every command.
 
 Each keyword of `Options.of` is a long option of ``timewait check``, with underscores for hyphens.
 """
@@ -24,7 +24,7 @@ from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
 
 STANDARD = "rfc9293-intended"
-"""The stack that is meant where none is named: RFC 9293 (intended reading)."""
+"""The default stack: RFC 9293 (intended reading)."""
 
 MOST_COPIES = 12
 """The largest bound on losses or duplicates that can be explored."""
@@ -156,6 +156,23 @@ KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SET
 """Every keyword; type checkers know those of `Keywords`, and a setting works as soon as the table declares it."""
 
 
+DEFAULTS: Keywords = {
+    "stack": STANDARD,
+    "exact_rto": False,
+    "loss": 1,
+    "duplication": "any",
+    "fifo": False,
+    "scope": Scope.CLOSE,
+    "closers": "a",
+    "data": (0, 0),
+    "properties": (),
+    "engine": Engine.AUTO,
+    "max_states": STATES,
+    "max_seconds": SECONDS,
+}
+"""The keywords that have a default; every setting of a stack that is left out stays as the stack has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """A question about one stack: settings, properties, and how it is decided.
@@ -201,7 +218,7 @@ class Options:
             The file of a stack cannot be read.
         """
         try:
-            return _options(**keywords)
+            return _options(keywords)
         except (InputError, RequestError):
             raise
         except ValueError as problem:
@@ -234,36 +251,36 @@ class Options:
         return Budget(self.max_states, self.max_seconds)
 
 
-def _options(**given: Unpack[Keywords]) -> Options:
-    for keyword in given:
+def _options(keywords: Keywords) -> Options:
+    for keyword in keywords:
         if keyword not in KEYWORDS:
             raise ValueError(f"there is no option {keyword!r}; there are {', '.join(sorted(KEYWORDS))}")
-    named = given.get("stack")
-    stack = named if isinstance(named, Stack) else load_stack(named or STANDARD)
-    scope = Scope(given.get("scope", "close"))
-    properties = tuple(given.get("properties", ()))
-    for name in properties:
+    values: Keywords = {**DEFAULTS, **keywords}
+    named = values["stack"] or STANDARD
+    stack = named if isinstance(named, Stack) else load_stack(named)
+    scope = Scope(values["scope"])
+    for name in values["properties"]:
         if name not in PROPERTIES:
             raise ValueError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
     overrides = Overrides.of(
-        **_settings(stack, given),
-        rto_exact=given.get("exact_rto", False),
-        loss=count(given.get("loss", 1)),
-        duplication=count(given.get("duplication", "any")),
-        fifo=given.get("fifo", False),
+        **_settings(stack, values),
+        rto_exact=values["exact_rto"],
+        loss=count(values["loss"]),
+        duplication=count(values["duplication"]),
+        fifo=values["fifo"],
         scope=scope,
-        both_close=given.get("closers", "a") == "both" and scope is Scope.CLOSE,
-        text=octets(given.get("data", (0, 0))),
+        both_close=values["closers"] == "both" and scope is Scope.CLOSE,
+        text=octets(values["data"]),
     )
-    engine = Engine(given.get("engine", Engine.AUTO))
-    return Options(stack, overrides, properties, engine, given.get("max_states", STATES), given.get("max_seconds", SECONDS))
+    engine = Engine(values["engine"])
+    return Options(stack, overrides, tuple(values["properties"]), engine, values["max_states"], values["max_seconds"])
 
 
-def _settings(stack: Stack, given: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(stack: Stack, keywords: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the table that the keywords override, by name."""
     values = {}
     for name, entry in SETTINGS.items():
-        value = given.get(entry.keyword)
+        value = keywords.get(entry.keyword)
         if value is not None:
             values["rto" if name == "rto_max" else name] = _setting(entry, value)
     for name, value in values.items():

@@ -30,7 +30,7 @@ AGREED, CHECKED, ALONE, UNDECIDED, DIFFER = KINDS = (
 """How a property may be decided; these are keys of the JSON."""
 
 NAMES = {Verdict.PROVED: "agreed", Verdict.VACUOUS: "no agreement", Verdict.INCONCLUSIVE: "undecided"}
-"""What people read where the verdict of an agreement is one of these."""
+"""The verdicts that the text names otherwise than `Verdict` does."""
 
 
 @click.command("agree")

@@ -146,10 +146,10 @@ def _certificates(result: CheckResult, budget: Budget) -> dict[tuple[str, ...], 
     always = tuple(name for name in proved if PROPERTIES[name].kind == "always")
     proofs = {}
     if always:
-        proofs[always] = [certify_at_values(one, always, budget.fresh()) for one in configurations]
+        proofs[always] = [certify_at_values(each, always, budget.fresh()) for each in configurations]
     for name in proved:
         if name not in always:
-            proofs[name,] = [certify_liveness(one, name, budget.fresh()) for one in configurations]
+            proofs[name,] = [certify_liveness(each, name, budget.fresh()) for each in configurations]
     return proofs
 
 

@@ -1,4 +1,4 @@
-"""The one place that prints."""
+"""The output of the commands: answers on standard output, notes on standard error."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Screen:
         self.line(text, BOLD)
 
     def raw(self, text: str) -> None:
-        """Text as it is, whatever the width."""
+        """Text without wrapping."""
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
 
@@ -184,7 +184,7 @@ class Screen:
 
 
 def _print(stream: TextIO, text: str) -> None:
-    """Write a line; without its styles where nobody would see them."""
+    """Write a line; its styles only on a terminal."""
     styled = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     stream.write((text if styled else click.unstyle(text)) + "\n")
     stream.flush()

@@ -78,7 +78,7 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 
 
 @diagram_command.command("states")
-@click.option("--stack", help=f"A profile by name or a .toml file. [default: {INTENDED}, by itself]")
+@click.option("--stack", help=f"A profile by name or a .toml file. [default: {INTENDED}]")
 @click.option(
     "--against", help=f"Highlight the differences from this profile, or {NONE}. [default: {STANDARD}, if --stack is given]"
 )
@@ -133,10 +133,10 @@ def _only(options: Mapping[str, object]) -> str | None:
     click.UsageError
         Several are present.
     """
-    given = [name for name, value in options.items() if value is not None]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} exclude each other")
-    return given[0] if given else None
+    present = [name for name, value in options.items() if value is not None]
+    if len(present) > 1:
+        raise click.UsageError(f"{' and '.join(present)} exclude each other")
+    return present[0] if present else None
 
 
 def _run_writers(file: Path | None, claim: str | None, opening: bool, picture: PictureOptions, width: int | None) -> Writers:

@@ -161,9 +161,9 @@ def question_options(
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def with_options(*arguments: Any, host: bool = stacks == "host", **given: Any) -> Any:
-            keywords = {name: given.pop(name) for name in KEYWORDS & given.keys()}
-            return command(*arguments, options=_options(host, keywords), **given)
+        def with_options(*arguments: Any, host: bool = stacks == "host", **values: Any) -> Any:
+            keywords = {name: values.pop(name) for name in KEYWORDS & values.keys()}
+            return command(*arguments, options=_options(host, keywords), **values)
 
         wrapped: Any = with_options
         for option in reversed(shared):

@@ -101,9 +101,9 @@ def output_options(*, layout: bool) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def with_picture(*arguments: Any, **given: Any) -> Any:
-            chosen = {name: given.pop(name) for name in ("form", "out", "scale", "graphviz") if name in given}
-            return command(*arguments, picture=PictureOptions(**chosen), **given)
+        def with_picture(*arguments: Any, **values: Any) -> Any:
+            chosen = {name: values.pop(name) for name in ("form", "out", "scale", "graphviz") if name in values}
+            return command(*arguments, picture=PictureOptions(**chosen), **values)
 
         wrapped: Any = with_picture
         for option in reversed((*_OUTPUT, *((_LAYOUT,) if layout else ()))):
