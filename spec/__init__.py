@@ -1,1 +1,1 @@
-"""What TCP does when it closes: endpoints, network, timers and stacks, as data and pure functions."""
+"""The specification of a TCP close: endpoints, network, timers and stacks, as data and pure functions."""

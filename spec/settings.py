@@ -1,4 +1,4 @@
-"""The settings of a stack: what stacks decide for themselves when they close a connection.
+"""The settings of a stack: the choices that a stack makes when it closes a connection.
 
 Each setting is declared once, as a field of `Durations` or `Behaviour`. Everything else is derived from `SETTINGS`: the
 reader of profiles, the overrides, the options of commands, the JSON, the reference page and the values that
@@ -45,7 +45,7 @@ class ResetRule(StrEnum):
 
 
 class InProfile(StrEnum):
-    """What a profile says of a setting, and what follows if it does not say it."""
+    """The role of a setting in profiles, and the treatment of a value that a profile leaves out."""
 
     ABSENT = "absent"
     """A profile has no such key; the setting keeps its default unless it is overridden."""
@@ -54,7 +54,7 @@ class InProfile(StrEnum):
     ASSUMED = "assumed"
     """An unknown value that matters is replaced by the default, and a note says so."""
     REPORTED = "reported"
-    """The value is shown; it is used only if it is given as an override."""
+    """The value is shown, but only an override is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,17 @@ class Setting:
     Attributes
     ----------
     meaning : str
-        What the setting says, as an indirect question.
+        The meaning, as an indirect question.
     section : str
         The section of the standard, or the name of the mechanism.
     option : str
-        The option that overrides it; empty if there is none. An option of a bool turns the default round.
+        The option that overrides it; empty if there is none. The option of a bool negates the default.
     takes : str
-        What the option takes, as an error message puts it.
+        The argument of the option, for error messages.
     help : str
         The help text of the option.
     profile : InProfile
-        What a profile says of it.
+        Its role in profiles.
     matters_with : str
         The setting that must be on for this one to matter; empty if this one always matters.
     follows : str
@@ -131,7 +131,7 @@ def setting(meaning: str, section: str, **about: Any) -> Mapping[str, Setting]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durations:
-    """How long things last, in seconds; None where it is not known. `DURATIONS` describes each field."""
+    """Durations in seconds; None if unknown. `DURATIONS` describes each field."""
 
     msl: Fraction | None = field(
         default=None,
@@ -192,7 +192,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How one endpoint acts where stacks differ. `BEHAVIOUR` describes each field."""
+    """The behaviour of an endpoint where stacks differ. `BEHAVIOUR` describes each field."""
 
     time_wait: bool = field(
         default=True,
@@ -273,7 +273,7 @@ class Behaviour:
     retries: int | None = field(
         default=None,
         metadata=setting(
-            "how often one segment is retransmitted before the connection is given up (R2)",
+            "how often one segment is retransmitted before the connection is dropped (R2)",
             "RFC 9293 3.8.3",
             option="--retries",
             help="Retransmissions of one segment before giving up. [default: no limit]",
@@ -292,7 +292,7 @@ class Behaviour:
     acks_restart_rto: bool = field(
         default=True,
         metadata=setting(
-            "whether an acknowledgement of something new restarts the retransmission timer; if not, whatever is outstanding is"
+            "whether an acknowledgement of something new restarts the retransmission timer; if not, outstanding segments are"
             " retransmitted within RTO of the last transmission",
             "RFC 6298 5.3",
             option="--rto-runs-on",

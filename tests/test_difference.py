@@ -1,4 +1,4 @@
-"""What differs between two endpoints, as data and in words."""
+"""The differences between two endpoints, as data and in words."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ OTHERS = {
 
 @pytest.fixture(scope="module")
 def letter() -> nx.MultiDiGraph:
-    """Derive the graph of the letter of the standard."""
+    """The graph of the literal reading of the standard."""
     return transition_graph(LETTER)
 
 
 @pytest.fixture(scope="module")
 def graphs() -> dict[str, nx.MultiDiGraph]:
-    """Derive the graphs that differ from it."""
+    """The graphs that differ from it."""
     return {name: transition_graph(behaviour) for name, behaviour in OTHERS.items()}
 
 
 def outcome(graph: nx.MultiDiGraph, state: State, case: object) -> tuple[object, ...] | None:
-    """Return what is seen of an event; None where it cannot happen."""
+    """Return the visible outcome of an event; None where it cannot occur."""
     for _, target, edge in graph.out_edges(state, data=True):
         if case in edge["cases"]:
             return target, edge["reply"], edge["timers"]
@@ -47,7 +47,7 @@ def outcome(graph: nx.MultiDiGraph, state: State, case: object) -> tuple[object,
 
 
 def test_nothing_differs_from_itself(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
-    """A graph is its own equal, whole or in part."""
+    """A graph does not differ from itself, whole or in part."""
     for graph in (letter, *graphs.values(), close_part(letter)):
         found = difference(graph, graph)
         assert not found
@@ -55,8 +55,8 @@ def test_nothing_differs_from_itself(letter: nx.MultiDiGraph, graphs: dict[str, 
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_every_change_is_one(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
-    """Whatever is told to change does, from what is told to what is told, in every one of its circumstances."""
+def test_every_change_is_real(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """Every change is real in each of its circumstances, with the outcomes that it states."""
     for change in difference(letter, graphs[name]).changes:
         assert change.cases
         for case in change.cases:
@@ -65,8 +65,8 @@ def test_every_change_is_one(letter: nx.MultiDiGraph, graphs: dict[str, nx.Multi
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_every_change_is_told(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
-    """In states that both reach, nothing changes that is not told, and nothing is told twice."""
+def test_every_change_is_listed_once(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """In states that both graphs reach, every change is listed exactly once."""
     found = difference(letter, graphs[name])
     told = [(change.source, case) for change in found.changes for case in change.cases]
     assert len(told) == len(set(told))
@@ -84,8 +84,8 @@ def circumstances(graph: nx.MultiDiGraph, state: State) -> frozenset[object]:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_guard_tells_a_change_from_all_else(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
-    """The values that its circumstances have, taken one by one, fit no other circumstances of the state."""
+def test_a_guard_excludes_all_other_circumstances(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    """The combinations of the values of its circumstances include no other circumstances of the state."""
     for change in difference(letter, graphs[name]).changes:
         values = [set(column) for column in zip(*change.cases, strict=True)]
         every = circumstances(letter, change.source) | circumstances(graphs[name], change.source)
@@ -94,8 +94,10 @@ def test_a_guard_tells_a_change_from_all_else(letter: nx.MultiDiGraph, graphs: d
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_turned_round_it_is_the_same_difference(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
-    """What is added one way is missing the other way."""
+def test_the_reverse_difference_has_the_same_changes(
+    letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str
+) -> None:
+    """An effect added in one direction is missing in the other."""
     opposite = {"added": "missing", "missing": "added", "changed": "changed"}
     forth, back = difference(letter, graphs[name]), difference(graphs[name], letter)
     assert (forth.lost, forth.gained) == (back.gained, back.lost)
@@ -105,13 +107,13 @@ def test_turned_round_it_is_the_same_difference(letter: nx.MultiDiGraph, graphs:
 
 
 def only(changes: tuple[GraphChange, ...], **wanted: object) -> GraphChange:
-    """Return the one change that has the attributes wanted."""
+    """Return the only change with given attributes."""
     (found,) = [change for change in changes if all(getattr(change, name) == value for name, value in wanted.items())]
     return found
 
 
 def test_words(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
-    """The words of what the silent one does otherwise."""
+    """The lines of the differences of a stack that answers less."""
     assert difference(letter, graphs["silent"]).words("letter", "silent") == (
         "missing: TIME_WAIT, any but FIN+ACK, FIN+DATA+ACK, RST [outside the window]: silent / nothing; letter / ACK",
         "missing: TIME_WAIT, ACK [in the window]: silent / nothing; letter / ACK, restart time-wait",
@@ -123,7 +125,7 @@ def test_words(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> N
 
 
 def test_a_state_that_is_never_entered(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
-    """It is told as a state; that what led there leads elsewhere is a change."""
+    """The state is listed as lost; other targets of the edges that led there are changes."""
     found = difference(letter, graphs["forgetful"])
     assert (found.lost, found.gained) == ((S.TIME_WAIT,), ())
     assert found.words("letter", "forgetful")[0] == "missing: forgetful never enters TIME_WAIT"
@@ -134,14 +136,14 @@ def test_a_state_that_is_never_entered(letter: nx.MultiDiGraph, graphs: dict[str
     assert not any(change.source is S.TIME_WAIT for change in found.changes)
 
 
-def test_what_can_only_happen_to_one(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
-    """Circumstances that only one of the two knows."""
+def test_an_event_of_one_graph_only(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
+    """Circumstances that occur in only one graph."""
     change = only(difference(letter, graphs["limited"]).changes, source=S.LAST_ACK)
     assert (change.kind, change.before, change.event) == ("added", None, "timer retransmission [R2 is reached]")
     assert "letter never receives it" in change.words("letter", "limited")
 
 
 def test_sections_are_cited(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> None:
-    """Every change says where the standard speaks of it."""
+    """Every change cites the standard."""
     for graph in graphs.values():
         assert all(change.section for change in difference(letter, graph).changes)

@@ -1,4 +1,4 @@
-"""Lengths of time: what is read, what is written, and what is refused."""
+"""Durations: reading, writing, errors."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_reads_exactly(text: str, seconds: Fraction) -> None:
         ("", "'' is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h"),
     ],
 )
-def test_says_what_is_wrong(text: str, message: str) -> None:
-    """The complaint names what was written and what to write instead."""
+def test_an_error_names_the_problem(text: str, message: str) -> None:
+    """The error names the text and a correct one."""
     with pytest.raises(ValueError, match=r"^.*$") as caught:
         parse_duration(text)
     assert str(caught.value) == message
@@ -72,7 +72,7 @@ def test_says_what_is_wrong(text: str, message: str) -> None:
     ],
 )
 def test_refuses_nonsense_in_one_line(text: str) -> None:
-    """Whatever is no length of time is refused, and the complaint stays short."""
+    """Any other text is an error with a short message."""
     with pytest.raises(ValueError, match="write for instance 250ms") as caught:
         parse_duration(text)
     assert "\n" not in str(caught.value)
@@ -112,13 +112,13 @@ def test_writes_the_shortest(seconds: Fraction, text: str) -> None:
     places=st.integers(min_value=0, max_value=12),
     unit=st.sampled_from(sorted(SECONDS)),
 )
-def test_what_is_written_reads_back(number: int, places: int, unit: str) -> None:
-    """Every decimal length survives being written and read."""
+def test_a_written_duration_reads_back(number: int, places: int, unit: str) -> None:
+    """Every decimal duration is the same after writing and reading."""
     seconds = Fraction(number, 10**places) * SECONDS[unit]
     assert parse_duration(format_duration(seconds)) == seconds
 
 
 @given(number=st.integers(min_value=0, max_value=10**6), unit=st.sampled_from(sorted(SECONDS)))
-def test_is_never_longer_than_what_was_read(number: int, unit: str) -> None:
-    """What is written is no longer than what a person wrote."""
+def test_is_never_longer_than_the_text_read(number: int, unit: str) -> None:
+    """The text written is no longer than the text read."""
     assert len(format_duration(parse_duration(f"{number}{unit}"))) <= len(f"{number}{unit}")

@@ -71,21 +71,21 @@ def ack_of(block: Block) -> Segment:
 
 
 def arrives(block: Block, segment: Segment, behaviour: Behaviour = USUAL) -> Outcome:
-    """Let a segment arrive and check what holds of every arrival: a RST is never answered with a RST."""
+    """Return the outcome of an arrival, after the check that no RST answers a RST."""
     outcome = segment_arrives(block, segment, behaviour)
     assert not (segment.rst and any(reply.rst for reply in outcome.replies))
     return outcome
 
 
 def assert_dropped(outcome: Outcome, block: Block) -> None:
-    """Nothing came of it at all."""
+    """The event had no effect."""
     assert outcome.block == block
     assert outcome.replies == ()
     assert outcome.started == frozenset()
 
 
 def assert_acknowledged_and_dropped(outcome: Outcome, block: Block) -> None:
-    """``<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`` was sent, and nothing else came of it."""
+    """The only effect was ``<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>``."""
     assert outcome.block == block
     assert outcome.replies == (ack_of(block),)
 
@@ -94,7 +94,7 @@ def assert_acknowledged_and_dropped(outcome: Outcome, block: Block) -> None:
 
 
 class TestClosed:
-    """All data is discarded; whatever is not a RST is answered with one that its sender will find acceptable."""
+    """All data are discarded; a RST that its receiver accepts answers any segment but a RST."""
 
     @pytest.mark.parametrize(
         ("segment", "reset"),
@@ -125,7 +125,7 @@ class TestClosed:
         assert_dropped(arrives(BLOCKS[State.CLOSED], segment), BLOCKS[State.CLOSED])
 
     def test_the_reset_is_acceptable_to_whoever_sent_the_offending_segment(self) -> None:
-        """Figure 9: the answer to a segment of a lost connection has exactly the number that its sender expects."""
+        """Figure 9: the answer to a segment of an unknown connection has the number that its receiver expects."""
         sender = BLOCKS[State.LAST_ACK]
         offending = Segment(sender.una, sender.rcv, fin=True)
         (reset,) = arrives(BLOCKS[State.CLOSED], offending).replies
@@ -143,7 +143,7 @@ class TestClosed:
 
 
 class TestListen:
-    """First a RST is ignored, second an ACK is bad, third a SYN is welcome, fourth all else is dropped."""
+    """First a RST is ignored, second an ACK is bad, third a SYN is accepted, fourth any other segment is dropped."""
 
     @pytest.mark.parametrize(
         "segment",
@@ -212,7 +212,7 @@ class TestSynSent:
         assert Timer.RETRANSMISSION not in running(outcome.block, USUAL)
 
     def test_the_acknowledged_syn_is_no_longer_counted(self) -> None:
-        """3.8.3: R2 is about one segment; retransmissions of the SYN say nothing of the one after it."""
+        """3.8.3: R2 counts per segment; retransmissions of the SYN do not count for the next segment."""
         block = timer_fires(BLOCKS[State.SYN_SENT], Timer.RETRANSMISSION, Behaviour(retries=1)).block
         assert block.tries == 1
         assert arrives(block, Segment(0, ack=1, syn=True)).block.tries == 0
@@ -285,8 +285,8 @@ class TestSequenceNumber:
         for ack in (None, block.una, block.nxt):
             assert_dropped(arrives(block, Segment(block.rcv + offset, ack=ack, rst=True)), block)
 
-    def test_to_the_letter_a_retransmitted_fin_does_not_restart_time_wait(self) -> None:
-        """It is acknowledged and dropped here, and never sees the steps that restart the 2 MSL timeout."""
+    def test_literally_a_retransmitted_fin_does_not_restart_time_wait(self) -> None:
+        """It is acknowledged and dropped here, and never reaches the steps that restart the 2 MSL timeout."""
         outcome = arrives(BLOCKS[State.TIME_WAIT], Segment(4, ack=4, fin=True), LETTER)
         assert outcome.replies == (Segment(4, ack=5),)
         assert outcome.started == frozenset()
@@ -297,7 +297,7 @@ class TestSequenceNumber:
 
 
 class TestReset:
-    """Outside the window nothing, at RCV.NXT the end, elsewhere in the window a challenge ACK."""
+    """Outside the window no effect, at RCV.NXT the end, elsewhere in the window a challenge ACK."""
 
     @pytest.mark.parametrize("offset", [1, WINDOW - 1])
     @each_synchronised
@@ -346,8 +346,8 @@ class TestReset:
                     assert outcome.effects == {Effect.ASSASSINATED}
 
     @each_synchronised
-    def test_its_own_number_counts_not_what_it_carries(self, state: State) -> None:
-        """A RST with text that starts before RCV.NXT is outside the window, however far its text reaches."""
+    def test_only_its_sequence_number_counts(self, state: State) -> None:
+        """A RST with text that starts before RCV.NXT is outside the window, even if its text ends in it."""
         block = BLOCKS[state]
         assert_dropped(arrives(block, Segment(block.rcv - 1, length=2, rst=True), LETTER), block)
 
@@ -367,7 +367,7 @@ class TestSyn:
     """Irrespective of the sequence number a challenge ACK, but in SYN-RECEIVED after a passive OPEN."""
 
     @each_synchronised
-    def test_a_challenge_ack_whatever_the_number(self, state: State) -> None:
+    def test_a_challenge_ack_for_every_number(self, state: State) -> None:
         block = BLOCKS[state]
         for seq in range(block.rcv + WINDOW + 1):
             for ack in (None, *range(block.nxt + 2)):
@@ -412,7 +412,7 @@ class TestAck:
 
     @pytest.mark.parametrize("state", [state for state in OPEN if state is not State.TIME_WAIT], ids=str)
     def test_of_something_not_yet_sent(self, state: State) -> None:
-        """``SEG.ACK > SND.NXT``: send an ACK, drop the segment, and return: neither text nor FIN is looked at."""
+        """``SEG.ACK > SND.NXT``: send an ACK, drop the segment, and return: neither text nor FIN is processed."""
         block = BLOCKS[state]
         for flags in ({}, {"fin": True}, {"length": 1}):
             segment = Segment(block.rcv, ack=block.nxt + 1, **flags)
@@ -427,8 +427,8 @@ class TestAck:
 
     @pytest.mark.parametrize("state", [State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK])
     @pytest.mark.parametrize("restarts", [True, False])
-    def test_of_some_of_what_is_outstanding(self, state: State, restarts: bool) -> None:
-        """RFC 6298 5.3: the retransmission timer starts again; or, by the setting, it runs on."""
+    def test_of_a_part_of_the_outstanding_octets(self, state: State, restarts: bool) -> None:
+        """RFC 6298 5.3: the retransmission timer restarts; or, by the setting, it continues."""
         outcome = arrives(BLOCKS[state], Segment(BLOCKS[state].rcv, ack=3), replace(USUAL, acks_restart_rto=restarts))
         assert Timer.RETRANSMISSION in running(outcome.block, USUAL)
         assert (Timer.RETRANSMISSION in outcome.started) is restarts
@@ -468,7 +468,7 @@ class TestAck:
 
     @pytest.mark.parametrize("flags", [{}, {"fin": True}, {"length": 1}], ids=str)
     def test_time_wait_acknowledges_and_restarts_the_timeout(self, flags: dict[str, Any]) -> None:
-        """To the letter, "the only thing that can arrive" is a retransmitted FIN; but anything may."""
+        """Literally, "the only thing that can arrive" is a retransmitted FIN; but any segment may."""
         letter = Behaviour(answers=EVERY_ARRIVAL, restarts=EVERY_ARRIVAL)
         block = BLOCKS[State.TIME_WAIT]
         outcome = arrives(block, Segment(block.rcv, ack=block.nxt, **flags), letter)
@@ -476,7 +476,7 @@ class TestAck:
         assert outcome.started == {Timer.TIME_WAIT}
 
     def test_of_the_unsent_in_time_wait_it_follows_the_settings(self) -> None:
-        """3.10.7.4 fifth step has TIME-WAIT by itself: SND.NXT is not looked at."""
+        """3.10.7.4 fifth step treats TIME-WAIT separately: SND.NXT plays no part."""
         silent = Behaviour(answers=frozenset(), restarts=frozenset())
         block = BLOCKS[State.TIME_WAIT]
         segment = Segment(block.rcv, ack=block.nxt + 1)
@@ -488,7 +488,7 @@ class TestAck:
 
 
 class TestText:
-    """Taken in and acknowledged in ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2; ignored once a FIN has arrived."""
+    """Accepted and acknowledged in ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2; ignored once a FIN has arrived."""
 
     @pytest.mark.parametrize("state", RECEIVING, ids=str)
     @pytest.mark.parametrize(("offset", "length"), [(0, 1), (0, 3), (-1, 2), (-3, 5)])
@@ -503,7 +503,7 @@ class TestText:
     @pytest.mark.parametrize("state", RECEIVING, ids=str)
     @pytest.mark.parametrize("flags", [{"length": 1}, {"length": 1, "fin": True}], ids=str)
     def test_beyond_rcv_nxt_it_may_be_acknowledged(self, state: State, flags: dict[str, Any]) -> None:
-        """MAY-13. What lies beyond is not kept here, against SHLD-31, so it has to come again."""
+        """MAY-13. Text beyond RCV.NXT is not kept, against SHLD-31, so it must be retransmitted."""
         block = BLOCKS[state]
         assert_acknowledged_and_dropped(arrives(block, Segment(block.rcv + 1, ack=block.una, **flags)), block)
 
@@ -531,7 +531,7 @@ class TestText:
 
 
 class TestFin:
-    """Advance RCV.NXT over the FIN, acknowledge it, and move on."""
+    """Advance RCV.NXT over the FIN, acknowledge it, and change the state."""
 
     @pytest.mark.parametrize(
         ("state", "ack", "expected"),
@@ -637,7 +637,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("block", [BLOCKS[State.SYN_RECEIVED], PASSIVE], ids=["active", "passive"])
     def test_send_in_syn_received_would_only_be_queued(self, block: Block) -> None:
-        """3.10.2: "queue the data for transmission after entering ESTABLISHED": it can as well be made there."""
+        """3.10.2: "queue the data for transmission after entering ESTABLISHED": SEND may as well be called there."""
         assert allowed_calls(block) == (Call.CLOSE, Call.ABORT)
         with pytest.raises(ValueError, match=r"not allowed"):
             user_calls(block, Call.SEND, USUAL)
@@ -657,7 +657,7 @@ class TestCalls:
         assert outcome.effects == {Effect.GAVE_UP}
 
     @pytest.mark.parametrize("state", [State.LISTEN, State.SYN_SENT], ids=str)
-    def test_close_with_linger_zero_has_nobody_to_reset_before_the_connection(self, state: State) -> None:
+    def test_close_with_linger_zero_sends_nothing_before_the_connection(self, state: State) -> None:
         assert user_calls(BLOCKS[state], Call.CLOSE, Behaviour(linger_zero=True)).replies == ()
 
 
@@ -681,7 +681,7 @@ EARLIEST = [
 
 
 class TestTimers:
-    """Which run, and what happens when one runs out."""
+    """The running timers, and the outcome when one expires."""
 
     @pytest.mark.parametrize(("block", "segment"), EARLIEST)
     def test_retransmission_sends_the_front_of_the_queue_again(self, block: Block, segment: Segment) -> None:
@@ -762,12 +762,12 @@ ARRIVALS = {
 
 
 class TestKnobs:
-    """Where stacks differ."""
+    """The settings."""
 
     @pytest.mark.parametrize("answered", [True, False], ids=["answered", "not answered"])
     @pytest.mark.parametrize("restarted", [True, False], ids=["restarted", "not restarted"])
     @pytest.mark.parametrize("arrival", Arrival, ids=str)
-    def test_what_time_wait_answers_and_what_restarts_it(self, arrival: Arrival, answered: bool, restarted: bool) -> None:
+    def test_answers_and_restarts_of_time_wait(self, arrival: Arrival, answered: bool, restarted: bool) -> None:
         block = BLOCKS[State.TIME_WAIT]
         alone, others = frozenset({arrival}), EVERY_ARRIVAL - {arrival}
         behaviour = Behaviour(answers=alone if answered else others, restarts=alone if restarted else others)
@@ -805,7 +805,7 @@ class TestKnobs:
 
 
 class Pair:
-    """Two ends and a network that delivers in order and loses only the transmissions it is told to lose."""
+    """Two ends and a network that delivers in order and loses only chosen transmissions."""
 
     def __init__(self, one: Block, other: Block, behaviour: Behaviour = USUAL, lost: Collection[int] = ()) -> None:
         self.ends = [one, other]
@@ -836,7 +836,7 @@ class Pair:
         self.take(end, timer_fires(self.ends[end], timer, self.behaviour))
 
     def deliver(self) -> None:
-        """Deliver until nothing is in flight; an exchange that does not end has gone wrong."""
+        """Deliver until nothing is in flight; an endless exchange is an error."""
         for _ in range(100):
             if not self.flying:
                 return
@@ -845,7 +845,7 @@ class Pair:
         raise AssertionError("the exchange does not end")
 
     def settle(self) -> None:
-        """Deliver, and send again whatever is still outstanding, until nothing is."""
+        """Deliver, and retransmit outstanding segments, until none is outstanding."""
         self.deliver()
         while waiting := [end for end in (0, 1) if Timer.RETRANSMISSION in running(self.ends[end], self.behaviour)]:
             self.fire(waiting[0], Timer.RETRANSMISSION)
@@ -856,7 +856,7 @@ S = State
 
 
 class TestExchanges:
-    """The figures of the standard, played."""
+    """The figures of the standard, carried out."""
 
     def test_figure_6_three_way_handshake(self) -> None:
         pair = Pair(BLOCKS[S.CLOSED], BLOCKS[S.CLOSED])
@@ -880,7 +880,7 @@ class TestExchanges:
         assert pair.ends == [ESTABLISHED, ESTABLISHED]
 
     def test_figure_8_an_old_duplicate_syn(self) -> None:
-        """The answer to it acknowledges nothing the opener sent, draws a RST, and the listener listens again."""
+        """A RST answers its answer, which acknowledges nothing that was sent, and the listener returns to LISTEN."""
         answered = arrives(BLOCKS[S.LISTEN], Segment(0, syn=True))
         (reset,) = arrives(BLOCKS[S.SYN_SENT], Segment(0, ack=9, syn=True)).replies
         assert reset == Segment(9, rst=True)
@@ -920,7 +920,7 @@ class TestExchanges:
         ]
 
     def test_the_omitted_edge_of_figure_5(self) -> None:
-        """Note 2: the acknowledgement of our FIN is lost, and the other end's FIN brings it again."""
+        """Note 2: the acknowledgement of our FIN is lost, and the other end's FIN carries it again."""
         pair = Pair(ESTABLISHED, ESTABLISHED, lost={1})
         pair.call(0, Call.CLOSE)
         pair.deliver()
@@ -950,8 +950,8 @@ class TestExchanges:
         assert pair.ends[0].read == 2
 
     @pytest.mark.parametrize("lost", [{0}, {1}, {2}, {3}, {0, 1}, {2, 3}, {0, 2}, {1, 3}], ids=str)
-    def test_what_is_lost_is_made_good(self, lost: set[int]) -> None:
-        """Whichever of FIN, ACK, FIN, ACK are lost, the retransmission timers bring the close about."""
+    def test_losses_are_repaired(self, lost: set[int]) -> None:
+        """Whichever of FIN, ACK, FIN, ACK are lost, the retransmission timers complete the close."""
         pair = Pair(ESTABLISHED, ESTABLISHED, lost=lost)
         for end in (0, 1):
             pair.call(end, Call.CLOSE)
@@ -968,7 +968,7 @@ class TestExchanges:
         assert pair.states in [(S.TIME_WAIT, S.TIME_WAIT), (S.TIME_WAIT, S.CLOSED), (S.CLOSED, S.TIME_WAIT)]
 
     def test_two_ends_in_time_wait_acknowledge_each_other_for_ever(self) -> None:
-        """To the letter: one duplicated bare ACK after a simultaneous close is never done with."""
+        """Literal reading: one duplicated bare ACK after a simultaneous close causes endless acknowledgements."""
         pair = Pair(BLOCKS[S.TIME_WAIT], Block(State.TIME_WAIT, una=5, nxt=5, rcv=4, sent=3), LETTER)
         pair.flying = [(1, Segment(4, ack=5))]
         with pytest.raises(AssertionError, match="does not end"):
@@ -981,7 +981,7 @@ class TestExchanges:
         pair.deliver()
 
     def test_a_reset_in_time_wait(self) -> None:
-        """RFC 1337: an old duplicate, its answer, and the RST of an end that has forgotten."""
+        """RFC 1337: an old duplicate, its answer, and the RST of an end that has left TIME-WAIT."""
         for behaviour, expected in ((LETTER, S.CLOSED), (USUAL, S.TIME_WAIT)):
             pair = Pair(BLOCKS[S.TIME_WAIT], BLOCKS[S.CLOSED], behaviour)
             pair.flying = [(0, Segment(3, ack=3, length=1))]
@@ -1007,12 +1007,12 @@ behaviours = st.builds(
 
 
 Course = tuple[Behaviour, list[tuple[Block, Segment | Timer | Call, Outcome]]]
-"""A behaviour, and what happens to one endpoint step by step."""
+"""A behaviour, and the events of one endpoint."""
 
 
 @st.composite
 def segments(draw: st.DrawFn, block: Block) -> Segment:
-    """Any segment at all with numbers around those of a block, but that nothing lies beyond the other end's FIN."""
+    """Any segment with numbers around those of a block, but with nothing beyond the FIN of the other end."""
     seq = draw(st.integers(max(block.rcv - 3, 0), block.rcv + WINDOW + 1))
     ack = draw(st.none() | st.integers(0, block.nxt + 1))
     syn, rst = draw(st.sampled_from([(False, False), (False, False), (True, False), (False, True), (True, True)]))
@@ -1024,7 +1024,7 @@ def segments(draw: st.DrawFn, block: Block) -> Segment:
 
 @st.composite
 def walks(draw: st.DrawFn) -> Course:
-    """Walk from CLOSED, or from a connection just opened."""
+    """A walk from CLOSED, or from an open connection."""
     behaviour = draw(behaviours)
     block = draw(st.sampled_from([Block(State.CLOSED), ESTABLISHED]))
     walk = []
@@ -1086,7 +1086,7 @@ class TestWhateverHappens:
                 assert not block.outstanding
 
     @given(walks())
-    def test_what_the_user_has_read_is_never_taken_back(self, course: Course) -> None:
+    def test_text_read_never_decreases(self, course: Course) -> None:
         for block, _, outcome in course[1]:
             if outcome.block.state is State.CLOSED and block.state is not State.CLOSED:
                 assert (outcome.block.read, outcome.block.sent) == (block.read, block.sent)
@@ -1117,7 +1117,7 @@ class TestWhateverHappens:
 
 
 def test_every_rule_in_the_list_is_applied_somewhere() -> None:
-    """No rule is dead: each is used on the way from CLOSED under some behaviour."""
+    """Every rule is reachable from CLOSED under some behaviour."""
     used = set()
     for behaviour in (
         USUAL,
@@ -1132,7 +1132,7 @@ def test_every_rule_in_the_list_is_applied_somewhere() -> None:
 
 
 def test_every_rule_cites_a_section() -> None:
-    """And says what it does in one clause."""
+    """The text of a rule is one clause."""
     for name, rule in RULES.items():
         assert rule.section, name
         assert rule.text, name

@@ -1,4 +1,4 @@
-"""The derived state diagram: that it is figure 5 of RFC 9293 and more, that its words are true, and that it renders."""
+"""The derived state diagram: it contains figure 5 of RFC 9293, its guards are exact, and it renders."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def graphs() -> dict[str, nx.MultiDiGraph]:
 
 @pytest.fixture(scope="module")
 def graph(graphs: dict[str, nx.MultiDiGraph]) -> nx.MultiDiGraph:
-    """Give the graph of the default behaviour."""
+    """The graph of the default behaviour."""
     return graphs["default"]
 
 
 def edges(graph: nx.MultiDiGraph, source: State, target: State, **wanted: object) -> list[Edge]:
-    """All edges between two states that have the attributes wanted."""
+    """All edges between two states with given attributes."""
     found = graph.get_edge_data(source, target, default={}).values()
     return [edge for edge in found if all(edge[name] == value for name, value in wanted.items())]
 
@@ -70,7 +70,7 @@ def edges(graph: nx.MultiDiGraph, source: State, target: State, **wanted: object
 def test_sizes(
     graphs: dict[str, nx.MultiDiGraph], name: str, all_edges: int, condensed: int, closing: int, closing_condensed: int
 ) -> None:
-    """Exact counts: nothing guards a derivation better."""
+    """Exact counts of nodes and edges."""
     graph = graphs[name]
     assert graph.number_of_nodes() == 11
     assert graph.number_of_edges() == all_edges
@@ -82,7 +82,7 @@ def test_sizes(
 
 
 def test_edges_per_state(graph: nx.MultiDiGraph) -> None:
-    """Where the edges of the default behaviour leave."""
+    """The edges of the default behaviour."""
     assert Counter(source for source, _ in graph.edges()) == {
         S.CLOSED: 8,
         S.LISTEN: 8,
@@ -137,7 +137,7 @@ BEYOND_FIGURE_5 = {
 
 
 class TestFigure5:
-    """Every edge of figure 5 is there, and what more there is the text of the standard asks for."""
+    """Every edge of figure 5 exists, and the text of the standard requires every further edge."""
 
     @pytest.mark.parametrize(("source", "target", "trigger", "acknowledges", "reply"), FIGURE_5)
     def test_every_edge_is_there(
@@ -149,11 +149,11 @@ class TestFigure5:
             assert any({case.acknowledges for case in edge["cases"]} == {acknowledges} for edge in found)
 
     def test_send_in_listen_is_not_modelled(self, graph: nx.MultiDiGraph) -> None:
-        """The one edge of the figure that is left out: the SEND that turns LISTEN into SYN-SENT."""
+        """One edge of the figure is left out: the SEND that leads from LISTEN to SYN-SENT."""
         assert not edges(graph, S.LISTEN, S.SYN_SENT)
 
     def test_nothing_else_moves(self, graph: nx.MultiDiGraph) -> None:
-        """A segment that also carries text moves as one without."""
+        """A segment with text has the target of one without."""
         moves = {
             (source, target, edge["trigger"].replace("DATA+", ""))
             for source, target, edge in graph.edges(data=True)
@@ -181,7 +181,7 @@ class TestFigure5:
 
 
 class TestAttributes:
-    """Every node and every edge says what it should, and truly."""
+    """The attributes of nodes and edges are complete and exact."""
 
     def test_every_state_has_its_meaning(self, graph: nx.MultiDiGraph) -> None:
         assert {state: about["meaning"] for state, about in graph.nodes(data=True)} == MEANING
@@ -208,7 +208,7 @@ class TestAttributes:
 
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_circumstances_decide(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
-        """No circumstances lead two ways: what is watched of an event is all that matters of it."""
+        """The circumstances of an event determine its edge."""
         for candidate in (graphs[name], condense(graphs[name])):
             for state, about in candidate.nodes(data=True):
                 cases = [case for _, _, edge in candidate.out_edges(state, data=True) for case in edge["cases"]]
@@ -226,7 +226,7 @@ class TestAttributes:
 
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_a_guard_is_a_conjunction(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
-        """The values that an edge's circumstances have, taken one by one, fit no circumstances of another edge."""
+        """The combinations of the values of an edge's circumstances include no circumstances of another edge."""
         for candidate in (graphs[name], condense(graphs[name])):
             for state, about in candidate.nodes(data=True):
                 out = [edge["cases"] for _, _, edge in candidate.out_edges(state, data=True)]
@@ -269,7 +269,7 @@ class TestAttributes:
 # --- settings -----------------------------------------------------------------------------------------------------
 
 INVISIBLE = {"backoff"}
-"""Settings that no single step shows: how far retransmissions are counted matters to the length of the gaps alone."""
+"""Settings without an effect on a single step: the count of retransmissions matters only for the length of gaps."""
 
 
 class TestSettings:
@@ -338,7 +338,7 @@ class TestParts:
         assert graph.number_of_nodes() == 11
 
     @pytest.mark.parametrize("name", BEHAVIOURS)
-    def test_joined_edges_cover_what_they_join(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+    def test_joined_edges_cover_their_parts(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
         joined = condense(graphs[name])
         for source, target in {(source, target) for source, target, _ in graphs[name].edges}:
             one = frozenset().union(*(edge["cases"] for edge in edges(graphs[name], source, target)))
@@ -351,7 +351,7 @@ class TestParts:
 
 
 class TestText:
-    """The table."""
+    """The text rendering."""
 
     def test_reads_like_this(self, graph: nx.MultiDiGraph) -> None:
         block = as_text(graph).split("\n\n")[9]
@@ -384,9 +384,9 @@ class TestText:
 
 
 class TestJson:
-    """For machines."""
+    """The JSON rendering."""
 
-    def test_is_what_networkx_reads(self, graph: nx.MultiDiGraph) -> None:
+    def test_networkx_reads_it(self, graph: nx.MultiDiGraph) -> None:
         again = nx.node_link_graph(json.loads(as_json(graph)), edges="edges")
         assert list(again) == [state.value for state in State]
         assert again.number_of_edges() == graph.number_of_edges()
@@ -400,7 +400,7 @@ class TestJson:
 
 
 def test_every_rendering_is_the_same_in_every_run(graph: nx.MultiDiGraph) -> None:
-    """Whatever the hash seed: a picture changes only when the specification does."""
+    """Renderings do not depend on the hash seed."""
     program = (
         "from timewait.spec.settings import Behaviour; from timewait.spec.graph import transition_graph;"
         " from timewait.diagrams.tables import *;"

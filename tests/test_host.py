@@ -147,7 +147,7 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
         ({"tcp_max_tw_buckets": "0"}, "ip_local_port_range", "no TIME-WAIT blocks one"),
     ],
 )
-def test_what_is_said(make: Make, changed: dict[str, str], name: str, said: str) -> None:
+def test_meanings(make: Make, changed: dict[str, str], name: str, said: str) -> None:
     """Each sentence says what its value means."""
     assert said in meaning(make(**changed), name)
 

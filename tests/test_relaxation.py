@@ -1,4 +1,4 @@
-"""The relaxed close does all that the composition does: edge by edge, and verdict by verdict."""
+"""The over-approximation includes the composition: edge by edge, and verdict by verdict."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ kinds = pytest.mark.parametrize("obligations", [one_per_effect, one_at_a_time])
 
 
 def young(clock: Clock) -> Clock:
-    """The clock of the relaxed system that is never above one of the composition's."""
+    """The clock of the over-approximation that is never above a given clock of the composition."""
     return Clock("age", clock.owner.split()[0]) if clock.role == "age" else clock
 
 
 def covers(relaxed: CompositionState, exact: CompositionState) -> bool:
-    """Whether whatever limits the relaxed location limits the exact one, which can do no more than it."""
+    """Whether every limit of the location of the over-approximation is a limit of the exact location."""
     alike = (relaxed.ends, relaxed.lost, relaxed.phase) == (exact.ends, exact.lost, exact.phase)
     must_be_delivered = {copy for copy in exact.network if copy.must_be_delivered}
     alive = {copy[:2] for copy in relaxed.network}
@@ -69,7 +69,7 @@ def covers(relaxed: CompositionState, exact: CompositionState) -> bool:
 
 
 class Simulation:
-    """The composition, with the copies that are alive and no others, and the folded relaxation side by side.
+    """The composition, with exactly the packets that are alive, beside the quotient of the over-approximation.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class Simulation:
         )
 
     def _no_older(self, relaxed: dict[Clock, ClockUpdate], exact: dict[Clock, ClockUpdate]) -> bool:
-        """Each clock of the composition that lives has one in the relaxed system that shows no more, or the very same."""
+        """Each active clock of the composition has one in the over-approximation with at most its value, or the same one."""
         for clock, origin in exact.items():
             mine = young(clock)
             if clock.role == "age":
@@ -127,7 +127,7 @@ class Simulation:
 @named
 @kinds
 def test_every_step_is_followed(configuration: Configuration, obligations: DeliveryChoice) -> None:
-    """Guards no stricter, limits no more, clocks that must stay low no higher: so whatever never happens here never does."""
+    """Guards are no stricter, there are no more limits, and bounded clocks are no higher: so safety here is safety there."""
     simulation = Simulation(configuration, obligations)
     assert simulation.steps >= 50
     assert len(simulation.pairs) > 10
@@ -137,7 +137,7 @@ def test_every_step_is_followed(configuration: Configuration, obligations: Deliv
 @pytest.mark.parametrize("configuration", LARGE.values(), ids=LARGE.keys())
 @kinds
 def test_every_step_of_a_larger_one_is_followed(configuration: Configuration, obligations: DeliveryChoice) -> None:
-    """Text, and a FIN_WAIT_2 that may give up."""
+    """Text, and a FIN-WAIT-2 timeout."""
     assert Simulation(configuration, obligations).steps > 10_000
 
 
@@ -156,7 +156,7 @@ def test_a_relaxation_that_forgets_copies_is_found_out(monkeypatch: pytest.Monke
 
 
 def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Likewise, where the youngest age is not that of the youngest."""
+    """It also fails if the age is not that of the youngest packet."""
     whole = OverApproximation._targets
 
     def stale(self: OverApproximation, situation: CompositionState, updates: tuple[ClockUpdate, ...]) -> Iterator[Reached]:
@@ -171,7 +171,7 @@ def test_a_relaxation_that_keeps_ages_is_found_out(monkeypatch: pytest.MonkeyPat
 
 @named
 def test_time_stops_in_neither(configuration: Configuration) -> None:
-    """Asked of every obligation alone, and of the composition itself."""
+    """There is no time-lock, with every obligation alone and in the composition."""
     asked = question(configuration)
     assert asked.obliged_approximation is not None
     assert not time_locks(asked.quotient)
@@ -179,7 +179,7 @@ def test_time_stops_in_neither(configuration: Configuration) -> None:
 
 
 def test_each_obligation_is_met_alone() -> None:
-    """Whatever must arrive somewhere in the composition must arrive somewhere in the system asked for time-locks."""
+    """Every obligation of the composition occurs in the automaton that is checked for time-locks."""
     exact = {
         (place.ends, copy)
         for place in Quotient(Composition(EITHER))._widest.values()
@@ -192,7 +192,7 @@ def test_each_obligation_is_met_alone() -> None:
 
 @named
 def test_zones_say_the_same_without_it(configuration: Configuration) -> None:
-    """The relaxed answer, and that of the composition alone."""
+    """The verdicts of the over-approximation and of the composition."""
     asked = question(configuration)
     plain = Question(asked.system, asked.initial_state, asked.witnesses)
     for first, second in zip(*(decide(one, BOTH, Engine.ZONES, Budget()) for one in (asked, plain)), strict=True):
@@ -202,7 +202,7 @@ def test_zones_say_the_same_without_it(configuration: Configuration) -> None:
 
 
 def test_it_is_smaller() -> None:
-    """The reason for it: a fifth of the zones, for either end closing first."""
+    """It has a fifth of the zones if either end may close first."""
     asked = question(EITHER)
     explored = [Zones(automaton) for automaton in (asked.coarse, asked.quotient)]
     for zones in explored:
@@ -211,7 +211,7 @@ def test_it_is_smaller() -> None:
 
 
 def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
-    """A guard that only a copy long dead could pass is passed in the relaxed system, and no run comes of it."""
+    """A guard that only an expired packet could pass is passed in the over-approximation, and gives no confirmed run."""
     silent = replace(close(2, 4, 1, 1), time_wait=Fraction(4))
     asked = question(silent)
     zones = Zones(asked.coarse)
@@ -224,7 +224,7 @@ def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
 
 
 def test_only_any_order_can_be_relaxed() -> None:
-    """A queue, or a bound on duplicates, needs each copy by itself."""
+    """A queue, or a bound on duplicates, needs each packet as an entry."""
     for kept in (replace(EITHER, fifo=True), replace(EITHER, duplication=1)):
         assert question(kept).over_approximation is None
         with pytest.raises(ValueError, match="unlimited duplication"):
@@ -232,7 +232,7 @@ def test_only_any_order_can_be_relaxed() -> None:
 
 
 def test_a_bound_on_time_holds_while_locations_are_folded() -> None:
-    """The graph of a close with text both ways takes a while: what was asked is then not known, and nothing is made up."""
+    """A search of a close with text in both directions stops at its bound and is inconclusive."""
     large = replace(close(1, 2, 1, 1, RUNS_ON), both_close=True, text=(2, 2))
     answers = decide(question(large), (*BOTH, PROPERTIES["closes"]), Engine.ZONES, Budget(seconds=1.0))
     assert [answer.verdict for answer in answers] == [Verdict.INCONCLUSIVE] * 3
