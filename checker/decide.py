@@ -54,9 +54,24 @@ class Answer:
     trace: Trace | None = None
 
     @property
+    def name(self) -> str:
+        """The property."""
+        return self.finding.name
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict."""
         return self.finding.verdict
+
+    @property
+    def engine(self) -> str:
+        """The engine, in words."""
+        return self.finding.engine
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is neither a plain proof nor a violation; empty otherwise."""
+        return self.finding.reason
 
 
 def decide(question: Question, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:

@@ -96,6 +96,11 @@ class TestOptions:
         with pytest.raises(timewait.RequestError, match=message):
             timewait.Options.of(**keywords)  # type: ignore[arg-type]  # nonsense
 
+    def test_assumptions(self) -> None:
+        """An unknown value that matters is assumed with a warning."""
+        with pytest.warns(UserWarning, match="mtcp does not say"):
+            timewait.check(stack="mtcp", msl="30s", rto="30s", orphan=True, scope="core", properties=["fin-restarts"])
+
     def test_options_or_keywords(self) -> None:
         """Not both."""
         with pytest.raises(TypeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -27,6 +28,7 @@ from timewait.proofs.suite import ClaimResult
 from timewait.proofs.suite import prove as decide_claims
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
 from timewait.results import CheckResult, Explanation, FormulaResult, ThresholdResult
+from timewait.spec.assemble import assumptions
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack, load_stack
 from timewait.vocabulary.automaton import Property
@@ -36,7 +38,7 @@ LIMIT = 16
 """No TIME_WAIT longer than this multiple of MSL + RTO is tried unless a limit is given."""
 
 SAFE = ("graceful", "isolation")
-"""The properties of which a threshold is the least safe TIME_WAIT, unless others are named."""
+"""The properties that a safe TIME_WAIT gives, unless others are named."""
 
 
 def check(options: Options | None = None, /, *, budget: Budget | None = None, **keywords: Unpack[Keywords]) -> CheckResult:
@@ -266,10 +268,13 @@ def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -
 
 
 def _options(options: Options | None, keywords: Keywords, closers: Closers) -> Options:
-    """The options, or those that the keywords give."""
+    """The options, or those that the keywords state; a warning names each value that is assumed."""
     if options is None:
         chosen: Keywords = {"closers": closers, **keywords}
-        return Options.of(**chosen)
+        options = Options.of(**chosen)
+        for assumption in assumptions(options.stack, options.overrides):
+            warnings.warn(assumption, stacklevel=3)
+        return options
     if keywords:
         raise TypeError("give options or keywords, not both")
     return options
@@ -285,5 +290,5 @@ def _both_closers(configuration: Configuration, asked: Sequence[Property], engin
     if not configuration.both_close:
         return alone
     left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
-    both = {answer.finding.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
-    return [max(both.get(answer.finding.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]
+    both = {answer.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
+    return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]

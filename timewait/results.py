@@ -31,7 +31,7 @@ class CheckResult:
     configuration : Configuration
         The configuration that was checked.
     answers : tuple of Answer
-        An answer for each property.
+        An answer for each property: its `name`, `verdict`, `engine`, `reason` and, of a violation, its `trace`.
     """
 
     configuration: Configuration
@@ -49,15 +49,15 @@ class CheckResult:
 
     def __getitem__(self, name: str) -> Answer:
         """The answer for one property, by its name."""
-        return next(answer for answer in self.answers if answer.finding.name == name)
+        return {answer.name: answer for answer in self.answers}[name]
 
     def __str__(self) -> str:
         lines = [f"{name:<15} {verdict.upper()}  {reason}".rstrip() for name, verdict, _, reason in self._rows()]
         return "\n".join(lines)
 
     def _rows(self) -> Iterable[tuple[str, str, str, str]]:
-        for finding in (answer.finding for answer in self.answers):
-            yield finding.name, str(finding.verdict), finding.engine, finding.reason
+        for answer in self.answers:
+            yield answer.name, str(answer.verdict), answer.engine, answer.reason
 
     def _repr_html_(self) -> str:
         return _table(("property", "verdict", "engine", "reason"), self._rows())
@@ -100,7 +100,7 @@ class ThresholdResult:
         answers = [("at it", answer) for answer in self.found.answers] + [
             ("just below", answer) for answer in self.found.answers_below
         ]
-        rows = [(where, answer.finding.name, str(answer.verdict)) for where, answer in answers]
+        rows = [(where, answer.name, str(answer.verdict)) for where, answer in answers]
         return f"<p>{escape(str(self))}</p>" + _table(("TIME_WAIT", "property", "verdict"), rows)
 
 
