@@ -53,7 +53,7 @@ class ParametricSchedule:
 
     def __str__(self) -> str:
         def text(actions: tuple[ScheduledAction, ...]) -> str:
-            return "; ".join(f"+{as_text(one.delay)}: {one.action}" for one in actions)
+            return "; ".join(f"+{as_text(scheduled.delay)}: {scheduled.action}" for scheduled in actions)
 
         loop = f"; again and again [{text(self.repeated)}]; {text(self.after)}" if self.repeated else ""
         return text(self.before) + loop
@@ -85,16 +85,16 @@ class _Execution:
 
     def follow(self, actions: Sequence[ScheduledAction]) -> None:
         """Take the edges of some actions, and collect the conditions on their delays and guards."""
-        for one in actions:
+        for scheduled in actions:
             location = self.automaton.location(self.location)
-            edge = _edge_of(location, one.action)
-            delay = linear(one.delay, self.parameters)
+            edge = _edge_of(location, scheduled.action)
+            delay = linear(scheduled.delay, self.parameters)
             self.conditions.append(delay >= 0)
             delayed = [None if clock is None else clock + delay for clock in self.clocks]
             for test in (*location.invariant, *edge.guard):
                 value = delayed[test.clock]
                 if value is None:
-                    raise BrokenSchedule(f"{one.action}: {location.clocks[test.clock]} has passed its lifetime")
+                    raise BrokenSchedule(f"{scheduled.action}: {location.clocks[test.clock]} has passed its lifetime")
                 self.conditions.append(compare(value, test.relation, self.parameters[test.parameter]))
             self.clocks = [_updated(update, delayed) for update in edge.updates]
             self.location = edge.target
@@ -242,7 +242,7 @@ def _loop(execution: _Execution, actions: Sequence[ScheduledAction], total: z3.A
     untouched = _untouched(execution, actions)
     execution.clocks = [clock + total if clock is not None and index in untouched else clock for index, clock in enumerate(first)]
     grown = list(execution.clocks)
-    length = added([linear(one.delay, execution.parameters) for one in actions])
+    length = added([linear(scheduled.delay, execution.parameters) for scheduled in actions])
     execution.follow(actions)
     if execution.location != entry:
         raise BrokenSchedule("the loop does not lead back to its first location")
@@ -261,7 +261,7 @@ def _loop(execution: _Execution, actions: Sequence[ScheduledAction], total: z3.A
 def _untouched(execution: _Execution, actions: Sequence[ScheduledAction]) -> set[int]:
     """The clocks that the loop never resets."""
     positions = {index: index for index in range(len(execution.clocks))}
-    for _, edge in follow(execution.automaton, [one.action for one in actions], execution.location):
+    for _, edge in follow(execution.automaton, [scheduled.action for scheduled in actions], execution.location):
         positions = {first: edge.updates.index(now) for first, now in positions.items() if now in edge.updates}
     return set(positions)
 
@@ -269,5 +269,9 @@ def _untouched(execution: _Execution, actions: Sequence[ScheduledAction]) -> set
 def instance(automaton: CompiledAutomaton, schedule: ParametricSchedule, values: Mapping[str, Fraction], iterations: int) -> Run:
     """The run of a schedule for given values, with a number of iterations of its loop."""
     actions = (*schedule.before, *schedule.repeated * iterations, *schedule.after)
-    edges = (edge for _, edge in follow(automaton, [one.action for one in actions]))
-    return Run(tuple(Move(evaluate(one.delay, values), edge.original.action) for one, edge in zip(actions, edges, strict=True)))
+    edges = (edge for _, edge in follow(automaton, [scheduled.action for scheduled in actions]))
+    return Run(
+        tuple(
+            Move(evaluate(scheduled.delay, values), edge.original.action) for scheduled, edge in zip(actions, edges, strict=True)
+        )
+    )

@@ -91,7 +91,7 @@ def _predicate(name: str, arity: int) -> z3.FuncDeclRef:
 
 def _rule(horn: z3.Fixedpoint, head: z3.BoolRef, body: z3.BoolRef) -> None:
     clause = z3.Implies(body, head)
-    variables = sorted((one for one in variables_of(clause) if one.sort() == z3.RealSort()), key=str)
+    variables = sorted((variable for variable in variables_of(clause) if variable.sort() == z3.RealSort()), key=str)
     horn.add_rule(z3.ForAll(variables, clause) if variables else clause)
 
 

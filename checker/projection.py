@@ -125,16 +125,16 @@ def rays(region: Polyhedron, symbols: tuple[str, str, str]) -> list[Vector]:
     return found
 
 
-def _cross(one: Vector, other: Vector) -> Vector:
+def _cross(left: Vector, right: Vector) -> Vector:
     return (
-        one[1] * other[2] - one[2] * other[1],
-        one[2] * other[0] - one[0] * other[2],
-        one[0] * other[1] - one[1] * other[0],
+        left[1] * right[2] - left[2] * right[1],
+        left[2] * right[0] - left[0] * right[2],
+        left[0] * right[1] - left[1] * right[0],
     )
 
 
-def _dot(one: Vector, other: Vector) -> Fraction:
-    return sum((left * right for left, right in zip(one, other, strict=True)), Fraction(0))
+def _dot(left: Vector, right: Vector) -> Fraction:
+    return sum((x * y for x, y in zip(left, right, strict=True)), Fraction(0))
 
 
 # --- delays as linear terms ------------------------------------------------------------------------------------------------
@@ -151,7 +151,10 @@ def delays_in_terms(
     A linear bound holds on a cone if it holds on the cone's rays, so the coefficients solve finitely many inequalities.
     Readable solutions are tried first: the first step without delay, whole coefficients, then halves, quarters, twelfths.
     """
-    bounds = [(one.earlier, one.later, _in_terms(one, terms), one.strict) for one in differences(path)]
+    bounds = [
+        (difference.earlier, difference.later, _in_terms(difference, terms), difference.strict)
+        for difference in differences(path)
+    ]
     corners = [dict(zip(symbols, ray, strict=True)) for ray in rays(region, symbols)]
     inner = _inner_points(region, corners, symbols)
     for fixed, parts in product((2, 1), (1, 2, 3, 4, 12)):

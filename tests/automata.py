@@ -14,7 +14,7 @@ RESERVED = {"clock", "edge", "event", "int", "location", "process", "sync", "sys
 
 
 class Edge(NamedTuple):
-    """An edge: bounds as texts without spaces, and each clock that is set with what it is set to."""
+    """An edge: its bounds as text without spaces, and each assigned clock with its value."""
 
     source: str
     target: str
@@ -25,7 +25,7 @@ class Edge(NamedTuple):
 
 @dataclass
 class Automaton:
-    """A timed automaton as it is written in a file."""
+    """A timed automaton as written in a file."""
 
     clocks: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Automaton:
     edges: list[Edge] = field(default_factory=list)
 
     def check(self) -> Automaton:
-        """Itself, if nothing is declared twice and only what is declared is used."""
+        """The automaton itself, if no name is declared twice and every used name is declared."""
         for names in (self.clocks, self.events, [*self.invariants]):
             assert len(names) == len(set(names))
             assert all(re.fullmatch(NAME, name) and name not in RESERVED for name in names)
@@ -73,7 +73,7 @@ ATTRIBUTES = {
 
 
 def read_tchecker(text: str) -> Automaton:
-    """A TChecker file: declarations one a line, everything declared before it is used."""
+    """A TChecker file: a declaration on each line, before its use."""
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert DECLARATIONS["system"].fullmatch(lines[0])
     automaton = Automaton()
@@ -141,7 +141,7 @@ PROPERTY = re.compile(rf"property := #synth AGnot\(loc\[(?P<name>{NAME})\] = (?P
 
 
 def read_imitator(text: str) -> Automaton:
-    """An IMITATOR model: one automaton, its initial values, nothing else."""
+    """An IMITATOR model: one automaton and its initial values, nothing else."""
     found = MODEL.fullmatch(_plain(text))
     assert found is not None
     assert found["name"] == found["same"]
@@ -181,7 +181,7 @@ def _tests(text: str) -> frozenset[str]:
 
 
 def read_imitator_property(text: str) -> tuple[str, str]:
-    """The automaton and the location that a property is about."""
+    """The automaton and the location of a property."""
     found = PROPERTY.fullmatch(_plain(text))
     assert found is not None
     return found["name"], found["location"]

@@ -79,4 +79,4 @@ def _initial(plan: Plan, clocks: list[str]) -> Iterator[str]:
 
 
 def _all_of(bounds: tuple[ExportedBound, ...]) -> str:
-    return " & ".join(f"{one.clock} {one.sign} {one.parameter}" for one in bounds) or "True"
+    return " & ".join(f"{bound.clock} {bound.sign} {bound.parameter}" for bound in bounds) or "True"

@@ -355,7 +355,9 @@ class _Planner:
             )
 
     def _bounds(self, location: CompiledLocation, bounds: Sequence[CompiledBound]) -> tuple[ExportedBound, ...]:
-        return tuple(ExportedBound(self.clocks[location.clocks[one.clock]], one.relation, one.parameter) for one in bounds)
+        return tuple(
+            ExportedBound(self.clocks[location.clocks[bound.clock]], bound.relation, bound.parameter) for bound in bounds
+        )
 
     def _expiry(self, location: CompiledLocation, expired: tuple[int, ...], target: int) -> Expiry:
         remaining = [clock for clock in range(len(location.clocks)) if clock not in expired]

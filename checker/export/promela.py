@@ -90,13 +90,13 @@ def _edge(plan: Plan, edge: ExportedEdge) -> Iterator[str]:
     statements += [f'printf("this violates {name}\\n"); assert(false)' for name in edge.violates]
     if edge.rules:
         yield f"  /* {', '.join(edge.rules)} */"
-    guard = [f"{one.clock} {one.relation} {one.parameter}" for one in edge.guard]
+    guard = [f"{bound.clock} {bound.relation} {bound.parameter}" for bound in edge.guard]
     yield _option(guard, statements, [*_assignments(plan, edge.changes)], edge.target)
 
 
 def _ticks(plan: Plan, location: ExportedLocation) -> Iterator[str]:
     """A tick, or one for each set of clocks that may pass their lifetime in it."""
-    may_wait = [f"{one.clock} < {one.parameter}" for one in location.invariant]
+    may_wait = [f"{bound.clock} < {bound.parameter}" for bound in location.invariant]
     if not location.clocks:
         return
     droppable = plan.droppable(location)

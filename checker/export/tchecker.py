@@ -92,7 +92,7 @@ def _beginning(plan: Plan) -> Iterator[str]:
 
 def _edges(plan: Plan, location: ExportedLocation) -> Iterator[str]:
     for edge in location.edges:
-        guard = " and ".join(f"{one.clock} {one.relation} {one.parameter}" for one in edge.guard)
+        guard = " and ".join(f"{bound.clock} {bound.relation} {bound.parameter}" for bound in edge.guard)
         yield f"# {edge.comment}{f'; if {guard}' if guard else ''}"
         yield _edge(plan, location, edge, edge.target, list(_assignments(plan, edge)))
         for name in edge.violates:
@@ -116,4 +116,4 @@ def _assignments(plan: Plan, edge: ExportedEdge) -> Iterator[str]:
 
 def _all_of(plan: Plan, bounds: tuple[ExportedBound, ...]) -> str:
     ticks = {ZERO: 0, **plan.ticks}
-    return " && ".join(f"{one.clock}{one.relation}{ticks[one.parameter]}" for one in bounds)
+    return " && ".join(f"{bound.clock}{bound.relation}{ticks[bound.parameter]}" for bound in bounds)

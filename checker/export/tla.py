@@ -70,7 +70,9 @@ def _saturation(plan: Plan) -> Iterator[str]:
 
 def _active(plan: Plan) -> Iterator[str]:
     yield "Running =="
-    entries = (f"{one.name} |-> {{{', '.join(_text(plan, clock) for clock in one.clocks)}}}" for one in plan.locations)
+    entries = (
+        f"{location.name} |-> {{{', '.join(_text(plan, clock) for clock in location.clocks)}}}" for location in plan.locations
+    )
     yield "  [ " + ",\n    ".join(entries) + " ]"
 
 
@@ -86,7 +88,7 @@ def _tick(plan: Plan) -> Iterator[str]:
     yield "Tick =="
     for location in plan.locations:
         if location.invariant:
-            below = " /\\ ".join(f"clock[{_text(plan, one.clock)}] < {one.parameter}" for one in location.invariant)
+            below = " /\\ ".join(f"clock[{_text(plan, bound.clock)}] < {bound.parameter}" for bound in location.invariant)
             yield f'  /\\ at = "{location.name}" => {below}'
     yield "  /\\ clock' = [c \\in Clocks |->"
     yield "       IF c \\in Running[at] /\\ clock[c] <= Most[c] THEN clock[c] + 1 ELSE clock[c]]"
@@ -111,7 +113,7 @@ def _changes(plan: Plan, changes: Mapping[str, ExportedUpdate]) -> Iterator[str]
 
 
 def _enabled(plan: Plan, location: ExportedLocation, edge: ExportedEdge) -> str:
-    return " /\\ ".join((f'at = "{location.name}"', *(_bound(plan, one) for one in edge.guard)))
+    return " /\\ ".join((f'at = "{location.name}"', *(_bound(plan, bound) for bound in edge.guard)))
 
 
 def _invariant(plan: Plan, name: str) -> Iterator[str]:
