@@ -6,6 +6,7 @@ beside the step; the copies that a step sends stand between the lifelines, below
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -51,8 +52,6 @@ class ChartRow:
         The text between the lifelines, for a step of neither end.
     violation : tuple of str
         The violation of the property, in lines.
-    sent : tuple of Transit
-        The copies that have their labels here.
     slots : dict of int to int
         The slot of the arrow of each copy sent, by its number.
     used : int
@@ -64,7 +63,6 @@ class ChartRow:
     text: tuple[str, ...] = ()
     middle: str = ""
     violation: tuple[str, ...] = ()
-    sent: tuple[Transit, ...] = ()
     slots: dict[int, int] = field(default_factory=dict)
     used: int = 0
 
@@ -103,13 +101,10 @@ class ChartRows:
         self.waits = waits(trace)
         self.violating = violating_steps(trace)
         self._duplicates = {transit.arrives for transit in self.transits if transit.outcome is DeliveryOutcome.DUPLICATE}
-        self._entered: dict[int, list[Wait]] = {}
-        for wait in self.waits:
-            self._entered.setdefault(wait.first, []).append(wait)
-        self._sent: dict[int, list[Transit]] = {}
+        self._sent: dict[int, list[Transit]] = defaultdict(list)
         for transit in self.transits:
             if transit.sent is not None and transit.outcome is not DeliveryOutcome.DUPLICATE:
-                self._sent.setdefault(transit.sent, []).append(transit)
+                self._sent[transit.sent].append(transit)
 
     def all(self) -> list[ChartRow]:
         """Every row, that of the start first."""
@@ -120,17 +115,16 @@ class ChartRows:
         now = self.trace.initial if step is None else step.state
         new = {end: step is None or f"{end}.state" in step.changed for end in ENDS}
         states = {end: tuple(state(now, end).split(" ")) if new[end] else () for end in ENDS}
-        entered = self._entered.get(number, ())
+        entered = [wait for wait in self.waits if wait.first == number]
         notes = {end: tuple(line for wait in entered if wait.end == end for line in self._durations(wait)) for end in ENDS}
         if step is None:
             return ChartRow(states, notes)
         actor = step.event.actor
         if actor in ENDS:
             notes[actor] += tuple(self._event_notes(step))
-        sent = tuple(self._sent.get(number, ()))
         slots: dict[int, int] = {}
         used = 0
-        for transit in sent:
+        for transit in self._sent[number]:
             slots[transit.copy.number] = used
             used += len(self.lines(transit)) + self.below_arrow(transit)
         return ChartRow(
@@ -139,7 +133,6 @@ class ChartRows:
             self._text(step),
             "" if actor in ENDS else self._middle(step),
             self._violation(step),
-            sent,
             slots,
             used + (actor not in ENDS),
         )
