@@ -1,8 +1,8 @@
-"""Whether a run without end is fair: its loop walked with exact clocks, not searched for.
+"""Whether a run without end is fair: its loop is walked once more, with exact clocks.
 
-The search for lassos says that its loop leaves out nothing that it could do again and again. Here that is looked at
-anew, in the automata alone and with clocks that are fractions, not ticks: what could be done at any instant of the loop,
-waits included, against what is done in it.
+The check shares nothing with the searches for lassos. It walks the loop in the compiled automaton with clocks that are
+fractions, and compares the fairness names that are possible at any instant of the loop, delays included, with those
+that the loop serves.
 """
 
 from __future__ import annotations
@@ -11,57 +11,57 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, carried
 from timewait.checker.finding import Move, Run
 
 
 class LoopState(NamedTuple):
-    """A location by number, with what its clocks show in seconds."""
+    """The number of a location, with the values of its clocks in seconds."""
 
     number: int
-    shown: tuple[Fraction, ...]
+    clocks: tuple[Fraction, ...]
 
 
 class LoopWalk(NamedTuple):
-    """Some moves carried out: where they lead, the fairness names that could be served on the way, and those that were."""
+    """Some moves carried out: the state after them, and the fairness names possible and served on the way."""
 
-    place: LoopState
-    could: frozenset[str] = frozenset()
+    state: LoopState
+    possible: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
 
 
 def unfair(automaton: CompiledAutomaton, run: Run) -> str:
-    """Why a run without end is no fair one; empty when it is.
+    """Why a run without end is not fair; empty when it is.
 
     Parameters
     ----------
     automaton : CompiledAutomaton
-        The system, not folded.
+        The system, not its quotient.
     run : Run
-        Its loop must lead back to where it began, clocks beyond all that they are compared with counted as equal.
+        The run. Its loop must return to its first state; clocks above their maximal constants count as equal.
     """
     walker = LoopWalker(automaton)
     start = LoopState(automaton.start, (Fraction(0),) * len(automaton.location(automaton.start).clocks))
     loop = len(run.moves) if run.loop is None else run.loop
-    reason = "its moves are no run of the automata"
+    reason = "its moves are no run of the automaton"
     for entered in walker.walks(start, run.moves[:loop]):
         reason = "its loop does not lead back to where it began"
-        for left in walker.walks(entered.place, run.moves[loop:]):
-            if run.loop is None or walker.loop_key(left.place) != walker.loop_key(entered.place):
+        for left in walker.walks(entered.state, run.moves[loop:]):
+            if run.loop is None or walker.loop_key(left.state) != walker.loop_key(entered.state):
                 continue
-            if left.could <= left.served:
+            if left.possible <= left.served:
                 return ""
-            reason = f"its loop could do again and again, and never does: {', '.join(sorted(left.could - left.served))}"
+            reason = f"its loop could do again and again, and never does: {', '.join(sorted(left.possible - left.served))}"
     return reason
 
 
 class LoopWalker:
-    """Carries moves out in an automaton.
+    """Carries out moves in an automaton.
 
     Parameters
     ----------
     automaton : CompiledAutomaton
-        The system, not folded.
+        The system, not its quotient.
     """
 
     def __init__(self, automaton: CompiledAutomaton) -> None:
@@ -69,7 +69,7 @@ class LoopWalker:
         self._values = automaton.system.parameters
 
     def walks(self, start: LoopState, moves: Sequence[Move]) -> Iterator[LoopWalk]:
-        """Every way to carry moves out: there are several where copies of one thing are told apart."""
+        """Every way to carry out moves: there are several where copies of one segment are counted."""
         waiting = [(LoopWalk(start), 0)]
         while waiting:
             walk, done = waiting.pop()
@@ -78,49 +78,51 @@ class LoopWalker:
             else:
                 waiting += ((after, done + 1) for after in self._move(walk, moves[done]))
 
-    def loop_key(self, place: LoopState) -> tuple[int, tuple[Fraction | None, ...]]:
-        """A place, with None for a clock beyond all that it is compared with."""
+    def loop_key(self, state: LoopState) -> tuple[int, tuple[Fraction | None, ...]]:
+        """A state, with None for a clock above its maximal constant."""
         maximal_constants = self.automaton.system.maximal_constants
-        clocks = self.automaton.location(place.number).clocks
+        clocks = self.automaton.location(state.number).clocks
         known = (
-            None if shown > self._values[maximal_constants[clock.role]] else shown
-            for clock, shown in zip(clocks, place.shown, strict=True)
+            None if value > self._values[maximal_constants[clock.role]] else value
+            for clock, value in zip(clocks, state.clocks, strict=True)
         )
-        return place.number, tuple(known)
+        return state.number, tuple(known)
 
     def _move(self, walk: LoopWalk, move: Move) -> Iterator[LoopWalk]:
-        location = self.automaton.location(walk.place.number)
-        could = walk.could.union(*(edge.original.fair for edge in location.edges if self._opens(edge, walk.place, move.delay)))
-        later = self._later(walk.place, move.delay)
+        location = self.automaton.location(walk.state.number)
+        possible = walk.possible.union(
+            *(edge.original.fair for edge in location.edges if self._possible(edge, walk.state, move.delay))
+        )
+        later = self._later(walk.state, move.delay)
         if later is None:
             return
         edges = self.automaton.location(later.number).edges
-        could = could.union(*(edge.original.fair for edge in edges if self._opens(edge, later, Fraction(0))))
+        possible = possible.union(*(edge.original.fair for edge in edges if self._possible(edge, later, Fraction(0))))
         if move.action is None:
-            yield LoopWalk(later, could, walk.served)
+            yield LoopWalk(later, possible, walk.served)
             return
         for edge in edges:
-            if edge.original.action.identity == move.action.identity and self._opens(edge, later, Fraction(0)):
-                yield LoopWalk(self._beyond(edge, later), could, walk.served | edge.original.fair)
+            if edge.original.action.identity == move.action.identity and self._possible(edge, later, Fraction(0)):
+                yield LoopWalk(self._after(edge, later), possible, walk.served | edge.original.fair)
 
-    def _later(self, place: LoopState, delay: Fraction) -> LoopState | None:
-        """The place after a wait; None when time may not pass for so long."""
-        location = self.automaton.location(place.number)
-        if any(place.shown[test.clock] + delay > self._values[test.parameter] for test in location.invariant):
+    def _later(self, state: LoopState, delay: Fraction) -> LoopState | None:
+        """The state after a delay; None when the invariant forbids it."""
+        location = self.automaton.location(state.number)
+        if any(state.clocks[test.clock] + delay > self._values[test.parameter] for test in location.invariant):
             return None
-        number, shown = place.number, [value + delay for value in place.shown]
-        for clock in reversed(range(len(shown))):
+        number, values = state.number, [value + delay for value in state.clocks]
+        for clock in reversed(range(len(values))):
             lifetime = self.automaton.system.lifetimes.get(location.clocks[clock].role)
-            if lifetime is not None and shown[clock] > self._values[lifetime]:
+            if lifetime is not None and values[clock] > self._values[lifetime]:
                 number = self.automaton.after_expiry(number, clock)
-                del shown[clock]
-        return LoopState(number, tuple(shown))
+                del values[clock]
+        return LoopState(number, tuple(values))
 
-    def _opens(self, edge: CompiledEdge, place: LoopState, delay: Fraction) -> bool:
-        """Whether an edge is open at some instant of a wait."""
+    def _possible(self, edge: CompiledEdge, state: LoopState, delay: Fraction) -> bool:
+        """Whether an edge is possible at some instant of a delay."""
         first, last, after_first = Fraction(0), delay, False
         for test in edge.guard:
-            instant = self._values[test.parameter] - place.shown[test.clock]
+            instant = self._values[test.parameter] - state.clocks[test.clock]
             if test.relation in ("<=", "=="):
                 last = min(last, instant)
             if test.relation in (">=", "==", ">") and instant >= first:
@@ -128,5 +130,9 @@ class LoopWalker:
                 first = instant
         return first < last or (first == last and not after_first)
 
-    def _beyond(self, edge: CompiledEdge, place: LoopState) -> LoopState:
-        return LoopState(edge.target, tuple(Fraction(0) if origin == RESET else place.shown[origin] for origin in edge.updates))
+    def _after(self, edge: CompiledEdge, state: LoopState) -> LoopState:
+        return LoopState(edge.target, tuple(carried(edge.updates, state.clocks, Fraction(0), _inactive)))
+
+
+def _inactive(clock: int) -> Fraction:
+    raise ValueError(f"clock {clock} is inactive; walk the system, not its quotient")

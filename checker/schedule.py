@@ -1,9 +1,8 @@
-"""When the steps of a path happen: concrete delays for a path of edges.
+"""Concrete delays for a path of edges.
 
-The guards and invariants along a path compare clocks, and a clock's value is the time since the step at
-which it started; so all of them bound differences between the times of steps. The earliest times are
-longest paths in the graph of these bounds; strict bounds are met with a margin, as large a round one as
-the path allows.
+A clock shows the time since the step that reset it, so the guards and invariants along a path bound differences between
+the times of steps. The earliest times are longest paths in the graph of these bounds. Strict bounds are met with a
+margin, the largest of `MARGINS` that the path allows.
 """
 
 from __future__ import annotations
@@ -14,26 +13,26 @@ from itertools import pairwise
 from math import lcm
 from typing import NamedTuple
 
-from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledEdge, CompiledLocation, carried
 from timewait.vocabulary.automaton import ZERO
 
 MARGINS = (1, 2, 4, 5, 10, 100, 1000, 10**6)
-"""What the unit is divided by to get the margins that are tried for strict bounds."""
+"""The divisors of the unit that give the margins to try for strict bounds."""
 
 
 class TimeDifference(NamedTuple):
-    """A bound on the times of two steps: the later one happens at least so much after the earlier one.
+    """A lower bound on the time between two steps.
 
     Attributes
     ----------
     earlier, later : int
         The steps; 0 is the start.
     factor : int
-        The bound is this multiple, 0, 1 or -1, of a parameter.
+        The bound as a multiple, 0, 1 or -1, of the parameter.
     parameter : str
         The parameter.
     strict : bool
-        Whether it is strictly more.
+        Whether the time must exceed the bound.
     """
 
     earlier: int
@@ -44,32 +43,32 @@ class TimeDifference(NamedTuple):
 
 
 def differences(path: Sequence[tuple[CompiledLocation, CompiledEdge]]) -> list[TimeDifference]:
-    """Every bound along a path as a difference between the times of steps; time 0 is the start, step i ends at time i."""
+    """Every bound along a path as a difference between the times of steps; step 0 is the start."""
     bounds: list[TimeDifference] = []
-    born: list[int | None] = [0] * len(path[0][0].clocks) if path else []
+    reset_at: list[int | None] = [0] * len(path[0][0].clocks) if path else []
     for now, (location, edge) in enumerate(path, start=1):
         bounds.append(TimeDifference(now - 1, now, 0, ZERO, False))
         for test in (*edge.guard, *location.invariant):
-            since = born[test.clock]
+            since = reset_at[test.clock]
             if since is None:
                 continue
             if test.relation in (">", ">=", "=="):
                 bounds.append(TimeDifference(since, now, 1, test.parameter, test.relation == ">"))
             if test.relation in ("<=", "=="):
                 bounds.append(TimeDifference(now, since, -1, test.parameter, False))
-        born = [now if origin == RESET else None if origin == EXPIRED else born[origin] for origin in edge.updates]
+        reset_at = carried(edge.updates, reset_at, now, lambda _: None)
     return bounds
 
 
 def delays(
     path: Sequence[tuple[CompiledLocation, CompiledEdge]], values: Mapping[str, Fraction], unit: Fraction
 ) -> tuple[Fraction, ...] | None:
-    """The waits before each step of a path, in seconds; None when the path cannot be taken.
+    """The delay before each step of a path, in seconds; None when the path is impossible.
 
     Parameters
     ----------
     path : sequence of (CompiledLocation, CompiledEdge)
-        The path, from the initial location, none of its clocks dead at the start.
+        The path from the initial location; none of its clocks is inactive at the start.
     values : mapping
         The parameters, in seconds.
     unit : Fraction
@@ -79,7 +78,7 @@ def delays(
         (bound.earlier, bound.later, bound.factor * values.get(bound.parameter, Fraction(0)), bound.strict)
         for bound in differences(path)
     ]
-    # Who cannot meet the least margin meets no larger one; most paths that are asked about cannot be taken.
+    # If the smallest margin is infeasible, so is every larger one; most paths are impossible.
     margins = [unit / divisor for divisor in MARGINS] if any(strict for *_, strict in bounds) else [unit]
     if len(margins) > 1 and _earliest(len(path), bounds, margins[-1]) is None:
         return None
