@@ -15,7 +15,7 @@ from fractions import Fraction
 import z3
 
 from timewait.checker.certificate import failed_refutation_by_cvc5
-from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import EXPIRED, CompiledAutomaton, CompiledEdge, CompiledLocation, carried
 from timewait.checker.finding import Move, Run
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
 from timewait.checker.symbolic import added, compare, constraint_formula, linear, numeral
@@ -96,15 +96,9 @@ class _Execution:
                 if value is None:
                     raise BrokenSchedule(f"{scheduled.action}: {location.clocks[test.clock]} has passed its lifetime")
                 self.conditions.append(compare(value, test.relation, self.parameters[test.parameter]))
-            self.clocks = [_updated(update, delayed) for update in edge.updates]
+            self.clocks = carried(edge.updates, delayed, numeral(Fraction(0)), lambda _: None)
             self.location = edge.target
             self.edges.append(edge)
-
-
-def _updated(update: int, clocks: list[z3.ArithRef | None]) -> z3.ArithRef | None:
-    if update == RESET:
-        return numeral(Fraction(0))
-    return None if update == EXPIRED else clocks[update]
 
 
 def follow(

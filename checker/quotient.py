@@ -1,8 +1,8 @@
-"""Fewer locations: whether something is still alive is left to its clock.
+"""The quotient of a timed automaton: one location for each equivalence class.
 
-The locations of a *family* differ only in which mortal clocks (those with a lifetime) still exist. They
-are folded into one, in which all of them exist and those that were never started, or have expired, are
-`INACTIVE`. What can happen is the same; there are tens of locations instead of hundreds.
+The locations of a class differ only in which clocks with a lifetime exist. The representative of a class has all of
+them; those that were never started, or have expired, are `INACTIVE`. The behaviour is the same, with tens of locations
+instead of hundreds.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, E
 
 
 class Quotient:
-    """A timed system with its families folded (itself a `TimedAutomaton`).
+    """The quotient of a timed automaton (itself a `TimedAutomaton`).
 
     Parameters
     ----------
     system : TimedAutomaton
-        What is folded; its locations are walked once, whatever the guards say.
+        The automaton; its locations are explored once, whatever the guards say.
     budget : Budget or None
-        Bounds on that walk.
+        The budget of that exploration.
 
     Raises
     ------
     Stopped
-        A bound was reached.
+        The budget is used up.
     """
 
     def __init__(self, system: TimedAutomaton, budget: Budget | None = None) -> None:
         self.system = system
-        self._widest, self._edges = _widest(system, budget or Budget())
+        self._representatives, self._edges = _representatives(system, budget or Budget())
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -53,7 +53,7 @@ class Quotient:
         return self.system.lifetimes
 
     def initial(self) -> Location:
-        return self._home(self.system.initial())
+        return self._representative(self.system.initial())
 
     def initial_updates(self) -> tuple[ClockUpdate, ...]:
         first = self.system.initial()
@@ -68,13 +68,13 @@ class Quotient:
 
     def edges(self, location: Location) -> Iterable[Edge]:
         for edge in self._edges[self.system.equivalence_class(location)]:
-            home = self._home(edge.target)
+            representative = self._representative(edge.target)
             known: dict[Clock, ClockUpdate] = dict(zip(self.system.clocks(edge.target), edge.updates, strict=True))
-            updates = tuple(known.get(clock, INACTIVE) for clock in self.system.clocks(home))
-            yield replace(edge, target=home, updates=updates)
+            updates = tuple(known.get(clock, INACTIVE) for clock in self.system.clocks(representative))
+            yield replace(edge, target=representative, updates=updates)
 
     def expired(self, location: Location, clock: Clock) -> Location:
-        """Unchanged: an expired clock stays, dead."""
+        """The location itself: an expired clock stays, inactive."""
         del clock
         return location
 
@@ -88,37 +88,36 @@ class Quotient:
     def pending(self, location: Location) -> frozenset[str]:
         return self.system.pending(location)
 
-    def _home(self, location: Location) -> Location:
-        return self._widest[self.system.equivalence_class(location)]
+    def _representative(self, location: Location) -> Location:
+        return self._representatives[self.system.equivalence_class(location)]
 
 
-def _widest(system: TimedAutomaton, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
-    """For each family the location in which everything is alive that can be, with its edges: a least fixed point.
+def _representatives(system: TimedAutomaton, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
+    """For each class the location in which every clock is alive that can be, with its edges: a least fixed point.
 
-    Families are gone through in the order in which they were met, which is about the order in which copies travel: few
-    are looked at twice.
+    Classes are processed in the order in which they were met, so that few are processed twice.
     """
     start = system.initial()
-    widest = {system.equivalence_class(start): start}
+    representatives = {system.equivalence_class(start): start}
     edges: dict[Location, tuple[Edge, ...]] = {}
-    met = list(widest)
+    met = list(representatives)
     numbers = {equivalence_class: number for number, equivalence_class in enumerate(met)}
     waiting = [0]
     while waiting:
         equivalence_class = met[heappop(waiting)]
         if len(edges) % 64 == 0 and (stopped := budget.exceeded(len(met), 0)):
             raise Stopped(f"{stopped}, while locations were folded")
-        edges[equivalence_class] = tuple(system.edges(widest[equivalence_class]))
+        edges[equivalence_class] = tuple(system.edges(representatives[equivalence_class]))
         for edge in edges[equivalence_class]:
             reached = system.equivalence_class(edge.target)
-            known = widest.get(reached)
+            known = representatives.get(reached)
             joined = edge.target if known is None else system.join(known, edge.target)
             if known is None:
                 numbers[reached] = len(met)
                 met.append(reached)
             if joined != known:
-                widest[reached] = joined
+                representatives[reached] = joined
                 if known is None or reached in edges:
                     heappush(waiting, numbers[reached])
                     edges.pop(reached, None)
-    return widest, edges
+    return representatives, edges

@@ -1,9 +1,8 @@
-"""The vocabulary in which a timed system is written and which every engine reads.
+"""The vocabulary of timed automata: the specification is written in it, and every engine reads it.
 
-A system is a graph of *locations* joined by *edges*. In a location some *clocks* run, all at the
-same rate; an edge may be taken when its *bounds* hold, and says where each clock of its target
-comes from. Time may pass in a location as long as its own bounds hold. Every limit is a named
-*parameter*, so the same system is explored with numbers and proved with symbols.
+An automaton is a graph of *locations* joined by *edges*. In a location some *clocks* run, all at the same rate. An edge
+may be taken when its *guard* holds, and updates each clock of its target. Time may pass in a location as long as its
+*invariant* holds. Every bound names a *parameter*, so an automaton is explored with numbers and proved with symbols.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
 
 INACTIVE: Literal["dead"] = "dead"
-"""Where a clock comes from that is beyond its lifetime: its value no longer matters."""
+"""The update of a clock that is beyond its lifetime: its value no longer matters."""
 
 ZERO = "0"
-"""The parameter whose value is always nought, for guards such as ``clock > 0``."""
+"""The parameter whose value is always zero, for guards such as ``clock > 0``."""
 
 
 class Clock(NamedTuple):
@@ -49,20 +48,20 @@ class Bound(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What one edge does, in words a trace can show and a replay can carry out again.
+    """The action of an edge: a trace shows it, and a replay carries it out again.
 
     Attributes
     ----------
     kind : str
-        What happens, for instance ``"deliver"`` or ``"timer"``.
+        The kind of action, for instance ``"deliver"`` or ``"timer"``.
     actor : str
-        Who does it.
+        The end that acts, ``"users"`` or ``"network"``.
     subject : Hashable
-        What it is done with; only the specification interprets it.
+        The object of the action; only the specification interprets it.
     lost : tuple of bool
-        For each thing sent in consequence, whether the network loses it.
+        For each segment sent in consequence, whether the network loses it.
     rules : tuple of str
-        The rules of the specification that were applied, in order.
+        The rules of the specification that are applied, in order.
     """
 
     kind: str
@@ -84,28 +83,28 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One step of a timed system.
+    """An edge of a timed automaton.
 
     Attributes
     ----------
     action : Action
-        What the step does.
+        Its action.
     guard : tuple of Bound
-        What must hold, all of it, when the step is taken.
+        The bounds that must hold, all of them, when the edge is taken.
     target : Location
-        Where it leads.
-    origins : tuple of (Clock or None or INACTIVE)
-        For each clock of the target, in its order, the clock of the source whose value it keeps,
-        None when it starts from nought, `INACTIVE` when it is beyond its lifetime.
+        Its target.
+    updates : tuple of (Clock or None or INACTIVE)
+        For each clock of the target, in order, the clock of the source whose value it keeps, None when it starts from
+        zero, `INACTIVE` when it is beyond its lifetime.
     violates : frozenset of str
-        The ``always`` properties that this step breaks.
+        The ``always`` properties that the edge violates.
     witnesses : frozenset of str
-        The ``sometimes`` properties that this step fulfils.
+        The ``sometimes`` properties that the edge fulfils.
     fair : frozenset of str
-        Names shared by steps of which one must be taken again and again if such a step can be
-        taken again and again (strong fairness); empty when nothing forces the step.
-    busy : frozenset of str
-        The ``eventually`` properties for which this step is the noise that should come to an end.
+        Fairness names: an edge of a name is taken infinitely often if one is possible infinitely often (strong
+        fairness). Empty when nothing forces the edge.
+    recurrent : frozenset of str
+        The ``eventually`` properties for which the edge is the recurrent event that should come to an end.
     """
 
     action: Action
@@ -119,7 +118,7 @@ class Edge:
 
 
 class TimedAutomaton(Protocol):
-    """What an engine asks of a model."""
+    """A timed automaton, as engines read it."""
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -127,65 +126,65 @@ class TimedAutomaton(Protocol):
 
     @property
     def maximal_constants(self) -> Mapping[str, str]:
-        """For each clock role, the largest parameter it is ever compared with; a clock keeps its role when carried."""
+        """For each clock role the largest parameter that it is compared with; an update keeps the role of a clock."""
 
     @property
     def dense(self) -> bool:
-        """Whether its locations are finitely many whatever the guards say, so that dense time can be explored."""
+        """Whether its locations are finite in number, whatever the guards say; dense time can then be explored."""
 
     @property
     def lifetimes(self) -> Mapping[str, str]:
         """For each role whose clocks cease to matter beyond a limit, that limit."""
 
     def initial(self) -> Location:
-        """Where every run starts."""
+        """The location in which every run starts."""
 
     def initial_updates(self) -> tuple[ClockUpdate, ...]:
-        """How the clocks of the initial location start: each None (at nought) or `INACTIVE`."""
+        """How the clocks of the initial location start: each None (at zero) or `INACTIVE`."""
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         """The clocks that matter in a location, in a fixed order."""
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
-        """What must hold for time to pass: upper bounds, each closed. No step leads beyond them."""
+        """The upper bounds under which time may pass; none is strict, and no edge leads beyond them."""
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        """Every step out of a location, in a deterministic order."""
+        """Every edge out of a location, in a deterministic order."""
 
     def expired(self, location: Location, clock: Clock) -> Location:
         """The location that is left when a clock has passed its lifetime."""
 
     def equivalence_class(self, location: Location) -> Location:
-        """What is left of a location when every clock with a lifetime that can go has gone.
+        """The location without every clock with a lifetime that can expire: it stands for its equivalence class.
 
-        Locations of one family differ only in what may still happen: none has a step fewer, or a stricter
-        invariant, than one in which less is alive.
+        A location in which more clocks are alive has at least the edges of one in which fewer are, and no stricter
+        invariant.
         """
 
     def join(self, location: Location, other: Location) -> Location:
-        """The location of the same family in which everything is alive that is alive in one of two."""
+        """The location of the same equivalence class in which every clock is alive that is alive in one of two."""
 
     def pending(self, location: Location) -> frozenset[str]:
-        """The ``eventually`` properties whose promise is still open here."""
+        """The ``eventually`` properties that are pending here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """Something that is asked of a system.
+    """A property of a system.
 
     Attributes
     ----------
     name : str
-        How people call it.
+        Its name.
     kind : {"always", "eventually", "sometimes"}
-        ``always``: no reachable step breaks it. ``eventually``: no fair run leaves its promise open
-        for ever. ``sometimes``: some run fulfils it, the guard against a vacuous proof.
+        ``always``: no reachable edge violates it. ``eventually``: it stays pending for ever on no fair run.
+        ``sometimes``: some run fulfils it, which rules out vacuous proofs.
     statement : str
-        One sentence.
+        The property in one sentence.
     section : str
-        Where the standard says so.
+        The section of the standard that requires it.
     recurrent : bool
-        For ``eventually``: broken only by a run in which a `recurrent` step recurs for ever, not by mere waiting.
+        For ``eventually``: violated only by a run in which a `recurrent` edge recurs for ever, not by mere waiting.
     """
 
     name: str
