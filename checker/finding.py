@@ -1,4 +1,4 @@
-"""What an engine answers: a verdict for each property, with the run that shows it."""
+"""Findings of engines: a verdict for each property, with a run where there is one; and the budget of a search."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Move:
     delay : Fraction
         Seconds since the move before.
     action : Action or None
-        What is done; None for mere waiting, at the end of a lasso.
+        The action; None for a mere delay at the end of a lasso.
     """
 
     delay: Fraction
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one engine found about one property.
+    """The finding of one engine about one property.
 
     Attributes
     ----------
@@ -55,11 +55,11 @@ class Finding:
     verdict : Verdict
         The verdict.
     engine : str
-        Which engine, in words.
+        The label of the engine.
     run : Run or None
-        The run that breaks an ``always`` or ``eventually``, or fulfils a ``sometimes``.
+        The run that violates the property.
     reason : str
-        For everything but a plain proof or violation: why.
+        The reason of every verdict but a plain proof or violation.
     states : int
         States, zones or locations covered.
     seconds : float
@@ -90,25 +90,25 @@ class Progress:
 
 
 class Stopped(Exception):
-    """A bound was reached before there was anything to answer from; the message says which."""
+    """The budget was used up before there was anything to explore; the message says which bound."""
 
 
 Listener = Callable[[Progress], None]
 
 
 def silent(progress: Progress) -> None:
-    """A listener that listens to nothing."""
+    """A listener that ignores progress."""
     del progress
 
 
 def never() -> bool:
-    """Whether somebody asked to stop: nobody did."""
+    """No interruption."""
     return False
 
 
 @dataclass(slots=True)
 class Budget:
-    """Bounds on an exploration; reaching one makes what is open inconclusive.
+    """Bounds on an exploration; when one is reached, properties still undecided are inconclusive.
 
     Attributes
     ----------
@@ -119,9 +119,9 @@ class Budget:
     megabytes : float
         Resident memory of the process at most.
     listener : callable
-        Told now and then how far an exploration has come.
+        Called every two seconds with the progress of the exploration.
     interrupted : callable
-        Asked now and then whether somebody wants it to stop; what was found so far is kept.
+        Polled: whether the exploration should stop; the findings so far are kept.
     """
 
     states: int = 3_000_000
@@ -130,7 +130,7 @@ class Budget:
     listener: Listener = silent
     interrupted: Callable[[], bool] = never
     started: float = field(default_factory=time.monotonic)
-    _told: float = field(default_factory=time.monotonic)
+    _reported: float = field(default_factory=time.monotonic)
 
     @property
     def elapsed(self) -> float:
@@ -138,11 +138,11 @@ class Budget:
         return time.monotonic() - self.started
 
     def fresh(self) -> Budget:
-        """The same bounds, the clock started anew."""
+        """The same bounds, with the time restarted."""
         return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted)
 
     def exceeded(self, states: int, depth: int) -> str:
-        """Why to stop, or an empty string; tells the listener now and then."""
+        """Why to stop, or an empty string; calls the listener every two seconds."""
         now = time.monotonic()
         if self.interrupted():
             return f"interrupted with {states:,} states, depth {depth}"
@@ -153,7 +153,7 @@ class Budget:
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         if megabytes > self.megabytes:
             return f"stopped at {megabytes:,.0f} MB (bound {self.megabytes:,.0f}) with {states:,} states, depth {depth}"
-        if now - self._told > 2.0:
-            self._told = now
+        if now - self._reported > 2.0:
+            self._reported = now
             self.listener(Progress(states, depth, states / (now - self.started), megabytes))
         return ""

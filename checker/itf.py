@@ -24,7 +24,7 @@ SCHEMA = Path(__file__).with_name("itf.schema.json")
 
 
 class BrokenTrace(InputError):
-    """A file that is no trace; the message says what is wrong and where."""
+    """A file that is not a trace; the message says what is wrong, and where."""
 
 
 def as_itf(trace: Trace) -> dict[str, Any]:

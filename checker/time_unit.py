@@ -1,4 +1,4 @@
-"""Durations as whole ticks: the largest unit of which all of them are multiples."""
+"""Durations in ticks: whole multiples of the largest unit in which all of them are whole."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from fractions import Fraction
 from math import gcd, lcm
 
 MOST = 1 << 44
-"""Units that a duration may have at most: sums of bounds must stay far below `timewait.checker.dbm.INFINITE`."""
+"""Ticks of the longest duration: sums of bounds must stay far below `timewait.checker.dbm.INFINITE`."""
 
 
 def unit_of(values: Mapping[str, Fraction]) -> Fraction:
-    """The greatest common divisor of some durations, in seconds; one second when all are nought."""
+    """The greatest common divisor of some durations, in seconds; one second when all are zero."""
     durations = [value for value in values.values() if value]
     if not durations:
         return Fraction(1)

@@ -1,8 +1,8 @@
-"""Time can always pass, or something can happen: checked on the graph, for every value of the parameters.
+"""Absence of time-locks: time can always pass, or an edge can be taken. Checked on the graph, for every parameter value.
 
-A location may keep time from passing only by an upper bound on a clock. When that clock shows the bound,
-some step must be open: one whose guard asks, of that clock or of clocks that can never show more, no more
-than the same bound, and of others no more than the location itself. A model in which time stops would prove everything.
+Only an upper bound on a clock keeps time from passing in a location. When the clock reaches the bound, some edge must be
+possible: its guard bounds that clock, or clocks that never exceed it, by the same bound, and other clocks only as the
+invariant does. A system with a time-lock could be proved anything of.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledBound, C
 from timewait.vocabulary.automaton import ZERO
 
 Order = frozenset[tuple[int, int]]
-"""Pairs of clocks of a location of which the first never shows more than the second."""
+"""Pairs of clocks of a location of which the first never exceeds the second."""
 
 
 def time_locks(automaton: CompiledAutomaton) -> list[CompiledLocation]:
-    """The locations in which time might stop with nothing left to happen."""
+    """The locations in which time may stop while no edge is possible."""
     locations, values = automaton.explore(), automaton.system.parameters
 
     def may_lock(location: CompiledLocation, bound: CompiledBound, order: Order) -> bool:
@@ -29,7 +29,7 @@ def time_locks(automaton: CompiledAutomaton) -> list[CompiledLocation]:
 
 
 def _open(edge: CompiledEdge, location: CompiledLocation, limit: CompiledBound, order: Order, positive: bool) -> bool:
-    """Whether an edge of a location is open when a limit, more than nought or not, is reached."""
+    """Whether an edge of a location is possible when a clock reaches a bound, `positive` or zero."""
     for test in edge.guard:
         same = test.clock == limit.clock
         if test in location.invariant:
@@ -45,7 +45,7 @@ def _open(edge: CompiledEdge, location: CompiledLocation, limit: CompiledBound, 
 
 
 def _orders(automaton: CompiledAutomaton, locations: tuple[CompiledLocation, ...]) -> list[Order]:
-    """For each location which clocks are never older than which, by a greatest fixed point along the edges."""
+    """For each location the order of its clocks: a greatest fixed point along the edges."""
     asked = _asked(locations)
     every = [
         frozenset(
@@ -69,7 +69,7 @@ def _orders(automaton: CompiledAutomaton, locations: tuple[CompiledLocation, ...
 
 
 def _asked(locations: tuple[CompiledLocation, ...]) -> set[tuple[str, str]]:
-    """The roles of two clocks whose order may matter: a step bounds the one by what a location bounds the other by."""
+    """The roles of clocks whose order may matter: an edge bounds one by the parameter by which a location bounds the other."""
     return {
         (location.clocks[test.clock].role, location.clocks[limit.clock].role)
         for location in locations
@@ -81,7 +81,7 @@ def _asked(locations: tuple[CompiledLocation, ...]) -> set[tuple[str, str]]:
 
 
 def _after(updates: tuple[int, ...], before: Order, pairs: Order) -> Order:
-    """The pairs that are in order after a step."""
+    """The pairs that are in order after an edge."""
     return frozenset(
         (a, b)
         for a, b in pairs

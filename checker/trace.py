@@ -1,4 +1,4 @@
-"""The one trace type: a run as people read it, carried out on the specification step by step."""
+"""Traces: runs carried out on the specification step by step. Every report and picture is made from one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Step:
     delay : Fraction
         Seconds since the step before.
     event : Event
-        Who did what, by which rules.
+        The event, with the rules applied.
     changed : mapping
         Variables that changed: name to (before, after).
     state : mapping

@@ -7,18 +7,18 @@ from enum import IntEnum
 
 
 class Verdict(IntEnum):
-    """How a question was decided, from best to worst."""
+    """The verdict about a property, from best to worst."""
 
     PROVED = 0
-    """It holds, on every run."""
+    """The property holds on every run."""
     INCONCLUSIVE = 1
-    """A bound was reached before it was decided."""
+    """The budget was used up before the property was decided."""
     VACUOUS = 2
-    """Nothing was asked, or what should be possible is not."""
+    """Nothing was asked, or a witness of the proof is impossible."""
     VIOLATED = 3
-    """It does not hold, and a run shows it."""
+    """A run violates the property."""
     DISAGREEMENT = 4
-    """Two ways of deciding it differ, or a certificate or a replay was rejected."""
+    """Engines disagree, or a certificate or a replay was rejected."""
 
     def __str__(self) -> str:
         return self.name.lower()

@@ -1,4 +1,4 @@
-"""The vocabulary of a replay: a specification carried out step by step, without any abstraction.
+"""The vocabulary of a replay: the specification carried out step by step, without any abstraction.
 
 An engine explores a `timewait.vocabulary.automaton.TimedAutomaton`; a run that it finds is carried out again on a
 `ReplayState`, packet by packet, before anybody is shown it.
@@ -20,20 +20,20 @@ class ImpossibleMove(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One copy of something sent.
+    """A copy of a segment in flight.
 
     Attributes
     ----------
     number : int
-        Its number among all copies of a run, lost ones too, counted from 1 in the order of sending.
+        Its number among all copies of a run, lost ones included, from 1 in the order of sending.
     sender, receiver : str
-        Who sent it, and to whom.
+        The ends that send and receive it.
     text : str
-        What was sent, as people write it; copies of one thing have the same text.
+        The segment as text; copies of one segment have the same text.
     fields : tuple of (str, int)
-        What it carries, by name.
+        The fields of the segment, by name.
     sent : Fraction
-        When it was sent, in seconds since the start of the run.
+        The time of sending, in seconds since the start of the run.
     expires : Fraction
         The last instant at which it may arrive.
     lost : bool
@@ -55,18 +55,18 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class RunningTimer:
-    """A timer that runs.
+    """A running timer.
 
     Attributes
     ----------
     name, owner : str
-        Which timer, and whose.
+        The timer, and the end that it belongs to.
     since : Fraction
-        When it started, in seconds since the start of the run.
+        The time of its start, in seconds since the start of the run.
     limit : Fraction
         Its length in seconds.
     strict : bool
-        Whether it runs out only after its whole length, at any instant later; otherwise at its length at the latest.
+        Whether it expires at any instant after its length; otherwise no later than its length.
     """
 
     name: str
@@ -83,17 +83,17 @@ class Event:
     Attributes
     ----------
     actor : str
-        Who acted.
+        The end that acted, ``users`` or ``network``.
     text : str
         What happened, for instance ``receives FIN+ACK seq=1 ack=2``.
     received : Packet or None
         The copy that arrived, if one did.
     sent : tuple of Packet
-        What was sent in consequence.
+        The copies sent in consequence.
     rules : tuple of (str, str, str)
-        The rules applied: name, section, words.
+        The rules applied: name, section, sentence.
     breaks : tuple of (str, str)
-        The ``always`` properties broken by it, each with the part of it that fails.
+        The ``always`` properties that the step violates, each with the conjunct that fails.
     """
 
     actor: str
@@ -108,41 +108,41 @@ class Event:
 
 
 class ReplayState(Protocol):
-    """One moment of a replay: the specification carried out step by step, without any abstraction."""
+    """A state of a replay: the specification carried out step by step, without any abstraction."""
 
     @property
     def broken(self) -> frozenset[str]:
-        """The ``always`` properties that the last step broke."""
+        """The ``always`` properties that the last step violated."""
 
     @property
     def pending(self) -> frozenset[str]:
-        """The ``eventually`` properties whose promise is open now."""
+        """The ``eventually`` properties that are pending."""
 
     @property
     def recurrent(self) -> frozenset[str]:
-        """The ``eventually`` properties for which the last step was noise."""
+        """The ``eventually`` properties for which the last step was a recurrent event."""
 
     @property
     def event(self) -> Event:
-        """What the last step did."""
+        """The event of the last step."""
 
     def wait(self, delay: Fraction) -> ReplayState:
-        """The world some seconds later; raises `ImpossibleMove` when something must happen before."""
+        """The state some seconds later; raises `ImpossibleMove` when something must happen before."""
 
     def act(self, action: Action) -> tuple[ReplayState, ...]:
-        """The worlds that an action may lead to, the likeliest first; raises `ImpossibleMove` when there is none."""
+        """The states that an action may lead to, the likeliest first; raises `ImpossibleMove` when there is none."""
 
     def state(self) -> Mapping[str, str | int]:
-        """Every variable a reader may want to see, by name."""
+        """Every variable of the state, by name."""
 
     def in_flight(self) -> tuple[Packet, ...]:
         """The copies that may still arrive."""
 
     def timers(self) -> tuple[RunningTimer, ...]:
-        """The timers that run."""
+        """The running timers."""
 
     def about(self) -> Mapping[str, Any]:
-        """What is carried out, as plain data."""
+        """The configuration that is carried out, as plain data."""
 
     def loop_key(self) -> Hashable:
-        """What must be the same again when a run repeats itself."""
+        """The loop key: equal for two states of a run that repeats itself."""
