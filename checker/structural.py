@@ -1,21 +1,20 @@
-"""Proofs of ``eventually`` properties that hold whatever the durations are.
+"""Proofs of ``eventually`` properties from the graph of locations, for every value of every duration.
 
-Only the graph of locations is read. Take the locations in which a promise is open; a run that stays among
-them for ever ends up in one strongly connected part and repeats all that it does there, while time
-diverges. What cannot recur under these circumstances is taken out, the rest is split again, and when
-nothing is left the promise is kept by every fair run, for every value of every parameter:
+Take the locations in which a property is pending. A run that stays among them for ever ends up in one strongly
+connected component and repeats all that it does there, while time diverges. What cannot recur under these circumstances is
+excluded, the rest is split again, and when nothing is left every fair run fulfils the property:
 
-1. a step bounded from above by a clock that nothing in the part sets anew: that clock only grows;
+1. an edge with an upper bound on a clock that nothing in the component resets: that clock only grows;
 2. a location whose invariant bounds such a clock;
-3. a location that offers, without conditions or behind lower bounds on such clocks, a step of a fairness
-   name that the part never serves;
-4. a step that starts the very clocks on which the way out of its target depends, where that way out is of
-   a name never served: on arrival it is open;
-5. a step beside a sister step with no stricter guard and of a name never served: a network that loses one
-   copy could have delivered it.
+3. a location with an edge of a fairness name that the component never serves, without a guard or with lower bounds on
+   such clocks alone;
+4. an edge that resets the clocks in the guard of an edge out of its target, if that edge has a name never served: it is
+   possible on entry;
+5. an edge beside another one with no stricter guard and a name never served: a network that loses a copy could
+   have delivered it.
 
-Nothing follows when something is left: the question is then put to an engine that knows the durations. What was
-taken out, in which order and why, is a proof that `timewait.checker.liveness_certificate` checks without this module.
+If something is left, nothing follows, and an engine that knows the durations is asked. The exclusions, in order and with
+their reasons, are a proof that `timewait.checker.liveness_certificate` checks without this module.
 """
 
 from __future__ import annotations
@@ -37,44 +36,44 @@ from timewait.vocabulary.automaton import Location, Property
 
 
 class GraphEdge(NamedTuple):
-    """An edge between two numbered locations: the location, the number of the edge there, and the edge."""
+    """An edge with the number of its source and its own number there."""
 
     source: int
     number: int
-    edge: CompiledEdge
+    compiled: CompiledEdge
 
     @property
     def target(self) -> int:
-        """The location it leads to."""
-        return self.edge.target
+        """The number of its target."""
+        return self.compiled.target
 
 
 def proof_of(automaton: CompiledAutomaton, asked: Property) -> Component | None:
-    """How it is shown that every fair run keeps the promise of an ``eventually`` property; None where it is not.
+    """The proof that every fair run fulfils an ``eventually`` property, for every parameter value; None if there is none.
 
-    It holds for every value of every parameter. Locations in the proof are those of the automaton's system.
+    Locations in the proof are those of the automaton's system.
     """
-    locations, (inside, hops) = automaton.explore(), _open_part(automaton, asked)
-    parts = _kept(locations, inside, hops, asked)
+    locations, (inside, edges) = automaton.explore(), _pending_part(automaton, asked)
+    parts = _kept(locations, inside, edges, asked)
     return None if parts is None else Component(_named(locations, inside), (), parts)
 
 
 def undecided(automaton: CompiledAutomaton, asked: Property) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
-    """The strongly connected parts in which a run may stay, as far as the graph tells: each fair one ends up in one."""
+    """The strongly connected components in which, by the graph alone, a fair run may stay for ever."""
     locations = automaton.explore()
-    waiting = [_open_part(automaton, asked)]
+    waiting = [_pending_part(automaton, asked)]
     while waiting:
         for part, within in _parts(*waiting.pop()):
-            if _silent(within, asked):
+            if _harmless(within, asked):
                 continue
-            if out := tuple(_leaving(locations, part, within)):
+            if out := tuple(_exclusions(locations, part, within)):
                 waiting.append(_left(locations, part, within, out))
             else:
                 yield part, within
 
 
-def _open_part(automaton: CompiledAutomaton, asked: Property) -> tuple[frozenset[int], list[GraphEdge]]:
-    """The locations in which the promise is open, and the hops among them."""
+def _pending_part(automaton: CompiledAutomaton, asked: Property) -> tuple[frozenset[int], list[GraphEdge]]:
+    """The locations in which a property is pending, and the edges among them."""
     locations = automaton.explore()
     inside = frozenset(number for number, location in enumerate(locations) if asked.name in location.pending)
     return inside, [
@@ -89,21 +88,21 @@ def _named(locations: Sequence[CompiledLocation], part: frozenset[int]) -> froze
     return frozenset(locations[number].original for number in part)
 
 
-def _silent(hops: list[GraphEdge], asked: Property) -> bool:
-    """Whether a run may stay, since it makes none of the noise that is forbidden."""
-    return asked.recurrent and not any(asked.name in hop.edge.original.recurrent for hop in hops)
+def _harmless(edges: list[GraphEdge], asked: Property) -> bool:
+    """Whether a run may stay, because no edge is a recurrent event of the property."""
+    return asked.recurrent and not any(asked.name in edge.compiled.original.recurrent for edge in edges)
 
 
 def _kept(
-    locations: Sequence[CompiledLocation], nodes: frozenset[int], hops: list[GraphEdge], asked: Property
+    locations: Sequence[CompiledLocation], nodes: frozenset[int], edges: list[GraphEdge], asked: Property
 ) -> tuple[Component, ...] | None:
-    """The parts among which runs pass, in order, each with what shows that none stays in it; None where one may."""
+    """The components in the order in which runs pass them, each with its exclusions; None where a run may stay in one."""
     found = []
-    for part, within in _parts(nodes, hops):
-        if _silent(within, asked):
+    for part, within in _parts(nodes, edges):
+        if _harmless(within, asked):
             found.append(Component(_named(locations, part), (), (), harmless=True))
             continue
-        out = tuple(_leaving(locations, part, within))
+        out = tuple(_exclusions(locations, part, within))
         deeper = _kept(locations, *_left(locations, part, within, out), asked) if out else None
         if deeper is None:
             return None
@@ -112,46 +111,46 @@ def _kept(
 
 
 def _left(
-    locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge], out: Sequence[Exclusion]
+    locations: Sequence[CompiledLocation], part: frozenset[int], edges: list[GraphEdge], out: Sequence[Exclusion]
 ) -> tuple[frozenset[int], list[GraphEdge]]:
-    """What may recur when some cannot."""
+    """The locations and edges that are left after some exclusions."""
     gone = {one.location for one in out if one.edge is None}
     dropped = {(one.location, one.edge) for one in out}
     left = frozenset(number for number in part if locations[number].original not in gone)
     return left, [
-        hop
-        for hop in hops
-        if hop.source in left and hop.target in left and (locations[hop.source].original, hop.number) not in dropped
+        edge
+        for edge in edges
+        if edge.source in left and edge.target in left and (locations[edge.source].original, edge.number) not in dropped
     ]
 
 
-def _parts(nodes: frozenset[int], hops: list[GraphEdge]) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
-    """The strongly connected parts, each with the hops inside it, in the order in which runs pass from one to the next.
+def _parts(nodes: frozenset[int], edges: list[GraphEdge]) -> Iterator[tuple[frozenset[int], list[GraphEdge]]]:
+    """The strongly connected components, each with its edges, in the order in which runs pass them.
 
-    A lone location is one too: time may pass there.
+    A lone location is a component too: time may pass there.
     """
     graph = nx.DiGraph()
     graph.add_nodes_from(sorted(nodes))
-    graph.add_edges_from((hop.source, hop.target) for hop in hops)
+    graph.add_edges_from((edge.source, edge.target) for edge in edges)
     condensed = nx.condensation(graph)
     home = condensed.graph["mapping"]
     inner: dict[int, list[GraphEdge]] = {}
-    for hop in hops:
-        if home[hop.source] == home[hop.target]:
-            inner.setdefault(home[hop.source], []).append(hop)
+    for edge in edges:
+        if home[edge.source] == home[edge.target]:
+            inner.setdefault(home[edge.source], []).append(edge)
     for index in nx.lexicographical_topological_sort(condensed, key=lambda index: min(condensed.nodes[index]["members"])):
         yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
 
 
-def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: list[GraphEdge]) -> Iterator[Exclusion]:
-    """What cannot recur for ever in a part: locations, and hops between those that are left."""
+def _exclusions(locations: Sequence[CompiledLocation], part: frozenset[int], edges: list[GraphEdge]) -> Iterator[Exclusion]:
+    """The locations that cannot recur for ever in a component, and the edges among the others that cannot."""
     started = {
         clock
-        for hop in hops
-        for clock, origin in zip(locations[hop.target].clocks, hop.edge.updates, strict=True)
-        if origin == RESET or (origin >= 0 and locations[hop.source].clocks[origin] != clock)
+        for edge in edges
+        for clock, origin in zip(locations[edge.target].clocks, edge.compiled.updates, strict=True)
+        if origin == RESET or (origin >= 0 and locations[edge.source].clocks[origin] != clock)
     }
-    served = frozenset().union(*(hop.edge.original.fair for hop in hops))
+    served = frozenset().union(*(edge.compiled.original.fair for edge in edges))
 
     def grows(location: CompiledLocation, clock: int) -> bool:
         return location.clocks[clock] not in started
@@ -160,22 +159,22 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
         if any(grows(location, test.clock) for test in location.invariant):
             return Exclusion(location.original, None, Reason.PAST_BOUND, None)
         for number, edge in enumerate(location.edges):
-            open_late = all(test.relation == ">" and grows(location, test.clock) for test in edge.guard)
-            if open_late and edge.original.fair - served:
+            possible_late = all(test.relation == ">" and grows(location, test.clock) for test in edge.guard)
+            if possible_late and edge.original.fair - served:
                 return Exclusion(location.original, None, Reason.UNTAKEN_HERE, number)
         return None
 
-    def of_hop(hop: GraphEdge) -> Exclusion | None:
-        location = locations[hop.source]
-        if any(test.relation in ("<=", "==") and grows(location, test.clock) for test in hop.edge.guard):
-            return Exclusion(location.original, hop.number, Reason.PAST_BOUND, None)
-        for number, sister in enumerate(location.edges):
-            if sister.original.fair - served and set(sister.guard) <= set(hop.edge.guard):
-                return Exclusion(location.original, hop.number, Reason.UNTAKEN_ALTERNATIVE, number)
-        for number, out in enumerate(locations[hop.target].edges):
-            at_once = all(test.relation == "<=" and hop.edge.updates[test.clock] == RESET for test in out.guard)
+    def of_edge(edge: GraphEdge) -> Exclusion | None:
+        location = locations[edge.source]
+        if any(test.relation in ("<=", "==") and grows(location, test.clock) for test in edge.compiled.guard):
+            return Exclusion(location.original, edge.number, Reason.PAST_BOUND, None)
+        for number, other in enumerate(location.edges):
+            if other.original.fair - served and set(other.guard) <= set(edge.compiled.guard):
+                return Exclusion(location.original, edge.number, Reason.UNTAKEN_ALTERNATIVE, number)
+        for number, out in enumerate(locations[edge.target].edges):
+            at_once = all(test.relation == "<=" and edge.compiled.updates[test.clock] == RESET for test in out.guard)
             if out.guard and at_once and out.original.fair - served:
-                return Exclusion(location.original, hop.number, Reason.UNTAKEN_ON_ENTRY, number)
+                return Exclusion(location.original, edge.number, Reason.UNTAKEN_ON_ENTRY, number)
         return None
 
     gone = set()
@@ -183,8 +182,8 @@ def _leaving(locations: Sequence[CompiledLocation], part: frozenset[int], hops: 
         if found := of_location(locations[number]):
             gone.add(number)
             yield found
-    for hop in hops:
-        if not {hop.source, hop.target} & gone and (found := of_hop(hop)):
+    for edge in edges:
+        if not {edge.source, edge.target} & gone and (found := of_edge(edge)):
             yield found
 
 
