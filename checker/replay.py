@@ -41,7 +41,7 @@ def replay(initial: ReplayState, run: Run, asked: Property) -> Trace:
     if asked.kind == "always":
         return _trace(initial, _carry_out(initial, run.moves, asked.name), run, asked)
     if run.loop is None:
-        raise Rejected(f"a run that breaks {asked.name} must repeat itself, and this one ends")
+        raise Rejected(f"a run that violates {asked.name} must repeat itself, and this one ends")
     repeated = run.moves[run.loop :]
     if sum((move.delay for move in repeated), Fraction(0)) <= 0:
         raise Rejected("the loop takes no time")
@@ -112,7 +112,7 @@ def _carry_out(initial: ReplayState, moves: Sequence[Move], broken: str | None) 
         if done == len(moves) and (broken is None or (states and broken in states[-1].broken)):
             return states
         if done == len(moves):
-            reason = f"its last step does not break {broken}"
+            reason = f"its last step does not violate {broken}"
             ways: list[ReplayState] = []
         else:
             try:

@@ -10,7 +10,7 @@ import pytest
 from toys import Place, Step, Toy, always, names, snoozer, world
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.family import ROUNDS, ParametricSchedule, ScheduledAction, follow, instance
+from timewait.checker.family import ROUNDS, BrokenSchedule, ParametricSchedule, ScheduledAction, follow, instance
 from timewait.checker.linear import Constraint, Terms
 from timewait.checker.pumping import MAX_LOOP, pumpable_schedule
 from timewait.checker.replay import replay
@@ -128,3 +128,18 @@ class TestNone:
         places = {"night": Place(("t",), (), (turn, Step("ring", 0))), 0: Place(("t",), (), (late,)), "up": Place()}
         toy = Toy("night", places, {"SCALE": 1, "RATE": 1, "WAIT": 1})
         assert pumped(toy, "turn over", "ring", "get up late") is None
+
+
+def test_an_ambiguous_text_is_refused() -> None:
+    """Two actions with the same text are told apart by identity; the text alone does not choose one."""
+    automaton = CompiledAutomaton(snoozer())
+    location = automaton.location(automaton.start)
+    edge = location.edges[0]
+    twins = [replace(edge.original.action, lost=lost) for lost in ((True, False), (False, True))]
+    edges = tuple(edge._replace(original=replace(edge.original, action=action)) for action in twins)
+    automaton._compiled[automaton.start] = location._replace(edges=edges)
+    assert str(twins[0]) == str(twins[1])
+    for action, expected in zip(twins, edges, strict=True):
+        assert follow(automaton, [action])[0][1] is expected
+    with pytest.raises(BrokenSchedule, match="ambiguous"):
+        follow(automaton, [str(twins[0])])

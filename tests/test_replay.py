@@ -387,7 +387,7 @@ class TestLassos:
     @pytest.mark.parametrize(
         ("moves", "loop", "reason"),
         [
-            ([*go("go", "come back", delay=1)], None, "a run that breaks delivered must repeat itself, and this one ends"),
+            ([*go("go", "come back", delay=1)], None, "a run that violates delivered must repeat itself, and this one ends"),
             ([*go("go", "come back")], 0, "the loop takes no time"),
             ([*go("go", delay=1)], 0, "step 2: go cannot happen"),
             ([*go("go"), *go("come back", delay=1)], 1, "step 3: come back cannot happen"),
