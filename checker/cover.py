@@ -92,7 +92,7 @@ def minimal_bounds(zone: Zone) -> list[tuple[int, int]]:
     for row in range(size):
         for members in classes:
             first = members[0]
-            if dbm.through(zone[row, first], zone[first, row]) == dbm.NOUGHT:
+            if dbm.through(zone[row, first], zone[first, row]) == dbm.AT_MOST_ZERO:
                 members.append(row)
                 break
         else:
@@ -258,7 +258,7 @@ def _maximal(found: list[ReducedZone]) -> list[ReducedZone]:
 
 def _without(reduced: ReducedZone, entry: tuple[int, int]) -> ReducedZone:
     zone = np.full_like(reduced.zone, dbm.INFINITE)
-    np.fill_diagonal(zone, dbm.NOUGHT)
+    np.fill_diagonal(zone, dbm.AT_MOST_ZERO)
     entries = [other for other in reduced.entries if other != entry]
     for row, column in entries:
         zone[row, column] = reduced.zone[row, column]

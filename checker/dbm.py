@@ -1,6 +1,6 @@
 """Difference-bound matrices: sets of clock values given by bounds on clocks and their differences.
 
-Row and column 0 stand for the constant nought, row and column i + 1 for clock i. An entry (i, j) bounds
+Row and column 0 stand for the constant zero, row and column i + 1 for clock i. An entry (i, j) bounds
 x_i - x_j; it is a whole number of units doubled, plus one when the bound itself is included. Every
 function keeps matrices canonical (no entry can be tightened) unless it says otherwise. Compiled by numba.
 
@@ -20,7 +20,7 @@ Zone = NDArray[np.int64]
 INFINITE = 1 << 50
 """No bound. Sums of two such stay far inside 64 bits."""
 
-NOUGHT = 1
+AT_MOST_ZERO = 1
 """The bound ``<= 0``."""
 
 
@@ -58,10 +58,10 @@ def close(zone: Zone) -> Zone:
 
 @njit(cache=True)
 def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
-    """Add one bound to a canonical matrix, in place; False when nothing is left."""
+    """Add one bound to a canonical matrix, in place; False when the zone becomes empty."""
     if bound >= zone[row, column]:
         return True
-    if through(zone[column, row], bound) < NOUGHT:
+    if through(zone[column, row], bound) < AT_MOST_ZERO:
         return False
     size = len(zone)
     for i in range(size):
@@ -74,7 +74,7 @@ def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
 
 @njit(cache=True)
 def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
-    """A copy with further bounds, rows of (row, column, bound); False when nothing is left."""
+    """A copy with further bounds, rows of (row, column, bound); False when the zone becomes empty."""
     result = zone.copy()
     for index in range(len(bounds)):
         if not tighten(result, bounds[index, 0], bounds[index, 1], bounds[index, 2]):
@@ -104,7 +104,7 @@ def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zo
     for row in range(size):
         for column in range(size):
             if row == column:
-                result[row, column] = NOUGHT
+                result[row, column] = AT_MOST_ZERO
             elif dead[row] >= 0:
                 result[row, column] = INFINITE
             elif dead[column] >= 0:
@@ -116,7 +116,7 @@ def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zo
 
 @njit(cache=True)
 def settled(zone: Zone, limits: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
-    """Let time pass under an invariant, then forget what no guard can tell apart; in place.
+    """Let time pass under an invariant, then extrapolate; in place.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def settled(zone: Zone, limits: NDArray[np.int64], lower: NDArray[np.int64], upp
 
 @njit(cache=True)
 def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
-    """Forget what no guard can tell apart (Extra+ by lower and upper bounds), in place; parameters as in `settled`."""
+    """Extrapolate a zone by lower and upper bounds (Extra+), in place; parameters as in `settled`."""
     size = len(zone)
     least = np.empty(size, dtype=np.int64)
     for row in range(size):
@@ -149,7 +149,7 @@ def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) 
                 zone[row, column] = INFINITE
     for column in range(1, size):
         if least[column] > upper[column]:
-            zone[0, column] = NOUGHT if upper[column] < 0 else -2 * upper[column]
+            zone[0, column] = AT_MOST_ZERO if upper[column] < 0 else -2 * upper[column]
     return close(zone)
 
 

@@ -82,7 +82,7 @@ class Zones(Search[ZoneNode]):
 
     def first(self) -> ZoneNode:
         start = self.automaton.start
-        point = np.full((1, 1), dbm.NOUGHT, dtype=np.int64)
+        point = np.full((1, 1), dbm.AT_MOST_ZERO, dtype=np.int64)
         return start, self._settled(start, dbm.carry(point, *self._updates(start, self.automaton.start_updates())))
 
     def after(self, node: ZoneNode) -> Iterator[tuple[int, ZoneNode]]:

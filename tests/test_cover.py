@@ -85,17 +85,17 @@ def zones_(draw: st.DrawFn) -> Zone:
     size = draw(st.integers(2, 4))
     bound = st.integers(-5, 12) | st.just(dbm.INFINITE)
     zone = np.array(draw(st.lists(bound, min_size=size * size, max_size=size * size)), dtype=np.int64).reshape(size, size)
-    zone[0] = np.minimum(zone[0], dbm.NOUGHT)
-    np.fill_diagonal(zone, dbm.NOUGHT)
+    zone[0] = np.minimum(zone[0], dbm.AT_MOST_ZERO)
+    np.fill_diagonal(zone, dbm.AT_MOST_ZERO)
     zone = dbm.close(zone)
-    assume((np.diag(zone) == dbm.NOUGHT).all())
+    assume((np.diag(zone) == dbm.AT_MOST_ZERO).all())
     return zone
 
 
 def of_entries(zone: Zone, entries: list[tuple[int, int]]) -> Zone:
     """The zone with only some entries of a zone."""
     result = np.full_like(zone, dbm.INFINITE)
-    np.fill_diagonal(result, dbm.NOUGHT)
+    np.fill_diagonal(result, dbm.AT_MOST_ZERO)
     for row, column in entries:
         result[row, column] = zone[row, column]
     return dbm.close(result)

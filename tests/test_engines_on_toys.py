@@ -389,7 +389,7 @@ class TestStuck:
         assert timelock.time_locks(CompiledAutomaton(Quotient(toy))) == []
         assert in_ticks(toy).time_locked == []
 
-    def test_a_limit_of_nought(self) -> None:
+    def test_a_limit_of_zero(self) -> None:
         toy = replace(trap("t > 0"), values={"LIMIT": 0, "MORE": 1})
         assert in_ticks(toy).time_locked == [0]
         assert [location.original for location in timelock.time_locks(CompiledAutomaton(toy))] == ["trap"]

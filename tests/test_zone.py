@@ -18,7 +18,7 @@ from toys import Place, Step, Toy, counter, courier, fischer, hurry, lamp, lette
 
 from timewait.checker import dbm
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.dbm import INFINITE, NOUGHT, Zone, at_most, below
+from timewait.checker.dbm import AT_MOST_ZERO, INFINITE, Zone, at_most, below
 from timewait.checker.finding import Budget
 from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
@@ -61,7 +61,7 @@ def ordered(bound: Bound) -> Bound:
 
 
 def contradictory(zone: Zone) -> bool:
-    """Whether some simple cycle is negative, or nought and strict."""
+    """Whether some simple cycle is negative, or zero and strict."""
     size = len(zone)
     cycles = [(way[0], *way[1:], way[0]) for length in range(2, size + 1) for way in permutations(range(size), length)]
     return any(follow(cycle, zone) < (0, True) for cycle in cycles)
@@ -95,7 +95,7 @@ def random_matrix(rng: random.Random, size: int, sparse: float = 0.5) -> Zone:
     for row in range(size):
         for column in range(size):
             if row == column:
-                matrix[row, column] = NOUGHT
+                matrix[row, column] = AT_MOST_ZERO
             elif rng.random() > sparse:
                 matrix[row, column] = 2 * rng.randint(-4, 7) + rng.randint(0, 1)
     return matrix
@@ -106,7 +106,7 @@ def random_zone(rng: random.Random, size: int = 3, most: int = 4) -> Zone:
     while True:
         matrix = random_matrix(rng, size, 0.4)
         matrix[matrix < INFINITE] = np.clip(matrix[matrix < INFINITE], -2 * most, 2 * most + 1)
-        matrix[0, 1:] = np.minimum(matrix[0, 1:], NOUGHT)
+        matrix[0, 1:] = np.minimum(matrix[0, 1:], AT_MOST_ZERO)
         if not contradictory(matrix):
             return dbm.close(matrix)
 
@@ -124,7 +124,7 @@ def test_bounds_are_ordered_and_mean_what_they_say() -> None:
     bounds = [below(-1), at_most(-1), below(0), at_most(0), below(1), at_most(1)]
     assert bounds == sorted(bounds) == [-2, -1, 0, 1, 2, 3]
     assert [meaning(bound) for bound in bounds] == [(-1, False), (-1, True), (0, False), (0, True), (1, False), (1, True)]
-    assert at_most(0) == NOUGHT
+    assert at_most(0) == AT_MOST_ZERO
 
 
 class TestClose:
@@ -137,7 +137,7 @@ class TestClose:
         for _ in range(60):
             matrix = random_matrix(rng, size, 0.6)
             closed = dbm.close(matrix.copy())
-            empty = any(closed[index, index] < NOUGHT for index in range(size))
+            empty = any(closed[index, index] < AT_MOST_ZERO for index in range(size))
             assert empty is contradictory(matrix)
             if not empty:
                 consistent += 1
@@ -237,10 +237,10 @@ class TestCarry:
 
     def test_clocks_may_be_dropped_and_added(self) -> None:
         zone = random_zone(random.Random(1))
-        assert dbm.carry(zone, np.array([0]), np.array([-1])).tolist() == [[NOUGHT]]
+        assert dbm.carry(zone, np.array([0]), np.array([-1])).tolist() == [[AT_MOST_ZERO]]
         grown = dbm.carry(zone, np.array([0, 1, 2, 0, 2]), np.array([-1, -1, -1, -1, -1]))
         assert (grown[:3, :3] == zone).all()
-        assert grown[3, 0] == grown[0, 3] == grown[2, 4] == grown[4, 2] == NOUGHT
+        assert grown[3, 0] == grown[0, 3] == grown[2, 4] == grown[4, 2] == AT_MOST_ZERO
         assert canonical(grown)
 
 
@@ -301,8 +301,8 @@ class TestExtrapolate:
             after = dbm.extrapolate(zone.copy(), *self.constants(rng))
             assert (after >= zone).all()
             assert canonical(after)
-            assert (after.diagonal() == NOUGHT).all()
-            assert (after[0] <= NOUGHT).all()
+            assert (after.diagonal() == AT_MOST_ZERO).all()
+            assert (after[0] <= AT_MOST_ZERO).all()
             widened += bool((after > zone).any())
         assert 100 <= widened < 300
 
