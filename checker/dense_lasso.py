@@ -17,12 +17,12 @@ from itertools import product
 
 import z3
 
-from timewait.checker.compiled import CompiledAutomaton, CompiledEdge
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, carried
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
 from timewait.checker.structural import GraphEdge, undecided
-from timewait.checker.symbolic import WholeSymbolic, numeral
+from timewait.checker.symbolic import Transition, WholeSymbolic, compare, numeral
 from timewait.checker.unrolling import StepFormulas, Unrolling, distances, fraction, holds
 from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Property
@@ -49,7 +49,7 @@ def find_dense_lasso(automaton: CompiledAutomaton, asked: Property, depth: int, 
         Its time limits the whole search.
     """
     locations, start = automaton.explore(), automaton.start
-    steps = StepFormulas(WholeSymbolic(automaton))
+    steps = WholeFormulas(WholeSymbolic(automaton))
     components = [(nodes, edges, distances(locations, nodes)) for nodes, edges in undecided(automaton, asked)]
     resting = frozenset() if asked.recurrent else frozenset(_resting(automaton, [nodes for nodes, _, _ in components]))
     to_rest = distances(locations, resting)
@@ -76,6 +76,45 @@ def _resting(automaton: CompiledAutomaton, components: Sequence[frozenset[int]])
         late = (edge for edge in location.edges if not any(bound.relation in ("<=", "==") for bound in edge.guard))
         if not location.invariant and not any(edge.original.fair for edge in late):
             yield number
+
+
+class WholeFormulas(StepFormulas):
+    """The edges of a whole system over the variables of each step: a condition for each bound and each clock.
+
+    Parameters
+    ----------
+    symbolic : WholeSymbolic
+        The system as formulas.
+    """
+
+    def start(self) -> list[z3.BoolRef]:
+        automaton = self.symbolic.automaton
+        return list(self._updated(automaton.start, automaton.start_updates(), [], 0))
+
+    def transitions(self, location: int) -> tuple[Transition, ...]:
+        if location not in self._transitions:
+            self._transitions[location] = tuple(
+                Transition(location, edge.target, z3.BoolVal(True), [], number, edge)
+                for number, edge in enumerate(self.symbolic.locations[location].edges)
+            )
+        return self._transitions[location]
+
+    def of_step(self, step: int) -> list[z3.BoolRef]:
+        return [self.delay(step) >= 0]
+
+    def conditions(self, location: int, number: int, step: int) -> Iterator[z3.BoolRef]:
+        edge, delay = self.transitions(location)[number].edge, self.delay(step)
+        clocks = [clock + delay for clock in self.clocks(location, step)]
+        for bound in (*self.symbolic.locations[location].invariant, *edge.guard):
+            yield compare(clocks[bound.clock], bound.relation, self.symbolic.parameters[bound.parameter])
+        yield from self._updated(edge.target, edge.updates, clocks, step + 1)
+
+    def _updated(self, target: int, updates: Sequence[int], values: Sequence[z3.ArithRef], step: int) -> Iterator[z3.BoolRef]:
+        """Each clock of a target has its updated value before a step; an inactive one is beyond its lifetime."""
+        lifetimes, parameters = self.symbolic.automaton.system.lifetimes, self.symbolic.parameters
+        after = carried(updates, values, numeral(Fraction(0)), lambda _: None)
+        for clock, variable, value in zip(self.symbolic.locations[target].clocks, self.clocks(target, step), after, strict=True):
+            yield variable > parameters[lifetimes[clock.role]] if value is None else variable == value
 
 
 def _moves(unrolling: Unrolling, model: z3.ModelRef) -> tuple[Move, ...]:

@@ -7,7 +7,7 @@ still be reached in the steps that are left, which keeps the queries small.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
@@ -55,11 +55,12 @@ class StepFormulas:
         """The live clocks of a location that is entered before a step."""
         return [z3.Real(f"x{clock}@{step}") for clock in self.symbolic.live[location]]
 
-    def start(self) -> z3.BoolRef:
-        """The values of the live clocks of the initial location."""
+    def start(self) -> list[z3.BoolRef]:
+        """The assumptions, and the values of the live clocks of the initial location."""
         values, condition = self.symbolic.start
         clocks = self.clocks(self.symbolic.automaton.start, 0)
-        return z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
+        equal = z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
+        return [self.symbolic.assumption, equal]
 
     def transitions(self, location: int) -> tuple[Transition, ...]:
         """The transitions out of a location."""
@@ -67,8 +68,13 @@ class StepFormulas:
             self._transitions[location] = tuple(self.symbolic.transitions(location))
         return self._transitions[location]
 
-    def formula(self, location: int, number: int, step: int) -> z3.BoolRef:
-        """One of the transitions out of a location as a step of a path, with the values of the clocks after it."""
+    def of_step(self, step: int) -> list[z3.BoolRef]:
+        """The conditions on a step, whichever transition it takes."""
+        del step
+        return []
+
+    def conditions(self, location: int, number: int, step: int) -> Iterable[z3.BoolRef]:
+        """The conditions on a step that takes a transition out of a location, with the values of the clocks after it."""
         known = self._formulas.get((location, number, step))
         if known is None:
             transition = self.transitions(location)[number]
@@ -77,7 +83,7 @@ class StepFormulas:
             formula = z3.And(transition.formula, *after)
             known = z3.substitute(formula, *self._variables(transition, step))
             self._formulas[location, number, step] = known
-        return known
+        return [known]
 
     def _variables(self, transition: Transition, step: int) -> list[tuple[z3.ArithRef, z3.ArithRef]]:
         """The variables of a transition, each with the variable of the step that replaces it."""
@@ -108,31 +114,31 @@ class Unrolling:
         self.layers: deque[dict[int, z3.BoolRef]] = deque(maxlen=self.kept_layers)
         self.steps = steps
         self.solver = z3.SolverFor("QF_LRA")
-        self.solver.add(steps.symbolic.assumption, steps.start())
+        self.solver.add(*steps.start())
         self.layers.append({steps.symbolic.automaton.start: z3.BoolVal(True)})
         self.choices: list[list[Choice]] = []
         for step in range(length):
-            self._unroll(list(self._possible(step, distances, length - step)))
+            self._unroll(step, list(self._possible(step, distances, length - step)))
 
-    def _unroll(self, possible: list[tuple[Choice, z3.BoolRef]]) -> None:
+    def _unroll(self, step: int, possible: list[tuple[Choice, Iterable[z3.BoolRef]]]) -> None:
         layer = self.layers[-1]
         self.choices.append([choice for choice, _ in possible])
-        self.solver.add(z3.PbEq([(choice.taken, 1) for choice, _ in possible], 1))
+        self.solver.add(*self.steps.of_step(step), z3.PbEq([(choice.taken, 1) for choice, _ in possible], 1))
         following: dict[int, list[z3.BoolRef]] = {}
-        for (taken, transition), formula in possible:
-            self.solver.add(z3.Implies(taken, z3.And(layer[transition.source], formula)))
+        for (taken, transition), conditions in possible:
+            self.solver.add(z3.Implies(taken, z3.And(layer[transition.source], *conditions)))
             if transition.target is not None:
                 following.setdefault(transition.target, []).append(taken)
         self.layers.append({location: z3.Or(*ways) for location, ways in following.items()})
 
-    def _possible(self, step: int, distances: Mapping[int, int], remaining: int) -> Iterator[tuple[Choice, z3.BoolRef]]:
-        """The transitions from which the goal can be reached in the steps that are left, each with its formula."""
+    def _possible(self, step: int, distances: Mapping[int, int], remaining: int) -> Iterator[tuple[Choice, Iterable[z3.BoolRef]]]:
+        """The transitions from which the goal can be reached in the steps that are left, each with its conditions."""
         for location in sorted(self.layers[-1]):
             for number, transition in enumerate(self.steps.transitions(location)):
                 target = transition.target
                 if remaining == 1 if target is None else distances.get(target, remaining) < remaining:
                     taken = z3.Bool(f"take{location}.{number}@{step}")
-                    yield Choice(taken, transition), self.steps.formula(location, number, step)
+                    yield Choice(taken, transition), self.steps.conditions(location, number, step)
 
     def solve(self, budget: Budget) -> z3.CheckSatResult:
         """Whether there is such a path, within the time that is left of a budget."""
