@@ -80,7 +80,7 @@ LADDER = (
 )
 
 
-class Bounds(NamedTuple):
+class LadderBounds(NamedTuple):
     """How long a rung may take, in seconds of processor time, and how much memory, in megabytes."""
 
     seconds: float
@@ -127,21 +127,21 @@ class Measured:
 # --- a rung, in a process of its own --------------------------------------------------------------------------------
 
 
-class Reached(Exception):
+class BoundReached(Exception):
     """A bound was reached; the message says which."""
 
 
 @contextmanager
-def bounded(bounds: Bounds) -> Iterator[None]:
+def bounded(bounds: LadderBounds) -> Iterator[None]:
     """Look twice a second whether a bound is reached, whatever is being done."""
     started = time.process_time()
 
     def look(number: int, frame: object) -> None:
         del number, frame
         if time.process_time() - started > bounds.seconds:
-            raise Reached(f"{bounds.seconds:g} s reached")
+            raise BoundReached(f"{bounds.seconds:g} s reached")
         if resident() > bounds.megabytes:
-            raise Reached(f"{bounds.megabytes:g} MB reached")
+            raise BoundReached(f"{bounds.megabytes:g} MB reached")
 
     before = signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
@@ -179,7 +179,7 @@ class Watch:
         return time.process_time() > self.until
 
 
-def climb(rung: Rung, bounds: Bounds, tchecker: str | None, pipe: Connection) -> None:
+def climb(rung: Rung, bounds: LadderBounds, tchecker: str | None, pipe: Connection) -> None:
     """Measure a rung, and send what is known whenever more is."""
     decide(question(LADDER[0].configuration), [ASKED], Engine.ZONES, Budget())  # from here on everything is compiled
     asked, known = question(rung.configuration), Measured()
@@ -194,7 +194,7 @@ def climb(rung: Rung, bounds: Bounds, tchecker: str | None, pipe: Connection) ->
     pipe.send(known)
 
 
-def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) -> None:
+def measure(asked: Question, bounds: LadderBounds, known: Measured, pipe: Connection) -> None:
     """Fold, explore, and see whether the answer is to be believed."""
     started = time.process_time()
     try:
@@ -203,7 +203,7 @@ def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) 
             known.folding, known.doing = time.process_time() - started, "looking for time-locks"
             known.locations = len(locations)
             known.reason = "time can stop" if asked.may_time_lock else ""
-    except Reached as reached:
+    except BoundReached as reached:
         known.reason = f"{reached} while {known.doing}"
         return
     known.doing = "exploring"
@@ -218,7 +218,7 @@ def measure(asked: Question, bounds: Bounds, known: Measured, pipe: Connection) 
         known.reason = f"{bounds.seconds:g} s reached while exploring"
 
 
-def beside(asked: Question, configuration: Configuration, bounds: Bounds, tchecker: str) -> tuple[str, bool | None]:
+def beside(asked: Question, configuration: Configuration, bounds: LadderBounds, tchecker: str) -> tuple[str, bool | None]:
     """What TChecker says of the same question, and whether it found it broken; None where it came to no end."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "close.tck"
@@ -240,7 +240,7 @@ def beside(asked: Question, configuration: Configuration, bounds: Bounds, tcheck
     return f"{seconds:.2f} s, {said.get('STORED_STATES', '?')} zones, {'violated' if broken else 'proved'}", broken
 
 
-def _limit(bounds: Bounds) -> None:
+def _limit(bounds: LadderBounds) -> None:
     """Bound the process that is about to become another program."""
     for kind, most in ((resource.RLIMIT_CPU, math.ceil(bounds.seconds)), (resource.RLIMIT_AS, int(bounds.megabytes * (1 << 20)))):
         resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
@@ -249,7 +249,7 @@ def _limit(bounds: Bounds) -> None:
 # --- the ladder -----------------------------------------------------------------------------------------------------
 
 
-def measured(rung: Rung, bounds: Bounds, tchecker: str | None) -> tuple[Measured, int]:
+def measured(rung: Rung, bounds: LadderBounds, tchecker: str | None) -> tuple[Measured, int]:
     """What is known of a rung in the end, and how its process ended."""
     fresh = multiprocessing.get_context("spawn")
     here, there = fresh.Pipe(duplex=False)
@@ -295,7 +295,7 @@ def main(seconds: float, megabytes: float, rungs: int) -> None:
     tchecker = shutil.which(TCHECKER)
     good = True
     for rung in LADDER[:rungs]:
-        known, code = measured(rung, Bounds(seconds, megabytes), tchecker)
+        known, code = measured(rung, LadderBounds(seconds, megabytes), tchecker)
         good &= not code and not known.differs and known.verdict in (Verdict.PROVED, Verdict.INCONCLUSIVE)
         screen.line(row(rung, known))
     sys.exit(not good)

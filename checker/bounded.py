@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import z3
 
-from timewait.checker.compiled import CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledPath
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.linear import Terms
 from timewait.checker.symbolic import Symbolic
@@ -33,7 +33,7 @@ class Found:
     """
 
     run: Run
-    path: list[tuple[CompiledLocation, CompiledEdge]]
+    path: CompiledPath
     parameters: Terms
 
 

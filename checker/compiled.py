@@ -21,12 +21,12 @@ EXPIRED = -2
 ROWS = range(1, 1 << 30)
 """The row of each clock in a vector or matrix that begins with the constant zero."""
 
-Value = TypeVar("Value")
+Copied = TypeVar("Copied")
 
 
 def carried(
-    updates: Sequence[int], values: Sequence[Value] | Mapping[int, Value], zero: Value, inactive: Callable[[int], Value]
-) -> list[Value]:
+    updates: Sequence[int], values: Sequence[Copied] | Mapping[int, Copied], zero: Copied, inactive: Callable[[int], Copied]
+) -> list[Copied]:
     """The values of the clocks of a location after the updates of an edge.
 
     Parameters
@@ -35,7 +35,7 @@ def carried(
         For each clock of the target the position of its source clock, `RESET` or `EXPIRED`.
     values : sequence or mapping
         The values of the clocks of the source, by position: numbers, formulas, rows.
-    zero : Value
+    zero : Copied
         The value of a clock that is reset.
     inactive : callable
         The value of a clock of the target, by position, that is beyond its lifetime.
@@ -97,6 +97,10 @@ class CompiledLocation(NamedTuple):
     invariant: tuple[CompiledBound, ...]
     edges: tuple[CompiledEdge, ...]
     pending: frozenset[str]
+
+
+CompiledPath = Sequence[tuple[CompiledLocation, CompiledEdge]]
+"""A path through an automaton: each edge with the location that it leaves."""
 
 
 class CompiledAutomaton:

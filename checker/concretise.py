@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation, CompiledPath
 from timewait.checker.engine import DecisionEngine, proof
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
@@ -17,8 +17,6 @@ from timewait.checker.schedule import delays
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine, Zones
 from timewait.vocabulary.automaton import Action, Property
-
-Path = list[tuple[CompiledLocation, CompiledEdge]]
 
 MAX_PATHS = 100
 """Paths of the system that are tried for one run, at most."""
@@ -60,7 +58,7 @@ def _indistinguishable(location: CompiledLocation, edge: CompiledEdge) -> list[A
     return [other.original.action for other in (edge, *same)]
 
 
-def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], number: int) -> Iterator[Path]:
+def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], number: int) -> Iterator[CompiledPath]:
     """The paths from a location that take at each step one of some actions."""
     if not choices:
         yield []

@@ -22,10 +22,10 @@ from timewait.vocabulary.automaton import Edge, Property
 UNBOUNDED = 1 << 60
 """The upper end of a range without an upper bound, in ticks."""
 
-Values = tuple[int, ...]
+ClockValues = tuple[int, ...]
 """The clocks of a state in ticks, behind a leading zero from which reset clocks are copied."""
 
-State = tuple[int, Values]
+TickState = tuple[int, ClockValues]
 """The number of a location, and the values of its clocks."""
 
 
@@ -34,7 +34,7 @@ class TickEdge(NamedTuple):
 
     ranges: tuple[tuple[int, int, int], ...]
     target: int
-    update: Callable[[Values], Values]
+    update: Callable[[ClockValues], ClockValues]
 
 
 class TickLocation(NamedTuple):
@@ -57,12 +57,12 @@ class TickLocation(NamedTuple):
     edges: tuple[TickEdge, ...]
     originals: tuple[Edge, ...]
     invariant: tuple[tuple[int, int], ...]
-    caps: Values
+    caps: ClockValues
     lifetimes: tuple[tuple[int, int], ...]
     pending: frozenset[str]
 
 
-class Explicit(Search[State]):
+class Explicit(Search[TickState]):
     """An exploration of an automaton in ticks; parameters and attributes as for `timewait.checker.search.Search`."""
 
     poll = 1024
@@ -70,13 +70,13 @@ class Explicit(Search[State]):
     def __init__(self, automaton: CompiledAutomaton, unit: Fraction | None = None) -> None:
         super().__init__(automaton, unit=unit)
         self._locations: dict[int, TickLocation] = {}
-        self._numbers: dict[State, int] = {}
+        self._numbers: dict[TickState, int] = {}
 
-    def first(self) -> State:
+    def first(self) -> TickState:
         start = self.automaton.start
         return start, (0,) * (1 + len(self.automaton.location(start).clocks))
 
-    def after(self, node: State) -> Iterator[tuple[int, State]]:
+    def after(self, node: TickState) -> Iterator[tuple[int, TickState]]:
         number, values = node
         location = self.location(number)
         for step, (ranges, target, update) in enumerate(location.edges):
@@ -90,7 +90,7 @@ class Explicit(Search[State]):
                 return
         yield TICK, self._tick(number, values, location)
 
-    def _tick(self, number: int, values: Values, location: TickLocation) -> State:
+    def _tick(self, number: int, values: ClockValues, location: TickLocation) -> TickState:
         later = tuple([value + 1 if value < cap else cap for value, cap in zip(values, location.caps, strict=True)])
         for clock, lifetime in location.lifetimes:
             if later[clock] > lifetime:
@@ -98,14 +98,14 @@ class Explicit(Search[State]):
                 later = later[:clock] + later[clock + 1 :]
         return number, later
 
-    def edges_of(self, node: State) -> tuple[Edge, ...]:
+    def edges_of(self, node: TickState) -> tuple[Edge, ...]:
         return self.location(node[0]).originals
 
-    def _is_new(self, node: State) -> bool:
+    def _is_new(self, node: TickState) -> bool:
         count = len(self._numbers)
         return self._numbers.setdefault(node, count) == count
 
-    def number(self, state: State) -> int | None:
+    def number(self, state: TickState) -> int | None:
         """The number of a state, if it was reached."""
         return self._numbers.get(state)
 
@@ -166,7 +166,7 @@ def _inactive(clock: int) -> int:
     raise ValueError(f"clock {clock} is inactive, and has no value in ticks; explore the automaton before it is folded")
 
 
-def _no_clocks(values: Values) -> Values:
+def _no_clocks(values: ClockValues) -> ClockValues:
     del values
     return (0,)
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from timewait.checker.trace import Step, Trace, Value
+from timewait.checker.trace import Step, Trace, VariableValue
 from timewait.vocabulary.errors import InputError
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
@@ -80,7 +80,7 @@ def _meta(step: Step) -> dict[str, Any]:
     }
 
 
-def _value(value: Value) -> Any:
+def _value(value: VariableValue) -> Any:
     return {"#bigint": str(value)} if isinstance(value, int) else value
 
 
@@ -175,11 +175,11 @@ def parsed(data: Any, where: str) -> Trace:
         raise BrokenTrace(f"{where}: {place}: {problem}") from problem
 
 
-def _variables(state: Mapping[str, Any], names: list[str]) -> dict[str, Value]:
+def _variables(state: Mapping[str, Any], names: list[str]) -> dict[str, VariableValue]:
     return {name: int(value["#bigint"]) if isinstance(value := state[name], Mapping) else str(value) for name in names}
 
 
-def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, Value]) -> Step:
+def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, VariableValue]) -> Step:
     meta, after = state["#meta"], _variables(state, names)
     event = Event(
         str(meta["actor"]),

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import z3
 
-from timewait.checker.compiled import CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledPath
 from timewait.checker.linear import Constraint, Terms, constraint_of, evaluate, plus, times
 from timewait.checker.schedule import TimeDifference, differences
 from timewait.checker.symbolic import constraint_formula
@@ -24,7 +24,7 @@ Polyhedron = tuple[Constraint, ...]
 """Irredundant constraints, in conjunction; no parameter is negative."""
 
 Vector = tuple[Fraction, ...]
-Point = dict[str, Fraction]
+ParameterPoint = dict[str, Fraction]
 
 MAX_COEFFICIENT = 4
 """The largest absolute value of a coefficient in a time: a run takes a few MSL."""
@@ -42,7 +42,7 @@ class _LowerBound(NamedTuple):
         return all(factor >= 0 for factor in more.values()) and (self.strict or not other.strict)
 
 
-def parameters_of_path(path: Sequence[tuple[CompiledLocation, CompiledEdge]], terms: Mapping[str, Terms]) -> Polyhedron:
+def parameters_of_path(path: CompiledPath, terms: Mapping[str, Terms]) -> Polyhedron:
     """The parameters for which a path can be taken.
 
     Parameters
@@ -141,7 +141,7 @@ def _dot(left: Vector, right: Vector) -> Fraction:
 
 
 def delays_in_terms(
-    path: Sequence[tuple[CompiledLocation, CompiledEdge]],
+    path: CompiledPath,
     terms: Mapping[str, Terms],
     region: Polyhedron,
     symbols: tuple[str, str, str],
@@ -164,7 +164,7 @@ def delays_in_terms(
     return None
 
 
-def _inner_points(region: Polyhedron, corners: list[Point], symbols: tuple[str, str, str]) -> list[Point]:
+def _inner_points(region: Polyhedron, corners: list[ParameterPoint], symbols: tuple[str, str, str]) -> list[ParameterPoint]:
     """An inner point of the region, of each face and of each edge, if the region contains it: strict bounds are checked there."""
     axes = [constraint_of({name: Fraction(1)}, ">=") for name in symbols]
     faces = [
@@ -179,7 +179,12 @@ def _inner_points(region: Polyhedron, corners: list[Point], symbols: tuple[str, 
 
 
 def _coefficients(
-    steps: int, bounds: Sequence[tuple[int, int, Terms, bool]], corners: list[Point], inner: list[Point], parts: int, fixed: int
+    steps: int,
+    bounds: Sequence[tuple[int, int, Terms, bool]],
+    corners: list[ParameterPoint],
+    inner: list[ParameterPoint],
+    parts: int,
+    fixed: int,
 ) -> list[Terms] | None:
     """The time of each step as a term whose coefficients are multiples of 1 / `parts`; the first `fixed` times are zero."""
     solver = z3.Solver()

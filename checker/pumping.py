@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledPath
 from timewait.checker.family import ROUNDS, BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions
 from timewait.checker.linear import Constraint, Terms, constraint_of
 from timewait.vocabulary.automaton import Action
-
-Path = Sequence[tuple[CompiledLocation, CompiledEdge]]
 
 MAX_LOOP = 3
 """Edges of a loop."""
 
 
 def pumpable_schedule(
-    automaton: CompiledAutomaton, path: Path, name: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
+    automaton: CompiledAutomaton, path: CompiledPath, name: str, terms: Mapping[str, Terms], units: tuple[str, str], wait: str
 ) -> tuple[ParametricSchedule, list[Constraint]] | None:
     """A schedule with a loop that outlasts every wait, and the region that it holds in; None when none was found.
 
@@ -73,7 +71,7 @@ def _timed(actions: Sequence[Action], position: int, unit: str) -> tuple[Schedul
 
 
 def _loops_along(
-    automaton: CompiledAutomaton, path: Path, wait: str
+    automaton: CompiledAutomaton, path: CompiledPath, wait: str
 ) -> Iterator[tuple[list[Action], list[CompiledEdge], list[Action]]]:
     """For each location of a path the actions before it, a loop, and the actions after it; detours of the path are left out.
 

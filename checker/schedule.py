@@ -7,13 +7,13 @@ margin, the largest of `MARGINS` that the path allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm
 from typing import NamedTuple
 
-from timewait.checker.compiled import CompiledEdge, CompiledLocation, carried
+from timewait.checker.compiled import CompiledPath, carried
 from timewait.vocabulary.automaton import ZERO
 
 MARGINS = (1, 2, 4, 5, 10, 100, 1000, 10**6)
@@ -42,7 +42,7 @@ class TimeDifference(NamedTuple):
     strict: bool
 
 
-def differences(path: Sequence[tuple[CompiledLocation, CompiledEdge]]) -> list[TimeDifference]:
+def differences(path: CompiledPath) -> list[TimeDifference]:
     """Every bound along a path as a difference between the times of steps; step 0 is the start."""
     bounds: list[TimeDifference] = []
     reset_at: list[int | None] = [0] * len(path[0][0].clocks) if path else []
@@ -60,9 +60,7 @@ def differences(path: Sequence[tuple[CompiledLocation, CompiledEdge]]) -> list[T
     return bounds
 
 
-def delays(
-    path: Sequence[tuple[CompiledLocation, CompiledEdge]], values: Mapping[str, Fraction], unit: Fraction
-) -> tuple[Fraction, ...] | None:
+def delays(path: CompiledPath, values: Mapping[str, Fraction], unit: Fraction) -> tuple[Fraction, ...] | None:
     """The delay before each step of a path, in seconds; None when the path is impossible.
 
     Parameters

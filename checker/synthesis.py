@@ -23,7 +23,7 @@ from math import lcm
 from typing import NamedTuple
 
 from timewait.checker.certificate import Invariant
-from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledAutomaton, CompiledPath
 from timewait.checker.cover import NotGeneric, SumReading, cover_of, invariant, multiples, ratio_interval, side_conditions
 from timewait.checker.family import ParametricSchedule, follow
 from timewait.checker.finding import Budget, Run
@@ -54,7 +54,7 @@ class ParameterNames(NamedTuple):
 class Counterexample(NamedTuple):
     """A run that violates a property, and the polyhedron of parameters for which it is possible."""
 
-    path: list[tuple[CompiledLocation, CompiledEdge]]
+    path: CompiledPath
     region: Polyhedron
     violated: str
 
@@ -208,13 +208,11 @@ class Synthesis:
         except NotGeneric as problem:
             raise InconclusiveSynthesis(f"at {self._text(ratio)}: {problem}") from problem
 
-    def _pumped(
-        self, path: list[tuple[CompiledLocation, CompiledEdge]], violated: str
-    ) -> tuple[ParametricSchedule, list[Constraint]] | None:
+    def _pumped(self, path: CompiledPath, violated: str) -> tuple[ParametricSchedule, list[Constraint]] | None:
         units = (self.names.scale, self.names.rate)
         return pumpable_schedule(self.plain, path, violated, self.terms, units, self.names.wait)
 
-    def _path(self, zones: Zones, violated: str) -> list[tuple[CompiledLocation, CompiledEdge]]:
+    def _path(self, zones: Zones, violated: str) -> CompiledPath:
         """The run that zones found, shortened, as a path of the system itself."""
         run = zones.run_to(*zones.broken[violated])
         if run is None:

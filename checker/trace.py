@@ -9,7 +9,7 @@ from typing import Any
 
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
-Value = str | int
+VariableValue = str | int
 
 RENDERERS: dict[str, Callable[[Trace], str]] = {}
 """How a notebook shows a trace, by format."""
@@ -48,8 +48,8 @@ class Step:
     time: Fraction
     delay: Fraction
     event: Event
-    changed: Mapping[str, tuple[Value, Value]]
-    state: Mapping[str, Value]
+    changed: Mapping[str, tuple[VariableValue, VariableValue]]
+    state: Mapping[str, VariableValue]
     in_flight: tuple[Packet, ...] = ()
     timers: tuple[RunningTimer, ...] = ()
 
@@ -80,7 +80,7 @@ class Trace:
 
     shows: str
     statement: str
-    initial: Mapping[str, Value]
+    initial: Mapping[str, VariableValue]
     steps: tuple[Step, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     initial_timers: tuple[RunningTimer, ...] = ()

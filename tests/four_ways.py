@@ -262,10 +262,10 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         """How it went, for people."""
-        for told, some in (("four ways", self.judged), ("by brute force and ticks alone", self.partly)):
+        for means, some in (("four ways", self.judged), ("by brute force and ticks alone", self.partly)):
             violated = sum(bool(one.broken) for one in some)
             runs = sum(one.runs for one in some)
-            yield f"{len(some)} judged {told}: something is broken in {violated}, nothing in {len(some) - violated}; {runs} runs"
+            yield f"{len(some)} judged {means}: something is broken in {violated}, nothing in {len(some) - violated}; {runs} runs"
             verdicts = Counter(name for one in some for name in one.broken)
             yield "  " + ", ".join(f"{name} broken {verdicts[name]}, safe {len(some) - verdicts[name]}" for name in JUDGED)
         yield f"fewer steps in dense time than in ticks: {sum(one.shorter for one in self.judged)}"
@@ -290,12 +290,12 @@ def main(first: int, wanted: int, last: int | None = None) -> None:
     while len(found.judged) < wanted and (last is None or number < last):
         began = time.monotonic()
         one = found.add(number, Bounds())
-        told = (
+        described = (
             "not judged"
             if one is None
             else f"{len(one.ways)} ways, {one.broken or 'safe'}" + "".join(f"\n  {one}" * bool(one.faults))
         )
-        print(f"draw {number}, {len(found.judged)} judged: {told}, {time.monotonic() - began:.1f} s", flush=True)
+        print(f"draw {number}, {len(found.judged)} judged: {described}, {time.monotonic() - began:.1f} s", flush=True)
         number += 1
     print(f"draws {first} to {number - 1}, {time.monotonic() - started:.0f} s", *found.lines(), sep="\n")
 

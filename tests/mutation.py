@@ -473,9 +473,11 @@ def cases() -> Iterator[Case]:
     once = Behaviour(retries=0)
     yield Case("close, either first, k = 1, no retries", close(1, 2, 1, 1, both_close=True, duplication=0, behaviour=once), PLAIN)
     for text in ((1, 0), (0, 1)):
-        told = f"text {text[0]} and {text[1]}"
-        yield Case(f"{told}, any loss", close(1, 2, 1, None, text=text), (ZONES,))
-        yield Case(f"{told}, in order, no retries", close(1, 1, 1, 0, text=text, fifo=True, duplication=0, behaviour=once), PLAIN)
+        sends = f"text {text[0]} and {text[1]}"
+        yield Case(f"{sends}, any loss", close(1, 2, 1, None, text=text), (ZONES,))
+        yield Case(
+            f"{sends}, in order, no retries", close(1, 1, 1, 0, text=text, fifo=True, duplication=0, behaviour=once), PLAIN
+        )
     orphan = Behaviour(abandons=True, fin_wait_2=True)
     yield Case("B sends to an orphan", close(1, 2, 1, None, text=(0, 1), fin_wait_2=Fraction(1), behaviour=orphan), (ZONES,))
     late = Behaviour(abandons=True, late_data_reset=True)
@@ -510,25 +512,25 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
     always = [entry.name for entry in asked.values() if entry.kind == "always"]
     promises = [entry for entry in asked.values() if entry.kind == "eventually"]
     system = composition.Composition(case.configuration)
-    told: Answer = {}
+    described: Answer = {}
     sizes = known["sizes"] if known else {}
     if TICKS in case.engines:
         explored = Explicit(CompiledAutomaton(system))
         explored.explore(Budget(_bound(sizes.get("states"), states)))
-        told["ticks break"] = sorted(explored.broken)
-        told["ticks vacuous"] = _vacuous(always, explored) or (["time stops"] if explored.time_locked else [])
-        _bounded(case, explored.stopped, told, known)
+        described["ticks break"] = sorted(explored.broken)
+        described["ticks vacuous"] = _vacuous(always, explored) or (["time stops"] if explored.time_locked else [])
+        _bounded(case, explored.stopped, described, known)
         for name, where in sorted(explored.broken.items()):
             _carried_out(case, explored.run_to(*where), asked[name])
-        told["rules"] = sorted(explored.witnessed)
-        told["sizes"] = {"states": len(explored.nodes), "transitions": explored.transitions}
+        described["rules"] = sorted(explored.witnessed)
+        described["sizes"] = {"states": len(explored.nodes), "transitions": explored.transitions}
         if LASSOS in case.engines:
-            told["ticks never keep"] = []
+            described["ticks never keep"] = []
             for entry in promises:
                 lasso = find_lasso(explored, entry)
                 if lasso is not None:
                     _carried_out(case, lasso, entry)
-                    told["ticks never keep"].append(entry.name)
+                    described["ticks never keep"].append(entry.name)
     if ZONES in case.engines:
         table = CompiledAutomaton(Quotient(system))
         locations = len(table.explore())
@@ -536,22 +538,22 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
             raise Killed("bound", f"{case.label}: {locations} locations, not {sizes['locations']}")
         zones = Zones(table)
         zones.explore(Budget(_bound(sizes.get("zones"), states)))
-        told["zones break"] = sorted(zones.broken)
-        told["zones vacuous"] = _vacuous(always, zones)
-        _bounded(case, zones.stopped, told, known)
+        described["zones break"] = sorted(zones.broken)
+        described["zones vacuous"] = _vacuous(always, zones)
+        _bounded(case, zones.stopped, described, known)
         for name, where in sorted(zones.broken.items()):
             _carried_out(case, zones.run_to(*where), asked[name])
-        told["sizes"] = told.get("sizes", {}) | {
+        described["sizes"] = described.get("sizes", {}) | {
             "zones": len(zones.nodes),
             "crossings": zones.transitions,
             "locations": len(table),
         }
-        told |= _relaxed(case, told["sizes"])
+        described |= _relaxed(case, described["sizes"])
         if GRAPH in case.engines:
-            told["graph keeps"] = [entry.name for entry in promises if proof_of(table, entry) is not None]
+            described["graph keeps"] = [entry.name for entry in promises if proof_of(table, entry) is not None]
     if not system.dense:
-        told["relaxed"] = _refused(case.configuration)
-    return told
+        described["relaxed"] = _refused(case.configuration)
+    return described
 
 
 def _refused(configuration: Any) -> str:
@@ -602,12 +604,12 @@ def _vacuous(always: list[str], explored: Any) -> list[str]:
     return [name for name in always if name not in explored.broken and not set(witnesses[name]) <= explored.witnessed.keys()]
 
 
-def _bounded(case: Case, stopped: str, told: Answer, known: Answer | None) -> None:
+def _bounded(case: Case, stopped: str, described: Answer, known: Answer | None) -> None:
     """An exploration that was stopped kills: by what is broken beside what should be, else by its size."""
     if stopped:
-        for key in (key for key in told if key.endswith("break")):
-            if known and set(told[key]) - set(known[key]):
-                raise Killed("verdict", f"{case.label}: {key} {told[key]}, not {known[key]}")
+        for key in (key for key in described if key.endswith("break")):
+            if known and set(described[key]) - set(known[key]):
+                raise Killed("verdict", f"{case.label}: {key} {described[key]}, not {known[key]}")
         raise Killed("bound", f"{case.label}: {stopped}")
 
 
@@ -640,23 +642,23 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
     for case in itertools.chain(cases(), drawn(expected["drawn"])):
         known = expected["answers"][case.label]
         try:
-            answers[case.label] = told = answer(case, known)
+            answers[case.label] = described = answer(case, known)
         except Killed:
             raise
         except Exception as problem:
             raise Killed("error", f"{case.label}: {problem!r}") from problem
         for key in known:
-            if key not in ("rules", "sizes") and told[key] != known[key]:
-                raise Killed("verdict", f"{case.label}: {key} {told[key]}, not {known[key]}")
+            if key not in ("rules", "sizes") and described[key] != known[key]:
+                raise Killed("verdict", f"{case.label}: {key} {described[key]}, not {known[key]}")
     if endpoint:
         _oracle(expected)
         _endpoint_tests(drawn_values=True)
     _check_facts()
     for key, kind in (("rules", "rules"), ("sizes", "count")):
-        for label, told in answers.items():
+        for label, described in answers.items():
             known = expected["answers"][label]
-            if key in known and told[key] != known[key]:
-                raise Killed(kind, f"{label}: {key} {told[key]}, not {known[key]}")
+            if key in known and described[key] != known[key]:
+                raise Killed(kind, f"{label}: {key} {described[key]}, not {known[key]}")
 
 
 def _facts() -> Iterator[tuple[str, bool]]:
@@ -699,8 +701,8 @@ def _facts() -> Iterator[tuple[str, bool]]:
         before, over = Block(state, una=1, nxt=2, rcv=1), Block(State.CLOSED)
         reset = Outcome(over, effects=frozenset({Effect.RESET}))
         in_order = state in (State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK)
-        told = violated_properties((before, ESTABLISHED), (over, ESTABLISHED), 0, reset)
-        yield f"a RST in {state} is{'' if in_order else ' not'} ungraceful", ("graceful" in told) is in_order
+        described = violated_properties((before, ESTABLISHED), (over, ESTABLISHED), 0, reset)
+        yield f"a RST in {state} is{'' if in_order else ' not'} ungraceful", ("graceful" in described) is in_order
     configuration = Configuration(Fraction(1), Fraction(2), (Fraction(1),))
     composition = Composition(configuration)
     quiet = composition.pending(CompositionState((Block(State.CLOSED), waiting), (), (0, 0)))
@@ -747,8 +749,8 @@ def _facts() -> Iterator[tuple[str, bool]]:
     yield "the oldest packet that must be delivered has a clock of its own", merged.due((mine,), 0) != merged.age((mine,), 0)
     yield "an unmerged packet has one clock", twice.due((mine,), 0) == twice.age((mine,), 0)
     unread = Block(State.CLOSED, sent=1)
-    told = violated_properties((unread, ESTABLISHED), (unread, ESTABLISHED), 0, Outcome(unread))
-    yield "integrity is lost when an end closes, not when it is closed", told == frozenset()
+    described = violated_properties((unread, ESTABLISHED), (unread, ESTABLISHED), 0, Outcome(unread))
+    yield "integrity is lost when an end closes, not when it is closed", described == frozenset()
     yield (
         "a FIN restarts the timer of TIME-WAIT",
         Timer.TIME_WAIT in segment_arrives(waiting, Segment(1, 2, fin=True), usual).started,
@@ -772,11 +774,11 @@ def _oracle(expected: dict[str, Any]) -> None:
     for case in drawn(expected["drawn"]):
         known = expected["answers"][case.label]["ticks break"]
         try:
-            told = sorted(name for name, bad in judge(case.configuration, 20_000).items() if bad)
+            described = sorted(name for name, bad in judge(case.configuration, 20_000).items() if bad)
         except Exception as problem:
             raise Killed("oracle", f"{case.label}: {problem!r}") from problem
-        if told != known:
-            raise Killed("oracle", f"{case.label}: the oracle says {told}, the engine {known}")
+        if described != known:
+            raise Killed("oracle", f"{case.label}: the oracle says {described}, the engine {known}")
 
 
 def _endpoint_tests(*, drawn_values: bool) -> None:
@@ -918,7 +920,7 @@ def _in_child(mutant: Mutant | None, expected: dict[str, Any], end: Connection) 
 
 
 def try_all(
-    asked: Sequence[Mutant | None], jobs: int = 2, told: Callable[[Mutant | None, MutantResult], None] | None = None
+    asked: Sequence[Mutant | None], jobs: int = 2, described: Callable[[Mutant | None, MutantResult], None] | None = None
 ) -> list[MutantResult]:
     """Try mutants in parallel, each in a process of its own; a mutant that takes too long is killed.
 
@@ -961,8 +963,8 @@ def try_all(
             end.close()
             del running[end]
             results[index] = result
-            if told is not None:
-                told(asked[index], result)
+            if described is not None:
+                described(asked[index], result)
     return [results[index] for index in range(len(asked))]
 
 
@@ -1019,7 +1021,7 @@ def record(wanted: int = 24, largest: int = 600) -> None:
         started = time.monotonic()
         answers[case.label] = answer(case, None)
         print(f"{time.monotonic() - started:6.2f} s  {case.label}: {answers[case.label]}", flush=True)
-    lines = ",\n".join(f"    {json.dumps(label)}: {json.dumps(told)}" for label, told in answers.items())
+    lines = ",\n".join(f"    {json.dumps(label)}: {json.dumps(described)}" for label, described in answers.items())
     EXPECTATIONS.write_text(f'{{\n  "drawn": {json.dumps(numbers)},\n  "answers": {{\n{lines}\n  }}\n}}\n', encoding="utf-8")
 
 
@@ -1062,7 +1064,7 @@ def main() -> int:
     kinds: Counter[str] = Counter()
     unexplained = 0
 
-    def told(mutant: Mutant | None, result: MutantResult) -> None:
+    def described(mutant: Mutant | None, result: MutantResult) -> None:
         nonlocal unexplained
         kinds[result.kind or "survived"] += 1
         unexplained += not result.kind and mutant is not None and mutant.name not in listed
@@ -1071,7 +1073,7 @@ def main() -> int:
             flush=True,
         )
 
-    try_all(chosen, options.jobs, told)
+    try_all(chosen, options.jobs, described)
     print(dict(kinds))
     return 1 if unexplained else 0
 

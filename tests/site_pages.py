@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class PageBlock:
     """A fenced block of a page.
 
     Attributes
@@ -82,7 +82,7 @@ def name(page: Path) -> str:
     return str(page.relative_to(DOCS if page.is_relative_to(DOCS) else DOCS.parent).with_suffix(""))
 
 
-def blocks(page: Path) -> Iterator[Block]:
+def blocks(page: Path) -> Iterator[PageBlock]:
     """The fenced blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
     lines = text.splitlines()
@@ -94,7 +94,7 @@ def blocks(page: Path) -> Iterator[Block]:
         said = {remark[1]: remark[2]} if remark else {}
         language, _, argument = token.info.strip().partition(" ")
         needs = tuple(said.get("needs", "").split())
-        yield Block(page, begins + 1, language, argument, token.content, said.get("slow", ""), needs)
+        yield PageBlock(page, begins + 1, language, argument, token.content, said.get("slow", ""), needs)
 
 
 def same(wanted: str, printed: str) -> bool:

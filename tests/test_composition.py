@@ -60,8 +60,8 @@ def test_whole_has_every_location_and_every_edge(reached: dict[str, ReachedGraph
     found = reached[name]
     figure = whole(found, name)
     assert {box.name for box in figure.boxes} == {f"location_{number}" for number in found.locations}
-    told = Counter((arrow.source, arrow.target) for arrow in figure.arrows for _ in arrow.tooltip.splitlines())
-    assert told == Counter((f"location_{step.source}", f"location_{step.target}") for step in found.edges)
+    described = Counter((arrow.source, arrow.target) for arrow in figure.arrows for _ in arrow.tooltip.splitlines())
+    assert described == Counter((f"location_{step.source}", f"location_{step.target}") for step in found.edges)
 
 
 @every_question

@@ -60,21 +60,21 @@ def test_every_change_is_real(letter: nx.MultiDiGraph, graphs: dict[str, nx.Mult
     for change in difference(letter, graphs[name]).changes:
         assert change.cases
         for case in change.cases:
-            for graph, told in ((letter, change.before), (graphs[name], change.after)):
-                assert outcome(graph, change.source, case) == (None if told is None else tuple(told))
+            for graph, described in ((letter, change.before), (graphs[name], change.after)):
+                assert outcome(graph, change.source, case) == (None if described is None else tuple(described))
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_change_is_listed_once(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
     """In states that both graphs reach, every change is listed exactly once."""
     found = difference(letter, graphs[name])
-    told = [(change.source, case) for change in found.changes for case in change.cases]
-    assert len(told) == len(set(told))
+    described = [(change.source, case) for change in found.changes for case in change.cases]
+    assert len(described) == len(set(described))
     for state in set(State) - {*found.lost, *found.gained}:
         for case in circumstances(letter, state) | circumstances(graphs[name], state):
             before, after = outcome(letter, state, case), outcome(graphs[name], state, case)
             seen = {before, after} - {None, (state, "", ())}
-            assert ((state, case) in told) is (before != after and bool(seen))
+            assert ((state, case) in described) is (before != after and bool(seen))
 
 
 def circumstances(graph: nx.MultiDiGraph, state: State) -> frozenset[object]:

@@ -330,14 +330,14 @@ for toy in (fischer(2, 1), letterbox(2, 1)):
         print(explored.transitions, explored.run_to(*where))
     print(in_ticks(toy).nodes, [(place, zone.tolist()) for place, zone in in_zones(toy).nodes])
 """
-        told = set()
+        described = set()
         for seed in ("1", "2"):
             environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
             here = Path(__file__).parent
             done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=here, capture_output=True, check=True)
-            told.add(done.stdout)
-        assert len(told) == 1
-        assert next(iter(told)).count(b"\n") == 6
+            described.add(done.stdout)
+        assert len(described) == 1
+        assert next(iter(described)).count(b"\n") == 6
 
 
 # --- time stops ----------------------------------------------------------------------------------------------------

@@ -203,8 +203,8 @@ class TestAttributes:
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_no_edge_is_there_twice(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
         for candidate in (graphs[name], condense(graphs[name])):
-            told = [(source, target, *map(str, edge.items())) for source, target, edge in candidate.edges(data=True)]
-            assert len(told) == len(set(told))
+            described = [(source, target, *map(str, edge.items())) for source, target, edge in candidate.edges(data=True)]
+            assert len(described) == len(set(described))
 
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_circumstances_decide(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
@@ -221,8 +221,8 @@ class TestAttributes:
         for candidate in (graphs[name], condense(graphs[name])):
             for state in candidate:
                 out = [edge for _, _, edge in candidate.out_edges(state, data=True)]
-                told = [(trigger, edge["guard"]) for edge in out for trigger in {case.trigger for case in edge["cases"]}]
-                assert len(told) == len(set(told))
+                described = [(trigger, edge["guard"]) for edge in out for trigger in {case.trigger for case in edge["cases"]}]
+                assert len(described) == len(set(described))
 
     @pytest.mark.parametrize("name", BEHAVIOURS)
     def test_a_guard_is_a_conjunction(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
@@ -390,13 +390,13 @@ class TestJson:
         again = nx.node_link_graph(json.loads(as_json(graph)), edges="edges")
         assert list(again) == [state.value for state in State]
         assert again.number_of_edges() == graph.number_of_edges()
-        for (s, t, edge), (source, target, told) in zip(graph.edges(data=True), again.edges(data=True), strict=True):
+        for (s, t, edge), (source, target, described) in zip(graph.edges(data=True), again.edges(data=True), strict=True):
             assert (s, t) == (source, target)
             assert {
                 "knobs" if name == "settings" else name: list(value) if isinstance(value, tuple) else value
                 for name, value in edge.items()
                 if name != "cases"
-            } == told
+            } == described
 
 
 def test_every_rendering_is_the_same_in_every_run(graph: nx.MultiDiGraph) -> None:

@@ -274,3 +274,20 @@ def test_registries_are_used(name: str, registered: set[str]) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for registry in registered:
         assert f"{registry}[" in text
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """No two modules define a class or a type under one name, private names and the tests aside."""
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in tree(path).body:
+            names = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            for name in names:
+                if name[0].isupper() and not name.isupper() and not any(letter == "_" for letter in name):
+                    homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}

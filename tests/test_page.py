@@ -164,16 +164,16 @@ class TestWhy:
         """As numbers, and as guards of the specification's graph."""
         run = trace("old duplicate")
         graph = transition_graph(configuration_from_data(run.about).behaviour)
-        told = [guards(run, step, graph) for step in run.steps]
-        assert told[0] == ["B in CLOSE_WAIT: call CLOSE [nothing is outstanding]"]
-        assert told[2] == [
+        described = [guards(run, step, graph) for step in run.steps]
+        assert described[0] == ["B in CLOSE_WAIT: call CLOSE [nothing is outstanding]"]
+        assert described[2] == [
             "the retransmission timer of B shows 15s, more than 0 and at most 30s",
             "B in LAST_ACK: timer retransmission [our FIN is outstanding]",
             "the network may lose 1 of the copies of one loss window, and this is number 1",
         ]
-        assert told[5] == ["the time-wait timer of A shows 59.95s, more than its 59.9s", "A in TIME_WAIT: timer time-wait"]
-        assert told[6] == ["both ends are CLOSED"]
-        assert told[7] == ["the copy is 29.95s old, and may arrive until it is 30s old"]
+        assert described[5] == ["the time-wait timer of A shows 59.95s, more than its 59.9s", "A in TIME_WAIT: timer time-wait"]
+        assert described[6] == ["both ends are CLOSED"]
+        assert described[7] == ["the copy is 29.95s old, and may arrive until it is 30s old"]
 
     @pytest.mark.parametrize("name", EVERY)
     def test_every_step_has_one(self, name: str) -> None:
@@ -447,13 +447,13 @@ class TestBrowser:
             one = Opened(browser, file, "#step=4", viewport={"width": width, "height": 860}, color_scheme=scheme)
             one.page.click("#forward")
             found = axe.Axe().run(one.page).response["violations"]
-            told = [
+            described = [
                 f"{entry['id']}: {node['html'][:200]}"
                 for entry in found
                 for node in entry["nodes"]
                 if entry["impact"] in ("serious", "critical")
             ]
-            assert told == []
+            assert described == []
             one.close()
 
     def test_print(self, opened: Opened) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from timewait.checker import compiled
-from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation, CompiledPath
 from timewait.checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
 from timewait.checker.projection import (
     Polyhedron,
@@ -26,7 +26,6 @@ from timewait.checker.symbolic import constraint_formula
 from timewait.vocabulary.automaton import ZERO, Action, Clock, Edge, Relation
 
 F = Fraction
-Path = list[tuple[CompiledLocation, CompiledEdge]]
 
 SYMBOLS = ("A", "B", "C")
 PARAMETERS = {name: z3.Real(name) for name in SYMBOLS}
@@ -44,12 +43,12 @@ def text(region: Polyhedron) -> str:
 # --- paths ---------------------------------------------------------------------------------------------------------
 
 
-def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Path:
+def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> CompiledPath:
     """A path of edges, each with its guard, the invariant of its source, and its clock updates.
 
     Bounds are written ``0 <= A``: the position of a clock, the relation, a parameter.
     """
-    path: Path = []
+    path: CompiledPath = []
     clocks = max(len(updates) for _, _, updates in steps)
     for number, (guard, limits, updates) in enumerate(steps):
         width = clocks if not path else len(path[-1][1].updates)
@@ -68,7 +67,7 @@ def _test(text: str) -> compiled.CompiledBound:
 
 
 @st.composite
-def paths(draw: st.DrawFn) -> Path:
+def paths(draw: st.DrawFn) -> CompiledPath:
     """A short path with any guards; its two clocks are kept, reset, exchanged or lost."""
     parameters, clocks = st.sampled_from((*SYMBOLS, ZERO)), st.integers(0, 1)
     bound = st.builds("{} {} {}".format, clocks, st.sampled_from(["<=", ">=", ">", "=="]), parameters)
@@ -86,13 +85,13 @@ def terms_(draw: st.DrawFn) -> dict[str, Terms]:
     return PLAIN | {name: draw(st.just(PLAIN[name]) | sums) for name in SYMBOLS}
 
 
-def possible(path: Path, terms: Mapping[str, Terms]) -> z3.BoolRef:
+def possible(path: CompiledPath, terms: Mapping[str, Terms]) -> z3.BoolRef:
     """There are times for the steps of a path."""
     times = [z3.Real(f"time{number}") for number in range(len(path) + 1)]
     return z3.Exists(times[1:], z3.substitute(z3.And(*bounds(path, terms, times)), (times[0], z3.RealVal(0))))
 
 
-def bounds(path: Path, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
+def bounds(path: CompiledPath, terms: Mapping[str, Terms], times: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
     """The constraints on the times, computed without `timewait.checker.schedule`."""
     parts = [earlier <= later for earlier, later in pairwise(times)]
     started: list[z3.ArithRef | None] = [times[0]] * len(path[0][0].clocks)
@@ -130,13 +129,13 @@ class TestRegion:
 
     @few
     @given(paths(), terms_())
-    def test_equals_the_elimination_by_z3(self, path: Path, terms: dict[str, Terms]) -> None:
+    def test_equals_the_elimination_by_z3(self, path: CompiledPath, terms: dict[str, Terms]) -> None:
         region = parameters_of_path(path, terms)
         assert never(*NOT_NEGATIVE, z3.Xor(inside(region), possible(path, terms)))
 
     @few
     @given(paths(), terms_())
-    def test_is_irredundant(self, path: Path, terms: dict[str, Terms]) -> None:
+    def test_is_irredundant(self, path: CompiledPath, terms: dict[str, Terms]) -> None:
         region = parameters_of_path(path, terms)
         for part in region:
             rest = [other for other in region if other is not part]
@@ -158,7 +157,7 @@ class TestRegion:
             (a_path(([], [], [EXPIRED]), (["0 > A"], ["0 <= B"], [0])), "always"),
         ],
     )
-    def test_by_hand(self, path: Path, expected: str) -> None:
+    def test_by_hand(self, path: CompiledPath, expected: str) -> None:
         assert text(parameters_of_path(path, PLAIN)) == expected
 
     def test_by_hand_in_terms(self) -> None:
@@ -227,7 +226,7 @@ class TestRays:
 # --- delays --------------------------------------------------------------------------------------------------------
 
 
-def legal(path: Path, terms: Mapping[str, Terms], waits: Sequence[Terms], region: Sequence[Constraint]) -> bool:
+def legal(path: CompiledPath, terms: Mapping[str, Terms], waits: Sequence[Terms], region: Sequence[Constraint]) -> bool:
     """Whether delays in terms satisfy every bound of a path for all values in a region."""
     times = list(accumulate(map(as_z3, waits), initial=z3.RealVal(0)))
     return never(inside(region), z3.Not(z3.And(*bounds(path, terms, times))))
@@ -241,7 +240,7 @@ class TestDelays:
 
     @settings(few, max_examples=25)
     @given(paths())
-    def test_are_legal(self, path: Path) -> None:
+    def test_are_legal(self, path: CompiledPath) -> None:
         """Every solution is legal; there is none where one term is not enough, as for a maximum."""
         region = irredundant([*parameters_of_path(path, PLAIN), *POSITIVE])
         assume(not never(inside(region)))
@@ -265,7 +264,7 @@ class TestDelays:
             (a_path(*[([], ["1 <= A"], [0, RESET])] * 3, (["0 > B"], ["1 <= A"], [0, RESET])), "B < 4*A"),
         ],
     )
-    def test_by_hand(self, path: Path, region: str) -> None:
+    def test_by_hand(self, path: CompiledPath, region: str) -> None:
         parts = irredundant([constraint(region), *POSITIVE])
         waits = delays_in_terms(path, PLAIN, parts, SYMBOLS)
         assert waits is not None

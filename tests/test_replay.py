@@ -264,8 +264,8 @@ class Recorder:
 
     def act(self, action: Action) -> tuple[Recorder, ...]:
         self.book.append(action)
-        told = Event(action.actor, str(len(self.book) - 1))
-        return tuple(Recorder(after, self.book, told) for after in self.inner.act(action))
+        described = Event(action.actor, str(len(self.book) - 1))
+        return tuple(Recorder(after, self.book, described) for after in self.inner.act(action))
 
     def state(self) -> Mapping[str, str | int]:
         return self.inner.state()

@@ -10,17 +10,15 @@ from itertools import accumulate
 import pytest
 from toys import Letterbox, Place, Step, Toy, World, always, fischer, hurry, letterbox, world
 
-from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation
+from timewait.checker.compiled import CompiledAutomaton, CompiledPath
 from timewait.checker.finding import Move, Run
 from timewait.checker.replay import replay
 from timewait.checker.schedule import delays, differences
 from timewait.vocabulary.automaton import Location
 from timewait.vocabulary.replay import ImpossibleMove
 
-Path = list[tuple[CompiledLocation, CompiledEdge]]
 
-
-def path_of(toy: Toy, *does: str) -> Path:
+def path_of(toy: Toy, *does: str) -> CompiledPath:
     """The path of a toy that does some things one after the other."""
     automaton = CompiledAutomaton(toy)
     path, place = [], automaton.start
@@ -34,7 +32,7 @@ def path_of(toy: Toy, *does: str) -> Path:
 
 def chain(
     *guards: Sequence[str], limits: Sequence[str] = (), values: dict[str, int | Fraction] | None = None
-) -> tuple[Toy, Path]:
+) -> tuple[Toy, CompiledPath]:
     """Steps in a row; clock ``a`` runs from the start, clock ``b`` from the last step."""
     places: dict[Location, Place] = {}
     for number, guard in enumerate(guards):
@@ -44,7 +42,7 @@ def chain(
     return toy, path_of(toy, *map(str, range(len(guards))))
 
 
-def waits(toy: Toy, path: Path, unit: Fraction | int = 1) -> list[Fraction | int] | None:
+def waits(toy: Toy, path: CompiledPath, unit: Fraction | int = 1) -> list[Fraction | int] | None:
     """The delays of a path as a list; where there are any the toy itself carries them out."""
     found = delays(path, toy.parameters, Fraction(unit))
     if found is None:
@@ -134,7 +132,7 @@ def test_the_run_of_a_path_is_a_run() -> None:
     assert [step.delay for step in replay(world(toy), Run(tuple(moves)), always("safe")).steps] == [Fraction(1, 2)] * 2
 
 
-def possible(toy: Toy, path: Path, grid: Fraction, most: int) -> set[tuple[Fraction, ...]]:
+def possible(toy: Toy, path: CompiledPath, grid: Fraction, most: int) -> set[tuple[Fraction, ...]]:
     """Schedules on a grid that the toy carries out, as the instants of the steps: one for each situation each can lead to."""
     moments: dict[tuple[Fraction, ...], tuple[World, tuple[Fraction, ...]]] = {(): (world(toy), ())}
     for _, edge in path:

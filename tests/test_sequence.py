@@ -203,8 +203,8 @@ class TestLabels:
         """In one line or in two."""
         for name in EVERY:
             for arrow in chart_of(trace(name), form).arrows:
-                told = " ".join(label.text for label in arrow.labels)
-                assert told == ("" if arrow.transit.outcome is DeliveryOutcome.DUPLICATE else arrow.transit.copy.text)
+                described = " ".join(label.text for label in arrow.labels)
+                assert described == ("" if arrow.transit.outcome is DeliveryOutcome.DUPLICATE else arrow.transit.copy.text)
 
     @pytest.mark.parametrize("page", ["light", "dark"])
     @pytest.mark.parametrize("colour", ["text", "muted", "wrong", "first", "next"])
@@ -415,8 +415,8 @@ class TestLanes:
             row = next(line for line in lines[lines.index(head) :] if line.split()[:1] == [str(step.number)])
             for end in "AB":
                 assert row[head.index(f" {end} ") + 1 :].startswith(str(step.state[f"{end}.state"]))
-        told = " ".join(why for step in run.steps if (why := violation_at(run, step)))
-        assert " ".join(lines).endswith(told)
+        described = " ".join(why for step in run.steps if (why := violation_at(run, step)))
+        assert " ".join(lines).endswith(described)
         if width is not None:
             assert max(map(len, lines)) <= max(width, head.index("what") + NARROWEST)
 

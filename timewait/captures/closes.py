@@ -69,7 +69,7 @@ def read_closes(
     BrokenCapture
         The file is damaged, is not a capture, has no frame, or has no TCP segment although no connection is chosen.
     """
-    reader = _Reader(file, chosen, max_frames)
+    reader = _CloseReader(file, chosen, max_frames)
     found = traffic(reader.packets())
     if not found.frames:
         raise BrokenCapture(f"{file}: is a capture without a single frame")
@@ -81,7 +81,7 @@ def read_closes(
 
 
 @dataclass
-class _Reader:
+class _CloseReader:
     """A capture read up to a limit; `ended` is the latest capture time so far, in nanoseconds since 1970."""
 
     file: Path

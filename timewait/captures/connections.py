@@ -25,7 +25,7 @@ MAX_KEPT = 1_000
 """Packets kept of one connection."""
 
 
-Instant = tuple[int, int, int]
+CaptureInstant = tuple[int, int, int]
 """A time in nanoseconds since 1970, and a tie-break: the frame, and a rank."""
 
 
@@ -54,7 +54,7 @@ class CapturedSegment(NamedTuple):
         """Capture time in nanoseconds since 1970."""
         return self.packet.time
 
-    def instant(self, rank: int = 0) -> Instant:
+    def instant(self, rank: int = 0) -> CaptureInstant:
         """Its place in the order of events: rank 0 for the packet itself, 1 for a consequence of it."""
         return self.packet.time, self.packet.frame, rank
 

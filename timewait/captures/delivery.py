@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from timewait.captures.connections import CapturedSegment, Instant
+from timewait.captures.connections import CapturedSegment, CaptureInstant
 from timewait.spec.segment import Segment
 
 CAPTURED_TWICE = 1_000_000
@@ -44,8 +44,8 @@ class Delivery:
     """
 
     captured: CapturedSegment
-    sent: Instant
-    arrivals: tuple[Instant, ...]
+    sent: CaptureInstant
+    arrivals: tuple[CaptureInstant, ...]
     pending: bool = False
 
     @property
@@ -119,7 +119,7 @@ def _without_repeated_captures(segments: Sequence[CapturedSegment]) -> list[Capt
 
 def _one_point(segments: list[CapturedSegment], responses: tuple[int, int]) -> tuple[Delivery, ...]:
     first: dict[tuple[object, ...], int] = {}
-    duplicates: dict[int, list[Instant]] = defaultdict(list)
+    duplicates: dict[int, list[CaptureInstant]] = defaultdict(list)
     originals = []
     for captured in segments:
         # Retransmissions have IPv4 identifications of their own; only a duplicate made by the network shares one.
@@ -152,17 +152,17 @@ class _Arrivals:
         self._segments = segments
         self._responses = responses
 
-    def of(self, index: int) -> Instant | None:
+    def of(self, index: int) -> CaptureInstant | None:
         """The arrival of the packet at an index; None if it did not arrive."""
         segment = self._segments[index].segment
         if segment.syn or segment.rst:
             return self._just_after(index)
         return self._of_text(index) if segment.span else self._of_acknowledgement(index)
 
-    def _just_after(self, index: int) -> Instant:
+    def _just_after(self, index: int) -> CaptureInstant:
         return self._segments[index].instant(1)
 
-    def _of_text(self, index: int) -> Instant | None:
+    def _of_text(self, index: int) -> CaptureInstant | None:
         """The arrival of text or a FIN, inferred from the receiver's acknowledgements."""
         captured = self._segments[index]
         crossed = index
@@ -180,7 +180,7 @@ class _Arrivals:
         overdue = crossed != index and self._segments[crossed].time - captured.time > self._responses[1 - captured.sender]
         return None if retransmissions or overdue else self._just_after(crossed)
 
-    def _of_acknowledgement(self, index: int) -> Instant | None:
+    def _of_acknowledgement(self, index: int) -> CaptureInstant | None:
         """The arrival of an acknowledgement, disproved by a retransmission of what it covers."""
         captured = self._segments[index]
         resent = [later for later in range(index + 1, len(self._segments)) if self._disproves(later, captured)]

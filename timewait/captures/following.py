@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import CapturedSegment, Connection, Instant, SkippedRun
+from timewait.captures.connections import CapturedSegment, CaptureInstant, Connection, SkippedRun
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
 from timewait.captures.observations import (
     ObservedClose,
@@ -67,7 +67,7 @@ class _DueAnswer(NamedTuple):
     """
 
     reply: Segment
-    since: Instant
+    since: CaptureInstant
     to: Segment
     time_wait_arrival: TimeWaitArrival | None
 
@@ -159,7 +159,7 @@ class _Follower:
         self._packets: dict[int, Packet] = {}
         self._acknowledged: dict[int, Fraction] = {}
         self._entered: dict[int, Fraction] = {}
-        self._sent: tuple[list[tuple[Instant, Segment]], list[tuple[Instant, Segment]]] = ([], [])
+        self._sent: tuple[list[tuple[CaptureInstant, Segment]], list[tuple[CaptureInstant, Segment]]] = ([], [])
         for copy in found.copies:
             self._sent[copy.captured.sender].append((copy.sent, copy.captured.segment))
 
@@ -175,7 +175,7 @@ class _Follower:
         reopened : (int, int) or None
             When the next incarnation was opened, in nanoseconds since 1970, and the frame of its SYN.
         """
-        events: list[tuple[Instant, int, str]] = [((run.until, 1 << 62, 0), i, "skip") for i, run in enumerate(skipped)]
+        events: list[tuple[CaptureInstant, int, str]] = [((run.until, 1 << 62, 0), i, "skip") for i, run in enumerate(skipped)]
         for index, copy in enumerate(self._found.copies):
             events.append((copy.sent, index, "send"))
             events += [(arrival, index, "arrive") for arrival in copy.arrivals]
@@ -192,7 +192,7 @@ class _Follower:
                 self._arrive(instant, index, self._found.copies[index])
         self._report_missing_answers()
 
-    def _skip(self, instant: Instant, run: SkippedRun) -> None:
+    def _skip(self, instant: CaptureInstant, run: SkippedRun) -> None:
         """Advance both ends past packets that were not kept."""
         for side in (0, 1):
             own, other = self.writer.ends[side], self.writer.ends[1 - side]
@@ -208,7 +208,7 @@ class _Follower:
 
     # --- arrivals ---------------------------------------------------------------------------------------------------
 
-    def _arrive(self, instant: Instant, index: int, copy: Delivery) -> None:
+    def _arrive(self, instant: CaptureInstant, index: int, copy: Delivery) -> None:
         side, segment, now = 1 - copy.captured.sender, copy.captured.segment, self._time(instant)
         packet = self._packets.get(index)
         if packet is None or packet.lost:
@@ -249,7 +249,7 @@ class _Follower:
                 outcome = outcome._replace(replies=()).then(arrives(outcome.block, ready, behaviour))
         return outcome
 
-    def _behaviour(self, side: int, instant: Instant, segment: Segment) -> Behaviour:
+    def _behaviour(self, side: int, instant: CaptureInstant, segment: Segment) -> Behaviour:
         """The settings of an end, corrected where its next segment shows another choice."""
         behaviour, block = self._configuration.behaviour, self.writer.ends[side]
         answer = self._next_sent(side, instant)
@@ -263,19 +263,19 @@ class _Follower:
             return replace(behaviour, late_data_reset=refused, abandons=refused)
         return behaviour
 
-    def _next_sent(self, side: int, instant: Instant) -> Segment | None:
+    def _next_sent(self, side: int, instant: CaptureInstant) -> Segment | None:
         sent = self._sent[side]
         index = bisect_right(sent, instant, key=lambda entry: entry[0])
         return sent[index][1] if index < len(sent) else None
 
-    def _answers_as_closed(self, side: int, instant: Instant, segment: Segment) -> bool:
+    def _answers_as_closed(self, side: int, instant: CaptureInstant, segment: Segment) -> bool:
         """Whether an end that should be in TIME-WAIT or FIN-WAIT-2 answers as CLOSED does."""
         block, answer = self.writer.ends[side], self._next_sent(side, instant)
         waits = block.state is State.TIME_WAIT or (block.state is State.FIN_WAIT_2 and not segment.length)
         as_closed = answer is not None and answer.rst and answer.seq == (segment.ack or 0)
         return waits and as_closed and not segment.rst
 
-    def _leave_state(self, side: int, instant: Instant) -> None:
+    def _leave_state(self, side: int, instant: CaptureInstant) -> None:
         block, now = self.writer.ends[side], self._time(instant)
         timer = Timer.TIME_WAIT if block.state is State.TIME_WAIT else Timer.FIN_WAIT_2
         since = self.writer.since(side, timer)
@@ -298,7 +298,7 @@ class _Follower:
 
     # --- sendings ---------------------------------------------------------------------------------------------------
 
-    def _send(self, instant: Instant, index: int, copy: Delivery) -> None:
+    def _send(self, instant: CaptureInstant, index: int, copy: Delivery) -> None:
         side, segment, now = copy.captured.sender, copy.captured.segment, self._time(instant)
         if copy.captured.window is not None and not segment.syn:
             self._windows[side] = copy.captured.window
@@ -392,7 +392,7 @@ class _Follower:
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
-    def _time(self, instant: Instant) -> Fraction:
+    def _time(self, instant: CaptureInstant) -> Fraction:
         return Fraction(instant[0] - self._started, NANOSECONDS)
 
     def _packet(self, index: int, copy: Delivery, *, lost: bool) -> Packet:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from timewait.checker.trace import Step, Trace, Value
+from timewait.checker.trace import Step, Trace, VariableValue
 from timewait.narration.story import CAPTURE
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
@@ -120,8 +120,8 @@ class TraceWriter:
         in_flight = tuple(packet for packet in self.in_flight.values() if packet.expires >= now)
         self._steps.append(Step(len(self._steps) + 1, now, now - earlier, event, changed, after, in_flight, self._timers()))
 
-    def _state(self) -> dict[str, Value]:
-        values: dict[str, Value] = {}
+    def _state(self) -> dict[str, VariableValue]:
+        values: dict[str, VariableValue] = {}
         for end, block in zip(ENDS, self.ends, strict=True):
             values[f"{end}.state"] = NEW_INCARNATION if self.reopened else str(block.state)
             values |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
+from timewait.cli.options import Command
 from timewait.diagrams import figure_text
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
@@ -37,7 +38,6 @@ SUFFIXES = {
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 BINARY = ("png", "pdf")
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 Content = str | bytes
 Writers = Mapping[str, Callable[[], Content]]
 """The function that makes each format of a picture."""

@@ -11,12 +11,12 @@ import functools
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import click
 
@@ -26,14 +26,13 @@ from timewait.checker.finding import Listener, Progress
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
+from timewait.cli.options import Command
 from timewait.formats import github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
 from timewait.proofs.suite import ClaimResult
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The environment variable with the file to which GitHub wants a step summary appended."""

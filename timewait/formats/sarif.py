@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from timewait.checker.trace import Step, Trace, Value, number
+from timewait.checker.trace import Step, Trace, VariableValue, number
 from timewait.checker.verdict import Verdict
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty
 from timewait.formats.source_locations import SourceLocation, rule_location, waiting_location
@@ -153,5 +153,5 @@ def _step(trace: Trace, step: Step) -> Iterator[dict[str, Any]]:
         }
 
 
-def _state(values: Mapping[str, Value]) -> dict[str, Any]:
+def _state(values: Mapping[str, VariableValue]) -> dict[str, Any]:
     return {name: {"text": str(value)} for name, value in values.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import networkx as nx
 
-from timewait.checker.trace import Step, Trace, Value
+from timewait.checker.trace import Step, Trace, VariableValue
 from timewait.narration.graph_use import flags, matching_edges, reply
 from timewait.narration.timeline import reopens, state
 from timewait.spec.duration import format_duration
@@ -56,7 +56,7 @@ def _time_guards(trace: Trace, step: Step, timers: tuple[RunningTimer, ...]) -> 
 
 
 def _state_guards(
-    step: Step, values: Mapping[str, Value], before: tuple[RunningTimer, ...], graph: nx.MultiDiGraph
+    step: Step, values: Mapping[str, VariableValue], before: tuple[RunningTimer, ...], graph: nx.MultiDiGraph
 ) -> Iterator[str]:
     """The state, trigger and guard of the step's edge in the graph; no guard where several edges fit."""
     actor = step.event.actor

@@ -8,7 +8,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from live.evidence import RECORD, Answer, answers, folder_of, shortest
+from live.evidence import RECORD, RecordedAnswer, answers, folder_of, shortest
 from live.reviews import address, slug
 from live.tables import code, plain, table
 from timewait.checker.verdict import Verdict
@@ -52,7 +52,7 @@ class EvidenceFor(Generated):
         parts = [f"> **{name}.** {statement}. ({claim.section})", f"**Result**: {result(name, found)}; {counted(found)}."]
         return "\n\n".join([*parts, table(heads, rows)])
 
-    def _row(self, name: str, number: int, answer: Answer, reviewed: Answer | None) -> tuple[str, ...]:
+    def _row(self, name: str, number: int, answer: RecordedAnswer, reviewed: RecordedAnswer | None) -> tuple[str, ...]:
         parts = ["certificate"] if answer.certificate is not None else []
         if answer.trace is not None:
             steps = f"{answer.steps} steps"
@@ -63,7 +63,7 @@ class EvidenceFor(Generated):
         return f"{name}.{number}", plain(answer.label), f"**{answer.verdict}**", answer.engine, detail, ", ".join(parts)
 
 
-def result(name: str, found: list[Answer]) -> str:
+def result(name: str, found: list[RecordedAnswer]) -> str:
     """The result of a claim in words."""
     verdicts = Counter(answer.verdict for answer in found)
     for_all = any(answer.certificate is not None for answer in found)
@@ -79,7 +79,7 @@ def result(name: str, found: list[Answer]) -> str:
     )
 
 
-def counted(found: list[Answer]) -> str:
+def counted(found: list[RecordedAnswer]) -> str:
     """The number of answers, certificates and counterexamples in words."""
     certificates = sum(answer.certificate is not None for answer in found)
     traces = sum(answer.trace is not None for answer in found)

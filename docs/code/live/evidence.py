@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RecordedAnswer:
     """One answer of an engine.
 
     Attributes
@@ -111,21 +111,21 @@ def _events(record: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in lines if line.strip()]
 
 
-def answers(folder: Path, claim: str) -> list[Answer]:
+def answers(folder: Path, claim: str) -> list[RecordedAnswer]:
     """The answers for a claim, in order."""
     found = [event for event in _events(folder / RECORD) if event["event"] == "verdict" and event["asked"] == claim]
     return [_answer(folder, claim, number, event) for number, event in enumerate(found, start=1)]
 
 
-def shortest(found: list[Answer]) -> Answer | None:
+def shortest(found: list[RecordedAnswer]) -> RecordedAnswer | None:
     """The answer with the shortest counterexample, whose review page the site has."""
     return min((answer for answer in found if answer.trace is not None), key=lambda answer: answer.steps or 0, default=None)
 
 
-def _answer(folder: Path, claim: str, number: int, event: dict[str, object]) -> Answer:
+def _answer(folder: Path, claim: str, number: int, event: dict[str, object]) -> RecordedAnswer:
     certificate, trace = (folder / f"{claim}.{number}.{end}" for end in ("smt2", "itf.json"))
     steps = event["steps"]
-    return Answer(
+    return RecordedAnswer(
         label=str(event["label"]),
         verdict=str(event["verdict"]),
         engine=str(event["engine"]),
