@@ -51,7 +51,7 @@ class Effect(StrEnum):
     ASSASSINATED = "assassinated"
     """A RST ended TIME-WAIT (RFC 1337)."""
     NOT_RESTARTED = "not restarted"
-    """A retransmitted FIN reached TIME-WAIT and did not restart its timer."""
+    """A further copy of a FIN reached TIME-WAIT and did not restart its timer."""
 
 
 class Outcome(NamedTuple):
@@ -114,7 +114,9 @@ RULES: dict[str, Rule] = {
     "syn-sent.established": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, SYN,ACK opens the connection"),
     "syn-sent.crossing": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a SYN without ACK is a simultaneous open"),
     "syn-sent.ignore": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a segment without SYN or RST is dropped"),
-    "sequence.unacceptable": Rule("RFC 9293 3.10.7.4 first step", "a segment outside the window is acknowledged and dropped"),
+    "sequence.unacceptable": Rule(
+        "RFC 9293 3.10.7.4 first step", "a segment outside the window is dropped, and acknowledged where the stack does so"
+    ),
     "sequence.unacceptable-rst": Rule("RFC 9293 3.10.7.4 first step", "a RST outside the window is dropped"),
     "reset.challenge": Rule(
         "RFC 9293 3.10.7.4 second step", "a challenge ACK answers a RST that is in the window but not at RCV.NXT"
@@ -123,7 +125,10 @@ RULES: dict[str, Rule] = {
     "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "in SYN-RECEIVED after a passive open, a RST leads back to LISTEN"),
     "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "in TIME-WAIT, a RST ends the connection at once"),
     "reset.time-wait-ignored": Rule("RFC 1337 F1", "in TIME-WAIT, a RST is ignored"),
-    "syn.challenge": Rule("RFC 9293 3.10.7.4 fourth step", "a challenge ACK answers a SYN in a synchronised state"),
+    "syn.challenge": Rule(
+        "RFC 9293 3.10.7.4 fourth step",
+        "a challenge ACK answers a SYN in a synchronised state, in TIME-WAIT where the stack does so",
+    ),
     "syn.listen": Rule("RFC 9293 3.10.7.4 fourth step", "in SYN-RECEIVED after a passive open, a SYN leads back to LISTEN"),
     "ack.missing": Rule("RFC 9293 3.10.7.4 fifth step", "a segment without ACK is dropped"),
     "ack.syn-received": Rule("RFC 9293 3.10.7.4 fifth step", "in SYN-RECEIVED, an acceptable ACK opens the connection"),
@@ -134,7 +139,8 @@ RULES: dict[str, Rule] = {
     "ack.time-wait": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: CLOSING becomes TIME-WAIT"),
     "ack.closed": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: LAST-ACK becomes CLOSED"),
     "time-wait.bare-ack": Rule(
-        "RFC 9293 3.10.7.4 fifth step", "in TIME-WAIT, a segment is acknowledged and the 2 MSL timer restarts"
+        "RFC 9293 3.10.7.4 fifth step",
+        "in TIME-WAIT, a segment in the window is acknowledged and restarts the timer, where the stack does so",
     ),
     "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is accepted and acknowledged"),
     "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
@@ -143,7 +149,8 @@ RULES: dict[str, Rule] = {
     "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "in ESTABLISHED or SYN-RECEIVED, a FIN leads to CLOSE-WAIT"),
     "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "in FIN-WAIT-1, our FIN not acknowledged, a FIN leads to CLOSING"),
     "fin.time-wait": Rule(
-        "RFC 9293 3.10.7.4 eighth step", "in FIN-WAIT-2, or with the acknowledgement of our FIN, a FIN leads to TIME-WAIT"
+        "RFC 9293 3.10.7.4 eighth step",
+        "in FIN-WAIT-2, or with the acknowledgement of our FIN, a FIN leads to TIME-WAIT, if there is one",
     ),
     "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is retransmitted"),
     "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is dropped"),

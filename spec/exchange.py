@@ -90,7 +90,7 @@ def violations(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> 
     if Effect.ASSASSINATED in outcome.effects:
         broken["time-wait-kept"] = f"{end} was in TIME_WAIT, and a RST ended it before its timer"
     if Effect.NOT_RESTARTED in outcome.effects:
-        broken["fin-restarts"] = f"{peer}'s retransmitted FIN reached {end} in TIME_WAIT and did not restart its timer"
+        broken["fin-restarts"] = f"a further copy of {peer}'s FIN reached {end} in TIME_WAIT and did not restart its timer"
     if any(segment.rst for segment in outcome.replies):
         broken["no-stray-reset"] = f"{end} sends a RST"
     return broken

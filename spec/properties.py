@@ -34,7 +34,7 @@ PROPERTIES: dict[str, Property] = {
         Property(
             "fin-restarts",
             "always",
-            "a retransmitted FIN restarts the TIME-WAIT timer",
+            "every further copy of the FIN of the peer restarts the TIME-WAIT timer",
             "RFC 9293 3.10.7.4 first and eighth step",
         ),
         Property(

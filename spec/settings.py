@@ -18,7 +18,7 @@ class Arrival(StrEnum):
     """The classes of segments other than RST that may arrive in TIME-WAIT."""
 
     FIN = "fin"
-    """A retransmitted FIN of the peer: its acknowledgement was lost or is late."""
+    """A further copy of the FIN of the peer, retransmitted or duplicated by the network."""
     UNACCEPTABLE = "unacceptable"
     """Any other segment outside the window: old text, an old acknowledgement (3.10.7.4 first step)."""
     ACK = "ack"
@@ -223,7 +223,7 @@ class Behaviour:
             "RFC 9293 3.10.7.4 fifth and eighth step",
             option="--restarts",
             takes="fin,unacceptable,ack,syn or some of these, or answered, any, none",
-            help="What restarts its timer: likewise, or answered.",
+            help="What restarts the TIME_WAIT timer: the same words, or answered (whatever is answered).",
             profile=InProfile.REQUIRED,
             matters_with="time_wait",
             alike="answers",

@@ -313,7 +313,7 @@ class _Profile:
             return words[value]
         if value == "answered":
             raise self._broken(key, 'cannot be "answered" where answers is not known')
-        expected = "a list of " + ", ".join(Arrival) + "".join(f', or "{word}"' for word in words)
+        expected = "a list of " + ", ".join(Arrival) + " ([] for none)" + "".join(f', or "{word}"' for word in words)
         if not isinstance(value, list):
             raise self._broken(key, f"must be {expected}, not {value!r}")
         for part in value:

@@ -280,12 +280,18 @@ def test_words_for_restarts(write: Path, value: str, restarts: set[Arrival]) -> 
         (HEAD + stated("rto_max", '"-1s"'), "rto_max: a length of time must not be negative: '-1s'"),
         (HEAD + stated("msl", '"none"'), "msl: 'none' is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h"),
         (HEAD + stated("rto_min", '"2s"') + stated("rto_max", '"1s"'), "rto_min: is longer than rto_max"),
-        (HEAD + stated("answers", '"fin"'), "answers: must be a list of fin, unacceptable, ack, syn, not 'fin'"),
-        (HEAD + stated("answers", '["rst"]'), "answers: must be a list of fin, unacceptable, ack, syn; 'rst' is none of them"),
-        (HEAD + stated("answers", "[1]"), "answers: must be a list of fin, unacceptable, ack, syn; 1 is none of them"),
+        (HEAD + stated("answers", '"fin"'), "answers: must be a list of fin, unacceptable, ack, syn ([] for none), not 'fin'"),
+        (
+            HEAD + stated("answers", '["rst"]'),
+            "answers: must be a list of fin, unacceptable, ack, syn ([] for none); 'rst' is none of them",
+        ),
+        (
+            HEAD + stated("answers", "[1]"),
+            "answers: must be a list of fin, unacceptable, ack, syn ([] for none); 1 is none of them",
+        ),
         (
             HEAD + stated("restarts", '"all"'),
-            'restarts: must be a list of fin, unacceptable, ack, syn, or "any", or "none", or "fin", not \'all\'',
+            'restarts: must be a list of fin, unacceptable, ack, syn ([] for none), or "any", or "none", or "fin", not \'all\'',
         ),
         (HEAD + stated("restarts", '"answered"'), 'restarts: cannot be "answered" where answers is not known'),
         (HEAD + stated("reset", '"never"'), "reset: must be one of ignore, exact, window, any, not 'never'"),

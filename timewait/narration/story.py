@@ -203,7 +203,7 @@ class _Narrator:
         if rule == "timer.retransmission":
             waited = event.text.rpartition(" after ")[2] if " after " in event.text else "a while"
             what = listed([_kind(copy) for copy in event.sent]) or "segment"
-            text = f"{me} has received no acknowledgement for {waited} and retransmits its {what}"
+            text = f"{me} has received no acknowledgement in the {waited} since its last transmission and retransmits its {what}"
         elif rule == "send" and event.sent and not closes:
             text = f"{me}'s user sends {counted(_length(event.sent[0]), 'octet')} of text"
         elif rule == "timer.time-wait" or (rule == "send" and not event.sent):
