@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from click import Context
-from site_pages import DOCS, Block, blocks, name, pages, same
+from site_pages import DOCS, PageBlock, blocks, name, pages, same
 
 import timewait.proofs.evidence
 from timewait.cli.main import COMMANDS, cli
@@ -119,7 +119,7 @@ class TestSnippets:
     @pytest.mark.parametrize(
         "block", [block for block in EVERY if block.language == "python"], ids=lambda block: name(block.page)
     )
-    def test_python_compiles(self, block: Block) -> None:
+    def test_python_compiles(self, block: PageBlock) -> None:
         """The commands of the page run the files besides."""
         compile(block.text, str(block.page), "exec")
 
@@ -128,7 +128,7 @@ class TestSnippets:
         [block for block in EVERY if block.language in ("sh", "{engines}", "{evidence}", "{picture}", "{review}", "{stacks}")],
         ids=lambda block: f"{name(block.page)} {block.argument}",
     )
-    def test_commands_without_output_parse(self, block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_commands_without_output_parse(self, block: PageBlock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """They take minutes, or a directive replaces them on the site."""
         monkeypatch.chdir(tmp_path)
         assert block.text.strip()
@@ -151,7 +151,7 @@ class TestSnippets:
         assert DocTestRunner().run(test).failed == 0
 
     @pytest.mark.parametrize("block", [block for block in EVERY if block.language == "yaml"], ids=lambda block: name(block.page))
-    def test_the_steps_of_a_workflow_pass(self, block: Block, tmp_path: Path) -> None:
+    def test_the_steps_of_a_workflow_pass(self, block: PageBlock, tmp_path: Path) -> None:
         """Each step that runs `timewait`."""
         found = [line for line in re.findall(r"- run: (.+)", block.text) if line.startswith("timewait ")]
         assert found
