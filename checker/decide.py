@@ -103,6 +103,8 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
             except Stopped as stopped:
                 found = [Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(stopped)) for entry in left]
             findings |= {finding.name: finding for finding in found}
+    for entry in asked:
+        findings.setdefault(entry.name, Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason="no engine decides it"))
     return [_confirmed(question, entry, findings[entry.name]) for entry in asked]
 
 

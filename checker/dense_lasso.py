@@ -64,8 +64,6 @@ def find_dense_lasso(automaton: CompiledAutomaton, asked: Property, depth: int, 
             answer = unrolling.solve(budget)
             if answer == z3.sat:
                 return unrolling.run()
-            if answer == z3.unknown:
-                return None
     return None
 
 

@@ -137,8 +137,8 @@ def _edge_of(location: CompiledLocation, action: Action | str) -> CompiledEdge:
     if not found:
         possible = ", ".join(sorted(str(edge.original.action) for edge in location.edges))
         raise BrokenSchedule(f"{str(action)!r} is not possible here; possible: {possible}")
-    if len({edge.original.action.identity for edge in found}) > 1:
-        raise BrokenSchedule(f"{str(action)!r} is ambiguous here: {len(found)} actions are written like this")
+    if len({(edge.original.action.identity, edge.guard, edge.target, edge.updates) for edge in found}) > 1:
+        raise BrokenSchedule(f"{str(action)!r} is ambiguous here: it fits {len(found)} edges")
     return found[0]
 
 

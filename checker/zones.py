@@ -194,7 +194,8 @@ class ZoneEngine(DecisionEngine):
         return question.finite is not None
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        explored, spent = Zones(question.whole), budget.fresh()
+        spent = budget.fresh()
+        explored = Zones(question.whole)
         explored.explore(spent, frozenset(asked.name for asked in properties))
         return [
             finding_of(question, asked, explored, self.label, spent.elapsed, lambda: question.may_time_lock)

@@ -106,7 +106,7 @@ class Subject:
     configuration: Configuration
     question: Question
     budget: Budget
-    _decided: dict[Engine, dict[str, Answer]] = field(default_factory=dict)
+    _decided: dict[tuple[Engine, Kind | None], dict[str, Answer]] = field(default_factory=dict)
 
     @cached_property
     def properties(self) -> tuple[Property, ...]:
@@ -115,11 +115,11 @@ class Subject:
 
     def decided(self, engine: Engine, kind: Kind | None) -> dict[str, Answer]:
         """An engine's answer about each property of a kind, from one exploration."""
-        if engine not in self._decided:
+        if (engine, kind) not in self._decided:
             asked = [entry for entry in self.properties if kind in (None, entry.kind)]
             answers = decide(self.question, asked, engine, self.budget.fresh())
-            self._decided[engine] = {answer.finding.name: answer for answer in answers}
-        return self._decided[engine]
+            self._decided[engine, kind] = {answer.finding.name: answer for answer in answers}
+        return self._decided[engine, kind]
 
     @cached_property
     def locations(self) -> int | None:

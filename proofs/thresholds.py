@@ -21,6 +21,7 @@ from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
+from timewait.vocabulary.errors import RequestError
 
 RANGE = (Fraction(1, 4), Fraction(2))
 """The default range of RTO / MSL."""
@@ -104,13 +105,13 @@ def formula(
 
     Raises
     ------
-    ValueError
+    timewait.vocabulary.errors.RequestError
         The properties are not ``always`` properties, or duplication or order is limited.
     timewait.checker.synthesis.InconclusiveSynthesis
         The search failed.
     """
     if problem := ill_posed(configuration, properties, []):
-        raise ValueError(problem)
+        raise RequestError(problem)
     asked = question(configuration)
     terms = terms_of(configuration, symbolic=True)
     plain = CompiledAutomaton(asked.system)
@@ -140,7 +141,7 @@ def _counterexample(
         if delays is None:
             return ParametricCounterexample(None, region, run.violated, None, "no delays in terms were found")
         schedule = ParametricSchedule(
-            tuple(ScheduledAction(delay, str(edge.original.action)) for delay, (_, edge) in zip(delays, run.path, strict=True))
+            tuple(ScheduledAction(delay, edge.original.action) for delay, (_, edge) in zip(delays, run.path, strict=True))
         )
     trace = None
     try:

@@ -164,8 +164,6 @@ def threshold_formula(
             listener(piece)
     except InconclusiveSynthesis as problem:
         unsettled = str(problem)
-    except ValueError as problem:
-        raise RequestError(str(problem)) from problem
     return FormulaResult(configuration, tuple(pieces), unsettled)
 
 

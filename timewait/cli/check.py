@@ -27,6 +27,7 @@ from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import verdict_parameters
 from timewait.spec.properties import PROPERTIES
+from timewait.vocabulary.errors import optional_package
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -78,6 +79,8 @@ def check_command(
 
 def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     """Decide, print the answers, write the files, and return the exit code."""
+    if outputs.certificate is not None:
+        optional_package("cvc5", "certificates")  # before the search, whose answer would be lost
     screen, reports = Screen(), outputs.reports
     configuration = options.configuration()
     parameters = verdict_parameters(configuration)

@@ -72,7 +72,7 @@ class Action:
 
     @property
     def identity(self) -> tuple[str, str, Hashable, tuple[bool, ...]]:
-        """What tells an action from others at the same location; its rules follow from it, its text does not suffice."""
+        """The action without its rules, which follow from the rest. Counted copies of one segment share an identity."""
         return self.kind, self.actor, self.subject, self.lost
 
     def __str__(self) -> str:
