@@ -97,6 +97,10 @@ class TestCommands:
         """The same for commands marked as slow."""
         assert run_page(page, tmp_path, slow=True)
 
+    def test_pages_show_many_commands(self) -> None:
+        """The tests above select something."""
+        assert len([command for block in EVERY if block.language == "console" for command in block.commands]) > 50
+
     @pytest.mark.parametrize("wrong", ["verdict: PROVED\n", "verdict: VIOLATED\nexit code 10\n", ""])
     def test_another_answer_is_noticed(self, wrong: str) -> None:
         """A verdict, an exit code or a line that is not on the page."""
