@@ -82,7 +82,9 @@ NEVER_RESTARTED = """
 @claim(
     "C1",
     "TIME_WAIT >= 2 MSL is enough for graceful and isolation, if RTO <= MSL, at most one copy is lost in a loss window, RST is"
-    " ignored, and every answer restarts the timer (or only a FIN is answered); any duplication, any order",
+    " ignored, a retransmitted FIN is answered and restarts the timer, and every other segment that is answered restarts it"
+    " too; any duplication, any order; with up to one octet from each end, if acknowledgements do not restart the"
+    " retransmission timer",
     "RFC 9293 3.6.1 MUST-13",
     PROVED,
 )
@@ -132,8 +134,8 @@ def less_is_not_enough() -> Iterator[Evidence]:
 
 @claim(
     "C3",
-    "the exact thresholds. Close: graceful needs M for k = 0, else kR + M; isolation, and both together, max(2M, kR + M)."
-    " Core: graceful the same; isolation M + max(kR, min((k+1)R, M))",
+    "the exact thresholds, without text. Close: graceful needs M for k = 0, else kR + M; isolation, and both together,"
+    " max(2M, kR + M). Core: graceful the same; isolation M + max(kR, min((k+1)R, M))",
     "RFC 9293 3.6.1 MUST-13",
     PROVED,
 )
@@ -232,7 +234,8 @@ def unlimited_loss() -> Iterator[Evidence]:
 
 @claim(
     "C7",
-    "if a retransmitted FIN does not restart TIME-WAIT, no finite TIME_WAIT is enough, with one loss in a loss window",
+    "if a retransmitted FIN does not restart TIME-WAIT, no finite TIME_WAIT is enough for graceful once a packet may be lost in"
+    " each loss window (k >= 1)",
     "RFC 9293 3.10.7.4 eighth step",
     VIOLATED,
 )
@@ -313,7 +316,14 @@ def endless_acknowledgements() -> Iterator[Evidence]:
         yield at("the same, in ticks", replace(both, behaviour=INTENDED), name, PROVED, Engine.EXPLICIT)
 
 
-@claim("C11", "a simultaneous close has the same thresholds, at both ends", "RFC 9293 3.6 figure 13", PROVED)
+@claim(
+    "C11",
+    "a simultaneous close needs the same TIME_WAIT, at both ends: for RTO <= MSL and k <= 1, 2 MSL is enough (at RTO = MSL,"
+    " 1.999 MSL is not). With one octet from each end, 2 MSL is enough if acknowledgements do not restart the retransmission"
+    " timer (shown for k = 0, and for k = 1 at RTO = MSL)",
+    "RFC 9293 3.6 figure 13",
+    PROVED,
+)
 def simultaneous_close() -> Iterator[Evidence]:
     """Either end may close first, or both at once."""
     region = (*POSITIVE, "RTO <= MSL", "TIME_WAIT >= 2*MSL")
@@ -359,8 +369,9 @@ def linger_zero() -> Iterator[Evidence]:
 
 @claim(
     "C16",
-    "the answer rule: isolation needs 3M if TIME-WAIT answers unacceptable segments without a restart, 4M if it also answers"
-    " bare ACKs without a restart, and 2M if every answer restarts the timer or only a FIN is answered",
+    "the answer rule (k = 1, M/4 <= R <= M): isolation needs 3M if TIME-WAIT answers unacceptable segments without a restart,"
+    " min(4M, 3M + 2R) if it also answers bare ACKs without a restart, and 2M if a retransmitted FIN is answered and restarts"
+    " the timer, and every other segment that is answered restarts it too",
     "RFC 9293 3.10.7.4 first and fifth step",
     PROVED,
 )
@@ -404,8 +415,8 @@ def answer_rule() -> Iterator[Evidence]:
 @claim(
     "C17",
     "text from the end that closes second: a late acknowledgement of the text restarts B's retransmission timer (RFC 6298"
-    " 5.3) and delays the FIN; for RTO = MSL, 2 MSL is then not enough, 3 MSL is. For RTO < MSL, or if acknowledgements do"
-    " not restart the timer, 2 MSL is enough",
+    " 5.3) and delays the FIN. With one octet from B, one loss and MSL = RTO = 1 s, a TIME_WAIT of 2 s is then not enough, 3 s"
+    " is; 2 s is enough at MSL = 1 s, RTO = 1/2 s, and at MSL = RTO = 1 s if acknowledgements do not restart the timer",
     "RFC 6298 5.3",
     VIOLATED,
 )
