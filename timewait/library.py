@@ -281,8 +281,8 @@ def _options(options: Options | None, keywords: Keywords, closers: Closers) -> O
 def _both_closers(configuration: Configuration, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:
     """Decide; where either end may close first, decide for A closing first too and return the worse answer.
 
-    An end that may still close first holds a loss window of its own, so fewer copies may be lost at will: letting both
-    ends close is no weaker a network.
+    Where B may close first too, B has a loss window, in which the FIN of A counts against the loss budget. Where only A may
+    close first, the FIN of A may be lost without limit. So neither model has all runs of the other.
     """
     alone = decide(question(replace(configuration, both_close=False)), asked, engine, budget)
     if not configuration.both_close:
