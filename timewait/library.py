@@ -20,7 +20,7 @@ from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.options import STANDARD, Closers, DurationLike, Keywords, Options, duration
+from timewait.options import DEFAULT_STACK, Closers, DurationLike, Keywords, Options, duration
 from timewait.proofs.certify import CheckedCertificate, check_file
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.question import question
@@ -192,7 +192,7 @@ def explain(
     source: Trace | str | PathLike[str],
     *,
     connection: str | None = None,
-    stack: str | PathLike[str] | Stack = STANDARD,
+    stack: str | PathLike[str] | Stack = DEFAULT_STACK,
     msl: DurationLike | None = None,
 ) -> Explanation:
     """Explain a run, or a close in a packet capture, in sentences.

@@ -23,7 +23,7 @@ from timewait.spec.stacks import Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
 
-STANDARD = "rfc9293-intended"
+DEFAULT_STACK = "rfc9293-intended"
 """The default stack: RFC 9293 (intended reading)."""
 
 MOST_COPIES = 12
@@ -157,7 +157,7 @@ KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SET
 
 
 DEFAULTS: Keywords = {
-    "stack": STANDARD,
+    "stack": DEFAULT_STACK,
     "exact_rto": False,
     "loss": 1,
     "duplication": "any",
@@ -256,7 +256,7 @@ def _options(keywords: Keywords) -> Options:
         if keyword not in KEYWORDS:
             raise ValueError(f"there is no option {keyword!r}; there are {', '.join(sorted(KEYWORDS))}")
     values: Keywords = {**DEFAULTS, **keywords}
-    named = values["stack"] or STANDARD
+    named = values["stack"] or DEFAULT_STACK
     stack = named if isinstance(named, Stack) else load_stack(named)
     scope = Scope(values["scope"])
     for name in values["properties"]:

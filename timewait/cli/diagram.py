@@ -14,7 +14,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.claim_runs import counterexample
 from timewait.cli.console import Screen
 from timewait.cli.errors import error
-from timewait.cli.figures import STANDARD, difference_of, difference_picture, graph_of, run_picture, states_of
+from timewait.cli.figures import DRAWN_AGAINST, difference_of, difference_picture, graph_of, run_picture, states_of
 from timewait.cli.options import MSL, question_options
 from timewait.cli.picture_folder import changes, update
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_figure, of_svg, output_options
@@ -80,7 +80,7 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 @diagram_command.command("states")
 @click.option("--stack", help=f"A profile by name or a .toml file. [default: {INTENDED}]")
 @click.option(
-    "--against", help=f"Highlight the differences from this profile, or {NONE}. [default: {STANDARD}, if --stack is given]"
+    "--against", help=f"Highlight the differences from this profile, or {NONE}. [default: {DRAWN_AGAINST}, if --stack is given]"
 )
 @click.option("--whole", "opening", is_flag=True, help="Opening and closing, not the close alone.")
 @click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts and late text matter.")
@@ -112,7 +112,7 @@ def states_command(
         deliver(_run_writers(trace, claim, opening, picture, width), picture, screen)
         return 0
     name = stack or INTENDED
-    other = against or (STANDARD if stack and state is None else NONE)
+    other = against or (DRAWN_AGAINST if stack and state is None else NONE)
     for profile in {name, other} - {NONE}:
         note_assumptions(load_stack(profile), Overrides(behaviour={"abandons": orphan}))
     if state is not None:

@@ -21,7 +21,7 @@ from timewait.cli.files import write_whole
 from timewait.cli.options import DURATION
 from timewait.narration.prose import counted, rounded
 from timewait.narration.story import conclusion, story
-from timewait.options import STANDARD
+from timewait.options import DEFAULT_STACK
 from timewait.spec.stacks import Stack, load_stack, stack_names
 
 MAX_PARAGRAPHS = 12
@@ -68,7 +68,7 @@ def explain_command(
                 raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
         _explain_trace(itf.read(file), steps, as_json, screen)
         return 0
-    configuration = assumed_configuration(load_stack(stack or STANDARD), msl, time_wait)
+    configuration = assumed_configuration(load_stack(stack or DEFAULT_STACK), msl, time_wait)
     found = read_closes(file, configuration, None if connection is None else socket_pair(connection), max_frames)
     if not found.traffic.segments:
         raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")

@@ -33,7 +33,7 @@ from timewait.spec.stacks import MissingValue, Stack, load_stack, stack_names
 LOSSES = range(4)
 """The loss budgets of the bar chart."""
 
-STANDARD = "rfc9293"
+DRAWN_AGAINST = "rfc9293"
 """The stack that others are compared with."""
 
 

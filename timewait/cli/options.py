@@ -10,7 +10,19 @@ from typing import Any, Literal, TypeVar
 import click
 
 from timewait.cli.session import note_assumptions
-from timewait.options import KEYWORDS, SECONDS, STANDARD, STATES, Options, arrivals, count, duration, octets, restarting, schedule
+from timewait.options import (
+    DEFAULT_STACK,
+    KEYWORDS,
+    SECONDS,
+    STATES,
+    Options,
+    arrivals,
+    count,
+    duration,
+    octets,
+    restarting,
+    schedule,
+)
 from timewait.spec.configuration import Scope
 from timewait.spec.host import read_host
 from timewait.spec.properties import PROPERTIES
@@ -105,7 +117,7 @@ _BUDGET = (
         help="Bound on time, in seconds.",
     ),
 )
-_STACK = click.option("--stack", help=f"A profile by name (see 'timewait stacks') or a .toml file. [default: {STANDARD}]")
+_STACK = click.option("--stack", help=f"A profile by name (see 'timewait stacks') or a .toml file. [default: {DEFAULT_STACK}]")
 _HOST = click.option("--host", is_flag=True, help="Take the settings of this machine as the stack.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _PROPERTY = click.option(

@@ -15,8 +15,8 @@ from timewait.checker.trace import Trace
 from timewait.cli.boundaries import boundaries
 from timewait.cli.claim_runs import CLAIM_RUNS, counterexample
 from timewait.cli.figures import (
+    DRAWN_AGAINST,
     LOSSES,
-    STANDARD,
     bars_of,
     can_be_drawn,
     difference_of,
@@ -156,7 +156,7 @@ def _figure(command: str, figure: Figure, text: Callable[[], str] | None = None)
 
 def _states() -> NamedPictures:
     """The literal and the intended reading of the standard; the close alone, and with the opening."""
-    for stack in (STANDARD, INTENDED):
+    for stack in (DRAWN_AGAINST, INTENDED):
         for whole in (False, True):
             yield f"states-{stack}{'-whole' * whole}", partial(_state_diagram, stack, whole)
 
@@ -179,13 +179,13 @@ def _one_state(state: State) -> PictureFormats:
 def _differences() -> NamedPictures:
     """Every stack whose behaviour in TIME-WAIT is known, compared with the literal reading of the standard."""
     for name in stack_names():
-        if name != STANDARD and can_be_drawn(load_stack(name)):
+        if name != DRAWN_AGAINST and can_be_drawn(load_stack(name)):
             yield f"difference-{name}", partial(_difference, name)
 
 
 def _difference(name: str) -> PictureFormats:
-    figure = difference_picture(name, STANDARD, whole=False)
-    lines = difference_of(name, STANDARD, whole=False).words(STANDARD, name) or ["no differences"]
+    figure = difference_picture(name, DRAWN_AGAINST, whole=False)
+    lines = difference_of(name, DRAWN_AGAINST, whole=False).words(DRAWN_AGAINST, name) or ["no differences"]
     return _figure(f"states --stack {name}", figure, lambda: "\n".join([figure.title, "", *lines]) + "\n")
 
 

@@ -12,7 +12,7 @@ from live.evidence import RECORD, RecordedAnswer, answers, folder_of, shortest
 from live.reviews import address, slug
 from live.tables import code, plain, table
 from timewait.checker.verdict import Verdict
-from timewait.cli.figures import STANDARD, can_be_drawn
+from timewait.cli.figures import DRAWN_AGAINST, can_be_drawn
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.settings import PROFILE_KEYS
 from timewait.spec.stacks import load_stack, stack_names
@@ -119,7 +119,7 @@ class Stacks(Generated):
             source = stack.sources.get(key)
             rows.append((code(key), stack.described(key), plain(f"{source.where} ({source.evidence})") if source else ""))
         parts = [f"## {stack.title}", plain(" ".join(stack.note.split())), table(("key", "value", "source (evidence)"), rows)]
-        if name != STANDARD and can_be_drawn(stack):
+        if name != DRAWN_AGAINST and can_be_drawn(stack):
             parts.append(f"```{{picture}} difference-{name}\n```")
         return "\n\n".join(filter(None, parts))
 
