@@ -5,17 +5,18 @@ A run comes with exact delays. That there is none up to a length proves nothing 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
 import z3
 
-from timewait.checker.compiled import CompiledPath
-from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.compiled import EXPIRED, CompiledEdge, CompiledPath
+from timewait.checker.finding import Budget, Run
 from timewait.checker.linear import Terms
-from timewait.checker.symbolic import Symbolic
-from timewait.checker.unrolling import StepFormulas, Unrolling, distances, fraction
+from timewait.checker.symbolic import Symbolic, Transition
+from timewait.checker.unrolling import Unrolling, clocks_before, delay_before, distances, exactly_one, fraction, moves
 
 
 @dataclass(frozen=True)
@@ -74,21 +75,101 @@ def search(symbolic: Symbolic, depth: int, budget: Budget) -> Searched:
     if shortest is None:
         return Searched(None, "no bad step can be reached, whatever the durations", inf)
     for length in range(shortest, depth + 1):
-        unrolling = Unrolling(steps, to_bad, length)
+        unrolling = BoundedUnrolling(steps, to_bad, length)
         answer = unrolling.solve(budget)
         if answer == z3.sat:
-            return Searched(_found(unrolling), "", length - 1)
+            return Searched(unrolling.found(), "", length - 1)
         if answer == z3.unknown:
             return Searched(None, f"no run of fewer than {length} steps; stopped after {budget.seconds:g} s", length - 1)
     return Searched(None, f"no run of up to {depth} steps", max(depth, shortest - 1))
 
 
-def _found(unrolling: Unrolling) -> Found:
-    """The run of the solver's model."""
-    model, steps = unrolling.solver.model(), unrolling.steps
-    path, moves = [], []
-    for step, (_, transition) in enumerate(unrolling.path(model)):
-        path.append((steps.symbolic.locations[transition.source], transition.edge))
-        moves.append(Move(fraction(model, steps.delay(step)), transition.edge.original.action))
-    parameters = {name: fraction(model, value) for name, value in steps.symbolic.parameters.items()}
-    return Found(Run(tuple(moves)), path, parameters)
+class StepFormulas:
+    """The transitions of a system over the variables of each step of a path; each formula is built once.
+
+    Parameters
+    ----------
+    symbolic : Symbolic
+        The system as formulas.
+    """
+
+    def __init__(self, symbolic: Symbolic) -> None:
+        self.symbolic = symbolic
+        self._transitions: dict[int, tuple[Transition, ...]] = {}
+        self._formulas: dict[tuple[int, int, int], z3.BoolRef] = {}
+
+    def clocks(self, location: int, step: int) -> list[z3.ArithRef]:
+        """The live clocks of a location that is entered before a step."""
+        return clocks_before(self.symbolic.live[location], step)
+
+    def transitions(self, location: int) -> tuple[Transition, ...]:
+        """The transitions out of a location."""
+        if location not in self._transitions:
+            self._transitions[location] = tuple(self.symbolic.transitions(location))
+        return self._transitions[location]
+
+    def formula(self, location: int, number: int, step: int) -> z3.BoolRef:
+        """The condition on a step that takes a transition out of a location, with the values of the clocks after it."""
+        known = self._formulas.get((location, number, step))
+        if known is None:
+            transition = self.transitions(location)[number]
+            clocks = [] if transition.target is None else self.clocks(transition.target, step + 1)
+            after = [clock == value for clock, value in zip(clocks, transition.values, strict=True)]
+            formula = z3.And(transition.formula, *after)
+            known = z3.substitute(formula, *self._variables(transition, step))
+            self._formulas[location, number, step] = known
+        return known
+
+    def _variables(self, transition: Transition, step: int) -> list[tuple[z3.ArithRef, z3.ArithRef]]:
+        """The variables of a transition, each with the variable of the step that replaces it."""
+        source = transition.source
+        pairs = [(self.symbolic.wait, delay_before(step))]
+        pairs += zip(self.symbolic.clocks(source), self.clocks(source, step), strict=True)
+        expired = [clock for clock, update in enumerate(transition.edge.updates) if update == EXPIRED]
+        return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in expired]
+
+
+class BoundedUnrolling(Unrolling):
+    """Paths that end in a bad step.
+
+    Parameters
+    ----------
+    steps : StepFormulas
+        The system.
+    distances, length
+        As for `Unrolling`.
+    """
+
+    def __init__(self, steps: StepFormulas, distances: Mapping[int, int], length: int) -> None:
+        self.steps = steps
+        super().__init__(steps.symbolic.automaton.start, distances, length)
+
+    def _start(self) -> Iterable[z3.BoolRef]:
+        symbolic = self.steps.symbolic
+        values, condition = symbolic.start
+        clocks = self.steps.clocks(symbolic.automaton.start, 0)
+        equal = z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
+        return symbolic.assumption, equal
+
+    def _transitions(self, location: int) -> Iterator[tuple[int | None, CompiledEdge]]:
+        for transition in self.steps.transitions(location):
+            yield transition.target, transition.edge
+
+    def _unroll(self, step: int, distances: Mapping[int, int], remaining: int) -> None:
+        possible = [
+            (choice, self.steps.formula(choice.source, choice.number, step))
+            for choice in self._possible(step, distances, remaining)
+        ]
+        self.choices.append([choice for choice, _ in possible])
+        self.solver.add(exactly_one(choice.taken for choice, _ in possible))
+        for choice, formula in possible:
+            self.solver.add(z3.Implies(choice.taken, z3.And(self.layers[-1][choice.source], formula)))
+        self._add_layer()
+
+    def found(self) -> Found:
+        """The run of the solver's model."""
+        model, symbolic = self.solver.model(), self.steps.symbolic
+        path = self.path(model)
+        parameters = {name: fraction(model, value) for name, value in symbolic.parameters.items()}
+        edges = [(symbolic.locations[choice.source], choice.edge) for choice in path]
+        return Found(Run(moves(path, model)), edges, parameters)

@@ -17,13 +17,13 @@ from itertools import product
 
 import z3
 
-from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, carried
+from timewait.checker.compiled import CompiledAutomaton, CompiledBound, CompiledEdge, carried
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
 from timewait.checker.structural import GraphEdge, undecided
-from timewait.checker.symbolic import Transition, WholeSymbolic, compare, numeral
-from timewait.checker.unrolling import StepFormulas, Unrolling, distances, fraction, holds
+from timewait.checker.symbolic import compare, numeral
+from timewait.checker.unrolling import Unrolling, clocks_before, delay_before, distances, exactly_one, holds, moves
 from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Property
 
@@ -49,17 +49,15 @@ def find_dense_lasso(automaton: CompiledAutomaton, asked: Property, depth: int, 
         Its time limits the whole search.
     """
     locations, start = automaton.explore(), automaton.start
-    steps = WholeFormulas(WholeSymbolic(automaton))
     components = [(nodes, edges, distances(locations, nodes)) for nodes, edges in undecided(automaton, asked)]
     resting = frozenset() if asked.recurrent else frozenset(_resting(automaton, [nodes for nodes, _, _ in components]))
     to_rest = distances(locations, resting)
     for length in range(depth + 1):
-        unrollings: list[RestUnrolling | LoopUnrolling] = []
-        if to_rest.get(start, depth + 1) <= length:
-            unrollings.append(RestUnrolling(steps, resting, to_rest, length))
+        resting_here = to_rest.get(start, depth + 1) <= length
+        unrollings: list[DenseUnrolling] = [RestUnrolling(automaton, resting, to_rest, length)] if resting_here else []
         for nodes, edges, to_component in components:
             if edges and to_component.get(start, depth) < length:
-                unrollings.append(LoopUnrolling(steps, asked, nodes, edges, to_component, length))
+                unrollings.append(LoopUnrolling(automaton, asked, nodes, edges, to_component, length))
         for unrolling in unrollings:
             answer = unrolling.solve(budget)
             if answer == z3.sat:
@@ -76,114 +74,124 @@ def _resting(automaton: CompiledAutomaton, components: Sequence[frozenset[int]])
             yield number
 
 
-class WholeFormulas(StepFormulas):
-    """The edges of a whole system over the variables of each step: a condition for each bound and each clock.
+class DenseUnrolling(Unrolling):
+    """All paths of one length through a whole system: a condition for each bound and each clock.
 
     Parameters
     ----------
-    symbolic : WholeSymbolic
-        The system as formulas.
+    automaton : CompiledAutomaton
+        The system.
+    distances, length
+        As for `Unrolling`.
     """
 
-    def start(self) -> list[z3.BoolRef]:
-        automaton = self.symbolic.automaton
-        return list(self._updated(automaton.start, automaton.start_updates(), [], 0))
+    keeps_layers = True
 
-    def transitions(self, location: int) -> tuple[Transition, ...]:
-        if location not in self._transitions:
-            self._transitions[location] = tuple(
-                Transition(location, edge.target, z3.BoolVal(True), [], number, edge)
-                for number, edge in enumerate(self.symbolic.locations[location].edges)
-            )
-        return self._transitions[location]
+    def __init__(self, automaton: CompiledAutomaton, distances: Mapping[int, int], length: int) -> None:
+        self.automaton = automaton
+        self.locations = automaton.explore()
+        self.values = {name: numeral(value) for name, value in automaton.system.parameters.items()}
+        super().__init__(automaton.start, distances, length)
 
-    def of_step(self, step: int) -> list[z3.BoolRef]:
-        return [self.delay(step) >= 0]
+    def run(self) -> Run:
+        """The run that the solver found, with simple delays."""
+        return Run(self._moves(self.solver.model()))
 
-    def conditions(self, location: int, number: int, step: int) -> Iterator[z3.BoolRef]:
-        edge, delay = self.transitions(location)[number].edge, self.delay(step)
-        clocks = [clock + delay for clock in self.clocks(location, step)]
-        for bound in (*self.symbolic.locations[location].invariant, *edge.guard):
-            yield compare(clocks[bound.clock], bound.relation, self.symbolic.parameters[bound.parameter])
-        yield from self._updated(edge.target, edge.updates, clocks, step + 1)
+    def _moves(self, model: z3.ModelRef) -> tuple[Move, ...]:
+        """The moves of a model, each after no delay, or after one as long as some parameter, where that is possible."""
+        path = self.path(model)
+        self.solver.add(*(choice.taken for choice in path))
+        simple = sorted({Fraction(0), *self.automaton.system.parameters.values()})
+        for step in range(len(path)):
+            for value in simple:
+                if self.solver.check(delay_before(step) == numeral(value)) == z3.sat:
+                    model = self.solver.model()
+                    self.solver.add(delay_before(step) == numeral(value))
+                    break
+        return moves(path, model)
+
+    def _clocks(self, location: int, step: int) -> list[z3.ArithRef]:
+        return clocks_before(range(len(self.locations[location].clocks)), step)
+
+    def _start(self) -> Iterator[z3.BoolRef]:
+        return self._updated(self.automaton.start, self.automaton.start_updates(), [], 0)
+
+    def _transitions(self, location: int) -> Iterator[tuple[int | None, CompiledEdge]]:
+        for edge in self.locations[location].edges:
+            yield edge.target, edge
+
+    def _unroll(self, step: int, distances: Mapping[int, int], remaining: int) -> None:
+        layer, delay = self.layers[-1], delay_before(step)
+        choices = list(self._possible(step, distances, remaining))
+        self.choices.append(choices)
+        self.solver.add(delay >= 0, exactly_one(choice.taken for choice in choices))
+        for choice in choices:
+            edge, bounds = choice.edge, (*self.locations[choice.source].invariant, *choice.edge.guard)
+            clocks = [clock + delay for clock in self._clocks(choice.source, step)]
+            updated = self._updated(edge.target, edge.updates, clocks, step + 1)
+            self.solver.add(z3.Implies(choice.taken, z3.And(layer[choice.source], *self._holding(bounds, clocks), *updated)))
+        self._add_layer()
+
+    def _holding(self, bounds: Sequence[CompiledBound], clocks: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
+        return [compare(clocks[bound.clock], bound.relation, self.values[bound.parameter]) for bound in bounds]
 
     def _updated(self, target: int, updates: Sequence[int], values: Sequence[z3.ArithRef], step: int) -> Iterator[z3.BoolRef]:
-        """Each clock of a target has its updated value before a step; an inactive one is beyond its lifetime."""
-        lifetimes, parameters = self.symbolic.automaton.system.lifetimes, self.symbolic.parameters
+        """Each clock of a target has its updated value before a step; an inactive clock exceeds its lifetime."""
+        variables, lifetimes = self._clocks(target, step), self.automaton.system.lifetimes
         after = carried(updates, values, numeral(Fraction(0)), lambda _: None)
-        for clock, variable, value in zip(self.symbolic.locations[target].clocks, self.clocks(target, step), after, strict=True):
-            yield variable > parameters[lifetimes[clock.role]] if value is None else variable == value
+        for clock, variable, value in zip(self.locations[target].clocks, variables, after, strict=True):
+            yield variable > self.values[lifetimes[clock.role]] if value is None else variable == value
 
 
-def _moves(unrolling: Unrolling, model: z3.ModelRef) -> tuple[Move, ...]:
-    """The moves of a model, each after no delay, or after one as long as some parameter, where that is possible."""
-    path, steps, solver = list(unrolling.path(model)), unrolling.steps, unrolling.solver
-    solver.add(*(choice.taken for choice in path))
-    simple = sorted({Fraction(0), *steps.symbolic.automaton.system.parameters.values()})
-    for step in range(len(path)):
-        for value in simple:
-            if solver.check(steps.delay(step) == numeral(value)) == z3.sat:
-                model = solver.model()
-                solver.add(steps.delay(step) == numeral(value))
-                break
-    return tuple(
-        Move(fraction(model, steps.delay(step)), choice.transition.edge.original.action) for step, choice in enumerate(path)
-    )
-
-
-class RestUnrolling(Unrolling):
+class RestUnrolling(DenseUnrolling):
     """Paths to a location in which time passes for ever.
 
     Parameters
     ----------
-    steps, distances, length
-        As for `Unrolling`.
+    automaton, distances, length
+        As for `DenseUnrolling`.
     resting : frozenset of int
         Such locations.
     """
 
-    def __init__(self, steps: StepFormulas, resting: frozenset[int], distances: Mapping[int, int], length: int) -> None:
-        super().__init__(steps, distances, length)
-        self.solver.add(z3.Or(*(here for number, here in self.layers[-1].items() if number in resting)))
+    def __init__(self, automaton: CompiledAutomaton, resting: frozenset[int], distances: Mapping[int, int], length: int) -> None:
+        super().__init__(automaton, distances, length)
+        self.solver.add(z3.Or(*(present for number, present in self.layers[-1].items() if number in resting)))
 
     def run(self) -> Run:
         """The run that the solver found; at its end every clock exceeds every constant."""
-        moves = _moves(self, self.solver.model())
-        longest = max(self.steps.symbolic.automaton.system.parameters.values())
+        moves = self._moves(self.solver.model())
+        longest = max(self.automaton.system.parameters.values())
         return Run((*moves, Move(2 * longest, None), Move(longest, None)), loop=len(moves) + 1)
 
 
-class LoopUnrolling(Unrolling):
+class LoopUnrolling(DenseUnrolling):
     """Paths that end with a loop in a component.
 
     Parameters
     ----------
-    steps, distances, length
-        As for `Unrolling`.
+    automaton, distances, length
+        As for `DenseUnrolling`.
     asked : Property
         The pending property.
     nodes, edges : frozenset of int, list of GraphEdge
         The component.
     """
 
-    kept_layers = None
-
     def __init__(
         self,
-        steps: StepFormulas,
+        automaton: CompiledAutomaton,
         asked: Property,
         nodes: frozenset[int],
         edges: list[GraphEdge],
         distances: Mapping[int, int],
         length: int,
     ) -> None:
-        super().__init__(steps, distances, length)
-        self.locations = steps.symbolic.locations
-        self.values = steps.symbolic.parameters
+        super().__init__(automaton, distances, length)
         self.nodes = nodes
         self.starts = [z3.Bool(f"loop@{step}") for step in range(length)]
         self.looping = [z3.Or(*self.starts[: step + 1]) for step in range(length)]
-        self.solver.add(z3.PbEq([(start, 1) for start in self.starts], 1))
+        self.solver.add(exactly_one(self.starts))
         self._stay({(edge.source, edge.number) for edge in edges})
         self._close()
         self._serve()
@@ -196,12 +204,12 @@ class LoopUnrolling(Unrolling):
         model = self.solver.model()
         loop = next(step for step, start in enumerate(self.starts) if holds(model, start))
         self.solver.add(self.starts[loop])
-        return Run(_moves(self, model), loop=loop)
+        return Run(self._moves(model), loop=loop)
 
     def _stay(self, inner: Set[tuple[int, int]]) -> None:
         """No step of the loop leaves the component."""
         for choices, inside in zip(self.choices, self.looping, strict=True):
-            leaving = [choice.taken for choice in choices if (choice.transition.source, choice.transition.number) not in inner]
+            leaving = [choice.taken for choice in choices if (choice.source, choice.number) not in inner]
             self.solver.add(z3.Implies(inside, z3.Not(z3.Or(*leaving, z3.BoolVal(False)))))
 
     def _close(self) -> None:
@@ -215,8 +223,8 @@ class LoopUnrolling(Unrolling):
 
     def _same(self, number: int, step: int, last: int) -> Iterator[z3.BoolRef]:
         """Each clock has the same value before two steps, or exceeds its maximal constant before both."""
-        maximal = self.steps.symbolic.automaton.system.maximal_constants
-        before, after = self.steps.clocks(number, step), self.steps.clocks(number, last)
+        maximal = self.automaton.system.maximal_constants
+        before, after = self._clocks(number, step), self._clocks(number, last)
         for clock, first, second in zip(self.locations[number].clocks, before, after, strict=True):
             constant = self.values[maximal[clock.role]]
             yield z3.Or(first == second, z3.And(first > constant, second > constant))
@@ -224,7 +232,7 @@ class LoopUnrolling(Unrolling):
     def _diverge(self) -> None:
         """Time passes in the loop."""
         zero = numeral(Fraction(0))
-        delays = [z3.If(inside, self.steps.delay(step), zero) for step, inside in enumerate(self.looping)]
+        delays = [z3.If(inside, delay_before(step), zero) for step, inside in enumerate(self.looping)]
         self.solver.add(z3.Sum(*delays, zero) > 0)
 
     def _taken(self, wanted: Callable[[CompiledEdge], bool]) -> list[z3.BoolRef]:
@@ -233,7 +241,7 @@ class LoopUnrolling(Unrolling):
             z3.And(choice.taken, inside)
             for choices, inside in zip(self.choices, self.looping, strict=True)
             for choice in choices
-            if wanted(choice.transition.edge)
+            if wanted(choice.edge)
         ]
 
     def _serve(self) -> None:
@@ -252,7 +260,7 @@ class LoopUnrolling(Unrolling):
 
     def _impossible(self, edge: CompiledEdge, number: int, step: int) -> z3.BoolRef:
         """An edge is possible at no instant of a delay: intervals of a line that meet in pairs meet all together."""
-        clocks, delay = self.steps.clocks(number, step), self.steps.delay(step)
+        clocks, delay = self._clocks(number, step), delay_before(step)
         lower = [(numeral(Fraction(0)), False)] + [
             (self.values[bound.parameter] - clocks[bound.clock], bound.relation == ">")
             for bound in edge.guard

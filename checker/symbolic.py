@@ -187,27 +187,6 @@ class Symbolic:
                 yield Transition(source, edge.target, z3.And(*guard, *conditions), after, number, edge)
 
 
-class WholeSymbolic(Symbolic):
-    """A whole system as formulas: every location, every clock, and no bad step.
-
-    Parameters
-    ----------
-    automaton : CompiledAutomaton
-        The system.
-    """
-
-    def __init__(self, automaton: CompiledAutomaton) -> None:
-        super().__init__(automaton, frozenset())
-
-    @cached_property
-    def cone(self) -> frozenset[int]:
-        return frozenset(range(len(self.locations)))
-
-    @cached_property
-    def live(self) -> Mapping[int, tuple[int, ...]]:
-        return {number: tuple(range(len(location.clocks))) for number, location in enumerate(self.locations)}
-
-
 def linear(terms: Mapping[str, Fraction], parameters: Mapping[str, z3.ArithRef]) -> z3.ArithRef:
     """A linear term as a formula."""
     parts = [numeral(factor) * parameters[name] if name else numeral(factor) for name, factor in terms.items()]

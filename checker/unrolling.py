@@ -2,20 +2,22 @@
 
 The clocks along a path are real variables, one set for each step. A path stays in locations from which the goal can
 still be reached in the steps that are left, which keeps the queries small.
+
+The model that Z3 finds depends on the order in which terms are created, asserted and freed. Reordering the statements of
+an unrolling can change the runs that are reported.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Set
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
 import z3
 
-from timewait.checker.compiled import EXPIRED, CompiledLocation
-from timewait.checker.finding import Budget
-from timewait.checker.symbolic import Symbolic, Transition
+from timewait.checker.compiled import CompiledEdge, CompiledLocation
+from timewait.checker.finding import Budget, Move
 
 
 class Choice(NamedTuple):
@@ -23,122 +25,94 @@ class Choice(NamedTuple):
 
     Attributes
     ----------
+    source : int
+        The location that it leaves.
+    number : int
+        Its position among the transitions out of the source.
+    target : int or None
+        The location that it enters; None for a bad step.
+    edge : CompiledEdge
+        Its edge.
     taken : BoolRef
-        The variable that says that it is.
-    transition : Transition
-        The transition.
+        The variable that is true if the path takes it.
     """
 
+    source: int
+    number: int
+    target: int | None
+    edge: CompiledEdge
     taken: z3.BoolRef
-    transition: Transition
 
 
-class StepFormulas:
-    """The transitions of a system over the variables of each step of a path; each formula is built once.
-
-    Parameters
-    ----------
-    symbolic : Symbolic
-        The system as formulas.
-    """
-
-    def __init__(self, symbolic: Symbolic) -> None:
-        self.symbolic = symbolic
-        self._transitions: dict[int, tuple[Transition, ...]] = {}
-        self._formulas: dict[tuple[int, int, int], z3.BoolRef] = {}
-
-    def delay(self, step: int) -> z3.ArithRef:
-        """The delay before a step."""
-        return z3.Real(f"wait@{step}")
-
-    def clocks(self, location: int, step: int) -> list[z3.ArithRef]:
-        """The live clocks of a location that is entered before a step."""
-        return [z3.Real(f"x{clock}@{step}") for clock in self.symbolic.live[location]]
-
-    def start(self) -> list[z3.BoolRef]:
-        """The assumptions, and the values of the live clocks of the initial location."""
-        values, condition = self.symbolic.start
-        clocks = self.clocks(self.symbolic.automaton.start, 0)
-        equal = z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
-        return [self.symbolic.assumption, equal]
-
-    def transitions(self, location: int) -> tuple[Transition, ...]:
-        """The transitions out of a location."""
-        if location not in self._transitions:
-            self._transitions[location] = tuple(self.symbolic.transitions(location))
-        return self._transitions[location]
-
-    def of_step(self, step: int) -> list[z3.BoolRef]:
-        """The conditions on a step, whichever transition it takes."""
-        del step
-        return []
-
-    def conditions(self, location: int, number: int, step: int) -> Iterable[z3.BoolRef]:
-        """The conditions on a step that takes a transition out of a location, with the values of the clocks after it."""
-        known = self._formulas.get((location, number, step))
-        if known is None:
-            transition = self.transitions(location)[number]
-            clocks = [] if transition.target is None else self.clocks(transition.target, step + 1)
-            after = [clock == value for clock, value in zip(clocks, transition.values, strict=True)]
-            formula = z3.And(transition.formula, *after)
-            known = z3.substitute(formula, *self._variables(transition, step))
-            self._formulas[location, number, step] = known
-        return [known]
-
-    def _variables(self, transition: Transition, step: int) -> list[tuple[z3.ArithRef, z3.ArithRef]]:
-        """The variables of a transition, each with the variable of the step that replaces it."""
-        source = transition.source
-        pairs = [(self.symbolic.wait, self.delay(step))]
-        pairs += zip(self.symbolic.clocks(source), self.clocks(source, step), strict=True)
-        expired = [clock for clock, update in enumerate(transition.edge.updates) if update == EXPIRED]
-        return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in expired]
+def delay_before(step: int) -> z3.ArithRef:
+    """The delay before a step."""
+    return z3.Real(f"wait@{step}")
 
 
-class Unrolling:
+def clocks_before(clocks: Iterable[int], step: int) -> list[z3.ArithRef]:
+    """Some clocks, by position, of the location that is entered before a step."""
+    return [z3.Real(f"x{clock}@{step}") for clock in clocks]
+
+
+class Unrolling(ABC):
     """All paths of one length, as one query.
 
     Parameters
     ----------
-    steps : StepFormulas
-        The system.
+    start : int
+        The initial location.
     distances : mapping
         For each location the fewest steps to the goal; a transition without a target reaches it.
     length : int
         The number of steps.
+
+    Attributes
+    ----------
+    layers : list of dict
+        For each location that a path may be in before a step, the condition that it is; the last layer, or all.
+    choices : list of list of Choice
+        For each step the transitions that may be taken.
     """
 
-    kept_layers: ClassVar[int | None] = 1
-    """The number of layers kept, the last ones: each says which locations a path may be in before a step; None for all."""
+    keeps_layers: ClassVar[bool] = False
+    """Whether the layers before the last are kept."""
 
-    def __init__(self, steps: StepFormulas, distances: Mapping[int, int], length: int) -> None:
-        self.layers: deque[dict[int, z3.BoolRef]] = deque(maxlen=self.kept_layers)
-        self.steps = steps
+    def __init__(self, start: int, distances: Mapping[int, int], length: int) -> None:
         self.solver = z3.SolverFor("QF_LRA")
-        self.solver.add(*steps.start())
-        self.layers.append({steps.symbolic.automaton.start: z3.BoolVal(True)})
+        self.layers: list[dict[int, z3.BoolRef]] = [{start: z3.BoolVal(True)}]
         self.choices: list[list[Choice]] = []
+        self.solver.add(*self._start())
         for step in range(length):
-            self._unroll(step, list(self._possible(step, distances, length - step)))
+            self._unroll(step, distances, length - step)
 
-    def _unroll(self, step: int, possible: list[tuple[Choice, Iterable[z3.BoolRef]]]) -> None:
-        layer = self.layers[-1]
-        self.choices.append([choice for choice, _ in possible])
-        self.solver.add(*self.steps.of_step(step), z3.PbEq([(choice.taken, 1) for choice, _ in possible], 1))
-        following: dict[int, list[z3.BoolRef]] = {}
-        for (taken, transition), conditions in possible:
-            self.solver.add(z3.Implies(taken, z3.And(layer[transition.source], *conditions)))
-            if transition.target is not None:
-                following.setdefault(transition.target, []).append(taken)
-        self.layers.append({location: z3.Or(*ways) for location, ways in following.items()})
+    @abstractmethod
+    def _start(self) -> Iterable[z3.BoolRef]:
+        """The conditions on the clocks of the initial location."""
 
-    def _possible(self, step: int, distances: Mapping[int, int], remaining: int) -> Iterator[tuple[Choice, Iterable[z3.BoolRef]]]:
-        """The transitions from which the goal can be reached in the steps that are left, each with its conditions."""
-        for location in sorted(self.layers[-1]):
-            for number, transition in enumerate(self.steps.transitions(location)):
-                target = transition.target
+    @abstractmethod
+    def _transitions(self, location: int) -> Iterable[tuple[int | None, CompiledEdge]]:
+        """The targets and edges of the transitions out of a location."""
+
+    @abstractmethod
+    def _unroll(self, step: int, distances: Mapping[int, int], remaining: int) -> None:
+        """Add the choices of a step, assert that exactly one is taken, under its conditions, and add the next layer."""
+
+    def _possible(self, step: int, distances: Mapping[int, int], remaining: int) -> Iterator[Choice]:
+        """The transitions from which the goal can be reached in the steps that are left."""
+        for source in sorted(self.layers[-1]):
+            for number, (target, edge) in enumerate(self._transitions(source)):
                 if remaining == 1 if target is None else distances.get(target, remaining) < remaining:
-                    taken = z3.Bool(f"take{location}.{number}@{step}")
-                    yield Choice(taken, transition), self.steps.conditions(location, number, step)
+                    yield Choice(source, number, target, edge, z3.Bool(f"take{source}.{number}@{step}"))
+
+    def _add_layer(self) -> None:
+        """Add the layer after the last choices."""
+        following: dict[int, list[z3.BoolRef]] = {}
+        for choice in self.choices[-1]:
+            if choice.target is not None:
+                following.setdefault(choice.target, []).append(choice.taken)
+        self.layers.append({location: z3.Or(*ways) for location, ways in following.items()})
+        if not self.keeps_layers:
+            del self.layers[:-1]
 
     def solve(self, budget: Budget) -> z3.CheckSatResult:
         """Whether there is such a path, within the time that is left of a budget."""
@@ -148,10 +122,19 @@ class Unrolling:
         self.solver.set("timeout", max(int(left * 1000), 1))
         return self.solver.check()
 
-    def path(self, model: z3.ModelRef) -> Iterator[Choice]:
+    def path(self, model: z3.ModelRef) -> list[Choice]:
         """The choices that a model takes, in order."""
-        for choices in self.choices:
-            yield next(choice for choice in choices if holds(model, choice.taken))
+        return [next(choice for choice in choices if holds(model, choice.taken)) for choices in self.choices]
+
+
+def exactly_one(variables: Iterable[z3.BoolRef]) -> z3.BoolRef:
+    """Exactly one of some variables is true."""
+    return z3.PbEq([(variable, 1) for variable in variables], 1)
+
+
+def moves(path: Sequence[Choice], model: z3.ModelRef) -> tuple[Move, ...]:
+    """The moves along a path, with the delays of a model."""
+    return tuple(Move(fraction(model, delay_before(step)), choice.edge.original.action) for step, choice in enumerate(path))
 
 
 def distances(locations: tuple[CompiledLocation, ...], goal: Set[int]) -> dict[int, int]:
