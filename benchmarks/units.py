@@ -1,11 +1,10 @@
-"""Does the size of the unit matter? Minutes beside seconds, as ``timewait check --engine zones`` decides them.
+"""Whether the time of ``timewait check --engine zones`` depends on the unit: an MSL of 120 s against one of 2 s.
 
-A question about an MSL of 120 s is asked, and one about an MSL of 2 s: with every duration divided by 60, exactly, and
-with a TIME_WAIT that is told in half seconds instead of milliseconds. In dense time both have the same zones, and should
-take the same time. Both are asked by turns in one run, after a first time that is not counted, since it compiles; the
-medians are compared.
+The short question divides every duration by 60, exactly or with a TIME_WAIT in half seconds instead of milliseconds. In
+dense time both questions have the same zones, and should take the same time. They are decided in turn in one process,
+after one uncounted check, which compiles; the medians are compared.
 
-Exit codes: 0 the zones are as many and the times no further apart than the bound, 1 they are not.
+Exit codes: 0 the numbers of zones are equal and the ratio of the times is within the bound, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ TIME_WAITS = (
     (Fraction("239.999"), Fraction("239.999") / 60),
     (Fraction("239.999"), Fraction("3.5")),
 )
-"""TIME_WAIT of the two questions: the least that is safe, a millisecond less, and less in coarse units too."""
+"""TIME_WAIT of the two questions: the smallest safe value, a millisecond less, and a smaller one in coarser units."""
 
 LINE = "{:<10}{:<12}{:>16}  {:<10}{:>7}{:>9}{:>9}{:>7}"
 COLUMNS = ("TIME_WAIT", "and", "units", "verdict", "zones", "long s", "short s", "ratio")
 
 
 class Asked(NamedTuple):
-    """A question that was asked once: the processor's seconds, and for each property its verdict and what was covered."""
+    """One check: its processor time in seconds, and for each property its name, verdict, engine and number of zones."""
 
     seconds: float
     found: tuple[tuple[str, Verdict, str, int], ...]
 
     @property
     def zones(self) -> int:
-        """The zones of the whole question."""
+        """The number of zones."""
         return max(covered for _, _, engine, covered in self.found if engine.startswith("zones"))
 
     @property
@@ -58,24 +57,24 @@ class Asked(NamedTuple):
 
 
 def ask(msl: Fraction, time_wait: Fraction, closers: Closers) -> Asked:
-    """The whole question, from its options to its answers, replays and all."""
+    """Check one configuration, replays included."""
     started = time.process_time()
     result = check(msl=msl, rto=msl, time_wait=time_wait, loss=1, closers=closers, engine="zones")
-    return Asked(time.process_time() - started, tuple(map(_told, result.answers)))
+    return Asked(time.process_time() - started, tuple(map(_result, result.answers)))
 
 
-def _told(answer: Answer) -> tuple[str, Verdict, str, int]:
+def _result(answer: Answer) -> tuple[str, Verdict, str, int]:
     finding = answer.finding
     return finding.name, finding.verdict, finding.engine, finding.states
 
 
 def compared(time_waits: tuple[Fraction, Fraction], closers: Closers, repetitions: int) -> tuple[Asked, Asked]:
-    """The long and the short question, each with the median of its times.
+    """The results of the long and of the short question, each with its median time.
 
     Raises
     ------
     click.ClickException
-        Not every repetition found the same.
+        The repetitions had different results.
     """
     questions = [(LONG, time_waits[0], closers), (SHORT, time_waits[1], closers)]
     ask(*questions[0])
@@ -93,16 +92,16 @@ def _median(runs: list[Asked]) -> Asked:
 
 
 @click.command()
-@click.option("--repetitions", type=click.IntRange(min=1), default=9, show_default=True, help="Times that each is asked.")
+@click.option("--repetitions", type=click.IntRange(min=1), default=9, show_default=True, help="Checks of each question.")
 @click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="As for timewait check.")
-@click.option("--bound", type=click.FloatRange(min=1), default=1.5, show_default=True, help="How many times as long at most.")
+@click.option("--bound", type=click.FloatRange(min=1), default=1.5, show_default=True, help="Largest ratio of the times.")
 def main(repetitions: int, closers: Closers, bound: float) -> None:
     """Compare MSL 120s with MSL 2s in dense time."""
     screen = console.Screen()
     screen.line(
         f"MSL and RTO {format_duration(LONG)} and {format_duration(SHORT)}, loss 1, closers {closers}; seconds of processor time,"
     )
-    screen.line(f"the medians of {repetitions} by turns; units are those that TIME_WAIT is a whole number of")
+    screen.line(f"the medians of {repetitions} checks in turn; units: TIME_WAIT in its largest unit")
     screen.line(LINE.format(*COLUMNS))
     good = True
     for long_wait, short_wait in TIME_WAITS:
@@ -115,7 +114,7 @@ def main(repetitions: int, closers: Closers, bound: float) -> None:
         screen.line(
             LINE.format(format_duration(long_wait), format_duration(short_wait), counts, str(long.verdict), zones, *times)
         )
-    screen.line(f"{'As' if good else 'NOT as'} it should be: the same verdicts and zones, times within a factor of {bound:g}.")
+    screen.line(f"{'passed' if good else 'FAILED'}: the same verdicts and zones, times within a factor of {bound:g}")
     sys.exit(not good)
 
 

@@ -1,11 +1,11 @@
-"""How zones grow: a ladder of closes, each explored to its end, with TChecker beside it where there is one.
+"""Growth of the zones over a ladder of closes, each explored completely, compared with TChecker where it is installed.
 
-All rungs ask the same of a larger and larger system: is isolation kept? It is, so that everything reachable must be
-covered. What is explored, and what TChecker is given, is the relaxed close, as by ``timewait check``. Each rung is a
-process of its own. A rung that reaches a bound on time or memory is inconclusive, and says where
-it was. TChecker's ``tck-reach``, if it is on the path, is given the exported file and the same bounds. For Linux.
+Every rung decides isolation in a larger system. Isolation holds, so that all reachable zones must be covered. As in
+``timewait check``, the explored system is the over-approximation of the close. Each rung runs in a process of its own. A
+rung that reaches a bound on time or memory is inconclusive, and reports the stage that it had reached. TChecker's
+``tck-reach``, if it is on the path, checks the exported file under the same bounds. For Linux.
 
-Exit codes: 0 nothing is violated, 1 something is, or TChecker says otherwise, or a rung broke off.
+Exit codes: 0 no violation, 1 a violation, another verdict by TChecker, or a rung whose process failed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Rung(NamedTuple):
 
     @property
     def configuration(self) -> Configuration:
-        """It in full."""
+        """The whole configuration."""
         both = self.closers == "both"
         durations = (Fraction(2), Fraction(8), (Fraction(1),))
         return Configuration(*durations, loss=self.loss, scope=self.scope, both_close=both, text=self.text)
@@ -81,7 +81,7 @@ LADDER = (
 
 
 class LadderBounds(NamedTuple):
-    """How long a rung may take, in seconds of processor time, and how much memory, in megabytes."""
+    """The bounds of a rung: seconds of processor time, and megabytes of memory."""
 
     seconds: float
     megabytes: float
@@ -89,26 +89,26 @@ class LadderBounds(NamedTuple):
 
 @dataclass
 class Measured:
-    """What is known of a rung.
+    """The measurements of a rung.
 
     Attributes
     ----------
     doing : str
-        What comes next.
+        The current stage.
     locations, zones : int or None
-        How many there are.
+        Their numbers.
     folding, exploring, whole : float or None
-        Seconds of processor time: to fold and to tabulate, to explore, and from the question to the verdict.
+        Seconds of processor time: for the quotient, for the exploration, and from the question to the verdict.
     grown : float
-        Megabytes by which the process grew while it explored.
+        Megabytes by which the process grew during the exploration.
     verdict : Verdict
         The verdict.
     reason : str
-        Why, where it is no proof.
+        The reason of a verdict that is no proof.
     beside : str
-        What TChecker said, or why it said nothing.
+        The answer of TChecker, or the reason why there is none.
     differs : bool
-        Whether that is another verdict.
+        Whether TChecker has another verdict.
     """
 
     doing: str = "folding"
@@ -133,7 +133,7 @@ class BoundReached(Exception):
 
 @contextmanager
 def bounded(bounds: LadderBounds) -> Iterator[None]:
-    """Look twice a second whether a bound is reached, whatever is being done."""
+    """Interrupt a block when a bound is reached; tested twice a second."""
     started = time.process_time()
 
     def look(number: int, frame: object) -> None:
@@ -153,21 +153,21 @@ def bounded(bounds: LadderBounds) -> Iterator[None]:
 
 
 def resident() -> float:
-    """The megabytes that this process holds now."""
+    """The resident memory of this process, in megabytes."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize() / (1 << 20)
 
 
 @dataclass
 class Watch:
-    """Asked by an exploration whether to stop; beside that it sees how far the process has grown, in megabytes.
+    """The interruption of an exploration, which also measures the growth of the process.
 
     Attributes
     ----------
     until : float
-        The processor time of the process, in seconds, from which on it says yes.
+        The processor time of the process, in seconds, at which the exploration stops.
     before, most : float
-        The memory in the beginning, and how much more it has been.
+        The memory at the start and the largest growth since, in megabytes.
     """
 
     until: float
@@ -180,7 +180,7 @@ class Watch:
 
 
 def climb(rung: Rung, bounds: LadderBounds, tchecker: str | None, pipe: Connection) -> None:
-    """Measure a rung, and send what is known whenever more is."""
+    """Measure a rung, and send the measurements after each stage."""
     decide(question(LADDER[0].configuration), [ASKED], Engine.ZONES, Budget())  # from here on everything is compiled
     asked, known = question(rung.configuration), Measured()
     measure(asked, bounds, known, pipe)
@@ -195,7 +195,7 @@ def climb(rung: Rung, bounds: LadderBounds, tchecker: str | None, pipe: Connecti
 
 
 def measure(asked: Question, bounds: LadderBounds, known: Measured, pipe: Connection) -> None:
-    """Fold, explore, and see whether the answer is to be believed."""
+    """Build the quotient, look for time-locks, and explore."""
     started = time.process_time()
     try:
         with bounded(bounds):
@@ -219,7 +219,7 @@ def measure(asked: Question, bounds: LadderBounds, known: Measured, pipe: Connec
 
 
 def beside(asked: Question, configuration: Configuration, bounds: LadderBounds, tchecker: str) -> tuple[str, bool | None]:
-    """What TChecker says of the same question, and whether it found it broken; None where it came to no end."""
+    """The answer of TChecker, and whether it found a violation; None if it did not finish."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "close.tck"
         words = labels_for(configuration, [ASKED], file.name, "a benchmark")
@@ -234,14 +234,14 @@ def beside(asked: Question, configuration: Configuration, bounds: LadderBounds, 
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     said = dict(re.findall(r"^(REACHABLE|STORED_STATES) (\S+)$", done.stdout, re.MULTILINE))
     if done.returncode or said.get("REACHABLE") not in ("true", "false"):
-        complaint = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+        complaint = (done.stderr.strip().splitlines() or ["without a message"])[-1]
         return f"inconclusive: ended with {done.returncode}, {complaint}", None
     broken = said["REACHABLE"] == "true"
     return f"{seconds:.2f} s, {said.get('STORED_STATES', '?')} zones, {'violated' if broken else 'proved'}", broken
 
 
 def _limit(bounds: LadderBounds) -> None:
-    """Bound the process that is about to become another program."""
+    """Set the limits of a child process before it executes its program."""
     for kind, most in ((resource.RLIMIT_CPU, math.ceil(bounds.seconds)), (resource.RLIMIT_AS, int(bounds.megabytes * (1 << 20)))):
         resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
@@ -250,7 +250,7 @@ def _limit(bounds: LadderBounds) -> None:
 
 
 def measured(rung: Rung, bounds: LadderBounds, tchecker: str | None) -> tuple[Measured, int]:
-    """What is known of a rung in the end, and how its process ended."""
+    """The last measurements of a rung, and the exit code of its process."""
     fresh = multiprocessing.get_context("spawn")
     here, there = fresh.Pipe(duplex=False)
     process = fresh.Process(target=climb, args=(rung, bounds, tchecker, there))
@@ -271,7 +271,7 @@ def measured(rung: Rung, bounds: LadderBounds, tchecker: str | None) -> tuple[Me
 
 
 def row(rung: Rung, known: Measured) -> str:
-    """A rung in a line; growth of less than a megabyte says nothing about zones."""
+    """A rung as a line; growth of less than a megabyte is not divided among the zones."""
     zones, exploring = known.zones, known.exploring
     rate = f"{zones / exploring:,.0f}" if zones and exploring else "-"
     size = f"{known.grown * 1024 / zones:.1f}" if zones and known.grown >= 1 else "-"
@@ -284,12 +284,18 @@ def row(rung: Rung, known: Measured) -> str:
 @click.command()
 @click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Bound on its processor time.")
 @click.option("--megabytes", type=click.FloatRange(min=300), default=4000.0, show_default=True, help="Bound on its memory.")
-@click.option("--rungs", type=click.IntRange(1, len(LADDER)), default=len(LADDER), show_default=True, help="The first so many.")
+@click.option(
+    "--rungs",
+    type=click.IntRange(1, len(LADDER)),
+    default=len(LADDER),
+    show_default=True,
+    help="Number of rungs, from the first.",
+)
 def main(seconds: float, megabytes: float, rungs: int) -> None:
-    """Explore larger and larger closes in dense time."""
+    """Explore closes of increasing size in dense time."""
     screen = console.Screen()
     screen.line(f"MSL 2s, RTO 1s, TIME_WAIT 8s; {ASKED.name}; k: the loss budget; data: octets of A and of B")
-    screen.line("seconds of processor time; fold: and tabulate; verdict: from the question on")
+    screen.line("seconds of processor time; fold: building the quotient; verdict: from question to verdict")
     screen.line(f"each rung up to {seconds:g} s and {megabytes:g} MB")
     screen.line(LINE.format(*COLUMNS))
     tchecker = shutil.which(TCHECKER)

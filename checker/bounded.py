@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import z3
 
-from timewait.checker.compiled import EXPIRED, CompiledEdge, CompiledPath
+from timewait.checker.compiled import INACTIVE, CompiledEdge, CompiledPath
 from timewait.checker.finding import Budget, Run
 from timewait.checker.linear import Terms
 from timewait.checker.symbolic import Symbolic, Transition
@@ -125,8 +125,8 @@ class StepFormulas:
         source = transition.source
         pairs = [(self.symbolic.wait, delay_before(step))]
         pairs += zip(self.symbolic.clocks(source), self.clocks(source, step), strict=True)
-        expired = [clock for clock, update in enumerate(transition.edge.updates) if update == EXPIRED]
-        return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in expired]
+        inactive = [clock for clock, update in enumerate(transition.edge.updates) if update == INACTIVE]
+        return pairs + [(z3.Real(f"dead{clock}"), z3.Real(f"dead{clock}@{step}")) for clock in inactive]
 
 
 class BoundedUnrolling(Unrolling):

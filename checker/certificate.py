@@ -207,7 +207,7 @@ class InvariantCertificate:
         return [*conditions, f"(not {_applied(f'at{self._numbers[edge.target]}', values)})"]
 
     def _values(self, target: Location, updates: Sequence[ClockUpdate], clocks: Sequence[Clock]) -> tuple[list[str], list[str]]:
-        """The values of the clocks of a target; inactive ones are beyond their lifetime."""
+        """The values of the clocks of a target; those of inactive clocks exceed their lifetimes."""
         positions = {clock: index for index, clock in enumerate(clocks)}
         values, conditions = [], []
         for index, (clock, update) in enumerate(zip(self.system.clocks(target), updates, strict=True)):

@@ -14,9 +14,8 @@ from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Locat
 RESET = -1
 """The update of a clock that starts from zero."""
 
-EXPIRED = -2
-"""The update of a clock that is beyond its lifetime."""
-
+INACTIVE = -2
+"""The update that makes a clock inactive: its value exceeds its lifetime and no longer matters."""
 
 ROWS = range(1, 1 << 30)
 """The row of each clock in a vector or matrix that begins with the constant zero."""
@@ -32,16 +31,16 @@ def carried(
     Parameters
     ----------
     updates : sequence of int
-        For each clock of the target the position of its source clock, `RESET` or `EXPIRED`.
+        For each clock of the target the position of its source clock, `RESET` or `INACTIVE`.
     values : sequence or mapping
         The values of the clocks of the source, by position: numbers, formulas, rows.
     zero : Copied
         The value of a clock that is reset.
     inactive : callable
-        The value of a clock of the target, by position, that is beyond its lifetime.
+        The value of an inactive clock of the target, by its position.
     """
     return [
-        zero if update == RESET else inactive(clock) if update == EXPIRED else values[update]
+        zero if update == RESET else inactive(clock) if update == INACTIVE else values[update]
         for clock, update in enumerate(updates)
     ]
 
@@ -64,7 +63,7 @@ class CompiledEdge(NamedTuple):
     target : int
         The number of its target location.
     updates : tuple of int
-        For each clock of the target, the position of its source clock; `RESET` and `EXPIRED` otherwise.
+        For each clock of the target, the position of its source clock; `RESET` and `INACTIVE` otherwise.
     original : Edge
         The edge that was compiled.
     """
@@ -143,8 +142,8 @@ class CompiledAutomaton:
         return location
 
     def start_updates(self) -> tuple[int, ...]:
-        """How the clocks of the initial location start: each `RESET` or `EXPIRED`."""
-        return tuple(RESET if update is None else EXPIRED for update in self.system.initial_updates())
+        """The updates of the clocks of the initial location: each `RESET` or `INACTIVE`."""
+        return tuple(RESET if update is None else INACTIVE for update in self.system.initial_updates())
 
     def after_expiry(self, number: int, clock: int) -> int:
         """The location that is left when a clock has passed its lifetime; the other clocks keep their order."""
@@ -178,7 +177,7 @@ class CompiledAutomaton:
         def position(update: ClockUpdate) -> int:
             if update is None:
                 return RESET
-            return positions[update] if isinstance(update, Clock) else EXPIRED
+            return positions[update] if isinstance(update, Clock) else INACTIVE
 
         edges = tuple(
             CompiledEdge(compiled(edge.guard), self.number(edge.target), tuple(map(position, edge.updates)), edge)

@@ -192,12 +192,12 @@ def side_conditions(zones: Zones, cover: Cover, reading: TickReading) -> Iterato
     """
     for number, found in cover.items():
         for reduced in found:
-            for target, bounds, sources, expired in zones.edges(number):
+            for target, bounds, sources, lifetimes in zones.edges(number):
                 narrow, contradiction = _narrowed(reduced.zone, bounds)
                 if contradiction is not None:
                     yield _below(contradiction, reading)
                     continue
-                after = dbm.carry(narrow, sources, expired)
+                after = dbm.carry(narrow, sources, lifetimes)
                 including = next(other for other in cover[target] if dbm.includes(other.zone[None], after))
                 for row, column in including.entries:
                     yield _at_most(int(after[row, column]), int(including.zone[row, column]), reading)
@@ -270,11 +270,11 @@ def _inductive(zones: Zones, cover: Cover, number: int, reduced: ReducedZone, pr
     edges = zones.automaton.location(number).edges
     waited = reduced.zone.copy()
     waited[1:, 0] = dbm.INFINITE
-    for edge, (target, bounds, sources, expired) in zip(edges, zones.edges(number), strict=True):
+    for edge, (target, bounds, sources, lifetimes) in zip(edges, zones.edges(number), strict=True):
         possible, narrow = dbm.narrowed(waited, bounds)
         if not possible:
             continue
-        after = dbm.carry(narrow, sources, expired)
+        after = dbm.carry(narrow, sources, lifetimes)
         if edge.original.violates & properties or not any(
             dbm.includes(other.zone[None], after) for other in cover.get(target, ())
         ):

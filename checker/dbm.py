@@ -1,8 +1,8 @@
 """Difference-bound matrices: sets of clock values given by bounds on clocks and their differences.
 
-Row and column 0 stand for the constant zero, row and column i + 1 for clock i. An entry (i, j) bounds
-x_i - x_j; it is a whole number of units doubled, plus one when the bound itself is included. Every
-function keeps matrices canonical (no entry can be tightened) unless it says otherwise. Compiled by numba.
+Row and column 0 stand for the constant zero, row and column i + 1 for clock i. An entry (i, j) bounds x_i - x_j:
+2 c stands for ``< c`` and 2 c + 1 for ``<= c``, with c in ticks. Every function keeps matrices canonical (no entry can
+be tightened) unless it says otherwise. Compiled by numba.
 
 After J. Bengtsson and W. Yi, "Timed Automata: Semantics, Algorithms and Tools" (2004); extrapolation after
 G. Behrmann, P. Bouyer, K. G. Larsen and R. Pelánek, "Lower and upper bounds in zone-based abstractions of
@@ -36,7 +36,7 @@ def below(value: int) -> int:
 
 @njit(cache=True)
 def through(left: int, right: int) -> int:
-    """The sum of two bounds: strict when either is."""
+    """The sum of two bounds: strict if either is."""
     if left >= INFINITE or right >= INFINITE:
         return INFINITE
     return left + right - ((left | right) & 1)
@@ -83,17 +83,17 @@ def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
 
 
 @njit(cache=True)
-def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zone:
-    """The zone after a step.
+def carry(zone: Zone, sources: NDArray[np.int64], lifetimes: NDArray[np.int64]) -> Zone:
+    """The zone after the clock updates of an edge.
 
     Parameters
     ----------
     zone : (n, n) matrix
-        Before the step.
+        The zone that the guard has narrowed.
     sources : (m,) indices
-        For each row of the result its row before; 0 for rows that are fresh or dead, and for row 0.
-    dead : (m,) bounds
-        For each dead row the limit that its clock has passed, -1 for every other row.
+        For each row of the result the row that it copies; 0 for a clock that is reset or inactive, and for row 0.
+    lifetimes : (m,) ticks
+        For the row of each inactive clock the lifetime that the clock exceeds, -1 for every other row.
 
     Returns
     -------
@@ -105,31 +105,31 @@ def carry(zone: Zone, sources: NDArray[np.int64], dead: NDArray[np.int64]) -> Zo
         for column in range(size):
             if row == column:
                 result[row, column] = AT_MOST_ZERO
-            elif dead[row] >= 0:
+            elif lifetimes[row] >= 0:
                 result[row, column] = INFINITE
-            elif dead[column] >= 0:
-                result[row, column] = through(zone[sources[row], 0], -2 * dead[column])
+            elif lifetimes[column] >= 0:
+                result[row, column] = through(zone[sources[row], 0], -2 * lifetimes[column])
             else:
                 result[row, column] = zone[sources[row], sources[column]]
     return result
 
 
 @njit(cache=True)
-def settled(zone: Zone, limits: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
+def settled(zone: Zone, invariant: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
     """Let time pass under an invariant, then extrapolate; in place.
 
     Parameters
     ----------
     zone : (n, n) matrix
-    limits : (k, 3) whole numbers
-        The invariant as rows of (row, column, bound).
-    lower, upper : (n,) whole numbers
-        For each row the largest constant in a lower (``>``) and in an upper (``<=``) bound on its clock;
-        -1 where there is none, 0 in row 0.
+    invariant : (k, 3) whole numbers
+        The bounds of the invariant, each as (row, column, bound).
+    lower, upper : (n,) ticks
+        For each row the largest constant in a lower (``>``, ``>=``, ``==``) and in an upper (``<=``, ``==``) bound on
+        its clock; -1 where there is none, 0 in row 0.
     """
     zone[1:, 0] = INFINITE
-    for index in range(len(limits)):
-        tighten(zone, limits[index, 0], limits[index, 1], limits[index, 2])
+    for index in range(len(invariant)):
+        tighten(zone, invariant[index, 0], invariant[index, 1], invariant[index, 2])
     return extrapolate(zone, lower, upper)
 
 

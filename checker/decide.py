@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from timewait.checker.concretise import OverApproximationEngine
 from timewait.checker.dense_lasso import DenseLassoEngine
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Finding, Stopped
 from timewait.checker.lasso import LassoEngine
+from timewait.checker.over_approximated import OverApproximationEngine
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import Rejected, minimal
 from timewait.checker.smt import SmtEngine

@@ -1,7 +1,7 @@
 """Exhaustive exploration in ticks: every state, breadth first, each stored once.
 
 A state is a location with the value of each of its clocks in whole ticks. A value larger than every constant that a
-clock is compared with is kept at the largest constant plus one, and a clock beyond its lifetime is dropped: neither
+clock is compared with is kept at the largest constant plus one, and a clock that passes its lifetime is dropped: neither
 changes what can happen.
 """
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 import z3
 
 from timewait.checker.certificate import failed_refutation_by_cvc5
-from timewait.checker.compiled import EXPIRED, CompiledAutomaton, CompiledEdge, CompiledLocation, carried
+from timewait.checker.compiled import INACTIVE, CompiledAutomaton, CompiledEdge, CompiledLocation, carried
 from timewait.checker.finding import Move, Run
 from timewait.checker.linear import Constraint, Terms, as_text, evaluate, term
 from timewait.checker.symbolic import added, compare, constraint_formula, linear, numeral
@@ -173,7 +173,7 @@ def failed_conditions(
     symbolic = {name: z3.Real(name) for name in symbols}
     parameters = {**symbolic, **{name: linear(term, symbolic) for name, term in terms.items()}}
     total = z3.Real(ROUNDS)
-    start = [None if update == EXPIRED else numeral(Fraction(0)) for update in automaton.start_updates()]
+    start = [None if update == INACTIVE else numeral(Fraction(0)) for update in automaton.start_updates()]
     execution = _Execution(automaton, parameters, automaton.start, start, [], [])
     execution.follow(schedule.before)
     known = {**parameters, ROUNDS: total}

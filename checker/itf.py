@@ -1,8 +1,8 @@
 """Traces as files: the Informal Trace Format of Apalache (ADR-015), and back.
 
-The variables of each state are those a reader may want to see. What the format has no place for (who did
-what, which copies are in flight, which timers run) stands in the ``#meta`` of each state, so that a trace
-read back equals the one that was written. Every time is an exact number of seconds, as text.
+The variables of each state are those of the endpoints. The ``#meta`` of each state holds the rest of the trace: the
+action, the packets in flight, and the running timers. A trace that is read back equals the trace that was written. Every
+time is an exact number of seconds, as text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEMA = Path(__file__).with_name("itf.schema.json")
 
 
 class BrokenTrace(InputError):
-    """A file that is not a trace; the message says what is wrong, and where."""
+    """A file that holds no trace; the message says why, and where in the file."""
 
 
 def as_itf(trace: Trace) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def as_itf(trace: Trace) -> dict[str, Any]:
         "action": "initial",
         "delay": "0",
         "time": "0",
-        "timers": [_running(one) for one in trace.initial_timers],
+        "timers": [_running(timer) for timer in trace.initial_timers],
     }
     states: list[dict[str, Any]] = [{"#meta": first} | {name: _value(trace.initial[name]) for name in names}]
     for step in trace.steps:
@@ -107,7 +107,7 @@ def _running(timer: RunningTimer) -> dict[str, Any]:
     }
 
 
-# --- and back -------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def is_json(path: Path) -> bool:
@@ -120,12 +120,12 @@ def is_json(path: Path) -> bool:
 
 
 def read(path: Path) -> Trace:
-    """Read a trace that `written` wrote.
+    """Read a trace from a file that holds the text of `as_itf_text`.
 
     Raises
     ------
     BrokenTrace
-        The file is not one.
+        The file cannot be read, or holds no trace.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -139,12 +139,12 @@ def read(path: Path) -> Trace:
 
 
 def parsed(data: Any, where: str) -> Trace:
-    """The trace in some plain data; `where` says in messages where the data are from.
+    """The trace in plain data; messages name its source, `where`.
 
     Raises
     ------
     BrokenTrace
-        There is none in it.
+        The data hold no trace.
     """
     if not isinstance(data, Mapping) or not isinstance(meta := data.get("#meta"), Mapping) or meta.get("format") != FORMAT:
         raise BrokenTrace(f"{where}: not a trace in the Informal Trace Format")
@@ -153,7 +153,7 @@ def parsed(data: Any, where: str) -> Trace:
         names = [str(name) for name in data["vars"]]
         place = "state 0"
         initial = _variables(data["states"][0], names)
-        timers = tuple(_timer(one) for one in data["states"][0]["#meta"]["timers"])
+        timers = tuple(_timer(timer) for timer in data["states"][0]["#meta"]["timers"])
         steps: list[Step] = []
         for index, state in enumerate(data["states"][1:], start=1):
             place = f"state {index}"

@@ -210,11 +210,11 @@ class LivenessCertificate:
     def queries(self) -> Iterator[Query]:
         """One query for each exclusion; each must be unsatisfiable."""
         for name, component, edges in self._components():
-            reset, expired = self._changed(edges)
+            reset, inactive = self._changed(edges)
             for exclusion in component.exclusions:
                 clocks = self.system.clocks(exclusion.location)
                 late = [
-                    f"(> x{index} {self.system.lifetimes[clock.role] if clock in expired else LATE})"
+                    f"(> x{index} {self.system.lifetimes[clock.role] if clock in inactive else LATE})"
                     for index, clock in enumerate(clocks)
                     if clock not in reset
                 ]
@@ -236,7 +236,7 @@ class LivenessCertificate:
         return [*late, *_bounds(edge.guard if edge else (), values), _not_all(_bounds(untaken.guard, values))]
 
     def _entered(self, edge: Edge, values: Mapping[Clock, str]) -> tuple[dict[Clock, str], list[str]]:
-        """The clocks of an edge's target on entry, and that inactive ones are beyond their lifetime."""
+        """The values of the clocks of an edge's target on entry; those of inactive clocks exceed their lifetimes."""
         entered, conditions = {}, []
         for index, (clock, update) in enumerate(zip(self.system.clocks(edge.target), edge.updates, strict=True)):
             if update is None:
@@ -249,15 +249,15 @@ class LivenessCertificate:
         return entered, conditions
 
     def _changed(self, edges: ComponentEdges) -> tuple[set[Clock], set[Clock]]:
-        """The clocks that edges of a component reset or copy from others, and those that one makes inactive."""
-        reset, expired = set(), set()
+        """The clocks that edges of a component reset or copy from others, and those that an edge makes inactive."""
+        reset, inactive = set(), set()
         for edge in edges.values():
             for clock, update in zip(self.system.clocks(edge.target), edge.updates, strict=True):
                 if update is None or (isinstance(update, Clock) and update != clock):
                     reset.add(clock)
                 elif not isinstance(update, Clock):
-                    expired.add(clock)
-        return reset, expired
+                    inactive.add(clock)
+        return reset, inactive
 
 
 def _within(edges: ComponentEdges, locations: Collection[Location]) -> ComponentEdges:

@@ -74,7 +74,7 @@ class Quotient:
             yield replace(edge, target=representative, updates=updates)
 
     def expired(self, location: Location, clock: Clock) -> Location:
-        """The location itself: an expired clock stays, inactive."""
+        """The location itself: an expired clock stays in it and is inactive."""
         del clock
         return location
 

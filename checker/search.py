@@ -67,7 +67,7 @@ class Search(ABC, Generic[Node]):
         self._parents = array("q")
         self._steps = array("i")
         self._depths = array("i")
-        self._covered: set[int] = set()
+        self._superseded: set[int] = set()
         self.transitions = 0
         self.broken: dict[str, tuple[int, int]] = {}
         self.witnessed: dict[str, tuple[int, int]] = {}
@@ -101,7 +101,7 @@ class Search(ABC, Generic[Node]):
             if number % self.poll == 0 and (stopped := budget.exceeded(len(nodes), depth)):
                 self.stopped = stopped
                 return
-            if number not in self._covered:
+            if number not in self._superseded:
                 steps, edges = 0, self.edges_of(nodes[number])
                 for step, target in self.after(nodes[number]):
                     steps += 1

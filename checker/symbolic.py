@@ -68,13 +68,13 @@ class Symbolic:
     Parameters
     ----------
     automaton : CompiledAutomaton
-        The system, best folded.
+        The system, usually a quotient.
     bad : frozenset of str
-        The ``always`` properties whose breach is asked for, or the ``sometimes`` ones to be fulfilled.
+        The ``always`` properties whose violation is searched for, or the ``sometimes`` ones whose witness is.
     symbols : sequence of str
         The parameters that stay symbolic; every other one has its value.
     region : sequence of Constraint
-        What is assumed of the symbolic parameters, besides that none is negative.
+        Assumptions about the symbolic parameters; that none is negative is always assumed.
     terms : mapping or None
         The parameters that are terms in symbolic ones.
     """
@@ -156,7 +156,7 @@ class Symbolic:
     def _updated(
         self, target: int, updates: Sequence[int], values: Mapping[int, z3.ArithRef]
     ) -> tuple[list[z3.ArithRef], list[z3.BoolRef]]:
-        """The live clocks of a target after an edge, and that inactive ones are beyond their lifetime."""
+        """The live clocks of a target after an edge; the conditions say that inactive clocks exceed their lifetimes."""
         clocks, live, conditions = self.locations[target].clocks, self.live[target], []
 
         def inactive(index: int) -> z3.ArithRef:

@@ -1,4 +1,4 @@
-"""Durations in ticks: whole multiples of the largest unit in which all of them are whole."""
+"""Durations in ticks: a tick is the largest unit of which every duration is a whole multiple."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import gcd, lcm
 
 MOST = 1 << 44
-"""Ticks of the longest duration: sums of bounds must stay far below `timewait.checker.dbm.INFINITE`."""
+"""The most ticks of a duration: sums of bounds must stay far below `timewait.checker.dbm.INFINITE`."""
 
 
 def unit_of(values: Mapping[str, Fraction]) -> Fraction:
@@ -20,12 +20,12 @@ def unit_of(values: Mapping[str, Fraction]) -> Fraction:
 
 
 def in_ticks(values: Mapping[str, Fraction], unit: Fraction) -> dict[str, int]:
-    """Each duration as a whole number of units.
+    """Each duration in units, as a whole number.
 
     Raises
     ------
     ValueError
-        A duration is no multiple of the unit.
+        A duration is not a multiple of the unit.
     """
     ticks = {}
     for name, value in values.items():

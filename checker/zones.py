@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import dbm
-from timewait.checker.compiled import EXPIRED, ROWS, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation, carried
+from timewait.checker.compiled import INACTIVE, ROWS, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation, carried
 from timewait.checker.dbm import Zone
 from timewait.checker.engine import DecisionEngine, finding_of
 from timewait.checker.finding import Budget, Finding, Move, Run
@@ -28,22 +28,23 @@ ZoneNode = tuple[int, Zone]
 """The number of a location, and a zone of its clocks."""
 
 Updates = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""For each row of a zone after an edge, the row that it copies, and the lifetime in ticks of an inactive clock, else -1."""
+"""The arguments `sources` and `lifetimes` of `timewait.checker.dbm.carry`, each of shape (clocks + 1,)."""
 
 
-class ZoneLocation(NamedTuple):
-    """A location with its bounds as rows of a difference-bound matrix.
+class LocationBounds(NamedTuple):
+    """The bounds and clock updates of a location with n clocks, as entries and rows of difference-bound matrices.
 
     Attributes
     ----------
-    edges : tuple of (bounds, rows, lifetimes)
-        For each edge its guard, shape (count, 3), and its `Updates`.
+    edges : tuple of (guard, sources, lifetimes)
+        For each edge its guard, an array of shape (bounds, 3) like `invariant`, and its `Updates`, each of shape (m + 1,)
+        for a target with m clocks: row numbers, and ticks.
     originals : tuple of Edge
-        The edges that were compiled.
-    invariant : array, shape (count, 3)
-        The invariant as (row, column, bound).
-    lower, upper : arrays
-        The maximal constants of each row in lower and in upper bounds.
+        The edges that were compiled, in the same order.
+    invariant : array, shape (bounds, 3)
+        The invariant, each bound as (row, column, bound); bounds are encoded as in `timewait.checker.dbm`.
+    lower, upper : array, shape (n + 1,)
+        For each row the maximal constant, in ticks, in lower and in upper bounds on its clock; -1 where there is none.
     """
 
     edges: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], ...]
@@ -64,7 +65,7 @@ class Zones(Search[ZoneNode]):
     def __init__(self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
         super().__init__(automaton, values)
         self._lower, self._upper = self._maximal_constants()
-        self._locations: dict[int, ZoneLocation] = {}
+        self._locations: dict[int, LocationBounds] = {}
         self._stored: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def _maximal_constants(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -73,11 +74,11 @@ class Zones(Search[ZoneNode]):
         upper: dict[str, int] = {}
         for location in self.automaton.explore():
             for bound in (*location.invariant, *(bound for edge in location.edges for bound in edge.guard)):
-                role, limit = location.clocks[bound.clock].role, self.ticks[bound.parameter]
+                role, constant = location.clocks[bound.clock].role, self.ticks[bound.parameter]
                 if bound.relation != "<=":
-                    lower[role] = max(limit, lower.get(role, -1))
+                    lower[role] = max(constant, lower.get(role, -1))
                 if bound.relation in ("<=", "=="):
-                    upper[role] = max(limit, upper.get(role, -1))
+                    upper[role] = max(constant, upper.get(role, -1))
         return lower, upper
 
     def first(self) -> ZoneNode:
@@ -86,13 +87,14 @@ class Zones(Search[ZoneNode]):
         return start, self._settled(start, dbm.carry(point, *self._updates(start, self.automaton.start_updates())))
 
     def after(self, node: ZoneNode) -> Iterator[tuple[int, ZoneNode]]:
+        """Each edge that can be taken, with the node it leads to: guard, updates, delay, invariant, extrapolation."""
         number, zone = node
         edges = self.automaton.location(number).edges
-        for step, (guard, rows, lifetimes) in enumerate(self._location(number).edges):
+        for step, (guard, sources, lifetimes) in enumerate(self._location(number).edges):
             possible, narrowed = dbm.narrowed(zone, guard)
             if possible:
                 target = edges[step].target
-                yield step, (target, self._settled(target, dbm.carry(narrowed, rows, lifetimes)))
+                yield step, (target, self._settled(target, dbm.carry(narrowed, sources, lifetimes)))
 
     def edges_of(self, node: ZoneNode) -> tuple[Edge, ...]:
         return self._location(node[0]).originals
@@ -110,20 +112,20 @@ class Zones(Search[ZoneNode]):
             if dbm.includes(stored[0], zone):
                 return False
             kept = dbm.uncovered(stored[0], zone)
-            self._covered.update(stored[1][~kept].tolist())
+            self._superseded.update(stored[1][~kept].tolist())
             zones, nodes = np.concatenate([stored[0][kept], zones]), np.concatenate([stored[1][kept], nodes])
         self._stored[number] = zones, nodes
         return True
 
     # --- compilation ------------------------------------------------------------------------------------------------
 
-    def _location(self, number: int) -> ZoneLocation:
-        """A location as rows of a matrix, made when it is first entered."""
+    def _location(self, number: int) -> LocationBounds:
+        """The bounds of a location, compiled when it is first entered."""
         known = self._locations.get(number)
         if known is None:
             location = self.automaton.location(number)
             roles = [clock.role for clock in location.clocks]
-            known = self._locations[number] = ZoneLocation(
+            known = self._locations[number] = LocationBounds(
                 tuple((self._bounds(edge.guard), *self._updates(edge.target, edge.updates)) for edge in location.edges),
                 tuple(edge.original for edge in location.edges),
                 self._bounds(location.invariant),
@@ -133,25 +135,25 @@ class Zones(Search[ZoneNode]):
         return known
 
     def _bounds(self, bounds: tuple[CompiledBound, ...]) -> NDArray[np.int64]:
-        """Bounds as rows of (row, column, bound), shape (count, 3)."""
-        rows = []
+        """Bounds, each as (row, column, bound), shape (bounds, 3)."""
+        entries = []
         for bound in bounds:
-            limit, row = self.ticks[bound.parameter], bound.clock + 1
+            constant, row = self.ticks[bound.parameter], bound.clock + 1
             if bound.relation in ("<=", "=="):
-                rows.append((row, 0, dbm.at_most(limit)))
+                entries.append((row, 0, dbm.at_most(constant)))
             if bound.relation in (">=", "=="):
-                rows.append((0, row, dbm.at_most(-limit)))
+                entries.append((0, row, dbm.at_most(-constant)))
             if bound.relation == ">":
-                rows.append((0, row, dbm.below(-limit)))
-        return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
+                entries.append((0, row, dbm.below(-constant)))
+        return np.array(entries, dtype=np.int64).reshape(len(entries), 3)
 
     def _updates(self, target: int, updates: tuple[int, ...]) -> Updates:
         clocks, lifetimes = self.automaton.location(target).clocks, self.automaton.system.lifetimes
-        rows = carried(updates, ROWS, 0, lambda _: 0)
+        sources = carried(updates, ROWS, 0, lambda _: 0)
         inactive = [
-            self.ticks[lifetimes[clocks[index].role]] if update == EXPIRED else -1 for index, update in enumerate(updates)
+            self.ticks[lifetimes[clocks[index].role]] if update == INACTIVE else -1 for index, update in enumerate(updates)
         ]
-        return np.array([0, *rows], dtype=np.int64), np.array([-1, *inactive], dtype=np.int64)
+        return np.array([0, *sources], dtype=np.int64), np.array([-1, *inactive], dtype=np.int64)
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -170,8 +172,8 @@ class Zones(Search[ZoneNode]):
     def edges(self, number: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """For each edge of a location its target, its guard with the invariant, and its `Updates`."""
         location = self._location(number)
-        for edge, (guard, rows, lifetimes) in zip(self.automaton.location(number).edges, location.edges, strict=True):
-            yield edge.target, np.concatenate([location.invariant, guard]), rows, lifetimes
+        for edge, (guard, sources, lifetimes) in zip(self.automaton.location(number).edges, location.edges, strict=True):
+            yield edge.target, np.concatenate([location.invariant, guard]), sources, lifetimes
 
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location reached, the zones that cover everything reachable there, shape (count, n, n)."""

@@ -26,12 +26,12 @@ from typing import Any
 from timewait.checker import certificate, horn, liveness_certificate
 from timewait.checker.certificate import BrokenCertificate, Certificate, Invariant, InvariantCertificate, Statement
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.concretise import concretised_witnesses
 from timewait.checker.cover import constants, cover_of, invariant, multiples, trimmed
 from timewait.checker.engine import TIME_LOCK
 from timewait.checker.finding import Budget, Stopped
 from timewait.checker.linear import Constraint, Terms, constraint
 from timewait.checker.liveness_certificate import Component, LivenessCertificate
+from timewait.checker.over_approximated import concretised_witnesses
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.synthesis import ParameterNames

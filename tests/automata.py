@@ -1,6 +1,6 @@
-"""Strict readers of TChecker files and IMITATOR models, as far as exports use them; anything else fails.
+"""Strict readers of the parts of TChecker and IMITATOR files that exports use; anything else fails.
 
-Both give the same: locations with invariants, and edges with guards and what they set, all by names.
+Both return locations with invariants, and edges with guards and assignments, all by name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Configurations drawn at random, each decided four ways: by brute force, in ticks, by zones and by bounded SMT.
+"""Random configurations, each decided in four ways: by brute force, in ticks, by zones and by bounded SMT.
 
-Every draw has a number, and the number alone says what it is: ``python tests/four_ways.py 1234 1`` asks about draw 1234
-again, ``python tests/four_ways.py 0 1000`` about as many draws as it takes to judge a thousand, and both tell how it went.
+The number of a draw determines its configuration. ``python tests/four_ways.py 1234 1`` repeats draw 1234;
+``python tests/four_ways.py 0 1000`` decides draws until a thousand were decided in four ways. Both print the results.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from timewait.spec.properties import PROPERTIES
 
 
 class Unjudged(Exception):
-    """A draw that is more than somebody is ready to look at; the message says for whom."""
+    """A draw that exceeds a bound of a way to decide it; the message names the way."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much is looked at.
+    """The bounds of each way.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class Bounds:
     states : int
         States in ticks at most.
     locations : int
-        Locations at most, where copies are counted and zones and SMT must see each by itself.
+        Locations at most of a system that has no quotient, for zones and SMT.
     depth : int
-        Steps up to which SMT must find no run that breaks what is safe.
+        Steps up to which SMT must find no run that violates a safe property.
     seconds : float
-        Time for one question to SMT at most.
+        Seconds of one SMT search at most.
     """
 
     worlds: int = 10_000
@@ -62,24 +62,24 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What came out for one draw.
+    """The result of one draw.
 
     Attributes
     ----------
     number : int
-        Which draw.
+        The number of the draw.
     configuration : Configuration
-        What was drawn.
+        Its configuration.
     broken : dict
-        For each broken property the fewest steps by which ticks break it.
+        For each violated property the fewest steps of a violation in ticks.
     ways : tuple of str
-        Who was asked.
+        The ways that decided it.
     faults : list of str
         Every disagreement, in words.
     runs : int
-        Runs that were carried out on the specification.
+        Runs that were replayed on the specification.
     shorter : int
-        Properties that a run breaks which has fewer steps than any in whole ticks, and which is one in parts of a tick.
+        Properties with a violation of fewer steps in parts of a tick than in whole ticks.
     """
 
     number: int
@@ -100,7 +100,7 @@ def drawn(number: int) -> Configuration:
 
 
 def judgement(number: int, bounds: Bounds) -> Judgement:
-    """Ask all who can be asked about a draw.
+    """Decide a draw in every way that it allows.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def judgement(number: int, bounds: Bounds) -> Judgement:
 
 @dataclass
 class Draw:
-    """One draw, while it is asked about."""
+    """One draw, while it is decided."""
 
     number: int
     configuration: Configuration
@@ -122,7 +122,7 @@ class Draw:
     shorter: int = 0
 
     def judgement(self) -> Judgement:
-        """What everybody says."""
+        """The answers of all ways, compared."""
         try:
             verdicts = judge(self.configuration, self.bounds.worlds)
         except TooLarge as problem:
@@ -160,7 +160,7 @@ class Draw:
             self._replay(asked, "zones", name, engine.run_to(*engine.broken[name]))
 
     def _by_solver(self, asked: Question, automaton: CompiledAutomaton, broken: set[str], steps: dict[str, int]) -> None:
-        """What is broken must be broken by a run of no more steps than ticks take, the rest by none."""
+        """SMT finds a violation of each broken property in no more steps than ticks, and none of any other."""
         for name, fewest in steps.items():
             searched = search(Symbolic(automaton, frozenset({name})), fewest, Budget(seconds=self.bounds.seconds))
             if searched.found is not None:
@@ -180,7 +180,7 @@ class Draw:
             raise Unjudged("too large for SMT")
 
     def _finer(self, asked: Question, name: str, shorter: int, fewest: int) -> None:
-        """A run of fewer steps than any in ticks must be one in parts of a tick: two strict waits may lie within one."""
+        """A shorter violation than any in ticks must exist in parts of a tick, since two strict delays may lie within a tick."""
         for parts in (2, 3, 4):
             engine = Explicit(asked.compiled)
             if fewest_steps(Explicit(asked.compiled, engine.unit / parts), frozenset({name})).get(name) == shorter:
@@ -204,7 +204,7 @@ class Draw:
 
 
 def fewest_steps(engine: Explicit, names: frozenset[str]) -> dict[str, int]:
-    """For each of some broken properties the fewest steps that break it in ticks; that time passes is no step."""
+    """For each of some violated properties the fewest steps of a violation in ticks; a tick is not a step."""
     first = engine.first()
     away = {first: 0}
     waiting = deque([first])
@@ -215,11 +215,11 @@ def fewest_steps(engine: Explicit, names: frozenset[str]) -> dict[str, int]:
         if state in done:
             continue
         done.add(state)
-        passages = engine.edges_of(state)
+        edges = engine.edges_of(state)
         for step, after in engine.after(state):
             steps = away[state] + (step != TICK)
             if step != TICK:
-                for name in passages[step].violates & names:
+                for name in edges[step].violates & names:
                     found[name] = min(steps, found.get(name, steps))
             if steps < away.get(after, steps + 1):
                 away[after] = steps
@@ -229,16 +229,16 @@ def fewest_steps(engine: Explicit, names: frozenset[str]) -> dict[str, int]:
 
 @dataclass
 class Tally:
-    """How some draws went.
+    """The results of several draws.
 
     Attributes
     ----------
     judged : list of Judgement
-        Those that all four decided.
+        The draws that were decided in four ways.
     partly : list of Judgement
-        Those in which copies are counted and locations are too many: decided by brute force and in ticks alone.
+        The draws with too many locations for zones and SMT, decided by brute force and in ticks.
     unjudged : Counter
-        Why the others were not judged.
+        The reasons why the others were not decided.
     """
 
     judged: list[Judgement] = field(default_factory=list)
@@ -246,36 +246,36 @@ class Tally:
     unjudged: Counter[str] = field(default_factory=Counter)
 
     def add(self, number: int, bounds: Bounds) -> Judgement | None:
-        """Ask about one more draw; None when it was not judged."""
+        """Decide one more draw; None if it was not decided."""
         try:
-            one = judgement(number, bounds)
+            judged = judgement(number, bounds)
         except Unjudged as reason:
             self.unjudged[str(reason)] += 1
             return None
-        (self.judged if len(one.ways) == 4 else self.partly).append(one)
-        return one
+        (self.judged if len(judged.ways) == 4 else self.partly).append(judged)
+        return judged
 
     @property
     def faults(self) -> list[str]:
         """Every disagreement."""
-        return [str(one) for one in (*self.judged, *self.partly) if one.faults]
+        return [str(judged) for judged in (*self.judged, *self.partly) if judged.faults]
 
     def lines(self) -> Iterator[str]:
-        """How it went, for people."""
+        """The results as lines of text."""
         for means, some in (("four ways", self.judged), ("by brute force and ticks alone", self.partly)):
-            violated = sum(bool(one.broken) for one in some)
-            runs = sum(one.runs for one in some)
+            violated = sum(bool(judged.broken) for judged in some)
+            runs = sum(judged.runs for judged in some)
             yield f"{len(some)} judged {means}: something is broken in {violated}, nothing in {len(some) - violated}; {runs} runs"
-            verdicts = Counter(name for one in some for name in one.broken)
+            verdicts = Counter(name for judged in some for name in judged.broken)
             yield "  " + ", ".join(f"{name} broken {verdicts[name]}, safe {len(some) - verdicts[name]}" for name in JUDGED)
-        yield f"fewer steps in dense time than in ticks: {sum(one.shorter for one in self.judged)}"
+        yield f"fewer steps in dense time than in ticks: {sum(judged.shorter for judged in self.judged)}"
         yield f"not judged: {dict(self.unjudged)}"
         yield f"{len(self.faults)} disagreements"
         yield from self.faults
 
 
 def tally(numbers: Iterable[int], wanted: int, bounds: Bounds) -> Tally:
-    """Ask about draws until so many were judged four ways."""
+    """Decide draws until a number of them were decided in four ways."""
     found = Tally()
     for number in numbers:
         if len(found.judged) >= wanted:
@@ -285,16 +285,14 @@ def tally(numbers: Iterable[int], wanted: int, bounds: Bounds) -> Tally:
 
 
 def main(first: int, wanted: int, last: int | None = None) -> None:
-    """Tell of each draw as it is judged, and of all in the end."""
+    """Print the result of each draw, and then of all."""
     found, started, number = Tally(), time.monotonic(), first
     while len(found.judged) < wanted and (last is None or number < last):
         began = time.monotonic()
-        one = found.add(number, Bounds())
-        described = (
-            "not judged"
-            if one is None
-            else f"{len(one.ways)} ways, {one.broken or 'safe'}" + "".join(f"\n  {one}" * bool(one.faults))
-        )
+        judged = found.add(number, Bounds())
+        described = "not judged"
+        if judged is not None:
+            described = f"{len(judged.ways)} ways, {judged.broken or 'safe'}" + f"\n  {judged}" * bool(judged.faults)
         print(f"draw {number}, {len(found.judged)} judged: {described}, {time.monotonic() - began:.1f} s", flush=True)
         number += 1
     print(f"draws {first} to {number - 1}, {time.monotonic() - started:.0f} s", *found.lines(), sep="\n")

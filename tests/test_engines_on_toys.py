@@ -51,7 +51,7 @@ from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
-from timewait.vocabulary.automaton import Location, Property, Relation
+from timewait.vocabulary.automaton import INACTIVE, Location, Property, Relation
 
 HALF = Fraction(1, 2)
 PROVED, INCONCLUSIVE, VACUOUS, VIOLATED = Verdict.PROVED, Verdict.INCONCLUSIVE, Verdict.VACUOUS, Verdict.VIOLATED
@@ -227,7 +227,7 @@ class TestReachability:
 
 
 def by_brute_force(toy: Toy, unit: Fraction) -> tuple[int, int, set[str]]:
-    """The states and transitions of a toy without mortal clocks in ticks, and what they break, with no table at all."""
+    """The states and transitions of a toy whose clocks have no lifetimes in ticks, and what they break, with no table at all."""
     limits = {bound for place in toy.places for bound in toy.invariant(place)}
     guards = {bound for place in toy.places for edge in toy.edges(place) for bound in edge.guard}
     cap = {
@@ -245,7 +245,7 @@ def by_brute_force(toy: Toy, unit: Fraction) -> tuple[int, int, set[str]]:
         following = []
         for edge in toy.edges(place):
             if all(compare[test.relation](shown[test.clock] * unit, toy.parameters[test.parameter]) for test in edge.guard):
-                updates = [Fraction(0) if origin is None else shown[origin] for origin in edge.updates if origin != "dead"]
+                updates = [Fraction(0) if origin is None else shown[origin] for origin in edge.updates if origin != INACTIVE]
                 following.append((edge.target, tuple(updates)))
                 broken |= edge.violates
         later = {clock: min(value + 1, cap.get(clock.role, Fraction(1))) for clock, value in shown.items()}

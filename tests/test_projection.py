@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from timewait.checker import compiled
-from timewait.checker.compiled import EXPIRED, RESET, CompiledEdge, CompiledLocation, CompiledPath
+from timewait.checker.compiled import INACTIVE, RESET, CompiledEdge, CompiledLocation, CompiledPath
 from timewait.checker.linear import Constraint, Terms, constraint, constraint_of, evaluate
 from timewait.checker.projection import (
     Polyhedron,
@@ -72,7 +72,7 @@ def paths(draw: st.DrawFn) -> CompiledPath:
     parameters, clocks = st.sampled_from((*SYMBOLS, ZERO)), st.integers(0, 1)
     bound = st.builds("{} {} {}".format, clocks, st.sampled_from(["<=", ">=", ">", "=="]), parameters)
     upper = st.builds("{} <= {}".format, clocks, st.sampled_from(SYMBOLS))
-    origin = st.sampled_from([0, 1, RESET, RESET, EXPIRED])
+    origin = st.sampled_from([0, 1, RESET, RESET, INACTIVE])
     step = st.tuples(st.lists(bound, max_size=2), st.lists(upper, max_size=1), st.tuples(origin, origin))
     return a_path(*draw(st.lists(step, min_size=1, max_size=4)))
 
@@ -101,7 +101,7 @@ def bounds(path: CompiledPath, terms: Mapping[str, Terms], times: Sequence[z3.Ar
             if since is not None:
                 shown = now - since
                 parts.append({"<=": shown <= limit, ">=": shown >= limit, ">": shown > limit, "==": shown == limit}[relation])
-        started = [now if origin == RESET else None if origin == EXPIRED else started[origin] for origin in edge.updates]
+        started = [now if origin == RESET else None if origin == INACTIVE else started[origin] for origin in edge.updates]
     return parts
 
 
@@ -153,8 +153,8 @@ class TestRegion:
             # Of two ways to be late the one that is more says it all.
             (a_path((["0 > A", "0 > B"], ["0 <= C"], [0])), "C > A and C > B"),
             (a_path((["0 > 0"], ["0 <= A"], [0])), "A > 0"),
-            # A clock beyond its lifetime asks for nothing any more.
-            (a_path(([], [], [EXPIRED]), (["0 > A"], ["0 <= B"], [0])), "always"),
+            # An inactive clock bounds nothing any more.
+            (a_path(([], [], [INACTIVE]), (["0 > A"], ["0 <= B"], [0])), "always"),
         ],
     )
     def test_by_hand(self, path: CompiledPath, expected: str) -> None:

@@ -76,7 +76,7 @@ class TestFound:
     def test_the_unit_is_a_parameter_of_the_guard(self) -> None:
         """An iteration takes SCALE where the invariant mentions SCALE."""
         toy = snoozer(unit="SCALE")
-        places = {**toy.places, 0: replace(toy.places[0], limits=("x <= SCALE",))}
+        places = {**toy.places, 0: replace(toy.places[0], invariant=("x <= SCALE",))}
         toy = replace(toy, places=places)
         found = pumped(toy, "ring", "get up late")
         assert found is not None
@@ -118,7 +118,7 @@ class TestNone:
         """An invariant ends the loop SCALE after the alarm."""
         toy = snoozer()
         place = toy.places[0]
-        places = {**toy.places, 0: replace(place, limits=(*place.limits, "t <= SCALE"))}
+        places = {**toy.places, 0: replace(place, invariant=(*place.invariant, "t <= SCALE"))}
         assert pumped(replace(toy, places=places), "ring", "get up late") is None
 
     def test_not_at_the_start_and_not_where_no_wait_is_under_way(self) -> None:

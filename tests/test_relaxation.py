@@ -9,9 +9,9 @@ from fractions import Fraction
 import pytest
 
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.concretise import concretised
 from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
+from timewait.checker.over_approximated import concretised
 from timewait.checker.question import Engine, Question
 from timewait.checker.quotient import Quotient
 from timewait.checker.timelock import time_locks

@@ -208,28 +208,28 @@ class TestTighten:
 
 
 class TestCarry:
-    """A step: clocks go on, start anew, are forgotten, or are beyond their lifetime."""
+    """A step: clocks keep their values, are reset, are dropped, or become inactive."""
 
     @pytest.mark.parametrize("seed", SEEDS)
     def test_membership(self, seed: int) -> None:
         rng = random.Random(seed)
         zone = random_zone(rng)
-        updates = [rng.choice(["fresh", "dead", 1, 2]) for _ in range(2)]
+        updates = [rng.choice(["reset", "inactive", 1, 2]) for _ in range(2)]
         sources = np.array([0, *(origin if isinstance(origin, int) else 0 for origin in updates)], dtype=np.int64)
         limits = [rng.randint(0, 3) for _ in updates]
-        dead = np.array(
-            [-1, *(limit if one == "dead" else -1 for one, limit in zip(updates, limits, strict=True))], dtype=np.int64
+        lifetimes = np.array(
+            [-1, *(limit if update == "inactive" else -1 for update, limit in zip(updates, limits, strict=True))], dtype=np.int64
         )
-        carried = dbm.carry(zone, sources, dead)
+        carried = dbm.carry(zone, sources, lifetimes)
         assert canonical(carried)
         possible = SIXTHS[inside(SIXTHS, zone)]
         for after in THIRDS:
             met = np.ones(len(possible), dtype=np.bool_)
             for value, origin, limit in zip(after, updates, limits, strict=True):
                 match origin:
-                    case "fresh":
+                    case "reset":
                         met &= bool(value == 0)
-                    case "dead":
+                    case "inactive":
                         met &= bool(value > limit * SCALE)
                     case int():
                         met &= possible[:, origin - 1] == value
@@ -377,7 +377,7 @@ class TestExtrapolate:
         assert len(explored(toy).nodes) == 1
         assert len(explored(with_attic(toy, tall)).nodes) == tall + 2
 
-    def test_mortal_clocks_too(self) -> None:
+    def test_clocks_with_lifetimes_too(self) -> None:
         for life, wait in ((1, 1), (2, 1), (1, 2)):
             toy = letterbox(life, wait)
             assert ("fresh" in explored(toy).broken) is (wait < life)

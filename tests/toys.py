@@ -1,7 +1,7 @@
-"""Timed systems of a handful of locations that know no TCP, each small enough to be worked out by hand.
+"""Timed automata of a few locations, without TCP, whose verdicts can be worked out by hand.
 
-A toy is written down as data and read in two ways: as a `timewait.vocabulary.automaton.TimedAutomaton` by the engines, and as a
-`timewait.vocabulary.replay.ReplayState` that carries runs out with the instants at which its clocks started.
+A toy is data with two readings: a `timewait.vocabulary.automaton.TimedAutomaton` for the engines, and a
+`timewait.vocabulary.replay.ReplayState` that replays runs with the instants at which the clocks started.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ def clock(name: str) -> Clock:
 
 
 def bounds(*texts: str) -> tuple[Bound, ...]:
-    """Bounds as people write them: ``t <= LIMIT``."""
+    """Bounds from text such as ``t <= LIMIT``."""
     parts = [text.split() for text in texts]
     return tuple(Bound(clock(name), cast(Relation, relation), parameter) for name, relation, parameter in parts)
 
 
-def names(*given: str) -> frozenset[str]:
+def names(*several: str) -> frozenset[str]:
     """A set of names."""
-    return frozenset(given)
+    return frozenset(several)
 
 
 @dataclass(frozen=True)
 class Step:
-    """An edge: ``guard`` are bounds, ``keeps`` the clocks of the target that go on; all others start anew.
+    """An edge: `guard` lists bounds, `keeps` the clocks of the target that keep their values; all others are reset.
 
-    A clock that takes over the value of another one is written ``new=old``.
+    A clock that takes the value of another clock is written ``new=old``.
     """
 
     does: str
@@ -53,17 +53,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Place:
-    """A location: its clocks, its invariant, its steps, and the promises open in it."""
+    """A location: its clocks, its invariant, its edges, and the properties that are pending in it."""
 
     clocks: Sequence[str] = ()
-    limits: Sequence[str] = ()
+    invariant: Sequence[str] = ()
     steps: Sequence[Step] = ()
     pending: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Toy:
-    """A timed system given by its places; where a place is missing a mortal clock, see `Letterbox`."""
+    """A timed automaton given by its locations; its clocks have no lifetimes, except in a `Letterbox`."""
 
     start: Location
     places: Mapping[Location, Place]
@@ -80,7 +80,7 @@ class Toy:
         maximal_constants: dict[str, str] = {}
         for place in self.places.values():
             maximal_constants |= {clock(name).role: ZERO for name in place.clocks if clock(name).role not in maximal_constants}
-            for bound in (*bounds(*place.limits), *(bound for step in place.steps for bound in bounds(*step.guard))):
+            for bound in (*bounds(*place.invariant), *(bound for step in place.steps for bound in bounds(*step.guard))):
                 role = bound.clock.role
                 maximal_constants[role] = max(maximal_constants.get(role, ZERO), bound.parameter, key=self.parameters.__getitem__)
         return maximal_constants
@@ -95,7 +95,7 @@ class Toy:
         return tuple(map(clock, self.places[location].clocks))
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
-        return bounds(*self.places[location].limits)
+        return bounds(*self.places[location].invariant)
 
     def edges(self, location: Location) -> Iterable[Edge]:
         for step in self.places[location].steps:
@@ -105,7 +105,7 @@ class Toy:
             yield Edge(action, bounds(*step.guard), step.to, updates, step.violates, step.witnesses, step.fair, step.recurrent)
 
     def expired(self, location: Location, clock: Clock) -> Location:
-        raise NotImplementedError(f"{clock} lives for ever in {location}")
+        raise NotImplementedError(f"{clock} has no lifetime in {location}")
 
     def equivalence_class(self, location: Location) -> Location:
         return location
@@ -119,7 +119,7 @@ class Toy:
 
 
 class Letterbox(Toy):
-    """A toy whose locations are pairs: a phase, and whether a letter is about, whose age is mortal."""
+    """A toy whose locations are pairs: a phase, and whether a letter is in the box; the clock of its age has a lifetime."""
 
     def expired(self, location: Location, clock: Clock) -> Location:
         phase, about = cast(tuple[str, bool], location)
@@ -132,9 +132,9 @@ class Letterbox(Toy):
         return phase, False
 
     def join(self, location: Location, other: Location) -> Location:
-        (phase, one), (same, another) = cast(tuple[str, bool], location), cast(tuple[str, bool], other)
+        (phase, first), (same, second) = cast(tuple[str, bool], location), cast(tuple[str, bool], other)
         assert phase == same
-        return phase, one or another
+        return phase, first or second
 
 
 NOTHING = Event("", "nothing yet")
@@ -142,7 +142,7 @@ NOTHING = Event("", "nothing yet")
 
 @dataclass(frozen=True)
 class World:
-    """A moment of a toy, with the instant at which each clock started."""
+    """A replay state of a toy, with the instant at which each clock started."""
 
     toy: Toy
     here: Location
@@ -200,7 +200,7 @@ class World:
 
 
 def world(toy: Toy) -> World:
-    """The moment at which a toy starts."""
+    """The initial replay state of a toy."""
     return World(toy, toy.start, dict.fromkeys(toy.clocks(toy.start), Fraction(0)))
 
 
@@ -218,7 +218,7 @@ def eventually(name: str, recurrent: bool = False) -> Property:
 
 
 def lamp(on: int = 3, again: bool = True) -> Toy:
-    """A lamp that goes out `on` seconds after its button was last pressed; pressed again it stays on if it may."""
+    """A lamp that goes out `on` seconds after its button was last pressed; if `again`, it can be pressed while it is lit."""
     press = Step("press", "lit")
     out = Step("go out", "dark", ("t == ON",), witnesses=names("goes out"), fair=names("out"))
     lit = Place(("t",), ("t <= ON",), (press, out) if again else (out,), names("dark"))
@@ -226,7 +226,7 @@ def lamp(on: int = 3, again: bool = True) -> Toy:
 
 
 def counter(last: int, second: int = 2) -> Toy:
-    """A counter of seconds that may be set back at any time and must not come to `last`."""
+    """A counter of seconds that can be reset at any time and must not reach `last`."""
     places: dict[Location, Place] = {}
     for count in range(last):
         bad = names("overflow") if count + 1 == last else names()
@@ -244,7 +244,7 @@ def window(relation: Relation, limit: int | Fraction, deadline: int | Fraction) 
 
 
 def hurry() -> Toy:
-    """Two waits, each longer than nothing, within a second: possible in dense time, impossible in whole seconds."""
+    """Two delays, each longer than zero, within a second: possible in dense time, impossible in whole seconds."""
     first = Step("first", "half", ("t > 0",), ("t",))
     second = Step("second", "end", ("u > 0", "t <= SECOND"), violates=names("safe"))
     places: dict[Location, Place] = {
@@ -258,8 +258,8 @@ def hurry() -> Toy:
 def fischer(within: int | Fraction, after: int | Fraction, relation: Literal[">", ">="] = ">") -> Toy:
     """Fischer's mutual exclusion for two: it holds for ``x > AFTER`` if AFTER >= WITHIN, for ``x >= AFTER`` if AFTER > WITHIN.
 
-    Whoever finds the lock free asks, writes his number at the latest WITHIN seconds later, waits, and goes in if it is
-    still his number that stands there AFTER seconds later.
+    A process that finds the lock free writes its number into the lock at most WITHIN seconds later. It waits for AFTER
+    seconds, and enters if the lock still holds its number.
     """
     places: dict[Location, Place] = {}
     running = {"idle": False, "asks": True, "waits": True, "in": False}
@@ -296,13 +296,13 @@ def _fischer_steps(state: tuple[str, str, int], who: int, running: Mapping[str, 
 
 
 def trap(guard: str) -> Toy:
-    """A location that must be left within LIMIT seconds by a step with a guard of one's choice on its clock t."""
+    """A location that must be left within LIMIT seconds, by an edge with the guard `guard` on its clock t."""
     places: dict[Location, Place] = {"trap": Place(("t",), ("t <= LIMIT",), (Step("flee", "free", (guard,)),)), "free": Place()}
     return Toy("trap", places, {"LIMIT": 2, "MORE": 3})
 
 
 def letterbox(life: int | Fraction, wait: int | Fraction) -> Letterbox:
-    """A letter that lives LIFE seconds must not be read after the box was closed for more than WAIT: safe if WAIT >= LIFE."""
+    """A letter of lifetime LIFE must not be read after the box was shut for more than WAIT: safe if WAIT >= LIFE."""
     places: dict[Location, Place] = {}
     for about in (False, True):
         age = ["age"] if about else []
@@ -316,7 +316,7 @@ def letterbox(life: int | Fraction, wait: int | Fraction) -> Letterbox:
 
 
 def courier(fair: bool, always_ready: bool) -> Toy:
-    """A delivery that may be put off for ever unless it is fair; ready in both of two places, or in one of them only."""
+    """A delivery that can be delayed for ever unless it is fair; possible in both of two locations, or in one only."""
     deliver = Step("deliver", "done", fair=names("delivery") if fair else names())
     places: dict[Location, Place] = {
         "here": Place(("t",), ("t <= HOUR",), (Step("go", "there"), deliver), names("delivered")),
@@ -329,7 +329,7 @@ def courier(fair: bool, always_ready: bool) -> Toy:
 
 
 def sleeper(again: bool) -> Toy:
-    """Who gets up, in fairness, once the alarm is more than LIMIT old; he may start it again, or just turn round."""
+    """A sleeper who, by fairness, gets up more than LIMIT after the alarm; a snooze resets its clock if `again`."""
     up = Step("get up", "up", ("t > LIMIT",), fair=names("getting up"))
     wait = Step("start it again", "bed") if again else Step("turn round", "bed", (), ("t",))
     places: dict[Location, Place] = {"bed": Place(("t",), (), (wait, up), names("risen")), "up": Place()}
@@ -337,7 +337,7 @@ def sleeper(again: bool) -> Toy:
 
 
 def whirl() -> Toy:
-    """A promise is put off by steps without end that take no time; after them there is nothing but to keep it."""
+    """A property that is pending along endless steps that take no time; without them it is fulfilled."""
     places: dict[Location, Place] = {
         "whirl": Place(("t",), ("t <= HOUR",), (Step("turn", "whirl", (), ("t",)), Step("stop", "still")), names("still")),
         "still": Place(),
@@ -346,7 +346,7 @@ def whirl() -> Toy:
 
 
 def chatter(endless: bool) -> Toy:
-    """Somebody says something again and again, or but once; in either case nobody ever ends the silence after it."""
+    """A recurrent event that happens for ever if `endless`, and once otherwise; the property stays pending in both cases."""
     say = Step("say", "talk" if endless else "hush", recurrent=names("quiet"))
     places: dict[Location, Place] = {
         "talk": Place(("t",), (), (say,), names("quiet")),
@@ -356,7 +356,7 @@ def chatter(endless: bool) -> Toy:
 
 
 def relay() -> Toy:
-    """A promise put off for ever by two who hand a clock to and fro under different names."""
+    """A property that stays pending in a loop of two locations, which copy one clock value between two names."""
     places: dict[Location, Place] = {
         "one": Place(("x",), ("x <= SECONDS",), (Step("hand over", "other"),), names("done")),
         "other": Place(("y",), ("y <= SECONDS",), (Step("hand back", "one", (), ("x=y",)),), names("done")),
@@ -365,7 +365,7 @@ def relay() -> Toy:
 
 
 def soiled() -> Toy:
-    """A door painted, then wiped, then opened: neither is needed to open it, but what is painted must be wiped."""
+    """A violation that needs neither of two steps before it; but if the first is taken, the second is needed."""
     steps = (Step("paint", "painted"), Step("wipe", "clean"), Step("open", "open", violates=names("shut")))
     places: dict[Location, Place] = {
         "clean": Place(steps=steps),
@@ -376,10 +376,10 @@ def soiled() -> Toy:
 
 
 def errands(*ways: Sequence[str], relation: Literal[">", ">="] = ">") -> Toy:
-    """Who runs errands one after the other must not find the door locked, which it is WAIT (or more) after he left.
+    """Errands run one after the other, which must all end before the door is locked, WAIT after the start.
 
-    Each way is a row of errands, each given by how long it may take. Safe for ``t > WAIT`` if WAIT is at least the
-    sum of every row; for ``t >= WAIT`` if it is more.
+    Each way is a row of errands, each named by the parameter that bounds its duration. Safe for ``t > WAIT`` if WAIT is
+    at least the sum of every row; for ``t >= WAIT`` if it is more.
     """
     places: dict[Location, Place] = {"home": Place(steps=[Step(f"set out {way}", (way, 0)) for way in range(len(ways))])}
     for way, row in enumerate(ways):
@@ -390,20 +390,20 @@ def errands(*ways: Sequence[str], relation: Literal[">", ">="] = ">") -> Toy:
                 ("t", "x"), (f"x <= {longest}",), (late if last else Step("go on", (way, errand + 1), (), ("t",)),)
             )
     places["street"] = Place()
-    return Toy("home", places, {"SCALE": 1, "RATE": 1, "WAIT": 1, **dict.fromkeys((one for row in ways for one in row), 1)})
+    return Toy("home", places, {"SCALE": 1, "RATE": 1, "WAIT": 1, **dict.fromkeys((errand for row in ways for errand in row), 1)})
 
 
 def snoozer(steps: int = 1, unit: str | None = "RATE", restarts: bool = False) -> Toy:
-    """Who may put off getting up for ever, RATE at a time, is late in the end: more than WAIT after the alarm.
+    """A sleeper who can snooze for ever, for RATE at a time, gets up late in the end: more than WAIT after the alarm.
 
     Parameters
     ----------
     steps : int
-        Into how many steps putting it off falls apart.
+        The number of edges of one snooze.
     unit : str or None
-        What each of them is compared with; None if its place alone sees to it.
+        The parameter in the guard of each of these edges; None if the invariant alone bounds the delay.
     restarts : bool
-        Whether putting it off starts the alarm anew, so that WAIT is enough if it is at least RATE.
+        Whether a snooze resets the alarm, so that the toy is safe if WAIT is at least RATE.
     """
     late = Step("get up late", "up", ("t > WAIT",), violates=names("early"))
     places: dict[Location, Place] = {"night": Place(steps=(Step("ring", 0),)), "up": Place()}

@@ -14,7 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.checker.compiled import EXPIRED, RESET, CompiledAutomaton, CompiledBound, CompiledLocation
+from timewait.checker.compiled import INACTIVE, RESET, CompiledAutomaton, CompiledBound, CompiledLocation
 from timewait.checker.explicit import Explicit
 from timewait.checker.search import TICK
 from timewait.checker.time_unit import in_ticks, unit_of
@@ -26,9 +26,9 @@ class ClockChange(StrEnum):
 
     RESET = "reset"
     """The clock starts from zero."""
-    EXPIRED = "expired"
-    """The clock is beyond its lifetime: its value no longer matters."""
     INACTIVE = "inactive"
+    """The clock becomes inactive: its value exceeds its lifetime and no longer matters."""
+    UNUSED = "unused"
     """The clock does not run in the target; its value is kept at zero there, so that equal states have equal values."""
 
 
@@ -178,8 +178,8 @@ class Plan:
         The locations, the initial one first.
     clocks : mapping
         The clock of each name.
-    expired : frozenset of str
-        The clocks that are beyond their lifetime at the start; all others start from zero.
+    inactive : frozenset of str
+        The clocks that are inactive at the start; all others start from zero.
     values : mapping
         Every parameter in seconds, without `timewait.vocabulary.automaton.ZERO`.
     maximal : mapping
@@ -198,7 +198,7 @@ class Plan:
     automaton: CompiledAutomaton
     locations: tuple[ExportedLocation, ...]
     clocks: Mapping[str, Clock]
-    expired: frozenset[str]
+    inactive: frozenset[str]
     values: Mapping[str, Fraction]
     maximal: Mapping[str, str]
     lifetimes: Mapping[str, str]
@@ -243,14 +243,14 @@ class Plan:
         return any(SPARE in dict(sequential(some)) for some in changes)
 
     def assigned(self, clock: str, change: ExportedUpdate) -> str:
-        """The value that a change gives to a clock; an expired one gets its lifetime and one more."""
+        """The value that a change gives to a clock; an inactive one gets its lifetime and one more."""
         if isinstance(change, ClockCopy):
             return change.clock
-        return f"{self.lifetimes[clock]} + 1" if change is ClockChange.EXPIRED else "0"
+        return f"{self.lifetimes[clock]} + 1" if change is ClockChange.INACTIVE else "0"
 
     def initial(self, clock: str) -> str:
         """The value of a clock at the start."""
-        return self.assigned(clock, ClockChange.EXPIRED if clock in self.expired else ClockChange.RESET)
+        return self.assigned(clock, ClockChange.INACTIVE if clock in self.inactive else ClockChange.RESET)
 
     def droppable(self, location: ExportedLocation) -> tuple[str, ...]:
         """The clocks of a location that are dropped when they pass their lifetime."""
@@ -319,7 +319,7 @@ class _Planner:
             self.automaton,
             tuple(self._location(number, (expiries or {}).get(number, {})) for number in numbers),
             {name: clock for clock, name in self.clocks.items()},
-            frozenset(self.clocks[clock] for clock, update in updates if update == EXPIRED),
+            frozenset(self.clocks[clock] for clock, update in updates if update == INACTIVE),
             {name: value for name, value in values.items() if name != ZERO},
             {name: system.maximal_constants[clock.role] for clock, name in self.clocks.items()},
             {name: system.lifetimes[clock.role] for clock, name in self.clocks.items() if clock.role in system.lifetimes},
@@ -370,13 +370,13 @@ class _Planner:
         for clock, update in zip(target.clocks, updates, strict=True):
             if update == RESET:
                 changes[self.clocks[clock]] = ClockChange.RESET
-            elif update == EXPIRED:
-                changes[self.clocks[clock]] = ClockChange.EXPIRED
+            elif update == INACTIVE:
+                changes[self.clocks[clock]] = ClockChange.INACTIVE
             elif source.clocks[update] != clock:
                 changes[self.clocks[clock]] = ClockCopy(self.clocks[source.clocks[update]])
         for clock in source.clocks:
             if clock not in target.clocks:
-                changes[self.clocks[clock]] = ClockChange.INACTIVE
+                changes[self.clocks[clock]] = ClockChange.UNUSED
         return changes
 
 

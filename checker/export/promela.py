@@ -41,7 +41,7 @@ def as_promela(plan: Plan) -> str:
     lines += ["", "/* An active clock grows by one with every tick, up to one more than it is ever compared with. */"]
     lines += ["#define older(clock, most) clock = (clock <= most -> clock + 1 : clock)", ""]
     for name, clock in plan.clocks.items():
-        initial = f" = {plan.initial(name)}" if name in plan.expired else ""
+        initial = f" = {plan.initial(name)}" if name in plan.inactive else ""
         lines.append(f"{kind} {name}{initial}; /* {clock} */")
     if plan.needs_spare:
         lines.append(f"hidden {kind} {SPARE}; /* not part of a state */")

@@ -70,7 +70,7 @@ def _start(plan: Plan, live: Live) -> Iterator[str]:
     if start not in live:
         yield "; From the start no edge that violates a property can be reached, whatever the guards say."
         return
-    changes = {clock: ClockChange.EXPIRED if clock in plan.expired else ClockChange.RESET for clock in live[start]}
+    changes = {clock: ClockChange.INACTIVE if clock in plan.inactive else ClockChange.RESET for clock in live[start]}
     yield "; the start"
     yield _clause((), (), _entry(plan, start, live, changes))
 
@@ -96,11 +96,11 @@ class Entry(NamedTuple):
 
 
 def _entry(plan: Plan, target: str, live: Live, changes: Mapping[str, ExportedUpdate]) -> Entry:
-    """The entry to a location; an expired clock has any value beyond its lifetime."""
-    expired = tuple(clock for clock in live[target] if changes.get(clock) is ClockChange.EXPIRED)
-    values = [f"dead_{clock}" if clock in expired else _value(clock, changes.get(clock)) for clock in live[target]]
-    beyond = tuple(f"(> dead_{clock} {plan.lifetimes[clock]})" for clock in expired)
-    return Entry(_applied(target, values), tuple(f"dead_{clock}" for clock in expired), beyond)
+    """The entry to a location; an inactive clock has any value beyond its lifetime."""
+    inactive = tuple(clock for clock in live[target] if changes.get(clock) is ClockChange.INACTIVE)
+    values = [f"dead_{clock}" if clock in inactive else _value(clock, changes.get(clock)) for clock in live[target]]
+    beyond = tuple(f"(> dead_{clock} {plan.lifetimes[clock]})" for clock in inactive)
+    return Entry(_applied(target, values), tuple(f"dead_{clock}" for clock in inactive), beyond)
 
 
 def _value(clock: str, change: ExportedUpdate | None) -> str:

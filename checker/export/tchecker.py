@@ -1,6 +1,6 @@
 """TChecker: the system in dense time, with durations as whole numbers of a unit.
 
-A clock beyond its lifetime is set to its lifetime and one more. An edge that violates a property is written twice: to its
+An inactive clock is set to its lifetime and one more. An edge that violates a property is written twice: to its
 target, and to a location with the property's label, which TChecker looks for. Durations are numbers, with their names in
 comments: TChecker would read bounded variables too, but not terminate.
 """
@@ -46,7 +46,7 @@ def as_tchecker(plan: Plan) -> str:
     lines += [f"clock:1:{name}" for name in plan.clocks]
     if plan.needs_spare:
         lines.append(f"clock:1:{SPARE}")
-    events = sorted({edge.name for _, edge in plan.edges} | ({BEGINNING} if plan.expired else set()))
+    events = sorted({edge.name for _, edge in plan.edges} | ({BEGINNING} if plan.inactive else set()))
     lines += ["", "# The events.", *(f"event:{name}" for name in events)]
     lines += ["", f"process:{PROCESS}", "", "# The locations.", *_locations(plan), "", "# The edges.", *_beginning(plan)]
     for location in plan.locations:
@@ -66,10 +66,10 @@ def _head(plan: Plan) -> list[str]:
 
 
 def _locations(plan: Plan) -> Iterator[str]:
-    if plan.expired:
+    if plan.inactive:
         yield f"location:{PROCESS}:{BEGINNING}{{initial: : committed:}}"
     for location in plan.locations:
-        attributes = [] if plan.expired or location is not plan.locations[0] else ["initial:"]
+        attributes = [] if plan.inactive or location is not plan.locations[0] else ["initial:"]
         if location.invariant:
             attributes.append(f"invariant: {_all_of(plan, location.invariant)}")
         yield f"# {location.description}"
@@ -84,9 +84,9 @@ def _broken(name: str) -> str:
 
 
 def _beginning(plan: Plan) -> Iterator[str]:
-    """The edge that sets the clocks that are expired at the start."""
-    if plan.expired:
-        sets = ";".join(f"{clock}={plan.ticks[plan.lifetimes[clock]] + 1}" for clock in plan.clocks if clock in plan.expired)
+    """The edge that sets the clocks that are inactive at the start."""
+    if plan.inactive:
+        sets = ";".join(f"{clock}={plan.ticks[plan.lifetimes[clock]] + 1}" for clock in plan.clocks if clock in plan.inactive)
         yield f"edge:{PROCESS}:{BEGINNING}:{plan.locations[0].name}:{BEGINNING}{{do: {sets}}}"
 
 
@@ -106,12 +106,12 @@ def _edge(plan: Plan, location: ExportedLocation, edge: ExportedEdge, target: st
 
 
 def _assignments(plan: Plan, edge: ExportedEdge) -> Iterator[str]:
-    """The clocks that an edge sets; inactive ones may have any value."""
+    """The clocks that an edge sets; those that do not run in the target may have any value."""
     for clock, change in sequential(edge.changes):
         if isinstance(change, ClockCopy):
             yield f"{clock}={change.clock}+0"
-        elif change is not ClockChange.INACTIVE:
-            yield f"{clock}={plan.ticks[plan.lifetimes[clock]] + 1 if change is ClockChange.EXPIRED else 0}"
+        elif change is not ClockChange.UNUSED:
+            yield f"{clock}={plan.ticks[plan.lifetimes[clock]] + 1 if change is ClockChange.INACTIVE else 0}"
 
 
 def _all_of(plan: Plan, bounds: tuple[ExportedBound, ...]) -> str:

@@ -79,8 +79,8 @@ def _active(plan: Plan) -> Iterator[str]:
 def _start(plan: Plan) -> Iterator[str]:
     yield "Init =="
     yield f'  /\\ at = "{plan.locations[0].name}"'
-    expired = ", ".join(_text(plan, clock) for clock in plan.clocks if clock in plan.expired)
-    yield f"  /\\ clock = [c \\in Clocks |-> IF c \\in {{{expired}}} THEN Most[c] + 1 ELSE 0]"
+    inactive = ", ".join(_text(plan, clock) for clock in plan.clocks if clock in plan.inactive)
+    yield f"  /\\ clock = [c \\in Clocks |-> IF c \\in {{{inactive}}} THEN Most[c] + 1 ELSE 0]"
 
 
 def _tick(plan: Plan) -> Iterator[str]:

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple, Protocol
 Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
 
-INACTIVE: Literal["dead"] = "dead"
-"""The update of a clock that is beyond its lifetime: its value no longer matters."""
+INACTIVE: Literal["inactive"] = "inactive"
+"""The update that makes a clock inactive: its value exceeds its lifetime and no longer matters."""
 
 ZERO = "0"
 """The parameter whose value is always zero, for guards such as ``clock > 0``."""
@@ -32,7 +32,7 @@ class Clock(NamedTuple):
         return f"{self.role}({self.owner})"
 
 
-ClockUpdate = Clock | Literal["dead"] | None
+ClockUpdate = Clock | Literal["inactive"] | None
 
 
 class Bound(NamedTuple):
@@ -95,7 +95,7 @@ class Edge:
         Its target.
     updates : tuple of (Clock or None or INACTIVE)
         For each clock of the target, in order, the clock of the source whose value it keeps, None when it starts from
-        zero, `INACTIVE` when it is beyond its lifetime.
+        zero, `INACTIVE` when it becomes inactive.
     violates : frozenset of str
         The ``always`` properties that the edge violates.
     witnesses : frozenset of str
@@ -140,7 +140,7 @@ class TimedAutomaton(Protocol):
         """The location in which every run starts."""
 
     def initial_updates(self) -> tuple[ClockUpdate, ...]:
-        """How the clocks of the initial location start: each None (at zero) or `INACTIVE`."""
+        """The updates of the clocks of the initial location: each None (at zero) or `INACTIVE`."""
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
         """The clocks that matter in a location, in a fixed order."""

@@ -1,7 +1,8 @@
-"""Runs of an over-approximation, concretised: followed edge by edge in the system itself.
+"""The engine that explores the zones of an over-approximation, and concretises its runs in the system itself.
 
-An over-approximation does whatever the system does, and perhaps more. A violation that it shows counts only once the
-system can follow the run, with delays of its own.
+An over-approximation has every run of the system, and perhaps more. A proof in it holds for the system. A violation
+counts only once it is concretised: the system has a run with the same actions, perhaps with other delays. Such a violation
+carries the label of the engine for zones, since its run is a run of the system.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], nu
 
 
 class OverApproximationEngine(DecisionEngine):
-    """The zones of the over-approximation: a property that it keeps is proved, a violation that can be concretised is real."""
+    """The zones of the over-approximation; it proves properties, and reports violations that can be concretised."""
 
     label = "zones, dense time, relaxed"
     kind = "always"
