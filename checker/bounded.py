@@ -145,11 +145,11 @@ class BoundedUnrolling(Unrolling):
         super().__init__(steps.symbolic.automaton.start, distances, length)
 
     def _start(self) -> Iterable[z3.BoolRef]:
-        symbolic = self.steps.symbolic
+        symbolic, assumption = self.steps.symbolic, self.steps.symbolic.assumption
         values, condition = symbolic.start
         clocks = self.steps.clocks(symbolic.automaton.start, 0)
         equal = z3.And(condition, *(clock == value for clock, value in zip(clocks, values, strict=True)))
-        return symbolic.assumption, equal
+        return assumption, equal
 
     def _transitions(self, location: int) -> Iterator[tuple[int | None, CompiledEdge]]:
         for transition in self.steps.transitions(location):

@@ -79,9 +79,9 @@ class Unrolling(ABC):
 
     def __init__(self, start: int, distances: Mapping[int, int], length: int) -> None:
         self.solver = z3.SolverFor("QF_LRA")
+        self.solver.add(*self._start())
         self.layers: list[dict[int, z3.BoolRef]] = [{start: z3.BoolVal(True)}]
         self.choices: list[list[Choice]] = []
-        self.solver.add(*self._start())
         for step in range(length):
             self._unroll(step, distances, length - step)
 

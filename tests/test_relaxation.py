@@ -182,11 +182,11 @@ def test_each_obligation_is_met_alone() -> None:
     """Every obligation of the composition occurs in the automaton that is checked for time-locks."""
     exact = {
         (place.ends, copy)
-        for place in Quotient(Composition(EITHER))._widest.values()
+        for place in Quotient(Composition(EITHER))._representatives.values()
         for copy in place.network
         if copy.must_be_delivered
     }
-    alone = Quotient(OverApproximation(EITHER, one_at_a_time))._widest.values()
+    alone = Quotient(OverApproximation(EITHER, one_at_a_time))._representatives.values()
     assert exact <= {(place.ends, copy) for place in alone for copy in place.network if copy.must_be_delivered}
 
 
