@@ -356,13 +356,13 @@ class TestCommand:
         assert data["verdict"] == "proved"
         assert [one["case"] for one in data["configurations"]] == ["core, no duplicates", "core, no duplicates, short"]
         answers = {answer["who"]: answer for answer in data["configurations"][1]["properties"][0]["answers"]}
+        del answers["horn"]["seconds"]
         assert answers["horn"] == {
             "who": "horn",
             "decided": False,
             "told": "not asked",
             "steps": None,
             "reason": "copies are counted",
-            "seconds": 0.0,
         }
         assert answers["zones"]["told"] == "violated (6)"
         assert err.count("agreed in") == 2
