@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import click
 
+from timewait.api import check
 from timewait.checker.decide import Answer
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli import console
-from timewait.library import check
 from timewait.options import Closers
 from timewait.spec.duration import format_duration
 

@@ -50,7 +50,7 @@ class TestNames:
             _ = timewait.nonsense  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["timewait", "timewait.library", "timewait.options", "timewait.results"])
+@pytest.mark.parametrize("name", ["timewait", "timewait.api", "timewait.options", "timewait.results"])
 def test_examples(name: str) -> None:
     """The examples of the documentation print what they say."""
     failed, _ = doctest.testmod(import_module(name))

@@ -20,6 +20,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from timewait.api import certify as certify
+    from timewait.api import check as check
+    from timewait.api import explain as explain
+    from timewait.api import prove as prove
+    from timewait.api import threshold as threshold
+    from timewait.api import threshold_formula as threshold_formula
     from timewait.checker.decide import Answer as Answer
     from timewait.checker.finding import Budget as Budget
     from timewait.checker.question import Engine as Engine
@@ -28,12 +34,6 @@ if TYPE_CHECKING:
     from timewait.checker.trace import Step as Step
     from timewait.checker.trace import Trace as Trace
     from timewait.checker.verdict import Verdict as Verdict
-    from timewait.library import certify as certify
-    from timewait.library import check as check
-    from timewait.library import explain as explain
-    from timewait.library import prove as prove
-    from timewait.library import threshold as threshold
-    from timewait.library import threshold_formula as threshold_formula
     from timewait.options import Options as Options
     from timewait.proofs.certify import CheckedCertificate as CheckedCertificate
     from timewait.proofs.suite import ClaimResult as ClaimResult
@@ -64,7 +64,7 @@ _MODULES = {
     "timewait.checker.threshold": ("Threshold", "InconclusiveAnswer"),
     "timewait.checker.trace": ("Step",),
     "timewait.checker.verdict": ("Verdict",),
-    "timewait.library": ("certify", "check", "explain", "prove", "threshold", "threshold_formula"),
+    "timewait.api": ("certify", "check", "explain", "prove", "threshold", "threshold_formula"),
     "timewait.options": ("Options",),
     "timewait.proofs.certify": ("CheckedCertificate",),
     "timewait.proofs.suite": ("ClaimResult",),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from timewait.api import certify
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
-from timewait.library import certify
 
 
 @click.command("certify")

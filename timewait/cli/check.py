@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from timewait.api import check
 from timewait.checker import itf
 from timewait.checker.certificate import joined
 from timewait.checker.decide import Answer
@@ -20,7 +21,6 @@ from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.session import budget_of, header_in_words
 from timewait.cli.view import write_page
-from timewait.library import check
 from timewait.options import Options
 from timewait.proofs.certify import CertifiedProof, certify_at_values, certify_liveness
 from timewait.results import CheckResult

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from timewait.api import prove
 from timewait.checker.verdict import worst, worst_exit
 from timewait.cli.console import Screen
 from timewait.cli.reports import Reports, report_options, suite_of_claim
-from timewait.library import prove
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.suite import ClaimResult
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from timewait.api import SAFE
 from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.verdict import worst
 from timewait.cli.boundaries import UnacceptedProof, boundaries
@@ -21,7 +22,6 @@ from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_sv
 from timewait.diagrams import bars, region_chart, region_text
 from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.region import Against
-from timewait.library import SAFE
 from timewait.options import Options
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from timewait.api import SAFE, threshold, threshold_formula
 from timewait.checker import itf
 from timewait.checker.linear import as_text
 from timewait.checker.ratios import RatioInterval
@@ -20,7 +21,6 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_all
 from timewait.cli.options import DURATION, Parsed, question_options
 from timewait.cli.session import budget_of, header_in_words
-from timewait.library import SAFE, threshold, threshold_formula
 from timewait.options import Options
 from timewait.options import ratios as parse_ratios
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula_in_words, interval_in_words
