@@ -930,7 +930,7 @@ def try_all(
         The mutants; None stands for the specification itself.
     jobs : int
         Processes at a time.
-    told : callable, optional
+    described : callable, optional
         Called with each mutant and its result.
     """
     expected = expectations()

@@ -131,7 +131,7 @@ class TestNone:
 
 
 def test_an_ambiguous_text_is_refused() -> None:
-    """Two actions with the same text are told apart by identity; the text alone does not choose one."""
+    """Two actions with the same text differ in their identity; the text alone does not choose one."""
     automaton = CompiledAutomaton(snoozer())
     location = automaton.location(automaton.start)
     edge = location.edges[0]

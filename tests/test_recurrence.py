@@ -85,7 +85,7 @@ def test_a_step_that_fairness_forces_is_no_loop_to_stay_in() -> None:
 
 @pytest.mark.parametrize(("name", "scale"), [("quiet", Fraction(120)), ("closes", Fraction(1))])
 def test_the_letter(name: str, scale: Fraction) -> None:
-    """Two ends in TIME_WAIT acknowledge each other for ever, told in milliseconds too; carried out, and minimised."""
+    """Two ends in TIME_WAIT acknowledge each other for ever, in milliseconds too; replayed and minimised."""
     wait = 2 * scale - (0 if scale == 1 else Fraction(1, 1000))
     asked = replace(ENDLESS, msl=scale, rto=(scale,), time_wait=wait)
     (answer,) = decide(question(asked), [PROPERTIES[name]], Engine.ZONES, Budget())

@@ -212,7 +212,7 @@ def test_a_name_like_no_other_is_only_refused() -> None:
 
 @pytest.mark.parametrize("path", ["mine.toml", "./mine", "elsewhere/mine.toml"])
 def test_a_path_that_leads_nowhere(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that leads nowhere is told from a name."""
+    """The error for a path that does not exist differs from the error for a name."""
     monkeypatch.chdir(tmp_path)
     said = f"there is no profile file {path}; the names of known profiles: {', '.join(stack_names())}"
     with pytest.raises(UnknownStack, match=f"^{said}$"):
@@ -326,7 +326,7 @@ def test_an_unknown_key_is_corrected(write: Path) -> None:
     ],
 )
 def test_bad_toml_names_the_line(write: Path, content: str, line: str) -> None:
-    """A syntax error is told with its line, even at the end of the file."""
+    """The error for bad syntax names the line, even at the end of the file."""
     said = complaint(write, content)
     assert said.startswith("mine.toml: ")
     assert said.endswith(line)
