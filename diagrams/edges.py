@@ -10,7 +10,7 @@ import networkx as nx
 
 from timewait.diagrams.colours import BLUE, GREEN, GREY, RED
 from timewait.diagrams.figure import LineStyle, Span, TextLine, bold, line
-from timewait.spec.endpoint import Effect, Timer
+from timewait.spec.outcome import Effect, Timer
 from timewait.spec.state import State
 
 GraphEdgeData = Mapping[str, Any]

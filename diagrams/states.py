@@ -35,9 +35,9 @@ from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Li
 from timewait.diagrams.widths import wrapped
 from timewait.narration.graph_use import GraphUse
 from timewait.narration.prose import citation_url
-from timewait.spec.endpoint import Timer
 from timewait.spec.graph import condense
 from timewait.spec.guards import Circumstances
+from timewait.spec.outcome import Timer
 from timewait.spec.state import State
 
 LEVELS = (

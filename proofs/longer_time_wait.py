@@ -12,7 +12,7 @@ from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Step, Trace
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, ConfigurationError
-from timewait.spec.endpoint import Timer
+from timewait.spec.outcome import Timer
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reference import initial_state
 from timewait.spec.trace_actions import action_of

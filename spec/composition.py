@@ -16,19 +16,10 @@ from itertools import product
 from typing import NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.endpoint import (
-    Call,
-    Effect,
-    Outcome,
-    Timer,
-    allowed_calls,
-    running,
-    segment_arrives,
-    timer_fires,
-    user_calls,
-)
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, delivery_matters, loss_windows, pending, recurrent_properties, violated_properties
 from timewait.spec.network import Channel, ClockedPacket, Network
+from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location

@@ -1,166 +1,21 @@
 """One endpoint: its outcome for every segment, timer and user call.
 
 Pure functions from a control block to an `Outcome`. `segment_arrives` follows RFC 9293 3.10.7 step by step, in its order.
-Every step that has an effect names its rule, and `RULES` states the section of each rule. Urgent data, security and options
-are left out, since they play no part in closing.
+Every step that has an effect names its rule (`timewait.spec.rules`). Urgent data, security and options are left out, since
+they play no part in closing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
-from typing import NamedTuple
 
+from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State
 
 WINDOW = 8
 """RCV.WND in octets: constant, and larger than all text that a scenario sends."""
-
-
-class Timer(StrEnum):
-    """The timers of an endpoint (RFC 9293 3.10.8)."""
-
-    RETRANSMISSION = "retransmission"
-    TIME_WAIT = "time-wait"
-    FIN_WAIT_2 = "fin-wait-2"
-
-
-class Call(StrEnum):
-    """The user calls (RFC 9293 3.10.1 to 3.10.5)."""
-
-    OPEN_ACTIVE = "OPEN (active)"
-    OPEN_PASSIVE = "OPEN (passive)"
-    SEND = "SEND"
-    CLOSE = "CLOSE"
-    ABORT = "ABORT"
-
-
-class Effect(StrEnum):
-    """What a step means outside the endpoint, for the properties and the loss windows."""
-
-    FIN_ACCEPTED = "fin accepted"
-    """A FIN of the peer was accepted, for the first time or again in TIME-WAIT."""
-    RESET = "reset"
-    """A RST ended the connection."""
-    GAVE_UP = "gave up"
-    """The endpoint itself dropped the connection before an orderly close."""
-    UNKNOWN = "unknown connection"
-    """A RST was sent because no such connection exists."""
-    ASSASSINATED = "assassinated"
-    """A RST ended TIME-WAIT (RFC 1337)."""
-    NOT_RESTARTED = "not restarted"
-    """A further copy of a FIN reached TIME-WAIT and did not restart its timer."""
-
-
-class Outcome(NamedTuple):
-    """The outcome of an event.
-
-    Attributes
-    ----------
-    block : Block
-        The new control block.
-    replies : tuple of Segment
-        The segments sent, in order.
-    started : frozenset of Timer
-        The timers that start or restart.
-    rules : tuple of str
-        The rules applied, in order; see `RULES`.
-    effects : frozenset of Effect
-        What the event means outside the endpoint.
-    """
-
-    block: Block
-    replies: tuple[Segment, ...] = ()
-    started: frozenset[Timer] = frozenset()
-    rules: tuple[str, ...] = ()
-    effects: frozenset[Effect] = frozenset()
-
-    def then(self, later: Outcome) -> Outcome:
-        """The outcome followed by a later outcome of the same event."""
-        return Outcome(
-            later.block,
-            self.replies + later.replies,
-            self.started | later.started,
-            self.rules + later.rules,
-            self.effects | later.effects,
-        )
-
-
-class Rule(NamedTuple):
-    """A rule of the specification: its section and its text."""
-
-    section: str
-    text: str
-
-
-RULES: dict[str, Rule] = {
-    "open.active": Rule("RFC 9293 3.10.1", "an active OPEN sends a SYN and enters SYN-SENT"),
-    "open.passive": Rule("RFC 9293 3.10.1", "a passive OPEN enters LISTEN"),
-    "send": Rule("RFC 9293 3.10.2", "SEND transmits text while this direction is open"),
-    "close.unopened": Rule("RFC 9293 3.10.4", "CLOSE before the connection is open deletes the connection"),
-    "close.first": Rule("RFC 9293 3.10.4", "CLOSE sends a FIN and enters FIN-WAIT-1"),
-    "close.second": Rule("RFC 9293 3.10.4", "CLOSE in CLOSE-WAIT sends a FIN and enters LAST-ACK"),
-    "close.linger-zero": Rule("SO_LINGER {1,0}", "CLOSE discards unsent text and sends a RST"),
-    "abort": Rule("RFC 9293 3.10.5", "ABORT sends a RST and deletes the connection"),
-    "closed.answer": Rule("RFC 9293 3.10.7.1", "in CLOSED, a RST answers any segment but a RST"),
-    "closed.ignore-rst": Rule("RFC 9293 3.10.7.1", "in CLOSED, a RST is dropped"),
-    "listen.syn": Rule("RFC 9293 3.10.7.2", "in LISTEN, SYN,ACK answers a SYN"),
-    "listen.ack": Rule("RFC 9293 3.10.7.2", "in LISTEN, a RST answers an ACK"),
-    "listen.ignore": Rule("RFC 9293 3.10.7.2", "in LISTEN, any other segment is dropped"),
-    "syn-sent.bad-ack": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a RST answers an unacceptable ACK"),
-    "syn-sent.reset": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a RST that acknowledges the SYN ends the attempt"),
-    "syn-sent.established": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, SYN,ACK opens the connection"),
-    "syn-sent.crossing": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a SYN without ACK is a simultaneous open"),
-    "syn-sent.ignore": Rule("RFC 9293 3.10.7.3", "in SYN-SENT, a segment without SYN or RST is dropped"),
-    "sequence.unacceptable": Rule(
-        "RFC 9293 3.10.7.4 first step", "a segment outside the window is dropped, and acknowledged where the stack does so"
-    ),
-    "sequence.unacceptable-rst": Rule("RFC 9293 3.10.7.4 first step", "a RST outside the window is dropped"),
-    "reset.challenge": Rule(
-        "RFC 9293 3.10.7.4 second step", "a challenge ACK answers a RST that is in the window but not at RCV.NXT"
-    ),
-    "reset.accepted": Rule("RFC 9293 3.10.7.4 second step", "a RST at RCV.NXT ends the connection"),
-    "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "in SYN-RECEIVED after a passive open, a RST leads back to LISTEN"),
-    "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "in TIME-WAIT, a RST ends the connection at once"),
-    "reset.time-wait-ignored": Rule("RFC 1337 F1", "in TIME-WAIT, a RST is ignored"),
-    "syn.challenge": Rule(
-        "RFC 9293 3.10.7.4 fourth step",
-        "a challenge ACK answers a SYN in a synchronised state, in TIME-WAIT where the stack does so",
-    ),
-    "syn.listen": Rule("RFC 9293 3.10.7.4 fourth step", "in SYN-RECEIVED after a passive open, a SYN leads back to LISTEN"),
-    "ack.missing": Rule("RFC 9293 3.10.7.4 fifth step", "a segment without ACK is dropped"),
-    "ack.syn-received": Rule("RFC 9293 3.10.7.4 fifth step", "in SYN-RECEIVED, an acceptable ACK opens the connection"),
-    "ack.syn-received-bad": Rule("RFC 9293 3.10.7.4 fifth step", "in SYN-RECEIVED, a RST answers an unacceptable ACK"),
-    "ack.unsent": Rule("RFC 9293 3.10.7.4 fifth step", "an ACK answers an ACK of something not yet sent, which is dropped"),
-    "ack.advance": Rule("RFC 9293 3.10.7.4 fifth step", "SND.UNA advances to SEG.ACK"),
-    "ack.fin-wait-2": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: FIN-WAIT-1 becomes FIN-WAIT-2"),
-    "ack.time-wait": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: CLOSING becomes TIME-WAIT"),
-    "ack.closed": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: LAST-ACK becomes CLOSED"),
-    "time-wait.bare-ack": Rule(
-        "RFC 9293 3.10.7.4 fifth step",
-        "in TIME-WAIT, a segment in the window is acknowledged and restarts the timer, where the stack does so",
-    ),
-    "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is accepted and acknowledged"),
-    "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
-    "text.late": Rule("RFC 9293 3.6.1 SHLD-3", "a RST answers text for a user who has stopped reading"),
-    "fin.out-of-order": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
-    "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "in ESTABLISHED or SYN-RECEIVED, a FIN leads to CLOSE-WAIT"),
-    "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "in FIN-WAIT-1, our FIN not acknowledged, a FIN leads to CLOSING"),
-    "fin.time-wait": Rule(
-        "RFC 9293 3.10.7.4 eighth step",
-        "in FIN-WAIT-2, or with the acknowledgement of our FIN, a FIN leads to TIME-WAIT, if there is one",
-    ),
-    "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is retransmitted"),
-    "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is dropped"),
-    "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer expires: the connection is deleted"),
-    "timer.fin-wait-2": Rule(
-        "no standard: tcp_fin_timeout and its kin",
-        "the FIN-WAIT-2 timer of an abandoned connection expires: the connection is deleted",
-    ),
-}
-"""Every rule, by the name that steps and traces use."""
 
 
 def closed(block: Block) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timewait.spec.endpoint import Effect, Outcome
+from timewait.spec.outcome import Effect, Outcome
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
 

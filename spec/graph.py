@@ -15,9 +15,10 @@ from typing import Any
 
 import networkx as nx
 
-from timewait.spec.endpoint import RULES, Timer
 from timewait.spec.graph_events import EdgeClass, classified_events
 from timewait.spec.guards import Circumstances, guard, joint_trigger
+from timewait.spec.outcome import Timer
+from timewait.spec.rules import RULES
 from timewait.spec.setting_dependence import SettingDependence
 from timewait.spec.settings import BEHAVIOUR, Behaviour
 from timewait.spec.state import MEANING, State

@@ -14,9 +14,6 @@ from typing import NamedTuple
 
 from timewait.spec.endpoint import (
     WINDOW,
-    Call,
-    Outcome,
-    Timer,
     acceptable,
     allowed_calls,
     earliest_unacknowledged,
@@ -26,6 +23,7 @@ from timewait.spec.endpoint import (
     user_calls,
 )
 from timewait.spec.guards import Circumstances
+from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import FIN_RECEIVED, Block, State

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
-from timewait.spec.endpoint import RULES, Call, Effect, Outcome, Timer, running, segment_arrives, timer_fires, user_calls
+from timewait.spec.endpoint import running, segment_arrives, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, EndPair, delivery_matters, loss_windows, pending, recurrent_properties, violations
+from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
+from timewait.spec.rules import RULES
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.spec.configuration import Configuration
-from timewait.spec.endpoint import Call, Timer
+from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
 from timewait.vocabulary.automaton import Action
 

@@ -8,8 +8,9 @@ from enum import Enum
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from timewait.spec.endpoint import Timer, running
+from timewait.spec.endpoint import running
 from timewait.spec.graph_events import EdgeClass, EndpointEvent, apply_event, edge_class
+from timewait.spec.outcome import Timer
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour
 from timewait.spec.state import Block
 

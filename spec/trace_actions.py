@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timewait.spec.endpoint import Call, Timer
+from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Event

@@ -168,8 +168,6 @@ def _mutable(node: ast.AST, where: str, parents: tuple[ast.AST, ...]) -> Iterato
     """Every node that runs, with its function: no annotation, assertion, decorator or documentation."""
     if isinstance(node, ast.Assert | ast.Import | ast.ImportFrom):
         return
-    if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "RULES":
-        return
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         where = f"{where}.{node.name}" if where else node.name
         children: Iterable[ast.AST] = node.body
@@ -665,9 +663,10 @@ def _facts() -> Iterator[tuple[str, bool]]:
     """Facts on which no verdict of a small configuration depends, each with whether it holds."""
     from timewait.spec.composition import Composition, CompositionState, Phase
     from timewait.spec.configuration import Configuration
-    from timewait.spec.endpoint import Effect, Outcome, Timer, acknowledgement, segment_arrives
+    from timewait.spec.endpoint import acknowledgement, segment_arrives
     from timewait.spec.exchange import loss_windows, violated_properties
     from timewait.spec.network import Channel
+    from timewait.spec.outcome import Effect, Outcome, Timer
     from timewait.spec.segment import PacketInFlight, Segment
     from timewait.spec.settings import Behaviour
     from timewait.spec.state import ESTABLISHED, Block, State

@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.endpoint import Call, Effect, Outcome, Timer, allowed_calls, running, segment_arrives, timer_fires, user_calls
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
+from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, ResetRule
 from timewait.spec.state import ESTABLISHED, Block, State

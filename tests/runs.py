@@ -16,7 +16,7 @@ from timewait.cli.run import carry_out
 from timewait.proofs.claims import INTENDED, LITERAL, NEVER_RESTARTED, close, core, iterations_to_outlast
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
-from timewait.spec.endpoint import Call, Timer
+from timewait.spec.outcome import Call, Timer
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import SCENARIOS

@@ -15,12 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timewait.spec.endpoint import (
-    RULES,
     WINDOW,
-    Call,
-    Effect,
-    Outcome,
-    Timer,
     acceptable,
     acknowledgement,
     allowed_calls,
@@ -32,6 +27,8 @@ from timewait.spec.endpoint import (
     user_calls,
 )
 from timewait.spec.graph_events import apply_event, reachable_steps
+from timewait.spec.outcome import Call, Effect, Outcome, Timer
+from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import ESTABLISHED, FIN_RECEIVED, Block, State

@@ -30,7 +30,7 @@ from timewait.checker.finding import Budget
 from timewait.checker.zones import Zones
 from timewait.proofs.question import question
 from timewait.spec.configuration import Scope
-from timewait.spec.endpoint import RULES
+from timewait.spec.rules import RULES
 from timewait.vocabulary.automaton import INACTIVE, ZERO, Clock
 
 every_dense_case = pytest.mark.parametrize("name", DENSE)

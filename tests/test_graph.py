@@ -16,10 +16,10 @@ import pytest
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.states import states
 from timewait.diagrams.tables import as_json, as_text
-from timewait.spec.endpoint import RULES
 from timewait.spec.graph import CLOSE_PART, close_part, condense, transition_graph
 from timewait.spec.graph_events import EdgeClass, classified_events
 from timewait.spec.guards import Circumstances
+from timewait.spec.rules import RULES
 from timewait.spec.setting_dependence import alternatives
 from timewait.spec.settings import BEHAVIOUR, EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import MEANING, State

@@ -10,7 +10,7 @@ from oracle import JUDGED, UNLIMITED, A, B, Copy, End, Search, TooLarge, World, 
 from random_configurations import random_configuration
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.endpoint import Effect, Outcome, Timer
+from timewait.spec.outcome import Effect, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State

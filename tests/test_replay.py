@@ -27,7 +27,7 @@ from timewait.checker.trace import Trace, number
 from timewait.checker.zones import Zones
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.endpoint import Call, Timer
+from timewait.spec.outcome import Call, Timer
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import TimedPacket, initial_state
 from timewait.spec.segment import PacketInFlight, Segment

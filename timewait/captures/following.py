@@ -39,9 +39,11 @@ from timewait.captures.trace_start import (
 from timewait.captures.trace_writer import TraceWriter
 from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
-from timewait.spec.endpoint import RULES, Outcome, Timer, timer_fires
+from timewait.spec.endpoint import timer_fires
 from timewait.spec.exchange import ENDS
+from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
+from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State

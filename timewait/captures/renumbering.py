@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from timewait.spec.endpoint import WINDOW, Outcome, segment_arrives
+from timewait.spec.endpoint import WINDOW, segment_arrives
+from timewait.spec.outcome import Outcome
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from timewait.captures.observations import RemarkKind
 from timewait.narration.prose import counted, rounded
-from timewait.spec.endpoint import Call, Outcome, Timer, allowed_calls, timer_fires, user_calls
+from timewait.spec.endpoint import allowed_calls, timer_fires, user_calls
+from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block, State

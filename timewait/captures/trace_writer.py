@@ -11,9 +11,11 @@ from timewait.checker.trace import Step, Trace, VariableValue
 from timewait.narration.story import CAPTURE
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
-from timewait.spec.endpoint import RULES, Effect, Outcome, Timer, running
+from timewait.spec.endpoint import running
 from timewait.spec.exchange import ENDS, EndPair, violations
+from timewait.spec.outcome import Effect, Outcome, Timer
 from timewait.spec.reference import INCARNATION_RULES
+from timewait.spec.rules import RULES
 from timewait.spec.state import ESTABLISHED, Block
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 

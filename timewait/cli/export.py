@@ -27,11 +27,11 @@ from timewait.proofs.question import question
 from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
-from timewait.spec.endpoint import RULES
 from timewait.spec.exchange import ENDS
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import INCARNATION_RULES
+from timewait.spec.rules import RULES
 from timewait.spec.segment import PacketInFlight
 from timewait.spec.state import Block
 from timewait.vocabulary.automaton import Location, Property

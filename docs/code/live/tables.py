@@ -23,9 +23,9 @@ from timewait.checker.verdict import SEVERITY, Verdict
 from timewait.diagrams.edges import citation, event, kind_order, response
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.assemble import Overrides, behaviour_of
-from timewait.spec.endpoint import RULES
 from timewait.spec.graph import condense, transition_graph
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
+from timewait.spec.rules import RULES
 from timewait.spec.settings import SETTINGS, InProfile
 from timewait.spec.stacks import EVIDENCE, load_stack, stack_names
 from timewait.spec.state import MEANING, State
