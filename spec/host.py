@@ -60,6 +60,67 @@ class _Host(NamedTuple):
     ports: tuple[int, int]
 
 
+class HostPorts(NamedTuple):
+    """The ports of this machine for connections to one destination, and the rule for using one again.
+
+    Attributes
+    ----------
+    usable : int
+        Ports that connect() may choose: those of ``ip_local_port_range`` without the reserved ones.
+    reserved : int
+        Ports of the range in ``ip_local_reserved_ports``.
+    tw_reuse : int
+        ``tcp_tw_reuse``: 0 off, 1 on, 2 for loopback alone.
+    reuse_delay : Fraction
+        ``tcp_tw_reuse_delay``, in seconds.
+    timestamps : bool
+        Whether this end uses timestamps.
+    max_tw_buckets : int
+        The most connections in TIME-WAIT.
+    """
+
+    usable: int
+    reserved: int
+    tw_reuse: int
+    reuse_delay: Fraction
+    timestamps: bool
+    max_tw_buckets: int
+
+
+def read_ports(root: Path = ROOT) -> HostPorts:
+    """Return the ports that this machine has for connections to one destination.
+
+    Parameters
+    ----------
+    root : Path
+        The directory of the settings.
+
+    Raises
+    ------
+    HostUnreadable
+        This is not Linux, or a setting cannot be read.
+    """
+    host = _read(root)
+    low, high = host.ports
+    reserved = sum(max(0, min(high, last) - max(low, first) + 1) for first, last in _reserved(root))
+    delay = Fraction(1) if host.tw_reuse_delay is None else Fraction(host.tw_reuse_delay, 1_000)
+    timestamps = host.timestamps != 0
+    return HostPorts(high - low + 1 - reserved, reserved, host.tw_reuse, delay, timestamps, host.max_tw_buckets)
+
+
+def _reserved(root: Path) -> list[tuple[int, int]]:
+    """The ranges of ``ip_local_reserved_ports``, which the kernel writes in order and without overlap."""
+    name = "ip_local_reserved_ports"
+    ranges = []
+    for part in _text(root, name).split(","):
+        ends = part.strip().split("-") if part.strip() else []
+        if len(ends) > 2 or not all(end.isdecimal() for end in ends):
+            raise HostUnreadable(f"cannot make sense of {root / name}: {part!r} is neither a port nor a range")
+        if ends:
+            ranges.append((int(ends[0]), int(ends[-1])))
+    return ranges
+
+
 def read_host(root: Path = ROOT) -> Stack:
     """Return the profile of this machine: the linux profile with the settings of the kernel.
 

@@ -29,7 +29,7 @@ LAYERS = (
     {"vocabulary"},
     {"spec", "checker"},
     {"proofs", "narration"},
-    {"captures", "formats", "diagrams"},
+    {"captures", "formats", "diagrams", "capacity"},
     {"library"},
     {"cli"},
 )
@@ -42,6 +42,7 @@ LIBRARIES = {
     "proofs": set[str](),
     "narration": {"networkx"},
     "captures": set[str](),
+    "capacity": set[str](),
     "formats": set[str](),
     "diagrams": {"networkx", "graphviz", "jinja2"},
     "library": set[str](),
