@@ -2,8 +2,8 @@
 
 Every edge is made from one of three pure functions of `timewait.spec.endpoint`: a user calls, a timer fires, a segment
 arrives. Each reply is sent, and a reply under the loss budget may be lost. Once both ends are CLOSED the four-tuple may be
-reopened, atomically. From then on the arrival of any old copy breaks ``isolation``: this is the worst case, in which the
-new window covers all old sequence numbers.
+reopened, atomically. From then on the arrival of any old copy breaks ``isolation``, and the property that names its harm
+(`timewait.spec.incarnation`): this is the worst case, in which the new window covers all old sequence numbers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, delivery_matters, loss_windows, pending, recurrent_properties, violated_properties
+from timewait.spec.incarnation import ISOLATION, harm_of
 from timewait.spec.network import Channel, ClockedPacket, Network
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import Segment
@@ -246,9 +247,10 @@ class Composition:
         for index, packet in enumerate(network):
             if not self.channel.blocked(network, index):
                 receiver = ENDS[1 - ENDS.index(packet.sender)]
-                action = Action("deliver", receiver, (packet.sender, packet.segment), rules=("incarnation.intrusion",))
+                harm = harm_of(packet.segment)
+                action = Action("deliver", receiver, (packet.sender, packet.segment), rules=(f"incarnation.{harm}",))
                 guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
-                yield Edge(action, guard, over, (), violates=frozenset({"isolation"}))
+                yield Edge(action, guard, over, (), violates=frozenset({harm, ISOLATION}))
 
     # --- one step ---------------------------------------------------------------------------------------------------
 

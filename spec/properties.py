@@ -20,6 +20,30 @@ PROPERTIES: dict[str, Property] = {
             "RFC 9293 3.4.3, 3.6.1 MUST-13",
         ),
         Property(
+            "old-text",
+            "always",
+            "no text of one incarnation is read as text of the next one",
+            "RFC 1337 H1",
+        ),
+        Property(
+            "old-fin",
+            "always",
+            "no FIN of one incarnation is read as the end of the peer's text in the next one",
+            "RFC 9293 3.4.3",
+        ),
+        Property(
+            "old-reset",
+            "always",
+            "no RST of one incarnation ends the next one",
+            "RFC 1337 H3",
+        ),
+        Property(
+            "old-ack",
+            "always",
+            "no ACK of one incarnation acknowledges text of the next one, which may have been lost",
+            "RFC 9293 3.4.3",
+        ),
+        Property(
             "integrity",
             "always",
             "no connection ends before the peer's user has read every octet sent",
@@ -58,7 +82,11 @@ PROPERTIES: dict[str, Property] = {
         ),
     )
 }
-"""Every property. ``no-stray-reset`` is checked only by name: with duplication it fails for every TIME-WAIT."""
+"""Every property.
+
+``isolation`` is the conjunction of those of `timewait.spec.incarnation.HARMS`, which are checked only by name; so is
+``no-stray-reset``, since with duplication it fails for every TIME-WAIT.
+"""
 
 RELIABLE = ("graceful", "isolation", "integrity", "closes")
 """Together: "both directions close reliably"."""
@@ -69,6 +97,10 @@ DEFAULT = (*RELIABLE, "quiet", "time-wait-kept", "fin-restarts")
 WITNESSES: dict[str, tuple[str, ...]] = {
     "graceful": ("reaches LAST_ACK", "reaches CLOSED"),
     "isolation": ("reopen",),
+    "old-text": ("reopen", "send"),
+    "old-fin": ("reopen", "reaches LAST_ACK"),
+    "old-reset": ("reopen", "closed.answer"),
+    "old-ack": ("reopen",),
     "integrity": ("reaches CLOSED", "send"),
     "time-wait-kept": ("reaches TIME_WAIT", "timer.time-wait", "closed.answer"),
     "fin-restarts": ("reaches TIME_WAIT", "FIN meets TIME_WAIT"),

@@ -15,6 +15,7 @@ from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import running, segment_arrives, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, EndPair, delivery_matters, loss_windows, pending, recurrent_properties, violations
+from timewait.spec.incarnation import INCARNATION_RULES, harm_in_words, harm_of, harm_rule
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.rules import RULES
@@ -22,12 +23,6 @@ from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Event, ImpossibleMove, Packet, RunningTimer
-
-INCARNATION_RULES = {
-    "incarnation.reopen": ("RFC 9293 3.10.1", "both ends are CLOSED: the same addresses and ports are opened again"),
-    "incarnation.intrusion": ("RFC 9293 3.4.3", "an old segment arrives in the window of the next incarnation"),
-}
-"""The rules about incarnations, which belong to no endpoint."""
 
 
 class TimedPacket(NamedTuple):
@@ -206,10 +201,11 @@ class ReferenceState:
         in_transit = self._without(index)
         text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
         if self.reopened:
-            rule = ("incarnation.intrusion", *INCARNATION_RULES["incarnation.intrusion"])
-            why = (("isolation", f"{sender}'s old {segment} is in the window of {ENDS[side]}'s new incarnation"),)
-            event = Event(ENDS[side], f"{text} in the next incarnation", self._copy(arrived), rules=(rule,), breaks=why)
-            return replace(self, in_transit=in_transit, event=event, broken=frozenset({"isolation"}), recurrent=frozenset())
+            harm = harm_of(segment)
+            breaks = harm_in_words(harm, sender, ENDS[side], str(segment))
+            copy, rules = self._copy(arrived), (harm_rule(harm),)
+            event = Event(ENDS[side], f"{text} in the next incarnation", copy, rules=rules, breaks=breaks)
+            return replace(self, in_transit=in_transit, event=event, broken=frozenset(dict(breaks)), recurrent=frozenset())
         outcome = self._received(self.ends[side], side, segment)
         return replace(self, in_transit=in_transit)._after(side, outcome, action, text, self._copy(arrived))
 

@@ -22,6 +22,8 @@ from timewait.spec.state import ESTABLISHED, Block, State
 A, B = 0, 1
 UNLIMITED = -1
 JUDGED = ("graceful", "isolation", "integrity", "time-wait-kept", "fin-restarts", "no-stray-reset")
+HARMS = ("old-text", "old-fin", "old-reset", "old-ack")
+"""The harms of an old copy in the next incarnation; `judge` decides them only if asked."""
 CLOSING_IN_ORDER = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.LAST_ACK})
 
 
@@ -58,22 +60,25 @@ class World(NamedTuple):
     lost: tuple[int, int]
 
 
-def judge(configuration: Configuration, cap: int = 1_000_000, *, twins: bool = False) -> dict[str, bool]:
-    """For every property of `JUDGED`, whether some run of a configuration violates it; time is counted in ticks.
+def judge(
+    configuration: Configuration, cap: int = 1_000_000, *, twins: bool = False, judged: tuple[str, ...] = JUDGED
+) -> dict[str, bool]:
+    """For every property of `judged`, whether some run of a configuration violates it; time is counted in ticks.
 
     More than `cap` states raise `TooLarge`. With `twins`, a copy is kept although a younger copy of its segment can do all
     that it can: slower, with the same verdicts.
     """
     search = Search(configuration, twins=twins)
     seen, waiting = {search.first()}, [search.first()]
-    while waiting and search.violated != search.attainable:
+    wanted = set(judged) - (set(JUDGED) - search.attainable)
+    while waiting and not wanted <= search.violated:
         for world in search.successors(waiting.pop()):
             if world not in seen:
                 seen.add(world)
                 waiting.append(world)
         if len(seen) > cap:
             raise TooLarge(f"more than {cap} states")
-    return {name: name in search.violated for name in JUDGED}
+    return {name: name in search.violated for name in judged}
 
 
 class Search:
@@ -115,6 +120,7 @@ class Search:
         if world.copies and all(end.block.state is State.CLOSED for end in world.ends):
             # The ends may be reopened now, and the copy sent first may always arrive next.
             self.violated.add("isolation")
+            self.violated.update(filter(None, (self.harm(world.copies, index) for index in range(len(world.copies)))))
         for who in (A, B):
             for outcome in (*self.user(world, who), *self.timers(world, who)):
                 yield from self.step(world, who, outcome, world.copies)
@@ -122,6 +128,15 @@ class Search:
             yield from self.arrival(world, index)
         if self.time_may_pass(world):
             yield self.tick(world)
+
+    def harm(self, copies: tuple[Copy, ...], index: int) -> str:
+        """Return the harm of a copy that arrives next in the next incarnation; empty if it cannot arrive next."""
+        sender, number = copies[index][:2]
+        if self.configuration.fifo and any(older.sender == sender and not older.free for older in copies[:index]):
+            return ""
+        segment = self.segments[number]
+        flagged = ((segment.rst, "old-reset"), (segment.length > 0, "old-text"), (segment.fin, "old-fin"))
+        return next((name for on, name in flagged if on), "old-ack")
 
     def user(self, world: World, who: int) -> Iterator[Outcome]:
         """Yield the outcomes of the calls that the user of an end may make."""

@@ -136,7 +136,7 @@ class TestThreshold:
         _, data = run_json(capsys, "threshold", *THIRTY, "--stack", str(changed))
         assert data["least_time_wait"] == 90
         rules = [rule["name"] for step in data["below"][1]["trace"]["steps"] for rule in step["rules"]]
-        assert rules[-3:] == ["timer.time-wait", "incarnation.reopen", "incarnation.intrusion"]
+        assert rules[-3:] == ["timer.time-wait", "incarnation.reopen", "incarnation.old-reset"]
         assert rules.count("sequence.unacceptable") == 1
         assert "closed.answer" in rules
 

@@ -89,7 +89,7 @@ def test_the_head_comment(write: Callable[[Plan], str]) -> None:
         assert line in text
     assert text.index("The properties:") < text.index("The meaning of the answer:") < text.index("The command:")
     assert f"fin.time-wait ({RULES['fin.time-wait'].section})" in text
-    assert "incarnation.intrusion (RFC 9293 3.4.3)" in text
+    assert "incarnation.old-fin (RFC 9293 3.4.3)" in text
     assert "A TIME_WAIT (una 2, nxt 2, rcv 2), B LAST_ACK (una 1, nxt 2, rcv 2)" in text
     assert "age_B_FIN_ACK_seq_1_ack_2" in text or "age(B FIN+ACK seq=1 ack=2)" in text
 

@@ -23,8 +23,8 @@ from timewait.cli.reports import Reports
 from timewait.formats import github, junit, sarif
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_trace, reported_property
 from timewait.formats.source_locations import property_location, rule_location, waiting_location
+from timewait.spec.incarnation import INCARNATION_RULES
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.rules import RULES
 
 ROOT = Path(__file__).parent.parent

@@ -252,7 +252,7 @@ class TestNetwork:
         list(search.successors(at(CLOSED, LAST, flying(search, A, Segment(2, rst=True)), clocks=((), (0,)))))
         assert "isolation" not in search.violated
         list(search.successors(at(CLOSED, CLOSED, flying(search, A, Segment(2, rst=True)))))
-        assert search.violated == {"graceful", "isolation"}
+        assert search.violated == {"graceful", "isolation", "old-reset"}
 
     def test_core_ignores_what_reaches_a_closed_passive_end(self) -> None:
         """In scope core a CLOSED passive end is silent; the active one never is."""

@@ -169,7 +169,7 @@ class TestTampered:
             "new incarnation",
             "new incarnation",
         ]
-        assert trace.steps[LATE].event.rules[0][0] == "incarnation.intrusion"
+        assert trace.steps[LATE].event.rules[0][0] == "incarnation.old-fin"
         assert [(copy.text, copy.lost) for copy in trace.steps[FIRST].event.sent] == [("ACK seq=2 ack=2", False)]
 
     @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ class _Follower:
         if self.writer.reopened:
             remark = f"accepts {segment} of the closed connection in the next one on the same addresses and ports"
             self._remark(now, side, remark, "RFC 9293 3.4.3", RemarkKind.OLD_DUPLICATE)
-            self.writer.accept_old_duplicate(now, side, text, packet)
+            self.writer.accept_old_duplicate(now, side, text, packet, segment)
             return
         behaviour = self._behaviour(side, instant, segment)
         if self._answers_as_closed(side, instant, segment):

@@ -13,9 +13,10 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import running
 from timewait.spec.exchange import ENDS, EndPair, violations
+from timewait.spec.incarnation import INCARNATION_RULES, harm_in_words, harm_of, harm_rule
 from timewait.spec.outcome import Effect, Outcome, Timer
-from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.rules import RULES
+from timewait.spec.segment import Segment
 from timewait.spec.state import ESTABLISHED, Block
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 
@@ -85,12 +86,11 @@ class TraceWriter:
         rule = "incarnation.reopen"
         self._append(now, Event("users", "open the same addresses and ports again", rules=((rule, *INCARNATION_RULES[rule]),)))
 
-    def accept_old_duplicate(self, now: Fraction, side: int, text: str, packet: Packet) -> None:
-        """Append the arrival of an old duplicate in the next incarnation."""
-        rule = "incarnation.intrusion"
-        why = f"{packet.sender}'s old {packet.text} reached {ENDS[side]} in the new incarnation"
-        rules = ((rule, *INCARNATION_RULES[rule]),)
-        self._append(now, Event(ENDS[side], f"{text} in the next incarnation", packet, (), rules, (("isolation", why),)))
+    def accept_old_duplicate(self, now: Fraction, side: int, text: str, packet: Packet, segment: Segment) -> None:
+        """Append the arrival of an old duplicate in the next incarnation, with the harm of its kind."""
+        harm = harm_of(segment)
+        breaks = harm_in_words(harm, packet.sender, ENDS[side], packet.text)
+        self._append(now, Event(ENDS[side], f"{text} in the next incarnation", packet, (), (harm_rule(harm),), breaks))
 
     def add_answer(self, now: Fraction, side: int, packet: Packet) -> bool:
         """Put an answer into the last step if that was an arrival at the same end and time; returns whether it was."""

@@ -28,9 +28,9 @@ from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
+from timewait.spec.incarnation import INCARNATION_RULES
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import INCARNATION_RULES
 from timewait.spec.rules import RULES
 from timewait.spec.segment import PacketInFlight
 from timewait.spec.state import Block

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from timewait.spec import properties, reference, rules
+from timewait.spec import incarnation, properties, reference, rules
 
 TOP_FOLDERS = ("spec", "checker", "proofs", "diagrams")
 """Packages of ``timewait`` whose folders lie at the root of the repository."""
@@ -32,7 +32,7 @@ class SourceLocation(NamedTuple):
 
 def rule_location(name: str) -> SourceLocation | None:
     """The entry of a rule in the specification's tables of rules."""
-    return _keys(rules).get(name) or _keys(reference).get(name)
+    return _keys(rules).get(name) or _keys(incarnation).get(name)
 
 
 def property_location(name: str) -> SourceLocation | None:

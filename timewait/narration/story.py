@@ -84,7 +84,10 @@ REACTIONS = {
     "fin.close-wait": "nothing more will come from {other}",
     "fin.closing": "{other} has closed simultaneously: its FIN does not acknowledge {me}'s FIN",
     "fin.time-wait": "{other} has closed too",
-    "incarnation.intrusion": "it lies in the window of the new connection, which accepts it as its own",
+    "incarnation.old-text": "it lies in the window of the new connection: {me}'s user reads old text as new",
+    "incarnation.old-fin": "it lies in the window of the new connection: {me} takes it for the end of {other}'s text",
+    "incarnation.old-reset": "it lies in the window of the new connection, and ends it",
+    "incarnation.old-ack": "{me} takes it for an acknowledgement of new text, and never retransmits that text if it was lost",
 }
 """What a segment does to its receiver, by rule."""
 
