@@ -659,7 +659,7 @@ class TestCommand:
         ("content", "said"),
         [
             (b"", "is empty"),
-            (b"\xd4\xc3\xb2\xa1\x02", "is cut off"),
+            (b"\xd4\xc3\xb2\xa1\x02", "ends in the middle of its header"),
             (b"some garbage", "is neither"),
             (b"{}", "not a trace"),
             (b"\x1f\x8b\x08\x00garbage", ""),
@@ -679,15 +679,15 @@ class TestCommand:
         path = pcap(tmp_path / "udp.pcap", [IP() / UDP()] * 3)
         code, _, err = run(capsys, "explain", str(path))
         assert (code, err.count("\n")) == (3, 1)
-        assert "none of its 3 frames is a TCP segment" in err
+        assert "no TCP segment that can be read; its 3 frames: 3 UDP" in err
         path.write_bytes(path.read_bytes()[:24])
         code, _, err = run(capsys, "explain", str(path))
         assert (code, err.count("\n")) == (3, 1)
         assert "without a single frame" in err
-        path = pcap(tmp_path / "wireless.pcap", closed().packets, link_type=127)
+        path = pcap(tmp_path / "usb.pcap", closed().packets, link_type=189)
         code, _, err = run(capsys, "explain", str(path))
         assert (code, err.count("\n")) == (3, 1)
-        assert "link type 127" in err
+        assert "link type 189 (USB)" in err
 
     @pytest.mark.parametrize("text", ["nonsense", "1.2.3.4:5", "1.2.3.4:5-1.2.3.400:6", "1.2.3.4:5-6.7.8.9:10-11.12.13.14:15"])
     def test_no_connection(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> None:

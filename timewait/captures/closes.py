@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path
 
-from timewait.captures.capture_file import BrokenCapture, frames
+from timewait.captures.capture_file import BrokenCapture
 from timewait.captures.following import follow
-from timewait.captures.headers import CapturedPacket, Socket, UnsupportedLinkType, decode
+from timewait.captures.headers import Socket
 from timewait.captures.observations import ObservedClose
+from timewait.captures.reading import MAX_FRAMES, SegmentReader
 from timewait.captures.traffic import Traffic, traffic
-from timewait.narration.prose import counted
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack
 from timewait.vocabulary.errors import RequestError
-
-MAX_FRAMES = 5_000_000
-"""Frames read by default."""
 
 
 @dataclass
@@ -34,13 +30,13 @@ class CapturedCloses:
         All connections.
     closes : tuple of ObservedClose
         The connections that close.
-    limit_hit : bool
-        Whether frames were left unread.
+    reader : SegmentReader
+        The account of all frames, read or left out.
     """
 
     traffic: Traffic
     closes: tuple[ObservedClose, ...]
-    limit_hit: bool
+    reader: SegmentReader
 
     @property
     def example(self) -> str:
@@ -67,42 +63,21 @@ def read_closes(
     Raises
     ------
     BrokenCapture
-        The file is damaged, is not a capture, has no frame, or has no TCP segment although no connection is chosen.
+        The file cannot be read, is not a capture, or holds no TCP segment that can be read.
     """
-    reader = _CloseReader(file, chosen, max_frames)
-    found = traffic(reader.packets())
-    if not found.frames:
-        raise BrokenCapture(f"{file}: is a capture without a single frame")
-    if not found.segments and chosen is None:
-        raise BrokenCapture(f"{file}: none of its {counted(found.frames, 'frame')} is a TCP segment with a whole header")
+    try:
+        with file.open("rb", buffering=0) as stream:
+            return closes_in(SegmentReader(stream.read, str(file), b"", chosen, max_frames), configuration, file.name)
+    except OSError as problem:
+        raise BrokenCapture(f"{file}: {problem.strerror or problem}") from problem
+
+
+def closes_in(reader: SegmentReader, configuration: Configuration, name: str) -> CapturedCloses:
+    """Reconstruct every close in a capture that is already open; parameters and errors as of `read_closes`."""
+    found = traffic(reader)
     closing = [connection for connection in found.connections if connection.closes]
-    closes = tuple(follow(connection, configuration, reader.ended, {"file": file.name}) for connection in closing)
-    return CapturedCloses(found, closes, reader.limit_hit)
-
-
-@dataclass
-class _CloseReader:
-    """A capture read up to a limit; `ended` is the latest capture time so far, in nanoseconds since 1970."""
-
-    file: Path
-    chosen: frozenset[Socket] | None
-    max_frames: int
-    ended: int = 0
-    limit_hit: bool = False
-
-    def packets(self) -> Iterator[CapturedPacket | None]:
-        """The TCP segments, of the chosen connection if there is one; None for every other frame."""
-        for frame in frames(self.file):
-            if frame.number > self.max_frames:
-                self.limit_hit = True
-                return
-            self.ended = max(self.ended, frame.time)
-            try:
-                packet = decode(frame)
-            except UnsupportedLinkType as problem:
-                raise BrokenCapture(f"{self.file}: frame {frame.number}: {problem}") from problem
-            other = packet is None or self.chosen not in (None, {packet.source, packet.destination})
-            yield None if other else packet
+    closes = tuple(follow(connection, configuration, reader.ended, {"file": name}) for connection in closing)
+    return CapturedCloses(found, closes, reader)
 
 
 def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: Fraction | None = None) -> Configuration:

@@ -1,7 +1,7 @@
 """Decoding of a captured frame into a TCP segment: addresses, ports, numbers and flags.
 
-Link types: Ethernet (with VLAN tags and PPPoE), Linux cooked (versions 1 and 2), raw IP, and loopback. IPv4 and IPv6
-(with extension headers). Only headers are read; the length of the text follows from theirs.
+`link_layers` and `tunnels` find the innermost IP packet. IPv4 and IPv6 (with extension headers). Only headers are read;
+the length of the text follows from theirs.
 """
 
 from __future__ import annotations
@@ -11,28 +11,38 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from timewait.captures.capture_file import Frame
+from timewait.captures.link_layers import Undecoded, link_layer
+from timewait.captures.tunnels import inside
 
 TCP = 6
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
-NULL, ETHERNET, LOOP, COOKED, COOKED_2 = 0, 1, 108, 113, 276
-RAW = frozenset({12, 14, 101, 228, 229})
-HEADER_LENGTH = {NULL: 4, LOOP: 4, COOKED: 16, COOKED_2: 20} | dict.fromkeys(RAW, 0)
-"""Octets before the IP header, by link type."""
+MAX_LAYERS = 24
+"""Headers before the TCP segment at most; more mean a frame made to keep readers busy."""
 
-VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100})
-PPPOE = 0x8864
+EXTENSIONS = frozenset({0, 43, 60, 135, 139, 140})
+"""IPv6 extension headers that are skipped: hop-by-hop options, routing, destination options, mobility, HIP, shim6."""
+FRAGMENT, AUTHENTICATION = 44, 51
 
-EXTENSIONS = frozenset({0, 43, 60})
-"""IPv6 extension headers that are skipped: hop-by-hop options, routing, destination options."""
-FRAGMENT = 44
+HARDWARE = {1: 6, 113: 6, 276: 12}
+"""Where the sender's hardware address of six octets stands, by link type."""
+
+LATER_FRAGMENT = "later fragment of an IP packet"
 
 END, NO_OPERATION, WINDOW_SCALE, TIMESTAMPS = 0, 1, 3, 8
 """TCP options."""
 
 
-class UnsupportedLinkType(ValueError):
-    """A link type that this module cannot decode; the message names it."""
+class LeftOut(NamedTuple):
+    """A frame without a TCP segment that can be read.
+
+    Attributes
+    ----------
+    reason : str
+        What it holds instead.
+    """
+
+    reason: str
 
 
 class Socket(NamedTuple):
@@ -77,6 +87,8 @@ class CapturedPacket(NamedTuple):
         The identification of its IPv4 packet; 0 for IPv6.
     hops : int
         The remaining time to live or hop limit.
+    hardware : bytes
+        The sender's hardware address on the captured link; empty if the link has none.
     """
 
     frame: int
@@ -93,97 +105,111 @@ class CapturedPacket(NamedTuple):
     timestamps: tuple[int, int] | None
     ident: int
     hops: int
+    hardware: bytes = b""
 
 
-def decode(frame: Frame) -> CapturedPacket | None:
-    """The TCP segment in a frame; None when it has none or its header was not captured whole.
+class _IpPacket(NamedTuple):
+    """An IP packet: its protocol, where its payload begins and ends (0: with the frame), and what its header says."""
 
-    Raises
-    ------
-    UnsupportedLinkType
-        The link type cannot be decoded.
-    """
-    start = _ip_header(frame)
-    if start is None or start >= len(frame.octets):
-        return None
-    version = frame.octets[start] >> 4
+    protocol: int
+    at: int
+    end: int
+    source: bytes
+    destination: bytes
+    ident: int
+    hops: int
+
+
+def decode(frame: Frame) -> CapturedPacket | LeftOut:
+    """The TCP segment in a frame, or why it has none that can be read."""
+    octets = frame.octets
     try:
-        if version == 4:
-            return _ipv4(frame, start)
-        return _ipv6(frame, start) if version == 6 else None
+        layer, at = link_layer(frame.link_type)
+        for _ in range(MAX_LAYERS):
+            if layer is not None:
+                layer, at = layer(octets, at)
+                continue
+            packet = _ip(octets, at)
+            if packet.protocol == TCP:
+                return _tcp(frame, packet)
+            layer, at = inside(octets, packet.at, packet.protocol)
+    except Undecoded as problem:
+        return LeftOut(str(problem))
     except (struct.error, IndexError):
-        return None
+        whole = len(octets) >= frame.length
+        return LeftOut("damaged headers" if whole else "headers that were not captured whole")
+    return LeftOut(f"more than {MAX_LAYERS} headers")
 
 
-def _ip_header(frame: Frame) -> int | None:
-    """The offset of the IP header; None where there is none."""
-    if frame.link_type == ETHERNET:
-        return _after_ethernet(frame.octets)
-    if frame.link_type not in HEADER_LENGTH:
-        known = "Ethernet, Linux cooked, raw IP and loopback"
-        raise UnsupportedLinkType(f"link type {frame.link_type} is not supported; {known} are")
-    return HEADER_LENGTH[frame.link_type]
+def _ip(octets: bytes, at: int) -> _IpPacket:
+    version = octets[at] >> 4
+    if version == 4:
+        return _ipv4(octets, at)
+    if version == 6:
+        return _ipv6(octets, at)
+    raise Undecoded("a packet that is not IP")
 
 
-def _after_ethernet(octets: bytes) -> int | None:
-    at = 12
-    while int.from_bytes(octets[at : at + 2], "big") in VLAN_TAGS:
-        at += 4
-    ethertype = int.from_bytes(octets[at : at + 2], "big")
-    if ethertype == PPPOE:
-        return at + 10
-    return at + 2 if ethertype in (0x0800, 0x86DD) else None
-
-
-def _ipv4(frame: Frame, start: int) -> CapturedPacket | None:
-    octets = frame.octets
+def _ipv4(octets: bytes, start: int) -> _IpPacket:
     first, total, ident, fragment, hops, protocol = struct.unpack_from("!BxHHHBB", octets, start)
-    if protocol != TCP or fragment & 0x1FFF:
-        return None
-    header = (first & 15) * 4
-    # Segmentation offload leaves a total length of 0: the packet is all that was captured.
-    end = start + total if total else len(octets)
-    addresses = octets[start + 12 : start + 16], octets[start + 16 : start + 20]
-    return _tcp(frame, start + header, end, addresses, ident, hops)
+    if fragment & 0x1FFF:
+        raise Undecoded(LATER_FRAGMENT)
+    at = start + (first & 15) * 4
+    if at < start + 20:
+        raise Undecoded("damaged headers")
+    # Segmentation offload leaves a total length of 0: the packet is the rest of the frame.
+    end = start + total if total else 0
+    if protocol == AUTHENTICATION:
+        protocol, at = octets[at], at + 4 * (octets[at + 1] + 2)
+    return _IpPacket(protocol, at, end, octets[start + 12 : start + 16], octets[start + 16 : start + 20], ident, hops)
 
 
-def _ipv6(frame: Frame, start: int) -> CapturedPacket | None:
-    octets = frame.octets
+def _ipv6(octets: bytes, start: int) -> _IpPacket:
     total, kind, hops = struct.unpack_from("!HBB", octets, start + 4)
-    addresses = octets[start + 8 : start + 24], octets[start + 24 : start + 40]
     at = start + 40
-    end = at + total if total else len(octets)
-    while kind in EXTENSIONS or kind == FRAGMENT:
-        if kind == FRAGMENT and struct.unpack_from("!H", octets, at + 2)[0] >> 3:
-            return None
-        kind, length = octets[at], 0 if kind == FRAGMENT else octets[at + 1]
-        at += 8 + 8 * length
-    return _tcp(frame, at, end, addresses, 0, hops) if kind == TCP else None
+    end = at + total if total else 0
+    for _ in range(MAX_LAYERS):
+        if kind == FRAGMENT:
+            if struct.unpack_from("!H", octets, at + 2)[0] >> 3:
+                raise Undecoded(LATER_FRAGMENT)
+            kind, at = octets[at], at + 8
+        elif kind == AUTHENTICATION:
+            kind, at = octets[at], at + 4 * (octets[at + 1] + 2)
+        elif kind in EXTENSIONS:
+            kind, at = octets[at], at + 8 + 8 * octets[at + 1]
+        else:
+            return _IpPacket(kind, at, end, octets[start + 8 : start + 24], octets[start + 24 : start + 40], 0, hops)
+    raise Undecoded(f"more than {MAX_LAYERS} headers")
 
 
-def _tcp(frame: Frame, at: int, end: int, addresses: tuple[bytes, bytes], ident: int, hops: int) -> CapturedPacket | None:
-    source, destination, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", frame.octets, at)
+def _tcp(frame: Frame, packet: _IpPacket) -> CapturedPacket:
+    octets, at = frame.octets, packet.at
+    source, destination, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", octets, at)
     header = (offset >> 4) * 4
-    if header < 20 or at + header > end:
-        return None
-    options = _options(frame.octets[at + 20 : at + header])
-    timestamps = options.get(TIMESTAMPS, b"")
-    scale = options.get(WINDOW_SCALE, b"")
+    length = (packet.end or max(frame.length, len(octets))) - at - header
+    if header < 20 or length < 0:
+        raise Undecoded("damaged headers")
+    timestamps = scale = b""
+    if header > 20:
+        options = _options(octets[at + 20 : at + header])
+        timestamps, scale = options.get(TIMESTAMPS, b""), options.get(WINDOW_SCALE, b"")
+    hardware = HARDWARE.get(frame.link_type)
     return CapturedPacket(
         frame.number,
         frame.time,
         frame.interface,
-        Socket(addresses[0], source),
-        Socket(addresses[1], destination),
+        Socket(packet.source, source),
+        Socket(packet.destination, destination),
         seq,
         ack if flags & ACK else None,
-        end - at - header,
+        length,
         flags,
         window,
         scale[0] if scale and flags & SYN else None,
         struct.unpack("!II", timestamps) if len(timestamps) == 8 else None,
-        ident,
-        hops,
+        packet.ident,
+        packet.hops,
+        b"" if hardware is None else octets[hardware : hardware + 6],
     )
 
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from timewait.captures.connections import Connection
 from timewait.captures.headers import SYN, CapturedPacket, Socket
 
-MAX_CONNECTIONS = 20_000
-"""Connections followed in one capture."""
-
 
 @dataclass(slots=True)
 class Traffic:
@@ -20,14 +17,13 @@ class Traffic:
     ----------
     connections : list of Connection
         Every connection, in the order of first packets.
-    frames, segments : int
-        All frames, and those with a TCP segment.
+    segments : int
+        The segments of all connections.
     ignored : int
-        Segments of connections beyond `MAX_CONNECTIONS`, and those that a socket sent to itself.
+        Segments that a socket sent to itself.
     """
 
     connections: list[Connection] = field(default_factory=list)
-    frames: int = 0
     segments: int = 0
     ignored: int = 0
     _current: dict[frozenset[Socket], Connection] = field(default_factory=dict)
@@ -47,9 +43,6 @@ class Traffic:
             return
         current = self._current.get(pair)
         if current is None:
-            if len(self.connections) >= MAX_CONNECTIONS:
-                self.ignored += 1
-                return
             current = self._begin(pair, packet)
         elif packet.flags & SYN and self._reopens(pair, current, packet):
             return
@@ -85,13 +78,11 @@ class Traffic:
         return True
 
 
-def traffic(packets: Iterable[CapturedPacket | None]) -> Traffic:
-    """Sort the packets of a capture; None stands for a frame without a TCP segment."""
+def traffic(packets: Iterable[CapturedPacket]) -> Traffic:
+    """Sort the packets of a capture."""
     found = Traffic()
     for packet in packets:
-        found.frames += 1
-        if packet is not None:
-            found.add(packet)
+        found.add(packet)
     for connection in found.connections:
         connection.end()
     return found

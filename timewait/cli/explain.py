@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from timewait.captures.closes import MAX_FRAMES, CapturedCloses, assumed_configuration, read_closes, socket_pair
+from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes, socket_pair
 from timewait.captures.observations import ObservedClose
+from timewait.captures.reading import MAX_FRAMES, SegmentReader
 from timewait.captures.report import deviations, headline, known, outcome, profiles, summary, time_wait
-from timewait.captures.traffic import MAX_CONNECTIONS
 from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
@@ -70,7 +70,7 @@ def explain_command(
         return 0
     configuration = assumed_configuration(load_stack(stack or DEFAULT_STACK), msl, time_wait)
     found = read_closes(file, configuration, None if connection is None else socket_pair(connection), max_frames)
-    if not found.traffic.segments:
+    if not found.traffic.connections:
         raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists those that close")
     if trace_file is not None:
         if len(found.closes) != 1:
@@ -78,7 +78,7 @@ def explain_command(
             raise click.UsageError(f"{many}; choose one with --connection {found.example}")
         write_whole(trace_file, itf.as_itf_text(found.closes[0].trace))
     stacks = [load_stack(name) for name in stack_names() if name not in STANDARDS]
-    if found.limit_hit:
+    if found.reader.limit_hit:
         screen.note(f"stopped after {counted(max_frames, 'frame')}; --max-frames reads more")
     if as_json:
         screen.as_json({"kind": "capture", "connections": [_close_data(close, stacks, time_wait) for close in found.closes]})
@@ -129,14 +129,10 @@ def _close_data(observed: ObservedClose, stacks: list[Stack], asked: Fraction | 
 def _print(screen: Screen, file: Path, found: CapturedCloses, stacks: list[Stack], asked: Fraction | None, steps: bool) -> None:
     traffic, observed = found.traffic, found.closes
     screen.line(
-        f"{file}: {counted(traffic.frames, 'frame')}, {counted(traffic.segments, 'TCP segment')},"
+        f"{file}: {counted(found.reader.frames, 'frame')}, {counted(found.reader.segments, 'TCP segment')},"
         f" {counted(len(traffic.connections), 'connection')}, {len(observed) or 'none'} of them closing"
     )
-    if traffic.ignored:
-        screen.line(
-            f"{traffic.ignored:,} segments of connections beyond the first {MAX_CONNECTIONS:,} were ignored;"
-            " choose one with --connection"
-        )
+    screen.paragraphs(_reading_notes(found.reader))
     if len(observed) > MAX_PARAGRAPHS:
         _print_table(screen, observed)
     else:
@@ -153,6 +149,17 @@ def _print(screen: Screen, file: Path, found: CapturedCloses, stacks: list[Stack
     elif observed:
         screen.line()
         screen.line(f"in full: timewait explain {file} --connection {observed[0].ends[0]}-{observed[0].ends[1]}")
+
+
+def _reading_notes(reader: SegmentReader) -> list[str]:
+    """What the capture holds beside the TCP segments that were read."""
+    notes = []
+    if reader.problem:
+        notes.append(f"The file {reader.problem}. The frames before that place are explained.")
+    if reader.left_out:
+        kinds = ", ".join(f"{number:,} {reason}" for reason, number in reader.left_out.items())
+        notes.append(f"{counted(reader.left_out.total(), 'frame')} left out, without a TCP segment that can be read: {kinds}.")
+    return notes
 
 
 def _print_close(screen: Screen, observed: ObservedClose, stacks: list[Stack], asked: Fraction | None) -> None:
