@@ -6,13 +6,20 @@ where that begins. `link_layer` gives the first layer of a frame, by the registr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from struct import unpack_from
-from typing import TypeAlias
+from typing import Protocol
 
-Step: TypeAlias = "tuple[Layer | None, int]"
-"""The next layer and its place; None where an IP packet begins."""
-Layer: TypeAlias = "Callable[[bytes, int], Step]"
+
+class Layer(Protocol):
+    """A header, read."""
+
+    def __call__(self, octets: bytes, at: int, /) -> tuple[Layer | None, int]:
+        """The next layer and its place; None where an IP packet begins."""
+        ...
+
+
+NextLayer = tuple[Layer | None, int]
+"""The next layer and its place."""
 
 LINK_NAMES = {
     143: "DOCSIS",
@@ -58,7 +65,7 @@ class Undecoded(Exception):
     """A frame without a TCP segment that can be read; the message says what it holds."""
 
 
-def link_layer(link_type: int) -> Step:
+def link_layer(link_type: int) -> NextLayer:
     """The first layer of a frame, and its place.
 
     Raises
@@ -76,12 +83,12 @@ def link_layer(link_type: int) -> Step:
 # --- Ethernet and what an ethertype names -------------------------------------------------------------------------------
 
 
-def ethernet(octets: bytes, at: int) -> Step:
+def ethernet(octets: bytes, at: int) -> NextLayer:
     """An Ethernet header; a type below 1536 is a length, and LLC follows."""
     return ethertype(octets, at + 12)
 
 
-def ethertype(octets: bytes, at: int) -> Step:
+def ethertype(octets: bytes, at: int) -> NextLayer:
     """The two octets of an ethertype, or of a length."""
     kind = int.from_bytes(octets[at : at + 2], "big")
     if len(octets) < at + 2:
@@ -101,30 +108,30 @@ def by_ethertype(kind: int) -> Layer | None:
     return layer
 
 
-def _vlan(octets: bytes, at: int) -> Step:
+def _vlan(octets: bytes, at: int) -> NextLayer:
     del octets
     return ethertype, at + 2
 
 
-def _service_instance(octets: bytes, at: int) -> Step:
+def _service_instance(octets: bytes, at: int) -> NextLayer:
     """IEEE 802.1ah: a tag of four octets, then a whole frame."""
     del octets
     return ethernet, at + 4
 
 
-def _bridge_tag(octets: bytes, at: int) -> Step:
+def _bridge_tag(octets: bytes, at: int) -> NextLayer:
     """VN-Tag: four octets, then an ethertype."""
     del octets
     return ethertype, at + 4
 
 
-def _pppoe(octets: bytes, at: int) -> Step:
+def _pppoe(octets: bytes, at: int) -> NextLayer:
     """Six octets of PPPoE, then PPP (RFC 2516)."""
     del octets
     return ppp_protocol, at + 6
 
 
-def mpls(octets: bytes, at: int) -> Step:
+def mpls(octets: bytes, at: int) -> NextLayer:
     """A stack of labels, then IP or, behind a control word or none, an Ethernet frame (RFC 4448)."""
     if not octets[at + 2] & 1:
         return mpls, at + 4
@@ -135,7 +142,7 @@ def mpls(octets: bytes, at: int) -> Step:
     return ethernet, at + 4 if version == 0 else at
 
 
-def llc(octets: bytes, at: int) -> Step:
+def llc(octets: bytes, at: int) -> NextLayer:
     """IEEE 802.2, with or without SNAP (RFC 1042)."""
     points, control = octets[at : at + 2], octets[at + 2]
     if points == b"\xaa\xaa" and control == 3:
@@ -148,12 +155,12 @@ def llc(octets: bytes, at: int) -> Step:
 # --- PPP and its relatives ----------------------------------------------------------------------------------------------
 
 
-def ppp(octets: bytes, at: int) -> Step:
+def ppp(octets: bytes, at: int) -> NextLayer:
     """PPP, with or without the address and control octets of HDLC (RFC 1662)."""
     return ppp_protocol, at + 2 if octets[at : at + 2] == b"\xff\x03" else at
 
 
-def ppp_protocol(octets: bytes, at: int) -> Step:
+def ppp_protocol(octets: bytes, at: int) -> NextLayer:
     """The protocol of PPP: two octets, or one if it is odd (RFC 1661 6.5)."""
     protocol, at = (octets[at], at + 1) if octets[at] & 1 else (unpack_from("!H", octets, at)[0], at + 2)
     if protocol in (0x21, 0x57):
@@ -163,11 +170,11 @@ def ppp_protocol(octets: bytes, at: int) -> Step:
     raise Undecoded("PPP compressed or encrypted" if protocol in (0x2D, 0x2F, 0x3D, 0x53, 0xFD) else "PPP control")
 
 
-def _cisco_hdlc(octets: bytes, at: int) -> Step:
+def _cisco_hdlc(octets: bytes, at: int) -> NextLayer:
     return (ppp, at) if octets[at] == 0xFF else (ethertype, at + 2)
 
 
-def _frame_relay(octets: bytes, at: int) -> Step:
+def _frame_relay(octets: bytes, at: int) -> NextLayer:
     """A Q.922 address, then NLPID (RFC 2427) or the ethertype of Cisco."""
     at += 1
     while not octets[at] & 1:
@@ -183,30 +190,30 @@ def _frame_relay(octets: bytes, at: int) -> Step:
 # --- other local networks -----------------------------------------------------------------------------------------------
 
 
-def _fddi(octets: bytes, at: int) -> Step:
+def _fddi(octets: bytes, at: int) -> NextLayer:
     if octets[at] & 0xF0 != 0x50:
         raise Undecoded("FDDI management")
     return llc, at + 13
 
 
-def _token_ring(octets: bytes, at: int) -> Step:
+def _token_ring(octets: bytes, at: int) -> NextLayer:
     if octets[at + 1] & 0xC0 != 0x40:
         raise Undecoded("token ring management")
     routing = octets[at + 14] & 0x1F if octets[at + 8] & 0x80 else 0
     return llc, at + 14 + routing
 
 
-def wireless(octets: bytes, at: int) -> Step:
+def wireless(octets: bytes, at: int) -> NextLayer:
     """IEEE 802.11: data frames that are not encrypted."""
     return _wireless(octets, at, 1)
 
 
-def _wireless_padded(octets: bytes, at: int) -> Step:
+def _wireless_padded(octets: bytes, at: int) -> NextLayer:
     """The same where the header is padded to a multiple of four octets."""
     return _wireless(octets, at, 4)
 
 
-def _wireless(octets: bytes, at: int, multiple: int) -> Step:
+def _wireless(octets: bytes, at: int, multiple: int) -> NextLayer:
     control, flags = octets[at], octets[at + 1]
     if control & 0x0C != 0x08 or control & 0x40:
         raise Undecoded("802.11 without data")
@@ -222,7 +229,7 @@ def _wireless(octets: bytes, at: int, multiple: int) -> Step:
     return llc, at + length + -length % multiple
 
 
-def _radiotap(octets: bytes, at: int) -> Step:
+def _radiotap(octets: bytes, at: int) -> NextLayer:
     length, present = unpack_from("<HI", octets, at + 2)
     field, word = at + 4, present
     while word & 1 << 31:
@@ -235,7 +242,7 @@ def _radiotap(octets: bytes, at: int) -> Step:
     return (_wireless_padded if padded else wireless), at + length
 
 
-def _prism(octets: bytes, at: int) -> Step:
+def _prism(octets: bytes, at: int) -> NextLayer:
     """A Prism header, or the AVS header that some drivers send under the same link type."""
     if octets[at : at + 3] == b"\x80\x21\x10":
         return _avs(octets, at)
@@ -243,11 +250,11 @@ def _prism(octets: bytes, at: int) -> Step:
     return wireless, at + min(lengths)
 
 
-def _avs(octets: bytes, at: int) -> Step:
+def _avs(octets: bytes, at: int) -> NextLayer:
     return wireless, at + unpack_from("!I", octets, at + 4)[0]
 
 
-def _ppi(octets: bytes, at: int) -> Step:
+def _ppi(octets: bytes, at: int) -> NextLayer:
     length, link_type = unpack_from("<2xHI", octets, at)
     layer, skipped = link_layer(link_type)
     return layer, at + length + skipped
@@ -258,12 +265,12 @@ def _ppi(octets: bytes, at: int) -> Step:
 ETHERNET_HARDWARE, PPP_HARDWARE, NETLINK_HARDWARE = 1, 512, 824
 
 
-def _cooked(octets: bytes, at: int) -> Step:
+def _cooked(octets: bytes, at: int) -> NextLayer:
     kind, protocol = unpack_from("!H", octets, at + 2)[0], unpack_from("!H", octets, at + 14)[0]
     return _by_cooked(kind, protocol), at + 16
 
 
-def _cooked_2(octets: bytes, at: int) -> Step:
+def _cooked_2(octets: bytes, at: int) -> NextLayer:
     protocol, kind = unpack_from("!H", octets, at)[0], unpack_from("!H", octets, at + 8)[0]
     return _by_cooked(kind, protocol), at + 20
 
@@ -276,13 +283,13 @@ def _by_cooked(hardware: int, protocol: int) -> Layer | None:
     return ppp if hardware == PPP_HARDWARE and protocol in (0, 0x0B, 0x07) else by_ethertype(protocol)
 
 
-def _loopback(octets: bytes, at: int) -> Step:
+def _loopback(octets: bytes, at: int) -> NextLayer:
     """The address family, in the order of the capturing machine; the packet itself says which IP it is."""
     del octets
     return None, at + 4
 
 
-def _packet_tap(octets: bytes, at: int) -> Step:
+def _packet_tap(octets: bytes, at: int) -> NextLayer:
     """PKTAP of macOS; its link type is a DLT, which differs from the registry for raw IP alone."""
     length, _, link_type = unpack_from("<3I", octets, at)
     layer, skipped = link_layer(link_type)
@@ -293,7 +300,7 @@ PAYLOAD = 9
 """NFULA_PAYLOAD."""
 
 
-def _netfilter_log(octets: bytes, at: int) -> Step:
+def _netfilter_log(octets: bytes, at: int) -> NextLayer:
     """NFLOG: attributes with lengths in the order of the capturing machine, nearly always little-endian."""
     little, big = (unpack_from(order + "H", octets, at + 4)[0] for order in "<>")
     order = "<" if little <= big else ">"
@@ -307,7 +314,7 @@ def _netfilter_log(octets: bytes, at: int) -> Step:
         at += length + -length % 4
 
 
-def _packet_filter_log(octets: bytes, at: int) -> Step:
+def _packet_filter_log(octets: bytes, at: int) -> NextLayer:
     return None, at + octets[at] + -octets[at] % 4
 
 
@@ -325,7 +332,7 @@ _ETHERTYPES: dict[int, Layer] = {
     0x6558: ethernet,
 }
 
-_LINKS: dict[int, Step] = {
+_LINKS: dict[int, NextLayer] = {
     0: (_loopback, 0),
     1: (ethernet, 0),
     6: (_token_ring, 0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-from timewait.captures.link_layers import Step, Undecoded, by_ethertype, ethernet, mpls, ppp
+from timewait.captures.link_layers import NextLayer, Undecoded, by_ethertype, ethernet, mpls, ppp
 
 UDP = 17
 
@@ -33,7 +33,7 @@ TRANSPARENT_ETHERNET, ERSPAN, ERSPAN_3, WCCP, PPTP = 0x6558, 0x88BE, 0x22EB, 0x8
 """Protocols of GRE that are no ethertypes of IP."""
 
 
-def inside(octets: bytes, at: int, protocol: int) -> Step:
+def inside(octets: bytes, at: int, protocol: int) -> NextLayer:
     """The packet inside the payload of an IP packet.
 
     Parameters
@@ -63,7 +63,7 @@ def inside(octets: bytes, at: int, protocol: int) -> Step:
     raise Undecoded(NAMES.get(protocol, f"IP protocol {protocol}"))
 
 
-def _gre(octets: bytes, at: int) -> Step:
+def _gre(octets: bytes, at: int) -> NextLayer:
     """RFC 2784, with the key and the sequence number of RFC 2890, and version 1 of RFC 2637 (PPTP)."""
     flags, protocol = unpack_from("!HH", octets, at)
     if flags & 0x4000 and not flags & 7:
@@ -82,7 +82,7 @@ def _gre(octets: bytes, at: int) -> Step:
     return by_ethertype(protocol), at
 
 
-def _udp(octets: bytes, at: int) -> Step:
+def _udp(octets: bytes, at: int) -> NextLayer:
     source, port = unpack_from("!HH", octets, at)
     at += 8
     if port in (VXLAN, VXLAN_LINUX) and octets[at] & 8:
@@ -100,7 +100,7 @@ def _udp(octets: bytes, at: int) -> Step:
     raise Undecoded("UDP")
 
 
-def _next_protocol(number: int, at: int) -> Step:
+def _next_protocol(number: int, at: int) -> NextLayer:
     """The packet after a VXLAN-GPE header (draft-ietf-nvo3-vxlan-gpe)."""
     if number in (1, 2):
         return None, at
@@ -109,7 +109,7 @@ def _next_protocol(number: int, at: int) -> Step:
     raise Undecoded("UDP")
 
 
-def _gtp(octets: bytes, at: int) -> Step:
+def _gtp(octets: bytes, at: int) -> NextLayer:
     """GTP-U version 1 (3GPP TS 29.281 5.1): eight octets, four more with any option, and extension headers."""
     flags = octets[at]
     more = octets[at + 11] if flags & 4 else 0
@@ -123,7 +123,7 @@ def _gtp(octets: bytes, at: int) -> Step:
     return None, at
 
 
-def _teredo(octets: bytes, at: int) -> Step:
+def _teredo(octets: bytes, at: int) -> NextLayer:
     """RFC 4380 5.1.1: an authentication and an origin may come first."""
     if octets[at : at + 2] == b"\0\1":
         at += 13 + octets[at + 2] + octets[at + 3]
