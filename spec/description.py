@@ -14,6 +14,7 @@ ARRIVALS = {
     Arrival.FIN: "a retransmitted FIN",
     Arrival.UNACCEPTABLE: "a segment outside the window",
     Arrival.ACK: "a bare ACK",
+    Arrival.BEYOND: "any other segment in the window",
     Arrival.SYN: "a SYN",
 }
 """The classes of segments that may arrive in TIME-WAIT, in words."""

@@ -10,17 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
+from timewait.spec.replies import acknowledgement, earliest_unacknowledged, reset_for
 from timewait.spec.segment import Segment
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
-from timewait.spec.state import Block, State
-
-WINDOW = 8
-"""RCV.WND in octets: constant, and larger than all text that a scenario sends."""
-
-
-def closed(block: Block) -> Block:
-    """The control block after the end of a connection; it keeps only what the users sent and read, for the properties."""
-    return Block(State.CLOSED, rcv=1 + block.read, sent=block.sent)
+from timewait.spec.settings import Behaviour, ResetRule
+from timewait.spec.state import Block, State, closed
+from timewait.spec.time_wait import arrival_class, reset_in_time_wait, segment_in_time_wait
+from timewait.spec.window import WINDOW, acceptable
 
 
 def running(block: Block, behaviour: Behaviour) -> tuple[Timer, ...]:
@@ -33,20 +28,6 @@ def running(block: Block, behaviour: Behaviour) -> tuple[Timer, ...]:
     if block.state is State.FIN_WAIT_2 and behaviour.fin_wait_2 and behaviour.abandons:
         timers.append(Timer.FIN_WAIT_2)
     return tuple(timers)
-
-
-def acknowledgement(block: Block) -> Segment:
-    """``<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>``."""
-    return Segment(block.nxt, block.rcv)
-
-
-def earliest_unacknowledged(block: Block) -> Segment:
-    """The segment at SND.UNA, with the current acknowledgement."""
-    if block.una == 0:
-        return Segment(0, None if block.state is State.SYN_SENT else block.rcv, syn=True)
-    if block.una < block.fin_seq:
-        return Segment(block.una, block.rcv, length=1)
-    return Segment(block.una, block.rcv, fin=True)
 
 
 # --- user calls, RFC 9293 3.10.1 to 3.10.5 -------------------------------------------------------------------------
@@ -153,14 +134,7 @@ def _in_closed(block: Block, segment: Segment) -> Outcome:
     """RFC 9293 3.10.7.1."""
     if segment.rst:
         return Outcome(block, rules=("closed.ignore-rst",))
-    return Outcome(block, (_reset_for(segment),), rules=("closed.answer",), effects=frozenset({Effect.UNKNOWN}))
-
-
-def _reset_for(segment: Segment) -> Segment:
-    """The RST that answers a segment of an unknown connection (RFC 9293 3.5.2 group 1)."""
-    if segment.ack is None:
-        return Segment(0, segment.end, rst=True)
-    return Segment(segment.ack, rst=True)
+    return Outcome(block, (reset_for(segment),), rules=("closed.answer",), effects=frozenset({Effect.UNKNOWN}))
 
 
 def _in_listen(block: Block, segment: Segment) -> Outcome:
@@ -168,7 +142,7 @@ def _in_listen(block: Block, segment: Segment) -> Outcome:
     if segment.rst:
         return Outcome(block, rules=("listen.ignore",))
     if segment.ack is not None:
-        return Outcome(block, (_reset_for(segment),), rules=("listen.ack",))
+        return Outcome(block, (reset_for(segment),), rules=("listen.ack",))
     if segment.syn:
         after = Block(State.SYN_RECEIVED, nxt=1, rcv=segment.seq + 1, passive=True)
         return Outcome(after, (Segment(0, after.rcv, syn=True),), frozenset({Timer.RETRANSMISSION}), ("listen.syn",))
@@ -181,7 +155,7 @@ def _in_syn_sent(block: Block, segment: Segment) -> Outcome:
     if segment.ack is not None and not block.una < segment.ack <= block.nxt:
         if segment.rst:
             return Outcome(block, rules=("syn-sent.ignore",))
-        return Outcome(block, (_reset_for(segment),), rules=("syn-sent.bad-ack",))
+        return Outcome(block, (reset_for(segment),), rules=("syn-sent.bad-ack",))
     if segment.rst:
         if acknowledged:
             return Outcome(closed(block), rules=("syn-sent.reset",), effects=frozenset({Effect.RESET}))
@@ -210,14 +184,6 @@ StepResult = tuple[bool, Outcome]
 """Whether a step ends the processing of the segment, and its outcome."""
 
 
-def acceptable(block: Block, segment: Segment) -> bool:
-    """The acceptability test of RFC 9293 3.10.7.4, first step, table 6, for a window that is never zero."""
-    window_end = block.rcv + WINDOW
-    if segment.span == 0:
-        return block.rcv <= segment.seq < window_end
-    return block.rcv <= segment.seq < window_end or block.rcv <= segment.end - 1 < window_end
-
-
 def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """First step: the sequence number. For a RST only its own number counts (second step)."""
     if segment.rst and block.rcv <= segment.seq < block.rcv + WINDOW:
@@ -229,26 +195,9 @@ def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> Ste
             return False, Outcome(block)
         return True, Outcome(block, rules=("sequence.unacceptable-rst",))
     if block.state is State.TIME_WAIT:
-        return True, _in_time_wait(block, _classify(segment, Arrival.UNACCEPTABLE), behaviour, "sequence.unacceptable")
+        arrival = arrival_class(segment, block.rcv, in_window=False)
+        return True, segment_in_time_wait(block, arrival, behaviour, "sequence.unacceptable")
     return True, Outcome(block, (acknowledgement(block),), rules=("sequence.unacceptable",))
-
-
-def _classify(segment: Segment, otherwise: Arrival) -> Arrival:
-    if segment.syn:
-        return Arrival.SYN
-    return Arrival.FIN if segment.fin else otherwise
-
-
-def _in_time_wait(block: Block, arrival: Arrival, behaviour: Behaviour, rule: str) -> Outcome:
-    """The outcome in TIME-WAIT of a segment that is not a RST, by the settings `answers` and `restarts`."""
-    replies = (acknowledgement(block),) if arrival in behaviour.answers else ()
-    restarted = arrival in behaviour.restarts
-    effects = set()
-    if arrival is Arrival.FIN:
-        effects.add(Effect.FIN_ACCEPTED)
-        if not restarted:
-            effects.add(Effect.NOT_RESTARTED)
-    return Outcome(block, replies, frozenset({Timer.TIME_WAIT} if restarted else ()), (rule,), frozenset(effects))
 
 
 def _check_reset(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
@@ -257,20 +206,12 @@ def _check_reset(block: Block, segment: Segment, behaviour: Behaviour) -> StepRe
         return False, Outcome(block)
     exact = segment.seq == block.rcv
     if block.state is State.TIME_WAIT:
-        return True, _reset_in_time_wait(block, exact, behaviour)
+        return True, reset_in_time_wait(block, behaviour, exact=exact)
     if not exact:
         return True, Outcome(block, (acknowledgement(block),), rules=("reset.challenge",))
     if block.state is State.SYN_RECEIVED and block.passive:
         return True, Outcome(Block(State.LISTEN), rules=("reset.listen",))
     return True, Outcome(closed(block), rules=("reset.accepted",), effects=frozenset({Effect.RESET}))
-
-
-def _reset_in_time_wait(block: Block, exact: bool, behaviour: Behaviour) -> Outcome:
-    if behaviour.reset is ResetRule.IGNORE:
-        return Outcome(block, rules=("reset.time-wait-ignored",))
-    if behaviour.reset is ResetRule.EXACT and not exact:
-        return Outcome(block, (acknowledgement(block),), rules=("reset.challenge",))
-    return Outcome(closed(block), rules=("reset.time-wait",), effects=frozenset({Effect.ASSASSINATED}))
 
 
 def _check_syn(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
@@ -280,7 +221,8 @@ def _check_syn(block: Block, segment: Segment, behaviour: Behaviour) -> StepResu
     if block.state is State.SYN_RECEIVED and block.passive:
         return True, Outcome(Block(State.LISTEN), rules=("syn.listen",))
     if block.state is State.TIME_WAIT:
-        return True, _in_time_wait(block, Arrival.SYN, behaviour, "syn.challenge")
+        arrival = arrival_class(segment, block.rcv, in_window=True)
+        return True, segment_in_time_wait(block, arrival, behaviour, "syn.challenge")
     return True, Outcome(block, (acknowledgement(block),), rules=("syn.challenge",))
 
 
@@ -290,12 +232,13 @@ def _check_ack(block: Block, segment: Segment, behaviour: Behaviour) -> StepResu
         return True, Outcome(block, rules=("ack.missing",))
     if block.state is State.SYN_RECEIVED:
         if not block.una < segment.ack <= block.nxt:
-            return True, Outcome(block, (_reset_for(segment),), rules=("ack.syn-received-bad",))
+            return True, Outcome(block, (reset_for(segment),), rules=("ack.syn-received-bad",))
         return _check_ack_of_new(
             block._replace(state=State.ESTABLISHED, passive=False), segment, behaviour, ("ack.syn-received",)
         )
     if block.state is State.TIME_WAIT:
-        return True, _in_time_wait(block, _classify(segment, Arrival.ACK), behaviour, "time-wait.bare-ack")
+        arrival = arrival_class(segment, block.rcv, in_window=True)
+        return True, segment_in_time_wait(block, arrival, behaviour, f"time-wait.{arrival}")
     if segment.ack > block.nxt:
         return True, Outcome(block, (acknowledgement(block),), rules=("ack.unsent",))
     return _check_ack_of_new(block, segment, behaviour, ())
@@ -336,8 +279,10 @@ def _take_text(block: Block, segment: Segment, behaviour: Behaviour) -> StepResu
         return False, Outcome(block)
     if block.state not in (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2):
         return False, Outcome(block)
+    if segment.seq + segment.length <= block.rcv:
+        return False, Outcome(block)
     if behaviour.late_data_reset and behaviour.abandons and block.state is not State.ESTABLISHED:
-        refusal = (Segment(block.nxt, rst=True),)
+        refusal = (reset_for(segment),)
         return True, Outcome(closed(block), refusal, rules=("text.late",), effects=frozenset({Effect.GAVE_UP}))
     if segment.seq > block.rcv:
         return True, Outcome(block, (acknowledgement(block),), rules=("text.out-of-order",))

@@ -12,21 +12,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from timewait.spec.endpoint import (
-    WINDOW,
-    acceptable,
-    allowed_calls,
-    earliest_unacknowledged,
-    running,
-    segment_arrives,
-    timer_fires,
-    user_calls,
-)
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
 from timewait.spec.guards import Circumstances
 from timewait.spec.outcome import Call, Outcome, Timer
+from timewait.spec.replies import earliest_unacknowledged
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import FIN_RECEIVED, Block, State
+from timewait.spec.window import WINDOW, acceptable
 
 TEXT = 2
 """The octets of text that each end may send at most: enough for an acknowledgement of a part."""
@@ -123,7 +116,7 @@ def edge_class(block: Block, event: EndpointEvent, outcome: Outcome, behaviour: 
     return EdgeClass(
         block.state,
         outcome.block.state,
-        _trigger(event),
+        _trigger(block, event),
         ", ".join(segment.flags for segment in outcome.replies),
         tuple(f"{'restart' if timer in before else 'start'} {timer}" for timer in started),
         outcome.rules,
@@ -131,19 +124,26 @@ def edge_class(block: Block, event: EndpointEvent, outcome: Outcome, behaviour: 
     )
 
 
-def _trigger(event: EndpointEvent) -> str:
+def _trigger(block: Block, event: EndpointEvent) -> str:
     match event:
         case Timer():
             return f"timer {event}"
         case Call():
             return f"call {event}"
         case _:
-            return "segment RST" if event.rst else f"segment {event.flags}"
+            return "segment RST" if event.rst else f"segment {_without_old_text(block, event).flags}"
+
+
+def _without_old_text(block: Block, segment: Segment) -> Segment:
+    """The segment without text of which nothing is new, if its FIN is next."""
+    if segment.fin and segment.end == block.rcv + 1 and block.state not in UNNUMBERED:
+        return Segment(block.rcv, segment.ack, fin=True)
+    return segment
 
 
 def circumstances_of(block: Block, event: EndpointEvent, behaviour: Behaviour) -> Circumstances:
     """The circumstances of an event."""
-    trigger = _trigger(event)
+    trigger = _trigger(block, event)
     origin = ("passive" if block.passive else "active") if block.state is State.SYN_RECEIVED else ""
     if not isinstance(event, Segment):
         reached = behaviour.retries is not None and block.tries >= behaviour.retries

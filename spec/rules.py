@@ -55,9 +55,13 @@ RULES: dict[str, Rule] = {
     "ack.fin-wait-2": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: FIN-WAIT-1 becomes FIN-WAIT-2"),
     "ack.time-wait": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: CLOSING becomes TIME-WAIT"),
     "ack.closed": Rule("RFC 9293 3.10.7.4 fifth step", "our FIN is acknowledged: LAST-ACK becomes CLOSED"),
-    "time-wait.bare-ack": Rule(
+    "time-wait.ack": Rule(
         "RFC 9293 3.10.7.4 fifth step",
-        "in TIME-WAIT, a segment in the window is acknowledged and restarts the timer, where the stack does so",
+        "in TIME-WAIT, an acknowledgement at RCV.NXT is acknowledged and restarts the timer, where the stack does so",
+    ),
+    "time-wait.beyond": Rule(
+        "RFC 9293 3.10.7.4 fifth step",
+        "in TIME-WAIT, any other segment in the window is acknowledged and restarts the timer, where the stack does so",
     ),
     "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is accepted and acknowledged"),
     "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),

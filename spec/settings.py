@@ -20,11 +20,13 @@ class Arrival(StrEnum):
     FIN = "fin"
     """A further copy of the FIN of the peer, retransmitted or duplicated by the network."""
     UNACCEPTABLE = "unacceptable"
-    """Any other segment outside the window: old text, an old acknowledgement (3.10.7.4 first step)."""
+    """Any other segment outside the window: old text, an old acknowledgement, an old SYN,ACK (3.10.7.4 first step)."""
     ACK = "ack"
-    """A bare acknowledgement inside the window (3.10.7.4 fifth step)."""
+    """A bare acknowledgement at RCV.NXT (3.10.7.4 fifth step)."""
+    BEYOND = "beyond"
+    """Any other segment inside the window: beyond the FIN of the peer, so no peer sends it (3.10.7.4 fifth step)."""
     SYN = "syn"
-    """A request to open the connection again."""
+    """A request to open the connection again: a SYN without ACK."""
 
 
 EVERY_ARRIVAL = frozenset(Arrival)
@@ -209,8 +211,8 @@ class Behaviour:
             "what TIME-WAIT answers",
             "RFC 9293 3.10.7.4",
             option="--answers",
-            takes="fin,unacceptable,ack,syn or some of these",
-            help="What TIME_WAIT answers: some of fin,unacceptable,ack,syn, or any, none.",
+            takes="fin,unacceptable,ack,beyond,syn or some of these",
+            help="What TIME_WAIT answers: some of fin,unacceptable,ack,beyond,syn, or any, none.",
             profile=InProfile.REQUIRED,
             matters_with="time_wait",
             json="answers",
@@ -222,7 +224,7 @@ class Behaviour:
             "what restarts TIME-WAIT",
             "RFC 9293 3.10.7.4 fifth and eighth step",
             option="--restarts",
-            takes="fin,unacceptable,ack,syn or some of these, or answered, any, none",
+            takes="fin,unacceptable,ack,beyond,syn or some of these, or answered, any, none",
             help="What restarts the TIME_WAIT timer: the same words, or answered (whatever is answered).",
             profile=InProfile.REQUIRED,
             matters_with="time_wait",

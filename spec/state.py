@@ -99,3 +99,8 @@ class Block(NamedTuple):
 
 ESTABLISHED = Block(State.ESTABLISHED, una=1, nxt=1, rcv=1)
 """A connection that was just opened; nothing has been sent."""
+
+
+def closed(block: Block) -> Block:
+    """The control block after the end of a connection; it keeps only what the users sent and read, for the properties."""
+    return Block(State.CLOSED, rcv=1 + block.read, sent=block.sent)

@@ -663,10 +663,11 @@ def _facts() -> Iterator[tuple[str, bool]]:
     """Facts on which no verdict of a small configuration depends, each with whether it holds."""
     from timewait.spec.composition import Composition, CompositionState, Phase
     from timewait.spec.configuration import Configuration
-    from timewait.spec.endpoint import acknowledgement, segment_arrives
+    from timewait.spec.endpoint import segment_arrives
     from timewait.spec.exchange import loss_windows, violated_properties
     from timewait.spec.network import Channel
     from timewait.spec.outcome import Effect, Outcome, Timer
+    from timewait.spec.replies import acknowledgement
     from timewait.spec.segment import PacketInFlight, Segment
     from timewait.spec.settings import Behaviour
     from timewait.spec.state import ESTABLISHED, Block, State

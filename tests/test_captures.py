@@ -14,10 +14,11 @@ from timewait.captures.delivery import deliveries, near_interfaces
 from timewait.captures.headers import CapturedPacket, decode
 from timewait.captures.renumbering import arrives
 from timewait.captures.traffic import Traffic, traffic
-from timewait.spec.endpoint import WINDOW, segment_arrives
+from timewait.spec.endpoint import segment_arrives
 from timewait.spec.segment import Segment
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
 from timewait.spec.state import Block, State
+from timewait.spec.window import WINDOW
 
 
 def clean_close() -> Script:

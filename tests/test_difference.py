@@ -116,7 +116,8 @@ def test_words(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiDiGraph]) -> N
     """The lines of the differences of a stack that answers less."""
     assert difference(letter, graphs["silent"]).words("letter", "silent") == (
         "missing: TIME_WAIT, any but FIN+ACK, FIN+DATA+ACK, RST [outside the window]: silent / nothing; letter / ACK",
-        "missing: TIME_WAIT, ACK [in the window]: silent / nothing; letter / ACK, restart time-wait",
+        "missing: TIME_WAIT, ACK [beyond RCV.NXT]: silent / nothing; letter / ACK",
+        "missing: TIME_WAIT, ACK [at RCV.NXT]: silent / nothing; letter / ACK, restart time-wait",
         "changed: TIME_WAIT, FIN+ACK, FIN+DATA+ACK [duplicate]: silent / ACK, restart time-wait; letter / ACK",
         "missing: TIME_WAIT, RST [beyond RCV.NXT]: silent / nothing; letter / ACK",
         "missing: TIME_WAIT, RST [at RCV.NXT]: silent / nothing; letter -> CLOSED",

@@ -14,27 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timewait.spec.endpoint import (
-    WINDOW,
-    acceptable,
-    acknowledgement,
-    allowed_calls,
-    closed,
-    earliest_unacknowledged,
-    running,
-    segment_arrives,
-    timer_fires,
-    user_calls,
-)
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
 from timewait.spec.graph_events import apply_event, reachable_steps
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
+from timewait.spec.replies import acknowledgement, earliest_unacknowledged
 from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from timewait.spec.state import ESTABLISHED, FIN_RECEIVED, Block, State
+from timewait.spec.state import ESTABLISHED, FIN_RECEIVED, Block, State, closed
+from timewait.spec.window import WINDOW, acceptable
 
 USUAL = Behaviour()
-LETTER = Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT)
+LETTER = Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK, Arrival.BEYOND}), reset=ResetRule.EXACT)
 """RFC 9293 (literal reading): TIME-WAIT answers everything, restarts on what reaches the fifth step, and honours a RST."""
 
 # This end has sent two octets of text, the first of them acknowledged, so its FIN is 3; the other end has sent three
@@ -752,9 +743,23 @@ class TestTimers:
 
 ARRIVALS = {
     Arrival.FIN: [Segment(4, ack=4, fin=True)],
-    Arrival.UNACCEPTABLE: [Segment(4, ack=4), Segment(3, ack=4, length=1), Segment(5 + WINDOW, ack=4)],
-    Arrival.ACK: [Segment(5, ack=4), Segment(6, ack=2)],
-    Arrival.SYN: [Segment(0, syn=True), Segment(6, syn=True), Segment(5, ack=4, syn=True)],
+    Arrival.UNACCEPTABLE: [
+        Segment(4, ack=4),
+        Segment(3, ack=4, length=1),
+        Segment(5 + WINDOW, ack=4),
+        # A SYN,ACK is an old segment, no request to open the connection again.
+        Segment(0, ack=1, syn=True),
+    ],
+    Arrival.ACK: [Segment(5, ack=4), Segment(5, ack=2)],
+    Arrival.BEYOND: [
+        Segment(6, ack=4),
+        Segment(5, ack=4, length=1),
+        Segment(7, ack=4, length=2),
+        Segment(5, ack=4, fin=True),
+        Segment(4, ack=4, length=2),
+        Segment(5, ack=4, syn=True),
+    ],
+    Arrival.SYN: [Segment(0, syn=True), Segment(5, syn=True), Segment(6, syn=True), Segment(5 + WINDOW, syn=True)],
 }
 
 
@@ -785,10 +790,37 @@ class TestKnobs:
         outcome = arrives(block, Segment(block.rcv, ack=block.una, length=1), behaviour)
         if late_data_reset and abandons:
             assert outcome.block == closed(block)
-            assert outcome.replies == (Segment(block.nxt, rst=True),)
+            # 3.5.2 group 1: <SEQ=SEG.ACK><CTL=RST>, which in FIN-WAIT-1 is not SND.NXT.
+            assert outcome.replies == (Segment(block.una, rst=True),)
             assert outcome.effects == {Effect.GAVE_UP}
         else:
             assert outcome.block == block._replace(rcv=block.rcv + 1)
+
+    @pytest.mark.parametrize(("length", "seq"), [(1, 5), (2, 3), (3, 2)], ids=["out of order", "half old", "mostly old"])
+    @pytest.mark.parametrize("state", [State.FIN_WAIT_1, State.FIN_WAIT_2], ids=str)
+    def test_a_reset_answers_new_text_only(self, state: State, length: int, seq: int) -> None:
+        stern = Behaviour(late_data_reset=True, abandons=True)
+        outcome = arrives(BLOCKS[state], Segment(seq, ack=4, length=length), stern)
+        assert outcome.replies == (Segment(4, rst=True),)
+
+    @pytest.mark.parametrize("length", [0, 1, 2])
+    @pytest.mark.parametrize(
+        ("state", "ack", "expected"),
+        [
+            (State.FIN_WAIT_1, 2, State.CLOSING),
+            (State.FIN_WAIT_1, 4, State.TIME_WAIT),
+            (State.FIN_WAIT_2, 4, State.TIME_WAIT),
+        ],
+    )
+    def test_old_text_with_a_new_fin_is_no_new_text(self, state: State, ack: int, expected: State, length: int) -> None:
+        """The FIN is taken in, whether the user reads or not."""
+        block = BLOCKS[state]
+        segment = Segment(block.rcv - length, ack=ack, length=length, fin=True)
+        for behaviour in (USUAL, Behaviour(late_data_reset=True, abandons=True)):
+            outcome = arrives(block, segment, behaviour)
+            assert outcome.block == block._replace(state=expected, una=max(block.una, ack), rcv=block.rcv + 1)
+            assert outcome.replies == (ack_of(outcome.block),)
+            assert "text.accept" not in outcome.rules
 
     @pytest.mark.parametrize("state", [State.ESTABLISHED, State.CLOSE_WAIT, State.LAST_ACK], ids=str)
     def test_before_close_or_after_the_fin_text_is_no_reason_for_a_reset(self, state: State) -> None:

@@ -12,7 +12,7 @@ import pytest
 from timewait.spec.settings import EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, ResetRule
 from timewait.spec.stacks import EVIDENCE, BrokenStack, MissingValue, Stack, UnknownStack, load_stack, stack_names
 
-FIN, UNACCEPTABLE, ACK, SYN = Arrival.FIN, Arrival.UNACCEPTABLE, Arrival.ACK, Arrival.SYN
+FIN, UNACCEPTABLE, ACK, BEYOND, SYN = Arrival.FIN, Arrival.UNACCEPTABLE, Arrival.ACK, Arrival.BEYOND, Arrival.SYN
 
 HEAD = 'name = "mine"\ntitle = "My stack"\n'
 FROM = 'source = "notes"\nevidence = "read"\n'
@@ -84,18 +84,18 @@ def test_a_profile_can_be_copied_and_sent(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "answers", "restarts", "reset"),
     [
-        ("linux", {FIN, UNACCEPTABLE, SYN}, {FIN, UNACCEPTABLE, ACK}, ResetRule.EXACT),
-        ("freebsd", {FIN, UNACCEPTABLE}, {FIN}, ResetRule.IGNORE),
-        ("fstack", {FIN, UNACCEPTABLE}, {FIN}, ResetRule.IGNORE),
-        ("gvisor", {FIN, UNACCEPTABLE}, {FIN}, ResetRule.IGNORE),
-        ("lwip", {FIN, UNACCEPTABLE, SYN}, {FIN}, ResetRule.IGNORE),
-        ("smoltcp", {FIN, UNACCEPTABLE}, {FIN, UNACCEPTABLE}, ResetRule.EXACT),
+        ("linux", {FIN, UNACCEPTABLE, BEYOND, SYN}, {FIN, UNACCEPTABLE, ACK, BEYOND}, ResetRule.EXACT),
+        ("freebsd", {FIN, UNACCEPTABLE, BEYOND}, {FIN}, ResetRule.IGNORE),
+        ("fstack", {FIN, UNACCEPTABLE, BEYOND}, {FIN}, ResetRule.IGNORE),
+        ("gvisor", {FIN, UNACCEPTABLE, BEYOND}, {FIN}, ResetRule.IGNORE),
+        ("lwip", {FIN, UNACCEPTABLE, BEYOND, SYN}, {FIN}, ResetRule.IGNORE),
+        ("smoltcp", {FIN, UNACCEPTABLE}, {FIN, UNACCEPTABLE}, ResetRule.WINDOW),
         ("vpp", {FIN, UNACCEPTABLE, SYN}, {FIN}, ResetRule.IGNORE),
         ("uip", set(EVERY_ARRIVAL), set(), ResetRule.ANY),
         ("picotcp", set(), set(), ResetRule.IGNORE),
         ("mtcp", set(EVERY_ARRIVAL), set(EVERY_ARRIVAL), ResetRule.ANY),
-        ("rfc9293", set(EVERY_ARRIVAL), {ACK}, ResetRule.EXACT),
-        ("rfc9293-intended", {FIN, UNACCEPTABLE, SYN}, {FIN, UNACCEPTABLE, SYN}, ResetRule.IGNORE),
+        ("rfc9293", set(EVERY_ARRIVAL), {ACK, BEYOND}, ResetRule.EXACT),
+        ("rfc9293-intended", {FIN, UNACCEPTABLE, BEYOND, SYN}, {FIN, UNACCEPTABLE, BEYOND, SYN}, ResetRule.IGNORE),
     ],
 )
 def test_rules_of_time_wait(name: str, answers: set[Arrival], restarts: set[Arrival], reset: ResetRule) -> None:
@@ -282,18 +282,22 @@ def test_words_for_restarts(write: Path, value: str, restarts: set[Arrival]) -> 
         (HEAD + stated("rto_max", '"-1s"'), "rto_max: a length of time must not be negative: '-1s'"),
         (HEAD + stated("msl", '"none"'), "msl: 'none' is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h"),
         (HEAD + stated("rto_min", '"2s"') + stated("rto_max", '"1s"'), "rto_min: is longer than rto_max"),
-        (HEAD + stated("answers", '"fin"'), "answers: must be a list of fin, unacceptable, ack, syn ([] for none), not 'fin'"),
+        (
+            HEAD + stated("answers", '"fin"'),
+            "answers: must be a list of fin, unacceptable, ack, beyond, syn ([] for none), not 'fin'",
+        ),
         (
             HEAD + stated("answers", '["rst"]'),
-            "answers: must be a list of fin, unacceptable, ack, syn ([] for none); 'rst' is none of them",
+            "answers: must be a list of fin, unacceptable, ack, beyond, syn ([] for none); 'rst' is none of them",
         ),
         (
             HEAD + stated("answers", "[1]"),
-            "answers: must be a list of fin, unacceptable, ack, syn ([] for none); 1 is none of them",
+            "answers: must be a list of fin, unacceptable, ack, beyond, syn ([] for none); 1 is none of them",
         ),
         (
             HEAD + stated("restarts", '"all"'),
-            'restarts: must be a list of fin, unacceptable, ack, syn ([] for none), or "any", or "none", or "fin", not \'all\'',
+            "restarts: must be a list of fin, unacceptable, ack, beyond, syn ([] for none),"
+            ' or "any", or "none", or "fin", not \'all\'',
         ),
         (HEAD + stated("restarts", '"answered"'), 'restarts: cannot be "answered" where answers is not known'),
         (HEAD + stated("reset", '"never"'), "reset: must be one of ignore, exact, window, any, not 'never'"),

@@ -45,8 +45,9 @@ from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.settings import Behaviour, ResetRule
 from timewait.spec.state import Block, State
+from timewait.spec.time_wait import arrival_class
 from timewait.vocabulary.replay import Packet
 
 MAX_ACK_DELAY = 500_000_000
@@ -292,9 +293,10 @@ class _Follower:
     def _time_wait_arrival(self, side: int, block: Block, now: Fraction, segment: Segment) -> TimeWaitArrival | None:
         if side not in self._entered or segment.rst or block.state not in (State.TIME_WAIT, State.CLOSED):
             return None
-        bare_ack = block.state is State.TIME_WAIT and segment.seq == block.rcv and not segment.span
-        otherwise = Arrival.ACK if bare_ack else Arrival.UNACCEPTABLE
-        arrival = Arrival.SYN if segment.syn else Arrival.FIN if segment.fin else otherwise
+        window = self._windows[side]
+        before_edge = window is None or segment.seq < block.rcv + max(window, 1)
+        in_window = block.state is State.TIME_WAIT and segment.seq >= block.rcv and before_edge
+        arrival = arrival_class(segment, block.rcv, in_window=in_window)
         entered = self._entered[side]
         return TimeWaitArrival(ENDS[side], now - entered, now - self._acknowledged.get(side, entered), arrival)
 

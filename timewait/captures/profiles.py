@@ -15,7 +15,7 @@ from timewait.spec.state import State
 TOLERANCE = Fraction(11, 10)
 """Timers have coarse ticks: a measured time may exceed the stated one by a tenth."""
 
-SEGMENTS = {"fin": "a FIN", "ack": "a bare acknowledgement", "syn": "a SYN"}
+SEGMENTS = {"fin": "a FIN", "ack": "a bare acknowledgement", "beyond": "a segment beyond the FIN", "syn": "a SYN"}
 
 
 class ProfileFit(NamedTuple):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from timewait.spec.endpoint import WINDOW, segment_arrives
+from timewait.spec.endpoint import segment_arrives
 from timewait.spec.outcome import Outcome
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block
+from timewait.spec.window import WINDOW
 
 FIRST = 3
 """The smallest compressed number; the specification reserves 0 for a SYN."""

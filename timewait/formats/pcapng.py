@@ -22,8 +22,8 @@ from timewait.formats.pcapng_blocks import Interface, PacketBlock, capture
 from timewait.formats.wire import Envelope, WireSocket, packet
 from timewait.narration.sentences import violation_reason
 from timewait.spec.description import data_in_words
-from timewait.spec.endpoint import WINDOW
 from timewait.spec.exchange import ENDS
+from timewait.spec.window import WINDOW
 
 SOCKETS = {"A": WireSocket(IPv4Address("192.0.2.1"), 49_152), "B": WireSocket(IPv4Address("192.0.2.2"), 50_000)}
 INITIAL = {"A": 1_000_000, "B": 2_000_000}
