@@ -35,7 +35,7 @@ class Verdict(IntEnum):
         }[self]
 
 
-SEVERITY = (0, 20, 30, 3, 2, 1, 10, 40)
+SEVERITY = (0, 20, 30, 4, 3, 2, 1, 10, 40)
 """Exit codes from best to worst, errors included."""
 
 
@@ -45,5 +45,5 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def worst_exit(codes: Iterable[int]) -> int:
-    """The worst of several exit codes: 40, 10, 1, 2, 3, 30, 20, 0; 30 when there are none."""
+    """The worst of several exit codes: 40, 10, 1, 2, 3, 4, 30, 20, 0; 30 when there are none."""
     return max(codes, key=SEVERITY.index, default=Verdict.VACUOUS.exit_code)

@@ -30,6 +30,7 @@ LAYERS = (
     {"spec", "checker"},
     {"proofs", "narration"},
     {"captures", "formats", "diagrams", "capacity"},
+    {"laboratory"},
     {"library"},
     {"cli"},
 )
@@ -45,6 +46,7 @@ LIBRARIES = {
     "capacity": set[str](),
     "formats": set[str](),
     "diagrams": {"networkx", "graphviz", "jinja2"},
+    "laboratory": set[str](),
     "library": set[str](),
     "cli": {"click"},
 }

@@ -46,12 +46,12 @@ def test_the_worst_of_several() -> None:
 def test_exit_codes(verdict: Verdict, code: int, word: str) -> None:
     """Each its own, and none that a crash or bad usage gives."""
     assert (verdict.exit_code, str(verdict)) == (code, word)
-    assert code not in (1, 2, 3)
+    assert code not in (1, 2, 3, 4)
 
 
 def test_every_verdict_and_every_error_has_its_place() -> None:
     """No code twice, none left out."""
-    assert sorted(SEVERITY) == sorted([*(verdict.exit_code for verdict in Verdict), 1, 2, 3])
+    assert sorted(SEVERITY) == sorted([*(verdict.exit_code for verdict in Verdict), 1, 2, 3, 4])
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,13 @@ def test_every_verdict_and_every_error_has_its_place() -> None:
         ([0, 0], 0),
         ([0, 20], 20),
         ([20, 30], 30),
-        ([30, 3], 3),
+        ([30, 4], 4),
+        ([4, 3], 3),
         ([3, 2], 2),
         ([2, 1], 1),
         ([1, 10], 10),
         ([10, 40], 40),
-        ([0, 20, 30, 3, 2, 1, 10, 40], 40),
+        ([0, 20, 30, 4, 3, 2, 1, 10, 40], 40),
         ([0, 2, 30], 2),
         ([1, 1], 1),
     ],

@@ -1,7 +1,7 @@
 """The command ``timewait``: a group that imports a command only when it runs.
 
-Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 10 violated, 20 inconclusive,
-30 vacuous, 40 engines disagree or a certificate is rejected.
+Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 4 this machine cannot run it, 10 violated,
+20 inconclusive, 30 vacuous, 40 engines disagree or a certificate is rejected.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import click
 
 from timewait import __version__
 from timewait.cli.errors import error
-from timewait.vocabulary.errors import InputError, MissingPackage, RequestError
+from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 
-USAGE, BAD_FILE, INTERRUPTED = 2, 3, 20
+USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 20
 
 COMMANDS = {
     "check": "Decide properties of one configuration.",
@@ -79,6 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as problem:
         error(str(problem))
         code = BAD_FILE
+    except UnavailableError as problem:
+        error(str(problem))
+        code = UNAVAILABLE
     except (click.Abort, KeyboardInterrupt):
         error("interrupted")
         code = INTERRUPTED

@@ -16,6 +16,9 @@
         └── timewait.spec.stacks.BrokenStack
     ImportError
     └── MissingPackage  a command exits with 2
+    RuntimeError
+    └── UnavailableError    a command exits with 4
+        └── timewait.laboratory.isolation.LaboratoryUnavailable
 """
 
 from __future__ import annotations
@@ -34,6 +37,10 @@ class InputError(ValueError):
 
 class MissingPackage(ImportError):
     """A package is not installed that only some commands need; the message says how to install it."""
+
+
+class UnavailableError(RuntimeError):
+    """Something other than a package is missing on this machine; the message is one line and says what."""
 
 
 def optional_package(module: str, extra: str) -> ModuleType:

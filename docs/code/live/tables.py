@@ -89,6 +89,7 @@ ERRORS = {
     1: ("internal error", "a fault of `timewait`: please report it with the traceback"),
     2: ("usage error", "the line on standard error says what to change"),
     3: ("bad file", "a file cannot be read or is malformed; the line on standard error says which, and where"),
+    4: ("unavailable", "this machine lacks what the command needs; the line on standard error says what, and why"),
 }
 """The exit codes that are no verdict."""
 
