@@ -74,7 +74,8 @@ def difference(number: int, initial: int) -> int:
 
 def decoded(octets: bytes) -> CapturedPacket | None:
     """The header fields of an IPv4 packet; None if it carries no TCP segment."""
-    return decode(Frame(0, 0, "", RAW_IP, octets))
+    found = decode(Frame(0, 0, "", RAW_IP, octets))
+    return found if isinstance(found, CapturedPacket) else None
 
 
 @dataclass(frozen=True)
