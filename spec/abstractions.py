@@ -1,0 +1,156 @@
+"""The abstractions of the specification: what stacks do and it leaves out, and the properties whose verdict could change.
+
+This is the only list. A reader of a verdict asks `abstractions_of` for those that could change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from timewait.spec.configuration import Configuration
+
+EVERY_STACK = ("every stack",)
+"""The value of `Abstraction.stacks` for what every stack does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abstraction:
+    """One abstraction.
+
+    Attributes
+    ----------
+    name : str
+        Its name, in lower case with hyphens.
+    left_out : str
+        What the specification leaves out, as a clause without a full stop.
+    stacks : tuple of str
+        The profiles of the stacks that do it, or `EVERY_STACK`.
+    properties : tuple of str
+        The properties of `timewait.spec.properties` whose verdict could change.
+    otherwise : str
+        What could change, as a clause without a full stop.
+    source : str
+        The section of the standard, or the file of a stack.
+    applies : callable
+        Whether it could change a verdict about a configuration.
+    option : str
+        The option that puts it into the model; empty if there is none.
+    """
+
+    name: str
+    left_out: str
+    stacks: tuple[str, ...]
+    properties: tuple[str, ...]
+    otherwise: str
+    source: str
+    applies: Callable[[Configuration], bool] = lambda configuration: True
+    option: str = ""
+
+
+def _text(configuration: Configuration) -> bool:
+    return any(configuration.text)
+
+
+def _text_both(configuration: Configuration) -> bool:
+    return all(configuration.text)
+
+
+def _time_wait(configuration: Configuration) -> bool:
+    return configuration.behaviour.time_wait
+
+
+def _no_retry_limit(configuration: Configuration) -> bool:
+    return configuration.behaviour.retries is None
+
+
+ABSTRACTIONS: dict[str, Abstraction] = {
+    entry.name: entry
+    for entry in (
+        Abstraction(
+            "retry-limit",
+            "the limit on retransmissions, after which a stack drops the connection",
+            EVERY_STACK,
+            ("integrity", "closes", "no-stray-reset"),
+            "an end that gives up closes without the acknowledgement of its text",
+            "RFC 9293 3.8.3",
+            _no_retry_limit,
+            "--retries",
+        ),
+        Abstraction(
+            "reading",
+            "the time at which a user reads: acknowledged text counts as read",
+            EVERY_STACK,
+            ("integrity",),
+            "text that was acknowledged and not read is lost if the user never reads it",
+            "RFC 9293 3.6.1",
+            _text,
+        ),
+        Abstraction(
+            "delayed-ack",
+            "the delay of acknowledgements, up to 500 ms: an endpoint acknowledges at once",
+            EVERY_STACK,
+            ("graceful", "isolation"),
+            "each delay adds to the least safe TIME_WAIT as a longer MSL does",
+            "RFC 9293 3.8.6.3 MUST-40",
+        ),
+        Abstraction(
+            "window",
+            "flow control: the window is constant and larger than all text, never zero, and only text at SND.UNA is retransmitted",
+            EVERY_STACK,
+            ("integrity", "closes"),
+            "a user that does not read stops the peer before its FIN",
+            "RFC 9293 3.8.6",
+            _text,
+        ),
+        Abstraction(
+            "text-with-fin",
+            "segments that carry text and a FIN, or several segments of text joined in a retransmission",
+            EVERY_STACK,
+            ("graceful", "isolation", "integrity"),
+            "fewer retransmissions are needed than one for each octet",
+            "RFC 9293 3.7",
+            _text,
+        ),
+        Abstraction(
+            "lwip-fin-number",
+            "that lwIP answers a FIN in TIME-WAIT and restarts its timer whatever the number of the FIN",
+            ("lwip",),
+            (),
+            "nothing: no peer sends a FIN beyond its own",
+            "tcp_timewait_input, src/core/tcp_in.c",
+            _time_wait,
+        ),
+        Abstraction(
+            "skipped-with-unsent-text",
+            "that VPP skips TIME-WAIT if a FIN arrives while text is unsent",
+            ("vpp",),
+            ("graceful", "isolation"),
+            "TIME-WAIT is left out, as with --time-wait 0s",
+            "src/vnet/tcp/tcp_input.c",
+            _text_both,
+        ),
+    )
+}
+"""Every abstraction, by name."""
+
+
+def abstractions_of(configuration: Configuration, stack: str = "", properties: Collection[str] = ()) -> tuple[Abstraction, ...]:
+    """The abstractions that could change a verdict.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration of the verdict.
+    stack : str
+        The name of the profile; empty for those of every stack alone.
+    properties : collection of str
+        The properties decided; empty for every property.
+    """
+    return tuple(
+        entry
+        for entry in ABSTRACTIONS.values()
+        if (entry.stacks == EVERY_STACK or stack in entry.stacks)
+        and entry.applies(configuration)
+        and (not properties or not set(properties).isdisjoint(entry.properties))
+    )

@@ -1,0 +1,55 @@
+"""The list of abstractions: each names stacks and properties that exist, and appears where it applies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from timewait.spec.abstractions import ABSTRACTIONS, EVERY_STACK, abstractions_of
+from timewait.spec.configuration import Configuration
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import SETTINGS, Behaviour
+from timewait.spec.stacks import stack_names
+
+PLAIN = Configuration(Fraction(1), Fraction(2), (Fraction(1),))
+
+
+def names(configuration: Configuration, stack: str = "", *properties: str) -> set[str]:
+    """The names of the abstractions that could change a verdict."""
+    return {entry.name for entry in abstractions_of(configuration, stack, properties)}
+
+
+@pytest.mark.parametrize("name", ABSTRACTIONS)
+def test_each_is_described(name: str) -> None:
+    entry = ABSTRACTIONS[name]
+    assert entry.name == name
+    assert entry.stacks == EVERY_STACK or set(entry.stacks) <= set(stack_names())
+    assert set(entry.properties) <= PROPERTIES.keys()
+    assert not any(text.endswith(".") for text in (entry.left_out, entry.otherwise))
+    assert entry.source
+    assert entry.option in {"", *(setting.option for setting in SETTINGS.values())}
+
+
+def test_one_with_an_option_goes_away_with_it() -> None:
+    assert "retry-limit" in names(PLAIN)
+    assert "retry-limit" not in names(replace(PLAIN, behaviour=Behaviour(retries=3)))
+
+
+def test_those_of_text_apply_where_there_is_text() -> None:
+    assert "reading" not in names(PLAIN)
+    assert "reading" in names(replace(PLAIN, text=(0, 1)))
+
+
+def test_those_of_a_stack_apply_to_it_alone() -> None:
+    sends = replace(PLAIN, text=(1, 1))
+    assert "skipped-with-unsent-text" in names(sends, "vpp")
+    assert "skipped-with-unsent-text" not in names(sends, "linux")
+    assert "skipped-with-unsent-text" not in names(replace(sends, text=(0, 1)), "vpp")
+
+
+def test_those_that_cannot_change_a_property_are_left_out() -> None:
+    sends = replace(PLAIN, text=(0, 1))
+    assert "reading" in names(sends, "", "integrity")
+    assert "reading" not in names(sends, "", "graceful")
