@@ -6,25 +6,29 @@ A proof counts only if its witnesses are possible and time cannot stop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 
+from timewait.checker.compiled import CompiledAutomaton, CompiledPath
 from timewait.checker.dense_lasso import DenseLassoEngine
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
-from timewait.checker.finding import Budget, Finding, Stopped
+from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
 from timewait.checker.lasso import LassoEngine
 from timewait.checker.over_approximated import OverApproximationEngine
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import Rejected, minimal
+from timewait.checker.schedule import legible_delays
 from timewait.checker.smt import SmtEngine
 from timewait.checker.structural import GraphEngine
 from timewait.checker.time_unit import MOST, in_ticks, unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine
-from timewait.vocabulary.automaton import Property
+from timewait.vocabulary.automaton import Action, Property
 
 ENGINES: tuple[DecisionEngine, ...] = (
     TickEngine(),
@@ -36,6 +40,9 @@ ENGINES: tuple[DecisionEngine, ...] = (
     LassoEngine(),
 )
 """Every engine. Those that a choice includes are asked in this order, each about the properties still undecided."""
+
+MOST_PATHS = 64
+"""Paths that are tried for the earliest times of a run."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,31 @@ def _confirmed(question: Question, asked: Property, finding: Finding) -> Answer:
     if asked.kind == "eventually" and (reason := unfair(question.compiled, finding.run)):
         return Answer(finding.but(Verdict.DISAGREEMENT, f"the run is not fair: {reason}"))
     try:
-        return Answer(finding, minimal(question.initial_state, finding.run, asked))
+        return Answer(finding, minimal(question.initial_state, finding.run, asked, partial(_earliest, question)))
     except Rejected as rejected:
         return Answer(finding.but(Verdict.DISAGREEMENT, f"the replay was rejected: {rejected}"))
+
+
+def _earliest(question: Question, run: Run) -> Iterator[Run]:
+    """The same moves at the earliest instants, once for each path of the automaton that has these actions.
+
+    The automaton merges packets that a replay tells apart, so a replay may reject some of these times.
+    """
+    values = question.system.parameters
+    paths = _paths(question.compiled, [move.action for move in run.moves if move.action is not None], question.compiled.start)
+    for path in islice(paths, MOST_PATHS):
+        waits = legible_delays(path, values, unit_of(values))
+        if waits is not None:
+            yield Run(tuple(Move(wait, move.action) for wait, move in zip(waits, run.moves, strict=True)))
+
+
+def _paths(automaton: CompiledAutomaton, actions: Sequence[Action], number: int) -> Iterator[CompiledPath]:
+    """The paths from a location that take some actions; several where an action fits several packets."""
+    if not actions:
+        yield []
+        return
+    location = automaton.location(number)
+    for edge in location.edges:
+        if edge.original.action.identity == actions[0].identity:
+            for rest in _paths(automaton, actions[1:], edge.target):
+                yield [(location, edge), *rest]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -59,16 +59,29 @@ def replay(initial: ReplayState, run: Run, asked: Property) -> Trace:
     return _trace(initial, states[: len(run.moves)], run, asked)
 
 
-def minimal(initial: ReplayState, run: Run, asked: Property) -> Trace:
+def minimal(initial: ReplayState, run: Run, asked: Property, retimed: Callable[[Run], Iterable[Run]] | None = None) -> Trace:
     """The trace of a run without the steps that are not needed, dropped one at a time.
 
     Loops are left as they are: fairness may need each of their steps.
+
+    Parameters
+    ----------
+    initial, run, asked
+        As for `replay`.
+    retimed : callable, optional
+        The same moves at other times; the first that the replay accepts are taken, else the shortened run keeps its own.
+
+    Raises
+    ------
+    Rejected
+        As for `replay`.
     """
     trace = replay(initial, run, asked)
     if asked.kind != "always":
         return trace
     short = shortened(initial, run, asked)
-    return replace(replay(initial, short, asked), dropped=len(run.moves) - len(short.moves))
+    chosen = next((other for other in (retimed(short) if retimed else ()) if _shows(initial, other.moves, asked)), short)
+    return replace(replay(initial, chosen, asked), dropped=len(run.moves) - len(short.moves))
 
 
 def shortened(initial: ReplayState, run: Run, asked: Property) -> Run:
@@ -94,7 +107,7 @@ def _without_one(initial: ReplayState, moves: list[Move], asked: Property) -> li
     return None
 
 
-def _shows(initial: ReplayState, moves: list[Move], asked: Property) -> bool:
+def _shows(initial: ReplayState, moves: Sequence[Move], asked: Property) -> bool:
     try:
         _carry_out(initial, moves, asked.name)
     except Rejected:

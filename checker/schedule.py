@@ -2,12 +2,12 @@
 
 A clock shows the time since the step that reset it, so the guards and invariants along a path bound differences between
 the times of steps. The earliest times are longest paths in the graph of these bounds. Strict bounds are met with a
-margin, the largest of `MARGINS` that the path allows.
+margin, the largest of `MARGINS` that the path allows; `legible_delays` meets them with the smallest that reads well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm
@@ -18,6 +18,12 @@ from timewait.vocabulary.automaton import ZERO
 
 MARGINS = (1, 2, 4, 5, 10, 100, 1000, 10**6)
 """The divisors of the unit that give the margins to try for strict bounds."""
+
+LEGIBLE = Fraction(1, 1000)
+"""The margin that a reader is shown, in seconds, where durations are not shorter than some of them."""
+
+SHORTER = 6
+"""How often a margin that a path does not allow is divided by ten."""
 
 
 class TimeDifference(NamedTuple):
@@ -72,16 +78,48 @@ def delays(path: CompiledPath, values: Mapping[str, Fraction], unit: Fraction) -
     unit : Fraction
         The first margin to try for strict bounds, in seconds; smaller ones follow.
     """
-    bounds = [
-        (bound.earlier, bound.later, bound.factor * values.get(bound.parameter, Fraction(0)), bound.strict)
-        for bound in differences(path)
-    ]
+    bounds = _valued(path, values)
     # If the smallest margin is infeasible, so is every larger one; most paths are impossible.
     margins = [unit / divisor for divisor in MARGINS] if any(strict for *_, strict in bounds) else [unit]
     if len(margins) > 1 and _earliest(len(path), bounds, margins[-1]) is None:
         return None
+    return _first_possible(len(path), bounds, margins)
+
+
+def legible_delays(path: CompiledPath, values: Mapping[str, Fraction], unit: Fraction) -> tuple[Fraction, ...] | None:
+    """The delays with which every timer of a path expires as early as possible, in seconds; None when there are none.
+
+    The earliest times of all steps are one solution, so no step waits for anything but a bound that it must meet. A strict
+    bound is exceeded by `LEGIBLE`, or by the power of ten that is at most a tenth of a shorter unit; by less where the path
+    leaves no room for that.
+
+    Parameters
+    ----------
+    path, values
+        As for `delays`.
+    unit : Fraction
+        The unit of which every duration is a multiple, in seconds.
+    """
+    margin = LEGIBLE
+    while margin * 10 > unit:
+        margin /= 10
+    return _first_possible(len(path), _valued(path, values), [margin / 10**shorter for shorter in range(SHORTER)])
+
+
+def _valued(path: CompiledPath, values: Mapping[str, Fraction]) -> list[tuple[int, int, Fraction, bool]]:
+    """The bounds along a path: the earlier and the later step, the least time between them, and whether it must be exceeded."""
+    return [
+        (bound.earlier, bound.later, bound.factor * values.get(bound.parameter, Fraction(0)), bound.strict)
+        for bound in differences(path)
+    ]
+
+
+def _first_possible(
+    steps: int, bounds: list[tuple[int, int, Fraction, bool]], margins: Sequence[Fraction]
+) -> tuple[Fraction, ...] | None:
+    """The least delays with the first margin that allows any."""
     for margin in margins:
-        times = _earliest(len(path), bounds, margin)
+        times = _earliest(steps, bounds, margin)
         if times is not None:
             return tuple(later - earlier for earlier, later in pairwise(times))
     return None

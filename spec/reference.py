@@ -24,6 +24,12 @@ from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Event, ImpossibleMove, Packet, RunningTimer
 
+NOTICEABLE = 100
+"""A timer that expires late by more than one part in so many of its length is called late."""
+
+INSTANT = Fraction(1, 1000)
+"""The most by which a timer expires late without being called late, however short it is, in seconds."""
+
 
 class TimedPacket(NamedTuple):
     """A packet in flight, its number in the order of sending, and the time at which it was sent, in seconds."""
@@ -126,8 +132,8 @@ class ReferenceState:
         text = {
             Timer.RETRANSMISSION: f"retransmits after {format_duration(elapsed)}",
             Timer.TIME_WAIT: f"leaves TIME_WAIT after {format_duration(elapsed)}"
-            f" (TIME_WAIT is {format_duration(configuration.time_wait)})",
-            Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {format_duration(elapsed)}",
+            f" (TIME_WAIT is {format_duration(configuration.time_wait)}{_late(elapsed, configuration.time_wait)})",
+            Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {format_duration(elapsed)}{_late(elapsed, configuration.fin_wait_2)}",
         }[timer]
         return self._after(side, outcome, action, text, None)
 
@@ -327,6 +333,12 @@ class ReferenceState:
 
     def loop_key(self) -> tuple[EndPair, bool]:
         return self.ends, self.reopened
+
+
+def _late(elapsed: Fraction, length: Fraction) -> str:
+    """By how much a timer has expired late, if a reader would notice; otherwise empty."""
+    late = elapsed - length
+    return f", so {format_duration(late)} late" if late > max(length / NOTICEABLE, INSTANT) else ""
 
 
 def initial_state(configuration: Configuration) -> ReferenceState:
