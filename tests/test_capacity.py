@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.commands import run, run_json
+from timewait.capacity.comparison import Attempt, compare
 from timewait.capacity.load import NANOSECONDS, BrokenLoad, Load, Stretch, constant, read_load
 from timewait.capacity.ports import Closer, PortPool, Reuse, Service
 from timewait.capacity.prediction import Prediction
-from timewait.capacity.simulation import simulate
+from timewait.capacity.simulation import Pool, simulate
 from timewait.spec.host import HostUnreadable, read_ports
 from timewait.vocabulary.errors import RequestError
 
@@ -117,6 +118,33 @@ def test_the_formulas_equal_a_long_simulation(seed: int) -> None:
         share = Fraction(timeline.refused, timeline.opened + timeline.refused)
         # The last period may be cut off anywhere, and a port that is reused waits for the next attempt.
         assert abs(share - prediction.refused_share) < Fraction(1, 20)
+
+
+def carried_out(load: Load, pool: PortPool, service: Service, chance: random.Random) -> list[Attempt]:
+    """What a kernel would do whose clock is up to 5 ms late."""
+    ports, attempts = Pool(pool, service), []
+    for instant in (stretch.instant(number) for stretch in load for number in range(stretch.connections)):
+        attempts.append(Attempt(instant, ports.connect(instant - chance.randint(0, 5_000_000))))
+    return attempts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_attempts_are_compared_one_by_one(seed: int) -> None:
+    """A kernel that is a little late agrees; one wrong outcome away from any change is found."""
+    chance = random.Random(200 + seed)
+    pool = PortPool(ports=20, reuse=chance.choice([*Reuse]))
+    service = Service(time_wait=Fraction(3), service_time=Fraction(0))
+    attempts = carried_out(constant(Fraction(37, 2), Fraction(10)), pool, service, chance)
+    honest = compare(attempts, pool, service)
+    assert honest.different == ()
+    assert honest.attempts == len(attempts)
+    wrong = len(attempts) // 3
+    for number in range(wrong, len(attempts)):
+        spoiled = [*attempts[:number], attempts[number]._replace(opened=not attempts[number].opened), *attempts[number + 1 :]]
+        if number in (found := compare(spoiled, pool, service)).different:
+            break
+    assert found.different[0] == number
+    assert honest.undecided < len(attempts) / 4
 
 
 def test_a_limit_of_sockets_frees_ports() -> None:

@@ -109,15 +109,23 @@ class Pool:
 
     def connect(self, now: int) -> bool:
         """Open a connection; whether there was a port."""
+        if not self.available(now):
+            return False
+        self.take(now)
+        return True
+
+    def available(self, now: int) -> bool:
+        """Whether there is a port: a free one, or one in TIME-WAIT that may be reused."""
         self.pass_time(now)
+        return bool(self.free) or bool(self._reuses and self.waiting and now > self.waiting[0] + self._delay)
+
+    def take(self, now: int) -> None:
+        """Open a connection on the port that is free, else on the one that has been blocked longest."""
         if self.free:
             self.free -= 1
-        elif self.waiting and self._reuses and now > self.waiting[0] + self._delay:
-            self.waiting.popleft()
         else:
-            return False
+            (self.waiting or self.in_use).popleft()
         self.in_use.append(now + self._service_time)
-        return True
 
     def next_change(self) -> int:
         """The next instant at which a refused connection could succeed."""
