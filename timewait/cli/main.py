@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "Write a configuration for other model checkers.",
     "stacks": "List the profiles of stacks.",
     "host": "Show the settings of this machine.",
+    "risk": "Compute how probable it is that a close ends in a RST.",
     "capacity": "Compute how many connections the ports of a host allow.",
 }
 """Every command, with its line of help; the module of its name in this package defines it, as ``NAME_command``."""

@@ -1,0 +1,222 @@
+"""The command ``risk``: computes how probable a RST at the end of a close is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import click
+
+from timewait.api import threshold
+from timewait.cli.console import Screen
+from timewait.cli.options import COUNT, DURATION, Parsed
+from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
+from timewait.diagrams import risk_chart
+from timewait.narration.prose import listed, short_duration
+from timewait.options import schedule
+from timewait.risk.chain import CloseResult
+from timewait.risk.path import NetworkPath, OrderlyClose, delays_around, doubling
+from timewait.risk.sampling import sampled
+from timewait.risk.stray import Harm, Strays
+from timewait.risk.table import Risk, least_without_risk, risks, time_waits_of_stacks
+from timewait.spec.assemble import Overrides, behaviour_of
+from timewait.spec.duration import format_duration
+from timewait.spec.stacks import Stack, load_stack
+
+STEPS = 24
+"""Values of TIME_WAIT along the axis of the chart, beside those of the stacks."""
+
+MOST_RETRIES = 20
+
+
+def share(text: str) -> Fraction:
+    """A probability: ``1%``, ``0.01`` or ``1/100``.
+
+    Raises
+    ------
+    ValueError
+        The text is not a number from 0 to 1.
+    """
+    try:
+        value = Fraction(text.removesuffix("%")) / (100 if text.endswith("%") else 1) if len(text) <= 20 else None
+    except (ValueError, ZeroDivisionError):
+        value = None
+    if value is None or not 0 <= value <= 1:
+        raise ValueError(f"{text[:20]!r} is not a probability, such as 1% or 0.01")
+    return value
+
+
+SHARE = Parsed("share", share)
+
+
+@click.command("risk")
+@click.option("--loss-rate", type=SHARE, required=True, help="The share of packets that are lost, for instance 1%.")
+@click.option("--rtt", type=DURATION, required=True, help="The round trip, for instance 50ms.")
+@click.option(
+    "--jitter", type=DURATION, default="0", help="A quarter of the packets are so much faster, a quarter slower. [default: 0]"
+)
+@click.option(
+    "--time-wait", "time_waits", type=DURATION, multiple=True, help="TIME_WAIT; may be repeated. [default: that of each stack]"
+)
+@click.option(
+    "--stack", default="linux", show_default=True, help="The stack of both ends: its retransmissions and its TIME-WAIT."
+)
+@click.option("--rto", type=Parsed("times", schedule), help="The gaps between transmissions. [default: doubling, by the stack]")
+@click.option("--retries", type=click.IntRange(1, MOST_RETRIES), help="Retransmissions of a segment. [default: the stack's]")
+@click.option("--loss", type=COUNT, default="any", show_default=True, help="Losses in a loss window at most, or any.")
+@click.option("--duplicates", type=SHARE, help="The share of packets that leave a stray copy, for the harms of old duplicates.")
+@click.option("--msl", type=DURATION, default="30s", show_default=True, help="The greatest age of a stray copy.")
+@click.option(
+    "--window",
+    type=click.IntRange(1, 2**31 - 1),
+    default=65_535,
+    show_default=True,
+    help="Receive window of the next connection.",
+)
+@click.option("--timestamps", is_flag=True, help="Both ends use timestamps, which identify old segments.")
+@click.option("--rate-of-reuse", type=click.IntRange(min=1), help="Closes per day: also print how often that is.")
+@click.option("--samples", type=click.IntRange(min=1), help="Also carry out so many closes at random, as a check.")
+@output_options(layout=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def risk_command(
+    loss_rate: Fraction, rtt: Fraction, jitter: Fraction, picture: PictureOptions, as_json: bool, **values: Any
+) -> int:
+    """Compute the probability that an orderly close ends in a RST, exactly, for several values of TIME_WAIT."""
+    close = _close(
+        load_stack(values["stack"]),
+        NetworkPath(loss_rate=loss_rate, delays=delays_around(rtt, jitter), budget=values["loss"]),
+        rtt,
+        jitter,
+        values,
+    )
+    strays = None
+    if values["duplicates"] is not None:
+        strays = Strays(rate=values["duplicates"], msl=values["msl"], window=values["window"], timestamps=values["timestamps"])
+    screen = Screen()
+    asked = values["time_waits"] or tuple(time_waits_of_stacks())
+    if picture.out or picture.form:
+        deliver(_writers(close, picture), picture, screen)
+        return 0
+    table = list(risks(close, strays, asked))
+    if as_json:
+        screen.raw(json.dumps(_data(close, table, values["samples"]), indent=2))
+    else:
+        _show(close, table, values, screen)
+    return 0
+
+
+def _close(stack: Stack, path: NetworkPath, rtt: Fraction, jitter: Fraction, values: dict[str, Any]) -> OrderlyClose:
+    """The close of a stack; its first gap is the RTO that RFC 6298 computes for a round trip that does not change."""
+    gaps = values["rto"]
+    if gaps is None:
+        first = max(stack.require("rto_min"), rtt + 4 * jitter)
+        gaps = doubling(first, max(stack.require("rto_max"), first))
+    retries = values["retries"] if values["retries"] is not None else stack.value("retries")
+    if retries is None:
+        raise click.UsageError(f"profile {stack.name} does not say how often a segment is retransmitted; give --retries")
+    gaps = gaps[: max(retries, 1)]
+    overrides = Overrides.of(rto=gaps, retries=retries, time_wait=Fraction(1))
+    return OrderlyClose(time_wait=Fraction(0), gaps=gaps, behaviour=behaviour_of(stack, overrides), path=path)
+
+
+def _question(close: OrderlyClose) -> str:
+    path = close.path
+    shown = [format_duration(gap) for gap in close.gaps]
+    gaps = listed(shown) if len(shown) <= 4 else f"{', '.join(shown[:3])}, ... {shown[-1]}"
+    delays = [delay for delay, _ in path.delays]
+    taken = short_duration(delays[0]) if len(delays) == 1 else f"{short_duration(min(delays))} to {short_duration(max(delays))}"
+    budget = "" if path.budget is None else f", at most {path.budget} in a loss window"
+    return (
+        f"{float(path.loss_rate):.3g} of all packets are lost{budget}, each other one takes {taken}; "
+        f"{close.behaviour.retries} retransmissions at most, after {gaps}"
+    )
+
+
+def _show(close: OrderlyClose, table: Sequence[Risk], values: dict[str, Any], screen: Screen) -> None:
+    screen.line(_question(close))
+    screen.line(f"no close ends in a RST from TIME_WAIT {format_duration(least_without_risk(close))} on")
+    screen.line()
+    harms = [*Harm] if values["duplicates"] is not None else []
+    per_day = values["rate_of_reuse"]
+    heads = ["TIME_WAIT", "ends in a RST", *(["that is"] if per_day else []), *map(str, harms), "stacks"]
+    rows = []
+    for risk in table:
+        often = [_often(risk.reset * per_day)] if per_day else []
+        accepted = [_chance(risk.accepted[harm]) for harm in harms]
+        rows.append([format_duration(risk.time_wait), _chance(risk.reset), *often, *accepted, ", ".join(risk.stacks)])
+    screen.table(heads, rows)
+    if samples := values["samples"]:
+        screen.line()
+        for risk in table:
+            found = sampled(replace(close, time_wait=risk.time_wait), samples)[CloseResult.RESET]
+            within = "contains" if found.low <= risk.reset <= found.high else "does not contain"
+            screen.line(
+                f"{samples:,} closes with TIME_WAIT {format_duration(risk.time_wait)}: {found.share:.3g} end in a RST, "
+                f"99 % interval {found.low:.3g} to {found.high:.3g}, which {within} the exact value"
+            )
+
+
+def _chance(value: Fraction) -> str:
+    return f"{float(value):.2e}" if value else "0"
+
+
+def _often(per_day: Fraction) -> str:
+    """How often something happens, from the expected number per day."""
+    if not per_day:
+        return "never"
+    if per_day >= 1:
+        return f"{float(per_day):,.3g} a day"
+    days = 1 / per_day
+    return f"once in {float(days):,.3g} days" if days < 730 else f"once in {float(days / 365):,.3g} years"
+
+
+def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> dict[str, Any]:
+    """Everything as plain data; times in seconds, exact probabilities as text."""
+    rows = []
+    for risk in table:
+        at = replace(close, time_wait=risk.time_wait)
+        rows.append(
+            {
+                "time_wait": float(risk.time_wait),
+                "stacks": list(risk.stacks),
+                "results": {str(result): float(chance) for result, chance in risk.results.items()},
+                "exact": {str(result): str(chance) for result, chance in risk.results.items()},
+                "accepted": {harm.name.lower(): float(chance) for harm, chance in risk.accepted.items()},
+                "sampled": {str(result): found._asdict() for result, found in sampled(at, samples).items()} if samples else None,
+            }
+        )
+    return {"question": _question(close), "no_risk_from": float(least_without_risk(close)), "risks": rows}
+
+
+def _writers(close: OrderlyClose, picture: PictureOptions) -> Writers:
+    curve = _curve(close)
+    return of_svg(partial(risk_chart.as_svg, curve), picture.scale) | {"text": lambda: "\n".join(curve.sentences()) + "\n"}
+
+
+def _curve(close: OrderlyClose) -> risk_chart.RiskCurve:
+    zero_from = least_without_risk(close)
+    if not zero_from:
+        raise click.UsageError("no close ends in a RST on this network, so there is nothing to draw")
+    stacks = time_waits_of_stacks()
+    first = min(close.gaps) / 4
+    along = [first * (zero_from / first) ** Fraction(step, STEPS) for step in range(STEPS)]
+    values = {Fraction(value).limit_denominator(1000) for value in along} | {value for value in stacks if value > first}
+    table = [risk for risk in risks(close, None, values) if risk.reset]
+    steps = tuple((float(risk.time_wait), float(risk.reset)) for risk in table)
+    points = tuple((*step, ", ".join(risk.stacks)) for step, risk in zip(steps, table, strict=True) if risk.stacks)
+    caption = (_question(close),)
+    return risk_chart.RiskCurve(
+        "The risk of a RST at the end of a close", caption, steps, float(zero_from), _proved(close), points
+    )
+
+
+def _proved(close: OrderlyClose) -> float | None:
+    """The TIME_WAIT that is proved safe for any delays up to the longest one, in seconds; None without a bound on losses."""
+    if close.path.budget is None:
+        return None
+    found = threshold(msl=close.path.longest, rto=close.gaps, loss=close.path.budget, exact_rto=True, properties=("graceful",))
+    return None if found.least is None else float(found.least)
