@@ -44,7 +44,7 @@ class TravellingPacket(NamedTuple):
     segment: Segment
 
 
-class RunningTimer(NamedTuple):
+class PendingTimer(NamedTuple):
     """A running timer: ticks until it expires, its end (0 for A, 1 for B), and its kind."""
 
     expires_in: int
@@ -57,7 +57,7 @@ class ChainState(NamedTuple):
 
     ends: EndPair
     packets: tuple[TravellingPacket, ...]
-    timers: tuple[RunningTimer, ...]
+    timers: tuple[PendingTimer, ...]
     lost: int
 
 
@@ -137,12 +137,12 @@ class _Chain:
             in_flight = tuple(sorted((*state.packets, *packets), key=_order))
             yield ChainState(ends, in_flight, timers, losses), chance
 
-    def _timers(self, state: ChainState, ends: EndPair, side: int, outcome: Outcome) -> tuple[RunningTimer, ...]:
+    def _timers(self, state: ChainState, ends: EndPair, side: int, outcome: Outcome) -> tuple[PendingTimer, ...]:
         run = running(ends[side], self._behaviour)
         kept = [
             entry for entry in state.timers if entry.side != side or (entry.timer in run and entry.timer not in outcome.started)
         ]
-        started = [RunningTimer(self._length(ends, side, timer), side, timer) for timer in run if timer in outcome.started]
+        started = [PendingTimer(self._length(ends, side, timer), side, timer) for timer in run if timer in outcome.started]
         return tuple(sorted((*kept, *started)))
 
     def _length(self, ends: EndPair, side: int, timer: Timer) -> int:

@@ -68,8 +68,8 @@ def sampled(close: OrderlyClose, samples: int, seed: int = 0) -> dict[CloseResul
     return {result: estimate(counted[result], samples) for result in CloseResult}
 
 
-Arrival = tuple[int, Segment]
-Expiry = tuple[int, Timer]
+ArrivalEvent = tuple[int, Segment]
+ExpiryEvent = tuple[int, Timer]
 
 
 @dataclass(slots=True)
@@ -80,8 +80,8 @@ class _Run:
     chance: random.Random
     ends: EndPair = (ESTABLISHED, ESTABLISHED)
     lost: int = 0
-    queue: list[tuple[int, bool, int, Arrival | Expiry]] = field(default_factory=list)
-    expiries: dict[Expiry, int] = field(default_factory=dict)
+    queue: list[tuple[int, bool, int, ArrivalEvent | ExpiryEvent]] = field(default_factory=list)
+    expiries: dict[ExpiryEvent, int] = field(default_factory=dict)
     numbers: count[int] = field(default_factory=count)
 
     def result(self) -> CloseResult:
