@@ -1,14 +1,16 @@
-"""Absence of time-locks: time can always pass, or an edge can be taken. Checked on the graph, for every parameter value.
+"""Absence of time-locks: time can always pass, or an edge can be taken. Checked on the graph, whatever the guards allow.
 
 Only an upper bound on a clock keeps time from passing in a location. When the clock reaches the bound, some edge must be
-possible: its guard bounds that clock, or clocks that never exceed it, by the same bound, and other clocks only as the
-invariant does. A system with a time-lock could be proved anything of.
+possible: its guard bounds that clock from below by no more than that, and from above that clock, or clocks that never
+exceed it, by the same bound, and other clocks only as the invariant does. A system with a time-lock could be proved anything of.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fractions import Fraction
+
 from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
-from timewait.vocabulary.automaton import ZERO
 
 Order = frozenset[tuple[int, int]]
 """Pairs of clocks of a location of which the first never exceeds the second."""
@@ -19,7 +21,7 @@ def time_locks(automaton: CompiledAutomaton) -> list[CompiledLocation]:
     locations, values = automaton.explore(), automaton.system.parameters
 
     def may_lock(location: CompiledLocation, bound: CompiledBound, order: Order) -> bool:
-        return not any(_open(edge, location, bound, order, values[bound.parameter] > 0) for edge in location.edges)
+        return not any(_open(edge, location, bound, order, values) for edge in location.edges)
 
     return [
         location
@@ -28,17 +30,21 @@ def time_locks(automaton: CompiledAutomaton) -> list[CompiledLocation]:
     ]
 
 
-def _open(edge: CompiledEdge, location: CompiledLocation, limit: CompiledBound, order: Order, positive: bool) -> bool:
-    """Whether an edge of a location is possible when a clock reaches a bound, `positive` or zero."""
+def _open(
+    edge: CompiledEdge, location: CompiledLocation, limit: CompiledBound, order: Order, values: Mapping[str, Fraction]
+) -> bool:
+    """Whether an edge of a location is possible when a clock reaches a bound."""
     for test in edge.guard:
         same = test.clock == limit.clock
         if test in location.invariant:
             continue  # time does not pass beyond it
         if test.relation == "<=" and test.parameter == limit.parameter and (same or (test.clock, limit.clock) in order):
             continue
-        if same and (test.parameter, test.relation) in ((limit.parameter, "=="), (limit.parameter, ">=")):
+        if same and (test.parameter, test.relation) == (limit.parameter, "=="):
             continue
-        if same and positive and (test.parameter, test.relation) == (ZERO, ">"):
+        if same and test.relation == ">=" and values[test.parameter] <= values[limit.parameter]:
+            continue
+        if same and test.relation == ">" and values[test.parameter] < values[limit.parameter]:
             continue
         return False
     return True

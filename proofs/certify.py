@@ -168,7 +168,7 @@ def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms
     if not symbolic:
         return {name: {"": value} if value else {} for name, value in values.items()}
     terms: dict[str, Terms] = {"0": {}} | {name: {name: Fraction(1)} for name in (SYMBOLS.scale, SYMBOLS.wait)}
-    for name in configuration.rto_names:
+    for name in {name for names in configuration.gap_names for name in names} - {"0"}:
         terms[name] = {SYMBOLS.rate: values[name] / configuration.rto[0]}
     if "FIN_WAIT_2" in values:
         terms["FIN_WAIT_2"] = {SYMBOLS.scale: values["FIN_WAIT_2"] / configuration.msl}

@@ -22,13 +22,14 @@ class Overrides(Durations):
         Settings of `timewait.spec.settings.Behaviour`, by name; None leaves one to the stack.
     rto : tuple of Fraction or None
         The schedule of retransmissions in seconds; None: `rto_max`, or that of the stack.
-    rto_exact, loss, duplication, fifo, scope, both_close, text
+    rto_exact, rto_slack, loss, duplication, fifo, scope, both_close, text
         As in `timewait.spec.configuration.Configuration`.
     """
 
     behaviour: Mapping[str, Any] = field(default_factory=dict, hash=False)
     rto: tuple[Fraction, ...] | None = None
     rto_exact: bool = False
+    rto_slack: Fraction = Fraction(0)
     loss: int | None = 1
     duplication: int | None = None
     fifo: bool = False
@@ -71,6 +72,7 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
         time_wait=time_wait,
         rto=rto,
         rto_exact=overrides.rto_exact,
+        rto_slack=overrides.rto_slack,
         fin_wait_2=_fin_wait_2(stack, overrides) or Fraction(0),
         loss=overrides.loss,
         duplication=overrides.duplication,

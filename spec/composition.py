@@ -72,7 +72,7 @@ class Composition:
     def maximal_constants(self) -> Mapping[str, str]:
         values = self.configuration.parameters
         constants = {"age": "MSL", "due": "MSL", Timer.TIME_WAIT.value: "TIME_WAIT"}
-        constants[Timer.RETRANSMISSION.value] = max(self.configuration.rto_names, key=values.__getitem__)
+        constants[Timer.RETRANSMISSION.value] = max((most for _, most in self.configuration.gap_names), key=values.__getitem__)
         if self.configuration.behaviour.fin_wait_2:
             constants[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
         return constants
@@ -112,14 +112,15 @@ class Composition:
         bounds = []
         for end, block in zip(ENDS, state.ends, strict=True):
             if Timer.RETRANSMISSION in running(block, self.configuration.behaviour):
-                bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", self._gap(block)))
+                bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", self._gap(block)[1]))
         for index, packet in enumerate(state.network):
             if packet.must_be_delivered:
                 bounds.append(Bound(self.channel.due(state.network, index), "<=", "MSL"))
         return tuple(bounds)
 
-    def _gap(self, block: Block) -> str:
-        names = self.configuration.rto_names
+    def _gap(self, block: Block) -> tuple[str, str]:
+        """The names of the least and the greatest length of the gap before the next retransmission."""
+        names = self.configuration.gap_names
         return names[min(block.tries, len(names) - 1)]
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
@@ -191,10 +192,11 @@ class Composition:
     def _timer_guard(self, block: Block, timer: Timer, end: str) -> tuple[Bound, ...]:
         clock = Clock(timer.value, end)
         match timer:
-            case Timer.RETRANSMISSION if self.configuration.rto_exact:
-                return (Bound(clock, "==", self._gap(block)),)
             case Timer.RETRANSMISSION:
-                return (Bound(clock, ">", ZERO), Bound(clock, "<=", self._gap(block)))
+                least, most = self._gap(block)
+                if least == most:
+                    return (Bound(clock, "==", most),)
+                return (Bound(clock, ">" if least == ZERO else ">=", least), Bound(clock, "<=", most))
             case Timer.TIME_WAIT:
                 return (Bound(clock, ">", "TIME_WAIT"),)
             case Timer.FIN_WAIT_2:

@@ -36,7 +36,9 @@ class Configuration:
     rto : tuple of Fraction
         Upper bounds, in seconds, on the gaps between transmissions of one segment; the last repeats.
     rto_exact : bool
-        Whether the gaps are exactly `rto`, instead of at most.
+        Whether the gaps are no shorter than `rto` and longer by at most `rto_slack`, instead of at most `rto`.
+    rto_slack : Fraction
+        By how many seconds a retransmission may be late where `rto_exact` holds.
     fin_wait_2 : Fraction
         FIN-WAIT-2 timeout in seconds, if the behaviour has one.
     loss : int or None
@@ -59,6 +61,7 @@ class Configuration:
     time_wait: Fraction
     rto: tuple[Fraction, ...]
     rto_exact: bool = False
+    rto_slack: Fraction = Fraction(0)
     fin_wait_2: Fraction = Fraction(0)
     loss: int | None = 1
     duplication: int | None = None
@@ -79,6 +82,8 @@ class Configuration:
             raise ConfigurationError(f"{len(self.rto)} RTO values for {self.behaviour.backoff} steps of back-off")
         if len(self.rto) > 1 and not self.behaviour.acks_restart_rto:
             raise ConfigurationError("a back-off schedule restarts with the timer, so acknowledgements must restart the timer")
+        if self.rto_slack < 0 or (self.rto_slack and not self.rto_exact):
+            raise ConfigurationError("the slack of a retransmission must not be negative, and needs a least gap")
         if self.fin_wait_2 < 0:
             raise ConfigurationError("the FIN-WAIT-2 timeout must not be negative")
         for name, budget in (("loss", self.loss), ("duplication", self.duplication), ("text", min(self.text))):
@@ -92,6 +97,8 @@ class Configuration:
         """Every duration by name, in seconds."""
         values = {"0": Fraction(0), "MSL": self.msl, "TIME_WAIT": self.time_wait}
         values |= dict(zip(self.rto_names, self.rto, strict=True))
+        if self.rto_slack:
+            values |= {latest(name): gap + self.rto_slack for name, gap in zip(self.rto_names, self.rto, strict=True)}
         if self.behaviour.fin_wait_2:
             values["FIN_WAIT_2"] = self.fin_wait_2
         return values
@@ -102,3 +109,15 @@ class Configuration:
         if len(self.rto) == 1:
             return ("RTO",)
         return tuple(f"RTO_{number}" for number in range(1, len(self.rto) + 1))
+
+    @property
+    def gap_names(self) -> tuple[tuple[str, str], ...]:
+        """For each gap of the retransmission schedule the names of its least length, ``0`` if there is none, and its greatest."""
+        if not self.rto_exact:
+            return tuple(("0", name) for name in self.rto_names)
+        return tuple((name, latest(name) if self.rto_slack else name) for name in self.rto_names)
+
+
+def latest(name: str) -> str:
+    """The name of the greatest length of a gap whose least length has a name."""
+    return f"{name}_LATEST"

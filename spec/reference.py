@@ -67,8 +67,9 @@ class ReferenceState:
             raise ImpossibleMove(f"waits {delay}s")
         if not self.reopened:
             for (end, timer), since in self.started.items():
-                if timer is Timer.RETRANSMISSION and later > since + self._gap(end):
-                    raise ImpossibleMove(f"{end} must retransmit {format_duration(self._gap(end))} after it last did")
+                if timer is Timer.RETRANSMISSION and later > since + self._gap(end) + self.configuration.rto_slack:
+                    most = format_duration(self._gap(end) + self.configuration.rto_slack)
+                    raise ImpossibleMove(f"{end} must retransmit {most} after it last did")
         for packet, _, sent in self.in_transit:
             if packet.must_be_delivered and later > sent + self.configuration.msl:
                 raise ImpossibleMove(
@@ -121,7 +122,8 @@ class ReferenceState:
         match timer:
             case Timer.RETRANSMISSION:
                 gap = self._gap(action.actor)
-                may_fire = elapsed == gap if configuration.rto_exact else 0 < elapsed <= gap
+                least, most = (gap, gap + configuration.rto_slack) if configuration.rto_exact else (Fraction(0), gap)
+                may_fire = elapsed > 0 and least <= elapsed <= most
             case Timer.TIME_WAIT:
                 may_fire = elapsed > configuration.time_wait
             case Timer.FIN_WAIT_2:
@@ -324,7 +326,9 @@ class ReferenceState:
             return ()
         lengths = {Timer.TIME_WAIT: self.configuration.time_wait, Timer.FIN_WAIT_2: self.configuration.fin_wait_2}
         return tuple(
-            RunningTimer(timer.value, end, since, lengths.get(timer, self._gap(end)), timer in lengths)
+            RunningTimer(
+                timer.value, end, since, lengths.get(timer, self._gap(end) + self.configuration.rto_slack), timer in lengths
+            )
             for (end, timer), since in sorted(self.started.items())
         )
 

@@ -91,6 +91,7 @@ class Search:
         self.core = configuration.scope is Scope.CORE
         self.msl = int(configuration.msl)
         self.rto = tuple(int(gap) for gap in configuration.rto)
+        self.slack = int(configuration.rto_slack)
         self.lengths = {Timer.TIME_WAIT: int(configuration.time_wait), Timer.FIN_WAIT_2: int(configuration.fin_wait_2)}
         self.waits = (A, B) if configuration.both_close else (A,)
         self.arrivals = UNLIMITED if configuration.duplication is None else configuration.duplication + 1
@@ -245,7 +246,7 @@ class Search:
         if any(copy.age == self.msl and not copy.free for copy in world.copies):
             return False
         return not any(
-            timer is Timer.RETRANSMISSION and shown >= self.gap(block)
+            timer is Timer.RETRANSMISSION and shown >= self.gap(block) + self.slack
             for block, clocks in world.ends
             for timer, shown in zip(self.running(block), clocks, strict=True)
         )

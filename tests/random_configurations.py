@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 from timewait.spec.configuration import Configuration, Scope
@@ -29,7 +30,7 @@ def random_configuration(rng: random.Random) -> Configuration:
     behaviour = random_behaviour(rng, patient=rng.random() < (0.85, 0.8, 0.6, 0.2, 0.0)[size])
     rto = tuple(rng.randint(1, 3) for _ in range(behaviour.backoff))
     critical = max(2 * msl, (loss or 0) * max(rto) + msl) + rng.choice((-1, 0, 0, 0, 1))
-    return Configuration(
+    drawn = Configuration(
         msl=Fraction(msl),
         time_wait=Fraction(critical if rng.random() < 0.7 else rng.randint(0, 6)),
         rto=tuple(map(Fraction, rto)),
@@ -43,6 +44,7 @@ def random_configuration(rng: random.Random) -> Configuration:
         text=text,
         behaviour=behaviour,
     )
+    return replace(drawn, rto_slack=Fraction(1)) if drawn.rto_exact and rng.random() < 0.3 else drawn
 
 
 def random_behaviour(rng: random.Random, *, patient: bool) -> Behaviour:

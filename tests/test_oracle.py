@@ -327,6 +327,12 @@ class TestTimers:
         assert [self.due(exact, LAST, shown) for shown in range(4)] == [0, 0, 0, 1]
         assert [loose.time_may_pass(at(LAST, CLOSED, clocks=((shown,), ()))) for shown in range(4)] == [True, True, True, False]
 
+    def test_retransmission_with_slack(self) -> None:
+        """It fires from RTO to RTO and the slack, beyond which time does not pass."""
+        late = Search(ticks(rto=2, rto_exact=True, rto_slack=Fraction(1)))
+        assert [self.due(late, LAST, shown) for shown in range(4)] == [0, 0, 1, 1]
+        assert [late.time_may_pass(at(LAST, CLOSED, clocks=((shown,), ()))) for shown in range(4)] == [True, True, True, False]
+
     def test_schedule(self) -> None:
         """Each try has its own gap, and the last repeats."""
         configuration = Configuration(Fraction(1), Fraction(1), (Fraction(1), Fraction(3)), behaviour=Behaviour(backoff=2))
@@ -418,7 +424,19 @@ class TestDraws:
         """The same seed gives the same configuration, and every setting is varied."""
         drawn = [random_configuration(random.Random(seed)) for seed in range(300)]
         assert drawn == [random_configuration(random.Random(seed)) for seed in range(300)]
-        for name in ("msl", "time_wait", "rto", "rto_exact", "loss", "duplication", "fifo", "scope", "both_close", "text"):
+        for name in (
+            "msl",
+            "time_wait",
+            "rto",
+            "rto_exact",
+            "rto_slack",
+            "loss",
+            "duplication",
+            "fifo",
+            "scope",
+            "both_close",
+            "text",
+        ):
             assert len({getattr(configuration, name) for configuration in drawn}) > 1, name
         for name in Behaviour.__dataclass_fields__:
             assert len({getattr(configuration.behaviour, name) for configuration in drawn}) > 1, name

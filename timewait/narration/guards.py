@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 import networkx as nx
 
@@ -48,11 +49,17 @@ def _time_guards(trace: Trace, step: Step, timers: tuple[RunningTimer, ...]) -> 
     for timer in timers:
         if timer.owner == step.event.actor and f"timer.{timer.name}" in rules:
             limit = format_duration(timer.limit)
-            if timer.strict:
-                bound = f"more than its {limit}"
-            else:
-                bound = f"exactly its {limit}" if trace.about.get("rto_exact") else f"more than 0 and at most {limit}"
+            bound = f"more than its {limit}" if timer.strict else _gap(timer.limit, trace)
             yield f"the {timer.name} timer of {timer.owner} shows {format_duration(step.time - timer.since)}, {bound}"
+
+
+def _gap(limit: Fraction, trace: Trace) -> str:
+    """The bounds on a gap between two transmissions, of which the upper one is given."""
+    if not trace.about.get("rto_exact"):
+        return f"more than 0 and at most {format_duration(limit)}"
+    slack = Fraction(str(trace.about.get("rto_slack", 0)))
+    least = format_duration(limit - slack)
+    return f"at least {least} and at most {format_duration(limit)}" if slack else f"exactly its {least}"
 
 
 def _state_guards(
