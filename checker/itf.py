@@ -16,6 +16,7 @@ from typing import Any
 from timewait.checker.trace import Step, Trace, VariableValue
 from timewait.vocabulary.errors import InputError
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
+from timewait.vocabulary.untrusted import check_plain_data, exact_number, parse_json, shown
 
 FORMAT = "ITF"
 
@@ -110,11 +111,16 @@ def _running(timer: RunningTimer) -> dict[str, Any]:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
+def looks_like_json(start: bytes) -> bool:
+    """Whether the first octets of a file look like JSON."""
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+
+
 def is_json(path: Path) -> bool:
     """Whether a file begins like JSON; `read` reports a file that cannot be opened."""
     try:
         with path.open("rb") as content:
-            return content.read(64).lstrip().startswith(b"{")
+            return looks_like_json(content.read(64))
     except OSError:
         return True
 
@@ -128,14 +134,18 @@ def read(path: Path) -> Trace:
         The file cannot be read, or holds no trace.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as problem:
-        raise BrokenTrace(f"{path}: not a text file") from problem
+        return parsed_octets(path.read_bytes(), str(path))
     except OSError as problem:
         raise BrokenTrace(f"{path}: {problem.strerror}") from problem
-    except json.JSONDecodeError as problem:
-        raise BrokenTrace(f"{path}: line {problem.lineno}: {problem.msg}") from problem
-    return parsed(data, str(path))
+
+
+def parsed_octets(octets: bytes, where: str) -> Trace:
+    """The trace in the octets of a file; parameters and errors as of `parsed`."""
+    try:
+        data = parse_json(octets)
+    except ValueError as problem:
+        raise BrokenTrace(f"{where}: {problem}") from problem
+    return parsed(data, where)
 
 
 def parsed(data: Any, where: str) -> Trace:
@@ -150,49 +160,101 @@ def parsed(data: Any, where: str) -> Trace:
         raise BrokenTrace(f"{where}: not a trace in the Informal Trace Format")
     place = "the head"
     try:
-        names = [str(name) for name in data["vars"]]
+        check_plain_data(data)
+        names = _names(data["vars"])
         place = "state 0"
         initial = _variables(data["states"][0], names)
         timers = tuple(_timer(timer) for timer in data["states"][0]["#meta"]["timers"])
         steps: list[Step] = []
+        copies: set[int] = set()
         for index, state in enumerate(data["states"][1:], start=1):
             place = f"state {index}"
             steps.append(_step(state, names, steps[-1].state if steps else initial))
-        loop = data.get("loop")
+            _check_order(steps)
+            _check_copies(steps[-1], copies)
+        place = "the head"
         return Trace(
-            str(meta["shows"]),
-            str(meta["statement"]),
+            _text(meta["shows"]),
+            _text(meta["statement"]),
             initial,
             tuple(steps),
             dict(meta["about"]),
             timers,
-            None if loop is None else int(loop),
-            int(meta["dropped"]),
+            _loop(data.get("loop"), len(steps)),
+            _integer(meta["dropped"]),
         )
     except KeyError as problem:
         raise BrokenTrace(f"{where}: {place}: {problem} is missing; was it written by timewait?") from problem
-    except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as problem:
+    except (TypeError, ValueError, IndexError, AttributeError) as problem:
         raise BrokenTrace(f"{where}: {place}: {problem}") from problem
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{shown(value)} is no text")
+    return value
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{shown(value)} is no whole number")
+    return value
+
+
+def _names(value: object) -> list[str]:
+    if not isinstance(value, list) or len(set(map(_text, value))) < len(value):
+        raise TypeError("the variables are no list of different names")
+    return value
+
+
+def _loop(value: object, steps: int) -> int | None:
+    if value is not None and not 0 <= _integer(value) < steps:
+        raise ValueError(f"the loop begins after state {shown(value)}, and the last state is {steps}")
+    return None if value is None else _integer(value)
+
+
+def _check_order(steps: list[Step]) -> None:
+    """Raise unless the last step follows the one before: its number and its time."""
+    last = steps[-1]
+    before = steps[-2].time if len(steps) > 1 else Fraction(0)
+    if last.number != len(steps):
+        raise ValueError(f"its number is {last.number}")
+    if last.delay < 0 or last.time != before + last.delay:
+        raise ValueError("its time is not that of the state before and its delay")
+
+
+def _check_copies(step: Step, known: set[int]) -> None:
+    """Raise if a step sends a copy whose number is known; its own become known."""
+    for copy in step.event.sent:
+        if copy.number in known:
+            raise ValueError(f"copy {copy.number} is sent twice")
+        known.add(copy.number)
+
+
 def _variables(state: Mapping[str, Any], names: list[str]) -> dict[str, VariableValue]:
-    return {name: int(value["#bigint"]) if isinstance(value := state[name], Mapping) else str(value) for name in names}
+    return {name: _bigint(value) if isinstance(value := state[name], Mapping) else _text(value) for name in names}
+
+
+def _bigint(value: Mapping[str, Any]) -> int:
+    if (number := exact_number(value["#bigint"])).denominator != 1:
+        raise ValueError(f"{number} is no whole number")
+    return number.numerator
 
 
 def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, VariableValue]) -> Step:
     meta, after = state["#meta"], _variables(state, names)
     event = Event(
-        str(meta["actor"]),
-        str(meta["event"]),
+        _text(meta["actor"]),
+        _text(meta["event"]),
         None if meta["received"] is None else _message(meta["received"]),
         tuple(_message(copy) for copy in meta["sent"]),
-        tuple((str(rule["name"]), str(rule["section"]), str(rule["text"])) for rule in meta["rules"]),
-        tuple((str(name), str(why)) for name, why in meta["breaks"].items()),
+        tuple((_text(rule["name"]), _text(rule["section"]), _text(rule["text"])) for rule in meta["rules"]),
+        tuple((name, _text(why)) for name, why in meta["breaks"].items()),
     )
     return Step(
-        int(meta["index"]),
-        Fraction(meta["time"]),
-        Fraction(meta["delay"]),
+        _integer(meta["index"]),
+        exact_number(meta["time"]),
+        exact_number(meta["delay"]),
         event,
         {name: (before[name], after[name]) for name in names if before[name] != after[name]},
         after,
@@ -202,19 +264,21 @@ def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, Varia
 
 
 def _message(copy: Mapping[str, Any]) -> Packet:
+    sent, expires = exact_number(copy["sent"]), exact_number(copy["expires"])
+    if expires < sent:
+        raise ValueError(f"copy {shown(copy['copy'])} expires before it is sent")
     return Packet(
-        int(copy["copy"]),
-        str(copy["sender"]),
-        str(copy["receiver"]),
-        str(copy["text"]),
-        tuple((str(name), int(value)) for name, value in copy["fields"].items()),
-        Fraction(copy["sent"]),
-        Fraction(copy["expires"]),
+        _integer(copy["copy"]),
+        _text(copy["sender"]),
+        _text(copy["receiver"]),
+        _text(copy["text"]),
+        tuple((name, _integer(value)) for name, value in copy["fields"].items()),
+        sent,
+        expires,
         bool(copy["lost"]),
     )
 
 
 def _timer(timer: Mapping[str, Any]) -> RunningTimer:
-    return RunningTimer(
-        str(timer["name"]), str(timer["owner"]), Fraction(timer["since"]), Fraction(timer["limit"]), bool(timer["strict"])
-    )
+    since, limit = exact_number(timer["since"]), exact_number(timer["limit"])
+    return RunningTimer(_text(timer["name"]), _text(timer["owner"]), since, limit, bool(timer["strict"]))

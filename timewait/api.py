@@ -20,6 +20,7 @@ from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
+from timewait.narration.trace_file import read_trace
 from timewait.options import DEFAULT_STACK, Closers, DurationLike, Keywords, Options, duration
 from timewait.proofs.certify import CheckedCertificate, check_file
 from timewait.proofs.claims import CLAIMS
@@ -226,7 +227,7 @@ def explain(
         return Explanation(source)
     file = Path(source)
     if itf.is_json(file):
-        return Explanation(itf.read(file))
+        return Explanation(read_trace(file))
     profile = stack if isinstance(stack, Stack) else load_stack(stack)
     configuration = assumed_configuration(profile, None if msl is None else duration(msl))
     found = read_closes(file, configuration, None if connection is None else socket_pair(connection))

@@ -11,6 +11,7 @@ from timewait.checker.itf import BrokenTrace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.formats.trace_formats import TRACE_FORMATS
+from timewait.narration.trace_file import read_trace
 
 ENDS = tuple(dict.fromkeys(end for form in TRACE_FORMATS.values() for end in form.ends))
 WITH_ENDS = " or ".join(f"--to {name} ({', '.join(form.ends)})" for name, form in TRACE_FORMATS.items() if form.ends)
@@ -38,7 +39,7 @@ def convert_command(trace_file: Path, name: str | None, out: Path | None, end: s
     form = TRACE_FORMATS[name]
     if end is not None and end not in form.ends:
         raise click.UsageError(f"--end {end} does not go with --to {name}; it goes with {WITH_ENDS}")
-    trace = itf.read(trace_file)
+    trace = read_trace(trace_file)
     try:
         content = form.write(trace, end or "a")
     except BrokenTrace as problem:

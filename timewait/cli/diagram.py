@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli.claim_runs import counterexample
@@ -28,6 +27,7 @@ from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
 from timewait.diagrams.tables import as_json, as_text
 from timewait.formats import mermaid
+from timewait.narration.trace_file import read_trace
 from timewait.options import Options
 from timewait.spec.assemble import Overrides
 from timewait.spec.configuration import Scope
@@ -191,7 +191,7 @@ def sequence_command(
 
 def _run(file: Path | None, claim: str | None, broken: str | None, scenario: str | None) -> Trace:
     if file is not None:
-        return itf.read(file)
+        return read_trace(file)
     return counterexample(claim, broken) if claim is not None else carry_out(SCENARIOS[str(scenario)])
 
 

@@ -21,6 +21,7 @@ from timewait.cli.files import write_whole
 from timewait.cli.options import DURATION
 from timewait.narration.prose import counted, rounded
 from timewait.narration.story import conclusion, story
+from timewait.narration.trace_file import read_trace
 from timewait.options import DEFAULT_STACK
 from timewait.spec.stacks import Stack, load_stack, stack_names
 
@@ -66,7 +67,7 @@ def explain_command(
         for name, value in (("connection", connection), ("time-wait", time_wait), ("trace", trace_file)):
             if value is not None:
                 raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
-        _explain_trace(itf.read(file), steps, as_json, screen)
+        _explain_trace(read_trace(file), steps, as_json, screen)
         return 0
     configuration = assumed_configuration(load_stack(stack or DEFAULT_STACK), msl, time_wait)
     found = read_closes(file, configuration, None if connection is None else socket_pair(connection), max_frames)

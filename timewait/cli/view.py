@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from timewait.checker import itf
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.diagrams.page import page
+from timewait.narration.trace_file import read_trace
 
 
 @click.command("view")
@@ -21,7 +21,7 @@ from timewait.diagrams.page import page
 def view_command(file: Path, out: Path | None) -> int:
     """Write the review page of a trace: one HTML file that needs no network."""
     target = out or file.with_name(f"{file.name.removesuffix('.json').removesuffix('.itf')}.html")
-    write_page(target, itf.read(file))
+    write_page(target, read_trace(file))
     Screen().line(f"wrote {target}")
     return 0
 

@@ -1,0 +1,66 @@
+"""Trace files, read for accounts and pictures of two TCP ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from timewait.checker import itf
+from timewait.checker.itf import BrokenTrace
+from timewait.checker.trace import Trace, VariableValue
+from timewait.spec.exchange import ENDS
+from timewait.vocabulary.replay import Packet
+
+ACTORS = frozenset({*ENDS, "users", "network"})
+
+MAX_FIELD = 1 << 40
+"""A relative number of more than a terabyte."""
+
+MAX_STEPS = 20_000
+"""Steps at most: an account of more is no account."""
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace of the two ends of a connection.
+
+    Raises
+    ------
+    BrokenTrace
+        The file cannot be read, holds no trace, or one of something else.
+    """
+    return _of_two_ends(itf.read(path), str(path))
+
+
+def parsed_trace(octets: bytes, where: str) -> Trace:
+    """The trace in the octets of a file; messages name its source, `where`. Errors as of `read_trace`."""
+    return _of_two_ends(itf.parsed_octets(octets, where), where)
+
+
+def _of_two_ends(trace: Trace, where: str) -> Trace:
+    if len(trace.steps) > MAX_STEPS:
+        raise BrokenTrace(f"{where}: holds {len(trace.steps):,} steps; more than {MAX_STEPS:,} are not explained")
+    for number, values in enumerate([trace.initial, *(step.state for step in trace.steps)]):
+        if missing := _missing(values):
+            raise BrokenTrace(f"{where}: state {number}: {missing} is missing or is no text: not a trace of two TCP ends")
+    for step in trace.steps:
+        if step.event.actor not in ACTORS:
+            raise BrokenTrace(f"{where}: state {step.number}: its actor is neither A, B, the users nor the network")
+        received = () if step.event.received is None else (step.event.received,)
+        for copy in (*received, *step.event.sent, *step.in_flight):
+            if problem := _no_segment(copy):
+                raise BrokenTrace(f"{where}: state {step.number}: copy {copy.number} {problem}")
+    return trace
+
+
+def _missing(values: Mapping[str, VariableValue]) -> str:
+    return next((f"{end}.state" for end in ENDS if not isinstance(values.get(f"{end}.state"), str)), "")
+
+
+def _no_segment(copy: Packet) -> str:
+    """The reason why a copy is no TCP segment between the two ends; empty if it is one."""
+    fields = dict(copy.fields)
+    if {copy.sender, copy.receiver} != set(ENDS):
+        return "does not go from one end to the other"
+    if not {"seq", "len"} <= fields.keys():
+        return "has no sequence number or no length"
+    return "" if all(0 <= value <= MAX_FIELD for value in fields.values()) else "has a number that no segment can have"
