@@ -200,7 +200,7 @@ class ChartLayout:
         low, high = self.left + RADIUS + 4 + half, self.right - RADIUS - 4 - half
         (x1, y1), (x2, y2) = begin, end
         if transit.arrives is not None:
-            x = x1 + (x2 - x1) * (slot - y1) / (y2 - y1)
+            x = x1 + (x2 - x1) * ((slot - y1) / (y2 - y1) if y2 != y1 else 0.5)
         elif self.rows.below_arrow(transit):
             x, slot = (low + high) / 2, slot + SLOT
         else:

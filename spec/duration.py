@@ -15,6 +15,9 @@ SECONDS = {
 }
 """The units and their lengths in seconds, shortest first."""
 
+LONGEST_DURATION = 10**12
+"""The longest duration in seconds, thirty thousand years."""
+
 _FORM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>us|ms|s|m|h)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LONGEST = 100
@@ -47,7 +50,9 @@ def parse_duration(text: str) -> Fraction:
         raise ValueError(f"a length of time must not be negative: {shown}")
     if len(written) <= _LONGEST:
         if found := _FORM.fullmatch(written):
-            return Fraction(found["number"]) * SECONDS[found["unit"]]
+            if (seconds := Fraction(found["number"]) * SECONDS[found["unit"]]) > LONGEST_DURATION:
+                raise ValueError(f"{shown} is too long a time")
+            return seconds
         if _NUMBER.fullmatch(written):
             raise ValueError(f"{shown} has no unit; write {written}s for seconds, {written}ms for milliseconds")
     raise ValueError(f"{shown} is not a length of time; write for instance 250ms, 30s, 1.5s, 2m or 1h")

@@ -9,6 +9,10 @@ from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, InProfile
+from timewait.vocabulary.untrusted import exact_number, shown
+
+MAX_COUNT = 1_000_000
+"""The largest number of losses, octets or transmissions that plain data may state."""
 
 
 def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
@@ -55,11 +59,35 @@ def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _value(kind: type[Any], value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:
     """The value of a setting from its plain form."""
-    if kind is frozenset:
+    entry = BEHAVIOUR[name]
+    if value is None and entry.default is None:
+        return None
+    if entry.kind is frozenset:
         return frozenset(map(Arrival, value))
-    return kind(value) if issubclass(kind, StrEnum) else value
+    if issubclass(entry.kind, StrEnum):
+        return entry.kind(value)
+    if type(value) is not entry.kind or (entry.kind is int and not 0 <= value <= MAX_COUNT):
+        raise ValueError(f"{shown(value)} is no value of the setting {name}")
+    return value
+
+
+def _count(value: Any) -> int:
+    """A whole number that is not too large, from its plain form."""
+    if type(value) is not int or not 0 <= value <= MAX_COUNT:
+        raise ValueError(f"{shown(value)} is no number of things")
+    return value
+
+
+def _limit(value: Any) -> int | None:
+    return None if value is None else _count(value)
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError(f"{shown(value)} is neither true nor false")
+    return value
 
 
 def _seconds(value: Fraction) -> float | str:
@@ -85,20 +113,20 @@ def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
     try:
         stated = data["behaviour"]
         required = (name for name, entry in BEHAVIOUR.items() if entry.profile is InProfile.REQUIRED)
-        behaviour = {name: _value(BEHAVIOUR[name].kind, stated[name]) for name in (*stated, *required)}
+        behaviour = {name: _value(name, stated[name]) for name in (*stated, *required)}
         return Configuration(
-            msl=Fraction(str(data["msl"])),
-            time_wait=Fraction(str(data["time_wait"])),
-            rto=tuple(Fraction(str(gap)) for gap in data["rto"]),
-            rto_exact=bool(data["rto_exact"]),
-            rto_slack=Fraction(str(data.get("rto_slack", 0))),
-            fin_wait_2=Fraction(str(data["fin_wait_2"])),
-            loss=data["loss"],
-            duplication=data["duplication"],
-            fifo=bool(data["fifo"]),
+            msl=exact_number(data["msl"]),
+            time_wait=exact_number(data["time_wait"]),
+            rto=tuple(exact_number(gap) for gap in data["rto"]),
+            rto_exact=_flag(data["rto_exact"]),
+            rto_slack=exact_number(data.get("rto_slack", 0)),
+            fin_wait_2=exact_number(data["fin_wait_2"]),
+            loss=_limit(data["loss"]),
+            duplication=_limit(data["duplication"]),
+            fifo=_flag(data["fifo"]),
             scope=Scope(data["scope"]),
-            both_close=bool(data["both_close"]),
-            text=(int(data["text"][0]), int(data["text"][1])),
+            both_close=_flag(data["both_close"]),
+            text=(_count(data["text"][0]), _count(data["text"][1])),
             behaviour=Behaviour(**behaviour),
         )
     except (KeyError, TypeError, ValueError, IndexError) as problem:

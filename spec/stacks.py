@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from timewait.spec.duration import format_duration, parse_duration
 from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, Setting
 from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.untrusted import check_plain_data, shown, unprintable, visible
 
 EVIDENCE = {
     "read": "read in the named file at the named version",
@@ -30,7 +31,16 @@ EVIDENCE = {
 }
 """How far a value can be trusted."""
 
-_MULTIPLE = re.compile(r"([1-9][0-9]*) ?\* ?msl")
+MAX_FILE = 65_536
+"""Characters of a profile at most."""
+
+MAX_DOTS = 200
+"""Full stops in a line at most: the reader of TOML takes time in the square of the parts of a name."""
+
+MAX_WHOLE = 1_000_000
+"""The largest whole number of a setting."""
+
+_MULTIPLE = re.compile(r"([1-9][0-9]{0,5}) ?\* ?msl")
 """A duration stated as a multiple of MSL."""
 
 
@@ -185,13 +195,23 @@ def _suggestion(word: str, known: Collection[str]) -> str:
 
 def _parse(file: str, content: bytes) -> Stack:
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")
+        if len(text) > MAX_FILE or any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+            raise BrokenStack(f"{file}: is no profile: too long, or a name of too many parts")
         table = tomllib.loads(text)
+        check_plain_data(table, keep="\n\t")
     except UnicodeDecodeError:
         raise BrokenStack(f"{file}: is not UTF-8 text") from None
+    except RecursionError:
+        raise BrokenStack(f"{file}: too many lists or tables inside one another") from None
     except tomllib.TOMLDecodeError as error:
         end = f"at line {text.count(chr(10)) + 1}, the end of the document"
         raise BrokenStack(f"{file}: {str(error).replace('at end of document', end)}") from None
+    except BrokenStack:
+        raise
+    except ValueError as error:
+        why = "an integer of too many digits" if "digits" in str(error) else str(error)
+        raise BrokenStack(f"{file}: {why}") from None
     return _Profile(file, table).stack()
 
 
@@ -234,15 +254,17 @@ class _Profile:
         return stack
 
     def _broken(self, key: str, problem: str) -> BrokenStack:
-        return BrokenStack(f"{self._file}: {key}: {problem}")
+        return BrokenStack(f"{self._file}: {visible(key)}: {visible(problem)}")
 
     def _text(self, table: Mapping[str, object], part: str, key: str) -> str:
         text = table.get(part)
         if text is None:
             raise self._broken(key, "is missing")
         if not isinstance(text, str) or not text.strip():
-            raise self._broken(key, f"must be a text that is not empty, not {text!r}")
-        return text
+            raise self._broken(key, f"must be a text that is not empty, not {shown(text)}")
+        if part in ("name", "title") and (problem := unprintable(text)):
+            raise self._broken(key, f"is {problem}")
+        return " ".join(text.split())
 
     def _stated(self, key: str) -> Source:
         """Check the table of a setting and return its source."""
@@ -278,14 +300,14 @@ class _Profile:
         if entry.kind is bool:
             if isinstance(value, bool):
                 return value
-            raise self._broken(key, f"must be true or false, not {value!r}")
+            raise self._broken(key, f"must be true or false, not {shown(value)}")
         if entry.kind is int:
             # To Python true is a whole number, to a reader it is not.
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_WHOLE:
                 return value
-            raise self._broken(key, f"must be a whole number, zero or more, not {value!r}")
+            raise self._broken(key, f"must be a whole number from 0 to {MAX_WHOLE:,}, not {shown(value)}")
         if value not in entry.choices:
-            raise self._broken(key, f"must be one of {', '.join(entry.choices)}, not {value!r}")
+            raise self._broken(key, f"must be one of {', '.join(entry.choices)}, not {shown(value)}")
         return entry.kind(value)
 
     def _duration(self, entry: Setting, value: object) -> Fraction:
@@ -293,7 +315,7 @@ class _Profile:
         if key == "time_wait" and self._lacks_time_wait():
             return Fraction(0)
         if not isinstance(value, str):
-            raise self._broken(key, f'must be a length of time in quotes, such as "30s", not {value!r}')
+            raise self._broken(key, f'must be a length of time in quotes, such as "30s", not {shown(value)}')
         if multiple := _MULTIPLE.fullmatch(value):
             if key == "msl" or self._raw("msl") is None:
                 raise self._broken(key, f"is {value} where msl is not known")
@@ -315,7 +337,7 @@ class _Profile:
             raise self._broken(key, 'cannot be "answered" where answers is not known')
         expected = "a list of " + ", ".join(Arrival) + " ([] for none)" + "".join(f', or "{word}"' for word in words)
         if not isinstance(value, list):
-            raise self._broken(key, f"must be {expected}, not {value!r}")
+            raise self._broken(key, f"must be {expected}, not {shown(value)}")
         for part in value:
             if part not in tuple(Arrival):
                 raise self._broken(key, f"must be {expected}; {part!r} is none of them")

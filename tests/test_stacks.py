@@ -302,9 +302,9 @@ def test_words_for_restarts(write: Path, value: str, restarts: set[Arrival]) -> 
         (HEAD + stated("restarts", '"answered"'), 'restarts: cannot be "answered" where answers is not known'),
         (HEAD + stated("reset", '"never"'), "reset: must be one of ignore, exact, window, any, not 'never'"),
         (HEAD + stated("reset", "[]"), "reset: must be one of ignore, exact, window, any, not []"),
-        (HEAD + stated("retries", "-1"), "retries: must be a whole number, zero or more, not -1"),
-        (HEAD + stated("retries", "true"), "retries: must be a whole number, zero or more, not True"),
-        (HEAD + stated("retries", "1.5"), "retries: must be a whole number, zero or more, not 1.5"),
+        (HEAD + stated("retries", "-1"), "retries: must be a whole number from 0 to 1,000,000, not -1"),
+        (HEAD + stated("retries", "true"), "retries: must be a whole number from 0 to 1,000,000, not True"),
+        (HEAD + stated("retries", "1.5"), "retries: must be a whole number from 0 to 1,000,000, not 1.5"),
         (HEAD + stated("late_data_reset", "1"), "late_data_reset: must be true or false, not 1"),
     ],
 )

@@ -18,6 +18,7 @@ from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack
 from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.untrusted import visible
 
 
 @dataclass
@@ -76,7 +77,7 @@ def closes_in(reader: SegmentReader, configuration: Configuration, name: str) ->
     """Reconstruct every close in a capture that is already open; parameters and errors as of `read_closes`."""
     found = traffic(reader)
     closing = [connection for connection in found.connections if connection.closes]
-    closes = tuple(follow(connection, configuration, reader.ended, {"file": name}) for connection in closing)
+    closes = tuple(follow(connection, configuration, reader.ended, {"file": visible(name)}) for connection in closing)
     return CapturedCloses(found, closes, reader)
 
 

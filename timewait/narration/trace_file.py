@@ -8,7 +8,9 @@ from pathlib import Path
 from timewait.checker import itf
 from timewait.checker.itf import BrokenTrace
 from timewait.checker.trace import Trace, VariableValue
+from timewait.spec.configuration import ConfigurationError
 from timewait.spec.exchange import ENDS
+from timewait.spec.plain_data import configuration_from_data
 from timewait.vocabulary.replay import Packet
 
 ACTORS = frozenset({*ENDS, "users", "network"})
@@ -39,6 +41,11 @@ def parsed_trace(octets: bytes, where: str) -> Trace:
 def _of_two_ends(trace: Trace, where: str) -> Trace:
     if len(trace.steps) > MAX_STEPS:
         raise BrokenTrace(f"{where}: holds {len(trace.steps):,} steps; more than {MAX_STEPS:,} are not explained")
+    if {"behaviour", "msl"} & trace.about.keys():
+        try:
+            configuration_from_data(trace.about)
+        except ConfigurationError as problem:
+            raise BrokenTrace(f"{where}: the head: {problem}") from problem
     for number, values in enumerate([trace.initial, *(step.state for step in trace.steps)]):
         if missing := _missing(values):
             raise BrokenTrace(f"{where}: state {number}: {missing} is missing or is no text: not a trace of two TCP ends")
@@ -47,8 +54,9 @@ def _of_two_ends(trace: Trace, where: str) -> Trace:
             raise BrokenTrace(f"{where}: state {step.number}: its actor is neither A, B, the users nor the network")
         received = () if step.event.received is None else (step.event.received,)
         for copy in (*received, *step.event.sent, *step.in_flight):
-            if problem := _no_segment(copy):
-                raise BrokenTrace(f"{where}: state {step.number}: copy {copy.number} {problem}")
+            reason = _no_segment(copy) or ("" if copy.sent <= step.time else "is sent after the state")
+            if reason:
+                raise BrokenTrace(f"{where}: state {step.number}: copy {copy.number} ({copy.text}) {reason}")
     return trace
 
 
@@ -63,4 +71,6 @@ def _no_segment(copy: Packet) -> str:
         return "does not go from one end to the other"
     if not {"seq", "len"} <= fields.keys():
         return "has no sequence number or no length"
+    if not copy.text.strip():
+        return "has no text"
     return "" if all(0 <= value <= MAX_FIELD for value in fields.values()) else "has a number that no segment can have"
