@@ -44,7 +44,7 @@ class Abstraction:
     properties: tuple[str, ...]
     otherwise: str
     source: str
-    applies: Callable[[Configuration], bool] = lambda configuration: True
+    applies: Callable[[Configuration], bool] = lambda _: True
     option: str = ""
 
 
@@ -96,7 +96,7 @@ ABSTRACTIONS: dict[str, Abstraction] = {
         ),
         Abstraction(
             "window",
-            "flow control: the window is constant and larger than all text, never zero, and only text at SND.UNA is retransmitted",
+            "flow control: the window is constant, larger than all text, never zero; only text at SND.UNA is retransmitted",
             EVERY_STACK,
             ("integrity", "closes"),
             "a user that does not read stops the peer before its FIN",

@@ -23,6 +23,7 @@ def names(configuration: Configuration, stack: str = "", *properties: str) -> se
 
 @pytest.mark.parametrize("name", ABSTRACTIONS)
 def test_each_is_described(name: str) -> None:
+    """It names its stacks, properties and option as the tables do, and has a source."""
     entry = ABSTRACTIONS[name]
     assert entry.name == name
     assert entry.stacks == EVERY_STACK or set(entry.stacks) <= set(stack_names())
@@ -33,16 +34,19 @@ def test_each_is_described(name: str) -> None:
 
 
 def test_one_with_an_option_goes_away_with_it() -> None:
+    """The option puts it into the model."""
     assert "retry-limit" in names(PLAIN)
     assert "retry-limit" not in names(replace(PLAIN, behaviour=Behaviour(retries=3)))
 
 
 def test_those_of_text_apply_where_there_is_text() -> None:
+    """Without text they change nothing."""
     assert "reading" not in names(PLAIN)
     assert "reading" in names(replace(PLAIN, text=(0, 1)))
 
 
 def test_those_of_a_stack_apply_to_it_alone() -> None:
+    """Other stacks do not have it."""
     sends = replace(PLAIN, text=(1, 1))
     assert "skipped-with-unsent-text" in names(sends, "vpp")
     assert "skipped-with-unsent-text" not in names(sends, "linux")
@@ -50,6 +54,7 @@ def test_those_of_a_stack_apply_to_it_alone() -> None:
 
 
 def test_those_that_cannot_change_a_property_are_left_out() -> None:
+    """Each names the properties that it could change."""
     sends = replace(PLAIN, text=(0, 1))
     assert "reading" in names(sends, "", "integrity")
     assert "reading" not in names(sends, "", "graceful")
