@@ -17,11 +17,16 @@ from timewait.capacity.load import NANOSECONDS, Load, constant, read_load
 from timewait.capacity.ports import Closer, PortPool, Reuse, Service
 from timewait.capacity.prediction import Prediction
 from timewait.capacity.simulation import Timeline, simulate
+from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.options import DURATION, Parsed
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
 from timewait.diagrams import capacity_chart
+from timewait.laboratory.port_check import check_ports
 from timewait.spec.host import read_ports
+
+NARROW, MOST_NARROW = 100, 2000
+"""Ports of a check on the kernel: by default, and at most."""
 
 PERIODS = 3
 """How many times the simulated time covers the life of a port, where ``--duration`` is not given."""
@@ -69,6 +74,7 @@ def rate(text: str) -> Fraction:
 )
 @click.option("--host", is_flag=True, help="Take ports, reuse, timestamps and the limit from this machine.")
 @click.option("--duration", type=DURATION, help="How long the load lasts. [default: 3 lives of a port]")
+@click.option("--on", type=click.Choice(["linux"]), help="Check the prediction on this kernel, in a network namespace.")
 @output_options(layout=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def capacity_command(
@@ -78,15 +84,18 @@ def capacity_command(
     time_wait: Fraction,
     closer: str,
     host: bool,
+    on: str | None,
     duration: Fraction | None,
     picture: PictureOptions,
     as_json: bool,
     **settings: Any,
 ) -> int:
     """Compute the connections per second that the ports allow, when they run out, and what is refused."""
+    pool = _pool(host, settings)
+    if on:
+        return _check(pool, settings["ports"], as_json)
     if (opened is None) == (load is None):
         raise click.UsageError("give either --rate, for instance --rate 1000/s, or --load FILE")
-    pool = _pool(host, settings)
     service = Service(time_wait=time_wait, service_time=service_time, closer=Closer(closer))
     tail = duration or max(PERIODS * (service_time + pool.blocked(service)), Fraction(1))
     stretches = constant(opened, tail) if opened is not None else read_load(_path(load), tail)
@@ -99,6 +108,27 @@ def capacity_command(
     else:
         _show(prediction, timeline, stretches if load else (), screen)
     return 0
+
+
+def _check(pool: PortPool, stated: int | None, as_json: bool) -> int:
+    """Compare the kernel with the prediction for each rule of reuse; a difference is a disagreement."""
+    pool = replace(pool, ports=min(stated or NARROW, MOST_NARROW))
+    screen = Screen()
+    different = False
+    rows = []
+    for chosen, found in check_ports(pool):
+        different |= bool(found.different)
+        rows.append(found._asdict() | {"reuse": str(chosen.reuse), "ports": chosen.ports})
+        if not as_json:
+            agrees = f"differs at attempt {found.different[0]}" if found.different else "as predicted, connect by connect"
+            screen.line(
+                f"{chosen.ports} ports, reuse {chosen.reuse}: {found.attempts} attempts, {found.opened} opened, "
+                f"{found.attempts - found.opened} EADDRNOTAVAIL; {agrees}"
+                + (f" ({found.undecided} too near to a change to tell)" if found.undecided else "")
+            )
+    if as_json:
+        screen.as_json({"on": "linux", "checks": rows})
+    return Verdict.DISAGREEMENT.exit_code if different else 0
 
 
 def _path(load: Path | None) -> Path:
