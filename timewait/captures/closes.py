@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path
 
 from timewait.captures.capture_file import BrokenCapture
-from timewait.captures.following import follow
+from timewait.captures.following import facts_of, follow
 from timewait.captures.headers import Socket
-from timewait.captures.observations import ObservedClose
+from timewait.captures.observations import ConnectionFacts, ObservedClose
 from timewait.captures.reading import MAX_FRAMES, SegmentReader
+from timewait.captures.time_order import OutOfOrder, checked, in_full, windowed
 from timewait.captures.traffic import Traffic, traffic
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
@@ -20,22 +22,28 @@ from timewait.spec.stacks import Stack
 from timewait.vocabulary.errors import RequestError
 from timewait.vocabulary.untrusted import visible
 
+ORDERS = (checked, lambda packets: checked(windowed(packets)), in_full)
+"""Ways to put the packets of a file in order, each tried when the one before finds them out of order."""
+
 
 @dataclass
 class CapturedCloses:
-    """The closes in a capture.
+    """The connections in a capture.
 
     Attributes
     ----------
     traffic : Traffic
-        All connections.
+        The packets, by connection.
+    connections : tuple of ConnectionFacts
+        The facts of every connection, one for each incarnation, in the order of first packets.
     closes : tuple of ObservedClose
-        The connections that close.
+        The connections that close, with their traces.
     reader : SegmentReader
         The account of all frames, read or left out.
     """
 
     traffic: Traffic
+    connections: tuple[ConnectionFacts, ...]
     closes: tuple[ObservedClose, ...]
     reader: SegmentReader
 
@@ -67,18 +75,33 @@ def read_closes(
         The file cannot be read, is not a capture, or holds no TCP segment that can be read.
     """
     try:
-        with file.open("rb", buffering=0) as stream:
-            return closes_in(SegmentReader(stream.read, str(file), b"", chosen, max_frames), configuration, file.name)
+        for order in ORDERS:
+            with suppress(OutOfOrder), file.open("rb", buffering=0) as stream:
+                reader = SegmentReader(stream.read, str(file), b"", chosen, max_frames)
+                return _closes(traffic(order(reader)), reader, configuration, file.name)
     except OSError as problem:
         raise BrokenCapture(f"{file}: {problem.strerror or problem}") from problem
+    raise AssertionError("sorted packets are in order")
 
 
 def closes_in(reader: SegmentReader, configuration: Configuration, name: str) -> CapturedCloses:
-    """Reconstruct every close in a capture that is already open; parameters and errors as of `read_closes`."""
-    found = traffic(reader)
-    closing = [connection for connection in found.connections if connection.closes]
-    closes = tuple(follow(connection, configuration, reader.ended, {"file": visible(name)}) for connection in closing)
-    return CapturedCloses(found, closes, reader)
+    """Reconstruct every close in a capture that is already open; parameters and errors as of `read_closes`.
+
+    What cannot be read twice is put in order by a window; packets that are later still are taken as they come.
+    """
+    return _closes(traffic(windowed(reader)), reader, configuration, name)
+
+
+def _closes(found: Traffic, reader: SegmentReader, configuration: Configuration, name: str) -> CapturedCloses:
+    facts: list[ConnectionFacts] = []
+    closes: list[ObservedClose] = []
+    for connection in found.connections:
+        if connection.closes:
+            closes.append(follow(connection, configuration, reader.ended, {"file": visible(name)}))
+            facts.append(closes[-1].facts)
+        else:
+            facts.append(facts_of(connection, configuration, reader.ended))
+    return CapturedCloses(found, tuple(facts), tuple(closes), reader)
 
 
 def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: Fraction | None = None) -> Configuration:

@@ -1,11 +1,13 @@
 """The delivery of every captured copy: when it arrived, as far as a capture can show.
 
-A capture at one point sees a copy pass, not arrive. The copy counts as arriving when it passes, unless later segments of
-the receiver show that it had not arrived by then:
+A capture at one point sees a copy pass, not arrive.
 
-- Text or a FIN is *lost* when its sender retransmits it and the acknowledgement seen can only answer the later copy.
-- An acknowledgement is *lost* when its receiver retransmits what it covers, more than a round trip later.
-- A copy that crossed older segments of the receiver arrives after the last of these.
+- Text or a FIN *arrived* if a later segment of the receiver acknowledges it: between the last segment that the receiver
+  sent without knowing of it, and the first one that acknowledges it. It was *lost* if the acknowledgement can only answer
+  a later transmission. Without an acknowledgement its arrival is *unknown*.
+- An acknowledgement needs no answer. It is taken to have arrived, unless its receiver retransmits what it covers more
+  than a round trip later.
+- A RST is taken to have arrived; `timewait.captures.judging` says what else may be.
 
 "Lost" thus means: lost behind the capture point, later than everything the capture shows, or ignored by the receiver; or
 its answer was lost before the capture point. A capture cannot tell these apart.
@@ -21,10 +23,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from timewait.captures.connections import CapturedSegment, CaptureInstant
+from timewait.captures.ordering import SentSegment, in_order_of_sending
 from timewait.spec.segment import Segment
-
-CAPTURED_TWICE = 1_000_000
-"""Nanoseconds within which two captures of one copy on one interface count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Delivery:
     arrivals : tuple of Instant
         When it arrived; several times if the network duplicated it.
     pending : bool
-        Whether it may still have been in flight when the capture ended.
+        Whether nothing shows if it arrived.
     """
 
     captured: CapturedSegment
@@ -50,7 +50,7 @@ class Delivery:
 
     @property
     def lost(self) -> bool:
-        """Whether it never arrived."""
+        """Whether it did not arrive, as later packets show."""
         return not self.arrivals and not self.pending
 
 
@@ -63,15 +63,12 @@ class Deliveries(NamedTuple):
         The copies, in the order of sending.
     near : (str, str) or None
         With two capture points, the interface beside each end.
-    captured_twice : int
-        Packets left out because the capture has them twice.
     clock_shift : int
         Nanoseconds by which the second capture point's clock was advanced.
     """
 
     copies: tuple[Delivery, ...]
     near: tuple[str, str] | None = None
-    captured_twice: int = 0
     clock_shift: int = 0
 
 
@@ -93,22 +90,17 @@ def deliveries(
     """
     if near is not None:
         return _two_points(segments, near, ended)
-    unique = _without_repeated_captures(segments)
-    copies = _one_point(unique, (responses[0] or 0, responses[1] or 0))
-    return Deliveries(copies, captured_twice=len(segments) - len(unique))
+    unique = _without_other_interfaces(segments)
+    return Deliveries(_one_point(unique, (responses[0] or 0, responses[1] or 0)))
 
 
-def _without_repeated_captures(segments: Sequence[CapturedSegment]) -> list[CapturedSegment]:
+def _without_other_interfaces(segments: Sequence[CapturedSegment]) -> list[CapturedSegment]:
     """The packets without those that a capture of several interfaces holds more than once."""
     latest: dict[tuple[object, ...], CapturedSegment] = {}
     kept = []
     for captured in sorted(segments, key=CapturedSegment.instant):
         last = latest.get(captured.copy_key)
-        repeated = last is not None and (
-            last.packet.interface != captured.packet.interface
-            or (captured.packet.ident and captured.time - last.time < CAPTURED_TWICE)
-        )
-        if not repeated:
+        if last is None or last.packet.interface == captured.packet.interface:
             latest[captured.copy_key] = captured
             kept.append(captured)
     return kept
@@ -120,21 +112,21 @@ def _without_repeated_captures(segments: Sequence[CapturedSegment]) -> list[Capt
 def _one_point(segments: list[CapturedSegment], responses: tuple[int, int]) -> tuple[Delivery, ...]:
     first: dict[tuple[object, ...], int] = {}
     duplicates: dict[int, list[CaptureInstant]] = defaultdict(list)
-    originals = []
+    originals: list[CapturedSegment] = []
     for captured in segments:
         # Retransmissions have IPv4 identifications of their own; only a duplicate made by the network shares one.
         if captured.packet.ident and captured.copy_key in first:
             duplicates[first[captured.copy_key]].append(captured.instant(1))
             continue
-        first[captured.copy_key] = captured.packet.frame
+        first[captured.copy_key] = len(originals)
         originals.append(captured)
-    copies = []
-    arrivals = _Arrivals(originals, responses)
-    for index, captured in enumerate(originals):
-        arrival = arrivals.of(index)
-        first_arrival = () if arrival is None else (arrival,)
-        copies.append(Delivery(captured, captured.instant(), (*first_arrival, *duplicates[captured.packet.frame])))
-    return tuple(copies)
+    again = {id(originals[index]): found for index, found in duplicates.items()}
+    ordered = in_order_of_sending(originals)
+    arrivals = _Arrivals(ordered, responses)
+    return tuple(
+        replace(delivery, arrivals=(*delivery.arrivals, *found), pending=delivery.pending and not found)
+        for delivery, found in ((arrivals.of(i), again.get(id(it.captured), [])) for i, it in enumerate(ordered))
+    )
 
 
 class _Arrivals:
@@ -142,29 +134,43 @@ class _Arrivals:
 
     Parameters
     ----------
-    segments : list of CapturedSegment
-        The packets, in order.
+    ordered : list of SentSegment
+        The packets, in the order of sending.
     responses : tuple of int
         For each end its shortest time to an acknowledgement, in nanoseconds.
     """
 
-    def __init__(self, segments: list[CapturedSegment], responses: tuple[int, int]) -> None:
-        self._segments = segments
+    def __init__(self, ordered: list[SentSegment], responses: tuple[int, int]) -> None:
+        self._ordered = ordered
+        self._segments = [it.captured for it in ordered]
         self._responses = responses
+        # For each end the lowest number of text or FIN that it sends from an index on.
+        self._lowest = ([1 << 62], [1 << 62])
+        for captured in reversed(self._segments):
+            own = captured.segment.seq if captured.segment.span and not captured.segment.syn else 1 << 62
+            for sender in (0, 1):
+                least = self._lowest[sender][-1]
+                self._lowest[sender].append(min(least, own) if sender == captured.sender else least)
 
-    def of(self, index: int) -> CaptureInstant | None:
-        """The arrival of the packet at an index; None if it did not arrive."""
-        segment = self._segments[index].segment
+    def _retransmits_below(self, sender: int, index: int, number: int) -> bool:
+        """Whether an end sends text or a FIN below a number after the packet at an index."""
+        return self._lowest[sender][len(self._segments) - index - 1] < number
+
+    def of(self, index: int) -> Delivery:
+        """The delivery of the packet at an index."""
+        captured, sent = self._ordered[index]
+        segment = captured.segment
         if segment.syn or segment.rst:
-            return self._just_after(index)
+            return Delivery(captured, sent, (self._just_after(index),))
         return self._of_text(index) if segment.span else self._of_acknowledgement(index)
 
     def _just_after(self, index: int) -> CaptureInstant:
-        return self._segments[index].instant(1)
+        time, frame, rank = self._ordered[index].sent
+        return time, frame, rank + 1
 
-    def _of_text(self, index: int) -> CaptureInstant | None:
-        """The arrival of text or a FIN, inferred from the receiver's acknowledgements."""
-        captured = self._segments[index]
+    def _of_text(self, index: int) -> Delivery:
+        """The delivery of text or a FIN, inferred from the receiver's acknowledgements."""
+        captured, sent = self._ordered[index]
         crossed = index
         retransmissions = []
         for later in range(index + 1, len(self._segments)):
@@ -174,23 +180,24 @@ class _Arrivals:
                     retransmissions.append(other)
             elif _acknowledges(other.segment, captured.segment):
                 in_time = [it for it in retransmissions if other.time - it.time >= self._responses[other.sender]]
-                return None if in_time else self._just_after(crossed)
-            elif not other.segment.rst:
+                return Delivery(captured, sent, () if in_time else (self._just_after(crossed),))
+            elif not other.segment.rst and not other.segment.syn:
                 crossed = later
-        overdue = crossed != index and self._segments[crossed].time - captured.time > self._responses[1 - captured.sender]
-        return None if retransmissions or overdue else self._just_after(crossed)
+        return Delivery(captured, sent, (), pending=True)
 
-    def _of_acknowledgement(self, index: int) -> CaptureInstant | None:
-        """The arrival of an acknowledgement, disproved by a retransmission of what it covers."""
-        captured = self._segments[index]
+    def _of_acknowledgement(self, index: int) -> Delivery:
+        """The delivery of an acknowledgement, disproved by a retransmission of what it covers."""
+        captured, sent = self._ordered[index]
+        if not self._retransmits_below(1 - captured.sender, index, captured.segment.ack or 0):
+            return Delivery(captured, sent, (self._just_after(index),))
         resent = [later for later in range(index + 1, len(self._segments)) if self._disproves(later, captured)]
         too_late = [it for it in resent if self._segments[it].time - captured.time > self._responses[1 - captured.sender]]
         if not too_late:
-            return self._just_after(max(resent, default=index))
+            return Delivery(captured, sent, (self._just_after(max(resent, default=index)),))
         answered_by_rst = self._next_answered_by_rst(index)
         if answered_by_rst is None:
-            return None
-        return self._just_after(max(later for later in resent if later < answered_by_rst))
+            return Delivery(captured, sent, ())
+        return Delivery(captured, sent, (self._just_after(max(later for later in resent if later < answered_by_rst)),))
 
     def _disproves(self, later: int, acknowledgement: CapturedSegment) -> bool:
         """Whether a packet retransmits what an acknowledgement covers; a keep-alive probe does not."""
@@ -218,8 +225,8 @@ class _Arrivals:
 
 def _acknowledges(answer: Segment, segment: Segment) -> bool:
     """Whether a segment of the receiver shows that text or a FIN had arrived."""
-    if answer.rst and segment.ack is not None:
-        return answer.seq == segment.ack or (answer.ack is not None and answer.ack >= segment.end)
+    if answer.rst and answer.ack is None:
+        return segment.ack is not None and answer.seq == segment.ack
     return answer.ack is not None and answer.ack >= segment.end
 
 

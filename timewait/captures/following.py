@@ -1,8 +1,8 @@
-"""Both ends of a captured connection, run on the specification.
+"""Both ends of a captured connection, run on the specification: the likeliest reading of the capture, as a trace.
 
 Arrivals go through `timewait.spec.endpoint`. What an end sends is then either what the specification expects, the result
-of a user call or timer of its own, or a deviation. A is the end that closed first. The trace starts with its FIN (or RST),
-or with the oldest text still in flight then. Numbers are relative, as Wireshark shows them.
+of a user call or timer of its own, or something else. A is the end that closed first. The trace starts with its FIN (or
+RST), or with the oldest text still in flight then. Numbers are relative, as Wireshark shows them.
 """
 
 from __future__ import annotations
@@ -14,28 +14,23 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import CapturedSegment, CaptureInstant, Connection, SkippedRun
+from timewait.captures.connections import (
+    NUMBERS,
+    CapturedSegment,
+    CaptureInstant,
+    Connection,
+    SkippedRun,
+    captured_segments,
+)
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
-from timewait.captures.observations import (
-    ObservedClose,
-    Remark,
-    RemarkKind,
-    ResetArrival,
-    Retransmission,
-    StateLeft,
-    TimeWaitAnswer,
-    TimeWaitArrival,
-)
+from timewait.captures.fins import second_closed_first
+from timewait.captures.judging import Judged, judge
+from timewait.captures.observations import ConnectionFacts, ObservedClose, Remark, RemarkKind
+from timewait.captures.ordering import in_order_of_sending
+from timewait.captures.passages import passages
 from timewait.captures.renumbering import arrives
-from timewait.captures.sending import explain_segment
-from timewait.captures.trace_start import (
-    UNSEEN,
-    capture_point_beside,
-    second_closes_first,
-    swapped,
-    trace_start,
-    with_missing_fins,
-)
+from timewait.captures.sending import Sending, explain_segment
+from timewait.captures.trace_start import UNSEEN, capture_point_beside, swapped, trace_start, with_missing_fins
 from timewait.captures.trace_writer import TraceWriter
 from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
@@ -43,15 +38,13 @@ from timewait.spec.endpoint import timer_fires
 from timewait.spec.exchange import ENDS
 from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
-from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour, ResetRule
 from timewait.spec.state import Block, State
-from timewait.spec.time_wait import arrival_class
 from timewait.vocabulary.replay import Packet
 
-MAX_ACK_DELAY = 500_000_000
-"""Nanoseconds within which an acknowledgement is due (RFC 9293 3.8.6.3, MUST-40)."""
+WINDOW = 65_535
+"""Octets beyond the last number of the next incarnation that it may accept, where its window is not known."""
 
 
 class _DueAnswer(NamedTuple):
@@ -65,14 +58,19 @@ class _DueAnswer(NamedTuple):
         When the segment to be answered arrived.
     to : Segment
         The segment to be answered.
-    time_wait_arrival : TimeWaitArrival or None
-        The observation that the answer completes.
     """
 
     reply: Segment
     since: CaptureInstant
     to: Segment
-    time_wait_arrival: TimeWaitArrival | None
+
+
+def facts_of(connection: Connection, configuration: Configuration, ended: int) -> ConnectionFacts:
+    """The facts of a connection that does not close; parameters as of `follow`."""
+    captured = captured_segments(connection.items)
+    started = connection.times[0]
+    found = passages(deliveries(captured, connection.responses, None, ended), connection.directions, started)
+    return judge(Judged(connection, found, connection.ends, ended, configuration.msl))
 
 
 def follow(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> ObservedClose:
@@ -91,38 +89,51 @@ def follow(connection: Connection, configuration: Configuration, ended: int, abo
     """
     items = with_missing_fins(connection.items)
     responses, hops, ends = connection.responses, connection.hops, connection.ends
-    if second_closes_first(items):
+    directions = connection.directions
+    if second_closed_first([it.captured for it in in_order_of_sending(captured_segments(items))]):
         items = [swapped(item) for item in items]
-        responses, hops, ends = responses[::-1], hops[::-1], ends[::-1]
+        responses, hops, ends, directions = responses[::-1], hops[::-1], ends[::-1], directions[::-1]
     start = trace_start(items)
-    captured = [item for item in start.items if isinstance(item, CapturedSegment)]
-    near = near_interfaces([item for item in items if isinstance(item, CapturedSegment)])
+    captured = captured_segments(items)
+    near = near_interfaces(captured)
     found = deliveries(captured, responses, near, ended)
-    started = min(copy.sent[0] for copy in found.copies)
-    beside = "" if found.near else capture_point_beside(hops)
-    follower = _Follower(configuration, found, started, start.next_seq, beside)
+    traced = {(it.sender, it.packet.frame) for it in captured_segments(start.items)}
+    shown = found._replace(copies=tuple(copy for copy in found.copies if _place(copy) in traced))
+    started = min(copy.sent[0] for copy in shown.copies)
+    beside = "" if near else capture_point_beside(hops)
+    facts = judge(Judged(connection, passages(found, directions, started), ends, ended, configuration.msl, beside))
+    follower = _Follower(configuration, shown, started, start.next_seq, facts)
     reopened = connection.reopened
-    follower.run([item for item in start.items if isinstance(item, SkippedRun)], reopened)
-    interfaces = found.near or (captured[0].packet.interface,)
-    facts = {"A": str(ends[0]), "B": str(ends[1]), "places": list(interfaces), "started": started, **about}
+    follower.run([item for item in start.items if isinstance(item, SkippedRun)], connection.next)
+    interfaces = near or (captured[0].packet.interface,)
+    places = {"A": str(ends[0]), "B": str(ends[1]), "places": list(interfaces), "started": started, **about}
     return ObservedClose(
-        trace=follower.writer.trace(configuration_as_data(configuration) | {"capture": facts}),
-        ends=ends,
+        facts=facts,
+        trace=follower.writer.trace(configuration_as_data(configuration) | {"capture": places}),
         interfaces=interfaces,
         beside=beside,
         opened=connection.opened is not None,
-        started=started,
-        lasted=Fraction(max(ended - started, 0), NANOSECONDS),
         reopened=None if reopened is None else Fraction(reopened[0] - started, NANOSECONDS),
         remarks=tuple(follower.remarks),
-        retransmissions=tuple(follower.retransmissions),
-        time_wait_arrivals=tuple(follower.time_wait_arrivals),
-        resets=tuple(follower.resets),
-        states_left=tuple(follower.states_left),
-        captured_twice=found.captured_twice,
         clock_shift=found.clock_shift,
-        truncated=connection.truncated,
     )
+
+
+def _place(copy: Delivery) -> tuple[int, int]:
+    """The sender and the frame of a copy; the frame of a FIN that the capture lacks is 0."""
+    return copy.captured.sender, copy.captured.packet.frame
+
+
+def _is_acceptable(connection: Connection | None, captured: CapturedSegment) -> bool:
+    """Whether an old segment is in the window of the next incarnation, as far as its numbers show."""
+    if connection is None:
+        return False
+    own, _ = connection.sides(captured.packet)
+    if own.first is None:
+        return False
+    offset = (captured.packet.seq - own.first) % NUMBERS
+    end = offset + captured.segment.span
+    return end > 0 and offset < own.high + WINDOW
 
 
 class _Follower:
@@ -138,46 +149,50 @@ class _Follower:
         The start of the trace in nanoseconds since 1970.
     next_seq : (int, int)
         The next sequence number of each end at the start.
-    beside : str
-        The end beside the only capture point; empty if unknown.
+    facts : ConnectionFacts
+        What the packets show: the causes of RSTs and their effects, and which retransmissions a timer sent.
     """
 
     def __init__(
-        self, configuration: Configuration, found: Deliveries, started: int, next_seq: tuple[int, int], beside: str
+        self,
+        configuration: Configuration,
+        found: Deliveries,
+        started: int,
+        next_seq: tuple[int, int],
+        facts: ConnectionFacts,
     ) -> None:
         self.remarks: list[Remark] = []
-        self.retransmissions: list[Retransmission] = []
-        self.time_wait_arrivals: list[TimeWaitArrival] = []
-        self.resets: list[ResetArrival] = []
-        self.states_left: list[StateLeft] = []
         self.writer = TraceWriter(configuration, next_seq)
         self._configuration = configuration
         self._found = found
         self._started = started
-        self._beside = beside
+        self._causes = {reset.frame: reset.cause for reset in facts.resets}
+        self._effects = {reset.frame: reset.ended for reset in facts.reset_arrivals}
+        self._answers = {again.frame for again in facts.retransmissions if not again.timed}
+        self._next: Connection | None = None
         self._due: tuple[list[_DueAnswer], list[_DueAnswer]] = ([], [])
         self._out_of_order: tuple[list[Segment], list[Segment]] = ([], [])
         self._windows: list[int | None] = [None, None]
         self._transmissions: dict[tuple[int, int], list[Fraction]] = {}
         self._packets: dict[int, Packet] = {}
-        self._acknowledged: dict[int, Fraction] = {}
-        self._entered: dict[int, Fraction] = {}
         self._sent: tuple[list[tuple[CaptureInstant, Segment]], list[tuple[CaptureInstant, Segment]]] = ([], [])
         for copy in found.copies:
             self._sent[copy.captured.sender].append((copy.sent, copy.captured.segment))
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def run(self, skipped: Sequence[SkippedRun], reopened: tuple[int, int] | None) -> None:
+    def run(self, skipped: Sequence[SkippedRun], following: Connection | None) -> None:
         """Process every sending, arrival and skipped run, in order of time.
 
         Parameters
         ----------
         skipped : sequence of SkippedRun
             The runs of packets that were not kept.
-        reopened : (int, int) or None
-            When the next incarnation was opened, in nanoseconds since 1970, and the frame of its SYN.
+        following : Connection or None
+            The next incarnation.
         """
+        self._next = following
+        reopened = None if following is None else following.accepted
         events: list[tuple[CaptureInstant, int, str]] = [((run.until, 1 << 62, 0), i, "skip") for i, run in enumerate(skipped)]
         for index, copy in enumerate(self._found.copies):
             events.append((copy.sent, index, "send"))
@@ -193,7 +208,6 @@ class _Follower:
                 self._send(instant, index, self._found.copies[index])
             else:
                 self._arrive(instant, index, self._found.copies[index])
-        self._report_missing_answers()
 
     def _skip(self, instant: CaptureInstant, run: SkippedRun) -> None:
         """Advance both ends past packets that were not kept."""
@@ -219,24 +233,33 @@ class _Follower:
         age = f" ({rounded(now - self._time(copy.sent))} old)" if self._found.near else ""
         text = f"receives {segment}{age}"
         if self.writer.reopened:
-            remark = f"accepts {segment} of the closed connection in the next one on the same addresses and ports"
-            self._remark(now, side, remark, "RFC 9293 3.4.3", RemarkKind.OLD_DUPLICATE)
-            self.writer.accept_old_duplicate(now, side, text, packet, segment)
+            if _is_acceptable(self._next, copy.captured):
+                remark = f"may accept {segment} of the closed connection in the next one on the same addresses and ports"
+                self._remark(now, side, remark, RemarkKind.OLD_DUPLICATE)
+                self.writer.accept_old_duplicate(now, side, text, packet, segment)
             return
-        behaviour = self._behaviour(side, instant, segment)
+        behaviour = self._behaviour(side, instant, copy)
         if self._answers_as_closed(side, instant, segment):
             self._leave_state(side, instant)
         block = self.writer.ends[side]
         outcome = arrives(block, segment, behaviour, self._windows[side])
+        if self._takes_acknowledgement(side, instant, block, segment):
+            bare = Segment(block.rcv, segment.ack)
+            outcome = outcome.then(arrives(outcome.block, bare, behaviour))
         outcome = self._with_reordered(side, segment, outcome, behaviour)
-        arrival = self._time_wait_arrival(side, block, now, segment)
-        if arrival is not None:
-            self.time_wait_arrivals.append(arrival)
-        self._due[side].extend(_DueAnswer(reply, instant, segment, arrival) for reply in outcome.replies)
+        self._due[side].extend(_DueAnswer(reply, instant, segment) for reply in outcome.replies)
         self.writer.in_flight.pop(index, None)
         self.writer.add_step(now, side, text, outcome, received=packet)
-        if block.state is not State.TIME_WAIT and outcome.block.state is State.TIME_WAIT:
-            self._entered[side] = now
+
+    def _takes_acknowledgement(self, side: int, instant: CaptureInstant, block: Block, segment: Segment) -> bool:
+        """Whether an end takes the acknowledgement on a repeated FIN, as real stacks do: it then retransmits nothing more.
+
+        By the letter of RFC 9293 3.10.7.4 the whole segment is dropped.
+        """
+        repeats = bool(segment.span) and not segment.syn and not segment.rst and segment.end <= block.rcv
+        new = segment.ack is not None and block.una < segment.ack <= block.nxt
+        goes_on = any(sent > instant and it.span and not it.rst for sent, it in self._sent[side])
+        return repeats and new and not goes_on and not self._found.near
 
     def _with_reordered(self, side: int, segment: Segment, outcome: Outcome, behaviour: Behaviour) -> Outcome:
         """The outcome with text and FINs that came out of order processed as soon as what precedes them has arrived.
@@ -252,16 +275,15 @@ class _Follower:
                 outcome = outcome._replace(replies=()).then(arrives(outcome.block, ready, behaviour))
         return outcome
 
-    def _behaviour(self, side: int, instant: CaptureInstant, segment: Segment) -> Behaviour:
-        """The settings of an end, corrected where its next segment shows another choice."""
-        behaviour, block = self._configuration.behaviour, self.writer.ends[side]
-        answer = self._next_sent(side, instant)
+    def _behaviour(self, side: int, instant: CaptureInstant, copy: Delivery) -> Behaviour:
+        """The settings of an end, corrected where its packets show another choice."""
+        behaviour, block, segment = self._configuration.behaviour, self.writer.ends[side], copy.captured.segment
         if segment.rst and block.state is State.TIME_WAIT:
-            ended = None if answer is None or answer.syn else answer.rst
-            self.resets.append(ResetArrival(ENDS[side], self._time(instant), segment.seq == block.rcv, ended))
+            ended = self._effects.get(copy.captured.packet.frame)
             if ended is not None:
                 return replace(behaviour, reset=ResetRule.ANY if ended else ResetRule.IGNORE)
         if segment.length and block.state in (State.FIN_WAIT_1, State.FIN_WAIT_2):
+            answer = self._next_sent(side, instant)
             refused = answer is not None and answer.rst
             return replace(behaviour, late_data_reset=refused, abandons=refused)
         return behaviour
@@ -281,24 +303,10 @@ class _Follower:
     def _leave_state(self, side: int, instant: CaptureInstant) -> None:
         block, now = self.writer.ends[side], self._time(instant)
         timer = Timer.TIME_WAIT if block.state is State.TIME_WAIT else Timer.FIN_WAIT_2
-        since = self.writer.since(side, timer)
-        waited = now - (now if since is None else since)
-        self.states_left.append(StateLeft(ENDS[side], str(block.state), waited))
-        if timer is Timer.TIME_WAIT and waited < 2 * self._configuration.msl:
-            text = f"had left TIME_WAIT after {rounded(waited)}; 2 MSL are {rounded(2 * self._configuration.msl)}"
-            self._remark(now, side, text, "RFC 9293 3.6.1 MUST-13")
         outcome = timer_fires(block, timer, self._configuration.behaviour)
-        self.writer.add_step(now, side, f"has left {block.state}, within {rounded(waited)} at most", outcome)
-
-    def _time_wait_arrival(self, side: int, block: Block, now: Fraction, segment: Segment) -> TimeWaitArrival | None:
-        if side not in self._entered or segment.rst or block.state not in (State.TIME_WAIT, State.CLOSED):
-            return None
-        window = self._windows[side]
-        before_edge = window is None or segment.seq < block.rcv + max(window, 1)
-        in_window = block.state is State.TIME_WAIT and segment.seq >= block.rcv and before_edge
-        arrival = arrival_class(segment, block.rcv, in_window=in_window)
-        entered = self._entered[side]
-        return TimeWaitArrival(ENDS[side], now - entered, now - self._acknowledged.get(side, entered), arrival)
+        since = self.writer.entered(side)
+        within = "" if since is None else f", {rounded(now - since)} after entering it at most"
+        self.writer.add_step(now, side, f"has left {block.state}{within}", outcome)
 
     # --- sendings ---------------------------------------------------------------------------------------------------
 
@@ -306,61 +314,56 @@ class _Follower:
         side, segment, now = copy.captured.sender, copy.captured.segment, self._time(instant)
         if copy.captured.window is not None and not segment.syn:
             self._windows[side] = copy.captured.window
+        frame = copy.captured.packet.frame
         earlier = self._transmissions.setdefault((side, segment.end), []) if segment.span and not segment.rst else []
-        gap = now - earlier[-1] if earlier else None
-        block = self.writer.ends[side]
         due = [answer.reply for answer in self._due[side]]
-        explanation = explain_segment(block, segment, due, self._configuration.behaviour, gap)
-        if gap is not None and explanation.kind == "timer":
-            oldest = block.una == segment.seq
-            self.retransmissions.append(Retransmission(ENDS[side], gap, len(earlier), segment.fin, oldest))
+        sending = Sending(
+            self.writer.ends[side],
+            segment,
+            due,
+            self.writer.ends[1 - side].nxt,
+            now - earlier[-1] if earlier else None,
+            frame not in self._answers,
+            self._causes.get(frame),
+        )
+        explanation = explain_segment(sending, self._configuration.behaviour)
         earlier.append(now)
-        for fault in explanation.faults:
-            self._remark(now, side, *fault)
-        if copy.captured.packet.frame == UNSEEN:
-            text = "had sent a FIN missing from the capture, as its acknowledgement shows"
-            self._remark(now, side, text, "", RemarkKind.NOT_CAPTURED)
+        if explanation.missing:
+            self._remark(now, side, explanation.missing, RemarkKind.NOT_CAPTURED)
+        if frame == UNSEEN:
+            text = "had sent a FIN missing from the capture, as a later number shows"
+            self._remark(now, side, text, RemarkKind.NOT_CAPTURED)
         self._advance_past_missing(side, segment)
         packet = self._packet(index, copy, lost=copy.lost or self._ignored_rst(copy))
         self._packets[index] = packet
         if not packet.lost:
             self.writer.in_flight[index] = packet
         settled = self._settle(side, segment)
-        if segment.ack is not None:
-            self._acknowledged[side] = now
         if explanation.kind == "answer" and self.writer.add_answer(now, side, packet):
             return
         text = explanation.text
         if explanation.kind == "answer" and settled:
-            took = now - self._time(settled[0].since)
-            text += f" after {rounded(took)}"
-            self._report_delay(side, now, took, settled[0].to)
+            text += f" after {rounded(now - self._time(settled[0].since))}"
         self.writer.add_step(now, side, text, explanation.outcome, (packet,))
 
     def _advance_past_missing(self, side: int, segment: Segment) -> None:
         """Advance both ends past octets that the capture lacks and that the segment shows sent and received."""
         own, other = self.writer.ends[side], self.writer.ends[1 - side]
         if segment.span and not segment.syn and segment.seq > own.nxt and own.state is not State.CLOSED:
-            self.writer.set_block(1 - side, other._replace(rcv=max(other.rcv, segment.seq)))
+            other = other._replace(rcv=max(other.rcv, segment.seq))
+            self.writer.set_block(1 - side, other)
         if segment.ack is not None and segment.ack > other.nxt and not other.fin_sent and other.state is not State.CLOSED:
             self.writer.set_block(1 - side, other._replace(nxt=segment.ack, sent=segment.ack - 1))
 
     def _ignored_rst(self, copy: Delivery) -> bool:
-        """Whether a RST should have ended the connection at its receiver, and did not.
-
-        With one capture point it counts as lost; with two, the receiver deviates.
-        """
+        """Whether a RST should have ended the connection at its receiver, and did not: in this reading it was lost."""
         side, segment = 1 - copy.captured.sender, copy.captured.segment
         block = self.writer.ends[side]
         if not segment.rst or block.state in (State.TIME_WAIT, State.CLOSED) or not copy.arrivals:
             return False
         outcome = arrives(block, segment, self._configuration.behaviour, self._windows[side])
         answer = self._next_sent(side, copy.arrivals[0])
-        goes_on = outcome.block.state is State.CLOSED and answer is not None and not answer.rst and not answer.syn
-        if goes_on and self._found.near:
-            text = f"stays in {block.state} after a RST with exactly the expected number"
-            self._remark(self._time(copy.arrivals[0]), side, text, RULES["reset.accepted"].section)
-        return goes_on
+        return outcome.block.state is State.CLOSED and answer is not None and not answer.rst and not answer.syn
 
     def _settle(self, side: int, segment: Segment) -> list[_DueAnswer]:
         """Remove and return the due answers that a segment gives."""
@@ -368,33 +371,12 @@ class _Follower:
         settled = [answer for answer in due if _settles(segment, answer.reply)]
         for answer in settled:
             due.remove(answer)
-            if answer.time_wait_arrival is not None:
-                answer.time_wait_arrival.answer = TimeWaitAnswer.RST if segment.rst else TimeWaitAnswer.ACK
         return settled
 
-    # --- remarks ----------------------------------------------------------------------------------------------------
-
-    def _remark(self, now: Fraction, side: int, text: str, section: str, kind: RemarkKind = RemarkKind.DEVIATION) -> None:
-        self.remarks.append(Remark(now, ENDS[side], text, section, kind))
-
-    def _report_delay(self, side: int, now: Fraction, took: Fraction, to: Segment) -> None:
-        if took * NANOSECONDS >= MAX_ACK_DELAY and to.span and (self._found.near or self._beside == ENDS[side]):
-            text = f"answers {to} only after {rounded(took)}; at most half a second is allowed"
-            self._remark(now, side, text, "RFC 9293 3.8.6.3 MUST-40")
-
-    def _report_missing_answers(self) -> None:
-        """Report the answers that were due half a second before the last packet and were not sent."""
-        last = max((copy.sent[0] for copy in self._found.copies), default=0)
-        for side in (0, 1):
-            for answer in self._due[side]:
-                if last - answer.since[0] < MAX_ACK_DELAY:
-                    continue
-                rule = "closed.answer" if answer.reply.rst else "sequence.unacceptable"
-                text = f"gives no answer to {answer.to}, as far as the capture shows"
-                kind = RemarkKind.DEVIATION if self._found.near else RemarkKind.NOT_CAPTURED
-                self._remark(self._time(answer.since), side, text, RULES[rule].section, kind)
-
     # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _remark(self, now: Fraction, side: int, text: str, kind: RemarkKind) -> None:
+        self.remarks.append(Remark(now, ENDS[side], text, kind))
 
     def _time(self, instant: CaptureInstant) -> Fraction:
         return Fraction(instant[0] - self._started, NANOSECONDS)

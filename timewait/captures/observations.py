@@ -1,8 +1,12 @@
-"""The observations made on one captured close: its trace, and what each end did that is worth reporting."""
+"""The observations made on one captured connection, as data: what is certain, what is likely, and what stays unknown.
+
+Ends are called A and B; A is the end that closed first, or that opened the connection where neither closed. Times are
+`Fraction`s of seconds since `ConnectionFacts.started`; frames are numbers in the capture file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
@@ -10,21 +14,238 @@ from typing import NamedTuple
 from timewait.captures.headers import Socket
 from timewait.checker.trace import Trace
 from timewait.spec.settings import Arrival
+from timewait.spec.state import State
+
+
+class CloseKind(StrEnum):
+    """How a connection ended, as far as the capture shows."""
+
+    IN_ORDER = "closed in order"
+    """Both ends closed, one after the other, and both FINs were acknowledged."""
+    SIMULTANEOUS = "closed simultaneously"
+    """Both ends closed before the FIN of the other had arrived, and both FINs were acknowledged."""
+    CLOSING = "closing"
+    """Both ends closed; the acknowledgement of a FIN is not in the capture."""
+    HALF_CLOSED = "half closed"
+    """One end closed."""
+    CUT_OFF = "cut off"
+    """Both ends closed, and a RST answered a FIN: its sender was reset before its close was complete."""
+    GAVE_UP = "gave up"
+    """An end received no answer and gave up after its last retransmission."""
+    RESET = "reset"
+    """A RST ended the connection before both ends had closed."""
+    OPEN = "open"
+    """Neither end closed."""
+    REFUSED = "refused"
+    """A RST ended the opening."""
+    UNANSWERED = "unanswered"
+    """Nothing answered the SYN."""
+    CHALLENGED = "challenged"
+    """The SYN was answered with the numbers of the previous connection, as TIME-WAIT does, and never accepted."""
+    OPENING = "opening"
+    """The opening is not complete in the capture."""
+
+
+class EndState(NamedTuple):
+    """The state of one end after the last packet of the capture.
+
+    Attributes
+    ----------
+    likely : State or None
+        The state if the packets that need no answer arrived; None where nothing makes one state more likely.
+    possible : frozenset of State
+        Every state that the capture leaves possible.
+    coming : State or None
+        Where none is likely: the state as soon as the FIN in flight arrives, if it does.
+    """
+
+    likely: State | None
+    possible: frozenset[State]
+    coming: State | None = None
+
+    @property
+    def certain(self) -> bool:
+        """Whether only one state is possible."""
+        return len(self.possible) == 1
+
+
+class Transmission(NamedTuple):
+    """One transmission of a FIN: its capture time, its frame (0: not in the capture), and its acknowledgement number."""
+
+    time: Fraction
+    frame: int
+    ack: int | None
+
+
+class FinFacts(NamedTuple):
+    """The FIN of one end.
+
+    Attributes
+    ----------
+    end : str
+        Its sender.
+    number : int
+        The sequence number after it.
+    transmissions : tuple of Transmission
+        Every transmission, in order of sending.
+    captured : bool
+        Whether it is in the capture; otherwise its acknowledgement shows it.
+    acknowledged : Transmission or None
+        The first packet that acknowledges it; None where the capture has none.
+    knew : bool or None
+        Whether its sender had received the FIN of the other end when it first sent its own; None where that is unknown.
+    """
+
+    end: str
+    number: int
+    transmissions: tuple[Transmission, ...]
+    captured: bool
+    acknowledged: Transmission | None
+    knew: bool | None
+
+    @property
+    def time(self) -> Fraction:
+        """When it was first captured, or shown by an acknowledgement."""
+        return self.transmissions[0].time
+
+    @property
+    def frame(self) -> int:
+        """The frame of its first transmission; 0 where that is missing from the capture."""
+        return self.transmissions[0].frame
+
+
+class ResetCause(StrEnum):
+    """Why a RST was sent."""
+
+    ABORT = "abort"
+    """The user closed with unread text or with SO_LINGER 0, or the program ended."""
+    LATE_TEXT = "late text"
+    """Text arrived after the user had closed both directions (RFC 9293 3.6.1, SHLD-3)."""
+    RETRY_LIMIT = "retry limit"
+    """The limit R2 of retransmissions was reached (RFC 9293 3.8.3)."""
+    FORGOTTEN = "forgotten"
+    """Its sender had left FIN-WAIT-2 or lost the connection, and answers as CLOSED does."""
+    LEFT_TIME_WAIT = "left TIME-WAIT"
+    """Its sender had left TIME-WAIT, and answers as CLOSED does."""
+    CLOSED = "closed"
+    """Its sender is CLOSED, as it should be, and answers an old or superfluous segment."""
+    SYN_SENT = "SYN-SENT"
+    """Its sender, in SYN-SENT, answers an acknowledgement of the previous connection (RFC 9293 3.10.7.3)."""
+    DEVICE = "device"
+    """A device between the ends sent it in the name of an end."""
+    REFUSAL = "refusal"
+    """It refuses or ends the opening of the connection."""
+
+
+class ResetFacts(NamedTuple):
+    """A RST.
+
+    Attributes
+    ----------
+    end : str
+        The end in whose name it was sent.
+    time : Fraction
+        When it was captured.
+    frame : int
+        Its frame.
+    causes : tuple of ResetCause
+        Every cause that the capture leaves possible, the likeliest first.
+    answers : int or None
+        The frame of the segment that it answers.
+    evidence : str
+        Why the cause is believed, as the rest of a sentence.
+    """
+
+    end: str
+    time: Fraction
+    frame: int
+    causes: tuple[ResetCause, ...]
+    answers: int | None = None
+    evidence: str = ""
+
+    @property
+    def cause(self) -> ResetCause:
+        """The likeliest cause."""
+        return self.causes[0]
+
+
+class Certainty(StrEnum):
+    """How certain a deviation is."""
+
+    CERTAIN = "certain"
+    """Every reading of the capture deviates, unless a device on the way changed or sent a packet."""
+    LIKELY = "likely"
+    """Another reading is stated, and is less likely."""
+
+
+class Deviation(NamedTuple):
+    """A deviation from the standard.
+
+    Attributes
+    ----------
+    kind : str
+        Its name, for instance ``time-wait-left``.
+    end : str
+        The end that deviates.
+    time : Fraction
+        When.
+    frames : tuple of int
+        The frames that show it.
+    section : str
+        The section of the standard.
+    text : str
+        The rest of a sentence that begins with the name of the end.
+    certainty : Certainty
+        How certain it is.
+    otherwise : str
+        What else it may be, as a clause.
+    """
+
+    kind: str
+    end: str
+    time: Fraction
+    frames: tuple[int, ...]
+    section: str
+    text: str
+    certainty: Certainty
+    otherwise: str
+
+
+class Unknown(NamedTuple):
+    """Something that the capture cannot show.
+
+    Attributes
+    ----------
+    kind : str
+        Its name, for instance ``fin-not-answered``.
+    end : str
+        The end that it is about.
+    time : Fraction
+        When.
+    frames : tuple of int
+        The frames that it is about.
+    text : str
+        A sentence, with the readings that are possible.
+    """
+
+    kind: str
+    end: str
+    time: Fraction
+    frames: tuple[int, ...]
+    text: str
 
 
 class RemarkKind(StrEnum):
     """What a remark is about."""
 
-    DEVIATION = "deviation"
-    """An end violated the standard."""
     OLD_DUPLICATE = "old duplicate"
-    """The next incarnation accepted a segment of the old one: TIME-WAIT was too short."""
+    """The next incarnation may have accepted a segment of the old one: TIME-WAIT was too short."""
     NOT_CAPTURED = "not captured"
     """The capture lacks something."""
 
 
 class Remark(NamedTuple):
-    """A deviation from the specification, or a gap in the capture.
+    """A remark on a step of the trace.
 
     Attributes
     ----------
@@ -34,8 +255,6 @@ class Remark(NamedTuple):
         A or B.
     text : str
         The rest of a sentence that begins with the end's name.
-    section : str
-        The section of the standard.
     kind : RemarkKind
         What the remark is about.
     """
@@ -43,8 +262,7 @@ class Remark(NamedTuple):
     time: Fraction
     end: str
     text: str
-    section: str
-    kind: RemarkKind = RemarkKind.DEVIATION
+    kind: RemarkKind
 
 
 class Retransmission(NamedTuple):
@@ -54,21 +272,27 @@ class Retransmission(NamedTuple):
     ----------
     end : str
         The sender.
+    time : Fraction
+        When.
+    frame : int
+        Its frame.
     gap : Fraction
         Seconds since the previous transmission.
     before : int
         The number of earlier transmissions.
     fin : bool
         Whether it is a FIN, with or without text.
-    oldest : bool
-        Whether everything before it is acknowledged.
+    timed : bool
+        Whether only the retransmission timer, or a loss probe, can have sent it: it acknowledges nothing new.
     """
 
     end: str
+    time: Fraction
+    frame: int
     gap: Fraction
     before: int
     fin: bool
-    oldest: bool
+    timed: bool
 
 
 class TimeWaitAnswer(StrEnum):
@@ -81,12 +305,16 @@ class TimeWaitAnswer(StrEnum):
 
 @dataclass(slots=True)
 class TimeWaitArrival:
-    """A segment that arrived at an end after it had entered TIME-WAIT.
+    """A segment that came for an end after it had entered TIME-WAIT.
 
     Attributes
     ----------
     end : str
         The end that had entered TIME-WAIT.
+    time : Fraction
+        When it passed the capture point.
+    frame : int
+        Its frame.
     waited : Fraction
         Seconds since the end entered TIME-WAIT.
     quiet : Fraction
@@ -94,18 +322,23 @@ class TimeWaitArrival:
     arrival : Arrival
         The class of the segment.
     answer : TimeWaitAnswer
-        The answer.
+        The answer; where there is none, nothing shows that the segment arrived.
+    answered : int or None
+        The frame of the answer.
     """
 
     end: str
+    time: Fraction
+    frame: int
     waited: Fraction
     quiet: Fraction
     arrival: Arrival
     answer: TimeWaitAnswer = TimeWaitAnswer.NONE
+    answered: int | None = None
 
 
 class ResetArrival(NamedTuple):
-    """A RST that arrived at an end in TIME-WAIT.
+    """A RST sent to an end in TIME-WAIT.
 
     Attributes
     ----------
@@ -113,6 +346,8 @@ class ResetArrival(NamedTuple):
         The end in TIME-WAIT.
     time : Fraction
         Seconds since the start of the trace.
+    frame : int
+        Its frame.
     exact : bool
         Whether its number was RCV.NXT.
     ended : bool or None
@@ -121,6 +356,7 @@ class ResetArrival(NamedTuple):
 
     end: str
     time: Fraction
+    frame: int
     exact: bool
     ended: bool | None
 
@@ -132,15 +368,146 @@ class StateLeft(NamedTuple):
     ----------
     end : str
         The end.
-    state : str
+    state : State
         The state.
     within : Fraction
         The longest it can have been in it, in seconds.
+    frame : int
+        The frame that shows it.
     """
 
     end: str
-    state: str
+    state: State
     within: Fraction
+    frame: int
+
+
+class Totals(NamedTuple):
+    """What one end sent.
+
+    Attributes
+    ----------
+    packets : int
+        Its packets.
+    octets : int
+        Octets of text captured, each counted once.
+    repeated : int
+        Packets with text or a FIN that had been captured before.
+    missing : int
+        Octets that the capture lacks and that later numbers or acknowledgements show.
+    response : Fraction or None
+        The shortest time from a segment of the other end to its acknowledgement by this end, in seconds, at the capture point.
+    """
+
+    packets: int
+    octets: int
+    repeated: int
+    missing: int
+    response: Fraction | None
+
+
+class Reopening(NamedTuple):
+    """The next use of the same addresses and ports.
+
+    Attributes
+    ----------
+    after : Fraction
+        Seconds from the start of this connection's times to the first SYN of the next one.
+    syns : int
+        SYNs captured.
+    frames : tuple of int
+        The frames of the SYNs.
+    accepted : Fraction or None
+        When the SYN that was accepted was captured; None where none was.
+    """
+
+    after: Fraction
+    syns: int
+    frames: tuple[int, ...]
+    accepted: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """Everything that the packets of one incarnation show, before any assumption about the stacks.
+
+    Attributes
+    ----------
+    ends : (Socket, Socket)
+        The sockets of A and B.
+    opener : str
+        The end that sent the SYN; empty where the capture lacks the opening.
+    incarnation : int
+        Its number among the connections on the same addresses and ports, from 1.
+    frames : (int, int)
+        Its first and its last frame.
+    started : int
+        The zero of its times, in nanoseconds since 1970.
+    began, lasted : Fraction
+        Its first packet, and the end of the capture.
+    finished : Fraction
+        Its last packet.
+    kind : CloseKind
+        How it ended.
+    by : str
+        For a reset, or where an end gave up: the end that sent the RST, or ``device``; else empty.
+    fins : tuple of (FinFacts or None)
+        The FINs of A and B.
+    states : (EndState, EndState)
+        The states of A and B after the last packet.
+    resets, deviations, unknowns, retransmissions, time_wait_arrivals, reset_arrivals, states_left : tuple
+        The observations, in order of time.
+    entered : tuple of (Fraction or None)
+        When A and B entered TIME-WAIT.
+    totals : (Totals, Totals)
+        What A and B sent.
+    reopening : Reopening or None
+        The next use of the same addresses and ports.
+    challenges : tuple of (int, int)
+        The frames of its SYNs that were answered with the numbers of the previous connection, and of the answers.
+    captured_twice : int
+        Packets that the capture has twice.
+    truncated : bool
+        Whether packets at the end were dropped because there were too many.
+    """
+
+    ends: tuple[Socket, Socket]
+    opener: str
+    incarnation: int
+    frames: tuple[int, int]
+    started: int
+    began: Fraction
+    finished: Fraction
+    lasted: Fraction
+    kind: CloseKind
+    by: str
+    fins: tuple[FinFacts | None, FinFacts | None]
+    states: tuple[EndState, EndState]
+    totals: tuple[Totals, Totals]
+    resets: tuple[ResetFacts, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    retransmissions: tuple[Retransmission, ...] = ()
+    time_wait_arrivals: tuple[TimeWaitArrival, ...] = ()
+    reset_arrivals: tuple[ResetArrival, ...] = ()
+    states_left: tuple[StateLeft, ...] = ()
+    entered: tuple[Fraction | None, Fraction | None] = (None, None)
+    reopening: Reopening | None = None
+    challenges: tuple[tuple[int, int], ...] = ()
+    captured_twice: int = 0
+    truncated: bool = False
+
+    @property
+    def round_trip(self) -> Fraction | None:
+        """The shortest round trip in seconds: from the capture point to both ends and back; None where one is not known."""
+        first, second = (total.response for total in self.totals)
+        return None if first is None or second is None else first + second
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether the connection did not simply close, stay open, or answer."""
+        plain = self.kind in (CloseKind.IN_ORDER, CloseKind.SIMULTANEOUS, CloseKind.OPEN)
+        return not plain or bool(self.deviations) or bool(self.states_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,45 +516,64 @@ class ObservedClose:
 
     Attributes
     ----------
+    facts : ConnectionFacts
+        What its packets show.
     trace : Trace
-        The close, step by step.
-    ends : (Socket, Socket)
-        The sockets of A and B; A closed first.
+        The close step by step: the likeliest reading of the capture.
     interfaces : tuple of str
         The capturing interfaces: beside A and beside B, or a single one.
     beside : str
         With one capture point: ``A`` or ``B`` if the times to live show which end is beside it, else empty.
     opened : bool
         Whether the opening was captured.
-    started : int
-        The start of the trace in nanoseconds since 1970.
-    lasted : Fraction
-        Seconds from the start of the trace to the end of the capture.
     reopened : Fraction or None
         When the next incarnation was opened, in seconds since the start of the trace.
-    remarks, retransmissions, time_wait_arrivals, resets, states_left : tuple
-        The observations, in order of time.
-    captured_twice : int
-        Packets that the capture has twice.
+    remarks : tuple of Remark
+        Remarks on steps of the trace.
     clock_shift : int
         Nanoseconds by which B's clock was advanced.
-    truncated : bool
-        Whether packets at the end were dropped because there were too many.
     """
 
+    facts: ConnectionFacts
     trace: Trace
-    ends: tuple[Socket, Socket]
     interfaces: tuple[str, ...]
     beside: str
     opened: bool
-    started: int
-    lasted: Fraction
     reopened: Fraction | None
-    remarks: tuple[Remark, ...] = ()
-    retransmissions: tuple[Retransmission, ...] = ()
-    time_wait_arrivals: tuple[TimeWaitArrival, ...] = ()
-    resets: tuple[ResetArrival, ...] = ()
-    states_left: tuple[StateLeft, ...] = ()
-    captured_twice: int = 0
+    remarks: tuple[Remark, ...] = field(default=())
     clock_shift: int = 0
-    truncated: bool = False
+
+    @property
+    def ends(self) -> tuple[Socket, Socket]:
+        """The sockets of A and B; A closed first."""
+        return self.facts.ends
+
+    @property
+    def started(self) -> int:
+        """The start of the trace in nanoseconds since 1970."""
+        return self.facts.started
+
+    @property
+    def lasted(self) -> Fraction:
+        """Seconds from the start of the trace to the end of the capture."""
+        return self.facts.lasted
+
+    @property
+    def retransmissions(self) -> tuple[Retransmission, ...]:
+        """The retransmissions of both ends."""
+        return self.facts.retransmissions
+
+    @property
+    def time_wait_arrivals(self) -> tuple[TimeWaitArrival, ...]:
+        """The segments that came for an end in TIME-WAIT."""
+        return self.facts.time_wait_arrivals
+
+    @property
+    def resets(self) -> tuple[ResetArrival, ...]:
+        """The RSTs that came for an end in TIME-WAIT."""
+        return self.facts.reset_arrivals
+
+    @property
+    def states_left(self) -> tuple[StateLeft, ...]:
+        """The states that an end was found to have left without a visible cause."""
+        return self.facts.states_left

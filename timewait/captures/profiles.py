@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.observations import ObservedClose, TimeWaitAnswer
+from timewait.captures.observations import ObservedClose, ResetCause, TimeWaitAnswer
 from timewait.narration.prose import rounded
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
@@ -14,6 +14,9 @@ from timewait.spec.state import State
 
 TOLERANCE = Fraction(11, 10)
 """Timers have coarse ticks: a measured time may exceed the stated one by a tenth."""
+
+LOSS_PROBES = frozenset({"linux", "freebsd", "gvisor", "windows", "macos"})
+"""Stacks that may send a loss probe before the first timeout (RFC 8985): their first wait can be below the least timeout."""
 
 SEGMENTS = {"fin": "a FIN", "ack": "a bare acknowledgement", "beyond": "a segment beyond the FIN", "syn": "a SYN"}
 
@@ -51,7 +54,7 @@ def fit_profiles(observed: ObservedClose, end: str, stacks: Iterable[Stack]) -> 
 
 
 def _clues(observed: ObservedClose, end: str) -> Iterator[str]:
-    fins = [it for it in observed.retransmissions if it.end == end and it.fin]
+    fins = [it for it in observed.retransmissions if it.end == end and it.fin and it.timed]
     if fins:
         yield f"retransmitted its FIN after {', '.join(rounded(it.gap) for it in fins)}"
     for arrival in observed.time_wait_arrivals:
@@ -62,7 +65,7 @@ def _clues(observed: ObservedClose, end: str) -> Iterator[str]:
             yield f"{'left TIME_WAIT because of' if reset.ended else 'stayed in TIME_WAIT in spite of'} a RST"
     for left in observed.states_left:
         if left.end == end:
-            yield f"had left {left.state} {rounded(left.within)} after entering it"
+            yield f"had left {left.state} at some time within {rounded(left.within)} of entering it"
     if _refused_late_text(observed, end):
         yield "answered text with a RST after its user had closed"
 
@@ -80,20 +83,21 @@ def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator
         length = {State.TIME_WAIT: stack.time_wait, State.FIN_WAIT_2: stack.fin_wait_2}.get(State(left.state))
         if left.end == end and length is not None and length > left.within * TOLERANCE and not ended_by_reset:
             yield f"its {left.state} lasts {rounded(length)}, and this one ended within {rounded(left.within)}"
-    if stack.value("late_data_reset") is False and _refused_late_text(observed, end):
+    if stack.value("late_data_reset") is False and _refused_late_text(observed, end, certain=True):
         yield "it does not answer late text with a RST"
 
 
 def _retransmissions(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
     retries = stack.value("retries")
     for sent in observed.retransmissions:
-        if sent.end != end:
+        if sent.end != end or not sent.timed:
             continue
-        if stack.rto_max is not None and sent.gap > stack.rto_max * TOLERANCE:
+        whole = not any(total.missing for total in observed.facts.totals)
+        if stack.rto_max is not None and sent.gap > stack.rto_max * TOLERANCE and whole:
             yield f"it retransmits after {rounded(stack.rto_max)} at the latest, and this took {rounded(sent.gap)}"
         # Text may be retransmitted early without a timeout (fast retransmit); a FIN alone is not.
-        timed = sent.fin and sent.oldest and sent.before == 1
-        if timed and stack.rto_min is not None and sent.gap * TOLERANCE < stack.rto_min:
+        first = sent.fin and sent.before == 1 and stack.name not in LOSS_PROBES
+        if first and stack.rto_min is not None and sent.gap * TOLERANCE < stack.rto_min:
             yield f"it retransmits after {rounded(stack.rto_min)} at the earliest, and this took {rounded(sent.gap)}"
         if sent.fin and retries is not None and sent.before > retries:
             yield f"it retransmits a FIN {retries} times at most, and this end did it {sent.before} times"
@@ -128,7 +132,7 @@ def _resets(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
             yield "such a RST ends its TIME_WAIT, and this one went on"
 
 
-def _refused_late_text(observed: ObservedClose, end: str) -> bool:
-    return any(
-        step.event.actor == end and any(name == "text.late" for name, _, _ in step.event.rules) for step in observed.trace.steps
-    )
+def _refused_late_text(observed: ObservedClose, end: str, *, certain: bool = False) -> bool:
+    """Whether an end answered late text with a RST; where it is asked for certainty, nothing else may be the cause."""
+    resets = [reset for reset in observed.facts.resets if reset.end == end and reset.cause is ResetCause.LATE_TEXT]
+    return any(len(reset.causes) == 1 for reset in resets) if certain else bool(resets)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
-from itertools import pairwise
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.observations import ObservedClose, RemarkKind
+from timewait.captures.observations import (
+    CloseKind,
+    ConnectionFacts,
+    Deviation,
+    EndState,
+    ObservedClose,
+    RemarkKind,
+    ResetCause,
+    TimeWaitAnswer,
+)
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.time_wait_lengths import TimeWaitObserved, compare, time_waits_observed
 from timewait.checker.trace import Step
 from timewait.narration.prose import counted, listed, other_end, rounded, times
 from timewait.spec.exchange import ENDS
-from timewait.spec.settings import ResetRule
+from timewait.spec.settings import Arrival, ResetRule
 from timewait.spec.stacks import Stack
 from timewait.spec.state import State
 from timewait.vocabulary.replay import Packet
@@ -22,8 +31,9 @@ from timewait.vocabulary.replay import Packet
 MAX_LISTED = 6
 """Things of one kind that are listed one by one."""
 
-CLOSES = ("close.first", "close.second")
-DONE = frozenset({State.TIME_WAIT, State.CLOSED})
+
+CLOSES = frozenset({"close.first", "close.second"})
+"""The rules of a step in which an end closes."""
 
 
 def headline(observed: ObservedClose) -> str:
@@ -33,30 +43,58 @@ def headline(observed: ObservedClose) -> str:
 
 def outcome(observed: ObservedClose) -> str:
     """How the connection ended, in a few words."""
-    closed, aborts = _closing_times(observed), _aborts(observed)
-    states = _last_states(observed)
-    if aborts:
-        when = ""
-        if closed:
-            when = " after both had closed" if len(closed) == 2 else f" after {next(iter(closed))} had closed"
-        return f"reset by {aborts[0].event.actor}{when}"
-    for step in observed.trace.steps:
-        if any(name == "graceful" for name, _ in step.event.breaks):
-            end = step.event.actor
-            return f"closed by both, but {end} was reset in {step.changed[f'{end}.state'][0]} before its close was complete"
-    if len(closed) == 1:
-        return "half closed: A has closed, B has not"
-    if all(state in DONE for state in states):
-        return "closed in order, by both ends simultaneously" if _simultaneous(observed) else "closed in order, A first"
-    waiting = [end for end, state in zip(ENDS, states, strict=True) if state not in DONE]
-    return f"closing: the FIN of {listed(waiting)} was not acknowledged, as far as the capture shows"
+    return outcome_of(observed.facts)
 
 
-def _last_states(observed: ObservedClose) -> list[State]:
-    """The states at the end of the trace, or when the ports were reused."""
-    states = [observed.trace.initial, *(step.state for step in observed.trace.steps)]
-    old = [values for values in states if values["A.state"] in State.__members__]
-    return [State(str(old[-1][f"{end}.state"])) for end in ENDS]
+def outcome_of(facts: ConnectionFacts) -> str:
+    """How a connection ended, in a few words, whether it closed or not."""
+    match facts.kind:
+        case CloseKind.IN_ORDER:
+            return "closed in order, A first"
+        case CloseKind.SIMULTANEOUS:
+            return "closed in order, by both ends simultaneously"
+        case CloseKind.CUT_OFF:
+            end = other_end(facts.by)
+            return f"closed by both, but {end} was reset in {_waiting_state(facts, end)} before its close was complete"
+        case CloseKind.GAVE_UP:
+            return f"closing: {facts.by} got no answer and gave up"
+        case CloseKind.HALF_CLOSED:
+            return "half closed: A has closed, B has not"
+        case CloseKind.CLOSING:
+            return _closing_outcome(facts)
+        case CloseKind.RESET:
+            return _reset_outcome(facts)
+        case CloseKind.REFUSED:
+            return f"not opened: a RST of {facts.by} ended the opening"
+        case CloseKind.UNANSWERED:
+            return "not opened: nothing answered the SYN"
+        case CloseKind.CHALLENGED:
+            return "not opened: the SYN was answered with the numbers of the previous connection"
+        case CloseKind.OPENING:
+            return "not opened: the opening is not complete in the capture"
+        case CloseKind.OPEN:
+            return "open: neither end closed"
+
+
+def _waiting_state(facts: ConnectionFacts, end: str) -> State:
+    """The state in which an end waited for the acknowledgement of its FIN."""
+    fin = facts.fins[ENDS.index(end)]
+    return State.LAST_ACK if fin is not None and fin.knew is not False else State.CLOSING
+
+
+def _closing_outcome(facts: ConnectionFacts) -> str:
+    waiting = [fin for fin in facts.fins if fin is not None and fin.acknowledged is None]
+    simultaneously = all(fin is not None and fin.knew is False for fin in facts.fins)
+    order = "by both ends simultaneously" if simultaneously else "A first"
+    fins = listed([f"the FIN of {fin.end}" for fin in waiting])
+    return f"closing, {order}: the capture shows no acknowledgement of {fins}"
+
+
+def _reset_outcome(facts: ConnectionFacts) -> str:
+    who = "a device on the way" if facts.by == "device" else facts.by
+    closed = [fin.end for fin in facts.fins if fin is not None]
+    when = {0: "", 1: f" after {closed[0] if closed else ''} had closed"}.get(len(closed), " after both had closed")
+    return f"reset by {who}{when}"
 
 
 def _rules(step: Step) -> set[str]:
@@ -65,22 +103,11 @@ def _rules(step: Step) -> set[str]:
 
 def _closing_times(observed: ObservedClose) -> dict[str, Fraction]:
     """When each end closed, in order."""
-    found: dict[str, Fraction] = {}
-    for step in observed.trace.steps:
-        if _rules(step) & set(CLOSES):
-            found.setdefault(step.event.actor, step.time)
-    return found
-
-
-def _aborts(observed: ObservedClose) -> list[Step]:
-    """The steps in which an end aborted an open connection."""
-    return [step for step in observed.trace.steps if _rules(step) & {"abort", "text.late"}]
+    return {fin.end: fin.time for fin in observed.facts.fins if fin is not None}
 
 
 def _simultaneous(observed: ObservedClose) -> bool:
-    return all(
-        any(step.changed.get(f"{end}.state", ("", ""))[1] == State.FIN_WAIT_1 for step in observed.trace.steps) for end in ENDS
-    )
+    return all(fin is not None and fin.knew is False for fin in observed.facts.fins)
 
 
 # --- the summary -----------------------------------------------------------------------------------------------------
@@ -128,21 +155,20 @@ def _closing(observed: ObservedClose) -> Iterator[str]:
 
 def _acknowledging(observed: ObservedClose, end: str) -> Iterator[str]:
     """The acknowledgement of an end's FIN."""
-    sent = _sent(observed)
-    fin = next((copy for copy in sent if copy.sender == end and "fin" in dict(copy.fields)), None)
+    fin = observed.facts.fins[ENDS.index(end)]
     if fin is None:
         return
-    number = dict(fin.fields)["seq"] + dict(fin.fields)["len"] + 1
-    answers = [copy for copy in sent if copy.sender != end and dict(copy.fields).get("ack", 0) >= number]
+    answers = [copy for copy in _sent(observed) if copy.sender != end and dict(copy.fields).get("ack", 0) >= fin.number]
     arrived = [copy for copy in answers if not copy.lost and "rst" not in dict(copy.fields)]
     lost = [copy for copy in answers if copy.lost and (not arrived or copy.number < arrived[0].number)]
     if lost:
         which = "acknowledgement was" if len(lost) == 1 else f"first {len(lost)} acknowledgements were"
         yield f"{other_end(end)}'s {which} lost."
-    if arrived:
-        took = arrived[0].sent - fin.sent
-        subject = "The first acknowledgement that arrived came" if lost else f"{other_end(end)} acknowledged {end}'s FIN"
-        yield f"{subject} {f'after {rounded(took)}' if took else 'at once'}."
+    if lost and arrived:
+        yield f"The first acknowledgement that arrived came after {rounded(arrived[0].sent - fin.time)}."
+    elif fin.acknowledged is not None and not lost:
+        took = fin.acknowledged.time - fin.time
+        yield f"{other_end(end)} acknowledged {end}'s FIN {f'after {rounded(took)}' if took > 0 else 'at once'}."
 
 
 def _sent(observed: ObservedClose) -> list[Packet]:
@@ -156,7 +182,7 @@ def _half_close_text(observed: ObservedClose) -> int:
         arrived = arrived or step.changed.get("B.state", ("", ""))[1] == State.CLOSE_WAIT
         if arrived and step.event.actor == "B" and "send" in _rules(step):
             before, after = step.changed["B.nxt"]
-            octets += int(after) - int(before) - bool(_rules(step) & set(CLOSES))
+            octets += int(after) - int(before) - bool(_rules(step) & CLOSES)
     return octets
 
 
@@ -170,53 +196,108 @@ def _losses(observed: ObservedClose) -> Iterator[str]:
 
 def _retransmissions(observed: ObservedClose) -> Iterator[str]:
     for end in ENDS:
-        fins = [sent for sent in observed.retransmissions if sent.end == end and sent.fin]
+        fins = [sent for sent in observed.retransmissions if sent.end == end and sent.fin and sent.timed]
         texts = [sent for sent in observed.retransmissions if sent.end == end and not sent.fin]
         if fins:
             gaps = listed([rounded(sent.gap) for sent in fins[:MAX_LISTED]])
             yield f"{end} retransmitted its FIN {times(len(fins))}, after {gaps}{' and so on' if len(fins) > MAX_LISTED else ''}."
         if texts:
             yield f"{end} retransmitted text {times(len(texts))}."
+        if any(sent.end == end and sent.fin and not sent.timed for sent in observed.retransmissions):
+            yield f"{end} repeated its FIN on an acknowledgement of {other_end(end)}'s."
     arrivals = [step.event.received.number for step in observed.trace.steps if step.event.received is not None]
     duplicates = len(arrivals) - len(set(arrivals))
     if duplicates:
         yield f"The network duplicated {counted(duplicates, 'packet')}."
 
 
+REASONS = {
+    ResetCause.ABORT: "aborted the connection with a RST: its user closed with unread text or with SO_LINGER 0, or its program"
+    " ended",
+    ResetCause.LATE_TEXT: "received text after its user had closed both directions, discarded it and sent a RST",
+    ResetCause.RETRY_LIMIT: "had reached its limit of retransmissions (RFC 9293 3.8.3), gave up and sent a RST",
+    ResetCause.FORGOTTEN: "answered with a RST: it had left FIN_WAIT_2 or lost the connection",
+    ResetCause.LEFT_TIME_WAIT: "had left TIME_WAIT and answered with a RST",
+    ResetCause.CLOSED: "no longer had the connection and answered with a RST, as it should",
+    ResetCause.SYN_SENT: "was in SYN_SENT and answered the old acknowledgement with a RST, as it should (RFC 9293 3.10.7.3)",
+    ResetCause.REFUSAL: "ended the opening with a RST",
+}
+"""What the sender of a RST did, by the cause of the RST."""
+
+
 def _resets(observed: ObservedClose) -> Iterator[str]:
-    from_closed = False
-    for step in observed.trace.steps:
-        rules = _rules(step)
-        me, when = step.event.actor, rounded(step.time)
-        state = f"in {step.changed.get(f'{me}.state', (State.CLOSED, ''))[0]}"
-        if "abort" in rules and any("rst" in dict(copy.fields) for copy in step.event.sent):
-            yield (
-                f"At {when} {me}, {state}, aborted the connection with a RST: its user closed with unread text or with"
-                " SO_LINGER 0, or its program ended."
-            )
-        if "text.late" in rules:
-            yield f"At {when} text reached {me} after its user had closed both directions; {me} discarded it and sent a RST."
-        if "reset.time-wait" in rules:
-            yield f"At {when} a RST ended the TIME_WAIT of {me} (RFC 1337)."
-        if "reset.accepted" in rules:
-            rst = f"At {when} a RST from {other_end(me)}, which had left the connection," if from_closed else "The RST"
-            yield f"{rst} reached {me} {state} and ended the connection there."
-        from_closed = "closed.answer" in rules or (from_closed and step.event.received is None)
+    told: Counter[tuple[str, ResetCause]] = Counter()
+    for reset in observed.facts.resets:
+        told[reset.end, reset.cause] += 1
+        if told[reset.end, reset.cause] > 1:
+            continue
+        when, frame = rounded(reset.time), reset.frame
+        if reset.cause is ResetCause.DEVICE:
+            yield f"At {when} a device on the way sent a RST in the name of {reset.end} (frame {frame}): {reset.evidence}."
+        else:
+            why = f" ({reset.evidence})" if reset.evidence else ""
+            yield f"At {when} {reset.end} {REASONS[reset.cause]} (frame {frame}){why}."
+    for (end, cause), number in told.items():
+        if number > 1 and cause is not ResetCause.DEVICE:
+            yield f"{end} sent {number - 1} more such RST{'s' if number > 2 else ''}."
+    for hit in observed.resets:
+        if hit.ended:
+            yield f"At {rounded(hit.time)} a RST ended the TIME_WAIT of {hit.end} (RFC 1337)."
+        elif hit.ended is False:
+            yield f"At {rounded(hit.time)} {hit.end} stayed in TIME_WAIT in spite of a RST."
 
 
 def _end_of_trace(observed: ObservedClose) -> Iterator[str]:
-    a, b = _last_states(observed)
-    yield f"At the end both ends are in {a}." if a is b else f"At the end A is in {a} and B in {b}."
-    if observed.reopened is not None:
-        yield f"At {rounded(observed.reopened)} the same addresses and ports were opened again."
+    yield states_in_words(observed.facts)
+    yield from _reuse(observed.facts)
     yield from _remarks(observed, RemarkKind.OLD_DUPLICATE)
+
+
+def states_in_words(facts: ConnectionFacts) -> str:
+    """The states of both ends after the last packet, with the other possibilities."""
+    a, b = facts.states
+    if a.likely is not None and a.likely is b.likely and a.certain and b.certain:
+        return f"At the end both ends are in {a.likely}."
+    return f"At the end A is in {_state(a)}, and B in {_state(b)}."
+
+
+def _state(state: EndState) -> str:
+    others = sorted(str(it) for it in state.possible if it not in (state.likely, state.coming))
+    if state.coming is not None:
+        until = f" (until then {listed(others, 'or')})" if others else ""
+        return f"{state.coming} as soon as the other end's FIN arrives, which nothing shows{until}"
+    if state.likely is None:
+        return f"a state that the capture does not show ({listed(others, 'or')})"
+    passing = f" (or {listed(others, 'or')}, which the capture cannot exclude)" if others else ""
+    return f"{state.likely}{passing}"
+
+
+def _reuse(facts: ConnectionFacts) -> Iterator[str]:
+    following = facts.reopening
+    if following is None:
+        return
+    if following.accepted is not None:
+        yield f"At {rounded(following.accepted)} the same addresses and ports were opened again."
+    elif following.syns:
+        syns = counted(following.syns, "SYN")
+        yield (
+            f"From {rounded(following.after)} on {syns} tried to open the same addresses and ports again, and none was accepted"
+            f" (frames {listed([str(frame) for frame in following.frames[:MAX_LISTED]])})."
+        )
+    syns_answered = [it for it in facts.time_wait_arrivals if it.arrival is Arrival.SYN and it.answer is TimeWaitAnswer.ACK]
+    if syns_answered:
+        first = syns_answered[0]
+        what = "the SYN" if len(syns_answered) == 1 else f"{len(syns_answered)} SYNs"
+        yield (
+            f"{first.end}, in TIME_WAIT, answered {what} with its last acknowledgement (frame {first.answered}), as TIME_WAIT"
+            " does where it does not accept a SYN."
+        )
 
 
 def _remarks(observed: ObservedClose, kind: RemarkKind) -> Iterator[str]:
     for remark in observed.remarks:
         if remark.kind is kind:
-            section = f" ({remark.section})" if kind is RemarkKind.DEVIATION else ""
-            yield f"At {rounded(remark.time)} {remark.end} {remark.text}{section}."
+            yield f"At {rounded(remark.time)} {remark.end} {remark.text}."
 
 
 # --- what the capture shows ------------------------------------------------------------------------------------------
@@ -237,11 +318,12 @@ def known(observed: ObservedClose) -> list[str]:
             lines.append("Lost means: lost behind the capture point, or too late, or its answer was lost before that point.")
     if not observed.opened:
         lines.append("The opening is not in the capture: numbers count from the first packets seen.")
-    if observed.captured_twice:
-        lines.append(f"{counted(observed.captured_twice, 'packet was', 'packets were')} captured twice and counted once.")
-    if observed.truncated:
+    facts = observed.facts
+    if facts.captured_twice:
+        lines.append(f"{counted(facts.captured_twice, 'packet was', 'packets were')} captured twice and counted once.")
+    if facts.truncated:
         lines.append("There were too many packets after the close; the last ones were dropped.")
-    return [*lines, *_remarks(observed, RemarkKind.NOT_CAPTURED)]
+    return [*lines, *(unknown.text for unknown in facts.unknowns)]
 
 
 def _one_point(observed: ObservedClose) -> str:
@@ -314,8 +396,8 @@ def _undecided_resets(observed: ObservedClose, stacks: Sequence[Stack]) -> Itera
     for reset in observed.resets:
         if reset.ended is None and reset.exact:
             yield (
-                f"{reset.end}: a RST arrived at {rounded(reset.time)}; nothing later shows whether it ended TIME_WAIT"
-                f" (RFC 1337). It does in {accepting}."
+                f"{reset.end}: a RST was sent to it at {rounded(reset.time)}; nothing later shows whether it ended TIME_WAIT"
+                f" (RFC 1337). It does in {accepting}, if it arrived."
             )
 
 
@@ -329,19 +411,17 @@ def _with_lengths(stacks: Iterable[Stack]) -> str:
 
 
 def deviations(observed: ObservedClose) -> list[str]:
-    """Deviations of both ends from the standard."""
-    return [*_remarks(observed, RemarkKind.DEVIATION), *_without_back_off(observed)]
+    """Deviations of both ends from the standard, each with what else it may be."""
+    return [deviation_in_words(it) for it in observed.facts.deviations]
 
 
-def _without_back_off(observed: ObservedClose) -> Iterator[str]:
-    for end in ENDS:
-        fins = [sent for sent in observed.retransmissions if sent.end == end and sent.fin]
-        # The first gap may be that of a tail loss probe (RFC 8985), not of the timer.
-        for sent, following in pairwise(fins[1:]):
-            if following.gap < sent.gap * Fraction(3, 2) and following.before == sent.before + 1:
-                gaps = f"{rounded(sent.gap)} and then {rounded(following.gap)}"
-                yield f"{end} retransmitted its FIN after {gaps}: the timeout should have doubled (RFC 6298 5.5)."
-                break
+def deviation_in_words(deviation: Deviation) -> str:
+    """A deviation as a sentence, with the frames that show it."""
+    frames = f"frame{'s' if len(deviation.frames) > 1 else ''} {listed([str(frame) for frame in deviation.frames])}"
+    return (
+        f"At {rounded(deviation.time)} {deviation.end} {deviation.text} ({deviation.section}; {frames}). It may also be that"
+        f" {deviation.otherwise}."
+    )
 
 
 def profiles(observed: ObservedClose, stacks: Sequence[Stack]) -> list[str]:

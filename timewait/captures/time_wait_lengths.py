@@ -15,7 +15,6 @@ from timewait.captures.observations import ObservedClose, TimeWaitAnswer, TimeWa
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.stacks import Stack
-from timewait.spec.state import State
 
 NEEDS_ANSWER = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
 """Segments whose sender is still waiting for an acknowledgement."""
@@ -68,14 +67,19 @@ class TimeWaitObserved(NamedTuple):
 
 
 def time_waits_observed(observed: ObservedClose) -> tuple[TimeWaitObserved, ...]:
-    """The TIME-WAIT of each end that entered it."""
+    """The TIME-WAIT of each end that the capture shows in it.
+
+    A segment that nobody answered is not shown to have arrived, and needs nothing.
+    """
     found = []
-    for end in ENDS:
-        changes = ((step.time, step.changed.get(f"{end}.state", ("", ""))[1]) for step in observed.trace.steps)
-        entered = next((time for time, state in changes if state == State.TIME_WAIT), None)
+    for end, entered in zip(ENDS, observed.facts.entered, strict=True):
         if entered is None:
             continue
-        arrivals = tuple(it for it in observed.time_wait_arrivals if it.end == end and it.arrival in NEEDS_ANSWER)
+        arrivals = tuple(
+            it
+            for it in observed.time_wait_arrivals
+            if it.end == end and it.arrival in NEEDS_ANSWER and it.answer is not TimeWaitAnswer.NONE
+        )
         restarted = max((arrival.quiet for arrival in arrivals), default=Fraction(0))
         unrestarted = max((arrival.waited for arrival in arrivals), default=Fraction(0))
         found.append(TimeWaitObserved(end, entered, restarted, unrestarted, arrivals, observed.lasted - entered))

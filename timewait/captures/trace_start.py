@@ -28,54 +28,63 @@ def trace_start(items: Sequence[Item]) -> TraceStart:
     first = next(
         i for i, item in enumerate(items) if isinstance(item, CapturedSegment) and (item.segment.fin or item.segment.rst)
     )
+    answered = [0, 0]
+    for item in items[:first]:
+        if isinstance(item, CapturedSegment) and item.segment.ack is not None:
+            answered[1 - item.sender] = max(answered[1 - item.sender], item.segment.ack)
     start = first
     for index in range(first - 1, -1, -1):
         item = items[index]
         if isinstance(item, SkippedRun):
             break
-        if item.segment.length and not _acknowledged(item, items[:first]):
+        if item.segment.length and item.segment.end > answered[item.sender]:
             start = index
     return TraceStart(tuple(items[start:]), (_next_seq(items, start, 0), _next_seq(items, start, 1)))
 
 
 def with_missing_fins(items: Sequence[Item]) -> list[Item]:
-    """The packets of a connection, with FINs that the capture lacks inserted before their acknowledgements.
+    """The packets of a connection, with FINs that the capture lacks inserted before the packets that show them.
 
-    An acknowledgement shows such a FIN when it covers one number more than its receiver was seen to send, and the
-    receiver sends nothing more.
+    A FIN is shown by a number that is one more than all text captured of its sender, in an acknowledgement or in a later
+    packet of its sender without text, if the sender then sends nothing more.
     """
     found = list(items)
     for side in (0, 1):
-        index = _acknowledgement_of_missing_fin(found, side)
+        index, number = _shows_missing_fin(found, side)
         if index is not None:
-            answer = found[index]
-            assert isinstance(answer, CapturedSegment)
-            assert answer.segment.ack is not None
-            fin = Segment(answer.segment.ack - 1, _next_seq(found, index, 1 - side), fin=True)
-            found.insert(index, CapturedSegment(answer.packet._replace(frame=UNSEEN, timestamps=None, ident=0), side, fin, None))
+            shown = found[index]
+            assert isinstance(shown, CapturedSegment)
+            fin = Segment(number - 1, _next_seq(found, index, 1 - side), fin=True)
+            packet = shown.packet._replace(frame=UNSEEN, timestamps=None, ident=0, hops=0)
+            found.insert(index, CapturedSegment(packet, side, fin, None))
     return found
 
 
-def _acknowledgement_of_missing_fin(items: Sequence[Item], side: int) -> int | None:
-    sent: int | None = None
+def _shows_missing_fin(items: Sequence[Item], side: int) -> tuple[int | None, int]:
+    """The index of the first packet that shows a missing FIN of an end, and the number after the FIN."""
+    text: int | None = None
+    numbers: list[tuple[int, int]] = []
     for index, item in enumerate(items):
         if isinstance(item, SkippedRun):
-            sent = item.next_seq[side] or sent
-        elif item.sender == side and not item.segment.rst:
-            if item.segment.fin:
-                return None
-            sent = max(item.segment.end, sent or 0)
-        elif item.segment.ack is not None and sent is not None and item.segment.ack == sent + 1 and not item.segment.rst:
-            later = (it.segment for it in items[index:] if isinstance(it, CapturedSegment) and it.sender == side)
-            return None if any(it.span and not it.rst for it in later) else index
-    return None
-
-
-def second_closes_first(items: Sequence[Item]) -> bool:
-    """Whether end 1 sent the first FIN, or, where there is none, the first RST."""
-    captured = sorted((it for it in items if isinstance(it, CapturedSegment)), key=CapturedSegment.instant)
-    closing = [it for it in captured if it.segment.fin] or [it for it in captured if it.segment.rst]
-    return closing[0].sender == 1
+            text = item.next_seq[side] or text
+            continue
+        segment = item.segment
+        if segment.rst or (segment.syn and segment.seq != 0):
+            continue
+        if item.sender == side:
+            if segment.fin:
+                return None, 0
+            if segment.span or text is None:
+                text = max(segment.end, text or 0)
+            else:
+                numbers.append((index, segment.seq))
+        elif segment.ack is not None:
+            numbers.append((index, segment.ack))
+    if text is None:
+        return None, 0
+    shown = next((index for index, number in numbers if number == text + 1), None)
+    highest = max((number for _, number in numbers), default=0)
+    return (shown, text + 1) if highest == text + 1 else (None, 0)
 
 
 def swapped(item: Item) -> Item:
@@ -85,17 +94,14 @@ def swapped(item: Item) -> Item:
     return item._replace(octets=item.octets[::-1], next_seq=item.next_seq[::-1])
 
 
-def _acknowledged(captured: CapturedSegment, items: Sequence[Item]) -> bool:
-    answers = (it.segment for it in items if isinstance(it, CapturedSegment) and it.sender != captured.sender)
-    return any(answer.ack is not None and answer.ack >= captured.segment.end for answer in answers)
-
-
 def _next_seq(items: Sequence[Item], start: int, side: int) -> int:
     """The next sequence number of an end before the item at `start`."""
     known = []
     for item in items[:start]:
         if isinstance(item, SkippedRun):
             known.append(item.next_seq[side] or 1)
+        elif item.segment.syn and item.segment.seq != 0:
+            continue
         elif item.sender == side and not item.segment.rst:
             known.append(item.segment.end)
         elif item.sender != side and item.segment.ack is not None:

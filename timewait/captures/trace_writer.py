@@ -51,15 +51,16 @@ class TraceWriter:
         self._configuration = configuration
         self._steps: list[Step] = []
         self._started: dict[tuple[str, Timer], Fraction] = {}
+        self._entered: list[Fraction | None] = [None, None]
         self._initial = self._state()
 
     def set_block(self, side: int, block: Block) -> None:
         """Replace the control block of one end without a step, for what the capture lacks."""
         self.ends = (block, self.ends[1]) if side == 0 else (self.ends[0], block)
 
-    def since(self, side: int, timer: Timer) -> Fraction | None:
-        """When a timer started, in seconds since the start of the trace; None if it is not running."""
-        return self._started.get((ENDS[side], timer))
+    def entered(self, side: int) -> Fraction | None:
+        """When an end entered its present state, in seconds since the start of the trace; None for that of the start."""
+        return self._entered[side]
 
     def add_step(
         self,
@@ -72,6 +73,8 @@ class TraceWriter:
     ) -> None:
         """Store the new control block, restart timers, and append a step."""
         old = self.ends
+        if outcome.block.state is not old[side].state:
+            self._entered[side] = now
         self.set_block(side, outcome.block)
         self._run_timers(now, side, outcome)
         # A user may abort its own end; what breaks a property is the effect of a RST on the other end.

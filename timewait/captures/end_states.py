@@ -1,0 +1,187 @@
+"""The state of each end after the last packet: every state that the capture leaves possible, and the likeliest.
+
+An end's own packets show what it had received when it sent them. What passed the capture later may have arrived or not:
+a FIN or text counts as arrived when it is acknowledged; an acknowledgement needs no answer and is likely to have arrived;
+and where an end does not answer retransmissions, nothing that was sent to it since its last packet is likely to have
+arrived.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from timewait.captures.observations import EndState, FinFacts, ResetArrival, ResetCause, ResetFacts
+from timewait.captures.passages import Passage, Passages, covers
+from timewait.spec.exchange import ENDS
+from timewait.spec.state import State
+
+Fins = tuple[FinFacts | None, FinFacts | None]
+
+NO_EFFECT = frozenset({ResetCause.SYN_SENT, ResetCause.DEVICE})
+"""Causes of a RST that say nothing about the connection at the end in whose name it was sent."""
+
+
+def end_state(
+    found: Passages, fins: Fins, side: int, resets: tuple[ResetFacts, ...], arrivals: tuple[ResetArrival, ...], opens: bool
+) -> EndState:
+    """The state of one end.
+
+    Parameters
+    ----------
+    found : Passages
+        All passages.
+    fins : tuple
+        The FINs of both ends.
+    side : int
+        The end.
+    resets : tuple of ResetFacts
+        All RSTs.
+    arrivals : tuple of ResetArrival
+        The RSTs that came for ends in TIME-WAIT.
+    opens : bool
+        Whether the end later opened the same addresses and ports again.
+    """
+    sent = [reset for reset in resets if reset.end == ENDS[side]]
+    if any(not NO_EFFECT & set(reset.causes) for reset in sent):
+        return EndState(State.CLOSED, frozenset({State.CLOSED}))
+    state = _End(found, fins, side).state()
+    if any(reset.cause is not ResetCause.SYN_SENT for reset in sent):
+        state = state._replace(possible=state.possible | {State.CLOSED})
+    for reset in resets:
+        if reset.end != ENDS[side]:
+            state = _after_reset(found, side, reset, state, arrivals)
+    if opens and state.likely in (State.CLOSED, State.LAST_ACK):
+        return EndState(State.CLOSED, frozenset({State.CLOSED}))
+    return state
+
+
+def _after_reset(found: Passages, side: int, reset: ResetFacts, state: EndState, arrivals: tuple[ResetArrival, ...]) -> EndState:
+    """The state after a RST that was sent to an end: it may have arrived."""
+    passage = next(it for it in found.all if it.frame == reset.frame)
+    expected = max((it.segment.ack or 0 for it in found.of(side)), default=0)
+    later = [it for it in found.of(side, after=passage.order) if not it.segment.rst and not it.segment.syn]
+    response = found.directions[side].response or 0
+    went_on = any(it.time - passage.time > response for it in later)
+    if went_on or (expected and passage.segment.seq < expected and passage.segment.seq):
+        return state
+    in_time_wait = next((it for it in arrivals if it.frame == reset.frame and it.end == ENDS[side]), None)
+    if in_time_wait is not None and in_time_wait.ended is False:
+        return state
+    possible = state.possible | {State.CLOSED}
+    if state.likely is None or (in_time_wait is not None and in_time_wait.ended is None):
+        return EndState(state.likely, possible, state.coming)
+    return EndState(State.CLOSED, possible)
+
+
+class _End:
+    """What one end knows: facts of which each is true, false, or unknown.
+
+    Parameters
+    ----------
+    found : Passages
+        All passages.
+    fins : tuple
+        The FINs of both ends.
+    side : int
+        The end.
+    """
+
+    def __init__(self, found: Passages, fins: Fins, side: int) -> None:
+        self._found = found
+        self._own, self._other = fins[side], fins[1 - side]
+        self._side = side
+        self._mine = [it for it in found.of(side) if not (it.segment.rst and it.segment.ack is None) and not it.segment.syn]
+        self._theirs = [it for it in found.of(1 - side) if not (it.segment.rst and it.segment.ack is None)]
+
+    def state(self) -> EndState:
+        """The state, from what is known of both FINs."""
+        received, acknowledged = self._received(), self._acknowledged()
+        knew = {True, False} if self._own is None or self._own.knew is None else {self._own.knew}
+        sent = {self._own is not None} if self._own is None or self._own.captured else {True, False}
+        choices = set(product(sent, received, acknowledged, knew))
+        if self._other is not None and self._other.knew and not self._found.lossy:
+            # Every copy of the other end's FIN acknowledges the FIN of this end.
+            together = self._only_fins_acknowledge()
+            choices = {it for it in choices if it[2] or not it[1]} if not together else {it for it in choices if it[1] == it[2]}
+        possible = frozenset(_state(*choice) for choice in choices)
+        if possible & {State.TIME_WAIT, State.FIN_WAIT_2}:
+            # Both end with a timer whose length only the end knows.
+            possible |= self._expired()
+        if len(possible) == 1:
+            return EndState(next(iter(possible)), possible)
+        complete = _state(self._own is not None, True in received, self._passed(), max(knew))
+        if self._silent() or (self._own is not None and self._own.knew is None):
+            return EndState(None, possible)
+        if len(received) > 1:
+            return EndState(None, possible, complete)
+        return EndState(complete, possible)
+
+    def _passed(self) -> bool:
+        """Whether an acknowledgement of its FIN passed the capture."""
+        return self._own is not None and self._own.acknowledged is not None and True in self._acknowledged()
+
+    def _expired(self) -> set[State]:
+        """CLOSED, if the end sent nothing for a second: a timer may have ended its state."""
+        last = self._mine[-1].time if self._mine else self._found.started
+        end = max((it.time for it in self._found.all), default=last)
+        return {State.CLOSED} if end - last > 10**9 else set()
+
+    def _received(self) -> set[bool]:
+        """Whether the other end's FIN had arrived."""
+        if self._other is None:
+            return {False}
+        if any(covers(it, self._other.number) for it in self._mine):
+            return {True}
+        return {True, False}
+
+    def _acknowledged(self) -> set[bool]:
+        """Whether the acknowledgement of its own FIN had arrived."""
+        if self._own is None:
+            return {False}
+        answers = [it for it in self._theirs if covers(it, self._own.number)]
+        if not answers:
+            return {True, False} if self._found.lossy else {False}
+        fins = [it for it in self._mine if it.segment.fin and not it.duplicate]
+        response = self._found.directions[self._side].response or 0
+        if fins and all(fins[-1].time - it.time > response for it in answers) and fins[-1].order > answers[-1].order:
+            return {False}
+        return {True, False}
+
+    def _only_fins_acknowledge(self) -> bool:
+        """Whether every packet that acknowledges the FIN of this end also carries that of the other."""
+        if self._own is None:
+            return False
+        answers = [it for it in self._theirs if covers(it, self._own.number)]
+        return bool(answers) and all(it.segment.fin for it in answers)
+
+    def _silent(self) -> bool:
+        """Whether the other end retransmitted text or a FIN and this end answered nothing any more."""
+        last = self._mine[-1].order if self._mine else None
+        asked: list[Passage] = [
+            it
+            for it in self._found.of(1 - self._side, after=last)
+            if it.segment.span and not it.segment.rst and not it.segment.syn and not it.duplicate
+        ]
+        ends = [it.segment.end for it in asked]
+        return len(ends) != len(set(ends))
+
+
+def _state(sent: bool, received: bool, acknowledged: bool, knew: bool) -> State:
+    """The state of an end by its knowledge.
+
+    Parameters
+    ----------
+    sent, received : bool
+        Whether it has sent its FIN, and received the other's.
+    acknowledged : bool
+        Whether it has received the acknowledgement of its FIN.
+    knew : bool
+        Whether it had received the other's FIN when it sent its own.
+    """
+    if not sent:
+        return State.CLOSE_WAIT if received else State.ESTABLISHED
+    if not received:
+        return State.FIN_WAIT_2 if acknowledged else State.FIN_WAIT_1
+    if acknowledged:
+        return State.CLOSED if knew else State.TIME_WAIT
+    return State.LAST_ACK if knew else State.CLOSING

@@ -1,0 +1,71 @@
+"""The FINs of a connection: their transmissions, their acknowledgements, and which end closed first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from timewait.captures.connections import CapturedSegment
+from timewait.captures.observations import FinFacts
+from timewait.captures.passages import Passage, Passages, covers, first_covering
+from timewait.captures.trace_start import UNSEEN
+from timewait.spec.exchange import ENDS
+
+
+def fin_facts(found: Passages) -> tuple[FinFacts | None, FinFacts | None]:
+    """The FINs of both ends; None where neither a FIN nor its acknowledgement was captured."""
+    sent = [[it for it in found.of(side) if it.segment.fin and not it.segment.rst] for side in (0, 1)]
+    numbers = [copies[0].segment.end if copies else None for copies in sent]
+    first, second = (_facts(found, side, sent[side], numbers) for side in (0, 1))
+    return first, second
+
+
+def _facts(found: Passages, side: int, copies: Sequence[Passage], numbers: Sequence[int | None]) -> FinFacts | None:
+    number, other = numbers[side], numbers[1 - side]
+    if number is None:
+        return None
+    own = [it for it in copies if not it.duplicate]
+    acknowledgement = first_covering(found.of(1 - side), number)
+    return FinFacts(
+        ENDS[side],
+        number,
+        tuple(found.transmission(it) for it in own),
+        own[0].frame != UNSEEN,
+        None if acknowledgement is None else found.transmission(acknowledgement),
+        None if other is None else _knew(found, side, own, number, other),
+    )
+
+
+def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, other: int) -> bool | None:
+    """Whether an end had received the other's FIN when it first sent its own; None where that is unknown.
+
+    A retransmission carries the acknowledgement number of its own time, so the lowest one is the first.
+    """
+    if any(not covers(it, other) for it in copies if it.frame != UNSEEN):
+        return False
+    before = list(found.of(side, before=copies[0].order))
+    if any(it.segment.seq == number - 1 and covers(it, other) and not it.segment.rst for it in before):
+        return True
+    first_is_missing = copies[0].frame == UNSEEN or any(it.segment.seq >= number and not it.segment.rst for it in before)
+    return None if first_is_missing else True
+
+
+def second_closed_first(segments: Sequence[CapturedSegment]) -> bool:
+    """Whether end 1 closed first: the end whose FIN did not acknowledge the other's, or that sent the first FIN or RST.
+
+    Parameters
+    ----------
+    segments : sequence of CapturedSegment
+        The packets in the order of sending.
+    """
+    fins = [it for it in segments if it.segment.fin and not it.segment.rst]
+    first = [next((it for it in fins if it.sender == side), None) for side in (0, 1)]
+    if first[0] is not None and first[1] is not None:
+        knew = [_acknowledges(it, first[1 - side]) for side, it in enumerate(first)]
+        if knew[0] != knew[1]:
+            return knew[0]
+    closing = fins or [it for it in segments if it.segment.rst]
+    return bool(closing) and closing[0].sender == 1
+
+
+def _acknowledges(captured: CapturedSegment | None, fin: CapturedSegment | None) -> bool:
+    return captured is not None and fin is not None and (captured.segment.ack or 0) >= fin.segment.end

@@ -1,0 +1,225 @@
+"""The facts of one incarnation, judged from its packets alone: how it ended, who closed, what deviates, what is unknown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from timewait.captures.capture_file import NANOSECONDS
+from timewait.captures.connections import Connection, Direction, captured_segments
+from timewait.captures.deviations import deviations
+from timewait.captures.end_states import end_state
+from timewait.captures.fins import fin_facts
+from timewait.captures.headers import SYN, Socket
+from timewait.captures.observations import (
+    CloseKind,
+    ConnectionFacts,
+    EndState,
+    FinFacts,
+    Reopening,
+    ResetCause,
+    ResetFacts,
+    Retransmission,
+    Totals,
+)
+from timewait.captures.passages import Passage, Passages
+from timewait.captures.resets import reset_facts
+from timewait.captures.time_wait_facts import reset_arrivals, states_left, time_wait_arrivals, time_wait_began, time_wait_entered
+from timewait.captures.unknowns import missing_octets, unknowns
+from timewait.spec.exchange import ENDS
+from timewait.spec.state import State
+
+Fins = tuple[FinFacts | None, FinFacts | None]
+
+ENDING = frozenset(
+    {
+        ResetCause.ABORT,
+        ResetCause.LATE_TEXT,
+        ResetCause.RETRY_LIMIT,
+        ResetCause.FORGOTTEN,
+        ResetCause.LEFT_TIME_WAIT,
+        ResetCause.DEVICE,
+    }
+)
+"""Causes of a RST that ends an open connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A connection to be judged.
+
+    Attributes
+    ----------
+    connection : Connection
+        The connection.
+    found : Passages
+        Its packets, with A as end 0.
+    ends : (Socket, Socket)
+        The sockets of A and B.
+    ended : int
+        The end of the capture in nanoseconds since 1970.
+    msl : Fraction
+        The assumed maximum segment lifetime, in seconds.
+    beside : str
+        The end beside the only capture point; empty if unknown.
+    """
+
+    connection: Connection
+    found: Passages
+    ends: tuple[Socket, Socket]
+    ended: int
+    msl: Fraction
+    beside: str = ""
+
+
+def judge(case: Judged) -> ConnectionFacts:
+    """The facts of a connection."""
+    connection, found = case.connection, case.found
+    fins = fin_facts(found)
+    resets = reset_facts(found, fins, connection.established)
+    entered = tuple(time_wait_entered(found, fins, side) for side in (0, 1))
+    accepted = None if connection.reopened is None else (*connection.reopened, 0)
+    waits = [(side, passage) for side, passage in enumerate(entered) if passage is not None]
+    arrivals = tuple(it for side, passage in waits for it in time_wait_arrivals(found, fins, side, passage))
+    hit = tuple(it for side, passage in waits for it in reset_arrivals(found, fins, side, passage, accepted))
+    left = tuple(states_left(found, fins, resets))
+    again = tuple(_retransmissions(found))
+    kind, by = _kind(connection, fins, resets)
+    return ConnectionFacts(
+        ends=case.ends,
+        opener=_opener(case),
+        incarnation=connection.incarnation,
+        frames=connection.frames,
+        started=found.started,
+        began=found.seconds(connection.times[0]),
+        finished=found.seconds(connection.times[1]),
+        lasted=max(found.seconds(case.ended), Fraction(0)),
+        kind=kind,
+        by=by,
+        fins=fins,
+        states=_states(case, fins, resets, hit),
+        totals=(_totals(found, 0), _totals(found, 1)),
+        resets=resets,
+        deviations=deviations(found, fins, resets, again, left, case.msl),
+        unknowns=unknowns(found, fins, resets, hit, arrivals, case.beside),
+        retransmissions=again,
+        time_wait_arrivals=arrivals,
+        reset_arrivals=hit,
+        states_left=left,
+        entered=(_entered(found, 0, entered[0]), _entered(found, 1, entered[1])),
+        reopening=_reopening(connection, found),
+        challenges=tuple(connection.challenges),
+        captured_twice=connection.captured_twice,
+        truncated=connection.truncated,
+    )
+
+
+def _entered(found: Passages, side: int, shown: Passage | None) -> Fraction | None:
+    return None if shown is None else found.seconds(time_wait_began(found, side, shown))
+
+
+def _opener(case: Judged) -> str:
+    """The end that sent a SYN without ACK; empty where the capture lacks it."""
+    packets = (it.packet for it in captured_segments(case.connection.items) if it.segment.syn and it.segment.seq == 0)
+    first = next((it for it in packets if it.ack is None), None)
+    return "" if first is None or case.connection.opened is None else ENDS[case.ends.index(first.source)]
+
+
+# --- the kind of close -----------------------------------------------------------------------------------------------
+
+
+def _kind(connection: Connection, fins: Fins, resets: tuple[ResetFacts, ...]) -> tuple[CloseKind, str]:
+    """How the connection ended, and by whom it was reset."""
+    if not connection.closes:
+        return _kind_of_open(connection, resets)
+    first, second = fins
+    ending = next((it for it in resets if it.cause in ENDING), None)
+    complete = first is not None and second is not None and first.acknowledged is not None and second.acknowledged is not None
+    if ending is not None:
+        by = "device" if ending.cause is ResetCause.DEVICE else ending.end
+        answers_fin = ending.cause in (ResetCause.FORGOTTEN, ResetCause.LEFT_TIME_WAIT)
+        if first is not None and second is not None and answers_fin:
+            return CloseKind.CUT_OFF, by
+        if ending.cause is ResetCause.RETRY_LIMIT:
+            return CloseKind.GAVE_UP, by
+        if not complete:
+            return CloseKind.RESET, by
+    if complete and first is not None and second is not None:
+        crossing = first.knew is False and second.knew is False
+        return CloseKind.SIMULTANEOUS if crossing else CloseKind.IN_ORDER, ""
+    if first is not None and second is not None:
+        return CloseKind.CLOSING, ""
+    if first is not None or second is not None:
+        return CloseKind.HALF_CLOSED, ""
+    return CloseKind.OPEN, ""
+
+
+def _kind_of_open(connection: Connection, resets: tuple[ResetFacts, ...]) -> tuple[CloseKind, str]:
+    if connection.established:
+        return CloseKind.OPEN, ""
+    if resets:
+        return CloseKind.REFUSED, resets[0].end
+    if all(side.packets for side in connection.directions):
+        return CloseKind.OPENING, ""
+    return (CloseKind.CHALLENGED if connection.challenges else CloseKind.UNANSWERED), ""
+
+
+# --- states, totals, reuse -------------------------------------------------------------------------------------------
+
+
+def _states(case: Judged, fins: Fins, resets: tuple[ResetFacts, ...], hit: tuple) -> tuple[EndState, EndState]:  # type: ignore[type-arg]
+    connection = case.connection
+    if not connection.closes:
+        states = {
+            CloseKind.OPEN: (State.ESTABLISHED, State.ESTABLISHED),
+            CloseKind.REFUSED: (State.CLOSED, State.CLOSED),
+        }.get(_kind(connection, fins, resets)[0])
+        likely = states or (State.SYN_SENT, State.LISTEN)
+        return EndState(likely[0], frozenset(likely[:1])), EndState(likely[1], frozenset(State))
+    opener = None if connection.next is None else connection.next.ends[0]
+    first, second = (end_state(case.found, fins, side, resets, hit, opener == case.ends[side]) for side in (0, 1))
+    return first, second
+
+
+def _totals(found: Passages, side: int) -> Totals:
+    own = found.directions[side]
+    response = None if own.response is None else Fraction(own.response, NANOSECONDS)
+    return Totals(own.packets, own.octets, own.repeated, missing_octets(found, side), response)
+
+
+def _reopening(connection: Connection, found: Passages) -> Reopening | None:
+    following = connection.next
+    if following is None:
+        return None
+    syns = [it.packet for it in captured_segments(following.items) if it.packet.flags & SYN and it.packet.ack is None]
+    accepted = None if following.accepted is None else found.seconds(following.accepted[0])
+    frames = tuple(packet.frame for packet in syns)
+    return Reopening(found.seconds(following.times[0]), len(syns), frames, accepted)
+
+
+# --- retransmissions -------------------------------------------------------------------------------------------------
+
+
+def _retransmissions(found: Passages) -> Iterator[Retransmission]:
+    """Text and FINs sent again; copies made by the network are left out."""
+    sent: dict[tuple[int, int], list[Passage]] = defaultdict(list)
+    acknowledged = [0, 0]
+    for passage in found.all:
+        segment, side = passage.segment, passage.sender
+        if segment.span and not segment.rst and not segment.syn and not passage.duplicate:
+            earlier = sent[side, segment.end]
+            if earlier:
+                answers = (segment.ack or 0) > acknowledged[side]
+                gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
+                time = found.seconds(passage.time)
+                yield Retransmission(ENDS[side], time, passage.frame, gap, len(earlier), segment.fin, timed=not answers)
+            earlier.append(passage)
+        if not segment.rst and segment.ack is not None:
+            acknowledged[side] = max(acknowledged[side], segment.ack)
+
+
+def swapped(directions: tuple[Direction, Direction]) -> tuple[Direction, Direction]:
+    """The two directions, exchanged."""
+    return directions[1], directions[0]

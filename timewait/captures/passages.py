@@ -1,0 +1,119 @@
+"""Every passage of a packet past the capture, in the order of sending: what all judgements on a connection are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from timewait.captures.capture_file import NANOSECONDS
+from timewait.captures.connections import CapturedSegment, CaptureInstant, Direction
+from timewait.captures.delivery import Deliveries
+from timewait.captures.observations import Transmission
+from timewait.spec.segment import Segment
+
+
+class Passage(NamedTuple):
+    """One passage of a packet.
+
+    Attributes
+    ----------
+    captured : CapturedSegment
+        The packet.
+    order : Instant
+        The place of its sending among all events.
+    reached : int or None
+        The earliest time at which it can have arrived, in nanoseconds since 1970; None if it is known not to have arrived.
+    duplicate : bool
+        Whether it is a copy made by the network.
+    """
+
+    captured: CapturedSegment
+    order: CaptureInstant
+    reached: int | None
+    duplicate: bool
+
+    @property
+    def sender(self) -> int:
+        """The index of the sending end."""
+        return self.captured.sender
+
+    @property
+    def segment(self) -> Segment:
+        """The segment."""
+        return self.captured.segment
+
+    @property
+    def frame(self) -> int:
+        """The frame; 0 where the capture lacks the segment."""
+        return self.captured.packet.frame
+
+    @property
+    def time(self) -> int:
+        """Nanoseconds since 1970 at the place of sending."""
+        return self.order[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """All passages of a connection.
+
+    Attributes
+    ----------
+    all : tuple of Passage
+        In the order of sending.
+    directions : (Direction, Direction)
+        The totals of each end.
+    started : int
+        The zero of times, in nanoseconds since 1970.
+    """
+
+    all: tuple[Passage, ...]
+    directions: tuple[Direction, Direction]
+    started: int
+
+    def seconds(self, time: int) -> Fraction:
+        """A capture time in seconds since the start."""
+        return Fraction(time - self.started, NANOSECONDS)
+
+    def of(self, side: int, *, after: CaptureInstant | None = None, before: CaptureInstant | None = None) -> Iterator[Passage]:
+        """The passages of one end's packets between two places, which are left out themselves."""
+        for passage in self.all:
+            inside = (after is None or passage.order > after) and (before is None or passage.order < before)
+            if passage.sender == side and inside:
+                yield passage
+
+    def transmission(self, passage: Passage) -> Transmission:
+        """A passage as a report states it."""
+        return Transmission(self.seconds(passage.time), passage.frame, passage.segment.ack)
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the capture lacks numbers that it shows to have been sent."""
+        return any(side.missing for side in self.directions) or any(
+            self.directions[1 - side].acknowledges > self.directions[side].high for side in (0, 1)
+        )
+
+
+def passages(found: Deliveries, directions: tuple[Direction, Direction], started: int) -> Passages:
+    """The passages of all copies of a connection."""
+    made = []
+    for copy in found.copies:
+        sent = Passage(copy.captured, copy.sent, copy.sent[0], duplicate=False)
+        if found.near is not None:
+            reached = copy.arrivals[0][0] if copy.arrivals else copy.sent[0] if copy.pending else None
+            sent = sent._replace(reached=reached)
+        made.append(sent)
+        made += [Passage(copy.captured, arrival, arrival[0], duplicate=True) for arrival in copy.arrivals[1:]]
+    return Passages(tuple(sorted(made, key=lambda passage: passage.order)), directions, started)
+
+
+def covers(passage: Passage, number: int) -> bool:
+    """Whether a packet acknowledges everything before a number."""
+    return passage.segment.ack is not None and passage.segment.ack >= number
+
+
+def first_covering(found: Sequence[Passage] | Iterator[Passage], number: int) -> Passage | None:
+    """The first of some passages that acknowledges everything before a number."""
+    return next((passage for passage in found if covers(passage, number)), None)

@@ -1,0 +1,179 @@
+"""Who sent each RST, and why: every cause that the capture leaves possible, the likeliest first.
+
+A RST without ACK repeats the acknowledgement number of the segment that it answers (RFC 9293 3.5.2); a RST of the user's
+own has the sender's next number. Many stacks set the ACK bit only on the latter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from timewait.captures.observations import FinFacts, ResetCause, ResetFacts
+from timewait.captures.passages import Passage, Passages, covers
+from timewait.narration.prose import counted, other_end, rounded
+from timewait.spec.exchange import ENDS
+
+Fins = tuple[FinFacts | None, FinFacts | None]
+
+FEWEST_HOPS_APART = 3
+"""A time to live that differs by at least this much from all others of an end is not its own."""
+
+SHORTEST_FIN_WAIT_2 = 1_000_000_000
+"""Nanoseconds: no known stack gives up FIN-WAIT-2 sooner."""
+
+LEAST_RETRANSMISSIONS = 2
+"""Unanswered retransmissions after which a RST may mean that the limit R2 was reached."""
+
+Verdict = tuple[tuple[ResetCause, ...], Passage | None, str]
+"""The possible causes, the segment answered, and the evidence."""
+
+
+def reset_facts(found: Passages, fins: Fins, established: bool) -> tuple[ResetFacts, ...]:
+    """Every RST of a connection, in order."""
+    resets: list[ResetFacts] = []
+    for passage in found.all:
+        if passage.segment.rst and not passage.duplicate:
+            causes, answered, evidence = _Reset(found, fins, established, tuple(resets), passage).verdict()
+            frame = None if answered is None else answered.frame
+            end, time = ENDS[passage.sender], found.seconds(passage.time)
+            resets.append(ResetFacts(end, time, passage.frame, causes, frame, evidence))
+    return tuple(resets)
+
+
+class _Reset:
+    """One RST, with what came before and after it.
+
+    Parameters
+    ----------
+    found : Passages
+        All passages.
+    fins : tuple
+        The FINs of both ends.
+    established : bool
+        Whether the connection was open.
+    earlier : tuple of ResetFacts
+        The RSTs before it.
+    passage : Passage
+        The RST.
+    """
+
+    def __init__(self, found: Passages, fins: Fins, established: bool, earlier: Sequence[ResetFacts], passage: Passage) -> None:
+        self._found = found
+        self._fins = fins
+        self._established = established
+        self._earlier = earlier
+        self._rst = passage
+        self._side = passage.sender
+        self._end, self._other = ENDS[self._side], other_end(ENDS[self._side])
+        self._own = [it for it in found.of(self._side, before=passage.order) if not it.segment.rst]
+        self._peer = [it for it in found.of(1 - self._side, before=passage.order) if not it.segment.rst]
+
+    def verdict(self) -> Verdict:
+        """The possible causes, the segment that the RST answers, and the evidence."""
+        for judge in (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_closed, self._answer):
+            verdict = judge()
+            if verdict is not None:
+                return verdict
+        return (ResetCause.ABORT,), None, ""
+
+    # --- causes -----------------------------------------------------------------------------------------------------
+
+    def _in_syn_sent(self) -> Verdict | None:
+        """The sender has sent a new SYN, and the other end answered with the numbers of this connection."""
+        syn = next((it for it in reversed(self._own) if it.segment.syn and it.segment.ack is None and it.segment.seq != 0), None)
+        answer = self._trigger()
+        if syn is None or answer is None or answer.order < syn.order:
+            return None
+        return (ResetCause.SYN_SENT,), answer, f"it had sent a new SYN in frame {syn.frame}"
+
+    def _of_device(self) -> Verdict | None:
+        """The time to live is not the sender's, or the sender goes on as if it had sent no RST."""
+        later = [it for it in self._found.of(self._side, after=self._rst.order) if not it.segment.rst and not it.segment.syn]
+        goes_on = any(it.segment.span or covers(it, self._acknowledged() + 1) for it in later)
+        known, hops = self._found.directions[self._side].hops, self._rst.captured.packet.hops
+        foreign = bool(known) and all(abs(hops - value) >= FEWEST_HOPS_APART for value in known)
+        if foreign:
+            usual = max(known, key=lambda value: known[value])
+            evidence = f"it came with a time to live of {hops}, and the other packets of {self._end} with {usual}"
+            if goes_on:
+                return (ResetCause.DEVICE,), None, f"{evidence}; and {self._end} went on"
+            return (ResetCause.DEVICE, ResetCause.ABORT), None, evidence
+        if goes_on and not self._earlier_from_here():
+            evidence = f"{self._end} went on after it; or packets that {self._end} had sent before were overtaken by it"
+            return (ResetCause.ABORT, ResetCause.DEVICE), self._trigger(), evidence
+        return None
+
+    def _of_opening(self) -> Verdict | None:
+        if self._established or any(self._fins):
+            return None
+        return (ResetCause.REFUSAL,), self._peer[-1] if self._peer else None, ""
+
+    def _of_retry_limit(self) -> Verdict | None:
+        """Nothing came from the other end since the sender first sent what it then retransmitted."""
+        last = next((it for it in reversed(self._own) if it.segment.span and not it.duplicate), None)
+        if last is None:
+            return None
+        same = [it for it in self._own if it.segment.span and it.segment.end >= last.segment.end and not it.duplicate]
+        if len(same) <= LEAST_RETRANSMISSIONS or any(it.order > same[1].order for it in self._peer):
+            return None
+        gap, waited = same[-1].time - same[-2].time, self._rst.time - same[-1].time
+        if waited * 10 < gap * 9:
+            return None
+        waited_for = rounded(self._found.seconds(self._rst.time) - self._found.seconds(same[-1].time))
+        evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'unanswered retransmission')}"
+        return (ResetCause.RETRY_LIMIT,), None, evidence
+
+    def _of_closed(self) -> Verdict | None:
+        """The sender had ended the connection before."""
+        if self._earlier_from_here():
+            return (ResetCause.CLOSED,), self._trigger(), f"{self._end} had dropped the connection before"
+        received = next((it for it in self._earlier if it.end == self._other), None)
+        if received is not None and self._trigger() is not None:
+            return (
+                (ResetCause.CLOSED,),
+                self._trigger(),
+                f"the RST in frame {received.frame} had ended the connection at {self._end}",
+            )
+        return None
+
+    def _answer(self) -> Verdict | None:
+        """A RST that answers a segment, by what the sender had sent before."""
+        trigger = self._trigger()
+        if trigger is None:
+            return None
+        own, other = self._fins[self._side], self._fins[1 - self._side]
+        closed = own is not None and any(it.segment.fin for it in self._own)
+        if own is None or not closed:
+            bare = self._rst.segment.ack is None and trigger.segment.span
+            return ((ResetCause.ABORT, ResetCause.FORGOTTEN) if bare else (ResetCause.ABORT,)), trigger, ""
+        finished = other is not None and any(covers(it, other.number) for it in self._own)
+        acknowledged = any(covers(it, own.number) for it in self._peer)
+        if finished and acknowledged:
+            cause = ResetCause.CLOSED if own.knew else ResetCause.LEFT_TIME_WAIT
+            return (cause,), trigger, ""
+        if finished:
+            return (ResetCause.ABORT,), trigger, ""
+        if trigger.segment.length and not trigger.segment.fin:
+            last = self._own[-1].time if self._own else self._rst.time
+            soon = self._rst.time - last < SHORTEST_FIN_WAIT_2
+            return ((ResetCause.LATE_TEXT,) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN)), trigger, ""
+        return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT) if trigger.segment.length else (ResetCause.FORGOTTEN,), trigger, ""
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _trigger(self) -> Passage | None:
+        """The last segment of the other end that the RST can answer: its number repeats the acknowledgement."""
+        rst = self._rst.segment
+        since = self._own[-1].order if self._own else None
+        for passage in reversed(self._peer):
+            fits = passage.segment.ack == rst.seq if rst.ack is None else rst.ack == passage.segment.end and passage.segment.span
+            if fits and (since is None or passage.order > since):
+                return passage
+        return None
+
+    def _acknowledged(self) -> int:
+        return max((it.segment.ack for it in self._own if it.segment.ack is not None), default=0)
+
+    def _earlier_from_here(self) -> bool:
+        ending = (ResetCause.SYN_SENT, ResetCause.DEVICE)
+        return any(it.end == self._end and it.cause not in ending for it in self._earlier)

@@ -1,0 +1,207 @@
+"""What a capture cannot show about a close, with the readings that remain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from timewait.captures.observations import (
+    FinFacts,
+    ResetArrival,
+    ResetCause,
+    ResetFacts,
+    TimeWaitAnswer,
+    TimeWaitArrival,
+    Unknown,
+)
+from timewait.captures.passages import Passage, Passages
+from timewait.narration.prose import counted, listed, other_end, rounded
+from timewait.spec.exchange import ENDS
+from timewait.spec.settings import Arrival
+
+Fins = tuple[FinFacts | None, FinFacts | None]
+
+MAX_ACK_DELAY = Fraction(1, 2)
+"""Seconds within which an acknowledgement is due (RFC 9293 3.8.6.3, MUST-40)."""
+
+CAUSES = {
+    ResetCause.ABORT: "its user dropped the connection",
+    ResetCause.LATE_TEXT: "text came after its user had closed both directions",
+    ResetCause.RETRY_LIMIT: "it had reached its limit of retransmissions",
+    ResetCause.FORGOTTEN: "it had left FIN_WAIT_2 or lost the connection",
+    ResetCause.LEFT_TIME_WAIT: "it had left TIME_WAIT",
+    ResetCause.CLOSED: "it was CLOSED",
+    ResetCause.SYN_SENT: "it was in SYN_SENT",
+    ResetCause.DEVICE: "a device on the way sent it",
+    ResetCause.REFUSAL: "it refused the connection",
+}
+"""Each cause of a RST as a clause about its sender."""
+
+
+def unknowns(
+    found: Passages,
+    fins: Fins,
+    resets: tuple[ResetFacts, ...],
+    reset_arrivals: tuple[ResetArrival, ...],
+    arrivals: tuple[TimeWaitArrival, ...],
+    beside: str,
+) -> tuple[Unknown, ...]:
+    """What stays unknown, in order of time.
+
+    Parameters
+    ----------
+    beside : str
+        The end beside the only capture point; empty if unknown.
+    """
+    made = [
+        *_missing_octets(found),
+        *_fins_not_captured(fins),
+        *_order_of_fins(fins),
+        *_unanswered_fins(fins, resets),
+        *_late_acknowledgements(fins, beside),
+        *_causes(resets),
+        *_resets_in_time_wait(reset_arrivals),
+        *_answered_as_of_old(found, fins, arrivals),
+        *_spoke_when_closed(found, fins),
+    ]
+    return tuple(sorted(made, key=lambda it: it.time))
+
+
+def missing_octets(found: Passages, side: int) -> int:
+    """Octets of an end that the capture lacks, as later numbers and acknowledgements show."""
+    own = found.directions[side]
+    return sum(end - start for start, end in own.missing) + max(found.directions[1 - side].acknowledges - own.high, 0)
+
+
+def _missing_octets(found: Passages) -> Iterator[Unknown]:
+    for side in (0, 1):
+        end, octets = ENDS[side], missing_octets(found, side)
+        if octets:
+            last = max((stop for _, stop in found.directions[side].missing), default=0)
+            taken = found.directions[1 - side].acknowledges >= last
+            shown = f"{other_end(end)} acknowledged them" if taken else "later numbers show them"
+            text = f"{counted(octets, 'octet')} of {end} are not in the capture; {shown}."
+            yield Unknown("octets-missing", end, Fraction(0), (), text)
+
+
+def _fins_not_captured(fins: Fins) -> Iterator[Unknown]:
+    for fin in fins:
+        if fin is not None and not fin.captured:
+            other = other_end(fin.end)
+            frames = (fin.acknowledged.frame,) if fin.acknowledged else ()
+            text = (
+                f"{fin.end}'s FIN is missing from the capture: {other} acknowledged one number more than was captured of"
+                f" {fin.end}. It may also have been an octet of text."
+            )
+            yield Unknown("fin-not-captured", fin.end, fin.time, frames, text)
+
+
+def _order_of_fins(fins: Fins) -> Iterator[Unknown]:
+    first, second = fins
+    if first is None or second is None:
+        return
+    knew = (first.knew, second.knew)
+    if None in knew and False not in knew:
+        text = "Which end closed first is unknown: the capture lacks the first transmission of a FIN."
+        yield Unknown("order-of-fins", "", max(first.time, second.time), (first.frame, second.frame), text)
+
+
+def _unanswered_fins(fins: Fins, resets: tuple[ResetFacts, ...]) -> Iterator[Unknown]:
+    for fin in fins:
+        if fin is None or fin.acknowledged is not None:
+            continue
+        other = other_end(fin.end)
+        frames = tuple(it.frame for it in fin.transmissions)
+        if any(reset.end == other and reset.answers in frames for reset in resets):
+            continue
+        if len(fin.transmissions) > 1:
+            text = (
+                f"Nothing answers the {len(fin.transmissions)} FINs of {fin.end}, and nothing shows that any of them arrived:"
+                " they may have been lost on the way, as by a firewall or NAT that had forgotten the connection, or"
+                f" {other} is gone or ignores them."
+            )
+        else:
+            text = f"The acknowledgement of {fin.end}'s FIN is not in the capture, so nothing shows that the FIN arrived."
+        yield Unknown("fin-not-answered", fin.end, fin.time, frames, text)
+
+
+def _late_acknowledgements(fins: Fins, beside: str) -> Iterator[Unknown]:
+    for fin in fins:
+        if fin is None or fin.acknowledged is None or not fin.captured or other_end(fin.end) != beside:
+            continue
+        took = fin.acknowledged.time - fin.time
+        if took >= MAX_ACK_DELAY and len(fin.transmissions) == 1:
+            text = (
+                f"{beside} may have acknowledged {fin.end}'s FIN only after {rounded(took)}, where half a second is allowed"
+                " (RFC 9293 3.8.6.3 MUST-40); or the capture lacks an earlier acknowledgement."
+            )
+            yield Unknown("late-acknowledgement", beside, fin.acknowledged.time, (fin.frame, fin.acknowledged.frame), text)
+
+
+def _causes(resets: tuple[ResetFacts, ...]) -> Iterator[Unknown]:
+    for reset in resets:
+        if len(reset.causes) > 1:
+            readings = listed([CAUSES[cause] for cause in reset.causes], "or")
+            why = f" ({reset.evidence})" if reset.evidence else ""
+            text = f"Why {reset.end} sent the RST in frame {reset.frame} is not certain: {readings}{why}."
+            yield Unknown("cause-of-reset", reset.end, reset.time, (reset.frame,), text)
+
+
+def _resets_in_time_wait(arrivals: tuple[ResetArrival, ...]) -> Iterator[Unknown]:
+    for reset in arrivals:
+        if reset.ended is None and reset.exact:
+            text = (
+                f"Nothing shows whether the RST in frame {reset.frame} ended the TIME_WAIT of {reset.end} (RFC 1337): it does"
+                " where the stack accepts such a RST, and does not where the stack ignores it or the RST was lost."
+            )
+            yield Unknown("reset-in-time-wait", reset.end, reset.time, (reset.frame,), text)
+
+
+def _answered_as_of_old(found: Passages, fins: Fins, arrivals: tuple[TimeWaitArrival, ...]) -> Iterator[Unknown]:
+    """SYNs of the next incarnation that were answered with the numbers of this one by an end that is not in TIME-WAIT."""
+    in_time_wait = {it.frame for it in arrivals if it.arrival is Arrival.SYN and it.answer is not TimeWaitAnswer.NONE}
+    syns = [it for it in found.all if it.segment.syn and it.segment.seq != 0 and it.segment.ack is None]
+    answered = [
+        (syn, answer)
+        for syn in syns
+        if syn.frame not in in_time_wait
+        and (answer := next(found.of(1 - syn.sender, after=syn.order), None)) is not None
+        and not answer.segment.syn
+    ]
+    if not answered:
+        return
+    end = ENDS[1 - answered[0][0].sender]
+    own = fins[ENDS.index(end)]
+    reading = (
+        f"{end} never received the last acknowledgement and is still in LAST_ACK, or a middlebox answers"
+        if own is not None
+        else f"{end} still has the old connection, which {other_end(end)} has left"
+    )
+    text = (
+        f"{end} answered {counted(len(answered), 'SYN')} of {other_end(end)} with the numbers of this connection although it"
+        f" ought not to be in TIME_WAIT: {reading}."
+    )
+    frames = tuple(frame for syn, answer in answered for frame in (syn.frame, answer.frame))
+    yield Unknown("old-numbers", end, found.seconds(answered[0][1].time), frames, text)
+
+
+def _spoke_when_closed(found: Passages, fins: Fins) -> Iterator[Unknown]:
+    """An end that closed second and acknowledges something after the acknowledgement of its FIN passed the capture."""
+    for side, fin in enumerate(fins):
+        if fin is None or not fin.knew or fin.acknowledged is None:
+            continue
+        response = found.directions[side].response or 0
+        passed = next(it for it in found.all if it.frame == fin.acknowledged.frame)
+        later = (it for it in found.of(side, after=passed.order) if not (it.segment.syn or it.segment.rst or it.segment.span))
+        spoke = next((it for it in later if it.time - passed.time > response and not _answers_syn(found, it)), None)
+        if spoke is not None:
+            text = (
+                f"{fin.end} sent an acknowledgement in frame {spoke.frame}, where CLOSED calls for a RST (RFC 9293 3.10.7.1): it"
+                " had not received the last acknowledgement and was still in LAST_ACK, or it deviates."
+            )
+            yield Unknown("spoke-when-closed", fin.end, found.seconds(spoke.time), (passed.frame, spoke.frame), text)
+
+
+def _answers_syn(found: Passages, passage: Passage) -> bool:
+    before = list(found.of(1 - passage.sender, before=passage.order))
+    return bool(before) and before[-1].segment.syn
