@@ -498,6 +498,11 @@ class ConnectionFacts:
     truncated: bool = False
 
     @property
+    def packets_captured(self) -> int:
+        """The packets of both ends."""
+        return sum(total.packets for total in self.totals)
+
+    @property
     def round_trip(self) -> Fraction | None:
         """The shortest round trip in seconds: from the capture point to both ends and back; None where one is not known."""
         first, second = (total.response for total in self.totals)
