@@ -327,6 +327,11 @@ class Connection:
         own = self.directions[sender]
         self._keep((packet, sender, own.relative(packet.seq), None))
 
+    def has_copy_of(self, packet: CapturedPacket) -> bool:
+        """Whether a packet is a copy of one that was kept: it has its identification, its numbers and its flags."""
+        wanted = _wire_key(packet)
+        return bool(packet.ident) and any(_wire_key(item.packet) == wanted for item in captured_segments(self.items))
+
     def end(self) -> None:
         """The capture ends: keep the held packets of a connection that was closing."""
         if self._finished:
@@ -445,6 +450,11 @@ class Connection:
             self._skipped = first.skipped_octets = second.skipped_octets = 0
         while self._recent:
             self._keep(self._recent.popleft())
+
+
+def _wire_key(packet: CapturedPacket) -> tuple[object, ...]:
+    """Equal for all captures of one copy."""
+    return (packet.source, packet.ident, packet.seq, packet.ack, packet.length, packet.flags)
 
 
 def _has_absolute_number(packet: CapturedPacket) -> bool:

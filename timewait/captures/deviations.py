@@ -13,7 +13,7 @@ from itertools import pairwise
 from timewait.captures.observations import (
     Certainty,
     Deviation,
-    FinFacts,
+    FinPair,
     ResetCause,
     ResetFacts,
     Retransmission,
@@ -24,8 +24,6 @@ from timewait.narration.prose import rounded
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
 
-Fins = tuple[FinFacts | None, FinFacts | None]
-
 LEAST_CAP = Fraction(60)
 """The least maximum of the retransmission timeout in seconds (RFC 6298 2.5): longer waits need not double."""
 
@@ -35,7 +33,7 @@ OTHER_CONNECTION = f"{DEVICE}, or it belongs to another connection on the same a
 
 def deviations(
     found: Passages,
-    fins: Fins,
+    fins: FinPair,
     resets: tuple[ResetFacts, ...],
     retransmissions: tuple[Retransmission, ...],
     left: tuple[StateLeft, ...],
@@ -59,7 +57,7 @@ def deviations(
     return tuple(sorted(made, key=lambda it: it.time))
 
 
-def _beyond_fin(found: Passages, fins: Fins) -> Iterator[Deviation]:
+def _beyond_fin(found: Passages, fins: FinPair) -> Iterator[Deviation]:
     for side, fin in enumerate(fins):
         if fin is None or not fin.captured:
             continue
@@ -73,7 +71,7 @@ def _beyond_fin(found: Passages, fins: Fins) -> Iterator[Deviation]:
                 break
 
 
-def _moved_fins(found: Passages, fins: Fins) -> Iterator[Deviation]:
+def _moved_fins(found: Passages, fins: FinPair) -> Iterator[Deviation]:
     for side, fin in enumerate(fins):
         if fin is None or not fin.captured:
             continue
@@ -130,7 +128,7 @@ def _without_back_off(retransmissions: tuple[Retransmission, ...]) -> Iterator[D
 
 
 def _short_time_waits(
-    found: Passages, fins: Fins, left: tuple[StateLeft, ...], resets: tuple[ResetFacts, ...], msl: Fraction
+    found: Passages, fins: FinPair, left: tuple[StateLeft, ...], resets: tuple[ResetFacts, ...], msl: Fraction
 ) -> Iterator[Deviation]:
     for state in left:
         reset = next(it for it in resets if it.frame == state.frame)
@@ -145,7 +143,7 @@ def _short_time_waits(
         )
 
 
-def _still_waiting(found: Passages, fins: Fins, side: int, reset: ResetFacts) -> bool:
+def _still_waiting(found: Passages, fins: FinPair, side: int, reset: ResetFacts) -> bool:
     """Whether the RST answers a retransmitted FIN: its sender still waited, and had therefore not sent a RST itself.
 
     A duplicate made by the network has the identification of the first copy.

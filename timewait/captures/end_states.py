@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from itertools import product
 
-from timewait.captures.observations import EndState, FinFacts, ResetArrival, ResetCause, ResetFacts
+from timewait.captures.observations import EndState, FinPair, ResetArrival, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
-
-Fins = tuple[FinFacts | None, FinFacts | None]
 
 NO_EFFECT = frozenset({ResetCause.SYN_SENT, ResetCause.DEVICE})
 """Causes of a RST that say nothing about the connection at the end in whose name it was sent."""
 
 
 def end_state(
-    found: Passages, fins: Fins, side: int, resets: tuple[ResetFacts, ...], arrivals: tuple[ResetArrival, ...], opens: bool
+    found: Passages, fins: FinPair, side: int, resets: tuple[ResetFacts, ...], arrivals: tuple[ResetArrival, ...], opens: bool
 ) -> EndState:
     """The state of one end.
 
@@ -86,7 +84,7 @@ class _End:
         The end.
     """
 
-    def __init__(self, found: Passages, fins: Fins, side: int) -> None:
+    def __init__(self, found: Passages, fins: FinPair, side: int) -> None:
         self._found = found
         self._own, self._other = fins[side], fins[1 - side]
         self._side = side

@@ -17,7 +17,7 @@ from timewait.captures.observations import (
     CloseKind,
     ConnectionFacts,
     EndState,
-    FinFacts,
+    FinPair,
     Reopening,
     ResetCause,
     ResetFacts,
@@ -30,8 +30,6 @@ from timewait.captures.time_wait_facts import reset_arrivals, states_left, time_
 from timewait.captures.unknowns import missing_octets, unknowns
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
-
-Fins = tuple[FinFacts | None, FinFacts | None]
 
 ENDING = frozenset(
     {
@@ -130,7 +128,7 @@ def _opener(case: Judged) -> str:
 # --- the kind of close -----------------------------------------------------------------------------------------------
 
 
-def _kind(connection: Connection, fins: Fins, resets: tuple[ResetFacts, ...]) -> tuple[CloseKind, str]:
+def _kind(connection: Connection, fins: FinPair, resets: tuple[ResetFacts, ...]) -> tuple[CloseKind, str]:
     """How the connection ended, and by whom it was reset."""
     if not connection.closes:
         return _kind_of_open(connection, resets)
@@ -169,7 +167,7 @@ def _kind_of_open(connection: Connection, resets: tuple[ResetFacts, ...]) -> tup
 # --- states, totals, reuse -------------------------------------------------------------------------------------------
 
 
-def _states(case: Judged, fins: Fins, resets: tuple[ResetFacts, ...], hit: tuple) -> tuple[EndState, EndState]:  # type: ignore[type-arg]
+def _states(case: Judged, fins: FinPair, resets: tuple[ResetFacts, ...], hit: tuple) -> tuple[EndState, EndState]:  # type: ignore[type-arg]
     connection = case.connection
     if not connection.closes:
         states = {

@@ -114,6 +114,10 @@ class FinFacts(NamedTuple):
         return self.transmissions[0].frame
 
 
+FinPair = tuple[FinFacts | None, FinFacts | None]
+"""The FINs of A and B."""
+
+
 class ResetCause(StrEnum):
     """Why a RST was sent."""
 

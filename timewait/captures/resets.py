@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from timewait.captures.observations import FinFacts, ResetCause, ResetFacts
+from timewait.captures.observations import FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
 from timewait.narration.prose import counted, other_end, rounded
 from timewait.spec.exchange import ENDS
-
-Fins = tuple[FinFacts | None, FinFacts | None]
 
 FEWEST_HOPS_APART = 3
 """A time to live that differs by at least this much from all others of an end is not its own."""
@@ -24,11 +22,11 @@ SHORTEST_FIN_WAIT_2 = 1_000_000_000
 LEAST_RETRANSMISSIONS = 2
 """Unanswered retransmissions after which a RST may mean that the limit R2 was reached."""
 
-Verdict = tuple[tuple[ResetCause, ...], Passage | None, str]
+CauseFound = tuple[tuple[ResetCause, ...], Passage | None, str]
 """The possible causes, the segment answered, and the evidence."""
 
 
-def reset_facts(found: Passages, fins: Fins, established: bool) -> tuple[ResetFacts, ...]:
+def reset_facts(found: Passages, fins: FinPair, established: bool) -> tuple[ResetFacts, ...]:
     """Every RST of a connection, in order."""
     resets: list[ResetFacts] = []
     for passage in found.all:
@@ -57,7 +55,9 @@ class _Reset:
         The RST.
     """
 
-    def __init__(self, found: Passages, fins: Fins, established: bool, earlier: Sequence[ResetFacts], passage: Passage) -> None:
+    def __init__(
+        self, found: Passages, fins: FinPair, established: bool, earlier: Sequence[ResetFacts], passage: Passage
+    ) -> None:
         self._found = found
         self._fins = fins
         self._established = established
@@ -68,7 +68,7 @@ class _Reset:
         self._own = [it for it in found.of(self._side, before=passage.order) if not it.segment.rst]
         self._peer = [it for it in found.of(1 - self._side, before=passage.order) if not it.segment.rst]
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CauseFound:
         """The possible causes, the segment that the RST answers, and the evidence."""
         for judge in (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_closed, self._answer):
             verdict = judge()
@@ -78,7 +78,7 @@ class _Reset:
 
     # --- causes -----------------------------------------------------------------------------------------------------
 
-    def _in_syn_sent(self) -> Verdict | None:
+    def _in_syn_sent(self) -> CauseFound | None:
         """The sender has sent a new SYN, and the other end answered with the numbers of this connection."""
         syn = next((it for it in reversed(self._own) if it.segment.syn and it.segment.ack is None and it.segment.seq != 0), None)
         answer = self._trigger()
@@ -86,7 +86,7 @@ class _Reset:
             return None
         return (ResetCause.SYN_SENT,), answer, f"it had sent a new SYN in frame {syn.frame}"
 
-    def _of_device(self) -> Verdict | None:
+    def _of_device(self) -> CauseFound | None:
         """The time to live is not the sender's, or the sender goes on as if it had sent no RST."""
         later = [it for it in self._found.of(self._side, after=self._rst.order) if not it.segment.rst and not it.segment.syn]
         goes_on = any(it.segment.span or covers(it, self._acknowledged() + 1) for it in later)
@@ -103,12 +103,12 @@ class _Reset:
             return (ResetCause.ABORT, ResetCause.DEVICE), self._trigger(), evidence
         return None
 
-    def _of_opening(self) -> Verdict | None:
+    def _of_opening(self) -> CauseFound | None:
         if self._established or any(self._fins):
             return None
         return (ResetCause.REFUSAL,), self._peer[-1] if self._peer else None, ""
 
-    def _of_retry_limit(self) -> Verdict | None:
+    def _of_retry_limit(self) -> CauseFound | None:
         """Nothing came from the other end since the sender first sent what it then retransmitted."""
         last = next((it for it in reversed(self._own) if it.segment.span and not it.duplicate), None)
         if last is None:
@@ -123,7 +123,7 @@ class _Reset:
         evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'unanswered retransmission')}"
         return (ResetCause.RETRY_LIMIT,), None, evidence
 
-    def _of_closed(self) -> Verdict | None:
+    def _of_closed(self) -> CauseFound | None:
         """The sender had ended the connection before."""
         if self._earlier_from_here():
             return (ResetCause.CLOSED,), self._trigger(), f"{self._end} had dropped the connection before"
@@ -136,7 +136,7 @@ class _Reset:
             )
         return None
 
-    def _answer(self) -> Verdict | None:
+    def _answer(self) -> CauseFound | None:
         """A RST that answers a segment, by what the sender had sent before."""
         trigger = self._trigger()
         if trigger is None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from timewait.captures.connections import CaptureInstant
 from timewait.captures.observations import (
-    FinFacts,
+    FinPair,
     ResetArrival,
     ResetCause,
     ResetFacts,
@@ -21,10 +21,8 @@ from timewait.spec.settings import Arrival
 from timewait.spec.state import State
 from timewait.spec.time_wait import arrival_class
 
-Fins = tuple[FinFacts | None, FinFacts | None]
 
-
-def time_wait_entered(found: Passages, fins: Fins, side: int) -> Passage | None:
+def time_wait_entered(found: Passages, fins: FinPair, side: int) -> Passage | None:
     """The packet that shows that an end was in TIME-WAIT; None where nothing shows that it ever was.
 
     The end did not know the other's FIN when it closed, it acknowledged that FIN, and its own FIN was acknowledged.
@@ -39,7 +37,7 @@ def time_wait_entered(found: Passages, fins: Fins, side: int) -> Passage | None:
     return max(answer, acknowledgement, key=lambda passage: passage.order)
 
 
-def time_wait_arrivals(found: Passages, fins: Fins, side: int, entered: Passage) -> Iterator[TimeWaitArrival]:
+def time_wait_arrivals(found: Passages, fins: FinPair, side: int, entered: Passage) -> Iterator[TimeWaitArrival]:
     """The segments that came for an end after it had entered TIME-WAIT, with its answers.
 
     A segment that passed the capture before the end's own acknowledgement did is not counted: the end may have been in
@@ -84,7 +82,7 @@ def _class(passage: Passage, expected: int) -> Arrival:
 
 
 def reset_arrivals(
-    found: Passages, fins: Fins, side: int, entered: Passage, accepted: CaptureInstant | None
+    found: Passages, fins: FinPair, side: int, entered: Passage, accepted: CaptureInstant | None
 ) -> Iterator[ResetArrival]:
     """The RSTs sent to an end in TIME-WAIT, and whether later packets show that they ended it.
 
@@ -124,7 +122,7 @@ def _unanswered(found: Passages, side: int, rst: Passage) -> bool:
     return any(it.segment.span for it in before)
 
 
-def states_left(found: Passages, fins: Fins, resets: tuple[ResetFacts, ...]) -> Iterator[StateLeft]:
+def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) -> Iterator[StateLeft]:
     """TIME-WAIT and FIN-WAIT-2 that an end had left, as its RST shows; timed by the segments that passed the capture."""
     by_frame = {it.frame: it for it in found.all if not it.duplicate}
     for reset in resets:

@@ -97,6 +97,9 @@ class Traffic:
         """Add a packet without SYN to the incarnation whose numbers it fits best, the later one if two fit alike."""
         latest = reuse.incarnations[: -1 - COMPARED : -1]
         best = min(latest, key=lambda connection: _distance(connection, packet))
+        if best is latest[0] and len(latest) > 1 and latest[1].over:
+            # The numbers of the two may overlap: a copy is recognised by its identification.
+            best = next((connection for connection in latest if connection.has_copy_of(packet)), best)
         if best is latest[0]:
             if best.over and best.established and _distance(best, packet) > FAR and not packet.flags & RST:
                 self._begin(reuse, packet)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from timewait.captures.observations import (
-    FinFacts,
+    FinPair,
     ResetArrival,
     ResetCause,
     ResetFacts,
@@ -18,8 +18,6 @@ from timewait.captures.passages import Passage, Passages
 from timewait.narration.prose import counted, listed, other_end, rounded
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
-
-Fins = tuple[FinFacts | None, FinFacts | None]
 
 MAX_ACK_DELAY = Fraction(1, 2)
 """Seconds within which an acknowledgement is due (RFC 9293 3.8.6.3, MUST-40)."""
@@ -40,7 +38,7 @@ CAUSES = {
 
 def unknowns(
     found: Passages,
-    fins: Fins,
+    fins: FinPair,
     resets: tuple[ResetFacts, ...],
     reset_arrivals: tuple[ResetArrival, ...],
     arrivals: tuple[TimeWaitArrival, ...],
@@ -84,7 +82,7 @@ def _missing_octets(found: Passages) -> Iterator[Unknown]:
             yield Unknown("octets-missing", end, Fraction(0), (), text)
 
 
-def _fins_not_captured(fins: Fins) -> Iterator[Unknown]:
+def _fins_not_captured(fins: FinPair) -> Iterator[Unknown]:
     for fin in fins:
         if fin is not None and not fin.captured:
             other = other_end(fin.end)
@@ -96,7 +94,7 @@ def _fins_not_captured(fins: Fins) -> Iterator[Unknown]:
             yield Unknown("fin-not-captured", fin.end, fin.time, frames, text)
 
 
-def _order_of_fins(fins: Fins) -> Iterator[Unknown]:
+def _order_of_fins(fins: FinPair) -> Iterator[Unknown]:
     first, second = fins
     if first is None or second is None:
         return
@@ -106,7 +104,7 @@ def _order_of_fins(fins: Fins) -> Iterator[Unknown]:
         yield Unknown("order-of-fins", "", max(first.time, second.time), (first.frame, second.frame), text)
 
 
-def _unanswered_fins(fins: Fins, resets: tuple[ResetFacts, ...]) -> Iterator[Unknown]:
+def _unanswered_fins(fins: FinPair, resets: tuple[ResetFacts, ...]) -> Iterator[Unknown]:
     for fin in fins:
         if fin is None or fin.acknowledged is not None:
             continue
@@ -125,7 +123,7 @@ def _unanswered_fins(fins: Fins, resets: tuple[ResetFacts, ...]) -> Iterator[Unk
         yield Unknown("fin-not-answered", fin.end, fin.time, frames, text)
 
 
-def _late_acknowledgements(fins: Fins, beside: str) -> Iterator[Unknown]:
+def _late_acknowledgements(fins: FinPair, beside: str) -> Iterator[Unknown]:
     for fin in fins:
         if fin is None or fin.acknowledged is None or not fin.captured or other_end(fin.end) != beside:
             continue
@@ -157,7 +155,7 @@ def _resets_in_time_wait(arrivals: tuple[ResetArrival, ...]) -> Iterator[Unknown
             yield Unknown("reset-in-time-wait", reset.end, reset.time, (reset.frame,), text)
 
 
-def _answered_as_of_old(found: Passages, fins: Fins, arrivals: tuple[TimeWaitArrival, ...]) -> Iterator[Unknown]:
+def _answered_as_of_old(found: Passages, fins: FinPair, arrivals: tuple[TimeWaitArrival, ...]) -> Iterator[Unknown]:
     """SYNs of the next incarnation that were answered with the numbers of this one by an end that is not in TIME-WAIT."""
     in_time_wait = {it.frame for it in arrivals if it.arrival is Arrival.SYN and it.answer is not TimeWaitAnswer.NONE}
     syns = [it for it in found.all if it.segment.syn and it.segment.seq != 0 and it.segment.ack is None]
@@ -185,7 +183,7 @@ def _answered_as_of_old(found: Passages, fins: Fins, arrivals: tuple[TimeWaitArr
     yield Unknown("old-numbers", end, found.seconds(answered[0][1].time), frames, text)
 
 
-def _spoke_when_closed(found: Passages, fins: Fins) -> Iterator[Unknown]:
+def _spoke_when_closed(found: Passages, fins: FinPair) -> Iterator[Unknown]:
     """An end that closed second and acknowledges something after the acknowledgement of its FIN passed the capture."""
     for side, fin in enumerate(fins):
         if fin is None or not fin.knew or fin.acknowledged is None:
