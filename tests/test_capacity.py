@@ -14,21 +14,7 @@ from timewait.capacity.load import NANOSECONDS, BrokenLoad, Load, Stretch, const
 from timewait.capacity.ports import Closer, PortPool, Reuse, Service
 from timewait.capacity.prediction import Prediction
 from timewait.capacity.simulation import Pool, simulate
-from timewait.spec.host import HostUnreadable, read_ports
 from timewait.vocabulary.errors import RequestError
-
-HOST = {
-    "tcp_rfc1337": "0",
-    "tcp_fin_timeout": "60",
-    "tcp_tw_reuse": "2",
-    "tcp_tw_reuse_delay": "1500",
-    "tcp_max_tw_buckets": "1000",
-    "tcp_retries2": "15",
-    "tcp_orphan_retries": "0",
-    "tcp_timestamps": "1",
-    "ip_local_port_range": "1000\t1099",
-}
-"""Settings of a machine."""
 
 FREE, OPEN, WAITING = "free", "open", "waiting"
 
@@ -246,27 +232,3 @@ def test_a_load_reports_what_it_meets(capsys: pytest.CaptureFixture[str], tmp_pa
     assert code == 0
     assert "50 connections opened, 55 refused, the first one 5.45 s after the start" in out
     assert "never at this rate" not in out
-
-
-class TestHost:
-    """The ports of this machine, from settings in a directory of our own."""
-
-    def folder(self, path: Path, reserved: str) -> Path:
-        for name, value in (HOST | {"ip_local_reserved_ports": reserved}).items():
-            (path / name).write_text(value + "\n")
-        return path
-
-    @pytest.mark.parametrize(
-        ("reserved", "usable"),
-        [("", 100), ("999,1000,1099-1100", 98), ("1-65535", 0), ("1010-1019,1050", 89), ("2000-3000", 100)],
-    )
-    def test_reserved_ports_are_left_out(self, tmp_path: Path, reserved: str, usable: int) -> None:
-        ports = read_ports(self.folder(tmp_path, reserved))
-        assert ports.usable == usable
-        assert ports.reuse_delay == Fraction(3, 2)
-        assert ports.max_tw_buckets == 1000
-
-    @pytest.mark.parametrize("reserved", ["x", "1-2-3", "5-"])
-    def test_reserved_ports_that_make_no_sense(self, tmp_path: Path, reserved: str) -> None:
-        with pytest.raises(HostUnreadable, match="ip_local_reserved_ports"):
-            read_ports(self.folder(tmp_path, reserved))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,9 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from timewait.spec.host import ROOT, HostSetting, HostUnreadable, read_host, read_settings
+from timewait.machine.linux_settings import read_linux
+from timewait.machine.meanings import HostSetting, linux_meanings
+from timewait.machine.profile import host_profile
+from timewait.machine.reading import report, this_host_profile
+from timewait.machine.sockets import live_sockets
+from timewait.machine.sources import PROC, HostUnreadable, settings_of_file, settings_of_folder, settings_of_text
 from timewait.spec.settings import ResetRule
-from timewait.spec.stacks import load_stack
+from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.state import State
 from timewait.vocabulary.errors import InputError
 
 DEFAULTS = {
@@ -22,6 +30,7 @@ DEFAULTS = {
     "tcp_max_tw_buckets": "131072",
     "tcp_retries2": "15",
     "tcp_orphan_retries": "0",
+    "tcp_max_orphans": "4096",
     "tcp_rto_max_ms": "120000",
     "tcp_rto_min_us": "200000",
     "tcp_timestamps": "1",
@@ -29,6 +38,17 @@ DEFAULTS = {
 }
 
 Make = Callable[..., Path]
+
+
+def read_host(root: Path) -> Stack:
+    """The profile of a machine whose settings are in a directory."""
+    return host_profile(read_linux(settings_of_folder(root)))
+
+
+def read_settings(root: Path) -> tuple[HostSetting, ...]:
+    """The settings in a directory, each with its meaning."""
+    source = settings_of_folder(root)
+    return linux_meanings(read_linux(source), source)
 
 
 @pytest.fixture
@@ -160,7 +180,10 @@ def test_not_linux(read: Callable[[Path], object], tmp_path: Path) -> None:
     """Elsewhere there is nothing to read."""
     with pytest.raises(HostUnreadable) as caught:
         read(tmp_path / "ipv4")
-    assert str(caught.value) == f"this machine shows no Linux TCP settings: there is no directory {tmp_path / 'ipv4'}"
+    assert (
+        str(caught.value)
+        == f"this machine shows no Linux TCP settings: there is no directory {tmp_path / 'ipv4' / 'net' / 'ipv4'}"
+    )
     assert isinstance(caught.value, InputError)
 
 
@@ -193,8 +216,149 @@ def test_an_unreadable_setting_is_named(make: Make, changed: dict[str, str | Non
     assert str(caught.value) == said.format(root=root)
 
 
-@pytest.mark.skipif(not (sys.platform == "linux" and (ROOT / "tcp_rfc1337").exists()), reason="not Linux")
+ON_LINUX = pytest.mark.skipif(not (sys.platform == "linux" and (PROC / "net/ipv4/tcp_rfc1337").exists()), reason="not Linux")
+
+
+@ON_LINUX
 def test_this_machine() -> None:
-    """The real settings can be read."""
-    assert read_host().name == "host"
-    assert read_settings()
+    """The real settings and sockets can be read."""
+    assert this_host_profile().name == "host"
+    found = report()
+    assert found.settings
+    assert found.live is not None
+
+
+# --- other machines ------------------------------------------------------------------------------------------------
+
+
+def as_listing(root: Path, *, slashes: bool = False) -> str:
+    """The settings of a directory as ``sysctl -a`` prints them."""
+    lines = (f"net.ipv4.{path.name} = {path.read_text().strip()}" for path in sorted(root.iterdir()))
+    return "\n".join(
+        ["sysctl: reading key x: Permission denied", *(line.replace(".", "/", 2) if slashes else line for line in lines)]
+    )
+
+
+@pytest.mark.parametrize("slashes", [False, True])
+def test_a_listing_says_what_the_directory_says(make: Make, slashes: bool) -> None:
+    """The output of sysctl -a, with dots or slashes, gives the same settings, meanings and advice."""
+    root = make(tcp_timestamps="0", ip_local_reserved_ports="40000-40009")
+    listing = settings_of_text(as_listing(root, slashes=slashes), "saved.txt")
+    folder = settings_of_folder(root)
+    assert read_linux(listing) == read_linux(folder)
+    assert report(listing) == report(folder)
+
+
+def test_a_copy_of_proc_sys(make: Make, tmp_path: Path) -> None:
+    """A copy with net/ipv4 in it, and conntrack's timers."""
+    inside = tmp_path / "copy" / "net" / "ipv4"
+    inside.mkdir(parents=True)
+    for path in make().iterdir():
+        if path.is_file():
+            (inside / path.name).write_text(path.read_text())
+    (inside.parent / "netfilter").mkdir()
+    (inside.parent / "netfilter" / "nf_conntrack_tcp_timeout_time_wait").write_text("30\n")
+    found = report(settings_of_file(tmp_path / "copy"))
+    assert [advice.command for advice in found.advice] == ["sysctl -w net.netfilter.nf_conntrack_tcp_timeout_time_wait=120"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "headline", "advice"),
+    [
+        ({}, "470 connections per second to one destination, and 28,232 over loopback", ()),
+        ({"tcp_tw_reuse": "1"}, "28,232 connections per second to one destination", ()),
+        ({"tcp_tw_reuse": "0"}, "470 connections per second to one destination.", ()),
+        ({"tcp_tw_reuse_delay": "500"}, "470 connections per second to one destination, and 56,464 over loopback", ()),
+        ({"ip_local_port_range": "40000 40059"}, "1 connections per second", ("Only 60 ports",)),
+        ({"ip_local_reserved_ports": "32768-60768"}, "can open 3 connections per second", ("Only 231 ports",)),
+        ({"ip_local_reserved_ports": "1-65535"}, "can open no connection", ("Only no ports",)),
+        ({"tcp_max_tw_buckets": "0"}, "any number of connections per second", ("There is no TIME-WAIT",)),
+        ({"tcp_timestamps": "0"}, "470 connections per second to one destination.", ("Timestamps are off",)),
+        ({"tcp_orphan_retries": "10"}, "470", ("A FIN may be retransmitted for 3m24.6s",)),
+    ],
+)
+def test_faked_settings_change_the_numbers(make: Make, changed: dict[str, str], headline: str, advice: tuple[str, ...]) -> None:
+    """The first sentence and the advice follow the settings."""
+    found = report(settings_of_folder(make(**changed)))
+    assert headline in found.headline
+    assert len(found.advice) == len(advice)
+    for entry, said in zip(found.advice, advice, strict=True):
+        assert said.split()[0] in entry.finding
+        assert entry.command
+        assert entry.consequence
+
+
+FREEBSD = """\
+net.inet.tcp.msl: 30000
+net.inet.tcp.nolocaltimewait: 1
+net.inet.tcp.finwait2_timeout: 60000
+net.inet.tcp.fast_finwait2_recycle: 0
+net.inet.ip.portrange.first: 10000
+net.inet.ip.portrange.last: 65535
+"""
+
+
+def test_freebsd_and_macos() -> None:
+    """TIME_WAIT is twice the MSL; ports are those of portrange."""
+    found = report(settings_of_text(FREEBSD, "saved"))
+    assert "This FreeBSD machine can open 925 connections per second" in found.headline
+    assert found.advice == ()
+    assert any("10 minutes or more" in entry.meaning for entry in found.settings)
+    mac = report(
+        settings_of_text("net.inet.tcp.msl: 1000\nnet.inet.ip.portrange.first: 49152\nnet.inet.ip.portrange.last: 65535", "-")
+    )
+    assert "macOS" in mac.headline
+    assert "TIME-WAIT lasts 2s only." in [entry.finding for entry in mac.advice]
+
+
+@pytest.mark.parametrize("text", ["", "hello", "kern.ostype: Darwin", "net.ipv4.tcp_rfc1337 = x", "net.inet.tcp.msl: 30000"])
+def test_a_listing_without_the_settings(text: str, tmp_path: Path) -> None:
+    """One line says what is missing."""
+    path = tmp_path / "saved.txt"
+    path.write_text(text)
+    with pytest.raises(HostUnreadable) as caught:
+        report(settings_of_file(path))
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+# --- sockets -------------------------------------------------------------------------------------------------------
+
+TCP_TABLE = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1
+   1: 0200000A:9C40 0100000A:01BB 06 00000000:00000000 03:00001770 00000000     0        0 0 3
+   2: 0200000A:9C41 0100000A:01BB 06 00000000:00000000 03:00001770 00000000     0        0 0 3
+   3: 0200000A:9C42 0100000A:01BB 08 00000000:00000000 00:00000000 00000000     0        0 12 1
+   4: 0200000A:9C43 0300000A:0050 05 00000000:00000000 00:00000000 00000000     0        0 0 3
+"""
+TCP6_TABLE = """\
+  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when
+   0: 0000000000000000FFFF00000200000A:0050 0000000000000000FFFF00000100000A:D431 01 0:0 0:0 0 0 0 13 1
+   1: B80D0120000000000000000001000000:0050 B80D0120000000000000000002000000:D431 06 0:0 0:0 0 0 0 0 1
+"""
+
+
+def test_sockets_are_counted(tmp_path: Path) -> None:
+    """States, destinations and orphans, from both families."""
+    (tmp_path / "tcp").write_text(TCP_TABLE)
+    (tmp_path / "tcp6").write_text(TCP6_TABLE)
+    (tmp_path / "sockstat").write_text("sockets: used 16\nTCP: inuse 1 orphan 7 tw 3 alloc 1 mem 290\n")
+    live = live_sockets(tmp_path)
+    assert live.states == {State.LISTEN: 1, State.TIME_WAIT: 3, State.CLOSE_WAIT: 1, State.FIN_WAIT_2: 1, State.ESTABLISHED: 1}
+    assert live.waiting == {"10.0.0.1:443": 2, "[2001:0db8:0000:0000:0000:0000:0000:0002]:54321": 1}
+    assert live.ports["10.0.0.1:443"] == 3
+    assert sum(live.not_closed.values()) == 1
+    assert live.orphans == 7
+
+
+@ON_LINUX
+def test_a_program_that_does_not_close_is_named() -> None:
+    """A connection in CLOSE-WAIT of this process is counted under its name."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            client.close()
+            accepted.recv(1)
+            assert any(str(os.getpid()) in program for program in live_sockets().not_closed)

@@ -23,7 +23,7 @@ from timewait.cli.options import DURATION, Parsed
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
 from timewait.diagrams import capacity_chart
 from timewait.laboratory.port_check import check_ports
-from timewait.spec.host import read_ports
+from timewait.machine.reading import read_this_host
 
 NARROW, MOST_NARROW = 100, 2000
 """Ports of a check on the kernel: by default, and at most."""
@@ -143,23 +143,14 @@ def _average(load: Load) -> Fraction:
 
 def _pool(host: bool, settings: Mapping[str, Any]) -> PortPool:
     """The ports: from the options, else from this machine where that is asked for, else the defaults of Linux."""
-    values: dict[str, Any] = {"addresses": settings["addresses"], "destinations": settings["destinations"]}
-    values |= {"loopback": settings["loopback"], "ports": 28232}
-    if host:
-        machine = read_ports()
-        values |= {
-            "ports": machine.usable,
-            "reuse": {0: Reuse.OFF, 1: Reuse.ON}.get(machine.tw_reuse, Reuse.LOOPBACK),
-            "reuse_delay": machine.reuse_delay,
-            "timestamps": machine.timestamps,
-            "buckets": machine.max_tw_buckets,
-        }
+    shape = {name: settings[name] for name in ("addresses", "destinations", "loopback")}
+    pool = read_this_host().pool(**shape) if host else PortPool(ports=28232, **shape)
     stated = {name: settings[name] for name in ("ports", "reuse_delay", "buckets") if settings[name] is not None}
     if settings["reuse"] is not None:
         stated["reuse"] = Reuse(settings["reuse"])
     if settings["no_timestamps"]:
         stated["timestamps"] = False
-    return PortPool(**values | stated)
+    return replace(pool, **stated)
 
 
 def _show(prediction: Prediction, timeline: Timeline, load: Load, screen: Screen) -> None:

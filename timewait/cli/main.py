@@ -30,7 +30,7 @@ COMMANDS = {
     "convert": "Write a trace in a format of other tools.",
     "export": "Write a configuration for other model checkers.",
     "stacks": "List the profiles of stacks.",
-    "host": "Show the settings of this machine.",
+    "host": "Tell what a machine can do, and explain its settings.",
     "risk": "Compute how probable it is that a close ends in a RST.",
     "capacity": "Compute how many connections the ports of a host allow.",
 }

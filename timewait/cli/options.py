@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from timewait.cli.session import note_assumptions
+from timewait.machine.reading import this_host_profile
 from timewait.options import (
     DEFAULT_STACK,
     KEYWORDS,
@@ -24,7 +25,6 @@ from timewait.options import (
     schedule,
 )
 from timewait.spec.configuration import Scope
-from timewait.spec.host import read_host
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import SETTINGS, Setting
 
@@ -189,6 +189,6 @@ def _options(host: bool, keywords: dict[str, Any]) -> Options:
     """The options that a command line states; a note says what is assumed."""
     if host and keywords.get("stack"):
         raise click.UsageError("--host and --stack exclude each other")
-    options = Options.of(**keywords | {"stack": read_host() if host else keywords["stack"]})
+    options = Options.of(**keywords | {"stack": this_host_profile() if host else keywords["stack"]})
     note_assumptions(options.stack, options.overrides)
     return options

@@ -12,7 +12,7 @@
         ├── timewait.captures.capture_file.BrokenCapture
         ├── timewait.checker.certificate.BrokenCertificate
         ├── timewait.checker.itf.BrokenTrace
-        ├── timewait.spec.host.HostUnreadable
+        ├── timewait.machine.sources.HostUnreadable
         └── timewait.spec.stacks.BrokenStack
     ImportError
     └── MissingPackage  a command exits with 2

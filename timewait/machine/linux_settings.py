@@ -1,0 +1,137 @@
+"""The settings of Linux that matter for closing, as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from timewait.capacity.ports import PortPool, Reuse
+from timewait.machine.sources import HostUnreadable, SettingsSource, number, numbers, optional_number
+
+ORPHAN_RETRIES = 8
+"""The meaning of ``tcp_orphan_retries = 0``."""
+
+REUSE = {0: Reuse.OFF, 1: Reuse.ON, 2: Reuse.LOOPBACK}
+"""The meanings of ``tcp_tw_reuse``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxSettings:
+    """The settings below ``net.ipv4``, and conntrack's; None where a kernel lacks one.
+
+    Attributes
+    ----------
+    ports : (int, int)
+        ``ip_local_port_range``.
+    reserved : tuple of (int, int)
+        The ranges of ``ip_local_reserved_ports``.
+    conntrack_time_wait : int or None
+        ``net.netfilter.nf_conntrack_tcp_timeout_time_wait``, in seconds.
+    rfc1337, fin_timeout, tw_reuse, tw_reuse_delay, max_tw_buckets, retries2, orphan_retries, max_orphans, rto_max_ms,
+    rto_min_us, timestamps : int or None
+        Of the same names with ``tcp_`` before.
+    """
+
+    rfc1337: int
+    fin_timeout: int
+    tw_reuse: int
+    tw_reuse_delay: int | None
+    max_tw_buckets: int
+    retries2: int
+    orphan_retries: int
+    max_orphans: int | None
+    rto_max_ms: int | None
+    rto_min_us: int | None
+    timestamps: int
+    ports: tuple[int, int]
+    reserved: tuple[tuple[int, int], ...]
+    conntrack_time_wait: int | None
+
+    @property
+    def reserved_ports(self) -> int:
+        """Ports of the range that connect() does not choose, since they are reserved."""
+        low, high = self.ports
+        return sum(max(0, min(high, last) - max(low, first) + 1) for first, last in self.reserved)
+
+    @property
+    def usable_ports(self) -> int:
+        """Ports that connect() may choose."""
+        low, high = self.ports
+        return high - low + 1 - self.reserved_ports
+
+    @property
+    def reuse_delay(self) -> Fraction:
+        """How long a connection must have been in TIME-WAIT before its port may be taken, in seconds."""
+        return Fraction(1) if self.tw_reuse_delay is None else Fraction(self.tw_reuse_delay, 1_000)
+
+    def pool(self, *, loopback: bool = False, destinations: int = 1, addresses: int = 1) -> PortPool:
+        """The ports of the machine for connections to a destination.
+
+        Raises
+        ------
+        RequestError
+            No port is left.
+        """
+        return PortPool(
+            ports=self.usable_ports,
+            addresses=addresses,
+            destinations=destinations,
+            reuse=REUSE.get(self.tw_reuse, Reuse.OFF),
+            reuse_delay=self.reuse_delay,
+            timestamps=self.timestamps != 0,
+            loopback=loopback,
+            buckets=self.max_tw_buckets,
+        )
+
+
+def read_linux(source: SettingsSource) -> LinuxSettings:
+    """Read the settings.
+
+    Raises
+    ------
+    HostUnreadable
+        One cannot be read or makes no sense.
+    """
+
+    def tcp(name: str) -> int:
+        return number(source, f"net.ipv4.tcp_{name}")
+
+    def newer(name: str) -> int | None:
+        return optional_number(source, f"net.ipv4.tcp_{name}")
+
+    return LinuxSettings(
+        rfc1337=tcp("rfc1337"),
+        fin_timeout=tcp("fin_timeout"),
+        tw_reuse=tcp("tw_reuse"),
+        tw_reuse_delay=newer("tw_reuse_delay"),
+        max_tw_buckets=tcp("max_tw_buckets"),
+        retries2=tcp("retries2"),
+        orphan_retries=tcp("orphan_retries"),
+        max_orphans=newer("max_orphans"),
+        rto_max_ms=newer("rto_max_ms"),
+        rto_min_us=newer("rto_min_us"),
+        timestamps=tcp("timestamps"),
+        ports=_range(source, "net.ipv4.ip_local_port_range"),
+        reserved=_reserved(source, "net.ipv4.ip_local_reserved_ports"),
+        conntrack_time_wait=optional_number(source, "net.netfilter.nf_conntrack_tcp_timeout_time_wait"),
+    )
+
+
+def _range(source: SettingsSource, name: str) -> tuple[int, int]:
+    expected = "two port numbers, the lower first"
+    low, high = numbers(source, name, 2, expected)
+    if low > high or high > 65535:
+        raise HostUnreadable(f"cannot make sense of {source.where(name)}: '{low} {high}' is not {expected}")
+    return low, high
+
+
+def _reserved(source: SettingsSource, name: str) -> tuple[tuple[int, int], ...]:
+    """The ranges that the kernel writes, in order and without overlap; none where the setting is missing."""
+    ranges = []
+    for part in source.text(name).split(",") if source.knows(name) else ():
+        ends = part.strip().split("-") if part.strip() else []
+        if len(ends) > 2 or not all(end.isascii() and end.isdecimal() and len(end) < 6 for end in ends):
+            raise HostUnreadable(f"cannot make sense of {source.where(name)}: {part[:60]!r} is neither a port nor a range")
+        if ends:
+            ranges.append((int(ends[0]), int(ends[-1])))
+    return tuple(ranges)
