@@ -11,11 +11,12 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from timewait.captures.headers import CapturedPacket
 from timewait.laboratory.diagnosis import SocketRecord
 from timewait.laboratory.host import LaboratoryHost
 from timewait.laboratory.links import Link, open_link
 from timewait.laboratory.namespaces import Namespace
-from timewait.laboratory.packets import Numbering, SegmentWriter, decoded
+from timewait.laboratory.packets import CraftedEnd, decoded
 from timewait.spec.segment import Segment
 from timewait.spec.state import State
 
@@ -38,8 +39,6 @@ class CraftedConnection:
         The kernel's address and port, and the peer's.
     inbox : deque of Segment
         The segments that the kernel sent and nobody has taken, oldest first, with relative numbers.
-    right_edge : int
-        The first sequence number of the peer beyond the kernel's window, relative: the last acknowledgement plus the window.
     """
 
     def __init__(self, peer: CraftedPeer, local: tuple[str, int], remote: tuple[str, int], isn: int) -> None:
@@ -47,14 +46,16 @@ class CraftedConnection:
         self.socket: socket.socket | None = None
         self.local, self.remote = local, remote
         self.inbox: deque[Segment] = deque()
-        self.right_edge = 1
-        self._numbering = Numbering({"peer": isn})
-        self._writer = SegmentWriter(remote, local)
+        self._end = CraftedEnd(remote, local, isn)
+
+    @property
+    def right_edge(self) -> int:
+        """The first sequence number of the peer beyond the kernel's window, relative: the last acknowledgement plus the window."""
+        return self._end.right_edge
 
     def send(self, segment: Segment) -> None:
         """Send a segment with relative numbers to the kernel, which has dealt with it on return."""
-        initial = self._numbering.initial
-        self._peer.host.link.send(self._writer.write(dict(segment.fields), (initial["peer"], initial.get("kernel", 0))))
+        self._peer.host.link.send(self._end.written(segment))
 
     def receive(self, timeout: float = 0.0) -> Segment | None:
         """Return the next segment of the kernel; None if none comes within some seconds."""
@@ -80,14 +81,9 @@ class CraftedConnection:
         record = self.record()
         return State.CLOSED if record is None else record.state
 
-    def take(self, octets: bytes) -> None:
+    def take(self, fields: CapturedPacket) -> None:
         """Put a packet of the kernel into the inbox."""
-        fields = decoded(octets)
-        assert fields is not None
-        segment = self._numbering.relative("kernel", "peer", fields)
-        if segment.ack is not None:
-            self.right_edge = segment.ack + fields.window
-        self.inbox.append(segment)
+        self.inbox.append(self._end.read(fields))
 
     def close(self) -> None:
         """Forget the connection, and abort it if the kernel still has it (SO_LINGER {1,0})."""
@@ -163,7 +159,7 @@ class CraftedPeer:
         while (octets := self.host.link.receive()) is not None:
             fields = decoded(octets)
             if fields is not None and fields.source.port in self._connections:
-                self._connections[fields.source.port].take(octets)
+                self._connections[fields.source.port].take(fields)
 
     def wait(self, timeout: float) -> None:
         """Wait until the kernel sends a packet, some seconds at most, and read it."""

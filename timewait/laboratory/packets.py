@@ -103,6 +103,33 @@ class SegmentWriter:
         return packet(Envelope(source, destination, next(self.identifications), 64), fields, initial, self.window)
 
 
+class CraftedEnd:
+    """The peer's end of a connection whose segments this process writes: numbers, and the window of the other end.
+
+    Attributes
+    ----------
+    right_edge : int
+        The first sequence number beyond the other end's window, relative: its last acknowledgement plus its window.
+    """
+
+    def __init__(self, own: tuple[str, int], other: tuple[str, int], isn: int) -> None:
+        self.right_edge = 1
+        self._numbering = Numbering({"own": isn})
+        self._writer = SegmentWriter(own, other)
+
+    def written(self, segment: Segment) -> bytes:
+        """Return a segment with relative numbers as a packet."""
+        initial = self._numbering.initial
+        return self._writer.write(dict(segment.fields), (initial["own"], initial.get("other", 0)))
+
+    def read(self, fields: CapturedPacket) -> Segment:
+        """Return the segment in a packet of the other end."""
+        segment = self._numbering.relative("other", "own", fields)
+        if segment.ack is not None and not segment.rst:
+            self.right_edge = segment.ack + fields.window
+        return segment
+
+
 def with_checksum(octets: bytes) -> bytes:
     """An IPv4 packet without options whose TCP checksum is right; virtual devices hand packets over without one."""
     if octets[9] != TCP:

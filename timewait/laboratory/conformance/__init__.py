@@ -1,0 +1,1 @@
+"""Conformance: a running stack and the specification, compared event by event."""

@@ -1,0 +1,216 @@
+"""Experiments: events that reach one end of an open connection, and what can be observed after each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from timewait.spec.graph_events import EndpointEvent, apply_event
+from timewait.spec.outcome import Outcome, Timer
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Behaviour
+from timewait.spec.state import ESTABLISHED, Block, State
+from timewait.spec.window import WINDOW
+
+NEAR = WINDOW // 2
+"""Sequence numbers from here on, counted from RCV.NXT, lie near the right edge of the window."""
+
+
+class Experiment(NamedTuple):
+    """Events in order, the first of them in ESTABLISHED with nothing sent.
+
+    Attributes
+    ----------
+    events : tuple of Segment, Call or Timer
+        What arrives at the end, what its user calls, and which of its timers expires.
+    abandons : bool
+        Whether CLOSE is close(), after which the user reads no more, rather than shutdown().
+    """
+
+    events: tuple[EndpointEvent, ...]
+    abandons: bool
+
+    def __str__(self) -> str:
+        calls = "close()" if self.abandons else "shutdown()"
+        return ", ".join(calls if str(event) == "CLOSE" else described_event(event) for event in self.events)
+
+
+class Observation(NamedTuple):
+    """What can be observed of one end after an event.
+
+    Attributes
+    ----------
+    replies : tuple of Segment
+        The segments that it sent, in order.
+    state : State
+        Its state.
+    read : int or None
+        Octets of text that its user has read so far; None once the user has abandoned the connection.
+    restarted : bool
+        Whether the event restarted the TIME-WAIT timer.
+    """
+
+    replies: tuple[Segment, ...]
+    state: State
+    read: int | None
+    restarted: bool
+
+    def __str__(self) -> str:
+        sent = ", ".join(map(str, self.replies)) or "nothing"
+        restarted = ", restarts TIME-WAIT" if self.restarted else ""
+        read = "" if self.read is None else f", {self.read} read"
+        return f"sends {sent}{restarted} -> {self.state}{read}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The observation as plain data."""
+        replies = [dict(reply.fields) for reply in self.replies]
+        return {"replies": replies, "state": str(self.state), "read": self.read, "restarted": self.restarted}
+
+
+class Stimulus(NamedTuple):
+    """An event for a running stack.
+
+    Attributes
+    ----------
+    event : Segment, Call or Timer
+        The event.
+    from_edge : int or None
+        The sequence number of a segment counted from the right edge of the receiver's window, which in a running stack lies
+        elsewhere than in the specification; None where the number counts from the ISN.
+    """
+
+    event: EndpointEvent
+    from_edge: int | None
+
+
+class RunningStack(Protocol):
+    """A stack that runs, and takes part in experiments.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which is that of its profile.
+    aids : tuple of str
+        What was done to it that does not happen by default.
+    """
+
+    name: str
+    aids: tuple[str, ...]
+
+    def carry_out(self, scripts: Sequence[tuple[Stimulus, ...]], abandons: bool) -> Iterator[tuple[Observation, ...]]:
+        """Carry out experiments, each on a connection of its own; yield what was observed, in their order."""
+        ...
+
+
+def described_event(event: EndpointEvent) -> str:
+    """An event in a few words."""
+    if isinstance(event, Segment):
+        return str(event)
+    return f"{event} timer expires" if isinstance(event, Timer) else str(event)
+
+
+class Step(NamedTuple):
+    """One event of an experiment on the specification: the control block before it, the event and the outcome."""
+
+    block: Block
+    event: EndpointEvent
+    outcome: Outcome
+
+    def observation(self, abandons: bool) -> Observation:
+        """What can be observed after it."""
+        after = self.outcome.block
+        restarted = Timer.TIME_WAIT in self.outcome.started and self.block.state is State.TIME_WAIT is after.state
+        return Observation(self.outcome.replies, after.state, None if abandons else after.read, restarted)
+
+
+def steps(events: Sequence[EndpointEvent], behaviour: Behaviour) -> Iterator[Step]:
+    """The steps of an experiment on the specification.
+
+    Raises
+    ------
+    ValueError
+        A call is not allowed where it is made.
+    """
+    block = ESTABLISHED
+    for event in events:
+        outcome = apply_event(block, event, behaviour)
+        yield Step(block, event, outcome)
+        block = outcome.block
+
+
+def predicted(experiment: Experiment, behaviour: Behaviour) -> tuple[Observation, ...]:
+    """What the specification lets one observe after each event.
+
+    Raises
+    ------
+    ValueError
+        A call is not allowed where it is made.
+    """
+    observed = []
+    abandoned = False
+    for step in steps(experiment.events, behaviour):
+        abandoned = abandoned or (experiment.abandons and str(step.event) in ("CLOSE", "ABORT"))
+        observed.append(step.observation(abandoned))
+    return tuple(observed)
+
+
+def script(experiment: Experiment, behaviour: Behaviour) -> tuple[Stimulus, ...]:
+    """The events for a running stack."""
+    return tuple(Stimulus(step.event, _from_edge(step.block, step.event)) for step in steps(experiment.events, behaviour))
+
+
+def _from_edge(block: Block, event: EndpointEvent) -> int | None:
+    if not isinstance(event, Segment) or event.seq < block.rcv + NEAR:
+        return None
+    return event.seq - block.rcv - WINDOW
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An experiment, what the specification predicts, and what a running stack did.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        The experiment.
+    predicted, observed : tuple of Observation
+        After each event.
+    """
+
+    experiment: Experiment
+    predicted: tuple[Observation, ...]
+    observed: tuple[Observation, ...]
+
+    @property
+    def first_difference(self) -> int | None:
+        """The index of the first event after which they differ; None if they agree."""
+        pairs = zip(self.predicted, self.observed, strict=True)
+        return next((number for number, (one, other) in enumerate(pairs) if one != other), None)
+
+    @property
+    def truncated(self) -> Comparison:
+        """The same up to the first difference."""
+        last = self.first_difference
+        end = None if last is None else last + 1
+        experiment = self.experiment._replace(events=self.experiment.events[:end])
+        return Comparison(experiment, self.predicted[:end], self.observed[:end])
+
+
+def compare(stack: RunningStack, experiments: Sequence[Experiment], behaviours: Mapping[bool, Behaviour]) -> Iterator[Comparison]:
+    """Carry out experiments on a running stack, and compare each with the specification; in any order.
+
+    Parameters
+    ----------
+    stack : RunningStack
+        The stack.
+    experiments : sequence of Experiment
+        The experiments.
+    behaviours : mapping of bool to Behaviour
+        The settings for shutdown() (False) and for close() (True).
+    """
+    for abandons, behaviour in behaviours.items():
+        chosen = [one for one in experiments if one.abandons is abandons]
+        scripts = [script(one, behaviour) for one in chosen]
+        for experiment, observed in zip(chosen, stack.carry_out(scripts, abandons), strict=True):
+            yield Comparison(experiment, predicted(experiment, behaviour), observed)
