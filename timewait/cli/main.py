@@ -29,6 +29,7 @@ COMMANDS = {
     "diagram": "Draw states, runs and regions of safe TIME_WAIT.",
     "convert": "Write a trace in a format of other tools.",
     "export": "Write a configuration for other model checkers.",
+    "conform": "Compare a running stack with the specification.",
     "stacks": "List the profiles of stacks.",
     "host": "Tell what a machine can do, and explain its settings.",
     "risk": "Compute how probable it is that a close ends in a RST.",

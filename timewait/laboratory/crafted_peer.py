@@ -50,7 +50,7 @@ class CraftedConnection:
 
     @property
     def right_edge(self) -> int:
-        """The first sequence number of the peer beyond the kernel's window, relative: the last acknowledgement plus the window."""
+        """The first sequence number of the peer beyond the kernel's window, relative."""
         return self._end.right_edge
 
     def send(self, segment: Segment) -> None:

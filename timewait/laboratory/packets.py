@@ -123,8 +123,10 @@ class CraftedEnd:
         return self._writer.write(dict(segment.fields), (initial["own"], initial.get("other", 0)))
 
     def read(self, fields: CapturedPacket) -> Segment:
-        """Return the segment in a packet of the other end."""
+        """Return the segment in a packet of the other end; of a RST that answers a segment without ACK the number stays 0."""
         segment = self._numbering.relative("other", "own", fields)
+        if segment.rst and fields.seq == 0:
+            segment = segment._replace(seq=0)
         if segment.ack is not None and not segment.rst:
             self.right_edge = segment.ack + fields.window
         return segment

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from timewait.spec.endpoint import segment_arrives
 from timewait.spec.graph_events import EndpointEvent, apply_event
 from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.segment import Segment
@@ -91,11 +92,14 @@ class RunningStack(Protocol):
     ----------
     name : str
         Its name, which is that of its profile.
+    version : str
+        Its version.
     aids : tuple of str
         What was done to it that does not happen by default.
     """
 
     name: str
+    version: str
     aids: tuple[str, ...]
 
     def carry_out(self, scripts: Sequence[tuple[Stimulus, ...]], abandons: bool) -> Iterator[tuple[Observation, ...]]:
@@ -124,8 +128,21 @@ class Step(NamedTuple):
         return Observation(self.outcome.replies, after.state, None if abandons else after.read, restarted)
 
 
-def steps(events: Sequence[EndpointEvent], behaviour: Behaviour) -> Iterator[Step]:
+def steps(
+    events: Sequence[EndpointEvent],
+    behaviour: Behaviour,
+    reaction: Callable[[Block, Segment, Behaviour], Outcome] = segment_arrives,
+) -> Iterator[Step]:
     """The steps of an experiment on the specification.
+
+    Parameters
+    ----------
+    events : sequence of Segment, Call or Timer
+        The events.
+    behaviour : Behaviour
+        The settings.
+    reaction : callable
+        What the endpoint does when a segment arrives.
 
     Raises
     ------
@@ -134,13 +151,17 @@ def steps(events: Sequence[EndpointEvent], behaviour: Behaviour) -> Iterator[Ste
     """
     block = ESTABLISHED
     for event in events:
-        outcome = apply_event(block, event, behaviour)
+        outcome = reaction(block, event, behaviour) if isinstance(event, Segment) else apply_event(block, event, behaviour)
         yield Step(block, event, outcome)
         block = outcome.block
 
 
-def predicted(experiment: Experiment, behaviour: Behaviour) -> tuple[Observation, ...]:
-    """What the specification lets one observe after each event.
+def predicted(
+    experiment: Experiment,
+    behaviour: Behaviour,
+    reaction: Callable[[Block, Segment, Behaviour], Outcome] = segment_arrives,
+) -> tuple[Observation, ...]:
+    """What the specification lets one observe after each event; its parameters are those of `steps`.
 
     Raises
     ------
@@ -149,7 +170,7 @@ def predicted(experiment: Experiment, behaviour: Behaviour) -> tuple[Observation
     """
     observed = []
     abandoned = False
-    for step in steps(experiment.events, behaviour):
+    for step in steps(experiment.events, behaviour, reaction):
         abandoned = abandoned or (experiment.abandons and str(step.event) in ("CLOSE", "ABORT"))
         observed.append(step.observation(abandoned))
     return tuple(observed)
@@ -161,9 +182,31 @@ def script(experiment: Experiment, behaviour: Behaviour) -> tuple[Stimulus, ...]
 
 
 def _from_edge(block: Block, event: EndpointEvent) -> int | None:
-    if not isinstance(event, Segment) or event.seq < block.rcv + NEAR:
+    if not isinstance(event, Segment) or block.state is State.CLOSED or event.seq < block.rcv + NEAR:
         return None
     return event.seq - block.rcv - WINDOW
+
+
+def placed(segment: Segment, from_edge: int | None, right_edge: int) -> Segment:
+    """A segment with the number that it has for a running stack, the right edge of whose window is known."""
+    return segment if from_edge is None else segment._replace(seq=right_edge + from_edge)
+
+
+def as_specified(reply: Segment, event: EndpointEvent, sent: Segment | None) -> Segment:
+    """A reply with the number that the specification gives it, where it acknowledges a segment near the right edge.
+
+    Parameters
+    ----------
+    reply : Segment
+        The reply of the running stack.
+    event : Segment, Call or Timer
+        The event of the specification.
+    sent : Segment or None
+        The segment as it was sent to the running stack.
+    """
+    if sent is None or reply.ack is None or not isinstance(event, Segment) or not 0 <= reply.ack - sent.seq <= sent.span:
+        return reply
+    return reply._replace(ack=reply.ack - sent.seq + event.seq)
 
 
 @dataclass(frozen=True)
@@ -197,7 +240,9 @@ class Comparison:
         return Comparison(experiment, self.predicted[:end], self.observed[:end])
 
 
-def compare(stack: RunningStack, experiments: Sequence[Experiment], behaviours: Mapping[bool, Behaviour]) -> Iterator[Comparison]:
+def compare(
+    stack: RunningStack, experiments: Sequence[Experiment], behaviours: Mapping[bool, Behaviour]
+) -> Generator[Comparison]:
     """Carry out experiments on a running stack, and compare each with the specification; in any order.
 
     Parameters

@@ -10,12 +10,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from timewait.laboratory.conformance.experiment import Observation, Stimulus
+from timewait.laboratory.conformance.experiment import Observation, Stimulus, as_specified, placed
 from timewait.laboratory.crafted_peer import CraftedConnection, CraftedPeer
 from timewait.laboratory.diagnosis import SocketRecord
 from timewait.laboratory.host import CALM
 from timewait.laboratory.isolation import LaboratoryUnavailable, isolated
 from timewait.laboratory.probe import missing
+from timewait.spec.graph_events import EndpointEvent
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.state import State
@@ -28,9 +29,11 @@ SHIFT = 0.015
 """By how many seconds a restart moves the end of a timer at least: less than `DELAYED_ACK`, more than a tick."""
 SETTINGS = {
     "tcp_rto_min_us": 10_000_000,
+    "tcp_reordering": 300,
     "tcp_invalid_ratelimit": 0,
 }
-"""No retransmission disturbs an experiment; every segment is answered, however soon after another."""
+"""No retransmission disturbs an experiment, be it for time or for duplicate ACKs; every segment is answered, however soon after
+another."""
 
 
 class LinuxStack:
@@ -113,13 +116,16 @@ class _Run:
         self._read = 0
         self._state = State.ESTABLISHED
         self._ends: float | None = None
+        self._event: EndpointEvent = Call.OPEN_ACTIVE
+        self._sent: Segment | None = None
 
     def apply(self, stimulus: Stimulus) -> None:
         """Let an event reach the kernel."""
-        event = stimulus.event
+        event = self._event = stimulus.event
+        self._sent = None
         if isinstance(event, Segment):
-            seq = event.seq if stimulus.from_edge is None else self.connection.right_edge + stimulus.from_edge
-            self.connection.send(event._replace(seq=seq))
+            self._sent = placed(event, stimulus.from_edge, self.connection.right_edge)
+            self.connection.send(self._sent)
         elif isinstance(event, Timer):
             self._peer.host.cut_timer(self.connection.local, self.connection.remote)
         else:
@@ -148,7 +154,7 @@ class _Run:
             with suppress(OSError):
                 while octets := self.connection.socket.recv(4_096):
                     self._read += len(octets)
-        replies = tuple(self.connection.inbox)
+        replies = tuple(as_specified(reply, self._event, self._sent) for reply in self.connection.inbox)
         self.connection.inbox.clear()
         record, ends = self._timed_record()
         state = State.CLOSED if record is None else record.state

@@ -1,7 +1,7 @@
-"""lwIP as a running stack: Debian's liblwip in a process of its own, with a virtual clock, so that two minutes take microseconds.
+"""lwIP as a running stack: Debian's liblwip in a process of its own, with a virtual clock: two minutes take microseconds.
 
-A program of a few pages (``lwip_shim.c``) is compiled where there is a C compiler. It gives lwIP a device whose other side is this
-process, and moves lwIP's clock.
+A program of a few pages (``lwip_shim.c``) is compiled where there is a C compiler. It gives lwIP a device whose other side
+is this process, and moves lwIP's clock.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from timewait.captures.headers import CapturedPacket
-from timewait.laboratory.conformance.experiment import Observation, Stimulus
+from timewait.laboratory.conformance.experiment import Observation, Stimulus, as_specified, placed
 from timewait.laboratory.isolation import LaboratoryUnavailable
 from timewait.laboratory.packets import CraftedEnd, decoded
+from timewait.spec.graph_events import EndpointEvent
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.state import State
@@ -104,21 +105,24 @@ class LwipStack:
         state, mark = State.ESTABLISHED, 0
         for stimulus in script:
             abandoned = abandoned or (abandons and stimulus.event is Call.CLOSE) or stimulus.event is Call.ABORT
-            replies, after, read, later = self._ask(self._command(stimulus, end, abandons), end)
+            sent = None
+            if isinstance(stimulus.event, Segment):
+                sent = placed(stimulus.event, stimulus.from_edge, end.right_edge)
+            raw, after, read, later = self._ask(self._command(stimulus.event, sent, end, abandons), end)
+            replies = tuple(as_specified(reply, stimulus.event, sent) for reply in raw)
             restarted = state is State.TIME_WAIT is after and later != mark
             observed.append(Observation(replies, after, None if abandoned else read, restarted))
             state, mark = after, later
         self._ask(f"abort {self._port}", end)
         return tuple(observed)
 
-    def _command(self, stimulus: Stimulus, end: CraftedEnd, abandons: bool) -> str:
-        """The command for an event."""
-        event = stimulus.event
-        if isinstance(event, Segment):
-            seq = event.seq if stimulus.from_edge is None else end.right_edge + stimulus.from_edge
-            return f"input {self._port} {end.written(event._replace(seq=seq)).hex()}"
+    def _command(self, event: EndpointEvent, sent: Segment | None, end: CraftedEnd, abandons: bool) -> str:
+        """The command for an event; a segment as it is sent."""
+        if sent is not None:
+            return f"input {self._port} {end.written(sent).hex()}"
         if isinstance(event, Timer):
             return f"expire {self._port}"
+        assert isinstance(event, Call)
         return f"{CALLS.get(event) or ('close' if abandons else 'shutdown')} {self._port}"
 
     def _ask(self, command: str, end: CraftedEnd) -> tuple[tuple[Segment, ...], State, int, int]:

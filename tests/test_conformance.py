@@ -1,0 +1,396 @@
+"""Conformance: situations, experiments, explanations and reports, on stacks made of the specification and on running ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import pytest
+from commands import run, run_json
+
+from timewait.checker.verdict import Verdict
+from timewait.cli import conform
+from timewait.cli.conform import profile_behaviours
+from timewait.laboratory import probe
+from timewait.laboratory.conformance import linux_stack, lwip_stack
+from timewait.laboratory.conformance.campaign import ConformanceReport, Layer, planned, run_campaign
+from timewait.laboratory.conformance.departures import DEPARTURES, Reaction, reaction_with
+from timewait.laboratory.conformance.experiment import (
+    Comparison,
+    Experiment,
+    Observation,
+    Stimulus,
+    as_specified,
+    compare,
+    placed,
+    predicted,
+    script,
+)
+from timewait.laboratory.conformance.explanation import NEVER_VARIED, Explainer, value_in_words
+from timewait.laboratory.conformance.grid import KINDS, PLACES, grid
+from timewait.laboratory.conformance.linux_stack import LinuxStack
+from timewait.laboratory.conformance.lwip_stack import LwipStack, lwip_missing
+from timewait.laboratory.conformance.reachable import Situation, experiments, reachable_situations, shortest_ways
+from timewait.laboratory.conformance.walks import walks
+from timewait.laboratory.isolation import LaboratoryUnavailable
+from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.composition import Composition, Phase
+from timewait.spec.endpoint import segment_arrives
+from timewait.spec.exchange import ENDS
+from timewait.spec.graph_events import apply_event
+from timewait.spec.outcome import Call, Outcome
+from timewait.spec.segment import Segment
+from timewait.spec.setting_dependence import alternatives
+from timewait.spec.settings import BEHAVIOUR, Behaviour, ResetRule
+from timewait.spec.stacks import load_stack
+from timewait.spec.state import FIN_RECEIVED, Block, State
+from timewait.spec.window import WINDOW
+
+LINUX = profile_behaviours("linux")
+LAYERS = [*Layer]
+
+
+class ModelStack:
+    """A stack made of the specification, with other settings or another reaction to segments."""
+
+    name = "linux"
+    version = "model"
+    aids = ("none",)
+
+    def __init__(self, behaviours: Mapping[bool, Behaviour], reaction: Callable[[], Reaction] = lambda: segment_arrives) -> None:
+        self.behaviours = behaviours
+        self.reaction = reaction
+        self.carried_out = 0
+
+    def carry_out(self, scripts: Sequence[tuple[Stimulus, ...]], abandons: bool) -> Iterator[tuple[Observation, ...]]:
+        """What the specification does."""
+        for chosen in scripts:
+            self.carried_out += 1
+            experiment = Experiment(tuple(stimulus.event for stimulus in chosen), abandons)
+            yield self.observed(experiment)
+
+    def observed(self, experiment: Experiment) -> tuple[Observation, ...]:
+        """What it does in one experiment: after an event that the changed specification forbids nothing more happens."""
+        for length in range(len(experiment.events), 0, -1):
+            shorter = experiment._replace(events=experiment.events[:length])
+            try:
+                found = predicted(shorter, self.behaviours[experiment.abandons], self.reaction())
+            except ValueError:
+                continue
+            return found + (found[-1]._replace(replies=()),) * (len(experiment.events) - length)
+        raise AssertionError(experiment)
+
+
+def quiet(layer: Layer, done: int, planned: int) -> None:
+    """No progress is shown."""
+    del layer, done, planned
+
+
+def campaign(stack: ModelStack, layers: Sequence[Layer] = (Layer.REACHABLE,), max_seconds: float = 60) -> ConformanceReport:
+    """A campaign on a model under the profile of Linux."""
+    return run_campaign(stack, LINUX, layers, 1, max_seconds, quiet)
+
+
+# --- situations and experiments ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("abandons", [False, True])
+def test_every_run_of_the_composition_stays_in_the_situations(abandons: bool) -> None:
+    """Random runs of the close, with loss and duplicates, meet only situations that were enumerated."""
+    overrides = Overrides.of(msl=Fraction(30), both_close=True, text=(1, 1), loss=None, abandons=abandons)
+    composition = Composition(assemble(load_stack("linux"), overrides))
+    known = set(reachable_situations(LINUX[abandons]))
+    chance = random.Random(abandons)
+    met: set[Situation] = set()
+    for _ in range(60):
+        location = composition.initial()
+        while location.phase is Phase.FIRST:
+            for packet in location.network:
+                met.add(Situation(location.ends[1 - ENDS.index(packet.sender)], packet.segment))
+            location = chance.choice([*composition.edges(location)]).target
+            if chance.random() < 0.02:
+                break
+    assert met <= known
+    assert len(met) > len(known) / 6
+
+
+@pytest.mark.parametrize("abandons", [False, True])
+def test_each_situation_has_an_experiment_that_leads_to_it(abandons: bool) -> None:
+    """The way ends in the control block of the situation, and no shorter prefix of it does."""
+    behaviour = LINUX[abandons]
+    situations = reachable_situations(behaviour)
+    found = experiments(situations, behaviour, abandons)
+    assert found.keys() == set(situations)
+    for situation, experiment in found.items():
+        assert experiment is not None
+        block = Block(State.ESTABLISHED, una=1, nxt=1, rcv=1)
+        met = [block]
+        for stimulus in script(experiment, behaviour)[:-1]:
+            block = reaction(block, stimulus, behaviour)
+            met.append(block)
+        assert met.index(situation.block) == len(met) - 1
+        assert experiment.events[-1] == situation.segment
+
+
+def reaction(block: Block, stimulus: Stimulus, behaviour: Behaviour) -> Block:
+    """The block after a stimulus."""
+    return apply_event(block, stimulus.event, behaviour).block
+
+
+def test_a_way_can_avoid_situations() -> None:
+    """Control blocks behind an avoided situation are reached otherwise or not at all."""
+    situations = reachable_situations(LINUX[False])
+    avoided = {one for one in situations if one.block.state is State.FIN_WAIT_1}
+    states = {block.state for block in shortest_ways(situations, LINUX[False], avoided)}
+    assert State.CLOSING not in states
+    assert State.LAST_ACK in states
+
+
+def test_the_grid_holds_every_kind_place_and_state() -> None:
+    """In each state of an open connection; each acknowledgement from the one before SND.UNA to the one after SND.NXT."""
+    cells = [situation for situation, _ in grid(LINUX[True], True)]
+    for state in {State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, *FIN_RECEIVED}:
+        found = [cell for cell in cells if cell.block.state is state]
+        assert {cell.segment.seq - cell.block.rcv for cell in found} == set(PLACES)
+        assert {cell.segment._replace(seq=0, ack=None if cell.segment.ack is None else 0) for cell in found} == set(
+            KINDS.values()
+        )
+        for cell in found:
+            assert cell.segment.ack is None or cell.block.una - 1 <= cell.segment.ack <= cell.block.nxt + 1
+
+
+def test_walks_depend_on_the_seed_alone() -> None:
+    """The same seed, the same walks; another seed, others; text stays inside the window."""
+    found = [*walks(LINUX[False], False, 20, 5)]
+    assert found == [*walks(LINUX[False], False, 20, 5)]
+    assert found != [*walks(LINUX[False], False, 20, 6)]
+    assert {str(event) for one in found for event in one.events} >= {Call.CLOSE.value, Call.SEND.value}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_numbers_near_the_right_edge_follow_the_running_stack(place: int) -> None:
+    """A number near the edge is counted from there and back again; any other stays as it is."""
+    segment = Segment(1 + place, length=1)
+    (stimulus,) = script(Experiment((segment,), abandons=False), LINUX[False])
+    sent = placed(segment, stimulus.from_edge, 60_001)
+    assert sent.seq == (60_001 + place - WINDOW if place > 1 else segment.seq)
+    assert as_specified(Segment(0, sent.end, rst=True), segment, sent) == Segment(0, segment.end, rst=True)
+    assert as_specified(Segment(5, 1), segment, None) == Segment(5, 1)
+
+
+# --- explanations --------------------------------------------------------------------------------------------------------
+
+
+def test_the_specification_conforms_to_itself() -> None:
+    """No difference in any layer."""
+    report = campaign(ModelStack(LINUX), LAYERS)
+    assert (report.verdict, report.groups) == (Verdict.PROVED, ())
+    assert [len(result.compared) for result in report.layers] == [result.planned for result in report.layers]
+    assert min(result.planned for result in report.layers) > 300
+
+
+@cache
+def everything() -> tuple[tuple[Experiment, tuple[Observation, ...]], ...]:
+    """The experiments of the first two layers, with what the profile predicts."""
+    chosen = [*planned(Layer.REACHABLE, LINUX, 1), *planned(Layer.GRID, LINUX, 1)]
+    return tuple((one, predicted(one, LINUX[one.abandons])) for one in chosen)
+
+
+def telling(stack: ModelStack) -> list[Comparison]:
+    """Some experiments in which a stack differs from the profile, and many in which it does not."""
+    compared = [Comparison(one, expected, stack.observed(one)) for one, expected in everything()]
+    differing = [one for one in compared if one.first_difference is not None]
+    return [*differing[::7][:40], *[one for one in compared if one.first_difference is None][::5]]
+
+
+def other_settings() -> dict[str, dict[bool, Behaviour]]:
+    """Stacks that differ from the profile in one setting, as an explanation names it."""
+    found = {}
+    for name, others in alternatives(LINUX[True]).items():
+        for other in others:
+            value = getattr(other, name)
+            changed = {abandons: replace(LINUX[abandons], **{name: value}) for abandons in LINUX}
+            if name not in NEVER_VARIED and not BEHAVIOUR[name].follows:
+                found[f"{name} = {value_in_words(value)}"] = changed
+    return found
+
+
+@pytest.mark.parametrize("name", [*other_settings()])
+def test_a_setting_explains_what_it_changes(name: str) -> None:
+    """Every difference between the profile and a stack that differs in one setting is explained by this setting alone."""
+    compared = telling(ModelStack(other_settings()[name]))
+    explanations = Explainer("linux", LINUX).explain_all(compared)
+    assert len(explanations) == sum(one.first_difference is not None for one in compared)
+    assert {str(explanation) for explanation in explanations} <= {f"setting {name}"}
+
+
+def test_most_settings_are_visible() -> None:
+    """The experiments show a difference for each setting of TIME-WAIT."""
+    seen = {name.partition(" ")[0] for name, changed in other_settings().items() if any_difference(changed)}
+    assert seen >= {"answers", "restarts", "reset", "late_data_reset"}
+
+
+def any_difference(changed: Mapping[bool, Behaviour]) -> bool:
+    """Whether an experiment tells other settings from those of the profile."""
+    stack = ModelStack(changed)
+    return any(stack.observed(one) != expected for one, expected in everything())
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in DEPARTURES.values() if "linux" in entry.stacks])
+def test_a_departure_explains_what_it_changes(name: str) -> None:
+    """Every difference between the specification and a stack with one departure is explained by this departure."""
+    compared = telling(ModelStack(LINUX, lambda: reaction_with((DEPARTURES[name],))))
+    explanations = Explainer("linux", LINUX).explain_all(compared)
+    assert {str(explanation) for explanation in explanations} == {f"departure {name}"}
+
+
+def deaf(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+    """A stack that ignores a FIN in FIN-WAIT-2."""
+    if segment.fin and block.state is State.FIN_WAIT_2:
+        return Outcome(block)
+    return segment_arrives(block, segment, behaviour)
+
+
+def test_what_no_setting_expresses_is_unexplained() -> None:
+    """The shortest experiment is shown, minimised from longer ones, and the verdict is bad."""
+    report = campaign(ModelStack(LINUX, lambda: deaf), [Layer.WALKS])
+    assert report.verdict is Verdict.VIOLATED
+    assert {group.explanation for group in report.groups} == {None}
+    shortest = min((group.shortest for group in report.groups), key=lambda one: len(one.experiment.events))
+    first, second, last = shortest.experiment.events
+    assert (first, second.ack, last.fin) == (Call.CLOSE, 2, True)
+    for group in report.groups:
+        assert group.shortest.first_difference == len(group.shortest.experiment.events) - 1
+
+
+def test_an_explanation_may_not_spoil_what_agrees() -> None:
+    """A stack that ignores a RST in TIME-WAIT only if it has an ACK does not have the setting ``reset = ignore``."""
+
+    def picky(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        if segment.rst and segment.ack is not None and block.state is State.TIME_WAIT:
+            return segment_arrives(block, segment, replace(behaviour, reset=ResetRule.IGNORE))
+        return segment_arrives(block, segment, behaviour)
+
+    compared = telling(ModelStack(LINUX, lambda: picky))
+    assert set(Explainer("linux", LINUX).explain_all(compared)) == {None}
+    with_ack = [one for one in compared if getattr(one.experiment.events[-1], "ack", None) is not None]
+    assert {str(one) for one in Explainer("linux", LINUX).explain_all(with_ack)} == {"setting reset = ignore"}
+
+
+# --- reports -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_left_out_is_no_success() -> None:
+    """A limit on time makes the report inconclusive, an interrupt too; without experiments it is vacuous."""
+    limited = campaign(ModelStack(LINUX), LAYERS, max_seconds=1e-9)
+    assert limited.verdict is Verdict.INCONCLUSIVE
+    assert limited.stopped == "the limit on time was reached"
+    assert [len(result.compared) for result in limited.layers] == [1, 0, 0]
+
+    class Interrupted(ModelStack):
+        def carry_out(self, scripts: Sequence[tuple[Stimulus, ...]], abandons: bool) -> Iterator[tuple[Observation, ...]]:
+            yield from super().carry_out(scripts[:3], abandons)
+            raise KeyboardInterrupt
+
+    interrupted = campaign(Interrupted(LINUX))
+    assert (interrupted.verdict, interrupted.stopped) == (Verdict.INCONCLUSIVE, "interrupted")
+    assert len(interrupted.layers[0].compared) == 3
+    assert campaign(ModelStack(LINUX), []).verdict is Verdict.VACUOUS
+
+
+class ContextStack(ModelStack):
+    """A model as a context."""
+
+    def __enter__(self) -> ContextStack:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        return None
+
+
+def test_the_command_reports(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As text and as JSON, with the exit code of the verdict."""
+    monkeypatch.setitem(conform.STACKS, "linux", lambda: ContextStack(LINUX))
+    code, out, _ = run(capsys, "conform", "--on", "linux", "--layer", "reachable")
+    assert (code, out.splitlines()[-1]) == (0, "verdict: stack and specification AGREE")
+    monkeypatch.setitem(conform.STACKS, "linux", lambda: ContextStack(LINUX, lambda: deaf))
+    code, out, _ = run(capsys, "conform", "--on", "linux", "--layer", "reachable")
+    assert code == 10
+    assert "UNEXPLAINED" in out
+    code, data = run_json(capsys, "conform", "--on", "linux", "--layer", "reachable")
+    assert (code, data["verdict"], data["stack"]) == (10, "violated", "linux")
+    assert (
+        data["layers"][0]["agree"] + sum(group["counts"]["reachable"] for group in data["differences"])
+        == data["layers"][0]["carried_out"]
+    )
+    ignoring = {abandons: replace(behaviour, reset=ResetRule.IGNORE) for abandons, behaviour in LINUX.items()}
+    monkeypatch.setitem(conform.STACKS, "linux", lambda: ContextStack(ignoring))
+    code, out, _ = run(capsys, "conform", "--on", "linux", "--layer", "reachable")
+    assert (code, out.splitlines()[-1]) == (0, "verdict: every difference is EXPLAINED")
+    assert "setting reset = ignore" in out
+
+
+PROBES = [("linux", linux_stack, "missing"), ("lwip", lwip_stack, "lwip_missing")]
+
+
+@pytest.mark.parametrize(("name", "module", "function"), PROBES)
+def test_the_command_says_why_it_cannot_run(
+    name: str, module: object, function: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line on standard error, and exit code 4."""
+    monkeypatch.setattr(module, function, lambda: "there is nothing here")
+    code, out, error = run(capsys, "conform", "--on", name)
+    assert (code, out, error) == (4, "", "timewait: there is nothing here\n")
+
+
+def test_lwip_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler, or the library."""
+    monkeypatch.setattr(lwip_stack, "COMPILERS", ("no-such-compiler",))
+    assert "needs a C compiler" in lwip_missing.__wrapped__()
+    monkeypatch.undo()
+    monkeypatch.setattr(lwip_stack, "INCLUDES", "/no/such/folder")
+    reason = lwip_missing.__wrapped__()
+    assert "liblwip-dev" in reason or "C compiler" in reason
+    assert "\n" not in reason
+
+
+# --- running stacks ------------------------------------------------------------------------------------------------------
+
+in_laboratory = pytest.mark.skipif(bool(probe.missing()), reason=probe.missing())
+with_lwip = pytest.mark.skipif(bool(lwip_missing()), reason=lwip_missing())
+
+
+def unexplained(report: ConformanceReport) -> list[Comparison]:
+    """The differences that nothing explains."""
+    return [group.shortest for group in report.groups if group.explanation is None]
+
+
+CLEAN_CLOSE = Experiment((Call.SEND, Call.CLOSE, Segment(1, 3), Segment(1, 3, fin=True), Segment(1, 3, fin=True)), abandons=True)
+
+
+@in_laboratory
+def test_the_kernel_closes_as_its_profile_says() -> None:
+    """A close with text, and a FIN that arrives twice."""
+    with LinuxStack() as stack:
+        (found,) = compare(stack, [CLEAN_CLOSE], LINUX)
+    assert found.observed == found.predicted
+    assert found.observed[-1].restarted
+
+
+@with_lwip
+def test_lwip_keeps_a_time_wait_of_two_minutes() -> None:
+    """On its own clock."""
+    close = (Call.CLOSE, Segment(1, 2), Segment(1, 2, fin=True))
+    with LwipStack() as stack:
+        (observed,) = stack.carry_out([script(Experiment(close, abandons=True), profile_behaviours("lwip")[True])], abandons=True)
+    assert [one.state for one in observed] == [State.FIN_WAIT_1, State.FIN_WAIT_2, State.TIME_WAIT]
+
+
+def test_unavailable_stacks_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The constructor says why."""
+    monkeypatch.setattr(linux_stack, "missing", lambda: "no laboratory")
+    with pytest.raises(LaboratoryUnavailable, match="no laboratory"):
+        LinuxStack()

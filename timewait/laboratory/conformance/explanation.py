@@ -1,0 +1,175 @@
+"""The explanation of a difference: the settings and departures with which the specification does what was observed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from itertools import combinations, groupby, product
+from typing import Any, NamedTuple
+
+from timewait.laboratory.conformance.departures import Departure, Reaction, departures_of, reaction_with
+from timewait.laboratory.conformance.experiment import Comparison, predicted
+from timewait.spec.segment import Segment
+from timewait.spec.setting_dependence import alternatives
+from timewait.spec.settings import BEHAVIOUR, Behaviour
+
+MOST = 3
+"""How many settings and departures an explanation has at most, one setting among them."""
+
+NEVER_VARIED = frozenset({"abandons", "linger_zero", "retries", "backoff"})
+"""Settings that say what the user does or how a timer runs; an experiment fixes them."""
+
+
+ATTEMPTS = 3
+"""How many differences of one outline are searched for an explanation of their own; more of them stay unexplained."""
+
+
+class Explanation(NamedTuple):
+    """What makes the specification do what a running stack did.
+
+    Attributes
+    ----------
+    setting : str
+        A setting whose value would have to be another; empty if none.
+    value : str
+        That value.
+    departures : tuple of str
+        The departures of the stack that no setting expresses, by name.
+    """
+
+    setting: str = ""
+    value: str = ""
+    departures: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"setting {self.setting} = {self.value}"] if self.setting else []
+        return ", ".join([*parts, *(f"departure {name}" for name in self.departures)])
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation as plain data."""
+        return {"setting": self.setting or None, "value": self.value or None, "departures": list(self.departures)}
+
+
+def value_in_words(value: object) -> str:
+    """A value of a setting as options and profiles write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return "no limit" if value is None else str(value)
+
+
+class Explainer:
+    """Finds the least explanation of each difference between a running stack and the specification.
+
+    Parameters
+    ----------
+    stack : str
+        The name of the running stack.
+    behaviours : mapping of bool to Behaviour
+        The settings for shutdown() (False) and for close() (True).
+    """
+
+    def __init__(self, stack: str, behaviours: Mapping[bool, Behaviour]) -> None:
+        self._departures = departures_of(stack)
+        self._behaviours = behaviours
+
+    def explain_all(self, comparisons: Sequence[Comparison]) -> list[Explanation | None]:
+        """Explain every difference among some comparisons.
+
+        An explanation that spoils an experiment in which stack and specification agree explains nothing. Of explanations that
+        are equally simple the one counts that explains most.
+
+        Parameters
+        ----------
+        comparisons : sequence of Comparison
+            All comparisons, those that agree too.
+
+        Returns
+        -------
+        list of Explanation or None
+            The least explanation of each comparison that differs, in order; None if there is none.
+        """
+        agreeing = [one for one in comparisons if one.first_difference is None]
+        differing = [one.truncated for one in comparisons if one.first_difference is not None]
+        spoils = cache(lambda explanation: any(not self.holds(explanation, one) for one in agreeing))
+        known: list[Explanation] = []
+        tried: Counter[object] = Counter()
+        for one in differing:
+            kind = _outline(one)
+            if tried[kind] < ATTEMPTS and not any(self.holds(entry, one) for entry in known):
+                tried[kind] += 1
+                known += self._simplest(one, spoils)
+        fitting = [[entry for entry in known if self.holds(entry, one)] for one in differing]
+        extent = Counter(entry for entries in fitting for entry in entries)
+        return [min(entries, key=lambda entry: (_cost(entry), -extent[entry]), default=None) for entries in fitting]
+
+    def _simplest(self, comparison: Comparison, spoils: Callable[[Explanation], bool]) -> list[Explanation]:
+        """The explanations that hold and spoil nothing, of those that are equally simple."""
+        candidates = self._candidates[comparison.experiment.abandons]
+        for _, equally_simple in groupby(candidates, key=_cost):
+            found = [entry for entry in equally_simple if self.holds(entry, comparison) and not spoils(entry)]
+            if found:
+                return found
+        return []
+
+    def holds(self, explanation: Explanation, comparison: Comparison) -> bool:
+        """Return whether the specification, changed by an explanation, predicts what was observed."""
+        behaviours, departures = self._changes[explanation]
+        behaviour = behaviours.get(comparison.experiment.abandons)
+        # A departure may remember segments: each experiment has its own.
+        return behaviour is None or _predicts(comparison, behaviour, reaction_with(departures))
+
+    @cached_property
+    def _changes(self) -> dict[Explanation, tuple[dict[bool, Behaviour], tuple[Departure, ...]]]:
+        """What each explanation changes: the settings for each way to close, and the reaction."""
+        found: dict[Explanation, tuple[dict[bool, Behaviour], tuple[Departure, ...]]] = {}
+        for abandons, original in self._behaviours.items():
+            for explanation, behaviour, departures in self._all(original):
+                found.setdefault(explanation, ({}, departures))[0][abandons] = behaviour
+        return found
+
+    @cached_property
+    def _candidates(self) -> dict[bool, tuple[Explanation, ...]]:
+        """The explanations to be tried, in order, for each way to close."""
+        return {
+            abandons: tuple(sorted((entry for entry, (known, _) in self._changes.items() if abandons in known), key=_cost))
+            for abandons in self._behaviours
+        }
+
+    def _all(self, behaviour: Behaviour) -> Iterator[tuple[Explanation, Behaviour, tuple[Departure, ...]]]:
+        settings = [("", "", behaviour), *_other_values(behaviour)]
+        chosen = [group for size in range(MOST + 1) for group in combinations(self._departures, size)]
+        for (name, value, other), departures in product(settings, chosen):
+            if 0 < bool(name) + len(departures) <= MOST:
+                yield Explanation(name, value, tuple(entry.name for entry in departures)), other, departures
+
+
+def _cost(explanation: Explanation) -> tuple[int, int]:
+    return bool(explanation.setting) + len(explanation.departures), len(explanation.departures)
+
+
+def _outline(comparison: Comparison) -> object:
+    """What differences with the same cause have in common: flags and states, not numbers."""
+    last = comparison.experiment.events[-1]
+    flags = last.flags if isinstance(last, Segment) else str(last)
+    before = comparison.predicted[-2].state if len(comparison.predicted) > 1 else None
+    ends = (comparison.predicted[-1], comparison.observed[-1])
+    outlines = tuple((tuple(reply.flags for reply in end.replies), end.state, end.restarted) for end in ends)
+    return comparison.experiment.abandons, before, flags, outlines
+
+
+def _other_values(behaviour: Behaviour) -> Iterator[tuple[str, str, Behaviour]]:
+    """Every setting with every other value, the rest as it is."""
+    for name, others in alternatives(behaviour).items():
+        if name not in NEVER_VARIED and not BEHAVIOUR[name].follows:
+            for other in others:
+                yield name, value_in_words(getattr(other, name)), other
+
+
+def _predicts(comparison: Comparison, behaviour: Behaviour, reaction: Reaction) -> bool:
+    try:
+        return predicted(comparison.experiment, behaviour, reaction) == comparison.observed
+    except ValueError:
+        return False
