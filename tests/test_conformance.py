@@ -16,10 +16,10 @@ from timewait.cli import conform
 from timewait.cli.conform import profile_behaviours
 from timewait.laboratory import probe
 from timewait.laboratory.conformance import linux_stack, lwip_stack
-from timewait.laboratory.conformance.campaign import ConformanceReport, Layer, planned, run_campaign
+from timewait.laboratory.conformance.campaign import ConformanceReport, ExperimentLayer, planned, run_campaign
 from timewait.laboratory.conformance.departures import DEPARTURES, Reaction, reaction_with
 from timewait.laboratory.conformance.experiment import (
-    Comparison,
+    ComparedExperiment,
     Experiment,
     Observation,
     Stimulus,
@@ -50,7 +50,7 @@ from timewait.spec.state import FIN_RECEIVED, Block, State
 from timewait.spec.window import WINDOW
 
 LINUX = profile_behaviours("linux")
-LAYERS = [*Layer]
+LAYERS = [*ExperimentLayer]
 
 
 class ModelStack:
@@ -84,12 +84,14 @@ class ModelStack:
         raise AssertionError(experiment)
 
 
-def quiet(layer: Layer, done: int, planned: int) -> None:
+def quiet(layer: ExperimentLayer, done: int, planned: int) -> None:
     """No progress is shown."""
     del layer, done, planned
 
 
-def campaign(stack: ModelStack, layers: Sequence[Layer] = (Layer.REACHABLE,), max_seconds: float = 60) -> ConformanceReport:
+def campaign(
+    stack: ModelStack, layers: Sequence[ExperimentLayer] = (ExperimentLayer.REACHABLE,), max_seconds: float = 60
+) -> ConformanceReport:
     """A campaign on a model under the profile of Linux."""
     return run_campaign(stack, LINUX, layers, 1, max_seconds, quiet)
 
@@ -195,13 +197,13 @@ def test_the_specification_conforms_to_itself() -> None:
 @cache
 def everything() -> tuple[tuple[Experiment, tuple[Observation, ...]], ...]:
     """The experiments of the first two layers, with what the profile predicts."""
-    chosen = [*planned(Layer.REACHABLE, LINUX, 1), *planned(Layer.GRID, LINUX, 1)]
+    chosen = [*planned(ExperimentLayer.REACHABLE, LINUX, 1), *planned(ExperimentLayer.GRID, LINUX, 1)]
     return tuple((one, predicted(one, LINUX[one.abandons])) for one in chosen)
 
 
-def telling(stack: ModelStack) -> list[Comparison]:
+def telling(stack: ModelStack) -> list[ComparedExperiment]:
     """Some experiments in which a stack differs from the profile, and many in which it does not."""
-    compared = [Comparison(one, expected, stack.observed(one)) for one, expected in everything()]
+    compared = [ComparedExperiment(one, expected, stack.observed(one)) for one, expected in everything()]
     differing = [one for one in compared if one.first_difference is not None]
     return [*differing[::7][:40], *[one for one in compared if one.first_difference is None][::5]]
 
@@ -256,7 +258,7 @@ def deaf(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
 
 def test_what_no_setting_expresses_is_unexplained() -> None:
     """The shortest experiment is shown, minimised from longer ones, and the verdict is bad."""
-    report = campaign(ModelStack(LINUX, lambda: deaf), [Layer.WALKS])
+    report = campaign(ModelStack(LINUX, lambda: deaf), [ExperimentLayer.WALKS])
     assert report.verdict is Verdict.VIOLATED
     assert {group.explanation for group in report.groups} == {None}
     shortest = min((group.shortest for group in report.groups), key=lambda one: len(one.experiment.events))
@@ -363,7 +365,7 @@ in_laboratory = pytest.mark.skipif(bool(probe.missing()), reason=probe.missing()
 with_lwip = pytest.mark.skipif(bool(lwip_missing()), reason=lwip_missing())
 
 
-def unexplained(report: ConformanceReport) -> list[Comparison]:
+def unexplained(report: ConformanceReport) -> list[ComparedExperiment]:
     """The differences that nothing explains."""
     return [group.shortest for group in report.groups if group.explanation is None]
 

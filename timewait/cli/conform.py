@@ -13,7 +13,7 @@ import click
 
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.laboratory.conformance.campaign import ConformanceReport, DifferenceGroup, Layer, run_campaign
+from timewait.laboratory.conformance.campaign import ConformanceReport, DifferenceGroup, ExperimentLayer, run_campaign
 from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.laboratory.conformance.experiment import RunningStack
 from timewait.laboratory.conformance.linux_stack import LinuxStack
@@ -34,7 +34,7 @@ CADENCE = 0.5
 @click.option(
     "--layer",
     "layers",
-    type=click.Choice([layer.value for layer in Layer]),
+    type=click.Choice([layer.value for layer in ExperimentLayer]),
     multiple=True,
     help="A layer of experiments; may be repeated. [default: all]",
 )
@@ -57,7 +57,7 @@ def conform_command(name: str, layers: tuple[str, ...], seed: int, max_seconds: 
     if out is not None:
         ensure_writable(out)
     screen = Screen()
-    chosen = [layer for layer in Layer if not layers or layer.value in layers]
+    chosen = [layer for layer in ExperimentLayer if not layers or layer.value in layers]
     stack: AbstractContextManager[RunningStack] = STACKS[name]()
     with stack as running:
         report = run_campaign(running, profile_behaviours(name), chosen, seed, max_seconds, _progress(screen))
@@ -77,11 +77,11 @@ def profile_behaviours(name: str) -> dict[bool, Behaviour]:
     return {abandons: behaviour_of(profile, Overrides.of(abandons=abandons)) for abandons in (False, True)}
 
 
-def _progress(screen: Screen) -> Callable[[Layer, int, int], None]:
+def _progress(screen: Screen) -> Callable[[ExperimentLayer, int, int], None]:
     """Notes of progress, not too many of them."""
     last = 0.0
 
-    def note(layer: Layer, done: int, planned: int) -> None:
+    def note(layer: ExperimentLayer, done: int, planned: int) -> None:
         nonlocal last
         if time.monotonic() - last > CADENCE or done == planned:
             last = time.monotonic()

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from timewait.checker.verdict import Verdict
 from timewait.laboratory.conformance.departures import DEPARTURES
-from timewait.laboratory.conformance.experiment import Comparison, Experiment, Observation, RunningStack, compare, steps
-from timewait.laboratory.conformance.explanation import Explainer, Explanation
+from timewait.laboratory.conformance.experiment import ComparedExperiment, Experiment, Observation, RunningStack, compare, steps
+from timewait.laboratory.conformance.explanation import DifferenceExplanation, Explainer
 from timewait.laboratory.conformance.grid import grid
 from timewait.laboratory.conformance.minimal import minimised
 from timewait.laboratory.conformance.reachable import experiments, reachable_situations
@@ -27,7 +27,7 @@ WALKS = 200
 """Random walks for each way to close."""
 
 
-class Layer(StrEnum):
+class ExperimentLayer(StrEnum):
     """A layer of experiments."""
 
     REACHABLE = "reachable"
@@ -44,19 +44,19 @@ class LayerResult:
 
     Attributes
     ----------
-    layer : Layer
+    layer : ExperimentLayer
         The layer.
     planned : int
         Its experiments.
-    compared : list of Comparison
+    compared : list of ComparedExperiment
         Those that were carried out.
     seconds : float
         The time that they took.
     """
 
-    layer: Layer
+    layer: ExperimentLayer
     planned: int
-    compared: list[Comparison]
+    compared: list[ComparedExperiment]
     seconds: float = 0.0
 
 
@@ -66,17 +66,17 @@ class DifferenceGroup:
 
     Attributes
     ----------
-    explanation : Explanation or None
+    explanation : DifferenceExplanation or None
         What explains them; None if nothing does.
-    counts : mapping of Layer to int
+    counts : mapping of ExperimentLayer to int
         How many experiments of each layer show them.
-    shortest : Comparison
+    shortest : ComparedExperiment
         The shortest experiment that shows the difference.
     """
 
-    explanation: Explanation | None
-    counts: Mapping[Layer, int]
-    shortest: Comparison
+    explanation: DifferenceExplanation | None
+    counts: Mapping[ExperimentLayer, int]
+    shortest: ComparedExperiment
 
     def as_json(self) -> dict[str, Any]:
         """The group as plain data."""
@@ -127,7 +127,7 @@ class ConformanceReport:
             return Verdict.INCONCLUSIVE
         return Verdict.PROVED if any(layer.compared for layer in self.layers) else Verdict.VACUOUS
 
-    def count(self, layer: Layer, explained: bool) -> int:
+    def count(self, layer: ExperimentLayer, explained: bool) -> int:
         """The number of differences of a layer that are explained, or that are not."""
         chosen = [group for group in self.groups if (group.explanation is not None) is explained]
         return sum(group.counts.get(layer, 0) for group in chosen)
@@ -160,12 +160,12 @@ class ConformanceReport:
         }
 
 
-def planned(layer: Layer, behaviours: Mapping[bool, Behaviour], seed: int) -> list[Experiment]:
+def planned(layer: ExperimentLayer, behaviours: Mapping[bool, Behaviour], seed: int) -> list[Experiment]:
     """The experiments of a layer.
 
     Parameters
     ----------
-    layer : Layer
+    layer : ExperimentLayer
         The layer.
     behaviours : mapping of bool to Behaviour
         The settings for shutdown() (False) and for close() (True).
@@ -175,27 +175,27 @@ def planned(layer: Layer, behaviours: Mapping[bool, Behaviour], seed: int) -> li
     found: list[Experiment] = []
     for abandons, behaviour in behaviours.items():
         match layer:
-            case Layer.REACHABLE:
+            case ExperimentLayer.REACHABLE:
                 ways = experiments(reachable_situations(behaviour), behaviour, abandons)
                 found += [way for way in ways.values() if way is not None]
-            case Layer.GRID:
+            case ExperimentLayer.GRID:
                 found += [experiment for _, experiment in grid(behaviour, abandons)]
-            case Layer.WALKS:
+            case ExperimentLayer.WALKS:
                 found += walks(behaviour, abandons, WALKS, seed)
     return found
 
 
-Progress = Callable[[Layer, int, int], None]
+ProgressNote = Callable[[ExperimentLayer, int, int], None]
 """Called with a layer, the experiments carried out, and those planned."""
 
 
 def run_campaign(
     stack: RunningStack,
     behaviours: Mapping[bool, Behaviour],
-    layers: Sequence[Layer],
+    layers: Sequence[ExperimentLayer],
     seed: int,
     max_seconds: float,
-    progress: Progress,
+    progress: ProgressNote,
 ) -> ConformanceReport:
     """Carry out layers of experiments on a running stack, and explain every difference.
 
@@ -207,7 +207,7 @@ def run_campaign(
         The running stack.
     behaviours : mapping of bool to Behaviour
         The settings of its profile for shutdown() (False) and for close() (True).
-    layers : sequence of Layer
+    layers : sequence of ExperimentLayer
         The layers, in order.
     seed : int
         The seed of the random walks.
@@ -235,7 +235,7 @@ def _carry_out(
     chosen: Sequence[Experiment],
     behaviours: Mapping[bool, Behaviour],
     end: float,
-    progress: Progress,
+    progress: ProgressNote,
 ) -> str:
     """Carry out the experiments of a layer; returns why some were left out, or nothing."""
     started = time.monotonic()
@@ -253,7 +253,7 @@ def _carry_out(
     return ""
 
 
-class Kind(NamedTuple):
+class DifferenceKind(NamedTuple):
     """What differences that nothing explains have in common.
 
     Attributes
@@ -272,12 +272,12 @@ class Kind(NamedTuple):
     observed: tuple[tuple[str, ...], State, bool]
 
 
-def kind_of(comparison: Comparison, behaviours: Mapping[bool, Behaviour]) -> Kind:
+def kind_of(comparison: ComparedExperiment, behaviours: Mapping[bool, Behaviour]) -> DifferenceKind:
     """The kind of a difference after the last event."""
     behaviour = behaviours[comparison.experiment.abandons]
     *_, last = steps(comparison.experiment.events, behaviour)
     circumstances = circumstances_of(last.block, last.event, behaviour)
-    return Kind(last.block.state, circumstances, _outline(comparison.predicted[-1]), _outline(comparison.observed[-1]))
+    return DifferenceKind(last.block.state, circumstances, _outline(comparison.predicted[-1]), _outline(comparison.observed[-1]))
 
 
 def _outline(observation: Observation) -> tuple[tuple[str, ...], State, bool]:
@@ -290,7 +290,7 @@ def _groups(
     """The differences of all layers by their explanation, or by their kind; unexplained ones first, then the most frequent."""
     explainer = Explainer(stack.name, behaviours)
     explanations = iter(explainer.explain_all([one for result in results for one in result.compared]))
-    found: dict[Explanation | Kind, list[tuple[Layer, Comparison]]] = defaultdict(list)
+    found: dict[DifferenceExplanation | DifferenceKind, list[tuple[ExperimentLayer, ComparedExperiment]]] = defaultdict(list)
     for result in results:
         for comparison in result.compared:
             if comparison.first_difference is not None:
@@ -301,20 +301,20 @@ def _groups(
 
 
 def _group(
-    key: Explanation | Kind,
-    members: Sequence[tuple[Layer, Comparison]],
+    key: DifferenceExplanation | DifferenceKind,
+    members: Sequence[tuple[ExperimentLayer, ComparedExperiment]],
     stack: RunningStack,
     behaviours: Mapping[bool, Behaviour],
     explainer: Explainer,
 ) -> DifferenceGroup:
     """A group with its shortest experiment."""
 
-    def alike(comparison: Comparison) -> bool:
-        if isinstance(key, Explanation):
+    def alike(comparison: ComparedExperiment) -> bool:
+        if isinstance(key, DifferenceExplanation):
             return explainer.holds(key, comparison)
         return kind_of(comparison, behaviours) == key
 
     first = min((comparison for _, comparison in members), key=lambda one: len(one.experiment.events))
     shortest = minimised(first, stack, behaviours, alike)
     counts = Counter(layer for layer, _ in members)
-    return DifferenceGroup(key if isinstance(key, Explanation) else None, counts, shortest)
+    return DifferenceGroup(key if isinstance(key, DifferenceExplanation) else None, counts, shortest)

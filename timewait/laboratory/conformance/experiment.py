@@ -114,7 +114,7 @@ def described_event(event: EndpointEvent) -> str:
     return f"{event} timer expires" if isinstance(event, Timer) else str(event)
 
 
-class Step(NamedTuple):
+class PredictedStep(NamedTuple):
     """One event of an experiment on the specification: the control block before it, the event and the outcome."""
 
     block: Block
@@ -132,7 +132,7 @@ def steps(
     events: Sequence[EndpointEvent],
     behaviour: Behaviour,
     reaction: Callable[[Block, Segment, Behaviour], Outcome] = segment_arrives,
-) -> Iterator[Step]:
+) -> Iterator[PredictedStep]:
     """The steps of an experiment on the specification.
 
     Parameters
@@ -152,7 +152,7 @@ def steps(
     block = ESTABLISHED
     for event in events:
         outcome = reaction(block, event, behaviour) if isinstance(event, Segment) else apply_event(block, event, behaviour)
-        yield Step(block, event, outcome)
+        yield PredictedStep(block, event, outcome)
         block = outcome.block
 
 
@@ -210,7 +210,7 @@ def as_specified(reply: Segment, event: EndpointEvent, sent: Segment | None) -> 
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedExperiment:
     """An experiment, what the specification predicts, and what a running stack did.
 
     Attributes
@@ -232,17 +232,17 @@ class Comparison:
         return next((number for number, (one, other) in enumerate(pairs) if one != other), None)
 
     @property
-    def truncated(self) -> Comparison:
+    def truncated(self) -> ComparedExperiment:
         """The same up to the first difference."""
         last = self.first_difference
         end = None if last is None else last + 1
         experiment = self.experiment._replace(events=self.experiment.events[:end])
-        return Comparison(experiment, self.predicted[:end], self.observed[:end])
+        return ComparedExperiment(experiment, self.predicted[:end], self.observed[:end])
 
 
 def compare(
     stack: RunningStack, experiments: Sequence[Experiment], behaviours: Mapping[bool, Behaviour]
-) -> Generator[Comparison]:
+) -> Generator[ComparedExperiment]:
     """Carry out experiments on a running stack, and compare each with the specification; in any order.
 
     Parameters
@@ -258,4 +258,4 @@ def compare(
         chosen = [one for one in experiments if one.abandons is abandons]
         scripts = [script(one, behaviour) for one in chosen]
         for experiment, observed in zip(chosen, stack.carry_out(scripts, abandons), strict=True):
-            yield Comparison(experiment, predicted(experiment, behaviour), observed)
+            yield ComparedExperiment(experiment, predicted(experiment, behaviour), observed)

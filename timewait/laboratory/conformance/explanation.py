@@ -9,7 +9,7 @@ from itertools import combinations, groupby, product
 from typing import Any, NamedTuple
 
 from timewait.laboratory.conformance.departures import Departure, Reaction, departures_of, reaction_with
-from timewait.laboratory.conformance.experiment import Comparison, predicted
+from timewait.laboratory.conformance.experiment import ComparedExperiment, predicted
 from timewait.spec.segment import Segment
 from timewait.spec.setting_dependence import alternatives
 from timewait.spec.settings import BEHAVIOUR, Behaviour
@@ -25,7 +25,7 @@ ATTEMPTS = 3
 """How many differences of one outline are searched for an explanation of their own; more of them stay unexplained."""
 
 
-class Explanation(NamedTuple):
+class DifferenceExplanation(NamedTuple):
     """What makes the specification do what a running stack did.
 
     Attributes
@@ -75,7 +75,7 @@ class Explainer:
         self._departures = departures_of(stack)
         self._behaviours = behaviours
 
-    def explain_all(self, comparisons: Sequence[Comparison]) -> list[Explanation | None]:
+    def explain_all(self, comparisons: Sequence[ComparedExperiment]) -> list[DifferenceExplanation | None]:
         """Explain every difference among some comparisons.
 
         An explanation that spoils an experiment in which stack and specification agree explains nothing. Of explanations that
@@ -83,18 +83,18 @@ class Explainer:
 
         Parameters
         ----------
-        comparisons : sequence of Comparison
+        comparisons : sequence of ComparedExperiment
             All comparisons, those that agree too.
 
         Returns
         -------
-        list of Explanation or None
+        list of DifferenceExplanation or None
             The least explanation of each comparison that differs, in order; None if there is none.
         """
         agreeing = [one for one in comparisons if one.first_difference is None]
         differing = [one.truncated for one in comparisons if one.first_difference is not None]
         spoils = cache(lambda explanation: any(not self.holds(explanation, one) for one in agreeing))
-        known: list[Explanation] = []
+        known: list[DifferenceExplanation] = []
         tried: Counter[object] = Counter()
         for one in differing:
             kind = _outline(one)
@@ -105,7 +105,9 @@ class Explainer:
         extent = Counter(entry for entries in fitting for entry in entries)
         return [min(entries, key=lambda entry: (_cost(entry), -extent[entry]), default=None) for entries in fitting]
 
-    def _simplest(self, comparison: Comparison, spoils: Callable[[Explanation], bool]) -> list[Explanation]:
+    def _simplest(
+        self, comparison: ComparedExperiment, spoils: Callable[[DifferenceExplanation], bool]
+    ) -> list[DifferenceExplanation]:
         """The explanations that hold and spoil nothing, of those that are equally simple."""
         candidates = self._candidates[comparison.experiment.abandons]
         for _, equally_simple in groupby(candidates, key=_cost):
@@ -114,7 +116,7 @@ class Explainer:
                 return found
         return []
 
-    def holds(self, explanation: Explanation, comparison: Comparison) -> bool:
+    def holds(self, explanation: DifferenceExplanation, comparison: ComparedExperiment) -> bool:
         """Return whether the specification, changed by an explanation, predicts what was observed."""
         behaviours, departures = self._changes[explanation]
         behaviour = behaviours.get(comparison.experiment.abandons)
@@ -122,35 +124,35 @@ class Explainer:
         return behaviour is None or _predicts(comparison, behaviour, reaction_with(departures))
 
     @cached_property
-    def _changes(self) -> dict[Explanation, tuple[dict[bool, Behaviour], tuple[Departure, ...]]]:
+    def _changes(self) -> dict[DifferenceExplanation, tuple[dict[bool, Behaviour], tuple[Departure, ...]]]:
         """What each explanation changes: the settings for each way to close, and the reaction."""
-        found: dict[Explanation, tuple[dict[bool, Behaviour], tuple[Departure, ...]]] = {}
+        found: dict[DifferenceExplanation, tuple[dict[bool, Behaviour], tuple[Departure, ...]]] = {}
         for abandons, original in self._behaviours.items():
             for explanation, behaviour, departures in self._all(original):
                 found.setdefault(explanation, ({}, departures))[0][abandons] = behaviour
         return found
 
     @cached_property
-    def _candidates(self) -> dict[bool, tuple[Explanation, ...]]:
+    def _candidates(self) -> dict[bool, tuple[DifferenceExplanation, ...]]:
         """The explanations to be tried, in order, for each way to close."""
         return {
             abandons: tuple(sorted((entry for entry, (known, _) in self._changes.items() if abandons in known), key=_cost))
             for abandons in self._behaviours
         }
 
-    def _all(self, behaviour: Behaviour) -> Iterator[tuple[Explanation, Behaviour, tuple[Departure, ...]]]:
+    def _all(self, behaviour: Behaviour) -> Iterator[tuple[DifferenceExplanation, Behaviour, tuple[Departure, ...]]]:
         settings = [("", "", behaviour), *_other_values(behaviour)]
         chosen = [group for size in range(MOST + 1) for group in combinations(self._departures, size)]
         for (name, value, other), departures in product(settings, chosen):
             if 0 < bool(name) + len(departures) <= MOST:
-                yield Explanation(name, value, tuple(entry.name for entry in departures)), other, departures
+                yield DifferenceExplanation(name, value, tuple(entry.name for entry in departures)), other, departures
 
 
-def _cost(explanation: Explanation) -> tuple[int, int]:
+def _cost(explanation: DifferenceExplanation) -> tuple[int, int]:
     return bool(explanation.setting) + len(explanation.departures), len(explanation.departures)
 
 
-def _outline(comparison: Comparison) -> object:
+def _outline(comparison: ComparedExperiment) -> object:
     """What differences with the same cause have in common: flags and states, not numbers."""
     last = comparison.experiment.events[-1]
     flags = last.flags if isinstance(last, Segment) else str(last)
@@ -168,7 +170,7 @@ def _other_values(behaviour: Behaviour) -> Iterator[tuple[str, str, Behaviour]]:
                 yield name, value_in_words(getattr(other, name)), other
 
 
-def _predicts(comparison: Comparison, behaviour: Behaviour, reaction: Reaction) -> bool:
+def _predicts(comparison: ComparedExperiment, behaviour: Behaviour, reaction: Reaction) -> bool:
     try:
         return predicted(comparison.experiment, behaviour, reaction) == comparison.observed
     except ValueError:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from timewait.laboratory.conformance.experiment import Comparison, Experiment, RunningStack, compare, predicted
+from timewait.laboratory.conformance.experiment import ComparedExperiment, Experiment, RunningStack, compare, predicted
 from timewait.spec.settings import Behaviour
 
 
 def minimised(
-    comparison: Comparison,
+    comparison: ComparedExperiment,
     stack: RunningStack,
     behaviours: Mapping[bool, Behaviour],
-    alike: Callable[[Comparison], bool],
-) -> Comparison:
+    alike: Callable[[ComparedExperiment], bool],
+) -> ComparedExperiment:
     """A difference of the same kind from which no event can be left out.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : ComparedExperiment
         A difference, after its last event.
     stack : RunningStack
         The running stack, which carries out every attempt.
@@ -35,7 +35,7 @@ def minimised(
         comparison = found
 
 
-def _last_differs(comparison: Comparison) -> bool:
+def _last_differs(comparison: ComparedExperiment) -> bool:
     return comparison.first_difference == len(comparison.experiment.events) - 1
 
 
