@@ -1,12 +1,15 @@
 """From a question to answers: the engines in order, and the checks that make their findings credible.
 
 A violation counts once its run was replayed on the specification; it is shown without the steps that it does not need.
+A run that the replay rejects and that a refinement of the system does not have either leaves the property to the engines
+after it, and at last to the refined question; any other run that the replay rejects is a disagreement.
 A proof counts only if its witnesses are possible and time cannot stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -18,9 +21,9 @@ from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
 from timewait.checker.lasso import LassoEngine
-from timewait.checker.over_approximated import OverApproximationEngine
+from timewait.checker.over_approximated import OverApproximationEngine, run_with
 from timewait.checker.question import Engine, Question
-from timewait.checker.replay import Rejected, minimal
+from timewait.checker.replay import ROUNDS, Rejected, minimal
 from timewait.checker.schedule import legible_delays
 from timewait.checker.smt import SmtEngine
 from timewait.checker.structural import GraphEngine
@@ -101,18 +104,52 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
         engine = Engine.ZONES if question.system.dense else Engine.EXPLICIT
     if reason := _unsupported(question, engine):
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
-    findings: dict[str, Finding] = {}
+    return [_refined(question, entry, answer, engine, budget) for entry, answer in _ask(question, asked, engine, budget)]
+
+
+def _ask(question: Question, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[tuple[Property, Answer]]:
+    """Each property with the first answer that counts; a run that no refinement has leaves it to the engines after."""
+    answers: dict[str, Answer] = {}
     for procedure in ENGINES:
-        left = [entry for entry in asked if entry.kind == procedure.kind and entry.name not in findings]
+        left = [entry for entry in asked if entry.kind == procedure.kind and not _settled(question, answers.get(entry.name))]
         if left and engine in procedure.choices:
             try:
                 found = procedure.decide(question, left, budget) if procedure.supports(question) else []
             except Stopped as stopped:
                 found = [Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(stopped)) for entry in left]
-            findings |= {finding.name: finding for finding in found}
-    for entry in asked:
-        findings.setdefault(entry.name, Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason="no engine decides it"))
-    return [_confirmed(question, entry, findings[entry.name]) for entry in asked]
+            by_name = {entry.name: entry for entry in left}
+            answers |= {finding.name: _confirmed(question, by_name[finding.name], finding) for finding in found}
+    undecided = "no engine decides it"
+    return [
+        (entry, answers.get(entry.name, Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=undecided))))
+        for entry in asked
+    ]
+
+
+def _settled(question: Question, answer: Answer | None) -> bool:
+    """Whether no other engine needs to be asked: there is an answer, and not one whose run a refinement excludes."""
+    return answer is not None and not _spurious(question, answer)
+
+
+def _spurious(question: Question, answer: Answer) -> bool:
+    """Whether the replay rejected a run that a refinement of the question does not have either."""
+    run = answer.finding.run
+    if answer.verdict is not Verdict.DISAGREEMENT or run is None or question.refined is None:
+        return False
+    return run_with(question.refined.compiled, _actions(run)) is None
+
+
+def _actions(run: Run) -> list[Action]:
+    """The actions of a run, those of its loop as often as the replay repeats it."""
+    repeated = () if run.loop is None else run.moves[run.loop :] * (ROUNDS - 1)
+    return [move.action for move in (*run.moves, *repeated) if move.action is not None]
+
+
+def _refined(question: Question, asked: Property, answer: Answer, engine: Engine, budget: Budget) -> Answer:
+    """The answer, or that of the refined question if the run is spurious."""
+    if question.refined is None or not _spurious(question, answer):
+        return answer
+    return decide(question.refined, [asked], engine, budget)[0]
 
 
 def _unsupported(question: Question, engine: Engine) -> str:
@@ -135,9 +172,18 @@ def _confirmed(question: Question, asked: Property, finding: Finding) -> Answer:
     if asked.kind == "eventually" and (reason := unfair(question.compiled, finding.run)):
         return Answer(finding.but(Verdict.DISAGREEMENT, f"the run is not fair: {reason}"))
     try:
-        return Answer(finding, minimal(question.initial_state, finding.run, asked, partial(_earliest, question)))
+        return Answer(finding, _replayed(question, finding.run, asked))
     except Rejected as rejected:
-        return Answer(finding.but(Verdict.DISAGREEMENT, f"the replay was rejected: {rejected}"))
+        refusal = Answer(finding.but(Verdict.DISAGREEMENT, f"the replay was rejected: {rejected}"))
+    if question.refined is not None and finding.run.loop is None:
+        with suppress(Rejected):
+            if (run := run_with(question.refined.compiled, _actions(finding.run))) is not None:
+                return Answer(replace(finding, run=run), _replayed(question.refined, run, asked))
+    return refusal
+
+
+def _replayed(question: Question, run: Run, asked: Property) -> Trace:
+    return minimal(question.initial_state, run, asked, partial(_earliest, question))
 
 
 def _earliest(question: Question, run: Run) -> Iterator[Run]:

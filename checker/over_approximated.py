@@ -15,6 +15,7 @@ from timewait.checker.engine import DecisionEngine, proof
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
 from timewait.checker.schedule import delays
+from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine, Zones
 from timewait.vocabulary.automaton import Action, Property
@@ -44,6 +45,15 @@ def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], 
             return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
         if attempt >= MAX_PATHS:
             break
+    return None
+
+
+def run_with(system: CompiledAutomaton, actions: Sequence[Action]) -> Run | None:
+    """A run of a system with these actions and any delays, at the system's own values; None when there is none."""
+    values = system.system.parameters
+    for path in _paths(system, [[action] for action in actions], system.start):
+        if (waits := delays(path, values, unit_of(values))) is not None:
+            return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
     return None
 
 

@@ -45,6 +45,8 @@ class Question:
         An over-approximation that keeps every invariant of `system`; used for the time-lock check.
     quotient_budget : Budget or None
         The budget of each quotient; using it up raises `Stopped`.
+    refined : Question or None
+        The same question about a system with fewer runs, yet all that the replay can carry out: asked when a run is impossible.
     """
 
     system: TimedAutomaton
@@ -53,6 +55,7 @@ class Question:
     over_approximation: TimedAutomaton | None = None
     obliged_approximation: TimedAutomaton | None = None
     quotient_budget: Budget | None = None
+    refined: Question | None = None
 
     @cached_property
     def compiled(self) -> CompiledAutomaton:

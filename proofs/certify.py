@@ -17,6 +17,7 @@ A proof counts only after Z3 and cvc5 have both answered every proof obligation 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -32,15 +33,20 @@ from timewait.checker.finding import Budget, Stopped
 from timewait.checker.linear import Constraint, Terms, constraint
 from timewait.checker.liveness_certificate import Component, LivenessCertificate
 from timewait.checker.over_approximated import concretised_witnesses
+from timewait.checker.quotient import Quotient
+from timewait.checker.replay import Rejected, replay
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
 from timewait.checker.synthesis import ParameterNames
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
-from timewait.proofs.question import question
+from timewait.proofs.any_text import AnyText
+from timewait.proofs.question import copies_told_apart, question
+from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
+from timewait.spec.reference import initial_state
 
 SYMBOLS = ParameterNames("MSL", "RTO", "TIME_WAIT")
 """The parameters that stay symbolic in a proof for all values."""
@@ -88,16 +94,26 @@ class ClaimedProperties:
         The values of `SYMBOLS` that the proof covers; None for the configuration's own values alone.
     over_approximated : bool
         Whether the invariant is one of the over-approximation: a proof for it is a proof for the system.
+    told_apart : int
+        The copies of one segment that the composition tells apart (`timewait.spec.composition.Composition`).
+    any_text : bool
+        Whether B sends any amount of text, and the invariant is one of `timewait.proofs.any_text.AnyText`.
     """
 
     configuration: Configuration
     properties: Sequence[str]
     region: Sequence[Constraint] | None
     over_approximated: bool = False
+    told_apart: int = 1
+    any_text: bool = False
 
     @cached_property
     def automaton(self) -> CompiledAutomaton:
         """The compiled automaton that the invariant belongs to."""
+        if self.any_text:
+            return CompiledAutomaton(AnyText(self.configuration))
+        if self.told_apart > 1:
+            return CompiledAutomaton(Quotient(Composition(self.configuration, self.told_apart)))
         asked = question(self.configuration)
         return asked.coarse if self.over_approximated else asked.quotient
 
@@ -115,6 +131,8 @@ class ClaimedProperties:
             "properties": list(self.properties),
             "region": None if self.region is None else [part.text for part in self.region],
             "relaxed": self.over_approximated,
+            **({"told apart": self.told_apart} if self.told_apart > 1 else {}),
+            **({"any text": True} if self.any_text else {}),
         }
 
 
@@ -254,21 +272,37 @@ def _by_spacer(claimed: ClaimedProperties, seconds: float) -> Invariant | Certif
 def _proved(
     claimed: ClaimedProperties, read: Callable[[ClaimedProperties, Zones], Invariant | CertifiedProof], budget: Budget
 ) -> CertifiedProof:
-    """The first proof that is accepted: of the over-approximation if possible, else of the system itself."""
-    for attempt in (replace(claimed, over_approximated=True), claimed):
+    """The first proof that is accepted: of the over-approximation if possible, else of the system itself, else of a refinement.
+
+    A refinement is needed where the system has a violating run that the specification cannot carry out.
+    """
+    refinements = (replace(claimed, told_apart=most) for most in copies_told_apart(claimed.configuration))
+    for attempt in (replace(claimed, over_approximated=True), claimed, *refinements):
         zones, refused = _explored(attempt, budget.fresh())
         if zones is None:
             if attempt.over_approximated and refused.verdict is Verdict.VACUOUS:
                 continue
             return refused
-        if frozenset(claimed.properties) & zones.broken.keys():
-            continue
+        if broken := frozenset(claimed.properties) & zones.broken.keys():
+            if attempt.over_approximated or not _confirmed(attempt, zones, broken):
+                continue
+            break
         found = read(attempt, zones)
         if not isinstance(found, CertifiedProof):
             return certified_proof(attempt, found)
         if not (attempt.over_approximated and found.verdict is Verdict.VIOLATED):
             return found
     return CertifiedProof(Verdict.VIOLATED, reason="a run violates it at the configuration's own values")
+
+
+def _confirmed(claimed: ClaimedProperties, zones: Zones, broken: frozenset[str]) -> bool:
+    """Whether the specification carries out the run to some property that zones report as violated."""
+    for name in broken:
+        run = zones.run_to(*zones.broken[name])
+        with suppress(Rejected):
+            if run is not None and replay(initial_state(claimed.configuration), run, PROPERTIES[name]):
+                return True
+    return False
 
 
 def _explored(claimed: ClaimedProperties, budget: Budget) -> tuple[Zones | None, CertifiedProof]:
@@ -421,7 +455,10 @@ def _checked_invariant(header: dict[str, Any], text: str, where: str) -> Checked
     over_approximated = header["relaxed"]
     if not isinstance(over_approximated, bool):
         raise ValueError(f"relaxed must be true or false, not {over_approximated!r}")
-    statement = ClaimedProperties(configuration, properties, parts, over_approximated).statement
+    told_apart, any_text = header.get("told apart", 1), header.get("any text", False)
+    if not (isinstance(told_apart, int) and told_apart >= 1 and isinstance(any_text, bool)):
+        raise ValueError(f"told apart must be a number from 1 and any text true or false, not {told_apart!r} and {any_text!r}")
+    statement = ClaimedProperties(configuration, properties, parts, over_approximated, told_apart, any_text).statement
     found = InvariantCertificate(statement, certificate.read(statement, text, where))
     return CheckedCertificate(claim, certificate.rejection(found))
 

@@ -17,6 +17,10 @@ def question(configuration: Configuration) -> Question:
     """The question: the composition to explore, over-approximated where possible, and the specification to replay on."""
     system = Composition(configuration)
     asked = Question(system, initial_state(configuration), WITNESSES)
+    refined = None
+    for told_apart in reversed(copies_told_apart(configuration)):
+        refined = replace(asked, system=Composition(configuration, told_apart), refined=refined)
+    asked = replace(asked, refined=refined)
     if not system.dense:
         return asked
     return replace(
@@ -24,6 +28,17 @@ def question(configuration: Configuration) -> Question:
         over_approximation=OverApproximation(configuration, one_per_effect),
         obliged_approximation=OverApproximation(configuration, one_at_a_time),
     )
+
+
+def copies_told_apart(configuration: Configuration) -> tuple[int, ...]:
+    """The numbers of copies of one segment that refinements of the composition tell apart, in the order to try them.
+
+    Only where an answer to one copy may be lost and those to others not. One copy more than may be lost in a loss window is
+    enough, unless a second loss window begins while they are in flight.
+    """
+    if configuration.duplication is not None or not configuration.loss:
+        return ()
+    return configuration.loss + 1, 2 * (configuration.loss + 1)
 
 
 def applicable(configuration: Configuration) -> tuple[Property, ...]:

@@ -13,11 +13,12 @@ from timewait.checker.linear import Constraint, Terms, as_text, evaluate
 from timewait.checker.projection import delays_in_terms
 from timewait.checker.ratios import RatioInterval
 from timewait.checker.replay import Rejected, replay, shortened
-from timewait.checker.synthesis import Counterexample, Synthesis, ThresholdPiece, region_constraints
+from timewait.checker.synthesis import Counterexample, InconclusiveSynthesis, Synthesis, ThresholdPiece, region_constraints
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import SYMBOLS, CertifiedProof, ClaimedProperties, certified_proof, ill_posed, terms_of
-from timewait.proofs.question import question
+from timewait.proofs.question import copies_told_apart
+from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
@@ -112,20 +113,41 @@ def formula(
     """
     if problem := ill_posed(configuration, properties, []):
         raise RequestError(problem)
-    asked = question(configuration)
+    remaining = ratios
+    for told_apart in (1, *copies_told_apart(configuration)):
+        try:
+            for piece in _pieces(configuration, properties, remaining, budget, told_apart):
+                yield piece
+                remaining = (ratios[0], piece.ratios.low)
+            return
+        except Rejected as rejected:
+            impossible = rejected
+    raise InconclusiveSynthesis(f"the replay was rejected: {impossible}")
+
+
+def _pieces(
+    configuration: Configuration, properties: Sequence[str], ratios: tuple[Fraction, Fraction], budget: Budget, told_apart: int
+) -> Iterator[ProvedThreshold]:
+    """The pieces as `formula` yields them, with some copies of a segment told apart.
+
+    Raises
+    ------
+    timewait.checker.replay.Rejected
+        A run cannot be carried out by the specification.
+    """
+    claimed = ClaimedProperties(configuration, properties, None, told_apart=told_apart)
     terms = terms_of(configuration, symbolic=True)
-    plain = CompiledAutomaton(asked.system)
+    plain = CompiledAutomaton(Composition(configuration, told_apart))
 
     def shorten(run: Run, violated: str, values: Mapping[str, Fraction]) -> Run:
         chosen = at_values(configuration, values["MSL"], values[configuration.rto_names[0]], values["TIME_WAIT"])
         return shortened(initial_state(chosen), run, PROPERTIES[violated])
 
-    search = Synthesis((plain, asked.quotient), frozenset(properties), terms, SYMBOLS, shorten, budget)
+    search = Synthesis((plain, claimed.automaton), frozenset(properties), terms, SYMBOLS, shorten, budget)
     for piece in search.pieces(*ratios):
         counterexample = None if piece.run is None else _counterexample(configuration, plain, piece, piece.run)
         region = region_constraints(piece, SYMBOLS, safe=True)
-        claimed = ClaimedProperties(configuration, properties, region)
-        proof = None if piece.minimum is None else certified_proof(claimed, piece.invariant)
+        proof = None if piece.minimum is None else certified_proof(replace(claimed, region=region), piece.invariant)
         yield ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
 
 

@@ -56,11 +56,21 @@ class CompositionState(NamedTuple):
 
 
 class Composition:
-    """The timed automaton of one configuration (a `timewait.vocabulary.automaton.TimedAutomaton`)."""
+    """The timed automaton of one configuration (a `timewait.vocabulary.automaton.TimedAutomaton`).
 
-    def __init__(self, configuration: Configuration) -> None:
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    told_apart : int
+        Copies of one segment with deadlines of their own, where copies are merged (see `timewait.spec.network`). With 1 the
+        composition has every run, and some in which the answer to one copy is lost and the others are never answered; the
+        more are told apart, the fewer of these.
+    """
+
+    def __init__(self, configuration: Configuration, told_apart: int = 1) -> None:
         self.configuration = configuration
-        self.channel = Channel(configuration.duplication, configuration.fifo)
+        self.channel = Channel(configuration.duplication, configuration.fifo, told_apart)
         self.closers = (True, configuration.both_close)
         self.received = cache(self._received)
 
@@ -137,7 +147,7 @@ class Composition:
 
     def join(self, location: Location, other: Location) -> CompositionState:
         state, more = _state(location), _state(other)
-        clocked = [ClockedPacket(packet, None, None) for packet in {*state.network, *more.network}]
+        clocked = [ClockedPacket(packet, None) for packet in {*state.network, *more.network}]
         return state._replace(network=self.channel.settle(clocked)[0])
 
     def pending(self, location: Location) -> frozenset[str]:
@@ -214,7 +224,19 @@ class Composition:
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
             action = Action("deliver", ENDS[side], (packet.sender, packet.segment))
             fair = frozenset({f"deliver {packet.sender} {packet.segment}"})
-            yield from self._step(state, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+            arrived = self._step(state, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+            if packet.further and self._counts_again(state, side, outcome, packet.segment):
+                alone = self._step(state, side, action, guard, outcome, self.channel.deliver_oldest(network, index), fair)
+                yield from (edge for edge in arrived if not any(edge.action.lost))
+                yield from (edge for edge in alone if any(edge.action.lost))
+            else:
+                yield from arrived
+
+    def _counts_again(self, state: CompositionState, side: int, outcome: Outcome, segment: Segment) -> bool:
+        """Whether the loss of an answer to a further copy counts against the same loss budget as that of the first answer."""
+        again = self.received(outcome.block, side, segment)
+        ends = (again.block, state.ends[1]) if side == 0 else (state.ends[0], again.block)
+        return Effect.FIN_ACCEPTED not in again.effects and any(self._loss_windows(ends, side, reply) for reply in again.replies)
 
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
         """The outcome of an arrival; in scope core a CLOSED passive end is silent."""
@@ -232,7 +254,7 @@ class Composition:
             side = 1 - ENDS.index(entry.packet.sender)
             outcome = self.received(ends[side], side, entry.packet.segment)
             if entry.packet.must_be_delivered and not delivery_matters(ends, side, outcome, self.closers):
-                entry = ClockedPacket(entry.packet._replace(must_be_delivered=False), entry.age, None)
+                entry = ClockedPacket(entry.packet._replace(must_be_delivered=False, further=0), entry.age)
             kept.append(entry)
         return kept
 

@@ -6,7 +6,9 @@ was not lost *must be delivered* before it is older than MSL. A merged entry the
 youngest copy bounds how long it may arrive; the age of its oldest undelivered copy (``due``) bounds how long it may wait.
 
 The delivery of a merged entry counts for all its copies: with unlimited duplication the others may arrive at the same
-instant, and they get the same answer.
+instant, and they get the same answer. That allows too much where the first answer is lost and the loss budget does not
+cover the loss of the others. A channel that tells copies apart (`Channel.told_apart`) keeps the deadlines of the oldest
+copies, one clock for each, and can deliver the oldest alone.
 """
 
 from __future__ import annotations
@@ -21,18 +23,40 @@ Network = tuple[PacketInFlight, ...]
 
 
 class ClockedPacket(NamedTuple):
-    """A packet in flight and the updates of its clocks: the clock that each value comes from; None: the clock starts now."""
+    """A packet in flight and the updates of its clocks: the clock that each value comes from; None: the clock starts now.
+
+    Attributes
+    ----------
+    packet : PacketInFlight
+        The packet.
+    age, due : Clock or None
+        The updates of its age, and of the age of its oldest copy that must be delivered.
+    later : tuple of Clock or None
+        The updates of the ages of its `PacketInFlight.further` copies, the oldest first.
+    """
 
     packet: PacketInFlight
     age: Clock | None
-    due: Clock | None
+    due: Clock | None = None
+    later: tuple[Clock | None, ...] = ()
 
 
 class Channel(NamedTuple):
-    """The rules of the network: how often a copy may arrive again (None: any number of times), and whether order is kept."""
+    """The rules of the network.
+
+    Attributes
+    ----------
+    duplication : int or None
+        How often a copy may arrive again; None: any number of times.
+    fifo : bool
+        Whether order is kept.
+    told_apart : int
+        Copies of one merged entry that must be delivered and have a deadline of their own, at most: the oldest ones.
+    """
 
     duplication: int | None
     fifo: bool
+    told_apart: int = 1
 
     @property
     def merged(self) -> bool:
@@ -58,13 +82,19 @@ class Channel(NamedTuple):
         for index, packet in enumerate(network):
             clocks.append(self.age(network, index))
             if packet.must_be_delivered and self.duplication is None:
-                clocks.append(self.due(network, index))
+                clocks += [self.due(network, index), *self.later(packet)]
         return tuple(clocks)
+
+    def later(self, packet: PacketInFlight) -> tuple[Clock, ...]:
+        """The clocks that hold the ages of the further copies of an entry, the oldest first."""
+        return tuple(_clock("due", packet.sender, packet.segment, number) for number in range(2, packet.further + 2))
 
     def unchanged(self, network: Network) -> list[ClockedPacket]:
         """The network with clocks that keep their values."""
         return [
-            ClockedPacket(packet, self.age(network, index), self.due(network, index) if packet.must_be_delivered else None)
+            ClockedPacket(packet, self.age(network, index), self.due(network, index), self.later(packet))
+            if packet.must_be_delivered
+            else ClockedPacket(packet, self.age(network, index), None)
             for index, packet in enumerate(network)
         ]
 
@@ -77,7 +107,10 @@ class Channel(NamedTuple):
         old = clocked[same]
         joined = fresh
         if old.packet.must_be_delivered:
-            joined = ClockedPacket(old.packet, None, old.due)
+            joined = old._replace(age=None)
+            if must_be_delivered and old.packet.further + 1 < self.told_apart:
+                packet = old.packet._replace(further=old.packet.further + 1)
+                joined = ClockedPacket(packet, None, old.due, (*old.later, None))
         return [*clocked[:same], joined, *clocked[same + 1 :]]
 
     def _mergeable(self, clocked: list[ClockedPacket], sender: str, segment: Segment) -> int | None:
@@ -96,18 +129,28 @@ class Channel(NamedTuple):
         return self.fifo and any(packet.must_be_delivered for packet in network[:index] if packet.sender == sender)
 
     def deliver(self, network: Network, index: int) -> list[ClockedPacket]:
-        """The network after an entry arrived."""
-        clocked = self.unchanged(network)
-        arrived = clocked[index]
-        packet = arrived.packet
+        """The network after an entry arrived, with all its copies."""
+        packet, age = network[index], self.age(network, index)
         kept: list[ClockedPacket] = []
         if packet.left is None:
-            kept = [ClockedPacket(packet._replace(must_be_delivered=False), arrived.age, None)]
+            kept = [ClockedPacket(packet._replace(must_be_delivered=False, further=0), age)]
         elif packet.left > 0:
-            kept = [ClockedPacket(packet._replace(must_be_delivered=False, left=packet.left - 1), arrived.age, None)]
+            kept = [ClockedPacket(packet._replace(must_be_delivered=False, left=packet.left - 1), age)]
+        return self._arrived(network, index, kept)
+
+    def deliver_oldest(self, network: Network, index: int) -> list[ClockedPacket]:
+        """The network after the oldest copy of a merged entry arrived, which has further copies that must be delivered."""
+        packet = network[index]
+        next_oldest, *later = self.later(packet)
+        kept = ClockedPacket(packet._replace(further=packet.further - 1), self.age(network, index), next_oldest, tuple(later))
+        return self._arrived(network, index, [kept])
+
+    def _arrived(self, network: Network, index: int, kept: list[ClockedPacket]) -> list[ClockedPacket]:
+        """The network with what is kept of an entry that arrived; in a queue, the entries ahead of it are lost."""
+        clocked = self.unchanged(network)
         ahead = clocked[:index]
         if self.fifo:
-            ahead = [entry for entry in ahead if entry.packet.sender != packet.sender]
+            ahead = [entry for entry in ahead if entry.packet.sender != network[index].sender]
         return ahead + kept + clocked[index + 1 :]
 
     def settle(self, clocked: list[ClockedPacket]) -> tuple[Network, tuple[Clock | None, ...]]:
@@ -117,14 +160,14 @@ class Channel(NamedTuple):
         for entry in ordered:
             updates.append(entry.age)
             if entry.packet.must_be_delivered and self.duplication is None:
-                updates.append(entry.due)
+                updates += [entry.due, *entry.later]
         return tuple(entry.packet for entry in ordered), tuple(updates)
 
 
 @cache
-def _clock(role: str, sender: str, segment: Segment) -> Clock:
-    """A clock of a merged entry."""
-    return Clock(role, f"{sender} {segment}")
+def _clock(role: str, sender: str, segment: Segment, copy: int = 1) -> Clock:
+    """A clock of a merged entry; that of a further copy has its number."""
+    return Clock(role, f"{sender} {segment}" + (f" ({copy})" if copy > 1 else ""))
 
 
 def _name(clocked: ClockedPacket) -> str:

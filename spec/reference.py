@@ -7,6 +7,7 @@ can be carried out here, where every packet in flight is an object of its own wi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -178,18 +179,19 @@ class ReferenceState:
         return found
 
     def _arrive_together(self, due: list[int], action: Action) -> ReferenceState:
-        """All these copies at the same instant; the answers to later copies are lost if the first answer is."""
+        """All these copies at the same instant; later answers are lost like the first, unless that exceeds the loss budget."""
         state = self
         for due_number in due:
             index = next(index for index, (_, number, _) in enumerate(state.in_transit) if number == due_number)
-            if state is self:
-                state = self._arrive(index, action)
-                continue
-            try:
-                state = state._arrive(index, action)
-            except ImpossibleMove:
-                state = state._arrive(index, replace(action, lost=(False,) * (1 - len(action.lost))))
+            state = self._arrive(index, action) if state is self else state._arrive_again(index, action)
         return state
+
+    def _arrive_again(self, index: int, action: Action) -> ReferenceState:
+        """The arrival of a further copy, answered as the first was if possible, else with nothing lost."""
+        for losses in (action.lost, (False,) * len(action.lost), (False,) * (1 - len(action.lost))):
+            with suppress(ImpossibleMove):
+                return self._arrive(index, replace(action, lost=losses))
+        raise ImpossibleMove(f"no losses make the arrival of a further copy possible for {action}")
 
     def _subject(self, action: Action) -> tuple[str, Segment]:
         match action.subject:
@@ -249,7 +251,8 @@ class ReferenceState:
 
     def _copy(self, entry: TimedPacket, *, lost: bool = False) -> Packet:
         """The packet as a trace describes it."""
-        (sender, segment, _, _), number, sent = entry
+        packet, number, sent = entry
+        sender, segment = packet.sender, packet.segment
         receiver = ENDS[1 - ENDS.index(sender)]
         return Packet(number, sender, receiver, str(segment), segment.fields, sent, sent + self.configuration.msl, lost)
 

@@ -67,12 +67,15 @@ class PacketInFlight(NamedTuple):
         Whether it must still arrive.
     left : int or None
         How often it may still arrive; None: any number of times.
+    further : int
+        Further copies of it, all sent later, that must still arrive too and are told apart.
     """
 
     sender: str
     segment: Segment
     must_be_delivered: bool
     left: int | None
+    further: int = 0
 
 
 @cache
