@@ -44,7 +44,8 @@ class ParametricSchedule:
     Attributes
     ----------
     before, repeated, after : tuple of ScheduledAction
-        The actions before the loop, of the loop, and after it; `repeated` may be empty.
+        The actions before the loop, of the loop, and after it; `repeated` may be empty. The delays after the loop may
+        depend on `ROUNDS`.
     """
 
     before: tuple[ScheduledAction, ...]
@@ -184,8 +185,12 @@ def failed_conditions(
     if schedule.repeated:
         execution.conditions = []
         length = _loop(execution, schedule.repeated, total)
-        obligations.append(([*assumed, total >= 0], [*execution.conditions, *_reachable_total(region, length, parameters)]))
+        later = {**parameters, ROUNDS: total + length}
+        bounded = [constraint_formula(part, later) for part in region if part.terms.get(ROUNDS, Fraction(0)) < 0]
+        obligations.append(([*assumed, total >= 0, *bounded], execution.conditions))
+        obligations.append(([*assumed, total >= 0], list(_reachable_total(region, length, parameters))))
         execution.conditions = []
+        execution.parameters = known
         execution.follow(schedule.after)
         obligations.append(([*assumed, *on_total, total >= 0], execution.conditions))
     if name not in execution.edges[-1].original.violates:
@@ -262,6 +267,8 @@ def _untouched(execution: _Execution, actions: Sequence[ScheduledAction]) -> set
 
 def instance(automaton: CompiledAutomaton, schedule: ParametricSchedule, values: Mapping[str, Fraction], iterations: int) -> Run:
     """The run of a schedule for given values, with a number of iterations of its loop."""
+    length = sum((evaluate(scheduled.delay, values) for scheduled in schedule.repeated), Fraction(0))
+    values = {**values, ROUNDS: iterations * length}
     actions = (*schedule.before, *schedule.repeated * iterations, *schedule.after)
     edges = (edge for _, edge in follow(automaton, [scheduled.action for scheduled in actions]))
     return Run(
