@@ -137,6 +137,34 @@ class Synthesis:
         """
         yield from self._pieces(RatioInterval(low, high, closed_low=low > 0, closed_high=True))
 
+    def safe_pieces(self, wait: Terms, low: Fraction, high: Fraction) -> Iterator[ThresholdPiece]:
+        """The proofs that a wait and every longer one is safe, for the ratios from `low` to `high`, from the highest down.
+
+        Parameters
+        ----------
+        wait : mapping
+            The wait, as a term in scale and rate.
+        low, high : Fraction
+            The smallest and the largest ratio.
+
+        Raises
+        ------
+        InconclusiveSynthesis
+            A run violates a property at some ratio, or an exploration reached a bound.
+        """
+        interval = RatioInterval(low, high, closed_low=low > 0, closed_high=True)
+        while not interval.empty:
+            ratio = self._sample(interval)
+            zones = self._explore(ratio, wait)
+            if self.properties & zones.broken.keys():
+                raise InconclusiveSynthesis(f"at {self._text(ratio)} a run violates {', '.join(sorted(zones.broken))}")
+            alone = interval.low == interval.high
+            held, proof = self._at(zones, ratio) if alone else self._around(zones, ratio, wait)
+            if not interval.above(held).empty:
+                raise InconclusiveSynthesis(f"the proof at {self._text(ratio)} does not reach the upper end of the interval")
+            yield ThresholdPiece(held, wait, None, proof)
+            interval = interval.below(held)
+
     def _pieces(self, interval: RatioInterval) -> Iterator[ThresholdPiece]:
         if interval.empty:
             return

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from timewait.checker.finding import Budget
@@ -97,47 +97,8 @@ class AnyText:
         return self.exact.lifetimes
 
     @cached_property
-    def _edges(self) -> dict[AnyTextState, dict[Edge, None]]:
-        """For each location its edges: the images of the edges of every close with no more octets."""
-        quotient = Quotient(self.exact, Budget())
-        found: dict[AnyTextState, dict[Edge, None]] = {}
-        met = [quotient.initial()]
-        seen = set(met)
-        for location in met:
-            source = _state(location)
-            choices = (False, True) if _owed_text(source) else (False,)
-            for edge in quotient.edges(location):
-                for text_due in choices:
-                    here = found.setdefault(_abstract(source, text_due), {})
-                    here[self._image(source, edge, text_due)] = None
-                if edge.target not in seen:
-                    seen.add(edge.target)
-                    met.append(edge.target)
-        return found
-
-    def _image(self, source: CompositionState, edge: Edge, text_due: bool) -> Edge:
-        """An edge of a close as an edge of the abstraction."""
-        target, octets = _state(edge.target), source.ends[1].sent
-        names = {clock: _clock_of(source, clock) for clock in self.exact.clocks(source)}
-        guard = tuple(bound._replace(clock=names[bound.clock]) for bound in edge.guard)
-        action = edge.action
-        if isinstance(action.subject, tuple):
-            sender, segment = action.subject
-            action = replace(action, subject=(sender, _kind(sender, segment, octets)))
-        updates: dict[Clock, ClockUpdate] = {_age(kind): _age(kind) for kind in KINDS}
-        for clock, update in zip(self.exact.clocks(target), edge.updates, strict=True):
-            name = _clock_of(target, clock)
-            if name.role == "age":
-                updates[name] = None if update is None else updates[name]
-            elif name != TEXT_DUE:
-                updates[name] = names[update] if isinstance(update, Clock) else update
-        kept = text_due and action.subject != ("B", "B text") and _owed_text(source) <= _owed_text(target)
-        updates[TEXT_DUE] = TEXT_DUE if kept else None
-        sent = updates[_age("B text")] is None and _owed_text(target)
-        reached = _abstract(target, kept or bool(sent))
-        return replace(
-            edge, action=action, guard=guard, target=reached, updates=tuple(updates[clock] for clock in self.clocks(reached))
-        )
+    def _edges(self) -> Mapping[AnyTextState, tuple[Edge, ...]]:
+        return _images(self.exact.configuration)
 
     def initial(self) -> AnyTextState:
         return _abstract(self.exact.initial(), False)
@@ -146,9 +107,7 @@ class AnyText:
         return tuple(INACTIVE if clock.role == "age" else None for clock in self.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
-        state = _own(location)
-        timers = self.exact.timers(CompositionState(state.ends, (), state.lost, state.phase))
-        return (*timers, *map(_due, state.due), *map(_age, KINDS))
+        return _clocks(self.exact, _own(location))
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
         state = _own(location)
@@ -156,7 +115,7 @@ class AnyText:
         return (*timers, *(Bound(_due(kind), "<=", "MSL") for kind in state.due))
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        return tuple(self._edges.get(_own(location), ()))
+        return self._edges.get(_own(location), ())
 
     def expired(self, location: Location, clock: Clock) -> Location:
         del clock
@@ -172,6 +131,59 @@ class AnyText:
     def pending(self, location: Location) -> frozenset[str]:
         state = _own(location)
         return self.exact.pending(CompositionState(state.ends, (), state.lost, state.phase))
+
+
+@lru_cache(maxsize=8)
+def _images(configuration: Configuration) -> Mapping[AnyTextState, tuple[Edge, ...]]:
+    """For each location its edges: the images of the edges of every close with no more octets than a configuration has."""
+    exact = Composition(configuration)
+    quotient = Quotient(exact, Budget())
+    found: dict[AnyTextState, dict[Edge, None]] = {}
+    met = [quotient.initial()]
+    seen = set(met)
+    for location in met:
+        source = _state(location)
+        choices = (False, True) if _owed_text(source) else (False,)
+        for edge in quotient.edges(location):
+            for text_due in choices:
+                here = found.setdefault(_abstract(source, text_due), {})
+                here[_image(exact, source, edge, text_due)] = None
+            if edge.target not in seen:
+                seen.add(edge.target)
+                met.append(edge.target)
+    return {location: tuple(edges) for location, edges in found.items()}
+
+
+def _image(exact: Composition, source: CompositionState, edge: Edge, text_due: bool) -> Edge:
+    """An edge of a close as an edge of the abstraction."""
+    target, octets = _state(edge.target), source.ends[1].sent
+    names = {clock: _clock_of(source, clock) for clock in exact.clocks(source)}
+    guard = tuple(bound._replace(clock=names[bound.clock]) for bound in edge.guard)
+    action = edge.action
+    if isinstance(action.subject, tuple):
+        sender, segment = action.subject
+        action = replace(action, subject=(sender, _kind(sender, segment, octets)))
+    updates: dict[Clock, ClockUpdate] = {_age(kind): _age(kind) for kind in KINDS}
+    for clock, update in zip(exact.clocks(target), edge.updates, strict=True):
+        name = _clock_of(target, clock)
+        assert not isinstance(update, Clock) or names[update] == name, "a packet keeps its kind"
+        if name.role == "age":
+            updates[name] = None if update is None else updates[name]
+        elif name != TEXT_DUE:
+            updates[name] = names[update] if isinstance(update, Clock) else update
+    kept = text_due and action.subject != ("B", "B text") and _owed_text(source) <= _owed_text(target)
+    updates[TEXT_DUE] = TEXT_DUE if kept else None
+    sent = updates[_age("B text")] is None and _owed_text(target)
+    reached = _abstract(target, kept or bool(sent))
+    return replace(
+        edge, action=action, guard=guard, target=reached, updates=tuple(updates[clock] for clock in _clocks(exact, reached))
+    )
+
+
+def _clocks(exact: Composition, state: AnyTextState) -> tuple[Clock, ...]:
+    """The clocks of a location: the timers, the deadlines, and the age of each kind of packet."""
+    timers = exact.timers(CompositionState(state.ends, (), state.lost, state.phase))
+    return (*timers, *map(_due, state.due), *map(_age, KINDS))
 
 
 def _abstract(state: CompositionState, text_due: bool) -> AnyTextState:

@@ -13,7 +13,7 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Answer, decide
 from timewait.checker.family import failed_conditions, instance, parse_schedule
 from timewait.checker.finding import Budget
-from timewait.checker.linear import constraint
+from timewait.checker.linear import constraint, term
 from timewait.checker.question import Engine
 from timewait.checker.replay import Rejected, replay
 from timewait.checker.structural import GraphEngine
@@ -32,7 +32,7 @@ from timewait.proofs.certify import (
     terms_of,
 )
 from timewait.proofs.question import question
-from timewait.proofs.thresholds import RANGE, formula, formula_in_words, interval_in_words
+from timewait.proofs.thresholds import RANGE, formula, formula_in_words, interval_in_words, safe_with_any_text
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
@@ -199,3 +199,16 @@ def as_formula(
             yield Evidence(f"{where}, below it", verdict, VIOLATED, SCHEDULE, detail, run.trace)
         if piece.proof is not None:
             yield _for_all(where, [part.text for part in piece.region], ZONES, piece.proof)
+
+
+def for_any_text(label: str, configuration: Configuration, properties: Sequence[str], wait: str) -> Iterator[Evidence]:
+    """Proofs that a TIME_WAIT, as a term, and every longer one is safe for any amount of text of B, for every MSL and RTO."""
+    label = f"{label}, any amount of text from B: {' and '.join(properties)}"
+    reached = Fraction(0)
+    try:
+        for piece in safe_with_any_text(configuration, properties, term(wait), RANGE[1], Budget()):
+            assert piece.proof is not None
+            yield _for_all(label, [part.text for part in piece.region], ZONES, piece.proof)
+            reached = piece.ratios.low
+    except InconclusiveSynthesis as problem:
+        yield Evidence(f"{label}, for every RTO up to {float(reached):g} MSL", Verdict.INCONCLUSIVE, PROVED, ZONES, str(problem))

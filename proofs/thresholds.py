@@ -151,6 +151,41 @@ def _pieces(
         yield ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
 
 
+def safe_with_any_text(
+    configuration: Configuration, properties: Sequence[str], wait: Terms, highest: Fraction, budget: Budget
+) -> Iterator[ProvedThreshold]:
+    """The proofs that a TIME_WAIT and every longer one is safe for any amount of text of B, for every ratio RTO / MSL.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        Everything but MSL, RTO, TIME_WAIT and the text.
+    properties : sequence of str
+        The ``always`` properties to prove together.
+    wait : mapping
+        TIME_WAIT as a term in MSL and RTO.
+    highest : Fraction
+        The largest ratio tried; the first proof must hold for every larger one too.
+    budget : Budget
+        Bounds on each exploration.
+
+    Raises
+    ------
+    ValueError
+        B may close first, or duplication or order is limited.
+    timewait.checker.synthesis.InconclusiveSynthesis
+        The search failed, or a run of the abstraction violates a property.
+    """
+    claimed = ClaimedProperties(configuration, properties, None, any_text=True)
+    terms = terms_of(configuration, symbolic=True)
+    automata = (claimed.automaton, claimed.automaton)
+    search = Synthesis(automata, frozenset(properties), terms, SYMBOLS, lambda run, _, __: run, budget)
+    for piece in search.safe_pieces(wait, Fraction(0), highest):
+        region = region_constraints(piece, SYMBOLS, safe=True)
+        proof = certified_proof(replace(claimed, region=region), piece.invariant)
+        yield ProvedThreshold(piece.ratios, piece.minimum, None, proof, region)
+
+
 def _counterexample(
     configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample
 ) -> ParametricCounterexample:
