@@ -154,7 +154,7 @@ def _pool(host: bool, settings: Mapping[str, Any]) -> PortPool:
 
 
 def _show(prediction: Prediction, timeline: Timeline, load: Load, screen: Screen) -> None:
-    screen.line(f"{'on average ' if load else ''}{question_in_words(prediction)}")
+    screen.paragraphs([f"{'on average ' if load else ''}{question_in_words(prediction)}"])
     rows = list(facts(prediction))
     if load:
         first = timeline.first_refused
@@ -166,12 +166,17 @@ def _show(prediction: Prediction, timeline: Timeline, load: Load, screen: Screen
 
 
 def _writers(prediction: Prediction, timeline: Timeline, picture: PictureOptions) -> Writers:
-    points = tuple(
-        (float(sample.time), sample.in_use, sample.waiting, sample.opened, sample.refused) for sample in timeline.samples
-    )
-    caption = (question_in_words(prediction),)
-    use = capacity_chart.PortUse("Ports and refused connections over time", caption, prediction.pool.size, points)
+    use = port_use(prediction, timeline)
     return of_svg(lambda: capacity_chart.as_svg(use), picture.scale) | {
         "text": lambda: "\n".join(use.sentences()) + "\n",
         "json": lambda: json.dumps(as_data(prediction, timeline), indent=2) + "\n",
     }
+
+
+def port_use(prediction: Prediction, timeline: Timeline) -> capacity_chart.PortUse:
+    """The content of the chart of a simulated load."""
+    points = tuple(
+        (float(sample.time), sample.in_use, sample.waiting, sample.opened, sample.refused) for sample in timeline.samples
+    )
+    caption = (question_in_words(prediction),)
+    return capacity_chart.PortUse("Ports and refused connections over time", caption, prediction.pool.size, points)

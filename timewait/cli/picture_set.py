@@ -10,9 +10,14 @@ from functools import cache, partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
+from timewait.capacity.load import constant
+from timewait.capacity.ports import PortPool, Service
+from timewait.capacity.prediction import Prediction
+from timewait.capacity.simulation import simulate
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.cli.boundaries import boundaries
+from timewait.cli.capacity import port_use
 from timewait.cli.claim_runs import CLAIM_RUNS, counterexample
 from timewait.cli.figures import (
     DRAWN_AGAINST,
@@ -28,8 +33,9 @@ from timewait.cli.figures import (
     states_of,
 )
 from timewait.cli.picture_folder import DrawnPicture
+from timewait.cli.risk import orderly_close, risk_curve
 from timewait.cli.run import carry_out
-from timewait.diagrams import bars, figure_text, region_chart, region_text, sequence_text
+from timewait.diagrams import bars, capacity_chart, figure_text, region_chart, region_text, risk_chart, sequence_text
 from timewait.diagrams.boundary import Boundary
 from timewait.diagrams.composition import composition, reach
 from timewait.diagrams.figure import Figure
@@ -41,6 +47,7 @@ from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
 from timewait.diagrams.tables import as_text
 from timewait.formats.mermaid import as_mermaid_text as as_sequence
+from timewait.risk.path import NetworkPath, delays_around
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.graph import CLOSE_PART
@@ -58,6 +65,7 @@ COMMITTED = frozenset(
         *("run-clean-close", "run-half-close", "run-lost-last-ack", "run-simultaneous-close"),
         *("run-c2", "run-c4-graceful", "run-c4-isolation", "run-c7", "run-c8", "run-c10", "run-c12", "run-c15", "run-c16"),
         *("run-c17", "used-c8", "composition-core", "composition-close"),
+        *("capacity", "risk"),
     }
 )
 """The pictures that the repository keeps, as SVG, for the pages that the forge shows."""
@@ -94,6 +102,7 @@ def groups() -> dict[str, Group]:
         "regions": Group("The least safe TIME_WAIT", _regions),
         "losses": Group("The least safe TIME_WAIT", _losses),
         "compositions": Group("Reachable locations", _compositions),
+        "cost": Group("The cost of TIME-WAIT, and what it buys", _cost),
     }
 
 
@@ -271,3 +280,30 @@ def _compositions() -> NamedPictures:
 def _composition(configuration: Configuration, title: str, options: str) -> PictureFormats:
     figure = composition(reach(configuration, Budget()), f"Reachable locations: {title}")
     return _figure(f"composition --msl 30s --rto 30s --time-wait 60s {options}", figure)
+
+
+def _cost() -> NamedPictures:
+    yield "capacity", _ports_over_time
+    yield "risk", _risk
+
+
+def _ports_over_time() -> PictureFormats:
+    pool, service = PortPool(ports=28232), Service(time_wait=Fraction(60), service_time=Fraction(1))
+    prediction = Prediction(pool, service, Fraction(1000))
+    use = port_use(prediction, simulate(constant(prediction.rate, Fraction(183)), pool, service))
+    formats: dict[str, Callable[[], str]] = {
+        "svg": partial(capacity_chart.as_svg, use),
+        "txt": lambda: "\n".join(use.sentences()) + "\n",
+    }
+    return PictureFormats(use.title, "timewait capacity --rate 1000/s --service-time 1s", formats)
+
+
+def _risk() -> PictureFormats:
+    rtt = Fraction(1, 20)
+    path = NetworkPath(loss_rate=Fraction(1, 100), delays=delays_around(rtt, Fraction(0)))
+    curve = risk_curve(orderly_close(load_stack("linux"), path, rtt))
+    formats: dict[str, Callable[[], str]] = {
+        "svg": partial(risk_chart.as_svg, curve),
+        "txt": lambda: "\n".join(curve.sentences()) + "\n",
+    }
+    return PictureFormats(curve.title, "timewait risk --loss-rate 1% --rtt 50ms", formats)

@@ -86,13 +86,8 @@ def risk_command(
     loss_rate: Fraction, rtt: Fraction, jitter: Fraction, picture: PictureOptions, as_json: bool, **values: Any
 ) -> int:
     """Compute the probability that an orderly close ends in a RST, exactly, for several values of TIME_WAIT."""
-    close = _close(
-        load_stack(values["stack"]),
-        NetworkPath(loss_rate=loss_rate, delays=delays_around(rtt, jitter), budget=values["loss"]),
-        rtt,
-        jitter,
-        values,
-    )
+    path = NetworkPath(loss_rate=loss_rate, delays=delays_around(rtt, jitter), budget=values["loss"])
+    close = orderly_close(load_stack(values["stack"]), path, rtt + 4 * jitter, values["rto"], values["retries"])
     strays = None
     if values["duplicates"] is not None:
         strays = Strays(rate=values["duplicates"], msl=values["msl"], window=values["window"], timestamps=values["timestamps"])
@@ -109,13 +104,33 @@ def risk_command(
     return 0
 
 
-def _close(stack: Stack, path: NetworkPath, rtt: Fraction, jitter: Fraction, values: dict[str, Any]) -> OrderlyClose:
-    """The close of a stack; its first gap is the RTO that RFC 6298 computes for a round trip that does not change."""
-    gaps = values["rto"]
+def orderly_close(
+    stack: Stack, path: NetworkPath, first: Fraction, gaps: tuple[Fraction, ...] | None = None, retries: int | None = None
+) -> OrderlyClose:
+    """The close of a stack on a network.
+
+    Parameters
+    ----------
+    stack : Stack
+        The stack of both ends.
+    path : NetworkPath
+        The network.
+    first : Fraction
+        The RTO that RFC 6298 computes for this network, in seconds, before it is rounded up to the stack's least.
+    gaps : tuple of Fraction, optional
+        The gaps between transmissions, in seconds; without them, doubling from the first RTO to the longest of the stack.
+    retries : int, optional
+        Retransmissions of a segment; without it, those of the stack.
+
+    Raises
+    ------
+    click.UsageError
+        Neither the stack nor the caller says how often a segment is retransmitted.
+    """
     if gaps is None:
-        first = max(stack.require("rto_min"), rtt + 4 * jitter)
-        gaps = doubling(first, max(stack.require("rto_max"), first))
-    retries = values["retries"] if values["retries"] is not None else stack.value("retries")
+        least = max(stack.require("rto_min"), first)
+        gaps = doubling(least, max(stack.require("rto_max"), least))
+    retries = stack.value("retries") if retries is None else retries
     if retries is None:
         raise click.UsageError(f"profile {stack.name} does not say how often a segment is retransmitted; give --retries")
     gaps = gaps[: max(retries, 1)]
@@ -137,7 +152,7 @@ def _question(close: OrderlyClose) -> str:
 
 
 def _show(close: OrderlyClose, table: Sequence[Risk], values: dict[str, Any], screen: Screen) -> None:
-    screen.line(_question(close))
+    screen.paragraphs([_question(close)])
     screen.line(f"no close ends in a RST from TIME_WAIT {format_duration(least_without_risk(close))} on")
     screen.line()
     harms = [*Harm] if values["duplicates"] is not None else []
@@ -193,11 +208,18 @@ def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> di
 
 
 def _writers(close: OrderlyClose, picture: PictureOptions) -> Writers:
-    curve = _curve(close)
+    curve = risk_curve(close)
     return of_svg(partial(risk_chart.as_svg, curve), picture.scale) | {"text": lambda: "\n".join(curve.sentences()) + "\n"}
 
 
-def _curve(close: OrderlyClose) -> risk_chart.RiskCurve:
+def risk_curve(close: OrderlyClose) -> risk_chart.RiskCurve:
+    """The content of the chart of a close, at every TIME_WAIT.
+
+    Raises
+    ------
+    click.UsageError
+        No close ends in a RST.
+    """
     zero_from = least_without_risk(close)
     if not zero_from:
         raise click.UsageError("no close ends in a RST on this network, so there is nothing to draw")
