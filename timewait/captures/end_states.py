@@ -57,7 +57,7 @@ def _after_reset(found: Passages, side: int, reset: ResetFacts, state: EndState,
     """The state after a RST that was sent to an end: it may have arrived."""
     passage = next(it for it in found.all if it.frame == reset.frame)
     expected = max((it.segment.ack or 0 for it in found.of(side)), default=0)
-    later = [it for it in found.of(side, after=passage.order) if not it.segment.rst and not it.segment.syn]
+    later = [it for it in found.of(side, after=passage.order) if it.fresh and not it.segment.rst and not it.segment.syn]
     response = found.directions[side].response or 0
     went_on = any(it.time - passage.time > response for it in later)
     if went_on or (expected and passage.segment.seq < expected and passage.segment.seq):
@@ -95,7 +95,11 @@ class _End:
         """The state, from what is known of both FINs."""
         received, acknowledged = self._received(), self._acknowledged()
         knew = {True, False} if self._own is None or self._own.knew is None else {self._own.knew}
-        sent = {self._own is not None} if self._own is None or self._own.captured else {True, False}
+        sent = {self._own is not None}
+        if (self._own is None and self._found.directions[self._side].missing) or (
+            self._own is not None and not self._own.captured
+        ):
+            sent = {True, False}
         choices = set(product(sent, received, acknowledged, knew))
         if self._other is not None and self._other.knew and not self._found.lossy:
             # Every copy of the other end's FIN acknowledges the FIN of this end.

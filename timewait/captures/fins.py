@@ -10,6 +10,9 @@ from timewait.captures.passages import Passage, Passages, covers, first_covering
 from timewait.captures.trace_start import UNSEEN
 from timewait.spec.exchange import ENDS
 
+SHORTEST_TIMEOUT = 200_000_000
+"""Nanoseconds after which a FIN may be a retransmission whose first transmission the capture lacks."""
+
 
 def fin_facts(found: Passages) -> tuple[FinFacts | None, FinFacts | None]:
     """The FINs of both ends; None where neither a FIN nor its acknowledgement was captured."""
@@ -38,15 +41,19 @@ def _facts(found: Passages, side: int, copies: Sequence[Passage], numbers: Seque
 def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, other: int) -> bool | None:
     """Whether an end had received the other's FIN when it first sent its own; None where that is unknown.
 
-    A retransmission carries the acknowledgement number of its own time, so the lowest one is the first.
+    A retransmission carries the acknowledgement number of its own time, so the lowest one is the first. A bare
+    acknowledgement of the other's FIN with a number below its own FIN shows that the end knew. Otherwise a FIN that comes
+    long after the other one may be a retransmission of one that was lost before the capture point.
     """
     if any(not covers(it, other) for it in copies if it.frame != UNSEEN):
         return False
-    before = list(found.of(side, before=copies[0].order))
-    if any(it.segment.seq == number - 1 and covers(it, other) and not it.segment.rst for it in before):
+    before = [it.segment for it in found.of(side, before=copies[0].order) if not it.segment.rst]
+    if any(not it.span and it.seq < number and it.ack is not None and it.ack >= other for it in before):
         return True
-    first_is_missing = copies[0].frame == UNSEEN or any(it.segment.seq >= number and not it.segment.rst for it in before)
-    return None if first_is_missing else True
+    theirs = next((it for it in found.of(1 - side) if it.segment.fin and it.frame != UNSEEN), None)
+    late = theirs is None or copies[0].time - theirs.time >= SHORTEST_TIMEOUT
+    missing = copies[0].frame == UNSEEN or any(it.seq >= number for it in before)
+    return None if missing or late else True
 
 
 def second_closed_first(segments: Sequence[CapturedSegment]) -> bool:

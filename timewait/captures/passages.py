@@ -27,12 +27,15 @@ class Passage(NamedTuple):
         The earliest time at which it can have arrived, in nanoseconds since 1970; None if it is known not to have arrived.
     duplicate : bool
         Whether it is a copy made by the network.
+    fresh : bool
+        Whether it cannot be a copy made by the network or an overtaken packet: its sender sent it after all before it.
     """
 
     captured: CapturedSegment
     order: CaptureInstant
     reached: int | None
     duplicate: bool
+    fresh: bool = True
 
     @property
     def sender(self) -> int:
@@ -106,7 +109,27 @@ def passages(found: Deliveries, directions: tuple[Direction, Direction], started
             sent = sent._replace(reached=reached)
         made.append(sent)
         made += [Passage(copy.captured, arrival, arrival[0], duplicate=True) for arrival in copy.arrivals[1:]]
-    return Passages(tuple(sorted(made, key=lambda passage: passage.order)), directions, started)
+    return Passages(tuple(_with_freshness(sorted(made, key=lambda passage: passage.order))), directions, started)
+
+
+def _with_freshness(made: Sequence[Passage]) -> Iterator[Passage]:
+    """The passages, each with whether it is fresh.
+
+    Without an IPv4 identification a retransmission cannot be told from a copy that the network made.
+    """
+    seen: set[tuple[object, ...]] = set()
+    acknowledged, sent = [0, 0], [0, 0]
+    for passage in made:
+        side, segment = passage.sender, passage.segment
+        ack = segment.ack or 0
+        repeated = passage.captured.copy_key in seen or (segment.span and segment.end <= sent[side])
+        copied = passage.duplicate or (not passage.captured.packet.ident and repeated and ack <= acknowledged[side])
+        stale = segment.ack is not None and ack < acknowledged[side]
+        yield passage._replace(fresh=not copied and not stale)
+        seen.add(passage.captured.copy_key)
+        if not segment.rst:
+            acknowledged[side] = max(acknowledged[side], ack)
+            sent[side] = max(sent[side], segment.end)
 
 
 def covers(passage: Passage, number: int) -> bool:

@@ -50,7 +50,7 @@ def time_wait_arrivals(found: Passages, fins: FinPair, side: int, entered: Passa
     for passage in found.all:
         if passage.order <= entered.order:
             continue
-        if passage.sender == side and not passage.segment.syn:
+        if passage.sender == side and passage.fresh and not passage.segment.syn:
             quiet = passage.time
             if waiting:
                 first = waiting.pop(0)
@@ -111,7 +111,7 @@ def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | 
     if asked is None:
         challenged = any(it.segment.syn for it in found.of(1 - side, before=rst.order))
         return True if challenged and accepted is not None and accepted > rst.order else None
-    answer = next((it for it in found.of(side, after=asked.order) if not it.segment.syn), None)
+    answer = next((it for it in found.of(side, after=asked.order) if it.fresh and not it.segment.syn), None)
     return None if answer is None else answer.segment.rst
 
 

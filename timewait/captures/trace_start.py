@@ -54,10 +54,16 @@ def with_missing_fins(items: Sequence[Item]) -> list[Item]:
         if index is not None:
             shown = found[index]
             assert isinstance(shown, CapturedSegment)
-            fin = Segment(number - 1, _next_seq(found, index, 1 - side), fin=True)
+            fin = Segment(number - 1, _last_ack(found[:index], side), fin=True)
             packet = shown.packet._replace(frame=UNSEEN, timestamps=None, ident=0, hops=0)
             found.insert(index, CapturedSegment(packet, side, fin, None))
     return found
+
+
+def _last_ack(items: Sequence[Item], side: int) -> int:
+    """The last acknowledgement number of an end."""
+    own = [it.segment.ack for it in items if isinstance(it, CapturedSegment) and it.sender == side and not it.segment.rst]
+    return max((ack for ack in own if ack is not None), default=1)
 
 
 def _shows_missing_fin(items: Sequence[Item], side: int) -> tuple[int | None, int]:

@@ -100,7 +100,7 @@ def _order_of_fins(fins: FinPair) -> Iterator[Unknown]:
         return
     knew = (first.knew, second.knew)
     if None in knew and False not in knew:
-        text = "Which end closed first is unknown: the capture lacks the first transmission of a FIN."
+        text = f"{first.end} may have closed first, or both at once: the capture may lack the first transmission of a FIN."
         yield Unknown("order-of-fins", "", max(first.time, second.time), (first.frame, second.frame), text)
 
 
