@@ -30,7 +30,7 @@ from timewait.captures.ordering import in_order_of_sending
 from timewait.captures.passages import passages
 from timewait.captures.renumbering import arrives
 from timewait.captures.sending import Sending, explain_segment
-from timewait.captures.trace_start import UNSEEN, capture_point_beside, swapped, trace_start, with_missing_fins
+from timewait.captures.trace_start import UNSEEN, TraceStart, capture_point_beside, swapped, trace_start, with_missing_fins
 from timewait.captures.trace_writer import TraceWriter
 from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
@@ -102,7 +102,7 @@ def follow(connection: Connection, configuration: Configuration, ended: int, abo
     started = min(copy.sent[0] for copy in shown.copies)
     beside = "" if near else capture_point_beside(hops)
     facts = judge(Judged(connection, passages(found, directions, started), ends, ended, configuration.msl, beside))
-    follower = _Follower(configuration, shown, started, start.next_seq, facts)
+    follower = _Follower(configuration, shown, started, start, facts)
     reopened = connection.reopened
     follower.run([item for item in start.items if isinstance(item, SkippedRun)], connection.next)
     interfaces = near or (captured[0].packet.interface,)
@@ -147,8 +147,8 @@ class _Follower:
         The delivery of every copy.
     started : int
         The start of the trace in nanoseconds since 1970.
-    next_seq : (int, int)
-        The next sequence number of each end at the start.
+    start : TraceStart
+        The sequence numbers at the start.
     facts : ConnectionFacts
         What the packets show: the causes of RSTs and their effects, and which retransmissions a timer sent.
     """
@@ -158,11 +158,11 @@ class _Follower:
         configuration: Configuration,
         found: Deliveries,
         started: int,
-        next_seq: tuple[int, int],
+        start: TraceStart,
         facts: ConnectionFacts,
     ) -> None:
         self.remarks: list[Remark] = []
-        self.writer = TraceWriter(configuration, next_seq)
+        self.writer = TraceWriter(configuration, start.next_seq, start.received)
         self._configuration = configuration
         self._found = found
         self._started = started
@@ -175,6 +175,7 @@ class _Follower:
         self._windows: list[int | None] = [None, None]
         self._transmissions: dict[tuple[int, int], list[Fraction]] = {}
         self._packets: dict[int, Packet] = {}
+        self._high = list(start.next_seq)
         self._sent: tuple[list[tuple[CaptureInstant, Segment]], list[tuple[CaptureInstant, Segment]]] = ([], [])
         for copy in found.copies:
             self._sent[copy.captured.sender].append((copy.sent, copy.captured.segment))
@@ -242,6 +243,10 @@ class _Follower:
         if self._answers_as_closed(side, instant, segment):
             self._leave_state(side, instant)
         block = self.writer.ends[side]
+        if segment.rst and block.rcv < segment.seq <= self._high[1 - side] and not self._found.near:
+            # Nothing shows whether the text before the RST arrived; in this reading it did.
+            block = block._replace(rcv=segment.seq)
+            self.writer.set_block(side, block)
         outcome = arrives(block, segment, behaviour, self._windows[side])
         if self._takes_acknowledgement(side, instant, block, segment):
             bare = Segment(block.rcv, segment.ack)
@@ -314,6 +319,8 @@ class _Follower:
         side, segment, now = copy.captured.sender, copy.captured.segment, self._time(instant)
         if copy.captured.window is not None and not segment.syn:
             self._windows[side] = copy.captured.window
+        if not segment.rst:
+            self._high[side] = max(self._high[side], segment.end)
         frame = copy.captured.packet.frame
         earlier = self._transmissions.setdefault((side, segment.end), []) if segment.span and not segment.rst else []
         due = [answer.reply for answer in self._due[side]]

@@ -27,6 +27,7 @@ from timewait.captures.observations import (
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import reset_facts
 from timewait.captures.time_wait_facts import reset_arrivals, states_left, time_wait_arrivals, time_wait_began, time_wait_entered
+from timewait.captures.trace_start import UNSEEN
 from timewait.captures.unknowns import missing_octets, unknowns
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
@@ -206,13 +207,26 @@ def _retransmissions(found: Passages) -> Iterator[Retransmission]:
     acknowledged = [0, 0]
     for passage in found.all:
         segment, side = passage.segment, passage.sender
-        if segment.span and not segment.rst and not segment.syn and not passage.duplicate:
+        captured = passage.frame != UNSEEN and not passage.duplicate
+        if segment.span and not segment.rst and not segment.syn and captured:
             earlier = sent[side, segment.end]
             if earlier:
                 answers = (segment.ack or 0) > acknowledged[side]
                 gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
                 time = found.seconds(passage.time)
-                yield Retransmission(ENDS[side], time, passage.frame, gap, len(earlier), segment.fin, timed=not answers)
+                copied = not passage.captured.packet.ident and any(
+                    it.captured.copy_key == passage.captured.copy_key for it in earlier
+                )
+                yield Retransmission(
+                    ENDS[side],
+                    time,
+                    passage.frame,
+                    gap,
+                    len(earlier),
+                    segment.fin,
+                    timed=not answers,
+                    certain=not copied,
+                )
             earlier.append(passage)
         if not segment.rst and segment.ack is not None:
             acknowledged[side] = max(acknowledged[side], segment.ack)

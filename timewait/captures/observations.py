@@ -288,6 +288,8 @@ class Retransmission(NamedTuple):
         Whether it is a FIN, with or without text.
     timed : bool
         Whether only the retransmission timer, or a loss probe, can have sent it: it acknowledges nothing new.
+    certain : bool
+        Whether it cannot be a copy that the network made, as an IPv4 identification or a time stamp of its own shows.
     """
 
     end: str
@@ -297,6 +299,7 @@ class Retransmission(NamedTuple):
     before: int
     fin: bool
     timed: bool
+    certain: bool = True
 
 
 class TimeWaitAnswer(StrEnum):

@@ -90,9 +90,10 @@ def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator
 def _retransmissions(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
     retries = stack.value("retries")
     for sent in observed.retransmissions:
-        if sent.end != end or not sent.timed:
+        if sent.end != end or not sent.timed or not sent.certain:
             continue
-        whole = not any(total.missing for total in observed.facts.totals)
+        # Elsewhere than beside the sender a transmission may have been lost before the capture point.
+        whole = observed.beside == end and not any(total.missing for total in observed.facts.totals)
         if stack.rto_max is not None and sent.gap > stack.rto_max * TOLERANCE and whole:
             yield f"it retransmits after {rounded(stack.rto_max)} at the latest, and this took {rounded(sent.gap)}"
         # Text may be retransmitted early without a timeout (fast retransmit); a FIN alone is not.

@@ -26,6 +26,14 @@ CauseFound = tuple[tuple[ResetCause, ...], Passage | None, str]
 """The possible causes, the segment answered, and the evidence."""
 
 
+_READINGS: dict[bool | None, tuple[ResetCause, ...]] = {
+    True: (ResetCause.CLOSED,),
+    False: (ResetCause.LEFT_TIME_WAIT,),
+    None: (ResetCause.CLOSED, ResetCause.LEFT_TIME_WAIT),
+}
+"""The causes of a RST of an end that had finished, by whether it knew the other's FIN when it closed."""
+
+
 def reset_facts(found: Passages, fins: FinPair, established: bool) -> tuple[ResetFacts, ...]:
     """Every RST of a connection, in order."""
     resets: list[ResetFacts] = []
@@ -149,15 +157,15 @@ class _Reset:
         finished = other is not None and any(covers(it, other.number) for it in self._own)
         acknowledged = any(covers(it, own.number) for it in self._peer)
         if finished and acknowledged:
-            cause = ResetCause.CLOSED if own.knew else ResetCause.LEFT_TIME_WAIT
-            return (cause,), trigger, ""
+            return _READINGS[own.knew], trigger, ""
         if finished:
             return (ResetCause.ABORT,), trigger, ""
+        refused = any(it.segment.length and it.segment.end > self._acknowledged() for it in self._peer)
         if trigger.segment.length and not trigger.segment.fin:
             last = self._own[-1].time if self._own else self._rst.time
             soon = self._rst.time - last < SHORTEST_FIN_WAIT_2
             return ((ResetCause.LATE_TEXT,) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN)), trigger, ""
-        return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT) if trigger.segment.length else (ResetCause.FORGOTTEN,), trigger, ""
+        return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT) if refused else (ResetCause.FORGOTTEN,), trigger, ""
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 

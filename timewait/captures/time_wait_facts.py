@@ -31,7 +31,9 @@ def time_wait_entered(found: Passages, fins: FinPair, side: int) -> Passage | No
     if own is None or other is None or own.knew is not False:
         return None
     answer = first_covering((it for it in found.of(side) if not it.segment.rst), other.number)
-    acknowledgement = first_covering(found.of(1 - side), own.number)
+    # A retransmission of its own FIN shows that no earlier acknowledgement had arrived.
+    again = [it for it in found.of(side) if it.segment.fin and it.fresh]
+    acknowledgement = first_covering(found.of(1 - side, after=again[-1].order if again else None), own.number)
     if answer is None or acknowledgement is None:
         return None
     return max(answer, acknowledgement, key=lambda passage: passage.order)
@@ -131,10 +133,10 @@ def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) 
         answered = None if reset.answers is None else by_frame.get(reset.answers)
         if own is None or answered is None:
             continue
-        if reset.cause is ResetCause.FORGOTTEN and reset.causes == (ResetCause.FORGOTTEN,):
+        if reset.causes == (ResetCause.FORGOTTEN,):
             began = first_covering(found.of(1 - side, before=answered.order), own.number)
             state = State.FIN_WAIT_2
-        elif reset.cause is ResetCause.LEFT_TIME_WAIT and other is not None:
+        elif reset.causes == (ResetCause.LEFT_TIME_WAIT,) and other is not None:
             began = next((it for it in found.of(1 - side) if it.segment.fin and it.segment.end == other.number), None)
             entered = time_wait_entered(found, fins, side)
             if began is not None and entered is not None and not covers(began, own.number):

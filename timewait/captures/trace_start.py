@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from timewait.captures.connections import CapturedSegment, Item, SkippedRun
+from timewait.captures.ordering import OVERTAKEN
 from timewait.spec.exchange import ENDS
 from timewait.spec.segment import Segment
 
@@ -17,10 +18,21 @@ UNSEEN = 0
 
 
 class TraceStart(NamedTuple):
-    """The part of a connection that its trace covers, and the next sequence number of each end at its start."""
+    """The part of a connection that its trace covers.
+
+    Attributes
+    ----------
+    items : tuple of (CapturedSegment or SkippedRun)
+        The packets.
+    next_seq : (int, int)
+        The next sequence number of each end at the start.
+    received : (int, int)
+        For each end the number up to which the other end had received everything at the start.
+    """
 
     items: tuple[Item, ...]
     next_seq: tuple[int, int]
+    received: tuple[int, int]
 
 
 def trace_start(items: Sequence[Item]) -> TraceStart:
@@ -39,7 +51,31 @@ def trace_start(items: Sequence[Item]) -> TraceStart:
             break
         if item.segment.length and item.segment.end > answered[item.sender]:
             start = index
-    return TraceStart(tuple(items[start:]), (_next_seq(items, start, 0), _next_seq(items, start, 1)))
+        elif _acknowledges(item, items[first]):
+            # The capture has an acknowledgement before what it acknowledges.
+            start = index
+    next_seq = _next_seq(items, start, 0), _next_seq(items, start, 1)
+    received = _received(items, start, 0, next_seq[0]), _received(items, start, 1, next_seq[1])
+    return TraceStart(tuple(items[start:]), next_seq, received)
+
+
+def _acknowledges(item: CapturedSegment, closing: Item) -> bool:
+    assert isinstance(closing, CapturedSegment)
+    opposite = item.sender != closing.sender and closing.segment.fin
+    return opposite and item.segment.ack is not None and item.segment.ack >= closing.segment.end
+
+
+def _received(items: Sequence[Item], start: int, side: int, next_seq: int) -> int:
+    """The highest number of an end that the other end acknowledged before the item at `start`."""
+    known = [
+        item.next_seq[side] or 0
+        if isinstance(item, SkippedRun)
+        else (item.segment.ack or 0)
+        if item.sender != side and not item.segment.rst
+        else 0
+        for item in items[:start]
+    ]
+    return min(max(known, default=0) or next_seq, next_seq)
 
 
 def with_missing_fins(items: Sequence[Item]) -> list[Item]:
@@ -67,8 +103,13 @@ def _last_ack(items: Sequence[Item], side: int) -> int:
 
 
 def _shows_missing_fin(items: Sequence[Item], side: int) -> tuple[int | None, int]:
-    """The index of the first packet that shows a missing FIN of an end, and the number after the FIN."""
+    """The index of the first packet that shows a missing FIN of an end, and the number after the FIN.
+
+    Where the FIN was captured, but only after a number that shows it, its first transmission is missing.
+    """
     text: int | None = None
+    fin: int | None = None
+    captured = 0
     numbers: list[tuple[int, int]] = []
     for index, item in enumerate(items):
         if isinstance(item, SkippedRun):
@@ -79,18 +120,27 @@ def _shows_missing_fin(items: Sequence[Item], side: int) -> tuple[int | None, in
             continue
         if item.sender == side:
             if segment.fin:
-                return None, 0
+                fin, captured = segment.end, item.time
+                break
             if segment.span or text is None:
                 text = max(segment.end, text or 0)
             else:
                 numbers.append((index, segment.seq))
         elif segment.ack is not None:
             numbers.append((index, segment.ack))
+    if fin is not None:
+        own = [index for index, number in numbers if number >= fin and _sent_long_before(items[index], side, captured)]
+        return (own[0], fin) if own else (None, 0)
     if text is None:
         return None, 0
     shown = next((index for index, number in numbers if number == text + 1), None)
     highest = max((number for _, number in numbers), default=0)
     return (shown, text + 1) if highest == text + 1 else (None, 0)
+
+
+def _sent_long_before(item: Item, side: int, time: int) -> bool:
+    """Whether an end sent a packet so long before a time that what was captured then did not merely overtake it."""
+    return isinstance(item, CapturedSegment) and item.sender == side and time - item.time >= OVERTAKEN
 
 
 def swapped(item: Item) -> Item:

@@ -33,6 +33,8 @@ class TraceWriter:
         The lengths of the timers and the settings of both ends.
     next_seq : (int, int)
         The next sequence number of each end at the start.
+    received : (int, int)
+        For each end the number up to which the other end had received everything.
 
     Attributes
     ----------
@@ -44,8 +46,9 @@ class TraceWriter:
         Whether the next incarnation was opened.
     """
 
-    def __init__(self, configuration: Configuration, next_seq: tuple[int, int]) -> None:
-        self.ends: EndPair = (_established(*next_seq), _established(*next_seq[::-1]))
+    def __init__(self, configuration: Configuration, next_seq: tuple[int, int], received: tuple[int, int]) -> None:
+        first, second = received
+        self.ends: EndPair = (_established(next_seq[0], first, second), _established(next_seq[1], second, first))
         self.in_flight: dict[int, Packet] = {}
         self.reopened = False
         self._configuration = configuration
@@ -150,5 +153,6 @@ class TraceWriter:
         )
 
 
-def _established(own: int, other: int) -> Block:
-    return ESTABLISHED._replace(una=own, nxt=own, rcv=other, sent=own - 1)
+def _established(own: int, taken: int, other: int) -> Block:
+    """The control block of an end that has sent up to `own`, of which `taken` was received, and received up to `other`."""
+    return ESTABLISHED._replace(una=taken, nxt=own, rcv=other, sent=own - 1)
