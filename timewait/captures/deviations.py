@@ -107,7 +107,7 @@ def _without_back_off(retransmissions: tuple[Retransmission, ...]) -> Iterator[D
     transmissions. The very first wait may be that of a loss probe (RFC 8985). A wait at the maximum need not double.
     """
     for end in ENDS:
-        timed = [it for it in retransmissions if it.end == end and it.fin and it.timed][1:]
+        timed = [it for it in retransmissions if it.end == end and it.fin and it.shows_timeout][1:]
         for first, second in pairwise(timed):
             third = next((it for it in timed if it.before == second.before + 1), None)
             successive = third is not None and second.before == first.before + 1

@@ -26,7 +26,7 @@ from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_in
 from timewait.captures.fins import second_closed_first
 from timewait.captures.judging import Judged, judge
 from timewait.captures.observations import ConnectionFacts, ObservedClose, Remark, RemarkKind
-from timewait.captures.ordering import in_order_of_sending
+from timewait.captures.ordering import items_in_order
 from timewait.captures.passages import passages
 from timewait.captures.renumbering import arrives
 from timewait.captures.sending import Sending, explain_segment
@@ -87,15 +87,16 @@ def follow(connection: Connection, configuration: Configuration, ended: int, abo
     about : mapping
         Facts about the capture to store in the trace.
     """
-    items = with_missing_fins(connection.items)
+    near = near_interfaces(captured_segments(connection.items))
+    items = with_missing_fins(connection.items if near else items_in_order(connection.items))
     responses, hops, ends = connection.responses, connection.hops, connection.ends
     directions = connection.directions
-    if second_closed_first([it.captured for it in in_order_of_sending(captured_segments(items))]):
+    if second_closed_first(captured_segments(items)):
+        near = near and near[::-1]
         items = [swapped(item) for item in items]
         responses, hops, ends, directions = responses[::-1], hops[::-1], ends[::-1], directions[::-1]
     start = trace_start(items)
     captured = captured_segments(items)
-    near = near_interfaces(captured)
     found = deliveries(captured, responses, near, ended)
     traced = {(it.sender, it.packet.frame) for it in captured_segments(start.items)}
     shown = found._replace(copies=tuple(copy for copy in found.copies if _place(copy) in traced))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import Connection, Direction, captured_segments
+from timewait.captures.connections import Connection, captured_segments
 from timewait.captures.deviations import deviations
 from timewait.captures.end_states import end_state
 from timewait.captures.fins import fin_facts
@@ -202,36 +202,32 @@ def _reopening(connection: Connection, found: Passages) -> Reopening | None:
 
 
 def _retransmissions(found: Passages) -> Iterator[Retransmission]:
-    """Text and FINs sent again; copies made by the network are left out."""
-    sent: dict[tuple[int, int], list[Passage]] = defaultdict(list)
+    """Text and FINs sent again; copies made by the network are left out.
+
+    A FIN is the same with or without text before it; text is the same if it begins and ends alike.
+    """
+    sent: dict[tuple[int, int, int], list[Passage]] = defaultdict(list)
+    oldest: dict[tuple[int, int, int], bool] = {}
     acknowledged = [0, 0]
     for passage in found.all:
         segment, side = passage.segment, passage.sender
-        captured = passage.frame != UNSEEN and not passage.duplicate
-        if segment.span and not segment.rst and not segment.syn and captured:
-            earlier = sent[side, segment.end]
+        if segment.span and not segment.rst and not segment.syn and passage.frame != UNSEEN and not passage.duplicate:
+            key = side, 0 if segment.fin else segment.seq, segment.end
+            earlier = sent[key]
             if earlier:
                 answers = (segment.ack or 0) > acknowledged[side]
-                gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
-                time = found.seconds(passage.time)
-                copied = not passage.captured.packet.ident and any(
-                    it.captured.copy_key == passage.captured.copy_key for it in earlier
-                )
-                yield Retransmission(
-                    ENDS[side],
-                    time,
-                    passage.frame,
-                    gap,
-                    len(earlier),
-                    segment.fin,
-                    timed=not answers,
-                    certain=not copied,
-                )
+                yield _retransmission(found, passage, earlier, timed=not answers, oldest=oldest[key])
             earlier.append(passage)
+            oldest[key] = acknowledged[1 - side] >= segment.seq
         if not segment.rst and segment.ack is not None:
             acknowledged[side] = max(acknowledged[side], segment.ack)
 
 
-def swapped(directions: tuple[Direction, Direction]) -> tuple[Direction, Direction]:
-    """The two directions, exchanged."""
-    return directions[1], directions[0]
+def _retransmission(
+    found: Passages, passage: Passage, earlier: Sequence[Passage], *, timed: bool, oldest: bool
+) -> Retransmission:
+    gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
+    alike = any(it.captured.copy_key == passage.captured.copy_key for it in earlier)
+    certain = bool(passage.captured.packet.ident) or not alike
+    end, time = ENDS[passage.sender], found.seconds(passage.time)
+    return Retransmission(end, time, passage.frame, gap, len(earlier), passage.segment.fin, timed, oldest, certain)

@@ -288,6 +288,8 @@ class Retransmission(NamedTuple):
         Whether it is a FIN, with or without text.
     timed : bool
         Whether only the retransmission timer, or a loss probe, can have sent it: it acknowledges nothing new.
+    oldest : bool
+        Whether everything before it was acknowledged when it was sent before, so that the timer ran for it alone.
     certain : bool
         Whether it cannot be a copy that the network made, as an IPv4 identification or a time stamp of its own shows.
     """
@@ -299,7 +301,13 @@ class Retransmission(NamedTuple):
     before: int
     fin: bool
     timed: bool
-    certain: bool = True
+    oldest: bool
+    certain: bool
+
+    @property
+    def shows_timeout(self) -> bool:
+        """Whether the time since the transmission before is a retransmission timeout, or the wait for a loss probe."""
+        return self.timed and self.oldest and self.certain
 
 
 class TimeWaitAnswer(StrEnum):

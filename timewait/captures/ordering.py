@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from timewait.captures.connections import CapturedSegment, CaptureInstant
+from timewait.captures.connections import CapturedSegment, CaptureInstant, Item, SkippedRun, captured_segments
 
 OVERTAKEN = 200_000_000
 """Nanoseconds within which earlier text that follows later text was overtaken, and was not retransmitted by a timer."""
@@ -24,6 +24,12 @@ class SentSegment(NamedTuple):
 
     captured: CapturedSegment
     sent: CaptureInstant
+
+
+def items_in_order(items: Sequence[Item]) -> list[Item]:
+    """The packets of a connection captured at one point in the order of sending; runs of skipped packets keep their place."""
+    ordered = iter([it.captured for it in in_order_of_sending(captured_segments(items))])
+    return [item if isinstance(item, SkippedRun) else next(ordered) for item in items]
 
 
 def in_order_of_sending(segments: Sequence[CapturedSegment]) -> list[SentSegment]:
@@ -55,7 +61,7 @@ def _overtook(earlier: CapturedSegment, later: CapturedSegment) -> bool:
     if first.ack is not None and second.ack is not None and second.ack < first.ack:
         return True
     recent = later.time - earlier.time < OVERTAKEN
-    return recent and bool(second.span) and first.ack == second.ack and second.end <= first.seq and bool(first.span)
+    return recent and bool(second.span) and first.ack == second.ack and second.end <= first.seq
 
 
 def _before_acknowledgements(ordered: list[CapturedSegment]) -> list[CapturedSegment]:

@@ -90,7 +90,7 @@ def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator
 def _retransmissions(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
     retries = stack.value("retries")
     for sent in observed.retransmissions:
-        if sent.end != end or not sent.timed or not sent.certain:
+        if sent.end != end or not sent.shows_timeout:
             continue
         # Elsewhere than beside the sender a transmission may have been lost before the capture point.
         whole = observed.beside == end and not any(total.missing for total in observed.facts.totals)

@@ -19,6 +19,9 @@ FEWEST_HOPS_APART = 3
 SHORTEST_FIN_WAIT_2 = 1_000_000_000
 """Nanoseconds: no known stack gives up FIN-WAIT-2 sooner."""
 
+PROMPT = 20_000_000
+"""Nanoseconds that an answer may take beyond two of the shortest times to an acknowledgement."""
+
 LEAST_RETRANSMISSIONS = 2
 """Unanswered retransmissions after which a RST may mean that the limit R2 was reached."""
 
@@ -147,7 +150,7 @@ class _Reset:
     def _answer(self) -> CauseFound | None:
         """A RST that answers a segment, by what the sender had sent before."""
         trigger = self._trigger()
-        if trigger is None:
+        if trigger is None or not self._is_prompt(trigger):
             return None
         own, other = self._fins[self._side], self._fins[1 - self._side]
         closed = own is not None and any(it.segment.fin for it in self._own)
@@ -165,7 +168,9 @@ class _Reset:
             last = self._own[-1].time if self._own else self._rst.time
             soon = self._rst.time - last < SHORTEST_FIN_WAIT_2
             return ((ResetCause.LATE_TEXT,) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN)), trigger, ""
-        return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT) if refused else (ResetCause.FORGOTTEN,), trigger, ""
+        causes = (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT) if refused else (ResetCause.FORGOTTEN,)
+        known = self._found.directions[self._side].response is not None
+        return causes if known else (*causes, ResetCause.ABORT), trigger, ""
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
@@ -178,6 +183,11 @@ class _Reset:
             if fits and (since is None or passage.order > since):
                 return passage
         return None
+
+    def _is_prompt(self, trigger: Passage) -> bool:
+        """Whether the RST came as soon as an answer comes; one that came later was not an answer."""
+        response = self._found.directions[self._side].response
+        return response is None or self._rst.time - trigger.time <= 2 * response + PROMPT
 
     def _acknowledged(self) -> int:
         return max((it.segment.ack for it in self._own if it.segment.ack is not None), default=0)

@@ -36,7 +36,13 @@ class TraceStart(NamedTuple):
 
 
 def trace_start(items: Sequence[Item]) -> TraceStart:
-    """The close of a connection: everything from the first FIN or RST on, and earlier text still in flight then."""
+    """The close of a connection: everything from the first FIN or RST on, and earlier text still in flight then.
+
+    Parameters
+    ----------
+    items : sequence of (CapturedSegment or SkippedRun)
+        The connection, in the order of sending.
+    """
     first = next(
         i for i, item in enumerate(items) if isinstance(item, CapturedSegment) and (item.segment.fin or item.segment.rst)
     )
@@ -51,18 +57,9 @@ def trace_start(items: Sequence[Item]) -> TraceStart:
             break
         if item.segment.length and item.segment.end > answered[item.sender]:
             start = index
-        elif _acknowledges(item, items[first]):
-            # The capture has an acknowledgement before what it acknowledges.
-            start = index
     next_seq = _next_seq(items, start, 0), _next_seq(items, start, 1)
     received = _received(items, start, 0, next_seq[0]), _received(items, start, 1, next_seq[1])
     return TraceStart(tuple(items[start:]), next_seq, received)
-
-
-def _acknowledges(item: CapturedSegment, closing: Item) -> bool:
-    assert isinstance(closing, CapturedSegment)
-    opposite = item.sender != closing.sender and closing.segment.fin
-    return opposite and item.segment.ack is not None and item.segment.ack >= closing.segment.end
 
 
 def _received(items: Sequence[Item], start: int, side: int, next_seq: int) -> int:
