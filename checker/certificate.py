@@ -2,8 +2,8 @@
 
 An invariant proves the properties if three kinds of query are unsatisfiable: an initial state outside it (*initial*),
 an edge that leaves it (*step*), an edge inside it that violates a property (*safe*). The queries are built here from
-the system alone. Nothing of the engine that found the invariant is read, and of a file only its first line and its
-invariant, so the queries in a file need not be trusted. They are there for other solvers: the file is SMT-LIB 2.
+the system alone. Nothing of the engine that found the invariant is read. The queries in a file are there for other
+solvers, since the file is SMT-LIB 2; `difference` compares them with those that are built here.
 
 The invariant of a location is a list of cases, for instance zones, of which one must hold on entry. A location without
 a case is claimed to be unreachable.
@@ -22,10 +22,12 @@ from typing import Any, NamedTuple, Protocol
 
 import z3
 
+from timewait.checker.case_formulas import fault
 from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 from timewait.vocabulary.errors import InputError, optional_package
+from timewait.vocabulary.untrusted import parse_json, visible
 
 HEADER_PREFIX = "; timewait certificate "
 
@@ -387,6 +389,8 @@ def sections(path: Path) -> list[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise BrokenCertificate(f"{path}: not a text file") from error
+    except OSError as error:
+        raise BrokenCertificate(f"{path}: {error.strerror}") from error
     if not text.startswith(HEADER_PREFIX):
         raise BrokenCertificate(f"{path}: line 1 does not begin with {HEADER_PREFIX.strip()!r}")
     found: list[tuple[str, str]] = []
@@ -412,49 +416,56 @@ def header(text: str, where: str) -> dict[str, Any]:
     """
     first = text.split("\n", 1)[0]
     try:
-        data = json.loads(first[len(HEADER_PREFIX) :])
-    except json.JSONDecodeError as error:
+        data = parse_json(first[len(HEADER_PREFIX) :].encode())
+    except ValueError as error:
         raise BrokenCertificate(f"{where}: {error}") from error
     if not isinstance(data, dict):
         raise BrokenCertificate(f"{where}: an object is expected")
     return data
 
 
-_CASE = re.compile(r"^\(define-fun at(\d+)\.(\d+) \(((?:\(x\d+ Real\) ?)*)\) Bool (.*)\)$")
+_CASE = re.compile(r"\(define-fun at([0-9]{1,9})\.([0-9]{1,9}) \(((?:\(x[0-9]{1,9} Real\) ?)*)\) Bool (.*)\)")
 
 
 def read(statement: Statement, text: str, where: str) -> dict[Location, list[str]]:
-    """The invariant in a certificate; the queries in the file are not read.
+    """The invariant in a certificate.
 
     Raises
     ------
     BrokenCertificate
-        A definition is not SMT-LIB, or names something else than clocks and parameters.
+        A definition is no formula of linear arithmetic over the clocks of its location and the parameters.
     """
     cases: dict[int, list[str]] = {}
-    for row, line in enumerate(text.splitlines()):
-        if found := _CASE.match(line):
+    for row, line in enumerate(text.split("\n")):
+        if found := _CASE.fullmatch(line):
             number, index, arguments, body = int(found[1]), int(found[2]), found[3], found[4]
             if index != len(cases.setdefault(number, [])):
                 raise BrokenCertificate(f"{where} and {row} more: case {index} of location {number} is out of turn")
-            cases[number].append(_formula(statement, arguments, body, f"{where} and {row} more"))
+            variables = [*re.findall(r"x[0-9]+", arguments), *statement.symbols]
+            if problem := fault(body, variables):
+                raise BrokenCertificate(f"{where} and {row} more: {problem}")
+            cases[number].append(body)
     if not cases:
         raise BrokenCertificate(f"{where}: no definition of any location")
     numbers, edges = numbered(statement.system, lambda number, _: number in cases)
     return {location: cases[numbers[location]] for location in edges}
 
 
-def _formula(statement: Statement, arguments: str, body: str, where: str) -> str:
-    """A case, parsed and printed anew."""
-    variables = [*re.findall(r"x\d+", arguments), *statement.symbols]
-    declared = "".join(f"(declare-const {name} Real)" for name in variables)
-    try:
-        parsed = z3.parse_smt2_string(f"{declared}(assert {body})")
-    except z3.Z3Exception as error:
-        raise BrokenCertificate(f"{where}: {str(error.value).strip()}") from error
-    if len(parsed) != 1:
-        raise BrokenCertificate(f"{where}: more than one definition")
-    foreign = sorted({str(name) for name in variables_of(parsed[0])} - set(variables))
-    if foreign:
-        raise BrokenCertificate(f"{where}: {foreign[0]} is neither a clock of the location nor a parameter")
-    return " ".join(str(parsed[0].sexpr()).split())
+def difference(script: Certificate, header: Mapping[str, Any], text: str) -> str:
+    """The first line, comments aside, at which a file differs from the one rebuilt from its proof; empty if none does.
+
+    Another solver checks the queries of the file. So they must be the proof obligations of the specification.
+    """
+    rebuilt = iter(_commands(as_smt2(script, header)))
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line or line.startswith(";") or (line == "(reset)" and not text.split("\n", number)[-1].strip()):
+            continue
+        if line != next(rebuilt, None):
+            return f"line {number} of the certificate is not that of the specification: {visible(line[:60])}"
+    missing = next(rebuilt, None)
+    return "" if missing is None else f"lacks {missing[:60]}"
+
+
+def _commands(text: str) -> list[str]:
+    """The lines of a file without its comments."""
+    return [line for line in text.split("\n") if line and not line.startswith(";")]
