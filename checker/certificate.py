@@ -457,13 +457,14 @@ def difference(script: Certificate, header: Mapping[str, Any], text: str) -> str
     Another solver checks the queries of the file. So they must be the proof obligations of the specification.
     """
     rebuilt = iter(_commands(as_smt2(script, header)))
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line or line.startswith(";") or (line == "(reset)" and not text.split("\n", number)[-1].strip()):
-            continue
-        if line != next(rebuilt, None):
+    lines = text.rstrip("\n").split("\n")
+    if lines[-1] == "(reset)":
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        if line and not line.startswith(";") and line != next(rebuilt, None):
             return f"line {number} of the certificate is not that of the specification: {visible(line[:60])}"
     missing = next(rebuilt, None)
-    return "" if missing is None else f"lacks {missing[:60]}"
+    return "" if missing is None else f"the file lacks a proof obligation: {missing[:60]}"
 
 
 def _commands(text: str) -> list[str]:

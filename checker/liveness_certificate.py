@@ -124,6 +124,11 @@ class LivenessCertificate:
         """The number of exclusions."""
         return sum(len(component.exclusions) for _, component, _ in self._components())
 
+    @property
+    def ever_pending(self) -> bool:
+        """Whether the property is pending in some location."""
+        return bool(self._pending)
+
     def _components(self) -> Iterator[tuple[str, Component, ComponentEdges]]:
         """Every component with its name and its edges, parents first."""
         every = {(location, number): edge for location, edges in self._edges.items() for number, edge in enumerate(edges)}

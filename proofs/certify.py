@@ -8,7 +8,6 @@ function                                use
 `certify_at_values`                     ``always`` properties, for the configuration's own durations
 `certify_at_values_by_horn`             the same, with an invariant from Spacer
 `certify_liveness`                      one ``eventually`` property, for every value of every duration
-`check_file`                            the certificates in a file
 ======================================  ==========================================================================
 
 A proof counts only after Z3 and cvc5 have both answered every proof obligation with ``unsat``.
@@ -21,11 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from timewait.checker import certificate, horn, liveness_certificate
-from timewait.checker.certificate import BrokenCertificate, Certificate, Invariant, InvariantCertificate, Statement
+from timewait.checker import certificate, horn
+from timewait.checker.certificate import Certificate, Invariant, InvariantCertificate, Statement
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import constants, cover_of, invariant, multiples, trimmed
 from timewait.checker.engine import TIME_LOCK
@@ -53,6 +51,9 @@ SYMBOLS = ParameterNames("MSL", "RTO", "TIME_WAIT")
 
 MAX_TRIMMED_ZONES = 400
 """A cover with more zones keeps its redundant bounds: to remove them would take minutes."""
+
+MAX_TOLD_APART = 100
+"""Copies of one segment that a certificate may tell apart."""
 
 ZONES, HORN = "zones, all values", "horn, all values"
 
@@ -235,6 +236,11 @@ def prove_for_all_by_horn(
     return _proved(claimed, lambda attempt, _: _by_spacer(attempt, seconds), Budget())
 
 
+def certifiable(configuration: Configuration) -> bool:
+    """Whether there are certificates for ``always`` properties: not where copies are counted or arrive in order."""
+    return question(configuration).system.dense
+
+
 def certify_at_values(configuration: Configuration, properties: Sequence[str], budget: Budget) -> CertifiedProof:
     """Prove ``always`` properties for a configuration's own durations, by zones.
 
@@ -398,80 +404,35 @@ def certify_liveness(configuration: Configuration, name: str, budget: Budget) ->
     return _certified(found, claimed.header, found.size, len(proof.locations))
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
+# --- certificates in files -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class CheckedCertificate:
-    """The result of checking a certificate.
-
-    Attributes
-    ----------
-    statement : str
-        The statement that the certificate claims to prove.
-    rejection : str
-        The reason why it is rejected; empty when Z3 and cvc5 accept it.
-    """
-
-    statement: str
-    rejection: str
-
-
-def check_file(path: Path) -> list[CheckedCertificate]:
-    """Check the certificates in a file.
-
-    The proof obligations are built anew from the specification: of the file only the first line of each certificate
-    and its invariant (or, for liveness, its components) are read.
+def claimed_properties(header: Mapping[str, Any]) -> ClaimedProperties:
+    """The subject of a certificate for ``always`` properties, from the first line of its file.
 
     Raises
     ------
-    BrokenCertificate
-        The file holds no certificate, or a malformed one.
+    KeyError, TypeError, ValueError
+        The line is not that of such a certificate.
     """
-    return [_checked(text, where) for where, text in certificate.sections(path)]
-
-
-def _checked(text: str, where: str) -> CheckedCertificate:
-    header = certificate.header(text, where)
-    try:
-        properties = header["properties"]
-        kinds = {PROPERTIES[name].kind for name in properties} if isinstance(properties, list) else set()
-        check = _checked_liveness if kinds == {"eventually"} else _checked_invariant
-        return check(header, text, where)
-    except BrokenCertificate:
-        raise
-    except (KeyError, TypeError, ValueError) as problem:
-        raise BrokenCertificate(f"{where}: {problem}") from problem
-
-
-def _checked_invariant(header: dict[str, Any], text: str, where: str) -> CheckedCertificate:
-    properties, region = header["properties"], header["region"]
-    configuration = configuration_from_data(header["configuration"])
-    parts = None if region is None else [constraint(part) for part in region]
-    values = "at given values" if region is None else f"for all {' and '.join(region)}"
-    claim = f"{' and '.join(properties)}, {values}"
-    if problem := ill_posed(configuration, properties, parts or []):
-        return CheckedCertificate(claim, problem)
-    over_approximated = header["relaxed"]
+    properties, region, over_approximated = header["properties"], header["region"], header["relaxed"]
+    if not isinstance(properties, list) or not (region is None or isinstance(region, list)):
+        raise TypeError("the properties and the region must be lists")
     if not isinstance(over_approximated, bool):
-        raise ValueError(f"relaxed must be true or false, not {over_approximated!r}")
+        raise TypeError(f"relaxed must be true or false, not {over_approximated!r}")
+    parts = None if region is None else [constraint(str(part)) for part in region]
     told_apart, any_text = header.get("told apart", 1), header.get("any text", False)
-    if not (isinstance(told_apart, int) and told_apart >= 1 and isinstance(any_text, bool)):
-        raise ValueError(f"told apart must be a number from 1 and any text true or false, not {told_apart!r} and {any_text!r}")
-    statement = ClaimedProperties(configuration, properties, parts, over_approximated, told_apart, any_text).statement
-    found = InvariantCertificate(statement, certificate.read(statement, text, where))
-    return CheckedCertificate(claim, certificate.rejection(found))
+    if not (type(told_apart) is int and 1 <= told_apart <= MAX_TOLD_APART and isinstance(any_text, bool)):
+        raise TypeError(f"told apart must be a number from 1 to {MAX_TOLD_APART}, and any text true or false")
+    configuration = configuration_from_data(header["configuration"])
+    return ClaimedProperties(configuration, properties, parts, over_approximated, told_apart, any_text)
 
 
-def _checked_liveness(header: dict[str, Any], text: str, where: str) -> CheckedCertificate:
-    (name,) = header["properties"]
-    claim = f"{name}, for all values"
-    claimed = ClaimedLiveness(configuration_from_data(header["configuration"]), name)
-    try:
-        automaton = claimed.automaton(Budget())
-    except Stopped as stopped:
-        return CheckedCertificate(claim, str(stopped))
-    if automaton is None:
-        return CheckedCertificate(claim, "the system has too many locations")
-    found = claimed.certificate(automaton, liveness_certificate.read(automaton.system, text, where))
-    return CheckedCertificate(claim, certificate.rejection(found))
+def vacuous(claimed: ClaimedProperties, budget: Budget) -> CertifiedProof:
+    """Whether the properties could be violated at all, at the configuration's own values.
+
+    The verdict is vacuous where a witness is missing or time cannot pass, inconclusive where the budget did not suffice,
+    and proved otherwise.
+    """
+    zones, refused = _explored(claimed, budget)
+    return refused if zones is None else CertifiedProof(Verdict.PROVED)

@@ -21,7 +21,8 @@ from timewait.checker.finding import Budget
 from timewait.checker.liveness_certificate import Component, ComponentEdges, Exclusion, LivenessCertificate, Reason
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
-from timewait.proofs.certify import ClaimedLiveness, certify_liveness, check_file
+from timewait.proofs.certificate_files import check_file
+from timewait.proofs.certify import ClaimedLiveness, certify_liveness
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.plain_data import configuration_from_data

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from timewait.checker.trace import Trace as Trace
     from timewait.checker.verdict import Verdict as Verdict
     from timewait.options import Options as Options
-    from timewait.proofs.certify import CheckedCertificate as CheckedCertificate
+    from timewait.proofs.certificate_files import CheckedCertificate as CheckedCertificate
     from timewait.proofs.suite import ClaimResult as ClaimResult
     from timewait.results import CheckResult as CheckResult
     from timewait.results import Explanation as Explanation
@@ -66,7 +66,7 @@ _MODULES = {
     "timewait.checker.verdict": ("Verdict",),
     "timewait.api": ("certify", "check", "explain", "prove", "threshold", "threshold_formula"),
     "timewait.options": ("Options",),
-    "timewait.proofs.certify": ("CheckedCertificate",),
+    "timewait.proofs.certificate_files": ("CheckedCertificate",),
     "timewait.proofs.suite": ("ClaimResult",),
     "timewait.results": ("CheckResult", "Explanation", "FormulaResult", "ThresholdResult", "Trace"),
     "timewait.spec.assemble": ("Overrides",),

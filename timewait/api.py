@@ -21,8 +21,9 @@ from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.narration.trace_file import read_trace
-from timewait.options import DEFAULT_STACK, Closers, DurationLike, Keywords, Options, duration
-from timewait.proofs.certify import CheckedCertificate, check_file
+from timewait.options import DEFAULT_STACK, SECONDS, Closers, DurationLike, Keywords, Options, duration
+from timewait.proofs.bounded_check import check_within
+from timewait.proofs.certificate_files import CheckedCertificate
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.question import question
 from timewait.proofs.suite import ClaimResult
@@ -168,25 +169,31 @@ def threshold_formula(
     return FormulaResult(configuration, tuple(pieces), unsettled)
 
 
-def certify(certificate: str | PathLike[str]) -> list[CheckedCertificate]:
-    """Check a certificate again, by Z3's plain queries and by cvc5.
+def certify(
+    certificate: str | PathLike[str], *, max_seconds: float = SECONDS, max_megabytes: int = 4_000
+) -> list[CheckedCertificate]:
+    """Check a certificate again, by Z3's plain queries and by cvc5, in a process with bounds on time and memory.
 
     Parameters
     ----------
     certificate : path
         A file that ``timewait prove --out`` or ``timewait check --certificate`` wrote.
+    max_seconds : float
+        Bound on the time for all certificates in the file.
+    max_megabytes : int
+        Bound on the memory.
 
     Returns
     -------
     list of CheckedCertificate
-        For each certificate in the file what it states, and the fault found; an empty fault means that it is accepted.
+        For each certificate in the file what it states, a verdict, and the reason of every verdict but proved.
 
     Raises
     ------
     InputError
         The file holds no certificate.
     """
-    return check_file(Path(certificate))
+    return check_within(Path(certificate), max_seconds, max_megabytes)
 
 
 def explain(

@@ -22,7 +22,7 @@ from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.session import budget_of, header_in_words
 from timewait.cli.view import write_page
 from timewait.options import Options
-from timewait.proofs.certify import CertifiedProof, certify_at_values, certify_liveness
+from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
 from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import verdict_parameters
@@ -148,7 +148,7 @@ def _certificates(result: CheckResult, budget: Budget) -> dict[tuple[str, ...], 
     proved = [answer.finding.name for answer in result.answers if answer.verdict is Verdict.PROVED]
     always = tuple(name for name in proved if PROPERTIES[name].kind == "always")
     proofs = {}
-    if always:
+    if always and all(map(certifiable, configurations)):
         proofs[always] = [certify_at_values(each, always, budget.fresh()) for each in configurations]
     for name in proved:
         if name not in always:

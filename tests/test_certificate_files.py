@@ -1,0 +1,332 @@
+"""Certificate files: what they prove, vacuous and time-locked ones, other questions, and files that anybody may have written."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from bad_inputs import damaged_data, damaged_octets
+from commands import run, run_json
+
+from timewait.checker import certificate
+from timewait.checker.case_formulas import MAX_DEPTH, fault
+from timewait.checker.certificate import HEADER_PREFIX, BrokenCertificate
+from timewait.checker.cover import constants, cover_of, invariant
+from timewait.checker.finding import Budget
+from timewait.checker.linear import constraint
+from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.options import Options
+from timewait.proofs.bounded_check import check_within
+from timewait.proofs.certificate_claims import mismatch, statements_of_claim
+from timewait.proofs.certificate_files import ProvedStatement, check_file, statements_in
+from timewait.proofs.certify import ClaimedProperties, certified_proof, certify_at_values, certify_liveness, prove_for_all
+from timewait.proofs.claims import CLAIMS
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.settings import Arrival, Behaviour
+
+DATA = Path(__file__).parent / "data" / "reliability"
+STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
+BEHAVIOUR = Behaviour(answers=STEP_ONE, restarts=STEP_ONE)
+CORE = Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, scope=Scope.CORE, behaviour=BEHAVIOUR)
+REGION = ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 2*MSL")
+BOTH = ("graceful", "isolation")
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    """A certificate of the first part of C1."""
+    return prove_for_all(CORE, BOTH, REGION).text
+
+
+def stored(folder: Path, content: str) -> Path:
+    """A file with a text in it."""
+    path = folder / "proof.smt2"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def with_header(text: str, **changed: object) -> str:
+    """A certificate with other values in its first line."""
+    first, rest = text.split("\n", 1)
+    return HEADER_PREFIX + json.dumps({**json.loads(first[len(HEADER_PREFIX) :]), **changed}) + "\n" + rest
+
+
+def verdict_of(path: Path) -> tuple[Verdict, str]:
+    """The verdict on the only certificate of a file, and its reason."""
+    (checked,) = check_file(path)
+    return checked.verdict, checked.rejection
+
+
+class TestOutput:
+    """What was certified is printed, and compared with what is asked."""
+
+    def test_the_statement_is_printed(self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Configuration, scope, loss, region and settings."""
+        path = stored(tmp_path, text)
+        code, out, _ = run(capsys, "certify", str(path))
+        assert code == 0
+        words = " ".join(out.split())
+        for part in (*REGION, "loss 1", "scope core", "A closes first", "text 0,0", "reset ignore", "answers fin+unacceptable"):
+            assert part in words
+        code, data = run_json(capsys, "certify", str(path))
+        (part,) = data["certificates"]
+        assert (code, part["region"], part["configuration"]["loss"]) == (0, list(REGION), 1)
+
+    def test_a_weaker_file_is_another_statement(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """No loss, and a long TIME_WAIT, do not prove what `check` is asked with one loss."""
+        asked = ("--property", "graceful", "--msl", "1s", "--rto", "1s", "--scope", "core", "--closers", "a")
+        honest = ("--time-wait", "100h", "--loss", "0")
+        weak = Options.of(msl="1s", rto="1s", scope="core", closers="a", time_wait="100h", loss=0).configuration()
+        path = stored(tmp_path, certify_at_values(weak, ["graceful"], Budget()).text)
+        assert run(capsys, "certify", str(path))[0] == 0
+        code, out, _ = run(capsys, "certify", str(path), *asked, *honest)
+        assert (code, "PROVED by this file, 1 statement" in out) == (0, True), out
+        for other in (("--loss", "1"), ("--time-wait", "2s"), ("--property", "isolation"), ("--rst", "any")):
+            code, out, _ = run(capsys, "certify", str(path), *asked, *honest, *other)
+            assert code in (20, 40)
+            assert "PROVED by this file, " not in out
+
+    def test_a_claim(self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """One part of a claim is not the claim; another claim is refused."""
+        path = stored(tmp_path, text)
+        code, out, _ = run(capsys, "certify", str(path), "--for", "C1")
+        assert code == 20
+        assert "C1: 1 of " in out
+        code, out, _ = run(capsys, "certify", str(path), "--for", "C10")
+        assert code == 40
+        assert "C10: NOT PROVED by this file" in out
+        for name in ("C2", "C99"):
+            code, _, err = run(capsys, "certify", str(path), "--for", name)
+            assert (code, err.count("\n")) == (2, 1)
+
+    def test_a_whole_claim(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """All parts in one file."""
+        wanted = statements_of_claim("C10")
+        texts = [certify_liveness(each.configuration, each.properties[0], Budget()).text for each in wanted]
+        code, out, _ = run(capsys, "certify", str(stored(tmp_path, certificate.joined(texts))), "--for", "C10")
+        assert (code, f"C10: PROVED by this file, {len(wanted)} statements" in out) == (0, True)
+
+
+class TestStatements:
+    """One statement implies another, or not."""
+
+    def test_regions(self) -> None:
+        """Every value asked about must be in the region proved."""
+        proved = ProvedStatement(CORE, BOTH, tuple(map(constraint, REGION)))
+        inside = ("MSL > 0", "RTO > 0", "RTO <= MSL/2", "TIME_WAIT >= 3*MSL")
+        assert mismatch(proved, ProvedStatement(CORE, BOTH, tuple(map(constraint, inside)))) == ""
+        assert (
+            mismatch(proved, ProvedStatement(replace(CORE, msl=Fraction(5), time_wait=Fraction(10)), ("graceful",), None)) == ""
+        )
+        beyond = ("MSL > 0", "RTO > 0", "RTO <= 2*MSL", "TIME_WAIT >= 3*MSL")
+        assert "RTO <= MSL" in mismatch(proved, ProvedStatement(CORE, BOTH, tuple(map(constraint, beyond))))
+        assert "TIME_WAIT" in mismatch(proved, ProvedStatement(replace(CORE, time_wait=Fraction(1)), BOTH, None))
+        assert "loss 1, not 2" in mismatch(proved, ProvedStatement(replace(CORE, loss=2), BOTH, proved.region))
+        other = replace(CORE, behaviour=replace(BEHAVIOUR, answers=frozenset({Arrival.FIN})))
+        assert "settings differ" in mismatch(proved, ProvedStatement(other, BOTH, proved.region))
+
+    def test_every_claim_states_what_its_certificates_prove(self) -> None:
+        """Without proving anything."""
+        found = {name: len(statements_of_claim(name)) for name in CLAIMS}
+        assert found["C1"] >= 7
+        assert found["C2"] == found["C9"] == 0
+        assert all(each.region is not None for name in CLAIMS for each in statements_of_claim(name))
+
+
+class TestVacuous:
+    """A certificate of nothing is named for what it is."""
+
+    def test_a_property_that_nothing_could_violate(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """There is no TIME-WAIT that could be kept."""
+        none = replace(CORE, behaviour=replace(BEHAVIOUR, time_wait=False))
+        vacuous = _proved_regardless(none, ["time-wait-kept"])
+        code, out, _ = run(capsys, "certify", str(stored(tmp_path, vacuous)))
+        assert code == 30
+        assert "VACUOUS: never happens: " in out
+
+    def test_time_cannot_pass(self, text: str, tmp_path: Path) -> None:
+        """At an RTO of 0 retransmissions follow one another without end."""
+        for region in (["MSL > 0", "RTO <= 0", "TIME_WAIT >= 2*MSL"], ["MSL > 0", "RTO <= MSL", "TIME_WAIT >= 2*MSL"]):
+            verdict, reason = verdict_of(stored(tmp_path, with_header(text, region=region)))
+            assert verdict is Verdict.VACUOUS
+            assert "time cannot pass" in reason
+
+    def test_a_liveness_property_that_is_never_pending(self, tmp_path: Path) -> None:
+        """The honest proof is accepted."""
+        proof = certify_liveness(replace(CORE, scope=Scope.CLOSE), "closes", Budget())
+        assert verdict_of(stored(tmp_path, proof.text)) == (Verdict.PROVED, "")
+
+
+def _proved_regardless(configuration: Configuration, properties: list[str]) -> str:
+    """A certificate of an invariant that is inductive, whether or not the properties could be violated."""
+    claimed = ClaimedProperties(configuration, properties, None)
+    zones = Zones(claimed.automaton)
+    zones.explore(Budget())
+    proof = certified_proof(claimed, invariant(zones, cover_of(zones), constants(zones.unit)))
+    assert proof.verdict is Verdict.PROVED
+    return proof.text
+
+
+class TestQueriesOfTheFile:
+    """Any solver can check the file: so its queries must be those of the specification."""
+
+    @pytest.mark.parametrize("spoil", ["assert", "lacks", "declares", "answers"])
+    def test_changed_queries(self, text: str, tmp_path: Path, spoil: str) -> None:
+        """An added assertion, a query left out, another assumption, and commands at the end."""
+        lines = text.split("\n")
+        query = next(number for number, line in enumerate(lines) if line.startswith("(push 1)"))
+        if spoil == "assert":
+            lines[query] = lines[query].replace("(check-sat)", "(assert false)(check-sat)")
+        elif spoil == "lacks":
+            del lines[query]
+        elif spoil == "declares":
+            lines.insert(query, "(assert false)")
+        else:
+            lines.append("(check-sat)")
+        verdict, reason = verdict_of(stored(tmp_path, "\n".join(lines)))
+        assert verdict is Verdict.DISAGREEMENT
+        assert "not that of the specification" in reason or "lacks a proof obligation" in reason
+
+    def test_comments_do_not_count(self, text: str, tmp_path: Path) -> None:
+        """They prove nothing."""
+        commented = text.replace("(set-logic QF_LRA)", "; a comment\n(set-logic QF_LRA)")
+        assert verdict_of(stored(tmp_path, commented)) == (Verdict.PROVED, "")
+
+
+class TestBounds:
+    """Every certificate has a bound on time and memory."""
+
+    def test_no_time(self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """What is not checked is inconclusive."""
+        path = stored(tmp_path, certificate.joined([text] * 2))
+        code, out, _ = run(capsys, "certify", str(path), "--max-seconds", "0.001")
+        assert code == 20
+        assert out.count("INCONCLUSIVE: not checked within 0.001 s") == 2
+
+    def test_the_process_is_gone(self, text: str, tmp_path: Path) -> None:
+        """Whatever the end."""
+        path = stored(tmp_path, text)
+        check_within(path, 60, 4_000)
+        check_within(path, 0.001, 4_000)
+        assert not multiprocessing.active_children()
+
+
+FILES = sorted(DATA.glob("cert-*"))
+STILL_CERTIFICATES = {"cert-many.smt2", "cert-body-forward.smt2"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.name for file in FILES])
+def test_files_that_crashed_the_reader(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refused in one line, not believed, or stopped at the bound."""
+    code, out, err = run(capsys, "certify", str(file), "--max-seconds", "3")
+    assert "\x1b" not in out + err
+    assert code in (3, 20, 30, 40) or file.name in STILL_CERTIFICATES
+    if code == 3:
+        assert (out, err.count("\n")) == ("", 1)
+
+
+def fuzz(number: int, seed: int, text: str, path: Path) -> int:
+    """Damage a certificate; returns how many could still be read. Solvers are not asked."""
+    rng = random.Random(seed)
+    first, rest = text.split("\n", 1)
+    data = json.loads(first[len(HEADER_PREFIX) :])
+    read = 0
+    for _ in range(number):
+        if rng.random() < 0.5:
+            octets = (HEADER_PREFIX + json.dumps(damaged_data(rng, data)) + "\n" + rest).encode("utf-8", "surrogatepass")
+        else:
+            octets = damaged_octets(rng, text.encode())
+        path.write_bytes(octets)
+        refused = refusal(path)
+        assert "\n" not in refused
+        read += not refused
+    return read
+
+
+def refusal(path: Path) -> str:
+    """The message with which a file is refused; empty if its first lines can be read."""
+    try:
+        statements_in(path)
+    except BrokenCertificate as problem:
+        return str(problem)
+    return ""
+
+
+def test_damaged_certificates(text: str, tmp_path: Path) -> None:
+    """The first line is read or refused in one line."""
+    assert 0 < fuzz(200, 1, text, tmp_path / "some.smt2") < 200
+
+
+@pytest.mark.slow
+def test_damaged_certificates_at_length(text: str, tmp_path: Path) -> None:
+    """The same, a hundred thousand times, and a thousand files to the end."""
+    fuzz(100_000, 2, text, tmp_path / "some.smt2")
+    rng = random.Random(3)
+    for _ in range(1_000):
+        path = tmp_path / "some.smt2"
+        path.write_bytes(damaged_octets(rng, text.encode()))
+        try:
+            verdicts = [part.verdict for part in check_within(path, 20, 4_000)]
+        except BrokenCertificate:
+            continue
+        changed = [line for line in path.read_bytes().split(b"\n") if not line.startswith(b";")] != [
+            line for line in text.encode().split(b"\n") if not line.startswith(b";")
+        ]
+        assert Verdict.PROVED not in verdicts or not changed
+
+
+class TestCases:
+    """Formulas of linear arithmetic, and nothing else."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "true",
+            "(and (<= (- x0 x1) (* 2.0 MSL)) (not (< x0 0.0)))",
+            "(or (= x0 x1) (>= (/ 1.0 3.0) x0))",
+            "(let ((a!1 (- x0 x1))) (<= a!1 0.0))",
+            "(let ((a!1 (<= x0 x1))) (and a!1 (or a!1 false)))",
+            "(<= (+ x0 (* (- 1.0) x1)) (- 3.0))",
+        ],
+    )
+    def test_cases(self, body: str) -> None:
+        """As zones and Spacer write them."""
+        assert fault(body, ("x0", "x1", "MSL")) == ""
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ("", "not closed"),
+            ("(and", "not closed"),
+            ("true) (exit", "more than one"),
+            ("true))(push)(assert (and false", "more than one"),
+            ("x0", "not a formula"),
+            ("x7", "neither a clock"),
+            ("(exists ((a Int)) (> a 0))", "linear arithmetic"),
+            ("(<= (* x0 x1) 1.0)", "product"),
+            ("(<= (/ 1.0 x0) 1.0)", "division"),
+            ('(= x0 "a")', "linear arithmetic"),
+            ("(= x0 #b01)", "linear arithmetic"),
+            ("(<= x0 1e9)", "linear arithmetic"),
+            ("(<= x0 " + "9" * 99 + ")", "linear arithmetic"),
+            ("(at0 x0)", "linear arithmetic"),
+            ("(= (<= x0 x1) true)", "linear arithmetic"),
+            ("(not " * (MAX_DEPTH + 2) + "true" + ")" * (MAX_DEPTH + 2), "parentheses"),
+        ],
+    )
+    def test_others(self, body: str, said: str) -> None:
+        """Each is refused with the reason."""
+        assert said in fault(body, ("x0", "x1", "MSL"))
+
+    def test_definitions_that_double(self) -> None:
+        """Thirty lines may mean a thousand million symbols."""
+        body = "(<= a!30 0.0)"
+        for number in range(30, 0, -1):
+            body = f"(let ((a!{number} (+ a!{number - 1} a!{number - 1}))) {body})"
+        assert "symbols" in fault(f"(let ((a!0 x0)) {body})", ("x0",))
