@@ -271,6 +271,15 @@ def satisfiable(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
     return not error and answers == ["sat"]
 
 
+def covered(symbols: Sequence[str], region: Sequence[Constraint], by: Sequence[Sequence[Constraint]]) -> bool:
+    """Whether all values of a region, none negative, lie in one of some other regions."""
+    lines = [*(f"(declare-const {name} Real)(assert (>= {name} 0.0))" for name in symbols)]
+    lines += [f"(assert {_compared(part)})" for part in region]
+    lines += [f"(assert (not {conjunction([_compared(part) for part in other])}))" for other in by]
+    answers, error = _run_cvc5("\n".join(["(set-logic QF_LRA)", *lines, "(check-sat)"]))
+    return not error and answers == ["unsat"]
+
+
 # --- solvers ------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from timewait.checker import certificate
-from timewait.checker.linear import Constraint, constraint
+from timewait.checker.linear import constraint
 from timewait.proofs import evidence
 from timewait.proofs.certificate_files import ProvedStatement
 from timewait.proofs.certify import SYMBOLS
@@ -21,61 +21,75 @@ from timewait.spec.configuration import Configuration
 
 ONE = Fraction(1)
 
+DESCRIBED = ("msl", "time_wait", "scope", "both_close", "loss", "duplication", "fifo", "text", "rto_exact", "rto", "fin_wait_2")
+"""The fields of a configuration by which a difference is described."""
 
-def mismatch(proved: ProvedStatement, asked: ProvedStatement) -> str:
-    """The reason why one statement does not imply another; empty if it does.
+
+def missing(proved: Sequence[ProvedStatement], asked: ProvedStatement) -> str:
+    """The reason why some statements together do not imply another; empty if they do.
 
     The configurations must be equal but for durations that a statement for all values leaves open, the properties must
-    be among those proved, and every value asked about must be in the region proved.
+    be among those proved, and every value asked about must lie in a region proved.
     """
-    if missing := sorted(set(asked.properties) - set(proved.properties)):
-        return f"it says nothing about {missing[0]}"
-    own, other = (_without_durations(each) for each in (proved, asked))
-    if proved.region is None and (asked.region is not None or proved.configuration != asked.configuration):
-        return "it is about one configuration, and that is another" if asked.region is None else "it is about one value alone"
-    if own != other:
-        return f"it is about another configuration: {_first_difference(own, other)}"
-    return _uncovered(proved, asked)
+    reasons = [_difference(each, asked) for each in proved]
+    fitting = [each for each, reason in zip(proved, reasons, strict=True) if not reason]
+    if not fitting:
+        return next(iter(reasons), "nothing is proved")
+    return _uncovered(fitting, asked)
 
 
-def _without_durations(statement: ProvedStatement) -> Configuration:
-    """The configuration with the durations replaced that a statement for all values leaves open; their ratios are kept."""
+def _difference(proved: ProvedStatement, asked: ProvedStatement) -> str:
+    """The reason why a statement is about something else, its values aside."""
+    if silent := sorted(set(asked.properties) - set(proved.properties)):
+        return f"it says nothing about {silent[0]}"
+    if proved.region is None and asked.region is not None:
+        return "it is about one value of every duration alone"
+    if proved.region is None and proved.configuration != asked.configuration:
+        return f"it is about another configuration: {_first_difference(proved.configuration, asked.configuration)}"
+    if asked.any_text and not proved.any_text:
+        return "it is about a limited amount of text"
+    own, other = (_without_durations(each, proved.any_text) for each in (proved, asked))
+    return "" if own == other else f"it is about another configuration: {_first_difference(own, other)}"
+
+
+def _without_durations(statement: ProvedStatement, any_text: bool) -> Configuration:
+    """The configuration with equal durations, their ratios kept; and without the text of B where any amount is proved."""
     configuration = statement.configuration
     ratios = tuple(gap / configuration.rto[0] for gap in configuration.rto)
     timeout = configuration.fin_wait_2 / configuration.msl if configuration.behaviour.fin_wait_2 else Fraction(0)
-    return replace(configuration, msl=ONE, time_wait=ONE, rto=ratios, fin_wait_2=timeout)
+    text = (configuration.text[0], 0) if any_text else configuration.text
+    return replace(configuration, msl=ONE, time_wait=ONE, rto=ratios, fin_wait_2=timeout, text=text)
 
 
 def _first_difference(own: Configuration, other: Configuration) -> str:
-    for name in ("scope", "both_close", "loss", "duplication", "fifo", "text", "rto_exact", "rto", "fin_wait_2"):
+    for name in (
+        "msl",
+        "time_wait",
+        "scope",
+        "both_close",
+        "loss",
+        "duplication",
+        "fifo",
+        "text",
+        "rto_exact",
+        "rto",
+        "fin_wait_2",
+    ):
         if getattr(own, name) != getattr(other, name):
             return f"{name} {getattr(own, name)}, not {getattr(other, name)}"
     return "its settings differ"
 
 
-def _uncovered(proved: ProvedStatement, asked: ProvedStatement) -> str:
-    """The constraint of the region proved that some value asked about does not satisfy."""
-    if not proved.region:
-        return ""
+def _uncovered(proved: Sequence[ProvedStatement], asked: ProvedStatement) -> str:
+    """The reason why not every value asked about lies in a region proved; empty if all do."""
+    configuration = asked.configuration
+    values = {SYMBOLS.scale: configuration.msl, SYMBOLS.rate: configuration.rto[0], SYMBOLS.wait: configuration.time_wait}
+    regions = [each.region or () for each in proved]
     if asked.region is None:
-        configuration = asked.configuration
-        values = {SYMBOLS.scale: configuration.msl, SYMBOLS.rate: configuration.rto[0], SYMBOLS.wait: configuration.time_wait}
-        outside = [part.text for part in proved.region if not part.holds(values)]
+        inside = any(all(part.holds(values) for part in region) for region in regions)
     else:
-        outside = [
-            part.text
-            for part in proved.region
-            if any(certificate.satisfiable(tuple(SYMBOLS), [*asked.region, negated]) for negated in _negations(part))
-        ]
-    return f"it holds only for {outside[0]}" if outside else ""
-
-
-def _negations(part: Constraint) -> Iterator[Constraint]:
-    """Constraints of which one holds where a constraint does not."""
-    minus = {name: -factor for name, factor in part.terms.items()}
-    if part.relation == "==":
-        yield Constraint(part.terms, ">", part.text)
-    yield Constraint(minus, ">=" if part.relation == ">" else ">", part.text)
+        inside = certificate.covered(tuple(SYMBOLS), asked.region, regions)
+    return "" if inside else f"it holds only {' and '.join(dict.fromkeys(each.values for each in proved))}"
 
 
 # --- claims ---------------------------------------------------------------------------------------------------------
@@ -148,6 +162,11 @@ def _note_formula(
     return found
 
 
+def _note_any_text(label: str, configuration: Configuration, properties: Sequence[str], wait: str) -> list[ProvedStatement]:
+    (found,) = _note_region(label, configuration, ("MSL > 0", "RTO > 0", f"TIME_WAIT >= {wait}"), properties)
+    return [replace(found, any_text=True)]
+
+
 _BOUND = re.compile(r"safe iff TIME_WAIT >= (?:max\(([^()]*)\)|([^()]*))")
 
 
@@ -162,5 +181,6 @@ _NOTES: dict[str, Callable[..., list[ProvedStatement]]] = {
     "by_horn": _note_region,
     "for_every_duration": _note_liveness,
     "as_formula": _note_formula,
+    "for_any_text": _note_any_text,
 }
 """What to note in place of each function that yields evidence with a certificate."""

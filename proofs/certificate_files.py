@@ -42,11 +42,14 @@ class ProvedStatement:
     region : tuple of Constraint or None
         The values of MSL, RTO and TIME_WAIT for which they are proved: all that satisfy the constraints; None for the
         configuration's own values alone.
+    any_text : bool
+        Whether B may send any amount of text.
     """
 
     configuration: Configuration
     properties: tuple[str, ...]
     region: tuple[Constraint, ...] | None
+    any_text: bool = False
 
     @property
     def values(self) -> str:
@@ -64,8 +67,9 @@ class ProvedStatement:
         configuration = self.configuration
         words = configuration_in_words(configuration, durations=self.region is None)
         behaviour = configuration_as_data(configuration)["behaviour"]
+        text = "of B, any amount" if self.any_text else ",".join(map(str, configuration.text))
         named = ", ".join(f"{name} {_value_in_words(value)}" for name, value in behaviour.items())
-        return f"{words}, text {configuration.text[0]},{configuration.text[1]}; {named}"
+        return f"{words}, text {text}; {named}"
 
     def as_json(self) -> dict[str, Any]:
         """The statement as plain data."""
@@ -73,6 +77,7 @@ class ProvedStatement:
             "properties": list(self.properties),
             "region": None if self.region is None else [part.text for part in self.region],
             "configuration": configuration_as_data(self.configuration),
+            "any_text": self.any_text,
         }
 
 
@@ -158,7 +163,7 @@ def _stated(header: Mapping[str, Any]) -> ProvedStatement:
         return ProvedStatement(configuration, (name,), ())
     claimed = claimed_properties(header)
     region = None if claimed.region is None else tuple(claimed.region)
-    return ProvedStatement(configuration, tuple(claimed.properties), region)
+    return ProvedStatement(configuration, tuple(claimed.properties), region, claimed.any_text)
 
 
 def _checked(header: dict[str, Any], text: str, where: str, budget: Budget) -> CheckedCertificate:

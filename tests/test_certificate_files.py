@@ -23,7 +23,7 @@ from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.options import Options
 from timewait.proofs.bounded_check import check_within
-from timewait.proofs.certificate_claims import mismatch, statements_of_claim
+from timewait.proofs.certificate_claims import missing, statements_of_claim
 from timewait.proofs.certificate_files import ProvedStatement, check_file, statements_in
 from timewait.proofs.certify import ClaimedProperties, certified_proof, certify_at_values, certify_liveness, prove_for_all
 from timewait.proofs.claims import CLAIMS
@@ -120,16 +120,25 @@ class TestStatements:
         """Every value asked about must be in the region proved."""
         proved = ProvedStatement(CORE, BOTH, tuple(map(constraint, REGION)))
         inside = ("MSL > 0", "RTO > 0", "RTO <= MSL/2", "TIME_WAIT >= 3*MSL")
-        assert mismatch(proved, ProvedStatement(CORE, BOTH, tuple(map(constraint, inside)))) == ""
+        assert missing([proved], ProvedStatement(CORE, BOTH, tuple(map(constraint, inside)))) == ""
         assert (
-            mismatch(proved, ProvedStatement(replace(CORE, msl=Fraction(5), time_wait=Fraction(10)), ("graceful",), None)) == ""
+            missing([proved], ProvedStatement(replace(CORE, msl=Fraction(5), time_wait=Fraction(10)), ("graceful",), None)) == ""
         )
         beyond = ("MSL > 0", "RTO > 0", "RTO <= 2*MSL", "TIME_WAIT >= 3*MSL")
-        assert "RTO <= MSL" in mismatch(proved, ProvedStatement(CORE, BOTH, tuple(map(constraint, beyond))))
-        assert "TIME_WAIT" in mismatch(proved, ProvedStatement(replace(CORE, time_wait=Fraction(1)), BOTH, None))
-        assert "loss 1, not 2" in mismatch(proved, ProvedStatement(replace(CORE, loss=2), BOTH, proved.region))
+        assert "RTO <= MSL" in missing([proved], ProvedStatement(CORE, BOTH, tuple(map(constraint, beyond))))
+        assert "TIME_WAIT" in missing([proved], ProvedStatement(replace(CORE, time_wait=Fraction(1)), BOTH, None))
+        assert "loss 1, not 2" in missing([proved], ProvedStatement(replace(CORE, loss=2), BOTH, proved.region))
         other = replace(CORE, behaviour=replace(BEHAVIOUR, answers=frozenset({Arrival.FIN})))
-        assert "settings differ" in mismatch(proved, ProvedStatement(other, BOTH, proved.region))
+        halves = [
+            ProvedStatement(CORE, BOTH, tuple(map(constraint, (*REGION, part)))) for part in ("2*RTO <= MSL", "2*RTO >= MSL")
+        ]
+        assert missing(halves, proved) == ""
+        assert missing(halves[:1], proved) != ""
+        any_text = replace(proved, any_text=True)
+        assert missing([any_text], replace(proved, configuration=replace(CORE, scope=Scope.CLOSE))) != ""
+        assert missing([any_text], proved) == ""
+        assert "limited" in missing([proved], any_text)
+        assert "settings differ" in missing([proved], ProvedStatement(other, BOTH, proved.region))
 
     def test_every_claim_states_what_its_certificates_prove(self) -> None:
         """Without proving anything."""

@@ -15,7 +15,7 @@ from timewait.cli.console import Screen
 from timewait.cli.options import question_options
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, Options
-from timewait.proofs.certificate_claims import mismatch, statements_of_claim
+from timewait.proofs.certificate_claims import missing, statements_of_claim
 from timewait.proofs.certificate_files import CheckedCertificate, ProvedStatement
 from timewait.proofs.claims import CLAIMS
 
@@ -151,13 +151,14 @@ def compare(checked: Sequence[CheckedCertificate], asked: Asked) -> ClaimCheck:
     accepted = [part.proves for part in checked if part.verdict is Verdict.PROVED]
     if not accepted:
         return ClaimCheck(Verdict.DISAGREEMENT, f"{asked.name}: NOT PROVED by this file: no certificate in it is accepted")
-    reasons = [(wanted, [mismatch(proved, wanted) for proved in accepted]) for wanted in asked.statements]
-    missing = [(wanted, answers) for wanted, answers in reasons if all(answers)]
-    if not missing:
+    reasons = [(wanted, missing(accepted, wanted)) for wanted in asked.statements]
+    open_ones = [(wanted, reason) for wanted, reason in reasons if reason]
+    if not open_ones:
         return ClaimCheck(Verdict.PROVED, f"{asked.name}: PROVED by this file, {counted(len(reasons), 'statement')}")
-    if len(missing) == len(reasons):
-        return ClaimCheck(Verdict.DISAGREEMENT, f"{asked.name}: NOT PROVED by this file: {missing[0][1][0]}")
-    done, wanted = len(reasons) - len(missing), missing[0][0]
+    wanted, reason = open_ones[0]
+    if len(open_ones) == len(reasons):
+        return ClaimCheck(Verdict.DISAGREEMENT, f"{asked.name}: NOT PROVED by this file: {reason}")
+    done = len(reasons) - len(open_ones)
     return ClaimCheck(
         Verdict.INCONCLUSIVE,
         f"{asked.name}: {done} of {counted(len(reasons), 'statement')} proved by this file; missing for instance {wanted}"
