@@ -22,14 +22,16 @@ class Overrides(Durations):
         Settings of `timewait.spec.settings.Behaviour`, by name; None leaves one to the stack.
     rto : tuple of Fraction or None
         The schedule of retransmissions in seconds; None: `rto_max`, or that of the stack.
-    rto_exact, rto_slack, loss, duplication, fifo, scope, both_close, text
+    rto_slack : Fraction or None
+        By how much a retransmission may be late, in seconds, where `rto_exact` holds; None: not at all.
+    rto_exact, loss, duplication, fifo, scope, both_close, text
         As in `timewait.spec.configuration.Configuration`.
     """
 
     behaviour: Mapping[str, Any] = field(default_factory=dict, hash=False)
     rto: tuple[Fraction, ...] | None = None
     rto_exact: bool = False
-    rto_slack: Fraction = Fraction(0)
+    rto_slack: Fraction | None = None
     loss: int | None = 1
     duplication: int | None = None
     fifo: bool = False
@@ -72,7 +74,7 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
         time_wait=time_wait,
         rto=rto,
         rto_exact=overrides.rto_exact,
-        rto_slack=overrides.rto_slack,
+        rto_slack=(overrides.rto_slack or Fraction(0)) if overrides.rto_exact else Fraction(0),
         fin_wait_2=_fin_wait_2(stack, overrides) or Fraction(0),
         loss=overrides.loss,
         duplication=overrides.duplication,
@@ -103,6 +105,16 @@ def behaviour_of(stack: Stack, overrides: Overrides) -> Behaviour:
         backoff=len(overrides.rto or (0,)),
         **values,
     )
+
+
+def stack_defaults(stack: Stack) -> dict[str, Any]:
+    """Return the settings of an endpoint that runs a stack, by name, where nothing is overridden; those unknown are left out."""
+    matters = _conditions(stack, Overrides())
+    found: dict[str, Any] = {}
+    for name, entry in BEHAVIOUR.items():
+        if not entry.follows and (entry.profile is not InProfile.REQUIRED or stack.value(name) is not None):
+            found[name] = _stated(entry, stack, Overrides(), matters)
+    return found
 
 
 def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule, Setting
 
 ARRIVALS = {
     Arrival.FIN: "a retransmitted FIN",
@@ -27,11 +30,27 @@ RESETS = {
 }
 """Which RST ends TIME-WAIT, in words."""
 
+DEFAULTS: Mapping[str, object] = {name: entry.default for name, entry in BEHAVIOUR.items()}
+"""The defaults of every setting: RFC 9293 (intended reading)."""
+
+STATED = frozenset({"msl", "time_wait", "rto", "rto_exact", "rto_slack", "fin_wait_2", "loss", "duplication", "fifo", "scope"})
+STATED |= {"both_close", "text", "behaviour"}
+"""The fields of a configuration that its line states in words of their own."""
+
+LISTED_GAPS = 3
+"""Gaps of a schedule that are listed one by one."""
+
 
 def configuration_in_words(
-    configuration: Configuration, *, durations: bool = True, time_wait: bool = True, loss: bool = True, behaviour: bool = False
+    configuration: Configuration,
+    *,
+    durations: bool = True,
+    time_wait: bool = True,
+    loss: bool = True,
+    behaviour: bool = False,
+    defaults: Mapping[str, object] = DEFAULTS,
 ) -> str:
-    """Describe a configuration in a line.
+    """Describe a configuration in a line: the durations, the network, the users, and every setting that is not the default.
 
     Parameters
     ----------
@@ -44,7 +63,9 @@ def configuration_in_words(
     loss : bool
         Whether to state the loss budget.
     behaviour : bool
-        Whether to state the behaviour in TIME-WAIT.
+        Whether to state the behaviour in TIME-WAIT in a sentence; its settings are then not named one by one.
+    defaults : mapping of str to object
+        The default of each setting of `timewait.spec.settings.BEHAVIOUR`; a setting without one is named whatever it is.
     """
     parts = _durations(configuration, time_wait) if durations else []
     if loss:
@@ -52,9 +73,61 @@ def configuration_in_words(
     parts.append(f"duplication {_bound(configuration.duplication)}")
     if configuration.fifo:
         parts.append("in order")
+    if any(configuration.text):
+        parts.append(f"text {','.join(map(str, configuration.text))}")
     parts.append(f"scope {configuration.scope}")
     parts.append("either end may close first" if configuration.both_close else "A closes first")
+    in_sentence = {name for name, entry in BEHAVIOUR.items() if entry.matters_with == "time_wait"} if behaviour else set()
+    parts += other_settings(configuration, defaults, in_sentence)
     return ", ".join(parts) + (f"; {behaviour_in_words(configuration.behaviour)}" if behaviour else "")
+
+
+def other_settings(
+    configuration: Configuration, defaults: Mapping[str, object] = DEFAULTS, left_out: Collection[str] = ()
+) -> list[str]:
+    """Every setting and condition that is not the default and that the line of a configuration states in no other way.
+
+    Each is an option where there is one, such as ``--retries 3``. A new setting, and a new field of a configuration, appear
+    by themselves.
+    """
+    found = []
+    if configuration.behaviour.fin_wait_2:
+        found.append(f"--fin-wait-2 {format_duration(configuration.fin_wait_2)}")
+    for name, entry in BEHAVIOUR.items():
+        value = getattr(configuration.behaviour, name)
+        if not entry.follows and name not in left_out and (name not in defaults or value != defaults[name]):
+            found.append(setting_in_words(entry, value))
+    for field in fields(configuration):
+        if field.name not in STATED:
+            found += _differing(field.name, getattr(configuration, field.name), field.default)
+    return found
+
+
+def _differing(name: str, value: object, default: object) -> list[str]:
+    """A field with its value unless that is the default; of a structure the fields that differ."""
+    if value == default:
+        return []
+    if is_dataclass(value):
+        return [part for entry in fields(value) for part in _differing(entry.name, getattr(value, entry.name), entry.default)]
+    return [f"{name.replace('_', ' ')} {value_in_words(value)}"]
+
+
+def setting_in_words(entry: Setting, value: object) -> str:
+    """A setting with its value, as the option that states it where there is one."""
+    if isinstance(value, bool) and entry.option and value != entry.default:
+        return entry.option
+    return f"{entry.option if entry.option and not isinstance(value, bool) else entry.name} {value_in_words(value)}"
+
+
+def value_in_words(value: object) -> str:
+    """The value of a setting in a word, as an option takes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, frozenset):
+        return ",".join(arrival for arrival in Arrival if arrival in value) or "none"
+    if isinstance(value, Fraction):
+        return format_duration(value)
+    return "no limit" if value is None else str(value)
 
 
 def data_in_words(data: Mapping[str, Any]) -> str:
@@ -79,8 +152,20 @@ def _durations(configuration: Configuration, time_wait: bool) -> list[str]:
     if time_wait:
         lasts = f"TIME_WAIT {format_duration(configuration.time_wait)}"
         parts.append(lasts if configuration.behaviour.time_wait else "no TIME_WAIT")
-    bound = "exactly" if configuration.rto_exact else "up to"
-    return [*parts, f"RTO {bound} {', '.join(map(format_duration, configuration.rto))}"]
+    return [*parts, gaps_in_words(configuration)]
+
+
+def gaps_in_words(configuration: Configuration) -> str:
+    """Describe the gaps between retransmissions, for instance ``RTO 200ms doubling to 2m, each up to 10ms late``."""
+    gaps = configuration.rto
+    texts = [*map(format_duration, gaps)]
+    doubling = all(later == min(2 * gap, gaps[-1]) for gap, later in pairwise(gaps))
+    text = f"{texts[0]} doubling to {texts[-1]}" if len(gaps) > LISTED_GAPS and doubling else ", ".join(texts)
+    if not configuration.rto_exact:
+        return f"RTO up to {text}"
+    if not configuration.rto_slack:
+        return f"RTO exactly {text}"
+    return f"RTO {text}{', each' if len(gaps) > 1 else ''} up to {format_duration(configuration.rto_slack)} late"
 
 
 def _bound(bound: int | None) -> str:

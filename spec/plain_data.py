@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, InProfile
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, Arrival, Behaviour, InProfile
 from timewait.vocabulary.untrusted import exact_number, shown
 
 MAX_COUNT = 1_000_000
@@ -51,7 +51,11 @@ def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
         "closers": "both" if configuration.both_close else "a",
         "data": list(configuration.text),
         "fin_wait_2": _seconds(configuration.fin_wait_2) if behaviour.fin_wait_2 else None,
-        **{entry.json: _plain(getattr(behaviour, name)) for name, entry in BEHAVIOUR.items() if entry.json},
+        **{
+            entry.json or name: _plain(getattr(behaviour, name))
+            for name, entry in BEHAVIOUR.items()
+            if entry.json or name not in DURATIONS
+        },
     }
 
 

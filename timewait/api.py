@@ -50,6 +50,8 @@ def check(options: Options | None = None, /, *, budget: Budget | None = None, **
     ----------
     options : Options, optional
         The question; or its parts as keywords, as `Options.of` takes them. Without `closers` either end may close first.
+        Where no RTO is given, retransmissions come at the instants of the stack, if its profile states them, and the result
+        holds the answers for any other instants too.
     budget : Budget, optional
         Bounds on each exploration, with a listener for its progress; by default those of the options.
 
@@ -75,9 +77,16 @@ def check(options: Options | None = None, /, *, budget: Budget | None = None, **
     fin-restarts    PROVED
     """
     options = _options(options, keywords, "both")
-    configuration = options.configuration()
-    answers = _both_closers(configuration, options.asked(), options.engine, budget or options.budget())
-    return CheckResult(configuration, tuple(answers))
+    of_stack = options.of_stack()
+    wider = options if of_stack is None else options.any_gap()
+    configuration = wider.configuration()
+    asked, bounds = options.asked(), budget or options.budget()
+    answers = _both_closers(configuration, asked, options.engine, bounds)
+    result = CheckResult(configuration, tuple(answers))
+    if of_stack is None:
+        return result
+    narrower = of_stack.configuration()
+    return CheckResult(narrower, tuple(_narrowed(narrower, asked, answers, options.engine, bounds)), result)
 
 
 def threshold(
@@ -297,4 +306,25 @@ def _both_closers(configuration: Configuration, asked: Sequence[Property], engin
         return alone
     left = [entry for entry, answer in zip(asked, alone, strict=True) if answer.verdict is not Verdict.VIOLATED]
     both = {answer.name: answer for answer in decide(question(configuration), left, engine, budget)} if left else {}
+    return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]
+
+
+def _narrowed(
+    narrower: Configuration, asked: Sequence[Property], wider: Sequence[Answer], engine: Engine, budget: Budget
+) -> list[Answer]:
+    """The answers for a schedule, given those for any gap up to its greatest.
+
+    Every run of the schedule is a run with any gap, so what is proved for any gap holds. Where A closes first the engines
+    decide nevertheless, which shows that the proof is not vacuous; with two closers, which take long, the proof is inherited.
+    """
+    alone = decide(question(replace(narrower, both_close=False)), asked, engine, budget.fresh())
+    if not narrower.both_close:
+        return alone
+    inherited = {answer.name for answer in wider if answer.verdict is Verdict.PROVED}
+    left = [
+        entry
+        for entry, answer in zip(asked, alone, strict=True)
+        if answer.verdict is not Verdict.VIOLATED and entry.name not in inherited
+    ]
+    both = {answer.name: answer for answer in decide(question(narrower), left, engine, budget.fresh())} if left else {}
     return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]

@@ -15,6 +15,7 @@ from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.proofs.question import applicable
 from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
@@ -45,6 +46,9 @@ ArrivalsLike = str | Iterable[Arrival]
 """Classes of segments: text with commas (``"fin,ack"``), ``"any"``, ``"none"``, or the members themselves."""
 
 Closers = Literal["a", "both"]
+
+Schedule = Literal["stack", "any"]
+"""The instants of retransmissions: those of the stack, or any up to its greatest RTO."""
 
 
 def duration(value: DurationLike) -> Fraction:
@@ -132,6 +136,8 @@ class Keywords(TypedDict, total=False):
     time_wait: DurationLike | None
     rto: DurationLike | Sequence[DurationLike] | None
     exact_rto: bool
+    rto_slack: DurationLike | None
+    schedule: Schedule
     rto_runs_on: bool
     loss: CountLike
     duplication: CountLike
@@ -159,6 +165,8 @@ KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SET
 DEFAULTS: Keywords = {
     "stack": DEFAULT_STACK,
     "exact_rto": False,
+    "rto_slack": None,
+    "schedule": "stack",
     "loss": 1,
     "duplication": "any",
     "fifo": False,
@@ -191,6 +199,8 @@ class Options:
         Bound on states or zones of each exploration.
     max_seconds : float
         Bound on the time of each exploration, in seconds.
+    schedule : {"stack", "any"}
+        The instants of retransmissions where no RTO is given; see `of_stack`.
 
     Examples
     --------
@@ -205,6 +215,7 @@ class Options:
     engine: Engine = Engine.AUTO
     max_states: int = STATES
     max_seconds: float = SECONDS
+    schedule: Schedule = "any"
 
     @classmethod
     def of(cls, **keywords: Unpack[Keywords]) -> Options:
@@ -227,6 +238,25 @@ class Options:
     def override(self, **changes: object) -> Options:
         """The same options with other settings, by the names of `Overrides`."""
         return replace(self, overrides=replace(self.overrides, **changes))  # type: ignore[arg-type]  # checked by the dataclass
+
+    def of_stack(self) -> Options | None:
+        """The same options with the retransmission schedule of the stack, `timewait.spec.backoff.backoff`.
+
+        None where another schedule is asked for, where the profile does not state one, where acknowledgements do not restart
+        the timer, or where copies are counted or in order, whose states are counted in ticks.
+        """
+        overrides = self.overrides
+        stated = self.schedule == "any" or overrides.rto is not None
+        dense = overrides.duplication is None and not overrides.fifo
+        gaps = backoff(self.stack)
+        if stated or not dense or not gaps or overrides.behaviour.get("acks_restart_rto") is False:
+            return None
+        return self.override(rto=gaps, rto_exact=True)
+
+    def any_gap(self) -> Options:
+        """The same options with any gap up to the greatest of `of_stack`, so that they have every run of those."""
+        longest = None if self.overrides.rto_slack is None else (max(backoff(self.stack)) + self.overrides.rto_slack,)
+        return self.override(rto=longest, rto_exact=False, rto_slack=None)
 
     def with_msl(self, default: Fraction) -> Options:
         """The same options, with a value in seconds for an MSL that they leave open."""
@@ -265,6 +295,7 @@ def _options(keywords: Keywords) -> Options:
     overrides = Overrides.of(
         **_settings(stack, values),
         rto_exact=values["exact_rto"],
+        rto_slack=None if values["rto_slack"] is None else duration(values["rto_slack"]),
         loss=count(values["loss"]),
         duplication=count(values["duplication"]),
         fifo=values["fifo"],
@@ -273,7 +304,11 @@ def _options(keywords: Keywords) -> Options:
         text=octets(values["data"]),
     )
     engine = Engine(values["engine"])
-    return Options(stack, overrides, tuple(values["properties"]), engine, values["max_states"], values["max_seconds"])
+    budget = values["max_states"], values["max_seconds"]
+    options = Options(stack, overrides, tuple(values["properties"]), engine, *budget, values["schedule"])
+    if values["rto_slack"] is not None and not overrides.rto_exact and options.of_stack() is None:
+        raise ValueError("a slack belongs to --exact-rto or to the schedule of a stack; here a retransmission may be early")
+    return options
 
 
 def _settings(stack: Stack, keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,10 +32,13 @@ class CheckResult:
         The configuration that was checked.
     answers : tuple of Answer
         An answer for each property: its `name`, `verdict`, `engine`, `reason` and, of a violation, its `trace`.
+    any_gap : CheckResult or None
+        Where the configuration has the retransmission schedule of a stack: the answers with any gap up to its greatest RTO.
     """
 
     configuration: Configuration
     answers: tuple[Answer, ...]
+    any_gap: CheckResult | None = None
 
     @property
     def verdict(self) -> Verdict:

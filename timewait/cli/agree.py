@@ -14,10 +14,11 @@ import click
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.session import header_in_words
+from timewait.cli.session import ticks_in_words
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
+from timewait.spec.description import configuration_in_words
 from timewait.spec.plain_data import verdict_parameters
 
 AGREED, CHECKED, ALONE, UNDECIDED, DIFFER = KINDS = (
@@ -91,7 +92,7 @@ def _name(agreement: Verdict) -> str:
 def _show(screen: Screen, result: ConfigurationAgreement) -> None:
     """A configuration: the answer of each engine for each property."""
     screen.heading(f"{result.case}   {_name(result.agreement)}   {result.seconds:.1f} s")
-    screen.line(f"  {header_in_words(result.configuration)}")
+    screen.line(f"  {configuration_in_words(result.configuration)}{ticks_in_words(result.configuration)}")
     rows = []
     for row in result.rows:
         answers = ["-" if answer.summary == "not asked" else answer.summary for answer in row.answers]

@@ -19,12 +19,14 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
-from timewait.cli.session import budget_of, header_in_words
+from timewait.cli.session import budget_of, header_in_words, of_schedule
 from timewait.cli.view import write_page
+from timewait.narration.prose import listed
 from timewait.options import Options
 from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
 from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
+from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import verdict_parameters
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.errors import optional_package
@@ -56,7 +58,7 @@ class Outputs:
 
 
 @click.command("check")
-@question_options(closers="both", engines=[*Engine], stacks="both")
+@question_options(closers="both", engines=[*Engine], stacks="both", schedules=True)
 @click.option("--trace", "trace_file", type=_FILE, help="Write the first violation as ITF JSON.")
 @click.option("--explain", is_flag=True, help="Explain each verdict and each run in sentences.")
 @click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
@@ -82,8 +84,12 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     if outputs.certificate is not None:
         optional_package("cvc5", "certificates")  # before the search, whose answer would be lost
     screen, reports = Screen(), outputs.reports
-    configuration = options.configuration()
+    configuration = (options.of_stack() or options).configuration()
     parameters = verdict_parameters(configuration)
+    header = header_in_words(options, configuration)
+    if not as_json:
+        screen.line(header)
+        screen.line()
     reports.start("check", [entry.name for entry in options.asked()], parameters)
     budget = budget_of(options, screen)
     result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))
@@ -92,22 +98,38 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     if outputs.certificate is not None:
         result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
     if as_json:
-        screen.as_json(json_output.answers_data(result.answers, configuration))
+        screen.as_json(json_output.check_data(result))
     else:
         _show(options, result, outputs.explain, screen)
     title, verdict = f"timewait check, {options.stack.title}", result.verdict
-    reports.finish(title, header_in_words(configuration), verdict, verdict.exit_code, screen)
+    reports.finish(title, header, verdict, verdict.exit_code, screen)
     return verdict.exit_code
 
 
 def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) -> None:
-    screen.line(f"{options.stack.title}: {header_in_words(result.configuration)}")
-    screen.line()
     for answer in result.answers:
         screen.answer(answer)
         if explain:
             screen.meaning(answer)
-    screen.line(f"verdict: {str(result.verdict).upper()}")
+    verdict = str(result.verdict).upper()
+    if result.any_gap is None:
+        screen.line(f"verdict: {verdict}")
+        return
+    screen.paragraphs(
+        [f"verdict: {verdict} {of_schedule(options, result.configuration)}; {_with_any_gap(result, result.any_gap)}"]
+    )
+
+
+def _with_any_gap(result: CheckResult, any_gap: CheckResult) -> str:
+    """The verdict with any gap up to the greatest RTO, and the properties whose verdict is another then."""
+    most = format_duration(max(any_gap.configuration.rto))
+    differing = [
+        f"{answer.name} {str(answer.verdict).upper()}"
+        for answer in any_gap.answers
+        if answer.verdict is not result[answer.name].verdict
+    ]
+    others = f" ({listed(differing)})" if differing else ", each property as above"
+    return f"{str(any_gap.verdict).upper()} with any gap up to {most}{others}: --schedule any"
 
 
 def _write_violation(outputs: Outputs, result: CheckResult, screen: Screen) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from timewait.checker.decide import Answer
 from timewait.checker.verdict import worst
+from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import verdict_parameters
 
@@ -34,3 +35,9 @@ def answers_data(answers: Sequence[Answer], configuration: Configuration) -> dic
         "parameters": verdict_parameters(configuration),
         "results": [answer_data(answer) for answer in answers],
     }
+
+
+def check_data(result: CheckResult) -> dict[str, Any]:
+    """The answers to a check; where they are about the schedule of a stack, those with any gap too."""
+    any_gap = None if result.any_gap is None else answers_data(result.any_gap.answers, result.any_gap.configuration)
+    return answers_data(result.answers, result.configuration) | {"any_gap": any_gap}

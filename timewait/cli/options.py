@@ -88,6 +88,9 @@ def setting_option(name: str, help_text: str | None = None) -> Callable[[Command
 _NETWORK = (
     click.option("--exact-rto", is_flag=True, help="Retransmit exactly after RTO, instead of at any time up to it."),
     click.option(
+        "--rto-slack", type=DURATION, help="How late a retransmission may be at an instant of --exact-rto or of the stack."
+    ),
+    click.option(
         "--loss", type=COUNT, default="1", show_default=True, help="Copies of the FIN/ACK exchange lost per loss window, or any."
     ),
     click.option("--duplication", type=COUNT, default="any", show_default=True, help="How often one copy may arrive again."),
@@ -118,6 +121,13 @@ _BUDGET = (
     ),
 )
 _STACK = click.option("--stack", help=f"A profile by name (see 'timewait stacks') or a .toml file. [default: {DEFAULT_STACK}]")
+_SCHEDULE = click.option(
+    "--schedule",
+    type=click.Choice(["stack", "any"]),
+    default="stack",
+    show_default=True,
+    help="Without --rto: retransmissions at the instants of the stack, or at any up to its greatest RTO.",
+)
 _HOST = click.option("--host", is_flag=True, help="Take the settings of this machine as the stack.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _PROPERTY = click.option(
@@ -132,6 +142,7 @@ def question_options(
     engines: Sequence[str] = (),
     stacks: Literal["named", "host", "both"] = "named",
     properties: bool = True,
+    schedules: bool = False,
 ) -> Callable[[Command], Command]:
     """Add the options of a question; the command gets them as ``options``, an `Options`, and ``--json`` as ``as_json``.
 
@@ -147,6 +158,8 @@ def question_options(
         Where the stack comes from: a profile (``named``), this machine (``host``), or either (``both``).
     properties : bool
         Whether the command decides properties, and so has ``--property`` and ``--json``.
+    schedules : bool
+        Whether the command decides with the schedule of a stack, and so has ``--schedule``.
     """
     shared = [
         *([_STACK] if stacks != "host" else []),
@@ -156,6 +169,7 @@ def question_options(
             for name, entry in SETTINGS.items()
             if entry.option and (time_wait or name != "time_wait")
         ),
+        *([_SCHEDULE] if schedules else []),
         *_NETWORK,
         click.option(
             "--closers",
@@ -174,7 +188,7 @@ def question_options(
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_options(*arguments: Any, host: bool = stacks == "host", **values: Any) -> Any:
-            keywords = {name: values.pop(name) for name in KEYWORDS & values.keys()}
+            keywords = {name: values.pop(name) for name in KEYWORDS & values.keys()} | ({} if schedules else {"schedule": "any"})
             return command(*arguments, options=_options(host, keywords), **values)
 
         wrapped: Any = with_options

@@ -11,9 +11,9 @@ from timewait.checker.question import Engine
 from timewait.checker.time_unit import unit_of
 from timewait.cli.console import Screen
 from timewait.options import Options
-from timewait.spec.assemble import Overrides, assumptions
+from timewait.spec.assemble import Overrides, assumptions, stack_defaults
 from timewait.spec.configuration import Configuration
-from timewait.spec.description import configuration_in_words
+from timewait.spec.description import LISTED_GAPS, configuration_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
 
@@ -42,8 +42,30 @@ def note_assumptions(stack: Stack, overrides: Overrides) -> None:
         Screen().note(assumption)
 
 
-def header_in_words(configuration: Configuration, time_wait: bool = True) -> str:
-    """The line that heads an answer: a configuration, how it is reopened, and the length of a tick."""
+def header_in_words(options: Options, configuration: Configuration, time_wait: bool = True) -> str:
+    """The line that heads an answer: the stack, and everything in a configuration that the stack does not decide.
+
+    Parameters
+    ----------
+    options : Options
+        The question; settings that are those of its stack are not named.
+    configuration : Configuration
+        What was decided.
+    time_wait : bool
+        Whether to state TIME-WAIT.
+    """
+    words = configuration_in_words(configuration, time_wait=time_wait, defaults=stack_defaults(options.stack))
+    return f"{options.stack.title}: {words}{ticks_in_words(configuration)}"
+
+
+def ticks_in_words(configuration: Configuration) -> str:
+    """How the next incarnation opens, and the length of a tick."""
     unit = format_duration(unit_of(configuration.parameters))
-    words = configuration_in_words(configuration, time_wait=time_wait)
-    return f"{words}, atomic reopen; ticks of {unit} where ticks are counted"
+    return f", atomic reopen; ticks of {unit} where ticks are counted"
+
+
+def of_schedule(options: Options, configuration: Configuration) -> str:
+    """Whose retransmission schedule a verdict is about, with its first gaps."""
+    first = ", ".join(map(format_duration, configuration.rto[:LISTED_GAPS]))
+    more = f", ... {format_duration(configuration.rto[-1])}" if len(configuration.rto) > LISTED_GAPS else ""
+    return f"with the schedule of {options.stack.title} ({first}{more})"

@@ -25,6 +25,7 @@ from timewait.options import Options
 from timewait.options import ratios as parse_ratios
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula_in_words, interval_in_words
 from timewait.results import FormulaResult, ThresholdResult
+from timewait.spec.assemble import stack_defaults
 from timewait.spec.configuration import Configuration
 from timewait.spec.description import configuration_in_words
 from timewait.spec.duration import format_duration
@@ -86,7 +87,7 @@ def _number_as_json(result: ThresholdResult) -> dict[str, Any]:
 
 def _show_number(result: ThresholdResult, options: Options, screen: Screen) -> None:
     found, properties = result.found, " and ".join(options.properties or SAFE)
-    screen.line(f"{options.stack.title}: {header_in_words(result.configuration, time_wait=False)}")
+    screen.line(header_in_words(options, result.configuration, time_wait=False))
     if found.minimum is None:
         most = format_duration(found.largest_tried)
         screen.line(f"no TIME_WAIT up to {most} gives {properties}; with {most}:")
@@ -116,7 +117,7 @@ def _find_formula(options: Options, ratios: tuple[Fraction, Fraction], out: Path
     if as_json:
         screen.as_json(_formula_as_json(result, properties))
         return result.verdict.exit_code
-    screen.line(f"{options.stack.title}: {' and '.join(properties)}, {_conditions(result.configuration)}")
+    screen.line(f"{options.stack.title}: {' and '.join(properties)}, {conditions(options, result.configuration)}")
     _show(screen, result.pieces)
     for path in written:
         screen.line(f"wrote {path}")
@@ -124,10 +125,16 @@ def _find_formula(options: Options, ratios: tuple[Fraction, Fraction], out: Path
     return result.verdict.exit_code
 
 
-def _conditions(configuration: Configuration) -> str:
-    """Everything but the durations, in a line."""
-    gaps = "" if len(configuration.rto) == 1 else f", gaps in the proportion {':'.join(map(str, configuration.rto))}"
-    return configuration_in_words(configuration, durations=False) + gaps
+def conditions(options: Options, configuration: Configuration) -> str:
+    """Everything but the durations, in a line; a back-off schedule and a FIN-WAIT-2 timeout by their proportions."""
+    parts = [configuration_in_words(configuration, durations=False, defaults=stack_defaults(options.stack))]
+    if len(configuration.rto) > 1:
+        parts.append(f"gaps in the proportion {':'.join(map(str, configuration.rto))}")
+    if configuration.rto_exact:
+        parts.append("gaps of exactly RTO")
+    if configuration.behaviour.fin_wait_2:
+        parts.append(f"FIN_WAIT_2 = {as_text({'MSL': configuration.fin_wait_2 / configuration.msl})}")
+    return ", ".join(parts)
 
 
 def _least(piece: ProvedThreshold) -> str:

@@ -1,0 +1,30 @@
+"""The retransmission schedule of a stack: RFC 6298, from its least to its greatest RTO."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from timewait.spec.stacks import Stack
+
+MOST_GAPS = 24
+"""The most gaps of a schedule: a least RTO of a millisecond and a greatest one of more than two hours."""
+
+
+def backoff(stack: Stack) -> tuple[Fraction, ...]:
+    """The gaps between the transmissions of one segment, in seconds; empty where the profile does not state them.
+
+    Each gap is twice the one before (RFC 6298 5.5), from the least RTO of the stack to its greatest, which repeats. These are
+    the gaps of a fast path: where a stack has measured a longer RTT, its schedule begins further on.
+
+    Parameters
+    ----------
+    stack : Stack
+        A profile. One that states its RTO as a multiple of MSL describes a standard, which gives no instants.
+    """
+    least, most = stack.rto_min, stack.rto_max
+    if least is None or most is None or least <= 0 or {"rto_min", "rto_max"} & stack.multiples.keys():
+        return ()
+    gaps = [least]
+    while gaps[-1] < most and len(gaps) < MOST_GAPS:
+        gaps.append(min(2 * gaps[-1], most))
+    return tuple(gaps) if gaps[-1] == most else ()
