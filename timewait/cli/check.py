@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from timewait.api import check
+from timewait.assumptions import SECONDS_FOR_ALL, SECONDS_FOR_EACH, Basis, basis_of, effect_in_words
 from timewait.checker import itf
 from timewait.checker.certificate import joined
 from timewait.checker.decide import Answer
@@ -46,6 +47,8 @@ class Outputs:
         A file for certificates of the proved properties.
     explain : bool
         Whether each verdict and each run is explained in sentences.
+    assumptions : bool
+        Whether everything that the answer rests on is printed, with what engines say where it is otherwise.
     reports : Reports
         Reports for other tools.
     """
@@ -54,6 +57,7 @@ class Outputs:
     html: Path | None = None
     certificate: Path | None = None
     explain: bool = False
+    assumptions: bool = False
     reports: Reports = field(default_factory=Reports)
 
 
@@ -61,6 +65,7 @@ class Outputs:
 @question_options(closers="both", engines=[*Engine], stacks="both", schedules=True)
 @click.option("--trace", "trace_file", type=_FILE, help="Write the first violation as ITF JSON.")
 @click.option("--explain", is_flag=True, help="Explain each verdict and each run in sentences.")
+@click.option("--assumptions", is_flag=True, help="Print what the answer rests on, and what changes where it is otherwise.")
 @click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
 @click.option("--html", type=_FILE, help="Write the first violation as a review page.")
 @report_options
@@ -70,13 +75,14 @@ def check_command(
     certificate: Path | None,
     html: Path | None,
     explain: bool,
+    assumptions: bool,
     as_json: bool,
     reports: Reports,
 ) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if explain and as_json:
         raise click.UsageError("--explain prints sentences and --json an object; give one of them")
-    return run_check(options, as_json, Outputs(trace_file, html, certificate, explain, reports))
+    return run_check(options, as_json, Outputs(trace_file, html, certificate, explain, assumptions, reports))
 
 
 def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
@@ -97,13 +103,39 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     _write_violation(outputs, result, screen)
     if outputs.certificate is not None:
         result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
+    basis = _basis(options, result, outputs.assumptions, budget, screen)
     if as_json:
-        screen.as_json(json_output.check_data(result))
+        screen.as_json(json_output.check_data(result, basis))
     else:
         _show(options, result, outputs.explain, screen)
+    if outputs.assumptions and not as_json:
+        show_basis(basis, screen)
     title, verdict = f"timewait check, {options.stack.title}", result.verdict
     reports.finish(title, header, verdict, verdict.exit_code, screen)
     return verdict.exit_code
+
+
+def _basis(options: Options, result: CheckResult, asked: bool, budget: Budget, screen: Screen) -> Basis:
+    """What the answer rests on; engines are asked about other values only where the user wants to know."""
+    if not asked:
+        return basis_of(options, result)
+    screen.progress_note("what would change if the assumptions were otherwise")
+    return basis_of(options, result, replace(budget, seconds=float(SECONDS_FOR_EACH)), float(SECONDS_FOR_ALL))
+
+
+def show_basis(basis: Basis, screen: Screen) -> None:
+    """Print what an answer rests on."""
+    screen.line()
+    screen.heading("This answer rests on")
+    for entry in basis.assumptions:
+        screen.paragraphs([f"{entry.name}: {entry.value} ({', '.join(filter(None, (entry.option, entry.source)))})"], indent=2)
+        screen.paragraphs(map(effect_in_words, entry.otherwise), indent=6)
+    screen.line()
+    screen.heading("The model leaves out")
+    for left_out in basis.abstractions:
+        option = f"; put in by {left_out.option}" if left_out.option else ""
+        screen.paragraphs([f"{left_out.left_out} ({left_out.source}{option})"], indent=2)
+        screen.paragraphs([f"otherwise: {left_out.otherwise}"], indent=6)
 
 
 def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) -> None:

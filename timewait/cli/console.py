@@ -97,6 +97,11 @@ class Screen:
                 f"  {progress.states:,} states, depth {progress.depth}, {progress.rate:,.0f}/s, {progress.megabytes:,.0f} MB"
             )
 
+    def progress_note(self, text: str) -> None:
+        """What long work does now, on standard error and for people alone."""
+        if sys.stderr.isatty():
+            self.note(f"  {text} ...")
+
     def note(self, text: str) -> None:
         """A remark beside the answer, on standard error."""
         _print(sys.stderr, DIM.apply(text))

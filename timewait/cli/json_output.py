@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from timewait.assumptions import Basis
 from timewait.checker.decide import Answer
 from timewait.checker.verdict import worst
 from timewait.results import CheckResult
@@ -37,7 +38,7 @@ def answers_data(answers: Sequence[Answer], configuration: Configuration) -> dic
     }
 
 
-def check_data(result: CheckResult) -> dict[str, Any]:
-    """The answers to a check; where they are about the schedule of a stack, those with any gap too."""
+def check_data(result: CheckResult, basis: Basis) -> dict[str, Any]:
+    """The answers to a check, and what they rest on; where they are about the schedule of a stack, those with any gap too."""
     any_gap = None if result.any_gap is None else answers_data(result.any_gap.answers, result.any_gap.configuration)
-    return answers_data(result.answers, result.configuration) | {"any_gap": any_gap}
+    return answers_data(result.answers, result.configuration) | {"any_gap": any_gap} | {"basis": basis.as_json()}
