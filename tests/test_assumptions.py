@@ -45,7 +45,6 @@ def test_other_values_are_asked(asked: Basis) -> None:
     """Each verdict is that of the question asked directly."""
     found = {entry.option: {other.value: other.changed for other in entry.otherwise} for entry in asked.assumptions}
     assert found["--loss"]["2"]["graceful"] is Verdict.VIOLATED
-    assert found["--rst"]["any"]["isolation"] is Verdict.VIOLATED
     assert found["--restarts"]["none"]["graceful"] is Verdict.VIOLATED
     direct: list[tuple[Keywords, str, str]] = [
         ({"loss": 2}, "--loss", "2"),

@@ -70,7 +70,7 @@ class TestCheck:
         assert code == 10
         assert "fin-restarts    VIOLATED" in out
         assert "quiet           VIOLATED" in out
-        assert "fifth step: in TIME-WAIT, a segment in the window is acknowledged and restarts the timer" in out
+        assert "fifth step: in TIME-WAIT, an acknowledgement at RCV.NXT is acknowledged and restarts the timer" in out
         assert "again and again" in out
 
     def test_bounds_are_never_a_pass(self, capsys: pytest.CaptureFixture[str]) -> None:

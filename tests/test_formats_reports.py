@@ -221,7 +221,7 @@ class TestJunit:
         """Step by step, in plain text."""
         failure = next(ElementTree.fromstring(junit.as_junit(SUITES, STARTED)).iter("failure"))
         assert failure.text is not None
-        assert "\n8  t=1m: B receives RST seq=2 (0 old)  [B CLOSED]" in failure.text
+        assert "\n8  t=59.9991s: B receives RST seq=2 (0 old)  [B CLOSED]" in failure.text
         assert failure.get("message") == ALL[1].reason
 
     def test_characters_that_xml_forbids(self) -> None:

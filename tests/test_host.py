@@ -132,7 +132,7 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
     assert settings[-1] == HostSetting(
         "ip_local_port_range",
         "32768 60999",
-        "28232 ports, each blocked for 1m by TIME-WAIT, allow 470 connections per second to one destination.",
+        "28232 ports, each blocked for 60s by TIME-WAIT, allow 470 connections per second to one destination.",
     )
     for setting in settings:
         assert setting.meaning.endswith(".")
@@ -145,8 +145,8 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
         ({}, "tcp_rfc1337", "A RST with exactly the next expected sequence number ends TIME-WAIT"),
         ({"tcp_rfc1337": "1"}, "tcp_rfc1337", "In TIME-WAIT every RST is dropped"),
         ({"tcp_fin_timeout": "5"}, "tcp_fin_timeout", "FIN-WAIT-2 lasts 5s after the program has closed"),
-        ({"tcp_fin_timeout": "5"}, "tcp_fin_timeout", "does NOT shorten TIME-WAIT, which always lasts 1m"),
-        ({"tcp_max_tw_buckets": "0"}, "tcp_fin_timeout", "tcp_max_tw_buckets = 0 shortens that by up to 1m"),
+        ({"tcp_fin_timeout": "5"}, "tcp_fin_timeout", "does NOT shorten TIME-WAIT, which always lasts 60s"),
+        ({"tcp_max_tw_buckets": "0"}, "tcp_fin_timeout", "tcp_max_tw_buckets = 0 shortens that by up to 60s"),
         ({"tcp_tw_reuse": "0"}, "tcp_tw_reuse", "never takes a port in TIME-WAIT"),
         ({"tcp_tw_reuse": "1"}, "tcp_tw_reuse", "For a new connection the kernel may take"),
         ({}, "tcp_tw_reuse", "For a new connection over loopback the kernel may take"),
@@ -158,8 +158,8 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
         ({"tcp_retries2": "5"}, "tcp_retries2", "retransmitted 5 times"),
         ({}, "tcp_orphan_retries", "retransmitted 8 times before the drop (0 stands for 8)."),
         ({"tcp_orphan_retries": "1"}, "tcp_orphan_retries", "retransmitted once before the drop."),
-        ({}, "tcp_rto_max_ms", "at most 2m apart, longer than TIME-WAIT (1m)"),
-        ({"tcp_rto_max_ms": "60000"}, "tcp_rto_max_ms", "Two retransmissions are at most 1m apart."),
+        ({}, "tcp_rto_max_ms", "at most 2m apart, longer than TIME-WAIT (60s)"),
+        ({"tcp_rto_max_ms": "60000"}, "tcp_rto_max_ms", "Two retransmissions are at most 60s apart."),
         ({}, "tcp_rto_min_us", "200ms after the first transmission"),
         ({}, "tcp_timestamps", "these identify old segments (PAWS)"),
         ({"tcp_timestamps": "0"}, "tcp_timestamps", "only sequence numbers identify old segments"),

@@ -120,7 +120,7 @@ class TestEnds:
         assert (bar.top, bar.bottom) == (layout.axis.rows[2], layout.axis.rows[6])
         assert bar.two_msl == layout.axis.at(Fraction(60)) > bar.bottom
         texts = [label.text for label in layout.labels]
-        assert texts.count("for 59.9s") == texts.count("2 MSL: 1m") == texts.count("end of 2 MSL") == 1
+        assert texts.count("for 59.9s") == texts.count("2 MSL: 60s") == texts.count("end of 2 MSL") == 1
 
     def test_a_restart_begins_another_bar(self) -> None:
         """2 MSL are counted from the last restart."""
@@ -307,7 +307,7 @@ class TestTime:
         """A minute among hundredths of a second."""
         layout = chart_of(trace("clean-close"), WHOLE)
         assert [gap.scale for gap in layout.axis.gaps] == [*[GapScale.TRUE] * 5, GapScale.SHORTENED]
-        assert "+1m" in [label.text for label in layout.labels]
+        assert "+60s" in [label.text for label in layout.labels]
         assert "time, shortened" in sequence(trace("clean-close"))
         assert "time, stretched" not in sequence(trace("clean-close"))
 

@@ -11,7 +11,7 @@ Examples
 graceful        PROVED
 isolation       PROVED
 >>> print(timewait.threshold(msl="30s", rto="30s", loss=1))
-least safe TIME_WAIT: 1m
+least safe TIME_WAIT: 60s
 """
 
 from __future__ import annotations
