@@ -33,8 +33,12 @@ RESETS = {
 DEFAULTS: Mapping[str, object] = {name: entry.default for name, entry in BEHAVIOUR.items()}
 """The defaults of every setting: RFC 9293 (intended reading)."""
 
-STATED = frozenset({"msl", "time_wait", "rto", "rto_exact", "rto_slack", "fin_wait_2", "loss", "duplication", "fifo", "scope"})
-STATED |= {"both_close", "text", "behaviour"}
+STATED = frozenset(
+    (
+        *("msl", "time_wait", "rto", "rto_exact", "rto_slack", "fin_wait_2", "loss", "duplication", "fifo", "scope"),
+        *("both_close", "text", "behaviour"),
+    )
+)
 """The fields of a configuration that its line states in words of their own."""
 
 LISTED_GAPS = 3

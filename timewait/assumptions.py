@@ -233,10 +233,11 @@ def basis_of(options: Options, result: CheckResult, bounds: Budget | None = None
     )
 
 
-Entry = tuple[Assumption, Sequence[Change]]
+Alternatives = tuple[Assumption, Sequence[Change]]
+"""An assumption, and the other values to ask about."""
 
 
-def _durations(options: Options, result: CheckResult) -> Iterator[Entry]:
+def _durations(options: Options, result: CheckResult) -> Iterator[Alternatives]:
     """The durations; their effect is what ``timewait threshold`` computes, so no other values are asked here."""
     configuration = result.configuration
     for name, text in (("msl", "how long a segment may live"), ("time_wait", DURATIONS["time_wait"].meaning)):
@@ -246,7 +247,7 @@ def _durations(options: Options, result: CheckResult) -> Iterator[Entry]:
     yield Assumption("gap between two transmissions", gaps, _source(options, "rto_max"), "--rto"), ()
 
 
-def _settings(options: Options, configuration: Configuration) -> Iterator[Entry]:
+def _settings(options: Options, configuration: Configuration) -> Iterator[Alternatives]:
     for name, entry in BEHAVIOUR.items():
         if entry.follows or not _applies(entry, configuration):
             continue
@@ -260,7 +261,7 @@ def _applies(entry: Setting, configuration: Configuration) -> bool:
     return not entry.matters_with or bool(getattr(configuration.behaviour, entry.matters_with, True))
 
 
-def _conditions(configuration: Configuration) -> Iterator[Entry]:
+def _conditions(configuration: Configuration) -> Iterator[Alternatives]:
     usual = Overrides()
     defaults = replace(configuration, **{name: getattr(usual, name) for name in OF_CONDITIONS})
     for condition in CONDITIONS:
