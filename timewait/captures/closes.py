@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -36,16 +37,32 @@ class CapturedCloses:
         The packets, by connection.
     connections : tuple of ConnectionFacts
         The facts of every connection, one for each incarnation, in the order of first packets.
-    closes : tuple of ObservedClose
-        The connections that close, with their traces.
     reader : SegmentReader
         The account of all frames, read or left out.
+    configuration : Configuration
+        The assumed settings.
+    name : str
+        The name of the file.
     """
 
     traffic: Traffic
     connections: tuple[ConnectionFacts, ...]
-    closes: tuple[ObservedClose, ...]
     reader: SegmentReader
+    configuration: Configuration
+    name: str
+
+    @cached_property
+    def closes(self) -> tuple[ObservedClose, ...]:
+        """The connections that close, with their traces."""
+        found = map(self.close, range(len(self.connections)))
+        return tuple(close for close in found if close is not None)
+
+    def close(self, index: int) -> ObservedClose | None:
+        """A connection with its trace, by its index from 0; None if it does not close."""
+        connection = self.traffic.connections[index]
+        if not connection.closes:
+            return None
+        return follow(connection, self.configuration, self.reader.ended, {"file": visible(self.name)})
 
     @property
     def example(self) -> str:
@@ -93,15 +110,8 @@ def closes_in(reader: SegmentReader, configuration: Configuration, name: str) ->
 
 
 def _closes(found: Traffic, reader: SegmentReader, configuration: Configuration, name: str) -> CapturedCloses:
-    facts: list[ConnectionFacts] = []
-    closes: list[ObservedClose] = []
-    for connection in found.connections:
-        if connection.closes:
-            closes.append(follow(connection, configuration, reader.ended, {"file": visible(name)}))
-            facts.append(closes[-1].facts)
-        else:
-            facts.append(facts_of(connection, configuration, reader.ended))
-    return CapturedCloses(found, tuple(facts), tuple(closes), reader)
+    facts = tuple(facts_of(connection, configuration, reader.ended) for connection in found.connections)
+    return CapturedCloses(found, facts, reader, configuration, name)
 
 
 def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: Fraction | None = None) -> Configuration:

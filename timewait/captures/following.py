@@ -65,28 +65,45 @@ class _DueAnswer(NamedTuple):
     to: Segment
 
 
+class _Prepared(NamedTuple):
+    """A connection that closes, before it is run on the specification.
+
+    Attributes
+    ----------
+    facts : ConnectionFacts
+        Its facts.
+    shown : Deliveries
+        The copies of the trace.
+    start : TraceStart
+        The start of the trace.
+    interfaces : tuple of str
+        The capturing interfaces.
+    beside : str
+        The end beside the only capture point; empty if unknown.
+    started : int
+        The start of the trace in nanoseconds since 1970.
+    """
+
+    facts: ConnectionFacts
+    shown: Deliveries
+    start: TraceStart
+    interfaces: tuple[str, ...]
+    beside: str
+    started: int
+
+
 def facts_of(connection: Connection, configuration: Configuration, ended: int) -> ConnectionFacts:
-    """The facts of a connection that does not close; parameters as of `follow`."""
+    """The facts of a connection, whether it closes or not; parameters as of `follow`."""
+    if connection.closes:
+        return _prepared(connection, configuration, ended).facts
     captured = captured_segments(connection.items)
     started = connection.times[0]
     found = passages(deliveries(captured, connection.responses, None, ended), connection.directions, started)
     return judge(Judged(connection, found, connection.ends, ended, configuration.msl))
 
 
-def follow(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> ObservedClose:
-    """Reconstruct the close of a connection.
-
-    Parameters
-    ----------
-    connection : Connection
-        A connection that `closes`.
-    configuration : Configuration
-        The settings and timer lengths to assume where stacks differ.
-    ended : int
-        The end of the capture in nanoseconds since 1970.
-    about : mapping
-        Facts about the capture to store in the trace.
-    """
+def _prepared(connection: Connection, configuration: Configuration, ended: int) -> _Prepared:
+    """The facts of a connection that closes, and the part of it that becomes a trace."""
     near = near_interfaces(captured_segments(connection.items))
     items = with_missing_fins(connection.items if near else items_in_order(connection.items))
     responses, hops, ends = connection.responses, connection.hops, connection.ends
@@ -103,20 +120,38 @@ def follow(connection: Connection, configuration: Configuration, ended: int, abo
     started = min(copy.sent[0] for copy in shown.copies)
     beside = "" if near else capture_point_beside(hops)
     facts = judge(Judged(connection, passages(found, directions, started), ends, ended, configuration.msl, beside))
-    follower = _Follower(configuration, shown, started, start, facts)
+    return _Prepared(facts, shown, start, near or (captured[0].packet.interface,), beside, started)
+
+
+def follow(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> ObservedClose:
+    """Reconstruct the close of a connection.
+
+    Parameters
+    ----------
+    connection : Connection
+        A connection that `closes`.
+    configuration : Configuration
+        The settings and timer lengths to assume where stacks differ.
+    ended : int
+        The end of the capture in nanoseconds since 1970.
+    about : mapping
+        Facts about the capture to store in the trace.
+    """
+    ready = _prepared(connection, configuration, ended)
+    follower = _Follower(configuration, ready.shown, ready.started, ready.start, ready.facts)
     reopened = connection.reopened
-    follower.run([item for item in start.items if isinstance(item, SkippedRun)], connection.next)
-    interfaces = near or (captured[0].packet.interface,)
-    places = {"A": str(ends[0]), "B": str(ends[1]), "places": list(interfaces), "started": started, **about}
+    follower.run([item for item in ready.start.items if isinstance(item, SkippedRun)], connection.next)
+    a, b = map(str, ready.facts.ends)
+    places = {"A": a, "B": b, "places": list(ready.interfaces), "started": ready.started, **about}
     return ObservedClose(
-        facts=facts,
+        facts=ready.facts,
         trace=follower.writer.trace(configuration_as_data(configuration) | {"capture": places}),
-        interfaces=interfaces,
-        beside=beside,
+        interfaces=ready.interfaces,
+        beside=ready.beside,
         opened=connection.opened is not None,
-        reopened=None if reopened is None else Fraction(reopened[0] - started, NANOSECONDS),
+        reopened=None if reopened is None else Fraction(reopened[0] - ready.started, NANOSECONDS),
         remarks=tuple(follower.remarks),
-        clock_shift=found.clock_shift,
+        clock_shift=ready.shown.clock_shift,
     )
 
 
