@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -28,6 +27,7 @@ TIMEOUTS = (1, 2, 4, 8, 16, 32, 64)
 """The retransmission timeouts in seconds: they double."""
 TIME_WAIT = 60
 """TIME-WAIT in seconds, and twice the maximum segment lifetime that the readers of the captures assume."""
+MSL = Fraction(TIME_WAIT, 2)
 LATEST = 150 * SECOND
 """The end of a run."""
 
@@ -75,11 +75,14 @@ class SimulatedRun:
         Every entered state: the time, the end, the state.
     blocks : list of Block
         The control blocks at the end.
+    dropped : set of int
+        The ends whose user dropped the connection without a packet.
     """
 
     copies: list[Copy] = field(default_factory=list)
     states: list[tuple[int, int, State]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    dropped: set[int] = field(default_factory=set)
 
     def fin(self, side: int) -> Copy | None:
         """The first transmission of an end's FIN."""
@@ -88,6 +91,10 @@ class SimulatedRun:
     def entered(self, side: int) -> set[State]:
         """Every state that an end was in."""
         return {State.ESTABLISHED} | {state for _, end, state in self.states if end == side}
+
+    def timed_out(self, side: int) -> bool:
+        """Whether a timer or a packet ended the connection at an end, and not a silent call of its user."""
+        return side not in self.dropped
 
     def states_from(self, side: int, time: int) -> set[State]:
         """The states of an end from a time on."""
@@ -103,7 +110,7 @@ class Simulation:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._network = random_network(rng)
-        self._behaviour = random_behaviour(rng)
+        self.behaviour = random_behaviour(rng)
         self._run = SimulatedRun(blocks=[ESTABLISHED, ESTABLISHED])
         self._events: list[tuple[int, int, str, tuple[object, ...]]] = []
         self._order = count()
@@ -145,15 +152,18 @@ class Simulation:
         block = self._run.blocks[side]
         waits = call is Call.ABORT and block.state is State.TIME_WAIT
         if call in allowed_calls(block) and not waits and (call is not Call.SEND or block.sent < 5):
-            self._after(side, user_calls(block, call, self._behaviour))
+            outcome = user_calls(block, call, self.behaviour)
+            if call is Call.ABORT and not outcome.replies:
+                self._run.dropped.add(side)
+            self._after(side, outcome)
 
     def _on_arrive(self, side: int, copy: Copy) -> None:
-        self._after(side, segment_arrives(self._run.blocks[side], copy.segment, self._behaviour))
+        self._after(side, segment_arrives(self._run.blocks[side], copy.segment, self.behaviour))
 
     def _on_timer(self, side: int, timer: Timer, armed: int) -> None:
         if self._armed.get((side, timer)) == armed:
             del self._armed[side, timer]
-            self._after(side, timer_fires(self._run.blocks[side], timer, self._behaviour))
+            self._after(side, timer_fires(self._run.blocks[side], timer, self.behaviour))
 
     def _after(self, side: int, outcome: Outcome) -> None:
         old, block = self._run.blocks[side], outcome.block
@@ -162,7 +172,7 @@ class Simulation:
             self._run.states.append((self._now, side, block.state))
         for reply in outcome.replies:
             self._send(side, reply, outcome.rules)
-        wanted = running(block, self._behaviour)
+        wanted = running(block, self.behaviour)
         for timer in Timer:
             if timer not in wanted:
                 self._armed.pop((side, timer), None)
@@ -425,14 +435,3 @@ class Capture:
             it.ident if self._impairment.idents else 0,
             64 if near else 57,
         )
-
-
-def by_sender(packets: list[CapturedPacket]) -> dict[Socket, list[CapturedPacket]]:
-    """The packets of each end."""
-    found: dict[Socket, list[CapturedPacket]] = defaultdict(list)
-    for packet in packets:
-        found[packet.source].append(packet)
-    return found
-
-
-MSL = Fraction(TIME_WAIT, 2)

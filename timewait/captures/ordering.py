@@ -35,13 +35,17 @@ def items_in_order(items: Sequence[Item]) -> list[Item]:
 def in_order_of_sending(segments: Sequence[CapturedSegment]) -> list[SentSegment]:
     """The packets of a connection captured at one point, in the order in which their ends sent them."""
     ordered: list[CapturedSegment] = []
+    sent: set[tuple[int, int]] = set()
     for captured in sorted(segments, key=CapturedSegment.instant):
-        ordered.insert(_place(ordered, captured), captured)
+        end = captured.sender, captured.segment.end
+        ordered.insert(_place(ordered, captured, again=end in sent), captured)
+        if captured.segment.span:
+            sent.add(end)
     return _with_instants(_before_acknowledgements(ordered))
 
 
-def _place(ordered: Sequence[CapturedSegment], captured: CapturedSegment) -> int:
-    """Where a packet belongs: before the packets of its sender that overtook it."""
+def _place(ordered: Sequence[CapturedSegment], captured: CapturedSegment, *, again: bool) -> int:
+    """Where a packet belongs: before the packets of its sender that overtook it; `again` says if it is a retransmission."""
     place = len(ordered)
     if captured.segment.rst or captured.segment.syn:
         return place
@@ -49,18 +53,18 @@ def _place(ordered: Sequence[CapturedSegment], captured: CapturedSegment) -> int
         earlier = ordered[index]
         if earlier.sender != captured.sender or earlier.segment.rst or earlier.segment.syn:
             continue
-        if not _overtook(earlier, captured):
+        if not _overtook(earlier, captured, again=again):
             break
         place = index
     return place
 
 
-def _overtook(earlier: CapturedSegment, later: CapturedSegment) -> bool:
-    """Whether a packet captured earlier was sent after one captured later."""
+def _overtook(earlier: CapturedSegment, later: CapturedSegment, *, again: bool) -> bool:
+    """Whether a packet captured earlier was sent after one captured later; `again` says if the later is a retransmission."""
     first, second = earlier.segment, later.segment
     if first.ack is not None and second.ack is not None and second.ack < first.ack:
         return True
-    recent = later.time - earlier.time < OVERTAKEN
+    recent = later.time - earlier.time < OVERTAKEN and not again
     return recent and bool(second.span) and first.ack == second.ack and second.end <= first.seq
 
 

@@ -7,6 +7,7 @@ own has the sender's next number. Many stacks set the ACK bit only on the latter
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from timewait.captures.observations import FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
@@ -27,6 +28,10 @@ LEAST_RETRANSMISSIONS = 2
 
 CauseFound = tuple[tuple[ResetCause, ...], Passage | None, str]
 """The possible causes, the segment answered, and the evidence."""
+
+
+def _distinct(*causes: ResetCause) -> tuple[ResetCause, ...]:
+    return tuple(dict.fromkeys(causes))
 
 
 _READINGS: dict[bool | None, tuple[ResetCause, ...]] = {
@@ -81,11 +86,11 @@ class _Reset:
 
     def verdict(self) -> CauseFound:
         """The possible causes, the segment that the RST answers, and the evidence."""
-        for judge in (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_closed, self._answer):
+        for judge in (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_closed):
             verdict = judge()
             if verdict is not None:
                 return verdict
-        return (ResetCause.ABORT,), None, ""
+        return self._call_or_answer()
 
     # --- causes -----------------------------------------------------------------------------------------------------
 
@@ -125,7 +130,9 @@ class _Reset:
         if last is None:
             return None
         same = [it for it in self._own if it.segment.span and it.segment.end >= last.segment.end and not it.duplicate]
-        if len(same) <= LEAST_RETRANSMISSIONS or any(it.order > same[1].order for it in self._peer):
+        if len(same) <= LEAST_RETRANSMISSIONS or self._rst.segment.seq < last.segment.end:
+            return None
+        if any(it.order > same[1].order for it in self._found.of(1 - self._side, before=self._rst.order)):
             return None
         gap, waited = same[-1].time - same[-2].time, self._rst.time - same[-1].time
         if waited * 10 < gap * 9:
@@ -136,41 +143,55 @@ class _Reset:
 
     def _of_closed(self) -> CauseFound | None:
         """The sender had ended the connection before."""
-        if self._earlier_from_here():
-            return (ResetCause.CLOSED,), self._trigger(), f"{self._end} had dropped the connection before"
-        received = next((it for it in self._earlier if it.end == self._other), None)
-        if received is not None and self._trigger() is not None:
-            return (
-                (ResetCause.CLOSED,),
-                self._trigger(),
-                f"the RST in frame {received.frame} had ended the connection at {self._end}",
-            )
-        return None
-
-    def _answer(self) -> CauseFound | None:
-        """A RST that answers a segment, by what the sender had sent before."""
         trigger = self._trigger()
-        if trigger is None or not self._is_prompt(trigger):
+        if self._earlier_from_here():
+            return (ResetCause.CLOSED,), trigger, f"{self._end} had dropped the connection before"
+        received = next((it for it in self._earlier if it.end == self._other), None)
+        if received is None or trigger is None:
             return None
+        evidence = f"the RST in frame {received.frame} had ended the connection at {self._end}"
+        response = self._found.directions[self._side].response
+        arrived = response is not None and self._found.seconds(self._rst.time) - received.time > Fraction(response, 10**9)
+        return (ResetCause.CLOSED,) if arrived else _distinct(ResetCause.CLOSED, *self._answers(trigger)), trigger, evidence
+
+    def _call_or_answer(self) -> CauseFound:
+        """A RST of the user's own has the next number of its sender; any other, if it is without ACK, is an answer."""
+        trigger, number = self._trigger(), max((it.segment.end for it in self._own), default=0)
+        if self._rst.segment.ack is not None and (trigger is None or not self._is_prompt(trigger)):
+            return (ResetCause.ABORT,), None, ""
+        answers = self._answers(trigger)
+        if self._rst.segment.ack is None and self._rst.segment.seq < number:
+            return answers, trigger, ""
+        if trigger is None:
+            return _distinct(ResetCause.ABORT, *answers), None, ""
+        if not self._is_prompt(trigger):
+            return _distinct(ResetCause.ABORT, *answers), None, ""
+        return answers, trigger, ""
+
+    def _answers(self, trigger: Passage | None) -> tuple[ResetCause, ...]:
+        """The causes of a RST that answers a segment, by what the sender had sent and received before."""
         own, other = self._fins[self._side], self._fins[1 - self._side]
         closed = own is not None and any(it.segment.fin for it in self._own)
         if own is None or not closed:
-            bare = self._rst.segment.ack is None and trigger.segment.span
-            return ((ResetCause.ABORT, ResetCause.FORGOTTEN) if bare else (ResetCause.ABORT,)), trigger, ""
-        finished = other is not None and any(covers(it, other.number) for it in self._own)
-        acknowledged = any(covers(it, own.number) for it in self._peer)
-        if finished and acknowledged:
-            return _READINGS[own.knew], trigger, ""
-        if finished:
-            return (ResetCause.ABORT,), trigger, ""
+            bare = self._rst.segment.ack is None and (trigger is None or trigger.segment.span)
+            return (ResetCause.ABORT, ResetCause.FORGOTTEN) if bare else (ResetCause.ABORT,)
+        if other is not None and any(covers(it, other.number) for it in self._own):
+            acknowledged = any(covers(it, own.number) for it in self._peer)
+            return _READINGS[own.knew] if acknowledged else _distinct(*_READINGS[own.knew], ResetCause.ABORT)
+        return self._while_waiting(trigger)
+
+    def _while_waiting(self, trigger: Passage | None) -> tuple[ResetCause, ...]:
+        """The causes of a RST of an end that has closed and not received the FIN of the other end."""
+        known = self._found.directions[self._side].response is not None and trigger is not None
+        others = () if known else (ResetCause.ABORT,)
         refused = any(it.segment.length and it.segment.end > self._acknowledged() for it in self._peer)
-        if trigger.segment.length and not trigger.segment.fin:
-            last = self._own[-1].time if self._own else self._rst.time
-            soon = self._rst.time - last < SHORTEST_FIN_WAIT_2
-            return ((ResetCause.LATE_TEXT,) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN)), trigger, ""
-        causes = (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT) if refused else (ResetCause.FORGOTTEN,)
-        known = self._found.directions[self._side].response is not None
-        return causes if known else (*causes, ResetCause.ABORT), trigger, ""
+        soon = self._rst.time - self._own[-1].time < SHORTEST_FIN_WAIT_2
+        if trigger is not None and trigger.segment.length and not trigger.segment.fin:
+            return (ResetCause.LATE_TEXT, *others) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, *others)
+        if refused or soon or trigger is None:
+            # No timer ends FIN-WAIT-2 so soon; text that the capture lacks may have been answered.
+            return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
+        return (ResetCause.FORGOTTEN, *others)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
@@ -180,7 +201,8 @@ class _Reset:
         since = self._own[-1].order if self._own else None
         for passage in reversed(self._peer):
             fits = passage.segment.ack == rst.seq if rst.ack is None else rst.ack == passage.segment.end and passage.segment.span
-            if fits and (since is None or passage.order > since):
+            unanswered = passage.segment.span and passage.segment.end > self._acknowledged()
+            if fits and (since is None or passage.order > since or unanswered):
                 return passage
         return None
 

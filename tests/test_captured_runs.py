@@ -1,0 +1,258 @@
+"""Runs of the specification, captured at any place with any impairment, and told back: never another story.
+
+A capture need not show everything; but what is stated must be what the run did, no end that conforms may be accused, and no
+stack that behaves as the ends did may be excluded.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import pytest
+from captured_runs import (
+    MILLISECOND,
+    MSL,
+    SOCKETS,
+    START,
+    TIME_WAIT,
+    TIMEOUTS,
+    Capture,
+    Impairment,
+    SimulatedRun,
+    Simulation,
+    random_impairment,
+)
+
+from timewait.captures.closes import assumed_configuration
+from timewait.captures.connections import Connection
+from timewait.captures.following import facts_of, follow
+from timewait.captures.headers import FIN, CapturedPacket
+from timewait.captures.observations import CloseKind, ConnectionFacts, ObservedClose, ResetCause
+from timewait.captures.profiles import fit_profiles
+from timewait.captures.traffic import traffic
+from timewait.spec.settings import Behaviour, ResetRule
+from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.state import State
+
+CONFIGURATION = assumed_configuration(load_stack("rfc9293-intended"), MSL)
+
+FEW = 120
+"""Captures in the default tests."""
+MANY = 2_500
+"""Captures in the slow tests."""
+SLOW_PARTS = 5
+
+
+@dataclass
+class Told:
+    """A run, its capture, and what was told of it.
+
+    Attributes
+    ----------
+    run : SimulatedRun
+        The run.
+    behaviour : Behaviour
+        The settings of its ends.
+    impairment : Impairment
+        What the capture did.
+    packets : list of CapturedPacket
+        The capture.
+    connection : Connection
+        The connection in it.
+    facts : ConnectionFacts
+        Its facts.
+    close : ObservedClose or None
+        Its close.
+    """
+
+    run: SimulatedRun
+    behaviour: Behaviour
+    impairment: Impairment
+    packets: list[CapturedPacket]
+    connection: Connection
+    facts: ConnectionFacts
+    close: ObservedClose | None
+
+    def side(self, index: int) -> int:
+        """The end of the run that the facts call A (0) or B (1)."""
+        return SOCKETS.index(self.facts.ends[index])
+
+    def side_of(self, name: str) -> int:
+        """The end of the run by its name in the facts."""
+        return self.side("AB".index(name))
+
+
+def told(seed: int, impairment: Impairment | None = None) -> Told | None:
+    """A random run, captured and told; None if nothing was captured."""
+    rng = random.Random(seed)
+    simulation = Simulation(rng)
+    run = simulation.run()
+    made = random_impairment(rng) if impairment is None else impairment
+    packets = Capture(run, made, rng).packets()
+    if not packets:
+        return None
+    (connection,) = traffic(packets).connections
+    if not connection.closes:
+        facts = facts_of(connection, CONFIGURATION, packets[-1].time)
+        return Told(run, simulation.behaviour, made, packets, connection, facts, None)
+    close = follow(connection, CONFIGURATION, packets[-1].time, {})
+    return Told(run, simulation.behaviour, made, packets, connection, close.facts, close)
+
+
+def problems(case: Told) -> Iterator[str]:
+    """Everything told that the run did not do."""
+    yield from (f"accused: {deviation.text}" for deviation in case.facts.deviations)
+    yield from _of_fins(case)
+    yield from _of_resets(case)
+    yield from _of_time_wait(case)
+    if case.impairment.lossless:
+        yield from _of_states(case)
+    if case.close is not None:
+        yield from _of_stacks(case, case.close)
+
+
+def _of_fins(case: Told) -> Iterator[str]:
+    for index, fin in enumerate(case.facts.fins):
+        if fin is None:
+            continue
+        own, other = case.run.fin(case.side(index)), case.run.fin(1 - case.side(index))
+        if own is None:
+            yield f"{fin.end} sent no FIN"
+            continue
+        knew = other is not None and (own.segment.ack or 0) >= other.segment.end
+        if fin.knew is not None and fin.knew is not knew:
+            yield f"{fin.end} {'did not know' if fin.knew else 'knew'} the other's FIN"
+        answers = (copy.segment.ack or 0 for copy in case.run.copies if copy.sender != own.sender)
+        if fin.acknowledged is not None and max(answers, default=0) < own.segment.end:
+            yield f"the FIN of {fin.end} was never acknowledged"
+
+
+CAUSES = {
+    "abort": {ResetCause.ABORT},
+    "text.late": {ResetCause.LATE_TEXT},
+    "timer.retries": {ResetCause.RETRY_LIMIT},
+    "closed.answer": {ResetCause.CLOSED, ResetCause.FORGOTTEN, ResetCause.LEFT_TIME_WAIT},
+}
+"""The causes of a RST that may be told, by the rule that sent it."""
+
+
+def _of_resets(case: Told) -> Iterator[str]:
+    for reset in case.facts.resets:
+        packet = next(packet for packet in case.packets if packet.frame == reset.frame)
+        sent = [copy for copy in case.run.copies if copy.segment.rst and copy.sender == SOCKETS.index(packet.source)]
+        if not sent:
+            yield f"{reset.end} sent no RST"
+        elif len(reset.causes) == 1 and reset.cause is not ResetCause.REFUSAL and packet.ident:
+            copy = case.run.copies[packet.ident - 1]
+            allowed = set.union(*(CAUSES.get(rule, set()) for rule in copy.rules))
+            # RSTs of one end that overtake one another are told in another order.
+            if sum(it.sender == copy.sender and it.segment.rst for it in case.run.copies) > 1:
+                allowed |= CAUSES["closed.answer"] | CAUSES["text.late"] | {ResetCause.ABORT}
+            if reset.cause not in allowed:
+                yield f"the RST of {reset.end} was sent by {copy.rules}, not by {reset.cause}"
+
+
+def _of_time_wait(case: Told) -> Iterator[str]:
+    for index, entered in enumerate(case.facts.entered):
+        side = case.side(index)
+        states = case.run.entered(side)
+        # An ABORT in CLOSING is silent (RFC 9293 3.10.5), and no capture shows it.
+        dropped = State.CLOSED in states and not case.run.timed_out(side)
+        if entered is not None and State.TIME_WAIT not in states and not dropped:
+            yield f"{'AB'[index]} was never in TIME-WAIT"
+    for left in case.facts.states_left:
+        if left.state not in case.run.entered(case.side_of(left.end)):
+            yield f"{left.end} was never in {left.state}"
+    for reset in case.facts.reset_arrivals:
+        ends = case.behaviour.reset is not ResetRule.IGNORE
+        if reset.ended is not None and reset.ended is not ends:
+            yield f"a RST in TIME-WAIT {'ends' if ends else 'does not end'} it"
+
+
+def _of_states(case: Told) -> Iterator[str]:
+    for index, state in enumerate(case.facts.states):
+        side = case.side(index)
+        own = [packet for packet in case.packets if packet.source == SOCKETS[side]]
+        passed = any(packet.flags & FIN for packet in own)
+        if case.run.fin(side) is not None and not passed:
+            # Its FIN was lost before the capture point.
+            continue
+        last = max((packet.time for packet in own), default=START) - 250 * MILLISECOND
+        if not case.run.states_from(side, last) & state.possible:
+            yield f"{'AB'[index]} was in {case.run.states_from(side, last)}, none of {state.possible}"
+
+
+def _of_stacks(case: Told, close: ObservedClose) -> Iterator[str]:
+    behaviour = case.behaviour
+    names = ("answers", "restarts", "reset", "late_data_reset", "retries")
+    own = Stack(
+        name="own",
+        title="The stack of both ends",
+        time_wait=Fraction(TIME_WAIT),
+        rto_min=Fraction(TIMEOUTS[0]),
+        rto_max=Fraction(TIMEOUTS[-1]),
+        fin_wait_2=Fraction(20) if behaviour.fin_wait_2 else None,
+        behaviour={name: getattr(behaviour, name) for name in names},
+    )
+    for end in ("A", "B"):
+        yield from (f"{end} excluded: {why}" for _, why in fit_profiles(close, end, [own]).excluded)
+
+
+def all_problems(seeds: range) -> list[str]:
+    """The problems of many captures, each with its seed."""
+    cases = ((seed, told(seed)) for seed in seeds)
+    return [f"{seed}: {problem}" for seed, case in cases if case is not None for problem in problems(case)]
+
+
+def test_runs_are_told_back() -> None:
+    """Some captures of all kinds."""
+    assert all_problems(range(FEW)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(SLOW_PARTS))
+def test_many_runs_are_told_back(part: int) -> None:
+    """Thousands of captures, in parts."""
+    each = MANY // SLOW_PARTS
+    assert all_problems(range(10_000 + part * each, 10_000 + (part + 1) * each)) == []
+
+
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_a_whole_capture_is_told_in_full(place: float) -> None:
+    """Without impairment, the trace ends in the states that the facts name, and those are states of the run."""
+    different = []
+    for seed in range(20_000, 20_040):
+        case = told(seed, Impairment(place=place))
+        assert case is not None
+        assert not list(problems(case))
+        if case.close is None:
+            continue
+        last = case.close.trace.steps[-1].state
+        for end, state in zip("AB", case.facts.states, strict=True):
+            if state.likely is not None and str(last[f"{end}.state"]) != state.likely:
+                different.append((seed, end, last[f"{end}.state"], str(state.likely)))
+    assert different == []
+
+
+def test_every_kind_of_close_occurs() -> None:
+    """The generated captures are not all alike."""
+    kinds = {case.facts.kind for seed in range(FEW) if (case := told(seed)) is not None}
+    assert kinds >= {
+        CloseKind.IN_ORDER,
+        CloseKind.SIMULTANEOUS,
+        CloseKind.CLOSING,
+        CloseKind.HALF_CLOSED,
+        CloseKind.RESET,
+        CloseKind.OPEN,
+    }
+
+
+def test_a_problem_is_noticed() -> None:
+    """The comparison fails for a story of another run."""
+    cases = [case for seed in range(FEW) if (case := told(seed)) is not None]
+    case = next(case for case in cases if case.facts.kind is CloseKind.IN_ORDER)
+    case.run = next(other.run for other in cases if other.run.fin(0) is None and other.run.fin(1) is None)
+    assert list(_of_fins(case))
