@@ -168,7 +168,7 @@ def _of_time_wait(case: Told) -> Iterator[str]:
             yield f"{left.end} was never in {left.state}"
     for reset in case.facts.reset_arrivals:
         ends = case.behaviour.reset is not ResetRule.IGNORE
-        if reset.ended is not None and reset.ended is not ends:
+        if reset.exact and reset.ended is not None and reset.ended is not ends:
             yield f"a RST in TIME-WAIT {'ends' if ends else 'does not end'} it"
 
 

@@ -126,10 +126,10 @@ def _resets(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
     for reset in observed.resets:
         if reset.end != end or rule is None or reset.ended is None:
             continue
-        accepts = rule in (ResetRule.ANY, ResetRule.WINDOW) or (rule is ResetRule.EXACT and reset.exact)
-        if reset.ended and not accepts:
+        may_accept = rule in (ResetRule.ANY, ResetRule.WINDOW) or (rule is ResetRule.EXACT and reset.exact)
+        if reset.ended and not may_accept:
             yield "its TIME_WAIT ignores such a RST, and this one ended"
-        if not reset.ended and accepts:
+        if not reset.ended and (rule is ResetRule.ANY or (rule is not ResetRule.IGNORE and reset.exact)):
             yield "such a RST ends its TIME_WAIT, and this one went on"
 
 

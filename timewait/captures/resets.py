@@ -104,7 +104,8 @@ class _Reset:
 
     def _of_device(self) -> CauseFound | None:
         """The time to live is not the sender's, or the sender goes on as if it had sent no RST."""
-        later = [it for it in self._found.of(self._side, after=self._rst.order) if not it.segment.rst and not it.segment.syn]
+        after = self._found.of(self._side, after=self._rst.order)
+        later = [it for it in after if it.fresh and not it.segment.rst and not it.segment.syn]
         goes_on = any(it.segment.span or covers(it, self._acknowledged() + 1) for it in later)
         known, hops = self._found.directions[self._side].hops, self._rst.captured.packet.hops
         foreign = bool(known) and all(abs(hops - value) >= FEWEST_HOPS_APART for value in known)
@@ -152,7 +153,12 @@ class _Reset:
         evidence = f"the RST in frame {received.frame} had ended the connection at {self._end}"
         response = self._found.directions[self._side].response
         arrived = response is not None and self._found.seconds(self._rst.time) - received.time > Fraction(response, 10**9)
-        return (ResetCause.CLOSED,) if arrived else _distinct(ResetCause.CLOSED, *self._answers(trigger)), trigger, evidence
+        exact = next(it.segment.seq for it in self._found.all if it.frame == received.frame) == self._acknowledged()
+        return (
+            (ResetCause.CLOSED,) if arrived and exact else _distinct(ResetCause.CLOSED, *self._answers(trigger)),
+            trigger,
+            evidence,
+        )
 
     def _call_or_answer(self) -> CauseFound:
         """A RST of the user's own has the next number of its sender; any other, if it is without ACK, is an answer."""
