@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from timewait.checker import horn
 from timewait.checker.bounded import search
+from timewait.checker.bounded_process import bounded
 from timewait.checker.certificate import InvariantCertificate, Statement, rejection_by_z3
 from timewait.checker.engine import DecisionEngine, proof
-from timewait.checker.finding import Budget, Finding
+from timewait.checker.finding import Budget, Finding, Stopped
 from timewait.checker.linear import Terms
 from timewait.checker.question import Engine, Question
 from timewait.checker.symbolic import Symbolic
@@ -18,6 +19,9 @@ from timewait.vocabulary.automaton import Property
 
 MAX_STEPS = 16
 """Steps of the longest run that bounded model checking looks for."""
+
+SHARE_OF_SPACER = 0.5
+"""The part of the time that Spacer may use, so that time is left for bounded model checking."""
 
 
 class SmtEngine(DecisionEngine):
@@ -31,11 +35,19 @@ class SmtEngine(DecisionEngine):
         return question.finite is not None
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        return [self._decide(question, asked, budget.fresh()) for asked in properties]
+        return [self._bounded(question, asked, budget.fresh()) for asked in properties]
+
+    def _bounded(self, question: Question, asked: Property, budget: Budget) -> Finding:
+        """The finding about a property, within the budget."""
+        question.whole.explore()  # before the process is forked, so that it is explored once for all properties
+        try:
+            return bounded(lambda: self._decide(question, asked, budget), budget)
+        except Stopped as stopped:
+            return Finding(asked.name, Verdict.INCONCLUSIVE, self.label, reason=str(stopped), seconds=budget.elapsed)
 
     def _decide(self, question: Question, asked: Property, budget: Budget) -> Finding:
         symbolic = Symbolic(question.whole, frozenset({asked.name}))
-        answer = horn.solve(symbolic, budget.seconds)
+        answer = horn.solve(symbolic, budget.seconds * SHARE_OF_SPACER)
         finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(symbolic.cone))
         if answer.invariant is not None:
             terms: dict[str, Terms] = {name: {"": value} for name, value in question.system.parameters.items()}
@@ -45,7 +57,7 @@ class SmtEngine(DecisionEngine):
             if rejection:
                 return finding.but(Verdict.DISAGREEMENT, f"the invariant was rejected: {rejection}")
             return proof(question, finding, _witnessed(question, asked, budget), question.may_time_lock)
-        searched = search(symbolic, MAX_STEPS, budget.fresh())
+        searched = search(symbolic, MAX_STEPS, budget)
         finding = replace(finding, seconds=budget.elapsed)
         if searched.found is not None:
             return replace(finding, verdict=Verdict.VIOLATED, run=searched.found.run)

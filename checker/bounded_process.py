@@ -1,0 +1,103 @@
+"""A computation in a process of its own, with bounds on its memory and its time.
+
+Solvers check their own limits only now and then, and a solver that is out of memory may take its process with it. So such a
+computation runs in a child process: the operating system bounds its memory, and its parent ends it when its time is up.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TypeVar
+
+from timewait.checker.finding import Budget, Stopped
+
+Result = TypeVar("Result")
+
+MEGABYTE = 1 << 20
+POLL = 0.05
+"""Seconds between two looks at the child and the budget."""
+
+GRACE = 2.0
+"""Seconds that the child may exceed its time, since the solver has a time limit of its own."""
+
+
+def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
+    """The result of a computation that keeps to a budget.
+
+    Where processes cannot be forked (Windows) the computation runs in this process, and only its own limits hold.
+
+    Parameters
+    ----------
+    compute : callable
+        The computation; its result must be picklable.
+    budget : Budget
+        Its bounds on time and on memory beyond that of this process.
+
+    Raises
+    ------
+    Stopped
+        The time or the memory was used up, the budget was interrupted, or the child process ended without a result.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return compute()
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_run, args=(compute, sender, budget.megabytes), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        while not receiver.poll(POLL):
+            if budget.interrupted():
+                raise Stopped("interrupted")
+            if budget.elapsed > budget.seconds + GRACE:
+                raise Stopped(f"stopped after {budget.seconds:g} s")
+        return _received(receiver, budget.megabytes)
+    finally:
+        child.kill()
+        child.join()
+        receiver.close()
+
+
+def _received(receiver: Connection, megabytes: float) -> Result:
+    """The result of the child, or the reason why there is none."""
+    try:
+        outcome, value = receiver.recv()
+    except EOFError:
+        raise Stopped(f"the solver ended without an answer, within {megabytes:,.0f} MB") from None
+    if outcome == "result":
+        result: Result = value
+        return result
+    if outcome == "memory":
+        raise Stopped(f"stopped at the memory bound ({megabytes:,.0f} MB)")
+    raise value
+
+
+def _run(compute: Callable[[], object], sender: Connection, megabytes: float) -> None:
+    """Compute in the child process, and send the outcome."""
+    _bound_memory(megabytes)
+    try:
+        sender.send(("result", compute()))
+    except MemoryError:
+        sender.send(("memory", None))
+    except Exception as problem:
+        out_of_memory = "out of memory" in str(problem)
+        sender.send(("memory", None) if out_of_memory else ("error", problem))
+    sender.close()
+
+
+def _bound_memory(megabytes: float) -> None:
+    """Bound the address space of this process to what it has now and some megabytes more."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    pages = 0
+    with suppress(OSError):  # the file exists on Linux only
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + int(megabytes * MEGABYTE)
+    with suppress(ValueError, OSError):  # a lower limit was set before
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))

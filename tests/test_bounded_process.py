@@ -1,0 +1,66 @@
+"""Computations in a process of their own: results, failures, and each bound."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from toys import always, letterbox, world
+
+from timewait.checker.bounded_process import bounded
+from timewait.checker.finding import Budget, Stopped
+from timewait.checker.question import Question
+from timewait.checker.smt import SmtEngine
+from timewait.checker.verdict import Verdict
+
+
+def test_result() -> None:
+    """The result comes from another process."""
+    parent = os.getpid()
+    number, child = bounded(lambda: (42, os.getpid()), Budget())
+    assert number == 42
+    assert child != parent
+
+
+def test_failure() -> None:
+    """An error of the computation is an error here."""
+    with pytest.raises(ZeroDivisionError):
+        bounded(lambda: 1 // 0, Budget())
+
+
+def test_memory() -> None:
+    """A computation that needs more memory than it may is stopped, and this process goes on."""
+    with pytest.raises(Stopped, match=r"memory bound \(200 MB\)"):
+        bounded(lambda: len(bytearray(1 << 30)), Budget(megabytes=200.0))
+    assert bounded(lambda: len(bytearray(1 << 27)), Budget(megabytes=400.0)) == 1 << 27
+
+
+def test_time() -> None:
+    """A computation that never ends is ended."""
+    with pytest.raises(Stopped, match=r"^stopped after 0\.1 s$"):
+        bounded(lambda: time.sleep(60), Budget(seconds=0.1))
+
+
+def test_interruption() -> None:
+    """An interruption ends the computation at once."""
+    began = time.monotonic()
+    with pytest.raises(Stopped, match="interrupted"):
+        bounded(lambda: time.sleep(60), Budget(interrupted=lambda: True))
+    assert time.monotonic() - began < 5
+
+
+def test_death() -> None:
+    """A child that dies has no answer, which is no error of this process."""
+    with pytest.raises(Stopped, match="without an answer"):
+        bounded(lambda: os._exit(3), Budget())
+
+
+def test_solver() -> None:
+    """The engine that asks a solver is inconclusive at its memory bound."""
+    toy = letterbox(2, 2)
+    asked = Question(toy, world(toy))
+    (finding,) = SmtEngine().decide(asked, [always("fresh")], Budget(megabytes=1.0))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    (finding,) = SmtEngine().decide(asked, [always("fresh")], Budget())
+    assert finding.verdict is Verdict.PROVED
