@@ -7,12 +7,12 @@ computation runs in a child process: the operating system bounds its memory, and
 from __future__ import annotations
 
 import multiprocessing
-import sys
+import resource
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from timewait.checker.finding import Budget, Stopped
 
@@ -55,22 +55,22 @@ def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
                 raise Stopped("interrupted")
             if budget.elapsed > budget.seconds + GRACE:
                 raise Stopped(f"stopped after {budget.seconds:g} s")
-        return _received(receiver, budget.megabytes)
+        result: Result = _received(receiver, budget.megabytes)
+        return result
     finally:
         child.kill()
         child.join()
         receiver.close()
 
 
-def _received(receiver: Connection, megabytes: float) -> Result:
+def _received(receiver: Connection, megabytes: float) -> Any:
     """The result of the child, or the reason why there is none."""
     try:
         outcome, value = receiver.recv()
     except EOFError:
         raise Stopped(f"the solver ended without an answer, within {megabytes:,.0f} MB") from None
     if outcome == "result":
-        result: Result = value
-        return result
+        return value
     if outcome == "memory":
         raise Stopped(f"stopped at the memory bound ({megabytes:,.0f} MB)")
     raise value
@@ -91,10 +91,6 @@ def _run(compute: Callable[[], object], sender: Connection, megabytes: float) ->
 
 def _bound_memory(megabytes: float) -> None:
     """Bound the address space of this process to what it has now and some megabytes more."""
-    if sys.platform == "win32":
-        return
-    import resource
-
     pages = 0
     with suppress(OSError):  # the file exists on Linux only
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

@@ -12,8 +12,9 @@ timed automata" (2006), which is exact for reachability with guards that compare
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from timewait.checker.jit import kernel
 
 Zone = NDArray[np.int64]
 
@@ -34,7 +35,7 @@ def below(value: int) -> int:
     return 2 * value
 
 
-@njit(cache=True)
+@kernel
 def through(left: int, right: int) -> int:
     """The sum of two bounds: strict if either is."""
     if left >= INFINITE or right >= INFINITE:
@@ -42,7 +43,7 @@ def through(left: int, right: int) -> int:
     return left + right - ((left | right) & 1)
 
 
-@njit(cache=True)
+@kernel
 def close(zone: Zone) -> Zone:
     """Make a matrix canonical, in place (all shortest paths, Floyd and Warshall)."""
     size = len(zone)
@@ -56,7 +57,7 @@ def close(zone: Zone) -> Zone:
     return zone
 
 
-@njit(cache=True)
+@kernel
 def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
     """Add one bound to a canonical matrix, in place; False when the zone becomes empty."""
     if bound >= zone[row, column]:
@@ -72,7 +73,7 @@ def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@kernel
 def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
     """A copy with further bounds, rows of (row, column, bound); False when the zone becomes empty."""
     result = zone.copy()
@@ -82,7 +83,7 @@ def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
     return True, result
 
 
-@njit(cache=True)
+@kernel
 def carry(zone: Zone, sources: NDArray[np.int64], lifetimes: NDArray[np.int64]) -> Zone:
     """The zone after the clock updates of an edge.
 
@@ -114,7 +115,7 @@ def carry(zone: Zone, sources: NDArray[np.int64], lifetimes: NDArray[np.int64]) 
     return result
 
 
-@njit(cache=True)
+@kernel
 def settled(zone: Zone, invariant: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
     """Let time pass under an invariant, then extrapolate; in place.
 
@@ -133,7 +134,7 @@ def settled(zone: Zone, invariant: NDArray[np.int64], lower: NDArray[np.int64], 
     return extrapolate(zone, lower, upper)
 
 
-@njit(cache=True)
+@kernel
 def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
     """Extrapolate a zone by lower and upper bounds (Extra+), in place; parameters as in `settled`."""
     size = len(zone)
@@ -153,7 +154,7 @@ def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) 
     return close(zone)
 
 
-@njit(cache=True)
+@kernel
 def includes(zones: NDArray[np.int64], zone: Zone) -> bool:
     """Whether one of a stack of zones includes a zone."""
     for index in range(len(zones)):  # noqa: SIM110 - numba compiles loops, not generators
@@ -162,7 +163,7 @@ def includes(zones: NDArray[np.int64], zone: Zone) -> bool:
     return False
 
 
-@njit(cache=True)
+@kernel
 def uncovered(zones: NDArray[np.int64], zone: Zone) -> NDArray[np.bool_]:
     """Which of a stack of zones are not included in a zone."""
     result = np.empty(len(zones), dtype=np.bool_)
@@ -171,7 +172,7 @@ def uncovered(zones: NDArray[np.int64], zone: Zone) -> NDArray[np.bool_]:
     return result
 
 
-@njit(cache=True)
+@kernel
 def _inside(small: Zone, large: Zone) -> bool:
     for row in range(len(small)):
         for column in range(len(small)):

@@ -5,18 +5,39 @@ To add an engine, implement `DecisionEngine` in a module of its own and add it t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-from timewait.checker.finding import Budget, Finding
+from timewait.checker.finding import Budget, Finding, Run
 from timewait.checker.question import Engine, Question
-from timewait.checker.search import Search
 from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Property
 
 TIME_LOCK = "time can stop with nothing left to happen"
 """Why a proof is vacuous where there may be a time-lock."""
+
+
+class Exploration(Protocol):
+    """What engines read of an exploration: see `timewait.checker.search.Search`."""
+
+    @property
+    def broken(self) -> Mapping[str, tuple[int, int]]:
+        """For each violated ``always`` property the (node, step) that first violates it."""
+
+    @property
+    def witnessed(self) -> Collection[str]:
+        """The witnessed ``sometimes`` properties."""
+
+    @property
+    def stopped(self) -> str:
+        """Why the exploration ended early; empty when it is complete."""
+
+    def __len__(self) -> int:
+        """The number of nodes."""
+
+    def run_to(self, number: int, step: int | None = None, /) -> Run | None:
+        """A run to a node, then along a step out of it."""
 
 
 class DecisionEngine(Protocol):
@@ -64,13 +85,13 @@ def proof(question: Question, finding: Finding, witnessed: Iterable[str], may_ti
 def finding_of(
     question: Question,
     asked: Property,
-    explored: Search[Any],
+    explored: Exploration,
     label: str,
     seconds: float,
     may_time_lock: Callable[[], bool],
 ) -> Finding:
     """The finding of an exploration of the system about an ``always`` property."""
-    finding = Finding(asked.name, Verdict.PROVED, label, states=len(explored.nodes), seconds=seconds)
+    finding = Finding(asked.name, Verdict.PROVED, label, states=len(explored), seconds=seconds)
     where = explored.broken.get(asked.name)
     if where is not None:
         return replace(finding, verdict=Verdict.VIOLATED, run=explored.run_to(*where))

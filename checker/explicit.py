@@ -15,6 +15,8 @@ from typing import NamedTuple
 from timewait.checker.compiled import ROWS, CompiledAutomaton, CompiledEdge, carried
 from timewait.checker.engine import DecisionEngine, finding_of
 from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.mealy import Unsupported
+from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
 from timewait.checker.search import TICK, Search
 from timewait.vocabulary.automaton import Edge, Property
@@ -179,9 +181,28 @@ class TickEngine(DecisionEngine):
     choices = frozenset({Engine.EXPLICIT})
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        explored, spent = Explicit(question.compiled), budget.fresh()
-        explored.explore(spent, frozenset(asked.name for asked in properties))
+        spent, names = budget.fresh(), frozenset(asked.name for asked in properties)
+        explored = packed(question, spent, names) or unpacked(question, spent, names)
         return [
-            finding_of(question, asked, explored, self.label, spent.elapsed, lambda: bool(explored.time_locked))
+            finding_of(question, asked, explored, self.label, spent.elapsed, lambda: bool(explored.dead_ends))
             for asked in properties
         ]
+
+
+def packed(question: Question, budget: Budget, until: frozenset[str] = frozenset()) -> PackedTicks | None:
+    """The states of a system that passes messages, by compiled functions; None if those do not support the system."""
+    if (locations := question.locations) is None:
+        return None
+    try:
+        explored = PackedTicks(locations)
+        explored.explore(budget, until)
+    except Unsupported:
+        return None
+    return explored
+
+
+def unpacked(question: Question, budget: Budget, until: frozenset[str] = frozenset()) -> Explicit:
+    """The states of any system."""
+    explored = Explicit(question.compiled)
+    explored.explore(budget, until)
+    return explored

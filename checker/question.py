@@ -10,8 +10,11 @@ from functools import cached_property
 from timewait.checker import timelock
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
+from timewait.checker.locations import Locations
+from timewait.checker.mealy import Unsupported
 from timewait.checker.quotient import Quotient
 from timewait.vocabulary.automaton import TimedAutomaton
+from timewait.vocabulary.message_passing import MessagePassing
 from timewait.vocabulary.replay import ReplayState
 
 MAX_COUNTED_LOCATIONS = 3_000
@@ -61,6 +64,16 @@ class Question:
     def compiled(self) -> CompiledAutomaton:
         """The system, compiled."""
         return CompiledAutomaton(self.system)
+
+    @cached_property
+    def locations(self) -> Locations | None:
+        """The system, compiled in bulk; None unless it passes messages in a way that the table of its edges describes."""
+        if not isinstance(self.system, MessagePassing):
+            return None
+        try:
+            return Locations(self.system)
+        except Unsupported:
+            return None
 
     @cached_property
     def quotient(self) -> CompiledAutomaton:

@@ -129,6 +129,10 @@ class Search(ABC, Generic[Node]):
         for name in edge.witnesses:
             self.witnessed.setdefault(name, (number, step))
 
+    def __len__(self) -> int:
+        """The number of stored nodes."""
+        return len(self.nodes)
+
     @property
     def depth(self) -> int:
         """The largest number of steps from the first node to any other."""

@@ -8,7 +8,7 @@ reopened, atomically. From then on the arrival of any old copy breaks ``isolatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
@@ -21,9 +21,10 @@ from timewait.spec.exchange import ENDS, delivery_matters, loss_windows, pending
 from timewait.spec.incarnation import ISOLATION, harm_of
 from timewait.spec.network import Channel, ClockedPacket, Network
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
-from timewait.spec.segment import Segment
+from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location
+from timewait.vocabulary.message_passing import InFlight, Message, NetworkRules
 
 
 class Phase(StrEnum):
@@ -155,6 +156,35 @@ class Composition:
         if state.phase is not Phase.FIRST:
             return frozenset()
         return pending(state.ends)
+
+    # --- control and messages in flight (`timewait.vocabulary.message_passing.MessagePassing`) ------------------------
+
+    def network_rules(self) -> NetworkRules | None:
+        return NetworkRules(self.channel.duplication, self.channel.fifo)
+
+    def control(self, location: Location) -> CompositionState:
+        return _state(location)._replace(network=())
+
+    def in_flight(self, location: Location) -> tuple[InFlight, ...]:
+        return tuple(
+            InFlight(Message(packet.sender, packet.segment), packet.must_be_delivered, packet.left)
+            for packet in _state(location).network
+        )
+
+    def with_in_flight(self, control: Location, messages: Sequence[InFlight]) -> CompositionState:
+        packets = (
+            PacketInFlight(message.sender, _segment(message), must_be_delivered, left)
+            for message, must_be_delivered, left in messages
+        )
+        return _state(control)._replace(network=tuple(packets))
+
+    def must_be_delivered(self, control: Location, message: Message) -> bool:
+        packet = PacketInFlight(message.sender, _segment(message), True, self.channel.duplication)
+        (left,) = self._relieved(_state(control).ends, [ClockedPacket(packet, None, None)])
+        return left.packet.must_be_delivered
+
+    def keeps_in_flight(self, control: Location) -> bool:
+        return _state(control).phase is not Phase.OVER
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -368,3 +398,8 @@ def _changes_nothing(block: Block, outcome: Outcome) -> bool:
 def _state(location: Location) -> CompositionState:
     assert isinstance(location, CompositionState)
     return location
+
+
+def _segment(message: Message) -> Segment:
+    assert isinstance(message.subject, Segment)
+    return message.subject

@@ -1,0 +1,256 @@
+"""Exploration in ticks of automata that pass messages: as `timewait.checker.explicit.Explicit`, compiled.
+
+The states, and the number of steps to each, are those of `Explicit`. Only their order differs where several steps lead out of
+one state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timewait.checker import tick_kernels as kernels
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.location_kernels import DONE
+from timewait.checker.locations import Locations
+from timewait.checker.mealy import MessageSystem, Unsupported
+from timewait.checker.tick_kernels import (
+    DEAD_ENDS,
+    DEPTH,
+    MOVES,
+    NEXT,
+    NO_PROGRAM,
+    NO_SLOTS,
+    NO_STATES,
+    STATES,
+    TICK,
+    TOO_WIDE,
+    TRANSITIONS,
+    Ticks,
+)
+from timewait.checker.time_unit import in_ticks, unit_of
+
+UNBOUNDED = 1 << 60
+"""The upper end of a range without an upper bound, in ticks."""
+
+CHUNK = 1 << 15
+"""States between two looks at the budget."""
+
+MAX_WORDS = 8
+"""Words of one state, at most."""
+
+MOST_STATES = (1 << 32) - 2
+"""States that a number of 32 bits can express."""
+
+
+class PackedTicks:
+    """An exploration of an automaton that passes messages, in ticks.
+
+    Parameters
+    ----------
+    locations : Locations
+        The automaton, compiled.
+    unit : Fraction or None
+        The length of a tick in seconds; by default the greatest one of which every parameter is a multiple.
+
+    Attributes
+    ----------
+    ticks : mapping
+        The parameters in ticks.
+    broken, witnessed : dict
+        For each violated ``always`` property, and for each witnessed ``sometimes`` property, the first (state, edge).
+    stopped : str
+        Why the search ended early; empty when it is complete.
+    """
+
+    def __init__(self, locations: Locations, unit: Fraction | None = None) -> None:
+        self.locations = locations
+        self.system: MessageSystem = locations.table.system
+        self.unit = unit_of(self.system.parameters) if unit is None else unit
+        self.ticks: Mapping[str, int] = in_ticks(self.system.parameters, self.unit)
+        self.broken: dict[str, tuple[int, int]] = {}
+        self.witnessed: dict[str, tuple[int, int]] = {}
+        self.stopped = ""
+        self._noted = np.zeros(0, dtype=np.bool_)
+        self.arrays = self._begin(1)
+
+    def _begin(self, words: int) -> Ticks:
+        """The arrays with the first state alone."""
+        roles = 128
+        ticks = Ticks(
+            bits=np.zeros(roles, dtype=np.int64),
+            caps=np.zeros(roles, dtype=np.int64),
+            lives=np.full(roles, -1, dtype=np.int64),
+            low=np.zeros(roles, dtype=np.int64),
+            high=np.zeros(roles, dtype=np.int64),
+            states=np.zeros((1 << 13, words), dtype=np.uint64),
+            parents=np.zeros(1 << 13, dtype=np.uint32),
+            slots=np.zeros(1 << 14, dtype=np.uint32),
+            counts=np.zeros(7, dtype=np.int64),
+            taken=np.full((4096, 2), -1, dtype=np.int64),
+            dead_end=np.full(1, -1, dtype=np.int64),
+            shifts=np.zeros(0, dtype=np.int16),
+            programs=np.zeros((0, 2), dtype=np.int32),
+            moves=np.zeros((1 << 18, 4), dtype=np.int64),
+            ready=np.zeros(0, dtype=np.int8),
+            tests=np.zeros((0, 5), dtype=np.int64),
+        )
+        self._describe(ticks)
+        ticks = self._with_programs(ticks)
+        if not kernels.lay_out(self.locations.arrays, ticks, self.locations.start):
+            return self._begin(words + 1)
+        ticks.states[0, 0] = self.locations.start
+        ticks.counts[STATES] = 1
+        kernels.rehash(ticks.states, 1, ticks.slots)
+        return ticks
+
+    def _with_programs(self, ticks: Ticks) -> Ticks:
+        """The arrays with room for the programs of every edge that there is room for."""
+        arrays = self.locations.arrays
+        moves = ticks.moves
+        if int(ticks.counts[MOVES]) + 1024 * 128 > len(moves):
+            moves = _larger(moves, 2 * len(moves))
+        return ticks._replace(
+            shifts=_larger(ticks.shifts, len(arrays.roles)),
+            programs=_larger(ticks.programs, len(arrays.edges)),
+            ready=_larger(ticks.ready, len(arrays.place)),
+            tests=_larger(ticks.tests, len(arrays.guards)),
+            moves=moves,
+        )
+
+    def _describe(self, ticks: Ticks) -> None:
+        """The roles of clocks and the bounds met so far, in ticks."""
+        table = self.locations.table
+        for number, role in enumerate(table.roles):
+            lifetime = self.system.lifetimes.get(role)
+            ticks.lives[number] = -1 if lifetime is None else self.ticks[lifetime]
+            ticks.caps[number] = self.ticks[self.system.maximal_constants[role]] + 1
+            ticks.bits[number] = int(ticks.caps[number]).bit_length()
+        for number, (relation, parameter) in enumerate(table.bounds):
+            limit = self.ticks[parameter]
+            ticks.low[number] = {"<=": 0, "==": limit, ">=": limit, ">": limit + 1}[relation]
+            ticks.high[number] = limit if relation in ("<=", "==") else UNBOUNDED
+
+    # --- exploration ------------------------------------------------------------------------------------------------
+
+    def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
+        """Visit every reachable state; stop early when the budget is used up, or when all of `until` are violated."""
+        while self.arrays.counts[NEXT] < self.arrays.counts[STATES]:
+            if stopped := budget.exceeded(len(self), self.depth):
+                self.stopped = stopped
+                break
+            status = kernels.explore(self.locations.arrays, self.arrays, CHUNK, self.locations.scratch)
+            if status != DONE:
+                self._supply(status)
+            else:
+                self._note()
+            if until and until <= self.broken.keys():
+                self.stopped = "every property asked for is broken"
+                break
+
+    def _supply(self, status: int) -> None:
+        """Supply what the kernel lacks."""
+        if status == TOO_WIDE:
+            words = self.arrays.states.shape[1] + 1
+            if words > MAX_WORDS:
+                raise Unsupported(f"a state needs more than {MAX_WORDS} words")
+            self.arrays = self._begin(words)
+        elif status == NO_STATES:
+            rows = len(self.arrays.taken)
+            if len(self.locations.rows) >= rows:
+                taken = np.full((2 * len(self.locations.rows), 2), -1, dtype=np.int64)
+                taken[:rows] = self.arrays.taken
+                self.arrays = self.arrays._replace(taken=taken)
+            else:
+                room = 2 * len(self.arrays.states)
+                self.arrays = self.arrays._replace(
+                    states=_larger(self.arrays.states, room), parents=_larger(self.arrays.parents, room)
+                )
+        elif status == NO_SLOTS:
+            self.arrays = self.arrays._replace(slots=np.zeros(0, dtype=np.uint32))._replace(
+                slots=np.zeros(2 * len(self.arrays.slots), dtype=np.uint32)
+            )
+            kernels.rehash(self.arrays.states, len(self), self.arrays.slots)
+        elif status == NO_PROGRAM:
+            self.arrays = self._with_programs(self.arrays)
+        else:
+            self.locations.supply(status)
+            self._describe(self.arrays)
+
+    def _note(self) -> None:
+        """Note which properties are violated and witnessed by rows that were taken since the last time."""
+        taken = self.arrays.taken[:, 0] >= 0
+        taken[: len(self._noted)] &= ~self._noted
+        self._noted = self.arrays.taken[:, 0] >= 0
+        fresh = sorted(
+            (int(self.arrays.taken[row, 0]), int(self.arrays.taken[row, 1]), int(row)) for row in np.flatnonzero(taken)
+        )
+        for state, edge, row in fresh:
+            for name in self.locations.rows[row].edge.violates:
+                self.broken.setdefault(name, (state, edge))
+            for name in self.locations.rows[row].edge.witnesses:
+                self.witnessed.setdefault(name, (state, edge))
+
+    # --- results ----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """The number of states reached."""
+        return int(self.arrays.counts[STATES])
+
+    @property
+    def transitions(self) -> int:
+        """The number of steps between states."""
+        return int(self.arrays.counts[TRANSITIONS])
+
+    @property
+    def dead_ends(self) -> int:
+        """The number of states in which neither time can pass nor anything happen."""
+        return int(self.arrays.counts[DEAD_ENDS])
+
+    @property
+    def depth(self) -> int:
+        """The largest number of steps from the first state to any other."""
+        return max(int(self.arrays.counts[DEPTH]) - 1, 0)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of all arrays, as far as it is used, in bytes."""
+        used = len(self) * (self.arrays.states.strides[0] + self.arrays.parents.itemsize) + self.arrays.slots.nbytes
+        for array in self.locations.arrays:
+            used += array.nbytes
+        return used
+
+    def run_to(self, state: int, edge: int | None = None) -> Run:
+        """A shortest run to a state, then along an edge out of it."""
+        steps = [] if edge is None else [edge]
+        while (parent := int(self.arrays.parents[state])) != state:
+            steps.append(kernels.step_between(self.locations.arrays, self.arrays, parent, state))
+            state = parent
+        moves, delay = [], Fraction(0)
+        for step in reversed(steps):
+            if step == TICK:
+                delay += self.unit
+            else:
+                row = self.locations.rows[int(self.locations.arrays.edges[step, 1])]
+                moves.append(Move(delay, row.edge.action))
+                delay = Fraction(0)
+        return Run((*moves, Move(delay, None)) if delay else tuple(moves))
+
+    def state(self, number: int) -> tuple[int, tuple[int, ...]]:
+        """The location of a state, and its clocks in ticks, both as `Locations` numbers them."""
+        values = np.zeros(128, dtype=np.int64)
+        location = kernels.decode(self.locations.arrays, self.arrays, number, values)
+        return location, tuple(int(value) for value in values[: self.locations.arrays.place[location, 6]])
+
+
+def _larger(array: NDArray[Any], length: int) -> NDArray[Any]:
+    """The array with room for a number of entries; itself if it has it."""
+    if len(array) >= length:
+        return array
+    larger = np.zeros((length, *array.shape[1:]), dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger

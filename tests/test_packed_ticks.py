@@ -1,0 +1,208 @@
+"""The compiled exploration in ticks against the one that reads the specification: edges, counts, and runs."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from random_configurations import random_configuration
+
+from timewait.checker import explicit
+from timewait.checker.decide import decide
+from timewait.checker.explicit import Explicit, TickEngine, packed
+from timewait.checker.finding import Budget
+from timewait.checker.locations import Locations
+from timewait.checker.mealy import MessageSystem, Unsupported
+from timewait.checker.packed_ticks import PackedTicks
+from timewait.checker.question import Engine, Question
+from timewait.checker.replay import replay
+from timewait.checker.verdict import Verdict
+from timewait.proofs.question import question
+from timewait.spec.composition import Composition
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.properties import PROPERTIES
+from timewait.vocabulary.automaton import Location
+from timewait.vocabulary.message_passing import NetworkRules
+
+STATES = 1_500
+"""States up to which a random configuration is explored."""
+
+SOME = Configuration(Fraction(2), Fraction(4), (Fraction(2),), both_close=True)
+"""A configuration with copies that are merged."""
+
+FEW = replace(SOME, both_close=False)
+"""A configuration with fewer states."""
+
+NETWORKS = [(None, False), (0, False), (1, False), (2, False), (None, True), (0, True), (1, True)]
+"""Duplication, and whether order is kept: every kind of network."""
+
+
+def in_any_order(system: MessageSystem, location: Location) -> Hashable:
+    """A location, whatever the order of merged messages."""
+    rules = system.network_rules()
+    assert rules is not None
+    return (system.control(location), frozenset(system.in_flight(location))) if rules.merged else location
+
+
+def compiled_edges(locations: Locations, number: int) -> Iterator[Hashable]:
+    """The edges of a location in the terms of the automaton."""
+    system, clocks = locations.table.system, locations.clocks(number)
+    for row, _, target, limits, updates in locations.edges(number):
+        guard = frozenset((clocks[clock], *locations.table.bounds[bound]) for clock, bound in limits)
+        sources = (clocks[source] if source >= 0 else None for source in updates)
+        carried = frozenset(zip(locations.clocks(target), sources, strict=True))
+        edge = row.edge
+        marks = (edge.violates, edge.witnesses, edge.fair, edge.recurrent)
+        yield edge.action, guard, in_any_order(system, locations.location(target)), carried, marks
+
+
+def specified_edges(system: MessageSystem, location: Location) -> Iterator[Hashable]:
+    """The edges of a location that the specification gives."""
+    for edge in system.edges(location):
+        guard = frozenset((bound.clock, bound.relation, bound.parameter) for bound in edge.guard)
+        carried = frozenset(zip(system.clocks(edge.target), edge.updates, strict=True))
+        marks = (edge.violates, edge.witnesses, edge.fair, edge.recurrent)
+        yield edge.action, guard, in_any_order(system, edge.target), carried, marks
+
+
+def compare_edges(system: Composition, limit: int) -> int:
+    """Compare the edges of up to `limit` locations; the number that was compared."""
+    locations = Locations(system)
+    number = 0
+    while number < min(limit, len(locations)):
+        location = locations.location(number)
+        found = Counter(compiled_edges(locations, number))
+        assert found == Counter(specified_edges(system, system.join(location, location) if system.dense else location))
+        number += 1
+    return number
+
+
+def compare_states(configuration: Configuration) -> bool:
+    """Compare both explorations; False if the states are too many."""
+    asked = question(configuration)
+    slow = Explicit(asked.compiled)
+    slow.explore(Budget(states=STATES))
+    if slow.stopped:
+        return False
+    fast = packed(asked, Budget())
+    assert fast is not None
+    assert (len(fast), fast.transitions, fast.depth) == (len(slow), slow.transitions, slow.depth)
+    assert fast.dead_ends == len(slow.dead_ends)
+    assert fast.broken.keys() == slow.broken.keys()
+    assert fast.witnessed.keys() == slow.witnessed.keys()
+    for name, where in fast.broken.items():
+        run, shortest = fast.run_to(*where), slow.run_to(*slow.broken[name])
+        assert steps(run.moves, fast.unit) == steps(shortest.moves, slow.unit)
+        replay(asked.initial_state, run, PROPERTIES[name])
+    return True
+
+
+def steps(moves: Sequence[Any], unit: Fraction) -> int:
+    """Ticks and actions of a run."""
+    return sum(int(move.delay / unit) + (move.action is not None) for move in moves)
+
+
+@pytest.mark.parametrize(("duplication", "fifo"), NETWORKS)
+def test_edges(duplication: int | None, fifo: bool) -> None:
+    """Each edge of each location is that of the specification, in every kind of network."""
+    for text, both_close in (((0, 0), True), ((1, 1), False)):
+        configuration = replace(SOME, duplication=duplication, fifo=fifo, text=text, both_close=both_close)
+        assert compare_edges(Composition(configuration), 30) == 30
+
+
+def test_random_configurations() -> None:
+    """States, steps, depth, verdicts and shortest runs are the same."""
+    compared = sum(compare_states(random_configuration(random.Random(number))) for number in range(12))
+    assert compared >= 4
+
+
+@pytest.mark.slow
+def test_many_random_configurations() -> None:
+    """Edges and explorations of several hundred configurations."""
+    compared = 0
+    for number in range(600):
+        configuration = random_configuration(random.Random(number))
+        compare_edges(Composition(configuration), 40)
+        compared += compare_states(configuration)
+    assert compared >= 400
+
+
+def test_wide_states() -> None:
+    """States of several words, level by level: copies that are counted, each with an age of many bits."""
+    configuration = replace(SOME, msl=Fraction(1000), time_wait=Fraction(1), rto=(Fraction(1),), duplication=0)
+    asked = question(replace(configuration, rto_exact=True, scope=Scope.CORE, both_close=False))
+    fast, slow = packed(asked, Budget(states=4_000)), Explicit(asked.compiled)
+    slow.explore(Budget(states=4_000))
+    assert fast is not None
+    assert fast.arrays.states.shape[1] > 1
+    expected = [len(slow.trail(number)) for number in range(len(slow))]
+    depths = [0]
+    for number in range(1, len(fast)):
+        depths.append(depths[fast.arrays.parents[number]] + 1)
+    for depth in range(slow.depth):
+        assert depths.count(depth) == expected.count(depth)
+
+
+def test_states() -> None:
+    """Each state has a location and the values of its clocks; the first is the initial one."""
+    fast = packed(question(SOME), Budget())
+    assert fast is not None
+    assert fast.state(0) == (fast.locations.start, ())
+    assert len({fast.state(number) for number in range(len(fast))}) == len(fast)
+    assert fast.bytes > 12 * len(fast)
+
+
+@pytest.mark.parametrize("budget", [Budget(states=100), Budget(seconds=0.0), Budget(interrupted=lambda: True)], ids=str)
+def test_budget(budget: Budget) -> None:
+    """A search that reaches a bound says so, and its verdict is inconclusive."""
+    (answer,) = decide(question(SOME), [PROPERTIES["isolation"]], Engine.EXPLICIT, budget)
+    assert answer.verdict is Verdict.INCONCLUSIVE
+
+
+class Unknown(Composition):
+    """A composition whose network no table describes."""
+
+    def network_rules(self) -> NetworkRules | None:
+        return None
+
+
+class Surprising(Composition):
+    """A composition that turns out, while it is explored, to be one that no table describes."""
+
+    def must_be_delivered(self, control: Location, message: object) -> bool:
+        del control, message
+        raise Unsupported("for a test")
+
+
+@pytest.mark.parametrize("kind", [Unknown, Surprising])
+def test_fallback(kind: type[Composition], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that the table does not describe is explored by reading the specification, with the same answer."""
+    asked: Question = replace(question(FEW), system=kind(FEW))
+    assert packed(asked, Budget()) is None
+    (expected,) = TickEngine().decide(question(FEW), [PROPERTIES["isolation"]], Budget())
+    explored = []
+    monkeypatch.setattr(explicit, "Explicit", lambda automaton: explored.append(automaton) or Explicit(automaton))
+    (found,) = TickEngine().decide(asked, [PROPERTIES["isolation"]], Budget())
+    assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
+    assert explored == [asked.compiled]
+
+
+def test_compiled_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine reads the compiled form where there is one."""
+    monkeypatch.setattr(explicit, "Explicit", None)
+    (found,) = TickEngine().decide(question(FEW), [PROPERTIES["isolation"]], Budget())
+    assert found.verdict is Verdict.PROVED
+
+
+def test_unit() -> None:
+    """A finer tick has more states."""
+    locations = Locations(Composition(SOME))
+    coarse, fine = PackedTicks(locations), PackedTicks(locations, Fraction(1))
+    for explored in (coarse, fine):
+        explored.explore(Budget())
+    assert len(fine) > len(coarse)

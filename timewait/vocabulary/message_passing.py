@@ -1,0 +1,93 @@
+"""Timed automata that consist of a control part and messages in flight.
+
+A location of such an automaton is a *control*, a location with nothing in flight, and the messages in flight. An edge is
+spontaneous, and then it depends on the control alone, or it is the arrival of one message, and then it depends on the
+control and that message. An engine can therefore build the edges of every location from a small table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from timewait.vocabulary.automaton import Location
+
+
+class Message(NamedTuple):
+    """A message.
+
+    Attributes
+    ----------
+    sender : str
+        Its sender, whose messages form a queue where order is kept.
+    subject : Hashable
+        The rest; only the specification interprets it.
+    """
+
+    sender: str
+    subject: Hashable
+
+
+class InFlight(NamedTuple):
+    """A message in flight.
+
+    Attributes
+    ----------
+    message : Message
+        The message.
+    must_be_delivered : bool
+        Whether it must still arrive.
+    left : int or None
+        How often it may still arrive; None: any number of times.
+    """
+
+    message: Message
+    must_be_delivered: bool
+    left: int | None
+
+
+class NetworkRules(NamedTuple):
+    """The rules for messages in flight.
+
+    Attributes
+    ----------
+    duplication : int or None
+        How often a message may arrive again; None: any number of times.
+    fifo : bool
+        Whether the messages of a sender arrive in the order in which they were sent, which loses those that are overtaken.
+    """
+
+    duplication: int | None
+    fifo: bool
+
+    @property
+    def merged(self) -> bool:
+        """Whether all copies of a message form one entry, with the age of the youngest."""
+        return self.duplication is None and not self.fifo
+
+
+@runtime_checkable
+class MessagePassing(Protocol):
+    """What a `timewait.vocabulary.automaton.TimedAutomaton` offers if its locations have messages in flight.
+
+    The clocks of a location are those of its control, followed for each message in flight by its age and, where the rules do
+    not count copies and it must be delivered, by the age of its oldest undelivered copy.
+    """
+
+    def network_rules(self) -> NetworkRules | None:
+        """The rules for messages in flight; None if they are none that `NetworkRules` describes."""
+
+    def control(self, location: Location) -> Location:
+        """The location without its messages in flight."""
+
+    def in_flight(self, location: Location) -> tuple[InFlight, ...]:
+        """The messages in flight, in order."""
+
+    def with_in_flight(self, control: Location, messages: Sequence[InFlight]) -> Location:
+        """The location of a control and messages in flight, which are in order."""
+
+    def must_be_delivered(self, control: Location, message: Message) -> bool:
+        """Whether a message that must be delivered must still be delivered once an edge leads to a control."""
+
+    def keeps_in_flight(self, control: Location) -> bool:
+        """Whether the messages in flight stay in flight once an edge leads to a control."""
