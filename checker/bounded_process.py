@@ -6,6 +6,7 @@ computation runs in a child process: the operating system bounds its memory, and
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import resource
 from collections.abc import Callable
@@ -78,6 +79,7 @@ def _received(receiver: Connection, megabytes: float) -> Any:
 
 def _run(compute: Callable[[], object], sender: Connection, megabytes: float) -> None:
     """Compute in the child process, and send the outcome."""
+    faulthandler.disable()  # a solver that dies of its memory bound is no error of this program
     _bound_memory(megabytes)
     try:
         sender.send(("result", compute()))

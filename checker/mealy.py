@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from timewait.checker.compiled import RESET
 from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, TimedAutomaton
-from timewait.vocabulary.message_passing import InFlight, Message, MessagePassing, NetworkRules
+from timewait.vocabulary.message_passing import InFlight, MessagePassing, NetworkMessage, NetworkRules
 
 AGE = -1
 """The clock of a guard that is the age of the arriving message."""
@@ -81,11 +81,11 @@ class Mealy:
         self.controls: list[Location] = []
         self.clocks: list[tuple[Clock, ...]] = []
         self.invariants: list[tuple[Limit, ...]] = []
-        self.messages: list[Message] = []
+        self.messages: list[NetworkMessage] = []
         self.bounds: list[tuple[str, str]] = []
         self.roles: list[str] = []
         self._control_numbers: dict[Location, int] = {}
-        self._message_numbers: dict[Message, int] = {}
+        self._message_numbers: dict[NetworkMessage, int] = {}
         self._identities: dict[int, set[tuple[str, str, Hashable, tuple[bool, ...]]]] = {}
         self.start = self.control(system.control(system.initial()))
         if system.in_flight(system.initial()) or any(update is not None for update in system.initial_updates()):
@@ -104,7 +104,7 @@ class Mealy:
             self.invariants.append(self._limits(self.system.invariant(control), clocks))
         return known
 
-    def message(self, message: Message) -> int:
+    def message(self, message: NetworkMessage) -> int:
         """The number of a message."""
         known = self._message_numbers.get(message)
         if known is None:
@@ -165,7 +165,7 @@ class Mealy:
         """Whether messages stay in flight once an edge leads to a control."""
         return self.system.keeps_in_flight(self.controls[control])
 
-    def _row(self, control: int, edge: Edge, arrived: Message | None) -> Row:
+    def _row(self, control: int, edge: Edge, arrived: NetworkMessage | None) -> Row:
         location = (
             self.controls[control] if arrived is None else self.alone(control, self.message(arrived), must_be_delivered=False)
         )

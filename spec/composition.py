@@ -24,7 +24,7 @@ from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location
-from timewait.vocabulary.message_passing import InFlight, Message, NetworkRules
+from timewait.vocabulary.message_passing import InFlight, NetworkMessage, NetworkRules
 
 
 class Phase(StrEnum):
@@ -167,7 +167,7 @@ class Composition:
 
     def in_flight(self, location: Location) -> tuple[InFlight, ...]:
         return tuple(
-            InFlight(Message(packet.sender, packet.segment), packet.must_be_delivered, packet.left)
+            InFlight(NetworkMessage(packet.sender, packet.segment), packet.must_be_delivered, packet.left)
             for packet in _state(location).network
         )
 
@@ -178,7 +178,7 @@ class Composition:
         )
         return _state(control)._replace(network=tuple(packets))
 
-    def must_be_delivered(self, control: Location, message: Message) -> bool:
+    def must_be_delivered(self, control: Location, message: NetworkMessage) -> bool:
         packet = PacketInFlight(message.sender, _segment(message), True, self.channel.duplication)
         (left,) = self._relieved(_state(control).ends, [ClockedPacket(packet, None, None)])
         return left.packet.must_be_delivered
@@ -400,6 +400,6 @@ def _state(location: Location) -> CompositionState:
     return location
 
 
-def _segment(message: Message) -> Segment:
+def _segment(message: NetworkMessage) -> Segment:
     assert isinstance(message.subject, Segment)
     return message.subject

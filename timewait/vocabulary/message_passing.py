@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from timewait.vocabulary.automaton import Location
 
 
-class Message(NamedTuple):
+class NetworkMessage(NamedTuple):
     """A message.
 
     Attributes
@@ -33,7 +33,7 @@ class InFlight(NamedTuple):
 
     Attributes
     ----------
-    message : Message
+    message : NetworkMessage
         The message.
     must_be_delivered : bool
         Whether it must still arrive.
@@ -41,7 +41,7 @@ class InFlight(NamedTuple):
         How often it may still arrive; None: any number of times.
     """
 
-    message: Message
+    message: NetworkMessage
     must_be_delivered: bool
     left: int | None
 
@@ -86,7 +86,7 @@ class MessagePassing(Protocol):
     def with_in_flight(self, control: Location, messages: Sequence[InFlight]) -> Location:
         """The location of a control and messages in flight, which are in order."""
 
-    def must_be_delivered(self, control: Location, message: Message) -> bool:
+    def must_be_delivered(self, control: Location, message: NetworkMessage) -> bool:
         """Whether a message that must be delivered must still be delivered once an edge leads to a control."""
 
     def keeps_in_flight(self, control: Location) -> bool:
