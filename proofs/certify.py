@@ -181,7 +181,7 @@ def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms
         The configuration.
     symbolic : bool
         Whether MSL, RTO and TIME_WAIT stay symbolic. The gaps of a back-off schedule are then multiples of the first
-        one, RTO, and a FIN-WAIT-2 timeout is a multiple of MSL. Otherwise each term is a number of seconds.
+        one, RTO, and every other length is a multiple of MSL. Otherwise each term is a number of seconds.
     """
     values = configuration.parameters
     if not symbolic:
@@ -189,8 +189,10 @@ def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms
     terms: dict[str, Terms] = {"0": {}} | {name: {name: Fraction(1)} for name in (SYMBOLS.scale, SYMBOLS.wait)}
     for name in {name for names in configuration.gap_names for name in names} - {"0"}:
         terms[name] = {SYMBOLS.rate: values[name] / configuration.rto[0]}
-    if "FIN_WAIT_2" in values:
-        terms["FIN_WAIT_2"] = {SYMBOLS.scale: values["FIN_WAIT_2"] / configuration.msl}
+    for name in values.keys() - terms.keys():
+        terms[name] = {SYMBOLS.scale: values[name] / configuration.msl} if values[name] else {}
+    if terms.get("TIME_WAIT_LEFT") and configuration.idle_before_close is not None:
+        terms["TIME_WAIT_LEFT"] = {SYMBOLS.wait: Fraction(1), SYMBOLS.scale: -configuration.idle_before_close / configuration.msl}
     return terms
 
 

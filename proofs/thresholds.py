@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.family import BrokenSchedule, ParametricSchedule, ScheduledAction, failed_conditions, instance
@@ -226,12 +227,13 @@ def _instance(
 
 def at_values(configuration: Configuration, msl: Fraction, rto: Fraction, time_wait: Fraction) -> Configuration:
     """A configuration at other durations, with the same proportions."""
+    lengths: dict[str, Any] = {name: length / configuration.msl * msl for name, length in configuration.further_lengths.items()}
     return replace(
         configuration,
         msl=msl,
         rto=tuple(gap / configuration.rto[0] * rto for gap in configuration.rto),
         time_wait=time_wait,
-        fin_wait_2=configuration.fin_wait_2 / configuration.msl * msl,
+        **lengths,
     )
 
 

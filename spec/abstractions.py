@@ -14,6 +14,11 @@ EVERY_STACK = ("every stack",)
 """The value of `Abstraction.stacks` for what every stack does."""
 
 
+def _always(configuration: Configuration) -> bool:
+    del configuration
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Abstraction:
     """One abstraction.

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, Behaviour, Durations, InProfile, Setting
+from timewait.spec.setting import InProfile, Setting
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS, Behaviour, Durations, Limit
 from timewait.spec.stacks import Stack
 
 
@@ -26,6 +27,8 @@ class Overrides(Durations):
         By how much a retransmission may be late, in seconds, where `rto_exact` holds; None: not at all.
     rto_exact, loss, duplication, fifo, scope, both_close, text
         As in `timewait.spec.configuration.Configuration`.
+    without_limit : frozenset of str
+        The durations that have no limit.
     """
 
     behaviour: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -38,15 +41,20 @@ class Overrides(Durations):
     scope: Scope = Scope.CLOSE
     both_close: bool = False
     text: tuple[int, int] = (0, 0)
+    without_limit: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, **values: Any) -> Overrides:
         """Return the overrides that state settings and conditions, each under its own name."""
         behaviour = {name: value for name, value in values.items() if name in SETTINGS and name not in DURATIONS}
-        return cls(behaviour=behaviour, **{name: value for name, value in values.items() if name not in behaviour})
+        without_limit = frozenset(name for name, value in values.items() if value is Limit.NONE)
+        others = {name: value for name, value in values.items() if name not in behaviour and name not in without_limit}
+        return cls(behaviour=behaviour, without_limit=without_limit, **others)
 
     def value(self, name: str) -> Any:
-        """Return the override of a setting; None if there is none."""
+        """Return the override of a setting; None if there is none, `Limit.NONE` for a duration without limit."""
+        if name in self.without_limit:
+            return Limit.NONE
         return getattr(self, name) if name in DURATIONS else self.behaviour.get(name)
 
 
@@ -75,7 +83,9 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
         rto=rto,
         rto_exact=overrides.rto_exact,
         rto_slack=(overrides.rto_slack or Fraction(0)) if overrides.rto_exact else Fraction(0),
-        fin_wait_2=_fin_wait_2(stack, overrides) or Fraction(0),
+        fin_wait_2=_limit("fin_wait_2", stack, overrides) or Fraction(0),
+        idle_before_close=overrides.idle_before_close,
+        **{name: _limit(name, stack, overrides) or Fraction(0) for name in STATE_LIMITS},
         loss=overrides.loss,
         duplication=overrides.duplication,
         fifo=overrides.fifo,
@@ -95,13 +105,13 @@ def behaviour_of(stack: Stack, overrides: Overrides) -> Behaviour:
         Neither the overrides nor the stack state a required value that matters.
     """
     matters = _conditions(stack, overrides)
-    values = {}
+    values: dict[str, Any] = {name: _limit(name, stack, overrides) is not None for name in STATE_LIMITS}
     for name, entry in BEHAVIOUR.items():
         if not entry.follows:
             values[name] = _stated(entry, stack, overrides, matters)
     return Behaviour(
         time_wait=matters["time_wait"],
-        fin_wait_2=matters["abandons"] and _fin_wait_2(stack, overrides) is not None,
+        fin_wait_2=matters["abandons"] and _has_fin_wait_2(stack, overrides),
         backoff=len(overrides.rto or (0,)),
         **values,
     )
@@ -117,18 +127,34 @@ def stack_defaults(stack: Stack) -> dict[str, Any]:
     return found
 
 
+def _has_fin_wait_2(stack: Stack, overrides: Overrides) -> bool:
+    """Whether FIN-WAIT-2 of an abandoned connection has a limit; it is an error if that is unknown."""
+    if overrides.value("fin_wait_2") is None:
+        stack.require("fin_wait_2")
+    return _limit("fin_wait_2", stack, overrides) is not None
+
+
 def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:
-    """Describe every value that matters, is unknown, and is therefore assumed; one line each."""
+    """Describe what is assumed because it matters and is unknown: one line for what profiles state, one for the users."""
     matters = _conditions(stack, overrides)
-    for name, entry in SETTINGS.items():
-        unknown = overrides.value(name) is None and stack.value(name) is None
-        if entry.profile is InProfile.ASSUMED and unknown and matters.get(entry.matters_with, True):
-            assumed = "no limit" if entry.default is None else "no" if entry.default is False else str(entry.default)
-            supply = f", or give {entry.option}" if entry.option else ""
-            yield (
-                f"profile {stack.name} does not say {entry.meaning}; assumed: {assumed}."
-                f" State it in a profile of your own{supply}."
-            )
+    unknown = [
+        entry
+        for name, entry in SETTINGS.items()
+        if entry.profile is InProfile.ASSUMED
+        and matters.get(entry.matters_with, True)
+        and overrides.value(name) is None
+        and stack.value(name) is None
+    ]
+    if unknown:
+        options = ", ".join(entry.option for entry in unknown)
+        yield (
+            f"profile {stack.name} does not say {'; '.join(entry.meaning for entry in unknown)}. Assumed as in RFC 9293;"
+            f" state it in a profile of your own, or give {options}."
+        )
+    early = matters["abandons"] and _stated(BEHAVIOUR["clock_before_close"], stack, overrides, matters)
+    if early and overrides.idle_before_close is None:
+        idle = DURATIONS["idle_before_close"]
+        yield f"{idle.meaning} is not known; assumed: any time, so that the state may be over at once. Give {idle.supplied_by}."
 
 
 def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:
@@ -136,11 +162,16 @@ def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:
     return {
         "time_wait": stack.has_time_wait or overrides.time_wait is not None,
         "abandons": bool(overrides.behaviour.get("abandons")),
+        "unread": bool(overrides.behaviour.get("unread")),
+        "retries": overrides.behaviour.get("retries") is not None,
     }
 
 
-def _fin_wait_2(stack: Stack, overrides: Overrides) -> Fraction | None:
-    return stack.fin_wait_2 if overrides.fin_wait_2 is None else overrides.fin_wait_2
+def _limit(name: str, stack: Stack, overrides: Overrides) -> Fraction | None:
+    """The limit of a state; None if it has none, or if that is unknown."""
+    value = overrides.value(name)
+    value = stack.value(name) if value is None else value
+    return value if isinstance(value, Fraction) else None
 
 
 def _stated(entry: Setting, stack: Stack, overrides: Overrides, matters: Mapping[str, bool]) -> Any:
@@ -150,7 +181,7 @@ def _stated(entry: Setting, stack: Stack, overrides: Overrides, matters: Mapping
         return value
     if entry.matters_with == "time_wait" and not matters["time_wait"]:
         return frozenset() if entry.kind is frozenset else entry.default
-    if entry.profile is InProfile.REQUIRED:
+    if entry.profile is InProfile.REQUIRED and matters.get(entry.matters_with, True):
         return stack.require(entry.name)
-    known = stack.behaviour.get(entry.name) if entry.profile is InProfile.ASSUMED else None
+    known = stack.behaviour.get(entry.name) if entry.profile in (InProfile.REQUIRED, InProfile.ASSUMED) else None
     return entry.default if known is None else known

@@ -16,8 +16,8 @@ from itertools import product
 from typing import NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
-from timewait.spec.exchange import ENDS, delivery_matters, loss_windows, pending, recurrent_properties, violated_properties
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, timer_length, user_calls
+from timewait.spec.exchange import ENDS, delivery_matters, pending, recurrent_properties, reply_windows, violated_properties
 from timewait.spec.incarnation import ISOLATION, harm_of
 from timewait.spec.network import Channel, ClockedPacket, Network
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
@@ -86,6 +86,8 @@ class Composition:
         constants[Timer.RETRANSMISSION.value] = max((most for _, most in self.configuration.gap_names), key=values.__getitem__)
         if self.configuration.behaviour.fin_wait_2:
             constants[Timer.FIN_WAIT_2.value] = "FIN_WAIT_2"
+        if self.configuration.limits:
+            constants[Timer.LIMIT.value] = max(self.configuration.limits, key=values.__getitem__)
         return constants
 
     @property
@@ -237,10 +239,10 @@ class Composition:
                 if least == most:
                     return (Bound(clock, "==", most),)
                 return (Bound(clock, ">" if least == ZERO else ">=", least), Bound(clock, "<=", most))
-            case Timer.TIME_WAIT:
-                return (Bound(clock, ">", "TIME_WAIT"),)
-            case Timer.FIN_WAIT_2:
-                return (Bound(clock, ">", "FIN_WAIT_2"),)
+            case Timer.TIME_WAIT if self.configuration.behaviour.time_wait_cut:
+                return ()
+            case _:
+                return (Bound(clock, ">", timer_length(block, timer, self.configuration.behaviour)),)
 
     def _arrivals(self, state: CompositionState) -> Iterator[Edge]:
         network = state.network
@@ -366,7 +368,7 @@ class Composition:
             lost[side] = 0
         transmitted = set()
         for segment, is_lost in zip(outcome.replies, losses, strict=True):
-            windows = self._loss_windows(ends, side, segment)
+            windows = self._loss_windows(ends, side, segment, outcome)
             budgeted = bool(windows) and self.configuration.loss is not None
             if not is_lost:
                 clocked = self.channel.send(clocked, ENDS[side], segment, budgeted)
@@ -382,9 +384,9 @@ class Composition:
             lost = [0 if end.state is State.CLOSED else count for end, count in zip(ends, lost, strict=True)]
         return clocked, (lost[0], lost[1]), frozenset(transmitted)
 
-    def _loss_windows(self, ends: tuple[Block, Block], side: int, segment: Segment) -> tuple[int, ...]:
+    def _loss_windows(self, ends: tuple[Block, Block], side: int, segment: Segment, outcome: Outcome) -> tuple[int, ...]:
         """The loss windows that matter: where copies are merged, a segment to a CLOSED end limits nothing."""
-        windows = loss_windows(ends, side, segment, self.closers)
+        windows = reply_windows(ends, side, segment, outcome, self.closers)
         if not self.channel.merged:
             return windows
         return tuple(waiter for waiter in windows if waiter == side or ends[waiter].state is not State.CLOSED)

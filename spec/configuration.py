@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-from timewait.spec.settings import Behaviour
+from timewait.spec.settings import STATE_LIMITS, Behaviour
 from timewait.vocabulary.errors import RequestError
 
 
@@ -41,6 +41,11 @@ class Configuration:
         By how many seconds a retransmission may be late where `rto_exact` holds.
     fin_wait_2 : Fraction
         FIN-WAIT-2 timeout in seconds, if the behaviour has one.
+    fin_wait_1, close_wait, closing, last_ack : Fraction
+        Limits of these states in seconds, if the behaviour has them.
+    idle_before_close : Fraction or None
+        How long before a state begins its clock may have started, in seconds, if the behaviour counts from before CLOSE; None:
+        any time.
     loss : int or None
         Copies of the FIN/ACK exchange lost in one loss window at most; None: any number.
     duplication : int or None
@@ -69,6 +74,11 @@ class Configuration:
     scope: Scope = Scope.CLOSE
     both_close: bool = False
     text: tuple[int, int] = (0, 0)
+    fin_wait_1: Fraction = Fraction(0)
+    close_wait: Fraction = Fraction(0)
+    closing: Fraction = Fraction(0)
+    last_ack: Fraction = Fraction(0)
+    idle_before_close: Fraction | None = None
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     def __post_init__(self) -> None:
@@ -86,6 +96,11 @@ class Configuration:
             raise ConfigurationError("the slack of a retransmission must not be negative, and needs a least gap")
         if self.fin_wait_2 < 0:
             raise ConfigurationError("the FIN-WAIT-2 timeout must not be negative")
+        for name in STATE_LIMITS:
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"the limit of {name.upper()} must not be negative")
+        if self.idle_before_close is not None and self.idle_before_close < 0:
+            raise ConfigurationError("the time before CLOSE must not be negative")
         for name, budget in (("loss", self.loss), ("duplication", self.duplication), ("text", min(self.text))):
             if budget is not None and budget < 0:
                 raise ConfigurationError(f"{name} must not be negative, not {budget}")
@@ -101,7 +116,26 @@ class Configuration:
             values |= {latest(name): gap + self.rto_slack for name, gap in zip(self.rto_names, self.rto, strict=True)}
         if self.behaviour.fin_wait_2:
             values["FIN_WAIT_2"] = self.fin_wait_2
+        values |= {name: getattr(self, name.lower()) for name in self.limits}
+        if self.behaviour.abandons and self.behaviour.clock_before_close:
+            states = (name for name in ("TIME_WAIT", "FIN_WAIT_2", *self.limits) if name in values)
+            values |= {f"{name}_LEFT": self._left(values[name]) for name in states}
         return values
+
+    def _left(self, length: Fraction) -> Fraction:
+        """What is left of the length of a state whose clock started as early as it may."""
+        return Fraction(0) if self.idle_before_close is None else max(length - self.idle_before_close, Fraction(0))
+
+    @property
+    def further_lengths(self) -> dict[str, Fraction]:
+        """The lengths that have no name of their own in a formula of MSL, RTO and TIME_WAIT, by the name of the field."""
+        idle = {} if self.idle_before_close is None else {"idle_before_close": self.idle_before_close}
+        return {name: getattr(self, name) for name in ("fin_wait_2", *STATE_LIMITS)} | idle
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The states that end after a time, apart from FIN-WAIT-2 and TIME-WAIT; each is the name of a parameter."""
+        return tuple(name.upper() for name in STATE_LIMITS if getattr(self.behaviour, name))
 
     @property
     def rto_names(self) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from timewait.spec.abandoned import in_minimal_fin_wait_2, is_minimal, refusal
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.replies import acknowledgement, earliest_unacknowledged, reset_for
 from timewait.spec.segment import Segment
-from timewait.spec.settings import Behaviour, ResetRule
-from timewait.spec.state import Block, State, closed
-from timewait.spec.time_wait import arrival_class, reset_in_time_wait, segment_in_time_wait
+from timewait.spec.settings import AnswerLimit, Behaviour, DroppedAck, ResetRule
+from timewait.spec.state import FIN_RECEIVED, Block, State, closed
+from timewait.spec.time_wait import arrival_class, enter_time_wait, reset_in_time_wait, segment_in_time_wait
 from timewait.spec.window import WINDOW, acceptable
 
 
@@ -27,7 +28,37 @@ def running(block: Block, behaviour: Behaviour) -> tuple[Timer, ...]:
         timers.append(Timer.TIME_WAIT)
     if block.state is State.FIN_WAIT_2 and behaviour.fin_wait_2 and behaviour.abandons:
         timers.append(Timer.FIN_WAIT_2)
+    if _has_limit(block.state, behaviour):
+        timers.append(Timer.LIMIT)
     return tuple(timers)
+
+
+def _has_limit(state: State, behaviour: Behaviour) -> bool:
+    """Whether a state other than FIN-WAIT-2 and TIME-WAIT has a limit."""
+    match state:
+        case State.FIN_WAIT_1:
+            return behaviour.fin_wait_1
+        case State.CLOSE_WAIT:
+            return behaviour.close_wait
+        case State.CLOSING:
+            return behaviour.closing
+        case State.LAST_ACK:
+            return behaviour.last_ack
+        case _:
+            return False
+
+
+def timer_length(block: Block, timer: Timer, behaviour: Behaviour) -> str:
+    """The name of the parameter after which a running timer, the retransmission timer apart, may expire."""
+    early = block.early if timer is Timer.TIME_WAIT else behaviour.abandons and behaviour.clock_before_close
+    return f"{block.state}_LEFT" if early else str(block.state)
+
+
+def _entered(before: Block, outcome: Outcome, behaviour: Behaviour) -> Outcome:
+    """The outcome; a limit of the state that it enters starts."""
+    if outcome.block.state is before.state or not _has_limit(outcome.block.state, behaviour):
+        return outcome
+    return outcome._replace(started=outcome.started | {Timer.LIMIT})
 
 
 # --- user calls, RFC 9293 3.10.1 to 3.10.5 -------------------------------------------------------------------------
@@ -58,6 +89,10 @@ def user_calls(block: Block, call: Call, behaviour: Behaviour) -> Outcome:
     """
     if call not in allowed_calls(block):
         raise ValueError(f"{call} is not allowed in {block.state}")
+    return _entered(block, _called(block, call, behaviour), behaviour)
+
+
+def _called(block: Block, call: Call, behaviour: Behaviour) -> Outcome:
     match call:
         case Call.OPEN_ACTIVE:
             opened = Block(State.SYN_SENT, nxt=1)
@@ -83,6 +118,9 @@ def _close(block: Block, behaviour: Behaviour) -> Outcome:
         return Outcome(closed(block), rules=("close.unopened",))
     if behaviour.linger_zero:
         return _abort(block, "close.linger-zero")
+    if behaviour.unread and behaviour.unread_reset and block.read:
+        # What the user has not read is lost.
+        return _abort(block, "close.unread")._replace(block=Block(State.CLOSED, rcv=1, sent=block.sent))
     second = block.state is State.CLOSE_WAIT
     after = block._replace(state=State.LAST_ACK if second else State.FIN_WAIT_1, nxt=block.nxt + 1)
     started = frozenset() if block.outstanding else frozenset({Timer.RETRANSMISSION})
@@ -104,7 +142,7 @@ def timer_fires(block: Block, timer: Timer, behaviour: Behaviour) -> Outcome:
     match timer:
         case Timer.RETRANSMISSION:
             if behaviour.retries is not None and block.tries >= behaviour.retries:
-                return Outcome(closed(block), rules=("timer.retries",), effects=frozenset({Effect.GAVE_UP}))
+                return _give_up(block, behaviour)
             counted = max(behaviour.retries or 0, behaviour.backoff - 1)
             after = block._replace(tries=min(block.tries + 1, counted))
             return Outcome(after, (earliest_unacknowledged(block),), frozenset({timer}), ("timer.retransmission",))
@@ -112,6 +150,14 @@ def timer_fires(block: Block, timer: Timer, behaviour: Behaviour) -> Outcome:
             return Outcome(closed(block), rules=("timer.time-wait",))
         case Timer.FIN_WAIT_2:
             return Outcome(closed(block), rules=("timer.fin-wait-2",), effects=frozenset({Effect.GAVE_UP}))
+        case Timer.LIMIT:
+            return Outcome(closed(block), rules=("timer.limit",), effects=frozenset({Effect.GAVE_UP}))
+
+
+def _give_up(block: Block, behaviour: Behaviour) -> Outcome:
+    if behaviour.retries_reset and block.una:
+        return _abort(block, "timer.retries-reset")._replace(replies=(Segment(block.nxt, rst=True),))
+    return Outcome(closed(block), rules=("timer.retries",), effects=frozenset({Effect.GAVE_UP}))
 
 
 # --- segments, RFC 9293 3.10.7 -------------------------------------------------------------------------------------
@@ -127,7 +173,27 @@ def segment_arrives(block: Block, segment: Segment, behaviour: Behaviour) -> Out
         case State.SYN_SENT:
             return _in_syn_sent(block, segment)
         case _:
-            return _in_synchronised(block, segment, behaviour)
+            outcome = _in_synchronised(block, segment, behaviour)
+            return _entered(block, _with_answer_limit(outcome, segment, behaviour), behaviour)
+
+
+MAY_BE_SUPPRESSED = frozenset(
+    {"sequence.unacceptable", "sequence.dropped-ack", "minimal.unacceptable", "syn.challenge", "reset.challenge"}
+)
+"""The rules whose answer a limit on answers may suppress."""
+
+
+def _with_answer_limit(outcome: Outcome, segment: Segment, behaviour: Behaviour) -> Outcome:
+    """The outcome, marked if a limit on answers may suppress its answer."""
+    if not outcome.replies or MAY_BE_SUPPRESSED.isdisjoint(outcome.rules):
+        return outcome
+    match behaviour.answer_limit:
+        case AnswerLimit.NONE:
+            return outcome
+        case AnswerLimit.EMPTY if segment.length or segment.fin:
+            return outcome
+        case _:
+            return outcome._replace(effects=outcome.effects | {Effect.LIMITED})
 
 
 def _in_closed(block: Block, segment: Segment) -> Outcome:
@@ -171,6 +237,8 @@ def _in_syn_sent(block: Block, segment: Segment) -> Outcome:
 
 def _in_synchronised(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
     """RFC 9293 3.10.7.4: each step either ends the processing, or passes the segment and the new block to the next step."""
+    if is_minimal(block, behaviour):
+        return in_minimal_fin_wait_2(block, segment, behaviour)
     outcome = Outcome(block)
     for step in STEPS:
         done, result = step(outcome.block, segment, behaviour)
@@ -191,13 +259,54 @@ def _check_sequence(block: Block, segment: Segment, behaviour: Behaviour) -> Ste
     if acceptable(block, segment) and not segment.rst:
         return False, Outcome(block)
     if segment.rst:
-        if block.state is State.TIME_WAIT and behaviour.reset is ResetRule.ANY:
-            return False, Outcome(block)
-        return True, Outcome(block, rules=("sequence.unacceptable-rst",))
+        return _reset_outside(block, segment, behaviour)
     if block.state is State.TIME_WAIT:
         arrival = arrival_class(segment, block.rcv, in_window=False)
         return True, segment_in_time_wait(block, arrival, behaviour, "sequence.unacceptable")
+    if _counts_though_dropped(block, segment, behaviour):
+        return True, _count_dropped_ack(block, segment, behaviour)
     return True, Outcome(block, (acknowledgement(block),), rules=("sequence.unacceptable",))
+
+
+def _reset_outside(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
+    """A RST outside the window."""
+    if block.state is State.TIME_WAIT and behaviour.reset is ResetRule.ANY:
+        return False, Outcome(block)
+    at_fin = block.state in FIN_RECEIVED and block.state is not State.TIME_WAIT and segment.seq == block.rcv - 1
+    if at_fin and behaviour.reset_at_fin:
+        return True, Outcome(closed(block), rules=("reset.at-fin",), effects=frozenset({Effect.RESET}))
+    return True, Outcome(block, rules=("sequence.unacceptable-rst",))
+
+
+def _counts_though_dropped(block: Block, segment: Segment, behaviour: Behaviour) -> bool:
+    """Whether the ACK field of a segment outside the window counts."""
+    if segment.syn or segment.ack is None or block.state is State.SYN_RECEIVED:
+        return False
+    match behaviour.dropped_ack:
+        case DroppedAck.NEVER:
+            return False
+        case DroppedAck.LAST:
+            return segment.end == block.rcv
+        case DroppedAck.OLD:
+            return segment.end <= block.rcv
+        case DroppedAck.ANY:
+            return True
+
+
+def _count_dropped_ack(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+    """The fifth step for a segment that the first drops; it is acknowledged unless the connection is gone.
+
+    Linux (`DroppedAck.LAST`) sends nothing either where the ACK field leads to TIME-WAIT or to a minimal socket.
+    """
+    assert segment.ack is not None
+    if segment.ack > block.nxt:
+        return Outcome(block, (acknowledgement(block),), rules=("sequence.dropped-ack",))
+    _, outcome = _check_ack_of_new(block, segment, behaviour, ("sequence.dropped-ack",))
+    after = outcome.block
+    silent = after.state is State.TIME_WAIT or is_minimal(after, behaviour)
+    if after.state is State.CLOSED or (silent and behaviour.dropped_ack is DroppedAck.LAST):
+        return outcome
+    return outcome._replace(replies=(acknowledgement(after),))
 
 
 def _check_reset(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
@@ -259,56 +368,76 @@ def _check_ack_of_new(block: Block, segment: Segment, behaviour: Behaviour, rule
             waiting = after._replace(state=State.FIN_WAIT_2)
             return False, Outcome(waiting, started=frozenset({Timer.FIN_WAIT_2}), rules=(*rules, "ack.fin-wait-2"))
         case State.CLOSING:
-            return True, _enter_time_wait(after, behaviour, (*rules, "ack.time-wait"))
+            return True, enter_time_wait(after, behaviour, (*rules, "ack.time-wait"))
         case State.LAST_ACK:
             return True, Outcome(closed(after), rules=(*rules, "ack.closed"))
         case _:
             return False, Outcome(after, rules=rules)
 
 
-def _enter_time_wait(block: Block, behaviour: Behaviour, rules: tuple[str, ...]) -> Outcome:
-    waiting = block._replace(state=State.TIME_WAIT)
-    if not behaviour.time_wait:
-        return Outcome(closed(waiting), rules=rules)
-    return Outcome(waiting, started=frozenset({Timer.TIME_WAIT}), rules=rules)
-
-
 def _take_text(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Seventh step: the text."""
+    if (refused := refusal(block, segment, behaviour)) is not None:
+        return True, refused
     if segment.length == 0:
         return False, Outcome(block)
     if block.state not in (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2):
         return False, Outcome(block)
     if segment.seq + segment.length <= block.rcv:
         return False, Outcome(block)
-    if behaviour.late_data_reset and behaviour.abandons and block.state is not State.ESTABLISHED:
-        refusal = (reset_for(segment),)
-        return True, Outcome(closed(block), refusal, rules=("text.late",), effects=frozenset({Effect.GAVE_UP}))
     if segment.seq > block.rcv:
-        return True, Outcome(block, (acknowledgement(block),), rules=("text.out-of-order",))
-    after = block._replace(rcv=segment.seq + segment.length)
-    if segment.fin:
+        return True, _out_of_order(block, segment, behaviour, "text")
+    after = _absorb(block._replace(rcv=segment.seq + segment.length))
+    if segment.fin or after.kept_fin == after.rcv:
         return False, Outcome(after, rules=("text.accept",))
     return False, Outcome(after, (acknowledgement(after),), rules=("text.accept",))
 
 
+def _out_of_order(block: Block, segment: Segment, behaviour: Behaviour, what: str) -> Outcome:
+    """Text or a FIN beyond RCV.NXT: kept where the stack does so, and RCV.NXT is acknowledged again."""
+    if not behaviour.keeps_out_of_order:
+        return Outcome(block, (acknowledgement(block),), rules=(f"{what}.out-of-order",))
+    end = segment.seq + segment.length
+    after = block._replace(kept=block.kept | (1 << end) - (1 << segment.seq), kept_fin=end if segment.fin else block.kept_fin)
+    return Outcome(after, (acknowledgement(block),), rules=(f"{what}.kept",))
+
+
+def _absorb(block: Block) -> Block:
+    """The block after the kept text that is next."""
+    rcv = block.rcv
+    while block.kept >> rcv & 1:
+        rcv += 1
+    return block._replace(rcv=rcv, kept=block.kept >> rcv << rcv)
+
+
 def _take_fin(block: Block, segment: Segment, behaviour: Behaviour) -> StepResult:
     """Eighth step: the FIN bit."""
-    if not segment.fin:
+    kept = bool(block.kept_fin) and block.kept_fin == block.rcv
+    if not segment.fin and not kept:
         return True, Outcome(block)
-    if segment.seq + segment.length > block.rcv:
-        return True, Outcome(block, (acknowledgement(block),), rules=("fin.out-of-order",))
-    after = block._replace(rcv=block.rcv + 1)
+    if segment.fin and segment.seq + segment.length > block.rcv and not kept:
+        return True, _out_of_order(block, segment, behaviour, "fin")
+    after = block._replace(rcv=block.rcv + 1, kept=0, kept_fin=0)
     answered = Outcome(after, (acknowledgement(after),), effects=frozenset({Effect.FIN_ACCEPTED}))
     match block.state:
+        case State.ESTABLISHED if not behaviour.half_close:
+            return True, _answer_fin_with_fin(after)
         case State.ESTABLISHED:
             return True, answered.then(Outcome(after._replace(state=State.CLOSE_WAIT), rules=("fin.close-wait",)))
         case State.FIN_WAIT_1:
             return True, answered.then(Outcome(after._replace(state=State.CLOSING), rules=("fin.closing",)))
         case State.FIN_WAIT_2:
-            return True, answered.then(_enter_time_wait(after, behaviour, ("fin.time-wait",)))
+            return True, answered.then(enter_time_wait(after, behaviour, ("fin.time-wait",)))
         case _:
             return True, Outcome(block)
+
+
+def _answer_fin_with_fin(block: Block) -> Outcome:
+    """A stack without half-close answers a FIN with FIN,ACK and enters LAST-ACK."""
+    started = frozenset() if block.outstanding else frozenset({Timer.RETRANSMISSION})
+    after = block._replace(state=State.LAST_ACK, nxt=block.nxt + 1)
+    fin = Segment(block.nxt, block.rcv, fin=True)
+    return Outcome(after, (fin,), started, ("fin.last-ack",), frozenset({Effect.FIN_ACCEPTED}))
 
 
 STEPS: tuple[Callable[[Block, Segment, Behaviour], StepResult], ...] = (

@@ -68,7 +68,12 @@ def delivery_matters(ends: EndPair, side: int, outcome: Outcome, closers: tuple[
     """
     if outcome.block != ends[side] or outcome.started:
         return True
-    return any(loss_windows(ends, side, reply, closers) for reply in outcome.replies)
+    return any(reply_windows(ends, side, reply, outcome, closers) for reply in outcome.replies)
+
+
+def reply_windows(ends: EndPair, side: int, reply: Segment, outcome: Outcome, closers: tuple[bool, bool]) -> tuple[int, ...]:
+    """The loss windows to which a reply of an outcome belongs; none if a limit on answers may suppress it."""
+    return () if Effect.LIMITED in outcome.effects else loss_windows(ends, side, reply, closers)
 
 
 def violated_properties(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> frozenset[str]:

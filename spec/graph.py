@@ -115,13 +115,17 @@ def close_part(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
 def condense(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
     """The graph with like edges joined.
 
-    Like edges have source, target, reply, effects and the last rule in common, and start the same timers, the retransmission
-    timer apart. A joined edge has the rules and sections that all of them share, and the triggers and settings of each.
+    Like edges have source, target, reply, effects, the last rule and that of the first step in common, and start the same
+    timers, the retransmission timer apart. A joined edge has the rules and sections that all of them share, and the triggers
+    and settings of each.
     """
     joined: dict[EdgeClass, list[dict[str, Any]]] = defaultdict(list)
+    # Where the ACK field of a segment outside the window counts, a SYN is the exception.
+    apart = any("sequence.dropped-ack" in edge["rules"] for _, _, edge in graph.edges(data=True))
     for source, target, edge in graph.edges(data=True):
         timers = tuple(timer for timer in edge["timers"] if not timer.endswith(Timer.RETRANSMISSION))
-        joined[EdgeClass(source, target, "", edge["reply"], timers, edge["rules"][-1:], edge["effects"])].append(edge)
+        syn = "SYN" if apart and edge["trigger"].startswith("segment SYN") else ""
+        joined[EdgeClass(source, target, syn, edge["reply"], timers, _telling(edge["rules"]), edge["effects"])].append(edge)
     condensed = nx.MultiDiGraph()
     condensed.add_nodes_from(graph.nodes(data=True))
     for edge_class, edges in joined.items():
@@ -133,6 +137,11 @@ def condense(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
         cases = frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))
         _add(condensed, joint, cases, _in_order({name for edge in edges for name in edge["settings"]}))
     return _guarded(condensed)
+
+
+def _telling(rules: tuple[str, ...]) -> tuple[str, ...]:
+    """The last rule, and that of the first step."""
+    return tuple(rule for rule in rules if rule == rules[-1] or rule.startswith("sequence."))
 
 
 def _shared(tuples: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -152,7 +152,9 @@ def circumstances_of(block: Block, event: EndpointEvent, behaviour: Behaviour) -
     acknowledges = _acknowledges(block, event.ack)
     new = acknowledges in ("new", "SYN", "FIN")
     rest = ("none" if event.ack == block.nxt else "some") if new else ""
-    return Circumstances(trigger, _position(block, event), acknowledges, rest, origin)
+    answered = event.fin and not behaviour.half_close and block.state in (State.SYN_RECEIVED, State.ESTABLISHED)
+    left = _outstanding(block._replace(una=event.ack) if new and event.ack is not None else block) if answered else ""
+    return Circumstances(trigger, _position(block, event), acknowledges, rest, origin, left)
 
 
 def _outstanding(block: Block) -> str:
@@ -167,7 +169,10 @@ def _position(block: Block, segment: Segment) -> str:
         return ""
     if acceptable(block, segment):
         return "later" if segment.seq > block.rcv else "next"
-    return "far" if segment.seq > block.rcv else "old"
+    if segment.seq > block.rcv:
+        return "far"
+    last = segment.seq == block.rcv - 1 if segment.rst else segment.span and not segment.syn and segment.end == block.rcv
+    return "last" if last else "old"
 
 
 def _acknowledges(block: Block, ack: int | None) -> str:

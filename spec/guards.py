@@ -14,7 +14,8 @@ class Circumstances(NamedTuple):
     trigger : str
         The event, for instance ``"segment FIN+ACK"``.
     position : str
-        The place of a segment: ``"old"``, ``"next"``, ``"later"`` in the window, or ``"far"`` beyond it.
+        The place of a segment: ``"last"``, a duplicate of what was accepted last; ``"old"``, any other duplicate; ``"next"``,
+        ``"later"`` in the window, or ``"far"`` beyond it.
     acknowledges : str
         The acknowledgement of a segment: ``"nothing"`` new, something ``"new"``, the ``"SYN"``, the ``"FIN"``, something
         ``"unsent"``, or ``"no ACK"``.
@@ -37,11 +38,14 @@ class Circumstances(NamedTuple):
     tries: str = ""
 
 
-POSITIONS = ("old", "next", "later", "far")
+POSITIONS = frozenset({"old", "next", "later", "far"})
+"""The places of a segment, where the duplicates of what was accepted last do not differ from others."""
 
 WORDS: dict[str, dict[frozenset[str], str]] = {
     "position": {
         frozenset({"old"}): "duplicate",
+        frozenset({"last"}): "duplicate that ends at RCV.NXT",
+        frozenset({"last", "far"}): "ends at RCV.NXT or lies beyond the window",
         frozenset({"next"}): "at RCV.NXT",
         frozenset({"later"}): "beyond RCV.NXT",
         frozenset({"far"}): "beyond the window",
@@ -108,13 +112,21 @@ def guard(cases: Collection[Circumstances], others: Collection[Circumstances]) -
     # Drop each circumstance without which all other cases stay excluded; a position that excludes something is kept.
     for name in reversed(Circumstances._fields[1:]):
         wider = values.keys() - {name}
-        informative = name == "position" and not values[name] & {""} and len(values[name]) < len(POSITIONS)
+        informative = name == "position" and not values[name] & {""} and not _places(values[name], possible[name]) >= POSITIONS
         if not informative and not any(names.isdisjoint(wider) for names in apart):
             del values[name]
     return ", ".join(_phrase(name, values[name], possible[name]) for name in Circumstances._fields[1:] if name in values)
 
 
+def _places(values: set[str], possible: set[str]) -> set[str]:
+    """Places of segments, where all duplicates count as one place unless some are left out."""
+    if "last" in values and ("old" in values or "old" not in possible):
+        return values - {"last"} | {"old"}
+    return values
+
+
 def _phrase(name: str, values: set[str], possible: set[str]) -> str:
+    values = _places(values, possible)
     phrase = WORDS[name].get(frozenset(values)) or EXCEPT.get(name, {}).get(frozenset(possible - values))
     return phrase or " or ".join(WORDS[name][frozenset({value})] for value in sorted(values))
 

@@ -15,6 +15,8 @@ class Timer(StrEnum):
     RETRANSMISSION = "retransmission"
     TIME_WAIT = "time-wait"
     FIN_WAIT_2 = "fin-wait-2"
+    LIMIT = "limit"
+    """The limit of another state, where the stack has one."""
 
 
 class Call(StrEnum):
@@ -42,6 +44,8 @@ class Effect(StrEnum):
     """A RST ended TIME-WAIT (RFC 1337)."""
     NOT_RESTARTED = "not restarted"
     """A further copy of a FIN reached TIME-WAIT and did not restart its timer."""
+    LIMITED = "limited"
+    """A limit on answers may suppress the answer."""
 
 
 class Outcome(NamedTuple):

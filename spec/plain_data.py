@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, Arrival, Behaviour, InProfile
+from timewait.spec.setting import InProfile
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
 from timewait.vocabulary.untrusted import exact_number, shown
 
 MAX_COUNT = 1_000_000
@@ -31,6 +32,8 @@ def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
         "scope": str(configuration.scope),
         "both_close": configuration.both_close,
         "text": list(configuration.text),
+        **{name: exact(getattr(configuration, name)) for name in STATE_LIMITS},
+        "idle_before_close": None if configuration.idle_before_close is None else exact(configuration.idle_before_close),
         "behaviour": {name: _plain(getattr(behaviour, name)) for name in BEHAVIOUR},
     }
 
@@ -51,6 +54,8 @@ def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
         "closers": "both" if configuration.both_close else "a",
         "data": list(configuration.text),
         "fin_wait_2": _seconds(configuration.fin_wait_2) if behaviour.fin_wait_2 else None,
+        **{name: _seconds(getattr(configuration, name)) if getattr(behaviour, name) else None for name in STATE_LIMITS},
+        "idle_before_close": None if configuration.idle_before_close is None else _seconds(configuration.idle_before_close),
         **{
             entry.json or name: _plain(getattr(behaviour, name))
             for name, entry in BEHAVIOUR.items()
@@ -131,6 +136,8 @@ def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
             scope=Scope(data["scope"]),
             both_close=_flag(data["both_close"]),
             text=(_count(data["text"][0]), _count(data["text"][1])),
+            **{name: exact_number(data.get(name, 0)) for name in STATE_LIMITS},
+            idle_before_close=None if (idle := data.get("idle_before_close")) is None else exact_number(idle),
             behaviour=Behaviour(**behaviour),
         )
     except (KeyError, TypeError, ValueError, IndexError) as problem:

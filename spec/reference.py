@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
-from timewait.spec.endpoint import running, segment_arrives, timer_fires, user_calls
-from timewait.spec.exchange import ENDS, EndPair, delivery_matters, loss_windows, pending, recurrent_properties, violations
+from timewait.spec.endpoint import running, segment_arrives, timer_fires, timer_length, user_calls
+from timewait.spec.exchange import ENDS, EndPair, delivery_matters, pending, recurrent_properties, reply_windows, violations
 from timewait.spec.incarnation import INCARNATION_RULES, harm_in_words, harm_of, harm_rule
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
@@ -24,6 +24,9 @@ from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Event, ImpossibleMove, Packet, RunningTimer
+
+COMMON_TIMERS = (Timer.RETRANSMISSION, Timer.TIME_WAIT, Timer.FIN_WAIT_2)
+"""The timers that every trace shows."""
 
 NOTICEABLE = 100
 """A timer that expires late by more than one part in so many of its length is called late."""
@@ -83,6 +86,11 @@ class ReferenceState:
         block = self.ends[ENDS.index(end)]
         return self.configuration.rto[min(block.tries, len(self.configuration.rto) - 1)]
 
+    def _length(self, end: str, timer: Timer) -> Fraction:
+        """The time after which a running timer, the retransmission timer apart, may expire."""
+        block = self.ends[ENDS.index(end)]
+        return self.configuration.parameters[timer_length(block, timer, self.configuration.behaviour)]
+
     # --- actions ----------------------------------------------------------------------------------------------------
 
     def act(self, action: Action) -> tuple[ReferenceState, ...]:
@@ -125,19 +133,19 @@ class ReferenceState:
                 gap = self._gap(action.actor)
                 least, most = (gap, gap + configuration.rto_slack) if configuration.rto_exact else (Fraction(0), gap)
                 may_fire = elapsed > 0 and least <= elapsed <= most
-            case Timer.TIME_WAIT:
-                may_fire = elapsed > configuration.time_wait
-            case Timer.FIN_WAIT_2:
-                may_fire = elapsed > configuration.fin_wait_2
+            case Timer.TIME_WAIT if configuration.behaviour.time_wait_cut:
+                may_fire = True
+            case _:
+                may_fire = elapsed > self._length(action.actor, timer)
         if not may_fire:
             raise ImpossibleMove(f"the {timer} timer of {action.actor} shows {format_duration(elapsed)} and cannot fire")
         outcome = timer_fires(self.ends[side], timer, configuration.behaviour)
+        late = "" if timer is Timer.RETRANSMISSION else _late(elapsed, self._length(action.actor, timer))
         text = {
             Timer.RETRANSMISSION: f"retransmits after {format_duration(elapsed)}",
             Timer.TIME_WAIT: f"leaves TIME_WAIT after {format_duration(elapsed)}"
-            f" (TIME_WAIT is {format_duration(configuration.time_wait)}{_late(elapsed, configuration.time_wait)})",
-            Timer.FIN_WAIT_2: f"gives up FIN_WAIT_2 after {format_duration(elapsed)}{_late(elapsed, configuration.fin_wait_2)}",
-        }[timer]
+            f" (TIME_WAIT is {format_duration(configuration.time_wait)}{late})",
+        }.get(timer, f"gives up {self.ends[side].state} after {format_duration(elapsed)}{late}")
         return self._after(side, outcome, action, text, None)
 
     def _reopen(self) -> ReferenceState:
@@ -272,7 +280,7 @@ class ReferenceState:
         in_transit = self.in_transit
         sent: list[Packet] = []
         for segment, is_lost in zip(outcome.replies, action.lost, strict=True):
-            windows = loss_windows(ends, side, segment, (True, self.configuration.both_close))
+            windows = reply_windows(ends, side, segment, outcome, (True, self.configuration.both_close))
             budgeted = bool(windows) and self.configuration.loss is not None
             for waiter in windows if is_lost else ():
                 lost[waiter] += 1
@@ -312,7 +320,7 @@ class ReferenceState:
         for end, block in zip(ENDS, self.ends, strict=True):
             variables[f"{end}.state"] = "new incarnation" if self.reopened else str(block.state)
             variables |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
-            for timer in Timer:
+            for timer in Timer if self.configuration.limits else COMMON_TIMERS:
                 since = self.started.get((end, timer))
                 variables[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
             variables[f"lost.{end}"] = self.lost[ENDS.index(end)]
@@ -327,11 +335,10 @@ class ReferenceState:
     def timers(self) -> tuple[RunningTimer, ...]:
         if self.reopened:
             return ()
-        lengths = {Timer.TIME_WAIT: self.configuration.time_wait, Timer.FIN_WAIT_2: self.configuration.fin_wait_2}
         return tuple(
-            RunningTimer(
-                timer.value, end, since, lengths.get(timer, self._gap(end) + self.configuration.rto_slack), timer in lengths
-            )
+            RunningTimer(timer.value, end, since, self._gap(end) + self.configuration.rto_slack, False)
+            if timer is Timer.RETRANSMISSION
+            else RunningTimer(timer.value, end, since, self._length(end, timer), True)
             for (end, timer), since in sorted(self.started.items())
         )
 

@@ -19,6 +19,7 @@ RULES: dict[str, Rule] = {
     "close.unopened": Rule("RFC 9293 3.10.4", "CLOSE before the connection is open deletes the connection"),
     "close.first": Rule("RFC 9293 3.10.4", "CLOSE sends a FIN and enters FIN-WAIT-1"),
     "close.second": Rule("RFC 9293 3.10.4", "CLOSE in CLOSE-WAIT sends a FIN and enters LAST-ACK"),
+    "close.unread": Rule("RFC 9293 3.6.1 SHLD-3", "CLOSE with unread text sends a RST"),
     "close.linger-zero": Rule("SO_LINGER {1,0}", "CLOSE discards unsent text and sends a RST"),
     "abort": Rule("RFC 9293 3.10.5", "ABORT sends a RST and deletes the connection"),
     "closed.answer": Rule("RFC 9293 3.10.7.1", "in CLOSED, a RST answers any segment but a RST"),
@@ -34,11 +35,18 @@ RULES: dict[str, Rule] = {
     "sequence.unacceptable": Rule(
         "RFC 9293 3.10.7.4 first step", "a segment outside the window is dropped, and acknowledged where the stack does so"
     ),
+    "sequence.dropped-ack": Rule(
+        "RFC 9293 3.10.7.4 first step", "the ACK field of a segment outside the window counts, where the stack does so"
+    ),
     "sequence.unacceptable-rst": Rule("RFC 9293 3.10.7.4 first step", "a RST outside the window is dropped"),
     "reset.challenge": Rule(
         "RFC 9293 3.10.7.4 second step", "a challenge ACK answers a RST that is in the window but not at RCV.NXT"
     ),
     "reset.accepted": Rule("RFC 9293 3.10.7.4 second step", "a RST at RCV.NXT ends the connection"),
+    "reset.at-fin": Rule(
+        "no standard: Linux tcp_reset_check",
+        "a RST with the number of the FIN that was accepted ends the connection, where the stack does so",
+    ),
     "reset.listen": Rule("RFC 9293 3.10.7.4 second step", "in SYN-RECEIVED after a passive open, a RST leads back to LISTEN"),
     "reset.time-wait": Rule("RFC 9293 3.10.7.4 second step", "in TIME-WAIT, a RST ends the connection at once"),
     "reset.time-wait-ignored": Rule("RFC 1337 F1", "in TIME-WAIT, a RST is ignored"),
@@ -65,8 +73,16 @@ RULES: dict[str, Rule] = {
     ),
     "text.accept": Rule("RFC 9293 3.10.7.4 seventh step", "text at RCV.NXT is accepted and acknowledged"),
     "text.out-of-order": Rule("RFC 9293 3.10.7.4 seventh step", "text beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
+    "text.kept": Rule("RFC 9293 3.10.7.4 SHLD-31", "text beyond RCV.NXT is kept; RCV.NXT is acknowledged again"),
     "text.late": Rule("RFC 9293 3.6.1 SHLD-3", "a RST answers text for a user who has stopped reading"),
     "fin.out-of-order": Rule("RFC 9293 3.10.7.4 eighth step", "a FIN beyond RCV.NXT is not kept; RCV.NXT is acknowledged again"),
+    "fin.kept": Rule("RFC 9293 3.10.7.4 SHLD-31", "a FIN beyond RCV.NXT is kept; RCV.NXT is acknowledged again"),
+    "fin.late": Rule(
+        "no standard: Linux tcp_rcv_state_process", "a RST answers a FIN beyond RCV.NXT for a user who has stopped reading"
+    ),
+    "fin.last-ack": Rule(
+        "no standard: stacks without half-close", "in ESTABLISHED or SYN-RECEIVED, FIN,ACK answers a FIN at once"
+    ),
     "fin.close-wait": Rule("RFC 9293 3.10.7.4 eighth step", "in ESTABLISHED or SYN-RECEIVED, a FIN leads to CLOSE-WAIT"),
     "fin.closing": Rule("RFC 9293 3.10.7.4 eighth step", "in FIN-WAIT-1, our FIN not acknowledged, a FIN leads to CLOSING"),
     "fin.time-wait": Rule(
@@ -76,9 +92,29 @@ RULES: dict[str, Rule] = {
     "timer.retransmission": Rule("RFC 9293 3.10.8", "the earliest unacknowledged segment is retransmitted"),
     "timer.retries": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is dropped"),
     "timer.time-wait": Rule("RFC 9293 3.10.8", "the TIME-WAIT timer expires: the connection is deleted"),
+    "timer.retries-reset": Rule("RFC 9293 3.8.3", "after R2 retransmissions the connection is dropped with a RST"),
+    "timer.limit": Rule(
+        "no standard: waitclose timers and their kin", "the limit of the state is reached: the connection is deleted"
+    ),
     "timer.fin-wait-2": Rule(
         "no standard: tcp_fin_timeout and its kin",
         "the FIN-WAIT-2 timer of an abandoned connection expires: the connection is deleted",
+    ),
+    "minimal.unacceptable": Rule(
+        "no standard: Linux tcp_timewait_state_process",
+        "in FIN-WAIT-2 of an abandoned connection, a segment outside the window is acknowledged, a RST too",
+    ),
+    "minimal.reset": Rule(
+        "no standard: Linux tcp_timewait_state_process",
+        "in FIN-WAIT-2 of an abandoned connection, any RST in the window ends the connection",
+    ),
+    "minimal.syn": Rule(
+        "no standard: Linux tcp_timewait_state_process",
+        "in FIN-WAIT-2 of an abandoned connection, a RST answers a SYN in the window, and the connection is deleted",
+    ),
+    "minimal.ignore": Rule(
+        "no standard: Linux tcp_timewait_state_process",
+        "in FIN-WAIT-2 of an abandoned connection, an ACK of something not yet sent is dropped",
     ),
 }
 """Every rule, by the name that steps and traces use."""

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
+
+from timewait.spec.setting import InProfile, Setting, setting
+
+
+class Limit(StrEnum):
+    """The value of a duration that is known to have no limit."""
+
+    NONE = "none"
 
 
 class Arrival(StrEnum):
@@ -46,89 +54,43 @@ class ResetRule(StrEnum):
     """Any RST."""
 
 
-class InProfile(StrEnum):
-    """The role of a setting in profiles, and the treatment of a value that a profile leaves out."""
+class DroppedAck(StrEnum):
+    """The segments whose ACK field counts although the first step drops them."""
 
-    ABSENT = "absent"
-    """A profile has no such key; the setting keeps its default unless it is overridden."""
-    REQUIRED = "required"
-    """An unknown value that matters is an error, which names the option that supplies it."""
-    ASSUMED = "assumed"
-    """An unknown value that matters is replaced by the default, and a note says so."""
-    REPORTED = "reported"
-    """The value is shown, but only an override is used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting.
-
-    Attributes
-    ----------
-    meaning : str
-        The meaning, as an indirect question.
-    section : str
-        The section of the standard, or the name of the mechanism.
-    option : str
-        The option that overrides it; empty if there is none. The option of a bool negates the default.
-    takes : str
-        The argument of the option, for error messages.
-    help : str
-        The help text of the option.
-    profile : InProfile
-        Its role in profiles.
-    matters_with : str
-        The setting that must be on for this one to matter; empty if this one always matters.
-    follows : str
-        The setting of `Durations` from which this one is computed; empty if it is stated by itself.
-    alike : str
-        The setting whose value the word ``answered`` stands for.
-    in_msl : bool
-        Whether a profile may state it as a multiple of MSL.
-    json : str
-        Its name among the parameters in the JSON of a verdict; empty if it is not among them.
-    name : str
-        The name of the field, which is also its key in a profile.
-    default : object
-        The default of the field; None stands for no limit, or for unknown.
-    kind : type
-        The type of a known value: Fraction (seconds), bool, int, frozenset (of `Arrival`) or `ResetRule`.
-    """
-
-    meaning: str
-    section: str
-    option: str = ""
-    takes: str = ""
-    help: str = ""
-    profile: InProfile = InProfile.ABSENT
-    matters_with: str = ""
-    follows: str = ""
-    alike: str = ""
-    in_msl: bool = False
-    json: str = ""
-    name: str = ""
-    default: Any = None
-    kind: type[Any] = object
-
-    @property
-    def keyword(self) -> str:
-        """The name of its option as a keyword."""
-        return self.option.removeprefix("--").replace("-", "_")
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The values of a setting whose kind is an enumeration."""
-        return tuple(str(member) for member in self.kind)
-
-    @property
-    def supplied_by(self) -> str:
-        """The option that supplies a value, with what it takes."""
-        return f"{self.option} {self.takes}".strip()
+    NEVER = "never"
+    """None (RFC 9293 3.10.7.4 first step)."""
+    LAST = "last"
+    """Those that end exactly at RCV.NXT; if the ACK field ends CLOSING, nothing is sent (Linux)."""
+    OLD = "old"
+    """All below RCV.NXT (BSD, which trims them and goes on)."""
+    ANY = "any"
+    """All, whatever their numbers (lwIP)."""
 
 
-def setting(meaning: str, section: str, **about: Any) -> Mapping[str, Setting]:
-    """The metadata of a field that is a setting; `about` holds further attributes of `Setting`."""
-    return {"setting": Setting(meaning, section, **about)}
+class AnswerLimit(StrEnum):
+    """The segments whose acknowledgement a limit on answers may suppress (RFC 5961 7)."""
+
+    NONE = "none"
+    """None: each is answered."""
+    EMPTY = "empty"
+    """Those without text and FIN, and challenge ACKs (Linux: one answer in 500 ms)."""
+    ANY = "any"
+    """All that the first step drops, a retransmitted FIN too, and challenge ACKs (smoltcp: one answer a second)."""
+
+
+def _state_limit(state: str) -> Mapping[str, Setting]:
+    """The metadata of the limit of a state that has none in the standard."""
+    option = f"--{state.lower()}"
+    return setting(
+        f"how long {state} lasts at most",
+        "no standard: waitclose timers and their kin",
+        option=option,
+        takes=f"TIME or none, for instance {option} 60s",
+        help=f"Limit of {state.replace('-', '_')}, or none.",
+        profile=InProfile.ASSUMED,
+        in_msl=True,
+        may_lack_limit=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,12 +146,32 @@ class Durations:
             "how long FIN-WAIT-2 lasts",
             "no standard: tcp_fin_timeout and its kin",
             option="--fin-wait-2",
-            takes="TIME, for instance --fin-wait-2 60s",
-            help="FIN_WAIT_2 timeout of an orphan.",
-            profile=InProfile.ASSUMED,
+            takes="TIME or none, for instance --fin-wait-2 60s",
+            help="FIN_WAIT_2 timeout of an orphan, or none.",
+            profile=InProfile.REQUIRED,
             matters_with="abandons",
+            may_lack_limit=True,
         ),
     )
+    fin_wait_1: Fraction | None = field(default=None, metadata=_state_limit("FIN-WAIT-1"))
+    close_wait: Fraction | None = field(default=None, metadata=_state_limit("CLOSE-WAIT"))
+    closing: Fraction | None = field(default=None, metadata=_state_limit("CLOSING"))
+    last_ack: Fraction | None = field(default=None, metadata=_state_limit("LAST-ACK"))
+    idle_before_close: Fraction | None = field(
+        default=None,
+        metadata=setting(
+            "how long before a state begins its clock may have started, where it counts from the last segment before CLOSE",
+            "no standard: lwIP",
+            option="--idle-before-close",
+            takes="TIME, for instance --idle-before-close 110s",
+            help="How long before TIME_WAIT the last segment counted may have come, with --clock-before-close. [default: any]",
+        ),
+    )
+
+
+def _limited(state: str, name: str) -> Mapping[str, Setting]:
+    """The metadata of whether a state has a limit."""
+    return setting(f"whether {state} ends after a time", "no standard: waitclose timers and their kin", follows=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +238,150 @@ class Behaviour:
     late_data_reset: bool = field(
         default=False,
         metadata=setting(
-            "whether a RST answers text that arrives after the user has abandoned the connection",
+            "whether a RST answers new text that arrives after the user has abandoned the connection",
             "RFC 9293 3.6.1 SHLD-3",
+            option="--late-data-reset",
+            help="A RST answers text that an orphan receives.",
+            profile=InProfile.REQUIRED,
+            matters_with="abandons",
+            json="late_data_reset",
+        ),
+    )
+    late_fin_reset: bool = field(
+        default=False,
+        metadata=setting(
+            "whether a RST answers a FIN beyond RCV.NXT that arrives after the user has abandoned the connection",
+            "no standard: Linux tcp_rcv_state_process",
+            option="--late-fin-reset",
+            help="A RST answers a FIN beyond RCV.NXT that an orphan receives.",
             profile=InProfile.ASSUMED,
             matters_with="abandons",
+            json="late_fin_reset",
+        ),
+    )
+    minimal_fin_wait_2: bool = field(
+        default=False,
+        metadata=setting(
+            "whether FIN-WAIT-2 of an abandoned connection keeps only a minimal socket: any RST in the window ends it, a RST"
+            " outside is acknowledged, and a RST answers a SYN in the window",
+            "no standard: Linux tcp_timewait_state_process",
+            option="--minimal-fin-wait-2",
+            help="FIN_WAIT_2 of an orphan is a minimal socket, as in Linux.",
+            profile=InProfile.ASSUMED,
+            matters_with="abandons",
+            json="minimal_fin_wait_2",
+        ),
+    )
+    clock_before_close: bool = field(
+        default=False,
+        metadata=setting(
+            "whether the clocks of TIME-WAIT and of limited states count from the last segment before CLOSE, if the user then"
+            " abandons the connection",
+            "no standard: lwIP tcp_slowtmr",
+            option="--clock-before-close",
+            help="TIME_WAIT of an orphan counts from the last segment before CLOSE, as in lwIP; see --idle-before-close.",
+            profile=InProfile.ASSUMED,
+            matters_with="abandons",
+            json="clock_before_close",
+        ),
+    )
+    time_wait_cut: bool = field(
+        default=False,
+        metadata=setting(
+            "whether TIME-WAIT may end at any time: a full table leaves it out or drops the oldest",
+            "no standard: tcp_max_tw_buckets and its kin",
+            option="--time-wait-cut",
+            help="TIME_WAIT may be cut short, as by a full table.",
+            json="time_wait_cut",
+        ),
+    )
+    dropped_ack: DroppedAck = field(
+        default=DroppedAck.NEVER,
+        metadata=setting(
+            "which segments outside the window still have an ACK field that counts",
+            "RFC 9293 3.10.7.4 first step",
+            option="--dropped-ack",
+            takes="never, last, old or any",
+            help="Which segments outside the window still have an ACK field that counts.",
+            profile=InProfile.ASSUMED,
+            json="dropped_ack",
+        ),
+    )
+    reset_at_fin: bool = field(
+        default=False,
+        metadata=setting(
+            "whether a RST with the number of the FIN that was accepted, RCV.NXT - 1, ends the connection",
+            "no standard: Linux tcp_reset_check",
+            option="--reset-at-fin",
+            help="A RST at RCV.NXT - 1 ends a connection that has accepted a FIN.",
+            profile=InProfile.ASSUMED,
+            json="reset_at_fin",
+        ),
+    )
+    challenges_reset: bool = field(
+        default=True,
+        metadata=setting(
+            "whether a challenge ACK answers a RST in TIME-WAIT that is in the window but not at RCV.NXT",
+            "RFC 9293 3.10.7.4 second step",
+            option="--challenge-reset",
+            help="TIME_WAIT answers a RST in the window but not at RCV.NXT.",
+            profile=InProfile.ASSUMED,
+            matters_with="time_wait",
+            json="challenges_reset",
+        ),
+    )
+    half_close: bool = field(
+        default=True,
+        metadata=setting(
+            "whether a user may still send after the FIN of the peer; if not, FIN,ACK answers the FIN at once",
+            "RFC 9293 3.6",
+            option="--half-close",
+            help="A FIN leads to CLOSE_WAIT; if not, FIN,ACK answers it at once.",
+            profile=InProfile.ASSUMED,
+            json="half_close",
+        ),
+    )
+    keeps_out_of_order: bool = field(
+        default=False,
+        metadata=setting(
+            "whether text and FINs beyond RCV.NXT are kept until what precedes them has arrived",
+            "RFC 9293 3.10.7.4 SHLD-31",
+            option="--keep-out-of-order",
+            help="Text and FINs that arrive out of order are kept.",
+            json="keeps_out_of_order",
+        ),
+    )
+    answer_limit: AnswerLimit = field(
+        default=AnswerLimit.NONE,
+        metadata=setting(
+            "which segments a limit on answers may leave without an answer",
+            "RFC 5961 7",
+            option="--answer-limit",
+            takes="none, empty or any",
+            help="Which segments may stay unanswered because the stack limits its answers.",
+            json="answer_limit",
+        ),
+    )
+    unread: bool = field(
+        default=False,
+        metadata=setting(
+            "whether the users call CLOSE before they have read the text that has arrived",
+            "RFC 9293 3.6.1",
+            option="--unread",
+            help="The users do not read before they call CLOSE.",
+            json="unread",
+        ),
+    )
+    unread_reset: bool = field(
+        default=True,
+        metadata=setting(
+            "whether CLOSE sends a RST instead of a FIN if there is unread text",
+            "RFC 9293 3.6.1 SHLD-3",
+            option="--unread-reset",
+            help="CLOSE with unread text sends a RST.",
+            profile=InProfile.ASSUMED,
+            matters_with="unread",
+            json="unread_reset",
         ),
     )
     linger_zero: bool = field(
@@ -283,6 +405,22 @@ class Behaviour:
             json="retries",
         ),
     )
+    retries_reset: bool = field(
+        default=False,
+        metadata=setting(
+            "whether an end that gives up retransmitting sends a RST",
+            "RFC 9293 3.8.3",
+            option="--retries-reset",
+            help="An end that gives up retransmitting sends a RST.",
+            profile=InProfile.ASSUMED,
+            matters_with="retries",
+            json="retries_reset",
+        ),
+    )
+    fin_wait_1: bool = field(default=False, metadata=_limited("FIN-WAIT-1", "fin_wait_1"))
+    close_wait: bool = field(default=False, metadata=_limited("CLOSE-WAIT", "close_wait"))
+    closing: bool = field(default=False, metadata=_limited("CLOSING", "closing"))
+    last_ack: bool = field(default=False, metadata=_limited("LAST-ACK", "last_ack"))
     backoff: int = field(
         default=1,
         metadata=setting(
@@ -328,5 +466,7 @@ BEHAVIOUR = _declared(Behaviour)
 """Everything that an endpoint reads, by name; the settings that follow from a duration among them."""
 SETTINGS = DURATIONS | {name: entry for name, entry in BEHAVIOUR.items() if not entry.follows}
 """Every setting that a profile or an override states, by name."""
+STATE_LIMITS = ("fin_wait_1", "close_wait", "closing", "last_ack")
+"""The limits of states that have none in the standard, by the name of the setting; the state is the name in capitals."""
 PROFILE_KEYS = tuple(name for name, entry in SETTINGS.items() if entry.profile is not InProfile.ABSENT)
 """The keys of a profile that carry a value and its source."""

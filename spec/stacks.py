@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from timewait.spec.duration import format_duration, parse_duration
-from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, Setting
+from timewait.spec.setting import Setting
+from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, Limit
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.untrusted import check_plain_data, shown, unprintable, visible
 
@@ -91,6 +92,8 @@ class Stack(Durations):
         The source of every known value, by the name of its setting.
     multiples : mapping of str to int
         The durations that the profile states as multiples of MSL.
+    without_limit : frozenset of str
+        The durations that the profile states to have no limit.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Stack(Durations):
     behaviour: Mapping[str, Any] = field(default_factory=dict, hash=False)
     sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
     multiples: Mapping[str, int] = field(default_factory=dict, hash=False)
+    without_limit: frozenset[str] = frozenset()
 
     def with_msl(self, msl: Fraction) -> Stack:
         """Return the same stack for another MSL, in seconds; multiples of MSL follow it."""
@@ -111,13 +115,16 @@ class Stack(Durations):
         stated = {name: value for name, (value, _) in values.items()}
         return replace(
             self,
+            without_limit=self.without_limit - stated.keys(),
             behaviour={**self.behaviour} | {name: value for name, value in stated.items() if name not in DURATIONS},
             sources={**self.sources} | {name: source for name, (_, source) in values.items()},
             **{name: value for name, value in stated.items() if name in DURATIONS},
         )
 
     def value(self, name: str) -> Any:
-        """Return the value of a setting; None if it is unknown."""
+        """Return the value of a setting; None if it is unknown, `Limit.NONE` for a duration without limit."""
+        if name in self.without_limit:
+            return Limit.NONE
         return getattr(self, name) if name in DURATIONS else self.behaviour.get(name)
 
     def require(self, name: str) -> Any:
@@ -141,6 +148,10 @@ class Stack(Durations):
             return "none"
         if value is None:
             return "not known"
+        if value is Limit.NONE:
+            return "no limit"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         if isinstance(value, Fraction):
             return format_duration(value)
         return ", ".join(sorted(value)) or "nothing" if isinstance(value, frozenset) else str(value)
@@ -238,7 +249,8 @@ class _Profile:
             if key not in known:
                 raise self._broken(key, f"is not a key of a profile{_suggestion(key, known)}; known: {', '.join(known)}")
         stated = {key: self._stated(key) for key in PROFILE_KEYS if key in self._table}
-        values = {key: self._value(SETTINGS[key]) for key in stated}
+        without_limit = frozenset(key for key in stated if SETTINGS[key].may_lack_limit and self._raw(key) == Limit.NONE)
+        values = {key: self._value(SETTINGS[key]) for key in stated if key not in without_limit}
         stack = Stack(
             name=self._text(self._table, "name", "name"),
             title=self._text(self._table, "title", "title"),
@@ -247,6 +259,7 @@ class _Profile:
             behaviour={key: value for key, value in values.items() if key not in DURATIONS},
             sources=stated,
             multiples=self._multiples,
+            without_limit=without_limit,
             **{key: value for key, value in values.items() if key in DURATIONS},
         )
         if stack.rto_min is not None and stack.rto_max is not None and stack.rto_min > stack.rto_max:

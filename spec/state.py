@@ -61,6 +61,12 @@ class Block(NamedTuple):
         In SYN-RECEIVED: whether LISTEN came before (RFC 9293 3.10.7.4, MUST-11).
     tries : int
         Retransmissions since the last acknowledgement of something new.
+    early : bool
+        In TIME-WAIT: whether its clock still counts from before the state began.
+    kept : int
+        Octets of text beyond RCV.NXT that are kept: bit n stands for sequence number n.
+    kept_fin : int
+        The sequence number of a FIN beyond RCV.NXT that is kept; 0: none.
     """
 
     state: State
@@ -70,6 +76,9 @@ class Block(NamedTuple):
     sent: int = 0
     passive: bool = False
     tries: int = 0
+    early: bool = False
+    kept: int = 0
+    kept_fin: int = 0
 
     @property
     def fin_seq(self) -> int:

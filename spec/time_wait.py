@@ -6,7 +6,7 @@ from timewait.spec.outcome import Effect, Outcome, Timer
 from timewait.spec.replies import acknowledgement
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
-from timewait.spec.state import Block, closed
+from timewait.spec.state import Block, State, closed
 
 
 def arrival_class(segment: Segment, rcv: int, *, in_window: bool) -> Arrival:
@@ -37,7 +37,16 @@ def segment_in_time_wait(block: Block, arrival: Arrival, behaviour: Behaviour, r
         effects.add(Effect.FIN_ACCEPTED)
         if not restarted:
             effects.add(Effect.NOT_RESTARTED)
-    return Outcome(block, replies, frozenset({Timer.TIME_WAIT} if restarted else ()), (rule,), frozenset(effects))
+    after = block._replace(early=block.early and not restarted)
+    return Outcome(after, replies, frozenset({Timer.TIME_WAIT} if restarted else ()), (rule,), frozenset(effects))
+
+
+def enter_time_wait(block: Block, behaviour: Behaviour, rules: tuple[str, ...]) -> Outcome:
+    """The entry into TIME-WAIT; CLOSED where the stack has none."""
+    if not behaviour.time_wait:
+        return Outcome(closed(block._replace(state=State.TIME_WAIT)), rules=rules)
+    early = behaviour.abandons and behaviour.clock_before_close
+    return Outcome(block._replace(state=State.TIME_WAIT, early=early), started=frozenset({Timer.TIME_WAIT}), rules=rules)
 
 
 def reset_in_time_wait(block: Block, behaviour: Behaviour, *, exact: bool) -> Outcome:
@@ -45,5 +54,6 @@ def reset_in_time_wait(block: Block, behaviour: Behaviour, *, exact: bool) -> Ou
     if behaviour.reset is ResetRule.IGNORE:
         return Outcome(block, rules=("reset.time-wait-ignored",))
     if behaviour.reset is ResetRule.EXACT and not exact:
-        return Outcome(block, (acknowledgement(block),), rules=("reset.challenge",))
+        replies = (acknowledgement(block),) if behaviour.challenges_reset else ()
+        return Outcome(block, replies, rules=("reset.challenge",))
     return Outcome(closed(block), rules=("reset.time-wait",), effects=frozenset({Effect.ASSASSINATED}))

@@ -11,8 +11,10 @@ CALLS = {"send": Call.SEND, "close": Call.CLOSE, "abort": Call.ABORT}
 TIMERS = {
     "timer.retransmission": Timer.RETRANSMISSION,
     "timer.retries": Timer.RETRANSMISSION,
+    "timer.retries-reset": Timer.RETRANSMISSION,
     "timer.time-wait": Timer.TIME_WAIT,
     "timer.fin-wait-2": Timer.FIN_WAIT_2,
+    "timer.limit": Timer.LIMIT,
 }
 """The timer that expired, by the rule applied."""
 

@@ -92,7 +92,6 @@ class Search:
         self.msl = int(configuration.msl)
         self.rto = tuple(int(gap) for gap in configuration.rto)
         self.slack = int(configuration.rto_slack)
-        self.lengths = {Timer.TIME_WAIT: int(configuration.time_wait), Timer.FIN_WAIT_2: int(configuration.fin_wait_2)}
         self.waits = (A, B) if configuration.both_close else (A,)
         self.arrivals = UNLIMITED if configuration.duplication is None else configuration.duplication + 1
         self.twins = twins
@@ -153,8 +152,22 @@ class Search:
         block, clocks = world.ends[who]
         for timer, shown in zip(self.running(block), clocks, strict=True):
             earliest = self.gap(block) if self.configuration.rto_exact else 1
-            if shown >= (earliest if timer is Timer.RETRANSMISSION else self.lengths[timer] + 1):
+            if shown >= (earliest if timer is Timer.RETRANSMISSION else self.least(block, timer)):
                 yield timer_fires(block, timer, self.behaviour)
+
+    def least(self, block: Block, timer: Timer) -> int:
+        """Return the number of ticks after which a timer may expire, the retransmission timer apart."""
+        if timer is Timer.TIME_WAIT and self.behaviour.time_wait_cut:
+            return 0
+        early = self.behaviour.abandons and self.behaviour.clock_before_close
+        if early and (timer is not Timer.TIME_WAIT or block.early):
+            idle = self.configuration.idle_before_close
+            return 1 if idle is None else max(self.length(block) - int(idle), 0) + 1
+        return self.length(block) + 1
+
+    def length(self, block: Block) -> int:
+        """Return the length of a state in ticks."""
+        return int(getattr(self.configuration, block.state.lower()))
 
     def arrival(self, world: World, index: int) -> Iterator[World]:
         """Yield the states after the arrival of one copy, if it may arrive."""
@@ -185,11 +198,18 @@ class Search:
             end = End(outcome.block, tuple(clocks))
         ends = (end, other) if who == A else (other, end)
         lost = tuple(0 if side == who and Effect.FIN_ACCEPTED in outcome.effects else world.lost[side] for side in (A, B))
-        for sent, counts in self.deliveries(who, outcome.replies, ends, (lost[A], lost[B])):
+        suppressed = Effect.LIMITED in outcome.effects
+        for sent, counts in self.deliveries(who, outcome.replies, ends, (lost[A], lost[B]), suppressed=suppressed):
             yield World(ends, self.canonical(copies + sent), counts)
 
     def deliveries(
-        self, sender: int, segments: tuple[Segment, ...], ends: tuple[End, End], lost: tuple[int, int]
+        self,
+        sender: int,
+        segments: tuple[Segment, ...],
+        ends: tuple[End, End],
+        lost: tuple[int, int],
+        *,
+        suppressed: bool = False,
     ) -> Iterator[tuple[tuple[Copy, ...], tuple[int, int]]]:
         """Yield each choice of losses among the segments just sent: the copies in flight, and the counts of losses."""
         if not segments:
@@ -198,8 +218,10 @@ class Search:
         second = frozenset(who for who in (A, B) if ends[who].block.state in (State.CLOSE_WAIT, State.LAST_ACK))
         closing = ends[sender].block.fin_sent
         windows = self.loss_windows(sender, segments[0], ends[1 - sender].block.fin_seq, second, closing=closing)
+        if suppressed:
+            windows = ()
         copy = Copy(sender, self.number(segments[0]), 0, not windows, self.arrivals)
-        for rest, counts in self.deliveries(sender, segments[1:], ends, lost):
+        for rest, counts in self.deliveries(sender, segments[1:], ends, lost, suppressed=suppressed):
             yield (copy, *rest), counts
         spent = (lost[A] + (A in windows), lost[B] + (B in windows))
         if windows and max(spent) <= (self.configuration.loss or 0):
@@ -260,7 +282,7 @@ class Search:
     def later(self, block: Block, clocks: tuple[int, ...]) -> tuple[int, ...]:
         """Return the clocks one tick later; an expired timer stops counting."""
         shown = zip(self.running(block), clocks, strict=True)
-        return tuple(min(ticks, self.lengths.get(timer, ticks)) + 1 for timer, ticks in shown)
+        return tuple(ticks + 1 if timer is Timer.RETRANSMISSION else min(ticks, self.length(block)) + 1 for timer, ticks in shown)
 
     def record_violations(self, world: World, who: int, outcome: Outcome) -> None:
         """Record the properties that an event violates."""

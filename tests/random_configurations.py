@@ -5,10 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.settings import Arrival, Behaviour, ResetRule
+from timewait.spec.settings import STATE_LIMITS, AnswerLimit, Arrival, Behaviour, DroppedAck, ResetRule
 
+FLAGS = (
+    *("late_fin_reset", "minimal_fin_wait_2", "clock_before_close", "time_wait_cut", "reset_at_fin", "challenges_reset"),
+    *("half_close", "keeps_out_of_order", "unread", "unread_reset", "retries_reset"),
+)
+"""The settings that are true or false and in which stacks deviate from RFC 9293."""
 TEXTS = ((1, 0), (0, 1), (1, 1))
 
 
@@ -44,7 +50,25 @@ def random_configuration(rng: random.Random) -> Configuration:
         text=text,
         behaviour=behaviour,
     )
-    return replace(drawn, rto_slack=Fraction(1)) if drawn.rto_exact and rng.random() < 0.3 else drawn
+    drawn = replace(drawn, rto_slack=Fraction(1)) if drawn.rto_exact and rng.random() < 0.3 else drawn
+    return drawn if rng.random() < 0.6 else with_deviations(rng, drawn)
+
+
+def with_deviations(rng: random.Random, configuration: Configuration) -> Configuration:
+    """Draw the settings in which stacks deviate from RFC 9293, each of them rarely.
+
+    They are drawn last, so that the other values of a draw do not depend on them.
+    """
+    rare = {name: rng.random() < 0.2 for name in (*FLAGS, *STATE_LIMITS)}
+    behaviour = replace(
+        configuration.behaviour,
+        dropped_ack=rng.choice(tuple(DroppedAck)),
+        answer_limit=rng.choices(tuple(AnswerLimit), (8, 1, 1))[0],
+        **{name: getattr(configuration.behaviour, name) != flips for name, flips in rare.items()},
+    )
+    lengths: dict[str, Any] = {name: Fraction(rng.randint(0, 4)) for name in STATE_LIMITS}
+    idle = rng.choice((None, Fraction(0), Fraction(1), Fraction(2)))
+    return replace(configuration, behaviour=behaviour, idle_before_close=idle, **lengths)
 
 
 def random_behaviour(rng: random.Random, *, patient: bool) -> Behaviour:

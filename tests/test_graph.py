@@ -21,7 +21,7 @@ from timewait.spec.graph_events import EdgeClass, classified_events
 from timewait.spec.guards import Circumstances
 from timewait.spec.rules import RULES
 from timewait.spec.setting_dependence import alternatives
-from timewait.spec.settings import BEHAVIOUR, EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.settings import BEHAVIOUR, EVERY_ARRIVAL, AnswerLimit, Arrival, Behaviour, DroppedAck, ResetRule
 from timewait.spec.state import MEANING, State
 
 Edge = dict[str, Any]
@@ -33,6 +33,20 @@ BEHAVIOURS = {
     "orphan": Behaviour(reset=ResetRule.WINDOW, retries=2, backoff=3, fin_wait_2=True, late_data_reset=True, abandons=True),
     "forgetful": Behaviour(time_wait=False),
     "abortive": Behaviour(linger_zero=True),
+    "linux": Behaviour(
+        answers=EVERY_ARRIVAL - {Arrival.ACK},
+        restarts=EVERY_ARRIVAL - {Arrival.SYN},
+        reset=ResetRule.EXACT,
+        fin_wait_2=True,
+        late_data_reset=True,
+        late_fin_reset=True,
+        minimal_fin_wait_2=True,
+        dropped_ack=DroppedAck.LAST,
+        reset_at_fin=True,
+        challenges_reset=False,
+        abandons=True,
+    ),
+    "limited": Behaviour(dropped_ack=DroppedAck.OLD, half_close=False, last_ack=True, answer_limit=AnswerLimit.ANY),
 }
 
 
@@ -60,11 +74,13 @@ def edges(graph: nx.MultiDiGraph, source: State, target: State, **wanted: object
 @pytest.mark.parametrize(
     ("name", "all_edges", "condensed", "closing", "closing_condensed"),
     [
-        ("default", 217, 114, 169, 86),
-        ("letter", 218, 114, 170, 86),
-        ("orphan", 217, 118, 167, 88),
-        ("forgetful", 203, 104, 155, 76),
-        ("abortive", 109, 54, 61, 26),
+        ("default", 221, 118, 173, 90),
+        ("letter", 222, 118, 174, 90),
+        ("orphan", 221, 122, 171, 92),
+        ("forgetful", 207, 108, 159, 80),
+        ("abortive", 110, 55, 62, 27),
+        ("linux", 253, 139, 205, 108),
+        ("limited", 249, 130, 201, 99),
     ],
 )
 def test_sizes(
@@ -90,10 +106,10 @@ def test_edges_per_state(graph: nx.MultiDiGraph) -> None:
         S.SYN_RECEIVED: 27,
         S.ESTABLISHED: 39,
         S.FIN_WAIT_1: 38,
-        S.FIN_WAIT_2: 21,
-        S.CLOSE_WAIT: 18,
-        S.CLOSING: 17,
-        S.LAST_ACK: 16,
+        S.FIN_WAIT_2: 22,
+        S.CLOSE_WAIT: 19,
+        S.CLOSING: 18,
+        S.LAST_ACK: 17,
         S.TIME_WAIT: 14,
     }
 
@@ -268,8 +284,8 @@ class TestAttributes:
 
 # --- settings -----------------------------------------------------------------------------------------------------
 
-INVISIBLE = {"backoff"}
-"""Settings without an effect on a single step: the count of retransmissions matters only for the length of gaps."""
+INVISIBLE = {"backoff", "clock_before_close", "time_wait_cut"}
+"""Settings without an effect on a single step: they matter only for the length of a gap or of a state."""
 
 
 class TestSettings:
@@ -287,7 +303,9 @@ class TestSettings:
                 where.setdefault(setting, set()).add((source, target, edge["trigger"].split()[0]))
         loop = (S.TIME_WAIT, S.TIME_WAIT, "segment")
         assert where["answers"] == where["restarts"] == where["reset"] == {loop}
-        assert where["time_wait"] == {(state, S.TIME_WAIT, "segment") for state in (S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING)}
+        entries = {(state, S.TIME_WAIT, "segment") for state in (S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING)}
+        # Where the ACK field of a dropped segment counts, it leads from CLOSING to TIME-WAIT.
+        assert where["time_wait"] == entries | {(S.CLOSING, S.CLOSING, "segment")}
         assert where["fin_wait_2"] == {(S.FIN_WAIT_1, S.FIN_WAIT_2, "segment")}
         assert where["linger_zero"] == {
             (S.SYN_RECEIVED, S.FIN_WAIT_1, "call"),
@@ -296,7 +314,18 @@ class TestSettings:
         }
         assert {trigger for _, _, trigger in where["retries"]} == {"timer"}
         assert {source for source, _, _ in where["late_data_reset"]} == {S.FIN_WAIT_1, S.FIN_WAIT_2}
-        assert where["abandons"] == where["late_data_reset"] | where["fin_wait_2"]
+        of_abandoned = ("late_data_reset", "late_fin_reset", "minimal_fin_wait_2", "fin_wait_2")
+        assert where["abandons"] == set().union(*(where[name] for name in of_abandoned))
+        assert where["half_close"] == {(state, S.CLOSE_WAIT, "segment") for state in (S.SYN_RECEIVED, S.ESTABLISHED)}
+        after_fin = (S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK)
+        assert where["reset_at_fin"] == {(state, state, "segment") for state in after_fin}
+        assert where["unread"] == where["unread_reset"] == where["linger_zero"] - {(S.SYN_RECEIVED, S.FIN_WAIT_1, "call")}
+        assert where["challenges_reset"] == {loop}
+        assert {(source, target) for source, target, _ in where["close_wait"]} == {
+            (S.SYN_RECEIVED, S.CLOSE_WAIT),
+            (S.ESTABLISHED, S.CLOSE_WAIT),
+            (S.CLOSE_WAIT, S.LAST_ACK),
+        }
 
     def test_an_edge_that_a_setting_changes_names_it(self, graph: nx.MultiDiGraph) -> None:
         """Change each setting alone: an edge that is gone names it, unless its source is no longer reached."""
@@ -318,7 +347,7 @@ class TestSettings:
         (edge,) = edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="timer fin-wait-2")
         assert edge["settings"] == ("fin_wait_2", "abandons")
         (edge,) = edges(orphan, S.LAST_ACK, S.CLOSED, trigger="timer retransmission")
-        assert (edge["guard"], edge["settings"]) == ("R2 is reached", ("retries",))
+        assert (edge["guard"], edge["settings"]) == ("R2 is reached", ("retries", "retries_reset"))
         (edge,) = edges(orphan, S.TIME_WAIT, S.CLOSED, trigger="segment RST")
         assert edge["effects"] == ("assassinated",)
         assert edges(orphan, S.FIN_WAIT_2, S.CLOSED, trigger="segment DATA+ACK", reply="RST")
@@ -364,13 +393,15 @@ class TestText:
             "ACK [in the window, acknowledges something new] / restart retransmission -> (stays)  RFC 9293 3.10.7.4 fifth step"
             "  settings: acks_restart_rto",
             "ACK [in the window, acknowledges what was not sent] / ACK -> (stays)  RFC 9293 3.10.7.4 fifth step",
-            "any but RST [outside the window] / ACK -> (stays)  RFC 9293 3.10.7.4 first step",
-            "RST [beyond RCV.NXT] / ACK -> (stays)  RFC 9293 3.10.7.4 second step",
-            "SYN, SYN+ACK [in the window] / ACK -> (stays)  RFC 9293 3.10.7.4 fourth step",
+            "any but RST [outside the window] / ACK -> (stays)  RFC 9293 3.10.7.4 first step"
+            "  settings: dropped_ack, answer_limit, acks_restart_rto",
+            "RST [outside the window] / nothing -> (stays)  RFC 9293 3.10.7.4 first step  settings: reset_at_fin",
+            "RST [beyond RCV.NXT] / ACK -> (stays)  RFC 9293 3.10.7.4 second step  settings: answer_limit",
+            "SYN, SYN+ACK [in the window] / ACK -> (stays)  RFC 9293 3.10.7.4 fourth step  settings: answer_limit",
             "timer retransmission [our text is outstanding] / DATA+ACK, restart retransmission -> (stays)"
-            "  RFC 9293 3.10.8  settings: retries",
+            "  RFC 9293 3.10.8  settings: retries, retries_reset",
             "timer retransmission [our FIN is outstanding] / FIN+ACK, restart retransmission -> (stays)"
-            "  RFC 9293 3.10.8  settings: retries",
+            "  RFC 9293 3.10.8  settings: retries, retries_reset",
         ]
 
     def test_every_state_has_a_block(self, graph: nx.MultiDiGraph) -> None:

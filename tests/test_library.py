@@ -99,7 +99,7 @@ class TestOptions:
     def test_assumptions(self) -> None:
         """An unknown value that matters is assumed with a warning."""
         with pytest.warns(UserWarning, match="mtcp does not say"):
-            timewait.check(stack="mtcp", msl="30s", rto="30s", orphan=True, scope="core", properties=["fin-restarts"])
+            timewait.check(stack="mtcp", msl="30s", rto="30s", scope="core", properties=["fin-restarts"])
 
     def test_options_or_keywords(self) -> None:
         """Not both."""

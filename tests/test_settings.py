@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from commands import run
@@ -11,14 +12,26 @@ from commands import run
 from timewait.spec.assemble import Overrides, assemble, assumptions, behaviour_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data, verdict_parameters
+from timewait.spec.setting import InProfile
 from timewait.spec.setting_dependence import alternatives
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, Behaviour, InProfile, ResetRule
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, PROFILE_KEYS, SETTINGS, STATE_LIMITS, Behaviour, ResetRule
 from timewait.spec.stacks import MissingValue, Stack, load_stack
 
 UNKNOWN = Stack(name="mine", title="My stack")
 SECOND = Fraction(1)
 TIMES = {"msl": SECOND, "time_wait": 2 * SECOND, "rto": (SECOND,)}
+ABANDONED = {"abandons": True, "fin_wait_2": SECOND, "late_data_reset": False}
 TIME_WAIT = {"answers": frozenset[str](), "restarts": frozenset[str](), "reset": ResetRule.IGNORE}
+
+
+def known_value(name: str) -> Any:
+    """Return some value of a setting."""
+    entry = SETTINGS[name]
+    return SECOND if entry.kind is Fraction else entry.default
+
+
+def _noted(overrides: Overrides) -> str:
+    return "\n".join(assumptions(UNKNOWN, overrides))
 
 
 class TestTable:
@@ -64,31 +77,58 @@ class TestUnknown:
 
     @pytest.mark.parametrize("name", [name for name, entry in SETTINGS.items() if entry.profile is InProfile.REQUIRED])
     def test_a_required_value_is_an_error(self, name: str) -> None:
-        values = {**TIMES, **TIME_WAIT, "rto_max": SECOND, name: None}
+        values = {**TIMES, **TIME_WAIT, **ABANDONED, "rto_max": SECOND, name: None}
         if name == "rto_max":
             values["rto"] = None
         with pytest.raises(MissingValue, match=f"give {SETTINGS[name].option}"):
             assemble(UNKNOWN, Overrides.of(**values))
+
+    @pytest.mark.parametrize("name", ["fin_wait_2", "late_data_reset"])
+    def test_a_value_of_abandoned_connections_is_no_error_without_one(self, name: str) -> None:
+        values = {**TIMES, **TIME_WAIT, **ABANDONED, name: None, "abandons": False}
+        assert not assemble(UNKNOWN, Overrides.of(**values)).behaviour.fin_wait_2
 
     def test_values_of_time_wait_do_not_matter_without_it(self) -> None:
         stack = Stack(name="mine", title="My stack", has_time_wait=False, time_wait=Fraction(0))
         assert not behaviour_of(stack, Overrides()).answers
         assert not behaviour_of(stack, Overrides()).time_wait
 
-    def test_an_assumed_value_is_a_note(self) -> None:
-        noted = [*assumptions(UNKNOWN, Overrides.of(abandons=True))]
-        assert [line.split("; assumed: ")[1].split(".")[0] for line in noted] == ["no limit", "no"]
-        assert "--fin-wait-2" in noted[0]
-        assert all(line.startswith("profile mine does not say ") for line in noted)
+    @pytest.mark.parametrize("name", [name for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED])
+    def test_an_assumed_value_is_noted_where_it_matters(self, name: str) -> None:
+        entry = SETTINGS[name]
+        matters: dict[str, Any] = {"abandons": True, "unread": True, "retries": 3}
+        assert entry.meaning in _noted(Overrides.of(**matters))
+        assert entry.option in _noted(Overrides.of(**matters))
+        assert entry.meaning not in _noted(Overrides.of(**matters, **{name: known_value(name)}))
+        if entry.matters_with in matters:
+            assert entry.meaning not in _noted(Overrides.of(**matters | {entry.matters_with: None}))
 
-    def test_no_note_where_the_value_is_known_or_does_not_matter(self) -> None:
-        assert not [*assumptions(UNKNOWN, Overrides())]
-        assert not [*assumptions(load_stack("linux"), Overrides.of(abandons=True))]
-        assert len([*assumptions(UNKNOWN, Overrides.of(abandons=True, fin_wait_2=SECOND))]) == 1
+    def test_every_value_of_a_profile_is_required_assumed_or_reported(self) -> None:
+        """A profile that leaves a value out is never silently taken for one that states the default."""
+        for name in PROFILE_KEYS:
+            assert SETTINGS[name].profile in (InProfile.REQUIRED, InProfile.ASSUMED, InProfile.REPORTED)
+
+    def test_what_a_profile_states_is_not_noted(self) -> None:
+        stated = Stack(
+            name="mine",
+            title="My stack",
+            behaviour={name: entry.default for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED},
+            without_limit=frozenset(STATE_LIMITS),
+        )
+        assert not [*assumptions(stated, Overrides.of(abandons=True, unread=True, retries=3))]
+
+    def test_an_unknown_idle_time_is_the_worst_and_noted(self) -> None:
+        early = {**TIMES, **TIME_WAIT, **ABANDONED, "clock_before_close": True}
+        (noted,) = (line for line in assumptions(UNKNOWN, Overrides.of(**early)) if "any time" in line)
+        assert "--idle-before-close" in noted
+        assert assemble(UNKNOWN, Overrides.of(**early)).parameters["TIME_WAIT_LEFT"] == 0
+        known = assemble(UNKNOWN, Overrides.of(**early, idle_before_close=Fraction(1, 2)))
+        assert known.parameters["TIME_WAIT_LEFT"] == Fraction(3, 2)
+        assert "any time" not in "".join(assumptions(UNKNOWN, Overrides.of(**early, idle_before_close=SECOND)))
 
     def test_a_reported_value_is_used_only_as_an_override(self) -> None:
         linux = load_stack("linux")
-        assert linux.require("retries") == 8
+        assert linux.require("retries") == 9
         assert behaviour_of(linux, Overrides()).retries is None
         assert behaviour_of(linux, Overrides.of(retries=3)).retries == 3
 
@@ -96,12 +136,17 @@ class TestUnknown:
 class TestCommands:
     """Commands state the same settings."""
 
-    def test_a_check_notes_an_assumed_value(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_check_needs_or_notes_an_unknown_value(self, capsys: pytest.CaptureFixture[str]) -> None:
         quick = ("--msl", "1s", "--rto", "1s", "--time-wait", "2s", "--scope", "core", "--property", "graceful", "--closers", "a")
         _, _, noted = run(capsys, "check", *quick, "--orphan")
-        assert noted.count("does not say how long FIN-WAIT-2 lasts; assumed: no limit") == 1
-        _, _, silent = run(capsys, "check", *quick)
-        assert "assumed" not in silent
+        assert not noted
+        known = ("--fin-wait-2", "none", "--no-late-data-reset")
+        code, _, error = run(capsys, "check", "--stack", "mtcp", *quick, "--orphan", *known[:2])
+        assert (code, "give --late-data-reset or --no-late-data-reset" in error) == (2, True)
+        code, _, error = run(capsys, "check", "--stack", "mtcp", *quick, "--orphan", known[2])
+        assert (code, "give --fin-wait-2 TIME or none" in error) == (2, True)
+        _, _, noted = run(capsys, "check", "--stack", "mtcp", *quick, "--orphan", *known)
+        assert noted.count("Assumed as in RFC 9293") == 1
 
     @pytest.mark.parametrize("stack", ["linux", "rfc9293", "mtcp"])
     def test_both_graphs_have_the_same_settings(self, capsys: pytest.CaptureFixture[str], stack: str) -> None:

@@ -90,7 +90,7 @@ def test_a_profile_can_be_copied_and_sent(name: str) -> None:
         ("gvisor", {FIN, UNACCEPTABLE, BEYOND}, {FIN}, ResetRule.IGNORE),
         ("lwip", {FIN, UNACCEPTABLE, BEYOND, SYN}, {FIN}, ResetRule.IGNORE),
         ("smoltcp", {FIN, UNACCEPTABLE}, {FIN, UNACCEPTABLE}, ResetRule.WINDOW),
-        ("vpp", {FIN, UNACCEPTABLE, SYN}, {FIN}, ResetRule.IGNORE),
+        ("vpp", {FIN, UNACCEPTABLE}, {FIN}, ResetRule.IGNORE),
         ("uip", set(EVERY_ARRIVAL), set(), ResetRule.ANY),
         ("picotcp", set(), set(), ResetRule.IGNORE),
         ("mtcp", set(EVERY_ARRIVAL), set(EVERY_ARRIVAL), ResetRule.ANY),
@@ -144,9 +144,9 @@ def test_linux_in_full() -> None:
     assert stack.msl is None
     assert stack.require("fin_wait_2") == 60
     assert stack.rto_min == Fraction(1, 5)
-    assert stack.require("retries") == 8
+    assert stack.require("retries") == 9
     assert stack.require("late_data_reset") is True
-    assert stack.sources["time_wait"] == ("TCP_TIMEWAIT_LEN, include/net/tcp.h @f3fce01", "read")
+    assert stack.sources["fin_wait_2"] == ("net.ipv4.tcp_fin_timeout, its default @f3fce01; orphans only", "read")
 
 
 # --- what is asked of a profile ------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, ResetRule, Setting
+from timewait.spec.setting import Setting
+from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, Limit, ResetRule
 from timewait.spec.stacks import Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
@@ -322,17 +323,19 @@ def _settings(stack: Stack, keywords: Mapping[str, Any]) -> dict[str, Any]:
         if value == "answered":
             alike = SETTINGS[name].alike
             values[name] = values[alike] if alike in values else stack.require(alike)
-    if "fin_wait_2" in values:
+    if "fin_wait_2" in values or "idle_before_close" in values:
         values["abandons"] = True
     return values
 
 
 def _setting(entry: Setting, value: Any) -> Any:
-    """The value of a setting; the option of a flag turns its default round."""
+    """The value of a setting; a switch turns its default round."""
     if entry.kind is bool:
-        return bool(value) != entry.default
+        return bool(value) != entry.default if entry.switch else bool(value)
     if entry.name == "rto_max":
         return schedule(value)
     if entry.kind is frozenset:
         return restarting(value) if entry.alike else arrivals(value)
+    if entry.may_lack_limit and value == Limit.NONE:
+        return Limit.NONE
     return duration(value) if entry.kind is Fraction else entry.kind(value)

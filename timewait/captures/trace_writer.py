@@ -15,6 +15,7 @@ from timewait.spec.endpoint import running
 from timewait.spec.exchange import ENDS, EndPair, violations
 from timewait.spec.incarnation import INCARNATION_RULES, harm_in_words, harm_of, harm_rule
 from timewait.spec.outcome import Effect, Outcome, Timer
+from timewait.spec.reference import COMMON_TIMERS
 from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.state import ESTABLISHED, Block
@@ -133,7 +134,7 @@ class TraceWriter:
         for end, block in zip(ENDS, self.ends, strict=True):
             values[f"{end}.state"] = NEW_INCARNATION if self.reopened else str(block.state)
             values |= {f"{end}.una": block.una, f"{end}.nxt": block.nxt, f"{end}.rcv": block.rcv}
-            for timer in Timer:
+            for timer in COMMON_TIMERS:
                 since = self._started.get((end, timer))
                 values[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
         values["in flight"] = "; ".join(

@@ -26,7 +26,8 @@ from timewait.options import (
 )
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import SETTINGS, Setting
+from timewait.spec.setting import Setting
+from timewait.spec.settings import SETTINGS, Limit
 
 MSL = Fraction(30)
 """In seconds: the MSL of commands that need one where neither an option nor the stack states it."""
@@ -64,6 +65,7 @@ class Parsed(click.ParamType[Value]):
 
 DURATION = Parsed("time", duration)
 COUNT = Parsed("count", count)
+LIMIT = Parsed("time", lambda text: Limit.NONE if text == Limit.NONE else duration(text))
 
 
 def _type(entry: Setting) -> click.ParamType[Any]:
@@ -71,17 +73,19 @@ def _type(entry: Setting) -> click.ParamType[Any]:
     if entry.name == "rto_max":
         return Parsed("times", schedule)
     if entry.kind is Fraction:
-        return DURATION
+        return LIMIT if entry.may_lack_limit else DURATION
     if entry.kind is frozenset:
         return Parsed("arrivals", restarting if entry.alike else arrivals)
     return click.IntRange(0, MOST_RETRIES) if entry.kind is int else click.Choice(entry.choices)
 
 
 def setting_option(name: str, help_text: str | None = None) -> Callable[[Command], Command]:
-    """The option that overrides a setting; its value is None, or False for a flag, where the option is absent."""
+    """The option that overrides a setting; its value is None, or False for a switch, where the option is absent."""
     entry = SETTINGS[name]
     if entry.kind is bool:
-        return click.option(entry.option, is_flag=True, help=entry.help)
+        if entry.switch:
+            return click.option(entry.option, is_flag=True, help=entry.help)
+        return click.option(f"{entry.option}/{entry.negative}", default=None, help=entry.help)
     return click.option(entry.option, type=_type(entry), help=help_text or entry.help)
 
 

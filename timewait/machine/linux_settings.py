@@ -48,6 +48,14 @@ class LinuxSettings:
     conntrack_time_wait: int | None
 
     @property
+    def fin_retransmissions(self) -> int:
+        """How often the FIN of an orphan is retransmitted: once more than ``tcp_orphan_retries`` says.
+
+        The kernel counts time, and counts it from the first retransmission.
+        """
+        return (self.orphan_retries or ORPHAN_RETRIES) + 1
+
+    @property
     def reserved_ports(self) -> int:
         """Ports of the range that connect() does not choose, since they are reserved."""
         low, high = self.ports

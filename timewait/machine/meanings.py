@@ -112,9 +112,9 @@ def _max_tw_buckets(host: LinuxSettings) -> str:
 
 
 def _orphan_retries(host: LinuxSettings) -> str:
-    retries = host.orphan_retries or ORPHAN_RETRIES
     stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES})"
-    return f"The FIN of a connection that its program has closed is retransmitted {_times(retries)} before the drop{stands}."
+    sent = _times(host.fin_retransmissions)
+    return f"The FIN of a connection that its program has closed is retransmitted {sent} before the drop{stands}."
 
 
 def _rto_max(host: LinuxSettings, wait: Fraction) -> str | None:

@@ -26,7 +26,8 @@ from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.graph import condense, transition_graph
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
 from timewait.spec.rules import RULES
-from timewait.spec.settings import SETTINGS, InProfile
+from timewait.spec.setting import InProfile
+from timewait.spec.settings import SETTINGS
 from timewait.spec.stacks import EVIDENCE, load_stack, stack_names
 from timewait.spec.state import MEANING, State
 
