@@ -268,7 +268,8 @@ class Composition:
         """Whether the loss of an answer to a further copy counts against the same loss budget as that of the first answer."""
         again = self.received(outcome.block, side, segment)
         ends = (again.block, state.ends[1]) if side == 0 else (state.ends[0], again.block)
-        return Effect.FIN_ACCEPTED not in again.effects and any(self._loss_windows(ends, side, reply) for reply in again.replies)
+        counted = any(self._loss_windows(ends, side, reply, again) for reply in again.replies)
+        return Effect.FIN_ACCEPTED not in again.effects and counted
 
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
         """The outcome of an arrival; in scope core a CLOSED passive end is silent."""
