@@ -11,7 +11,8 @@ from typing import Any
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule, Setting
+from timewait.spec.setting import Setting
+from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule
 
 ARRIVALS = {
     Arrival.FIN: "a retransmitted FIN",

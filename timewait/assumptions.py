@@ -23,7 +23,8 @@ from timewait.spec.assemble import Overrides, stack_defaults
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.description import gaps_in_words, value_in_words
 from timewait.spec.duration import format_duration
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, EVERY_ARRIVAL, Setting
+from timewait.spec.setting import Setting
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, EVERY_ARRIVAL
 from timewait.vocabulary.errors import RequestError
 
 RETRIES = 3
