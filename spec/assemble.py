@@ -9,7 +9,7 @@ from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.setting import InProfile, Setting
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS, Behaviour, Durations, Limit
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
 from timewait.spec.stacks import Stack
 
 
@@ -47,14 +47,14 @@ class Overrides(Durations):
     def of(cls, **values: Any) -> Overrides:
         """Return the overrides that state settings and conditions, each under its own name."""
         behaviour = {name: value for name, value in values.items() if name in SETTINGS and name not in DURATIONS}
-        without_limit = frozenset(name for name, value in values.items() if value is Limit.NONE)
+        without_limit = frozenset(name for name, value in values.items() if value is NoLimit.NONE)
         others = {name: value for name, value in values.items() if name not in behaviour and name not in without_limit}
         return cls(behaviour=behaviour, without_limit=without_limit, **others)
 
     def value(self, name: str) -> Any:
-        """Return the override of a setting; None if there is none, `Limit.NONE` for a duration without limit."""
+        """Return the override of a setting; None if there is none, `NoLimit.NONE` for a duration without limit."""
         if name in self.without_limit:
-            return Limit.NONE
+            return NoLimit.NONE
         return getattr(self, name) if name in DURATIONS else self.behaviour.get(name)
 
 

@@ -16,7 +16,7 @@ from typing import get_args, get_type_hints
 from timewait.spec.setting import InProfile, Setting, setting
 
 
-class Limit(StrEnum):
+class NoLimit(StrEnum):
     """The value of a duration that is known to have no limit."""
 
     NONE = "none"

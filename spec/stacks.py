@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from timewait.spec.duration import format_duration, parse_duration
 from timewait.spec.setting import Setting
-from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, Limit
+from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, NoLimit
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.untrusted import check_plain_data, shown, unprintable, visible
 
@@ -122,9 +122,9 @@ class Stack(Durations):
         )
 
     def value(self, name: str) -> Any:
-        """Return the value of a setting; None if it is unknown, `Limit.NONE` for a duration without limit."""
+        """Return the value of a setting; None if it is unknown, `NoLimit.NONE` for a duration without limit."""
         if name in self.without_limit:
-            return Limit.NONE
+            return NoLimit.NONE
         return getattr(self, name) if name in DURATIONS else self.behaviour.get(name)
 
     def require(self, name: str) -> Any:
@@ -148,7 +148,7 @@ class Stack(Durations):
             return "none"
         if value is None:
             return "not known"
-        if value is Limit.NONE:
+        if value is NoLimit.NONE:
             return "no limit"
         if isinstance(value, bool):
             return "yes" if value else "no"
@@ -249,7 +249,7 @@ class _Profile:
             if key not in known:
                 raise self._broken(key, f"is not a key of a profile{_suggestion(key, known)}; known: {', '.join(known)}")
         stated = {key: self._stated(key) for key in PROFILE_KEYS if key in self._table}
-        without_limit = frozenset(key for key in stated if SETTINGS[key].may_lack_limit and self._raw(key) == Limit.NONE)
+        without_limit = frozenset(key for key in stated if SETTINGS[key].may_lack_limit and self._raw(key) == NoLimit.NONE)
         values = {key: self._value(SETTINGS[key]) for key in stated if key not in without_limit}
         stack = Stack(
             name=self._text(self._table, "name", "name"),

@@ -20,7 +20,7 @@ from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.setting import Setting
-from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, Limit, ResetRule
+from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
 from timewait.spec.stacks import Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
@@ -336,6 +336,6 @@ def _setting(entry: Setting, value: Any) -> Any:
         return schedule(value)
     if entry.kind is frozenset:
         return restarting(value) if entry.alike else arrivals(value)
-    if entry.may_lack_limit and value == Limit.NONE:
-        return Limit.NONE
+    if entry.may_lack_limit and value == NoLimit.NONE:
+        return NoLimit.NONE
     return duration(value) if entry.kind is Fraction else entry.kind(value)

@@ -27,7 +27,7 @@ from timewait.options import (
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.setting import Setting
-from timewait.spec.settings import SETTINGS, Limit
+from timewait.spec.settings import SETTINGS, NoLimit
 
 MSL = Fraction(30)
 """In seconds: the MSL of commands that need one where neither an option nor the stack states it."""
@@ -65,7 +65,7 @@ class Parsed(click.ParamType[Value]):
 
 DURATION = Parsed("time", duration)
 COUNT = Parsed("count", count)
-LIMIT = Parsed("time", lambda text: Limit.NONE if text == Limit.NONE else duration(text))
+LIMIT = Parsed("time", lambda text: NoLimit.NONE if text == NoLimit.NONE else duration(text))
 
 
 def _type(entry: Setting) -> click.ParamType[Any]:
