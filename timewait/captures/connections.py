@@ -214,8 +214,8 @@ class Connection:
         Whether a packet other than SYN and RST was captured.
     next : Connection or None
         The next incarnation.
-    challenges : list of (int, int)
-        The frames of its SYNs that the end of the previous incarnation answered, and of the answers.
+    challenges : list of (CapturedPacket, CapturedPacket)
+        Its SYNs that an end of the previous incarnation answered, and the answers.
     captured_twice : int
         Packets left out because the capture has them twice.
     truncated : bool
@@ -234,7 +234,7 @@ class Connection:
     accepted: tuple[int, int] | None = None
     established: bool = False
     next: Connection | None = None
-    challenges: list[tuple[int, int]] = field(default_factory=list)
+    challenges: list[tuple[CapturedPacket, CapturedPacket]] = field(default_factory=list)
     captured_twice: int = 0
     truncated: bool = False
     directions: tuple[Direction, Direction] = field(default_factory=lambda: (Direction(), Direction()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from timewait.captures.connections import Connection, captured_segments
 from timewait.captures.deviations import deviations
 from timewait.captures.end_states import end_state
 from timewait.captures.fins import fin_facts
-from timewait.captures.headers import SYN, Socket
+from timewait.captures.headers import SYN, CapturedPacket, Socket
 from timewait.captures.observations import (
     CloseKind,
     ConnectionFacts,
@@ -109,7 +109,7 @@ def judge(case: Judged) -> ConnectionFacts:
         states_left=left,
         entered=(_entered(found, 0, entered[0]), _entered(found, 1, entered[1])),
         reopening=_reopening(connection, found),
-        challenges=tuple(connection.challenges),
+        challenges=_challenges(connection),
         captured_twice=connection.captured_twice,
         truncated=connection.truncated,
     )
@@ -192,10 +192,23 @@ def _reopening(connection: Connection, found: Passages) -> Reopening | None:
     following = connection.next
     if following is None:
         return None
-    syns = [it.packet for it in captured_segments(following.items) if it.packet.flags & SYN and it.packet.ack is None]
+    syns = _at_first_interface(
+        it.packet for it in captured_segments(following.items) if it.packet.flags & SYN and it.packet.ack is None
+    )
     accepted = None if following.accepted is None else found.seconds(following.accepted[0])
     frames = tuple(packet.frame for packet in syns)
     return Reopening(found.seconds(following.times[0]), len(syns), frames, accepted)
+
+
+def _at_first_interface(packets: Iterable[CapturedPacket]) -> list[CapturedPacket]:
+    """The packets of the interface of the first of them: a capture of two interfaces has each packet twice."""
+    found = list(packets)
+    return [packet for packet in found if packet.interface == found[0].interface]
+
+
+def _challenges(connection: Connection) -> tuple[tuple[int, int], ...]:
+    kept = {syn.frame for syn in _at_first_interface(sorted((syn for syn, _ in connection.challenges), key=lambda it: it.frame))}
+    return tuple((syn.frame, answer.frame) for syn, answer in connection.challenges if syn.frame in kept)
 
 
 # --- retransmissions -------------------------------------------------------------------------------------------------

@@ -115,15 +115,17 @@ def passages(found: Deliveries, directions: tuple[Direction, Direction], started
 def _with_freshness(made: Sequence[Passage]) -> Iterator[Passage]:
     """The passages, each with whether it is fresh.
 
-    Without an IPv4 identification a retransmission cannot be told from a copy that the network made.
+    Where an end sets no IPv4 identifications, a retransmission cannot be told from a copy that the network made. An end that
+    sets them may still send some packets with 0, as Linux does from TIME-WAIT; those count as its own.
     """
+    numbered = {passage.sender for passage in made if passage.captured.packet.ident}
     seen: set[tuple[object, ...]] = set()
     acknowledged, sent = [0, 0], [0, 0]
     for passage in made:
         side, segment = passage.sender, passage.segment
         ack = segment.ack or 0
         repeated = passage.captured.copy_key in seen or (segment.span and segment.end <= sent[side])
-        copied = passage.duplicate or (not passage.captured.packet.ident and repeated and ack <= acknowledged[side])
+        copied = passage.duplicate or (side not in numbered and repeated and ack <= acknowledged[side])
         stale = segment.ack is not None and ack < acknowledged[side]
         yield passage._replace(fresh=not copied and not stale)
         seen.add(passage.captured.copy_key)

@@ -16,6 +16,7 @@ from timewait.captures.observations import (
     TimeWaitArrival,
 )
 from timewait.captures.passages import Passage, Passages, covers, first_covering
+from timewait.captures.resets import PROMPT
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.state import State
@@ -111,6 +112,11 @@ def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | 
         return None
     asked = next((it for it in found.of(1 - side, after=rst.order) if not it.segment.rst), None)
     if asked is None:
+        late = rst.time + 2 * (found.directions[side].response or 0) + PROMPT
+        spoke = next((it for it in found.of(side, after=rst.order) if it.fresh and not it.segment.syn), None)
+        if spoke is not None and spoke.time > late and found.directions[side].response is not None:
+            # It answers something that did not pass the capture.
+            return spoke.segment.rst
         challenged = any(it.segment.syn for it in found.of(1 - side, before=rst.order))
         return True if challenged and accepted is not None and accepted > rst.order else None
     answer = next((it for it in found.of(side, after=asked.order) if it.fresh and not it.segment.syn), None)

@@ -110,7 +110,7 @@ class Traffic:
             answered = [syn for syn in reuse.unanswered if syn.source == packet.destination]
             for syn in answered[-1:]:
                 best.visit(syn)
-                latest[0].challenges.append((syn.frame, packet.frame))
+                latest[0].challenges.append((syn, packet))
                 reuse.unanswered.remove(syn)
         best.add(packet)
 
