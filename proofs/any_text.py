@@ -2,10 +2,10 @@
 
 Runs with more text have more sequence numbers, yet an endpoint only compares them: with SND.UNA, SND.NXT, RCV.NXT and the
 end of the window. So the abstraction keeps of every number of B where it lies: in the text, at its end, or past the FIN. Of
-the packets in flight it keeps those of the last exchange that must be delivered, and for each kind of packet the age of the
+the packets in flight it keeps which kinds must be delivered, of text at most one packet, and for each kind the age of the
 youngest. Its edges are the images of the edges of closes with 0 to `OCTETS` octets. Every run of such a close is a run of the
-abstraction, and more octets add neither a location nor an edge (`tests/test_any_text.py` compares 3 with 4 octets): a
-property that holds here holds for any amount of text that the window has room for.
+abstraction, and more octets add neither a location nor an edge (`tests/test_any_text.py` compares them): a property that
+holds here holds for any amount of text that the window has room for.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
 from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, Edge, Location
 
-OCTETS = 3
-"""The octets of the closes from which the edges come: an octet before, at and after any other in the text."""
+OCTETS = 2
+"""The octets of the closes from which the edges come; a third and a fourth add nothing."""
 
 IN_TEXT, AT_END, PAST_FIN = 1, 2, 3
 """Where a sequence number of B lies: in its text, just past it (that of the FIN), just past the FIN."""

@@ -25,9 +25,11 @@ from timewait.proofs.evidence import (
     by_horn,
     for_all,
     for_all_by_schedule,
+    for_any_text,
     for_every_duration,
     least,
 )
+from timewait.proofs.late_acknowledgements import late_schedule
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.settings import Arrival, Behaviour, ResetRule
 
@@ -84,7 +86,7 @@ NEVER_RESTARTED = """
     "TIME_WAIT >= 2 MSL is enough for graceful and isolation, if RTO <= MSL, at most one copy is lost in a loss window, RST is"
     " ignored, a retransmitted FIN is answered and restarts the timer, and every other segment that is answered restarts it"
     " too; any duplication, any order; with up to one octet from each end, if acknowledgements do not restart the"
-    " retransmission timer",
+    " retransmission timer (if they do, C17 has the formula)",
     "RFC 9293 3.6.1 MUST-13",
     PROVED,
 )
@@ -134,8 +136,8 @@ def less_is_not_enough() -> Iterator[Evidence]:
 
 @claim(
     "C3",
-    "the exact thresholds, without text. Close: graceful needs M for k = 0, else kR + M; isolation, and both together,"
-    " max(2M, kR + M). Core: graceful the same; isolation M + max(kR, min((k+1)R, M))",
+    "the exact thresholds for R >= M/4 and k <= 3, without text. Close: graceful needs M for k = 0, else kR + M; isolation, and"
+    " both together, max(2M, kR + M). Core: graceful the same; isolation M + max(kR, min((k+1)R, M))",
     "RFC 9293 3.6.1 MUST-13",
     PROVED,
 )
@@ -167,10 +169,15 @@ CORE_ISOLATION = (
 """M + max(kR, min((k+1)R, M)) piece by piece, for k = 0 to 3; for k = 3 from R = M/4 on, where min((k+1)R, M) is M."""
 
 
+OLD_FIN = "RTO <= 1/2*MSL: safe iff TIME_WAIT >= MSL + 2*RTO; 1/2*MSL <= RTO <= MSL: safe iff TIME_WAIT >= 2*MSL"
+"""M + min(2R, M), for k = 1 and R up to M."""
+
+
 @claim(
     "C4",
     "each reason for TIME-WAIT has its own threshold: the lost acknowledgement needs kR + M, which depends on RTO and loss;"
-    " the old duplicate needs 2M, which depends on the lifetime alone, even without loss",
+    " the old duplicate needs 2M, which depends on the lifetime alone, even without loss. By its harm (k = 0, R >= M/4): an old"
+    " RST needs 2M, an old FIN or bare ACK M + min(R, M)",
     "RFC 1323 appendix B.2",
     PROVED,
 )
@@ -182,12 +189,19 @@ def two_reasons() -> Iterator[Evidence]:
         yield least(f"close, M = 2, R = {rto}, k = 1", close(2, 0, rto, 1), ["graceful"], rto + 2)
     for msl in (1, 3):
         yield least(f"close, M = {msl}, R = 1, k = 0", close(msl, 0, 1, 0), ["isolation"], 2 * msl)
+    for name, expected in (
+        ("old-reset", "safe iff TIME_WAIT >= 2*MSL"),
+        ("old-fin", CORE_ISOLATION[0]),
+        ("old-ack", CORE_ISOLATION[0]),
+    ):
+        yield from as_formula("close, k = 0", close(1, 0, 1, 0), [name], expected)
 
 
 @claim(
     "C5",
-    "with two losses in a loss window and RTO <= MSL, 2M is not enough, M + 2R is. A back-off schedule needs M and its k"
-    " longest consecutive gaps, not its first k: later loss windows start further on in the schedule",
+    "with two losses in a loss window and M/2 < R <= M, 2M is not enough for graceful, M + 2R is. For graceful, a back-off"
+    " schedule needs M and its k longest consecutive gaps, not its first k: later loss windows start further on in the schedule"
+    " (shown for gaps R, 2R and R, 2R, 4R, for R from M/2 to 2M)",
     "RFC 6298 5.5",
     PROVED,
 )
@@ -253,8 +267,8 @@ def no_restart() -> Iterator[Evidence]:
 
 @claim(
     "C8",
-    "if a RST ends TIME-WAIT (RFC 1337), no TIME_WAIT is enough, even without loss, and without duplication once a delay"
-    " exceeds RTO; if it is ignored (F1), 2 MSL is enough again",
+    "if a RST ends TIME-WAIT (RFC 1337), no TIME_WAIT is enough for isolation, even without loss, and without duplication once a"
+    " delay exceeds RTO (shown at M = R); if it is ignored (F1), 2 MSL is enough again, as in C1",
     "RFC 9293 3.10.7.4 second step; RFC 1337",
     VIOLATED,
 )
@@ -320,7 +334,7 @@ def endless_acknowledgements() -> Iterator[Evidence]:
     "C11",
     "a simultaneous close needs the same TIME_WAIT, at both ends: for RTO <= MSL and k <= 1, 2 MSL is enough (at RTO = MSL,"
     " 1.999 MSL is not). With one octet from each end, 2 MSL is enough if acknowledgements do not restart the retransmission"
-    " timer (shown for k = 0, and for k = 1 at RTO = MSL)",
+    " timer (shown for k = 0, and for k = 1 at RTO = MSL); if they do, C17 applies",
     "RFC 9293 3.6 figure 13",
     PROVED,
 )
@@ -371,7 +385,8 @@ def linger_zero() -> Iterator[Evidence]:
     "C16",
     "the answer rule (k = 1, M/4 <= R <= M): isolation needs 3M if TIME-WAIT answers unacceptable segments without a restart,"
     " min(4M, 3M + 2R) if it also answers bare ACKs without a restart, and 2M if a retransmitted FIN is answered and restarts"
-    " the timer, and every other segment that is answered restarts it too",
+    " the timer, and every other segment that is answered restarts it too. An old RST needs all of that; in the first two cases"
+    " an old FIN needs M + min(2R, M), and an old bare ACK 2M in the first and min(3M, 2M + 2R) in the second",
     "RFC 9293 3.10.7.4 first and fifth step",
     PROVED,
 )
@@ -395,6 +410,17 @@ def answer_rule() -> Iterator[Evidence]:
     ):
         configuration = close(1, 0, 1, 1, behaviour)
         yield from as_formula(f"close, k = 1, {label}", configuration, ["isolation"], expected, up_to_msl)
+    for name, expected in (
+        ("old-reset", "safe iff TIME_WAIT >= 3*MSL"),
+        ("old-fin", OLD_FIN),
+        ("old-ack", "safe iff TIME_WAIT >= 2*MSL"),
+    ):
+        label = "close, k = 1, unacceptable answered without restart"
+        yield from as_formula(label, close(1, 0, 1, 1, unacceptable), [name], expected, up_to_msl)
+    old_ack = "RTO <= 1/2*MSL: safe iff TIME_WAIT >= 2*MSL + 2*RTO; 1/2*MSL <= RTO <= MSL: safe iff TIME_WAIT >= 3*MSL"
+    for name, expected in (("old-fin", OLD_FIN), ("old-ack", old_ack)):
+        label = "close, k = 1, bare ACKs answered without restart too"
+        yield from as_formula(label, close(1, 0, 1, 1, bare), [name], expected, up_to_msl)
     yield least(
         "close, M = 2, R = 2, k = 1, unacceptable answered without restart", close(2, 0, 2, 1, unacceptable), ["graceful"], 4
     )
@@ -415,15 +441,44 @@ def answer_rule() -> Iterator[Evidence]:
 @claim(
     "C17",
     "text from the end that closes second: a late acknowledgement of the text restarts B's retransmission timer (RFC 6298"
-    " 5.3) and delays the FIN. With one octet from B, one loss and MSL = RTO = 1 s, a TIME_WAIT of 2 s is then not enough, 3 s"
-    " is; 2 s is enough at MSL = 1 s, RTO = 1/2 s, and at MSL = RTO = 1 s if acknowledgements do not restart the timer",
+    " 5.3) and delays the FIN. For any M, R and amount of text, with k losses (k = 1, 2), 2M + kR is enough for graceful, and for"
+    " isolation if k = 1; M is enough for graceful if nothing is lost, and M + R if k = 1 and acknowledgements do not restart the"
+    " timer. With n octets (n <= 4, k = 1, 2, any M and R) nothing less than M + min((k + n)R, M + kR) is enough for graceful;"
+    " with one octet and one loss that is enough (R >= M/4)",
     "RFC 6298 5.3",
-    VIOLATED,
+    PROVED,
 )
 def late_acknowledgement() -> Iterator[Evidence]:
     """The only gap between two transmissions of a FIN that is longer than RTO."""
-    sends = replace(close(1, 2, 1, 1), text=(0, 1))
-    yield from all_at("close, M = R = 1, k = 1, TIME_WAIT = 2, B sends one octet", sends, BOTH, VIOLATED)
-    yield from all_at("the same, TIME_WAIT = 3", replace(sends, time_wait=Fraction(3)), BOTH, PROVED)
-    yield from all_at("the same, TIME_WAIT = 2, R = 1/2", replace(sends, rto=(Fraction(1, 2),)), BOTH, PROVED)
-    yield from all_at("the same, TIME_WAIT = 2, R = 1, RTO not restarted", replace(sends, behaviour=RTO_RUNS_ON), BOTH, PROVED)
+    yield from for_any_text("close, k = 0", close(1, 0, 1, 0), ["graceful"], "MSL")
+    yield from for_any_text("close, k = 1", close(1, 0, 1, 1), BOTH, "2*MSL + RTO")
+    yield from for_any_text("close, k = 2", close(1, 0, 1, 2), ["graceful"], "2*MSL + 2*RTO")
+    yield from for_any_text("close, k = 1, RTO not restarted", close(1, 0, 1, 1, RTO_RUNS_ON), ["graceful"], "MSL + RTO")
+    exact = "safe iff TIME_WAIT >= MSL + 2*RTO"
+    up_to_msl = (Fraction(1, 4), Fraction(1))
+    one_octet = replace(close(1, 0, 1, 1), text=(0, 1))
+    yield from as_formula("close, k = 1, B sends one octet", one_octet, ["graceful"], exact, up_to_msl)
+    for loss in (1, 2):
+        for octets in range(1, 5):
+            yield from delayed_fin(loss, octets)
+    longer = replace(one_octet, time_wait=Fraction(3))
+    yield from all_at("close, M = R = 1, k = 1, TIME_WAIT = 3, B sends one octet", longer, BOTH, PROVED)
+    shorter = replace(one_octet, time_wait=Fraction(2))
+    yield agreed("the same, TIME_WAIT = 2", shorter, "graceful", VIOLATED)
+    yield from all_at("the same, TIME_WAIT = 2, RTO not restarted", replace(shorter, behaviour=RTO_RUNS_ON), BOTH, PROVED)
+
+
+def delayed_fin(loss: int, octets: int) -> Iterator[Evidence]:
+    """For every TIME_WAIT below the threshold of C17 a run, for some octets of B: they are acknowledged one at a time.
+
+    If the octets are few, each acknowledgement arrives one RTO after the one before; otherwise the last one arrives at the age
+    of MSL. Then the FIN is retransmitted, and the copy that arrives last is MSL old.
+    """
+    rounds = ("ROUNDS <= MSL", "ROUNDS > MSL - RTO")
+    label = f"close, k = {loss}, B sends {octets} octets"
+    few = (*POSITIVE, f"{octets}*RTO <= MSL", f"TIME_WAIT < MSL + {octets + loss}*RTO", *rounds)
+    many = (*POSITIVE, f"{octets}*RTO >= MSL", f"TIME_WAIT < 2*MSL + {loss}*RTO", *rounds)
+    long = replace(close(octets, octets, 1, loss), text=(0, octets))
+    short = replace(close(1, 1, 1, loss), text=(0, octets))
+    yield for_all_by_schedule(label, long, "graceful", late_schedule(loss, octets, "RTO"), few, iterations=octets)
+    yield for_all_by_schedule(label, short, "graceful", late_schedule(loss, octets, f"MSL/{octets}"), many, iterations=1)
