@@ -434,7 +434,10 @@ def vacuous(claimed: ClaimedProperties, budget: Budget) -> CertifiedProof:
     """Whether the properties could be violated at all, at the configuration's own values.
 
     The verdict is vacuous where a witness is missing or time cannot pass, inconclusive where the budget did not suffice,
-    and proved otherwise.
+    and proved otherwise. What happens with one octet happens with any amount of text.
     """
+    if claimed.any_text:
+        one_octet = replace(claimed.configuration, text=(claimed.configuration.text[0], 1))
+        claimed = replace(claimed, configuration=one_octet, any_text=False)
     zones, refused = _explored(claimed, budget)
     return refused if zones is None else CertifiedProof(Verdict.PROVED)

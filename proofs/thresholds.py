@@ -147,9 +147,7 @@ def _pieces(
     search = Synthesis((plain, claimed.automaton), frozenset(properties), terms, SYMBOLS, shorten, budget)
     for piece in search.pieces(*ratios):
         counterexample = None if piece.run is None else _counterexample(configuration, plain, piece, piece.run)
-        region = region_constraints(piece, SYMBOLS, safe=True)
-        proof = None if piece.minimum is None else certified_proof(replace(claimed, region=region), piece.invariant)
-        yield ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
+        yield _proved(claimed, piece, counterexample)
 
 
 def safe_with_any_text(
@@ -182,9 +180,21 @@ def safe_with_any_text(
     automata = (claimed.automaton, claimed.automaton)
     search = Synthesis(automata, frozenset(properties), terms, SYMBOLS, lambda run, _, __: run, budget)
     for piece in search.safe_pieces(wait, Fraction(0), highest):
-        region = region_constraints(piece, SYMBOLS, safe=True)
-        proof = certified_proof(replace(claimed, region=region), piece.invariant)
-        yield ProvedThreshold(piece.ratios, piece.minimum, None, proof, region)
+        yield _proved(claimed, piece, None)
+
+
+def _proved(
+    claimed: ClaimedProperties, piece: ThresholdPiece, counterexample: ParametricCounterexample | None
+) -> ProvedThreshold:
+    """A piece with its certificate, whose own values lie inside the piece."""
+    region = region_constraints(piece, SYMBOLS, safe=True)
+    if piece.minimum is None:
+        return ProvedThreshold(piece.ratios, None, counterexample, None, region)
+    msl, rto = claimed.configuration.msl, claimed.configuration.msl * _inside(piece.ratios)
+    least = evaluate(piece.minimum, {SYMBOLS.scale: msl, SYMBOLS.rate: rto})
+    inside = at_values(claimed.configuration, msl, rto, least)
+    proof = certified_proof(replace(claimed, configuration=inside, region=region), piece.invariant)
+    return ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
 
 
 def _counterexample(

@@ -14,7 +14,8 @@ from timewait.checker.cover import cover_of, invariant, multiples
 from timewait.checker.finding import Budget
 from timewait.checker.zones import Zones
 from timewait.proofs.any_text import OCTETS, AnyText
-from timewait.proofs.certify import ClaimedProperties, certified_proof, check_file
+from timewait.proofs.certificate_files import check_file
+from timewait.proofs.certify import ClaimedProperties, certified_proof
 from timewait.proofs.claims import INTENDED, RTO_RUNS_ON, close
 from timewait.proofs.thresholds import safe_with_any_text
 from timewait.spec.configuration import Configuration
@@ -77,6 +78,7 @@ def test_a_certificate_can_be_checked_from_its_file(tmp_path: Path) -> None:
         check_file(path)
 
 
+@pytest.mark.slow
 def test_an_invariant_for_a_shorter_time_wait_is_rejected() -> None:
     """Z3 and cvc5 reject the invariant for M in a region that begins below."""
     configuration = close(1, 1, 1, 0)
