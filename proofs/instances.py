@@ -7,7 +7,7 @@ verdict: they must be words of the claim's statement, so that a statement and it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
@@ -56,19 +56,6 @@ class Instance:
 
 Draw = Callable[[Random], Iterator[Instance]]
 
-INSTANCES: dict[str, Draw] = {}
-"""For each claim the function that draws its instances."""
-
-
-def instances(name: str) -> Callable[[Draw], Draw]:
-    """Register a function that draws instances of a claim."""
-
-    def register(draw: Draw) -> Draw:
-        INSTANCES[name] = draw
-        return draw
-
-    return register
-
 
 @dataclass(frozen=True)
 class Point:
@@ -104,7 +91,6 @@ def lost_acknowledgement(at: Point) -> int:
 # --- the claims ----------------------------------------------------------------------------------------------------
 
 
-@instances("C1")
 def _c1(random: Random) -> Iterator[Instance]:
     words = "TIME_WAIT >= 2 MSL is enough for graceful and isolation, if RTO <= MSL, at most one copy is lost in a loss window"
     for behaviour in (INTENDED, Behaviour(answers=FIN, restarts=FIN), Behaviour(answers=EVERYTHING, restarts=EVERYTHING)):
@@ -119,7 +105,6 @@ def _c1(random: Random) -> Iterator[Instance]:
     yield Instance(words, runs_on, random.choice(("graceful", "isolation")), PROVED, slow=True)
 
 
-@instances("C2")
 def _c2(random: Random) -> Iterator[Instance]:
     words = "for every TIME_WAIT < 2 MSL (MSL/2 <= RTO <= MSL, one loss) one schedule violates isolation"
     for make in (core, close):
@@ -127,7 +112,6 @@ def _c2(random: Random) -> Iterator[Instance]:
         yield Instance(words, make(at.msl, Fraction(random.randint(0, 20 * at.msl - 1), 10), at.rto, 1), "isolation", VIOLATED)
 
 
-@instances("C3")
 def _c3(random: Random) -> Iterator[Instance]:
     words = "the exact thresholds for R >= M/4 and k <= 3, without text"
     for make in (core, close):
@@ -141,7 +125,6 @@ def _c3(random: Random) -> Iterator[Instance]:
     yield from about(random, words, core(at.msl, 0, at.rto, at.loss), "isolation", least)
 
 
-@instances("C4")
 def _c4(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(2), losses=(1, 2))
     words = "the lost acknowledgement needs kR + M"
@@ -154,7 +137,6 @@ def _c4(random: Random) -> Iterator[Instance]:
     yield from about(random, words, close(at.msl, 0, at.rto, 0), name, at.msl + min(at.rto, at.msl))
 
 
-@instances("C5")
 def _c5(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(51, 100), most=Fraction(1), losses=(2,))
     words = "with two losses in a loss window and M/2 < R <= M, 2M is not enough for graceful, M + 2R is"
@@ -176,7 +158,6 @@ def longest(gaps: tuple[int, ...], count: int) -> int:
     return max(sum(extended[first : first + count]) for first in range(len(gaps)))
 
 
-@instances("C6")
 def _c6(random: Random) -> Iterator[Instance]:
     words = "with any number of losses no finite TIME_WAIT is enough for graceful"
     at = point(random, least=Fraction(1, 2), most=Fraction(2), losses=(0,))
@@ -184,7 +165,6 @@ def _c6(random: Random) -> Iterator[Instance]:
         yield Instance(words, make(at.msl, random.randint(0, 6 * at.msl), at.rto, None), "graceful", VIOLATED)
 
 
-@instances("C7")
 def _c7(random: Random) -> Iterator[Instance]:
     words = "if a retransmitted FIN does not restart TIME-WAIT, no finite TIME_WAIT is enough for graceful"
     at = point(random, least=Fraction(1, 2), most=Fraction(2), losses=(1, 2))
@@ -193,7 +173,6 @@ def _c7(random: Random) -> Iterator[Instance]:
         yield Instance(words, make(at.msl, random.randint(0, 6 * at.msl), at.rto, at.loss, never), "graceful", VIOLATED)
 
 
-@instances("C8")
 def _c8(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(1), losses=(0, 1))
     honours = replace(INTENDED, reset=ResetRule.EXACT)
@@ -204,7 +183,6 @@ def _c8(random: Random) -> Iterator[Instance]:
     yield Instance(words, close(at.msl, 2 * at.msl, at.rto, at.loss), "isolation", PROVED)
 
 
-@instances("C9")
 def _c9(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 2), most=Fraction(2), losses=(1, 2))
     words = "never reaches the step that restarts the timer"
@@ -213,7 +191,6 @@ def _c9(random: Random) -> Iterator[Instance]:
     yield Instance(words, core(at.msl, random.randint(0, 6 * at.msl), at.rto, at.loss, LITERAL), "graceful", VIOLATED)
 
 
-@instances("C10")
 def _c10(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1), most=Fraction(1), losses=(0,))
     both = replace(close(at.msl, 2 * at.msl, at.rto, 0, LITERAL), both_close=True)
@@ -221,7 +198,6 @@ def _c10(random: Random) -> Iterator[Instance]:
     yield Instance(words, both, "quiet", VIOLATED, slow=True)
 
 
-@instances("C11")
 def _c11(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(1), losses=(0, 1))
     both = replace(close(at.msl, 2 * at.msl + random.randint(0, 30), at.rto, at.loss), both_close=True)
@@ -230,7 +206,6 @@ def _c11(random: Random) -> Iterator[Instance]:
     yield Instance(words, both, "isolation", PROVED, slow=True)
 
 
-@instances("C12")
 def _c12(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(2), losses=(0,))
     sends = replace(close(at.msl, 2 * at.msl, at.rto, 0), text=(0, 1))
@@ -241,14 +216,12 @@ def _c12(random: Random) -> Iterator[Instance]:
     yield Instance(words, gives_up, "integrity", VIOLATED)
 
 
-@instances("C15")
 def _c15(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(2), losses=(0, 1))
     aborts = replace(close(at.msl, 2 * at.msl, at.rto, at.loss, replace(INTENDED, linger_zero=True)), text=(1, 0))
     yield Instance("integrity is violated", aborts, "integrity", VIOLATED)
 
 
-@instances("C16")
 def _c16(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(1), losses=(1,))
     for words, answers, restarts, least in (
@@ -271,7 +244,6 @@ def _c16(random: Random) -> Iterator[Instance]:
     yield from about(random, words, close(at.msl, 0, at.rto, 1, Behaviour(answers=STEP_ONE, restarts=FIN)), "old-ack", 2 * at.msl)
 
 
-@instances("C17")
 def _c17(random: Random) -> Iterator[Instance]:
     at = point(random, least=Fraction(1, 4), most=Fraction(2), losses=(1, 2))
     octets = random.choice((1, 2))
@@ -291,3 +263,23 @@ def _c17(random: Random) -> Iterator[Instance]:
     words = "with one octet and one loss that is enough (R >= M/4)"
     least = at.msl + min(2 * at.rto, at.msl + at.rto)
     yield Instance(words, replace(exact, time_wait=Fraction(least)), "graceful", PROVED, slow=True)
+
+
+INSTANCES: Mapping[str, Draw] = {
+    "C1": _c1,
+    "C2": _c2,
+    "C3": _c3,
+    "C4": _c4,
+    "C5": _c5,
+    "C6": _c6,
+    "C7": _c7,
+    "C8": _c8,
+    "C9": _c9,
+    "C10": _c10,
+    "C11": _c11,
+    "C12": _c12,
+    "C15": _c15,
+    "C16": _c16,
+    "C17": _c17,
+}
+"""For each claim the function that draws its instances."""
