@@ -58,7 +58,7 @@ Draw = Callable[[Random], Iterator[Instance]]
 
 
 @dataclass(frozen=True)
-class Point:
+class InstancePoint:
     """Values of MSL and RTO in seconds, and a number of losses."""
 
     msl: int
@@ -66,11 +66,11 @@ class Point:
     loss: int
 
 
-def point(random: Random, *, least: Fraction, most: Fraction, losses: tuple[int, ...]) -> Point:
+def point(random: Random, *, least: Fraction, most: Fraction, losses: tuple[int, ...]) -> InstancePoint:
     """A point with a ratio RTO / MSL between two bounds; MSL is larger than in any evidence but that with 30 s."""
     msl = random.randint(31, 99)
     low, high = -(-least * msl // 1), most * msl // 1
-    return Point(msl, max(random.randint(int(low), int(high)), 1), random.choice(losses))
+    return InstancePoint(msl, max(random.randint(int(low), int(high)), 1), random.choice(losses))
 
 
 def about(
@@ -83,7 +83,7 @@ def about(
     yield Instance(words, replace(configuration, time_wait=short), name, VIOLATED, slow)
 
 
-def lost_acknowledgement(at: Point) -> int:
+def lost_acknowledgement(at: InstancePoint) -> int:
     """What graceful needs: M if nothing is lost, else kR + M."""
     return at.loss * at.rto + at.msl
 
