@@ -224,7 +224,7 @@ def other_settings() -> dict[str, dict[bool, Behaviour]]:
 def test_a_setting_explains_what_it_changes(name: str) -> None:
     """Every difference between the profile and a stack that differs in one setting is explained by this setting alone."""
     compared = telling(ModelStack(other_settings()[name]))
-    explanations = Explainer("linux", LINUX).explain_all(compared)
+    explanations = Explainer("linux", LINUX, compared).explain_all()
     assert len(explanations) == sum(one.first_difference is not None for one in compared)
     assert {str(explanation) for explanation in explanations} <= {f"setting {name}"}
 
@@ -245,7 +245,7 @@ def any_difference(changed: Mapping[bool, Behaviour]) -> bool:
 def test_a_departure_explains_what_it_changes(name: str) -> None:
     """Every difference between the specification and a stack with one departure is explained by this departure."""
     compared = telling(ModelStack(LINUX, lambda: reaction_with((DEPARTURES[name],))))
-    explanations = Explainer("linux", LINUX).explain_all(compared)
+    explanations = Explainer("linux", LINUX, compared).explain_all()
     assert {str(explanation) for explanation in explanations} == {f"departure {name}"}
 
 
@@ -277,9 +277,9 @@ def test_an_explanation_may_not_spoil_what_agrees() -> None:
         return segment_arrives(block, segment, behaviour)
 
     compared = telling(ModelStack(LINUX, lambda: picky))
-    assert set(Explainer("linux", LINUX).explain_all(compared)) == {None}
+    assert set(Explainer("linux", LINUX, compared).explain_all()) == {None}
     with_ack = [one for one in compared if getattr(one.experiment.events[-1], "ack", None) is not None]
-    assert {str(one) for one in Explainer("linux", LINUX).explain_all(with_ack)} == {"setting reset = ignore"}
+    assert {str(one) for one in Explainer("linux", LINUX, with_ack).explain_all()} == {"setting reset = ignore"}
 
 
 # --- reports -------------------------------------------------------------------------------------------------------------

@@ -288,8 +288,8 @@ def _groups(
     results: Sequence[LayerResult], stack: RunningStack, behaviours: Mapping[bool, Behaviour]
 ) -> tuple[DifferenceGroup, ...]:
     """The differences of all layers by their explanation, or by their kind; unexplained ones first, then the most frequent."""
-    explainer = Explainer(stack.name, behaviours)
-    explanations = iter(explainer.explain_all([one for result in results for one in result.compared]))
+    explainer = Explainer(stack.name, behaviours, [one for result in results for one in result.compared])
+    explanations = iter(explainer.explain_all())
     found: dict[DifferenceExplanation | DifferenceKind, list[tuple[ExperimentLayer, ComparedExperiment]]] = defaultdict(list)
     for result in results:
         for comparison in result.compared:
@@ -312,7 +312,7 @@ def _group(
     def alike(comparison: ComparedExperiment) -> bool:
         if isinstance(key, DifferenceExplanation):
             return explainer.holds(key, comparison)
-        return kind_of(comparison, behaviours) == key
+        return kind_of(comparison, behaviours) == key and not explainer.is_explained(comparison)
 
     first = min((comparison for _, comparison in members), key=lambda one: len(one.experiment.events))
     shortest = minimised(first, stack, behaviours, alike)

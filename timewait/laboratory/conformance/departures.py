@@ -7,15 +7,17 @@ if the changed reaction is exactly what was observed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
+from timewait.spec.abandoned import is_minimal
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.replies import acknowledgement
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import FIN_RECEIVED, Block, State
-from timewait.spec.window import WINDOW
+from timewait.spec.window import WINDOW, acceptable
 
 Reaction = Callable[[Block, Segment, Behaviour], Outcome]
 """What an endpoint does when a segment arrives."""
@@ -53,9 +55,13 @@ UNSYNCHRONISED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
 NO_PEER = "no endpoint of the specification sends such a segment"
 
 
+AFTER_FIN = FIN_RECEIVED - {State.TIME_WAIT}
+
+
 def _acks_first(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
-        if segment.ack is not None or segment.rst or segment.syn or block.state in UNSYNCHRONISED:
+        expected = segment.ack is not None or segment.rst or segment.syn
+        if expected or block.state in UNSYNCHRONISED or is_minimal(block, behaviour):
             return reaction(block, segment, behaviour)
         if block.state is not State.TIME_WAIT:
             return Outcome(block)
@@ -68,7 +74,9 @@ def _acks_first(reaction: Reaction) -> Reaction:
 
 def _edge_inside(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
-        if segment.seq != block.rcv + WINDOW or block.state in UNSYNCHRONISED:
+        unread_fin = block.state is State.CLOSING and behaviour.abandons
+        inside = not (segment.length and unread_fin) and not (segment.span and is_minimal(block, behaviour))
+        if segment.seq != block.rcv + WINDOW or block.state in UNSYNCHRONISED or not inside:
             return reaction(block, segment, behaviour)
         return reaction(block, segment._replace(seq=segment.seq - 1), behaviour)
 
@@ -77,10 +85,13 @@ def _edge_inside(reaction: Reaction) -> Reaction:
 
 def _nothing_beyond_fin(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
-        beyond = segment.fin and segment.end > block.rcv and block.state in FIN_RECEIVED
-        if not beyond or block.state is State.TIME_WAIT:
+        plain = not segment.rst and not segment.syn and segment.ack is not None
+        if not plain or segment.end <= block.rcv or block.state not in AFTER_FIN or not acceptable(block, segment):
             return reaction(block, segment, behaviour)
-        return reaction(block, segment._replace(fin=False, length=1), behaviour)
+        outcome = reaction(block, Segment(block.rcv, segment.ack), behaviour)
+        if segment.seq >= block.rcv or outcome.replies or outcome.block.state is not block.state:
+            return outcome
+        return outcome._replace(replies=(Segment(block.nxt, block.rcv + 1),))
 
     return changed
 
@@ -115,6 +126,21 @@ def _old_acks_unanswered(reaction: Reaction) -> Reaction:
     return changed
 
 
+def _old_fin_keeps_socket(reaction: Reaction) -> Reaction:
+    whole = False
+
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        nonlocal whole
+        outcome = reaction(block, segment, replace(behaviour, minimal_fin_wait_2=False) if whole else behaviour)
+        entered = block.state is State.FIN_WAIT_1 and is_minimal(outcome.block, behaviour)
+        if not entered or not segment.fin or segment.end > block.rcv or outcome.replies:
+            return outcome
+        whole = True
+        return outcome._replace(replies=(acknowledgement(outcome.block),))
+
+    return changed
+
+
 DEPARTURES: dict[str, Departure] = {
     entry.name: entry
     for entry in (
@@ -127,17 +153,9 @@ DEPARTURES: dict[str, Departure] = {
             _acks_first,
         ),
         Departure(
-            "edge-in-window",
-            ("linux", "lwip"),
-            "counts the first number beyond the window as inside",
-            "no peer sends so much: the window is larger than all text",
-            "tcp_sequence, net/ipv4/tcp_input.c; tcp_process, src/core/tcp_in.c",
-            _edge_inside,
-        ),
-        Departure(
             "silent-beyond-fin",
             ("linux", "lwip"),
-            "drops a FIN beyond the FIN of the peer without an answer",
+            "drops text and a FIN beyond the FIN of the peer without an answer, but counts a second FIN after old text",
             NO_PEER,
             "tcp_data_queue, net/ipv4/tcp_input.c; tcp_receive, src/core/tcp_in.c",
             _nothing_beyond_fin,
@@ -166,6 +184,22 @@ DEPARTURES: dict[str, Departure] = {
             "the class unacceptable of the setting answers covers old text and old acknowledgements alike",
             "tcp_timewait_input, src/core/tcp_in.c",
             _old_acks_unanswered,
+        ),
+        Departure(
+            "old-fin-keeps-socket",
+            ("linux",),
+            "answers an old FIN that acknowledges its own, and keeps a whole socket in FIN-WAIT-2 for it",
+            NO_PEER,
+            "tcp_rcv_state_process, net/ipv4/tcp_input.c: th->fin",
+            _old_fin_keeps_socket,
+        ),
+        Departure(
+            "edge-in-window",
+            ("linux", "lwip"),
+            "counts the first number beyond the window as inside, for text only while nothing is unread",
+            "no peer sends so much: the window is larger than all text",
+            "tcp_sequence, net/ipv4/tcp_input.c; tcp_process, src/core/tcp_in.c",
+            _edge_inside,
         ),
     )
 }

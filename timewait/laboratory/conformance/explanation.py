@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import combinations, groupby, product
 from typing import Any, NamedTuple
@@ -69,49 +69,48 @@ class Explainer:
         The name of the running stack.
     behaviours : mapping of bool to Behaviour
         The settings for shutdown() (False) and for close() (True).
+    comparisons : sequence of ComparedExperiment
+        All comparisons, those that agree too.
     """
 
-    def __init__(self, stack: str, behaviours: Mapping[bool, Behaviour]) -> None:
+    def __init__(self, stack: str, behaviours: Mapping[bool, Behaviour], comparisons: Sequence[ComparedExperiment]) -> None:
         self._departures = departures_of(stack)
         self._behaviours = behaviours
+        self._agreeing = [one for one in comparisons if one.first_difference is None]
+        self._differing = [one.truncated for one in comparisons if one.first_difference is not None]
+        self._spoils = cache(lambda explanation: any(not self.holds(explanation, one) for one in self._agreeing))
 
-    def explain_all(self, comparisons: Sequence[ComparedExperiment]) -> list[DifferenceExplanation | None]:
-        """Explain every difference among some comparisons.
+    def explain_all(self) -> list[DifferenceExplanation | None]:
+        """Explain every difference among the comparisons.
 
         An explanation that spoils an experiment in which stack and specification agree explains nothing. Of explanations that
         are equally simple the one counts that explains most.
-
-        Parameters
-        ----------
-        comparisons : sequence of ComparedExperiment
-            All comparisons, those that agree too.
 
         Returns
         -------
         list of DifferenceExplanation or None
             The least explanation of each comparison that differs, in order; None if there is none.
         """
-        agreeing = [one for one in comparisons if one.first_difference is None]
-        differing = [one.truncated for one in comparisons if one.first_difference is not None]
-        spoils = cache(lambda explanation: any(not self.holds(explanation, one) for one in agreeing))
         known: list[DifferenceExplanation] = []
         tried: Counter[object] = Counter()
-        for one in differing:
+        for one in self._differing:
             kind = _outline(one)
             if tried[kind] < ATTEMPTS and not any(self.holds(entry, one) for entry in known):
                 tried[kind] += 1
-                known += self._simplest(one, spoils)
-        fitting = [[entry for entry in known if self.holds(entry, one)] for one in differing]
+                known += self._simplest(one)
+        fitting = [[entry for entry in known if self.holds(entry, one)] for one in self._differing]
         extent = Counter(entry for entries in fitting for entry in entries)
         return [min(entries, key=lambda entry: (_cost(entry), -extent[entry]), default=None) for entries in fitting]
 
-    def _simplest(
-        self, comparison: ComparedExperiment, spoils: Callable[[DifferenceExplanation], bool]
-    ) -> list[DifferenceExplanation]:
+    def is_explained(self, comparison: ComparedExperiment) -> bool:
+        """Return whether a difference, which need not be among the comparisons, has an explanation."""
+        return bool(self._simplest(comparison))
+
+    def _simplest(self, comparison: ComparedExperiment) -> list[DifferenceExplanation]:
         """The explanations that hold and spoil nothing, of those that are equally simple."""
         candidates = self._candidates[comparison.experiment.abandons]
         for _, equally_simple in groupby(candidates, key=_cost):
-            found = [entry for entry in equally_simple if self.holds(entry, comparison) and not spoils(entry)]
+            found = [entry for entry in equally_simple if self.holds(entry, comparison) and not self._spoils(entry)]
             if found:
                 return found
         return []

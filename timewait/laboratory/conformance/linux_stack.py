@@ -29,11 +29,9 @@ SHIFT = 0.015
 """By how many seconds a restart moves the end of a timer at least: less than `DELAYED_ACK`, more than a tick."""
 SETTINGS = {
     "tcp_rto_min_us": 10_000_000,
-    "tcp_reordering": 300,
     "tcp_invalid_ratelimit": 0,
 }
-"""No retransmission disturbs an experiment, be it for time or for duplicate ACKs; every segment is answered, however soon after
-another."""
+"""No retransmission timer disturbs an experiment; every segment is answered, however soon after another."""
 
 
 class LinuxStack:
