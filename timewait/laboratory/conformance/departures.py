@@ -40,6 +40,8 @@ class Departure(NamedTuple):
         The source file of the stack.
     changed : callable
         Changes a reaction; called once for each experiment, so that it may remember segments.
+    remembers : bool
+        Whether it remembers segments.
     """
 
     name: str
@@ -48,9 +50,11 @@ class Departure(NamedTuple):
     reason: str
     source: str
     changed: Callable[[Reaction], Reaction]
+    remembers: bool = False
 
 
 UNSYNCHRONISED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
+NOT_OPEN = UNSYNCHRONISED | {State.TIME_WAIT}
 
 NO_PEER = "no endpoint of the specification sends such a segment"
 
@@ -117,11 +121,92 @@ def _late_text_reset_at_nxt(reaction: Reaction) -> Reaction:
     return changed
 
 
-def _old_acks_unanswered(reaction: Reaction) -> Reaction:
+def _edge_of_lwip(block: Block) -> int:
+    """The first number beyond the window of lwIP, which advertises a window that grows with the text received only later."""
+    return block.rcv + WINDOW + block.rcv - 1
+
+
+def _window_ahead(reaction: Reaction) -> Reaction:
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        ahead = block.rcv + WINDOW <= segment.seq < _edge_of_lwip(block)
+        if segment.rst or segment.syn or not ahead or block.state in NOT_OPEN:
+            return reaction(block, segment, behaviour)
+        return reaction(block, segment._replace(seq=block.rcv + WINDOW - 1), behaviour)
+
+    return changed
+
+
+def _late_text_with_fin(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
         outcome = reaction(block, segment, behaviour)
-        bare = segment.span == 0 and not segment.rst
-        return outcome._replace(replies=()) if bare and block.state is State.TIME_WAIT else outcome
+        done = block.state is State.FIN_WAIT_2 or segment.ack == block.nxt
+        return outcome._replace(replies=()) if "text.late" in outcome.rules and segment.fin and done else outcome
+
+    return changed
+
+
+def _late_text_in_order(reaction: Reaction) -> Reaction:
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        if segment.length and segment.seq > block.rcv:
+            return reaction(block, segment, replace(behaviour, late_data_reset=False))
+        return reaction(block, segment, behaviour)
+
+    return changed
+
+
+def _number_alone_after_fin(reaction: Reaction) -> Reaction:
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        if segment.rst or segment.syn or block.state not in AFTER_FIN:
+            return reaction(block, segment, behaviour)
+        inside = block.rcv <= segment.seq < _edge_of_lwip(block)
+        return reaction(block, Segment(block.rcv if inside else block.rcv - 1, segment.ack), behaviour)
+
+    return changed
+
+
+def _time_wait_of_lwip(reaction: Reaction) -> Reaction:
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        if block.state is not State.TIME_WAIT:
+            return reaction(block, segment, behaviour)
+        if segment.rst:
+            return Outcome(block)
+        if segment.syn and block.rcv <= segment.seq <= _edge_of_lwip(block):
+            return Outcome(block, (Segment(segment.ack or 0, segment.end, rst=True),))
+        started = frozenset({Timer.TIME_WAIT} if segment.fin and not segment.syn else ())
+        return Outcome(block, (acknowledgement(block),) if segment.span else (), started)
+
+    return changed
+
+
+def _ack_bit_unneeded(reaction: Reaction) -> Reaction:
+    proceed = _number_alone_after_fin(reaction)
+
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        if segment.ack is not None or segment.rst or segment.syn or block.state in NOT_OPEN:
+            return reaction(block, segment, behaviour)
+        return proceed(block, segment._replace(ack=block.una), behaviour)
+
+    return changed
+
+
+def _unsent_ack_goes_on(reaction: Reaction) -> Reaction:
+    proceed = _number_alone_after_fin(reaction)
+
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        unsent = segment.ack is not None and segment.ack > block.nxt and not segment.rst and not segment.syn
+        if not unsent or block.state in NOT_OPEN:
+            return reaction(block, segment, behaviour)
+        return Outcome(block, (acknowledgement(block),)).then(proceed(block, segment._replace(ack=block.una), behaviour))
+
+    return changed
+
+
+def _reset_at_edge(reaction: Reaction) -> Reaction:
+    def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
+        beyond = block.rcv + WINDOW <= segment.seq <= _edge_of_lwip(block)
+        if not segment.rst or not beyond or block.state in UNSYNCHRONISED:
+            return reaction(block, segment, behaviour)
+        return reaction(block, segment._replace(seq=block.rcv + WINDOW - 1), behaviour)
 
     return changed
 
@@ -154,20 +239,84 @@ DEPARTURES: dict[str, Departure] = {
         ),
         Departure(
             "silent-beyond-fin",
-            ("linux", "lwip"),
+            ("linux",),
             "drops text and a FIN beyond the FIN of the peer without an answer, but counts a second FIN after old text",
             NO_PEER,
-            "tcp_data_queue, net/ipv4/tcp_input.c; tcp_receive, src/core/tcp_in.c",
+            "tcp_data_queue, net/ipv4/tcp_input.c",
             _nothing_beyond_fin,
+        ),
+        Departure(
+            "late-text-in-order",
+            ("lwip",),
+            "answers late text with a RST only if the text is at RCV.NXT",
+            "the setting late_data_reset is about all new text",
+            "tcp_input, src/core/tcp_in.c: recv_data",
+            _late_text_in_order,
         ),
         Departure(
             "late-text-reset-at-nxt",
             ("lwip",),
             "gives the RST that answers late text the number SND.NXT, not SEG.ACK",
-            "the receiver compares the number of a RST with its own RCV.NXT, which is SND.NXT of the sender or SEG.ACK: both end"
-            " the connection where nothing is lost",
+            "a peer that has not received all before it sends a challenge ACK, and the RST that answers it ends the connection",
             "tcp_abandon, src/core/tcp.c",
             _late_text_reset_at_nxt,
+        ),
+        Departure(
+            "late-text-with-fin",
+            ("lwip",),
+            "forgets the connection without a RST if late text comes with the FIN that would lead to TIME-WAIT",
+            "no endpoint of the specification sends text and a FIN in one segment",
+            "tcp_abandon, src/core/tcp.c: pcb->state == TIME_WAIT",
+            _late_text_with_fin,
+        ),
+        Departure(
+            "window-ahead",
+            ("lwip",),
+            "accepts as much beyond the window that it has advertised as it has received",
+            "no peer sends so much: the window is larger than all text",
+            "tcp_update_rcv_ann_wnd, src/core/tcp.c",
+            _window_ahead,
+        ),
+        Departure(
+            "number-alone-after-fin",
+            ("lwip",),
+            "looks only at the sequence number of a segment that arrives after the FIN: not at its length, text or FIN",
+            NO_PEER,
+            "tcp_receive, src/core/tcp_in.c: pcb->state < CLOSE_WAIT",
+            _number_alone_after_fin,
+        ),
+        Departure(
+            "time-wait-of-lwip",
+            ("lwip",),
+            "in TIME-WAIT answers whatever occupies sequence numbers, restarts for a FIN whatever its number, and answers a SYN"
+            " in the window with a RST",
+            "the settings answers and restarts have one class for old text and old acknowledgements, and no RST",
+            "tcp_timewait_input, src/core/tcp_in.c",
+            _time_wait_of_lwip,
+        ),
+        Departure(
+            "ack-bit-unneeded",
+            ("lwip",),
+            "takes text and a FIN without ACK",
+            NO_PEER,
+            "tcp_receive, src/core/tcp_in.c",
+            _ack_bit_unneeded,
+        ),
+        Departure(
+            "unsent-ack-goes-on",
+            ("lwip",),
+            "answers an acknowledgement of something unsent, and then goes on with the rest of the segment",
+            NO_PEER,
+            "tcp_receive, src/core/tcp_in.c: tcp_send_empty_ack",
+            _unsent_ack_goes_on,
+        ),
+        Departure(
+            "reset-at-edge",
+            ("lwip",),
+            "answers a RST at the first number beyond the window as one inside",
+            "no peer sends so much: the window is larger than all text",
+            "tcp_process, src/core/tcp_in.c",
+            _reset_at_edge,
         ),
         Departure(
             "resets-acknowledge",
@@ -178,27 +327,20 @@ DEPARTURES: dict[str, Departure] = {
             _resets_acknowledge,
         ),
         Departure(
-            "old-acks-unanswered",
-            ("lwip",),
-            "answers an old segment in TIME-WAIT only if it occupies sequence numbers",
-            "the class unacceptable of the setting answers covers old text and old acknowledgements alike",
-            "tcp_timewait_input, src/core/tcp_in.c",
-            _old_acks_unanswered,
-        ),
-        Departure(
             "old-fin-keeps-socket",
             ("linux",),
             "answers an old FIN that acknowledges its own, and keeps a whole socket in FIN-WAIT-2 for it",
             NO_PEER,
             "tcp_rcv_state_process, net/ipv4/tcp_input.c: th->fin",
             _old_fin_keeps_socket,
+            remembers=True,
         ),
         Departure(
             "edge-in-window",
-            ("linux", "lwip"),
+            ("linux",),
             "counts the first number beyond the window as inside, for text only while nothing is unread",
             "no peer sends so much: the window is larger than all text",
-            "tcp_sequence, net/ipv4/tcp_input.c; tcp_process, src/core/tcp_in.c",
+            "tcp_sequence, net/ipv4/tcp_input.c",
             _edge_inside,
         ),
     )

@@ -9,13 +9,16 @@ from itertools import combinations, groupby, product
 from typing import Any, NamedTuple
 
 from timewait.laboratory.conformance.departures import Departure, Reaction, departures_of, reaction_with
-from timewait.laboratory.conformance.experiment import ComparedExperiment, predicted
+from timewait.laboratory.conformance.experiment import ComparedExperiment, predicted, steps
+from timewait.spec.graph_events import EndpointEvent
+from timewait.spec.outcome import Outcome
 from timewait.spec.segment import Segment
 from timewait.spec.setting_dependence import alternatives
 from timewait.spec.settings import BEHAVIOUR, Behaviour
+from timewait.spec.state import Block
 
 MOST = 3
-"""How many settings and departures an explanation has at most, one setting among them."""
+"""How many departures an explanation has at most; beside a setting it has one at most."""
 
 NEVER_VARIED = frozenset({"abandons", "linger_zero", "retries", "backoff"})
 """Settings that say what the user does or how a timer runs; an experiment fixes them."""
@@ -78,7 +81,7 @@ class Explainer:
         self._behaviours = behaviours
         self._agreeing = [one for one in comparisons if one.first_difference is None]
         self._differing = [one.truncated for one in comparisons if one.first_difference is not None]
-        self._spoils = cache(lambda explanation: any(not self.holds(explanation, one) for one in self._agreeing))
+        self._spoils = cache(self._spoils_something)
 
     def explain_all(self) -> list[DifferenceExplanation | None]:
         """Explain every difference among the comparisons.
@@ -98,9 +101,9 @@ class Explainer:
             if tried[kind] < ATTEMPTS and not any(self.holds(entry, one) for entry in known):
                 tried[kind] += 1
                 known += self._simplest(one)
-        fitting = [[entry for entry in known if self.holds(entry, one)] for one in self._differing]
+        fitting = [self._first_level(one, sorted(known, key=_cost)) for one in self._differing]
         extent = Counter(entry for entries in fitting for entry in entries)
-        return [min(entries, key=lambda entry: (_cost(entry), -extent[entry]), default=None) for entries in fitting]
+        return [max(entries, key=lambda entry: extent[entry], default=None) for entries in fitting]
 
     def is_explained(self, comparison: ComparedExperiment) -> bool:
         """Return whether a difference, which need not be among the comparisons, has an explanation."""
@@ -108,12 +111,60 @@ class Explainer:
 
     def _simplest(self, comparison: ComparedExperiment) -> list[DifferenceExplanation]:
         """The explanations that hold and spoil nothing, of those that are equally simple."""
-        candidates = self._candidates[comparison.experiment.abandons]
+        moving = self._moving(comparison)
+        candidates = [entry for entry in self._candidates[comparison.experiment.abandons] if entry[:2] in moving]
+        return self._first_level(comparison, candidates)
+
+    def _first_level(
+        self, comparison: ComparedExperiment, candidates: Sequence[DifferenceExplanation]
+    ) -> list[DifferenceExplanation]:
+        """The explanations that hold and spoil nothing, the simplest ones among some that are sorted."""
         for _, equally_simple in groupby(candidates, key=_cost):
             found = [entry for entry in equally_simple if self.holds(entry, comparison) and not self._spoils(entry)]
             if found:
                 return found
         return []
+
+    def _spoils_something(self, explanation: DifferenceExplanation) -> bool:
+        """Whether an explanation predicts something else in an experiment in which stack and specification agree."""
+        behaviours, departures = self._changes[explanation]
+        if any(entry.remembers for entry in departures):
+            return any(not self.holds(explanation, one) for one in self._agreeing)
+        touched: set[int] = set()
+        for abandons, behaviour in behaviours.items():
+            reaction = reaction_with(departures)
+            for (block, event), (before, numbers) in self._steps[abandons].items():
+                if isinstance(event, Segment):
+                    if reaction(block, event, behaviour)[:3] != before[:3]:
+                        touched.update(numbers)
+                elif behaviour is not self._behaviours[abandons]:
+                    touched.update(numbers)
+        return any(not self.holds(explanation, self._agreeing[number]) for number in sorted(touched))
+
+    @cached_property
+    def _steps(self) -> dict[bool, dict[tuple[Block, EndpointEvent], tuple[Outcome, list[int]]]]:
+        """Every step of the agreeing experiments: its outcome, and the experiments that have it."""
+        found: dict[bool, dict[tuple[Block, EndpointEvent], tuple[Outcome, list[int]]]] = {False: {}, True: {}}
+        for number, one in enumerate(self._agreeing):
+            abandons = one.experiment.abandons
+            for step in steps(one.experiment.events, self._behaviours[abandons]):
+                found[abandons].setdefault((step.block, step.event), (step.outcome, []))[1].append(number)
+        return found
+
+    def _moving(self, comparison: ComparedExperiment) -> set[tuple[str, str]]:
+        """The settings, with their values, that change what the specification predicts of an experiment; the profile's too."""
+        entries = (entry for entry in self._candidates[comparison.experiment.abandons] if entry.setting and not entry.departures)
+        original = DifferenceExplanation()
+        return {entry[:2] for entry in (*entries, original) if not entry.setting or not self._leaves(entry, comparison)}
+
+    def _leaves(self, explanation: DifferenceExplanation, comparison: ComparedExperiment) -> bool:
+        """Whether the specification, changed by an explanation, predicts what it predicts without."""
+        behaviours, _ = self._changes[explanation]
+        behaviour = behaviours[comparison.experiment.abandons]
+        try:
+            return predicted(comparison.experiment, behaviour) == comparison.predicted
+        except ValueError:
+            return False
 
     def holds(self, explanation: DifferenceExplanation, comparison: ComparedExperiment) -> bool:
         """Return whether the specification, changed by an explanation, predicts what was observed."""
@@ -143,12 +194,12 @@ class Explainer:
         settings = [("", "", behaviour), *_other_values(behaviour)]
         chosen = [group for size in range(MOST + 1) for group in combinations(self._departures, size)]
         for (name, value, other), departures in product(settings, chosen):
-            if 0 < bool(name) + len(departures) <= MOST:
+            if (name or departures) and len(departures) <= (1 if name else MOST):
                 yield DifferenceExplanation(name, value, tuple(entry.name for entry in departures)), other, departures
 
 
 def _cost(explanation: DifferenceExplanation) -> tuple[int, int]:
-    return bool(explanation.setting) + len(explanation.departures), len(explanation.departures)
+    return bool(explanation.setting) + len(explanation.departures), bool(explanation.setting)
 
 
 def _outline(comparison: ComparedExperiment) -> object:
