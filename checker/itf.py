@@ -78,6 +78,7 @@ def _meta(step: Step) -> dict[str, Any]:
         "breaks": dict(event.breaks),
         "in_flight": [_copy(copy) for copy in step.in_flight],
         "timers": [_running(timer) for timer in step.timers],
+        **({"frames": list(event.frames)} if event.frames else {}),
     }
 
 
@@ -250,6 +251,7 @@ def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, Varia
         tuple(_message(copy) for copy in meta["sent"]),
         tuple((_text(rule["name"]), _text(rule["section"]), _text(rule["text"])) for rule in meta["rules"]),
         tuple((name, _text(why)) for name, why in meta["breaks"].items()),
+        tuple(_integer(frame) for frame in meta.get("frames", [])),
     )
     return Step(
         _integer(meta["index"]),

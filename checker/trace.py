@@ -114,6 +114,7 @@ class Trace:
                     "received": None if step.event.received is None else step.event.received.text,
                     "sent": [{"segment": copy.text, "lost": copy.lost} for copy in step.event.sent],
                     "rules": [{"name": name, "section": section, "text": text} for name, section, text in step.event.rules],
+                    **({"frames": list(step.event.frames)} if step.event.frames else {}),
                     "changed": {name: {"from": old, "to": new} for name, (old, new) in step.changed.items()},
                 }
                 for step in self.steps

@@ -18,7 +18,7 @@ from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.minimap import minimap
 from timewait.diagrams.sequence import parts
 from timewait.narration.guards import guards
-from timewait.narration.prose import citation_url
+from timewait.narration.prose import bracketed, citation_url, frames_in_words
 from timewait.narration.sentences import repetition, shows_violation, violation_at
 from timewait.narration.timeline import state
 from timewait.proofs.longer_time_wait import Obstacle, longer_time_wait
@@ -109,7 +109,7 @@ def _row(trace: Trace, step: Step) -> dict[str, Any]:
         "number": step.number,
         "time": format_duration(step.time),
         "actor": step.event.actor,
-        "event": step.event.text,
+        "event": " ".join(filter(None, [step.event.text, bracketed(frames_in_words(step.event.frames))])),
         "sent": [f"{copy.text}{', lost' if copy.lost else ''}" for copy in step.event.sent],
         "states": [state(step.state, end) for end in ENDS],
         "new": [f"{end}.state" in step.changed for end in ENDS],
@@ -175,7 +175,7 @@ def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiG
         "seconds": float(step.time),
         "delay": format_duration(step.delay),
         "actor": step.event.actor,
-        "title": str(step.event),
+        "title": " ".join(filter(None, [str(step.event), bracketed(frames_in_words(step.event.frames))])),
         "states": [state(step.state, end) for end in ENDS],
         "received": None if step.event.received is None else step.event.received.number,
         "sent": [copy.number for copy in step.event.sent],

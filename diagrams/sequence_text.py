@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
+from timewait.narration.prose import bracketed, frames_in_words
 from timewait.narration.sentences import headline, repetition, violation_at
 from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
@@ -60,7 +61,7 @@ def lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> I
             yield Lanes("", "", ("", ""), (False, False), (f"{repetition(trace)[0]}:",), "")
         states = tuple(str(step.state[f"{end}.state"]) for end in ENDS)
         new = tuple(f"{end}.state" in step.changed for end in ENDS)
-        text = str(step.event)
+        text = " ".join(filter(None, [str(step.event), bracketed(frames_in_words(step.event.frames))]))
         yield Lanes(str(step.number), clock(step.time), states, new, tuple(_wire(step)), text)
 
 

@@ -659,7 +659,7 @@ class TestCommand:
         """A table."""
         code, printed, _ = run(capsys, "explain", str(self.many(tmp_path, 14)))
         assert code == 0
-        assert len(re.findall(r"^192\.0\.2\.1:\d+ +192\.0\.2\.2:80 +closed in order", printed, re.MULTILINE)) == 14
+        assert len(re.findall(r"^\d+ +192\.0\.2\.1:\d+ +192\.0\.2\.2:80 +closed in order", printed, re.MULTILINE)) == 14
 
     def test_a_trace_is_of_one_connection(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """--trace needs --connection where several close."""
@@ -671,10 +671,10 @@ class TestCommand:
     def test_a_limit(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """--max-frames stops reading, and a note says so."""
         path = pcap(tmp_path / "one.pcap", closed().packets)
-        code, printed, err = run(capsys, "explain", str(path), "--max-frames", "5")
+        code, printed, _ = run(capsys, "explain", str(path), "--max-frames", "5")
         assert code == 0
         assert "half closed" in printed
-        assert "stopped after 5 frames" in err
+        assert "Reading stopped after 5 frames" in printed
 
     def test_nothing_closes(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """The exit code is that of a vacuous verdict."""

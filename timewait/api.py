@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
-from timewait.captures.closes import assumed_configuration, read_closes, socket_pair
+from timewait.captures.choosing import chosen
+from timewait.captures.closes import assumed_configuration, read_closes
 from timewait.checker import itf
 from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
@@ -219,7 +220,8 @@ def explain(
     source : Trace or path
         A run, a file in ITF JSON, or a packet capture (pcap, pcapng, also gzipped).
     connection : str, optional
-        The connection of the capture, such as ``"192.0.2.1:40000-192.0.2.2:80"``, where several close.
+        The connection of the capture, where several close: its number, or its ends, such as
+        ``"192.0.2.1:40000-192.0.2.2:80"``.
     stack : str, path or Stack
         Of a capture, the profile to assume where stacks differ.
     msl : str, int or Fraction, optional
@@ -246,10 +248,14 @@ def explain(
         return Explanation(read_trace(file))
     profile = stack if isinstance(stack, Stack) else load_stack(stack)
     configuration = assumed_configuration(profile, None if msl is None else duration(msl))
-    found = read_closes(file, configuration, None if connection is None else socket_pair(connection))
-    if len(found.closes) != 1:
-        raise RequestError(f"{len(found.closes)} connections close in {file}; choose one, such as {found.example}")
-    return Explanation(found.closes[0].trace, found.closes[0])
+    found = read_closes(file, configuration)
+    named = range(len(found.connections)) if connection is None else chosen(found.connections, connection)
+    closing = [index for index in named if found.traffic.connections[index].closes]
+    close = found.close(closing[0]) if len(closing) == 1 else None
+    if close is None:
+        example = f"; choose one, such as {closing[0] + 1}" if closing else ""
+        raise RequestError(f"{len(closing)} connections close in {file}{example}")
+    return Explanation(close.trace, close)
 
 
 def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:

@@ -206,19 +206,30 @@ class CaptureReader:
         window = self._window
         window.at = 24
         unpack = struct.Struct(self._order + "4I").unpack_from
+        idle = 0
         while window.has(1):
-            seconds, fraction, captured, length = unpack(self._need(header_length, "a frame"), window.at)
+            begin = window.at + header_length
+            if begin > len(window.buffer):
+                self._need(header_length, "a frame")
+                begin = header_length
+            seconds, fraction, captured, length = unpack(window.buffer, window.at)
             if captured > MAX_BLOCK:
                 raise _Damaged(f"is damaged: a frame of {captured:,} octets")
-            begin = header_length + window.at
-            if begin + captured > len(window.buffer):
+            end = begin + captured
+            if end > len(window.buffer):
                 self._need(header_length + captured, "a frame")
-                begin = header_length + window.at
-            window.at = begin + captured
+                begin, end = header_length, header_length + captured
+            window.at = end
             self._number += 1
             self.blocks += 1
+            if captured:
+                idle = 0
+            else:
+                idle += 1
+                if idle > MAX_IDLE:
+                    raise _Damaged(f"is damaged: {MAX_IDLE:,} frames without an octet")
             time = seconds * NANOSECONDS + fraction * units
-            yield Frame(self._number, time, "capture", link_type, window.buffer[begin : window.at], length)
+            yield Frame(self._number, time, "capture", link_type, window.buffer[begin:end], length)
 
     # --- pcapng -----------------------------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ class Direction:
     skipped_to: int | None = None
     skipped_octets: int = 0
     awaiting: tuple[int, int] | None = None
-    latest: deque[tuple[object, ...]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    latest: deque[tuple[object, str, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def relative(self, number: int, syn: bool = False) -> int:
         """A sequence number of the wire, unwrapped and relative."""
@@ -343,11 +343,13 @@ class Connection:
     def _is_repeated_capture(own: Direction, packet: CapturedPacket) -> bool:
         """Whether the capture has a copy twice, on one interface and almost at once."""
         key = (packet.ident, packet.seq, packet.ack, packet.length, packet.flags, packet.timestamps, packet.window)
-        distinct = packet.ident or packet.length or packet.flags & (SYN | FIN)
-        repeated = bool(distinct) and any(
-            entry[0] == key and entry[1] == packet.interface and abs(packet.time - entry[2]) < CAPTURED_TWICE  # type: ignore[operator]
-            for entry in own.latest
-        )
+        repeated = False
+        if packet.ident or packet.length or packet.flags & (SYN | FIN):
+            for known, interface, time in reversed(own.latest):
+                if packet.time - time >= CAPTURED_TWICE:
+                    break
+                if known == key and interface == packet.interface:
+                    repeated = True
         own.latest.append((key, packet.interface, packet.time))
         return repeated
 

@@ -237,6 +237,7 @@ class _Follower:
         if reopened is not None:
             events.append(((*reopened, 0), 0, "reopen"))
         for instant, index, kind in sorted(events, key=lambda event: event[:2]):
+            self.writer.frame = 0 if kind == "skip" else max(instant[1], 0)
             if kind == "reopen":
                 self.writer.reopen(self._time(instant))
             elif kind == "skip":

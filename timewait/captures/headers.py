@@ -24,7 +24,9 @@ EXTENSIONS = frozenset({0, 43, 60, 135, 139, 140})
 """IPv6 extension headers that are skipped: hop-by-hop options, routing, destination options, mobility, HIP, shim6."""
 FRAGMENT, AUTHENTICATION = 44, 51
 
-HARDWARE = {1: 6, 113: 6, 276: 12}
+ETHERNET = 1
+
+HARDWARE = {ETHERNET: 6, 113: 6, 276: 12}
 """Where the sender's hardware address of six octets stands, by link type."""
 
 LATER_FRAGMENT = "later fragment of an IP packet"
@@ -124,7 +126,10 @@ def decode(frame: Frame) -> CapturedPacket | LeftOut:
     """The TCP segment in a frame, or why it has none that can be read."""
     octets = frame.octets
     try:
-        layer, at = link_layer(frame.link_type)
+        if frame.link_type == ETHERNET and octets[12:14] == b"\x08\0":
+            layer, at = None, 14
+        else:
+            layer, at = link_layer(frame.link_type)
         for _ in range(MAX_LAYERS):
             if layer is not None:
                 layer, at = layer(octets, at)

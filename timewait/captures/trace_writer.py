@@ -45,6 +45,8 @@ class TraceWriter:
         The packets in flight, by the index of their copy.
     reopened : bool
         Whether the next incarnation was opened.
+    frame : int
+        The frame that shows the next step; 0 where none does.
     """
 
     def __init__(self, configuration: Configuration, next_seq: tuple[int, int], received: tuple[int, int]) -> None:
@@ -52,6 +54,7 @@ class TraceWriter:
         self.ends: EndPair = (_established(next_seq[0], first, second), _established(next_seq[1], second, first))
         self.in_flight: dict[int, Packet] = {}
         self.reopened = False
+        self.frame = 0
         self._configuration = configuration
         self._steps: list[Step] = []
         self._started: dict[tuple[str, Timer], Fraction] = {}
@@ -127,6 +130,8 @@ class TraceWriter:
         after = self._state()
         changed = {name: (before[name], after[name]) for name in after if before[name] != after[name]}
         in_flight = tuple(packet for packet in self.in_flight.values() if packet.expires >= now)
+        if self.frame and self.frame not in event.frames:
+            event = replace(event, frames=(*event.frames, self.frame))
         self._steps.append(Step(len(self._steps) + 1, now, now - earlier, event, changed, after, in_flight, self._timers()))
 
     def _state(self) -> dict[str, VariableValue]:

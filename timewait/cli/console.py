@@ -149,7 +149,7 @@ class Screen:
         lines = story(trace)
         margin = max(len(short_duration(line.time)) for line in lines) + 2
         for line in lines:
-            self._wrapped(line.text, margin, head=short_duration(line.time).rjust(margin - 2))
+            self._wrapped(line.text_with_frames, margin, head=short_duration(line.time).rjust(margin - 2))
             for name, meaning in line.meanings:
                 self._wrapped(f"{name}: {meaning}", margin, ITALIC)
             if line.why:

@@ -12,6 +12,9 @@ from timewait.spec.exchange import ENDS
 DIGITS = 3
 """Significant digits of a rounded duration."""
 
+SHOWN_FRAMES = 4
+"""Frames that are listed one by one."""
+
 SHORT = 6
 """Characters up to which an exact duration counts as short."""
 
@@ -54,6 +57,18 @@ def counted(number: int, thing: str, things: str = "") -> str:
     if number == 1:
         return f"1 {thing}"
     return f"{number:,} {things or thing + 's'}" if number else f"no {things or thing + 's'}"
+
+
+def frames_in_words(frames: Sequence[int]) -> str:
+    """Frames of a capture: ``frame 7``, ``frames 7 and 9``, ``frames 7 to 30``; empty for none."""
+    if len(frames) > SHOWN_FRAMES:
+        return f"frames {min(frames)} to {max(frames)}"
+    return f"frame{'s' if len(frames) > 1 else ''} {listed([str(frame) for frame in frames])}" if frames else ""
+
+
+def bracketed(text: str) -> str:
+    """A text in brackets; empty for an empty one."""
+    return f"({text})" if text else ""
 
 
 def times(number: int) -> str:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
-from timewait.narration.prose import capitalised, counted, listed, other_end, rounded, short_duration
+from timewait.narration.prose import capitalised, counted, frames_in_words, listed, other_end, rounded, short_duration
 from timewait.narration.sentences import violation_reason
 from timewait.spec.exchange import ENDS
 from timewait.spec.properties import PROPERTIES
@@ -41,6 +41,8 @@ class StoryLine(NamedTuple):
         The deciding rule and its section; empty when there is none or it was cited before.
     meanings : tuple of (str, str)
         The states entered for the first time, with their meanings.
+    frames : tuple of int
+        Of a captured connection, the frames that show it.
     """
 
     time: Fraction
@@ -48,6 +50,12 @@ class StoryLine(NamedTuple):
     text: str
     why: str = ""
     meanings: tuple[tuple[str, str], ...] = ()
+    frames: tuple[int, ...] = ()
+
+    @property
+    def text_with_frames(self) -> str:
+        """The text, and the frames that show it."""
+        return f"{self.text} ({frames_in_words(self.frames)})" if self.frames else self.text
 
 
 OWN_ACTIONS = {
@@ -174,13 +182,15 @@ class _Narrator:
         for step in steps:
             self._remember(step)
         text = f"{' and '.join(parts) or 'The ends only acknowledge'}; this takes {took}."
-        yield StoryLine(steps[0].time, (steps[0].number, steps[-1].number), text)
+        frames = tuple(sorted({frame for step in steps for frame in step.event.frames}))
+        yield StoryLine(steps[0].time, (steps[0].number, steps[-1].number), text, frames=frames)
 
     def _step(self, step: Step) -> StoryLine:
         text = self._arrival(step) if step.event.received is not None else self._own_action(step)
         entered = [str(after) for name, (_, after) in step.changed.items() if name.endswith(".state")]
         self._remember(step)
-        return StoryLine(step.time, (step.number, step.number), text, self._why(step), self._meanings(entered))
+        numbers = (step.number, step.number)
+        return StoryLine(step.time, numbers, text, self._why(step), self._meanings(entered), step.event.frames)
 
     def _remember(self, step: Step) -> None:
         if step.event.received is not None:

@@ -94,6 +94,8 @@ class Event:
         The rules applied: name, section, sentence.
     breaks : tuple of (str, str)
         The ``always`` properties that the step violates, each with the conjunct that fails.
+    frames : tuple of int
+        Of a step read from a packet capture, the frames that show it.
     """
 
     actor: str
@@ -102,6 +104,7 @@ class Event:
     sent: tuple[Packet, ...] = ()
     rules: tuple[tuple[str, str, str], ...] = ()
     breaks: tuple[tuple[str, str], ...] = ()
+    frames: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.actor} {self.text}"

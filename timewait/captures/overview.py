@@ -1,0 +1,203 @@
+"""The connections of a capture at a glance: how many ended how, their totals, and each as a row or as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from timewait.captures.capture_file import NANOSECONDS
+from timewait.captures.choosing import GROUPS, display_filter
+from timewait.captures.observations import CloseKind, ConnectionFacts, EndState
+from timewait.captures.reading import SegmentReader
+from timewait.captures.report import outcome_of
+from timewait.narration.prose import counted, rounded
+from timewait.spec.exchange import ENDS
+
+KIND_GROUPS = tuple(GROUPS)[: len(CloseKind)]
+"""The groups that divide all connections."""
+
+
+def numbers_by_group(connections: Sequence[ConnectionFacts]) -> dict[str, int]:
+    """The number of connections in each group that has any."""
+    found = {name: sum(map(group.holds, connections)) for name, group in GROUPS.items()}
+    return {name: number for name, number in found.items() if number}
+
+
+def reading_notes(reader: SegmentReader) -> list[str]:
+    """What a capture holds beside the TCP segments that were read."""
+    notes = []
+    if reader.problem:
+        notes.append(f"The file {reader.problem}. The frames before that place are explained.")
+    if reader.left_out:
+        kinds = ", ".join(f"{number:,} {reason}" for reason, number in reader.left_out.items())
+        notes.append(f"{counted(reader.left_out.total(), 'frame')} left out, without a TCP segment that can be read: {kinds}.")
+    if reader.backwards:
+        were = counted(reader.backwards, "frame is", "frames are")
+        notes.append(f"{were} earlier than the one before; the frames are explained in the order of their times.")
+    if reader.limit_hit:
+        notes.append(f"Reading stopped after {counted(reader.frames, 'frame')}; --max-frames reads more.")
+    return notes
+
+
+def totals_in_words(connections: Sequence[ConnectionFacts]) -> str:
+    """What all ends of some connections sent, in a line."""
+    ends = [total for facts in connections for total in facts.totals]
+    parts = [
+        counted(sum(total.packets for total in ends), "packet"),
+        counted(sum(total.octets for total in ends), "octet") + " of text",
+        counted(sum(total.repeated for total in ends), "retransmission"),
+    ]
+    if missing := sum(total.missing for total in ends):
+        parts.append(f"{counted(missing, 'octet')} not in the capture")
+    return ", ".join(parts)
+
+
+def counts(facts: ConnectionFacts) -> list[str]:
+    """The counts of a connection, in sentences: its frames, its duration, and what each end sent."""
+    lines = [
+        f"Frames {facts.frames[0]} to {facts.frames[1]}, {rounded(facts.finished - facts.began)} from the first to the last;"
+        f" in Wireshark: {display_filter(facts)}"
+    ]
+    for end, total in zip(ENDS, facts.totals, strict=True):
+        parts = [counted(total.packets, "packet"), f"{counted(total.octets, 'octet')} of text"]
+        if total.repeated:
+            parts.append(f"{total.repeated:,} sent again")
+        if total.missing:
+            parts.append(f"{counted(total.missing, 'octet')} not in the capture")
+        if total.response is not None:
+            parts.append(f"its acknowledgements come after {rounded(total.response)} at the least")
+        lines.append(f"{end}: {', '.join(parts)}.")
+    if facts.round_trip is not None:
+        lines.append(f"Round trip between the ends: {rounded(facts.round_trip)} at the least, by way of the capture point.")
+    return lines
+
+
+HEADS = ("#", "A", "B", "outcome", "frames", "lasts", "packets", "octets", "again", "round trip", "look")
+"""The heads of the columns of `row`."""
+
+
+def row(index: int, facts: ConnectionFacts) -> tuple[str, ...]:
+    """A connection as a row of a table."""
+    again = sum(total.repeated for total in facts.totals)
+    look = "deviates" if facts.deviations else "look" if facts.needs_a_look else ""
+    return (
+        str(index + 1),
+        str(facts.ends[0]),
+        str(facts.ends[1]),
+        outcome_of(facts),
+        f"{facts.frames[0]}-{facts.frames[1]}",
+        rounded(facts.finished - facts.began),
+        f"{facts.packets_captured:,}",
+        f"{sum(total.octets for total in facts.totals):,}",
+        str(again or ""),
+        "" if facts.round_trip is None else rounded(facts.round_trip),
+        look,
+    )
+
+
+def line(index: int, facts: ConnectionFacts) -> str:
+    """A connection in a line."""
+    low, high = facts.frames
+    frames = f"frame {low}" if low == high else f"frames {low} to {high}"
+    return f"#{index + 1} {facts.ends[0]} (A) and {facts.ends[1]} (B): {outcome_of(facts)} ({frames})"
+
+
+# --- plain data -------------------------------------------------------------------------------------------------------
+
+
+def facts_as_data(index: int, facts: ConnectionFacts) -> dict[str, Any]:
+    """A connection as plain data; times in seconds since ``started``."""
+    began = facts.started + int(facts.began * NANOSECONDS)
+    return {
+        "number": index + 1,
+        "incarnation": facts.incarnation,
+        "A": str(facts.ends[0]),
+        "B": str(facts.ends[1]),
+        "opener": facts.opener or None,
+        "kind": str(facts.kind),
+        "by": facts.by or None,
+        "outcome": outcome_of(facts),
+        "needs_a_look": facts.needs_a_look,
+        "frames": list(facts.frames),
+        "filter": display_filter(facts),
+        "began": _moment(began),
+        "started": _moment(facts.started),
+        "duration": float(facts.finished - facts.began),
+        "round_trip": _seconds(facts.round_trip),
+        "ends": {end: _end_as_data(facts, side) for side, end in enumerate(ENDS)},
+        "resets": [
+            {
+                "end": it.end,
+                "time": float(it.time),
+                "frame": it.frame,
+                "causes": [str(cause) for cause in it.causes],
+                "answers": it.answers,
+                "evidence": it.evidence,
+            }
+            for it in facts.resets
+        ],
+        "deviations": [_plain(asdict_of(it)) for it in facts.deviations],
+        "unknowns": [_plain(asdict_of(it)) for it in facts.unknowns],
+        "retransmissions": [_plain(asdict_of(it)) for it in facts.retransmissions],
+        "reopening": None if facts.reopening is None else _plain(asdict_of(facts.reopening)),
+        "captured_twice": facts.captured_twice,
+        "truncated": facts.truncated,
+    }
+
+
+def asdict_of(value: Any) -> dict[str, Any]:
+    """The fields of a named tuple or of a data class."""
+    return dict(value._asdict()) if hasattr(value, "_asdict") else asdict(value)
+
+
+def _end_as_data(facts: ConnectionFacts, side: int) -> dict[str, Any]:
+    total, fin, entered = facts.totals[side], facts.fins[side], facts.entered[side]
+    return {
+        "packets": total.packets,
+        "octets": total.octets,
+        "retransmissions": total.repeated,
+        "not_captured": total.missing,
+        "response": _seconds(total.response),
+        "state": _state_as_data(facts.states[side]),
+        "time_wait_entered": _seconds(entered),
+        "fin": None
+        if fin is None
+        else {
+            "time": float(fin.time),
+            "frames": [it.frame for it in fin.transmissions],
+            "acknowledged": None if fin.acknowledged is None else fin.acknowledged.frame,
+            "knew_of_the_other": fin.knew,
+        },
+    }
+
+
+def _state_as_data(state: EndState) -> dict[str, Any]:
+    return {"likely": None if state.likely is None else str(state.likely), "possible": sorted(map(str, state.possible))}
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in data.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return float(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _seconds(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _moment(nanoseconds: int) -> str:
+    seconds, part = divmod(nanoseconds, NANOSECONDS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{part:09d}Z"
+
+
+def summary_lines(connections: Sequence[ConnectionFacts]) -> Iterator[tuple[int, str, str]]:
+    """How many connections ended how: number, group, meaning; then those that need a look, and so on."""
+    for name, number in numbers_by_group(connections).items():
+        yield number, name, GROUPS[name].meaning

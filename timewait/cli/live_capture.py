@@ -1,0 +1,80 @@
+"""``explain --follow``: a capture that still grows; each close is told when it comes."""
+
+from __future__ import annotations
+
+import copy
+from typing import BinaryIO
+
+from timewait.captures.closes import CapturedCloses
+from timewait.captures.connections import Connection
+from timewait.captures.following import facts_of
+from timewait.captures.growing import Growing
+from timewait.captures.overview import line
+from timewait.captures.reading import SegmentReader
+from timewait.captures.traffic import Traffic
+from timewait.cli.console import Screen
+from timewait.spec.configuration import Configuration
+
+
+class LiveCapture:
+    """A growing capture.
+
+    Parameters
+    ----------
+    screen : Screen
+        Where closes are told; on standard error, since the answer follows.
+    stream : BinaryIO
+        The open file or pipe, without a buffer.
+    name : str
+        Its name in messages.
+    configuration : Configuration
+        The assumed settings.
+    """
+
+    def __init__(self, screen: Screen, stream: BinaryIO, name: str, configuration: Configuration) -> None:
+        self._screen = screen
+        self._source = Growing(stream, self._tell)
+        self._name = name
+        self._configuration = configuration
+        self._traffic = Traffic()
+        self._told: dict[int, tuple[int, str]] = {}
+
+    def run(self, start: bytes, max_frames: int) -> CapturedCloses:
+        """Read until the pipe is closed or the user interrupts; returns everything read.
+
+        Parameters
+        ----------
+        start : bytes
+            Octets that were already read.
+        max_frames : int
+            Frames read at most.
+        """
+        reader = SegmentReader(self._source.read, self._name, start, max_frames=max_frames)
+        try:
+            for packet in reader:
+                self._traffic.add(packet)
+        except KeyboardInterrupt:
+            self._screen.note("interrupted; what was captured so far:")
+        for connection in self._traffic.connections:
+            connection.end()
+        facts = tuple(facts_of(connection, self._configuration, reader.ended) for connection in self._traffic.connections)
+        return CapturedCloses(self._traffic, facts, reader, self._configuration, self._name)
+
+    def _tell(self) -> bool:
+        """Tell every close that is new or has changed; goes on for ever."""
+        for index, connection in enumerate(self._traffic.connections):
+            packets, text = self._told.get(index, (0, ""))
+            if connection.closes and connection.packets != packets:
+                now = line(index, facts_of(_copied(connection), self._configuration, connection.times[1]))
+                self._told[index] = (connection.packets, now)
+                if now != text:
+                    self._screen.note(now)
+        return True
+
+
+def _copied(connection: Connection) -> Connection:
+    """A connection as if the capture ended now; the original goes on."""
+    following = connection.next
+    found = copy.deepcopy(connection, {id(following): following})
+    found.end()
+    return found
