@@ -13,9 +13,10 @@ from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, bold, line
-from timewait.spec.composition import Composition, CompositionState, Phase
+from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
+from timewait.spec.handshake import compose
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.vocabulary.automaton import Action, Edge
 
@@ -80,7 +81,7 @@ def reach(configuration: Configuration, budget: Budget) -> ReachedGraph:
     TooManyToDraw
         The exploration exceeds the budget.
     """
-    automaton = CompiledAutomaton(Quotient(Composition(configuration)))
+    automaton = CompiledAutomaton(Quotient(compose(configuration)))
     explored = Zones(automaton)
     explored.explore(budget)
     if explored.stopped:

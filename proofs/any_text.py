@@ -72,12 +72,14 @@ class AnyText:
     Raises
     ------
     ValueError
-        B may close first, or duplication or order is limited.
+        B may close first, duplication or order is limited, or the next incarnation opens by a handshake.
     """
 
     def __init__(self, configuration: Configuration, octets: int = OCTETS) -> None:
         if configuration.both_close or configuration.duplication is not None or configuration.fifo:
             raise ValueError("any amount of text needs A to close first, unlimited duplication, and any order")
+        if configuration.reopening.handshake:
+            raise ValueError("any amount of text needs an atomic reopen")
         self.exact = Composition(replace(configuration, text=(0, octets)))
 
     @property

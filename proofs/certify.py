@@ -40,8 +40,8 @@ from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs.any_text import AnyText
 from timewait.proofs.question import copies_told_apart, question
-from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
+from timewait.spec.handshake import compose
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
@@ -114,7 +114,7 @@ class ClaimedProperties:
         if self.any_text:
             return CompiledAutomaton(AnyText(self.configuration))
         if self.told_apart > 1:
-            return CompiledAutomaton(Quotient(Composition(self.configuration, self.told_apart)))
+            return CompiledAutomaton(Quotient(compose(self.configuration, self.told_apart)))
         asked = question(self.configuration)
         return asked.coarse if self.over_approximated else asked.quotient
 

@@ -33,9 +33,9 @@ from timewait.proofs.certify import (
 )
 from timewait.proofs.question import question
 from timewait.proofs.thresholds import RANGE, formula, formula_in_words, interval_in_words, safe_with_any_text
-from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
+from timewait.spec.handshake import compose
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 
@@ -160,7 +160,7 @@ def for_all_by_schedule(
     label: str, configuration: Configuration, name: str, text: str, region: Sequence[str], iterations: int = 0
 ) -> Evidence:
     """A counterexample for all values in a region: a parametric schedule, an instance of which is replayed."""
-    automaton = CompiledAutomaton(Composition(configuration))
+    automaton = CompiledAutomaton(compose(configuration))
     schedule = parse_schedule(text)
     terms = terms_of(configuration, symbolic=True)
     problem = failed_conditions(automaton, schedule, name, [constraint(part) for part in region], terms)

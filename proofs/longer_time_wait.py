@@ -115,6 +115,8 @@ def _with_other_delays(trace: Trace, configuration: Configuration) -> bool | Non
     """Whether some delays make the steps of a run possible; None where the automaton has no such path."""
     if trace.loop is not None or configuration.duplication is not None or len(trace.steps) > MAX_STEPS:
         return None
+    if configuration.reopening.handshake:  # one action may lead to several locations
+        return None
     automaton = CompiledAutomaton(Composition(configuration))
     number, path = automaton.start, []
     for step in trace.steps:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from timewait.checker.question import Question
-from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.handshake import compose
 from timewait.spec.over_approximation import OverApproximation, one_at_a_time, one_per_effect
 from timewait.spec.properties import DEFAULT, PROPERTIES, WITNESSES
 from timewait.spec.reference import initial_state
@@ -15,11 +15,11 @@ from timewait.vocabulary.automaton import Property
 
 def question(configuration: Configuration) -> Question:
     """The question: the composition to explore, over-approximated where possible, and the specification to replay on."""
-    system = Composition(configuration)
+    system = compose(configuration)
     asked = Question(system, initial_state(configuration), WITNESSES)
     refined = None
     for told_apart in reversed(copies_told_apart(configuration)):
-        refined = replace(asked, system=Composition(configuration, told_apart), refined=refined)
+        refined = replace(asked, system=compose(configuration, told_apart), refined=refined)
     asked = replace(asked, refined=refined)
     if not system.dense:
         return asked

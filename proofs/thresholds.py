@@ -19,8 +19,8 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import SYMBOLS, CertifiedProof, ClaimedProperties, certified_proof, ill_posed, terms_of
 from timewait.proofs.question import copies_told_apart
-from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration
+from timewait.spec.handshake import compose
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.vocabulary.errors import RequestError
@@ -138,7 +138,7 @@ def _pieces(
     """
     claimed = ClaimedProperties(configuration, properties, None, told_apart=told_apart)
     terms = terms_of(configuration, symbolic=True)
-    plain = CompiledAutomaton(Composition(configuration, told_apart))
+    plain = CompiledAutomaton(compose(configuration, told_apart))
 
     def shorten(run: Run, violated: str, values: Mapping[str, Fraction]) -> Run:
         chosen = at_values(configuration, values["MSL"], values[configuration.rto_names[0]], values["TIME_WAIT"])

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.reopening import ATOMIC, NextIncarnation
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
 from timewait.spec.stacks import Stack
@@ -25,7 +26,7 @@ class Overrides(Durations):
         The schedule of retransmissions in seconds; None: `rto_max`, or that of the stack.
     rto_slack : Fraction or None
         By how much a retransmission may be late, in seconds, where `rto_exact` holds; None: not at all.
-    rto_exact, loss, duplication, fifo, scope, both_close, text
+    rto_exact, loss, duplication, fifo, scope, both_close, text, reopening
         As in `timewait.spec.configuration.Configuration`.
     without_limit : frozenset of str
         The durations that have no limit.
@@ -42,6 +43,7 @@ class Overrides(Durations):
     both_close: bool = False
     text: tuple[int, int] = (0, 0)
     without_limit: frozenset[str] = frozenset()
+    reopening: NextIncarnation = ATOMIC
 
     @classmethod
     def of(cls, **values: Any) -> Overrides:
@@ -92,6 +94,7 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
         scope=overrides.scope,
         both_close=overrides.both_close,
         text=overrides.text,
+        reopening=overrides.reopening,
         behaviour=behaviour_of(stack, overrides),
     )
 

@@ -48,12 +48,15 @@ class CompositionState(NamedTuple):
         Copies lost in the current loss window, for A and for B as the end that may wait in TIME-WAIT.
     phase : Phase
         The incarnation that is open.
+    incarnations : tuple of int
+        The incarnations of A and of B where the next one opens by a handshake: 0 for the old one, 1 for the next one.
     """
 
     ends: tuple[Block, Block]
     network: Network
     lost: tuple[int, int]
     phase: Phase = Phase.FIRST
+    incarnations: tuple[int, int] = (0, 0)
 
 
 class Composition:
@@ -110,7 +113,7 @@ class Composition:
     # --- clocks -----------------------------------------------------------------------------------------------------
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
-        state = _state(location)
+        state = state_of(location)
         return (*self.timers(state), *self.channel.clocks(state.network))
 
     def timers(self, state: CompositionState) -> tuple[Clock, ...]:
@@ -121,7 +124,7 @@ class Composition:
         )
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
-        state = _state(location)
+        state = state_of(location)
         bounds = []
         for end, block in zip(ENDS, state.ends, strict=True):
             if Timer.RETRANSMISSION in running(block, self.configuration.behaviour):
@@ -137,24 +140,25 @@ class Composition:
         return names[min(block.tries, len(names) - 1)]
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
-        state = _state(location)
+        state = state_of(location)
         network = state.network
         kept = tuple(packet for index, packet in enumerate(network) if self.channel.age(network, index) != clock)
         return state._replace(network=kept)
 
     def equivalence_class(self, location: Location) -> CompositionState:
-        state = _state(location)
+        state = state_of(location)
         if not self.channel.merged:
             return state
-        return state._replace(network=tuple(packet for packet in state.network if packet.must_be_delivered))
+        kept = (packet for packet in state.network if packet.must_be_delivered or packet.segment.incarnation)
+        return state._replace(network=tuple(kept))
 
     def join(self, location: Location, other: Location) -> CompositionState:
-        state, more = _state(location), _state(other)
+        state, more = state_of(location), state_of(other)
         clocked = [ClockedPacket(packet, None) for packet in {*state.network, *more.network}]
         return state._replace(network=self.channel.settle(clocked)[0])
 
     def pending(self, location: Location) -> frozenset[str]:
-        state = _state(location)
+        state = state_of(location)
         if state.phase is not Phase.FIRST:
             return frozenset()
         return pending(state.ends)
@@ -165,12 +169,12 @@ class Composition:
         return NetworkRules(self.channel.duplication, self.channel.fifo)
 
     def control(self, location: Location) -> CompositionState:
-        return _state(location)._replace(network=())
+        return state_of(location)._replace(network=())
 
     def in_flight(self, location: Location) -> tuple[InFlight, ...]:
         return tuple(
             InFlight(NetworkMessage(packet.sender, packet.segment), packet.must_be_delivered, packet.left)
-            for packet in _state(location).network
+            for packet in state_of(location).network
         )
 
     def with_in_flight(self, control: Location, messages: Sequence[InFlight]) -> CompositionState:
@@ -178,42 +182,42 @@ class Composition:
             PacketInFlight(message.sender, _segment(message), must_be_delivered, left)
             for message, must_be_delivered, left in messages
         )
-        return _state(control)._replace(network=tuple(packets))
+        return state_of(control)._replace(network=tuple(packets))
 
     def must_be_delivered(self, control: Location, message: NetworkMessage) -> bool:
         packet = PacketInFlight(message.sender, _segment(message), True, self.channel.duplication)
-        (left,) = self._relieved(_state(control).ends, [ClockedPacket(packet, None, None)])
+        (left,) = self._relieved(state_of(control).ends, [ClockedPacket(packet, None, None)])
         return left.packet.must_be_delivered
 
     def keeps_in_flight(self, control: Location) -> bool:
-        return _state(control).phase is not Phase.OVER
+        return state_of(control).phase is not Phase.OVER
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        state = _state(location)
+        state = state_of(location)
         match state.phase:
             case Phase.FIRST:
-                yield from self._calls(state)
-                yield from self._timeouts(state)
-                yield from self._arrivals(state)
+                yield from self.calls(state)
+                yield from self.timeouts(state)
+                yield from self.arrivals(state)
                 yield from self._reopen(state)
             case Phase.REOPENED:
                 yield from self._old_arrivals(state)
             case Phase.OVER:
                 return
 
-    def _calls(self, state: CompositionState) -> Iterator[Edge]:
+    def calls(self, state: CompositionState) -> Iterator[Edge]:
         for side, end in enumerate(ENDS):
             block = state.ends[side]
             for call in allowed_calls(block):
-                if self._may_call(state, side, call):
+                if self.may_call(state, side, call):
                     outcome = user_calls(block, call, self.configuration.behaviour)
                     fair = frozenset({f"{end} {call}"} if call is Call.CLOSE else ())
                     clocked = self.channel.unchanged(state.network)
-                    yield from self._step(state, side, Action("call", end, call), (), outcome, clocked, fair)
+                    yield from self.step(state, side, Action("call", end, call), (), outcome, clocked, fair)
 
-    def _may_call(self, state: CompositionState, side: int, call: Call) -> bool:
+    def may_call(self, state: CompositionState, side: int, call: Call) -> bool:
         """Whether a user makes a call: each sends its text, then closes; B closes second unless either end may close first."""
         block = state.ends[side]
         if call is Call.SEND:
@@ -221,15 +225,19 @@ class Composition:
         first = block.state is State.ESTABLISHED
         return call is Call.CLOSE and not (first and side == 1 and not self.configuration.both_close)
 
-    def _timeouts(self, state: CompositionState) -> Iterator[Edge]:
-        for side, end in enumerate(ENDS):
-            block = state.ends[side]
-            for timer in running(block, self.configuration.behaviour):
-                outcome = timer_fires(block, timer, self.configuration.behaviour)
-                fair = frozenset({f"{end} {timer}"})
-                clocked = self.channel.unchanged(state.network)
-                guard = self._timer_guard(block, timer, end)
-                yield from self._step(state, side, Action("timer", end, timer), guard, outcome, clocked, fair)
+    def timeouts(self, state: CompositionState) -> Iterator[Edge]:
+        for side in range(len(ENDS)):
+            yield from self.timeouts_of(state, side)
+
+    def timeouts_of(self, state: CompositionState, side: int) -> Iterator[Edge]:
+        """The timeouts of one end."""
+        block, end = state.ends[side], ENDS[side]
+        for timer in running(block, self.configuration.behaviour):
+            outcome = timer_fires(block, timer, self.configuration.behaviour)
+            fair = frozenset({f"{end} {timer}"})
+            clocked = self.channel.unchanged(state.network)
+            guard = self._timer_guard(block, timer, end)
+            yield from self.step(state, side, Action("timer", end, timer), guard, outcome, clocked, fair)
 
     def _timer_guard(self, block: Block, timer: Timer, end: str) -> tuple[Bound, ...]:
         clock = Clock(timer.value, end)
@@ -244,21 +252,21 @@ class Composition:
             case _:
                 return (Bound(clock, ">", timer_length(block, timer, self.configuration.behaviour)),)
 
-    def _arrivals(self, state: CompositionState) -> Iterator[Edge]:
+    def arrivals(self, state: CompositionState) -> Iterator[Edge]:
         network = state.network
         for index, packet in enumerate(network):
             if self.channel.blocked(network, index):
                 continue
             side = 1 - ENDS.index(packet.sender)
             outcome = self.received(state.ends[side], side, packet.segment)
-            if self.channel.merged and _changes_nothing(state.ends[side], outcome):
+            if self.channel.merged and changes_nothing(state.ends[side], outcome):
                 continue
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
             action = Action("deliver", ENDS[side], (packet.sender, packet.segment))
             fair = frozenset({f"deliver {packet.sender} {packet.segment}"})
-            arrived = self._step(state, side, action, guard, outcome, self.channel.deliver(network, index), fair)
+            arrived = self.step(state, side, action, guard, outcome, self.channel.deliver(network, index), fair)
             if packet.further and self._counts_again(state, side, outcome, packet.segment):
-                alone = self._step(state, side, action, guard, outcome, self.channel.deliver_oldest(network, index), fair)
+                alone = self.step(state, side, action, guard, outcome, self.channel.deliver_oldest(network, index), fair)
                 yield from (edge for edge in arrived if not any(edge.action.lost))
                 yield from (edge for edge in alone if any(edge.action.lost))
             else:
@@ -311,7 +319,7 @@ class Composition:
 
     # --- one step ---------------------------------------------------------------------------------------------------
 
-    def _step(
+    def step(
         self,
         state: CompositionState,
         side: int,
@@ -339,12 +347,12 @@ class Composition:
                 target,
                 (*timers, *updates),
                 violates=violated_properties(state.ends, ends, side, outcome),
-                witnesses=self._witnesses(state.ends[side], outcome),
+                witnesses=self.witnesses(state.ends[side], outcome),
                 fair=fair | transmitted,
                 recurrent=recurrent_properties(ends, outcome),
             )
 
-    def _witnesses(self, before: Block, outcome: Outcome) -> frozenset[str]:
+    def witnesses(self, before: Block, outcome: Outcome) -> frozenset[str]:
         """What a step proves possible: the rules applied, the state reached, a FIN that meets TIME-WAIT."""
         names = {*outcome.rules, f"reaches {outcome.block.state}"}
         if before.state is State.TIME_WAIT and Effect.FIN_ACCEPTED in outcome.effects:
@@ -393,12 +401,13 @@ class Composition:
         return tuple(waiter for waiter in windows if waiter == side or ends[waiter].state is not State.CLOSED)
 
 
-def _changes_nothing(block: Block, outcome: Outcome) -> bool:
+def changes_nothing(block: Block, outcome: Outcome) -> bool:
     """Whether an arrival has no effect at all."""
     return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
 
 
-def _state(location: Location) -> CompositionState:
+def state_of(location: Location) -> CompositionState:
+    """The location, which is one of a composition."""
     assert isinstance(location, CompositionState)
     return location
 

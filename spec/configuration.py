@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from timewait.spec.reopening import ATOMIC, NextIncarnation
 from timewait.spec.settings import STATE_LIMITS, Behaviour
 from timewait.vocabulary.errors import RequestError
 
@@ -60,6 +61,8 @@ class Configuration:
         Octets that the users of A and of B may send, at most.
     behaviour : Behaviour
         The settings of both endpoints.
+    reopening : NextIncarnation
+        The opening of the next incarnation.
     """
 
     msl: Fraction
@@ -80,6 +83,7 @@ class Configuration:
     last_ack: Fraction = Fraction(0)
     idle_before_close: Fraction | None = None
     behaviour: Behaviour = field(default_factory=Behaviour)
+    reopening: NextIncarnation = ATOMIC
 
     def __post_init__(self) -> None:
         if self.msl <= 0:

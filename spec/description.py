@@ -11,6 +11,7 @@ from typing import Any
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import configuration_from_data
+from timewait.spec.reopening import NextIncarnation, Paws
 from timewait.spec.setting import Setting
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule
 
@@ -22,6 +23,12 @@ ARRIVALS = {
     Arrival.SYN: "a SYN",
 }
 """The classes of segments that may arrive in TIME-WAIT, in words."""
+
+PAWS = {
+    Paws.RFC_7323: "RFC 7323: no old segment but a RST passes",
+    Paws.LINUX: "Linux: old RSTs pass, and bare ACKs that are next and acknowledge nothing new",
+}
+"""The check of timestamps, in words."""
 
 RESETS = {
     ResetRule.IGNORE: "no RST ends it",
@@ -37,7 +44,7 @@ DEFAULTS: Mapping[str, object] = {name: entry.default for name, entry in BEHAVIO
 STATED = frozenset(
     (
         *("msl", "time_wait", "rto", "rto_exact", "rto_slack", "fin_wait_2", "loss", "duplication", "fifo", "scope"),
-        *("both_close", "text", "behaviour"),
+        *("both_close", "text", "behaviour", "reopening"),
     )
 )
 """The fields of a configuration that its line states in words of their own."""
@@ -133,6 +140,22 @@ def value_in_words(value: object) -> str:
     if isinstance(value, Fraction):
         return format_duration(value)
     return "no limit" if value is None else str(value)
+
+
+def reopening_in_words(reopening: NextIncarnation) -> str:
+    """Describe how the next incarnation opens."""
+    if not reopening.handshake:
+        return "atomic reopen"
+    parts = [f"reopen by a handshake, numbers {reopening.numbers}"]
+    if reopening.derivation:
+        parts[0] += f": {reopening.derivation}"
+    if reopening.checks_timestamps:
+        parts.append(f"timestamps ({PAWS[reopening.paws]})")
+    elif any(reopening.timestamps):
+        parts.append("timestamps at one end alone, so none")
+    if reopening.early:
+        parts.append("an end opens as soon as it is CLOSED")
+    return "; ".join(parts)
 
 
 def data_in_words(data: Mapping[str, Any]) -> str:

@@ -1,8 +1,22 @@
-"""Old segments in the next incarnation: the harm that each kind does, and the rules that name it."""
+"""Segments that arrive at an end of another incarnation: how their numbers count there, and the harm that they do.
+
+With an atomic reopen an old segment does the harm of its kind (`harm_of`). After a handshake the endpoint decides:
+`crossings` lets it process the segment with its numbers as they count in the other incarnation, and judges the effect.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from timewait.spec.configuration import Configuration
+from timewait.spec.endpoint import segment_arrives
+from timewait.spec.exchange import ENDS, EndPair
+from timewait.spec.outcome import Effect, Outcome
+from timewait.spec.reopening import Numbers, Paws
+from timewait.spec.replies import acknowledgement, reset_for
 from timewait.spec.segment import Segment
+from timewait.spec.state import Block, State
 
 ISOLATION = "isolation"
 """The property that forbids every harm: the conjunction of those of `HARMS`."""
@@ -33,6 +47,10 @@ INCARNATION_RULES = {
         "RFC 9293 3.4.3",
         "an old ACK acknowledges text of the next incarnation that was lost, and that is then never retransmitted",
     ),
+    "incarnation.timestamp": (
+        "RFC 7323 5.3 R1",
+        "an old segment, not a RST, has an older timestamp than the last one: it is acknowledged and dropped (PAWS)",
+    ),
 }
 """The rules about incarnations, which belong to no endpoint."""
 
@@ -57,3 +75,152 @@ def harm_in_words(harm: str, sender: str, receiver: str, segment: str) -> tuple[
     consequence = HARMS[harm].format(end=receiver, peer=sender)
     why = f"{sender}'s old {segment} is in the window of {receiver}'s new incarnation: {consequence}"
     return (ISOLATION, why), (harm, why)
+
+
+# --- after a handshake ----------------------------------------------------------------------------------------------
+
+UNDELAYED = "undelayed"
+"""The property that neither an old segment nor an end of the old incarnation delays or refuses the next one."""
+
+FAR = 1_000
+"""A distance between numbers of two incarnations that is more than any window."""
+
+OPENING = frozenset({State.SYN_SENT, State.SYN_RECEIVED, State.ESTABLISHED})
+"""The states of a connection of the next incarnation that a RST would end."""
+
+SYNCHRONISED = frozenset({State.SYN_RECEIVED, State.ESTABLISHED})
+"""The states of the next incarnation in which an end knows the numbers of the other end."""
+
+
+class Crossing(NamedTuple):
+    """The arrival of a segment at an end of another incarnation.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        The outcome at the end.
+    broken : tuple of (str, str)
+        The properties that it breaks, each with the conjunct that fails, in words.
+    place : str
+        How the numbers of the segment lie to those of the end, in words.
+    """
+
+    outcome: Outcome
+    broken: tuple[tuple[str, str], ...]
+    place: str
+
+    @property
+    def harmful(self) -> bool:
+        """Whether it breaks ``isolation``."""
+        return ISOLATION in dict(self.broken)
+
+
+def crossings(
+    configuration: Configuration, ends: EndPair, incarnations: tuple[int, int], side: int, segment: Segment
+) -> tuple[Crossing, ...]:
+    """Each way in which a segment of another incarnation may count at an end, without those that have the same outcome.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The configuration.
+    ends : pair of Block
+        The control blocks.
+    incarnations : pair of int
+        The incarnations of A and of B.
+    side : int
+        The receiver: 0 for A, 1 for B.
+    segment : Segment
+        The segment, of another incarnation than the receiver's.
+    """
+    relation = configuration.reopening.relation
+    counted = _old_at_new if incarnations[side] else _new_at_old
+    found: dict[tuple[Outcome, tuple[tuple[str, str], ...]], Crossing] = {}
+    for translated, place in counted(relation, ends[side], segment):
+        outcome = _processed(configuration, ends[side], incarnations[side], translated)
+        outcome = outcome._replace(replies=answers(outcome.replies, incarnations[side], segment))
+        broken = _broken(ends, incarnations, side, segment, outcome)
+        found.setdefault((outcome, broken), Crossing(outcome, broken, place))
+    return tuple(found.values())
+
+
+def answers(replies: tuple[Segment, ...], incarnation: int, to: Segment) -> tuple[Segment, ...]:
+    """The answers of an end to a segment; a RST for an unknown connection has the numbers of the segment that it answers."""
+    if to.incarnation == incarnation:
+        return stamped(replies, incarnation)
+    reset = reset_for(to)._replace(incarnation=to.incarnation)
+    return tuple(reset if reply.rst else reply._replace(incarnation=incarnation) for reply in replies)
+
+
+def stamped(replies: tuple[Segment, ...], incarnation: int) -> tuple[Segment, ...]:
+    """Segments that an end of an incarnation sends of its own accord."""
+    return tuple(reply._replace(incarnation=incarnation) for reply in replies)
+
+
+def _old_at_new(relation: Numbers, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:
+    """An old segment as its numbers may count at an end of the next incarnation."""
+    if relation is Numbers.REPEATED:
+        yield segment, "whose ISNs are those of the old one"
+        return
+    if relation is Numbers.WORST and block.state in OPENING:
+        acks = (None,) if segment.ack is None else (block.una, block.nxt)
+        for ack in dict.fromkeys(acks):
+            known = "exactly next" if block.state in SYNCHRONISED else "of no account yet"
+            what = "" if ack is None else f", its ACK is SND.{'UNA' if ack == block.una else 'NXT'}"
+            yield segment._replace(seq=block.rcv, ack=ack), f"where its number is {known}{what}"
+    ack = None if segment.ack is None else segment.ack - FAR
+    yield segment._replace(seq=segment.seq - FAR, ack=ack), "where its numbers are old"
+
+
+def _new_at_old(relation: Numbers, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:
+    """A SYN of the next incarnation as its number may count at an end that is still in the old one."""
+    if relation is Numbers.REPEATED:
+        yield segment, "where its ISN is that of the old incarnation"
+        return
+    if relation is Numbers.WORST:
+        yield segment._replace(seq=block.rcv - FAR), "where its ISN is below RCV.NXT"
+        yield segment._replace(seq=block.rcv), "where its ISN is RCV.NXT"
+    yield segment._replace(seq=block.rcv + 1), "where its ISN is above RCV.NXT"
+
+
+def _processed(configuration: Configuration, block: Block, incarnation: int, segment: Segment) -> Outcome:
+    """The outcome of a segment with its numbers as they count; the check of timestamps comes first (RFC 7323 5.3 R1)."""
+    reopening = configuration.reopening
+    if incarnation and reopening.checks_timestamps and block.state in SYNCHRONISED and not segment.rst:
+        bare = not segment.span and segment.seq == block.rcv and segment.ack == block.una
+        if not (reopening.paws is Paws.LINUX and block.state is State.ESTABLISHED and bare):
+            return Outcome(block, (acknowledgement(block),), rules=("incarnation.timestamp",))
+    return segment_arrives(block, segment, configuration.behaviour)
+
+
+def _broken(
+    ends: EndPair, incarnations: tuple[int, int], side: int, segment: Segment, outcome: Outcome
+) -> tuple[tuple[str, str], ...]:
+    """The properties that an arrival across incarnations breaks, by its effect."""
+    end, sender = ENDS[side], ENDS[1 - side]
+    if not incarnations[side]:
+        if ends[side].state is State.CLOSED:
+            return ()
+        return ((UNDELAYED, f"{end} is still in {ends[side].state} of the old incarnation when {sender}'s SYN arrives"),)
+    harms = tuple(_harms(ends, incarnations, side, segment, outcome))
+    if harms:
+        why = "; ".join(HARMS[harm].format(end=end, peer=sender) for harm in harms)
+        text = f"{sender}'s old {segment} is accepted in {end}'s new incarnation: {why}"
+        return ((ISOLATION, text), *((harm, text) for harm in harms))
+    if outcome.block != ends[side] or any(reply.rst for reply in outcome.replies):
+        return ((UNDELAYED, f"{sender}'s old {segment} disturbs {end}, which is opening the next incarnation"),)
+    return ()
+
+
+def _harms(ends: EndPair, incarnations: tuple[int, int], side: int, segment: Segment, outcome: Outcome) -> Iterator[str]:
+    """The harms that an old segment does at an end of the next incarnation."""
+    before, after, peer = ends[side], outcome.block, ends[1 - side]
+    if "text.accept" in outcome.rules:
+        yield "old-text"
+    if Effect.FIN_ACCEPTED in outcome.effects:
+        yield "old-fin"
+    if segment.rst and before.state in OPENING and after.state is State.CLOSED:
+        yield "old-reset"
+    received = peer.rcv if incarnations[1 - side] and peer.state in SYNCHRONISED else 0
+    if after.una > before.una and after.una > max(received, 1):
+        yield "old-ack"

@@ -5,6 +5,8 @@ segment are *merged* into one entry. Otherwise each copy is an entry, in the ord
 was not lost *must be delivered* before it is older than MSL. A merged entry therefore has two clocks: the age of its
 youngest copy bounds how long it may arrive; the age of its oldest undelivered copy (``due``) bounds how long it may wait.
 
+A packet of the next incarnation has no clocks: how long it lives is not limited.
+
 The delivery of a merged entry counts for all its copies: with unlimited duplication the others may arrive at the same
 instant, and they get the same answer. That allows too much where the first answer is lost and the loss budget does not
 cover the loss of the others. A channel that tells copies apart (`Channel.told_apart`) keeps the deadlines of the oldest
@@ -80,6 +82,8 @@ class Channel(NamedTuple):
         """All clocks of the network, in order."""
         clocks: list[Clock] = []
         for index, packet in enumerate(network):
+            if packet.segment.incarnation:
+                continue
             clocks.append(self.age(network, index))
             if packet.must_be_delivered and self.duplication is None:
                 clocks += [self.due(network, index), *self.later(packet)]
@@ -158,6 +162,8 @@ class Channel(NamedTuple):
         ordered = sorted(clocked, key=_name) if self.merged else clocked
         updates: list[Clock | None] = []
         for entry in ordered:
+            if entry.packet.segment.incarnation:
+                continue
             updates.append(entry.age)
             if entry.packet.must_be_delivered and self.duplication is None:
                 updates += [entry.due, *entry.later]

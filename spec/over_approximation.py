@@ -1,8 +1,9 @@
 """An over-approximation of the composition with fewer clocks, for proofs of safety.
 
-It drops two limits. Of all packets of one end only the *youngest* has an age: while that packet may arrive, so may every older
-one. And some packets that must be delivered in the composition need not be. Both only remove limits, so every run of the
-composition is a run here (`tests/test_relaxation.py` checks that step by step), and a property that holds here holds in the
+It drops some limits. Of all packets of one end only the *youngest* has an age: while that packet may arrive, so may every older
+one. Some packets that must be delivered in the composition need not be. A packet of the next incarnation may arrive as soon
+as it could have been sent on some way to the same states. All this only removes limits, so every run of the composition is a run
+here (`tests/test_relaxation.py` checks that step by step), and a property that holds here holds in the
 composition. A violation found here counts only if the composition has the same run.
 """
 
@@ -13,9 +14,10 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from timewait.spec.composition import Composition, CompositionState
+from timewait.spec.composition import Composition, CompositionState, state_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
+from timewait.spec.handshake import compose
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location
 
 DeliveryChoice = Callable[[Composition, CompositionState], Iterator[frozenset[int]]]
@@ -57,7 +59,7 @@ class OverApproximation:
     """
 
     def __init__(self, configuration: Configuration, obligations: DeliveryChoice) -> None:
-        self.exact = Composition(configuration)
+        self.exact = compose(configuration)
         self.obligations = obligations
         if not self.exact.dense:
             raise ValueError("an over-approximation needs unlimited duplication, in any order")
@@ -85,7 +87,7 @@ class OverApproximation:
         return (None,) * len(self.clocks(self.initial()))
 
     def clocks(self, location: Location) -> tuple[Clock, ...]:
-        state = _state(location)
+        state = state_of(location)
         network = state.network
         dues = (self.exact.channel.due(network, index) for index, packet in enumerate(network) if packet.must_be_delivered)
         return (*self.exact.timers(state), *dues, *(_youngest(sender) for sender in _senders(state)))
@@ -99,7 +101,7 @@ class OverApproximation:
                 bound._replace(clock=_youngest(bound.clock.owner.partition(" ")[0])) if bound.clock.role == "age" else bound
                 for bound in edge.guard
             )
-            for target, updates in self._targets(_state(edge.target), edge.updates):
+            for target, updates in self._targets(state_of(edge.target), edge.updates):
                 yield replace(edge, guard=guard, target=target, updates=updates)
 
     def _targets(
@@ -111,6 +113,8 @@ class OverApproximation:
         ages: dict[str, ClockUpdate] = {sender: _youngest(sender) for sender in _senders(state)}
         dues: dict[int, ClockUpdate] = {}
         for index, packet in enumerate(state.network):
+            if packet.segment.incarnation:
+                continue
             if next(remaining) is None:
                 ages[packet.sender] = None
             if packet.must_be_delivered:
@@ -122,11 +126,14 @@ class OverApproximation:
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
         """Every packet of the end has expired, since none is younger than the youngest; so none must be delivered."""
-        state = _state(location)
-        return state._replace(network=tuple(packet for packet in state.network if packet.sender != clock.owner))
+        state = state_of(location)
+        kept = (packet for packet in state.network if packet.sender != clock.owner or packet.segment.incarnation)
+        return state._replace(network=tuple(kept))
 
     def equivalence_class(self, location: Location) -> CompositionState:
-        return self.exact.equivalence_class(location)
+        """The class in the composition, but for the packets of the next incarnation: whichever were sent, all may arrive."""
+        state = state_of(location)
+        return state._replace(network=tuple(packet for packet in state.network if packet.must_be_delivered))
 
     def join(self, location: Location, other: Location) -> CompositionState:
         return self.exact.join(location, other)
@@ -142,10 +149,5 @@ def _youngest(sender: str) -> Clock:
 
 
 def _senders(state: CompositionState) -> Iterable[str]:
-    """The senders of the packets in flight, in order."""
-    return dict.fromkeys(packet.sender for packet in state.network)
-
-
-def _state(location: Location) -> CompositionState:
-    assert isinstance(location, CompositionState)
-    return location
+    """The senders of the packets in flight that have an age, in order."""
+    return dict.fromkeys(packet.sender for packet in state.network if not packet.segment.incarnation)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
+from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen
 from timewait.spec.setting import InProfile
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
 from timewait.vocabulary.untrusted import exact_number, shown
@@ -35,7 +37,29 @@ def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
         **{name: exact(getattr(configuration, name)) for name in STATE_LIMITS},
         "idle_before_close": None if configuration.idle_before_close is None else exact(configuration.idle_before_close),
         "behaviour": {name: _plain(getattr(behaviour, name)) for name in BEHAVIOUR},
+        "reopening": reopening_as_data(configuration.reopening),
     }
+
+
+def reopening_as_data(reopening: NextIncarnation) -> dict[str, Any]:
+    """The opening of the next incarnation as plain data: of a handshake everything, else its kind alone."""
+    if not reopening.handshake:
+        return {"kind": str(reopening.kind)}
+    data: dict[str, Any] = {entry.name: getattr(reopening, entry.name) for entry in fields(reopening)}
+    for name in ("data_rate", "idle", "lifetime"):
+        data[name] = None if data[name] is None else exact(data[name])
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+
+
+def _reopening(data: Mapping[str, Any]) -> NextIncarnation:
+    values: dict[str, Any] = dict(data)
+    for name, kind in (("kind", Reopen), ("numbers", Numbers), ("paws", Paws), ("timestamps", tuple), ("text", tuple)):
+        if name in values:
+            values[name] = kind(values[name])
+    for name in ("data_rate", "idle", "lifetime"):
+        if values.get(name) is not None:
+            values[name] = Fraction(str(values[name]))
+    return NextIncarnation(**values)
 
 
 def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
@@ -61,6 +85,7 @@ def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
             for name, entry in BEHAVIOUR.items()
             if entry.json or name not in DURATIONS
         },
+        "reopening": reopening_as_data(configuration.reopening),
     }
 
 
@@ -139,6 +164,7 @@ def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
             **{name: exact_number(data.get(name, 0)) for name in STATE_LIMITS},
             idle_before_close=None if (idle := data.get("idle_before_close")) is None else exact_number(idle),
             behaviour=Behaviour(**behaviour),
+            reopening=_reopening(data.get("reopening", {})),
         )
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise ConfigurationError(f"not a configuration: {problem!r}") from problem

@@ -44,6 +44,12 @@ PROPERTIES: dict[str, Property] = {
             "RFC 9293 3.4.3",
         ),
         Property(
+            "undelayed",
+            "always",
+            "neither an old segment nor an end of the old incarnation delays or refuses the next one",
+            "RFC 9293 3.6.1 MAY-2",
+        ),
+        Property(
             "integrity",
             "always",
             "no connection ends before the peer's user has read every octet sent",
@@ -84,8 +90,8 @@ PROPERTIES: dict[str, Property] = {
 }
 """Every property.
 
-``isolation`` is the conjunction of those of `timewait.spec.incarnation.HARMS`, which are checked only by name; so is
-``no-stray-reset``, since with duplication it fails for every TIME-WAIT.
+``isolation`` is the conjunction of those of `timewait.spec.incarnation.HARMS`, which are checked only by name; so are
+``undelayed``, which only a handshake can violate, and ``no-stray-reset``, since with duplication it fails for every TIME-WAIT.
 """
 
 RELIABLE = ("graceful", "isolation", "integrity", "closes")
@@ -101,6 +107,7 @@ WITNESSES: dict[str, tuple[str, ...]] = {
     "old-fin": ("reopen", "reaches LAST_ACK"),
     "old-reset": ("reopen", "closed.answer"),
     "old-ack": ("reopen",),
+    "undelayed": ("next: reaches ESTABLISHED",),
     "integrity": ("reaches CLOSED", "send"),
     "time-wait-kept": ("reaches TIME_WAIT", "timer.time-wait", "closed.answer"),
     "fin-restarts": ("reaches TIME_WAIT", "FIN meets TIME_WAIT"),

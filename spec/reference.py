@@ -14,9 +14,20 @@ from typing import Any, NamedTuple
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
-from timewait.spec.endpoint import running, segment_arrives, timer_fires, timer_length, user_calls
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, timer_length, user_calls
 from timewait.spec.exchange import ENDS, EndPair, delivery_matters, pending, recurrent_properties, reply_windows, violations
-from timewait.spec.incarnation import INCARNATION_RULES, harm_in_words, harm_of, harm_rule
+from timewait.spec.handshake import OPENS, may_open, unlimited
+from timewait.spec.incarnation import (
+    HARMS,
+    INCARNATION_RULES,
+    Crossing,
+    answers,
+    crossings,
+    harm_in_words,
+    harm_of,
+    harm_rule,
+    stamped,
+)
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.rules import RULES
@@ -42,6 +53,11 @@ class TimedPacket(NamedTuple):
     number: int
     sent: Fraction
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it belongs to the next incarnation, in which the lifetime of a packet is not limited."""
+        return bool(self.packet.segment.incarnation)
+
 
 @dataclass(frozen=True, slots=True)
 class ReferenceState:
@@ -55,13 +71,14 @@ class ReferenceState:
     lost: tuple[int, int] = (0, 0)
     copies: int = 0
     reopened: bool = False
+    incarnations: tuple[int, int] = (0, 0)
     event: Event = field(default_factory=lambda: Event("", "the connection is open"))
     broken: frozenset[str] = frozenset()
     recurrent: frozenset[str] = frozenset()
 
     @property
     def pending(self) -> frozenset[str]:
-        return frozenset() if self.reopened else pending(self.ends)
+        return frozenset() if self.reopened or any(self.incarnations) else pending(self.ends)
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -71,7 +88,8 @@ class ReferenceState:
             raise ImpossibleMove(f"waits {delay}s")
         if not self.reopened:
             for (end, timer), since in self.started.items():
-                if timer is Timer.RETRANSMISSION and later > since + self._gap(end) + self.configuration.rto_slack:
+                old = not self.incarnations[ENDS.index(end)]
+                if old and timer is Timer.RETRANSMISSION and later > since + self._gap(end) + self.configuration.rto_slack:
                     most = format_duration(self._gap(end) + self.configuration.rto_slack)
                     raise ImpossibleMove(f"{end} must retransmit {most} after it last did")
         for packet, _, sent in self.in_transit:
@@ -79,7 +97,8 @@ class ReferenceState:
                 raise ImpossibleMove(
                     f"{packet.sender}'s {packet.segment}, sent at {format_duration(sent)}, must arrive within MSL"
                 )
-        alive = tuple(entry for entry in self.in_transit if later <= entry.sent + self.configuration.msl)
+        lasting = (entry for entry in self.in_transit if later <= entry.sent + self.configuration.msl or entry.is_new)
+        alive = tuple(lasting)
         return replace(self, now=later, in_transit=alive)
 
     def _gap(self, end: str) -> Fraction:
@@ -110,6 +129,10 @@ class ReferenceState:
         side = ENDS.index(action.actor)
         call = Call(str(action.subject))
         block = self.ends[side]
+        if call in OPENS:
+            return self._open(side, call, action)
+        if self.incarnations[side]:
+            return self._call_in_next(side, call, action)
         if call is Call.SEND and block.sent >= self.configuration.text[side]:
             raise ImpossibleMove(f"the user of {action.actor} has nothing more to send")
         if call is Call.CLOSE and side == 1 and block.state is State.ESTABLISHED and not self.configuration.both_close:
@@ -118,7 +141,36 @@ class ReferenceState:
             outcome = user_calls(block, call, self.configuration.behaviour)
         except ValueError as error:
             raise ImpossibleMove(str(error)) from error
+        if any(self.incarnations):
+            return self._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
         return self._after(side, outcome, action, f"user calls {call}", None)
+
+    def _open(self, side: int, call: Call, action: Action) -> ReferenceState:
+        """The state after a user opens the next incarnation; old packets need not arrive at this end any more."""
+        if not self.configuration.reopening.handshake or not may_open(self.configuration, self.ends, self.incarnations, side):
+            raise ImpossibleMove(f"{action.actor} cannot open the next incarnation yet")
+        released = tuple(
+            entry._replace(packet=entry.packet._replace(must_be_delivered=False)) if entry.packet.sender != ENDS[side] else entry
+            for entry in self.in_transit
+        )
+        incarnations = (1, self.incarnations[1]) if side == 0 else (self.incarnations[0], 1)
+        opened = replace(self, in_transit=released, lost=(0, 0), incarnations=incarnations)
+        outcome = user_calls(self.ends[side], call, self.configuration.behaviour)
+        return opened._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
+
+    def _call_in_next(self, side: int, call: Call, action: Action) -> ReferenceState:
+        block = self.ends[side]
+        if call is not Call.SEND or block.sent >= self.configuration.reopening.text[side] or call not in allowed_calls(block):
+            raise ImpossibleMove(f"the user of {action.actor} has nothing to call in the next incarnation")
+        outcome = user_calls(block, call, self.configuration.behaviour)
+        return self._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
+
+    def _retransmit_in_next(self, side: int, action: Action) -> ReferenceState:
+        """The state after a retransmission in the next incarnation, which may happen at any time."""
+        outcome = timer_fires(self.ends[side], Timer.RETRANSMISSION, unlimited(self.configuration.behaviour))
+        elapsed = self.now - self.started[action.actor, Timer.RETRANSMISSION]
+        text = f"retransmits after {format_duration(elapsed)}"
+        return self._after_opening(side, Crossing(outcome, (), ""), action, text, None)
 
     def _timer(self, action: Action) -> ReferenceState:
         side = ENDS.index(action.actor)
@@ -126,6 +178,8 @@ class ReferenceState:
         since = self.started.get((action.actor, timer))
         if since is None or self.reopened:
             raise ImpossibleMove(f"the {timer} timer of {action.actor} does not run")
+        if self.incarnations[side]:
+            return self._retransmit_in_next(side, action)
         elapsed = self.now - since
         configuration = self.configuration
         match timer:
@@ -146,9 +200,13 @@ class ReferenceState:
             Timer.TIME_WAIT: f"leaves TIME_WAIT after {format_duration(elapsed)}"
             f" (TIME_WAIT is {format_duration(configuration.time_wait)}{late})",
         }.get(timer, f"gives up {self.ends[side].state} after {format_duration(elapsed)}{late}")
+        if any(self.incarnations):
+            return self._after_opening(side, Crossing(outcome, (), ""), action, text, None)
         return self._after(side, outcome, action, text, None)
 
     def _reopen(self) -> ReferenceState:
+        if self.configuration.reopening.handshake:
+            raise ImpossibleMove("the next incarnation opens by a handshake")
         if self.reopened or any(block.state is not State.CLOSED for block in self.ends):
             raise ImpossibleMove("both ends must be CLOSED before they open again")
         rule = ("incarnation.reopen", *INCARNATION_RULES["incarnation.reopen"])
@@ -170,6 +228,8 @@ class ReferenceState:
         if self.configuration.duplication is None and not self.configuration.fifo:
             # Each copy may arrive again, so only the obligations differ, and the oldest obligation must be met first.
             ready = ready[:1]
+        if any(self.incarnations):
+            return tuple(state for index in ready for state in self._arrive_after_opening(index, action))
         results = [self._arrive(index, action) for index in ready]
         if self.configuration.duplication is None and len(due) > 1:
             results.append(self._arrive_together(due, action))
@@ -227,6 +287,62 @@ class ReferenceState:
         outcome = self._received(self.ends[side], side, segment)
         return replace(self, in_transit=in_transit)._after(side, outcome, action, text, self._copy(arrived))
 
+    def _arrive_after_opening(self, index: int, action: Action) -> tuple[ReferenceState, ...]:
+        """One result for each way in which a segment may count at an end of another incarnation."""
+        arrived = self.in_transit[index]
+        sender, segment = arrived.packet.sender, arrived.packet.segment
+        side = 1 - ENDS.index(sender)
+        text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
+        if segment.incarnation == self.incarnations[side]:
+            outcome = self._received(self.ends[side], side, segment)
+            sent = answers(outcome.replies, segment.incarnation, segment)
+            ways: tuple[Crossing, ...] = (Crossing(outcome._replace(replies=sent), (), ""),)
+        else:
+            ways = crossings(self.configuration, self.ends, self.incarnations, side, segment)
+        later = replace(self, in_transit=self._without(index))
+        found = []
+        for way in ways:
+            if len(action.lost) == len(way.outcome.replies):
+                where = (
+                    f" in {'the next' if self.incarnations[side] else 'the old'} incarnation, {way.place}" if way.place else ""
+                )
+                found.append(later._after_opening(side, way, action, text + where, self._copy(arrived)))
+        if not found:
+            raise ImpossibleMove(f"{ENDS[side]} does not send {len(action.lost)} segments in answer to {sender}'s {segment}")
+        return tuple(found)
+
+    def _after_opening(self, side: int, crossing: Crossing, action: Action, text: str, received: Packet | None) -> ReferenceState:
+        """The state after an event once an end has opened again: no segment sent is under the loss budget."""
+        outcome = crossing.outcome
+        if len(action.lost) != len(outcome.replies):
+            raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
+        ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
+        sent: list[Packet] = []
+        in_transit = self.in_transit
+        own = stamped(outcome.replies, self.incarnations[side]) if received is None else outcome.replies
+        for segment, is_lost in zip(own, action.lost, strict=True):
+            times = None if segment.incarnation else self.configuration.duplication
+            packet = PacketInFlight(ENDS[side], segment, False, times)
+            entry = TimedPacket(packet, self.copies + len(sent) + 1, self.now)
+            sent.append(self._copy(entry, lost=is_lost))
+            in_transit += () if is_lost else (entry,)
+        broken = dict(crossing.broken)
+        if not self.incarnations[side]:
+            broken |= {name: why for name, why in violations(self.ends, ends, side, outcome).items() if name != "integrity"}
+        rules = [(name, *_rule(name)) for name in outcome.rules]
+        rules += [harm_rule(name) for name in broken if name in HARMS]
+        event = Event(ENDS[side], text, received, tuple(sent), tuple(rules), tuple(broken.items()))
+        return replace(
+            self,
+            ends=ends,
+            in_transit=in_transit,
+            started=self._timers_after(side, outcome),
+            copies=self.copies + len(sent),
+            event=event,
+            broken=frozenset(broken),
+            recurrent=frozenset(),
+        )
+
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
         outcome = segment_arrives(block, segment, self.configuration.behaviour)
         if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
@@ -269,11 +385,6 @@ class ReferenceState:
         if len(action.lost) != len(outcome.replies):
             raise ImpossibleMove(f"{action.actor} sends {len(outcome.replies)} segments, not {len(action.lost)}")
         ends = (outcome.block, self.ends[1]) if side == 0 else (self.ends[0], outcome.block)
-        started = {}
-        for timer in running(outcome.block, self.configuration.behaviour):
-            since = self.started.get((ENDS[side], timer), self.now)
-            started[ENDS[side], timer] = self.now if timer in outcome.started else since
-        others = {key: since for key, since in self.started.items() if key[0] != ENDS[side]}
         lost = list(self.lost)
         if Effect.FIN_ACCEPTED in outcome.effects:
             lost[side] = 0
@@ -305,13 +416,21 @@ class ReferenceState:
             self,
             ends=ends,
             in_transit=tuple(self._relieved(ends, entry) for entry in in_transit),
-            started=others | started,
+            started=self._timers_after(side, outcome),
             lost=(lost[0], lost[1]),
             copies=self.copies + len(sent),
             event=event,
             broken=frozenset(broken),
             recurrent=recurrent_properties(ends, outcome),
         )
+
+    def _timers_after(self, side: int, outcome: Outcome) -> dict[tuple[str, Timer], Fraction]:
+        """The running timers after an event at an end, with the time at which each started."""
+        started = {key: since for key, since in self.started.items() if key[0] != ENDS[side]}
+        for timer in running(outcome.block, self.configuration.behaviour):
+            since = self.started.get((ENDS[side], timer), self.now)
+            started[ENDS[side], timer] = self.now if timer in outcome.started else since
+        return started
 
     # --- for traces -------------------------------------------------------------------------------------------------
 
@@ -324,6 +443,8 @@ class ReferenceState:
                 since = self.started.get((end, timer))
                 variables[f"{end}.{timer}"] = "off" if since is None or self.reopened else f"since {format_duration(since)}"
             variables[f"lost.{end}"] = self.lost[ENDS.index(end)]
+            if self.configuration.reopening.handshake:
+                variables[f"{end}.incarnation"] = self.incarnations[ENDS.index(end)]
         variables["in flight"] = "; ".join(
             f"{packet.sender}: {packet.segment} sent {format_duration(sent)}" for packet, _, sent in self.in_transit
         )
@@ -345,8 +466,13 @@ class ReferenceState:
     def about(self) -> dict[str, Any]:
         return configuration_as_data(self.configuration)
 
-    def loop_key(self) -> tuple[EndPair, bool]:
-        return self.ends, self.reopened
+    def loop_key(self) -> tuple[EndPair, bool, tuple[int, int]]:
+        return self.ends, self.reopened, self.incarnations
+
+
+def _rule(name: str) -> tuple[str, str]:
+    """The section and the text of a rule."""
+    return INCARNATION_RULES[name] if name in INCARNATION_RULES else RULES[name]
 
 
 def _late(elapsed: Fraction, length: Fraction) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+NEXT = " (new)"
+"""The mark of a segment of the next incarnation in its text."""
+
 
 class Segment(NamedTuple):
     """A segment.
@@ -19,6 +22,8 @@ class Segment(NamedTuple):
         Octets of text.
     syn, fin, rst : bool
         The control bits.
+    incarnation : int
+        The incarnation to whose ISNs its numbers are relative: 0 for the one that closes, 1 for the next one.
     """
 
     seq: int
@@ -27,6 +32,7 @@ class Segment(NamedTuple):
     syn: bool = False
     fin: bool = False
     rst: bool = False
+    incarnation: int = 0
 
     @property
     def span(self) -> int:
@@ -45,8 +51,11 @@ class Segment(NamedTuple):
 
     @property
     def fields(self) -> tuple[tuple[str, int], ...]:
-        """Its fields by name: ``seq``, ``ack`` unless the ACK bit is off, ``len``, and 1 for each control bit that is on."""
-        bits = (("syn", self.syn), ("fin", self.fin), ("rst", self.rst))
+        """Its fields by name: ``seq``, ``ack`` unless the ACK bit is off, ``len``, and 1 for each control bit that is on.
+
+        A segment of the next incarnation has ``incarnation``, too.
+        """
+        bits = (("syn", self.syn), ("fin", self.fin), ("rst", self.rst), ("incarnation", bool(self.incarnation)))
         ack = () if self.ack is None else (("ack", self.ack),)
         return (("seq", self.seq), *ack, ("len", self.length), *((name, 1) for name, on in bits if on))
 
@@ -82,7 +91,8 @@ class PacketInFlight(NamedTuple):
 def _described(segment: Segment) -> str:
     ack = "" if segment.ack is None else f" ack={segment.ack}"
     text = f" len={segment.length}" if segment.length else ""
-    return f"{segment.flags} seq={segment.seq}{ack}{text}"
+    new = NEXT if segment.incarnation else ""
+    return f"{segment.flags} seq={segment.seq}{ack}{text}{new}"
 
 
 @cache

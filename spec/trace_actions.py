@@ -7,6 +7,7 @@ from timewait.spec.segment import Segment
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Event
 
+OPENS = {"open.active": Call.OPEN_ACTIVE, "open.passive": Call.OPEN_PASSIVE}
 CALLS = {"send": Call.SEND, "close": Call.CLOSE, "abort": Call.ABORT}
 TIMERS = {
     "timer.retransmission": Timer.RETRANSMISSION,
@@ -39,7 +40,7 @@ def action_of(event: Event) -> Action | None:
         return Action("reopen", event.actor, "the same addresses and ports")
     if rule in TIMERS:
         return Action("timer", event.actor, TIMERS[rule], lost)
-    if (call := CALLS.get(rule.partition(".")[0])) is not None:
+    if (call := OPENS.get(rule) or CALLS.get(rule.partition(".")[0])) is not None:
         return Action("call", event.actor, call, lost)
     raise ValueError(f"not a step of the specification: {event.actor} {event.text}")
 
@@ -47,4 +48,4 @@ def action_of(event: Event) -> Action | None:
 def _segment(fields: tuple[tuple[str, int], ...]) -> Segment:
     values = dict(fields)
     bits = {name: bool(values.get(name, 0)) for name in ("syn", "fin", "rst")}
-    return Segment(values["seq"], values.get("ack"), values.get("len", 0), **bits)
+    return Segment(values["seq"], values.get("ack"), values.get("len", 0), **bits, incarnation=values.get("incarnation", 0))

@@ -19,6 +19,7 @@ from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
+from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen
 from timewait.spec.setting import Setting
 from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
 from timewait.spec.stacks import Stack, load_stack
@@ -146,6 +147,15 @@ class Keywords(TypedDict, total=False):
     scope: Scope | Literal["core", "close"]
     closers: Closers
     data: str | tuple[int, int]
+    reopen: Reopen | str
+    numbers: Numbers | str | None
+    timestamps: str | None
+    paws: Paws | str | None
+    early: bool
+    new_data: str | tuple[int, int] | None
+    data_rate: int | Fraction | None
+    idle: DurationLike | None
+    lifetime: DurationLike | None
     answers: ArrivalsLike | None
     restarts: ArrivalsLike | None
     rst: ResetRule | str | None
@@ -174,6 +184,7 @@ DEFAULTS: Keywords = {
     "scope": Scope.CLOSE,
     "closers": "a",
     "data": (0, 0),
+    "reopen": Reopen.ATOMIC,
     "properties": (),
     "engine": Engine.AUTO,
     "max_states": STATES,
@@ -303,6 +314,7 @@ def _options(keywords: Keywords) -> Options:
         scope=scope,
         both_close=values["closers"] == "both" and scope is Scope.CLOSE,
         text=octets(values["data"]),
+        reopening=_reopening(values),
     )
     engine = Engine(values["engine"])
     budget = values["max_states"], values["max_seconds"]
@@ -310,6 +322,33 @@ def _options(keywords: Keywords) -> Options:
     if values["rto_slack"] is not None and not overrides.rto_exact and options.of_stack() is None:
         raise ValueError("a slack belongs to --exact-rto or to the schedule of a stack; here a retransmission may be early")
     return options
+
+
+TIMESTAMPS = {"none": (False, False), "a": (True, False), "b": (False, True), "both": (True, True)}
+"""The ends that use timestamps, by the word of the option."""
+
+
+def _reopening(values: Mapping[str, Any]) -> NextIncarnation:
+    """The opening of the next incarnation."""
+    stated: dict[str, Any] = {}
+    for keyword, name, read in (
+        ("numbers", "numbers", Numbers),
+        ("timestamps", "timestamps", _timestamps),
+        ("paws", "paws", Paws),
+        ("new_data", "text", octets),
+        ("data_rate", "data_rate", Fraction),
+        ("idle", "idle", duration),
+        ("lifetime", "lifetime", duration),
+    ):
+        if values.get(keyword) is not None:
+            stated[name] = read(values[keyword])
+    return NextIncarnation(kind=Reopen(values["reopen"]), early=bool(values.get("early")), **stated)
+
+
+def _timestamps(value: str) -> tuple[bool, bool]:
+    if value not in TIMESTAMPS:
+        raise ValueError(f"{value!r} is none of {', '.join(TIMESTAMPS)}")
+    return TIMESTAMPS[value]
 
 
 def _settings(stack: Stack, keywords: Mapping[str, Any]) -> dict[str, Any]:

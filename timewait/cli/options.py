@@ -16,6 +16,7 @@ from timewait.options import (
     KEYWORDS,
     SECONDS,
     STATES,
+    TIMESTAMPS,
     Options,
     arrivals,
     count,
@@ -26,6 +27,7 @@ from timewait.options import (
 )
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
+from timewait.spec.reopening import Numbers, Paws, Reopen
 from timewait.spec.setting import Setting
 from timewait.spec.settings import SETTINGS, NoLimit
 
@@ -114,6 +116,27 @@ _NETWORK = (
         help="Octets that the users of A and B may send.",
     ),
 )
+_REOPENING = (
+    click.option(
+        "--reopen",
+        type=click.Choice([*map(str, Reopen)]),
+        default="atomic",
+        show_default=True,
+        help="The next incarnation: open at once, or by a handshake.",
+    ),
+    click.option(
+        "--numbers", type=click.Choice([*map(str, Numbers)]), help="Handshake: old numbers among the new ones. [default: worst]"
+    ),
+    click.option("--timestamps", type=click.Choice([*TIMESTAMPS]), help="Handshake: ends with timestamps. [default: none]"),
+    click.option(
+        "--paws", type=click.Choice([*map(str, Paws)]), help="Handshake: the rule that checks timestamps. [default: rfc7323]"
+    ),
+    click.option("--early", is_flag=True, help="Handshake: an end opens as soon as it is CLOSED, whatever the other end does."),
+    click.option("--new-data", type=Parsed("a,b", octets), help="Handshake: octets of the next incarnation. [default: 1,1]"),
+    click.option("--data-rate", type=click.IntRange(min=0), help="Numbers by the clock: octets a second of the old connection."),
+    click.option("--idle", type=DURATION, help="Numbers by the clock: time from the last old number to the new ISN, at least."),
+    click.option("--lifetime", type=DURATION, help="Numbers by the clock: how long the old connection lasted, at most."),
+)
 _BUDGET = (
     click.option("--max-states", type=click.IntRange(min=1), default=STATES, show_default=True, help="Bound on states or zones."),
     click.option(
@@ -175,6 +198,7 @@ def question_options(
         ),
         *([_SCHEDULE] if schedules else []),
         *_NETWORK,
+        *_REOPENING,
         click.option(
             "--closers",
             type=click.Choice(["a", "both"]),

@@ -13,7 +13,7 @@ from timewait.cli.console import Screen
 from timewait.options import Options
 from timewait.spec.assemble import Overrides, assumptions, stack_defaults
 from timewait.spec.configuration import Configuration
-from timewait.spec.description import LISTED_GAPS, configuration_in_words
+from timewait.spec.description import LISTED_GAPS, configuration_in_words, reopening_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
 
@@ -61,7 +61,7 @@ def header_in_words(options: Options, configuration: Configuration, time_wait: b
 def ticks_in_words(configuration: Configuration) -> str:
     """How the next incarnation opens, and the length of a tick."""
     unit = format_duration(unit_of(configuration.parameters))
-    return f", atomic reopen; ticks of {unit} where ticks are counted"
+    return f", {reopening_in_words(configuration.reopening)}; ticks of {unit} where ticks are counted"
 
 
 def of_schedule(options: Options, configuration: Configuration) -> str:

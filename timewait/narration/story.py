@@ -59,7 +59,8 @@ class StoryLine(NamedTuple):
 
 
 OWN_ACTIONS = {
-    "open.active": "{me}'s user opens the same addresses and ports again",
+    "open.active": "{me}'s user opens the same addresses and ports again, actively. {me} sends a SYN",
+    "open.passive": "{me}'s user opens the same addresses and ports again, passively",
     "send": "{me}'s user sends text",
     "close.first": "{me}'s user closes. {me} sends a FIN: nothing more will come from {me}",
     "close.second": "{me}'s user closes too. {me} sends its FIN",
@@ -93,6 +94,16 @@ REACTIONS = {
     "fin.close-wait": "nothing more will come from {other}",
     "fin.closing": "{other} has closed simultaneously: its FIN does not acknowledge {me}'s FIN",
     "fin.time-wait": "{other} has closed too",
+    "incarnation.timestamp": "its timestamp is older than the last one, so {me} acknowledges it and drops it",
+    "listen.syn": "{other} opens a connection",
+    "listen.ack": "{me} has no such connection",
+    "syn-sent.bad-ack": "it acknowledges something {me} never sent",
+    "syn-sent.established": "it acknowledges {me}'s SYN",
+    "syn-sent.crossing": "{other} opens simultaneously",
+    "syn-sent.reset": "it ends the attempt",
+    "ack.syn-received": "it acknowledges {me}'s SYN",
+    "ack.syn-received-bad": "it acknowledges something {me} never sent",
+    "reset.listen": "it ends the attempt, and {me} waits again",
     "incarnation.old-text": "it lies in the window of the new connection: {me}'s user reads old text as new",
     "incarnation.old-fin": "it lies in the window of the new connection: {me} takes it for the end of {other}'s text",
     "incarnation.old-reset": "it lies in the window of the new connection, and ends it",

@@ -1,0 +1,155 @@
+"""The opening of the next incarnation: how it begins, how its numbers lie to the old ones, and whether it has timestamps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from fractions import Fraction
+
+from timewait.spec.duration import format_duration
+from timewait.vocabulary.errors import RequestError
+
+ISN_RATE = 250_000
+"""Numbers a second of the clock that generates initial sequence numbers: one every 4 us (RFC 6528 3, RFC 9293 3.4.1)."""
+
+HALF_THE_NUMBERS = 2**31
+"""Sequence numbers further apart than this compare the other way round (RFC 9293 3.4)."""
+
+CONTROLS = 2
+"""The numbers that SYN and FIN of the old incarnation take, besides its text."""
+
+
+class Reopen(StrEnum):
+    """The opening of the next incarnation."""
+
+    ATOMIC = "atomic"
+    """Both ends are CLOSED, and at once both are open again; every old number is acceptable to them."""
+    HANDSHAKE = "handshake"
+    """Users call OPEN, and the ends exchange SYNs through LISTEN, SYN-SENT and SYN-RECEIVED."""
+
+
+class Numbers(StrEnum):
+    """The place of old sequence numbers among those of the next incarnation."""
+
+    WORST = "worst"
+    """Each old segment is, as it suits, exactly next or outside the window; its ACK changes nothing, or acknowledges all."""
+    REPEATED = "repeated"
+    """Both ends use the ISNs of the old incarnation again."""
+    ABOVE = "above"
+    """Both ISNs exceed every old number (RFC 9293 3.6.1, first condition)."""
+    CLOCK = "clock"
+    """The ISN is a clock of 250,000 numbers a second (RFC 6528): above, or worst, by data rate, idle time and lifetime."""
+
+
+class Paws(StrEnum):
+    """The old segments that the check of timestamps lets through, besides RSTs."""
+
+    RFC_7323 = "rfc7323"
+    """None (RFC 7323 5.3 R1)."""
+    LINUX = "linux"
+    """A bare ACK at RCV.NXT that acknowledges SND.UNA: ``tcp_disordered_ack_check`` in Linux, ``net/ipv4/tcp_input.c``."""
+
+
+class NextIncarnationError(RequestError):
+    """An opening that makes no sense; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextIncarnation:
+    """The opening of the next incarnation.
+
+    Attributes
+    ----------
+    kind : Reopen
+        Atomic, or by a handshake. Everything else applies to a handshake alone.
+    numbers : Numbers
+        The place of old numbers among the new ones.
+    timestamps : pair of bool
+        Whether A and whether B uses timestamps; they take effect if both do (RFC 7323 3.2).
+    paws : Paws
+        The old segments that the check of timestamps lets through.
+    early : bool
+        Whether an end may open as soon as it is CLOSED itself; otherwise when both are.
+    text : pair of int
+        Octets that the users of A and of B may send in the next incarnation, at most.
+    data_rate, idle, lifetime : Fraction or None
+        For numbers by the clock: the mean rate of the old incarnation at most, in octets a second; the time from its last
+        number to the new ISN at least, in seconds; its lifetime at most, in seconds, None if unknown.
+    """
+
+    kind: Reopen = Reopen.ATOMIC
+    numbers: Numbers = Numbers.WORST
+    timestamps: tuple[bool, bool] = (False, False)
+    paws: Paws = Paws.RFC_7323
+    early: bool = False
+    text: tuple[int, int] = (1, 1)
+    data_rate: Fraction | None = None
+    idle: Fraction | None = None
+    lifetime: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        stated = (self.data_rate, self.idle, self.lifetime)
+        if self.kind is Reopen.ATOMIC:
+            if any(getattr(self, entry.name) != entry.default for entry in fields(self)):
+                raise NextIncarnationError(
+                    "an atomic reopen has no numbers, timestamps, early opening or new text: open by a handshake"
+                )
+        elif self.numbers is Numbers.CLOCK:
+            if self.data_rate is None or self.idle is None:
+                raise NextIncarnationError("numbers by the clock need a data rate and an idle time")
+        elif any(value is not None for value in stated):
+            raise NextIncarnationError("a data rate, an idle time and a lifetime matter only to numbers by the clock")
+        if min(value for value in (*stated, *map(Fraction, self.text), Fraction(0)) if value is not None) < 0:
+            raise NextIncarnationError("data rate, idle time, lifetime and text must not be negative")
+
+    @property
+    def handshake(self) -> bool:
+        """Whether the next incarnation opens by a handshake."""
+        return self.kind is Reopen.HANDSHAKE
+
+    @property
+    def checks_timestamps(self) -> bool:
+        """Whether both ends use timestamps, and so reject old segments (PAWS)."""
+        return all(self.timestamps)
+
+    @property
+    def relation(self) -> Numbers:
+        """The place of old numbers: worst, repeated or above; for the clock as it follows from rate, idle time, lifetime."""
+        if self.numbers is not Numbers.CLOCK:
+            return self.numbers
+        return Numbers.ABOVE if self.clock_is_ahead else Numbers.WORST
+
+    @property
+    def clock_is_ahead(self) -> bool:
+        """Whether every ISN by the clock exceeds every old number, and by less than half of all numbers.
+
+        A connection that lasts L seconds uses at most ``data_rate * L + 2`` numbers, and the clock has advanced by
+        ``250000 * (L + idle)`` from its ISN to the next one.
+        """
+        assert self.data_rate is not None
+        assert self.idle is not None
+        gained = ISN_RATE * self.idle - CONTROLS
+        if self.data_rate > ISN_RATE:
+            ahead = self.lifetime is not None and gained > (self.data_rate - ISN_RATE) * self.lifetime
+        else:
+            ahead = gained > 0
+        return ahead and (self.lifetime is None or ISN_RATE * (self.lifetime + self.idle) < HALF_THE_NUMBERS)
+
+    @property
+    def derivation(self) -> str:
+        """How the place of the old numbers follows from the clock, in a sentence; empty for other numbers."""
+        if self.numbers is not Numbers.CLOCK:
+            return ""
+        assert self.data_rate is not None
+        assert self.idle is not None
+        facts = f"{float(self.data_rate):,.12g} octets a second at most, an idle time of {format_duration(self.idle)} at least"
+        lasting = "" if self.lifetime is None else f", a lifetime of {format_duration(self.lifetime)} at most"
+        if not self.clock_is_ahead:
+            return f"the ISN clock may lag behind old numbers ({facts}{lasting}), so the worst case counts"
+        limit = HALF_THE_NUMBERS / Fraction(ISN_RATE) - self.idle
+        within = f", for a connection shorter than {format_duration(Fraction(int(limit)))}" if self.lifetime is None else ""
+        return f"the ISN clock is ahead of every old number ({facts}{lasting}{within})"
+
+
+ATOMIC = NextIncarnation()
+"""The atomic reopen."""

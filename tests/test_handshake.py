@@ -1,0 +1,226 @@
+"""The next incarnation by a handshake: numbers, timestamps, and each harm by its effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from timewait.checker.decide import Answer, decide
+from timewait.checker.finding import Budget
+from timewait.checker.question import Engine
+from timewait.checker.verdict import Verdict
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.handshake import may_open
+from timewait.spec.incarnation import HARMS, ISOLATION, crossings
+from timewait.spec.plain_data import configuration_as_data, configuration_from_data
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.reopening import NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen
+from timewait.spec.segment import Segment
+from timewait.spec.settings import Behaviour
+from timewait.spec.state import Block, State
+from timewait.spec.trace_actions import action_of
+
+PROVED, VIOLATED = Verdict.PROVED, Verdict.VIOLATED
+F = Fraction
+
+ESTABLISHED = Block(State.ESTABLISHED, una=1, nxt=2, rcv=1, sent=1)
+"""An end of the next incarnation with one octet outstanding."""
+SYN_SENT = Block(State.SYN_SENT, nxt=1)
+SYN_RECEIVED = Block(State.SYN_RECEIVED, nxt=1, rcv=1, passive=True)
+OPENED = Block(State.ESTABLISHED, una=1, nxt=1, rcv=1)
+OLD_FIN, OLD_TEXT, OLD_ACK = Segment(1, 1, fin=True), Segment(1, 1, length=1), Segment(2, 2)
+OLD_RST = Segment(2, rst=True)
+
+
+def handshake(time_wait: int = 0, msl: int = 1, text: tuple[int, int] = (0, 0), loss: int = 0, **about: object) -> Configuration:
+    """Return a close after which the next incarnation opens by a handshake; without TIME-WAIT where it lasts 0 s."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, **{"text": (0, 0)} | about)  # type: ignore[arg-type]
+    behaviour = Behaviour(time_wait=time_wait > 0)
+    return Configuration(F(msl), F(time_wait), (F(1),), loss=loss, text=text, behaviour=behaviour, reopening=opening)
+
+
+def decided(configuration: Configuration, *names: str, engine: Engine = Engine.ZONES) -> dict[str, Answer]:
+    """Return the answers about some properties, by name."""
+    answers = decide(question(configuration), [PROPERTIES[name] for name in names], engine, Budget())
+    return {answer.finding.name: answer for answer in answers}
+
+
+def verdicts(configuration: Configuration, *names: str, engine: Engine = Engine.ZONES) -> dict[str, Verdict]:
+    """Return the verdicts on some properties, by name."""
+    return {name: answer.verdict for name, answer in decided(configuration, *names, engine=engine).items()}
+
+
+def harms(block: Block, segment: Segment, peer: Block = OPENED, **about: object) -> set[str]:
+    """Return the harms that an old segment of B may do to A in a state of the next incarnation."""
+    found = crossings(handshake(**about), (block, peer), (1, 1), 0, segment)  # type: ignore[arg-type]
+    return {name for crossing in found for name, _ in crossing.broken if name in HARMS}
+
+
+class TestOneArrival:
+    """The effect of one old segment."""
+
+    @pytest.mark.parametrize(
+        ("block", "segment", "harm"),
+        [
+            (OPENED, OLD_TEXT, {"old-text"}),
+            (OPENED, OLD_FIN, {"old-fin"}),
+            (OPENED, OLD_RST, {"old-reset"}),
+            (OPENED, OLD_ACK, set()),
+            (ESTABLISHED, OLD_ACK, {"old-ack"}),
+            (ESTABLISHED, OLD_FIN, {"old-fin", "old-ack"}),
+            (SYN_RECEIVED, OLD_RST, set()),
+            (SYN_RECEIVED._replace(passive=False), OLD_RST, {"old-reset"}),
+            (SYN_RECEIVED, OLD_FIN, {"old-fin"}),
+            (SYN_SENT, OLD_FIN, set()),
+            (SYN_SENT, OLD_RST, set()),
+            (Block(State.LISTEN), OLD_FIN, set()),
+            (Block(State.LISTEN), OLD_RST, set()),
+        ],
+    )
+    def test_worst(self, block: Block, segment: Segment, harm: set[str]) -> None:
+        """The worst numbers: exactly next, with an ACK of everything outstanding."""
+        assert harms(block, segment) == harm
+
+    @pytest.mark.parametrize("segment", [OLD_FIN, OLD_TEXT, OLD_ACK, OLD_RST])
+    @pytest.mark.parametrize("block", [OPENED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, Block(State.LISTEN)])
+    def test_above(self, block: Block, segment: Segment) -> None:
+        """New numbers above all old ones: no harm in any state."""
+        assert harms(block, segment, numbers=Numbers.ABOVE) == set()
+
+    def test_an_acknowledgement_of_what_arrived_is_no_harm(self) -> None:
+        """An old ACK that acknowledges new text changes nothing if the peer has received that text."""
+        assert harms(ESTABLISHED, OLD_ACK, peer=OPENED._replace(rcv=2)) == set()
+
+    @pytest.mark.parametrize("paws", Paws)
+    def test_timestamps(self, paws: Paws) -> None:
+        """Timestamps keep out old text, FINs and ACKs, not RSTs; Linux lets through only an ACK that changes nothing."""
+        about = {"timestamps": (True, True), "paws": paws}
+        assert [harms(ESTABLISHED, segment, **about) for segment in (OLD_TEXT, OLD_FIN, OLD_ACK)] == [set()] * 3
+        assert harms(ESTABLISHED, OLD_RST, **about) == {"old-reset"}
+        passed = crossings(handshake(**about), (ESTABLISHED, OPENED), (1, 1), 0, OLD_ACK)  # type: ignore[arg-type]
+        assert any(not crossing.outcome.rules for crossing in passed) == (paws is Paws.LINUX)
+
+    def test_timestamps_at_one_end_have_no_effect(self) -> None:
+        """Timestamps take effect if both ends use them."""
+        assert harms(OPENED, OLD_TEXT, timestamps=(True, False)) == {"old-text"}
+
+    def test_answers(self) -> None:
+        """LISTEN and SYN-SENT answer an old ACK with a RST that has its numbers; the RST belongs to the old incarnation."""
+        for block in (Block(State.LISTEN), SYN_SENT):
+            found = crossings(handshake(numbers=Numbers.ABOVE), (block, OPENED), (1, 1), 0, OLD_ACK)
+            assert [crossing.outcome.replies for crossing in found] == [(Segment(2, rst=True),)]
+            assert [name for name, _ in found[0].broken] == ["undelayed"]
+
+
+class TestVerdicts:
+    """Whole runs."""
+
+    @pytest.mark.parametrize("harm", ["old-fin", "old-reset"])
+    def test_shortest_without_time_wait(self, harm: str) -> None:
+        """Without TIME-WAIT each harm has a run, replayed copy by copy, whose last step names it."""
+        answer = decided(handshake(), harm)[harm]
+        assert answer.verdict is VIOLATED
+        assert answer.trace is not None
+        last = answer.trace.steps[-1].event
+        assert {ISOLATION, harm} <= dict(last.breaks).keys()
+        assert any(rule == f"incarnation.{harm}" for rule, _, _ in last.rules)
+        assert "in the next incarnation, where its number is exactly next" in last.text
+        actions = [action_of(step.event) for step in answer.trace.steps]
+        assert [action.kind for action in actions if action is not None].count("call") >= 4
+
+    @pytest.mark.parametrize("numbers", [Numbers.WORST, Numbers.REPEATED, Numbers.ABOVE])
+    @pytest.mark.parametrize("engine", [Engine.EXPLICIT, Engine.ZONES])
+    def test_two_lifetimes(self, numbers: Numbers, engine: Engine) -> None:
+        """A TIME_WAIT of 2 MSL isolates, whatever the numbers."""
+        assert set(verdicts(handshake(2, numbers=numbers), ISOLATION, engine=engine).values()) == {PROVED}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("engine", [Engine.EXPLICIT, Engine.ZONES])
+    @pytest.mark.parametrize("harm", ["old-text", "old-ack"])
+    def test_harms_of_text(self, harm: str, engine: Engine) -> None:
+        """Old text, and an old ACK of new text, need text in the old and in the new incarnation."""
+        text = (1, 0) if harm == "old-text" else (0, 0)
+        new = (0, 0) if harm == "old-text" else (1, 0)
+        with_new = replace(handshake(0, text=text), reopening=NextIncarnation(Reopen.HANDSHAKE, text=new))
+        assert verdicts(with_new, harm, engine=engine) == {harm: VIOLATED}
+        assert verdicts(replace(with_new, time_wait=F(2), behaviour=Behaviour()), harm, engine=engine) == {harm: PROVED}
+
+    def test_undelayed(self) -> None:
+        """An old ACK that meets LISTEN delays nothing after 2 MSL, and without TIME-WAIT it does."""
+        assert verdicts(handshake(2), "undelayed") == {"undelayed": PROVED}
+        assert verdicts(handshake(0, numbers=Numbers.ABOVE), "undelayed") == {"undelayed": VIOLATED}
+
+    def test_an_atomic_reopen_delays_nothing(self) -> None:
+        """With an atomic reopen the question is empty."""
+        atomic = replace(handshake(2), reopening=NextIncarnation())
+        assert verdicts(atomic, "undelayed") == {"undelayed": Verdict.VACUOUS}
+
+
+class TestOpening:
+    """Who may open when, and what is stated about it."""
+
+    CLOSED, WAITING = Block(State.CLOSED), Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
+
+    @pytest.mark.parametrize(
+        ("ends", "incarnations", "early", "allowed"),
+        [
+            ((CLOSED, CLOSED), (0, 0), False, True),
+            ((CLOSED, WAITING), (0, 0), False, False),
+            ((CLOSED, WAITING), (0, 0), True, True),
+            ((WAITING, CLOSED), (0, 0), True, False),
+            ((CLOSED, CLOSED), (1, 0), True, False),
+            ((CLOSED, SYN_SENT), (0, 1), False, True),
+        ],
+    )
+    def test_may_open(self, ends: tuple[Block, Block], incarnations: tuple[int, int], early: bool, allowed: bool) -> None:
+        """An end opens once, when both ends are CLOSED, or the other has opened; early, when it is CLOSED itself."""
+        assert may_open(handshake(early=early), ends, incarnations, 0) == allowed
+
+    def test_plain_data(self) -> None:
+        """A configuration is read back with its opening."""
+        opening = {"data_rate": F(1000), "idle": F(1, 3), "lifetime": F(7), "early": True, "timestamps": (True, False)}
+        stated = handshake(2, numbers=Numbers.CLOCK, **opening)
+        assert configuration_from_data(configuration_as_data(stated)) == stated
+        assert configuration_as_data(replace(stated, reopening=NextIncarnation()))["reopening"] == {"kind": "atomic"}
+
+    @pytest.mark.parametrize(
+        "about",
+        [
+            {"kind": Reopen.ATOMIC, "early": True},
+            {"kind": Reopen.ATOMIC, "numbers": Numbers.ABOVE},
+            {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK},
+            {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1)},
+            {"kind": Reopen.HANDSHAKE, "idle": F(1)},
+            {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1), "idle": F(-1)},
+        ],
+    )
+    def test_contradictions(self, about: dict[str, object]) -> None:
+        """An opening that makes no sense is refused."""
+        with pytest.raises(NextIncarnationError):
+            NextIncarnation(**about)  # type: ignore[arg-type]
+
+
+def clocks() -> Iterator[tuple[int, Fraction, Fraction | None, bool]]:
+    """Yield rate, idle time, lifetime, and whether the ISN clock is ahead."""
+    second = F(1)
+    yield 250_000, second, None, True
+    yield 250_001, second, None, False
+    yield 250_000, F(8, 1_000_000), None, False
+    yield 250_000, F(9, 1_000_000), None, True
+    yield 0, F(0), None, False
+    yield 500_000, second, F(249_998, 250_000), False
+    yield 500_000, second, F(249_997, 250_000), True
+    yield 0, second, F(8588), True
+    yield 0, second, F(8589), False
+
+
+@pytest.mark.parametrize(("rate", "idle", "lifetime", "ahead"), [*clocks()])
+def test_the_clock(rate: int, idle: Fraction, lifetime: Fraction | None, ahead: bool) -> None:
+    """The ISN clock is ahead of every old number exactly where 250,000 numbers a second outrun the data rate."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, data_rate=F(rate), idle=idle, lifetime=lifetime)
+    assert opening.relation is (Numbers.ABOVE if ahead else Numbers.WORST)
+    assert ("is ahead" if ahead else "may lag behind") in opening.derivation
