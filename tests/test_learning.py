@@ -11,7 +11,7 @@ from tests.commands import run_json
 from timewait.laboratory import probe
 from timewait.laboratory.learning.alphabet import AbstractPeer, Letter, output
 from timewait.laboratory.learning.learner import LearningResult
-from timewait.laboratory.learning.machine import MealyMachine, Reaction, differences
+from timewait.laboratory.learning.machine import MealyMachine, MealyReaction, differences
 from timewait.laboratory.learning.session import learn_specification
 from timewait.laboratory.learning.systems import SpecifiedEnd
 from timewait.spec.settings import Behaviour, ResetRule
@@ -104,7 +104,7 @@ def machine_of(data: dict[str, object]) -> MealyMachine:
     """The machine in the JSON of the command, its states named by access sequences, so that names do not matter."""
     reactions = data["reactions"]
     assert isinstance(reactions, list)
-    table = {(entry["state"], Letter(entry["event"])): Reaction(entry["output"], entry["target"]) for entry in reactions}
+    table = {(entry["state"], Letter(entry["event"])): MealyReaction(entry["output"], entry["target"]) for entry in reactions}
     return renamed(MealyMachine(reactions[0]["state"], table))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from timewait.laboratory.learning.alphabet import AbstractPeer, Letter, output
-from timewait.laboratory.learning.machine import MealyMachine, Reaction
+from timewait.laboratory.learning.machine import MealyMachine, MealyReaction
 from timewait.laboratory.learning.systems import LearnedSystem
 from timewait.vocabulary.errors import optional_package
 
@@ -122,7 +122,7 @@ def _named(model: Any, adapter: Any, system: LearnedSystem) -> MealyMachine:
         taken[name] += 1
         names[state.state_id] = name if taken[name] == 1 else f"{name} ({taken[name]})"
     reactions = {
-        (names[state.state_id], letter): Reaction(state.output_fun[letter], names[state.transitions[letter].state_id])
+        (names[state.state_id], letter): MealyReaction(state.output_fun[letter], names[state.transitions[letter].state_id])
         for state in model.states
         for letter in Letter
     }

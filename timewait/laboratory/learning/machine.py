@@ -10,7 +10,7 @@ from typing import NamedTuple
 from timewait.laboratory.learning.alphabet import Letter
 
 
-class Reaction(NamedTuple):
+class MealyReaction(NamedTuple):
     """The output of a machine to a letter, and the state that follows."""
 
     output: str
@@ -25,12 +25,12 @@ class MealyMachine:
     ----------
     initial : str
         The name of its first state.
-    reactions : dict of (str, Letter) to Reaction
+    reactions : dict of (str, Letter) to MealyReaction
         Its transitions: every letter in every state.
     """
 
     initial: str
-    reactions: dict[tuple[str, Letter], Reaction]
+    reactions: dict[tuple[str, Letter], MealyReaction]
 
     @property
     def states(self) -> tuple[str, ...]:
