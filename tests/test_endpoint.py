@@ -1438,7 +1438,8 @@ class TestWhateverHappens:
     def test_text_read_never_decreases(self, course: Course) -> None:
         for block, _, outcome in course[1]:
             if outcome.block.state is State.CLOSED and block.state is not State.CLOSED:
-                assert (outcome.block.read, outcome.block.sent) == (block.read, block.sent)
+                assert outcome.block.sent == block.sent
+                assert outcome.block.read >= block.read  # the segment that closes may bring text
 
     @given(walks())
     def test_every_reply_speaks_for_the_block_it_leaves(self, course: Course) -> None:
