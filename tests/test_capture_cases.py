@@ -143,14 +143,14 @@ class TestTimers:
         assert likely(facts) == (None, State.LAST_ACK)
 
     def test_fin_wait_2(self) -> None:
-        """It lasted at most 75 s: most stacks fit, and one with ten minutes does not."""
+        """It lasted at most 75 s: most stacks fit, and those with ten minutes do not."""
         close = only("fin-wait-2-ran-out.pcap")
         (left,) = close.states_left
         (reset,) = close.facts.resets
         assert (left.end, left.state) == ("A", State.FIN_WAIT_2)
         assert 74 < left.within < 76
         assert (reset.end, reset.causes) == ("A", (ResetCause.FORGOTTEN,))
-        assert fitting(close, "A", "linux", "freebsd", "macos", "openbsd") == ["linux", "freebsd", "macos"]
+        assert fitting(close, "A", "linux", "fuchsia", "macos", "openbsd") == ["linux", "fuchsia", "macos"]
         assert outcome(close) == "closed by both, but B was reset in LAST_ACK before its close was complete"
         assert not close.facts.deviations
 

@@ -59,6 +59,8 @@ def outcome_of(facts: ConnectionFacts) -> str:
         case CloseKind.GAVE_UP:
             return f"closing: {facts.by} got no answer and gave up"
         case CloseKind.HALF_CLOSED:
+            if not facts.totals[1].packets:
+                return "half closed: A has closed, and the capture holds nothing of B"
             return "half closed: A has closed, B has not"
         case CloseKind.CLOSING:
             return _closing_outcome(facts)
@@ -73,6 +75,8 @@ def outcome_of(facts: ConnectionFacts) -> str:
         case CloseKind.OPENING:
             return "not opened: the opening is not complete in the capture"
         case CloseKind.OPEN:
+            if not all(total.packets for total in facts.totals):
+                return "open: the end that was captured did not close"
             return "open: neither end closed"
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from timewait.captures.devices import foreign_marks
 from timewait.captures.observations import FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
-from timewait.narration.prose import counted, other_end, rounded
+from timewait.narration.prose import counted, listed, other_end, rounded
 from timewait.spec.exchange import ENDS
-
-FEWEST_HOPS_APART = 3
-"""A time to live that differs by at least this much from all others of an end is not its own."""
 
 SHORTEST_FIN_WAIT_2 = 1_000_000_000
 """Nanoseconds: no known stack gives up FIN-WAIT-2 sooner."""
@@ -103,15 +101,14 @@ class _Reset:
         return (ResetCause.SYN_SENT,), answer, f"it had sent a new SYN in frame {syn.frame}"
 
     def _of_device(self) -> CauseFound | None:
-        """The time to live is not the sender's, or the sender goes on as if it had sent no RST."""
+        """The RST does not look like a packet of its sender, or the sender goes on as if it had sent none."""
         after = self._found.of(self._side, after=self._rst.order)
         later = [it for it in after if it.fresh and not it.segment.rst and not it.segment.syn]
         goes_on = any(it.segment.span or covers(it, self._acknowledged() + 1) for it in later)
-        known, hops = self._found.directions[self._side].hops, self._rst.captured.packet.hops
-        foreign = bool(known) and all(abs(hops - value) >= FEWEST_HOPS_APART for value in known)
+        others = [it.captured for it in (*self._own, *later)]
+        foreign = foreign_marks(self._end, self._rst.captured, others, self._found.directions[self._side].hops)
         if foreign:
-            usual = max(known, key=lambda value: known[value])
-            evidence = f"it came with a time to live of {hops}, and the other packets of {self._end} with {usual}"
+            evidence = listed(foreign)
             if goes_on:
                 return (ResetCause.DEVICE,), None, f"{evidence}; and {self._end} went on"
             return (ResetCause.DEVICE, ResetCause.ABORT), None, evidence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from timewait.captures.connections import CapturedSegment, Item, SkippedRun
@@ -129,10 +130,22 @@ def _shows_missing_fin(items: Sequence[Item], side: int) -> tuple[int | None, in
         own = [index for index, number in numbers if number >= fin and _sent_long_before(items[index], side, captured)]
         return (own[0], fin) if own else (None, 0)
     if text is None:
+        text = _last_text_acknowledged([number for _, number in numbers])
+    if text is None:
         return None, 0
     shown = next((index for index, number in numbers if number == text + 1), None)
     highest = max((number for _, number in numbers), default=0)
     return (shown, text + 1) if highest == text + 1 else (None, 0)
+
+
+def _last_text_acknowledged(numbers: Sequence[int]) -> int | None:
+    """The number after the text of an end of which nothing was captured; None where its acknowledgements show no FIN.
+
+    A single step by one, after all others, is the FIN; an end that sends single octets makes many.
+    """
+    distinct = sorted(set(numbers))
+    steps = [later - earlier for earlier, later in pairwise(distinct)]
+    return distinct[-2] if steps and steps[-1] == 1 and steps.count(1) == 1 else None
 
 
 def _sent_long_before(item: Item, side: int, time: int) -> bool:
