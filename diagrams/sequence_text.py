@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
 from timewait.narration.prose import bracketed, frames_in_words
+from timewait.narration.rounds import rounds
 from timewait.narration.sentences import headline, repetition, violation_at
 from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
@@ -24,17 +25,20 @@ HEADS = ("#", "t", "A", "wire", "B", "what")
 SIDES = (str.rjust, str.rjust, str.ljust, str.center, str.ljust, str.ljust)
 """The alignment of each column."""
 
+NARROW_HEADS = HEADS[:-1]
+"""The heads of the columns where the event stands on the wire."""
+
 NARROWEST = 24
 """The least width of the last column in characters."""
 
 
 class Lanes(NamedTuple):
-    """A row of the chart: the start, a step, or the beginning of a loop.
+    """A row of the chart: the start, a step, the beginning of a loop, or the repetitions of a round.
 
     Attributes
     ----------
     number, time : str
-        Of the step; empty at the beginning of a loop.
+        Of the step; empty at the beginning of a loop and for repetitions.
     states : tuple of str
         Of A and of B, after the step.
     new : tuple of bool
@@ -54,15 +58,56 @@ class Lanes(NamedTuple):
 
 
 def lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> Iterator[Lanes]:
-    """The rows of a trace; `clock` formats times."""
-    yield Lanes("0", "0", tuple(str(trace.initial[f"{end}.state"]) for end in ENDS), (False, False), (), "")
+    """The rows of a trace, every step; `clock` formats times."""
+    yield _start(trace)
     for step in trace.steps:
-        if trace.loop is not None and step.number == trace.loop + 1:
-            yield Lanes("", "", ("", ""), (False, False), (f"{repetition(trace)[0]}:",), "")
-        states = tuple(str(step.state[f"{end}.state"]) for end in ENDS)
-        new = tuple(f"{end}.state" in step.changed for end in ENDS)
-        text = " ".join(filter(None, [str(step.event), bracketed(frames_in_words(step.event.frames))]))
-        yield Lanes(str(step.number), clock(step.time), states, new, tuple(_wire(step)), text)
+        yield from _loop(trace, step)
+        yield _row(step, clock)
+
+
+def folded_lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> Iterator[Lanes]:
+    """The rows of a trace, of rounds that repeat only the first one; `clock` formats times."""
+    yield _start(trace)
+    for part in rounds(trace):
+        steps = trace.steps[part.first - 1 : part.last]
+        for step in steps:
+            yield from _loop(trace, step)
+            yield _row(step, clock)
+        if part.count > 1:
+            end = clock(trace.steps[part.end - 1].time)
+            like = f"step {part.first}" if len(steps) == 1 else f"steps {part.first} to {part.last}"
+            wire = (f"{part.count - 1} more rounds like {like}", f"the last at {end}, step {part.end}")
+            yield Lanes("", "", ("", ""), (False, False), wire, "")
+
+
+def narrow(row: Lanes, trace: Trace) -> Lanes:
+    """A row with its event on the wire: the age of what arrives, or the action of an end."""
+    step = trace.steps[int(row.number) - 1] if row.number not in ("", "0") else None
+    if step is None:
+        return row._replace(text="")
+    if step.event.received is None:
+        return row._replace(wire=(row.text, *row.wire), text="")
+    age = step.time - step.event.received.sent
+    first = f"{row.wire[0]}, {format_duration(age)} old" if age else row.wire[0]
+    frames = bracketed(frames_in_words(step.event.frames))
+    return row._replace(wire=(f"{first} {frames}".rstrip(), *row.wire[1:]), text="")
+
+
+def _start(trace: Trace) -> Lanes:
+    return Lanes("0", "0", tuple(str(trace.initial[f"{end}.state"]) for end in ENDS), (False, False), (), "")
+
+
+def _loop(trace: Trace, step: Step) -> Iterator[Lanes]:
+    """The row before the first step of a loop."""
+    if trace.loop is not None and step.number == trace.loop + 1:
+        yield Lanes("", "", ("", ""), (False, False), (f"{repetition(trace)[0]}:",), "")
+
+
+def _row(step: Step, clock: Callable[[Fraction], str]) -> Lanes:
+    states = tuple(str(step.state[f"{end}.state"]) for end in ENDS)
+    new = tuple(f"{end}.state" in step.changed for end in ENDS)
+    text = " ".join(filter(None, [str(step.event), bracketed(frames_in_words(step.event.frames))]))
+    return Lanes(str(step.number), clock(step.time), states, new, tuple(_wire(step)), text)
 
 
 def _wire(step: Step) -> Iterator[str]:

@@ -15,7 +15,7 @@ import click
 
 from timewait.checker.verdict import Verdict
 from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, table
-from timewait.diagrams.sequence_text import HEADS, lanes
+from timewait.diagrams.sequence_text import HEADS, NARROW_HEADS, Lanes, folded_lanes, narrow
 from timewait.narration.prose import short_duration
 from timewait.narration.sentences import deciding_rules, violation_reason
 from timewait.narration.story import conclusion, story
@@ -65,12 +65,18 @@ class Screen:
 
     @property
     def width(self) -> int | None:
-        """Characters in a line of the terminal; None where standard output is none."""
-        return shutil.get_terminal_size().columns if self.for_people else None
+        """Characters in a line of the terminal, or as ``COLUMNS`` says; None where standard output is no terminal."""
+        return shutil.get_terminal_size().columns if self.for_people or os.environ.get("COLUMNS", "").isdecimal() else None
 
     def line(self, text: str = "", style: Style = PLAIN) -> None:
-        """One line of text."""
-        _print(sys.stdout, style.apply(text))
+        """A line of text, continued with a larger indent where the terminal is too narrow for it."""
+        width = self.width
+        for line in [text] if width is None or len(text) <= width else _lines(text, width):
+            self.row(style.apply(line))
+
+    def row(self, text: str) -> None:
+        """A line that fits as it is, such as a row of a table."""
+        _print(sys.stdout, text)
 
     def heading(self, text: str) -> None:
         """One line of text, set off from the next ones."""
@@ -110,7 +116,7 @@ class Screen:
         """A table with these headings."""
         cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
         for line in table(columns, cells, self.width or PAGE):
-            self.line(line)
+            self.row(line)
 
     def verdict(self, verdict: Verdict) -> Cell:
         """A verdict in its colour."""
@@ -124,7 +130,9 @@ class Screen:
             minimised = f" (minimised from {len(trace.steps) + trace.dropped})" if trace.dropped else ""
             facts = [f"{len(trace.steps)} steps{minimised}", *facts, "replay: confirmed"]
         verdict = self.verdict(finding.verdict)
-        self.line("   ".join([f"{BOLD.apply(f'{finding.name:<15}')} {verdict.style.apply(verdict.text)}", *facts]))
+        head = f"{BOLD.apply(f'{finding.name:<15}')} {verdict.style.apply(verdict.text)}"
+        for number, line in enumerate(self._joined(facts, len(finding.name.ljust(15)) + len(verdict.text) + 4)):
+            self.row(f"{head}   {line}" if number == 0 else f"  {line}")
         self.line(f"  {PROPERTIES[finding.name].statement}")
         if finding.reason:
             self.line(f"  {finding.reason}")
@@ -136,6 +144,18 @@ class Screen:
                 self.line(f"  rule: {rule}")
             self.line(f"  property: {PROPERTIES[trace.shows].section}")
         self.line()
+
+    def _joined(self, facts: Sequence[str], taken: int) -> list[str]:
+        """Facts with three spaces between them, in as many lines as the terminal needs; the first has less room."""
+        lines: list[str] = [""]
+        for fact in facts:
+            joined = f"{lines[-1]}   {fact}" if lines[-1] else fact
+            room = self.width and self.width - (taken if len(lines) == 1 else 2)
+            if room is not None and len(joined) > room and lines[-1]:
+                lines.append(fact)
+            else:
+                lines[-1] = joined
+        return lines
 
     def meaning(self, answer: Answer) -> None:
         """A verdict and its run, explained in sentences."""
@@ -164,11 +184,13 @@ class Screen:
     def _wrapped(self, text: str, indent: int, style: Style = PLAIN, head: str = "") -> None:
         """Prose in lines that are not too long, with a head in the margin of the first."""
         for line in textwrap.wrap(text, max(min(self.width or PAGE, PROSE) - indent, 20)):
-            self.line(head.ljust(indent) + style.apply(line))
+            self.row(head.ljust(indent) + style.apply(line))
             head = ""
 
     def trace(self, trace: Trace, clock: Callable[[Fraction], str] = format_duration) -> None:
-        """A run as a table: a lane for each end, the wire between them, and the event.
+        """A run as a table: a lane for each end, the wire between them, and the event, on the wire where a column is too much.
+
+        Rounds that repeat are shown once.
 
         Parameters
         ----------
@@ -177,19 +199,31 @@ class Screen:
         clock : callable
             Writes a time.
         """
-        rows = []
-        for row in lanes(trace, clock):
-            style = PLAIN if row.number else ITALIC
-            a, b = (Cell(state, BOLD if new else DIM) for state, new in zip(row.states, row.new, strict=True))
-            rows.append(
-                [Cell(row.number, style), Cell(row.time, style), a, Cell("\n".join(row.wire), style), b, Cell(row.text, style)]
-            )
-        for line in table(HEADS, rows, self.width or PAGE, gap=1, sides=_SIDES, fixed=HEADS[:-1]):
-            self.line(line)
+        rows, width = [*folded_lanes(trace, clock)], self.width or PAGE
+        lines = [*table(HEADS, map(_cells, rows), sys.maxsize, gap=1, sides=_SIDES)]
+        if max(len(click.unstyle(line)) for line in lines) > width:
+            # The states of a new incarnation are long, and so are sentences on the wire; nothing else is folded.
+            narrowed = (_cells(narrow(row, trace))[:-1] for row in rows)
+            lines = [*table(NARROW_HEADS, narrowed, width, gap=1, sides=_SIDES[:-1], fixed=("#", "t"))]
+        for line in lines:
+            self.row(line)
+
+
+def _cells(row: Lanes) -> list[Cell]:
+    """A row of a run in styles: what an end has just become is bold."""
+    style = PLAIN if row.number else ITALIC
+    a, b = (Cell(state, BOLD if new else DIM) for state, new in zip(row.states, row.new, strict=True))
+    return [Cell(row.number, style), Cell(row.time, style), a, Cell("\n".join(row.wire), style), b, Cell(row.text, style)]
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """Text in lines, each with the indent of the first, and those that follow with two spaces more."""
+    indent = text[: len(text) - len(text.lstrip())]
+    return textwrap.wrap(text.strip(), width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
 
 
 def _print(stream: TextIO, text: str) -> None:
     """Write a line; its styles only on a terminal."""
     styled = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    stream.write((text if styled else click.unstyle(text)) + "\n")
+    stream.write((text if styled else click.unstyle(text).rstrip()) + "\n")
     stream.flush()

@@ -7,13 +7,21 @@ from pathlib import Path
 import click
 
 from timewait.api import prove
-from timewait.checker.verdict import worst, worst_exit
-from timewait.cli.console import Screen
+from timewait.checker.verdict import Verdict, worst, worst_exit
+from timewait.cli.console import STYLES, Screen
 from timewait.cli.reports import Reports, report_options, suite_of_claim
+from timewait.cli.table import Cell
+from timewait.narration.prose import counted
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.suite import ClaimResult
 
 COLUMNS = ("claim", "statement", "verdict", "expected", "engine", "time", "certificate or trace")
+
+NARROW_COLUMNS = ("claim", "verdict", "time", "statement")
+"""The columns where a line has no room for all."""
+
+WIDE = 110
+"""Characters in a line with room for all columns."""
 
 
 @click.command("prove")
@@ -28,13 +36,15 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     chosen = claims or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
     screen = Screen()
     results = []
+    if not as_json:
+        screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")
     deciding = prove(*chosen, jobs=jobs, out=out)
     reports.start("prove", [name.upper() for name in chosen], {})
     for result in deciding:
         results.append(result)
         reports.decided(suite_of_claim(result))
         if not as_json:
-            screen.note(f"{result.name}: {result.verdict} in {result.seconds:.1f} s")
+            screen.note(f"{len(results)} of {len(chosen)}: {result.name} {_outcome(result).text} in {result.seconds:.1f} s")
     verdict = worst(result.exit_verdict for result in results)
     if as_json:
         screen.as_json({"verdict": str(verdict), "claims": [result.as_json() for result in results]})
@@ -46,19 +56,28 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
 
 
 def _show(screen: Screen, results: list[ClaimResult]) -> None:
-    rows = [
-        (
-            result.name,
-            result.statement,
-            screen.verdict(result.verdict),
-            result.expectation,
-            result.engines,
-            f"{result.seconds:.1f} s",
-            result.evidence,
-        )
-        for result in results
-    ]
-    screen.table(COLUMNS, rows)
+    if screen.width is not None and screen.width < WIDE:
+        narrow = [(result.name, _outcome(result), f"{result.seconds:.1f} s", result.statement) for result in results]
+        screen.table(NARROW_COLUMNS, narrow)
+    else:
+        screen.table(COLUMNS, [_row(result) for result in results])
     for result in results:
         for unexpected in result.unexpected:
             screen.line(f"{result.name}: {unexpected}")
+    screen.line(f"{sum(map(_as_expected, results))} of {len(results)} as expected")
+
+
+def _row(result: ClaimResult) -> tuple[str | Cell, ...]:
+    time = f"{result.seconds:.1f} s"
+    return (result.name, result.statement, _outcome(result), result.expectation, result.engines, time, result.evidence)
+
+
+def _as_expected(result: ClaimResult) -> bool:
+    return result.exit_verdict is Verdict.PROVED
+
+
+def _outcome(result: ClaimResult) -> Cell:
+    """The verdict of a claim; an expected counterexample is called so, and looks like every other expected verdict."""
+    expected = _as_expected(result)
+    text = "counterexample" if expected and result.verdict is Verdict.VIOLATED else str(result.verdict).upper()
+    return Cell(text if expected else f"{text}, not as expected", STYLES[Verdict.PROVED if expected else Verdict.VIOLATED])

@@ -1,0 +1,166 @@
+"""Every output of a command fits the terminal; repeated rounds of a run are shown once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from commands import run
+from runs import trace
+
+from timewait.api import check
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
+from timewait.cli import prove as prove_module
+from timewait.diagrams.sequence_text import folded_lanes
+from timewait.narration.rounds import rounds
+from timewait.proofs.claims import CLAIMS
+from timewait.proofs.suite import ClaimResult, decide_claim
+from timewait.spec.scenarios import SCENARIOS
+
+SHORT = ("--msl", "1s", "--rto", "1s", "--time-wait", "1.9s", "--scope", "core", "--loss", "1")
+COMMANDS = {
+    "check": ("check", *SHORT),
+    "explain": ("check", *SHORT, "--explain", "--property", "graceful"),
+    "a stack": ("check", "--stack", "linux", "--msl", "30s", "--closers", "a", "--property", "graceful"),
+    "endless": ("check", "--stack", "rfc9293", "--msl", "30s", "--loss", "0", "--property", "quiet"),
+    "threshold": ("threshold", *SHORT[:4], "--scope", "core"),
+    "formula": ("threshold", "--symbolic", "--scope", "core", "--property", "graceful", "--ratios", "1,1"),
+    "stack": ("stacks", "linux"),
+    "stacks": ("stacks",),
+    **{name: ("run", "--scenario", name) for name in SCENARIOS},
+    "scenarios": ("run",),
+}
+
+
+@pytest.mark.parametrize("width", [pytest.param(60, marks=pytest.mark.slow), 80, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_line_is_too_long(name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60, 80 and 120 columns, on standard output."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = run(capsys, *COMMANDS[name])
+    assert out
+    too_long = [line for line in out.splitlines() if len(line) > width]
+    assert not too_long
+
+
+def test_a_first_command_is_short(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of a scenario at 80 columns has two lines a step at most."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in SCENARIOS:
+        _, out, _ = run(capsys, "run", "--scenario", name)
+        assert len(out.splitlines()) <= 2 * len(trace(name).steps) + 8
+
+
+# --- rounds ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def linux() -> Trace:
+    """The run by which Linux violates graceful: many retransmissions in a row."""
+    found = check(stack="linux", msl="30s", closers="a", properties=["graceful"]).trace
+    assert found is not None
+    return found
+
+
+def test_rounds_cover_every_step_once(linux: Trace) -> None:
+    """In order, whether they repeat or not."""
+    covered = [number for part in rounds(linux) for number in range(part.first, part.end + 1)]
+    assert covered == [step.number for step in linux.steps]
+
+
+def test_repeated_rounds_are_folded(linux: Trace) -> None:
+    """Seven retransmissions in a row, of which one is shown; the times may differ, nothing else."""
+    folded = [part for part in rounds(linux) if part.count > 1]
+    assert [(part.first, part.last, part.count, part.end) for part in folded] == [(5, 5, 7, 11)]
+    rows = [*folded_lanes(linux)]
+    shown = [int(row.number) for row in rows if row.number]
+    assert shown == [0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17, 18]
+    (fold,) = [row.wire for row in rows if not row.number]
+    assert fold == ("6 more rounds like step 5", "the last at 25.4s, step 11")
+
+
+def test_rounds_of_several_steps() -> None:
+    """And none where a step differs in more than its time, or where the rounds are two."""
+    run = trace("clean-close")
+    step = run.steps[0]
+
+    def made(*texts: str) -> Trace:
+        event = step.event
+        steps = [
+            type(step)(number, Fraction(number), Fraction(1), type(event)(event.actor, text), {}, step.state)
+            for number, text in enumerate(texts, start=1)
+        ]
+        return Trace("", "", run.initial, tuple(steps))
+
+    first = ("retransmits after 1s", "receives ACK (2s old)")
+    again = made(*(*first, "retransmits after 3m20s", "receives ACK (0 old)") * 2, "calls CLOSE")
+    assert [(part.first, part.last, part.count) for part in rounds(again)] == [(1, 2, 4), (9, 9, 1)]
+    twice = made("a", "b", "a", "b")
+    assert all(part.count == 1 for part in rounds(twice))
+    other = made("sends seq=1", "sends seq=2", "sends seq=3")
+    assert all(part.count == 1 for part in rounds(other))
+
+
+# --- prove ----------------------------------------------------------------------------------------------------------
+
+
+def decide_as(monkeypatch: pytest.MonkeyPatch, results: list[ClaimResult]) -> None:
+    """Let ``prove`` find some results."""
+
+    def decided(*names: str, jobs: int, out: object) -> Iterator[ClaimResult]:
+        del names, jobs, out
+        return iter(results)
+
+    monkeypatch.setattr(prove_module, "prove", decided)
+
+
+@pytest.fixture(scope="module")
+def c15() -> ClaimResult:
+    """A counterexample that is expected."""
+    return decide_claim("C15")
+
+
+@pytest.fixture
+def decided(c15: ClaimResult, monkeypatch: pytest.MonkeyPatch) -> ClaimResult:
+    """The only claim that `prove` decides."""
+    result = c15
+    decide_as(monkeypatch, [result])
+    return result
+
+
+@pytest.mark.usefixtures("decided")
+def test_an_expected_counterexample_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table calls it a counterexample, and the last line counts it as expected."""
+    code, out, notes = run(capsys, "prove", "C15")
+    assert code == 0
+    assert out.splitlines()[-1] == "1 of 1 as expected"
+    assert "VIOLATED" not in out
+    assert notes.splitlines()[0].startswith("deciding 1 claim")
+    assert "1 of 1: C15 counterexample in" in notes
+
+
+def test_a_surprise_looks_like_one(
+    decided: ClaimResult, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A counterexample where a proof is expected."""
+    surprise = replace(decided, pieces=tuple(replace(piece, expected=Verdict.PROVED) for piece in decided.pieces))
+    decide_as(monkeypatch, [decided, surprise])
+    code, out, _ = run(capsys, "prove", "C15", "C9")
+    assert code == 10
+    assert out.splitlines()[-1] == "1 of 2 as expected"
+    assert "VIOLATED, not as expected" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_of_claims_fits(
+    width: int, decided: ClaimResult, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every statement."""
+    everything = [replace(decided, name=name, statement=claim.statement) for name, claim in CLAIMS.items()]
+    decide_as(monkeypatch, everything)
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = run(capsys, "prove")
+    assert not [line for line in out.splitlines() if len(line) > width]
