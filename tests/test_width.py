@@ -14,6 +14,7 @@ from timewait.api import check
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli import prove as prove_module
+from timewait.cli.console import COLUMNS
 from timewait.diagrams.sequence_text import folded_lanes
 from timewait.narration.rounds import rounds
 from timewait.proofs.claims import CLAIMS
@@ -39,7 +40,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_line_is_too_long(name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60, 80 and 120 columns, on standard output."""
-    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv(COLUMNS, str(width))
     _, out, _ = run(capsys, *COMMANDS[name])
     assert out
     too_long = [line for line in out.splitlines() if len(line) > width]
@@ -48,7 +49,7 @@ def test_no_line_is_too_long(name: str, width: int, capsys: pytest.CaptureFixtur
 
 def test_a_first_command_is_short(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The run of a scenario at 80 columns has two lines a step at most."""
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(COLUMNS, "80")
     for name in SCENARIOS:
         _, out, _ = run(capsys, "run", "--scenario", name)
         assert len(out.splitlines()) <= 2 * len(trace(name).steps) + 8
@@ -161,6 +162,6 @@ def test_the_table_of_claims_fits(
     """Every statement."""
     everything = [replace(decided, name=name, statement=claim.statement) for name, claim in CLAIMS.items()]
     decide_as(monkeypatch, everything)
-    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv(COLUMNS, str(width))
     _, out, _ = run(capsys, "prove")
     assert not [line for line in out.splitlines() if len(line) > width]

@@ -38,6 +38,12 @@ STYLES = {
 PAGE = 132
 """Characters in a line where standard output is not a terminal."""
 
+COLUMNS = "TIMEWAIT_COLUMNS"
+"""The environment variable that states the characters in a line, for output into a pager or a file."""
+
+FEWEST_COLUMNS = 40
+"""The fewest characters in a line that are accepted."""
+
 PROSE = 100
 """The most characters in a line of prose."""
 
@@ -65,8 +71,11 @@ class Screen:
 
     @property
     def width(self) -> int | None:
-        """Characters in a line of the terminal, or as ``COLUMNS`` says; None where standard output is no terminal."""
-        return shutil.get_terminal_size().columns if self.for_people or os.environ.get("COLUMNS", "").isdecimal() else None
+        """Characters in a line: of the terminal, or those of `COLUMNS` in the environment; None where there is neither."""
+        stated = os.environ.get(COLUMNS, "")
+        if stated.isdecimal() and int(stated) >= FEWEST_COLUMNS:
+            return int(stated)
+        return shutil.get_terminal_size().columns if self.for_people else None
 
     def line(self, text: str = "", style: Style = PLAIN) -> None:
         """A line of text, continued with a larger indent where the terminal is too narrow for it."""

@@ -36,9 +36,9 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     chosen = claims or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
     screen = Screen()
     results = []
+    deciding = prove(*chosen, jobs=jobs, out=out)
     if not as_json:
         screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")
-    deciding = prove(*chosen, jobs=jobs, out=out)
     reports.start("prove", [name.upper() for name in chosen], {})
     for result in deciding:
         results.append(result)
