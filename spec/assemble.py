@@ -120,9 +120,12 @@ def behaviour_of(stack: Stack, overrides: Overrides) -> Behaviour:
     )
 
 
-def stack_defaults(stack: Stack) -> dict[str, Any]:
-    """Return the settings of an endpoint that runs a stack, by name, where nothing is overridden; those unknown are left out."""
-    matters = _conditions(stack, Overrides())
+def stack_defaults(stack: Stack, overrides: Overrides) -> dict[str, Any]:
+    """Return the settings of a stack, by name, as they are where no override states them; those unknown are left out.
+
+    Whether a setting matters at all depends on the overrides of others.
+    """
+    matters = _conditions(stack, overrides)
     found: dict[str, Any] = {}
     for name, entry in BEHAVIOUR.items():
         if not entry.follows and (entry.profile is not InProfile.REQUIRED or stack.value(name) is not None):

@@ -126,9 +126,11 @@ def _differing(name: str, value: object, default: object) -> list[str]:
 
 def setting_in_words(entry: Setting, value: object) -> str:
     """A setting with its value, as the option that states it where there is one."""
-    if isinstance(value, bool) and entry.option and value != entry.default:
-        return entry.option
-    return f"{entry.option if entry.option and not isinstance(value, bool) else entry.name} {value_in_words(value)}"
+    if not isinstance(value, bool):
+        return f"{entry.option or entry.name} {value_in_words(value)}"
+    if not entry.option or (entry.switch and value == entry.default):
+        return f"{entry.name} {value_in_words(value)}"
+    return entry.option if value or entry.switch else entry.negative
 
 
 def value_in_words(value: object) -> str:

@@ -225,7 +225,7 @@ def basis_of(options: Options, result: CheckResult, bounds: Budget | None = None
         The time for all those questions together, in seconds.
     """
     configuration = result.configuration
-    entries = [*_durations(options, result), *_settings(options, configuration), *_conditions(configuration)]
+    entries = [*_durations(options, result), *_conditions(configuration), *_settings(options, configuration)]
     asked = _asking(options, result, bounds, seconds) if bounds is not None else _nothing
     names = [answer.name for answer in result.answers]
     return Basis(
@@ -278,7 +278,7 @@ def _source(options: Options, name: str) -> str:
     if name == "rto_max":
         return "option" if options.overrides.rto else "default" if stated is None else stated.where
     overridden = options.overrides.value(name)
-    usual = options.stack.value(name) if name in DURATIONS else stack_defaults(options.stack).get(name)
+    usual = options.stack.value(name) if name in DURATIONS else stack_defaults(options.stack, options.overrides).get(name)
     if overridden is not None and overridden != usual:
         return "option"
     return "default" if stated is None else stated.where

@@ -54,7 +54,7 @@ def header_in_words(options: Options, configuration: Configuration, time_wait: b
     time_wait : bool
         Whether to state TIME-WAIT.
     """
-    words = configuration_in_words(configuration, time_wait=time_wait, defaults=stack_defaults(options.stack))
+    words = configuration_in_words(configuration, time_wait=time_wait, defaults=stack_defaults(options.stack, options.overrides))
     return f"{options.stack.title}: {words}{ticks_in_words(configuration)}"
 
 

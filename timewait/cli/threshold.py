@@ -127,7 +127,7 @@ def _find_formula(options: Options, ratios: tuple[Fraction, Fraction], out: Path
 
 def conditions(options: Options, configuration: Configuration) -> str:
     """Everything but the durations, in a line; a back-off schedule and a FIN-WAIT-2 timeout by their proportions."""
-    parts = [configuration_in_words(configuration, durations=False, defaults=stack_defaults(options.stack))]
+    parts = [configuration_in_words(configuration, durations=False, defaults=stack_defaults(options.stack, options.overrides))]
     if len(configuration.rto) > 1:
         parts.append(f"gaps in the proportion {':'.join(map(str, configuration.rto))}")
     if configuration.rto_exact:
