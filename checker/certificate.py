@@ -445,6 +445,7 @@ def read(statement: Statement, text: str, where: str) -> dict[Location, list[str
         A definition is no formula of linear arithmetic over the clocks of its location and the parameters.
     """
     cases: dict[int, list[str]] = {}
+    clocks: dict[int, int] = {}
     for row, line in enumerate(text.split("\n")):
         if found := _CASE.fullmatch(line):
             number, index, arguments, body = int(found[1]), int(found[2]), found[3], found[4]
@@ -454,9 +455,13 @@ def read(statement: Statement, text: str, where: str) -> dict[Location, list[str
             if problem := fault(body, variables):
                 raise BrokenCertificate(f"{where} and {row} more: {problem}")
             cases[number].append(body)
+            clocks[number] = max(clocks.get(number, 0), len(variables) - len(statement.symbols))
     if not cases:
         raise BrokenCertificate(f"{where}: no definition of any location")
     numbers, edges = numbered(statement.system, lambda number, _: number in cases)
+    for location in edges:
+        if clocks[numbers[location]] > (own := len(statement.system.clocks(location))):
+            raise BrokenCertificate(f"{where}: location {numbers[location]} has {own} clocks, not {clocks[numbers[location]]}")
     return {location: cases[numbers[location]] for location in edges}
 
 

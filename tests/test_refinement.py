@@ -10,10 +10,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from oracle import TooLarge, judge
 
+from timewait.checker.certificate import BrokenCertificate
+from timewait.checker.cover import constants, cover_of, invariant
 from timewait.checker.decide import Answer, decide
 from timewait.checker.family import follow
 from timewait.checker.finding import Budget
@@ -21,6 +24,9 @@ from timewait.checker.over_approximated import run_with
 from timewait.checker.question import Engine
 from timewait.checker.threshold import minimum_safe
 from timewait.checker.verdict import Verdict
+from timewait.checker.zones import Zones
+from timewait.proofs.certificate_files import check_file
+from timewait.proofs.certify import ClaimedProperties, certified_proof
 from timewait.proofs.question import copies_told_apart, question
 from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
@@ -96,6 +102,23 @@ class TestSpuriousRuns:
             return decide(question(close(30, value, rto, loss)), GRACEFUL, Engine.ZONES, Budget())
 
         assert minimum_safe(at, Fraction(5), Fraction(100), whole=False).minimum == expected
+
+
+def test_a_certificate_names_the_copies_told_apart(tmp_path: Path) -> None:
+    """Z3 and cvc5 accept the zones of a refinement, and the checker builds it again from the first line of the file."""
+    core = Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, scope=Scope.CORE)
+    claimed = ClaimedProperties(core, JUDGED, None, told_apart=2)
+    assert len(claimed.automaton.explore()) > len(question(core).quotient.explore())
+    zones = Zones(claimed.automaton)
+    zones.explore(Budget())
+    proof = certified_proof(claimed, invariant(zones, cover_of(zones), constants(zones.unit)))
+    assert proof.verdict is Verdict.PROVED
+    path = tmp_path / "refined.smt2"
+    path.write_text(proof.text)
+    assert [checked.rejection for checked in check_file(path)] == [""]
+    path.write_text(proof.text.replace('"told apart": 2', '"told apart": 1', 1))
+    with pytest.raises(BrokenCertificate, match="clocks, not"):
+        check_file(path)
 
 
 def drawn(rng: random.Random) -> Configuration:

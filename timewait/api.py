@@ -98,7 +98,7 @@ def threshold(
     budget: Budget | None = None,
     **keywords: Unpack[Keywords],
 ) -> ThresholdResult:
-    """Find the least safe TIME_WAIT, by asking an engine again and again.
+    """Find the least safe TIME_WAIT, by asking an engine again and again; where either end may close first, as `check` does.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def threshold(
     bounds = budget or options.budget()
 
     def ask(time_wait: Fraction) -> list[Answer]:
-        return decide(question(options.override(time_wait=time_wait).configuration()), asked, options.engine, bounds.fresh())
+        return _both_closers(options.override(time_wait=time_wait).configuration(), asked, options.engine, bounds.fresh())
 
     most = LIMIT * (configuration.msl + max(configuration.rto)) if limit is None else duration(limit)
     return ThresholdResult(configuration, minimum_safe(ask, unit, max(most // unit, 1) * unit, whole))
