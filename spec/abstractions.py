@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from timewait.spec.configuration import Configuration
+from timewait.spec.settings import AnswerLimit
 
 EVERY_STACK = ("every stack",)
 """The value of `Abstraction.stacks` for what every stack does."""
@@ -65,6 +66,22 @@ def _time_wait(configuration: Configuration) -> bool:
     return configuration.behaviour.time_wait
 
 
+def _drops_out_of_order(configuration: Configuration) -> bool:
+    return _text(configuration) and not configuration.behaviour.keeps_out_of_order
+
+
+def _answers_all(configuration: Configuration) -> bool:
+    return configuration.behaviour.answer_limit is AnswerLimit.NONE
+
+
+def _keeps_time_wait(configuration: Configuration) -> bool:
+    return configuration.behaviour.time_wait and not configuration.behaviour.time_wait_cut
+
+
+def _reads(configuration: Configuration) -> bool:
+    return _text(configuration) and not configuration.behaviour.unread
+
+
 def _no_retry_limit(configuration: Configuration) -> bool:
     return configuration.behaviour.retries is None
 
@@ -118,10 +135,60 @@ ABSTRACTIONS: dict[str, Abstraction] = {
             _text,
         ),
         Abstraction(
+            "out-of-order",
+            "the queue of text and FINs that arrive out of order: they are dropped and must be retransmitted",
+            EVERY_STACK,
+            ("graceful", "isolation", "integrity"),
+            "a FIN that arrives before the text it follows leads to TIME-WAIT as soon as the text has arrived",
+            "RFC 9293 3.10.7.4 SHLD-31",
+            _drops_out_of_order,
+            "--keep-out-of-order",
+        ),
+        Abstraction(
+            "answer-limit",
+            "the limit on answers: two segments that call for an acknowledgement within 500 ms (Linux) or a second (smoltcp)"
+            " may get one",
+            ("linux", "freebsd", "smoltcp"),
+            ("graceful", "closes", "quiet"),
+            "answers are missing beyond the loss budget",
+            "RFC 5961 7",
+            _answers_all,
+            "--answer-limit",
+        ),
+        Abstraction(
+            "full-table",
+            "a full table of connections, which leaves TIME-WAIT out or drops the oldest",
+            ("linux", "lwip", "uip"),
+            ("graceful", "isolation", "time-wait-kept"),
+            "TIME-WAIT may end at any time",
+            "no standard: tcp_max_tw_buckets and its kin",
+            _keeps_time_wait,
+            "--time-wait-cut",
+        ),
+        Abstraction(
+            "local-connections",
+            "that a connection between two addresses of one machine gets no TIME-WAIT",
+            ("freebsd",),
+            ("graceful", "isolation"),
+            "TIME-WAIT is left out, as with --time-wait 0s",
+            "nolocaltimewait, sys/netinet/tcp_timewait.c",
+            _keeps_time_wait,
+        ),
+        Abstraction(
+            "unread-text",
+            "users who call CLOSE before they have read",
+            EVERY_STACK,
+            ("graceful", "integrity"),
+            "CLOSE sends a RST instead of a FIN",
+            "RFC 9293 3.6.1 SHLD-3",
+            _reads,
+            "--unread",
+        ),
+        Abstraction(
             "lwip-fin-number",
             "that lwIP answers a FIN in TIME-WAIT and restarts its timer whatever the number of the FIN",
             ("lwip",),
-            (),
+            ("fin-restarts",),
             "nothing: no peer sends a FIN beyond its own",
             "tcp_timewait_input, src/core/tcp_in.c",
             _time_wait,

@@ -41,6 +41,10 @@ EXPECTATIONS = HERE / "mutation_expectations.json"
 SURVIVORS = HERE / "mutation_survivors.toml"
 MUTATED = (
     "spec/endpoint.py",
+    "spec/time_wait.py",
+    "spec/abandoned.py",
+    "spec/replies.py",
+    "spec/window.py",
     "spec/exchange.py",
     "spec/network.py",
     "spec/composition.py",
@@ -48,6 +52,9 @@ MUTATED = (
     "spec/over_approximation.py",
 )
 """The modules that are mutated; the other modules of `spec` state no behaviour."""
+
+ENDPOINT = ("spec/endpoint.py", "spec/time_wait.py", "spec/abandoned.py", "spec/replies.py", "spec/window.py", "spec/state.py")
+"""The modules that the tests of the endpoint test."""
 
 SECONDS = 60.0
 """Seconds of processor time for one mutant; the specification itself takes about eight."""
@@ -390,7 +397,7 @@ PLAIN = (TICKS, LASSOS)
 def cases() -> Iterator[Case]:
     """Small configurations, such that each rule of the endpoint, the network and the composition matters in one of them."""
     from timewait.spec.configuration import Configuration, Scope
-    from timewait.spec.settings import Arrival, Behaviour, ResetRule
+    from timewait.spec.settings import AnswerLimit, Arrival, Behaviour, DroppedAck, ResetRule
 
     fin, step_one = frozenset({Arrival.FIN}), frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
     everything = step_one | {Arrival.ACK}
@@ -480,6 +487,22 @@ def cases() -> Iterator[Case]:
     yield Case("B sends to an orphan", close(1, 2, 1, None, text=(0, 1), fin_wait_2=Fraction(1), behaviour=orphan), (ZONES,))
     late = Behaviour(abandons=True, late_data_reset=True)
     yield Case("B sends too late", close(1, 2, 1, None, text=(0, 1), behaviour=late), (ZONES,))
+    for rule in list(DroppedAck)[1:]:
+        counts = Behaviour(dropped_ack=rule)
+        yield Case(f"dropped ACK: {rule}", close(1, 2, 1, None, both_close=True, behaviour=counts), DENSE)
+    early = Behaviour(abandons=True, clock_before_close=True)
+    for idle in (0, 1, None):
+        before = None if idle is None else Fraction(idle)
+        yield Case(f"core, the clock started {idle} before", core(1, 3, 1, 1, idle_before_close=before, behaviour=early), EVERY)
+    yield Case("core, TIME_WAIT is cut", core(1, 2, 1, 0, behaviour=Behaviour(time_wait_cut=True)), EVERY)
+    yield Case("core, LAST_ACK has a limit", core(1, 2, 1, 0, last_ack=Fraction(1), behaviour=Behaviour(last_ack=True)), EVERY)
+    mute = Behaviour(answer_limit=AnswerLimit.ANY)
+    yield Case("core, answers are limited", core(1, 2, 1, 1, behaviour=mute), EVERY)
+    yield Case("no half-close", close(1, 2, 1, 1, behaviour=Behaviour(half_close=False)), (TICKS, *DENSE))
+    yield Case("unread text", close(1, 2, 1, 0, text=(0, 1), behaviour=Behaviour(unread=True)), DENSE)
+    kept = Behaviour(keeps_out_of_order=True)
+    yield Case("text out of order", close(1, 2, 1, None, text=(0, 1), behaviour=kept), (ZONES,))
+    yield Case("retries, RST", close(1, 2, 1, None, behaviour=Behaviour(retries=1, retries_reset=True)), EVERY)
     open_still = Behaviour(late_data_reset=True)
     yield Case("B sends late but not too late", close(1, 2, 1, 0, text=(0, 1), behaviour=open_still), (ZONES,))
 
@@ -633,7 +656,7 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
     expected : dict
         The recorded answers.
     """
-    endpoint = path in ("", "spec/endpoint.py", "spec/state.py")
+    endpoint = path in ("", *ENDPOINT)
     if endpoint:
         _endpoint_tests(drawn_values=False)
     answers: dict[str, Answer] = {}

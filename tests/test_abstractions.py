@@ -10,7 +10,7 @@ import pytest
 from timewait.spec.abstractions import ABSTRACTIONS, EVERY_STACK, abstractions_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.settings import SETTINGS, Behaviour
+from timewait.spec.settings import SETTINGS, AnswerLimit, Behaviour
 from timewait.spec.stacks import stack_names
 
 PLAIN = Configuration(Fraction(1), Fraction(2), (Fraction(1),))
@@ -35,8 +35,20 @@ def test_each_is_described(name: str) -> None:
 
 def test_one_with_an_option_goes_away_with_it() -> None:
     """The option puts it into the model."""
-    assert "retry-limit" in names(PLAIN)
-    assert "retry-limit" not in names(replace(PLAIN, behaviour=Behaviour(retries=3)))
+    sends = replace(PLAIN, text=(0, 1))
+    for name, behaviour in {
+        "retry-limit": Behaviour(retries=3),
+        "out-of-order": Behaviour(keeps_out_of_order=True),
+        "answer-limit": Behaviour(answer_limit=AnswerLimit.EMPTY),
+        "full-table": Behaviour(time_wait_cut=True),
+        "unread-text": Behaviour(unread=True),
+    }.items():
+        assert name in names(sends, "linux")
+        assert name not in names(replace(sends, behaviour=behaviour), "linux")
+        assert ABSTRACTIONS[name].option
+    assert {name for name, entry in ABSTRACTIONS.items() if entry.option} == {
+        *("retry-limit", "out-of-order", "answer-limit", "full-table", "unread-text")
+    }
 
 
 def test_those_of_text_apply_where_there_is_text() -> None:
