@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import pytest
 from commands import run, run_json
@@ -17,7 +22,7 @@ from timewait.cli.conform import profile_behaviours
 from timewait.laboratory import probe
 from timewait.laboratory.conformance import linux_stack, lwip_stack
 from timewait.laboratory.conformance.campaign import ConformanceReport, ExperimentLayer, planned, run_campaign
-from timewait.laboratory.conformance.departures import DEPARTURES, Reaction, reaction_with
+from timewait.laboratory.conformance.departures import DEPARTURES, Reaction, departures_of, reaction_with
 from timewait.laboratory.conformance.experiment import (
     ComparedExperiment,
     Experiment,
@@ -49,7 +54,8 @@ from timewait.spec.stacks import load_stack
 from timewait.spec.state import FIN_RECEIVED, Block, State
 from timewait.spec.window import WINDOW
 
-LINUX = profile_behaviours("linux")
+PROFILES = {name: profile_behaviours(name) for name in ("linux", "lwip")}
+LINUX = PROFILES["linux"]
 LAYERS = [*ExperimentLayer]
 
 
@@ -195,17 +201,19 @@ def test_the_specification_conforms_to_itself() -> None:
 
 
 @cache
-def everything() -> tuple[tuple[Experiment, tuple[Observation, ...]], ...]:
-    """Many experiments of the first two layers, with what the profile predicts."""
-    chosen = [*planned(ExperimentLayer.REACHABLE, LINUX, 1)[::3], *planned(ExperimentLayer.GRID, LINUX, 1)[::7]]
-    return tuple((one, predicted(one, LINUX[one.abandons])) for one in chosen)
+def everything(name: str, thinned: int) -> tuple[tuple[Experiment, tuple[Observation, ...]], ...]:
+    """Every so manieth experiment of the first two layers, with what the profile of a stack predicts."""
+    settings = PROFILES[name]
+    chosen = [*planned(ExperimentLayer.REACHABLE, settings, 1), *planned(ExperimentLayer.GRID, settings, 1)]
+    return tuple((one, predicted(one, settings[one.abandons])) for one in chosen[::thinned])
 
 
-def telling(stack: ModelStack) -> list[ComparedExperiment]:
+def telling(stack: ModelStack, name: str = "linux", thinned: int = 6) -> list[ComparedExperiment]:
     """Some experiments in which a stack differs from the profile, and many in which it does not."""
-    compared = [ComparedExperiment(one, expected, stack.observed(one)) for one, expected in everything()]
+    compared = [ComparedExperiment(one, expected, stack.observed(one)) for one, expected in everything(name, thinned)]
     differing = [one for one in compared if one.first_difference is not None]
-    return [*differing[::5][:20], *[one for one in compared if one.first_difference is None][::2]]
+    agreeing = [one for one in compared if one.first_difference is None]
+    return [*differing[:: max(len(differing) // 20, 1)], *agreeing[:: max(len(agreeing) // 600, 1)]]
 
 
 def other_settings() -> dict[str, dict[bool, Behaviour]]:
@@ -220,7 +228,16 @@ def other_settings() -> dict[str, dict[bool, Behaviour]]:
     return found
 
 
-@pytest.mark.parametrize("name", [*other_settings()])
+def settings_by_speed() -> Iterator[object]:
+    """The name of each other setting; of those about one setting all but the first are slow."""
+    seen: set[str] = set()
+    for name in other_settings():
+        setting = name.partition(" ")[0]
+        yield pytest.param(name, marks=[pytest.mark.slow] if setting in seen else [])
+        seen.add(setting)
+
+
+@pytest.mark.parametrize("name", [*settings_by_speed()])
 def test_a_setting_explains_what_it_changes(name: str) -> None:
     """Every difference between the profile and a stack that differs in one setting is explained by this setting alone."""
     compared = telling(ModelStack(other_settings()[name]))
@@ -238,14 +255,22 @@ def test_most_settings_are_visible() -> None:
 def any_difference(changed: Mapping[bool, Behaviour]) -> bool:
     """Whether an experiment tells other settings from those of the profile."""
     stack = ModelStack(changed)
-    return any(stack.observed(one) != expected for one, expected in everything())
+    return any(stack.observed(one) != expected for one, expected in everything("linux", 6))
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in DEPARTURES.values() if "linux" in entry.stacks])
-def test_a_departure_explains_what_it_changes(name: str) -> None:
+def departures_by_speed() -> Iterator[object]:
+    """Each stack and departure; one of each stack is not slow."""
+    for stack in PROFILES:
+        for number, entry in enumerate(departures_of(stack)):
+            yield pytest.param(stack, entry.name, marks=[pytest.mark.slow] if number else [])
+
+
+@pytest.mark.parametrize(("stack", "name"), [*departures_by_speed()])
+def test_a_departure_explains_what_it_changes(stack: str, name: str) -> None:
     """Every difference between the specification and a stack with one departure is explained by this departure."""
-    compared = telling(ModelStack(LINUX, lambda: reaction_with((DEPARTURES[name],))))
-    explanations = Explainer("linux", LINUX, compared).explain_all()
+    settings = PROFILES[stack]
+    compared = telling(ModelStack(settings, lambda: reaction_with((DEPARTURES[name],))), stack, 1)
+    explanations = Explainer(stack, settings, compared).explain_all()
     assert {str(explanation) for explanation in explanations} == {f"departure {name}"}
 
 
@@ -430,6 +455,41 @@ def test_lwip_keeps_a_time_wait_of_two_minutes() -> None:
     with LwipStack() as stack:
         (observed,) = stack.carry_out([script(Experiment(close, abandons=True), profile_behaviours("lwip")[True])], abandons=True)
     assert [one.state for one in observed] == [State.FIN_WAIT_1, State.FIN_WAIT_2, State.TIME_WAIT]
+
+
+def processes_of(session: int) -> set[int]:
+    """The processes of a session that have not ended."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, _, _, own = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(own) == session and state != "Z":
+                found.add(int(entry.name))
+    return found
+
+
+def killed(name: str, seconds: float) -> None:
+    """Kill the command some seconds after its start; its processes vanish with it."""
+    command = [sys.executable, "-m", "timewait", "conform", "--on", name]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(seconds)
+    started.kill()
+    started.wait()
+    end = time.monotonic() + 5
+    while left := processes_of(started.pid):
+        assert time.monotonic() < end, f"{name}: killed after {seconds} s, {left} are still there"
+        time.sleep(0.01)
+
+
+@in_laboratory
+@with_lwip
+@pytest.mark.slow
+def test_nothing_is_left_of_a_killed_command() -> None:
+    """At 50 moments, from the start of the interpreter to the first layer: no process, so no namespace that it holds."""
+    devices = sorted(Path("/sys/class/net").iterdir())
+    for number in range(50):
+        killed("lwip" if number % 5 == 4 else "linux", 0.05 + 0.05 * number)
+    assert sorted(Path("/sys/class/net").iterdir()) == devices
 
 
 def test_unavailable_stacks_raise(monkeypatch: pytest.MonkeyPatch) -> None:

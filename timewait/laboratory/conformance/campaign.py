@@ -214,7 +214,7 @@ def run_campaign(
     max_seconds : float
         The experiments end after so many seconds.
     progress : callable
-        Called after every experiment.
+        Called before the first experiment of a layer, and after every experiment.
     """
     end = time.monotonic() + max_seconds
     results: list[LayerResult] = []
@@ -239,6 +239,7 @@ def _carry_out(
 ) -> str:
     """Carry out the experiments of a layer; returns why some were left out, or nothing."""
     started = time.monotonic()
+    progress(result.layer, 0, result.planned)
     try:
         with closing(compare(stack, chosen, behaviours)) as comparisons:
             for comparison in comparisons:
