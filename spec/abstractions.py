@@ -62,6 +62,10 @@ def _text_both(configuration: Configuration) -> bool:
     return all(configuration.text)
 
 
+def _late_text(configuration: Configuration) -> bool:
+    return _text(configuration) and configuration.behaviour.abandons
+
+
 def _time_wait(configuration: Configuration) -> bool:
     return configuration.behaviour.time_wait
 
@@ -192,6 +196,32 @@ ABSTRACTIONS: dict[str, Abstraction] = {
             "nothing: no peer sends a FIN beyond its own",
             "tcp_timewait_input, src/core/tcp_in.c",
             _time_wait,
+        ),
+        Abstraction(
+            "lwip-old-acks",
+            "that lwIP leaves an old acknowledgement without text or FIN unanswered in TIME-WAIT",
+            ("lwip",),
+            ("no-stray-reset", "quiet"),
+            "fewer answers reach a peer that is CLOSED, which sends fewer RSTs",
+            "tcp_timewait_input, src/core/tcp_in.c",
+            _time_wait,
+        ),
+        Abstraction(
+            "lwip-late-text",
+            "that the RST with which lwIP answers late text has the number SND.NXT, not SEG.ACK",
+            ("lwip",),
+            ("graceful", "no-stray-reset"),
+            "a peer that has not received the FIN sends a challenge ACK, and a second RST ends its connection",
+            "tcp_abandon, src/core/tcp.c",
+            _late_text,
+        ),
+        Abstraction(
+            "lwip-reset-ack",
+            "that every RST of lwIP has the ACK bit and acknowledges the segment that it answers",
+            ("lwip",),
+            (),
+            "nothing: in a synchronised state the ACK of a RST is ignored",
+            "tcp_rst, src/core/tcp_out.c",
         ),
         Abstraction(
             "skipped-with-unsent-text",

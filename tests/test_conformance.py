@@ -41,6 +41,7 @@ from timewait.laboratory.conformance.lwip_stack import LwipStack, lwip_missing
 from timewait.laboratory.conformance.reachable import Situation, experiments, reachable_situations, shortest_ways
 from timewait.laboratory.conformance.walks import walks
 from timewait.laboratory.isolation import LaboratoryUnavailable
+from timewait.spec.abstractions import ABSTRACTIONS
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.composition import Composition, Phase
 from timewait.spec.endpoint import segment_arrives
@@ -436,6 +437,17 @@ def test_lwip_agrees_with_its_profile_or_is_explained() -> None:
         report = run_campaign(stack, profile_behaviours("lwip"), [ExperimentLayer.REACHABLE], 1, 30, quiet)
     assert unexplained(report) == []
     assert len(report.layers[0].compared) == report.layers[0].planned
+    met = {name for group in report.groups if group.explanation for name in group.explanation.departures}
+    assert met
+    for name in met:
+        assert DEPARTURES[name].abstractions, f"a close meets {name}, so an abstraction must state it"
+
+
+def test_departures_name_abstractions_of_their_stacks() -> None:
+    """Each abstraction exists and is about a stack of the departure."""
+    for entry in DEPARTURES.values():
+        for name in entry.abstractions:
+            assert set(ABSTRACTIONS[name].stacks) <= set(entry.stacks)
 
 
 @with_lwip

@@ -21,6 +21,7 @@ import networkx as nx
 from timewait.checker.itf import SCHEMA
 from timewait.checker.verdict import SEVERITY, Verdict
 from timewait.diagrams.edges import citation, event, kind_order, response
+from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.graph import condense, transition_graph
@@ -135,6 +136,15 @@ def settings() -> str:
         key = "" if entry.profile is InProfile.ABSENT else code(name)
         rows.append((key, code(entry.option) if entry.option else "", plain(entry.meaning), entry.section))
     return table(("key in a profile", "option", "meaning", "source"), rows)
+
+
+def departures() -> str:
+    """What running stacks do that no setting expresses."""
+    rows = [
+        (code(name), ", ".join(entry.stacks), plain(entry.meaning), plain(entry.reason), plain(entry.source))
+        for name, entry in DEPARTURES.items()
+    ]
+    return table(("departure", "stacks", "what the stack does", "why no setting expresses it", "source"), rows)
 
 
 def words(kind: str) -> str:
@@ -256,6 +266,7 @@ def _description(field: Schema, whole: Schema) -> str:
 
 
 TABLES: dict[str, Callable[..., str]] = {
+    "departures": departures,
     "claims": claims,
     "events": events,
     "meaning": meaning,

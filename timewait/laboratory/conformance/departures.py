@@ -42,6 +42,8 @@ class Departure(NamedTuple):
         Changes a reaction; called once for each experiment, so that it may remember segments.
     remembers : bool
         Whether it remembers segments.
+    abstractions : tuple of str
+        The abstractions (`timewait.spec.abstractions`) that state it, if a close of the specification can meet it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Departure(NamedTuple):
     source: str
     changed: Callable[[Reaction], Reaction]
     remembers: bool = False
+    abstractions: tuple[str, ...] = ()
 
 
 UNSYNCHRONISED = frozenset({State.CLOSED, State.LISTEN, State.SYN_SENT})
@@ -260,6 +263,7 @@ DEPARTURES: dict[str, Departure] = {
             "a peer that has not received all before it sends a challenge ACK, and the RST that answers it ends the connection",
             "tcp_abandon, src/core/tcp.c",
             _late_text_reset_at_nxt,
+            abstractions=("lwip-late-text",),
         ),
         Departure(
             "late-text-with-fin",
@@ -293,6 +297,7 @@ DEPARTURES: dict[str, Departure] = {
             "the settings answers and restarts have one class for old text and old acknowledgements, and no RST",
             "tcp_timewait_input, src/core/tcp_in.c",
             _time_wait_of_lwip,
+            abstractions=("lwip-fin-number", "lwip-old-acks"),
         ),
         Departure(
             "ack-bit-unneeded",
@@ -325,6 +330,7 @@ DEPARTURES: dict[str, Departure] = {
             "a receiver in a synchronised state ignores the ACK of a RST",
             "tcp_rst, src/core/tcp_out.c",
             _resets_acknowledge,
+            abstractions=("lwip-reset-ack",),
         ),
         Departure(
             "old-fin-keeps-socket",
