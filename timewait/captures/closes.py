@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from ipaddress import ip_address
 from pathlib import Path
 
 from timewait.captures.capture_file import BrokenCapture
 from timewait.captures.following import facts_of, follow
-from timewait.captures.headers import Socket
 from timewait.captures.observations import ConnectionFacts, ObservedClose
 from timewait.captures.reading import MAX_FRAMES, SegmentReader
 from timewait.captures.time_order import OutOfOrder, checked, in_full, windowed
@@ -20,7 +17,6 @@ from timewait.captures.traffic import Traffic, traffic
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack
-from timewait.vocabulary.errors import RequestError
 from timewait.vocabulary.untrusted import visible
 
 ORDERS = (checked, lambda packets: checked(windowed(packets)), in_full)
@@ -64,15 +60,8 @@ class CapturedCloses:
             return None
         return follow(connection, self.configuration, self.reader.ended, {"file": visible(self.name)})
 
-    @property
-    def example(self) -> str:
-        """A connection as `socket_pair` reads it: the first that closes, if there is one."""
-        return f"{self.closes[0].ends[0]}-{self.closes[0].ends[1]}" if self.closes else "192.0.2.1:40000-192.0.2.2:80"
 
-
-def read_closes(
-    file: Path, configuration: Configuration, chosen: frozenset[Socket] | None = None, max_frames: int = MAX_FRAMES
-) -> CapturedCloses:
+def read_closes(file: Path, configuration: Configuration, max_frames: int = MAX_FRAMES) -> CapturedCloses:
     """Read a capture (pcap or pcapng, also gzipped) and reconstruct every close in it.
 
     Parameters
@@ -81,8 +70,6 @@ def read_closes(
         The capture.
     configuration : Configuration
         The settings and timer lengths to assume where stacks differ.
-    chosen : frozenset of Socket, optional
-        The ends of the only connection to read.
     max_frames : int
         Frames read at most.
 
@@ -94,7 +81,7 @@ def read_closes(
     try:
         for order in ORDERS:
             with suppress(OutOfOrder), file.open("rb", buffering=0) as stream:
-                reader = SegmentReader(stream.read, str(file), b"", chosen, max_frames)
+                reader = SegmentReader(stream.read, str(file), max_frames=max_frames)
                 return _closes(traffic(order(reader)), reader, configuration, file.name)
     except OSError as problem:
         raise BrokenCapture(f"{file}: {problem.strerror or problem}") from problem
@@ -119,23 +106,3 @@ def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: 
     assumed_msl = msl if msl is not None else stack.msl or Fraction(30)
     rto = None if stack.rto_max is not None else (2 * assumed_msl,)
     return assemble(stack, Overrides(msl=assumed_msl, time_wait=time_wait, rto=rto))
-
-
-def socket_pair(text: str) -> frozenset[Socket]:
-    """The two ends of a connection, such as ``192.0.2.1:40000-192.0.2.2:80``.
-
-    Raises
-    ------
-    RequestError
-        The text does not name two ends.
-    """
-    sockets = []
-    for part in text.split("-"):
-        form = re.fullmatch(r"\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>[0-9]{1,5})", part.strip())
-        try:
-            sockets.append(Socket(ip_address(form["address"]).packed, int(form["port"])) if form else None)
-        except ValueError:
-            sockets.append(None)
-    if len(sockets) != 2 or None in sockets:
-        raise RequestError(f"{text!r} is no connection; write it as 192.0.2.1:40000-192.0.2.2:80, or [2001:db8::1]:80")
-    return frozenset(socket for socket in sockets if socket is not None)

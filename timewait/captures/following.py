@@ -234,7 +234,8 @@ class _Follower:
         for index, copy in enumerate(self._found.copies):
             events.append((copy.sent, index, "send"))
             events += [(arrival, index, "arrive") for arrival in copy.arrivals]
-        if reopened is not None:
+        # Damaged times may put the next opening before the start of the trace.
+        if reopened is not None and reopened[0] >= self._started:
             events.append(((*reopened, 0), 0, "reopen"))
         for instant, index, kind in sorted(events, key=lambda event: event[:2]):
             self.writer.frame = 0 if kind == "skip" else max(instant[1], 0)

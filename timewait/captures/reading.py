@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from timewait.captures.capture_file import BrokenCapture, CaptureReader, Read
-from timewait.captures.headers import CapturedPacket, LeftOut, Socket, decode
+from timewait.captures.headers import CapturedPacket, LeftOut, decode
 from timewait.narration.prose import counted
 
 MAX_FRAMES = 5_000_000
@@ -25,8 +25,6 @@ class SegmentReader:
         Its name in messages.
     start : bytes
         Octets that were already read.
-    chosen : frozenset of Socket, optional
-        The ends of the only connection to read.
     max_frames : int
         Frames, and blocks without a frame, read at most.
 
@@ -49,7 +47,6 @@ class SegmentReader:
         read: Read,
         name: str,
         start: bytes = b"",
-        chosen: frozenset[Socket] | None = None,
         max_frames: int = MAX_FRAMES,
     ) -> None:
         self.frames = 0
@@ -58,7 +55,6 @@ class SegmentReader:
         self.backwards = 0
         self.limit_hit = False
         self._name = name
-        self._chosen = chosen
         self._max_frames = max_frames
         self._file = CaptureReader(read, name, start)
         self._undecoded: Counter[str] = Counter()
@@ -74,7 +70,7 @@ class SegmentReader:
         return Counter(dict((self._undecoded + self._file.left_out).most_common()))
 
     def __iter__(self) -> Iterator[CapturedPacket]:
-        """The TCP segments, of the chosen connection if there is one.
+        """The TCP segments.
 
         Raises
         ------
@@ -96,8 +92,7 @@ class SegmentReader:
                 self._undecoded[packet.reason] += 1
                 continue
             self.segments += 1
-            if self._chosen is None or self._chosen == {packet.source, packet.destination}:
-                yield packet
+            yield packet
         if not self.segments:
             raise BrokenCapture(f"{self._name}: {self._nothing()}")
 

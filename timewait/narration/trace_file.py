@@ -73,4 +73,5 @@ def _no_segment(copy: Packet) -> str:
         return "has no sequence number or no length"
     if not copy.text.strip():
         return "has no text"
-    return "" if all(0 <= value <= MAX_FIELD for value in fields.values()) else "has a number that no segment can have"
+    possible = fields["len"] >= 0 and all(abs(value) <= MAX_FIELD for value in fields.values())
+    return "" if possible else "has a number that no segment can have"
