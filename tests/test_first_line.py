@@ -36,6 +36,21 @@ CONDITIONS: dict[str, list[Any]] = {
 }
 """Values of the conditions of the network and the users; `test_no_option_is_left_out` compares with the keywords."""
 
+HANDSHAKES: list[dict[str, Any]] = [
+    {},
+    {"numbers": "above"},
+    {"numbers": "repeated"},
+    {"numbers": "clock", "data_rate": 1000, "idle": "1s"},
+    {"numbers": "clock", "data_rate": 2000, "idle": "1s"},
+    {"numbers": "clock", "data_rate": 1000, "idle": "2s"},
+    {"numbers": "clock", "data_rate": 1000, "idle": "1s", "lifetime": "5s"},
+    {"timestamps": "both"},
+    {"timestamps": "both", "paws": "linux"},
+    {"early": True},
+    {"new_data": (0, 1)},
+]
+"""Values of the conditions that belong to a handshake."""
+
 NOT_OF_A_VERDICT = {"stack", "properties", "engine", "max_states", "max_seconds"}
 
 
@@ -59,6 +74,7 @@ def variants(stack: str) -> Iterator[tuple[dict[str, Any], Options]]:
     base: dict[str, Any] = {"stack": stack, "msl": MSL}
     single = [{}] + [{entry.keyword: value} for name, entry in SETTINGS.items() if entry.option for value in values_of(name)]
     single += [{name: value} for name, values in CONDITIONS.items() for value in values]
+    single += [{"reopen": "handshake"} | more for more in HANDSHAKES]
     pairs = [one | other for one, other in combinations(single[::3], 2)]
     for changes in (*single, *pairs):
         try:
@@ -85,7 +101,8 @@ def line_of(form: str, options: Options, configuration: Configuration) -> str:
 def test_no_option_is_left_out() -> None:
     """Every keyword of a question is varied here, or cannot change a verdict."""
     settings = {entry.keyword for entry in SETTINGS.values() if entry.option}
-    assert settings | CONDITIONS.keys() | NOT_OF_A_VERDICT == KEYWORDS
+    handshake = {"reopen"}.union(*HANDSHAKES)
+    assert settings | CONDITIONS.keys() | handshake | NOT_OF_A_VERDICT == KEYWORDS
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -21,8 +21,9 @@ from timewait.results import CheckResult
 from timewait.spec.abstractions import Abstraction, abstractions_of
 from timewait.spec.assemble import Overrides, stack_defaults
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.description import gaps_in_words, value_in_words
+from timewait.spec.description import gaps_in_words, reopening_in_words, value_in_words
 from timewait.spec.duration import format_duration
+from timewait.spec.reopening import NextIncarnation, Numbers, Reopen
 from timewait.spec.setting import Setting
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, EVERY_ARRIVAL
 from timewait.vocabulary.errors import RequestError
@@ -167,6 +168,19 @@ def _texts(configuration: Configuration) -> Sequence[Change]:
     return [(f"{text[0]} and {text[1]} octets", {"text": text}) for text in ((1, 0), (0, 1))]
 
 
+def _openings(configuration: Configuration) -> Sequence[Change]:
+    """The other kind of opening; of a handshake other numbers, and timestamps."""
+    if configuration.scope is Scope.CORE:
+        return []
+    handshake = NextIncarnation(kind=Reopen.HANDSHAKE)
+    if not configuration.reopening.handshake:
+        others = [handshake, replace(handshake, numbers=Numbers.ABOVE), replace(handshake, timestamps=(True, True))]
+    else:
+        numbers = [replace(handshake, numbers=each) for each in Numbers if each is not Numbers.CLOCK]
+        others = [NextIncarnation(), *numbers, replace(handshake, timestamps=(True, True))]
+    return [(reopening_in_words(other), {"reopening": other}) for other in others if other != configuration.reopening]
+
+
 def _scopes(configuration: Configuration) -> Sequence[Change]:
     if configuration.scope is Scope.CORE:
         return [("the whole close", {"scope": Scope.CLOSE})]
@@ -180,12 +194,13 @@ CONDITIONS = (
     _Condition("order of arrival", "--fifo", lambda at: "as sent" if at.fifo else "any", _orders),
     _Condition("closes first", "--closers", lambda at: "A, B, or both at once" if at.both_close else "A", _closers),
     _Condition("text that the users send", "--data", lambda at: _text(at.text), _texts),
+    _Condition("opening of the next incarnation", "--reopen", lambda at: reopening_in_words(at.reopening), _openings),
     _Condition("explored", "--scope", lambda at: _scope(at.scope), _scopes),
 )
 """The conditions of the network and the users."""
 
 
-OF_CONDITIONS = ("loss", "duplication", "fifo", "scope", "both_close", "text")
+OF_CONDITIONS = ("loss", "duplication", "fifo", "scope", "both_close", "text", "reopening")
 """The fields of a configuration that the conditions read."""
 
 
@@ -269,7 +284,6 @@ def _conditions(configuration: Configuration) -> Iterator[Alternatives]:
         value = condition.value(configuration)
         source = "default" if value == condition.value(defaults) else "option"
         yield Assumption(condition.name, value, source, condition.option), condition.others(configuration)
-    yield Assumption("opening of the next incarnation", "at once, when both ends are CLOSED", "model"), ()
 
 
 def _source(options: Options, name: str) -> str:
