@@ -121,12 +121,12 @@ def behaviour_of(stack: Stack, overrides: Overrides) -> Behaviour:
 
 
 def stack_defaults(stack: Stack, overrides: Overrides) -> dict[str, Any]:
-    """Return the settings of a stack, by name, as they are where no override states them; those unknown are left out.
+    """Return the settings of a stack and the limits of its states, by name, where no override states them.
 
-    Whether a setting matters at all depends on the overrides of others.
+    Settings that are unknown are left out. Whether a setting matters at all depends on the overrides of others.
     """
     matters = _conditions(stack, overrides)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {name: _limit(name, stack, Overrides()) or Fraction(0) for name in STATE_LIMITS}
     for name, entry in BEHAVIOUR.items():
         if not entry.follows and (entry.profile is not InProfile.REQUIRED or stack.value(name) is not None):
             found[name] = _stated(entry, stack, Overrides(), matters)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from timewait.spec.assemble import Overrides, stack_defaults
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reopening import NextIncarnation, Paws
 from timewait.spec.setting import Setting
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule
+from timewait.spec.stacks import load_stack
 
 ARRIVALS = {
     Arrival.FIN: "a retransmitted FIN",
@@ -38,8 +41,8 @@ RESETS = {
 }
 """Which RST ends TIME-WAIT, in words."""
 
-DEFAULTS: Mapping[str, object] = {name: entry.default for name, entry in BEHAVIOUR.items()}
-"""The defaults of every setting: RFC 9293 (intended reading)."""
+BASELINE = "rfc9293-intended"
+"""The profile whose settings a line does not name unless it has other defaults: RFC 9293 (intended reading)."""
 
 STATED = frozenset(
     (
@@ -60,7 +63,7 @@ def configuration_in_words(
     time_wait: bool = True,
     loss: bool = True,
     behaviour: bool = False,
-    defaults: Mapping[str, object] = DEFAULTS,
+    defaults: Mapping[str, object] | None = None,
 ) -> str:
     """Describe a configuration in a line: the durations, the network, the users, and every setting that is not the default.
 
@@ -76,8 +79,9 @@ def configuration_in_words(
         Whether to state the loss budget.
     behaviour : bool
         Whether to state the behaviour in TIME-WAIT in a sentence; its settings are then not named one by one.
-    defaults : mapping of str to object
-        The default of each setting of `timewait.spec.settings.BEHAVIOUR`; a setting without one is named whatever it is.
+    defaults : mapping of str to object, optional
+        The default of each setting of `timewait.spec.settings.BEHAVIOUR` and each limit of a state; a setting without one is
+        named whatever it is. By default those of `BASELINE`.
     """
     parts = _durations(configuration, time_wait) if durations else []
     if loss:
@@ -90,13 +94,19 @@ def configuration_in_words(
     parts.append(f"scope {configuration.scope}")
     parts.append("either end may close first" if configuration.both_close else "A closes first")
     in_sentence = {name for name, entry in BEHAVIOUR.items() if entry.matters_with == "time_wait"} if behaviour else set()
-    parts += other_settings(configuration, defaults, in_sentence)
+    parts += other_settings(configuration, baseline() if defaults is None else defaults, in_sentence)
+    if configuration.reopening.handshake:
+        parts.append(reopening_in_words(configuration.reopening))
     return ", ".join(parts) + (f"; {behaviour_in_words(configuration.behaviour)}" if behaviour else "")
 
 
-def other_settings(
-    configuration: Configuration, defaults: Mapping[str, object] = DEFAULTS, left_out: Collection[str] = ()
-) -> list[str]:
+@cache
+def baseline() -> Mapping[str, object]:
+    """The settings of `BASELINE`."""
+    return stack_defaults(load_stack(BASELINE), Overrides())
+
+
+def other_settings(configuration: Configuration, defaults: Mapping[str, object], left_out: Collection[str] = ()) -> list[str]:
     """Every setting and condition that is not the default and that the line of a configuration states in no other way.
 
     Each is an option where there is one, such as ``--retries 3``. A new setting, and a new field of a configuration, appear
@@ -111,7 +121,8 @@ def other_settings(
             found.append(setting_in_words(entry, value))
     for field in fields(configuration):
         if field.name not in STATED:
-            found += _differing(field.name, getattr(configuration, field.name), field.default)
+            default = defaults.get(field.name, field.default)
+            found += _differing(field.name, getattr(configuration, field.name), default)
     return found
 
 
@@ -154,9 +165,12 @@ def reopening_in_words(reopening: NextIncarnation) -> str:
     if reopening.checks_timestamps:
         parts.append(f"timestamps ({PAWS[reopening.paws]})")
     elif any(reopening.timestamps):
-        parts.append("timestamps at one end alone, so none")
+        alone = "A" if reopening.timestamps[0] else "B"
+        parts.append(f"timestamps at {alone} alone, so none")
     if reopening.early:
         parts.append("an end opens as soon as it is CLOSED")
+    if reopening.text != (1, 1):
+        parts.append(f"new text {','.join(map(str, reopening.text))}")
     return "; ".join(parts)
 
 

@@ -59,9 +59,10 @@ def header_in_words(options: Options, configuration: Configuration, time_wait: b
 
 
 def ticks_in_words(configuration: Configuration) -> str:
-    """How the next incarnation opens, and the length of a tick."""
+    """How the next incarnation opens, unless by a handshake, which is described before, and the length of a tick."""
     unit = format_duration(unit_of(configuration.parameters))
-    return f", {reopening_in_words(configuration.reopening)}; ticks of {unit} where ticks are counted"
+    reopening = "" if configuration.reopening.handshake else f", {reopening_in_words(configuration.reopening)}"
+    return f"{reopening}; ticks of {unit} where ticks are counted"
 
 
 def of_schedule(options: Options, configuration: Configuration) -> str:
