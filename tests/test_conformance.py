@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from commands import run, run_json
@@ -359,6 +361,20 @@ def test_the_command_reports(capsys: pytest.CaptureFixture[str], monkeypatch: py
     code, out, _ = run(capsys, "conform", "--on", "linux", "--layer", "reachable")
     assert (code, out.splitlines()[-1]) == (0, "verdict: every difference is EXPLAINED")
     assert "setting reset = ignore" in out
+
+
+def test_the_report_is_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Well-formed, with the verdict, each group and its shortest experiment."""
+    monkeypatch.setitem(conform.STACKS, "linux", lambda: ContextStack(LINUX, lambda: deaf))
+    path = tmp_path / "report.html"
+    run(capsys, "conform", "--on", "linux", "--layer", "reachable", "--html", str(path))
+    text = path.read_text(encoding="utf-8")
+    document = ElementTree.fromstring(re.sub(r"<!DOCTYPE html>|<meta[^>]*>", "", text))
+    report = campaign(ModelStack(LINUX, lambda: deaf))
+    assert report.summary in "".join(document.itertext())
+    assert len(document.findall(".//section")) == len(report.groups) > 0
+    assert all(section.get("class") == "unexplained" for section in document.findall(".//section"))
+    assert len(document.findall(".//section//tbody/tr")) == sum(len(one.shortest.experiment.events) for one in report.groups)
 
 
 PROBES = [("linux", linux_stack, "missing"), ("lwip", lwip_stack, "lwip_missing")]

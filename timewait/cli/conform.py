@@ -18,6 +18,7 @@ from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.laboratory.conformance.experiment import RunningStack
 from timewait.laboratory.conformance.linux_stack import LinuxStack
 from timewait.laboratory.conformance.lwip_stack import LwipStack
+from timewait.laboratory.conformance.page import conformance_page
 from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.settings import Behaviour
 from timewait.spec.stacks import load_stack
@@ -47,15 +48,19 @@ CADENCE = 0.5
     help="Bound on the time of the experiments, in seconds.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JSON.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def conform_command(name: str, layers: tuple[str, ...], seed: int, max_seconds: float, out: Path | None, as_json: bool) -> int:
+def conform_command(
+    name: str, layers: tuple[str, ...], seed: int, max_seconds: float, out: Path | None, html: Path | None, as_json: bool
+) -> int:
     """Compare a running stack with the specification under the profile of the stack.
 
     Exits with 10 when a difference is unexplained, with 20 when a limit was reached, with 4 when this machine cannot run it.
     All traffic stays in network namespaces that vanish with the command.
     """
-    if out is not None:
-        ensure_writable(out)
+    for path in (out, html):
+        if path is not None:
+            ensure_writable(path)
     screen = Screen()
     chosen = [layer for layer in ExperimentLayer if not layers or layer.value in layers]
     stack: AbstractContextManager[RunningStack] = STACKS[name]()
@@ -64,6 +69,8 @@ def conform_command(name: str, layers: tuple[str, ...], seed: int, max_seconds: 
     data = json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n"
     if out is not None:
         write_whole(out, data)
+    if html is not None:
+        write_whole(html, conformance_page(report))
     if as_json:
         screen.raw(data)
     else:
@@ -96,9 +103,8 @@ def _show(screen: Screen, report: ConformanceReport) -> None:
     screen.paragraphs([f"changed for the experiments: {', '.join(report.aids)}"], indent=2)
     rows = []
     for result in report.layers:
-        agree = sum(one.first_difference is None for one in result.compared)
         explained, unexplained = (report.count(result.layer, explained) for explained in (True, False))
-        counts = (len(result.compared), agree, explained, unexplained)
+        counts = (len(result.compared), result.agreeing, explained, unexplained)
         rows.append((f"  {result.layer}", *(f"{count:,}" for count in counts), f"{result.seconds:.1f} s"))
     screen.table(("  layer", "experiments", "agree", "differ, explained", "differ, unexplained", "time"), rows)
     for group in report.groups:
@@ -107,16 +113,7 @@ def _show(screen: Screen, report: ConformanceReport) -> None:
     if report.stopped:
         left = sum(result.planned - len(result.compared) for result in report.layers)
         screen.line(f"{left:,} experiments were left out: {report.stopped}")
-    screen.line(f"verdict: {_verdict(report)}")
-
-
-def _verdict(report: ConformanceReport) -> str:
-    unexplained = sum(report.count(result.layer, False) for result in report.layers)
-    if unexplained:
-        return f"{unexplained:,} differences are UNEXPLAINED"
-    if report.stopped or not report.groups:
-        return "INCONCLUSIVE" if report.stopped else "stack and specification AGREE"
-    return "every difference is EXPLAINED"
+    screen.line(f"verdict: {report.summary}")
 
 
 def _show_group(screen: Screen, group: DifferenceGroup, stack: str) -> None:

@@ -59,6 +59,11 @@ class LayerResult:
     compared: list[ComparedExperiment]
     seconds: float = 0.0
 
+    @property
+    def agreeing(self) -> int:
+        """The number of experiments in which stack and specification agree."""
+        return sum(one.first_difference is None for one in self.compared)
+
 
 @dataclass(frozen=True)
 class DifferenceGroup:
@@ -127,6 +132,16 @@ class ConformanceReport:
             return Verdict.INCONCLUSIVE
         return Verdict.PROVED if any(layer.compared for layer in self.layers) else Verdict.VACUOUS
 
+    @property
+    def summary(self) -> str:
+        """The verdict in a few words."""
+        unexplained = sum(self.count(result.layer, False) for result in self.layers)
+        if unexplained:
+            return f"{unexplained:,} differences are UNEXPLAINED"
+        if self.verdict is not Verdict.PROVED:
+            return str(self.verdict).upper()
+        return "every difference is EXPLAINED" if self.groups else "stack and specification AGREE"
+
     def count(self, layer: ExperimentLayer, explained: bool) -> int:
         """The number of differences of a layer that are explained, or that are not."""
         chosen = [group for group in self.groups if (group.explanation is not None) is explained]
@@ -147,7 +162,7 @@ class ConformanceReport:
                     "layer": str(result.layer),
                     "planned": result.planned,
                     "carried_out": len(result.compared),
-                    "agree": sum(one.first_difference is None for one in result.compared),
+                    "agree": result.agreeing,
                     "seconds": round(result.seconds, 2),
                 }
                 for result in self.layers

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.graph_events import EndpointEvent, apply_event
-from timewait.spec.outcome import Outcome, Timer
+from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import ESTABLISHED, Block, State
@@ -33,8 +33,16 @@ class Experiment(NamedTuple):
     abandons: bool
 
     def __str__(self) -> str:
-        calls = "close()" if self.abandons else "shutdown()"
-        return ", ".join(calls if str(event) == "CLOSE" else described_event(event) for event in self.events)
+        return ", ".join(self.described(number) for number in range(len(self.events)))
+
+    def described(self, number: int) -> str:
+        """One of the events in a few words."""
+        event = self.events[number]
+        if isinstance(event, Segment):
+            return str(event)
+        if isinstance(event, Timer):
+            return f"{event} timer expires"
+        return ("close()" if self.abandons else "shutdown()") if event is Call.CLOSE else str(event)
 
 
 class Observation(NamedTuple):
@@ -105,13 +113,6 @@ class RunningStack(Protocol):
     def carry_out(self, scripts: Sequence[tuple[Stimulus, ...]], abandons: bool) -> Iterator[tuple[Observation, ...]]:
         """Carry out experiments, each on a connection of its own; yield what was observed, in their order."""
         ...
-
-
-def described_event(event: EndpointEvent) -> str:
-    """An event in a few words."""
-    if isinstance(event, Segment):
-        return str(event)
-    return f"{event} timer expires" if isinstance(event, Timer) else str(event)
 
 
 class PredictedStep(NamedTuple):
