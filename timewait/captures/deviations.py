@@ -27,6 +27,12 @@ from timewait.spec.state import State
 LEAST_CAP = Fraction(60)
 """The least maximum of the retransmission timeout in seconds (RFC 6298 2.5): longer waits need not double."""
 
+PADDING = 6
+"""Octets that pad a short frame, and that some captures count as text."""
+
+FAR = 1 << 24
+"""Numbers so far apart belong to another connection, or are damaged."""
+
 DEVICE = "a device on the way sent or changed the packet"
 OTHER_CONNECTION = f"{DEVICE}, or it belongs to another connection on the same addresses and ports"
 
@@ -64,7 +70,7 @@ def _beyond_fin(found: Passages, fins: FinPair) -> Iterator[Deviation]:
         for passage in found.of(side):
             segment = passage.segment
             probe = segment.length <= 1 and segment.seq == fin.number - 1
-            beyond = segment.length and segment.seq + segment.length > fin.number - 1
+            beyond = PADDING < segment.seq + segment.length - (fin.number - 1) < FAR and segment.length > PADDING
             if beyond and not probe and not segment.rst and not segment.fin and not segment.syn:
                 text = f"sends {segment}, beyond its FIN"
                 yield _certain("beyond-fin", found, passage, "RFC 9293 3.10.2", text, (fin.frame,), OTHER_CONNECTION)
@@ -75,7 +81,8 @@ def _moved_fins(found: Passages, fins: FinPair) -> Iterator[Deviation]:
     for side, fin in enumerate(fins):
         if fin is None or not fin.captured:
             continue
-        moved = (it for it in found.of(side) if it.segment.fin and not it.segment.rst and it.segment.end != fin.number)
+        copies = (it for it in found.of(side) if it.segment.fin and not it.segment.rst)
+        moved = (it for it in copies if 0 < abs(it.segment.end - fin.number) < FAR)
         passage = next(moved, None)
         if passage is not None:
             number = passage.segment.end - 1
@@ -87,7 +94,9 @@ def _without_ack(found: Passages, first_reset: Fraction | None) -> Iterator[Devi
     for side in (0, 1):
         bare = (it for it in found.of(side) if it.segment.ack is None and not it.segment.syn and not it.segment.rst)
         passage = next(bare, None)
-        if passage is not None and (first_reset is None or found.seconds(passage.time) < first_reset):
+        spoke = passage is not None and any(it.segment.ack is not None for it in found.of(side, before=passage.order))
+        # Without anything before it, it is a scan and no connection.
+        if passage is not None and spoke and (first_reset is None or found.seconds(passage.time) < first_reset):
             text = f"sends {passage.segment}, without the ACK bit"
             yield _certain("no-ack-bit", found, passage, "RFC 9293 3.1", text, (), DEVICE)
 

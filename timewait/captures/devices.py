@@ -17,7 +17,7 @@ CLOSE = 256
 """Identifications of an end that counts them up differ by less than this from one packet to the next."""
 
 
-def foreign_marks(end: str, suspect: CapturedSegment, others: Sequence[CapturedSegment], hops: Mapping[int, int]) -> list[str]:
+def foreign_marks(end: str, suspect: CapturedSegment, hops: Mapping[int, int], others: Sequence[CapturedSegment]) -> list[str]:
     """What tells a packet from the other packets of its sender, as clauses; empty where nothing does.
 
     Parameters
@@ -26,16 +26,13 @@ def foreign_marks(end: str, suspect: CapturedSegment, others: Sequence[CapturedS
         The name of the end.
     suspect : CapturedSegment
         The packet.
-    others : sequence of CapturedSegment
-        Other packets of the end, in order.
     hops : mapping
         The times to live of the other packets, and the number of packets with each.
+    others : sequence of CapturedSegment
+        Other packets of the end, in order.
     """
-    return [
-        *_of_hops(end, suspect.packet.hops, hops),
-        *_of_hardware(end, suspect.packet.hardware, {it.packet.hardware for it in others}),
-        *_of_identification(end, suspect, others),
-    ]
+    known = {it.packet.hardware for it in others}
+    return [*_of_hops(end, suspect.packet.hops, hops), *_of_hardware(end, suspect.packet.hardware, known)]
 
 
 def _of_hops(end: str, found: int, hops: Mapping[int, int]) -> Iterator[str]:
@@ -55,10 +52,14 @@ def listed_addresses(known: set[bytes]) -> str:
     return ", ".join(sorted(address.hex(":") for address in known))
 
 
-def _of_identification(end: str, suspect: CapturedSegment, others: Sequence[CapturedSegment]) -> Iterator[str]:
-    """An identification far from those of an end that counts them up; 0 may be anybody's."""
+def foreign_identification(end: str, suspect: CapturedSegment, others: Sequence[CapturedSegment]) -> list[str]:
+    """An identification far from those of an end that counts them up, as a clause.
+
+    By itself it shows nothing: Linux takes the identifications of RSTs without a socket from another counter.
+    """
     known = [it.packet.ident for it in others if it.packet.ident]
     counts = len(known) >= COUNTED and all((later - earlier) % 2**16 < CLOSE for earlier, later in pairwise(known))
     found = suspect.packet.ident
-    if found and counts and all(min((found - it) % 2**16, (it - found) % 2**16) >= CLOSE for it in known):
-        yield f"it has the identification {found}, and the other packets of {end} count up from {known[0]}"
+    if not found or not counts or any(min((found - it) % 2**16, (it - found) % 2**16) < CLOSE for it in known):
+        return []
+    return [f"it has the identification {found}, and the other packets of {end} count up from {known[0]}"]

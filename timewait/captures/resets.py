@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from timewait.captures.devices import foreign_marks
+from timewait.captures.devices import foreign_identification, foreign_marks
 from timewait.captures.observations import FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
 from timewait.narration.prose import counted, listed, other_end, rounded
@@ -106,12 +106,13 @@ class _Reset:
         later = [it for it in after if it.fresh and not it.segment.rst and not it.segment.syn]
         goes_on = any(it.segment.span or covers(it, self._acknowledged() + 1) for it in later)
         others = [it.captured for it in (*self._own, *later)]
-        foreign = foreign_marks(self._end, self._rst.captured, others, self._found.directions[self._side].hops)
+        foreign = foreign_marks(self._end, self._rst.captured, self._found.directions[self._side].hops, others)
+        if goes_on:
+            foreign += foreign_identification(self._end, self._rst.captured, others)
+        if foreign and goes_on:
+            return (ResetCause.DEVICE,), None, f"{listed(foreign)}; and {self._end} went on"
         if foreign:
-            evidence = listed(foreign)
-            if goes_on:
-                return (ResetCause.DEVICE,), None, f"{evidence}; and {self._end} went on"
-            return (ResetCause.DEVICE, ResetCause.ABORT), None, evidence
+            return _distinct(ResetCause.DEVICE, *self._call_or_answer()[0]), self._trigger(), listed(foreign)
         if goes_on and not self._earlier_from_here():
             evidence = f"{self._end} went on after it; or packets that {self._end} had sent before were overtaken by it"
             return (ResetCause.ABORT, ResetCause.DEVICE), self._trigger(), evidence
@@ -191,8 +192,11 @@ class _Reset:
         soon = self._rst.time - self._own[-1].time < SHORTEST_FIN_WAIT_2
         if trigger is not None and trigger.segment.length and not trigger.segment.fin:
             return (ResetCause.LATE_TEXT, *others) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, *others)
+        if refused and soon:
+            # No timer ends FIN-WAIT-2 so soon.
+            return (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.ABORT)
         if refused or soon or trigger is None:
-            # No timer ends FIN-WAIT-2 so soon; text that the capture lacks may have been answered.
+            # The capture may lack text that was answered.
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
         return (ResetCause.FORGOTTEN, *others)
 
