@@ -73,6 +73,10 @@ def _beyond_fin(found: Passages, fins: FinPair) -> Iterator[Deviation]:
             beyond = PADDING < segment.seq + segment.length - (fin.number - 1) < FAR and segment.length > PADDING
             if beyond and not probe and not segment.rst and not segment.fin and not segment.syn:
                 text = f"sends {segment}, beyond its FIN"
+                if found.seconds(passage.time) < fin.time:
+                    text = (
+                        f"sends its FIN with sequence number {fin.number - 1}, below the end of text that it had sent: {segment}"
+                    )
                 yield _certain("beyond-fin", found, passage, "RFC 9293 3.10.2", text, (fin.frame,), OTHER_CONNECTION)
                 break
 

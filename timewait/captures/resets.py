@@ -188,13 +188,16 @@ class _Reset:
         """The causes of a RST of an end that has closed and not received the FIN of the other end."""
         known = self._found.directions[self._side].response is not None and trigger is not None
         others = () if known else (ResetCause.ABORT,)
-        refused = any(it.segment.length and it.segment.end > self._acknowledged() for it in self._peer)
+        unread = [it for it in self._peer if it.segment.length and it.segment.end > self._acknowledged()]
+        refused = bool(unread)
         soon = self._rst.time - self._own[-1].time < SHORTEST_FIN_WAIT_2
         if trigger is not None and trigger.segment.length and not trigger.segment.fin:
             return (ResetCause.LATE_TEXT, *others) if soon else (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, *others)
         if refused and soon:
             # No timer ends FIN-WAIT-2 so soon.
-            return (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.ABORT)
+            answered = known and any(self._is_prompt(it) and it.segment.ack == self._rst.segment.seq for it in unread)
+            others = () if answered else (ResetCause.FORGOTTEN, ResetCause.ABORT)
+            return (ResetCause.LATE_TEXT, *others)
         if refused or soon or trigger is None:
             # The capture may lack text that was answered.
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
