@@ -196,8 +196,9 @@ class _Reset:
         if refused and soon:
             # No timer ends FIN-WAIT-2 so soon.
             answered = known and any(self._is_prompt(it) and it.segment.ack == self._rst.segment.seq for it in unread)
-            others = () if answered else (ResetCause.FORGOTTEN, ResetCause.ABORT)
-            return (ResetCause.LATE_TEXT, *others)
+            if answered:
+                return (ResetCause.LATE_TEXT,)
+            return (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.ABORT)
         if refused or soon or trigger is None:
             # The capture may lack text that was answered.
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
