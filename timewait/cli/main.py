@@ -32,6 +32,7 @@ COMMANDS = {
     "conform": "Compare a running stack with the specification.",
     "stacks": "List the profiles of stacks.",
     "host": "Tell what a machine can do, and explain its settings.",
+    "replay": "Carry a trace out on the kernel of this machine.",
     "learn": "Learn how a running stack closes, and compare it with the specification.",
     "risk": "Compute how probable it is that a close ends in a RST.",
     "capacity": "Compute how many connections the ports of a host allow.",

@@ -1,0 +1,73 @@
+"""The command ``replay``: carries a trace out on the kernel of this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from timewait.checker.trace import Trace
+from timewait.checker.verdict import Verdict
+from timewait.cli.console import Screen
+from timewait.cli.files import ensure_writable, write_whole
+from timewait.laboratory.replaying.outcome import ReplayOutcome, ReplayVerdict
+from timewait.laboratory.replaying.replayer import replay_on_kernel
+from timewait.narration.trace_file import parsed_trace, read_trace
+
+EXIT_CODES = {
+    ReplayVerdict.CONFIRMED: 0,
+    ReplayVerdict.REFUTED: Verdict.VIOLATED.exit_code,
+    ReplayVerdict.OTHER_SETTINGS: Verdict.VIOLATED.exit_code,
+    ReplayVerdict.NOT_REPLAYABLE: Verdict.INCONCLUSIVE.exit_code,
+}
+"""The exit code for each verdict."""
+
+LARGEST = 64 * 2**20
+"""Octets read from standard input at most."""
+
+
+@click.command("replay")
+@click.argument("file", metavar="TRACE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--on", type=click.Choice(["linux"]), default="linux", show_default=True, help="The running stack.")
+@click.option("--pcap", type=click.Path(path_type=Path, dir_okay=False), help="Write what went over the wire, as pcapng.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def replay_command(file: Path, on: str, pcap: Path | None, as_json: bool) -> int:
+    """Carry a trace (ITF JSON, or - for standard input) out on this kernel, with this process as the network.
+
+    Exits with 0 when the kernel does what the trace says, with 10 when it does otherwise, with 20 when a step cannot be
+    carried out, with 4 when this machine cannot run the laboratory.
+    """
+    if pcap is not None:
+        ensure_writable(pcap)
+    trace = parsed_trace(sys.stdin.buffer.read(LARGEST), "standard input") if str(file) == "-" else read_trace(file)
+    outcome = replay_on_kernel(trace)
+    screen = Screen()
+    if as_json:
+        screen.as_json({"on": on, "shows": trace.shows} | outcome.as_json())
+    else:
+        _show(trace, outcome, screen)
+    if pcap is not None:
+        write_whole(pcap, outcome.capture)
+        screen.note(f"wrote {pcap}")
+    return EXIT_CODES[outcome.verdict]
+
+
+def _show(trace: Trace, outcome: ReplayOutcome, screen: Screen) -> None:
+    carried = {step.number: step for step in outcome.steps}
+    rows = []
+    for step in trace.steps:
+        found = carried.get(step.number)
+        kernel = ("", "", "") if found is None else (found.states[0], found.states[1], found.sent or "nothing")
+        rows.append((str(step.number), f"{step.event.actor} {step.event.text}", *kernel))
+    screen.table(("step", "the trace", "A", "B", "the kernels send"), rows)
+    screen.line()
+    for effect in outcome.effects:
+        screen.line(effect)
+    for aid in outcome.aids:
+        screen.line(f"aid: {aid}")
+    if outcome.put_aside:
+        screen.line(f"{outcome.put_aside} retransmissions that the trace does not have reached nobody")
+    at = "" if outcome.step is None else f" at step {outcome.step}"
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    screen.line(f"{str(outcome.verdict).upper()}{at}{reason}")

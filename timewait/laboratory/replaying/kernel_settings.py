@@ -1,0 +1,97 @@
+"""The settings of a trace as settings of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from timewait.checker.trace import Trace
+from timewait.laboratory.kernel_pair import ADDRESSES, KernelPair
+from timewait.laboratory.replaying.outcome import NotReplayable
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.outcome import Timer
+from timewait.spec.plain_data import configuration_from_data
+from timewait.spec.settings import Behaviour, ResetRule
+from timewait.spec.trace_actions import action_of
+from timewait.vocabulary.automaton import Action
+
+SLOW, FAST = 15_000_000, 200_000
+"""``tcp_rto_min_us`` of a host that never retransmits in a trace, and of one that does, in microseconds."""
+
+MOST_RETRIES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class KernelScript:
+    """A trace, ready to be carried out.
+
+    Attributes
+    ----------
+    trace : Trace
+        The trace.
+    configuration : Configuration
+        Its configuration.
+    actions : tuple of (Action or None)
+        The action of each step; None where only time passes.
+    """
+
+    trace: Trace
+    configuration: Configuration
+    actions: tuple[Action | None, ...]
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """The settings of both ends."""
+        return self.configuration.behaviour
+
+    @property
+    def retransmitters(self) -> frozenset[str]:
+        """The ends that retransmit."""
+        return frozenset(
+            action.actor
+            for action in self.actions
+            if action and action.kind == "timer" and action.subject == Timer.RETRANSMISSION
+        )
+
+    @property
+    def core(self) -> bool:
+        """Whether the trace begins in FIN-WAIT-2 and CLOSE-WAIT."""
+        return self.configuration.scope is Scope.CORE
+
+
+def script_of(trace: Trace) -> KernelScript:
+    """Make a trace ready.
+
+    Raises
+    ------
+    NotReplayable
+        It does not say what was carried out, or a step is none of the specification.
+    """
+    about: Mapping[str, Any] = trace.about
+    if not about:
+        raise NotReplayable("the trace does not say what was carried out")
+    try:
+        configuration = configuration_from_data(about)
+        actions = tuple(action_of(step.event) for step in trace.steps)
+    except ValueError as problem:
+        raise NotReplayable(str(problem)) from problem
+    if configuration.reopening.handshake:
+        raise NotReplayable("the next incarnation opens by a handshake whose ISNs cannot be chosen")
+    return KernelScript(trace, configuration, actions)
+
+
+def apply_settings(pair: KernelPair, script: KernelScript) -> None:
+    """Give both hosts the settings of a trace; every change from the default is noted among the aids."""
+    behaviour = script.behaviour
+    for name in ADDRESSES:
+        host = pair.hosts[name]
+        host.set("tcp_rfc1337", int(behaviour.reset is ResetRule.IGNORE))
+        host.set("tcp_rto_min_us", FAST if name in script.retransmitters else SLOW)
+        host.set("tcp_invalid_ratelimit", 0)
+        if not behaviour.time_wait:
+            host.set("tcp_fin_timeout", 120)
+            host.set("tcp_max_tw_buckets", 0)
+        if behaviour.retries is not None:
+            host.set("tcp_orphan_retries", max(behaviour.retries, 1))
+            host.set("tcp_retries2", min(max(behaviour.retries, 1), MOST_RETRIES))
