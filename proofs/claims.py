@@ -351,6 +351,8 @@ def simultaneous_close() -> Iterator[Evidence]:
     yield for_all("close, either first, k = 0, text (1, 1), RTO not restarted", sends, region)
     label = "close, either first, M = R = 1, k = 1, TIME_WAIT = 2, text (1, 1), RTO not restarted"
     yield from all_at(label, replace(sends, loss=1), BOTH, PROVED)
+    restarted = replace(close(1, 2, 1, 1), both_close=True, text=(0, 1))
+    yield at("close, either first, M = R = 1, k = 1, TIME_WAIT = 2, text (0, 1)", restarted, "graceful", VIOLATED)
     yield at("close, either first, in ticks", replace(close(1, 2, 1, 0), both_close=True), "isolation", PROVED, Engine.EXPLICIT)
 
 

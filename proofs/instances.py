@@ -204,6 +204,9 @@ def _c11(random: Random) -> Iterator[Instance]:
     words = "for RTO <= MSL and k <= 1, 2 MSL is enough"
     yield Instance(words, both, "graceful", PROVED, slow=True)
     yield Instance(words, both, "isolation", PROVED, slow=True)
+    at = point(random, least=Fraction(51, 100), most=Fraction(1), losses=(1,))
+    sends = replace(close(at.msl, 2 * at.msl, at.rto, 1), both_close=True, text=(0, 1))
+    yield Instance("if they do, C17 applies", sends, "graceful", VIOLATED, slow=True)
 
 
 def _c12(random: Random) -> Iterator[Instance]:

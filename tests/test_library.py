@@ -9,13 +9,17 @@ import sys
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 import timewait
+from timewait import api
 from timewait.checker import itf
+from timewait.checker.question import Question
 from timewait.formats.pcapng import as_pcapng
+from timewait.spec.composition import Composition
 
 ROOT = Path(__file__).parent.parent
 LOST = {"msl": "30s", "time_wait": "59.9s", "rto": "30s", "closers": "a", "properties": ["graceful"]}
@@ -55,6 +59,22 @@ def test_examples(name: str) -> None:
     """The examples of the documentation print what they say."""
     failed, _ = doctest.testmod(import_module(name))
     assert failed == 0
+
+
+def test_a_threshold_for_two_closers_asks_about_a_first_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither model has all runs of the other, so a value is safe only if both models prove it, as in a check."""
+    asked = set()
+    decide = api.decide
+
+    def recorded(question: Question, *arguments: Any) -> Any:
+        assert isinstance(question.system, Composition)
+        asked.add(question.system.configuration.both_close)
+        return decide(question, *arguments)
+
+    monkeypatch.setattr(api, "decide", recorded)
+    found = timewait.threshold(msl="2s", rto="2s", loss=0, closers="both", properties=["graceful"])
+    assert found.least == 2
+    assert asked == {False, True}
 
 
 class TestOptions:
