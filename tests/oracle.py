@@ -117,10 +117,7 @@ class Search:
 
     def successors(self, world: World) -> Iterator[World]:
         """Yield every state after one event or one tick, except some that are equal to this one."""
-        if world.copies and all(end.block.state is State.CLOSED for end in world.ends):
-            # The ends may be reopened now, and the copy sent first may always arrive next.
-            self.violated.add("isolation")
-            self.violated.update(filter(None, (self.harm(world.copies, index) for index in range(len(world.copies)))))
+        self.reopen(world)
         for who in (A, B):
             for outcome in (*self.user(world, who), *self.timers(world, who)):
                 yield from self.step(world, who, outcome, world.copies)
@@ -128,6 +125,13 @@ class Search:
             yield from self.arrival(world, index)
         if self.time_may_pass(world):
             yield self.tick(world)
+
+    def reopen(self, world: World) -> None:
+        """Record what an old copy does if the ends are reopened now, at once."""
+        if world.copies and all(end.block.state is State.CLOSED for end in world.ends):
+            # The ends may be reopened now, and the copy sent first may always arrive next.
+            self.violated.add("isolation")
+            self.violated.update(filter(None, (self.harm(world.copies, index) for index in range(len(world.copies)))))
 
     def harm(self, copies: tuple[Copy, ...], index: int) -> str:
         """Return the harm of a copy that arrives next in the next incarnation; empty if it cannot arrive next."""

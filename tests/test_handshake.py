@@ -7,13 +7,14 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from handshake_oracle import judge_handshake
 
 from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
-from timewait.spec.configuration import Configuration
+from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.handshake import may_open
 from timewait.spec.incarnation import HARMS, ISOLATION, crossings
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
@@ -224,3 +225,52 @@ def test_the_clock(rate: int, idle: Fraction, lifetime: Fraction | None, ahead: 
     opening = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, data_rate=F(rate), idle=idle, lifetime=lifetime)
     assert opening.relation is (Numbers.ABOVE if ahead else Numbers.WORST)
     assert ("is ahead" if ahead else "may lag behind") in opening.derivation
+
+
+def agreed(configuration: Configuration) -> set[str]:
+    """Return the harms that brute force, ticks and zones find; all three must find the same."""
+    judged = {name for name, bad in judge_handshake(configuration).items() if bad}
+    for engine in (Engine.EXPLICIT, Engine.ZONES):
+        found = verdicts(configuration, *HARMS, engine=engine)
+        assert {name for name, verdict in found.items() if verdict is VIOLATED} == judged
+        assert set(found.values()) <= {VIOLATED, PROVED, Verdict.VACUOUS}
+    return judged
+
+
+OPENINGS = [
+    {"numbers": Numbers.WORST},
+    {"numbers": Numbers.REPEATED},
+    {"numbers": Numbers.ABOVE},
+    {"timestamps": (True, True)},
+    {"timestamps": (True, True), "paws": Paws.LINUX},
+]
+"""The places of numbers without timestamps, and both rules of timestamps in the worst place."""
+
+
+class TestOracle:
+    """Brute force with single copies, their ages, and retransmission timers in the next incarnation finds the same harms."""
+
+    @pytest.mark.parametrize("time_wait", [pytest.param(0, marks=pytest.mark.slow), 1, 2])
+    @pytest.mark.parametrize("opening", OPENINGS)
+    def test_last_exchange(self, time_wait: int, opening: dict[str, object]) -> None:
+        """Scope core, with and without TIME-WAIT."""
+        harms_found = agreed(replace(handshake(time_wait, **opening), scope=Scope.CORE))  # type: ignore[arg-type]
+        if time_wait == 2 or opening.get("numbers") is Numbers.ABOVE:
+            assert harms_found == set()
+        elif opening == {"numbers": Numbers.WORST}:
+            assert "old-fin" in harms_found
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("opening", OPENINGS)
+    def test_new_text(self, opening: dict[str, object]) -> None:
+        """The same without TIME-WAIT, with one octet of new text that an old ACK may acknowledge."""
+        stated = NextIncarnation(Reopen.HANDSHAKE, text=(1, 0), **opening)  # type: ignore[arg-type]
+        assert ("old-ack" in agreed(replace(handshake(), scope=Scope.CORE, reopening=stated))) == (
+            "timestamps" not in opening and opening["numbers"] is Numbers.WORST
+        )
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("time_wait", [1, 2])
+    def test_whole_close(self, time_wait: int) -> None:
+        """The whole close, with a retransmission timer of each end."""
+        agreed(handshake(time_wait))

@@ -1,0 +1,132 @@
+"""The claims about the next incarnation, opened by a handshake while old segments are in flight; one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import z3
+
+from timewait.checker.question import Engine
+from timewait.checker.verdict import Verdict
+from timewait.proofs.claim import claim
+from timewait.proofs.evidence import PROVED, VIOLATED, Evidence, agreed, all_at, at, for_all
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.incarnation import HARMS, ISOLATION
+from timewait.spec.reopening import CONTROLS, ISN_RATE, NextIncarnation, Numbers, Paws, Reopen
+from timewait.spec.settings import Behaviour
+
+ALL_HARMS = (ISOLATION, *HARMS)
+WITHOUT_RST = ("old-text", "old-fin", "old-ack")
+POSITIVE = ("MSL > 0", "RTO > 0")
+NO_TIME_WAIT = Behaviour(time_wait=False)
+WORST_WITH_TIMESTAMPS = NextIncarnation(Reopen.HANDSHAKE, timestamps=(True, True), text=(1, 0))
+
+
+def reopened(opening: NextIncarnation, text: tuple[int, int] = (0, 0), loss: int | None = 0) -> Configuration:
+    """The whole close, A first, without TIME-WAIT, and the next incarnation; MSL and RTO of one second."""
+    second = Fraction(1)
+    return Configuration(second, Fraction(0), (second,), loss=loss, text=text, behaviour=NO_TIME_WAIT, reopening=opening)
+
+
+@claim(
+    "C14",
+    "if both ISNs of the next incarnation exceed every old number, no old segment does any harm to it, even without TIME-WAIT,"
+    " for any loss, any MSL and RTO; graceful still needs TIME-WAIT, and an old ACK may still refuse or delay the opening."
+    " Repeated ISNs do not isolate",
+    "RFC 9293 3.6.1 MAY-2",
+    PROVED,
+)
+def numbers_above() -> Iterator[Evidence]:
+    """An ISN above all old numbers keeps old segments out; it does not answer a retransmitted FIN."""
+    above = NextIncarnation(Reopen.HANDSHAKE, Numbers.ABOVE, text=(1, 0))
+    yield for_all(
+        "close, any loss, ISNs above, no TIME-WAIT", reopened(above, loss=None), POSITIVE, (ISOLATION, *WITHOUT_RST[1:])
+    )
+    yield for_all("the same, A sends one octet", reopened(above, (1, 0), None), POSITIVE, ALL_HARMS)
+    small = replace(above, text=(0, 0))
+    last = replace(reopened(small), scope=Scope.CORE)
+    yield agreed("core, M = R = 1, k = 0, ISNs above, no TIME-WAIT", last, ISOLATION, PROVED)
+    for name in ("graceful", "undelayed"):
+        yield agreed("close, M = R = 1, k = 0, ISNs above, no TIME-WAIT", reopened(small), name, VIOLATED)
+    repeated = replace(small, numbers=Numbers.REPEATED)
+    yield agreed("the same, ISNs repeated", reopened(repeated), ISOLATION, VIOLATED)
+
+
+@claim(
+    "C18",
+    "timestamps at both ends (PAWS) keep old text, old FINs and old ACKs out of the next incarnation, wherever the old numbers"
+    " lie, without TIME-WAIT, for any loss, any MSL and RTO: under RFC 7323 and under Linux's rule, which passes only an ACK"
+    " that changes nothing. A RST is exempt, and an old one ends the next incarnation unless TIME-WAIT lasts (at M = R = 1 s,"
+    " k = 0, 2 s is enough). Without timestamps each harm is possible",
+    "RFC 7323 5.2, 5.3",
+    PROVED,
+    slow=True,
+)
+def timestamps() -> Iterator[Evidence]:
+    """Each harm with and without timestamps, in the worst place of the numbers."""
+    for paws in Paws:
+        opening = replace(WORST_WITH_TIMESTAMPS, paws=paws)
+        label = f"close, any loss, timestamps ({paws}), no TIME-WAIT, A sends one octet in each incarnation"
+        yield for_all(label, reopened(opening, (1, 0), None), POSITIVE, WITHOUT_RST)
+        short = reopened(replace(opening, text=(0, 0)))
+        yield agreed(f"close, M = R = 1, k = 0, timestamps ({paws}), no TIME-WAIT", short, "old-reset", VIOLATED)
+        enough = replace(short, time_wait=Fraction(2), behaviour=Behaviour())
+        yield agreed("the same, TIME_WAIT = 2", enough, "old-reset", PROVED)
+    without = NextIncarnation(Reopen.HANDSHAKE, text=(1, 0))
+    yield from all_at("close, M = R = 1, k = 0, no timestamps", reopened(without, (1, 0)), ALL_HARMS, VIOLATED, Engine.ZONES)
+    one_end = replace(without, text=(0, 0), timestamps=(True, False))
+    yield agreed("the same, timestamps at one end alone", reopened(one_end), "old-fin", VIOLATED)
+
+
+@claim(
+    "C19",
+    "an ISN clock of 250,000 numbers a second (RFC 6528) exceeds every old number, so that C14 applies, if the old connection"
+    " sent no more than 250,000 octets a second on average and the clock has gained more than its SYN and FIN since its last"
+    " number (8 us), for a lifetime and idle time below 2^31 / 250,000 s (2 h 23 min); at a mean rate r above that, exactly if"
+    " it lasted less than (250,000 idle - 2) / (r - 250,000) s. It does not give graceful",
+    "RFC 6528 3; RFC 9293 3.4.1",
+    PROVED,
+)
+def clock_of_numbers() -> Iterator[Evidence]:
+    """The arithmetic for all values, and the verdicts on either side of the border."""
+    yield from _clock_for_all_values()
+    clock = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, text=(0, 0), data_rate=Fraction(250_000), idle=Fraction(1))
+    faster = replace(clock, data_rate=Fraction(500_000))
+    for opening, expected in (
+        (replace(clock, lifetime=Fraction(8000)), PROVED),
+        (replace(faster, lifetime=Fraction(9, 10)), PROVED),
+        (replace(faster, lifetime=Fraction(1)), VIOLATED),
+    ):
+        label = f"close, M = R = 1, k = 0, no TIME-WAIT, {opening.derivation}"
+        yield at(label, reopened(opening), ISOLATION, expected, Engine.ZONES)
+    yield at(f"close, M = R = 1, k = 0, no TIME-WAIT, {clock.derivation}", reopened(clock), "graceful", VIOLATED)
+
+
+def _clock_for_all_values() -> Iterator[Evidence]:
+    """The border between an ISN clock that is ahead of all old numbers and one that is not, by Z3."""
+    rate, life, idle, used = z3.Reals("rate life idle used")
+    possible = [rate >= 0, life >= 0, idle >= 0, used >= 0, used <= rate * life + CONTROLS]
+    ahead = ISN_RATE * (life + idle) > used
+    for label, conditions in (
+        ("rate <= 250,000, 250,000 idle > 2: the clock is ahead", [rate <= ISN_RATE, ISN_RATE * idle > CONTROLS]),
+        (
+            "rate > 250,000, (rate - 250,000) lifetime < 250,000 idle - 2: the clock is ahead",
+            [rate > ISN_RATE, (rate - ISN_RATE) * life < ISN_RATE * idle - CONTROLS],
+        ),
+    ):
+        yield _impossible(f"{label}, for all values", [*possible, *conditions, z3.Not(ahead)])
+    border = [rate > ISN_RATE, (rate - ISN_RATE) * life >= ISN_RATE * idle - CONTROLS, used == rate * life + CONTROLS]
+    yield _impossible(
+        "rate > 250,000 and a longer lifetime: the clock may lag behind, for all values", [*possible, *border, ahead]
+    )
+
+
+def _impossible(label: str, conditions: list[z3.BoolRef]) -> Evidence:
+    """A proof that some conditions exclude each other."""
+    solver = z3.Solver()
+    solver.add(*conditions)
+    answer = str(solver.check())
+    verdicts = {"unsat": Verdict.PROVED, "sat": Verdict.VIOLATED}
+    return Evidence(label, verdicts.get(answer, Verdict.INCONCLUSIVE), PROVED, "Z3, all values", answer)

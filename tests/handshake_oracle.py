@@ -1,0 +1,173 @@
+"""The oracle for a next incarnation that opens by a handshake: brute force over single copies, with real handshakes.
+
+It shares the endpoints and the `Configuration` with the suite, and nothing else: numbers, timestamps, harms and openings are
+written again. Unlike the suite it gives every copy of the next incarnation its age, and every end its retransmission timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from oracle import HARMS, UNLIMITED, A, B, Copy, End, Search, TooLarge, World
+
+from timewait.spec.configuration import Configuration
+from timewait.spec.endpoint import segment_arrives, user_calls
+from timewait.spec.outcome import Call, Outcome
+from timewait.spec.segment import Segment
+from timewait.spec.state import Block, State
+
+LONG_AGO = 500
+"""How far old numbers lie below the new ones where they lie below."""
+
+NOT_OPEN = frozenset({State.CLOSED, State.LISTEN})
+
+
+class Opened(NamedTuple):
+    """The state once an end has opened again: `old` says which ends have not."""
+
+    ends: tuple[End, End]
+    copies: tuple[Copy, ...]
+    old: tuple[bool, bool]
+
+
+def judge_handshake(configuration: Configuration, cap: int = 400_000) -> dict[str, bool]:
+    """For every harm whether some run does it; time is counted in ticks, and more than `cap` states raise `TooLarge`."""
+    search = HandshakeSearch(configuration)
+    seen: set[World | Opened] = {search.first()}
+    waiting = list(seen)
+    while waiting and not set(HARMS) <= search.violated:
+        state = waiting.pop()
+        for later in search.all_successors(state):
+            if later not in seen:
+                seen.add(later)
+                waiting.append(later)
+        if len(seen) > cap:
+            raise TooLarge(f"more than {cap} states")
+    return {name: name in search.violated for name in HARMS}
+
+
+class HandshakeSearch(Search):
+    """The successors of a state, and the harms that their steps do."""
+
+    def reopen(self, world: World) -> None:
+        """Do nothing: users open by a call."""
+
+    def all_successors(self, state: World | Opened) -> Iterator[World | Opened]:
+        """Yield every state after one event or one tick."""
+        if isinstance(state, World):
+            yield from self.successors(state)
+            yield from self.openings(Opened(state.ends, state.copies, (True, True)))
+            return
+        if not any(state.old) and all(self.segments[copy.number].incarnation for copy in state.copies):
+            return  # nothing old is left
+        yield from self.openings(state)
+        for who in (A, B):
+            for outcome in self.own_events(state, who):
+                yield from self.after(state, who, outcome, state.copies, None)
+        for index in range(len(state.copies)):
+            yield from self.arrivals_of(state, index)
+        world = World(state.ends, state.copies, (0, 0))
+        if self.time_may_pass(world):
+            later = self.tick(world)
+            yield Opened(later.ends, later.copies, state.old)
+
+    def openings(self, state: Opened) -> Iterator[Opened]:
+        """Yield the states after a user opens."""
+        for who in (A, B):
+            other = state.ends[1 - who].block.state is State.CLOSED or not state.old[1 - who]
+            allowed = other or self.configuration.reopening.early
+            if state.old[who] and state.ends[who].block.state is State.CLOSED and allowed:
+                old = (False, state.old[B]) if who == A else (state.old[A], False)
+                copies = tuple(copy if copy.sender == who else copy._replace(free=True) for copy in state.copies)
+                for call in (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE):
+                    outcome = user_calls(state.ends[who].block, call, self.behaviour)
+                    yield from self.after(Opened(state.ends, copies, old), who, outcome, copies, None)
+
+    def own_events(self, state: Opened, who: int) -> Iterator[Outcome]:
+        """Yield the outcomes of calls and timers."""
+        world = World(state.ends, state.copies, (0, 0))
+        yield from self.timers(world, who)
+        if state.old[who]:
+            yield from self.user(world, who)
+            return
+        block = state.ends[who].block
+        if block.state is State.ESTABLISHED and block.sent < self.configuration.reopening.text[who]:
+            yield user_calls(block, Call.SEND, self.behaviour)
+
+    def after(
+        self, state: Opened, who: int, outcome: Outcome, copies: tuple[Copy, ...], answered: Segment | None
+    ) -> Iterator[Opened]:
+        """Yield the state after an event; every copy sent may be lost, so none must be delivered."""
+        end, incarnation = state.ends[who], 0 if state.old[who] else 1
+        before = dict(zip(self.running(end.block), end.clocks, strict=True))
+        clocks = tuple(0 if timer in outcome.started else before.get(timer, 0) for timer in self.running(outcome.block))
+        changed = End(outcome.block, clocks)
+        sent = []
+        for reply in outcome.replies:
+            foreign = answered is not None and answered.incarnation != incarnation
+            numbered = reply._replace(incarnation=1 - incarnation if reply.rst and foreign else incarnation)
+            if reply.rst and foreign:
+                assert answered is not None
+                number = 0 if answered.ack is None else answered.ack
+                numbered = Segment(
+                    number, None if answered.ack is not None else answered.end, rst=True, incarnation=1 - incarnation
+                )
+            sent.append(Copy(who, self.number(numbered), 0, True, self.arrivals))
+        ends = (changed, state.ends[B]) if who == A else (state.ends[A], changed)
+        yield Opened(ends, self.canonical((*copies, *sent)), state.old)
+
+    def arrivals_of(self, state: Opened, index: int) -> Iterator[Opened]:
+        """Yield the states after the arrival of one copy, in each way in which its numbers may count."""
+        sender, number, age, _, left = state.copies[index]
+        rest = (*state.copies[:index], *state.copies[index + 1 :])
+        if left != 1:
+            rest = (*rest, Copy(sender, number, age, True, left if left == UNLIMITED else left - 1))
+        who, segment = 1 - sender, self.segments[number]
+        block = state.ends[who].block
+        foreign = state.old[who] == bool(segment.incarnation)
+        for seen in self.counted(state, who, block, segment) if foreign else (segment,):
+            outcome = self.processed(state, who, block, seen, foreign=foreign)
+            if foreign and not state.old[who] and self.harmed(state, who, block, segment, outcome.block):
+                continue
+            yield from self.after(state, who, outcome, rest, segment)
+
+    def counted(self, state: Opened, who: int, block: Block, segment: Segment) -> Iterator[Segment]:
+        """Yield a segment as its numbers may count at an end of the other incarnation."""
+        relation = self.configuration.reopening.relation
+        if relation == "repeated":
+            yield segment
+            return
+        if state.old[who]:
+            places = (block.rcv - LONG_AGO, block.rcv, block.rcv + 1) if relation == "worst" else (block.rcv + 1,)
+            yield from (segment._replace(seq=place) for place in places)
+            return
+        yield segment._replace(seq=segment.seq - LONG_AGO, ack=None if segment.ack is None else segment.ack - LONG_AGO)
+        if relation == "worst" and block.state not in NOT_OPEN:
+            for ack in {block.una, block.nxt} if segment.ack is not None else {None}:
+                yield segment._replace(seq=block.rcv, ack=ack)
+
+    def processed(self, state: Opened, who: int, block: Block, seen: Segment, *, foreign: bool) -> Outcome:
+        """Return the outcome of an arrival; where both ends have timestamps, an old segment but a RST is only answered."""
+        opening = self.configuration.reopening
+        synchronised = not state.old[who] and block.state in (State.SYN_RECEIVED, State.ESTABLISHED)
+        if foreign and synchronised and opening.timestamps == (True, True) and not seen.rst:
+            passes = opening.paws == "linux" and block.state is State.ESTABLISHED
+            if not (passes and seen == Segment(block.rcv, block.una)):
+                return Outcome(block, (Segment(block.nxt, block.rcv),))
+        if self.core and who == B and block.state is State.CLOSED:
+            return Outcome(block)
+        return segment_arrives(block, seen, self.behaviour)
+
+    def harmed(self, state: Opened, who: int, before: Block, segment: Segment, after: Block) -> bool:
+        """Record the harms of an old segment; returns whether there was one, which ends the run."""
+        peer = state.ends[1 - who].block
+        reached = peer.rcv if not state.old[1 - who] and peer.state in (State.SYN_RECEIVED, State.ESTABLISHED) else 0
+        found = {
+            "old-text": segment.length > 0 and after.read > before.read,
+            "old-fin": after.state is State.CLOSE_WAIT,
+            "old-reset": segment.rst and after.state is State.CLOSED and before.state not in NOT_OPEN,
+            "old-ack": after.una > max(before.una, reached, 1),
+        }
+        self.violated.update(name for name, bad in found.items() if bad)
+        return any(found.values())
