@@ -31,12 +31,12 @@ class Opened(NamedTuple):
     old: tuple[bool, bool]
 
 
-def judge_handshake(configuration: Configuration, cap: int = 400_000) -> dict[str, bool]:
-    """For every harm whether some run does it; time is counted in ticks, and more than `cap` states raise `TooLarge`."""
+def judge_handshake(configuration: Configuration, cap: int = 400_000, wanted: tuple[str, ...] = HARMS) -> dict[str, bool]:
+    """For every harm of `wanted` whether some run does it, in ticks; more than `cap` states raise `TooLarge`."""
     search = HandshakeSearch(configuration)
     seen: set[World | Opened] = {search.first()}
     waiting = list(seen)
-    while waiting and not set(HARMS) <= search.violated:
+    while waiting and not set(wanted) <= search.violated:
         state = waiting.pop()
         for later in search.all_successors(state):
             if later not in seen:
@@ -44,7 +44,7 @@ def judge_handshake(configuration: Configuration, cap: int = 400_000) -> dict[st
                 waiting.append(later)
         if len(seen) > cap:
             raise TooLarge(f"more than {cap} states")
-    return {name: name in search.violated for name in HARMS}
+    return {name: name in search.violated for name in wanted}
 
 
 class HandshakeSearch(Search):
