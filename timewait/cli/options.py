@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from timewait.cli.diff import complete_stack
 from timewait.cli.session import note_assumptions
 from timewait.machine.reading import this_host_profile
 from timewait.options import (
@@ -147,7 +148,11 @@ _BUDGET = (
         help="Bound on time, in seconds.",
     ),
 )
-_STACK = click.option("--stack", help=f"A profile by name (see 'timewait stacks') or a .toml file. [default: {DEFAULT_STACK}]")
+_STACK = click.option(
+    "--stack",
+    shell_complete=complete_stack,
+    help=f"A profile by name (see 'timewait stacks') or a .toml file. [default: {DEFAULT_STACK}]",
+)
 _SCHEDULE = click.option(
     "--schedule",
     type=click.Choice(["stack", "any"]),

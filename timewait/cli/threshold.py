@@ -55,6 +55,8 @@ def threshold_command(
     if ratios or out:
         raise click.UsageError("--ratios and --out belong to --symbolic")
     screen = Screen()
+    if not as_json:
+        screen.line(header_in_words(options, options.override(time_wait=Fraction(0)).configuration(), time_wait=False))
     try:
         result = threshold(options, limit=limit, budget=budget_of(options, screen))
     except InconclusiveAnswer as undecided:
@@ -62,7 +64,7 @@ def threshold_command(
     if as_json:
         screen.as_json(_number_as_json(result))
     else:
-        _show_number(result, options, screen)
+        _show_number(result, options.properties or SAFE, screen)
     return result.verdict.exit_code
 
 
@@ -85,9 +87,8 @@ def _number_as_json(result: ThresholdResult) -> dict[str, Any]:
     }
 
 
-def _show_number(result: ThresholdResult, options: Options, screen: Screen) -> None:
-    found, properties = result.found, " and ".join(options.properties or SAFE)
-    screen.line(header_in_words(options, result.configuration, time_wait=False))
+def _show_number(result: ThresholdResult, asked: Sequence[str], screen: Screen) -> None:
+    found, properties = result.found, " and ".join(asked)
     if found.minimum is None:
         most = format_duration(found.largest_tried)
         screen.line(f"no TIME_WAIT up to {most} gives {properties}; with {most}:")

@@ -1,0 +1,136 @@
+"""The commands that explain: help, glossary, diff; completion in a shell; the samples in the repository."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from commands import run, run_json
+
+from timewait.cli.glossary import glossary
+from timewait.cli.help import EXIT_CODES
+from timewait.cli.main import COMMANDS, cli
+from timewait.proofs.claims import CLAIMS
+from timewait.spec.properties import PROPERTIES
+from timewait.spec.stacks import stack_names
+from timewait.spec.state import MEANING
+
+ROOT = Path(__file__).parent.parent
+
+
+class TestHelp:
+    """Every topic."""
+
+    @pytest.mark.parametrize(
+        ("topic", "text"),
+        [
+            ("check", "Usage: timewait check"),
+            ("graceful", PROPERTIES["graceful"].statement),
+            ("c9", CLAIMS["C9"].statement),
+            ("time-wait", next(text for state, text in MEANING.items() if state.value == "TIME_WAIT")),
+            ("loss window", "loss window"),
+        ],
+    )
+    def test_topics(self, topic: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """A command, a property, a claim, a state, a term."""
+        code, out, _ = run(capsys, "help", *topic.split())
+        assert code == 0
+        assert " ".join(text.split()) in " ".join(out.split())
+
+    def test_an_unknown_topic(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line, with similar terms."""
+        code, _, problem = run(capsys, "help", "loss windo")
+        assert code == 2
+        assert problem == "timewait: the glossary has no term 'loss windo'; did you mean loss window?\n"
+
+    def test_without_a_topic(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The list of commands."""
+        assert run(capsys, "help")[1] == run(capsys, "--help")[1]
+
+    def test_the_man_page(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Every command and exit code; man formats it without a warning."""
+        _, page, _ = run(capsys, "help", "--man")
+        for name in COMMANDS:
+            assert f"\n.SS {name}\n" in page
+        for code in EXIT_CODES:
+            assert f"\n.B {code}\n" in page
+        if shutil.which("groff") is None:
+            pytest.skip("no groff")
+        file = tmp_path / "timewait.1"
+        file.write_text(page, encoding="utf-8")
+        done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", str(file)], capture_output=True, text=True, check=True)
+        assert not done.stderr
+        assert "--time-wait" in re.sub(r"\x1b\[[0-9]*m", "", done.stdout)
+
+
+class TestGlossary:
+    """Terms of the page."""
+
+    def test_every_term_is_plain_text(self) -> None:
+        """Without links and marks, and none is empty."""
+        terms = glossary()
+        assert len(terms) > 50
+        for name, paragraphs in terms.items():
+            assert paragraphs, name
+            assert not any("](" in text or "`" in text for text in (name, *paragraphs)), name
+
+    def test_spelling_does_not_matter(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Upper case, hyphens, spaces."""
+        assert run(capsys, "glossary", "Loss-Window") == run(capsys, "glossary", "loss", "window")
+
+    def test_the_list(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Of all terms."""
+        _, out, _ = run(capsys, "glossary")
+        assert set(glossary()) == set(" ".join(out.split()).split(", "))
+
+
+class TestDiff:
+    """Two stacks."""
+
+    def test_settings_and_events(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Those that differ, and no other."""
+        code, data = run_json(capsys, "diff", "linux", "freebsd")
+        assert code == 0
+        assert data["settings"]["reset"] == {"linux": "exact", "freebsd": "ignore"}
+        assert all(len(set(values.values())) == 2 for values in data["settings"].values())
+        assert any("TIME_WAIT, RST [at RCV.NXT]" in line for line in data["events"])
+        _, out, _ = run(capsys, "diff", "linux", "freebsd")
+        assert re.search(r"^reset +exact +ignore$", out, re.MULTILINE)
+
+    def test_a_stack_and_itself(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nothing differs, and that is said."""
+        _, out, _ = run(capsys, "diff", "linux", "linux")
+        assert out.splitlines() == [
+            "linux and linux have the same settings",
+            "",
+            "linux and linux do the same on every event of a close",
+        ]
+
+    def test_a_profile_that_leaves_something_out(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Its settings are compared; its events are not, and the reason is said."""
+        _, data = run_json(capsys, "diff", "linux", "macos")
+        assert data["events"] is None
+        assert "does not say" in data["reason"]
+        assert data["settings"]
+
+
+@pytest.mark.parametrize("arguments", [["check", "--stack"], ["diff"], ["diff", "linux"], ["export", "--stack"]])
+def test_a_shell_completes_the_names_of_stacks(arguments: list[str]) -> None:
+    """Where a profile is expected."""
+    offered = ShellComplete(cli, {}, "timewait", "_TIMEWAIT_COMPLETE").get_completions(arguments, "f")
+    assert [item.value for item in offered] == [name for name in stack_names() if name.startswith("f")]
+
+
+def test_the_samples_of_the_readme(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that its commands read are in the repository, and the commands work as typed."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^timewait ((?:explain|convert|view) .*?)(?:  +#.*)?$", readme, re.MULTILINE)
+    assert len(commands) >= 2
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        assert run(capsys, *command.split())[0] == 0, command
