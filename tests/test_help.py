@@ -64,7 +64,7 @@ class TestHelp:
         file.write_text(page, encoding="utf-8")
         done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", str(file)], capture_output=True, text=True, check=True)
         assert not done.stderr
-        assert "--time-wait" in re.sub(r"\x1b\[[0-9]*m", "", done.stdout)
+        assert "--time-wait" in re.sub(r"\x1b\[[0-9]*m|.\x08", "", done.stdout)
 
 
 class TestGlossary:

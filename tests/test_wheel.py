@@ -29,6 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, source / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs" / "reference", source / "docs" / "reference")
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
     command = [
@@ -54,12 +55,19 @@ def test_one_name(wheel: Path) -> None:
     assert tops == {"timewait", f"timewait-{timewait.__version__}.dist-info"}
 
 
+def test_the_glossary_is_in_it(wheel: Path) -> None:
+    """The page that ``timewait glossary`` reads, and no other page."""
+    pages = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".md")]
+    assert pages == ["timewait/reference/glossary.md"]
+
+
 def test_everything_is_in_it(wheel: Path) -> None:
     """Every module of the tree, and every file that the package reads."""
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
     files = [path for path in files if "__pycache__" not in path.parts and not any(map(Path.is_symlink, path.parents))]
     expected = {str(path.relative_to(ROOT)) for path in files}
     names = {name if name.startswith("timewait/") else f"timewait/{name}" for name in expected}
+    names.add("timewait/reference/glossary.md")
     assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == names
 
 

@@ -94,5 +94,5 @@ def _man_page(group: click.Context) -> Iterator[str]:
 
 def _roff(text: str) -> str:
     """Text in a line of roff, without anything that roff would read as a request or an escape."""
-    line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-")
+    line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-").replace("|", "|\\:")
     return f"\\&{line}" if line.startswith((".", "'")) else line
