@@ -11,7 +11,7 @@ from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.reopening import ATOMIC, NextIncarnation
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
-from timewait.spec.stacks import Stack
+from timewait.spec.stacks import MissingValue, Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,12 @@ def _has_fin_wait_2(stack: Stack, overrides: Overrides) -> bool:
 
 
 def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:
-    """Describe what is assumed because it matters and is unknown: one line for what profiles state, one for the users."""
+    """Describe what is assumed because it matters and is unknown: one line for what profiles state, one for the users.
+
+    There is none where a required value is missing, since that is an error.
+    """
+    if _lacks_required(stack, overrides):
+        return
     matters = _conditions(stack, overrides)
     unknown = [
         entry
@@ -161,6 +166,15 @@ def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:
     if early and overrides.idle_before_close is None:
         idle = DURATIONS["idle_before_close"]
         yield f"{idle.meaning} is not known; assumed: any time, so that the state may be over at once. Give {idle.supplied_by}."
+
+
+def _lacks_required(stack: Stack, overrides: Overrides) -> bool:
+    """Whether a value is missing that every question needs."""
+    try:
+        behaviour_of(stack, overrides)
+    except MissingValue:
+        return True
+    return not overrides.rto and stack.rto_max is None and overrides.rto_max is None
 
 
 def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:

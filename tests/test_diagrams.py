@@ -139,11 +139,12 @@ class TestCompleteness:
     def test_the_rows_of_time_wait(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         (box,) = [box for box in states(graphs["default"], "").boxes if box.name == S.TIME_WAIT]
         assert ["; ".join(map(plain_text, row.cells)) for row in box.rows] == [
-            "ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
+            "SYN+ACK, ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
             "FIN+ACK, FIN+DATA+ACK; duplicate; / ACK, restart time-wait",
-            "ACK; in the window; / nothing",
+            "ACK;  or beyond RCV.NXT; / nothing",
             "RST; ; / nothing",
-            "SYN, SYN+ACK; ; / nothing",
+            "SYN; outside the window; / nothing",
+            "SYN, SYN+ACK; in the window; / nothing",
         ]
 
     def test_labels_are_event_and_reply(self, graphs: dict[str, nx.MultiDiGraph]) -> None:

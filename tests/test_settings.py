@@ -30,8 +30,9 @@ def known_value(name: str) -> Any:
     return SECOND if entry.kind is Fraction else entry.default
 
 
-def _noted(overrides: Overrides) -> str:
-    return "\n".join(assumptions(UNKNOWN, overrides))
+def _noted(**values: Any) -> str:
+    """Return the notes where every required value is known, but for some values."""
+    return "\n".join(assumptions(UNKNOWN, Overrides.of(**{**TIMES, **TIME_WAIT, **ABANDONED, **values})))
 
 
 class TestTable:
@@ -96,12 +97,17 @@ class TestUnknown:
     @pytest.mark.parametrize("name", [name for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED])
     def test_an_assumed_value_is_noted_where_it_matters(self, name: str) -> None:
         entry = SETTINGS[name]
-        matters: dict[str, Any] = {"abandons": True, "unread": True, "retries": 3}
-        assert entry.meaning in _noted(Overrides.of(**matters))
-        assert entry.option in _noted(Overrides.of(**matters))
-        assert entry.meaning not in _noted(Overrides.of(**matters, **{name: known_value(name)}))
-        if entry.matters_with in matters:
-            assert entry.meaning not in _noted(Overrides.of(**matters | {entry.matters_with: None}))
+        matters: dict[str, Any] = {"unread": True, "retries": 3}
+        assert entry.meaning in _noted(**matters)
+        assert entry.option in _noted(**matters)
+        assert entry.meaning not in _noted(**matters, **{name: known_value(name)})
+        if entry.matters_with in ("abandons", *matters):
+            assert entry.meaning not in _noted(**matters | {entry.matters_with: None})
+
+    def test_an_error_is_not_preceded_by_notes(self) -> None:
+        assert not _noted(answers=None)
+        assert not _noted(rto=None)
+        assert not _noted(late_data_reset=None)
 
     def test_every_value_of_a_profile_is_required_assumed_or_reported(self) -> None:
         """A profile that leaves a value out is never silently taken for one that states the default."""
@@ -115,7 +121,8 @@ class TestUnknown:
             behaviour={name: entry.default for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED},
             without_limit=frozenset(STATE_LIMITS),
         )
-        assert not [*assumptions(stated, Overrides.of(abandons=True, unread=True, retries=3))]
+        known = {**TIMES, **TIME_WAIT, **ABANDONED}
+        assert not [*assumptions(stated, Overrides.of(**known, unread=True, retries=3))]
 
     def test_an_unknown_idle_time_is_the_worst_and_noted(self) -> None:
         early = {**TIMES, **TIME_WAIT, **ABANDONED, "clock_before_close": True}
