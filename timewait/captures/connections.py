@@ -22,8 +22,8 @@ from timewait.spec.segment import Segment
 CONTEXT = 10
 """Packets kept before and after each FIN, RST or SYN."""
 
-MAX_IN_FLIGHT = 5_000
-"""Packets held because the capture does not yet show their acknowledgement."""
+MAX_IN_FLIGHT = 200
+"""Packets held for the trace because the capture does not yet show their acknowledgement; no judgement depends on them."""
 
 MAX_KEPT = 10_000
 """Packets kept of one connection."""

@@ -101,10 +101,11 @@ class _End:
         ):
             sent = {True, False}
         choices = set(product(sent, received, acknowledged, knew))
-        if self._other is not None and self._other.knew and not self._found.lossy:
+        if self._other is not None and self._other.knew:
             # Every copy of the other end's FIN acknowledges the FIN of this end.
-            together = self._only_fins_acknowledge()
-            choices = {it for it in choices if it[2] or not it[1]} if not together else {it for it in choices if it[1] == it[2]}
+            choices = {it for it in choices if it[2] or not it[1]}
+            if self._only_fins_acknowledge() and not self._found.lossy:
+                choices = {it for it in choices if it[1] == it[2]}
         possible = frozenset(_state(*choice) for choice in choices)
         if possible & {State.TIME_WAIT, State.FIN_WAIT_2}:
             # Both end with a timer whose length only the end knows.
