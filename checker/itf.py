@@ -79,6 +79,7 @@ def _meta(step: Step) -> dict[str, Any]:
         "in_flight": [_copy(copy) for copy in step.in_flight],
         "timers": [_running(timer) for timer in step.timers],
         **({"frames": list(event.frames)} if event.frames else {}),
+        **({} if event.starts is None else {"starts": list(event.starts)}),
     }
 
 
@@ -252,6 +253,7 @@ def _step(state: Mapping[str, Any], names: list[str], before: Mapping[str, Varia
         tuple((_text(rule["name"]), _text(rule["section"]), _text(rule["text"])) for rule in meta["rules"]),
         tuple((name, _text(why)) for name, why in meta["breaks"].items()),
         tuple(_integer(frame) for frame in meta.get("frames", [])),
+        tuple(_text(name) for name in meta["starts"]) if "starts" in meta else None,
     )
     return Step(
         _integer(meta["index"]),

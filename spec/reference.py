@@ -331,7 +331,9 @@ class ReferenceState:
             broken |= {name: why for name, why in violations(self.ends, ends, side, outcome).items() if name != "integrity"}
         rules = [(name, *_rule(name)) for name in outcome.rules]
         rules += [harm_rule(name) for name in broken if name in HARMS]
-        event = Event(ENDS[side], text, received, tuple(sent), tuple(rules), tuple(broken.items()))
+        event = Event(
+            ENDS[side], text, received, tuple(sent), tuple(rules), tuple(broken.items()), starts=tuple(sorted(outcome.started))
+        )
         return replace(
             self,
             ends=ends,
@@ -411,6 +413,7 @@ class ReferenceState:
             tuple(sent),
             tuple((name, RULES[name].section, RULES[name].text) for name in outcome.rules),
             tuple(broken.items()),
+            starts=tuple(sorted(outcome.started & {*running(outcome.block, self.configuration.behaviour)})),
         )
         return replace(
             self,

@@ -96,6 +96,8 @@ class Event:
         The ``always`` properties that the step violates, each with the conjunct that fails.
     frames : tuple of int
         Of a step read from a packet capture, the frames that show it.
+    starts : tuple of str or None
+        The timers of the actor that start or restart, by name; None if the source of the event does not say.
     """
 
     actor: str
@@ -105,6 +107,7 @@ class Event:
     rules: tuple[tuple[str, str, str], ...] = ()
     breaks: tuple[tuple[str, str], ...] = ()
     frames: tuple[int, ...] = ()
+    starts: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return f"{self.actor} {self.text}"

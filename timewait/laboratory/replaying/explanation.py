@@ -53,6 +53,6 @@ def _course(script: KernelScript, behaviour: Behaviour, last: int) -> Iterator[t
             states = (later,) if action is None else later.act(action)
             reached = states[0]
             sent = tuple(packet.text for packet in reached.event.sent)
-            yield step.number, sent, reached.timers(), tuple(sorted(reached.state().items()))
+            yield step.number, sent, reached.event.starts, reached.timers(), tuple(sorted(reached.state().items()))
     except (ImpossibleMove, ValueError) as problem:
         yield ("impossible", str(problem))

@@ -236,7 +236,7 @@ class _Replayer:
 
     def _time_wait_left(self, step: Step, action: Action) -> float | None:
         """Seconds left of the TIME-WAIT of the end that acts, after a pause that makes a restart visible."""
-        if action.kind != "deliver" or str(step.state[f"{action.actor}.state"]) != State.TIME_WAIT:
+        if step.event.starts is None or action.kind != "deliver" or str(step.state[f"{action.actor}.state"]) != State.TIME_WAIT:
             return None
         record = self.ends.record(action.actor)
         if record is None or record.state is not State.TIME_WAIT:
@@ -250,9 +250,7 @@ class _Replayer:
         if before is None or record is None:
             return
         restarted = record.left > before + MOVED
-        wanted = any(
-            timer.owner == action.actor and timer.name == Timer.TIME_WAIT and timer.since == step.time for timer in step.timers
-        )
+        wanted = Timer.TIME_WAIT in (step.event.starts or ())
         if restarted != wanted:
             did = "restarts" if restarted else "does not restart"
             raise Refuted(f"{action.actor} {did} its TIME-WAIT timer")
