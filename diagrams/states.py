@@ -136,7 +136,8 @@ def _rows(state: State, stays: Iterable[GraphEdgeData], use: GraphUse | None) ->
         alike[event_name(edge), reply(edge), steps].append(edge)
     for (_, does, steps), edges in alike.items():
         guards = [_guard(edge) for edge in edges]
-        guard = "" if EVERYWHERE.issubset(guards) else " or ".join(guards)
+        whole = (str(edge["guard"]) for edge in edges) if "" in guards and len(guards) > 1 else guards
+        guard = "" if EVERYWHERE.issubset(guards) else " or ".join(whole)
         cells = (line(event_span(edges[0])), line(guard), does, *([line(bold(steps))] if steps else []))
         emphasis = Emphasis.PLAIN if use is None or steps else Emphasis.FAINT
         yield FigureRow(cells, in_full(edges), citation_url(edges[0]["section"]), emphasis)

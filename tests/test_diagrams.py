@@ -141,7 +141,7 @@ class TestCompleteness:
         assert ["; ".join(map(plain_text, row.cells)) for row in box.rows] == [
             "SYN+ACK, ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
             "FIN+ACK, FIN+DATA+ACK; duplicate; / ACK, restart time-wait",
-            "ACK;  or beyond RCV.NXT; / nothing",
+            "ACK; at RCV.NXT or beyond RCV.NXT; / nothing",
             "RST; ; / nothing",
             "SYN; outside the window; / nothing",
             "SYN, SYN+ACK; in the window; / nothing",
