@@ -446,6 +446,18 @@ def test_the_kernel_agrees_with_its_profile() -> None:
     assert not report.stopped
 
 
+@in_laboratory
+@pytest.mark.slow
+def test_the_kernel_does_what_its_profile_and_departures_say_together() -> None:
+    """With text kept out of order and all departures at once the specification predicts every observation."""
+    settings = {abandons: replace(behaviour, keeps_out_of_order=True) for abandons, behaviour in LINUX.items()}
+    with LinuxStack() as stack:
+        for layer in LAYERS:
+            for one in compare(stack, planned(layer, settings, 2), settings):
+                reaction = reaction_with(departures_of("linux"))
+                assert predicted(one.experiment, settings[one.experiment.abandons], reaction) == one.observed, one.experiment
+
+
 @with_lwip
 def test_lwip_agrees_with_its_profile_or_is_explained() -> None:
     """Every reachable situation."""

@@ -106,10 +106,9 @@ def _nothing_beyond_fin(reaction: Reaction) -> Reaction:
 def _resets_acknowledge(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
         outcome = reaction(block, segment, behaviour)
-        replies = tuple(
-            reply._replace(ack=segment.end) if reply.rst and reply.ack is None else reply for reply in outcome.replies
-        )
-        return outcome._replace(replies=replies)
+        end, _ = _taken(block, segment) if "text.late" in outcome.rules else (segment.end, False)
+        replies = (reply._replace(ack=end) if reply.rst and reply.ack is None else reply for reply in outcome.replies)
+        return outcome._replace(replies=tuple(replies))
 
     return changed
 
@@ -124,6 +123,15 @@ def _late_text_reset_at_nxt(reaction: Reaction) -> Reaction:
     return changed
 
 
+def _taken(block: Block, segment: Segment) -> tuple[int, bool]:
+    """RCV.NXT once text at RCV.NXT and what was kept behind it are taken, and whether a FIN is among it."""
+    end = segment.seq + segment.length
+    while block.kept >> end & 1:
+        end += 1
+    fin = segment.fin or (block.kept_fin == end > 0)
+    return end + fin, fin
+
+
 def _edge_of_lwip(block: Block) -> int:
     """The first number beyond the window of lwIP, which advertises a window that grows with the text received only later."""
     return block.rcv + WINDOW + block.rcv - 1
@@ -132,7 +140,7 @@ def _edge_of_lwip(block: Block) -> int:
 def _window_ahead(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
         ahead = block.rcv + WINDOW <= segment.seq < _edge_of_lwip(block)
-        if segment.rst or segment.syn or not ahead or block.state in NOT_OPEN:
+        if segment.ack is None or segment.rst or segment.syn or not ahead or block.state in NOT_OPEN:
             return reaction(block, segment, behaviour)
         return reaction(block, segment._replace(seq=block.rcv + WINDOW - 1), behaviour)
 
@@ -143,7 +151,8 @@ def _late_text_with_fin(reaction: Reaction) -> Reaction:
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
         outcome = reaction(block, segment, behaviour)
         done = block.state is State.FIN_WAIT_2 or segment.ack == block.nxt
-        return outcome._replace(replies=()) if "text.late" in outcome.rules and segment.fin and done else outcome
+        late = "text.late" in outcome.rules and _taken(block, segment)[1]
+        return outcome._replace(replies=()) if late and done else outcome
 
     return changed
 
@@ -181,8 +190,13 @@ def _time_wait_of_lwip(reaction: Reaction) -> Reaction:
     return changed
 
 
+def _going_on_in_lwip(reaction: Reaction) -> Reaction:
+    """What lwIP makes of a segment where the specification has dropped it for its ACK."""
+    return _window_ahead(_number_alone_after_fin(_late_text_in_order(reaction)))
+
+
 def _ack_bit_unneeded(reaction: Reaction) -> Reaction:
-    proceed = _number_alone_after_fin(reaction)
+    proceed = _going_on_in_lwip(reaction)
 
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
         if segment.ack is not None or segment.rst or segment.syn or block.state in NOT_OPEN:
@@ -193,7 +207,7 @@ def _ack_bit_unneeded(reaction: Reaction) -> Reaction:
 
 
 def _unsent_ack_goes_on(reaction: Reaction) -> Reaction:
-    proceed = _number_alone_after_fin(reaction)
+    proceed = _going_on_in_lwip(reaction)
 
     def changed(block: Block, segment: Segment, behaviour: Behaviour) -> Outcome:
         unsent = segment.ack is not None and segment.ack > block.nxt and not segment.rst and not segment.syn

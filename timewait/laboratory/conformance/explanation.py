@@ -18,7 +18,7 @@ from timewait.spec.settings import BEHAVIOUR, Behaviour
 from timewait.spec.state import Block
 
 MOST = 3
-"""How many departures an explanation has at most; beside a setting it has one at most."""
+"""How many departures an explanation has at most, beside one setting."""
 
 NEVER_VARIED = frozenset({"abandons", "linger_zero", "retries", "backoff"})
 """Settings that say what the user does or how a timer runs; an experiment fixes them."""
@@ -158,11 +158,14 @@ class Explainer:
         return {entry[:2] for entry in (*entries, original) if not entry.setting or not self._leaves(entry, comparison)}
 
     def _leaves(self, explanation: DifferenceExplanation, comparison: ComparedExperiment) -> bool:
-        """Whether the specification, changed by an explanation, predicts what it predicts without."""
-        behaviours, _ = self._changes[explanation]
-        behaviour = behaviours[comparison.experiment.abandons]
+        """Whether a setting leaves every outcome of an experiment as it is, control blocks too."""
+        abandons = comparison.experiment.abandons
+        found = [
+            steps(comparison.experiment.events, behaviour)
+            for behaviour in (self._behaviours[abandons], self._changes[explanation][0][abandons])
+        ]
         try:
-            return predicted(comparison.experiment, behaviour) == comparison.predicted
+            return all(one.outcome[:3] == other.outcome[:3] for one, other in zip(*found, strict=True))
         except ValueError:
             return False
 
@@ -194,7 +197,7 @@ class Explainer:
         settings = [("", "", behaviour), *_other_values(behaviour)]
         chosen = [group for size in range(MOST + 1) for group in combinations(self._departures, size)]
         for (name, value, other), departures in product(settings, chosen):
-            if (name or departures) and len(departures) <= (1 if name else MOST):
+            if name or departures:
                 yield DifferenceExplanation(name, value, tuple(entry.name for entry in departures)), other, departures
 
 

@@ -18,7 +18,6 @@ from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import ESTABLISHED, Block
-from timewait.spec.window import acceptable
 
 LENGTH = 14
 """Events of the running stack in one walk."""
@@ -82,7 +81,7 @@ class _Walk:
         block = self._ends[0]
         if not isinstance(event, Segment) or event.span or event.rst or event.ack is None or not block.outstanding:
             return False
-        if event.ack > block.una or not acceptable(block, event):
+        if event.ack > block.una:
             return False
         repeats, self._repeated = self._repeated, True
         return repeats
