@@ -94,7 +94,7 @@ class _End:
     def state(self) -> EndState:
         """The state, from what is known of both FINs."""
         received, acknowledged = self._received(), self._acknowledged()
-        knew = {True, False} if self._own is None or self._own.knew is None else {self._own.knew}
+        knew = {True, False} if self._undecided_order() else {self._own is not None and bool(self._own.knew)}
         sent = {self._own is not None}
         if (self._own is None and self._found.directions[self._side].missing) or (
             self._own is not None and not self._own.captured
@@ -113,11 +113,15 @@ class _End:
         if len(possible) == 1:
             return EndState(next(iter(possible)), possible)
         complete = _state(self._own is not None, True in received, self._passed(), max(knew))
-        if self._silent() or (self._own is not None and self._own.knew is None):
+        if self._silent() or self._undecided_order():
             return EndState(None, possible)
         if len(received) > 1:
             return EndState(None, possible, complete)
         return EndState(complete, possible)
+
+    def _undecided_order(self) -> bool:
+        """Whether nothing shows if this end knew of the other's FIN when it closed."""
+        return self._own is not None and self._other is not None and self._own.knew is None
 
     def _passed(self) -> bool:
         """Whether an acknowledgement of its FIN passed the capture."""

@@ -378,7 +378,7 @@ class _Follower:
         if frame == UNSEEN:
             text = "had sent a FIN missing from the capture, as a later number shows"
             self._remark(now, side, text, RemarkKind.NOT_CAPTURED)
-        self._advance_past_missing(side, segment)
+        self._advance_past_missing(side, instant, segment)
         packet = self._packet(index, copy, lost=copy.lost or self._ignored_rst(copy))
         self._packets[index] = packet
         if not packet.lost:
@@ -391,10 +391,17 @@ class _Follower:
             text += f" after {rounded(now - self._time(settled[0].since))}"
         self.writer.add_step(now, side, text, explanation.outcome, (packet,))
 
-    def _advance_past_missing(self, side: int, segment: Segment) -> None:
+    def _never_captured(self, side: int, instant: CaptureInstant, segment: Segment) -> bool:
+        """Whether the octets before a segment were received although the capture has them neither before nor later."""
+        start, end = self.writer.ends[side].nxt, segment.seq
+        later = any(sent > instant and it.span and it.seq < end and it.end > start for sent, it in self._sent[side])
+        return not later and any((it.ack or 0) >= end for _, it in self._sent[1 - side])
+
+    def _advance_past_missing(self, side: int, instant: CaptureInstant, segment: Segment) -> None:
         """Advance both ends past octets that the capture lacks and that the segment shows sent and received."""
         own, other = self.writer.ends[side], self.writer.ends[1 - side]
-        if segment.span and not segment.syn and segment.seq > own.nxt and own.state is not State.CLOSED:
+        beyond = segment.span and not segment.syn and segment.seq > own.nxt and own.state is not State.CLOSED
+        if beyond and self._never_captured(side, instant, segment):
             other = other._replace(rcv=max(other.rcv, segment.seq))
             self.writer.set_block(1 - side, other)
         if segment.ack is not None and segment.ack > other.nxt and not other.fin_sent and other.state is not State.CLOSED:

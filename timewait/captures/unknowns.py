@@ -15,6 +15,7 @@ from timewait.captures.observations import (
     Unknown,
 )
 from timewait.captures.passages import Passage, Passages
+from timewait.captures.resets import PROMPT
 from timewait.narration.prose import counted, listed, other_end, rounded
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
@@ -188,10 +189,11 @@ def _spoke_when_closed(found: Passages, fins: FinPair) -> Iterator[Unknown]:
     for side, fin in enumerate(fins):
         if fin is None or not fin.knew or fin.acknowledged is None:
             continue
-        response = found.directions[side].response or 0
+        # An answer to what passed before the acknowledgement may still be on its way.
+        margin = 2 * (found.directions[side].response or 0) + PROMPT
         passed = next(it for it in found.all if it.frame == fin.acknowledged.frame)
         later = (it for it in found.of(side, after=passed.order) if not (it.segment.syn or it.segment.rst or it.segment.span))
-        spoke = next((it for it in later if it.time - passed.time > response and not _answers_syn(found, it)), None)
+        spoke = next((it for it in later if it.time - passed.time > margin and not _answers_syn(found, it)), None)
         if spoke is not None:
             text = (
                 f"{fin.end} sent an acknowledgement in frame {spoke.frame}, where CLOSED calls for a RST (RFC 9293 3.10.7.1): it"
