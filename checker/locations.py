@@ -28,7 +28,7 @@ from timewait.checker.location_kernels import (
     UPDATES,
     Arrays,
 )
-from timewait.checker.mealy import Mealy, MessageSystem, Row, Unsupported
+from timewait.checker.mealy import Mealy, Row, Unsupported
 from timewait.vocabulary.automaton import Clock, Location
 from timewait.vocabulary.message_passing import InFlight
 
@@ -40,13 +40,11 @@ class Locations:
 
     Parameters
     ----------
-    system : MessageSystem
-        The automaton.
+    table : Mealy
+        The table of the automaton.
 
     Attributes
     ----------
-    table : Mealy
-        Its table.
     rows : list of Row
         Every row, by number.
     arrays : Arrays
@@ -60,8 +58,8 @@ class Locations:
         The automaton has a property that the table cannot express.
     """
 
-    def __init__(self, system: MessageSystem) -> None:
-        self.table = Mealy(system)
+    def __init__(self, table: Mealy) -> None:
+        self.table = table
         self.rows: list[Row] = []
         self._parts = 0
         self._lists = 0

@@ -8,19 +8,14 @@ location.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from timewait.checker.compiled import RESET
-from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, TimedAutomaton
+from timewait.vocabulary.automaton import Bound, Clock, Edge, Location
 from timewait.vocabulary.message_passing import InFlight, MessagePassing, NetworkMessage, NetworkRules
 
 AGE = -1
 """The clock of a guard that is the age of the arriving message."""
-
-
-class MessageSystem(TimedAutomaton, MessagePassing, Protocol):
-    """A timed automaton that passes messages."""
 
 
 class Limit(NamedTuple):
@@ -63,8 +58,13 @@ class Mealy:
 
     Parameters
     ----------
-    system : MessageSystem
+    system : MessagePassing
         The automaton.
+
+    Attributes
+    ----------
+    before : dict
+        For each control with arrivals, how many of its spontaneous edges come before them in the order of the automaton.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class Mealy:
         Its rules for messages in flight are unknown.
     """
 
-    def __init__(self, system: MessageSystem) -> None:
+    def __init__(self, system: MessagePassing) -> None:
         rules = system.network_rules()
         if rules is None:
             raise Unsupported("the rules of the network are none that the table describes")
@@ -86,7 +86,8 @@ class Mealy:
         self.roles: list[str] = []
         self._control_numbers: dict[Location, int] = {}
         self._message_numbers: dict[NetworkMessage, int] = {}
-        self._identities: dict[int, set[tuple[str, str, Hashable, tuple[bool, ...]]]] = {}
+        self.before: dict[int, int] = {}
+        self._rows: dict[tuple[int, int | None], list[Row]] = {}
         self.start = self.control(system.control(system.initial()))
         if system.in_flight(system.initial()) or any(update is not None for update in system.initial_updates()):
             raise Unsupported("messages are in flight at the beginning")
@@ -128,19 +129,31 @@ class Mealy:
 
     def spontaneous(self, control: int) -> list[Row]:
         """The edges of a control that need no message."""
-        return [self._row(control, edge, None) for edge in self.system.edges(self.controls[control])]
+        known = self._rows.get((control, None))
+        if known is None:
+            known = [self._row(control, edge, None) for edge in self.system.edges(self.controls[control])]
+            self._rows[control, None] = known
+        return known
 
     def arrivals(self, control: int, message: int) -> list[Row]:
         """The edges of a control for the arrival of a message."""
+        known = self._rows.get((control, message))
+        if known is None:
+            known = self._rows[control, message] = self._arrivals(control, message)
+        return known
+
+    def _arrivals(self, control: int, message: int) -> list[Row]:
         location = self.alone(control, message, must_be_delivered=False)
-        if control not in self._identities:
-            self._identities[control] = {edge.action.identity for edge in self.system.edges(self.controls[control])}
-        spontaneous = self._identities[control]
-        return [
-            self._row(control, edge, self.messages[message])
-            for edge in self.system.edges(location)
-            if edge.action.identity not in spontaneous
-        ]
+        spontaneous, before = {row.edge.action.identity for row in self.spontaneous(control)}, 0
+        found: list[Row] = []
+        for edge in self.system.edges(location):
+            if edge.action.identity not in spontaneous:
+                found.append(self._row(control, edge, self.messages[message]))
+            elif not found:
+                before += 1
+        if found:
+            self.before[control] = before
+        return found
 
     def alone(self, control: int, message: int, *, must_be_delivered: bool) -> Location:
         """The location of a control with one message in flight, for the last time if copies are counted."""

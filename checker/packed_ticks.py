@@ -17,7 +17,7 @@ from timewait.checker import tick_kernels as kernels
 from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.location_kernels import DONE
 from timewait.checker.locations import Locations
-from timewait.checker.mealy import MessageSystem, Unsupported
+from timewait.checker.mealy import Unsupported
 from timewait.checker.tick_kernels import (
     DEAD_ENDS,
     DEPTH,
@@ -33,6 +33,7 @@ from timewait.checker.tick_kernels import (
     Ticks,
 )
 from timewait.checker.time_unit import in_ticks, unit_of
+from timewait.vocabulary.message_passing import MessagePassing
 
 UNBOUNDED = 1 << 60
 """The upper end of a range without an upper bound, in ticks."""
@@ -69,7 +70,7 @@ class PackedTicks:
 
     def __init__(self, locations: Locations, unit: Fraction | None = None) -> None:
         self.locations = locations
-        self.system: MessageSystem = locations.table.system
+        self.system: MessagePassing = locations.table.system
         self.unit = unit_of(self.system.parameters) if unit is None else unit
         self.ticks: Mapping[str, int] = in_ticks(self.system.parameters, self.unit)
         self.broken: dict[str, tuple[int, int]] = {}

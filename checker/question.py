@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -11,10 +12,10 @@ from timewait.checker import timelock
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
 from timewait.checker.locations import Locations
-from timewait.checker.mealy import Unsupported
+from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.quotient import Quotient
+from timewait.checker.quotient_table import QuotientTable, message_passing
 from timewait.vocabulary.automaton import TimedAutomaton
-from timewait.vocabulary.message_passing import MessagePassing
 from timewait.vocabulary.replay import ReplayState
 
 MAX_COUNTED_LOCATIONS = 3_000
@@ -68,12 +69,28 @@ class Question:
     @cached_property
     def locations(self) -> Locations | None:
         """The system, compiled in bulk; None unless it passes messages in a way that the table of its edges describes."""
-        if not isinstance(self.system, MessagePassing):
-            return None
+        table = self._table(self.system)
         try:
-            return Locations(self.system)
+            return None if table is None else Locations(table)
         except Unsupported:
             return None
+
+    @cached_property
+    def _tables(self) -> dict[Hashable, Mealy]:
+        """The tables of edges made so far."""
+        return {}
+
+    def _table(self, system: TimedAutomaton) -> Mealy | None:
+        """The table of the edges of a system; None unless it passes messages in a way that a table describes."""
+        exact = message_passing(system)
+        if exact is None:
+            return None
+        try:
+            if exact.identity() not in self._tables:
+                self._tables[exact.identity()] = Mealy(exact)
+        except Unsupported:
+            return None
+        return self._tables[exact.identity()]
 
     @cached_property
     def quotient(self) -> CompiledAutomaton:
@@ -106,4 +123,9 @@ class Question:
         return checked is not None and bool(timelock.time_locks(checked))
 
     def _quotient(self, system: TimedAutomaton) -> CompiledAutomaton:
-        return CompiledAutomaton(Quotient(system, None if self.quotient_budget is None else self.quotient_budget.fresh()))
+        """The compiled quotient of a system: from the table of its edges where there is one, else edge by edge."""
+        budget = Budget() if self.quotient_budget is None else self.quotient_budget.fresh()
+        if (table := self._table(system)) is not None:
+            with suppress(Unsupported):
+                return QuotientTable(system, table, budget)
+        return CompiledAutomaton(Quotient(system, budget))

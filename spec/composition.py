@@ -8,7 +8,7 @@ reopened, atomically. From then on the arrival of any old copy breaks ``isolatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
@@ -77,6 +77,7 @@ class Composition:
         self.channel = Channel(configuration.duplication, configuration.fifo, told_apart)
         self.closers = (True, configuration.both_close)
         self.received = cache(self._received)
+        self.running_of = cache(self._running_of)
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -118,10 +119,12 @@ class Composition:
 
     def timers(self, state: CompositionState) -> tuple[Clock, ...]:
         """The running timers of both ends; they come first among the clocks."""
-        behaviour = self.configuration.behaviour
-        return tuple(
-            Clock(timer.value, end) for end, block in zip(ENDS, state.ends, strict=True) for timer in running(block, behaviour)
-        )
+        first, second = state.ends
+        return self.running_of(first, "A") + self.running_of(second, "B")
+
+    def _running_of(self, block: Block, end: str) -> tuple[Clock, ...]:
+        """The running timers of an end."""
+        return tuple(Clock(timer.value, end) for timer in running(block, self.configuration.behaviour))
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
         state = state_of(location)
@@ -166,7 +169,12 @@ class Composition:
     # --- control and messages in flight (`timewait.vocabulary.message_passing.MessagePassing`) ------------------------
 
     def network_rules(self) -> NetworkRules | None:
+        if self.channel.told_apart > 1:
+            return None
         return NetworkRules(self.channel.duplication, self.channel.fifo)
+
+    def identity(self) -> Hashable:
+        return type(self), self.configuration, self.channel
 
     def control(self, location: Location) -> CompositionState:
         return state_of(location)._replace(network=())

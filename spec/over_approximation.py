@@ -124,6 +124,9 @@ class OverApproximation:
             target = state._replace(network=tuple(packets))
             yield target, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
 
+    def kept_obligations(self, location: Location) -> Iterable[frozenset[int]]:
+        return self.obligations(self.exact, _state(location))
+
     def expired(self, location: Location, clock: Clock) -> CompositionState:
         """Every packet of the end has expired, since none is younger than the youngest; so none must be delivered."""
         state = state_of(location)

@@ -17,7 +17,7 @@ from timewait.checker.decide import decide
 from timewait.checker.explicit import Explicit, TickEngine, packed
 from timewait.checker.finding import Budget
 from timewait.checker.locations import Locations
-from timewait.checker.mealy import MessageSystem, Unsupported
+from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import replay
@@ -27,7 +27,7 @@ from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.automaton import Location
-from timewait.vocabulary.message_passing import NetworkRules
+from timewait.vocabulary.message_passing import MessagePassing, NetworkRules
 
 STATES = 1_500
 """States up to which a random configuration is explored."""
@@ -42,7 +42,7 @@ NETWORKS = [(None, False), (0, False), (1, False), (2, False), (None, True), (0,
 """Duplication, and whether order is kept: every kind of network."""
 
 
-def in_any_order(system: MessageSystem, location: Location) -> Hashable:
+def in_any_order(system: MessagePassing, location: Location) -> Hashable:
     """A location, whatever the order of merged messages."""
     rules = system.network_rules()
     assert rules is not None
@@ -61,7 +61,7 @@ def compiled_edges(locations: Locations, number: int) -> Iterator[Hashable]:
         yield edge.action, guard, in_any_order(system, locations.location(target)), carried, marks
 
 
-def specified_edges(system: MessageSystem, location: Location) -> Iterator[Hashable]:
+def specified_edges(system: MessagePassing, location: Location) -> Iterator[Hashable]:
     """The edges of a location that the specification gives."""
     for edge in system.edges(location):
         guard = frozenset((bound.clock, bound.relation, bound.parameter) for bound in edge.guard)
@@ -72,7 +72,7 @@ def specified_edges(system: MessageSystem, location: Location) -> Iterator[Hasha
 
 def compare_edges(system: Composition, limit: int) -> int:
     """Compare the edges of up to `limit` locations; the number that was compared."""
-    locations = Locations(system)
+    locations = Locations(Mealy(system))
     number = 0
     while number < min(limit, len(locations)):
         location = locations.location(number)
@@ -201,7 +201,7 @@ def test_compiled_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unit() -> None:
     """A finer tick has more states."""
-    locations = Locations(Composition(SOME))
+    locations = Locations(Mealy(Composition(SOME)))
     coarse, fine = PackedTicks(locations), PackedTicks(locations, Fraction(1))
     for explored in (coarse, fine):
         explored.explore(Budget())

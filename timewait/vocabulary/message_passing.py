@@ -7,10 +7,10 @@ control and that message. An engine can therefore build the edges of every locat
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from timewait.vocabulary.automaton import Location
+from timewait.vocabulary.automaton import Location, TimedAutomaton
 
 
 class NetworkMessage(NamedTuple):
@@ -67,8 +67,8 @@ class NetworkRules(NamedTuple):
 
 
 @runtime_checkable
-class MessagePassing(Protocol):
-    """What a `timewait.vocabulary.automaton.TimedAutomaton` offers if its locations have messages in flight.
+class MessagePassing(TimedAutomaton, Protocol):
+    """A timed automaton whose locations have messages in flight.
 
     The clocks of a location are those of its control, followed for each message in flight by its age and, where the rules do
     not count copies and it must be delivered, by the age of its oldest undelivered copy.
@@ -76,6 +76,9 @@ class MessagePassing(Protocol):
 
     def network_rules(self) -> NetworkRules | None:
         """The rules for messages in flight; None if they are none that `NetworkRules` describes."""
+
+    def identity(self) -> Hashable:
+        """Equal for automata with equal locations and edges, so that one table serves them all."""
 
     def control(self, location: Location) -> Location:
         """The location without its messages in flight."""
@@ -91,3 +94,22 @@ class MessagePassing(Protocol):
 
     def keeps_in_flight(self, control: Location) -> bool:
         """Whether the messages in flight stay in flight once an edge leads to a control."""
+
+
+@runtime_checkable
+class ObligationDropping(Protocol):
+    """What an over-approximation of such an automaton offers if it drops obligations to deliver, and shares ages.
+
+    Its edges are those of `exact` but for their targets and their clocks: for each choice of obligations there is one
+    target, and several messages may share one age, that of the youngest.
+    """
+
+    @property
+    def exact(self) -> TimedAutomaton:
+        """The automaton that is approximated."""
+
+    def kept_obligations(self, location: Location) -> Iterable[frozenset[int]]:
+        """Each choice of messages in flight that must still be delivered, as positions; the others of the location need not.
+
+        It depends on the control and on the messages that must be delivered, in their order.
+        """
