@@ -125,7 +125,7 @@ class OverApproximation:
             yield target, (*timers, *(dues[index] for index in sorted(kept)), *ages.values())
 
     def kept_obligations(self, location: Location) -> Iterable[frozenset[int]]:
-        return self.obligations(self.exact, _state(location))
+        return self.obligations(self.exact, state_of(location))
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
         """Every packet of the end has expired, since none is younger than the youngest; so none must be delivered."""
