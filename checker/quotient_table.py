@@ -36,7 +36,7 @@ def message_passing(system: TimedAutomaton) -> MessagePassing | None:
     return exact if isinstance(exact, MessagePassing) else None
 
 
-class Step(NamedTuple):
+class ClassStep(NamedTuple):
     """An edge of a class.
 
     Attributes
@@ -123,7 +123,7 @@ class QuotientTable(CompiledAutomaton):
         self._classes: list[tuple[int, tuple[int, ...]]] = []
         self._class_numbers: dict[tuple[int, tuple[int, ...]], int] = {}
         self._flying: list[int] = []
-        self._steps: list[dict[int, list[Step]]] = []
+        self._steps: list[dict[int, list[ClassStep]]] = []
         self._needed = cache(self.table.must_be_delivered)
         self._keeps = cache(self.table.keeps_in_flight)
         self._find_classes()
@@ -222,7 +222,7 @@ class QuotientTable(CompiledAutomaton):
         self._describe()
         return rows
 
-    def _targets(self, here: int, row: Row, arrived: int | None) -> Iterator[Step]:
+    def _targets(self, here: int, row: Row, arrived: int | None) -> Iterator[ClassStep]:
         """The steps of a row out of a class: one, unless an over-approximation chooses obligations."""
         _, before = self._classes[here]
         must = [message for message in before if message != arrived]
@@ -236,7 +236,7 @@ class QuotientTable(CompiledAutomaton):
         left = [message for message in must if self._needed(row.target, message)] if keeps else []
         left.sort(key=self._order.__getitem__)
         for kept in self._choices(row.target, tuple(left)):
-            yield Step(row, self._class(row.target, kept, 0), sent, fresh, keeps)
+            yield ClassStep(row, self._class(row.target, kept, 0), sent, fresh, keeps)
 
     def _choices(self, control: int, must: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Each choice of the messages that must still be delivered."""
@@ -298,7 +298,7 @@ class QuotientTable(CompiledAutomaton):
         pending = self.base.pending(representative.original)
         return CompiledLocation(representative.original, representative.clocks, tuple(bounds), edges, pending)
 
-    def _in_order(self, here: int) -> Iterator[tuple[int, Step]]:
+    def _in_order(self, here: int) -> Iterator[tuple[int, ClassStep]]:
         """The steps of a class in the order of the automaton."""
         control, _ = self._classes[here]
         steps = self._steps[here]
@@ -309,7 +309,7 @@ class QuotientTable(CompiledAutomaton):
             yield from ((message, step) for step in steps.get(message, ()))
         yield from ((AFTER, step) for step in steps[AFTER] if rows[id(step.row)] >= before)
 
-    def _edge(self, here: int, source: ClassLocation, step: Step, message: int) -> CompiledEdge:
+    def _edge(self, here: int, source: ClassLocation, step: ClassStep, message: int) -> CompiledEdge:
         guard = tuple(
             self._bound(source.positions[self._ages[message]] if limit.clock == AGE else limit.clock, limit)
             for limit in step.row.guard

@@ -157,7 +157,9 @@ def test_states() -> None:
     assert fast.bytes > 12 * len(fast)
 
 
-@pytest.mark.parametrize("budget", [Budget(states=100), Budget(seconds=0.0), Budget(interrupted=lambda: True)], ids=str)
+@pytest.mark.parametrize(
+    "budget", [Budget(states=100), Budget(seconds=0.0), Budget(interrupted=lambda: True)], ids=["states", "time", "interrupted"]
+)
 def test_budget(budget: Budget) -> None:
     """A search that reaches a bound says so, and its verdict is inconclusive."""
     (answer,) = decide(question(SOME), [PROPERTIES["isolation"]], Engine.EXPLICIT, budget)
