@@ -116,7 +116,7 @@ def test_rules_of_time_wait(name: str, answers: set[Arrival], restarts: set[Arri
         ("macos", 30, 64),
         ("windows", 240, None),
         ("illumos", 60, 60),
-        ("lwip", 120, None),
+        ("lwip", 120, 384),
         ("smoltcp", 10, 60),
         ("gvisor", 60, 120),
         ("vpp", 10, 60),

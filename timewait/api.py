@@ -40,6 +40,9 @@ from timewait.vocabulary.errors import RequestError
 LIMIT = 16
 """No TIME_WAIT longer than this multiple of MSL + RTO is tried unless a limit is given."""
 
+SECONDS_IN_TICKS = 5.0
+"""The time for a liveness property with the schedule of a stack, in seconds."""
+
 SAFE = ("graceful", "isolation")
 """The properties that a safe TIME_WAIT gives, unless others are named."""
 
@@ -323,7 +326,7 @@ def _narrowed(
     Every run of the schedule is a run with any gap, so what is proved for any gap holds. Where A closes first the engines
     decide nevertheless, which shows that the proof is not vacuous; with two closers, which take long, the proof is inherited.
     """
-    alone = decide(question(replace(narrower, both_close=False)), asked, engine, budget.fresh())
+    alone = _limited(replace(narrower, both_close=False), asked, engine, budget)
     if not narrower.both_close:
         return alone
     inherited = {answer.name for answer in wider if answer.verdict is Verdict.PROVED}
@@ -332,5 +335,16 @@ def _narrowed(
         for entry, answer in zip(asked, alone, strict=True)
         if answer.verdict is not Verdict.VIOLATED and entry.name not in inherited
     ]
-    both = {answer.name: answer for answer in decide(question(narrower), left, engine, budget.fresh())} if left else {}
+    both = {answer.name: answer for answer in _limited(narrower, left, engine, budget)}
     return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]
+
+
+def _limited(configuration: Configuration, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:
+    """Decide a schedule; what no engine decides in dense time would take states in ticks of its shortest gap without end."""
+    short = replace(budget, seconds=min(budget.seconds, SECONDS_IN_TICKS))
+    found: dict[str, Answer] = {}
+    for kind, bounds in (("always", budget), ("eventually", short)):
+        of_kind = [entry for entry in asked if entry.kind == kind]
+        if of_kind:
+            found |= {answer.name: answer for answer in decide(question(configuration), of_kind, engine, bounds.fresh())}
+    return [found[entry.name] for entry in asked]
