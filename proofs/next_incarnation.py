@@ -12,7 +12,7 @@ from timewait.proofs.claim import claim
 from timewait.proofs.evidence import PROVED, VIOLATED, Evidence, agreed, all_at, at, for_all
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.incarnation import HARMS, ISOLATION
-from timewait.spec.reopening import CONTROLS, ISN_RATE, NextIncarnation, Numbers, Paws, Reopen
+from timewait.spec.reopening import CONTROLS, ISN_RATE, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.settings import Behaviour
 
 ALL_HARMS = (ISOLATION, *HARMS)
@@ -100,6 +100,43 @@ def clock_of_numbers() -> Iterator[Evidence]:
         label = f"close, M = R = 1, k = 0, no TIME-WAIT, {opening.derivation}"
         yield at(label, reopened(opening), ISOLATION, expected, Engine.ZONES)
     yield at(f"close, M = R = 1, k = 0, no TIME-WAIT, {clock.derivation}", reopened(clock), "graceful", VIOLATED)
+
+
+@claim(
+    "C20",
+    "a SYN that meets TIME-WAIT, where an end opens as soon as it is CLOSED (TIME_WAIT = 2 MSL, M = R = 1 s, k = 0): if it"
+    " never opens there, isolation holds and the opening is delayed. If it opens because its number is above RCV.NXT,"
+    " isolation holds where both ISNs exceed every old number (any loss, any MSL, RTO and TIME_WAIT), and not where they"
+    " do not. If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not. Graceful always holds",
+    "RFC 9293 3.6.1 MAY-2; RFC 6191",
+    PROVED,
+)
+def syn_in_time_wait() -> Iterator[Evidence]:
+    """The first condition of MAY-2 speaks of one direction; isolation needs both."""
+    second = Fraction(1)
+    never = NextIncarnation(Reopen.HANDSHAKE, text=(0, 0), early=True)
+    by_number = replace(never, syn=SynRule.ABOVE)
+    by_timestamp = replace(never, syn=SynRule.TIMESTAMP, timestamps=(True, True))
+    above = replace(by_number, numbers=Numbers.ABOVE)
+
+    def waiting(opening: NextIncarnation) -> Configuration:
+        return replace(reopened(opening), time_wait=2 * second, behaviour=Behaviour())
+
+    any_loss = replace(waiting(replace(above, text=(1, 0))), loss=None)
+    whole = (*POSITIVE, "TIME_WAIT >= 0")
+    yield for_all(
+        "close, any loss, a SYN opens by number, ISNs above", any_loss, whole, (ISOLATION, "old-fin", "old-reset", "old-ack")
+    )
+    for label, opening, expected in (
+        ("never opens", never, {ISOLATION: PROVED, "undelayed": VIOLATED, "graceful": PROVED}),
+        ("opens by number, worst numbers", by_number, {"old-fin": VIOLATED, "old-reset": VIOLATED, "graceful": PROVED}),
+        ("opens by number, ISNs above", above, {ISOLATION: PROVED, "graceful": PROVED}),
+        ("opens by timestamp", by_timestamp, {"old-fin": PROVED, "old-ack": PROVED, "old-reset": VIOLATED, "graceful": PROVED}),
+    ):
+        for name, verdict in expected.items():
+            yield agreed(f"close, M = R = 1, TIME_WAIT = 2, k = 0, a SYN {label}", waiting(opening), name, verdict)
+    text = replace(waiting(by_timestamp), text=(1, 0))
+    yield at("the same, A sends one octet", text, "old-text", PROVED, Engine.ZONES)
 
 
 def _clock_for_all_values() -> Iterator[Evidence]:

@@ -13,7 +13,7 @@ from timewait.spec.assemble import Overrides, stack_defaults
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.reopening import NextIncarnation, Paws
+from timewait.spec.reopening import NextIncarnation, Paws, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule
 from timewait.spec.stacks import load_stack
@@ -169,6 +169,8 @@ def reopening_in_words(reopening: NextIncarnation) -> str:
         parts.append(f"timestamps at {alone} alone, so none")
     if reopening.early:
         parts.append("an end opens as soon as it is CLOSED")
+    if reopening.syn is not SynRule.NEVER:
+        parts.append(f"a SYN opens in TIME-WAIT: {reopening.syn}")
     if reopening.text != (1, 1):
         parts.append(f"new text {','.join(map(str, reopening.text))}")
     return "; ".join(parts)

@@ -162,6 +162,9 @@ class HandshakeComposition(Composition):
     ) -> Iterator[Edge]:
         """A step after an end has opened again: no reply need be delivered, so a loss adds nothing."""
         outcome = crossing.outcome
+        if crossing.opens:
+            state = state._replace(incarnations=(1, 1))
+            clocked = [self._released(entry, ENDS[side]) for entry in clocked]
         ends = (outcome.block, state.ends[1]) if side == 0 else (state.ends[0], outcome.block)
         broken = frozenset(dict(crossing.broken))
         if not state.incarnations[side]:

@@ -13,7 +13,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.exchange import ENDS, EndPair
 from timewait.spec.outcome import Effect, Outcome
-from timewait.spec.reopening import Numbers, Paws
+from timewait.spec.reopening import Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
@@ -46,6 +46,10 @@ INCARNATION_RULES = {
     "incarnation.old-ack": (
         "RFC 9293 3.4.3",
         "an old ACK acknowledges text of the next incarnation that was lost, and that is then never retransmitted",
+    ),
+    "incarnation.syn": (
+        "RFC 9293 3.6.1 MAY-2; RFC 6191",
+        "a SYN that is new by its number or its timestamp opens the next incarnation in TIME-WAIT",
     ),
     "incarnation.timestamp": (
         "RFC 7323 5.3 R1",
@@ -103,11 +107,14 @@ class Crossing(NamedTuple):
         The properties that it breaks, each with the conjunct that fails, in words.
     place : str
         How the numbers of the segment lie to those of the end, in words.
+    opens : bool
+        Whether a SYN that meets TIME-WAIT opens the next incarnation there.
     """
 
     outcome: Outcome
     broken: tuple[tuple[str, str], ...]
     place: str
+    opens: bool = False
 
     @property
     def harmful(self) -> bool:
@@ -137,6 +144,11 @@ def crossings(
     counted = _old_at_new if incarnations[side] else _new_at_old
     found: dict[tuple[Outcome, tuple[tuple[str, str], ...]], Crossing] = {}
     for translated, place in counted(relation, ends[side], segment):
+        if not incarnations[side] and _reopens(configuration, ends[side], translated):
+            opened = segment_arrives(Block(State.LISTEN), segment, configuration.behaviour)
+            opened = opened._replace(replies=stamped(opened.replies, 1), rules=("incarnation.syn", *opened.rules))
+            found.setdefault((opened, ()), Crossing(opened, (), place, opens=True))
+            continue
         outcome = _processed(configuration, ends[side], incarnations[side], translated)
         outcome = outcome._replace(replies=answers(outcome.replies, incarnations[side], segment))
         broken = _broken(ends, incarnations, side, segment, outcome)
@@ -181,6 +193,22 @@ def _new_at_old(relation: Numbers, block: Block, segment: Segment) -> Iterator[t
         yield segment._replace(seq=block.rcv - FAR), "where its ISN is below RCV.NXT"
         yield segment._replace(seq=block.rcv), "where its ISN is RCV.NXT"
     yield segment._replace(seq=block.rcv + 1), "where its ISN is above RCV.NXT"
+
+
+def _reopens(configuration: Configuration, block: Block, segment: Segment) -> bool:
+    """Whether a SYN opens the next incarnation at an end in TIME-WAIT, with its number as it counts there."""
+    if block.state is not State.TIME_WAIT or not segment.syn or segment.ack is not None:
+        return False
+    reopening = configuration.reopening
+    match reopening.syn:
+        case SynRule.NEVER:
+            return False
+        case SynRule.ABOVE:
+            return segment.seq > block.rcv
+        case SynRule.AT_OR_ABOVE:
+            return segment.seq >= block.rcv
+        case SynRule.TIMESTAMP:
+            return reopening.checks_timestamps or segment.seq > block.rcv
 
 
 def _processed(configuration: Configuration, block: Block, incarnation: int, segment: Segment) -> Outcome:

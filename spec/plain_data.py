@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen
+from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import InProfile
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
 from timewait.vocabulary.untrusted import exact_number, shown
@@ -53,7 +53,14 @@ def reopening_as_data(reopening: NextIncarnation) -> dict[str, Any]:
 
 def _reopening(data: Mapping[str, Any]) -> NextIncarnation:
     values: dict[str, Any] = dict(data)
-    for name, kind in (("kind", Reopen), ("numbers", Numbers), ("paws", Paws), ("timestamps", tuple), ("text", tuple)):
+    for name, kind in (
+        ("kind", Reopen),
+        ("numbers", Numbers),
+        ("paws", Paws),
+        ("syn", SynRule),
+        ("timestamps", tuple),
+        ("text", tuple),
+    ):
         if name in values:
             values[name] = kind(values[name])
     for name in ("data_rate", "idle", "lifetime"):

@@ -53,6 +53,10 @@ class TimedPacket(NamedTuple):
     number: int
     sent: Fraction
 
+    def is_due_at(self, side: int) -> bool:
+        """Whether it must still arrive, and at this end."""
+        return self.packet.must_be_delivered and self.packet.sender == ENDS[1 - side]
+
     @property
     def is_new(self) -> bool:
         """Whether it belongs to the next incarnation, in which the lifetime of a packet is not limited."""
@@ -146,17 +150,17 @@ class ReferenceState:
         return self._after(side, outcome, action, f"user calls {call}", None)
 
     def _open(self, side: int, call: Call, action: Action) -> ReferenceState:
-        """The state after a user opens the next incarnation; old packets need not arrive at this end any more."""
+        """The state after a user opens the next incarnation."""
         if not self.configuration.reopening.handshake or not may_open(self.configuration, self.ends, self.incarnations, side):
             raise ImpossibleMove(f"{action.actor} cannot open the next incarnation yet")
-        released = tuple(
-            entry._replace(packet=entry.packet._replace(must_be_delivered=False)) if entry.packet.sender != ENDS[side] else entry
-            for entry in self.in_transit
-        )
-        incarnations = (1, self.incarnations[1]) if side == 0 else (self.incarnations[0], 1)
-        opened = replace(self, in_transit=released, lost=(0, 0), incarnations=incarnations)
         outcome = user_calls(self.ends[side], call, self.configuration.behaviour)
-        return opened._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
+        return self._opened(side)._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
+
+    def _opened(self, side: int) -> ReferenceState:
+        """The state with an end in the next incarnation; old packets need not arrive there any more."""
+        free = (e._replace(packet=e.packet._replace(must_be_delivered=e.is_due_at(1 - side))) for e in self.in_transit)
+        incarnations = (1, self.incarnations[1]) if side == 0 else (self.incarnations[0], 1)
+        return replace(self, in_transit=tuple(free), lost=(0, 0), incarnations=incarnations)
 
     def _call_in_next(self, side: int, call: Call, action: Action) -> ReferenceState:
         block = self.ends[side]
@@ -303,10 +307,9 @@ class ReferenceState:
         found = []
         for way in ways:
             if len(action.lost) == len(way.outcome.replies):
-                where = (
-                    f" in {'the next' if self.incarnations[side] else 'the old'} incarnation, {way.place}" if way.place else ""
-                )
-                found.append(later._after_opening(side, way, action, text + where, self._copy(arrived)))
+                where = f" in the {('old', 'next')[self.incarnations[side]]} incarnation, {way.place}" if way.place else ""
+                opened = later._opened(side) if way.opens else later
+                found.append(opened._after_opening(side, way, action, text + where, self._copy(arrived)))
         if not found:
             raise ImpossibleMove(f"{ENDS[side]} does not send {len(action.lost)} segments in answer to {sender}'s {segment}")
         return tuple(found)

@@ -50,6 +50,19 @@ class Paws(StrEnum):
     """A bare ACK at RCV.NXT that acknowledges SND.UNA: ``tcp_disordered_ack_check`` in Linux, ``net/ipv4/tcp_input.c``."""
 
 
+class SynRule(StrEnum):
+    """The SYN that opens the next incarnation at an end in TIME-WAIT; every other one meets TIME-WAIT as usual."""
+
+    NEVER = "never"
+    """None."""
+    ABOVE = "above"
+    """One whose number is more than RCV.NXT (RFC 9293 3.6.1 MAY-2, first condition)."""
+    AT_OR_ABOVE = "at-or-above"
+    """One whose number is at least RCV.NXT."""
+    TIMESTAMP = "timestamp"
+    """One with a newer timestamp where both ends have timestamps, else as by number (RFC 6191 2)."""
+
+
 class NextIncarnationError(RequestError):
     """An opening that makes no sense; the message says what is wrong."""
 
@@ -68,6 +81,8 @@ class NextIncarnation:
         Whether A and whether B uses timestamps; they take effect if both do (RFC 7323 3.2).
     paws : Paws
         The old segments that the check of timestamps lets through.
+    syn : SynRule
+        The SYN that opens the next incarnation at an end in TIME-WAIT.
     early : bool
         Whether an end may open as soon as it is CLOSED itself; otherwise when both are.
     text : pair of int
@@ -81,6 +96,7 @@ class NextIncarnation:
     numbers: Numbers = Numbers.WORST
     timestamps: tuple[bool, bool] = (False, False)
     paws: Paws = Paws.RFC_7323
+    syn: SynRule = SynRule.NEVER
     early: bool = False
     text: tuple[int, int] = (1, 1)
     data_rate: Fraction | None = None
@@ -99,6 +115,8 @@ class NextIncarnation:
                 raise NextIncarnationError("numbers by the clock need a data rate and an idle time")
         elif any(value is not None for value in stated):
             raise NextIncarnationError("a data rate, an idle time and a lifetime matter only to numbers by the clock")
+        if self.syn is not SynRule.NEVER and not self.early:
+            raise NextIncarnationError("a SYN meets TIME-WAIT only where an end may open early")
         if min(value for value in (*stated, *map(Fraction, self.text), Fraction(0)) if value is not None) < 0:
             raise NextIncarnationError("data rate, idle time, lifetime and text must not be negative")
 

@@ -127,6 +127,11 @@ class HandshakeSearch(Search):
         block = state.ends[who].block
         foreign = state.old[who] == bool(segment.incarnation)
         for seen in self.counted(state, who, block, segment) if foreign else (segment,):
+            if foreign and state.old[who] and self.opens(block, seen):
+                freed = tuple(copy if copy.sender == who else copy._replace(free=True) for copy in rest)
+                opened = segment_arrives(Block(State.LISTEN), segment, self.behaviour)
+                yield from self.after(Opened(state.ends, freed, (False, False)), who, opened, freed, segment)
+                continue
             outcome = self.processed(state, who, block, seen, foreign=foreign)
             if foreign and not state.old[who] and self.harmed(state, who, block, segment, outcome.block):
                 continue
@@ -146,6 +151,14 @@ class HandshakeSearch(Search):
         if relation == "worst" and block.state not in NOT_OPEN:
             for ack in {block.una, block.nxt} if segment.ack is not None else {None}:
                 yield segment._replace(seq=block.rcv, ack=ack)
+
+    def opens(self, block: Block, seen: Segment) -> bool:
+        """Return whether a SYN of the next incarnation ends TIME-WAIT and opens."""
+        opening = self.configuration.reopening
+        least = {"above": block.rcv + 1, "at-or-above": block.rcv, "timestamp": block.rcv + 1}.get(opening.syn)
+        if block.state is not State.TIME_WAIT or not seen.syn or least is None:
+            return False
+        return seen.seq >= least or (opening.syn == "timestamp" and opening.timestamps == (True, True))
 
     def processed(self, state: Opened, who: int, block: Block, seen: Segment, *, foreign: bool) -> Outcome:
         """Return the outcome of an arrival; where both ends have timestamps, an old segment but a RST is only answered."""

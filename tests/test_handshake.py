@@ -19,7 +19,7 @@ from timewait.spec.handshake import may_open
 from timewait.spec.incarnation import HARMS, ISOLATION, crossings
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen
+from timewait.spec.reopening import NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen, SynRule
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block, State
@@ -183,7 +183,14 @@ class TestOpening:
 
     def test_plain_data(self) -> None:
         """A configuration is read back with its opening."""
-        opening = {"data_rate": F(1000), "idle": F(1, 3), "lifetime": F(7), "early": True, "timestamps": (True, False)}
+        opening = {
+            "data_rate": F(1000),
+            "idle": F(1, 3),
+            "lifetime": F(7),
+            "early": True,
+            "syn": SynRule.TIMESTAMP,
+            "timestamps": (True, False),
+        }
         stated = handshake(2, numbers=Numbers.CLOCK, **opening)
         assert configuration_from_data(configuration_as_data(stated)) == stated
         assert configuration_as_data(replace(stated, reopening=NextIncarnation()))["reopening"] == {"kind": "atomic"}
@@ -196,6 +203,7 @@ class TestOpening:
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK},
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1)},
             {"kind": Reopen.HANDSHAKE, "idle": F(1)},
+            {"kind": Reopen.HANDSHAKE, "syn": SynRule.ABOVE},
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1), "idle": F(-1)},
         ],
     )
@@ -265,6 +273,21 @@ class TestOracle:
         configuration = replace(handshake(), scope=Scope.CORE, reopening=NextIncarnation(Reopen.HANDSHAKE, text=(1, 0)))
         assert judge_handshake(configuration, wanted=("old-ack",)) == {"old-ack": True}
         assert verdicts(configuration, "old-ack") == {"old-ack": VIOLATED}
+
+    @pytest.mark.parametrize(
+        ("opening", "found"),
+        [
+            ({}, set()),
+            ({"syn": SynRule.ABOVE}, {"old-fin", "old-reset"}),
+            ({"syn": SynRule.AT_OR_ABOVE, "numbers": Numbers.REPEATED}, set()),
+            ({"syn": SynRule.ABOVE, "numbers": Numbers.ABOVE}, set()),
+            ({"syn": SynRule.TIMESTAMP, "timestamps": (True, True)}, {"old-reset"}),
+        ],
+    )
+    def test_a_syn_in_time_wait(self, opening: dict[str, object], found: set[str]) -> None:
+        """Scope core with a TIME_WAIT of 2 MSL, where an end opens as soon as it is CLOSED."""
+        configuration = replace(handshake(2, early=True, **opening), scope=Scope.CORE)  # type: ignore[arg-type]
+        assert agreed(configuration) == found
 
     @pytest.mark.slow
     @pytest.mark.parametrize("time_wait", [1, 2])

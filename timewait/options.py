@@ -19,7 +19,7 @@ from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen
+from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
 from timewait.spec.stacks import Stack, load_stack
@@ -151,6 +151,7 @@ class Keywords(TypedDict, total=False):
     numbers: Numbers | str | None
     timestamps: str | None
     paws: Paws | str | None
+    syn: SynRule | str | None
     early: bool
     new_data: str | tuple[int, int] | None
     data_rate: int | Fraction | None
@@ -335,6 +336,7 @@ def _reopening(values: Mapping[str, Any]) -> NextIncarnation:
         ("numbers", "numbers", Numbers),
         ("timestamps", "timestamps", _timestamps),
         ("paws", "paws", Paws),
+        ("syn", "syn", SynRule),
         ("new_data", "text", octets),
         ("data_rate", "data_rate", Fraction),
         ("idle", "idle", duration),

@@ -28,7 +28,7 @@ from timewait.options import (
 )
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import Numbers, Paws, Reopen
+from timewait.spec.reopening import Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import SETTINGS, NoLimit
 
@@ -131,6 +131,9 @@ _REOPENING = (
     click.option("--timestamps", type=click.Choice([*TIMESTAMPS]), help="Handshake: ends with timestamps. [default: none]"),
     click.option(
         "--paws", type=click.Choice([*map(str, Paws)]), help="Handshake: the rule that checks timestamps. [default: rfc7323]"
+    ),
+    click.option(
+        "--syn", type=click.Choice([*map(str, SynRule)]), help="With --early: the SYN that ends TIME_WAIT. [default: never]"
     ),
     click.option("--early", is_flag=True, help="Handshake: an end opens as soon as it is CLOSED, whatever the other end does."),
     click.option("--new-data", type=Parsed("a,b", octets), help="Handshake: octets of the next incarnation. [default: 1,1]"),
