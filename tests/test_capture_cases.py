@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
-from timewait.captures.observations import CloseKind, ConnectionFacts, ObservedClose, ResetCause
+from timewait.captures.facts import ConnectionFacts, ObservedClose
+from timewait.captures.observations import CloseKind, ResetCause
 from timewait.captures.profiles import ProfileFit, fit_profiles
 from timewait.captures.report import deviations, headline, known, outcome, summary
 from timewait.spec.settings import Arrival

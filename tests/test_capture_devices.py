@@ -8,9 +8,10 @@ import pytest
 from captured_runs import MILLISECOND, SOCKETS
 
 from timewait.captures.closes import assumed_configuration
+from timewait.captures.facts import ConnectionFacts
 from timewait.captures.following import follow
 from timewait.captures.headers import ACK, RST, SYN, CapturedPacket
-from timewait.captures.observations import CloseKind, ConnectionFacts, ResetCause
+from timewait.captures.observations import CloseKind, ResetCause
 from timewait.captures.traffic import traffic
 from timewait.spec.stacks import load_stack
 

@@ -9,9 +9,10 @@ from captured_runs import MILLISECOND, SECOND, SOCKETS, Capture, Impairment, Sim
 
 from timewait.captures.closes import assumed_configuration
 from timewait.captures.connections import Connection
+from timewait.captures.facts import ConnectionFacts
 from timewait.captures.following import facts_of, follow
 from timewait.captures.headers import ACK, RST, SYN, CapturedPacket
-from timewait.captures.observations import CloseKind, ConnectionFacts, ResetCause
+from timewait.captures.observations import CloseKind, ResetCause
 from timewait.captures.traffic import traffic
 from timewait.spec.stacks import load_stack
 

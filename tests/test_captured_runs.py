@@ -28,9 +28,10 @@ from captured_runs import (
 
 from timewait.captures.closes import assumed_configuration
 from timewait.captures.connections import Connection
+from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.following import facts_of, follow
 from timewait.captures.headers import FIN, CapturedPacket
-from timewait.captures.observations import CloseKind, ConnectionFacts, ObservedClose, ResetCause
+from timewait.captures.observations import CloseKind, ResetCause
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.traffic import traffic
 from timewait.spec.settings import Behaviour, ResetRule

@@ -18,7 +18,8 @@ from wire import ENDS, Script, pcap, pcapng
 
 import timewait
 from timewait.captures.closes import read_closes
-from timewait.captures.observations import ObservedClose, RemarkKind, TimeWaitAnswer
+from timewait.captures.facts import ObservedClose
+from timewait.captures.observations import RemarkKind, TimeWaitAnswer
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.report import deviations, known, outcome, summary, time_wait
 from timewait.captures.time_wait_lengths import compare, time_waits_observed

@@ -10,7 +10,8 @@ import pytest
 from kernel_closes import KernelClose, Scene, played
 
 from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
-from timewait.captures.observations import CloseKind, ConnectionFacts, ResetCause
+from timewait.captures.facts import ConnectionFacts
+from timewait.captures.observations import CloseKind, ResetCause
 from timewait.captures.profiles import fit_profiles
 from timewait.laboratory import probe
 from timewait.laboratory.isolation import isolated

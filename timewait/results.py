@@ -8,7 +8,7 @@ from fractions import Fraction
 from html import escape
 
 from timewait.captures import report
-from timewait.captures.observations import ObservedClose
+from timewait.captures.facts import ObservedClose
 from timewait.checker.decide import Answer
 from timewait.checker.threshold import Threshold
 from timewait.checker.trace import Trace, register_renderer

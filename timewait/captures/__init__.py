@@ -8,7 +8,7 @@ that it was lost, or that nothing shows it.
 `judging` makes the facts of a connection from these `passages` alone: `fins`, `resets` (with `devices`), `time_wait_facts`,
 `end_states`, `deviations` and `unknowns`. `following` runs both ends on the specification and makes a trace, which is the
 likeliest reading of the capture. `time_wait_lengths` computes the TIME-WAIT needed, `profiles` the stacks that fit, and
-`report` writes sentences. `observations` declares the data.
+`report` writes sentences. `observations` and `facts` declare the data.
 
 A packet has three forms: `headers.CapturedPacket` (as on the wire), `connections.CapturedSegment` (with relative numbers) and
 `delivery.Delivery` (with its sending and arrivals). In the trace it is a `timewait.vocabulary.replay.Packet`.

@@ -8,8 +8,9 @@ from fractions import Fraction
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from timewait.captures.facts import ConnectionFacts
 from timewait.captures.headers import Socket
-from timewait.captures.observations import CloseKind, ConnectionFacts
+from timewait.captures.observations import CloseKind
 from timewait.vocabulary.errors import RequestError
 
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from timewait.captures.capture_file import BrokenCapture
+from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.following import facts_of, follow
-from timewait.captures.observations import ConnectionFacts, ObservedClose
 from timewait.captures.reading import MAX_FRAMES, SegmentReader
 from timewait.captures.time_order import OutOfOrder, checked, in_full, windowed
 from timewait.captures.traffic import Traffic, traffic

@@ -10,15 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
-from timewait.captures.observations import (
-    Certainty,
-    Deviation,
-    FinPair,
-    ResetCause,
-    ResetFacts,
-    Retransmission,
-    StateLeft,
-)
+from timewait.captures.observations import Certainty, Deviation, FinPair, ResetCause, ResetFacts, Retransmission, StateLeft
 from timewait.captures.passages import Passage, Passages
 from timewait.narration.prose import rounded
 from timewait.spec.exchange import ENDS

@@ -23,9 +23,10 @@ from timewait.captures.connections import (
     captured_segments,
 )
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
+from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.fins import second_closed_first
 from timewait.captures.judging import Judged, judge
-from timewait.captures.observations import ConnectionFacts, ObservedClose, Remark, RemarkKind
+from timewait.captures.observations import Remark, RemarkKind
 from timewait.captures.ordering import items_in_order
 from timewait.captures.passages import passages
 from timewait.captures.renumbering import arrives

@@ -11,19 +11,10 @@ from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.connections import Connection, captured_segments
 from timewait.captures.deviations import deviations
 from timewait.captures.end_states import end_state
+from timewait.captures.facts import ConnectionFacts, Reopening, Totals
 from timewait.captures.fins import fin_facts
 from timewait.captures.headers import SYN, CapturedPacket, Socket
-from timewait.captures.observations import (
-    CloseKind,
-    ConnectionFacts,
-    EndState,
-    FinPair,
-    Reopening,
-    ResetCause,
-    ResetFacts,
-    Retransmission,
-    Totals,
-)
+from timewait.captures.observations import CloseKind, EndState, FinPair, ResetCause, ResetFacts, Retransmission
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import reset_facts
 from timewait.captures.time_wait_facts import reset_arrivals, states_left, time_wait_arrivals, time_wait_began, time_wait_entered

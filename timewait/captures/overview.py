@@ -10,7 +10,8 @@ from typing import Any
 
 from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.choosing import GROUPS, display_filter
-from timewait.captures.observations import CloseKind, ConnectionFacts, EndState
+from timewait.captures.facts import ConnectionFacts
+from timewait.captures.observations import CloseKind, EndState
 from timewait.captures.reading import SegmentReader
 from timewait.captures.report import outcome_of
 from timewait.narration.prose import counted, rounded

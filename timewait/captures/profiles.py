@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.observations import ObservedClose, ResetCause, TimeWaitAnswer
+from timewait.captures.facts import ObservedClose
+from timewait.captures.observations import ResetCause, TimeWaitAnswer
 from timewait.narration.prose import rounded
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack

@@ -8,16 +8,8 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.observations import (
-    CloseKind,
-    ConnectionFacts,
-    Deviation,
-    EndState,
-    ObservedClose,
-    RemarkKind,
-    ResetCause,
-    TimeWaitAnswer,
-)
+from timewait.captures.facts import ConnectionFacts, ObservedClose
+from timewait.captures.observations import CloseKind, Deviation, EndState, RemarkKind, ResetCause, TimeWaitAnswer
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.time_wait_lengths import TimeWaitObserved, compare, time_waits_observed
 from timewait.checker.trace import Step

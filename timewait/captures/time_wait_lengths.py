@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.captures.observations import ObservedClose, TimeWaitAnswer, TimeWaitArrival
+from timewait.captures.facts import ObservedClose
+from timewait.captures.observations import TimeWaitAnswer, TimeWaitArrival
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.stacks import Stack

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from timewait.captures.observations import (
-    FinPair,
-    ResetArrival,
-    ResetCause,
-    ResetFacts,
-    TimeWaitAnswer,
-    TimeWaitArrival,
-    Unknown,
-)
+from timewait.captures.observations import FinPair, ResetArrival, ResetCause, ResetFacts, TimeWaitAnswer, TimeWaitArrival, Unknown
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import PROMPT
 from timewait.narration.prose import counted, listed, other_end, rounded

@@ -9,7 +9,7 @@ from typing import Any
 
 from timewait.captures.choosing import GROUPS
 from timewait.captures.closes import CapturedCloses
-from timewait.captures.observations import ObservedClose
+from timewait.captures.facts import ObservedClose
 from timewait.captures.overview import (
     HEADS,
     counts,
