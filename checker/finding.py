@@ -119,7 +119,7 @@ class Budget:
     megabytes : float
         Resident memory of the process at most.
     listener : callable
-        Called every two seconds with the progress of the exploration.
+        Called every second with the progress of the exploration.
     interrupted : callable
         Polled: whether the exploration should stop; the findings so far are kept.
     """
@@ -142,7 +142,7 @@ class Budget:
         return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted)
 
     def exceeded(self, states: int, depth: int) -> str:
-        """Why to stop, or an empty string; calls the listener every two seconds."""
+        """Why to stop, or an empty string; calls the listener every second."""
         now = time.monotonic()
         if self.interrupted():
             return f"interrupted with {states:,} states, depth {depth}"
@@ -153,7 +153,7 @@ class Budget:
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         if megabytes > self.megabytes:
             return f"stopped at {megabytes:,.0f} MB (bound {self.megabytes:,.0f}) with {states:,} states, depth {depth}"
-        if now - self._reported > 2.0:
+        if now - self._reported > 1.0:
             self._reported = now
             self.listener(Progress(states, depth, states / (now - self.started), megabytes))
         return ""

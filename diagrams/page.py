@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from importlib.resources import files
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -39,18 +39,30 @@ NETWORK = "in flight"
 """The variable of the packets in flight, which the page lists one by one."""
 
 
-def page(trace: Trace) -> str:
+class BasisRow(NamedTuple):
+    """A line of what an answer rests on: its name, value and source, and what other values change, in words."""
+
+    name: str
+    value: str
+    source: str
+    otherwise: Sequence[str] = ()
+
+
+def page(trace: Trace, basis: Sequence[BasisRow] = ()) -> str:
     """The review page of a trace as HTML.
 
     Parameters
     ----------
     trace : Trace
         A counterexample or a scenario.
+    basis : sequence of BasisRow
+        What the answer rests on; empty for a trace without an answer.
     """
     graph = transition_graph(_behaviour(trace))
     environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         trace=trace,
+        basis=basis,
         broken=shows_violation(trace),
         about=data_in_words(trace.about),
         section=_citation(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,

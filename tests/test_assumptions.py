@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,3 +122,16 @@ def test_the_block(capsys: pytest.CaptureFixture[str]) -> None:
     assert "      2: graceful VIOLATED" in block.splitlines()
     assert "The model leaves out" in block
     assert max(map(len, block.splitlines())) <= 100
+
+
+def test_the_review_page_has_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Every assumption, and what the model leaves out."""
+    page = tmp_path / "review.html"
+    run(capsys, *COMMAND[:5], "--time-wait", "1s", *COMMAND[7:], "--html", str(page))
+    text = unescape(page.read_text(encoding="utf-8"))
+    assert "This answer rests on" in text
+    found = basis(time_wait="1s", properties=["graceful"])
+    for entry in found.assumptions:
+        assert f">{entry.name}</th><td>{entry.value}</td><td>{entry.source}</td>" in text
+    for left_out in found.abstractions:
+        assert left_out.left_out in text

@@ -22,6 +22,7 @@ from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.session import budget_of, header_in_words, of_schedule
 from timewait.cli.view import write_page
+from timewait.diagrams.page import BasisRow
 from timewait.narration.prose import listed
 from timewait.options import Options
 from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
@@ -100,10 +101,10 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     budget = budget_of(options, screen)
     result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))
     reports.decided(suite_of_answers("check", result.answers, parameters))
-    _write_violation(outputs, result, screen)
+    basis = _basis(options, result, outputs.assumptions, budget, screen)
+    _write_violation(outputs, result, basis, screen)
     if outputs.certificate is not None:
         result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
-    basis = _basis(options, result, outputs.assumptions, budget, screen)
     if as_json:
         screen.as_json(json_output.check_data(result, basis))
     else:
@@ -121,6 +122,14 @@ def _basis(options: Options, result: CheckResult, asked: bool, budget: Budget, s
         return basis_of(options, result)
     screen.progress_note("what would change if the assumptions were otherwise")
     return basis_of(options, result, replace(budget, seconds=float(SECONDS_FOR_EACH)), float(SECONDS_FOR_ALL))
+
+
+def _rows(basis: Basis) -> list[BasisRow]:
+    """What an answer rests on, for a page: the assumptions, then what the model leaves out."""
+    rows = [
+        BasisRow(entry.name, entry.value, entry.source, [*map(effect_in_words, entry.otherwise)]) for entry in basis.assumptions
+    ]
+    return rows + [BasisRow(entry.left_out, "left out", entry.source, [entry.otherwise]) for entry in basis.abstractions]
 
 
 def show_basis(basis: Basis, screen: Screen) -> None:
@@ -164,7 +173,7 @@ def _with_any_gap(result: CheckResult, any_gap: CheckResult) -> str:
     return f"{str(any_gap.verdict).upper()} with any gap up to {most}{others}: --schedule any"
 
 
-def _write_violation(outputs: Outputs, result: CheckResult, screen: Screen) -> None:
+def _write_violation(outputs: Outputs, result: CheckResult, basis: Basis, screen: Screen) -> None:
     """Write the run of the first violation into the files that were asked for."""
     trace = result.trace
     if outputs.trace is not None and trace is not None:
@@ -174,7 +183,7 @@ def _write_violation(outputs: Outputs, result: CheckResult, screen: Screen) -> N
     if trace is None:
         screen.note(f"no property is violated: {outputs.html} is not written")
     else:
-        write_page(outputs.html, trace)
+        write_page(outputs.html, trace, _rows(basis))
         screen.note(f"wrote {outputs.html}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.diagrams.page import page
+from timewait.diagrams.page import BasisRow, page
 from timewait.narration.trace_file import read_trace
 
 
@@ -26,12 +27,12 @@ def view_command(file: Path, out: Path | None) -> int:
     return 0
 
 
-def write_page(target: Path, trace: Trace) -> None:
-    """Write the review page of a trace.
+def write_page(target: Path, trace: Trace, basis: Sequence[BasisRow] = ()) -> None:
+    """Write the review page of a trace, with what the answer rests on.
 
     Raises
     ------
     click.UsageError
         The file cannot be written.
     """
-    write_whole(target, page(trace))
+    write_whole(target, page(trace, basis))
