@@ -13,6 +13,7 @@ from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
+from timewait.formats.capture_entries import capture_entries
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.handshake import may_open
@@ -132,6 +133,15 @@ class TestVerdicts:
         assert "in the next incarnation, where its number is exactly next" in last.text
         actions = [action_of(step.event) for step in answer.trace.steps]
         assert [action.kind for action in actions if action is not None].count("call") >= 4
+
+    def test_captures(self) -> None:
+        """In a capture, segments of the next incarnation have its initial sequence numbers, and an old one is marked."""
+        trace = decided(handshake(), "old-fin")["old-fin"].trace
+        assert trace is not None
+        entries = capture_entries(trace, ("A", "B"))
+        assert {entry.incarnation for entry in entries if "syn" in dict(entry.fields)} == {0, 1}
+        old = [entry for entry in entries if "PREVIOUS INCARNATION" in entry.comment]
+        assert [entry.incarnation for entry in old] == [0]
 
     @pytest.mark.parametrize("numbers", [Numbers.WORST, Numbers.REPEATED, Numbers.ABOVE])
     @pytest.mark.parametrize("engine", [Engine.EXPLICIT, Engine.ZONES])

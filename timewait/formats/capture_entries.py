@@ -158,7 +158,7 @@ class _Capture:
             age, life = format_duration(step.time - copy.sent), format_duration(copy.expires - copy.sent)
             head += f"; OLD: {age} of the {life} that it may live"
         incarnation = self.sent_in.get(copy.number, 0)
-        if incarnation != self.incarnation:
+        if incarnation != max(self.incarnation, *self.sent_in.values(), 0):
             head += "; of the PREVIOUS INCARNATION"
         self._capture(copy.receiver, step.time, copy, fields, incarnation, [head, *lines])
         return []
@@ -166,12 +166,12 @@ class _Capture:
     def _leave(self, copy: Packet, lines: list[str]) -> list[str]:
         """Add the sending of a copy; returns the lines still without a comment."""
         fields = fields_of(copy)
-        self.sent_in[copy.number] = self.incarnation
+        incarnation = self.sent_in[copy.number] = fields.get("incarnation", self.incarnation)
         delivery = _delivery(self.trace, copy)
         if copy.sender not in self.ends:
             return [*lines, f"copy {copy.number} of {copy.sender} leaves there, {delivery}"]
         head = f"copy {copy.number} of {copy.sender} leaves, {delivery}"
-        self._capture(copy.sender, copy.sent, copy, fields, self.incarnation, [head, *lines])
+        self._capture(copy.sender, copy.sent, copy, fields, incarnation, [head, *lines])
         return []
 
     def _capture(
