@@ -7,6 +7,7 @@ the length of the text follows from theirs.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -110,6 +111,10 @@ class CapturedPacket(NamedTuple):
     hardware: bytes = b""
 
 
+_TCP_HEADER = struct.Struct("!HHIIBBH").unpack_from
+_IPV4_HEADER = struct.Struct("!BxHHHBB2x4s4s").unpack_from
+
+
 class _IpPacket(NamedTuple):
     """An IP packet: its protocol, where its payload begins and ends (0: with the frame), and what its header says."""
 
@@ -156,7 +161,7 @@ def _ip(octets: bytes, at: int) -> _IpPacket:
 
 
 def _ipv4(octets: bytes, start: int) -> _IpPacket:
-    first, total, ident, fragment, hops, protocol = struct.unpack_from("!BxHHHBB", octets, start)
+    first, total, ident, fragment, hops, protocol, source, destination = _IPV4_HEADER(octets, start)
     if fragment & 0x1FFF:
         raise Undecoded(LATER_FRAGMENT)
     at = start + (first & 15) * 4
@@ -166,7 +171,7 @@ def _ipv4(octets: bytes, start: int) -> _IpPacket:
     end = start + total if total else 0
     if protocol == AUTHENTICATION:
         protocol, at = octets[at], at + 4 * (octets[at + 1] + 2)
-    return _IpPacket(protocol, at, end, octets[start + 12 : start + 16], octets[start + 16 : start + 20], ident, hops)
+    return _IpPacket(protocol, at, end, source, destination, ident, hops)
 
 
 def _ipv6(octets: bytes, start: int) -> _IpPacket:
@@ -187,9 +192,15 @@ def _ipv6(octets: bytes, start: int) -> _IpPacket:
     raise Undecoded(f"more than {MAX_LAYERS} headers")
 
 
+@lru_cache(maxsize=1 << 16)
+def _socket(address: bytes, port: int) -> Socket:
+    """The socket of an address and a port; one object for all its packets, which are then compared faster."""
+    return Socket(address, port)
+
+
 def _tcp(frame: Frame, packet: _IpPacket) -> CapturedPacket:
     octets, at = frame.octets, packet.at
-    source, destination, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", octets, at)
+    source, destination, seq, ack, offset, flags, window = _TCP_HEADER(octets, at)
     header = (offset >> 4) * 4
     length = (packet.end or max(frame.length, len(octets))) - at - header
     if header < 20 or length < 0:
@@ -203,8 +214,8 @@ def _tcp(frame: Frame, packet: _IpPacket) -> CapturedPacket:
         frame.number,
         frame.time,
         frame.interface,
-        Socket(packet.source, source),
-        Socket(packet.destination, destination),
+        _socket(packet.source, source),
+        _socket(packet.destination, destination),
         seq,
         ack if flags & ACK else None,
         length,

@@ -140,7 +140,7 @@ def show(screen: Screen, view: CaptureView) -> None:
     if len(view.indices) > MAX_PARAGRAPHS:
         _show_table(screen, view)
         return
-    only = len(view.indices) == 1
+    only = sum(found.traffic.connections[index].closes for index in view.indices) == 1
     for index in view.indices:
         close = found.close(index)
         if close is None:
