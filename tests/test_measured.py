@@ -64,7 +64,6 @@ REACTIONS = [
     ("rfc9293", SHUTDOWN, S.CLOSING, OLD_FIN, S.CLOSING, ACK, False),
     # G2 and G9: late text at an abandoned connection, and old text with a new FIN
     ("linux", CLOSED, S.FIN_WAIT_1, Segment(4, ack=2, length=1), S.CLOSED, "RST seq=2", False),
-    ("lwip", CLOSED, S.FIN_WAIT_1, Segment(4, ack=2, length=1), S.CLOSED, "RST seq=2", False),
     ("freebsd", CLOSED, S.FIN_WAIT_1, Segment(4, ack=2, length=1), S.CLOSED, "RST seq=2", False),
     ("gvisor", CLOSED, S.FIN_WAIT_2, Segment(4, ack=4, length=1), S.CLOSED, "RST seq=4", False),
     ("linux", CLOSED, S.FIN_WAIT_2, Segment(3, ack=4, length=1, fin=True), S.TIME_WAIT, ACK, True),
