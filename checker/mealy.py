@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from timewait.checker.compiled import RESET
-from timewait.vocabulary.automaton import Bound, Clock, Edge, Location
+from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, Relation
 from timewait.vocabulary.message_passing import InFlight, MessagePassing, NetworkMessage, NetworkRules
 
 AGE = -1
@@ -82,7 +82,7 @@ class Mealy:
         self.clocks: list[tuple[Clock, ...]] = []
         self.invariants: list[tuple[Limit, ...]] = []
         self.messages: list[NetworkMessage] = []
-        self.bounds: list[tuple[str, str]] = []
+        self.bounds: list[tuple[Relation, str]] = []
         self.roles: list[str] = []
         self._control_numbers: dict[Location, int] = {}
         self._message_numbers: dict[NetworkMessage, int] = {}
@@ -113,7 +113,7 @@ class Mealy:
             self.messages.append(message)
         return known
 
-    def bound(self, relation: str, parameter: str) -> int:
+    def bound(self, relation: Relation, parameter: str) -> int:
         """The number of a bound: a relation and a parameter."""
         if (relation, parameter) not in self.bounds:
             self.bounds.append((relation, parameter))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from heapq import heappop, heappush
 
 from timewait.checker.finding import Budget, Stopped
@@ -22,19 +23,19 @@ class Quotient:
     Parameters
     ----------
     system : TimedAutomaton
-        The automaton; its locations are explored once, whatever the guards say.
+        The automaton; its locations are explored once, whatever the guards say, when one is first asked for.
     budget : Budget or None
-        The budget of that exploration.
-
-    Raises
-    ------
-    Stopped
-        The budget is used up.
+        The budget of that exploration, which raises `Stopped` when it is used up.
     """
 
     def __init__(self, system: TimedAutomaton, budget: Budget | None = None) -> None:
         self.system = system
-        self._representatives, self._edges = _representatives(system, budget or Budget())
+        self._budget = budget or Budget()
+
+    @cached_property
+    def _folded(self) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
+        """The representative of each class, and its edges; found when they are first asked for."""
+        return _representatives(self.system, self._budget.fresh())
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -67,7 +68,7 @@ class Quotient:
         return self.system.invariant(location)
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        for edge in self._edges[self.system.equivalence_class(location)]:
+        for edge in self._folded[1][self.system.equivalence_class(location)]:
             representative = self._representative(edge.target)
             known: dict[Clock, ClockUpdate] = dict(zip(self.system.clocks(edge.target), edge.updates, strict=True))
             updates = tuple(known.get(clock, INACTIVE) for clock in self.system.clocks(representative))
@@ -89,7 +90,7 @@ class Quotient:
         return self.system.pending(location)
 
     def _representative(self, location: Location) -> Location:
-        return self._representatives[self.system.equivalence_class(location)]
+        return self._folded[0][self.system.equivalence_class(location)]
 
 
 def _representatives(system: TimedAutomaton, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:

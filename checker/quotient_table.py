@@ -3,7 +3,8 @@
 The result is that of `CompiledAutomaton(Quotient(system))`, number by number: the same locations, clocks, edges and updates.
 There the specification builds every edge of every location, often several times. Here it builds each row of a small table
 (`timewait.checker.mealy`), and edges are combinations of rows and sets of messages, which are whole numbers with one bit for
-each message. Certificates are rebuilt from `Quotient` all the same, which is the `system` here and is made when it is read.
+each message. Certificates are rebuilt from `Quotient` all the same: it is the `system` here, and explores locations when it is
+asked for one.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class ClockSource(NamedTuple):
 
     Attributes
     ----------
-    clock : Clock
-        The clock.
+    clock : int
+        The number of the clock among all those of messages, or -1.
     control : int
         Its position among the clocks of the control, or -1.
     messages : int
@@ -73,18 +74,31 @@ class ClockSource(NamedTuple):
         Whether it is a deadline.
     """
 
-    clock: Clock
+    clock: int
     control: int
     messages: int
     deadline: bool
 
 
 class ClassLocation(NamedTuple):
-    """The representative of a class: its location, clocks, the positions of the clocks, and where their values come from."""
+    """The representative of a class.
+
+    Attributes
+    ----------
+    original : Location
+        The location.
+    clocks : tuple of Clock
+        Its clocks.
+    positions, numbered : dict
+        The position of each clock, and of each clock of messages by its number.
+    sources : tuple of ClockSource
+        Where the values of the clocks come from.
+    """
 
     original: Location
     clocks: tuple[Clock, ...]
     positions: dict[Clock, int]
+    numbered: dict[int, int]
     sources: tuple[ClockSource, ...]
 
 
@@ -120,6 +134,8 @@ class QuotientTable(CompiledAutomaton):
         self._ages: list[Clock] = []
         self._dues: list[Clock] = []
         self._due_bound = -1
+        self._clock_numbers: dict[Clock, int] = {}
+        self._bounds: dict[tuple[int, int], CompiledBound] = {}
         self._classes: list[tuple[int, tuple[int, ...]]] = []
         self._class_numbers: dict[tuple[int, tuple[int, ...]], int] = {}
         self._flying: list[int] = []
@@ -127,7 +143,7 @@ class QuotientTable(CompiledAutomaton):
         self._needed = cache(self.table.must_be_delivered)
         self._keeps = cache(self.table.keeps_in_flight)
         self._find_classes()
-        self._quotient: Quotient | None = None
+        self.system = Quotient(system, budget)
         self._by_number: list[int] = []
         self._number_of: dict[int, int] = {}
         self._locations: list[CompiledLocation | None] = []
@@ -135,13 +151,6 @@ class QuotientTable(CompiledAutomaton):
         self.start = self._number(0)
 
     # --- the interface of a compiled automaton ----------------------------------------------------------------------
-
-    @property
-    def system(self) -> TimedAutomaton:  # type: ignore[override]  # made when it is read
-        """The quotient as the specification gives it."""
-        if self._quotient is None:
-            self._quotient = Quotient(self.base, self._budget.fresh())
-        return self._quotient
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -282,9 +291,11 @@ class QuotientTable(CompiledAutomaton):
             for clock in clocks:
                 aged = sum(1 << message for message in flying if self._ages[message] == clock)
                 due = sum(1 << message for message in must if self._dues[message] == clock)
-                sources.append(ClockSource(clock, own.get(clock, -1), aged or due, not aged))
+                number = self._clock_numbers.setdefault(clock, len(self._clock_numbers)) if aged or due else -1
+                sources.append(ClockSource(number, own.get(clock, -1), aged or due, not aged))
             positions = {clock: position for position, clock in enumerate(clocks)}
-            known = self._representatives[here] = ClassLocation(original, clocks, positions, tuple(sources))
+            numbered = {source.clock: position for position, source in enumerate(sources) if source.control < 0}
+            known = self._representatives[here] = ClassLocation(original, clocks, positions, numbered, tuple(sources))
         return known
 
     def _compile_class(self, here: int) -> CompiledLocation:
@@ -292,8 +303,8 @@ class QuotientTable(CompiledAutomaton):
         representative = self._representative(here)
         positions = representative.positions
         bounds = [self._bound(limit.clock, limit) for limit in self.table.invariants[control]]
-        relation, parameter = self.table.bounds[self._due_bound] if must else ("<=", "")
-        bounds += [CompiledBound(positions[self._dues[message]], relation, parameter) for message in must]  # type: ignore[arg-type]
+        due = Limit(AGE, self._due_bound)
+        bounds += [self._bound(positions[self._dues[message]], due) for message in must]
         edges = tuple(self._edge(here, representative, step, message) for message, step in self._in_order(here))
         pending = self.base.pending(representative.original)
         return CompiledLocation(representative.original, representative.clocks, tuple(bounds), edges, pending)
@@ -310,26 +321,26 @@ class QuotientTable(CompiledAutomaton):
         yield from ((AFTER, step) for step in steps[AFTER] if rows[id(step.row)] >= before)
 
     def _edge(self, here: int, source: ClassLocation, step: ClassStep, message: int) -> CompiledEdge:
-        guard = tuple(
-            self._bound(source.positions[self._ages[message]] if limit.clock == AGE else limit.clock, limit)
-            for limit in step.row.guard
-        )
-        flying, positions = self._flying[here], source.positions
+        age = source.positions[self._ages[message]] if message >= 0 else AGE
+        guard = tuple(self._bound(age if limit.clock == AGE else limit.clock, limit) for limit in step.row.guard)
+        carried, positions = step.row.updates, source.numbered
         updates = []
-        for clock in self._representative(step.target).sources:
-            if clock.control >= 0:
-                updates.append(step.row.updates[clock.control])
-            elif clock.messages & (step.fresh if clock.deadline else step.sent):
+        for clock, control, messages, deadline in self._representative(step.target).sources:
+            if control >= 0:
+                updates.append(carried[control])
+            elif messages & (step.fresh if deadline else step.sent):
                 updates.append(RESET)
-            elif clock.deadline or (clock.messages & flying and clock.clock in positions):
-                updates.append(positions[clock.clock])
             else:
-                updates.append(INACTIVE)
+                updates.append(positions.get(clock, INACTIVE))
         return CompiledEdge(guard, self._number(step.target), tuple(updates), step.row.edge)
 
     def _bound(self, position: int, limit: Limit) -> CompiledBound:
-        relation, parameter = self.table.bounds[limit.bound]
-        return CompiledBound(position, relation, parameter)  # type: ignore[arg-type]
+        known = self._bounds.get((position, limit.bound))
+        if known is None:
+            relation, parameter = self.table.bounds[limit.bound]
+            known = CompiledBound(position, relation, parameter)
+            self._bounds[position, limit.bound] = known
+        return known
 
 
 def bits(number: int) -> Iterator[int]:
