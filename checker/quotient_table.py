@@ -305,7 +305,7 @@ class QuotientTable(CompiledAutomaton):
         bounds = [self._bound(limit.clock, limit) for limit in self.table.invariants[control]]
         due = Limit(AGE, self._due_bound)
         bounds += [self._bound(positions[self._dues[message]], due) for message in must]
-        edges = tuple(self._edge(here, representative, step, message) for message, step in self._in_order(here))
+        edges = tuple(self._edge(representative, step, message) for message, step in self._in_order(here))
         pending = self.base.pending(representative.original)
         return CompiledLocation(representative.original, representative.clocks, tuple(bounds), edges, pending)
 
@@ -320,7 +320,7 @@ class QuotientTable(CompiledAutomaton):
             yield from ((message, step) for step in steps.get(message, ()))
         yield from ((AFTER, step) for step in steps[AFTER] if rows[id(step.row)] >= before)
 
-    def _edge(self, here: int, source: ClassLocation, step: ClassStep, message: int) -> CompiledEdge:
+    def _edge(self, source: ClassLocation, step: ClassStep, message: int) -> CompiledEdge:
         age = source.positions[self._ages[message]] if message >= 0 else AGE
         guard = tuple(self._bound(age if limit.clock == AGE else limit.clock, limit) for limit in step.row.guard)
         carried, positions = step.row.updates, source.numbered
