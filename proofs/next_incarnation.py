@@ -110,6 +110,7 @@ def clock_of_numbers() -> Iterator[Evidence]:
     " do not. If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not. Graceful always holds",
     "RFC 9293 3.6.1 MAY-2; RFC 6191",
     PROVED,
+    slow=True,
 )
 def syn_in_time_wait() -> Iterator[Evidence]:
     """The first condition of MAY-2 speaks of one direction; isolation needs both."""
