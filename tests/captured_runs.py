@@ -435,3 +435,12 @@ class Capture:
             it.ident if self._impairment.idents else 0,
             64 if near else 57,
         )
+
+
+def at_both_ends(run: SimulatedRun, drops: float, seed: int) -> list[CapturedPacket]:
+    """A capture of a run beside A and beside B, each on an interface of its own."""
+    ends = ((0.0, "a"), (1.0, "b"))
+    captures = {name: Capture(run, Impairment(place=place, drops=drops), random.Random(seed)) for place, name in ends}
+    packets = [packet._replace(interface=name) for name, capture in captures.items() for packet in capture.packets()]
+    ordered = sorted(packets, key=lambda packet: (packet.time, packet.interface))
+    return [packet._replace(frame=frame) for frame, packet in enumerate(ordered, start=1)]

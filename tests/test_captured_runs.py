@@ -23,6 +23,7 @@ from captured_runs import (
     Impairment,
     SimulatedRun,
     Simulation,
+    at_both_ends,
     random_impairment,
 )
 
@@ -87,20 +88,29 @@ class Told:
 
 
 def told(seed: int, impairment: Impairment | None = None) -> Told | None:
-    """A random run, captured and told; None if nothing was captured."""
+    """A random run, captured at one place and told; None if nothing was captured."""
     rng = random.Random(seed)
     simulation = Simulation(rng)
     run = simulation.run()
     made = random_impairment(rng) if impairment is None else impairment
     packets = Capture(run, made, rng).packets()
-    if not packets:
-        return None
+    return _told(simulation, run, made, packets) if packets else None
+
+
+def told_at_both_ends(seed: int, drops: float) -> Told:
+    """A random run, captured at both ends and told."""
+    simulation = Simulation(random.Random(seed))
+    run = simulation.run()
+    return _told(simulation, run, Impairment(drops=drops), at_both_ends(run, drops, seed))
+
+
+def _told(simulation: Simulation, run: SimulatedRun, impairment: Impairment, packets: list[CapturedPacket]) -> Told:
     (connection,) = traffic(packets).connections
     if not connection.closes:
         facts = facts_of(connection, CONFIGURATION, packets[-1].time)
-        return Told(run, simulation.behaviour, made, packets, connection, facts, None)
+        return Told(run, simulation.behaviour, impairment, packets, connection, facts, None)
     close = follow(connection, CONFIGURATION, packets[-1].time, {})
-    return Told(run, simulation.behaviour, made, packets, connection, close.facts, close)
+    return Told(run, simulation.behaviour, impairment, packets, connection, close.facts, close)
 
 
 def problems(case: Told) -> Iterator[str]:
@@ -219,6 +229,13 @@ def test_many_runs_are_told_back(part: int) -> None:
     """Thousands of captures, in parts."""
     each = MANY // SLOW_PARTS
     assert all_problems(range(10_000 + part * each, 10_000 + (part + 1) * each)) == []
+
+
+@pytest.mark.parametrize("drops", [0.0, 0.1])
+def test_captures_at_both_ends_are_told_back(drops: float) -> None:
+    """What was lost, and when it arrived, is then in the capture."""
+    cases = ((seed, told_at_both_ends(seed, drops)) for seed in range(FEW))
+    assert [(seed, problem) for seed, case in cases for problem in problems(case)] == []
 
 
 @pytest.mark.parametrize("place", [0.0, 0.5, 1.0])

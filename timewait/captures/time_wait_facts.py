@@ -96,11 +96,15 @@ def reset_arrivals(
     """
     other = fins[1 - side]
     assert other is not None
+    doubtful = False
     for rst in found.of(1 - side, after=entered.order):
-        if not rst.segment.rst:
+        if not rst.segment.rst or rst.reached is None:
             continue
-        exact = rst.segment.seq == other.number
-        yield ResetArrival(ENDS[side], found.seconds(rst.time), rst.frame, exact, _ended(found, side, rst, accepted))
+        exact, ended = rst.segment.seq == other.number, _ended(found, side, rst, accepted)
+        # An earlier RST may have ended it already.
+        ended = None if ended and doubtful else ended
+        doubtful = doubtful or ended is not False
+        yield ResetArrival(ENDS[side], found.seconds(rst.time), rst.frame, exact, ended)
 
 
 def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | None) -> bool | None:
