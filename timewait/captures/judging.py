@@ -232,6 +232,7 @@ def _retransmission(
 ) -> Retransmission:
     gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
     alike = any(it.captured.copy_key == passage.captured.copy_key for it in earlier)
-    certain = bool(passage.captured.packet.ident) or not alike
+    distinct = bool(passage.captured.packet.ident) or not alike
+    certain = distinct and found.at_sender(passage) and found.at_sender(earlier[-1])
     end, time = ENDS[passage.sender], found.seconds(passage.time)
     return Retransmission(end, time, passage.frame, gap, len(earlier), passage.segment.fin, timed, oldest, certain)

@@ -70,11 +70,18 @@ class Passages:
         The totals of each end.
     started : int
         The zero of times, in nanoseconds since 1970.
+    near : (str, str) or None
+        With two capture points, the interface beside each end.
     """
 
     all: tuple[Passage, ...]
     directions: tuple[Direction, Direction]
     started: int
+    near: tuple[str, str] | None = None
+
+    def at_sender(self, passage: Passage) -> bool:
+        """Whether a packet was captured at the capture point that captures all packets of its sender in the same way."""
+        return self.near is None or passage.captured.packet.interface == self.near[passage.sender]
 
     def seconds(self, time: int) -> Fraction:
         """A capture time in seconds since the start."""
@@ -105,11 +112,13 @@ def passages(found: Deliveries, directions: tuple[Direction, Direction], started
     for copy in found.copies:
         sent = Passage(copy.captured, copy.sent, copy.sent[0], duplicate=False)
         if found.near is not None:
-            reached = copy.arrivals[0][0] if copy.arrivals else copy.sent[0] if copy.pending else None
+            # Of a RST nothing later shows whether it arrived after the capture.
+            awaited = copy.pending and not copy.captured.segment.rst
+            reached = copy.arrivals[0][0] if copy.arrivals else copy.sent[0] if awaited else None
             sent = sent._replace(reached=reached)
         made.append(sent)
         made += [Passage(copy.captured, arrival, arrival[0], duplicate=True) for arrival in copy.arrivals[1:]]
-    return Passages(tuple(_with_freshness(sorted(made, key=lambda passage: passage.order))), directions, started)
+    return Passages(tuple(_with_freshness(sorted(made, key=lambda passage: passage.order))), directions, started, found.near)
 
 
 def _with_freshness(made: Sequence[Passage]) -> Iterator[Passage]:

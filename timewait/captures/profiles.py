@@ -63,7 +63,8 @@ def _clues(observed: ObservedClose, end: str) -> Iterator[str]:
             yield f"in TIME_WAIT for {rounded(arrival.waited)}, answered {_segment(arrival.arrival)} with {arrival.answer}"
     for reset in observed.resets:
         if reset.end == end and reset.ended is not None:
-            yield f"{'left TIME_WAIT because of' if reset.ended else 'stayed in TIME_WAIT in spite of'} a RST"
+            lost = "" if reset.ended or _surely_arrived(observed, end) else ", or the RST was lost"
+            yield f"{'left TIME_WAIT because of' if reset.ended else 'stayed in TIME_WAIT in spite of'} a RST{lost}"
     for left in observed.states_left:
         if left.end == end:
             yield f"had left {left.state} at some time within {rounded(left.within)} of entering it"
@@ -130,8 +131,18 @@ def _resets(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
         may_accept = rule in (ResetRule.ANY, ResetRule.WINDOW) or (rule is ResetRule.EXACT and reset.exact)
         if reset.ended and not may_accept:
             yield "its TIME_WAIT ignores such a RST, and this one ended"
-        if not reset.ended and (rule is ResetRule.ANY or (rule is not ResetRule.IGNORE and reset.exact)):
+        would_end = rule is ResetRule.ANY or (rule is not ResetRule.IGNORE and reset.exact)
+        if not reset.ended and would_end and _surely_arrived(observed, end):
             yield "such a RST ends its TIME_WAIT, and this one went on"
+
+
+def _surely_arrived(observed: ObservedClose, end: str) -> bool:
+    """Whether a RST that was sent to an end in TIME-WAIT, and did not end it, cannot just have been lost.
+
+    It was captured beside the end, or several were sent.
+    """
+    survived = [reset for reset in observed.resets if reset.end == end and reset.exact and reset.ended is False]
+    return observed.beside == end or len(observed.interfaces) == 2 or len(survived) > 1
 
 
 def _refused_late_text(observed: ObservedClose, end: str, *, certain: bool = False) -> bool:

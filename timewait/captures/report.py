@@ -240,7 +240,7 @@ def _resets(observed: ObservedClose) -> Iterator[str]:
         if hit.ended:
             yield f"At {rounded(hit.time)} a RST ended the TIME_WAIT of {hit.end} (RFC 1337)."
         elif hit.ended is False:
-            yield f"At {rounded(hit.time)} {hit.end} stayed in TIME_WAIT in spite of a RST."
+            yield f"At {rounded(hit.time)} {hit.end} stayed in TIME_WAIT after a RST: it ignored the RST, or the RST was lost."
 
 
 def _end_of_trace(observed: ObservedClose) -> Iterator[str]:
