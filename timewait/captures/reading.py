@@ -102,7 +102,8 @@ class SegmentReader:
             return f"{self.problem or 'is a capture without a single frame'}"
         held = ", ".join(f"{number:,} {reason}" for reason, number in left_out.most_common(4))
         more = f", and {len(left_out) - 4} other kinds" if len(left_out) > 4 else ""
-        return f"holds no TCP segment that can be read; its {counted(left_out.total(), 'frame')}: {held}{more}"
+        end = f"; it {self.problem}" if self.problem else ""
+        return f"holds no TCP segment that can be read; its {counted(left_out.total(), 'frame')}: {held}{more}{end}"
 
 
 def opened(stream: BinaryIO) -> tuple[Read, bytes]:
