@@ -21,6 +21,7 @@ from timewait.checker.mealy import Unsupported
 from timewait.checker.tick_kernels import (
     DEAD_ENDS,
     DEPTH,
+    LIMITS,
     MOVES,
     NEXT,
     NO_PROGRAM,
@@ -91,12 +92,14 @@ class PackedTicks:
             states=np.zeros((1 << 13, words), dtype=np.uint64),
             parents=np.zeros(1 << 13, dtype=np.uint32),
             slots=np.zeros(1 << 14, dtype=np.uint32),
-            counts=np.zeros(7, dtype=np.int64),
+            counts=np.zeros(8, dtype=np.int64),
             taken=np.full((4096, 2), -1, dtype=np.int64),
             dead_end=np.full(1, -1, dtype=np.int64),
             shifts=np.zeros(0, dtype=np.int16),
             programs=np.zeros((0, 2), dtype=np.int32),
             moves=np.zeros((1 << 18, 4), dtype=np.int64),
+            waits=np.zeros((0, 2), dtype=np.int32),
+            limits=np.zeros((1 << 12, 2), dtype=np.int64),
             ready=np.zeros(0, dtype=np.int8),
             tests=np.zeros((0, 5), dtype=np.int64),
         )
@@ -115,7 +118,12 @@ class PackedTicks:
         moves = ticks.moves
         if int(ticks.counts[MOVES]) + 1024 * 128 > len(moves):
             moves = _larger(moves, 2 * len(moves))
+        limits = ticks.limits
+        if int(ticks.counts[LIMITS]) + 128 > len(limits):
+            limits = _larger(limits, 2 * len(limits))
         return ticks._replace(
+            limits=limits,
+            waits=_larger(ticks.waits, len(arrays.place)),
             shifts=_larger(ticks.shifts, len(arrays.roles)),
             programs=_larger(ticks.programs, len(arrays.edges)),
             ready=_larger(ticks.ready, len(arrays.place)),

@@ -23,7 +23,7 @@ TOO_WIDE, NO_STATES, NO_SLOTS, NO_PROGRAM = 4, 5, 6, 7
 """How an exploration stopped: a state needs another word; no room for states; no room in the hash table, or
 for the moves of edges."""
 
-STATES, NEXT, TRANSITIONS, DEAD_ENDS, LEVEL_END, DEPTH, MOVES = range(7)
+STATES, NEXT, TRANSITIONS, DEAD_ENDS, LEVEL_END, DEPTH, MOVES, LIMITS = range(8)
 """The entries of `Ticks.counts`."""
 
 LOCATION_BITS = 28
@@ -56,7 +56,7 @@ class Ticks(NamedTuple):
         For each state the state from which it was first reached; the first state is its own parent.
     slots : (2^n,) uint32
         Hash table of states, each number plus one; zero is empty.
-    counts : (7,) int64
+    counts : (8,) int64
         See `STATES` and the names after it.
     taken : (rows, 2) int64
         For each row of the table the first state in which an edge of it was taken, and that edge; -1 if none.
@@ -69,6 +69,10 @@ class Ticks(NamedTuple):
         For each edge begin and length of its moves; the length is -1 where they are unknown.
     moves : (n, 4) int64
         Parts of a state that an edge copies: source word, its mask, target word, and the shift to the left.
+    waits : (locations, 2) int32
+        For each location begin and length of its invariant among `limits`.
+    limits : (n, 2) int64
+        A clock, and the value at which time may pass no more.
     ready : (locations,) int8
         Whether the programs of the edges of a location are written.
     tests : (n, 5) int64
@@ -89,15 +93,18 @@ class Ticks(NamedTuple):
     shifts: NDArray[np.int16]
     programs: NDArray[np.int32]
     moves: NDArray[np.int64]
+    waits: NDArray[np.int32]
+    limits: NDArray[np.int64]
     ready: NDArray[np.int8]
     tests: NDArray[np.int64]
 
 
 @kernel
-def _hash(words: NDArray[np.uint64]) -> np.uint64:
+def _hash(states: NDArray[np.uint64], index: int) -> np.uint64:
+    """A hash of a state."""
     value = np.uint64(0)
-    for word in words:
-        value = (value ^ word) * np.uint64(0x9E3779B97F4A7C15)
+    for word in range(states.shape[1]):
+        value = (value ^ states[index, word]) * np.uint64(0x9E3779B97F4A7C15)
         value ^= value >> np.uint64(32)
     return value * np.uint64(0xD6E8FEB86659FD93)
 
@@ -115,48 +122,12 @@ def decode(arrays: Arrays, ticks: Ticks, state: int, values: NDArray[np.int64]) 
 
 
 @kernel
-def tick(
-    arrays: Arrays,
-    ticks: Ticks,
-    location: int,
-    state: NDArray[np.uint64],
-    result: NDArray[np.uint64],
-    later: NDArray[np.int64],
-    sources: NDArray[np.int8],
-    flying: Scratch,
-) -> int:
-    """Let one tick pass: 0, or -1 if the invariant forbids it, or what is missing."""
-    place, roles, shifts = arrays.place, arrays.roles, ticks.shifts
-    bits, caps, lives = ticks.bits, ticks.caps, ticks.lives
-    begin, control, expired = place[location, 5], place[location, 0], False
-    for word in range(len(result)):
-        result[word] = state[word]
-    for clock in range(begin, begin + place[location, 6]):
-        role, shift = roles[clock], shifts[clock]
-        value = np.int64(state[shift >> 6] >> np.uint64(shift & 63)) & ((1 << bits[role]) - 1)
-        later[clock - begin] = value
-        if value < caps[role]:
-            result[shift >> 6] += np.uint64(1) << np.uint64(shift & 63)
-            expired |= value == lives[role]
-    for part in range(arrays.controls[control, 2], arrays.controls[control, 2] + arrays.controls[control, 3]):
-        if later[arrays.row_parts[part, 0]] >= ticks.high[arrays.row_parts[part, 1]]:
-            return -1
-    clock = arrays.controls[control, 0]
-    for position in range(place[location, 1], place[location, 1] + place[location, 2]):
-        if arrays.codes[position] & 1:
-            clock += arrays.rules[0] < 0
-            if later[clock] >= ticks.high[arrays.rules[6]]:
-                return -1
-        clock += 1
-    return _expire(arrays, ticks, location, result, later, sources, flying) if expired else 0
-
-
-@kernel
 def _expire(
     arrays: Arrays,
     ticks: Ticks,
     location: int,
-    result: NDArray[np.uint64],
+    found: NDArray[np.uint64],
+    index: int,
     values: NDArray[np.int64],
     sources: NDArray[np.int8],
     flying: Scratch,
@@ -181,14 +152,14 @@ def _expire(
         return NO_PROGRAM
     if not lay_out(arrays, ticks, reached):
         return TOO_WIDE
-    for word in range(len(result)):
-        result[word] = 0
-    result[0] = reached
+    for word in range(found.shape[1]):
+        found[index, word] = 0
+    found[index, 0] = reached
     first = arrays.place[reached, 5]
     for clock in range(target):
         role, shift = arrays.roles[first + clock], ticks.shifts[first + clock]
         value = min(values[sources[clock]] + 1, ticks.caps[role])
-        result[shift >> 6] |= np.uint64(value) << np.uint64(shift & 63)
+        found[index, shift >> 6] |= np.uint64(value) << np.uint64(shift & 63)
     return 0
 
 
@@ -225,6 +196,8 @@ def program(arrays: Arrays, ticks: Ticks, location: int) -> int:
     """Write the moves and tests of the edges of a location; how it ended."""
     if (
         ticks.counts[MOVES] + 1024 * 128 > len(ticks.moves)
+        or ticks.counts[LIMITS] + 128 > len(ticks.limits)
+        or len(ticks.waits) < len(arrays.place)
         or len(ticks.programs) < len(arrays.edges)
         or len(ticks.shifts) < len(arrays.roles)
         or len(ticks.tests) < len(arrays.guards)
@@ -266,7 +239,27 @@ def program(arrays: Arrays, ticks: Ticks, location: int) -> int:
                 move += 1
         ticks.programs[edge, 0], ticks.programs[edge, 1] = start, move - start
         ticks.counts[MOVES] = move
+    _limit(arrays, ticks, location)
     return DONE
+
+
+@kernel
+def _limit(arrays: Arrays, ticks: Ticks, location: int) -> None:
+    """Write the invariant of a location."""
+    control, limit = arrays.place[location, 0], ticks.counts[LIMITS]
+    ticks.waits[location, 0] = limit
+    for part in range(arrays.controls[control, 2], arrays.controls[control, 2] + arrays.controls[control, 3]):
+        ticks.limits[limit, 0], ticks.limits[limit, 1] = arrays.row_parts[part, 0], ticks.high[arrays.row_parts[part, 1]]
+        limit += 1
+    clock = arrays.controls[control, 0]
+    for position in range(arrays.place[location, 1], arrays.place[location, 1] + arrays.place[location, 2]):
+        if arrays.codes[position] & 1:
+            clock += arrays.rules[0] < 0
+            ticks.limits[limit, 0], ticks.limits[limit, 1] = clock, ticks.high[arrays.rules[6]]
+            limit += 1
+        clock += 1
+    ticks.waits[location, 1] = limit - ticks.waits[location, 0]
+    ticks.counts[LIMITS] = limit
 
 
 @kernel
@@ -284,6 +277,8 @@ def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
     """Visit further states, breadth first, about `chunk` of them at most; how it ended."""
     place, edges, counts, taken, states = arrays.place, arrays.edges, ticks.counts, ticks.taken, ticks.states
     programs, moves, tests, ready = ticks.programs, ticks.moves, ticks.tests, ticks.ready
+    waits, limits, shifts, roles = ticks.waits, ticks.limits, ticks.shifts, arrays.roles
+    masks, caps, lives = (np.int64(1) << ticks.bits) - 1, ticks.caps, ticks.lives
     words = states.shape[1]
     found = np.empty((BATCH + MOST_STEPS, words), dtype=np.uint64)
     parents = np.empty(BATCH + MOST_STEPS, dtype=np.int64)
@@ -333,10 +328,23 @@ def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
                     found[count, moves[move, 2]] |= part
                 parents[count] = state
                 count += 1
-            status = tick(arrays, ticks, location, states[state], found[count], later, sources, flying)
-            if status > 0:
-                return status
-            if status == 0:
+            clocks, first, may_wait, expires = place[location, 6], place[location, 5], True, False
+            for word in range(words):
+                found[count, word] = states[state, word]
+            for clock in range(clocks):
+                role, shift = roles[first + clock], shifts[first + clock]
+                value = np.int64(states[state, shift >> 6] >> np.uint64(shift & 63)) & masks[role]
+                later[clock] = value
+                if value < caps[role]:
+                    found[count, shift >> 6] += np.uint64(1) << np.uint64(shift & 63)
+                    expires |= value == lives[role]
+            for limit in range(waits[location, 0], waits[location, 0] + waits[location, 1]):
+                may_wait &= later[limits[limit, 0]] < limits[limit, 1]
+            if may_wait:
+                if expires:
+                    status = _expire(arrays, ticks, location, found, count, later, sources, flying)
+                    if status != DONE:
+                        return status
                 parents[count] = state
                 count += 1
             if count == before:
@@ -365,7 +373,7 @@ def insert(
     """Store those of some states that are new."""
     mask, words, touched, number = len(slots) - 1, found.shape[1], np.uint64(0), counts[STATES]
     for index in range(count):
-        hashes[index] = np.int64(_hash(found[index]) >> np.uint64(20)) & mask
+        hashes[index] = np.int64(_hash(found, index) >> np.uint64(20)) & mask
     for index in range(count):
         touched ^= np.uint64(slots[hashes[index]])
     for index in range(count):
@@ -400,7 +408,7 @@ def rehash(states: NDArray[np.uint64], count: int, slots: NDArray[np.uint32]) ->
     """Fill an empty hash table with the states reached so far."""
     mask = len(slots) - 1
     for number in range(count):
-        slot = np.int64(_hash(states[number]) >> np.uint64(20)) & mask
+        slot = np.int64(_hash(states, number) >> np.uint64(20)) & mask
         while slots[slot]:
             slot = (slot + 1) & mask
         slots[slot] = number + 1
