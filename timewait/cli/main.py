@@ -36,7 +36,7 @@ COMMANDS = {
     "help": "Explain a command, property, claim, state or term.",
     "host": "Tell what a machine can do, and explain its settings.",
     "replay": "Carry a trace out on the kernel of this machine.",
-    "learn": "Learn how a running stack closes, and compare it with the specification.",
+    "learn": "Learn how a running stack closes, and compare.",
     "risk": "Compute how probable it is that a close ends in a RST.",
     "capacity": "Compute how many connections the ports of a host allow.",
 }
