@@ -14,6 +14,9 @@ from timewait.spec.setting import InProfile
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
 from timewait.vocabulary.untrusted import exact_number, shown
 
+MAX_SETTING = 20
+"""The largest whole number of a setting in plain data, as of options: the transition graph has states for each of them."""
+
 MAX_COUNT = 1_000_000
 """The largest number of losses, octets or transmissions that plain data may state."""
 
@@ -109,7 +112,7 @@ def _value(name: str, value: Any) -> Any:
         return frozenset(map(Arrival, value))
     if issubclass(entry.kind, StrEnum):
         return entry.kind(value)
-    if type(value) is not entry.kind or (entry.kind is int and not 0 <= value <= MAX_COUNT):
+    if type(value) is not entry.kind or (entry.kind is int and not 0 <= value <= MAX_SETTING):
         raise ValueError(f"{shown(value)} is no value of the setting {name}")
     return value
 

@@ -124,3 +124,12 @@ def test_one_copy_sent_again_and_again() -> None:
     sent.append(sent[0])
     with pytest.raises(BrokenTrace, match="copy 1 is sent twice"):
         itf.parsed(data, "file")
+
+
+@pytest.mark.parametrize("setting", ["retries", "backoff"])
+def test_a_setting_that_makes_the_graph_endless(setting: str) -> None:
+    """The pictures of a trace draw the graph of its behaviour."""
+    data = good_traces()[0]
+    data["#meta"]["about"]["behaviour"][setting] = 70_000
+    with pytest.raises(BrokenTrace, match=f"70000 is no value of the setting {setting}"):
+        parsed_trace(json.dumps(data).encode(), "file")
