@@ -32,7 +32,7 @@ def action_of(event: Event) -> Action | None:
     """
     lost = tuple(packet.lost for packet in event.sent)
     if event.received is not None:
-        return Action("deliver", event.actor, (event.received.sender, _segment(event.received.fields)), lost)
+        return Action("deliver", event.actor, (event.received.sender, segment_of(event.received.fields)), lost)
     if not event.rules:
         return None
     rule = event.rules[0][0]
@@ -45,7 +45,8 @@ def action_of(event: Event) -> Action | None:
     raise ValueError(f"not a step of the specification: {event.actor} {event.text}")
 
 
-def _segment(fields: tuple[tuple[str, int], ...]) -> Segment:
+def segment_of(fields: tuple[tuple[str, int], ...]) -> Segment:
+    """The segment with these fields (`timewait.spec.segment.Segment.fields`)."""
     values = dict(fields)
     bits = {name: bool(values.get(name, 0)) for name in ("syn", "fin", "rst")}
     return Segment(values["seq"], values.get("ack"), values.get("len", 0), **bits, incarnation=values.get("incarnation", 0))

@@ -30,6 +30,10 @@ SHORT_MSL = Fraction(15)
 """In seconds: an MSL below this, the shortest of the systems with ports of this range, is reported."""
 
 
+DEFAULT_RETRANSMISSIONS = Fraction(511, 5)
+"""Seconds from the first to the last transmission of a FIN with the defaults of Linux: 200 ms, doubling, nine times."""
+
+
 class Advice(NamedTuple):
     """Something that needs doing.
 
@@ -109,7 +113,7 @@ def linux_advice(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advi
             "Its table holds closed connections for longer.",
         )
     covers = _retransmissions(host)
-    if host.max_tw_buckets and covers > wait:
+    if host.max_tw_buckets and covers > max(wait, DEFAULT_RETRANSMISSIONS):
         yield Advice(
             f"A FIN may be retransmitted for {format_duration(covers)}, longer than the TIME-WAIT of a peer like this one lasts.",
             f"sysctl -w net.ipv4.tcp_orphan_retries={ORPHAN_RETRIES}",
@@ -161,7 +165,7 @@ def _retransmissions(host: LinuxSettings) -> Fraction:
     gap = Fraction(host.rto_min_us or 200_000, 1_000_000)
     longest = Fraction(host.rto_max_ms or 120_000, 1_000)
     whole = Fraction(0)
-    for _ in range(host.orphan_retries or ORPHAN_RETRIES):
+    for _ in range((host.orphan_retries or ORPHAN_RETRIES) + 1):
         whole, gap = whole + min(gap, longest), 2 * gap
     return whole
 

@@ -93,5 +93,6 @@ def apply_settings(pair: KernelPair, script: KernelScript) -> None:
             host.set("tcp_fin_timeout", 120)
             host.set("tcp_max_tw_buckets", 0)
         if behaviour.retries is not None:
-            host.set("tcp_orphan_retries", max(behaviour.retries, 1))
-            host.set("tcp_retries2", min(max(behaviour.retries, 1), MOST_RETRIES))
+            # The kernel retransmits once more than these say.
+            host.set("tcp_orphan_retries", max(behaviour.retries - 1, 1))
+            host.set("tcp_retries2", min(max(behaviour.retries - 1, 1), MOST_RETRIES))

@@ -17,8 +17,8 @@ from timewait.laboratory.replaying.kernel_settings import KernelScript, apply_se
 from timewait.laboratory.replaying.next_incarnation import meet_old_segment
 from timewait.laboratory.replaying.outcome import CarriedStep, NotReplayable, Refuted, ReplayOutcome, ReplayVerdict
 from timewait.spec.outcome import Call, Timer
-from timewait.spec.segment import Segment
 from timewait.spec.state import State
+from timewait.spec.trace_actions import segment_of
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import Packet
 
@@ -183,7 +183,7 @@ class _Replayer:
 
     def _find(self, packet: Packet, patience: float, retransmits: bool) -> CarriedPacket:
         """The kernel's packet for a packet of the trace; retransmissions before their time are put aside."""
-        wanted = _segment(packet)
+        wanted = segment_of(packet.fields)
         if retransmits:
             for held in self.put_aside:
                 if held.sender == packet.sender and held.segment == wanted:
@@ -254,15 +254,3 @@ class _Replayer:
         if restarted != wanted:
             did = "restarts" if restarted else "does not restart"
             raise Refuted(f"{action.actor} {did} its TIME-WAIT timer")
-
-
-def _segment(packet: Packet) -> Segment:
-    values = dict(packet.fields)
-    return Segment(
-        values["seq"],
-        values.get("ack"),
-        values.get("len", 0),
-        syn=bool(values.get("syn")),
-        fin=bool(values.get("fin")),
-        rst=bool(values.get("rst")),
-    )
