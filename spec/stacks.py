@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,7 +21,7 @@ from timewait.spec.duration import format_duration, parse_duration
 from timewait.spec.setting import Setting
 from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, NoLimit
 from timewait.vocabulary.errors import InputError, RequestError
-from timewait.vocabulary.untrusted import check_plain_data, shown, unprintable, visible
+from timewait.vocabulary.untrusted import parse_toml, shown, unprintable, visible
 
 EVIDENCE = {
     "read": "read in the named file at the named version",
@@ -31,12 +30,6 @@ EVIDENCE = {
     "measured": "seen on the running stack",
 }
 """How far a value can be trusted."""
-
-MAX_FILE = 65_536
-"""Characters of a profile at most."""
-
-MAX_DOTS = 200
-"""Full stops in a line at most: the reader of TOML takes time in the square of the parts of a name."""
 
 MAX_WHOLE = 1_000_000
 """The largest whole number of a setting."""
@@ -94,6 +87,10 @@ class Stack(Durations):
         The durations that the profile states as multiples of MSL.
     without_limit : frozenset of str
         The durations that the profile states to have no limit.
+    alike : frozenset of str
+        The settings that the profile states by the word ``answered``: to have the value of another one.
+    file : str
+        The file that it was read from; empty for a profile of the package.
     """
 
     name: str
@@ -104,6 +101,8 @@ class Stack(Durations):
     sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
     multiples: Mapping[str, int] = field(default_factory=dict, hash=False)
     without_limit: frozenset[str] = frozenset()
+    alike: frozenset[str] = field(default=frozenset(), compare=False)
+    file: str = field(default="", compare=False)
 
     def with_msl(self, msl: Fraction) -> Stack:
         """Return the same stack for another MSL, in seconds; multiples of MSL follow it."""
@@ -195,7 +194,7 @@ def _load_file(path: str) -> Stack:
         raise UnknownStack(f"there is no profile file {path}; the names of known profiles: {', '.join(stack_names())}") from None
     except OSError as error:
         raise BrokenStack(f"{path}: cannot be read: {error.strerror}") from None
-    return _parse(path, content)
+    return _parse(path, content, path)
 
 
 def _suggestion(word: str, known: Collection[str]) -> str:
@@ -204,26 +203,12 @@ def _suggestion(word: str, known: Collection[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _parse(file: str, content: bytes) -> Stack:
+def _parse(file: str, content: bytes, path: str = "") -> Stack:
     try:
-        text = content.decode("utf-8-sig")
-        if len(text) > MAX_FILE or any(line.count(".") > MAX_DOTS for line in text.splitlines()):
-            raise BrokenStack(f"{file}: is no profile: too long, or a name of too many parts")
-        table = tomllib.loads(text)
-        check_plain_data(table, keep="\n\t")
-    except UnicodeDecodeError:
-        raise BrokenStack(f"{file}: is not UTF-8 text") from None
-    except RecursionError:
-        raise BrokenStack(f"{file}: too many lists or tables inside one another") from None
-    except tomllib.TOMLDecodeError as error:
-        end = f"at line {text.count(chr(10)) + 1}, the end of the document"
-        raise BrokenStack(f"{file}: {str(error).replace('at end of document', end)}") from None
-    except BrokenStack:
-        raise
+        table = parse_toml(content)
     except ValueError as error:
-        why = "an integer of too many digits" if "digits" in str(error) else str(error)
-        raise BrokenStack(f"{file}: {why}") from None
-    return _Profile(file, table).stack()
+        raise BrokenStack(f"{file}: {error}") from None
+    return replace(_Profile(file, table).stack(), file=path)
 
 
 class _Profile:
@@ -260,6 +245,7 @@ class _Profile:
             sources=stated,
             multiples=self._multiples,
             without_limit=without_limit,
+            alike=frozenset(key for key in stated if SETTINGS[key].alike and self._raw(key) == "answered"),
             **{key: value for key, value in values.items() if key in DURATIONS},
         )
         if stack.rto_min is not None and stack.rto_max is not None and stack.rto_min > stack.rto_max:

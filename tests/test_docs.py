@@ -156,9 +156,9 @@ class TestSnippets:
 
     @pytest.mark.parametrize("block", [block for block in EVERY if block.language == "yaml"], ids=lambda block: name(block.page))
     def test_the_steps_of_a_workflow_pass(self, block: PageBlock, tmp_path: Path) -> None:
-        """Each step that runs `timewait`."""
+        """Each step that runs `timewait`; the steps of the action have tests of their own."""
         found = [line for line in re.findall(r"- run: (.+)", block.text) if line.startswith("timewait ")]
-        assert found
+        assert found or "- uses: OWNER/timewait@" in block.text
         for line in found:
             assert "exit code 0" in run(f'{line}; echo "exit code $?"', tmp_path)
 

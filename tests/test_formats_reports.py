@@ -172,7 +172,7 @@ class TestSarif:
         for step in trace.steps:
             for rule in step.event.rules or (None,):
                 physical = next(locations)["location"]["physicalLocation"]
-                assert physical["artifactLocation"]["uriBaseId"] == "%SRCROOT%"
+                assert physical["artifactLocation"]["uriBaseId"] == "TIMEWAIT"
                 source = ROOT / physical["artifactLocation"]["uri"]
                 line = source.read_text(encoding="utf-8").splitlines()[physical["region"]["startLine"] - 1]
                 assert (f'"{rule[0]}"' if rule else "def wait") in line

@@ -9,6 +9,7 @@ import click
 
 from timewait.api import check
 from timewait.assumptions import SECONDS_FOR_ALL, SECONDS_FOR_EACH, Basis, basis_of, effect_in_words
+from timewait.blame import blamed
 from timewait.checker import itf
 from timewait.checker.certificate import joined
 from timewait.checker.decide import Answer
@@ -16,6 +17,7 @@ from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
 from timewait.cli import json_output
+from timewait.cli.blamed_line import with_blame
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import question_options
@@ -23,6 +25,7 @@ from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.session import budget_of, header_in_words, of_schedule
 from timewait.cli.view import write_page
 from timewait.diagrams.page import BasisRow
+from timewait.formats.case import ReportedCase, ReportedSuite
 from timewait.narration.prose import listed
 from timewait.options import Options
 from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
@@ -100,7 +103,7 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     reports.start("check", [entry.name for entry in options.asked()], parameters)
     budget = budget_of(options, screen)
     result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))
-    reports.decided(suite_of_answers("check", result.answers, parameters))
+    reports.decided(_located(suite_of_answers("check", result.answers, parameters), options, budget, reports))
     basis = _basis(options, result, outputs.assumptions, budget, screen)
     _write_violation(outputs, result, basis, screen)
     if outputs.certificate is not None:
@@ -114,6 +117,25 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     title, verdict = f"timewait check, {options.stack.title}", result.verdict
     reports.finish(title, header, verdict, verdict.exit_code, screen)
     return verdict.exit_code
+
+
+def _located(suite: ReportedSuite, options: Options, budget: Budget, reports: Reports) -> ReportedSuite:
+    """The suite with its violations at the lines of the user's profile, where a report shows lines and there is a profile."""
+    if not options.stack.file or not (reports.sarif or reports.github):
+        return suite
+
+    def located(case: ReportedCase) -> ReportedCase:
+        if case.verdict is not Verdict.VIOLATED or budget.interrupted():
+            return case
+
+        def proved(changed: Options) -> bool:
+            asked = replace(changed, properties=(case.subject.name,))
+            return not budget.interrupted() and check(asked, budget=budget.fresh()).verdict is Verdict.PROVED
+
+        values = blamed(options, proved)
+        return with_blame(case, options.stack, values, str(Verdict.PROVED)) if values else case
+
+    return suite._replace(cases=tuple(map(located, suite.cases)))
 
 
 def _basis(options: Options, result: CheckResult, asked: bool, budget: Budget, screen: Screen) -> Basis:

@@ -48,3 +48,30 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
         for part in beside.values():
             part.unlink(missing_ok=True)
         raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def write_new(contents: Mapping[Path, str]) -> None:
+    """Write several files that do not exist yet, all of them or none.
+
+    Raises
+    ------
+    click.UsageError
+        One of the files exists, or cannot be written; the message names it, and no file is left.
+    """
+    made: list[Path] = []
+    parts = {path: path.with_name(path.name + ".part") for path in contents}
+    path = Path()
+    try:
+        for path, content in contents.items():
+            parts[path].write_text(content, encoding="utf-8")
+        for path in contents:
+            os.link(parts[path], path)  # fails where there is a file of this name, unlike a renaming
+            made.append(path)
+    except OSError as problem:
+        for each in made:
+            each.unlink(missing_ok=True)
+        why = "it exists, and is not overwritten" if isinstance(problem, FileExistsError) else problem.strerror
+        raise click.UsageError(f"cannot write {path}: {why}; nothing was written") from problem
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)

@@ -20,6 +20,8 @@ USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 20
 COMMANDS = {
     "check": "Decide properties of one configuration.",
     "threshold": "Find the least safe TIME_WAIT.",
+    "ci": "Compare verdicts with those that timewait.toml expects.",
+    "init": "Write a commented profile and timewait.toml.",
     "prove": "Decide the claims of the project.",
     "certify": "Check a certificate again.",
     "agree": "Compare the answers of all engines.",

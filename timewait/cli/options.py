@@ -178,6 +178,7 @@ def question_options(
     stacks: Literal["named", "host", "both"] = "named",
     properties: bool = True,
     schedules: bool = False,
+    notes: bool = True,
 ) -> Callable[[Command], Command]:
     """Add the options of a question; the command gets them as ``options``, an `Options`, and ``--json`` as ``as_json``.
 
@@ -195,6 +196,8 @@ def question_options(
         Whether the command decides properties, and so has ``--property`` and ``--json``.
     schedules : bool
         Whether the command decides with the schedule of a stack, and so has ``--schedule``.
+    notes : bool
+        Whether a note on standard error says what is assumed.
     """
     shared = [
         *([_STACK] if stacks != "host" else []),
@@ -225,7 +228,10 @@ def question_options(
         @functools.wraps(command)
         def with_options(*arguments: Any, host: bool = stacks == "host", **values: Any) -> Any:
             keywords = {name: values.pop(name) for name in KEYWORDS & values.keys()} | ({} if schedules else {"schedule": "any"})
-            return command(*arguments, options=_options(host, keywords), **values)
+            options = _options(host, keywords)
+            if notes:
+                note_assumptions(options.stack, options.overrides)
+            return command(*arguments, options=options, **values)
 
         wrapped: Any = with_options
         for option in reversed(shared):
@@ -236,9 +242,7 @@ def question_options(
 
 
 def _options(host: bool, keywords: dict[str, Any]) -> Options:
-    """The options that a command line states; a note says what is assumed."""
+    """The options that a command line states."""
     if host and keywords.get("stack"):
         raise click.UsageError("--host and --stack exclude each other")
-    options = Options.of(**keywords | {"stack": this_host_profile() if host else keywords["stack"]})
-    note_assumptions(options.stack, options.overrides)
-    return options
+    return Options.of(**keywords | {"stack": this_host_profile() if host else keywords["stack"]})

@@ -127,6 +127,7 @@ class Reports:
                 took=round(case.seconds, 3),
                 reason=case.detail,
                 steps=None if case.trace is None else len(case.trace.steps),
+                **({} if case.location is None else {"file": case.location.path, "line": case.location.line}),
             )
 
     def finish(self, title: str, about: str, verdict: Verdict, exit_code: int, screen: Screen) -> None:

@@ -68,6 +68,10 @@ class ReportedCase:
         The reason, or a measured value; may be empty.
     trace : Trace or None
         A run that shows it.
+    location : SourceLocation or None
+        The line of the user's file on which the verdict depends.
+    advice : str
+        What that line has to do with the verdict; may be empty.
     """
 
     subject: ReportedProperty
@@ -78,6 +82,8 @@ class ReportedCase:
     seconds: float
     detail: str = ""
     trace: Trace | None = None
+    location: SourceLocation | None = None
+    advice: str = ""
 
     @property
     def status(self) -> CaseStatus:
@@ -93,7 +99,8 @@ class ReportedCase:
         """The verdict and its reason, in a sentence or two."""
         why = self.detail or (violation_reason(self.trace) if self.trace is not None else "")
         expected = "" if self.expected is Verdict.PROVED else f" (expected: {self.expected})"
-        return f"{self.label}: {self.verdict}{expected}" + (f". {capitalised(why)}" if why else "")
+        where = "" if self.location is None else f"{self.location.path}:{self.location.line}: {self.advice}"
+        return ". ".join(filter(None, (f"{self.label}: {self.verdict}{expected}", capitalised(why) if why else "", where)))
 
 
 class ReportedSuite(NamedTuple):

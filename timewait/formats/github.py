@@ -34,8 +34,13 @@ def workflow_commands(cases: Sequence[ReportedCase]) -> list[str]:
             title = _property(f"timewait: {case.label} {case.verdict}")
             steps = "\n".join(trace_lines(case.trace)) if case.trace is not None else ""
             message = _data("\n".join(filter(None, [case.reason, case.subject.statement, case.subject.section, steps])))
-            found.append(f"::{command} title={title}::{message}")
+            found.append(f"::{command} {_at(case)}title={title}::{message}")
     return found
+
+
+def _at(case: ReportedCase) -> str:
+    """The file and line of the user, as properties of a workflow command; empty where the case has none."""
+    return "" if case.location is None else f"file={_property(case.location.path)},line={case.location.line},"
 
 
 def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase]) -> str:
@@ -52,7 +57,7 @@ def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase])
     """
     rows = [
         f"| {SIGNS[case.status]} {_cell(case.label)} | {case.verdict} | {_cell(case.engine)} | {case.seconds:.2f} s |"
-        f" {_cell(case.detail)} |"
+        f" {_cell(_why(case))} |"
         for case in cases
     ]
     lines = [f"## {_inline(title)}: {verdict}", "", *([_inline(about), ""] if about else [])]
@@ -63,6 +68,11 @@ def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase])
     if len(with_trace) > MAX_TRACES:
         lines += [f"… and {len(with_trace) - MAX_TRACES} more traces, not shown here.", ""]
     return "\n".join(lines)
+
+
+def _why(case: ReportedCase) -> str:
+    where = "" if case.location is None else f"{case.location.path}:{case.location.line}"
+    return "; ".join(filter(None, (where, case.advice, case.detail)))
 
 
 def _trace(case: ReportedCase) -> list[str]:

@@ -1,7 +1,8 @@
 """Verdicts as SARIF 2.1.0 (OASIS Static Analysis Results Interchange Format).
 
-Rules are properties or claims. A trace is a code flow through the lines of the specification that its steps apply; paths are
-relative to the root of the repository. An inconclusive verdict has the kind ``open``, a vacuous one ``review``: neither is a
+Rules are properties or claims. A trace is a code flow through the lines of the specification that its steps apply, relative to
+the source of this distribution. A result is at a line of the user's file where the case has one, relative to the root of the
+repository of the user. An inconclusive verdict has the kind ``open``, a vacuous one ``review``: neither is a
 ``pass``, and each is also a warning of the run. An expected counterexample has the kind ``informational``.
 """
 
@@ -11,17 +12,17 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from timewait.checker.trace import Step, Trace, VariableValue, number
 from timewait.checker.verdict import Verdict
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty
-from timewait.formats.source_locations import SourceLocation, rule_location, waiting_location
+from timewait.formats.source_locations import OURS, USERS, SourceLocation, rule_location, waiting_location
 from timewait.narration.prose import capitalised, citation_url
 from timewait.narration.sentences import step_in_words, violation_reason
 from timewait.spec.duration import format_duration
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-ROOT = "%SRCROOT%"
 
 
 def as_sarif(cases: Sequence[ReportedCase], version: str, exit_code: int | None = None) -> str:
@@ -49,6 +50,10 @@ def log(cases: Sequence[ReportedCase], version: str, exit_code: int | None = Non
         "tool": {"driver": driver},
         "invocations": [invocation],
         "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {
+            USERS: {"description": {"text": "The repository in which timewait runs."}},
+            OURS: {"description": {"text": f"The source of timewait {version}."}},
+        },
         "results": [_result(case, rules) for case in cases],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -115,14 +120,19 @@ def _fingerprint(case: ReportedCase) -> str:
 
 
 def _main_location(case: ReportedCase) -> SourceLocation | None:
-    """The line of the last rule applied, else the definition of the property or claim."""
+    """The line of the user's file, else that of the last rule applied, else the definition of the property or claim."""
+    if case.location is not None:
+        return case.location
     last = case.trace.steps[-1:] if case.trace is not None else ()
     locations = [rule_location(name) for step in last for name, _, _ in step.event.rules]
     return next(filter(None, reversed(locations)), case.subject.location)
 
 
 def _physical(location: SourceLocation) -> dict[str, Any]:
-    return {"artifactLocation": {"uri": location.path, "uriBaseId": ROOT}, "region": {"startLine": location.line}}
+    region = {"startLine": location.line}
+    if location.path.startswith("/"):
+        return {"artifactLocation": {"uri": f"file://{quote(location.path)}"}, "region": region}
+    return {"artifactLocation": {"uri": quote(location.path), "uriBaseId": location.base}, "region": region}
 
 
 def _code_flow(trace: Trace) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""The source lines that define rules and properties, for reports that point at them."""
+"""Lines of source files, for reports that point at them: those that define rules and properties, and those of a user."""
 
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,13 @@ TOP_FOLDERS = ("spec", "checker", "proofs", "diagrams")
 """Packages of ``timewait`` whose folders lie at the root of the repository."""
 
 
+USERS, OURS = "%SRCROOT%", "TIMEWAIT"
+"""The base of a path in SARIF: the repository of the user, or the source of this distribution."""
+
+WORKSPACE = "GITHUB_WORKSPACE"
+"""The environment variable with the folder into which GitHub checks out a repository."""
+
+
 class SourceLocation(NamedTuple):
     """A line of a source file.
 
@@ -24,10 +32,28 @@ class SourceLocation(NamedTuple):
         The file, relative to the root of the repository, with ``/`` between folders.
     line : int
         Counted from 1.
+    base : str
+        `OURS` for a file of this distribution, `USERS` for one of the repository at hand.
     """
 
     path: str
     line: int
+    base: str = OURS
+
+
+def users_location(file: Path, line: int) -> SourceLocation:
+    """A line of a file of the user, relative to the root of the repository that holds the file.
+
+    The root is `WORKSPACE`, else the nearest folder with ``.git``, else the current folder; a file outside keeps its full path.
+    """
+    full = file.resolve()
+    stated = os.environ.get(WORKSPACE)
+    roots = [Path(stated).resolve()] if stated else []
+    roots += [folder for folder in full.parents if (folder / ".git").exists()][:1]
+    for root in (*roots, Path.cwd().resolve()):
+        if full.is_relative_to(root):
+            return SourceLocation(full.relative_to(root).as_posix(), line, USERS)
+    return SourceLocation(full.as_posix(), line, USERS)
 
 
 def rule_location(name: str) -> SourceLocation | None:

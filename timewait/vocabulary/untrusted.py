@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -20,6 +21,12 @@ MAX_TEXT = 100_000
 
 MAX_NUMBER = 10**15
 """The size of a number; as seconds, thirty million years."""
+
+MAX_FILE = 65_536
+"""Characters of a file in TOML."""
+
+MAX_DOTS = 200
+"""Full stops in a line of TOML: its reader takes time in the square of the parts of a name."""
 
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:/[0-9]{1,30}|\.[0-9]{1,30})?")
 
@@ -116,6 +123,32 @@ def parse_json(octets: bytes) -> Any:
         raise ValueError(str(problem) if str(problem).endswith("number") else "an integer of too many digits") from problem
     check_plain_data(data)
     return data
+
+
+def parse_toml(octets: bytes) -> dict[str, Any]:
+    """TOML whose data pass `check_plain_data`, and whose texts may have several lines; a byte order mark may come first.
+
+    Raises
+    ------
+    ValueError
+        The octets are not UTF-8, are no TOML, are too many, or hold such data; the message is one line.
+    """
+    try:
+        text = octets.decode("utf-8-sig")
+        if len(text) > MAX_FILE or any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+            raise ValueError("too long, or a name of too many parts")
+        table = tomllib.loads(text)
+        check_plain_data(table, keep="\n\t")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
+    except RecursionError:
+        raise ValueError("too many lists or tables inside one another") from None
+    except tomllib.TOMLDecodeError as error:
+        end = f"at line {text.count(chr(10)) + 1}, the end of the document"
+        raise ValueError(str(error).replace("at end of document", end)) from None
+    except ValueError as error:
+        raise ValueError("an integer of too many digits" if "digits" in str(error) else str(error)) from None
+    return table
 
 
 def _refuse(name: str) -> Any:

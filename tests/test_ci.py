@@ -1,0 +1,443 @@
+"""The commands ``ci`` and ``init``: expected verdicts, the line to blame, and reports about a user's repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from random import Random
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+import xmlschema
+from commands import run, run_json
+from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, needs_junit_schemas, needs_sarif_schema
+
+from timewait.checker.verdict import Verdict
+from timewait.cli import ci
+from timewait.cli.ci import exit_verdict
+from timewait.cli.console import COLUMNS
+from timewait.formats.case import ReportedCase, reported_property
+from timewait.formats.source_locations import WORKSPACE, users_location
+from timewait.formats.toml_lines import line_of
+from timewait.spec.settings import PROFILE_KEYS
+from timewait.spec.stacks import load_stack, stack_names
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "examples" / "stack"
+CORE = '[options]\nclosers = "a"\nscope = "core"\n'
+"""Options of questions that take a tenth of a second."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sample's profile in a folder of its own, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    shutil.copy(SAMPLE / "tiny.toml", tmp_path)
+    return tmp_path
+
+
+def ask(folder: Path, questions: str) -> None:
+    """Write a file of expectations about the sample's profile."""
+    (folder / "timewait.toml").write_text(f'stacks = ["tiny.toml"]\n{CORE}{questions}', encoding="utf-8")
+
+
+def change(folder: Path, key: str, value: str) -> int:
+    """Change a value of the sample's profile; returns its line."""
+    text = (folder / "tiny.toml").read_text(encoding="utf-8")
+    changed, count = re.subn(rf"(?<=\[{key}\]\nvalue = ).*", value, text)
+    assert count == 1
+    (folder / "tiny.toml").write_text(changed, encoding="utf-8")
+    return changed.split("\n").index(f"[{key}]") + 2
+
+
+def question(expect: str, *more: str) -> str:
+    """A question."""
+    return "\n".join(("[[question]]", 'name = "q"', expect, *more, ""))
+
+
+class TestExpectations:
+    """Only the expected verdict passes."""
+
+    def test_as_expected(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A proof and a violation; each case carries the name of the stack, and the last line counts."""
+        ask(folder, question('expect = { graceful = "proved" }') + '[[question]]\nloss = 3\nexpect = { graceful = "violated" }')
+        code, out, _ = run(capsys, "ci")
+        lines = out.splitlines()
+        assert code == 0
+        assert [line.partition("   ")[0] for line in lines[:2]] == ["tiny: q: graceful", "tiny: question 2: graceful"]
+        assert lines[2] == "2 of 2 answers as expected"
+
+    @pytest.mark.parametrize(
+        ("expect", "more", "code"),
+        [
+            ('expect = { graceful = "violated" }', (), 10),
+            ('expect = { graceful = "proved" }', ("loss = 3", 'time_wait = "4s"'), 10),
+            ('expect = { graceful = "proved" }', ("max_states = 1", 'engine = "zones"'), 20),
+            ('expect = { graceful = "violated" }', ("max_states = 1", 'engine = "zones"'), 20),
+            ('least_time_wait = "5s"', (), 10),
+            ('least_time_wait = "3s"', (), 10),
+            ('least_time_wait = "none"', (), 10),
+            ('least_time_wait = "4s"', (), 0),
+            ('least_time_wait = { graceful = "3s" }', (), 0),
+            ('least_time_wait = { graceful = "none" }', ('loss = "any"',), 0),
+            ('least_time_wait = "4s"', ("max-states = 1", 'engine = "zones"'), 20),
+            ('expect = "proved"', (), 0),
+            ('expect = "violated"', (), 10),
+        ],
+    )
+    def test_a_surprise_of_either_kind_fails(
+        self, expect: str, more: tuple[str, ...], code: int, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """So does an answer that is missing; the expectation's line is named where no value of the profile is to blame."""
+        ask(folder, question(expect, *more))
+        found, data = run_json(capsys, "ci")
+        assert found == code
+        failed = [case for case in data["cases"] if not case["as_expected"]]
+        assert bool(failed) == bool(code)
+        assert data["as_expected"] == len(data["cases"]) - len(failed)
+        line = (folder / "timewait.toml").read_text(encoding="utf-8").splitlines().index(expect) + 1
+        for case in failed:
+            assert case["location"]["file"] == "timewait.toml"
+            assert case["location"]["line"] == line
+
+    @pytest.mark.parametrize("verdict", [*Verdict])
+    @pytest.mark.parametrize("expected", [Verdict.PROVED, Verdict.VIOLATED])
+    def test_exit_verdicts(self, verdict: Verdict, expected: Verdict) -> None:
+        """The verdict alone passes that is expected, and a missing one never."""
+        case = ReportedCase(reported_property("graceful"), "q", verdict, expected, "zones", 0.1)
+        assert (exit_verdict(case) is Verdict.PROVED) == (verdict is expected)
+        assert exit_verdict(case).exit_code in (0, 10, 20, 30, 40)
+
+    def test_a_disagreement_fails(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With its own exit code, whatever is expected."""
+        ask(folder, question('expect = { graceful = "violated" }'))
+        real = ci.case_of_answer
+
+        def disagreeing(answer: object) -> ReportedCase:
+            case = real(answer)  # type: ignore[arg-type]
+            return ReportedCase(case.subject, case.label, Verdict.DISAGREEMENT, case.expected, "zones", 0.0, "ticks differ")
+
+        monkeypatch.setattr(ci, "case_of_answer", disagreeing)
+        assert run(capsys, "ci")[0] == 40
+
+    def test_options_of_a_question_replace_the_shared_ones(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """In either spelling, and switches can be switched off."""
+        text = question('expect = { graceful = "violated" }', 'time-wait = "1s"', "orphan = false")
+        ask(folder, 'time_wait = "4s"\n' + text)
+        assert run(capsys, "ci")[0] == 0
+
+    def test_a_selection(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Of stacks and questions; one that selects nothing is an error."""
+        ask(folder, question('expect = { graceful = "proved" }') + '[[question]]\nname = "r"\nexpect = { graceful = "violated" }')
+        assert run(capsys, "ci", "--question", "q", "--stack", "tiny")[0] == 0
+        for wrong in (("--question", "z"), ("--stack", "linux")):
+            code, out, err = run(capsys, "ci", *wrong)
+            assert (code, out) == (2, "")
+            assert "has no" in err
+
+    def test_each_stack_has_a_suite(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """With its name, in JUnit; stacks are files or names."""
+        text = (
+            '[[question]]\nstacks = ["tiny.toml", "rfc9293-intended"]\nmsl = "2s"\nrto = "1s"\nexpect = { graceful = "proved" }\n'
+        )
+        ask(folder, text)
+        assert run(capsys, "ci", "--junit", "a.xml")[0] == 0
+        suites = ElementTree.parse(folder / "a.xml").getroot()
+        assert [suite.get("name") for suite in suites] == ["tiny", "rfc9293-intended"]
+        for suite in suites:
+            assert [str(case.get("name")).partition(":")[0] for case in suite.iter("testcase")] == [suite.get("name")]
+
+    @pytest.mark.parametrize("width", [60, 80])
+    def test_no_line_is_too_long(
+        self, width: int, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An unexpected verdict with its run."""
+        monkeypatch.setenv(COLUMNS, str(width))
+        change(folder, "time_wait", '"3s"')
+        ask(folder, question('expect = { isolation = "proved" }'))
+        code, out, _ = run(capsys, "ci")
+        assert code == 10
+        assert not [line for line in out.splitlines() if len(line) > width]
+
+
+WRONG = {
+    "": "names no stack|asks nothing",
+    'stacks = ["tiny.toml"]': "asks nothing",
+    'stacks = ["tiny.toml"]\nquestion = 3': r"line 2: must be written \[\[question\]\]",
+    'stacks = ["tiny.toml"]\n[[question]]': "line 2: question 1 expects nothing",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect = {}': "line 3: expect must be",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect = "vacuous"': "line 3: expect must be",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect = { graceful = "inconclusive" }': "line 3: graceful must be proved or violated",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect = { gracefull = "proved" }': "line 3: gracefull .*did you mean graceful",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nlos = 2': r"line 4: los .*did you mean loss",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nloss = true': "line 4: loss takes a value",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nfifo = "yes"': "line 4: fifo must be true or false",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nloss = -1': "line 2: .*loss",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nmsl = "soon"': "line 2: .*--msl",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nloss = { a = 1 }': "line 4: loss must be",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nstack = "linux"': "line 4: stack is no option",
+    'stacks = ["tiny.toml"]\n[[question]]\nexpect.graceful = "proved"\nhelp = true': "line 4: help is no option",
+    'stacks = ["tiny.toml"]\n[[question]]\nleast_time_wait = 60': "line 3: least_time_wait: must be a length of time",
+    'stacks = ["tiny.toml"]\n[[question]]\nleast_time_wait = {}': "line 3: least_time_wait names no property",
+    'stacks = ["nowhere.toml"]\n[[question]]\nexpect = "proved"': "no profile file",
+    'stacks = ["Linux"]\n[[question]]\nexpect = "proved"': "did you mean linux",
+    'stacks = ["linux"]\n[[question]]\nexpect = "proved"': "--msl",
+    "stacks = []\n[[question]]\nexpect = 'proved'": "line 1: stacks must be",
+    'stacks = ["tiny.toml", "./tiny.toml"]\n[[question]]\nexpect = "proved"': "names the stack tiny twice",
+    'stacks = ["tiny.toml"]\n[[question]]\nname = "a"\nexpect = "proved"\n[[question]]\nname = "a"': "line 5: a second",
+    'stacks = ["tiny.toml"]\n[[question]]\nname = "\\u001b[2J"\nexpect = "proved"': "U\\+001B",
+    'stack = ["tiny.toml"]': "line 1: stack is not known here .did you mean stacks",
+    "stacks = [": "line",
+}
+
+
+class TestBadFiles:
+    """Each is one clear line, before any engine is asked."""
+
+    @pytest.mark.parametrize("text", WRONG)
+    def test_one_line(self, text: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """It names the file, and the line of the problem where there is one."""
+        (folder / "timewait.toml").write_text(text, encoding="utf-8")
+        code, out, err = run(capsys, "ci", "--junit", "a.xml")
+        assert (code, out) == (3, "")
+        assert re.search(WRONG[text], err)
+        assert err.startswith("timewait: timewait.toml: ")
+        assert err.count("\n") == 1
+        assert not (folder / "a.xml").exists()
+
+    @pytest.mark.parametrize("octets", [b"\xff\xfe", b"a" * 70_000, b"[" * 5_000, b"a." * 500 + b"b = 1"])
+    def test_octets(self, octets: bytes, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """That are no TOML of a moderate size."""
+        (folder / "timewait.toml").write_bytes(octets)
+        code, _, err = run(capsys, "ci")
+        assert (code, err.count("\n")) == (3, 1)
+
+    def test_no_file(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The message says how to write one."""
+        assert folder
+        code, _, err = run(capsys, "ci")
+        assert code == 3
+        assert "timewait init" in err
+
+    @pytest.mark.slow
+    def test_any_damage(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Of any octet: a verdict or one line, never a traceback."""
+        rng = Random(1)
+        whole = (SAMPLE / "timewait.toml").read_bytes()
+        for _ in range(300):
+            octets = bytearray(whole)
+            for _ in range(rng.randint(1, 4)):
+                octets[rng.randrange(len(octets))] = rng.randrange(256)
+            (folder / "timewait.toml").write_bytes(bytes(octets) + b"\nmax_states = 1\n")
+            code, _, err = run(capsys, "ci", "--question", "no such question")
+            assert code in (2, 3)
+            assert err.count("\n") == 1
+
+
+BLAMED = {
+    ("time_wait", '"3s"'): 'expect = { isolation = "proved" }',
+    ("time_wait", '"none"'): 'expect = { isolation = "proved" }',
+    ("reset", '"exact"'): 'expect = { isolation = "proved" }',
+    ("reset", '"window"'): 'expect = { isolation = "proved" }',
+    ("answers", "[]"): 'expect = { graceful = "proved", closes = "proved" }',
+    ("restarts", "[]"): 'expect = { fin-restarts = "proved" }',
+    ("rto_max", '"3s"'): 'expect = { graceful = "proved" }',
+}
+"""For a changed value, what it breaks."""
+
+
+class TestBlame:
+    """A changed value of the profile turns the run red, with the annotation on the line of that value."""
+
+    @pytest.mark.parametrize(("key", "value"), BLAMED)
+    def test_the_line_of_the_changed_value(self, key: str, value: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """In annotations, SARIF and the output; before the change there is none."""
+        ask(folder, question(BLAMED[key, value]))
+        text = (folder / "timewait.toml").read_text(encoding="utf-8").replace("core", "close")
+        (folder / "timewait.toml").write_text(text, encoding="utf-8")
+        line = change(folder, key, value)
+        code, out, _ = run(capsys, "ci", "--github", "--sarif", "a.sarif")
+        assert code == 10
+        annotations = [row for row in out.splitlines() if row.startswith("::")]
+        assert annotations
+        assert all(row.startswith(f"::error file=tiny.toml,line={line},title=") for row in annotations)
+        assert f"  tiny.toml:{line}: {key} = " in out
+        (found,) = json.loads((folder / "a.sarif").read_text(encoding="utf-8"))["runs"]
+        for result in found["results"]:
+            if result["kind"] == "fail":
+                (location,) = result["locations"]
+                assert location["physicalLocation"] == {
+                    "artifactLocation": {"uri": "tiny.toml", "uriBaseId": "%SRCROOT%"},
+                    "region": {"startLine": line},
+                }
+
+    def test_two_values_together(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Both are named where neither alone is enough."""
+        line = change(folder, "time_wait", '"2s"')
+        change(folder, "reset", '"exact"')
+        ask(folder, question('expect = { isolation = "proved" }'))
+        text = (folder / "timewait.toml").read_text(encoding="utf-8").replace("core", "close")
+        (folder / "timewait.toml").write_text(text, encoding="utf-8")
+        _, data = run_json(capsys, "ci")
+        (case,) = data["cases"]
+        assert case["location"]["line"] == line
+        assert case["location"]["advice"].startswith("time_wait = 2s and reset = exact; with ")
+
+    @pytest.mark.slow
+    def test_a_changed_threshold(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The value that gives the expected one back."""
+        line = change(folder, "restarts", "[]")
+        ask(folder, question('least_time_wait = { graceful = "3s" }', "loss = 1"))
+        _, data = run_json(capsys, "ci")
+        (case,) = data["cases"]
+        assert (case["location"]["file"], case["location"]["line"]) == ("tiny.toml", line)
+        assert case["reason"] == "no TIME_WAIT is the least, expected 3s"
+
+    def test_check(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The same for a check of a profile that is a file."""
+        line = change(folder, "time_wait", '"3s"')
+        arguments = ("--stack", "tiny.toml", "--scope", "core", "--property", "isolation", "--github")
+        _, out, _ = run(capsys, "check", *arguments)
+        assert f"::error file=tiny.toml,line={line}," in out
+
+
+class TestReports:
+    """What the reports of a run hold."""
+
+    @pytest.fixture
+    def written(self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+        """All reports about a run with an expected verdict, and unexpected ones of each kind."""
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+        change(folder, "time_wait", '"3s"')
+        ask(folder, question('expect = { isolation = "proved", graceful = "violated" }') + '[[question]]\nleast_time_wait = "9s"')
+        assert run(capsys, "ci", "--github", "--sarif", "a.sarif", "--junit", "a.xml", "--events", "a.jsonl")[0] == 10
+        return folder
+
+    def test_they_agree(self, written: Path) -> None:
+        """Events, the step summary and the suite count the same cases."""
+        events = [json.loads(line) for line in (written / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+        verdicts = [event for event in events if event["event"] == "verdict"]
+        assert [event["standing"] for event in verdicts] == ["failed", "failed", "failed"]
+        assert events[-1]["exit_code"] == 10
+        (suite,) = ElementTree.parse(written / "a.xml").getroot()
+        assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("tiny", "3", "3")
+        summary = (written / "summary.md").read_text(encoding="utf-8")
+        assert summary.count("| ❌ tiny: ") == 3
+        line = line_of((written / "tiny.toml").read_text(encoding="utf-8"), ("time_wait", "value"))
+        assert f"tiny.toml:{line}; time\\_wait = 3s; with time\\_wait = 4s" in summary
+
+    @needs_sarif_schema
+    def test_sarif(self, written: Path) -> None:
+        """Is valid."""
+        schema = json.loads(SARIF_SCHEMA.read_text(encoding="utf-8"))
+        jsonschema.Draft4Validator(schema).validate(json.loads((written / "a.sarif").read_text(encoding="utf-8")))
+
+    @needs_junit_schemas
+    @pytest.mark.parametrize("path", JUNIT_SCHEMAS, ids=lambda path: path.name)
+    def test_junit(self, path: Path, written: Path) -> None:
+        """Is valid."""
+        xmlschema.XMLSchema(path).validate(written / "a.xml")
+
+
+class TestLines:
+    """The line of a value in TOML."""
+
+    @pytest.mark.parametrize("name", stack_names())
+    def test_of_profiles(self, name: str) -> None:
+        """Every value of every profile of the package."""
+        text = (resources.files("timewait.spec") / "stacks" / f"{name}.toml").read_text(encoding="utf-8")
+        lines = text.split("\n")
+        for key in load_stack(name).sources:
+            line = line_of(text, (key, "value"))
+            assert lines[line - 1].startswith("value = ")
+            assert lines[line - 2] == f"[{key}]"
+
+    def test_however_it_is_written(self) -> None:
+        """In any order of keys, with each way that TOML has to write a table, comments and texts of several lines."""
+        rng = Random(7)
+        for _ in range(100):
+            parts: list[tuple[list[str], int]] = []
+            for number in range(rng.randint(1, 6)):
+                parts.append(rng.choice(WAYS)(f"k{number}"))
+            lines: list[str] = []
+            expected = {}
+            for number, (written, offset) in enumerate(parts):
+                expected[f"k{number}"] = len(lines) + offset + 1
+                lines += written
+            text = "\n".join(lines)
+            assert {key: line_of(text, (key, "value")) for key in tomllib.loads(text)} == expected
+
+    def test_of_what_is_not_there(self) -> None:
+        """An error."""
+        for path in (("a",), ("b", "value"), ("c", 2), ("c", "value")):
+            with pytest.raises(KeyError):
+                line_of("b = 1\nc = [1, 2]\n", path)
+
+
+WAYS: tuple[Callable[[str], tuple[list[str], int]], ...] = (
+    lambda key: ([f"[{key}]", "value = 1", 'source = "x"'], 1),
+    lambda key: ([f"[{key}]", 'source = """', "[other]", 'value = 3"""', "", "# value = 2", "value = 1"], 6),
+    lambda key: ([f"[{key}]", "value = [", "  1,", "]"], 1),
+    lambda key: ([f"[ {key} ]", "'value' = 1"], 1),
+)
+"""Ways to write a table with a value: its lines, and the number of the one on which the value begins."""
+
+
+def test_paths_are_those_of_the_repository(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace of GitHub, else the nearest folder with ``.git``, else the current folder."""
+    inner = folder / "a" / "b"
+    inner.mkdir(parents=True)
+    file = inner / "tiny.toml"
+    assert users_location(file, 1).path == "a/b/tiny.toml"
+    (folder / "a" / ".git").mkdir()
+    assert users_location(file, 1).path == "b/tiny.toml"
+    monkeypatch.setenv(WORKSPACE, str(inner))
+    assert users_location(file, 1).path == "tiny.toml"
+
+
+class TestInit:
+    """The command ``init``."""
+
+    def test_what_it_writes_passes(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """As it is."""
+        assert run(capsys, "init")[0] == 0
+        assert run(capsys, "ci")[0] == 0
+        assert sorted(path.name for path in folder.iterdir()) == ["my-stack.toml", "timewait.toml", "tiny.toml"]
+
+    def test_every_key_is_explained(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """And a profile with each of them stated is one."""
+        run(capsys, "init", "--name", "full")
+        text = (folder / "full.toml").read_text(encoding="utf-8")
+        (folder / "full.toml").write_text(re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE), encoding="utf-8")
+        assert set(load_stack(str(folder / "full.toml")).sources) == set(PROFILE_KEYS)
+
+    @pytest.mark.parametrize("existing", ["my-stack.toml", "timewait.toml"])
+    def test_it_overwrites_nothing(self, existing: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where one of the files exists, the other one is not written either."""
+        (folder / existing).write_text("mine", encoding="utf-8")
+        before = sorted(folder.iterdir())
+        code, out, err = run(capsys, "init")
+        assert (code, out) == (2, "")
+        assert f"{existing}: it exists" in err
+        assert sorted(folder.iterdir()) == before
+        assert (folder / existing).read_text(encoding="utf-8") == "mine"
+
+    @pytest.mark.parametrize("name", ["timewait", "../x", "", "A", "a b", "a\nb"])
+    def test_names(self, name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A name that is no name of a stack is an error."""
+        assert run(capsys, "init", "--name", name)[0] == 2
+        assert [path.name for path in folder.iterdir()] == ["tiny.toml"]
+
+    def test_no_folder(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line."""
+        code, _, err = run(capsys, "init", str(folder / "nowhere"))
+        assert (code, err.count("\n")) == (2, 1)

@@ -1,0 +1,215 @@
+"""The command ``ci``: decides the questions of a file, and compares each answer with the expected one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+
+from timewait.api import check, threshold
+from timewait.blame import BlamedValue, blamed
+from timewait.checker.finding import Budget
+from timewait.checker.threshold import InconclusiveAnswer
+from timewait.checker.verdict import Verdict, worst, worst_exit
+from timewait.cli.blamed_line import location_of_value, with_blame
+from timewait.cli.console import STYLES, Screen
+from timewait.cli.expectations import ExpectationFile, ExpectedThreshold, StackQuestion, read_expectations
+from timewait.cli.reports import Reports, report_options
+from timewait.cli.session import budget_of
+from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
+from timewait.formats.source_locations import users_location
+from timewait.narration.prose import counted
+from timewait.options import Options
+from timewait.spec.assemble import assumptions
+from timewait.spec.duration import format_duration
+from timewait.spec.plain_data import verdict_parameters
+
+FILE = "timewait.toml"
+"""The file that is read unless another one is named."""
+
+LEAST = "least_time_wait"
+"""The subject of a case about the least safe TIME_WAIT."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the questions of a run share: the file, the bounds of an exploration, and the screen."""
+
+    file: ExpectationFile
+    budget: Budget
+    screen: Screen
+
+    def bounds(self, options: Options) -> Budget:
+        """The bounds on the exploration of one question."""
+        return replace(options.budget(), listener=self.budget.listener, interrupted=self.budget.interrupted)
+
+
+@click.command("ci")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=FILE)
+@click.option("--stack", "stacks", multiple=True, help="Only the questions about this stack; may be repeated.")
+@click.option("--question", "names", multiple=True, help="Only the question of this name; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@report_options
+def ci_command(file: Path, stacks: tuple[str, ...], names: tuple[str, ...], as_json: bool, reports: Reports) -> int:
+    """Decide the questions of FILE (timewait.toml); exits 0 if every verdict is the expected one."""
+    screen = Screen()
+    expectations = read_expectations(file)
+    questions = expectations.about(stacks, names)
+    for assumption in dict.fromkeys(
+        note for each in questions for note in assumptions(each.options.stack, each.options.overrides)
+    ):
+        screen.note(assumption)
+    session = Session(expectations, budget_of(questions[0].options, screen), screen)
+    session = replace(session, budget=replace(session.budget, listener=reports.listening(session.budget.listener)))
+    reports.start("ci", [f"{question.stack}: {question.name}" for question in questions], {"file": str(file)})
+    cases: list[tuple[StackQuestion, ReportedCase]] = []
+    for _, about in groupby(questions, key=lambda question: question.stack):
+        for suite, decided in _suites(session, list(about), as_json):
+            reports.decided(suite)
+            cases += decided
+    found = [case for _, case in cases]
+    verdict, code = worst(map(exit_verdict, found)), worst_exit(exit_verdict(case).exit_code for case in found)
+    passed = sum(case.status is CaseStatus.PASSED for case in found)
+    if as_json:
+        screen.as_json(
+            {"verdict": str(verdict), "file": str(file), "as_expected": passed, "cases": [_data(*each) for each in cases]}
+        )
+    else:
+        screen.line(f"{passed} of {counted(len(found), 'answer')} as expected")
+    reports.finish("timewait ci", f"{passed} of {len(found)} as expected: {file}", verdict, code, screen)
+    return code
+
+
+def exit_verdict(case: ReportedCase) -> Verdict:
+    """Proved if the verdict is the expected one; a proof in the place of a violation counts as a violation."""
+    if case.status is CaseStatus.PASSED:
+        return Verdict.PROVED
+    return max(case.verdict, Verdict.INCONCLUSIVE) if case.verdict is not Verdict.PROVED else Verdict.VIOLATED
+
+
+def _suites(
+    session: Session, questions: Sequence[StackQuestion], silent: bool
+) -> Iterator[tuple[ReportedSuite, list[tuple[StackQuestion, ReportedCase]]]]:
+    """The suite of one stack, decided question by question."""
+    decided: list[tuple[StackQuestion, ReportedCase]] = []
+    properties: list[tuple[str, str]] = []
+    for question in questions:
+        session.screen.progress_note(f"{question.stack}: {question.name}")
+        parameters = verdict_parameters((question.options.of_stack() or question.options).configuration())
+        properties.append((question.name, json.dumps(parameters)))
+        for case in _cases(session, question):
+            decided.append((question, case))
+            if not silent:
+                show(case, session.screen)
+    yield ReportedSuite(questions[0].stack, tuple(properties), tuple(case for _, case in decided)), decided
+
+
+def show(case: ReportedCase, screen: Screen) -> None:
+    """One line for an expected verdict; for another one its reason, the line to look at, and its run."""
+    passed = case.status is CaseStatus.PASSED
+    expected = "as expected" if passed else f"expected {case.expected}"
+    style = STYLES[Verdict.PROVED if passed else max(case.verdict, Verdict.INCONCLUSIVE)]
+    screen.line(f"{case.label}   {str(case.verdict).upper()}, {expected}   {case.seconds:.2f} s", style)
+    if passed:
+        return
+    if case.location is not None:
+        screen.line(f"  {case.location.path}:{case.location.line}: {case.advice}")
+    if case.detail:
+        screen.line(f"  {case.detail}")
+    if case.trace is not None:
+        screen.trace(case.trace)
+
+
+def _cases(session: Session, question: StackQuestion) -> Iterator[ReportedCase]:
+    """The cases of one question: its properties, then its thresholds."""
+    if question.verdicts:
+        answers = check(question.options, budget=session.bounds(question.options)).answers
+        for expected, answer in zip(question.verdicts, answers, strict=True):
+            case = case_of_answer(answer)
+            label = f"{question.stack}: {question.name}: {case.subject.name}"
+            case = replace(case, label=label, expected=expected.verdict)
+            yield _explained(session, question, case, expected.path, _verdict_is(session, case.subject.name, expected.verdict))
+    for least in question.thresholds:
+        yield _threshold_case(session, question, least)
+
+
+def _verdict_is(session: Session, name: str, wished: Verdict) -> Callable[[Options], bool]:
+    def holds(options: Options) -> bool:
+        asked = replace(options, properties=(name,))
+        return check(asked, budget=session.bounds(asked)).verdict is wished
+
+    return holds
+
+
+def _threshold_case(session: Session, question: StackQuestion, expected: ExpectedThreshold) -> ReportedCase:
+    options = replace(question.options, properties=expected.properties)
+    names = " and ".join(expected.properties)
+    subject = ReportedProperty(LEAST, f"the least TIME_WAIT that is safe for {names}", "RFC 9293 3.6.1 MUST-13", None)
+    label = f"{question.stack}: {question.name}: {LEAST} for {names}"
+    asked = options.override(time_wait=Fraction(0))  # so that no TIME_WAIT of the profile is to blame
+    verdict, detail, seconds = Verdict.PROVED, "", 0.0
+    try:
+        found = threshold(asked, budget=session.bounds(asked)).found
+    except InconclusiveAnswer as problem:
+        verdict, detail = worst(answer.verdict for answer in problem.answers), str(problem)
+        case = ReportedCase(subject, label, max(verdict, Verdict.INCONCLUSIVE), Verdict.PROVED, "", seconds, detail)
+        return _explained(session, question, case, expected.path, lambda _: False)
+    answers = (*found.answers, *found.answers_below)
+    verdict = Verdict.PROVED if found.minimum == expected.least else Verdict.VIOLATED
+    trace = next((answer.trace for answer in found.answers_below if answer.trace is not None), None)
+    trace = trace if verdict is Verdict.VIOLATED else None
+    engine = ", ".join(dict.fromkeys(answer.finding.engine for answer in answers))
+    seconds = sum(answer.finding.seconds for answer in answers)
+    detail = f"{_in_words(found.minimum)} is the least, expected {_in_words(expected.least)}"
+    case = ReportedCase(subject, label, verdict, Verdict.PROVED, engine, seconds, detail, trace)
+
+    def holds(changed: Options) -> bool:
+        try:
+            return threshold(changed, budget=session.bounds(changed)).found.minimum == expected.least
+        except InconclusiveAnswer:
+            return False
+
+    return _explained(session, replace(question, options=asked), case, expected.path, holds)
+
+
+def _in_words(least: Fraction | None) -> str:
+    return "no TIME_WAIT" if least is None else format_duration(least)
+
+
+def _explained(
+    session: Session, question: StackQuestion, case: ReportedCase, path: tuple[str | int, ...], holds: Callable[[Options], bool]
+) -> ReportedCase:
+    """The case with the line on which it depends: that of a value of the profile, else that of the expectation."""
+    if case.status is CaseStatus.PASSED:
+        return case
+    values: tuple[BlamedValue, ...] = ()
+    if case.status is CaseStatus.FAILED and question.options.stack.file and not session.budget.interrupted():
+        session.screen.progress_note(f"{case.label}: which value of the profile is to blame")
+        values = blamed(question.options, lambda options: not session.budget.interrupted() and holds(options))
+    if values and location_of_value(question.options.stack, values[0].setting) is not None:
+        return with_blame(case, question.options.stack, values, str(case.expected))
+    line = session.file.line(path)
+    return replace(case, location=users_location(session.file.file, line), advice="the expected verdict is stated here")
+
+
+def _data(question: StackQuestion, case: ReportedCase) -> dict[str, Any]:
+    place = case.location
+    return {
+        "stack": question.stack,
+        "question": question.name,
+        "property": case.subject.name,
+        "verdict": str(case.verdict),
+        "expected": str(case.expected),
+        "as_expected": case.status is CaseStatus.PASSED,
+        "engine": case.engine,
+        "seconds": round(case.seconds, 3),
+        "reason": case.detail,
+        "location": None if place is None else {"file": place.path, "line": place.line, "advice": case.advice},
+        "trace": None if case.trace is None else case.trace.as_json(),
+    }
