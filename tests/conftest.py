@@ -1,0 +1,44 @@
+"""Tests that take several seconds each are left to ``pytest -m long``, which CI runs, so that a default run stays short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+LONG = {
+    "test_agreement.py": ("test_draws_are_of_every_kind", "test_four_ways_agree"),
+    "test_agreement_table.py": ("test_all_agree", "test_for_programs"),
+    "test_certificates.py": ("test_every_single_bound_is_needed", "test_horn_clauses_prove_it_too"),
+    "test_command.py": ("test_every_engine", "test_least"),
+    "test_conformance.py": ("test_a_setting_explains_what_it_changes", "test_most_settings_are_visible"),
+    "test_export.py": ("test_tla_has_the_same_states",),
+    "test_export_spin.py": ("test_spin_agrees",),
+    "test_fairness.py": ("test_on_the_letter_of_the_standard",),
+    "test_formats_command.py": ("test_prove",),
+    "test_liveness_certificates.py": ("test_closes", "test_the_literal_reading_is_not_quiet", "test_of_another_system"),
+    "test_mutation.py": ("test_a_sample_is_killed_or_explained",),
+    "test_oracle.py": ("test_twins_change_nothing", "test_both_close", "test_time_never_stops_for_good"),
+    "test_page.py": ("test_two_thousand_steps", "test_accessibility"),
+    "test_projection.py": ("test_are_legal",),
+    "test_refinement.py": ("test_the_search_goes_on_to_a_run_that_can_be_carried_out",),
+    "test_relaxation.py": ("test_every_step_is_followed",),
+    "test_risk.py": ("test_exact_and_sampled_agree", "test_no_risk_from_the_proved_threshold_on"),
+    "test_sequence.py": ("test_short_and_long_runs",),
+    "test_wheel.py": ("",),
+}
+"""By file, the tests that are long; an empty name stands for all tests of the file."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the long tests; of a test with parameters the first one stays in a default run."""
+    seen: set[tuple[str, str]] = set()
+    for item in items:
+        name = getattr(item, "originalname", item.name)
+        if (names := LONG.get(item.path.name)) is None or not any(name.startswith(one) for one in names):
+            continue
+        first = hasattr(item, "callspec") and (str(item.path), name) not in seen
+        seen.add((str(item.path), name))
+        if not first:
+            item.add_marker(pytest.mark.long)
