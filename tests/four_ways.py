@@ -18,7 +18,7 @@ from random_configurations import random_configuration
 
 from timewait.checker.bounded import search
 from timewait.checker.compiled import CompiledAutomaton
-from timewait.checker.explicit import Explicit
+from timewait.checker.explicit import Explicit, packed
 from timewait.checker.finding import Budget, Run
 from timewait.checker.question import Question
 from timewait.checker.replay import Rejected, replay
@@ -146,9 +146,22 @@ class Draw:
         if engine.stopped and not attainable <= engine.broken.keys():
             raise Unjudged("too large for ticks")
         self._compare("ticks", set(engine.broken) & set(JUDGED), broken)
+        self._compiled(asked, engine)
         for name in sorted(engine.broken.keys() & broken):
             self._replay(asked, "ticks", name, engine.run_to(*engine.broken[name]))
         return fewest_steps(engine, frozenset(engine.broken) & broken)
+
+    def _compiled(self, asked: Question, engine: Explicit) -> None:
+        """The compiled exploration against the one that reads the specification, where that is complete."""
+        fast = None if engine.stopped else packed(asked, Budget())
+        if fast is None:
+            return
+        if fast.broken.keys() != engine.broken.keys():
+            self.faults.append(f"compiled ticks: broken are {sorted(fast.broken)}, not {sorted(engine.broken)}")
+        if (len(fast), fast.transitions, fast.depth) != (len(engine), engine.transitions, engine.depth):
+            self.faults.append(f"compiled ticks: {len(fast)} states, not {len(engine)}")
+        for name in sorted(fast.broken.keys() & set(JUDGED)):
+            self._replay(asked, "compiled ticks", name, fast.run_to(*fast.broken[name]))
 
     def _by_zones(self, asked: Question, automaton: CompiledAutomaton, broken: set[str]) -> None:
         engine = Zones(automaton)
