@@ -30,7 +30,7 @@ LAYERS = (
     {"spec", "checker"},
     {"proofs", "narration"},
     {"captures", "formats", "diagrams", "capacity", "risk"},
-    {"laboratory", "machine"},
+    {"laboratory", "machine", "ways"},
     {"library"},
     {"cli"},
 )
@@ -45,6 +45,7 @@ LIBRARIES = {
     "captures": set[str](),
     "capacity": set[str](),
     "risk": set[str](),
+    "ways": set[str](),
     "machine": set[str](),
     "formats": set[str](),
     "diagrams": {"networkx", "graphviz", "jinja2"},

@@ -41,6 +41,7 @@ COMMANDS = {
     "learn": "Learn how a running stack closes, and compare.",
     "risk": "Compute how probable it is that a close ends in a RST.",
     "capacity": "Compute how many connections the ports of a host allow.",
+    "ways": "Judge the ways around TIME-WAIT.",
 }
 """Every command, with its line of help; the module of its name in this package defines it, as ``NAME_command``."""
 

@@ -70,7 +70,7 @@ def connects(host: ConnectingHost, instants: Sequence[int]) -> Generator[tuple[i
         namespace.set(f"ipv4/{name}", value)
     address = LOOPBACK if host.loopback else ELSEWHERE
     with namespace.entered():
-        _bring_up_loopback(address)
+        bring_up_loopback(address)
         listener = socket(AF_INET, SOCK_STREAM)
         listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         listener.bind((address, LISTENER))
@@ -96,7 +96,8 @@ def _open_and_close(listener: socket, address: str) -> bool:
     return True
 
 
-def _bring_up_loopback(address: str) -> None:
+def bring_up_loopback(address: str) -> None:
+    """Give the device lo an address and bring it up, in the network namespace of this thread."""
     name = b"lo" if address == LOOPBACK else b"lo:1"
     with socket(AF_INET, SOCK_DGRAM) as control:
         fcntl.ioctl(control, SET_FLAGS, struct.pack("16sH14x", b"lo", UP))
