@@ -17,11 +17,12 @@ from pathlib import Path
 from runpy import run_path
 from types import ModuleType
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from click import Context
 from site_pages import DOCS, PageBlock, blocks, name, pages, same
+from test_questions import QUESTIONS
 
 import timewait.proofs.evidence
 from timewait.cli.main import COMMANDS, cli
@@ -417,6 +418,18 @@ class TestBrowser:
         found = axe.Axe().run(tab).response["violations"]
         assert not [(item["id"], item["nodes"][0]["html"][:200]) for item in found if item["impact"] in ("serious", "critical")]
         tab.context.close()
+
+    @pytest.mark.parametrize("page", QUESTIONS)
+    def test_a_search_for_an_error_text_finds_its_page(self, browser: Any, page: str) -> None:
+        """Among the first ten pages that the site's own search lists."""
+        for words in QUESTIONS[page]:
+            tab = opened(browser, SITE / "search.html", 1280, "light")
+            tab.goto(f"{(SITE / 'search.html').resolve().as_uri()}?q={quote(words)}")
+            tab.locator(".search-summary", has_text=re.compile("found|did not match")).wait_for()
+            links = [link.get_attribute("href") for link in tab.locator("ul.search > li > a").all()]
+            tab.context.close()
+            listed = list(dict.fromkeys(urlsplit(link).path for link in links))
+            assert f"questions/{page}.html" in listed[:10], words
 
     @pytest.mark.parametrize(("scheme", "chosen"), [("light", "dark"), ("dark", "light")])
     def test_pictures_follow_the_colour_scheme_of_the_page(self, browser: Any, scheme: str, chosen: str) -> None:

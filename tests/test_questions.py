@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ QUESTIONS = {
         "connect() failed (99:",
         "no free ports",
     ),
-    "which-side-closes-first": ("which side should close first", "TIME_WAIT"),
+    "which-side-closes-first": ("which side should close first",),
     "tcp-fin-timeout": ("net.ipv4.tcp_fin_timeout",),
     "tcp-tw-recycle": ("cannot stat /proc/sys/net/ipv4/tcp_tw_recycle", "behind a NAT", "because of time stamp"),
     "tcp-tw-reuse": ("net.ipv4.tcp_tw_reuse",),
@@ -40,11 +42,11 @@ QUESTIONS = {
         "cannot bind socket",
     ),
     "so-linger-zero": ("SO_LINGER", "connection reset by peer", "java.net.SocketException", "[Errno 104]"),
-    "fin-wait-2": ("FIN_WAIT_2", "FIN_WAIT2", "FIN-WAIT-2"),
+    "fin-wait-2": ("FIN_WAIT_2", "FIN_WAIT2", "FIN_WAIT_2 (FIN-WAIT-2) for ever"),
     "last-ack": ("FIN_WAIT_1", "LAST_ACK", "too many orphaned sockets", "ETIMEDOUT"),
     "close-wait": ("CLOSE_WAIT", "too many open files", "accept4() failed (24:"),
     "rst-in-time-wait": ("RFC 1337", "tcp_rfc1337", "assassination"),
-    "small-device": ("small device", "NET_TCP_TIME_WAIT_DELAY", "TCP_MSL"),
+    "small-device": ("small device", "NET_TCP_TIME_WAIT_DELAY", "CONFIG_NET_TCP_TIME_WAIT_DELAY", "TCP_MSL"),
     "time-wait-bucket-table-overflow": ("TCP: time wait bucket table overflow", "TCPTimeWaitOverflow"),
     "ack-storm": ("ACK storm", "TCP Dup ACK"),
     "no-time-wait": ("SYN-SENT", "SYN_SENT", "nf_conntrack_tcp_timeout_syn_sent"),
@@ -167,3 +169,22 @@ def test_the_readme_leads_there() -> None:
     for page in (DOCS.parent / "README.md", DOCS / "index.md"):
         links = re.findall(r"\]\(([^)\s]+questions/index\.md|questions/index\.md)\)", page.read_text(encoding="utf-8"))
         assert [link for link in links if (page.parent / Path(link)).is_file()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the page is about Linux")
+def test_syn_sent_leaves_its_port_free() -> None:
+    """A full listener drops the SYN; when the client gives up, another socket can have its port without SO_REUSEADDR."""
+    with socket.socket() as full, socket.socket() as waiting, socket.socket() as client, socket.socket() as other:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting.connect(full.getsockname())
+        client.setblocking(False)
+        client.bind(("127.0.0.1", 0))
+        with pytest.raises(BlockingIOError):
+            client.connect(full.getsockname())
+        name = client.getsockname()
+        with pytest.raises(OSError, match="Address already in use"):
+            other.bind(name)
+        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x02"  # SYN-SENT
+        client.close()
+        other.bind(name)
