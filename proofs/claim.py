@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from timewait.checker.verdict import Verdict
 from timewait.proofs.evidence import Evidence
@@ -25,6 +26,8 @@ class Claim:
         Whether it takes minutes.
     gather : callable
         Yields the evidence.
+    file : Path or None
+        The file of the user that registers it; None for a claim of the project.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Claim:
     expected: Verdict
     slow: bool
     gather: Gather
+    file: Path | None = None
 
 
 CLAIMS: dict[str, Claim] = {}
@@ -47,3 +51,42 @@ def claim(name: str, statement: str, section: str, expected: Verdict, slow: bool
         return gather
 
     return register
+
+
+def register_file(
+    file: Path, run: Callable[[], None], check: Callable[[Mapping[str, Claim], Mapping[str, Claim]], None]
+) -> list[str]:
+    """Register the claims of a file of the user in the place of those that it registered before.
+
+    Parameters
+    ----------
+    file : Path
+        The file, as a full path.
+    run : callable
+        Runs it, so that `claim` registers its claims.
+    check : callable
+        Gets the claims that were added and all that were there before; an error of either function leaves the registry as it was.
+
+    Returns
+    -------
+    list of str
+        The names of the claims that were added.
+    """
+    earlier = dict(CLAIMS)
+    others = {name: entry for name, entry in CLAIMS.items() if entry.file != file}
+    _restore(others)
+    try:
+        run()
+        added = {name: entry for name, entry in CLAIMS.items() if others.get(name) is not entry}
+        check(added, others)
+    except BaseException:
+        _restore(earlier)
+        raise
+    for name, entry in added.items():
+        CLAIMS[name] = replace(entry, file=file)
+    return list(added)
+
+
+def _restore(claims: Mapping[str, Claim]) -> None:
+    CLAIMS.clear()
+    CLAIMS.update(claims)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Any
 
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict, worst
+from timewait.proofs.claim import Claim
+from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
+from timewait.vocabulary.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,21 @@ class ClaimResult:
 
 def decide_claim(name: str) -> ClaimResult:
     """Decide one claim."""
-    chosen = CLAIMS[name]
+    return _decided(CLAIMS[name])
+
+
+def _decided(chosen: Claim) -> ClaimResult:
     started = time.monotonic()
     pieces = tuple(_timed(chosen.gather()))
-    return ClaimResult(name, chosen.statement, chosen.expected, time.monotonic() - started, pieces)
+    return ClaimResult(chosen.name, chosen.statement, chosen.expected, time.monotonic() - started, pieces)
+
+
+def _decide_in_process(name: str, file: Path | None) -> ClaimResult:
+    """Decide one claim in a process that has to load the file of the claim first."""
+    if file is None:
+        return decide_claim(name)
+    load_claims(file)
+    return _decided(with_checked_evidence(CLAIMS[name]))
 
 
 def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
@@ -140,9 +155,27 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimR
         Processes at most.
     out : Path or None
         A folder for certificates and traces.
+
+    Raises
+    ------
+    InputError
+        A claim is one of a user's file, which makes no sense or ends its process.
     """
+    files = [CLAIMS[name].file for name in chosen]
+    try:
+        yield from _decided_side_by_side(chosen, files, jobs, out)
+    except BrokenProcessPool:
+        own = next(filter(None, files), None)
+        if own is None:
+            raise
+        raise InputError(f"{own}: a process that decided a claim ended without an answer") from None
+
+
+def _decided_side_by_side(
+    chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None
+) -> Iterator[ClaimResult]:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(decide_claim, chosen):
+        for result in pool.map(_decide_in_process, chosen, files):
             if out is not None:
                 _write(result, out)
             yield result

@@ -25,6 +25,7 @@ from timewait.narration.trace_file import read_trace
 from timewait.options import DEFAULT_STACK, SECONDS, Closers, DurationLike, Keywords, Options, duration
 from timewait.proofs.bounded_check import check_within
 from timewait.proofs.certificate_files import CheckedCertificate
+from timewait.proofs.claim_files import registered
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.question import question
 from timewait.proofs.suite import ClaimResult
@@ -262,12 +263,13 @@ def explain(
 
 
 def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:
-    """Decide claims of the project, each in a process of its own.
+    """Decide claims of the project or of files of your own, each in a process of its own.
 
     Parameters
     ----------
     *claims : str
-        Names of claims, such as ``"C1"``; without any, all that take less than minutes.
+        Names of claims, such as ``"C1"``, and files, such as ``"my_claim.py"``; without any, all claims of the project that
+        take less than minutes.
     jobs : int
         Claims decided side by side.
     out : path, optional
@@ -277,6 +279,8 @@ def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -
     ------
     RequestError
         A claim is unknown.
+    InputError
+        A file cannot be run, or registers no claim.
 
     Examples
     --------
@@ -284,10 +288,7 @@ def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -
     >>> [(result.name, str(result.verdict)) for result in timewait.prove("C15")]
     [('C15', 'violated')]
     """
-    names = [name.upper() for name in claims] or [name for name, claim in CLAIMS.items() if not claim.slow]
-    for name in names:
-        if name not in CLAIMS:
-            raise RequestError(f"there is no claim {name!r}; there are {', '.join(CLAIMS)}")
+    names = registered(claims) or tuple(name for name, claim in CLAIMS.items() if not claim.slow and claim.file is None)
     return decide_claims(names, jobs, None if out is None else Path(out))
 
 

@@ -12,6 +12,7 @@ from timewait.cli.console import STYLES, Screen
 from timewait.cli.reports import Reports, report_options, suite_of_claim
 from timewait.cli.table import Cell
 from timewait.narration.prose import counted
+from timewait.proofs.claim_files import registered
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.suite import ClaimResult
 
@@ -32,14 +33,14 @@ WIDE = 110
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @report_options
 def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json: bool, reports: Reports) -> int:
-    """Decide the claims and print a table; without a CLAIM, all that take less than minutes."""
-    chosen = claims or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
+    """Decide the claims and print a table; a CLAIM is a name or a file such as my_claim.py; without, all but slow ones."""
+    chosen = registered(claims) or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
     screen = Screen()
     results = []
     deciding = prove(*chosen, jobs=jobs, out=out)
     if not as_json:
         screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")
-    reports.start("prove", [name.upper() for name in chosen], {})
+    reports.start("prove", [*chosen], {})
     for result in deciding:
         results.append(result)
         reports.decided(suite_of_claim(result))

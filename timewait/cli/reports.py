@@ -29,7 +29,7 @@ from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.options import Command
 from timewait.formats import github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
-from timewait.formats.source_locations import SourceLocation, source_path
+from timewait.formats.source_locations import SourceLocation, source_path, users_location
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
 from timewait.proofs.suite import ClaimResult
@@ -186,7 +186,10 @@ def suite_of_answers(name: str, answers: Sequence[Answer], parameters: dict[str,
 def suite_of_claim(result: ClaimResult) -> ReportedSuite:
     """A decided claim; without evidence it is vacuous."""
     claim = CLAIMS[result.name]
-    location = SourceLocation(source_path(claim.gather.__module__), claim.gather.__code__.co_firstlineno)
+    line = claim.gather.__code__.co_firstlineno
+    location = SourceLocation(source_path(claim.gather.__module__), line)
+    if claim.file is not None:
+        location = users_location(claim.file, line)
     subject = ReportedProperty(claim.name, claim.statement, claim.section, location)
     cases = tuple(_case_of_evidence(subject, piece) for piece in result.pieces)
     if not cases:
