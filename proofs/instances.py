@@ -13,6 +13,7 @@ from fractions import Fraction
 from random import Random
 
 from timewait.checker.verdict import Verdict
+from timewait.proofs import instances_next
 from timewait.proofs.claims import (
     EVERYTHING,
     FIN,
@@ -23,35 +24,11 @@ from timewait.proofs.claims import (
     close,
     core,
 )
+from timewait.proofs.instance import Instance
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.settings import Behaviour, ResetRule
 
 PROVED, VIOLATED = Verdict.PROVED, Verdict.VIOLATED
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A point that the words of a claim cover.
-
-    Attributes
-    ----------
-    words : str
-        The words of the statement that predict the verdict.
-    configuration : Configuration
-        The point.
-    name : str
-        The property.
-    expected : Verdict
-        The verdict that the words predict.
-    slow : bool
-        Whether an engine takes seconds to decide it.
-    """
-
-    words: str
-    configuration: Configuration
-    name: str
-    expected: Verdict
-    slow: bool = False
 
 
 Draw = Callable[[Random], Iterator[Instance]]
@@ -281,8 +258,13 @@ INSTANCES: Mapping[str, Draw] = {
     "C10": _c10,
     "C11": _c11,
     "C12": _c12,
+    "C13": instances_next.crash,
+    "C14": instances_next.numbers_above,
     "C15": _c15,
     "C16": _c16,
     "C17": _c17,
+    "C18": instances_next.timestamps,
+    "C19": instances_next.clock_of_numbers,
+    "C20": instances_next.syn_in_time_wait,
 }
 """For each claim the function that draws its instances."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.reopening import ATOMIC, NextIncarnation
 from timewait.spec.setting import InProfile, Setting
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, REUSE, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
 from timewait.spec.stacks import MissingValue, Stack
 
 
@@ -94,9 +94,27 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
         scope=overrides.scope,
         both_close=overrides.both_close,
         text=overrides.text,
-        reopening=overrides.reopening,
+        reopening=opening_of(stack, overrides),
         behaviour=behaviour_of(stack, overrides),
     )
+
+
+def opening_of(stack: Stack, overrides: Overrides) -> NextIncarnation:
+    """Return the opening of the next incarnation, with what the stack does where that matters.
+
+    Raises
+    ------
+    NextIncarnationError
+        The values contradict each other.
+    """
+    matters = _conditions(stack, overrides)
+    values: dict[str, Any] = {}
+    for name, entry in REUSE.items():
+        known = stack.behaviour.get(name) if matters[entry.matters_with] else None
+        stated = overrides.behaviour.get(name)
+        if stated is not None or known is not None:
+            values[name] = known if stated is None else stated
+    return replace(overrides.reopening, **values)
 
 
 def behaviour_of(stack: Stack, overrides: Overrides) -> Behaviour:
@@ -182,6 +200,8 @@ def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:
     return {
         "time_wait": stack.has_time_wait or overrides.time_wait is not None,
         "abandons": bool(overrides.behaviour.get("abandons")),
+        "early": overrides.reopening.early and (stack.has_time_wait or overrides.time_wait is not None),
+        "timestamps": overrides.reopening.checks_timestamps,
         "unread": bool(overrides.behaviour.get("unread")),
         "retries": overrides.behaviour.get("retries") is not None,
     }

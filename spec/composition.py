@@ -50,6 +50,8 @@ class CompositionState(NamedTuple):
         The incarnation that is open.
     incarnations : tuple of int
         The incarnations of A and of B where the next one opens by a handshake: 0 for the old one, 1 for the next one.
+    crashed : tuple of bool
+        Whether A and whether B has lost all memory.
     """
 
     ends: tuple[Block, Block]
@@ -57,6 +59,7 @@ class CompositionState(NamedTuple):
     lost: tuple[int, int]
     phase: Phase = Phase.FIRST
     incarnations: tuple[int, int] = (0, 0)
+    crashed: tuple[bool, bool] = (False, False)
 
 
 class Composition:

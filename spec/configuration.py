@@ -121,6 +121,8 @@ class Configuration:
         if self.behaviour.fin_wait_2:
             values["FIN_WAIT_2"] = self.fin_wait_2
         values |= {name: getattr(self, name.lower()) for name in self.limits}
+        if self.reopening.quiet is not None:
+            values["QUIET"] = self.reopening.quiet
         if self.behaviour.abandons and self.behaviour.clock_before_close:
             states = (name for name in ("TIME_WAIT", "FIN_WAIT_2", *self.limits) if name in values)
             values |= {f"{name}_LEFT": self._left(values[name]) for name in states}

@@ -2,14 +2,15 @@
 
 Until an end opens again, the automaton is that of `timewait.spec.composition`. From then on every segment carries its
 incarnation; one that arrives at an end of another incarnation is judged by its effect (`timewait.spec.incarnation`).
-An old packet need not arrive at an end that has opened again. Segments of the next incarnation are under no loss budget,
+An old packet need not arrive at an end that has opened again, or whose host has lost all memory: that end is CLOSED and
+answers nothing until it opens. Segments of the next incarnation are under no loss budget,
 their lifetime is not limited, and they may be retransmitted at any time: all this only adds runs, and needs no clock. Users
 of the next incarnation send a little text and do not close; the first harm ends a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -20,6 +21,7 @@ from timewait.spec.exchange import ENDS, violated_properties
 from timewait.spec.incarnation import Crossing, answers, crossings, stamped
 from timewait.spec.network import ClockedPacket
 from timewait.spec.outcome import Call, Outcome, Timer
+from timewait.spec.reopening import Crash
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block, State
@@ -30,6 +32,12 @@ OVER = CompositionState((Block(State.CLOSED), Block(State.CLOSED)), (), (0, 0), 
 """The location after the first harm, and where no harm is possible any more."""
 
 OPENS = (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
+
+QUIET = "quiet"
+"""The role of the clock that measures the quiet time of an end after a crash."""
+
+LOST_MEMORY = "all memory"
+"""The subject of the action of a crash."""
 
 
 class HandshakeComposition(Composition):
@@ -45,10 +53,18 @@ class HandshakeComposition(Composition):
         """None: a packet of the next incarnation has no lifetime, so not all packets obey the same rules."""
         return None
 
+    @property
+    def maximal_constants(self) -> Mapping[str, str]:
+        constants = dict(super().maximal_constants)
+        if self.reopening.crash is not Crash.NONE:
+            constants[QUIET] = self.reopening.quiet_name
+        return constants
+
     def edges(self, location: Location) -> Iterable[Edge]:
         state = state_of(location)
         if state.phase is Phase.OVER:
             return
+        yield from self._crash(state)
         yield from self.calls(state)
         yield from self.timeouts(state)
         yield from self.arrivals(state)
@@ -64,7 +80,8 @@ class HandshakeComposition(Composition):
     def timers(self, state: CompositionState) -> tuple[Clock, ...]:
         """The running timers of the ends that are still in the old incarnation."""
         old = [end for end, number in zip(ENDS, state.incarnations, strict=True) if not number]
-        return tuple(clock for clock in super().timers(state) if clock.owner in old)
+        quiet = (Clock(QUIET, end) for end, crashed in zip(ENDS, state.crashed, strict=True) if crashed and end in old)
+        return (*(clock for clock in super().timers(state) if clock.owner in old), *quiet)
 
     def invariant(self, location: Location) -> tuple[Bound, ...]:
         state = state_of(location)
@@ -85,14 +102,26 @@ class HandshakeComposition(Composition):
 
     def _opens(self, state: CompositionState) -> Iterator[Edge]:
         for side, end in enumerate(ENDS):
-            if not may_open(self.configuration, state.ends, state.incarnations, side):
+            if not may_open(self.configuration, state.ends, state.incarnations, side, state.crashed):
                 continue
+            guard = (Bound(Clock(QUIET, end), ">", self.reopening.quiet_name),) if state.crashed[side] else ()
             for call in OPENS:
                 outcome = user_calls(state.ends[side], call, self.configuration.behaviour)
                 clocked = [self._released(entry, end) for entry in self.channel.unchanged(state.network)]
                 incarnations = (1, state.incarnations[1]) if side == 0 else (state.incarnations[0], 1)
                 opened = state._replace(lost=(0, 0), phase=Phase.REOPENED, incarnations=incarnations)
-                yield from self.step(opened, side, Action("call", end, call), (), outcome, clocked, frozenset())
+                yield from self.step(opened, side, Action("call", end, call), guard, outcome, clocked, frozenset())
+
+    def _crash(self, state: CompositionState) -> Iterator[Edge]:
+        """The crash of a host, at any instant: it forgets the connection, and sends nothing."""
+        for side, end in enumerate(ENDS):
+            if not may_crash(self.configuration, state.incarnations, side, state.crashed):
+                continue
+            clocked = [self._released(entry, end) for entry in self.channel.unchanged(state.network)]
+            crashed = (True, False) if side == 0 else (False, True)
+            lost = state._replace(lost=(0, 0), phase=Phase.REOPENED, crashed=crashed)
+            outcome = Outcome(Block(State.CLOSED), rules=("incarnation.crash",))
+            yield from self._across(lost, side, Action("crash", end, LOST_MEMORY), (), Crossing(outcome, (), ""), clocked)
 
     def _released(self, entry: ClockedPacket, receiver: str) -> ClockedPacket:
         """A packet, which need not arrive at an end that opens again."""
@@ -123,6 +152,8 @@ class HandshakeComposition(Composition):
 
     def _ways(self, state: CompositionState, side: int, segment: Segment) -> tuple[Crossing, ...]:
         """The ways in which a segment may count at an end: one in its own incarnation."""
+        if is_quiet(state.incarnations, side, state.crashed):
+            return (Crossing(Outcome(state.ends[side]), (), ""),)
         if segment.incarnation != state.incarnations[side]:
             return self.crossing(state.ends, state.incarnations, side, segment)
         outcome = self.received(state.ends[side], side, segment)
@@ -181,7 +212,8 @@ class HandshakeComposition(Composition):
         if _past(target):
             yield Edge(done, guard, OVER, (), violates=broken, witnesses=witnesses)
             return
-        kept = set(self.timers(state)) - {Clock(timer.value, ENDS[side]) for timer in outcome.started}
+        started = {timer.value for timer in outcome.started} | ({QUIET} if action.kind == "crash" else set())
+        kept = set(self.timers(state)) - {Clock(role, ENDS[side]) for role in started}
         timers = tuple(clock if clock in kept else None for clock in self.timers(target))
         yield Edge(done, guard, target, (*timers, *updates), violates=broken, witnesses=witnesses)
 
@@ -215,12 +247,34 @@ def _past(state: CompositionState) -> bool:
     return any(block.state is State.ESTABLISHED for block in state.ends)
 
 
-def may_open(configuration: Configuration, ends: tuple[Block, Block], incarnations: tuple[int, int], side: int) -> bool:
-    """Whether the user of an end may open the next incarnation: it is CLOSED, and the other end too or it has opened."""
+def may_open(
+    configuration: Configuration,
+    ends: tuple[Block, Block],
+    incarnations: tuple[int, int],
+    side: int,
+    crashed: tuple[bool, bool] = (False, False),
+) -> bool:
+    """Whether the user of an end may open the next incarnation: it is CLOSED, and the other end too or it has opened.
+
+    Where a host crashes, no end opens before that, and its own end does not wait for the other one.
+    """
     if incarnations[side] or ends[side].state is not State.CLOSED:
         return False
+    if configuration.reopening.crash is not Crash.NONE and not any(crashed):
+        return False
     other = 1 - side
-    return configuration.reopening.early or bool(incarnations[other]) or ends[other].state is State.CLOSED
+    early = configuration.reopening.early or crashed[side]
+    return early or bool(incarnations[other]) or ends[other].state is State.CLOSED
+
+
+def may_crash(configuration: Configuration, incarnations: tuple[int, int], side: int, crashed: tuple[bool, bool]) -> bool:
+    """Whether the host of an end may lose all memory: it is the one that crashes, once, in the old incarnation."""
+    return configuration.reopening.crash == ENDS[side].lower() and not any(crashed) and not any(incarnations)
+
+
+def is_quiet(incarnations: tuple[int, int], side: int, crashed: tuple[bool, bool]) -> bool:
+    """Whether an end has lost all memory and not opened again; it then sends nothing."""
+    return crashed[side] and not incarnations[side]
 
 
 def compose(configuration: Configuration, told_apart: int = 1) -> Composition:

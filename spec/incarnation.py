@@ -17,6 +17,7 @@ from timewait.spec.reopening import Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
+from timewait.spec.window import WINDOW
 
 ISOLATION = "isolation"
 """The property that forbids every harm: the conjunction of those of `HARMS`."""
@@ -31,6 +32,7 @@ HARMS: dict[str, str] = {
 
 INCARNATION_RULES = {
     "incarnation.reopen": ("RFC 9293 3.10.1", "both ends are CLOSED: the same addresses and ports are opened again"),
+    "incarnation.crash": ("RFC 9293 3.4.3", "a host loses all memory of its connections, and keeps quiet before it opens again"),
     "incarnation.old-text": (
         "RFC 1337 H1",
         "an old segment with text is in the window of the next incarnation, which reads the old text as new",
@@ -51,6 +53,7 @@ INCARNATION_RULES = {
         "RFC 9293 3.6.1 MAY-2; RFC 6191",
         "a SYN that is new by its number or its timestamp opens the next incarnation in TIME-WAIT",
     ),
+    "incarnation.syn-reset": ("RFC 793 3.9 fourth check", "a RST answers a SYN in the window of TIME-WAIT, which lasts on"),
     "incarnation.timestamp": (
         "RFC 7323 5.3 R1",
         "an old segment, not a RST, has an older timestamp than the last one: it is acknowledged and dropped (PAWS)",
@@ -199,16 +202,10 @@ def _reopens(configuration: Configuration, block: Block, segment: Segment) -> bo
     """Whether a SYN opens the next incarnation at an end in TIME-WAIT, with its number as it counts there."""
     if block.state is not State.TIME_WAIT or not segment.syn or segment.ack is not None:
         return False
-    reopening = configuration.reopening
-    match reopening.syn:
-        case SynRule.NEVER:
-            return False
-        case SynRule.ABOVE:
-            return segment.seq > block.rcv
-        case SynRule.AT_OR_ABOVE:
-            return segment.seq >= block.rcv
-        case SynRule.TIMESTAMP:
-            return reopening.checks_timestamps or segment.seq > block.rcv
+    reopening, least = configuration.reopening, configuration.reopening.syn.least
+    if least is None:
+        return False
+    return segment.seq >= block.rcv + least or (reopening.syn.by_timestamp and reopening.checks_timestamps)
 
 
 def _processed(configuration: Configuration, block: Block, incarnation: int, segment: Segment) -> Outcome:
@@ -218,6 +215,9 @@ def _processed(configuration: Configuration, block: Block, incarnation: int, seg
         bare = not segment.span and segment.seq == block.rcv and segment.ack == block.una
         if not (reopening.paws is Paws.LINUX and block.state is State.ESTABLISHED and bare):
             return Outcome(block, (acknowledgement(block),), rules=("incarnation.timestamp",))
+    waiting = not incarnation and block.state is State.TIME_WAIT and segment.syn and segment.ack is None
+    if waiting and reopening.syn is SynRule.RESET and block.rcv <= segment.seq < block.rcv + WINDOW:
+        return Outcome(block, (reset_for(segment),), rules=("incarnation.syn-reset",))
     return segment_arrives(block, segment, configuration.behaviour)
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import InProfile
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
 from timewait.vocabulary.untrusted import exact_number, shown
@@ -49,7 +49,7 @@ def reopening_as_data(reopening: NextIncarnation) -> dict[str, Any]:
     if not reopening.handshake:
         return {"kind": str(reopening.kind)}
     data: dict[str, Any] = {entry.name: getattr(reopening, entry.name) for entry in fields(reopening)}
-    for name in ("data_rate", "idle", "lifetime"):
+    for name in ("data_rate", "idle", "lifetime", "quiet"):
         data[name] = None if data[name] is None else exact(data[name])
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
@@ -61,12 +61,13 @@ def _reopening(data: Mapping[str, Any]) -> NextIncarnation:
         ("numbers", Numbers),
         ("paws", Paws),
         ("syn", SynRule),
+        ("crash", Crash),
         ("timestamps", tuple),
         ("text", tuple),
     ):
         if name in values:
             values[name] = kind(values[name])
-    for name in ("data_rate", "idle", "lifetime"):
+    for name in ("data_rate", "idle", "lifetime", "quiet"):
         if values.get(name) is not None:
             values[name] = Fraction(str(values[name]))
     return NextIncarnation(**values)

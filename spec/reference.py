@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, timer_length, user_calls
 from timewait.spec.exchange import ENDS, EndPair, delivery_matters, pending, recurrent_properties, reply_windows, violations
-from timewait.spec.handshake import OPENS, may_open, unlimited
+from timewait.spec.handshake import OPENS, is_quiet, may_crash, may_open, unlimited
 from timewait.spec.incarnation import (
     HARMS,
     INCARNATION_RULES,
@@ -30,6 +30,7 @@ from timewait.spec.incarnation import (
 )
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
+from timewait.spec.reference_time import TimedPacket, late_in_words
 from timewait.spec.rules import RULES
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
@@ -38,29 +39,6 @@ from timewait.vocabulary.replay import Event, ImpossibleMove, Packet, RunningTim
 
 COMMON_TIMERS = (Timer.RETRANSMISSION, Timer.TIME_WAIT, Timer.FIN_WAIT_2)
 """The timers that every trace shows."""
-
-NOTICEABLE = 100
-"""A timer that expires late by more than one part in so many of its length is called late."""
-
-INSTANT = Fraction(1, 1000)
-"""The most by which a timer expires late without being called late, however short it is, in seconds."""
-
-
-class TimedPacket(NamedTuple):
-    """A packet in flight, its number in the order of sending, and the time at which it was sent, in seconds."""
-
-    packet: PacketInFlight
-    number: int
-    sent: Fraction
-
-    def is_due_at(self, side: int) -> bool:
-        """Whether it must still arrive, and at this end."""
-        return self.packet.must_be_delivered and self.packet.sender == ENDS[1 - side]
-
-    @property
-    def is_new(self) -> bool:
-        """Whether it belongs to the next incarnation, in which the lifetime of a packet is not limited."""
-        return bool(self.packet.segment.incarnation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +54,25 @@ class ReferenceState:
     copies: int = 0
     reopened: bool = False
     incarnations: tuple[int, int] = (0, 0)
+    crashed_at: Fraction | None = None
     event: Event = field(default_factory=lambda: Event("", "the connection is open"))
     broken: frozenset[str] = frozenset()
     recurrent: frozenset[str] = frozenset()
 
     @property
     def pending(self) -> frozenset[str]:
-        return frozenset() if self.reopened or any(self.incarnations) else pending(self.ends)
+        return frozenset() if self.reopened or self._later else pending(self.ends)
+
+    @property
+    def _later(self) -> bool:
+        """Whether an end has opened again, or lost all memory."""
+        return any(self.incarnations) or self.crashed_at is not None
+
+    @property
+    def _crashed(self) -> tuple[bool, bool]:
+        """Whether A and whether B has lost all memory."""
+        crash = self.configuration.reopening.crash if self.crashed_at is not None else ""
+        return crash == "a", crash == "b"
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -122,6 +112,8 @@ class ReferenceState:
                 return (self._call(action),)
             case "timer":
                 return (self._timer(action),)
+            case "crash":
+                return (self._crash(action.actor),)
             case "reopen":
                 return (self._reopen(),)
             case "deliver":
@@ -145,22 +137,39 @@ class ReferenceState:
             outcome = user_calls(block, call, self.configuration.behaviour)
         except ValueError as error:
             raise ImpossibleMove(str(error)) from error
-        if any(self.incarnations):
+        if self._later:
             return self._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
         return self._after(side, outcome, action, f"user calls {call}", None)
 
+    def _crash(self, end: str) -> ReferenceState:
+        """The state after the host of an end lost all memory."""
+        side = ENDS.index(end)
+        if not may_crash(self.configuration, self.incarnations, side, self._crashed):
+            raise ImpossibleMove(f"the host of {end} does not lose its memory")
+        opened = replace(self._released(side), crashed_at=self.now)
+        outcome = Outcome(Block(State.CLOSED), rules=("incarnation.crash",))
+        text = "loses all memory, and keeps quiet"
+        return opened._after_opening(side, Crossing(outcome, (), ""), Action("crash", end, ""), text, None)
+
     def _open(self, side: int, call: Call, action: Action) -> ReferenceState:
         """The state after a user opens the next incarnation."""
-        if not self.configuration.reopening.handshake or not may_open(self.configuration, self.ends, self.incarnations, side):
+        allowed = may_open(self.configuration, self.ends, self.incarnations, side, self._crashed)
+        quiet = self.configuration.parameters[self.configuration.reopening.quiet_name]
+        still = self._crashed[side] and self.crashed_at is not None and self.now <= self.crashed_at + quiet
+        if not self.configuration.reopening.handshake or not allowed or still:
             raise ImpossibleMove(f"{action.actor} cannot open the next incarnation yet")
         outcome = user_calls(self.ends[side], call, self.configuration.behaviour)
         return self._opened(side)._after_opening(side, Crossing(outcome, (), ""), action, f"user calls {call}", None)
 
     def _opened(self, side: int) -> ReferenceState:
-        """The state with an end in the next incarnation; old packets need not arrive there any more."""
-        free = (e._replace(packet=e.packet._replace(must_be_delivered=e.is_due_at(1 - side))) for e in self.in_transit)
+        """The state with an end in the next incarnation."""
         incarnations = (1, self.incarnations[1]) if side == 0 else (self.incarnations[0], 1)
-        return replace(self, in_transit=tuple(free), lost=(0, 0), incarnations=incarnations)
+        return replace(self._released(side), incarnations=incarnations)
+
+    def _released(self, side: int) -> ReferenceState:
+        """The state in which old packets need not arrive at an end any more."""
+        free = (e._replace(packet=e.packet._replace(must_be_delivered=e.is_due_at(1 - side))) for e in self.in_transit)
+        return replace(self, in_transit=tuple(free), lost=(0, 0))
 
     def _call_in_next(self, side: int, call: Call, action: Action) -> ReferenceState:
         block = self.ends[side]
@@ -198,13 +207,13 @@ class ReferenceState:
         if not may_fire:
             raise ImpossibleMove(f"the {timer} timer of {action.actor} shows {format_duration(elapsed)} and cannot fire")
         outcome = timer_fires(self.ends[side], timer, configuration.behaviour)
-        late = "" if timer is Timer.RETRANSMISSION else _late(elapsed, self._length(action.actor, timer))
+        late = "" if timer is Timer.RETRANSMISSION else late_in_words(elapsed, self._length(action.actor, timer))
         text = {
             Timer.RETRANSMISSION: f"retransmits after {format_duration(elapsed)}",
             Timer.TIME_WAIT: f"leaves TIME_WAIT after {format_duration(elapsed)}"
             f" (TIME_WAIT is {format_duration(configuration.time_wait)}{late})",
         }.get(timer, f"gives up {self.ends[side].state} after {format_duration(elapsed)}{late}")
-        if any(self.incarnations):
+        if self._later:
             return self._after_opening(side, Crossing(outcome, (), ""), action, text, None)
         return self._after(side, outcome, action, text, None)
 
@@ -232,7 +241,7 @@ class ReferenceState:
         if self.configuration.duplication is None and not self.configuration.fifo:
             # Each copy may arrive again, so only the obligations differ, and the oldest obligation must be met first.
             ready = ready[:1]
-        if any(self.incarnations):
+        if self._later:
             return tuple(state for index in ready for state in self._arrive_after_opening(index, action))
         results = [self._arrive(index, action) for index in ready]
         if self.configuration.duplication is None and len(due) > 1:
@@ -297,10 +306,12 @@ class ReferenceState:
         sender, segment = arrived.packet.sender, arrived.packet.segment
         side = 1 - ENDS.index(sender)
         text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
-        if segment.incarnation == self.incarnations[side]:
+        if is_quiet(self.incarnations, side, self._crashed):
+            ways: tuple[Crossing, ...] = (Crossing(Outcome(self.ends[side]), (), ""),)
+        elif segment.incarnation == self.incarnations[side]:
             outcome = self._received(self.ends[side], side, segment)
             sent = answers(outcome.replies, segment.incarnation, segment)
-            ways: tuple[Crossing, ...] = (Crossing(outcome._replace(replies=sent), (), ""),)
+            ways = (Crossing(outcome._replace(replies=sent), (), ""),)
         else:
             ways = crossings(self.configuration, self.ends, self.incarnations, side, segment)
         later = replace(self, in_transit=self._without(index))
@@ -479,12 +490,6 @@ class ReferenceState:
 def _rule(name: str) -> tuple[str, str]:
     """The section and the text of a rule."""
     return INCARNATION_RULES[name] if name in INCARNATION_RULES else RULES[name]
-
-
-def _late(elapsed: Fraction, length: Fraction) -> str:
-    """By how much a timer has expired late, if a reader would notice; otherwise empty."""
-    late = elapsed - length
-    return f", so {format_duration(late)} late" if late > max(length / NOTICEABLE, INSTANT) else ""
 
 
 def initial_state(configuration: Configuration) -> ReferenceState:

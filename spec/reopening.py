@@ -60,7 +60,29 @@ class SynRule(StrEnum):
     AT_OR_ABOVE = "at-or-above"
     """One whose number is at least RCV.NXT."""
     TIMESTAMP = "timestamp"
-    """One with a newer timestamp where both ends have timestamps, else as by number (RFC 6191 2)."""
+    """One with a newer timestamp where both ends have timestamps, else one above RCV.NXT (RFC 6191 2)."""
+    TIMESTAMP_OR_AT = "timestamp-or-at"
+    """One with a newer timestamp where both ends have timestamps, else one at RCV.NXT or above."""
+    RESET = "reset"
+    """None; a RST answers one in the window (RFC 793 3.9, fourth check)."""
+
+    @property
+    def least(self) -> int | None:
+        """The least number above RCV.NXT at which a SYN opens by its number; None if none does."""
+        return {self.ABOVE: 1, self.TIMESTAMP: 1, self.AT_OR_ABOVE: 0, self.TIMESTAMP_OR_AT: 0}.get(self)
+
+    @property
+    def by_timestamp(self) -> bool:
+        """Whether a newer timestamp is enough."""
+        return self in (self.TIMESTAMP, self.TIMESTAMP_OR_AT)
+
+
+class Crash(StrEnum):
+    """The end whose host loses all memory, once, at any instant; without one no end does."""
+
+    NONE = "none"
+    A = "a"
+    B = "b"
 
 
 class NextIncarnationError(RequestError):
@@ -87,6 +109,11 @@ class NextIncarnation:
         Whether an end may open as soon as it is CLOSED itself; otherwise when both are.
     text : pair of int
         Octets that the users of A and of B may send in the next incarnation, at most.
+    crash : Crash
+        The end whose host loses all memory; only runs with its crash reach the next incarnation. It sends nothing until it
+        opens again, and need not wait for the other end.
+    quiet : Fraction or None
+        The time after the crash before which it does not open, in seconds; None: as long as TIME-WAIT.
     data_rate, idle, lifetime : Fraction or None
         For numbers by the clock: the mean rate of the old incarnation at most, in octets a second; the time from its last
         number to the new ISN at least, in seconds; its lifetime at most, in seconds, None if unknown.
@@ -99,6 +126,8 @@ class NextIncarnation:
     syn: SynRule = SynRule.NEVER
     early: bool = False
     text: tuple[int, int] = (1, 1)
+    crash: Crash = Crash.NONE
+    quiet: Fraction | None = None
     data_rate: Fraction | None = None
     idle: Fraction | None = None
     lifetime: Fraction | None = None
@@ -115,15 +144,22 @@ class NextIncarnation:
                 raise NextIncarnationError("numbers by the clock need a data rate and an idle time")
         elif any(value is not None for value in stated):
             raise NextIncarnationError("a data rate, an idle time and a lifetime matter only to numbers by the clock")
+        if self.quiet is not None and self.crash is Crash.NONE:
+            raise NextIncarnationError("a quiet time follows a crash; state which end crashes")
         if self.syn is not SynRule.NEVER and not self.early:
             raise NextIncarnationError("a SYN meets TIME-WAIT only where an end may open early")
-        if min(value for value in (*stated, *map(Fraction, self.text), Fraction(0)) if value is not None) < 0:
-            raise NextIncarnationError("data rate, idle time, lifetime and text must not be negative")
+        if min(value for value in (*stated, self.quiet, *map(Fraction, self.text), Fraction(0)) if value is not None) < 0:
+            raise NextIncarnationError("data rate, idle time, lifetime, quiet time and text must not be negative")
 
     @property
     def handshake(self) -> bool:
         """Whether the next incarnation opens by a handshake."""
         return self.kind is Reopen.HANDSHAKE
+
+    @property
+    def quiet_name(self) -> str:
+        """The name of the parameter that is the quiet time."""
+        return "TIME_WAIT" if self.quiet is None else "QUIET"
 
     @property
     def checks_timestamps(self) -> bool:

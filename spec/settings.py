@@ -13,6 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import get_args, get_type_hints
 
+from timewait.spec.reopening import Paws, SynRule
 from timewait.spec.setting import InProfile, Setting, setting
 
 
@@ -451,6 +452,36 @@ class Behaviour:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """What a stack does with the next incarnation, where it opens by a handshake. `REUSE` describes each field."""
+
+    syn: SynRule = field(
+        default=SynRule.NEVER,
+        metadata=setting(
+            "which SYN ends TIME-WAIT and opens the next connection",
+            "RFC 9293 3.6.1 MAY-2, RFC 6191",
+            option="--syn",
+            takes="RULE, for instance --syn above",
+            help="With --early: the SYN that ends TIME_WAIT. [default: the stack's]",
+            profile=InProfile.ASSUMED,
+            matters_with="early",
+        ),
+    )
+    paws: Paws = field(
+        default=Paws.RFC_7323,
+        metadata=setting(
+            "which old segments the check of timestamps lets through",
+            "RFC 7323 5.3",
+            option="--paws",
+            takes="RULE, for instance --paws linux",
+            help="Handshake: the rule that checks timestamps. [default: the stack's]",
+            profile=InProfile.ASSUMED,
+            matters_with="timestamps",
+        ),
+    )
+
+
 def _declared(owner: type) -> dict[str, Setting]:
     hints = get_type_hints(owner)
     found = {}
@@ -464,7 +495,9 @@ DURATIONS = _declared(Durations)
 """The settings that are lengths of time, by name."""
 BEHAVIOUR = _declared(Behaviour)
 """Everything that an endpoint reads, by name; the settings that follow from a duration among them."""
-SETTINGS = DURATIONS | {name: entry for name, entry in BEHAVIOUR.items() if not entry.follows}
+REUSE = _declared(Reuse)
+"""What matters to the next incarnation alone, by name."""
+SETTINGS = DURATIONS | {name: entry for name, entry in BEHAVIOUR.items() if not entry.follows} | REUSE
 """Every setting that a profile or an override states, by name."""
 STATE_LIMITS = ("fin_wait_1", "close_wait", "closing", "last_ack")
 """The limits of states that have none in the standard, by the name of the setting; the state is the name in capitals."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from timewait.spec.handshake import LOST_MEMORY
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
 from timewait.vocabulary.automaton import Action
@@ -38,6 +39,8 @@ def action_of(event: Event) -> Action | None:
     rule = event.rules[0][0]
     if rule == "incarnation.reopen":
         return Action("reopen", event.actor, "the same addresses and ports")
+    if rule == "incarnation.crash":
+        return Action("crash", event.actor, LOST_MEMORY)
     if rule in TIMERS:
         return Action("timer", event.actor, TIMERS[rule], lost)
     if (call := OPENS.get(rule) or CALLS.get(rule.partition(".")[0])) is not None:

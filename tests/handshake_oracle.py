@@ -24,11 +24,20 @@ NOT_OPEN = frozenset({State.CLOSED, State.LISTEN})
 
 
 class Opened(NamedTuple):
-    """The state once an end has opened again: `old` says which ends have not."""
+    """The state once an end has opened again or crashed.
+
+    `old` says which ends have not opened; `crashed` which end has lost all memory, and `quiet` for how many ticks.
+    """
 
     ends: tuple[End, End]
     copies: tuple[Copy, ...]
     old: tuple[bool, bool]
+    crashed: int | None = None
+    quiet: int = 0
+
+    def still(self, who: int) -> bool:
+        """Return whether an end has crashed and not opened."""
+        return self.crashed == who and self.old[who]
 
 
 def judge_handshake(configuration: Configuration, cap: int = 400_000, wanted: tuple[str, ...] = HARMS) -> dict[str, bool]:
@@ -57,7 +66,10 @@ class HandshakeSearch(Search):
         """Yield every state after one event or one tick."""
         if isinstance(state, World):
             yield from self.successors(state)
-            yield from self.openings(Opened(state.ends, state.copies, (True, True)))
+            if self.crashes is None:
+                yield from self.openings(Opened(state.ends, state.copies, (True, True)))
+            else:
+                yield self.crash(state, self.crashes)
             return
         if not any(state.old) and all(self.segments[copy.number].incarnation for copy in state.copies):
             return  # nothing old is left
@@ -70,19 +82,39 @@ class HandshakeSearch(Search):
         world = World(state.ends, state.copies, (0, 0))
         if self.time_may_pass(world):
             later = self.tick(world)
-            yield Opened(later.ends, later.copies, state.old)
+            yield Opened(later.ends, later.copies, state.old, state.crashed, min(state.quiet, self.least_quiet) + 1)
+
+    @property
+    def crashes(self) -> int | None:
+        """The end that crashes, if one does."""
+        return {"none": None, "a": A, "b": B}[self.configuration.reopening.crash]
+
+    @property
+    def least_quiet(self) -> int:
+        """The ticks after which an end that crashed may open, at the earliest one tick later."""
+        stated = self.configuration.reopening.quiet
+        return int(self.configuration.time_wait if stated is None else stated)
+
+    def crash(self, world: World, who: int) -> Opened:
+        """Return the state after a host lost all memory."""
+        gone = End(Block(State.CLOSED), ())
+        ends = (gone, world.ends[B]) if who == A else (world.ends[A], gone)
+        copies = tuple(copy if copy.sender == who else copy._replace(free=True) for copy in world.copies)
+        return Opened(ends, self.canonical(copies), (True, True), who)
 
     def openings(self, state: Opened) -> Iterator[Opened]:
         """Yield the states after a user opens."""
         for who in (A, B):
             other = state.ends[1 - who].block.state is State.CLOSED or not state.old[1 - who]
-            allowed = other or self.configuration.reopening.early
+            allowed = other or self.configuration.reopening.early or state.crashed == who
+            if state.still(who) and state.quiet <= self.least_quiet:
+                continue
             if state.old[who] and state.ends[who].block.state is State.CLOSED and allowed:
                 old = (False, state.old[B]) if who == A else (state.old[A], False)
                 copies = tuple(copy if copy.sender == who else copy._replace(free=True) for copy in state.copies)
                 for call in (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE):
                     outcome = user_calls(state.ends[who].block, call, self.behaviour)
-                    yield from self.after(Opened(state.ends, copies, old), who, outcome, copies, None)
+                    yield from self.after(state._replace(copies=copies, old=old), who, outcome, copies, None)
 
     def own_events(self, state: Opened, who: int) -> Iterator[Outcome]:
         """Yield the outcomes of calls and timers."""
@@ -115,7 +147,7 @@ class HandshakeSearch(Search):
                 )
             sent.append(Copy(who, self.number(numbered), 0, True, self.arrivals))
         ends = (changed, state.ends[B]) if who == A else (state.ends[A], changed)
-        yield Opened(ends, self.canonical((*copies, *sent)), state.old)
+        yield state._replace(ends=ends, copies=self.canonical((*copies, *sent)))
 
     def arrivals_of(self, state: Opened, index: int) -> Iterator[Opened]:
         """Yield the states after the arrival of one copy, in each way in which its numbers may count."""
@@ -124,13 +156,16 @@ class HandshakeSearch(Search):
         if left != 1:
             rest = (*rest, Copy(sender, number, age, True, left if left == UNLIMITED else left - 1))
         who, segment = 1 - sender, self.segments[number]
+        if state.still(who):
+            yield state._replace(copies=self.canonical(rest))
+            return
         block = state.ends[who].block
         foreign = state.old[who] == bool(segment.incarnation)
         for seen in self.counted(state, who, block, segment) if foreign else (segment,):
             if foreign and state.old[who] and self.opens(block, seen):
                 freed = tuple(copy if copy.sender == who else copy._replace(free=True) for copy in rest)
                 opened = segment_arrives(Block(State.LISTEN), segment, self.behaviour)
-                yield from self.after(Opened(state.ends, freed, (False, False)), who, opened, freed, segment)
+                yield from self.after(state._replace(copies=freed, old=(False, False)), who, opened, freed, segment)
                 continue
             outcome = self.processed(state, who, block, seen, foreign=foreign)
             if foreign and not state.old[who] and self.harmed(state, who, block, segment, outcome.block):
@@ -155,10 +190,11 @@ class HandshakeSearch(Search):
     def opens(self, block: Block, seen: Segment) -> bool:
         """Return whether a SYN of the next incarnation ends TIME-WAIT and opens."""
         opening = self.configuration.reopening
-        least = {"above": block.rcv + 1, "at-or-above": block.rcv, "timestamp": block.rcv + 1}.get(opening.syn)
+        above = {"above": 1, "at-or-above": 0, "timestamp": 1, "timestamp-or-at": 0}.get(opening.syn)
+        least = None if above is None else block.rcv + above
         if block.state is not State.TIME_WAIT or not seen.syn or least is None:
             return False
-        return seen.seq >= least or (opening.syn == "timestamp" and opening.timestamps == (True, True))
+        return seen.seq >= least or (opening.syn.startswith("timestamp") and opening.timestamps == (True, True))
 
     def processed(self, state: Opened, who: int, block: Block, seen: Segment, *, foreign: bool) -> Outcome:
         """Return the outcome of an arrival; where both ends have timestamps, an old segment but a RST is only answered."""
@@ -170,6 +206,8 @@ class HandshakeSearch(Search):
                 return Outcome(block, (Segment(block.nxt, block.rcv),))
         if self.core and who == B and block.state is State.CLOSED:
             return Outcome(block)
+        if foreign and opening.syn == "reset" and block.state is State.TIME_WAIT and seen.syn and seen.seq >= block.rcv:
+            return Outcome(block, (Segment(0, None, rst=True),))
         return segment_arrives(block, seen, self.behaviour)
 
     def harmed(self, state: Opened, who: int, before: Block, segment: Segment, after: Block) -> bool:

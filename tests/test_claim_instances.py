@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -12,7 +13,7 @@ from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
-from timewait.proofs import claims
+from timewait.proofs import claims, crash, next_incarnation
 from timewait.proofs.claim import CLAIMS
 from timewait.proofs.evidence import Evidence
 from timewait.proofs.instances import INSTANCES, Instance
@@ -50,10 +51,10 @@ def used(name: str, monkeypatch: pytest.MonkeyPatch) -> set[Configuration]:
     def several(*arguments: Any, **named: Any) -> Iterator[Evidence]:
         yield recorded(*arguments, **named)
 
-    for kind in ("at", "agreed", "least", "for_all", "by_horn", "for_every_duration", "for_all_by_schedule"):
-        monkeypatch.setattr(claims, kind, recorded)
-    for kind in ("all_at", "as_formula", "for_any_text"):
-        monkeypatch.setattr(claims, kind, several)
+    one = ("at", "agreed", "least", "for_all", "by_horn", "for_every_duration", "for_all_by_schedule")
+    many = ("all_at", "as_formula", "for_any_text")
+    for module, kind in product((claims, crash, next_incarnation), (*one, *many)):
+        monkeypatch.setattr(module, kind, recorded if kind in one else several, raising=False)
     list(CLAIMS[name].gather())
     return found
 

@@ -16,15 +16,19 @@ from timewait.checker.verdict import Verdict
 from timewait.formats.capture_entries import capture_entries
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.handshake import may_open
+from timewait.spec.handshake import LOST_MEMORY, may_crash, may_open
 from timewait.spec.incarnation import HARMS, ISOLATION, crossings
+from timewait.spec.outcome import Call
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reference import initial_state
+from timewait.spec.reopening import Crash, NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen, SynRule
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block, State
 from timewait.spec.trace_actions import action_of
+from timewait.vocabulary.automaton import Action
+from timewait.vocabulary.replay import ImpossibleMove
 
 PROVED, VIOLATED = Verdict.PROVED, Verdict.VIOLATED
 F = Fraction
@@ -197,6 +201,8 @@ class TestOpening:
             "data_rate": F(1000),
             "idle": F(1, 3),
             "lifetime": F(7),
+            "crash": Crash.B,
+            "quiet": F(1, 7),
             "early": True,
             "syn": SynRule.TIMESTAMP,
             "timestamps": (True, False),
@@ -221,6 +227,70 @@ class TestOpening:
         """An opening that makes no sense is refused."""
         with pytest.raises(NextIncarnationError):
             NextIncarnation(**about)  # type: ignore[arg-type]
+
+
+def crashed(quiet: int, **about: object) -> Configuration:
+    """Return the last exchange without TIME-WAIT, in which A loses all memory and keeps quiet for some seconds."""
+    return replace(handshake(crash=Crash.A, quiet=F(quiet), **about), scope=Scope.CORE)
+
+
+class TestCrash:
+    """A host that loses all memory."""
+
+    def test_a_crash_comes_before_every_opening(self) -> None:
+        """Who may open: nobody before the crash; after it the end that crashed, whatever the other end does."""
+        closed, waiting = Block(State.CLOSED), Block(State.LAST_ACK, una=1, nxt=2, rcv=2)
+        configuration = crashed(1)
+        assert not may_open(configuration, (closed, closed), (0, 0), 0)
+        assert may_open(configuration, (closed, waiting), (0, 0), 0, (True, False))
+        assert not may_open(configuration, (waiting, waiting), (0, 0), 1, (True, False))
+        assert may_crash(configuration, (0, 0), 0, (False, False))
+        assert not may_crash(configuration, (0, 0), 1, (False, False))
+        assert not may_crash(configuration, (0, 0), 0, (True, False))
+        assert not may_crash(configuration, (1, 0), 0, (False, False))
+
+    def test_a_quiet_end_sends_nothing(self) -> None:
+        """In a run, nothing is sent between the crash and the opening, which comes after the quiet time."""
+        answer = decided(crashed(3), "old-fin")["old-fin"]
+        assert answer.trace is not None
+        steps = answer.trace.steps
+        crash = next(step for step in steps if any(rule == "incarnation.crash" for rule, _, _ in step.event.rules))
+        opening = next(step for step in steps if step.event.actor == "A" and "OPEN" in step.event.text)
+        between = [step for step in steps if crash.number <= step.number < opening.number and step.event.actor == "A"]
+        assert not [step for step in between if step.event.sent]
+        assert opening.time > crash.time + 3
+
+    def test_replay_refuses_what_a_crash_does_not_allow(self) -> None:
+        """The reference semantics: no opening within the quiet time, no second crash, no crash of the other end."""
+        crash = Action("crash", "A", LOST_MEMORY)
+        (state,) = initial_state(crashed(3)).act(crash)
+        for action in (crash, Action("crash", "B", LOST_MEMORY), Action("call", "A", Call.OPEN_ACTIVE, (False,))):
+            with pytest.raises(ImpossibleMove):
+                state.wait(F(3)).act(action)
+        assert state.wait(F(31, 10)).act(Action("call", "A", Call.OPEN_PASSIVE))
+
+    @pytest.mark.parametrize("quiet", [0, 1, 2])
+    def test_oracle_peer(self, quiet: int) -> None:
+        """For what the peer still sends no quiet time is enough; brute force and zones agree."""
+        wanted = ("old-fin", "old-reset")
+        assert judge_handshake(crashed(quiet), wanted=wanted) == dict.fromkeys(wanted, True)
+        assert verdicts(crashed(quiet), *wanted) == dict.fromkeys(wanted, VIOLATED)
+
+    @pytest.mark.parametrize(("quiet", "verdict"), [(F(999, 1000), VIOLATED), (F(1), PROVED)])
+    def test_own_acknowledgements(self, quiet: Fraction, verdict: Verdict) -> None:
+        """An old ACK of the host that crashed is gone after an MSL, and not before."""
+        configuration = replace(crashed(0), reopening=replace(crashed(0).reopening, quiet=quiet, text=(0, 1)))
+        assert verdicts(configuration, "old-ack") == {"old-ack": verdict}
+
+    def test_above(self) -> None:
+        """With ISNs above all old numbers no quiet time is needed."""
+        assert verdicts(crashed(0, numbers=Numbers.ABOVE), ISOLATION) == {ISOLATION: PROVED}
+
+    @pytest.mark.parametrize("about", [{"quiet": F(1)}, {"crash": Crash.A, "quiet": F(-1)}])
+    def test_contradictions(self, about: dict[str, object]) -> None:
+        """A quiet time without a crash, or a negative one, makes no sense."""
+        with pytest.raises(NextIncarnationError):
+            NextIncarnation(Reopen.HANDSHAKE, **about)  # type: ignore[arg-type]
 
 
 def clocks() -> Iterator[tuple[int, Fraction, Fraction | None, bool]]:
@@ -292,6 +362,8 @@ class TestOracle:
             ({"syn": SynRule.AT_OR_ABOVE, "numbers": Numbers.REPEATED}, set()),
             ({"syn": SynRule.ABOVE, "numbers": Numbers.ABOVE}, set()),
             ({"syn": SynRule.TIMESTAMP, "timestamps": (True, True)}, {"old-reset"}),
+            ({"syn": SynRule.TIMESTAMP_OR_AT, "timestamps": (True, True)}, {"old-reset"}),
+            ({"syn": SynRule.RESET}, set()),
         ],
     )
     def test_a_syn_in_time_wait(self, opening: dict[str, object], found: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from commands import run
 from timewait.spec.assemble import Overrides, assemble, assumptions, behaviour_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data, verdict_parameters
+from timewait.spec.reopening import NextIncarnation, Reopen
 from timewait.spec.setting import InProfile
 from timewait.spec.setting_dependence import alternatives
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, PROFILE_KEYS, SETTINGS, STATE_LIMITS, Behaviour, ResetRule
@@ -46,7 +48,7 @@ class TestTable:
         assert entry.section
         assert bool(entry.option) == bool(entry.help)
         assert entry.follows in {"", *DURATIONS}
-        assert entry.matters_with in {"", *BEHAVIOUR}
+        assert entry.matters_with in {"", *BEHAVIOUR, *(field.name for field in fields(NextIncarnation))}
         assert entry.alike in {"", *SETTINGS}
 
     def test_options_are_distinct(self) -> None:
@@ -97,7 +99,8 @@ class TestUnknown:
     @pytest.mark.parametrize("name", [name for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED])
     def test_an_assumed_value_is_noted_where_it_matters(self, name: str) -> None:
         entry = SETTINGS[name]
-        matters: dict[str, Any] = {"unread": True, "retries": 3}
+        opening = NextIncarnation(Reopen.HANDSHAKE, early=True, timestamps=(True, True))
+        matters: dict[str, Any] = {"unread": True, "retries": 3, "reopening": opening}
         assert entry.meaning in _noted(**matters)
         assert entry.option in _noted(**matters)
         assert entry.meaning not in _noted(**matters, **{name: known_value(name)})

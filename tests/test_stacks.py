@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.reopening import NextIncarnation, Paws, Reopen, SynRule
 from timewait.spec.settings import EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, ResetRule
 from timewait.spec.stacks import EVIDENCE, BrokenStack, MissingValue, Stack, UnknownStack, load_stack, stack_names
 
@@ -342,3 +345,34 @@ def test_a_profile_is_text(write: Path) -> None:
     write.write_bytes(b"name = '\xff'")
     with pytest.raises(BrokenStack, match=r"mine\.toml: is not UTF-8 text$"):
         load_stack(write)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("linux", SynRule.TIMESTAMP),
+        ("freebsd", SynRule.ABOVE),
+        ("fstack", SynRule.ABOVE),
+        ("gvisor", SynRule.ABOVE),
+        ("vpp", SynRule.TIMESTAMP_OR_AT),
+        ("lwip", SynRule.RESET),
+        ("smoltcp", SynRule.NEVER),
+    ],
+)
+def test_a_syn_in_time_wait(name: str, rule: SynRule) -> None:
+    """A profile states which SYN ends TIME-WAIT; it counts where an end may open early, unless an option states another."""
+    stack = load_stack(name)
+    early = NextIncarnation(Reopen.HANDSHAKE, early=True)
+    known = {"msl": Fraction(1), "rto": (Fraction(1),), "reopening": early}
+    assert assemble(stack, Overrides.of(**known)).reopening.syn is rule
+    assert assemble(stack, Overrides.of(**known, syn=SynRule.AT_OR_ABOVE)).reopening.syn is SynRule.AT_OR_ABOVE
+    late = known | {"reopening": replace(early, early=False)}
+    assert assemble(stack, Overrides.of(**late)).reopening.syn is SynRule.NEVER
+
+
+def test_the_check_of_timestamps_is_the_stack_s() -> None:
+    """Linux lets more through than RFC 7323 does, where both ends have timestamps."""
+    both = NextIncarnation(Reopen.HANDSHAKE, timestamps=(True, True))
+    known = {"msl": Fraction(1), "rto": (Fraction(1),), "reopening": both}
+    assert assemble(load_stack("linux"), Overrides.of(**known)).reopening.paws is Paws.LINUX
+    assert assemble(load_stack("rfc9293"), Overrides.of(**known, time_wait=Fraction(2))).reopening.paws is Paws.RFC_7323

@@ -19,7 +19,7 @@ from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
 from timewait.spec.stacks import Stack, load_stack
@@ -153,6 +153,8 @@ class Keywords(TypedDict, total=False):
     paws: Paws | str | None
     syn: SynRule | str | None
     early: bool
+    crash: Crash | str | None
+    quiet: DurationLike | None
     new_data: str | tuple[int, int] | None
     data_rate: int | Fraction | None
     idle: DurationLike | None
@@ -335,8 +337,8 @@ def _reopening(values: Mapping[str, Any]) -> NextIncarnation:
     for keyword, name, read in (
         ("numbers", "numbers", Numbers),
         ("timestamps", "timestamps", _timestamps),
-        ("paws", "paws", Paws),
-        ("syn", "syn", SynRule),
+        ("crash", "crash", Crash),
+        ("quiet", "quiet", duration),
         ("new_data", "text", octets),
         ("data_rate", "data_rate", Fraction),
         ("idle", "idle", duration),

@@ -28,7 +28,7 @@ from timewait.options import (
 )
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import Crash, Numbers, Reopen
 from timewait.spec.setting import Setting
 from timewait.spec.settings import SETTINGS, NoLimit
 
@@ -129,13 +129,11 @@ _REOPENING = (
         "--numbers", type=click.Choice([*map(str, Numbers)]), help="Handshake: old numbers among the new ones. [default: worst]"
     ),
     click.option("--timestamps", type=click.Choice([*TIMESTAMPS]), help="Handshake: ends with timestamps. [default: none]"),
-    click.option(
-        "--paws", type=click.Choice([*map(str, Paws)]), help="Handshake: the rule that checks timestamps. [default: rfc7323]"
-    ),
-    click.option(
-        "--syn", type=click.Choice([*map(str, SynRule)]), help="With --early: the SYN that ends TIME_WAIT. [default: never]"
-    ),
     click.option("--early", is_flag=True, help="Handshake: an end opens as soon as it is CLOSED, whatever the other end does."),
+    click.option(
+        "--crash", type=click.Choice([*map(str, Crash)]), help="Handshake: the end whose host loses all memory. [default: none]"
+    ),
+    click.option("--quiet", type=DURATION, help="How long that end keeps quiet before it opens. [default: TIME_WAIT]"),
     click.option("--new-data", type=Parsed("a,b", octets), help="Handshake: octets of the next incarnation. [default: 1,1]"),
     click.option("--data-rate", type=click.IntRange(min=0), help="Numbers by the clock: octets a second of the old connection."),
     click.option("--idle", type=DURATION, help="Numbers by the clock: time from the last old number to the new ISN, at least."),

@@ -68,6 +68,7 @@ OWN_ACTIONS = {
     "abort": "{me}'s user aborts the connection. {me} sends a RST",
     "timer.retries": "{me} has reached its limit of retransmissions and gives up",
     "timer.fin-wait-2": "{me}'s timeout for {other}'s FIN expires, and {me} gives up",
+    "incarnation.crash": "{me}'s host loses all memory of the connection. {me} keeps quiet",
     "incarnation.reopen": "Both ends are in CLOSED, and the same addresses and ports are opened again",
 }
 """What an end does by a user call or a timer, by rule."""
@@ -95,6 +96,8 @@ REACTIONS = {
     "fin.closing": "{other} has closed simultaneously: its FIN does not acknowledge {me}'s FIN",
     "fin.time-wait": "{other} has closed too",
     "incarnation.timestamp": "its timestamp is older than the last one, so {me} acknowledges it and drops it",
+    "incarnation.syn-reset": "its number is in the window of {me}'s TIME_WAIT, so {me} refuses it with a RST",
+    "incarnation.syn": "it is new, so {me}'s TIME_WAIT ends, and {me} opens the next connection",
     "listen.syn": "{other} opens a connection",
     "listen.ack": "{me} has no such connection",
     "syn-sent.bad-ack": "it acknowledges something {me} never sent",

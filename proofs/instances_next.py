@@ -1,0 +1,115 @@
+"""Instances of the claims about the next incarnation; see `timewait.proofs.instances`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from random import Random
+
+from timewait.checker.verdict import Verdict
+from timewait.proofs.crash import CRASH_OF_A, FROM_A, FROM_B
+from timewait.proofs.instance import Instance
+from timewait.proofs.next_incarnation import reopened
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.incarnation import ISOLATION
+from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.settings import Behaviour
+
+PROVED, VIOLATED = Verdict.PROVED, Verdict.VIOLATED
+HANDSHAKE = NextIncarnation(Reopen.HANDSHAKE, text=(0, 0))
+
+
+def _drawn(
+    random: Random,
+    opening: NextIncarnation,
+    text: tuple[int, int] = (0, 0),
+    loss: int | None = 0,
+    rto: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1)),
+    scope: Scope = Scope.CLOSE,
+) -> Configuration:
+    """The close without TIME-WAIT at an MSL of no evidence; `rto` holds the least and the greatest RTO / MSL."""
+    msl = random.randint(31, 99)
+    gap = random.randint(int(rto[0] * msl), int(rto[1] * msl))
+    return replace(reopened(opening, text, loss), msl=Fraction(msl), rto=(Fraction(gap),), scope=scope)
+
+
+def crash(random: Random) -> Iterator[Instance]:
+    """C13: half-open at any quiet time; own text at an MSL, and below; ISNs above."""
+    below = (Fraction(1, 2), Fraction(1))
+    half_open = _drawn(random, CRASH_OF_A, rto=below)
+    quiet = half_open.msl * random.choice((0, 1, 2))
+    for name in ("old-fin", "old-reset"):
+        words = "each other harm at Q = 0, M and 2M"
+        yield Instance(words, replace(half_open, time_wait=quiet, rto=(half_open.msl,)), name, VIOLATED, slow=name == "old-fin")
+    repeated = replace(CRASH_OF_A, numbers=Numbers.REPEATED)
+    later = _drawn(random, repeated, FROM_B["old-text"], rto=below)
+    words = "old text for every Q, MSL and RTO, even if both ISNs repeat"
+    yield Instance(words, replace(later, time_wait=later.msl * random.randint(0, 9)), "old-text", VIOLATED, slow=True)
+    own = _drawn(random, CRASH_OF_A, FROM_A["old-text"], rto=below)
+    yield Instance(
+        "and every shorter Q is not", replace(own, time_wait=own.msl * Fraction(9, 10)), "old-text", VIOLATED, slow=True
+    )
+    words = "Q >= M is enough (any loss, R <= M"
+    yield Instance(words, replace(own, time_wait=own.msl + random.randint(0, 40)), "old-text", PROVED, slow=True)
+    above = _drawn(random, replace(CRASH_OF_A, numbers=Numbers.ABOVE), rto=(Fraction(1, 4), Fraction(2)))
+    words = "isolation holds for every Q, even none"
+    yield Instance(words, replace(above, time_wait=Fraction(random.randint(0, 100))), ISOLATION, PROVED)
+
+
+def numbers_above(random: Random) -> Iterator[Instance]:
+    """C14: isolation, and what it does not give."""
+    above = replace(HANDSHAKE, numbers=Numbers.ABOVE)
+    drawn = _drawn(random, above, loss=random.choice((0, 1, None)), rto=(Fraction(1, 4), Fraction(2)))
+    yield Instance("no old segment does any harm to it, even without TIME-WAIT", drawn, ISOLATION, PROVED)
+    lossless = replace(drawn, loss=0)
+    yield Instance("graceful still needs TIME-WAIT", lossless, "graceful", VIOLATED)
+    yield Instance("an old ACK may still refuse or delay the opening", lossless, "undelayed", VIOLATED)
+    repeated = _drawn(random, replace(HANDSHAKE, numbers=Numbers.REPEATED))
+    yield Instance("Repeated ISNs do not isolate", repeated, ISOLATION, VIOLATED)
+
+
+def timestamps(random: Random) -> Iterator[Instance]:
+    """C18: what timestamps keep out, and the RST."""
+    opening = replace(HANDSHAKE, timestamps=(True, True), paws=random.choice(tuple(Paws)))
+    drawn = _drawn(random, opening, rto=(Fraction(1, 4), Fraction(2)))
+    words = "timestamps at both ends (PAWS) keep old text, old FINs and old ACKs out of the next incarnation"
+    yield Instance(words, drawn, random.choice(("old-fin", "old-ack")), PROVED)
+    words = "A RST is exempt, and an old one ends the next incarnation unless TIME-WAIT lasts"
+    yield Instance(words, replace(drawn, rto=(drawn.msl,)), "old-reset", VIOLATED)
+    yield Instance("Without timestamps each harm is possible", _drawn(random, HANDSHAKE), "old-fin", VIOLATED)
+
+
+def clock_of_numbers(random: Random) -> Iterator[Instance]:
+    """C19: either side of the border, at a rate and a lifetime of no evidence."""
+    rate, idle = random.randint(250_001, 900_000), random.randint(1, 9)
+    border = Fraction(250_000 * idle - 2, rate - 250_000)
+    clock = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, text=(0, 0), data_rate=Fraction(rate), idle=Fraction(idle))
+    words = "exactly if it lasted less than (250,000 idle - 2) / (r - 250,000) s"
+    if border < 8000:
+        yield Instance(words, _drawn(random, replace(clock, lifetime=border * Fraction(99, 100))), ISOLATION, PROVED)
+    yield Instance(words, _drawn(random, replace(clock, lifetime=border)), ISOLATION, VIOLATED)
+    slow = replace(clock, data_rate=Fraction(random.randint(0, 249_999)))
+    yield Instance("It does not give graceful", _drawn(random, slow), "graceful", VIOLATED)
+
+
+def syn_in_time_wait(random: Random) -> Iterator[Instance]:
+    """C20: a SYN that opens by number or by timestamp."""
+
+    def waiting(opening: NextIncarnation) -> Configuration:
+        drawn = _drawn(random, opening)
+        return replace(drawn, time_wait=2 * drawn.msl, behaviour=Behaviour())
+
+    early = replace(HANDSHAKE, early=True)
+    never, above = waiting(early), waiting(replace(early, syn=SynRule.ABOVE))
+    words = "if it never opens there, isolation holds and the opening is delayed"
+    yield Instance(words, never, ISOLATION, PROVED, slow=True)
+    yield Instance(words, never, "undelayed", VIOLATED)
+    words = "isolation holds where both ISNs exceed every old number"
+    by_number = waiting(replace(early, syn=SynRule.ABOVE, numbers=Numbers.ABOVE))
+    yield Instance(words, by_number, ISOLATION, PROVED, slow=True)
+    yield Instance("and not where they do not", above, ISOLATION, VIOLATED, slow=True)
+    stamped = waiting(replace(early, syn=SynRule.TIMESTAMP, timestamps=(True, True)))
+    words = "If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not"
+    yield Instance(words, stamped, "old-fin", PROVED, slow=True)
+    yield Instance(words, stamped, "old-reset", VIOLATED, slow=True)
