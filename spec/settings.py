@@ -453,7 +453,7 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reuse:
+class NextSettings:
     """What a stack does with the next incarnation, where it opens by a handshake. `REUSE` describes each field."""
 
     syn: SynRule = field(
@@ -495,7 +495,7 @@ DURATIONS = _declared(Durations)
 """The settings that are lengths of time, by name."""
 BEHAVIOUR = _declared(Behaviour)
 """Everything that an endpoint reads, by name; the settings that follow from a duration among them."""
-REUSE = _declared(Reuse)
+REUSE = _declared(NextSettings)
 """What matters to the next incarnation alone, by name."""
 SETTINGS = DURATIONS | {name: entry for name, entry in BEHAVIOUR.items() if not entry.follows} | REUSE
 """Every setting that a profile or an override states, by name."""
