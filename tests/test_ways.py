@@ -220,7 +220,16 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["ways"] == [as_data(judged("addresses"), {})]
 
 
-@pytest.mark.parametrize("arguments", [("--way", "nonsense"), ("--markdown", "--json"), ("--msl", "0"), ("--stack", "nonsense")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--way", "nonsense"),
+        ("--markdown", "--json"),
+        ("--box", "conntrack", "--way", "kill"),
+        ("--msl", "0"),
+        ("--stack", "nonsense"),
+    ],
+)
 def test_bad_requests(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     """One line on standard error, and the exit code of bad usage."""
     code, out, err = run(capsys, "ways", *arguments)

@@ -19,6 +19,7 @@ from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.options import DEFAULT_STACK
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
+from timewait.spec.middlebox import BOXES, Box, forgets_first, forgets_last
 from timewait.spec.stacks import Stack, load_stack
 from timewait.ways.description import HEADS, as_data, evidence_in_words, legend, markdown, question_in_words, refusal, row
 from timewait.ways.judging import Judge, JudgedWay
@@ -40,13 +41,21 @@ Confirmed = dict[tuple[str, str], str]
 @click.option(
     "--on", type=click.Choice(["linux"]), help="Carry out each trace on this kernel, and measure restarts of a listener."
 )
+@click.option("--box", type=click.Choice([*BOXES]), help="Show instead what a middlebox does that forgets first, or last.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option(
     "--max-seconds", type=click.FloatRange(min=0.1), default=SECONDS, show_default=True, help="Bound on one exploration."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ways_command(
-    name: str | None, way: str | None, on: str | None, as_markdown: bool, as_json: bool, max_seconds: float, **durations: Any
+    name: str | None,
+    way: str | None,
+    box: str | None,
+    on: str | None,
+    as_markdown: bool,
+    as_json: bool,
+    max_seconds: float,
+    **durations: Any,
 ) -> int:
     """Judge the ways around TIME-WAIT: what each gains, and which properties of the close it keeps or breaks.
 
@@ -55,8 +64,12 @@ def ways_command(
     """
     if as_markdown and (way or as_json):
         raise click.UsageError("--markdown prints the whole table; give it without --way and --json")
+    if box and (way or on or as_markdown):
+        raise click.UsageError("--box shows a middlebox; give it without --way, --on and --markdown")
     stack = load_stack(name or ("linux" if on else DEFAULT_STACK))
     configuration = close_of(stack, **durations)
+    if box:
+        return _show_box(BOXES[box], configuration.time_wait, as_json)
     judge = Judge(configuration, lambda: Budget(STATES, max_seconds))
     screen = Screen()
     chosen = [entry for entry in WAYS if way in (None, entry.name, PLAIN.name) or entry is PLAIN]
@@ -125,6 +138,22 @@ def _confirmed(judged: list[JudgedWay], screen: Screen) -> Confirmed:
 def _carried_out(trace: Trace) -> str:
     outcome = replay_on_kernel(trace)
     return f"{outcome.verdict}: {outcome.reason}" if outcome.reason else str(outcome.verdict)
+
+
+def _show_box(box: Box, time_wait: Fraction, as_json: bool) -> int:
+    """The runs in which a box forgets a connection before the hosts and after them."""
+    screen = Screen()
+    runs = {"the box forgets first": forgets_first(box), "the box forgets last": forgets_last(box, time_wait)}
+    if as_json:
+        screen.as_json({"box": box.title, "source": box.source, "runs": {k: [p.sentence for p in v] for k, v in runs.items()}})
+        return 0
+    screen.paragraphs([f"{box.title} ({box.source})"])
+    for title, passages in runs.items():
+        screen.line()
+        screen.heading(title)
+        for passage in passages:
+            screen.line(f"  {passage.sentence}")
+    return 0
 
 
 def _exit_code(verdicts: list[Verdict]) -> int:
