@@ -15,7 +15,7 @@ from typing import NamedTuple
 from timewait.spec.segment import Segment
 
 
-class Phase(StrEnum):
+class TrackedPhase(StrEnum):
     """The state of a connection as a box sees it."""
 
     OPENING = "opening"
@@ -30,7 +30,7 @@ class Phase(StrEnum):
     """The acknowledgement of the second FIN has passed too."""
 
 
-class Unknown(StrEnum):
+class UnknownRule(StrEnum):
     """What a box does with a packet without SYN of a connection that it does not know."""
 
     DROP = "drop"
@@ -38,45 +38,45 @@ class Unknown(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Middlebox:
     """A kind of box.
 
     Attributes
     ----------
     title : str
         Its name.
-    remembers : mapping of Phase to Fraction
+    remembers : mapping of TrackedPhase to Fraction
         How long it remembers an idle connection, in seconds.
-    unknown : Unknown
+    unknown : UnknownRule
         What it does with packets of a connection that it has forgotten.
     source : str
         The source of these values.
     """
 
     title: str
-    remembers: Mapping[Phase, Fraction]
-    unknown: Unknown
+    remembers: Mapping[TrackedPhase, Fraction]
+    unknown: UnknownRule
     source: str
 
 
-BOXES: dict[str, Box] = {
-    "conntrack": Box(
+BOXES: dict[str, Middlebox] = {
+    "conntrack": Middlebox(
         "Linux conntrack, as a strict firewall",
         {
-            Phase.OPENING: Fraction(120),
-            Phase.OPEN: Fraction(432_000),
-            Phase.HALF_CLOSED: Fraction(60),
-            Phase.LAST_ACK: Fraction(30),
-            Phase.CLOSED: Fraction(120),
+            TrackedPhase.OPENING: Fraction(120),
+            TrackedPhase.OPEN: Fraction(432_000),
+            TrackedPhase.HALF_CLOSED: Fraction(60),
+            TrackedPhase.LAST_ACK: Fraction(30),
+            TrackedPhase.CLOSED: Fraction(120),
         },
-        Unknown.DROP,
+        UnknownRule.DROP,
         "tcp_timeouts, net/netfilter/nf_conntrack_proto_tcp.c: SYN_SENT, ESTABLISHED, CLOSE_WAIT, LAST_ACK, TIME_WAIT; "
         "nf_conntrack_tcp_loose = 0 and a rule that drops INVALID",
     ),
-    "cloud-nat": Box(
+    "cloud-nat": Middlebox(
         "a cloud NAT with an idle timeout of 350 s",
-        dict.fromkeys(Phase, Fraction(350)),
-        Unknown.RESET,
+        dict.fromkeys(TrackedPhase, Fraction(350)),
+        UnknownRule.RESET,
         "AWS, NAT gateways, troubleshooting: a connection idle for 350 s times out, and a RST answers what follows",
     ),
 }
@@ -84,12 +84,12 @@ BOXES: dict[str, Box] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrackedConnection:
     """A connection in the table of a box.
 
     Attributes
     ----------
-    phase : Phase
+    phase : TrackedPhase
         How far the connection has got.
     seen : Fraction
         When its last packet passed, in seconds.
@@ -97,12 +97,12 @@ class Entry:
         For each end whose FIN has passed, the number after it.
     """
 
-    phase: Phase
+    phase: TrackedPhase
     seen: Fraction
     fins: Mapping[str, int]
 
 
-class Passage(NamedTuple):
+class BoxPassage(NamedTuple):
     """A packet that reaches the box.
 
     Attributes
@@ -115,7 +115,7 @@ class Passage(NamedTuple):
         The segment.
     fate : str
         ``forwarded``, ``dropped``, or ``reset``: the sender gets a RST and the other end nothing.
-    phase : Phase or None
+    phase : TrackedPhase or None
         The connection in the table afterwards; None if it is unknown.
     """
 
@@ -123,7 +123,7 @@ class Passage(NamedTuple):
     sender: str
     segment: Segment
     fate: str
-    phase: Phase | None
+    phase: TrackedPhase | None
 
     @property
     def sentence(self) -> str:
@@ -137,14 +137,16 @@ class Passage(NamedTuple):
         return f"{float(self.time):g} s: {self.sender} sends {self.segment}; {fates[self.fate]}"
 
 
-def passes(box: Box, entry: Entry | None, time: Fraction, sender: str, segment: Segment) -> tuple[Entry | None, str]:
+def passes(
+    box: Middlebox, entry: TrackedConnection | None, time: Fraction, sender: str, segment: Segment
+) -> tuple[TrackedConnection | None, str]:
     """What a box does with a packet: the connection in its table afterwards, and the fate of the packet.
 
     Parameters
     ----------
-    box : Box
+    box : Middlebox
         The box.
-    entry : Entry or None
+    entry : TrackedConnection or None
         The connection in its table.
     time : Fraction
         When the packet comes, in seconds.
@@ -155,49 +157,49 @@ def passes(box: Box, entry: Entry | None, time: Fraction, sender: str, segment: 
     """
     if entry is not None and time - entry.seen > box.remembers[entry.phase]:
         entry = None
-    if segment.syn and not segment.ack and (entry is None or entry.phase is Phase.CLOSED):
-        return Entry(Phase.OPENING, time, {}), "forwarded"
+    if segment.syn and not segment.ack and (entry is None or entry.phase is TrackedPhase.CLOSED):
+        return TrackedConnection(TrackedPhase.OPENING, time, {}), "forwarded"
     if entry is None:
-        return None, "dropped" if box.unknown is Unknown.DROP else "reset"
+        return None, "dropped" if box.unknown is UnknownRule.DROP else "reset"
     if segment.rst:
         return None, "forwarded"
     return replace(_advanced(entry, sender, segment), seen=time), "forwarded"
 
 
-def _advanced(entry: Entry, sender: str, segment: Segment) -> Entry:
+def _advanced(entry: TrackedConnection, sender: str, segment: Segment) -> TrackedConnection:
     """The connection after a packet has passed."""
     fins = dict(entry.fins)
     if segment.fin:
         fins[sender] = segment.seq + segment.length + 1
     peer = "B" if sender == "A" else "A"
     if len(fins) == 2 and segment.ack == fins[peer] and not segment.fin:
-        return Entry(Phase.CLOSED, entry.seen, fins)
-    phases = {0: entry.phase if segment.syn else Phase.OPEN, 1: Phase.HALF_CLOSED, 2: Phase.LAST_ACK}
-    phase = Phase.CLOSED if entry.phase is Phase.CLOSED else phases[len(fins)]
-    return Entry(phase, entry.seen, fins)
+        return TrackedConnection(TrackedPhase.CLOSED, entry.seen, fins)
+    phases = {0: entry.phase if segment.syn else TrackedPhase.OPEN, 1: TrackedPhase.HALF_CLOSED, 2: TrackedPhase.LAST_ACK}
+    phase = TrackedPhase.CLOSED if entry.phase is TrackedPhase.CLOSED else phases[len(fins)]
+    return TrackedConnection(phase, entry.seen, fins)
 
 
-Sending = tuple[Fraction, str, Segment]
+TimedSegment = tuple[Fraction, str, Segment]
 
 
-def through(box: Box, packets: Iterable[Sending], entry: Entry | None) -> Iterator[Passage]:
+def through(box: Middlebox, packets: Iterable[TimedSegment], entry: TrackedConnection | None) -> Iterator[BoxPassage]:
     """Packets of one connection, in order of time, through a box that begins with an entry."""
     for time, sender, segment in packets:
         entry, fate = passes(box, entry, time, sender, segment)
-        yield Passage(time, sender, segment, fate, None if entry is None else entry.phase)
+        yield BoxPassage(time, sender, segment, fate, None if entry is None else entry.phase)
 
 
-OPEN = Entry(Phase.OPEN, Fraction(0), {})
+OPEN = TrackedConnection(TrackedPhase.OPEN, Fraction(0), {})
 
 
-def forgets_first(box: Box) -> list[Passage]:
+def forgets_first(box: Middlebox) -> list[BoxPassage]:
     """Both ends are open and idle, or wait half-closed, for a second longer than the box remembers; then B sends text."""
-    idle = min(box.remembers[Phase.OPEN], box.remembers[Phase.HALF_CLOSED]) + 1
+    idle = min(box.remembers[TrackedPhase.OPEN], box.remembers[TrackedPhase.HALF_CLOSED]) + 1
     closes = [(Fraction(0), "A", Segment(1, ack=1, fin=True)), (Fraction(0), "B", Segment(1, ack=2))]
     return list(through(box, [*closes, (idle, "B", Segment(1, ack=2, length=1))], OPEN))
 
 
-def forgets_last(box: Box, time_wait: Fraction) -> list[Passage]:
+def forgets_last(box: Middlebox, time_wait: Fraction) -> list[BoxPassage]:
     """An orderly close; A ends TIME-WAIT, and the box still knows the connection when an old FIN of B passes."""
     start = Fraction(0)
     closing = [

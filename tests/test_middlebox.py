@@ -7,28 +7,44 @@ from fractions import Fraction
 import pytest
 
 from tests.commands import run
-from timewait.spec.middlebox import BOXES, OPEN, Box, Entry, Phase, Unknown, forgets_first, forgets_last, passes, through
+from timewait.spec.middlebox import (
+    BOXES,
+    OPEN,
+    Middlebox,
+    TrackedConnection,
+    TrackedPhase,
+    UnknownRule,
+    forgets_first,
+    forgets_last,
+    passes,
+    through,
+)
 from timewait.spec.segment import Segment
 
 TEXT = Segment(1, ack=1, length=1)
 
 
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
-@pytest.mark.parametrize("phase", Phase)
-def test_each_phase_is_forgotten_at_its_time(phase: Phase, box: Box) -> None:
+@pytest.mark.parametrize("phase", TrackedPhase)
+def test_each_phase_is_forgotten_at_its_time(phase: TrackedPhase, box: Middlebox) -> None:
     """Up to the stated time a packet passes, after it the packet is dropped or reset."""
-    entry = Entry(phase, Fraction(5), {})
+    entry = TrackedConnection(phase, Fraction(5), {})
     limit = 5 + box.remembers[phase]
     assert passes(box, entry, limit, "A", TEXT)[1] == "forwarded"
-    assert passes(box, entry, limit + 1, "A", TEXT) == (None, "dropped" if box.unknown is Unknown.DROP else "reset")
+    assert passes(box, entry, limit + 1, "A", TEXT) == (None, "dropped" if box.unknown is UnknownRule.DROP else "reset")
 
 
 def test_an_orderly_close_ends_closed() -> None:
     """The phases in turn; a SYN opens a closed connection again, and a RST removes it."""
     found = forgets_last(BOXES["conntrack"], Fraction(60))
-    assert [passage.phase for passage in found] == [Phase.HALF_CLOSED, Phase.LAST_ACK, Phase.CLOSED, Phase.CLOSED]
+    assert [passage.phase for passage in found] == [
+        TrackedPhase.HALF_CLOSED,
+        TrackedPhase.LAST_ACK,
+        TrackedPhase.CLOSED,
+        TrackedPhase.CLOSED,
+    ]
     syn = Segment(0, syn=True)
-    assert [each.phase for each in through(BOXES["conntrack"], [(Fraction(0), "A", syn)], None)] == [Phase.OPENING]
+    assert [each.phase for each in through(BOXES["conntrack"], [(Fraction(0), "A", syn)], None)] == [TrackedPhase.OPENING]
     assert passes(BOXES["conntrack"], OPEN, Fraction(1), "A", Segment(1, rst=True)) == (None, "forwarded")
 
 

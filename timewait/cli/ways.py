@@ -19,7 +19,7 @@ from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.options import DEFAULT_STACK
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
-from timewait.spec.middlebox import BOXES, Box, forgets_first, forgets_last
+from timewait.spec.middlebox import BOXES, Middlebox, forgets_first, forgets_last
 from timewait.spec.stacks import Stack, load_stack
 from timewait.ways.description import HEADS, as_data, evidence_in_words, legend, markdown, question_in_words, refusal, row
 from timewait.ways.judging import Judge, JudgedWay
@@ -140,7 +140,7 @@ def _carried_out(trace: Trace) -> str:
     return f"{outcome.verdict}: {outcome.reason}" if outcome.reason else str(outcome.verdict)
 
 
-def _show_box(box: Box, time_wait: Fraction, as_json: bool) -> int:
+def _show_box(box: Middlebox, time_wait: Fraction, as_json: bool) -> int:
     """The runs in which a box forgets a connection before the hosts and after them."""
     screen = Screen()
     runs = {"the box forgets first": forgets_first(box), "the box forgets last": forgets_last(box, time_wait)}
