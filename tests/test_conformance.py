@@ -36,10 +36,11 @@ from timewait.laboratory.conformance.experiment import (
     predicted,
     script,
 )
-from timewait.laboratory.conformance.explanation import NEVER_VARIED, Explainer, value_in_words
+from timewait.laboratory.conformance.explanation import NEVER_VARIED, Explainer, settings_left_out, value_in_words
 from timewait.laboratory.conformance.grid import KINDS, PLACES, grid
 from timewait.laboratory.conformance.linux_stack import LinuxStack
 from timewait.laboratory.conformance.lwip_stack import LwipStack, lwip_missing
+from timewait.laboratory.conformance.page import conformance_page
 from timewait.laboratory.conformance.reachable import Situation, experiments, reachable_situations, shortest_ways
 from timewait.laboratory.conformance.walks import walks
 from timewait.laboratory.isolation import LaboratoryUnavailable
@@ -359,8 +360,36 @@ def test_the_command_reports(capsys: pytest.CaptureFixture[str], monkeypatch: py
     ignoring = {abandons: replace(behaviour, reset=ResetRule.IGNORE) for abandons, behaviour in LINUX.items()}
     monkeypatch.setitem(conform.STACKS, "linux", lambda: ContextStack(ignoring))
     code, out, _ = run(capsys, "conform", "--on", "linux", "--layer", "reachable")
-    assert (code, out.splitlines()[-1]) == (0, "verdict: every difference is EXPLAINED")
-    assert "setting reset = ignore" in out
+    assert (code, out.splitlines()[-1]) == (10, "verdict: the profile linux is WRONG about reset")
+    assert "PROFILE IS WRONG: setting reset = ignore" in out
+
+
+def changed_in(name: str, value: object) -> dict[bool, Behaviour]:
+    """The profile of Linux with another value of one setting."""
+    return {abandons: replace(behaviour, **{name: value}) for abandons, behaviour in LINUX.items()}
+
+
+def test_a_wrong_setting_of_the_profile_is_no_success() -> None:
+    """Another value explains every difference, so the profile is wrong."""
+    report = campaign(ModelStack(changed_in("reset_at_fin", not LINUX[False].reset_at_fin)))
+    assert report.groups
+    assert report.count(ExperimentLayer.REACHABLE, explained=False) == 0
+    assert (report.verdict, report.wrong_settings) == (Verdict.VIOLATED, ("reset_at_fin",))
+    assert report.as_json()["wrong_settings"] == ["reset_at_fin"]
+    assert 'class="unexplained"' in conformance_page(report)
+
+
+def test_a_setting_that_an_abstraction_leaves_out_may_differ() -> None:
+    """Text kept out of order is an abstraction of every stack, and no profile states it."""
+    report = campaign(ModelStack(changed_in("keeps_out_of_order", True)), [ExperimentLayer.WALKS])
+    assert {group.explanation.setting for group in report.groups if group.explanation} == {"keeps_out_of_order"}
+    assert (report.verdict, report.summary) == (Verdict.PROVED, "every difference is EXPLAINED")
+
+
+def test_the_settings_left_out_are_those_of_abstractions() -> None:
+    """An abstraction of another stack does not count, nor does a setting that the profile states."""
+    assert settings_left_out("linux") == {"keeps_out_of_order", "answer_limit", "time_wait_cut", "unread"}
+    assert settings_left_out("lwip") == {"keeps_out_of_order", "time_wait_cut", "unread"}
 
 
 def test_the_report_is_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

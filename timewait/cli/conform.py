@@ -55,7 +55,8 @@ def conform_command(
 ) -> int:
     """Compare a running stack with the specification under the profile of the stack.
 
-    Exits with 10 when a difference is unexplained, with 20 when a limit was reached, with 4 when this machine cannot run it.
+    Exits with 10 when a difference is unexplained or shows that a setting of the profile is wrong, with 20 when a limit was
+    reached, with 4 when this machine cannot run it.
     All traffic stays in network namespaces that vanish with the command.
     """
     for path in (out, html):
@@ -108,7 +109,7 @@ def _show(screen: Screen, report: ConformanceReport) -> None:
         rows.append((f"  {result.layer}", *(f"{count:,}" for count in counts), f"{result.seconds:.1f} s"))
     screen.table(("  layer", "experiments", "agree", "differ, explained", "differ, unexplained", "time"), rows)
     for group in report.groups:
-        _show_group(screen, group, report.stack)
+        _show_group(screen, group, report)
     screen.line()
     if report.stopped:
         left = sum(result.planned - len(result.compared) for result in report.layers)
@@ -116,11 +117,13 @@ def _show(screen: Screen, report: ConformanceReport) -> None:
     screen.line(f"verdict: {report.summary}")
 
 
-def _show_group(screen: Screen, group: DifferenceGroup, stack: str) -> None:
+def _show_group(screen: Screen, group: DifferenceGroup, report: ConformanceReport) -> None:
     """A group of differences, with the shortest experiment that shows it."""
+    stack = report.stack
     screen.line()
     where = ", ".join(f"{count:,} in {layer}" for layer, count in group.counts.items())
-    screen.heading(f"{'UNEXPLAINED' if group.explanation is None else group.explanation}: {where}")
+    wrong = "PROFILE IS WRONG: " if report.shows_wrong_profile(group) else ""
+    screen.heading(f"{wrong}{'UNEXPLAINED' if group.explanation is None else group.explanation}: {where}")
     if group.explanation is not None:
         for name in group.explanation.departures:
             entry = DEPARTURES[name]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from timewait.checker.verdict import Verdict
 from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.laboratory.conformance.experiment import ComparedExperiment, Experiment, Observation, RunningStack, compare, steps
-from timewait.laboratory.conformance.explanation import DifferenceExplanation, Explainer
+from timewait.laboratory.conformance.explanation import DifferenceExplanation, Explainer, settings_left_out
 from timewait.laboratory.conformance.grid import grid
 from timewait.laboratory.conformance.minimal import minimised
 from timewait.laboratory.conformance.reachable import experiments, reachable_situations
@@ -125,12 +125,27 @@ class ConformanceReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Violated if a difference is unexplained; else inconclusive if experiments were left out; vacuous if there were none."""
-        if any(group.explanation is None for group in self.groups):
+        """The verdict of the campaign.
+
+        Violated if a difference is unexplained, or shows that a setting of the profile is wrong; else inconclusive if
+        experiments were left out; vacuous if there were none.
+        """
+        if self.wrong_settings or any(group.explanation is None for group in self.groups):
             return Verdict.VIOLATED
         if self.stopped:
             return Verdict.INCONCLUSIVE
         return Verdict.PROVED if any(layer.compared for layer in self.layers) else Verdict.VACUOUS
+
+    @property
+    def wrong_settings(self) -> tuple[str, ...]:
+        """The settings whose value in the profile is wrong: another value explains differences, and no abstraction states it."""
+        left_out = settings_left_out(self.stack)
+        found = {group.explanation.setting for group in self.groups if group.explanation and group.explanation.setting}
+        return tuple(sorted(found - left_out))
+
+    def shows_wrong_profile(self, group: DifferenceGroup) -> bool:
+        """Whether the differences of a group show that a setting of the profile is wrong."""
+        return group.explanation is not None and group.explanation.setting in self.wrong_settings
 
     @property
     def summary(self) -> str:
@@ -138,6 +153,8 @@ class ConformanceReport:
         unexplained = sum(self.count(result.layer, False) for result in self.layers)
         if unexplained:
             return f"{unexplained:,} differences are UNEXPLAINED"
+        if self.wrong_settings:
+            return f"the profile {self.stack} is WRONG about {', '.join(self.wrong_settings)}"
         if self.verdict is not Verdict.PROVED:
             return str(self.verdict).upper()
         return "every difference is EXPLAINED" if self.groups else "stack and specification AGREE"
@@ -157,6 +174,7 @@ class ConformanceReport:
             "seed": self.seed,
             "verdict": str(self.verdict),
             "stopped": self.stopped or None,
+            "wrong_settings": [*self.wrong_settings],
             "layers": [
                 {
                     "layer": str(result.layer),

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 from timewait.laboratory.conformance.departures import Departure, Reaction, departures_of, reaction_with
 from timewait.laboratory.conformance.experiment import ComparedExperiment, predicted, steps
+from timewait.spec.abstractions import ABSTRACTIONS, EVERY_STACK
 from timewait.spec.graph_events import EndpointEvent
 from timewait.spec.outcome import Outcome
 from timewait.spec.segment import Segment
 from timewait.spec.setting_dependence import alternatives
 from timewait.spec.settings import BEHAVIOUR, Behaviour
+from timewait.spec.stacks import load_stack
 from timewait.spec.state import Block
 
 MOST = 3
@@ -61,6 +63,24 @@ def value_in_words(value: object) -> str:
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value))) or "none"
     return "no limit" if value is None else str(value)
+
+
+@cache
+def settings_left_out(stack: str) -> frozenset[str]:
+    """The settings that may differ in a running stack although its profile is right.
+
+    An abstraction of the stack has the option of such a setting, and the profile does not state the setting.
+
+    Parameters
+    ----------
+    stack : str
+        The name of the profile.
+    """
+    stated = load_stack(stack).sources
+    options = {
+        entry.option for entry in ABSTRACTIONS.values() if entry.option and (entry.stacks == EVERY_STACK or stack in entry.stacks)
+    }
+    return frozenset(name for name, entry in BEHAVIOUR.items() if entry.option in options and name not in stated)
 
 
 class Explainer:

@@ -32,7 +32,7 @@ def conformance_page(report: ConformanceReport) -> str:
         f"<p>Verdict: <strong>{escape(report.summary)}</strong></p>",
         f"<p>Changed for the experiments: {escape(', '.join(report.aids))}. Seed of the random walks: {report.seed}.</p>",
         *_layers(report),
-        *(line for number, group in enumerate(report.groups, 1) for line in _group(number, group, report.stack)),
+        *(line for number, group in enumerate(report.groups, 1) for line in _group(number, group, report)),
         *_departures(report),
         "</main></body></html>",
     ]
@@ -49,16 +49,17 @@ def _layers(report: ConformanceReport) -> Iterator[str]:
         yield f"<p>Experiments were left out: {escape(report.stopped)}.</p>"
 
 
-def _group(number: int, group: DifferenceGroup, stack: str) -> Iterator[str]:
+def _group(number: int, group: DifferenceGroup, report: ConformanceReport) -> Iterator[str]:
     """A group of differences, with its shortest experiment event by event."""
-    name = "unexplained" if group.explanation is None else str(group.explanation)
+    wrong = report.shows_wrong_profile(group)
+    name = "unexplained" if group.explanation is None else f"{'the profile is wrong: ' if wrong else ''}{group.explanation}"
     where = ", ".join(f"{count:,} in {layer}" for layer, count in group.counts.items())
-    mark = ' class="unexplained"' if group.explanation is None else ""
+    mark = ' class="unexplained"' if group.explanation is None or wrong else ""
     yield f"<section{mark}><h2>{number}. {escape(name)}</h2><p>{escape(where)}. The shortest experiment:</p>"
     shortest = group.shortest
     events = (shortest.experiment.described(number) for number in range(len(shortest.experiment.events)))
     rows = zip(events, map(str, shortest.predicted), map(str, shortest.observed), strict=True)
-    yield from _table("", ("event", "specification", stack), [*rows])
+    yield from _table("", ("event", "specification", report.stack), [*rows])
     yield "</section>"
 
 
