@@ -13,7 +13,9 @@ from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
+from timewait.formats import packetdrill
 from timewait.formats.capture_entries import capture_entries
+from timewait.narration.timeline import lifetimes, transits
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.handshake import LOST_MEMORY, may_crash, may_open
@@ -146,6 +148,21 @@ class TestVerdicts:
         assert {entry.incarnation for entry in entries if "syn" in dict(entry.fields)} == {0, 1}
         old = [entry for entry in entries if "PREVIOUS INCARNATION" in entry.comment]
         assert [entry.incarnation for entry in old] == [0]
+
+    def test_pictures_and_scripts(self) -> None:
+        """A lifeline shows the next incarnation from each opening on; a script of an end stops there, before its new SYN."""
+        trace = decided(handshake(), "old-fin")["old-fin"].trace
+        assert trace is not None
+        opening = {end: next(step.number for step in trace.steps if step.state[f"{end}.incarnation"]) for end in "AB"}
+        assert {life.end: life.first for life in lifetimes(trace) if life.kind == "next"} == opening
+        sent = {transit.incarnation for transit in transits(trace) if "SYN" in transit.copy.text}
+        assert sent == {1}
+        assert {transit.incarnation for transit in transits(trace) if "FIN" in transit.copy.text} == {0}
+        for end in "AB":
+            script = packetdrill.as_packetdrill(trace, end.lower())
+            assert "the next one begins" in script
+            after = script.partition(f"// step {opening[end]}, ")[2]
+            assert not [line for line in after.splitlines() if line.startswith("+") and " S" in line]
 
     @pytest.mark.parametrize("numbers", [Numbers.WORST, Numbers.REPEATED, Numbers.ABOVE])
     @pytest.mark.parametrize("engine", [Engine.EXPLICIT, Engine.ZONES])

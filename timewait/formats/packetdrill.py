@@ -18,7 +18,7 @@ from fractions import Fraction
 from timewait.checker.trace import Step, Trace
 from timewait.formats.trace_segments import AddedSegment, fields_of, segments_before
 from timewait.narration.sentences import repetition, step_in_words, violation_reason
-from timewait.narration.timeline import reopens
+from timewait.narration.timeline import leaves_first, reopens
 from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
 
@@ -94,7 +94,7 @@ class _Script:
             if self.trace.loop is not None and step.number == self.trace.loop + 1:
                 yield from _comment(f"from here on {repetition(self.trace)[0]}")
             yield from _comment(f"step {step.number}, t={format_duration(step.time)}: {step_in_words(step)}")
-            if reopens(step):
+            if reopens(step) or leaves_first(step, self.end):
                 yield from _comment("not covered from here on: a script follows one connection, and the next one begins")
                 return
             yield from self._step(step)

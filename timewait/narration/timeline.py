@@ -111,6 +111,20 @@ def reopens(step: Step) -> bool:
     return any(name == REOPEN for name, _, _ in step.event.rules)
 
 
+def incarnation_of(values: Mapping[str, str | int], end: str, default: int) -> int:
+    """The incarnation of an end in the variables of a trace, where each end opens by itself."""
+    return int(values.get(f"{end}.incarnation", default))
+
+
+def leaves_first(step: Step, end: str) -> bool:
+    """Whether a step of an end belongs to its next incarnation or brings a segment of it, or the end forgets the first one."""
+    if step.event.actor != end:
+        return False
+    copies = (*filter(None, [step.event.received]), *step.event.sent)
+    forgets = any(name == "incarnation.crash" for name, _, _ in step.event.rules)
+    return forgets or incarnation_of(step.state, end, 0) > 0 or any(dict(copy.fields).get("incarnation") for copy in copies)
+
+
 def incarnations(trace: Trace) -> list[int]:
     """The current incarnation at the start and after each step, from 0."""
     found = [0]
@@ -140,7 +154,8 @@ def transits(trace: Trace) -> list[Transit]:
             outcome = DeliveryOutcome.ARRIVES if reached else DeliveryOutcome.OPEN
             if copy.lost:
                 outcome = DeliveryOutcome.LOST
-            transit = Transit(copy, outcome, step.number, reached[0] if reached else None, current[step.number])
+            incarnation = dict(copy.fields).get("incarnation", current[step.number])
+            transit = Transit(copy, outcome, step.number, reached[0] if reached else None, incarnation)
             found += [transit, *_duplicates(transit, reached[1:])]
     return found
 
@@ -156,7 +171,7 @@ def lifetimes(trace: Trace) -> list[Lifetime]:
     states = [trace.initial, *(step.state for step in trace.steps)]
     for end in ENDS:
         kinds = [
-            "next" if incarnation else "closed" if state(values, end) == "CLOSED" else "open"
+            "next" if incarnation_of(values, end, incarnation) else "closed" if state(values, end) == "CLOSED" else "open"
             for values, incarnation in zip(states, current, strict=True)
         ]
         begun = 0
