@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import pairwise
 from types import FunctionType
@@ -13,17 +13,14 @@ from typing import Any
 from timewait.checker import certificate
 from timewait.checker.linear import constraint
 from timewait.proofs import evidence
-from timewait.proofs.certificate_files import ProvedStatement
-from timewait.proofs.certify import SYMBOLS
+from timewait.proofs.certificate_files import ProvedStatement, value_in_words
+from timewait.proofs.certify import SYMBOLS, terms_of
 from timewait.proofs.claim import CLAIMS
 from timewait.proofs.thresholds import RANGE
 from timewait.spec.configuration import Configuration
+from timewait.spec.plain_data import configuration_as_data
 
 ONE = Fraction(1)
-
-DESCRIBED = ("msl", "time_wait", "scope", "both_close", "loss", "duplication", "fifo", "text", "rto_exact", "rto", "fin_wait_2")
-"""The fields of a configuration by which a difference is described."""
-
 
 def missing(proved: Sequence[ProvedStatement], asked: ProvedStatement) -> str:
     """The reason why some statements together do not imply another; empty if they do.
@@ -48,36 +45,56 @@ def _difference(proved: ProvedStatement, asked: ProvedStatement) -> str:
         return f"it is about another configuration: {_first_difference(proved.configuration, asked.configuration)}"
     if asked.any_text and not proved.any_text:
         return "it is about a limited amount of text"
-    own, other = (_without_durations(each, proved.any_text) for each in (proved, asked))
-    return "" if own == other else f"it is about another configuration: {_first_difference(own, other)}"
+    own, other = (_without_durations(each.configuration) for each in (proved, asked))
+    if proved.any_text:
+        own, other = replace(own, text=(0, 0)), replace(other, text=(other.text[0], 0))
+    if own != other:
+        return f"it is about another configuration: {_first_difference(own, other)}"
+    return _different_length(proved.configuration, asked.configuration)
 
 
-def _without_durations(statement: ProvedStatement, any_text: bool) -> Configuration:
-    """The configuration with equal durations, their ratios kept; and without the text of B where any amount is proved."""
-    configuration = statement.configuration
-    ratios = tuple(gap / configuration.rto[0] for gap in configuration.rto)
-    timeout = configuration.fin_wait_2 / configuration.msl if configuration.behaviour.fin_wait_2 else Fraction(0)
-    text = (configuration.text[0], 0) if any_text else configuration.text
-    return replace(configuration, msl=ONE, time_wait=ONE, rto=ratios, fin_wait_2=timeout, text=text)
+def _without_durations(configuration: Configuration) -> Configuration:
+    """The configuration with equal durations: `_different_length` compares those."""
+    lengths: dict[str, Any] = dict.fromkeys(configuration.further_lengths, Fraction(0))
+    rto = tuple(ONE for _ in configuration.rto)
+    return replace(configuration, **lengths | {"idle_before_close": None, "rto_slack": Fraction(0)}, msl=ONE, time_wait=ONE, rto=rto)
+
+
+def _different_length(proved: Configuration, asked: Configuration) -> str:
+    """The reason why a duration is another multiple of MSL, RTO or TIME_WAIT; empty if none is.
+
+    A proof for all values fixes these multiples, not the seconds: with them equal, its durations at the values asked about are
+    those of the question.
+    """
+    own, other = (terms_of(configuration, symbolic=True) for configuration in (proved, asked))
+    for name in sorted(own.keys() | other.keys()):
+        if own.get(name) != other.get(name):
+            stated, wanted = (terms[name].items() if name in terms else None for terms in (own, other))
+            return f"it is about another configuration: {name} = {_term_in_words(stated)}, not {_term_in_words(wanted)}"
+    return ""
+
+
+def _term_in_words(term: Iterable[tuple[str, Fraction]] | None) -> str:
+    """A duration as a sum of multiples of the symbols; none where the configuration has no such duration."""
+    if term is None:
+        return "none"
+    return " + ".join(f"{factor}*{symbol}" for symbol, factor in term) or "0"
 
 
 def _first_difference(own: Configuration, other: Configuration) -> str:
-    for name in (
-        "msl",
-        "time_wait",
-        "scope",
-        "both_close",
-        "loss",
-        "duplication",
-        "fifo",
-        "text",
-        "rto_exact",
-        "rto",
-        "fin_wait_2",
-    ):
-        if getattr(own, name) != getattr(other, name):
-            return f"{name} {getattr(own, name)}, not {getattr(other, name)}"
-    return "its settings differ"
+    """The first setting that differs, with both values."""
+    differing = ((name, one, two) for (name, one), (_, two) in zip(_settings(own), _settings(other), strict=True) if one != two)
+    name, one, two = next(differing)
+    return f"{name} {value_in_words(one)}, not {value_in_words(two)}"
+
+
+def _settings(configuration: Configuration) -> list[tuple[str, Any]]:
+    """Every setting on which a verdict depends, by its name in plain data."""
+    data = configuration_as_data(configuration)
+    behaviour, reopening = data.pop("behaviour"), configuration.reopening
+    data.pop("reopening")
+    opening = [(f"next incarnation: {entry.name}", getattr(reopening, entry.name)) for entry in fields(reopening)]
+    return [*data.items(), *behaviour.items(), *opening]
 
 
 def _uncovered(proved: Sequence[ProvedStatement], asked: ProvedStatement) -> str:

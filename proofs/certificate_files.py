@@ -68,7 +68,7 @@ class ProvedStatement:
         words = configuration_in_words(configuration, durations=self.region is None)
         behaviour = configuration_as_data(configuration)["behaviour"]
         text = "of B, any amount" if self.any_text else ",".join(map(str, configuration.text))
-        named = ", ".join(f"{name} {_value_in_words(value)}" for name, value in behaviour.items())
+        named = ", ".join(f"{name} {value_in_words(value)}" for name, value in behaviour.items())
         return f"{words}, text {text}; {named}"
 
     def as_json(self) -> dict[str, Any]:
@@ -81,8 +81,9 @@ class ProvedStatement:
         }
 
 
-def _value_in_words(value: object) -> str:
-    if isinstance(value, list):
+def value_in_words(value: object) -> str:
+    """The value of a setting, in words."""
+    if isinstance(value, list | tuple):
         return "+".join(map(str, value)) or "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"

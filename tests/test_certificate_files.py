@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bad_inputs import damaged_data, damaged_octets
@@ -28,7 +29,8 @@ from timewait.proofs.certificate_files import ProvedStatement, check_file, state
 from timewait.proofs.certify import ClaimedProperties, certified_proof, certify_at_values, certify_liveness, prove_for_all
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.settings import Arrival, Behaviour
+from timewait.spec.settings import BEHAVIOUR as BEHAVIOUR_SETTINGS
+from timewait.spec.settings import STATE_LIMITS, Arrival, Behaviour
 
 DATA = Path(__file__).parent / "data" / "reliability"
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})
@@ -138,7 +140,60 @@ class TestStatements:
         assert missing([any_text], replace(proved, configuration=replace(CORE, scope=Scope.CLOSE))) != ""
         assert missing([any_text], proved) == ""
         assert "limited" in missing([proved], any_text)
-        assert "settings differ" in missing([proved], ProvedStatement(other, BOTH, proved.region))
+        said = missing([proved], ProvedStatement(other, BOTH, proved.region))
+        assert said.endswith("answers fin+unacceptable, not fin")
+
+    def test_lengths_are_multiples_of_the_symbols(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """LAST-ACK of 20 MSL is no LAST-ACK of 2/3 MSL, though both last 20 s."""
+        common = ("--closers", "a", "--property", "graceful", "--loss", "0")
+        options = Options.of(msl="1s", rto="1s", time_wait="2s", loss=0, last_ack="20s", closers="a")
+        proof = prove_for_all(options.configuration(), ["graceful"], ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 2*MSL"))
+        path = str(stored(tmp_path, proof.text))
+        asked = (*common, "--msl", "30s", "--rto", "30s", "--time-wait", "60s", "--last-ack")
+        code, out, _ = run(capsys, "certify", path, *asked, "20s")
+        assert (code, "LAST_ACK = 20*MSL, not 2/3*MSL" in out) == (40, True), out
+        code, out, _ = run(capsys, "certify", path, *asked, "600s")
+        assert (code, "PROVED by this file, 1 statement" in out) == (0, True), out
+
+    @pytest.mark.parametrize("name", ["fin_wait_2", *STATE_LIMITS, "rto_slack", "idle_before_close", "rto"])
+    def test_every_length_is_compared_as_a_multiple(self, name: str) -> None:
+        """The same seconds at another MSL and RTO are another statement; the same multiple is the same statement."""
+        limited = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "abandons", "clock_before_close"), True)
+        behaviour = replace(BEHAVIOUR, **limited, backoff=2)
+        one, three = Fraction(1), Fraction(3)
+        lengths: dict[str, Any] = dict.fromkeys(("fin_wait_2", *STATE_LIMITS), Fraction(20)) | {
+            "rto_slack": Fraction(1, 4),
+            "idle_before_close": Fraction(1, 8),
+            "rto": (one, Fraction(2)),
+        }
+        whole = replace(CORE, scope=Scope.CLOSE, behaviour=behaviour, rto_exact=True, **lengths)
+        longer = {
+            key: tuple(three * gap for gap in value) if isinstance(value, tuple) else three * value
+            for key, value in lengths.items()
+        }
+        scaled = replace(whole, msl=three, time_wait=three * whole.time_wait, **longer)
+        proved = ProvedStatement(whole, BOTH, tuple(map(constraint, ("MSL > 0", "RTO > 0", "TIME_WAIT >= 0"))))
+        assert missing([proved], ProvedStatement(scaled, BOTH, None)) == ""
+        kept = (three, Fraction(2)) if name == "rto" else lengths[name]
+        assert "not " in missing([proved], ProvedStatement(replace(scaled, **{name: kept}), BOTH, None))
+
+    @pytest.mark.parametrize("name", BEHAVIOUR_SETTINGS)
+    def test_the_setting_that_differs_is_named(self, name: str) -> None:
+        """Whichever it is."""
+        entry = BEHAVIOUR_SETTINGS[name]
+        whole = replace(CORE, scope=Scope.CLOSE)
+        stated = getattr(whole.behaviour, name)
+        if entry.kind is bool:
+            value: Any = not stated
+        elif entry.kind is int:
+            value = 2 if stated is None else stated + 1
+        else:
+            value = frozenset() if entry.kind is frozenset else next(each for each in entry.kind if each is not stated)
+        rto = (Fraction(1),) * (value if name == "backoff" else 1)
+        other = replace(whole, rto=rto, behaviour=replace(whole.behaviour, **{name: value}))
+        for region in (None, ()):
+            said = missing([ProvedStatement(whole, BOTH, region)], ProvedStatement(other, BOTH, region))
+            assert f"{name} " in said or (name == "backoff" and "rto " in said)
 
     def test_every_claim_states_what_its_certificates_prove(self) -> None:
         """Without proving anything."""
