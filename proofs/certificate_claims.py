@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import pairwise
 from types import FunctionType
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from timewait.checker import certificate
 from timewait.checker.linear import constraint
 from timewait.proofs import evidence
-from timewait.proofs.certificate_files import ProvedStatement, value_in_words
+from timewait.proofs.certificate_files import ProvedStatement, stated, value_in_words
 from timewait.proofs.certify import SYMBOLS, terms_of
 from timewait.proofs.claim import CLAIMS
 from timewait.proofs.thresholds import RANGE
@@ -21,6 +21,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data
 
 ONE = Fraction(1)
+
 
 def missing(proved: Sequence[ProvedStatement], asked: ProvedStatement) -> str:
     """The reason why some statements together do not imply another; empty if they do.
@@ -57,7 +58,9 @@ def _without_durations(configuration: Configuration) -> Configuration:
     """The configuration with equal durations: `_different_length` compares those."""
     lengths: dict[str, Any] = dict.fromkeys(configuration.further_lengths, Fraction(0))
     rto = tuple(ONE for _ in configuration.rto)
-    return replace(configuration, **lengths | {"idle_before_close": None, "rto_slack": Fraction(0)}, msl=ONE, time_wait=ONE, rto=rto)
+    return replace(
+        configuration, **lengths | {"idle_before_close": None, "rto_slack": Fraction(0)}, msl=ONE, time_wait=ONE, rto=rto
+    )
 
 
 def _different_length(proved: Configuration, asked: Configuration) -> str:
@@ -112,8 +115,37 @@ def _uncovered(proved: Sequence[ProvedStatement], asked: ProvedStatement) -> str
 # --- claims ---------------------------------------------------------------------------------------------------------
 
 
-def statements_of_claim(name: str) -> list[ProvedStatement]:
-    """What the certificates of a claim must state; empty for a claim that rests on counterexamples or on engines alone.
+NO_CERTIFICATE: Literal["no certificate"] = "no certificate"
+"""A piece of evidence without a certificate: an answer of an engine, a counterexample, or arithmetic."""
+
+Noted = ProvedStatement | Literal["no certificate"]
+"""A piece of evidence, as the stand-ins note it."""
+
+
+class CertifiedPart(NamedTuple):
+    """The part of a claim that certificates can prove.
+
+    Attributes
+    ----------
+    statements : list of ProvedStatement
+        What the certificates must state, each once; empty for a claim that rests on other evidence alone.
+    certified, pieces : int
+        How many pieces of its evidence carry a certificate, and of how many. A threshold is a piece for the comparison of
+        formulas, and two for each case of the formula: a certificate above, a counterexample below.
+    """
+
+    statements: list[ProvedStatement]
+    certified: int
+    pieces: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether every piece of evidence carries a certificate."""
+        return self.certified == self.pieces
+
+
+def certified_part(name: str) -> CertifiedPart:
+    """The part of a claim that certificates can prove.
 
     The function of the claim runs with functions in place of those that yield evidence which only note what is proved.
     """
@@ -122,13 +154,20 @@ def statements_of_claim(name: str) -> list[ProvedStatement]:
     noted: dict[str, Any] = {}
     for key, value in gather.__globals__.items():
         if isinstance(value, FunctionType) and value.__module__ == evidence.__name__:
-            noted[key] = _NOTES.get(value.__name__, _nothing)
+            noted[key] = _NOTES.get(value.__name__, _one_piece)
     scope = {**gather.__globals__, **noted}
     for key, value in gather.__globals__.items():
         if isinstance(value, FunctionType) and value.__module__ == gather.__module__:
             scope[key] = _in_scope(value, scope)
-    found = _flat(_in_scope(gather, scope)())
-    return list({(each.configuration, str(each)): each for each in found}.values())
+    found = list(_flat(_in_scope(gather, scope)()))
+    statements = [each for each in found if isinstance(each, ProvedStatement)]
+    once = list({(each.configuration, str(each)): each for each in statements}.values())
+    return CertifiedPart(once, len(statements), len(found))
+
+
+def statements_of_claim(name: str) -> list[ProvedStatement]:
+    """What the certificates of a claim must state; empty for a claim that rests on counterexamples or on engines alone."""
+    return certified_part(name).statements
 
 
 def _in_scope(function: FunctionType, scope: dict[str, Any]) -> Callable[[], Iterable[Any]]:
@@ -138,12 +177,20 @@ def _in_scope(function: FunctionType, scope: dict[str, Any]) -> Callable[[], Ite
     return found
 
 
-def _flat(noted: Iterable[Any]) -> Iterator[ProvedStatement]:
+def _flat(noted: Iterable[Any]) -> Iterator[Noted]:
+    """The pieces of evidence noted; a claim may also make a piece of evidence itself."""
     for part in noted:
-        if isinstance(part, ProvedStatement):
+        if isinstance(part, evidence.Evidence):
+            yield _note_evidence(part)
+        elif isinstance(part, ProvedStatement) or part == NO_CERTIFICATE:
             yield part
         else:
-            yield from part
+            yield from _flat(part)
+
+
+def _note_evidence(piece: evidence.Evidence) -> Noted:
+    """What a piece of evidence states, from the first line of its certificate."""
+    return stated(certificate.header(piece.certificate, piece.label)) if piece.certificate else NO_CERTIFICATE
 
 
 def _note_region(
@@ -164,18 +211,19 @@ def _note_formula(
     properties: Sequence[str],
     expected: str,
     ratios: tuple[Fraction, Fraction] = RANGE,
-) -> list[ProvedStatement]:
-    """The proofs of a threshold: one for each piece of the formula."""
-    found = []
+) -> list[Noted]:
+    """The comparison of a threshold with the claimed one; of each case the proof and the counterexample."""
+    found: list[Noted] = [NO_CERTIFICATE]
     for piece in expected.split("; "):
         where, _, needed = piece.rpartition(": ")
+        found.append(NO_CERTIFICATE)
         if (bound := _BOUND.fullmatch(needed)) is None:
             continue
         parts = [f"RTO >= {ratios[0]}*MSL", f"RTO <= {ratios[1]}*MSL", "MSL > 0", "RTO > 0"]
         names = where.split(" <= ") if where else []
         parts += [f"{left} <= {right}" for left, right in pairwise(names)]
         parts += [f"TIME_WAIT >= {term}" for term in (bound[1] or bound[2]).split(", ")]
-        found.append(_note_region(label, configuration, parts, properties)[0])
+        found += _note_region(label, configuration, parts, properties)
     return found
 
 
@@ -187,17 +235,24 @@ def _note_any_text(label: str, configuration: Configuration, properties: Sequenc
 _BOUND = re.compile(r"safe iff TIME_WAIT >= (?:max\(([^()]*)\)|([^()]*))")
 
 
-def _nothing(*arguments: Any, **keywords: Any) -> list[ProvedStatement]:
-    """Evidence without a certificate."""
+def _one_piece(*arguments: Any, **keywords: Any) -> list[Noted]:
+    """A piece of evidence without a certificate."""
     del arguments, keywords
-    return []
+    return [NO_CERTIFICATE]
 
 
-_NOTES: dict[str, Callable[..., list[ProvedStatement]]] = {
+def _piece_each(label: str, configuration: Configuration, names: Sequence[str], *others: Any, **keywords: Any) -> list[Noted]:
+    """A piece of evidence without a certificate for each property."""
+    del label, configuration, others, keywords
+    return [NO_CERTIFICATE for _ in names]
+
+
+_NOTES: dict[str, Callable[..., Sequence[Noted]]] = {
     "for_all": _note_region,
     "by_horn": _note_region,
     "for_every_duration": _note_liveness,
     "as_formula": _note_formula,
     "for_any_text": _note_any_text,
+    "all_at": _piece_each,
 }
-"""What to note in place of each function that yields evidence with a certificate."""
+"""What to note in place of each function that yields evidence; of any other, one piece without a certificate."""

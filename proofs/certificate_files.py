@@ -146,7 +146,7 @@ def statements_in(path: Path) -> list[ProvedStatement]:
     for where, text in certificate.sections(path):
         header = certificate.header(text, where)
         try:
-            found.append(_stated(header))
+            found.append(stated(header))
         except (KeyError, TypeError, ValueError) as problem:
             raise BrokenCertificate(f"{where}: {problem}") from problem
     return found
@@ -157,7 +157,14 @@ def _is_liveness(header: Mapping[str, Any]) -> bool:
     return isinstance(properties, list) and {PROPERTIES[name].kind for name in properties} == {"eventually"}
 
 
-def _stated(header: Mapping[str, Any]) -> ProvedStatement:
+def stated(header: Mapping[str, Any]) -> ProvedStatement:
+    """What a certificate states, by its first line.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The line is not that of a certificate.
+    """
     configuration = configuration_from_data(header["configuration"])
     if _is_liveness(header):
         (name,) = header["properties"]
@@ -169,7 +176,7 @@ def _stated(header: Mapping[str, Any]) -> ProvedStatement:
 
 def _checked(header: dict[str, Any], text: str, where: str, budget: Budget) -> CheckedCertificate:
     try:
-        stated = _stated(header)
+        proves = stated(header)
         check = _checked_liveness if _is_liveness(header) else _checked_invariant
         verdict, reason = check(header, text, where, budget)
     except BrokenCertificate:
@@ -178,7 +185,7 @@ def _checked(header: dict[str, Any], text: str, where: str, budget: Budget) -> C
         verdict, reason = Verdict.INCONCLUSIVE, str(stopped)
     except (KeyError, TypeError, ValueError) as problem:
         raise BrokenCertificate(f"{where}: {problem}") from problem
-    return CheckedCertificate(stated, verdict, reason)
+    return CheckedCertificate(proves, verdict, reason)
 
 
 def _checked_invariant(header: dict[str, Any], text: str, where: str, budget: Budget) -> tuple[Verdict, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,12 +23,15 @@ from timewait.checker.finding import Budget
 from timewait.checker.linear import constraint
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
+from timewait.cli.certify import Asked, compare
 from timewait.options import Options
 from timewait.proofs.bounded_check import check_within
-from timewait.proofs.certificate_claims import missing, statements_of_claim
-from timewait.proofs.certificate_files import ProvedStatement, check_file, statements_in
+from timewait.proofs.certificate_claims import CertifiedPart, certified_part, missing, statements_of_claim
+from timewait.proofs.certificate_files import CheckedCertificate, ProvedStatement, check_file, statements_in
 from timewait.proofs.certify import ClaimedProperties, certified_proof, certify_at_values, certify_liveness, prove_for_all
+from timewait.proofs.claim import Claim
 from timewait.proofs.claims import CLAIMS
+from timewait.proofs.evidence import Evidence
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.settings import BEHAVIOUR as BEHAVIOUR_SETTINGS
 from timewait.spec.settings import STATE_LIMITS, Arrival, Behaviour
@@ -112,7 +116,19 @@ class TestOutput:
         wanted = statements_of_claim("C10")
         texts = [certify_liveness(each.configuration, each.properties[0], Budget()).text for each in wanted]
         code, out, _ = run(capsys, "certify", str(stored(tmp_path, certificate.joined(texts))), "--for", "C10")
-        assert (code, f"C10: PROVED by this file, {len(wanted)} statements" in out) == (0, True)
+        assert (code, f"the certified part of C10 is accepted, {len(wanted)} statements; 2 of 8 pieces" in out) == (20, True), out
+        assert "PROVED" not in out
+
+    def test_a_claim_of_certificates_alone(self, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is proved; with a piece that carries none, it is not."""
+        (proved,) = statements_in(path := stored(tmp_path, text))
+        checked = [CheckedCertificate(proved, Verdict.PROVED)]
+        for pieces, verdict in ((1, Verdict.PROVED), (2, Verdict.INCONCLUSIVE)):
+            found = compare(checked, Asked("C1", [proved], CertifiedPart([proved], 1, pieces)))
+            assert found.verdict is verdict
+            assert ("PROVED" in found.line) == (verdict is Verdict.PROVED)
+        code, out, err = run(capsys, "certify", str(path), "--for", "C19")
+        assert (code, err.count("\n"), out) == (2, 1, "")
 
 
 class TestStatements:
@@ -201,6 +217,26 @@ class TestStatements:
         assert found["C1"] >= 7
         assert found["C2"] == found["C9"] == 0
         assert all(each.region is not None for name in CLAIMS for each in statements_of_claim(name))
+
+    def test_the_evidence_without_a_certificate_is_counted(self) -> None:
+        """C20 rests on engines, C19 on arithmetic too; C2 on schedules."""
+        parts = {name: certified_part(name) for name in CLAIMS}
+        assert (parts["C20"].certified, parts["C20"].pieces) == (1, 14)
+        assert (parts["C19"].certified, parts["C19"].pieces) == (0, 7)
+        assert (parts["C2"].certified, parts["C2"].pieces) == (0, 8)
+        assert not any(part.whole for part in parts.values())
+
+    def test_evidence_that_a_claim_makes_itself(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With a certificate it is what its first line states, without one it is a piece more."""
+
+        def gather() -> Iterator[Evidence]:
+            yield Evidence("made", Verdict.PROVED, Verdict.PROVED, "some engine", certificate=text)
+            yield Evidence("made", Verdict.PROVED, Verdict.PROVED, "some engine")
+
+        monkeypatch.setitem(CLAIMS, "X1", Claim("X1", "made", "none", Verdict.PROVED, False, gather))
+        part = certified_part("X1")
+        assert (part.certified, part.pieces, part.whole) == (1, 2, False)
+        assert missing(part.statements, ProvedStatement(CORE, BOTH, None)) == ""
 
 
 class TestVacuous:

@@ -15,7 +15,7 @@ from timewait.cli.console import Screen
 from timewait.cli.options import question_options
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, Options
-from timewait.proofs.certificate_claims import missing, statements_of_claim
+from timewait.proofs.certificate_claims import CertifiedPart, certified_part, missing
 from timewait.proofs.certificate_files import CheckedCertificate, ProvedStatement
 from timewait.proofs.claims import CLAIMS
 
@@ -31,10 +31,13 @@ class Asked(NamedTuple):
         Its name.
     statements : list of ProvedStatement
         The statements.
+    part : CertifiedPart or None
+        Of a claim, how much of its evidence carries a certificate; None for a question of ``check``.
     """
 
     name: str
     statements: list[ProvedStatement]
+    part: CertifiedPart | None = None
 
 
 class ClaimCheck(NamedTuple):
@@ -43,7 +46,7 @@ class ClaimCheck(NamedTuple):
     Attributes
     ----------
     verdict : Verdict
-        Proved if every statement asked for is proved.
+        Proved if every statement asked for is proved, and nothing else is needed for a claim.
     line : str
         The result in a line.
     """
@@ -55,7 +58,7 @@ class ClaimCheck(NamedTuple):
 @click.command("certify", context_settings={"ignore_unknown_options": True})
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF CHECK]...")
-@click.option("--for", "claim", metavar="CLAIM", help="Say whether the file proves this claim, such as C1.")
+@click.option("--for", "claim", metavar="CLAIM", help="Say whether the file proves the certified part of this claim, such as C1.")
 @click.option(
     "--max-seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -73,9 +76,9 @@ def certify_command(
     """Check a certificate again, by Z3 and by cvc5, and print what it proves.
 
     With --for, or with options of 'timewait check' (such as --property graceful --msl 30s), also say whether it proves
-    that claim, or what 'check' would decide with these options. Exits 0 where everything is proved, 20 where a bound was
-    reached or a part of the claim is missing, 30 where a proof is vacuous, and 40 where the file is rejected or proves
-    something else.
+    the certified part of that claim, or what 'check' would decide with these options. Exits 0 where everything is proved,
+    20 where a bound was reached, a part of the claim is missing or a part of it carries no certificate, 30 where a proof
+    is vacuous, and 40 where the file is rejected or proves something else.
     """
     asked = _asked(claim, options)
     screen = Screen()
@@ -129,10 +132,10 @@ def asked_by_claim(name: str) -> Asked:
     """What a claim asks of its certificates."""
     if name not in CLAIMS:
         raise click.UsageError(f"there is no claim {name}; known: {', '.join(CLAIMS)}")
-    statements = statements_of_claim(name)
-    if not statements:
-        raise click.UsageError(f"{name} rests on counterexamples or on answers of engines; no certificate proves it")
-    return Asked(name, statements)
+    part = certified_part(name)
+    if not part.statements:
+        raise click.UsageError(f"{name} rests on counterexamples, arithmetic or answers of engines; no certificate proves it")
+    return Asked(name, part.statements, part)
 
 
 def asked_by_options(options: Sequence[str]) -> Asked:
@@ -153,6 +156,8 @@ def compare(checked: Sequence[CheckedCertificate], asked: Asked) -> ClaimCheck:
         return ClaimCheck(Verdict.DISAGREEMENT, f"{asked.name}: NOT PROVED by this file: no certificate in it is accepted")
     reasons = [(wanted, missing(accepted, wanted)) for wanted in asked.statements]
     open_ones = [(wanted, reason) for wanted, reason in reasons if reason]
+    if not open_ones and asked.part is not None and not asked.part.whole:
+        return _certified_part(asked.name, asked.part)
     if not open_ones:
         return ClaimCheck(Verdict.PROVED, f"{asked.name}: PROVED by this file, {counted(len(reasons), 'statement')}")
     wanted, reason = open_ones[0]
@@ -163,4 +168,14 @@ def compare(checked: Sequence[CheckedCertificate], asked: Asked) -> ClaimCheck:
         Verdict.INCONCLUSIVE,
         f"{asked.name}: {done} of {counted(len(reasons), 'statement')} proved by this file; missing for instance {wanted}"
         f" ({wanted.settings.split(';')[0]})",
+    )
+
+
+def _certified_part(name: str, part: CertifiedPart) -> ClaimCheck:
+    """The result where all certificates of a claim are accepted, and the rest of its evidence carries none."""
+    carries = f"{part.certified} of {counted(part.pieces, 'piece')} of evidence {'carries' if part.certified == 1 else 'carry'}"
+    return ClaimCheck(
+        Verdict.INCONCLUSIVE,
+        f"{name}: the certified part of {name} is accepted, {counted(len(part.statements), 'statement')}; {carries} a"
+        f" certificate, and no file proves the rest: timewait prove {name}",
     )
