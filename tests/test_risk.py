@@ -6,17 +6,20 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.commands import run, run_json
 from timewait.api import threshold
+from timewait.cli.risk import orderly_close, risk_curve
 from timewait.risk.chain import CloseResult, result_probabilities
 from timewait.risk.path import NetworkPath, OrderlyClose, delays_around, doubling
 from timewait.risk.sampling import estimate, sampled
 from timewait.risk.stray import Harm, Strays
 from timewait.risk.table import least_without_risk, risks, time_waits_of_stacks
 from timewait.spec.settings import Behaviour
+from timewait.spec.stacks import load_stack
 from timewait.vocabulary.errors import RequestError
 
 
@@ -149,3 +152,33 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert run(capsys, "risk", "--loss-rate", "2", "--rtt", "1s")[0] == 2
     assert run(capsys, "risk", "--loss-rate", "1%", "--rtt", "1s", "--jitter", "2s")[0] == 2
     assert run(capsys, "risk", "--loss-rate", "0", "--rtt", "1s", "--out", str(tmp_path / "risk.svg"))[0] == 2
+
+
+@pytest.mark.parametrize("stack", ["lwip", "vpp", "smoltcp"])
+def test_a_stack_with_limits_of_states(stack: str) -> None:
+    """Limits of states end a close out of order; exact and sampled agree on how often."""
+    path = NetworkPath(loss_rate=Fraction(1, 3), delays=delays_around(Fraction(1), Fraction(0)))
+    profile = load_stack(stack)
+    close = orderly_close(profile, path, Fraction(4), retries=3)
+    exact, found = result_probabilities(close), sampled(close, 2_000, 1)
+    assert sum(exact.values()) == 1
+    for result in CloseResult:
+        slack = (found[result].high - found[result].low) / 2
+        assert found[result].low - slack <= exact[result] <= found[result].high + slack, result
+
+
+def test_the_proved_mark_is_that_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is asked about the stack whose risk is drawn, with its gaps and its limit of retransmissions."""
+    asked: dict[str, object] = {}
+
+    def recorded(**options: object) -> SimpleNamespace:
+        asked.update(options)
+        return SimpleNamespace(least=Fraction(9))
+
+    monkeypatch.setattr("timewait.cli.risk.threshold", recorded)
+    path = NetworkPath(loss_rate=Fraction(1, 10), delays=delays_around(Fraction(2), Fraction(1)), budget=1)
+    profile = load_stack("uip")
+    curve = risk_curve(orderly_close(profile, path, Fraction(1), (Fraction(3),), retries=2), profile)
+    assert curve.proved == 9
+    assert asked["stack"] is profile
+    assert (asked["rto"], asked["retries"], asked["loss"], asked["msl"]) == ((Fraction(3),), 2, 1, Fraction(2))

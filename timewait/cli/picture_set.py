@@ -301,7 +301,8 @@ def _ports_over_time() -> PictureFormats:
 def _risk() -> PictureFormats:
     rtt = Fraction(1, 20)
     path = NetworkPath(loss_rate=Fraction(1, 100), delays=delays_around(rtt, Fraction(0)))
-    curve = risk_curve(orderly_close(load_stack("linux"), path, rtt))
+    stack = load_stack("linux")
+    curve = risk_curve(orderly_close(stack, path, rtt), stack)
     formats: dict[str, Callable[[], str]] = {
         "svg": partial(risk_chart.as_svg, curve),
         "txt": lambda: "\n".join(curve.sentences()) + "\n",

@@ -23,9 +23,11 @@ from timewait.risk.path import NetworkPath, OrderlyClose, delays_around, doublin
 from timewait.risk.sampling import sampled
 from timewait.risk.stray import Harm, Strays
 from timewait.risk.table import Risk, least_without_risk, risks, time_waits_of_stacks
-from timewait.spec.assemble import Overrides, behaviour_of
+from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.duration import format_duration
+from timewait.spec.settings import STATE_LIMITS
 from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.state import State
 
 STEPS = 24
 """Values of TIME_WAIT along the axis of the chart, beside those of the stacks."""
@@ -87,14 +89,15 @@ def risk_command(
 ) -> int:
     """Compute the probability that an orderly close ends in a RST, exactly, for several values of TIME_WAIT."""
     path = NetworkPath(loss_rate=loss_rate, delays=delays_around(rtt, jitter), budget=values["loss"])
-    close = orderly_close(load_stack(values["stack"]), path, rtt + 4 * jitter, values["rto"], values["retries"])
+    stack = load_stack(values["stack"])
+    close = orderly_close(stack, path, rtt + 4 * jitter, values["rto"], values["retries"])
     strays = None
     if values["duplicates"] is not None:
         strays = Strays(rate=values["duplicates"], msl=values["msl"], window=values["window"], timestamps=values["timestamps"])
     screen = Screen()
     asked = values["time_waits"] or tuple(time_waits_of_stacks())
     if picture.out or picture.form:
-        deliver(_writers(close, picture), picture, screen)
+        deliver(_writers(close, stack, picture), picture, screen)
         return 0
     table = list(risks(close, strays, asked))
     if as_json:
@@ -134,8 +137,11 @@ def orderly_close(
     if retries is None:
         raise click.UsageError(f"profile {stack.name} does not say how often a segment is retransmitted; give --retries")
     gaps = gaps[: max(retries, 1)]
-    overrides = Overrides.of(rto=gaps, retries=retries, time_wait=Fraction(1))
-    return OrderlyClose(time_wait=Fraction(0), gaps=gaps, behaviour=behaviour_of(stack, overrides), path=path)
+    longest = path.longest or Fraction(1)
+    configuration = assemble(stack, Overrides.of(rto=gaps, retries=retries, time_wait=Fraction(1), msl=longest))
+    behaviour = configuration.behaviour
+    limits = {State[name.upper()]: getattr(configuration, name) for name in STATE_LIMITS if getattr(behaviour, name)}
+    return OrderlyClose(time_wait=Fraction(0), gaps=gaps, behaviour=behaviour, path=path, limits=limits)
 
 
 def _question(close: OrderlyClose) -> str:
@@ -207,12 +213,12 @@ def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> di
     return {"question": _question(close), "no_risk_from": float(least_without_risk(close)), "risks": rows}
 
 
-def _writers(close: OrderlyClose, picture: PictureOptions) -> Writers:
-    curve = risk_curve(close)
+def _writers(close: OrderlyClose, stack: Stack, picture: PictureOptions) -> Writers:
+    curve = risk_curve(close, stack)
     return of_svg(partial(risk_chart.as_svg, curve), picture.scale) | {"text": lambda: "\n".join(curve.sentences()) + "\n"}
 
 
-def risk_curve(close: OrderlyClose) -> risk_chart.RiskCurve:
+def risk_curve(close: OrderlyClose, stack: Stack) -> risk_chart.RiskCurve:
     """The content of the chart of a close, at every TIME_WAIT.
 
     Raises
@@ -232,13 +238,21 @@ def risk_curve(close: OrderlyClose) -> risk_chart.RiskCurve:
     points = tuple((*step, ", ".join(risk.stacks)) for step, risk in zip(steps, table, strict=True) if risk.stacks)
     caption = (_question(close),)
     return risk_chart.RiskCurve(
-        "The risk of a RST at the end of a close", caption, steps, float(zero_from), _proved(close), points
+        "The risk of a RST at the end of a close", caption, steps, float(zero_from), _proved(close, stack), points
     )
 
 
-def _proved(close: OrderlyClose) -> float | None:
+def _proved(close: OrderlyClose, stack: Stack) -> float | None:
     """The TIME_WAIT that is proved safe for any delays up to the longest one, in seconds; None without a bound on losses."""
     if close.path.budget is None:
         return None
-    found = threshold(msl=close.path.longest, rto=close.gaps, loss=close.path.budget, exact_rto=True, properties=("graceful",))
+    found = threshold(
+        stack=stack,
+        msl=close.path.longest,
+        rto=close.gaps,
+        retries=close.behaviour.retries,
+        loss=close.path.budget,
+        exact_rto=True,
+        properties=("graceful",),
+    )
     return None if found.least is None else float(found.least)

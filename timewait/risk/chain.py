@@ -96,6 +96,7 @@ class _Chain:
         self._behaviour, self._budget = close.behaviour, path.budget
         self._time_wait = int(close.time_wait * unit)
         self._gaps = [int(gap * unit) for gap in close.gaps]
+        self._limits = {state: int(length * unit) for state, length in close.limits.items()}
         delays = [(int(delay * unit), chance) for delay, chance in path.delays]
         self._certain: list[tuple[int | None, Fraction]] = [*delays]
         lossy = [(delay, (1 - path.loss_rate) * chance) for delay, chance in delays]
@@ -148,6 +149,8 @@ class _Chain:
     def _length(self, ends: EndPair, side: int, timer: Timer) -> int:
         if timer is Timer.TIME_WAIT:
             return self._time_wait
+        if timer is Timer.LIMIT:
+            return self._limits[ends[side].state]
         assert timer is Timer.RETRANSMISSION, "users read to the end, so FIN-WAIT-2 has no timer"
         return self._gaps[min(ends[side].tries, len(self._gaps) - 1)]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
 
 from timewait.spec.settings import Behaviour
+from timewait.spec.state import State
 from timewait.vocabulary.errors import RequestError
 
 Distribution = tuple[tuple[Fraction, Fraction], ...]
@@ -95,17 +97,20 @@ class OrderlyClose:
         The settings of both ends; they must bound the number of retransmissions.
     path : NetworkPath
         The network.
+    limits : mapping of State to Fraction
+        The limits of states that have one, in seconds.
     """
 
     time_wait: Fraction
     gaps: tuple[Fraction, ...]
     behaviour: Behaviour
     path: NetworkPath
+    limits: Mapping[State, Fraction] = field(default_factory=dict)
 
     @property
     def unit(self) -> int:
         """The number of ticks in a second for which every delay and duration is a whole number of ticks."""
-        lengths = (self.time_wait, *self.gaps, *(delay for delay, _ in self.path.delays))
+        lengths = (self.time_wait, *self.gaps, *self.limits.values(), *(delay for delay, _ in self.path.delays))
         return lcm(*(length.denominator for length in lengths))
 
     def __post_init__(self) -> None:

@@ -126,7 +126,8 @@ class _Run:
             elif timer in outcome.started:
                 gaps = self.close.gaps
                 gap = gaps[min(self.ends[side].tries, len(gaps) - 1)]
-                lasts = self.close.time_wait if timer is Timer.TIME_WAIT else gap
+                lasts = {Timer.TIME_WAIT: self.close.time_wait, Timer.RETRANSMISSION: gap}.get(timer)
+                lasts = self.close.limits[self.ends[side].state] if lasts is None else lasts
                 self.expiries[side, timer] = number = next(self.numbers)
                 heapq.heappush(self.queue, (now + int(lasts * self.close.unit), True, number, (side, timer)))
 
