@@ -273,6 +273,8 @@ def test_a_copy_of_proc_sys(make: Make, tmp_path: Path) -> None:
         ({"ip_local_reserved_ports": "32768-60768"}, "can open 3 connections per second", ("Only 231 ports",)),
         ({"ip_local_reserved_ports": "1-65535"}, "can open no connection", ("Only no ports",)),
         ({"tcp_max_tw_buckets": "0"}, "any number of connections per second", ("There is no TIME-WAIT",)),
+        ({"tcp_max_tw_buckets": "100", "tcp_tw_reuse": "1"}, "per second", ("A connection beyond 100 in TIME-WAIT has none",)),
+        ({"tcp_tw_recycle": "1"}, "470", ("tcp_tw_recycle is on",)),
         ({"tcp_timestamps": "0"}, "470 connections per second to one destination.", ("Timestamps are off",)),
         ({"tcp_orphan_retries": "10"}, "470", ("A FIN may be retransmitted for 5m24.6s",)),
     ],

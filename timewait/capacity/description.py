@@ -13,7 +13,7 @@ from timewait.capacity.simulation import Timeline
 from timewait.narration.prose import counted, short_duration
 from timewait.spec.duration import format_duration
 
-KILO = 1000
+KILO, HUNDRED = 1000, 100
 
 
 def question_in_words(prediction: Prediction) -> str:
@@ -45,8 +45,8 @@ def reuse_in_words(pool: PortPool, service: Service) -> str:
 
 
 def rate_in_words(rate: Fraction) -> str:
-    """A number per second: whole where it is large, else to three digits."""
-    return f"{int(rate):,}" if rate >= KILO or rate.denominator == 1 else f"{float(rate):.3g}"
+    """A number per second, never more than it is: whole from 100 on, else to three digits."""
+    return f"{int(rate):,}" if rate >= HUNDRED or rate.denominator == 1 else f"{float(rate):.3g}"
 
 
 def facts(prediction: Prediction) -> Iterator[tuple[str, str]]:

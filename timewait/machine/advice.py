@@ -100,6 +100,12 @@ def linux_advice(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advi
             'sysctl -w net.ipv4.ip_local_port_range="32768 60999"',
             "A service that listens on a port of the wider range may find it taken; list such ports in ip_local_reserved_ports.",
         )
+    if host.tw_recycle:
+        yield Advice(
+            "tcp_tw_recycle is on: of several machines behind one address, all but one may be refused.",
+            "sysctl -w net.ipv4.tcp_tw_recycle=0",
+            "Nothing; Linux removed the setting in 4.12.",
+        )
     if not host.timestamps:
         yield Advice(
             "Timestamps are off: tcp_tw_reuse has no effect, and only sequence numbers identify old segments.",
@@ -128,6 +134,12 @@ def _limits(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advice]:
             "There is no TIME-WAIT: a lost last acknowledgement resets the peer, and old segments may reach the next connection.",
             "sysctl -w net.ipv4.tcp_max_tw_buckets=131072",
             "A connection in TIME-WAIT costs 256 octets and blocks its port for a minute.",
+        )
+    elif host.max_tw_buckets < host.usable_ports:
+        yield Advice(
+            f"A connection beyond {host.max_tw_buckets:,} in TIME-WAIT has none, and there are {host.usable_ports:,} ports.",
+            f"sysctl -w net.ipv4.tcp_max_tw_buckets={4 * host.usable_ports}",
+            "Each connection in TIME-WAIT costs 256 octets.",
         )
     if live is None:
         return

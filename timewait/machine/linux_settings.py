@@ -28,7 +28,7 @@ class LinuxSettings:
     conntrack_time_wait : int or None
         ``net.netfilter.nf_conntrack_tcp_timeout_time_wait``, in seconds.
     rfc1337, fin_timeout, tw_reuse, tw_reuse_delay, max_tw_buckets, retries2, orphan_retries, max_orphans, rto_max_ms,
-    rto_min_us, timestamps : int or None
+    rto_min_us, timestamps, tw_recycle : int or None
         Of the same names with ``tcp_`` before.
     """
 
@@ -46,6 +46,7 @@ class LinuxSettings:
     ports: tuple[int, int]
     reserved: tuple[tuple[int, int], ...]
     conntrack_time_wait: int | None
+    tw_recycle: int | None = None
 
     @property
     def fin_retransmissions(self) -> int:
@@ -121,6 +122,7 @@ def read_linux(source: SettingsSource) -> LinuxSettings:
         timestamps=tcp("timestamps"),
         ports=_range(source, "net.ipv4.ip_local_port_range"),
         reserved=_reserved(source, "net.ipv4.ip_local_reserved_ports"),
+        tw_recycle=newer("tw_recycle"),
         conntrack_time_wait=optional_number(source, "net.netfilter.nf_conntrack_tcp_timeout_time_wait"),
     )
 
