@@ -86,6 +86,10 @@ def _reads(configuration: Configuration) -> bool:
     return _text(configuration) and not configuration.behaviour.unread
 
 
+def _backs_off_with_text(configuration: Configuration) -> bool:
+    return _text(configuration) and configuration.rto_exact and len(configuration.rto) > 1
+
+
 def _no_retry_limit(configuration: Configuration) -> bool:
     return configuration.behaviour.retries is None
 
@@ -97,11 +101,21 @@ ABSTRACTIONS: dict[str, Abstraction] = {
             "retry-limit",
             "the limit on retransmissions, after which a stack drops the connection",
             EVERY_STACK,
-            ("integrity", "closes", "no-stray-reset"),
-            "an end that gives up closes without the acknowledgement of its text",
+            ("graceful", "integrity", "closes", "no-stray-reset"),
+            "an end that gives up closes without the acknowledgement of its text or FIN",
             "RFC 9293 3.8.3",
             _no_retry_limit,
             "--retries",
+        ),
+        Abstraction(
+            "karn",
+            "that an RTO backed off for retransmitted text lasts until a round trip is measured (Karn): here the schedule begins"
+            " again with each acknowledgement of something new",
+            EVERY_STACK,
+            ("graceful", "closes", "no-stray-reset"),
+            "a FIN after retransmitted text is retransmitted later than the schedule says",
+            "RFC 6298 3, 5.7",
+            _backs_off_with_text,
         ),
         Abstraction(
             "reading",

@@ -57,6 +57,26 @@ def test_those_of_text_apply_where_there_is_text() -> None:
     assert "reading" in names(replace(PLAIN, text=(0, 1)))
 
 
+def test_a_backed_off_rto_after_text_is_an_abstraction() -> None:
+    """Only where there is text, and a schedule of several steps with least gaps."""
+    steps = (Fraction(1), Fraction(2))
+    schedule = replace(PLAIN, rto=steps, rto_exact=True, text=(1, 0), behaviour=Behaviour(backoff=2))
+    assert "karn" in names(schedule, "linux", "graceful")
+    assert "karn" in names(schedule, "", "closes")
+    assert "karn" not in names(schedule, "", "integrity")
+    for other in (
+        replace(schedule, text=(0, 0)),
+        replace(schedule, rto_exact=False),
+        replace(schedule, rto=steps[:1], behaviour=Behaviour()),
+    ):
+        assert "karn" not in names(other)
+
+
+def test_a_retry_limit_could_change_graceful() -> None:
+    """An end that gives up its FIN does not close gracefully."""
+    assert "retry-limit" in names(PLAIN, "lwip", "graceful")
+
+
 def test_those_of_a_stack_apply_to_it_alone() -> None:
     """Other stacks do not have it."""
     sends = replace(PLAIN, text=(1, 1))

@@ -10,12 +10,13 @@ import pytest
 from commands import run, run_json
 
 from timewait.api import check
-from timewait.assumptions import CONDITIONS, Basis, Neighbour, basis_of, effect_in_words, other_values
+from timewait.assumptions import CONDITIONS, GAPS, Basis, Neighbour, basis_of, effect_in_words, effects_in_words, other_values
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.options import Keywords, Options
 from timewait.spec.abstractions import abstractions_of
-from timewait.spec.settings import BEHAVIOUR, SETTINGS
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS
+from timewait.spec.stacks import load_stack
 
 SMALL: Keywords = {"msl": "1s", "rto": "1s", "time_wait": "2s", "scope": "core", "properties": ["graceful", "isolation"]}
 
@@ -100,6 +101,50 @@ def test_words() -> None:
     changed = {"graceful": Verdict.VIOLATED, "isolation": Verdict.INCONCLUSIVE}
     assert effect_in_words(Neighbour("2", changed)) == "2: graceful VIOLATED, isolation INCONCLUSIVE"
     assert effect_in_words(Neighbour("2", {})) == "2: no verdict changes"
+
+
+def named(found: Basis, name: str) -> tuple[str, str]:
+    """The value and the source of an assumption, by the option of its setting."""
+    (entry,) = [entry for entry in found.assumptions if entry.option == SETTINGS[name].option]
+    return entry.value, entry.source
+
+
+@pytest.mark.parametrize("stack", ["linux", "lwip"])
+def test_a_value_that_is_not_used_is_no_source(stack: str) -> None:
+    """A profile reports its limit on retransmissions; only the option puts it into the model."""
+    limit = load_stack(stack).value("retries")
+    value, source = named(basis(stack=stack), "retries")
+    assert (value, source) == (f"no limit; the value of the profile, {limit}, is not used without --retries", "default")
+    assert named(basis(stack=stack, retries=4), "retries") == ("4", "option")
+
+
+@pytest.mark.parametrize("name", [name for name in DURATIONS if name not in GAPS])
+def test_every_duration_that_matters_is_named(name: str) -> None:
+    """The limits of states with their lengths, or that there is none."""
+    changes: dict[str, Any] = {"orphan": True, "clock_before_close": True, name: "7s"}
+    if name == "msl":
+        changes["time_wait"] = "14s"
+    assert named(basis(**changes), name) == ("7s", "option")
+
+
+def test_a_state_without_a_limit_has_none() -> None:
+    """It is named all the same; durations that do not matter are not."""
+    found = basis()
+    for name in STATE_LIMITS:
+        assert named(found, name)[0] == "no limit"
+    options = {entry.option for entry in found.assumptions}
+    assert options.isdisjoint({"--fin-wait-2", "--idle-before-close"})
+
+
+def test_questions_that_were_not_asked_are_named() -> None:
+    """Where the time for all questions is over."""
+    options = Options.of(**SMALL)
+    found = basis_of(options, check(options), Budget(seconds=10), 0.0)
+    (loss,) = [entry for entry in found.assumptions if entry.option == "--loss"]
+    assert (loss.otherwise, loss.not_asked) == ((), ("0", "2", "any number"))
+    assert effects_in_words(loss) == ["not asked, the time was over: 0, 2, any number"]
+    assert {"0", "2", "any number"} in [{*entry["not_asked"]} for entry in found.as_json()["assumptions"]]
+    assert not any(entry.not_asked for entry in basis().assumptions)
 
 
 COMMAND = ("check", "--msl", "1s", "--rto", "1s", "--time-wait", "2s", "--scope", "core", "--property", "graceful")

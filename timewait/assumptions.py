@@ -7,7 +7,7 @@ Nothing here states an effect. Each is found by asking the engines the same ques
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
@@ -24,8 +24,8 @@ from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.description import gaps_in_words, reopening_in_words, value_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.reopening import NextIncarnation, Numbers, Reopen
-from timewait.spec.setting import Setting
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, EVERY_ARRIVAL
+from timewait.spec.setting import InProfile, Setting
+from timewait.spec.settings import BEHAVIOUR, DURATIONS, EVERY_ARRIVAL, SETTINGS
 from timewait.vocabulary.errors import RequestError
 
 RETRIES = 3
@@ -64,6 +64,8 @@ class Assumption:
         The option that changes it; empty if there is none.
     otherwise : tuple of Neighbour
         What engines found for other values; empty where none was asked.
+    not_asked : tuple of str
+        The other values that no engine was asked about because the time for all questions was over.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Assumption:
     source: str
     option: str = ""
     otherwise: tuple[Neighbour, ...] = ()
+    not_asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Basis:
                         }
                         for other in entry.otherwise
                     ],
+                    "not_asked": [*entry.not_asked],
                 }
                 for entry in self.assumptions
             ],
@@ -244,9 +248,16 @@ def basis_of(options: Options, result: CheckResult, bounds: Budget | None = None
     asked = _asking(options, result, bounds, seconds) if bounds is not None else _nothing
     names = [answer.name for answer in result.answers]
     return Basis(
-        tuple(replace(entry, otherwise=tuple(asked(changes))) for entry, changes in entries),
+        tuple(_with_answers(entry, asked(changes)) for entry, changes in entries),
         abstractions_of(configuration, options.stack.name, names),
     )
+
+
+def _with_answers(entry: Assumption, replies: Iterable[Neighbour | str]) -> Assumption:
+    """The assumption with the answers about its other values, and the values that were not asked about."""
+    found = [*replies]
+    answered = tuple(reply for reply in found if isinstance(reply, Neighbour))
+    return replace(entry, otherwise=answered, not_asked=tuple(reply for reply in found if isinstance(reply, str)))
 
 
 Alternatives = tuple[Assumption, Sequence[Change]]
@@ -256,11 +267,31 @@ Alternatives = tuple[Assumption, Sequence[Change]]
 def _durations(options: Options, result: CheckResult) -> Iterator[Alternatives]:
     """The durations; their effect is what ``timewait threshold`` computes, so no other values are asked here."""
     configuration = result.configuration
-    for name, text in (("msl", "how long a segment may live"), ("time_wait", DURATIONS["time_wait"].meaning)):
-        value = format_duration(getattr(configuration, name))
-        yield Assumption(text, value, _source(options, name), DURATIONS[name].option), ()
+    for name, entry in DURATIONS.items():
+        if name not in GAPS and _lasts(name, entry, configuration):
+            yield Assumption(entry.meaning, _length(name, configuration), _source(options, name), entry.option), ()
     gaps = gaps_in_words(configuration).removeprefix("RTO ")
-    yield Assumption("gap between two transmissions", gaps, _source(options, "rto_max"), "--rto"), ()
+    yield Assumption("gap between two transmissions", gaps, _source(options, "rto_max"), DURATIONS["rto_max"].option), ()
+
+
+GAPS = ("rto_min", "rto_max")
+"""The durations that one assumption, the gap between two transmissions, names together."""
+
+
+def _lasts(name: str, entry: Setting, configuration: Configuration) -> bool:
+    """Whether a duration matters."""
+    early = configuration.behaviour.abandons and configuration.behaviour.clock_before_close
+    return _applies(entry, configuration) and (name != "idle_before_close" or early)
+
+
+def _length(name: str, configuration: Configuration) -> str:
+    """A duration in words; of a state without a limit, that it has none."""
+    length = getattr(configuration, name)
+    if length is None:
+        return "any"
+    if DURATIONS[name].may_lack_limit and not getattr(configuration.behaviour, name):
+        return "no limit"
+    return format_duration(length)
 
 
 def _settings(options: Options, configuration: Configuration) -> Iterator[Alternatives]:
@@ -269,7 +300,20 @@ def _settings(options: Options, configuration: Configuration) -> Iterator[Altern
             continue
         value = getattr(configuration.behaviour, name)
         changes = [(value_in_words(other), {name: other}) for other in other_values(entry, value)]
-        yield Assumption(entry.meaning, value_in_words(value), _source(options, name), entry.option), changes
+        yield Assumption(entry.meaning, _chosen(options, entry, value), _source(options, name), entry.option), changes
+
+
+def _chosen(options: Options, entry: Setting, value: Any) -> str:
+    """The value of a setting in words, and that of the profile where it is reported and not used."""
+    words, stated = value_in_words(value), options.stack.value(entry.name)
+    if not _unused(options, entry.name) or stated is None:
+        return words
+    return f"{words}; the value of the profile, {value_in_words(stated)}, is not used without {entry.option}"
+
+
+def _unused(options: Options, name: str) -> bool:
+    """Whether a profile states a setting for readers alone, and no option states it."""
+    return SETTINGS[name].profile is InProfile.REPORTED and options.overrides.value(name) is None
 
 
 def _applies(entry: Setting, configuration: Configuration) -> bool:
@@ -295,10 +339,12 @@ def _source(options: Options, name: str) -> str:
     usual = options.stack.value(name) if name in DURATIONS else stack_defaults(options.stack, options.overrides).get(name)
     if overridden is not None and overridden != usual:
         return "option"
+    if _unused(options, name):
+        return "default"
     return "default" if stated is None else stated.where
 
 
-def _nothing(changes: Sequence[Change]) -> Iterator[Neighbour]:
+def _nothing(changes: Sequence[Change]) -> Iterator[Neighbour | str]:
     """No engine is asked."""
     del changes
     return iter(())
@@ -306,16 +352,18 @@ def _nothing(changes: Sequence[Change]) -> Iterator[Neighbour]:
 
 def _asking(
     options: Options, result: CheckResult, bounds: Budget, seconds: float
-) -> Callable[[Sequence[Change]], Iterator[Neighbour]]:
-    """A function that asks the engines about other values, as long as there is time."""
+) -> Callable[[Sequence[Change]], Iterator[Neighbour | str]]:
+    """A function that asks the engines about other values, as long as there is time; then it yields the values alone."""
     end = time.monotonic() + seconds
     base = result.any_gap or result
     known = {answer.name: answer.verdict for answer in base.answers}
     wide = replace(options, schedule="any", properties=tuple(known))
 
-    def ask(changes: Sequence[Change]) -> Iterator[Neighbour]:
+    def ask(changes: Sequence[Change]) -> Iterator[Neighbour | str]:
         for value, overrides in changes:
-            if time.monotonic() < end and (found := _neighbour(wide, value, overrides, known, bounds)) is not None:
+            if time.monotonic() >= end:
+                yield value
+            elif (found := _neighbour(wide, value, overrides, known, bounds)) is not None:
                 yield found
 
     return ask
@@ -342,6 +390,12 @@ def effect_in_words(neighbour: Neighbour) -> str:
     """What another value changes, in a clause."""
     parts = [f"{name} {str(verdict).upper()}" for name, verdict in neighbour.changed.items()]
     return f"{neighbour.value}: {', '.join(parts) or 'no verdict changes'}"
+
+
+def effects_in_words(entry: Assumption) -> list[str]:
+    """What other values of an assumption change, a clause each, and the values that no engine was asked about."""
+    effects = [*map(effect_in_words, entry.otherwise)]
+    return [*effects, f"not asked, the time was over: {', '.join(entry.not_asked)}"] if entry.not_asked else effects
 
 
 SECONDS_FOR_EACH = Fraction(3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from timewait.api import check
-from timewait.assumptions import SECONDS_FOR_ALL, SECONDS_FOR_EACH, Basis, basis_of, effect_in_words
+from timewait.assumptions import SECONDS_FOR_ALL, SECONDS_FOR_EACH, Basis, basis_of, effects_in_words
 from timewait.blame import blamed
 from timewait.checker import itf
 from timewait.checker.certificate import joined
@@ -148,9 +148,7 @@ def _basis(options: Options, result: CheckResult, asked: bool, budget: Budget, s
 
 def _rows(basis: Basis) -> list[BasisRow]:
     """What an answer rests on, for a page: the assumptions, then what the model leaves out."""
-    rows = [
-        BasisRow(entry.name, entry.value, entry.source, [*map(effect_in_words, entry.otherwise)]) for entry in basis.assumptions
-    ]
+    rows = [BasisRow(entry.name, entry.value, entry.source, effects_in_words(entry)) for entry in basis.assumptions]
     return rows + [BasisRow(entry.left_out, "left out", entry.source, [entry.otherwise]) for entry in basis.abstractions]
 
 
@@ -160,7 +158,7 @@ def show_basis(basis: Basis, screen: Screen) -> None:
     screen.heading("This answer rests on")
     for entry in basis.assumptions:
         screen.paragraphs([f"{entry.name}: {entry.value} ({', '.join(filter(None, (entry.option, entry.source)))})"], indent=2)
-        screen.paragraphs(map(effect_in_words, entry.otherwise), indent=6)
+        screen.paragraphs(effects_in_words(entry), indent=6)
     screen.line()
     screen.heading("The model leaves out")
     for left_out in basis.abstractions:
