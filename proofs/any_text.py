@@ -4,8 +4,9 @@ Runs with more text have more sequence numbers, yet an endpoint only compares th
 end of the window. So the abstraction keeps of every number of B where it lies: in the text, at its end, or past the FIN. Of
 the packets in flight it keeps which kinds must be delivered, of text at most one packet, and for each kind the age of the
 youngest. Its edges are the images of the edges of closes with 0 to `OCTETS` octets. Every run of such a close is a run of the
-abstraction, and more octets add neither a location nor an edge (`tests/test_any_text.py` compares them): a property that
-holds here holds for any amount of text that the window has room for.
+abstraction, and more octets add neither a location nor an edge (`tests/test_any_text.py` compares them, for every loss and
+behaviour of `COMPARED_LOSS` and `COMPARED_BEHAVIOUR`; others are refused): a property that holds here holds for any amount of
+text that the window has room for.
 """
 
 from __future__ import annotations
@@ -19,13 +20,23 @@ from typing import NamedTuple
 from timewait.checker.finding import Budget
 from timewait.checker.quotient import Quotient
 from timewait.spec.composition import Composition, CompositionState, Phase
-from timewait.spec.configuration import Configuration
+from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.segment import Segment
+from timewait.spec.settings import BEHAVIOUR, STEP_ONE, Behaviour
 from timewait.spec.state import Block, State
 from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, Edge, Location
 
 OCTETS = 2
 """The octets of the closes from which the edges come; a third and a fourth add nothing."""
+
+COMPARED_LOSS = (0, 1, 2)
+"""The losses in a loss window for which an octet more was shown to add nothing."""
+
+COMPARED_BEHAVIOUR = (
+    Behaviour(answers=STEP_ONE, restarts=STEP_ONE),
+    Behaviour(answers=STEP_ONE, restarts=STEP_ONE, acks_restart_rto=False),
+)
+"""The behaviours for which an octet more was shown to add nothing."""
 
 IN_TEXT, AT_END, PAST_FIN = 1, 2, 3
 """Where a sequence number of B lies: in its text, just past it (that of the FIN), just past the FIN."""
@@ -65,21 +76,20 @@ class AnyText:
     Parameters
     ----------
     configuration : Configuration
-        The whole close, A first, with unlimited duplication in any order; its own text does not matter.
+        The whole close, A first and without text, with unlimited duplication in any order; the text of B does not matter.
     octets : int
         The octets of the closes from which the edges come.
 
     Raises
     ------
     ValueError
-        B may close first, duplication or order is limited, or the next incarnation opens by a handshake.
+        B may close first, A sends text, duplication or order is limited, the next incarnation opens by a handshake, or the
+        loss or the behaviour is none for which more octets were shown to add nothing.
     """
 
     def __init__(self, configuration: Configuration, octets: int = OCTETS) -> None:
-        if configuration.both_close or configuration.duplication is not None or configuration.fifo:
-            raise ValueError("any amount of text needs A to close first, unlimited duplication, and any order")
-        if configuration.reopening.handshake:
-            raise ValueError("any amount of text needs an atomic reopen")
+        if problem := fault(configuration):
+            raise ValueError(f"any amount of text needs {problem}")
         self.exact = Composition(replace(configuration, text=(0, octets)))
 
     @property
@@ -133,6 +143,25 @@ class AnyText:
     def pending(self, location: Location) -> frozenset[str]:
         state = _own(location)
         return self.exact.pending(CompositionState(state.ends, (), state.lost, state.phase))
+
+
+def fault(configuration: Configuration) -> str:
+    """What any amount of text needs and a configuration lacks; empty if it lacks nothing."""
+    if configuration.both_close or configuration.duplication is not None or configuration.fifo:
+        return "A to close first, unlimited duplication, and any order"
+    if configuration.reopening.handshake:
+        return "an atomic reopen"
+    if configuration.scope is not Scope.CLOSE or configuration.text[0]:
+        return "the whole close, in which A sends no text"
+    if configuration.loss not in COMPARED_LOSS:
+        return f"a loss of {COMPARED_LOSS[0]} to {COMPARED_LOSS[-1]}: no other was compared"
+    if configuration.rto_exact:
+        return "gaps of RTO at most: a least gap was not compared"
+    if configuration.behaviour in COMPARED_BEHAVIOUR:
+        return ""
+    plain, stated = COMPARED_BEHAVIOUR[0], configuration.behaviour
+    names = (name for name in BEHAVIOUR if name != "acks_restart_rto" and getattr(plain, name) != getattr(stated, name))
+    return f"another setting {next(names)}: this one was not compared"
 
 
 @lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from timewait.checker import certificate
 from timewait.checker.linear import constraint
 from timewait.proofs import evidence
+from timewait.proofs.any_text import fault
 from timewait.proofs.certificate_files import ProvedStatement, stated, value_in_words
 from timewait.proofs.certify import SYMBOLS, terms_of
 from timewait.proofs.claim import CLAIMS
@@ -48,7 +49,9 @@ def _difference(proved: ProvedStatement, asked: ProvedStatement) -> str:
         return "it is about a limited amount of text"
     own, other = (_without_durations(each.configuration) for each in (proved, asked))
     if proved.any_text:
-        own, other = replace(own, text=(0, 0)), replace(other, text=(other.text[0], 0))
+        if problem := fault(proved.configuration):
+            return f"any amount of text needs {problem}"
+        own, other = (replace(each, text=(each.text[0], 0)) for each in (own, other))
     if own != other:
         return f"it is about another configuration: {_first_difference(own, other)}"
     return _different_length(proved.configuration, asked.configuration)
@@ -88,6 +91,8 @@ def _first_difference(own: Configuration, other: Configuration) -> str:
     """The first setting that differs, with both values."""
     differing = ((name, one, two) for (name, one), (_, two) in zip(_settings(own), _settings(other), strict=True) if one != two)
     name, one, two = next(differing)
+    if name in ("rto", "text"):
+        return f"{name} {','.join(map(str, one))}, not {','.join(map(str, two))}"
     return f"{name} {value_in_words(one)}, not {value_in_words(two)}"
 
 

@@ -171,7 +171,7 @@ def safe_with_any_text(
     Raises
     ------
     ValueError
-        B may close first, or duplication or order is limited.
+        `timewait.proofs.any_text.fault` names what the configuration lacks.
     timewait.checker.synthesis.InconclusiveSynthesis
         The search failed, or a run of the abstraction violates a property.
     """

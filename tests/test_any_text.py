@@ -13,13 +13,13 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import cover_of, invariant, multiples
 from timewait.checker.finding import Budget
 from timewait.checker.zones import Zones
-from timewait.proofs.any_text import OCTETS, AnyText
+from timewait.proofs.any_text import COMPARED_BEHAVIOUR, COMPARED_LOSS, OCTETS, AnyText
 from timewait.proofs.certificate_files import check_file
 from timewait.proofs.certify import ClaimedProperties, certified_proof
-from timewait.proofs.claims import INTENDED, RTO_RUNS_ON, close
+from timewait.proofs.claims import close
 from timewait.proofs.thresholds import safe_with_any_text
-from timewait.spec.configuration import Configuration
-from timewait.spec.settings import Behaviour
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour
 from timewait.vocabulary.automaton import Edge
 
 
@@ -50,8 +50,8 @@ def test_the_bound_is_tight() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", [0, 1, 2])
-@pytest.mark.parametrize("behaviour", [INTENDED, RTO_RUNS_ON])
+@pytest.mark.parametrize("loss", COMPARED_LOSS)
+@pytest.mark.parametrize("behaviour", COMPARED_BEHAVIOUR)
 def test_an_octet_more_adds_nothing(loss: int, behaviour: Behaviour) -> None:
     """The same locations with the same edges."""
     configuration = replace(close(1, 2, 1, loss), behaviour=behaviour)
@@ -96,3 +96,49 @@ def test_it_is_for_a_first(others: dict[str, Any]) -> None:
     """Other closes are refused."""
     with pytest.raises(ValueError, match="A to close first"):
         AnyText(replace(close(1, 2, 1, 1), **others))
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"text": (1, 0)}, "A sends no text"),
+        ({"text": (1, 1)}, "A sends no text"),
+        ({"scope": Scope.CORE}, "the whole close"),
+        ({"loss": 3}, "a loss of 0 to 2"),
+        ({"loss": None}, "a loss of 0 to 2"),
+        ({"rto_exact": True}, "least gap"),
+    ],
+)
+def test_what_was_not_compared_is_refused(others: dict[str, Any], said: str) -> None:
+    """More octets might add something there."""
+    with pytest.raises(ValueError, match=said):
+        AnyText(replace(close(1, 2, 1, 1), **others))
+
+
+@pytest.mark.parametrize("name", sorted(BEHAVIOUR.keys() - {"acks_restart_rto"}))
+@pytest.mark.parametrize("compared", COMPARED_BEHAVIOUR)
+def test_every_other_setting_is_refused(compared: Behaviour, name: str) -> None:
+    """By its name; keeping segments out of order is one of them."""
+    entry, stated = BEHAVIOUR[name], getattr(compared, name)
+    value: Any = not stated
+    if entry.kind is frozenset:
+        value = frozenset({Arrival.FIN})
+    elif entry.kind is not bool:
+        value = 2 if entry.kind is int else next(each for each in entry.kind if each is not stated)
+    behaviour = replace(compared, **{name: value})
+    rto = (Fraction(1),) * behaviour.backoff
+    with_restart = replace(behaviour, acks_restart_rto=True) if name == "backoff" else behaviour
+    with pytest.raises(ValueError, match=f"another setting {name}:"):
+        AnyText(replace(close(1, 2, 1, 1), rto=rto, behaviour=with_restart))
+
+
+@pytest.mark.parametrize("text", [[1, 0], [1, 1]])
+def test_a_file_about_text_of_a_is_refused(text: list[int], tmp_path: Path) -> None:
+    """The abstraction has none, so the certificate would state more than it proves."""
+    (piece,) = safe_with_any_text(close(1, 1, 1, 0), ["graceful"], {"MSL": Fraction(1)}, Fraction(2), Budget())
+    assert piece.proof is not None
+    path = tmp_path / "any.smt2"
+    path.write_text(piece.proof.text.replace('"text": [0, 0]', f'"text": {text}', 1))
+    assert path.read_text() != piece.proof.text
+    with pytest.raises(ValueError, match="A sends no text"):
+        check_file(path)

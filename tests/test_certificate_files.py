@@ -152,12 +152,23 @@ class TestStatements:
         ]
         assert missing(halves, proved) == ""
         assert missing(halves[:1], proved) != ""
-        any_text = replace(proved, any_text=True)
-        assert missing([any_text], replace(proved, configuration=replace(CORE, scope=Scope.CLOSE))) != ""
-        assert missing([any_text], proved) == ""
-        assert "limited" in missing([proved], any_text)
+        whole = replace(proved, configuration=replace(CORE, scope=Scope.CLOSE))
+        any_text = replace(whole, any_text=True)
+        assert missing([any_text], proved) != ""
+        assert missing([any_text], whole) == ""
+        assert "limited" in missing([whole], any_text)
         said = missing([proved], ProvedStatement(other, BOTH, proved.region))
         assert said.endswith("answers fin+unacceptable, not fin")
+
+    def test_any_amount_of_text_is_of_b(self) -> None:
+        """Text of A is not counted away, neither in the question nor in the statement."""
+        whole = ProvedStatement(replace(CORE, scope=Scope.CLOSE), BOTH, tuple(map(constraint, REGION)), any_text=True)
+        from_b, from_a, from_both = (
+            replace(whole, configuration=replace(whole.configuration, text=text)) for text in ((0, 5), (1, 0), (1, 1))
+        )
+        assert missing([whole], replace(from_b, any_text=False)) == ""
+        assert "text 0,0, not 1,0" in missing([whole], replace(from_both, any_text=False))
+        assert "A sends no text" in missing([from_a], replace(from_both, any_text=False))
 
     def test_lengths_are_multiples_of_the_symbols(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """LAST-ACK of 20 MSL is no LAST-ACK of 2/3 MSL, though both last 20 s."""
