@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
-from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import NextIncarnation
 from timewait.spec.setting import InProfile
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
-from timewait.vocabulary.untrusted import exact_number, shown
+from timewait.vocabulary.untrusted import exact_number, shown, visible
 
 MAX_SETTING = 20
 """The largest whole number of a setting in plain data, as of options: the transition graph has states for each of them."""
 
 MAX_COUNT = 1_000_000
 """The largest number of losses, octets or transmissions that plain data may state."""
+
+BESIDE = ("capture",)
+"""What a trace states beside its configuration: the capture that it follows."""
 
 
 def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
@@ -55,22 +58,38 @@ def reopening_as_data(reopening: NextIncarnation) -> dict[str, Any]:
 
 
 def _reopening(data: Mapping[str, Any]) -> NextIncarnation:
-    values: dict[str, Any] = dict(data)
-    for name, kind in (
-        ("kind", Reopen),
-        ("numbers", Numbers),
-        ("paws", Paws),
-        ("syn", SynRule),
-        ("crash", Crash),
-        ("timestamps", tuple),
-        ("text", tuple),
-    ):
-        if name in values:
-            values[name] = kind(values[name])
-    for name in ("data_rate", "idle", "lifetime", "quiet"):
-        if values.get(name) is not None:
-            values[name] = Fraction(str(values[name]))
-    return NextIncarnation(**values)
+    kinds = {entry.name: entry.default for entry in fields(NextIncarnation)}
+    _refuse_unknown(data, kinds, "the next incarnation")
+    return NextIncarnation(**{name: _of_opening(name, kinds[name], value) for name, value in data.items()})
+
+
+def _of_opening(name: str, default: Any, value: Any) -> Any:
+    """The value of a field of the next incarnation from its plain form; it has the type of the default."""
+    try:
+        if isinstance(default, StrEnum):
+            return type(default)(value)
+        if isinstance(default, tuple):
+            return _pair(value, _flag if type(default[0]) is bool else _count)
+        if isinstance(default, bool):
+            return _flag(value)
+        return None if value is None and default is None else exact_number(value)
+    except ValueError as problem:
+        raise ValueError(f"{name} of the next incarnation: {problem}") from problem
+
+
+def _pair(value: Any, of: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Something of A and of B, from its plain form."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{shown(value)} is no pair")
+    return of(value[0]), of(value[1])
+
+
+def _refuse_unknown(data: Mapping[str, Any], known: Collection[str], where: str) -> None:
+    """Refuse a key that states nothing: whoever wrote it believes that it counts."""
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{shown(data)} is not {where}")
+    if unknown := [name for name in data if name not in known]:
+        raise ValueError(f"{where} has no {shown(unknown[0])}")
 
 
 def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
@@ -153,10 +172,12 @@ def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
     Raises
     ------
     ConfigurationError
-        The data are not a configuration.
+        The data are not a configuration, or have a key that none has.
     """
     try:
+        _refuse_unknown(data, (*(entry.name for entry in fields(Configuration)), *BESIDE), "a configuration")
         stated = data["behaviour"]
+        _refuse_unknown(stated, BEHAVIOUR, "the behaviour")
         required = (name for name, entry in BEHAVIOUR.items() if entry.profile is InProfile.REQUIRED)
         behaviour = {name: _value(name, stated[name]) for name in (*stated, *required)}
         return Configuration(
@@ -171,11 +192,16 @@ def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
             fifo=_flag(data["fifo"]),
             scope=Scope(data["scope"]),
             both_close=_flag(data["both_close"]),
-            text=(_count(data["text"][0]), _count(data["text"][1])),
+            text=_pair(data["text"], _count),
             **{name: exact_number(data.get(name, 0)) for name in STATE_LIMITS},
             idle_before_close=None if (idle := data.get("idle_before_close")) is None else exact_number(idle),
             behaviour=Behaviour(**behaviour),
             reopening=_reopening(data.get("reopening", {})),
         )
     except (KeyError, TypeError, ValueError, IndexError) as problem:
-        raise ConfigurationError(f"not a configuration: {problem!r}") from problem
+        raise ConfigurationError(f"not a configuration: {_in_a_line(problem)}") from problem
+
+
+def _in_a_line(problem: Exception) -> str:
+    """A problem in a message: of a key that is missing, its name."""
+    return f"it lacks {shown(problem.args[0])}" if isinstance(problem, KeyError) else visible(str(problem))
