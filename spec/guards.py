@@ -89,6 +89,10 @@ EXCEPT: dict[str, dict[frozenset[str], str]] = {
         frozenset({"nothing", "unsent"}): "acknowledges something new",
     },
     "outstanding": {frozenset({"none"}): "something is outstanding"},
+    "rest": {
+        frozenset({"some"}): "acknowledges all that was sent, or nothing new",
+        frozenset({"none"}): "does not acknowledge all that was sent",
+    },
 }
 """The phrases for the values that a circumstance does not have, where that is shorter."""
 
@@ -128,7 +132,7 @@ def _places(values: set[str], possible: set[str]) -> set[str]:
 def _phrase(name: str, values: set[str], possible: set[str]) -> str:
     values = _places(values, possible)
     phrase = WORDS[name].get(frozenset(values)) or EXCEPT.get(name, {}).get(frozenset(possible - values))
-    return phrase or " or ".join(WORDS[name][frozenset({value})] for value in sorted(values))
+    return phrase or " or ".join(WORDS[name][frozenset({value})] for value in sorted(values - {""}))
 
 
 SEGMENTS = ("SYN", "SYN+ACK", "ACK", "DATA+ACK", "FIN+ACK", "FIN+DATA+ACK", "RST")

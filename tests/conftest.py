@@ -12,6 +12,7 @@ LONG = {
     "test_certificates.py": ("test_every_single_bound_is_needed", "test_horn_clauses_prove_it_too"),
     "test_command.py": ("test_every_engine", "test_least"),
     "test_conformance.py": ("test_a_setting_explains_what_it_changes", "test_most_settings_are_visible"),
+    "test_difference.py": ("test_every_stack_can_be_described",),
     "test_export.py": ("test_tla_has_the_same_states",),
     "test_export_spin.py": ("test_spin_agrees",),
     "test_fairness.py": ("test_on_the_letter_of_the_standard",),

@@ -7,9 +7,11 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
+from timewait.cli.figures import can_be_drawn, difference_of
 from timewait.spec.difference import GraphChange, difference
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
+from timewait.spec.stacks import load_stack, stack_names
 from timewait.spec.state import State
 
 S = State
@@ -148,3 +150,10 @@ def test_sections_are_cited(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiD
     """Every change cites the standard."""
     for graph in graphs.values():
         assert all(change.section for change in difference(letter, graph).changes)
+
+
+@pytest.mark.parametrize("name", stack_names())
+def test_every_stack_can_be_described(name: str) -> None:
+    """The difference of every stack from the standard has words; a guard that mixes all values has a phrase."""
+    if can_be_drawn(load_stack(name)):
+        assert difference_of(name, "rfc9293", whole=False).words("rfc9293", name) or name == "rfc9293"
