@@ -90,7 +90,8 @@ def quiet_time() -> Iterator[Evidence]:
     yield agreed("close, A crashes, M = R = 1, k = 0, Q = 0, timestamps", stamped, "old-fin", PROVED)
     yield agreed("the same", stamped, "old-reset", VIOLATED)
     text = crashing(0, "old-text", FROM_B, timestamps=(True, True))
-    yield from all_at("the same, B sends one octet, Q = 0", text, WITHOUT_RST, PROVED, Engine.ZONES)
+    text = replace(text, reopening=replace(text.reopening, text=(1, 0)))
+    yield from all_at("the same, B sends one octet, the new A too", text, WITHOUT_RST, PROVED, Engine.ZONES)
 
 
 def _own() -> Iterator[Evidence]:
