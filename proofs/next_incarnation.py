@@ -12,7 +12,7 @@ from timewait.proofs.claim import claim
 from timewait.proofs.evidence import PROVED, VIOLATED, Evidence, agreed, all_at, at, for_all
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.incarnation import HARMS, ISOLATION
-from timewait.spec.reopening import CONTROLS, ISN_RATE, NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import CONTROLS, HALF_THE_NUMBERS, ISN_RATE, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.settings import Behaviour
 
 ALL_HARMS = (ISOLATION, *HARMS)
@@ -82,7 +82,8 @@ def timestamps() -> Iterator[Evidence]:
     "C19",
     "an ISN clock of 250,000 numbers a second (RFC 6528) exceeds every old number, so that C14 applies, if the old connection"
     " sent no more than 250,000 octets a second on average and the clock has gained more than its SYN and FIN since its last"
-    " number (8 us), for a lifetime and idle time below 2^31 / 250,000 s (2 h 23 min); at a mean rate r above that, exactly if"
+    " number (8 us), if lifetime and the longer of idle time and MSL make"
+    " less than 2^31 / 250,000 s (2 h 23 min); at a rate r above that, if"
     " it lasted less than (250,000 idle - 2) / (r - 250,000) s. It does not give graceful",
     "RFC 6528 3; RFC 9293 3.4.1",
     PROVED,
@@ -97,9 +98,9 @@ def clock_of_numbers() -> Iterator[Evidence]:
         (replace(faster, lifetime=Fraction(9, 10)), PROVED),
         (replace(faster, lifetime=Fraction(1)), VIOLATED),
     ):
-        label = f"close, M = R = 1, k = 0, no TIME-WAIT, {opening.derivation}"
+        label = f"close, M = R = 1, k = 0, no TIME-WAIT, {opening.derivation(Fraction(1))}"
         yield at(label, reopened(opening), ISOLATION, expected, Engine.ZONES)
-    yield at(f"close, M = R = 1, k = 0, no TIME-WAIT, {clock.derivation}", reopened(clock), "graceful", VIOLATED)
+    yield at(f"close, M = R = 1, k = 0, no TIME-WAIT, {clock.derivation(Fraction(1))}", reopened(clock), "graceful", VIOLATED)
 
 
 @claim(
@@ -159,3 +160,8 @@ def _clock_for_all_values() -> Iterator[Evidence]:
     ):
         verdict = follows(names, [*possible, *conditions], conclusion)
         yield Evidence(f"{label}, for all values", verdict, PROVED, "Z3, all values", "real arithmetic")
+    below_half = f"(< (* {ISN_RATE} (+ life {{}})) {HALF_THE_NUMBERS})"
+    limits = ["(>= longer idle)", "(>= longer msl)", "(or (<= pause idle) (<= pause msl))", below_half.format("longer")]
+    verdict = follows(["life", "idle", "msl", "longer", "pause"], limits, below_half.format("pause"))
+    label = "250,000 (lifetime + the longer of idle time and MSL) < 2^31: no old segment alive compares the other way round"
+    yield Evidence(f"{label}, for all values", verdict, PROVED, "Z3, all values", "real arithmetic")

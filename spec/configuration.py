@@ -124,7 +124,7 @@ class Configuration:
         if self.reopening.quiet is not None:
             values["QUIET"] = self.reopening.quiet
         if self.behaviour.abandons and self.behaviour.clock_before_close:
-            states = (name for name in ("TIME_WAIT", "FIN_WAIT_2", *self.limits) if name in values)
+            states = (name for name in ("TIME_WAIT", "FIN_WAIT_2", *self.limits) if name in values and name != "CLOSE_WAIT")
             values |= {f"{name}_LEFT": self._left(values[name]) for name in states}
         return values
 

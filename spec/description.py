@@ -96,7 +96,7 @@ def configuration_in_words(
     in_sentence = {name for name, entry in BEHAVIOUR.items() if entry.matters_with == "time_wait"} if behaviour else set()
     parts += other_settings(configuration, baseline() if defaults is None else defaults, in_sentence)
     if configuration.reopening.handshake:
-        parts.append(reopening_in_words(configuration.reopening))
+        parts.append(reopening_in_words(configuration.reopening, configuration.msl))
     return ", ".join(parts) + (f"; {behaviour_in_words(configuration.behaviour)}" if behaviour else "")
 
 
@@ -155,13 +155,13 @@ def value_in_words(value: object) -> str:
     return "no limit" if value is None else str(value)
 
 
-def reopening_in_words(reopening: NextIncarnation) -> str:
-    """Describe how the next incarnation opens."""
+def reopening_in_words(reopening: NextIncarnation, msl: Fraction) -> str:
+    """Describe how the next incarnation opens, where segments live `msl` seconds at most."""
     if not reopening.handshake:
         return "atomic reopen"
     parts = [f"reopen by a handshake, numbers {reopening.numbers}"]
-    if reopening.derivation:
-        parts[0] += f": {reopening.derivation}"
+    if derivation := reopening.derivation(msl):
+        parts[0] += f": {derivation}"
     if reopening.checks_timestamps:
         parts.append(f"timestamps ({PAWS[reopening.paws]})")
     elif any(reopening.timestamps):

@@ -49,8 +49,12 @@ def _has_limit(state: State, behaviour: Behaviour) -> bool:
 
 
 def timer_length(block: Block, timer: Timer, behaviour: Behaviour) -> str:
-    """The name of the parameter after which a running timer, the retransmission timer apart, may expire."""
-    early = block.early if timer is Timer.TIME_WAIT else behaviour.abandons and behaviour.clock_before_close
+    """The name of the parameter after which a running timer, the retransmission timer apart, may expire.
+
+    No clock of CLOSE-WAIT counts from before its beginning, since CLOSE ends that state.
+    """
+    counts_before = behaviour.abandons and behaviour.clock_before_close and block.state is not State.CLOSE_WAIT
+    early = block.early if timer is Timer.TIME_WAIT else counts_before
     return f"{block.state}_LEFT" if early else str(block.state)
 
 

@@ -15,6 +15,7 @@ from timewait.spec.exchange import ENDS, EndPair
 from timewait.spec.outcome import Effect, Outcome
 from timewait.spec.reopening import Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
+from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
 from timewait.spec.window import WINDOW
@@ -143,7 +144,7 @@ def crossings(
     segment : Segment
         The segment, of another incarnation than the receiver's.
     """
-    relation = configuration.reopening.relation
+    relation = configuration.reopening.relation(configuration.msl)
     counted = _old_at_new if incarnations[side] else _new_at_old
     found: dict[tuple[Outcome, tuple[tuple[str, str], ...]], Crossing] = {}
     for translated, place in counted(relation, ends[side], segment):
@@ -252,3 +253,8 @@ def _harms(ends: EndPair, incarnations: tuple[int, int], side: int, segment: Seg
     received = peer.rcv if incarnations[1 - side] and peer.state in SYNCHRONISED else 0
     if after.una > before.una and after.una > max(received, 1):
         yield "old-ack"
+
+
+def rule_of(name: str) -> tuple[str, str]:
+    """The section and the text of a rule, of a segment or of the next incarnation."""
+    return INCARNATION_RULES[name] if name in INCARNATION_RULES else RULES[name]

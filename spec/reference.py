@@ -26,12 +26,12 @@ from timewait.spec.incarnation import (
     harm_in_words,
     harm_of,
     harm_rule,
+    rule_of,
     stamped,
 )
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.reference_time import TimedPacket, late_in_words
-from timewait.spec.rules import RULES
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
@@ -343,7 +343,7 @@ class ReferenceState:
         broken = dict(crossing.broken)
         if not self.incarnations[side]:
             broken |= {name: why for name, why in violations(self.ends, ends, side, outcome).items() if name != "integrity"}
-        rules = [(name, *_rule(name)) for name in outcome.rules]
+        rules = [(name, *rule_of(name)) for name in outcome.rules]
         rules += [harm_rule(name) for name in broken if name in HARMS]
         event = Event(
             ENDS[side], text, received, tuple(sent), tuple(rules), tuple(broken.items()), starts=tuple(sorted(outcome.started))
@@ -391,10 +391,7 @@ class ReferenceState:
 
     def _copy(self, entry: TimedPacket, *, lost: bool = False) -> Packet:
         """The packet as a trace describes it."""
-        packet, number, sent = entry
-        sender, segment = packet.sender, packet.segment
-        receiver = ENDS[1 - ENDS.index(sender)]
-        return Packet(number, sender, receiver, str(segment), segment.fields, sent, sent + self.configuration.msl, lost)
+        return entry.described(self.configuration.msl, lost=lost)
 
     def _after(self, side: int, outcome: Outcome, action: Action, text: str, received: Packet | None) -> ReferenceState:
         """The state after an event: the new block, the restarted timers, the replies in flight."""
@@ -425,7 +422,7 @@ class ReferenceState:
             text,
             received,
             tuple(sent),
-            tuple((name, RULES[name].section, RULES[name].text) for name in outcome.rules),
+            tuple((name, *rule_of(name)) for name in outcome.rules),
             tuple(broken.items()),
             starts=tuple(sorted(outcome.started & {*running(outcome.block, self.configuration.behaviour)})),
         )
@@ -485,11 +482,6 @@ class ReferenceState:
 
     def loop_key(self) -> tuple[EndPair, bool, tuple[int, int]]:
         return self.ends, self.reopened, self.incarnations
-
-
-def _rule(name: str) -> tuple[str, str]:
-    """The section and the text of a rule."""
-    return INCARNATION_RULES[name] if name in INCARNATION_RULES else RULES[name]
 
 
 def initial_state(configuration: Configuration) -> ReferenceState:

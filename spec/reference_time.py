@@ -8,6 +8,7 @@ from typing import NamedTuple
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.segment import PacketInFlight
+from timewait.vocabulary.replay import Packet
 
 NOTICEABLE = 100
 """A timer that expires late by more than one part in so many of its length is called late."""
@@ -31,6 +32,12 @@ class TimedPacket(NamedTuple):
     def is_new(self) -> bool:
         """Whether it belongs to the next incarnation, in which the lifetime of a packet is not limited."""
         return bool(self.packet.segment.incarnation)
+
+    def described(self, msl: Fraction, *, lost: bool) -> Packet:
+        """The packet as a trace describes it, where packets live `msl` seconds at most."""
+        sender, segment = self.packet.sender, self.packet.segment
+        receiver = ENDS[1 - ENDS.index(sender)]
+        return Packet(self.number, sender, receiver, str(segment), segment.fields, self.sent, self.sent + msl, lost)
 
 
 def late_in_words(elapsed: Fraction, length: Fraction) -> str:

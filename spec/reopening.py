@@ -166,19 +166,23 @@ class NextIncarnation:
         """Whether both ends use timestamps, and so reject old segments (PAWS)."""
         return all(self.timestamps)
 
-    @property
-    def relation(self) -> Numbers:
-        """The place of old numbers: worst, repeated or above; for the clock as it follows from rate, idle time, lifetime."""
+    def relation(self, msl: Fraction) -> Numbers:
+        """The place of old numbers: worst, repeated or above; for the clock it follows from rate, idle time, lifetime, MSL."""
         if self.numbers is not Numbers.CLOCK:
             return self.numbers
-        return Numbers.ABOVE if self.clock_is_ahead else Numbers.WORST
+        return Numbers.ABOVE if self.clock_is_ahead(msl) else Numbers.WORST
 
-    @property
-    def clock_is_ahead(self) -> bool:
+    def clock_is_ahead(self, msl: Fraction) -> bool:
         """Whether every ISN by the clock exceeds every old number, and by less than half of all numbers.
 
         A connection that lasts L seconds uses at most ``data_rate * L + 2`` numbers, and the clock has advanced by
-        ``250000 * (L + idle)`` from its ISN to the next one.
+        ``250000 * (L + idle)`` from its ISN to the next one, or more if the actual idle time is longer. Old segments live MSL
+        at most, so idle times longer than the greater of ``idle`` and MSL need not be considered.
+
+        Parameters
+        ----------
+        msl : Fraction
+            The maximum segment lifetime, in seconds.
         """
         assert self.data_rate is not None
         assert self.idle is not None
@@ -187,10 +191,9 @@ class NextIncarnation:
             ahead = self.lifetime is not None and gained > (self.data_rate - ISN_RATE) * self.lifetime
         else:
             ahead = gained > 0
-        return ahead and (self.lifetime is None or ISN_RATE * (self.lifetime + self.idle) < HALF_THE_NUMBERS)
+        return ahead and (self.lifetime is None or ISN_RATE * (self.lifetime + max(self.idle, msl)) < HALF_THE_NUMBERS)
 
-    @property
-    def derivation(self) -> str:
+    def derivation(self, msl: Fraction) -> str:
         """How the place of the old numbers follows from the clock, in a sentence; empty for other numbers."""
         if self.numbers is not Numbers.CLOCK:
             return ""
@@ -198,9 +201,9 @@ class NextIncarnation:
         assert self.idle is not None
         facts = f"{float(self.data_rate):,.12g} octets a second at most, an idle time of {format_duration(self.idle)} at least"
         lasting = "" if self.lifetime is None else f", a lifetime of {format_duration(self.lifetime)} at most"
-        if not self.clock_is_ahead:
+        if not self.clock_is_ahead(msl):
             return f"the ISN clock may lag behind old numbers ({facts}{lasting}), so the worst case counts"
-        limit = HALF_THE_NUMBERS / Fraction(ISN_RATE) - self.idle
+        limit = HALF_THE_NUMBERS / Fraction(ISN_RATE) - max(self.idle, msl)
         within = f", for a connection shorter than {format_duration(Fraction(int(limit)))}" if self.lifetime is None else ""
         return f"the ISN clock is ahead of every old number ({facts}{lasting}{within})"
 

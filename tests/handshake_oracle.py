@@ -174,7 +174,7 @@ class HandshakeSearch(Search):
 
     def counted(self, state: Opened, who: int, block: Block, segment: Segment) -> Iterator[Segment]:
         """Yield a segment as its numbers may count at an end of the other incarnation."""
-        relation = self.configuration.reopening.relation
+        relation = self.configuration.reopening.relation(self.configuration.msl)
         if relation == "repeated":
             yield segment
             return

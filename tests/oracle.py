@@ -164,7 +164,7 @@ class Search:
         if timer is Timer.TIME_WAIT and self.behaviour.time_wait_cut:
             return 0
         early = self.behaviour.abandons and self.behaviour.clock_before_close
-        if early and (timer is not Timer.TIME_WAIT or block.early):
+        if early and block.state is not State.CLOSE_WAIT and (timer is not Timer.TIME_WAIT or block.early):
             idle = self.configuration.idle_before_close
             return 1 if idle is None else max(self.length(block) - int(idle), 0) + 1
         return self.length(block) + 1

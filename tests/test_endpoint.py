@@ -998,6 +998,12 @@ class TestAbandoned:
         assert silent.block.early is abandons
         assert timer_length(BLOCKS[State.FIN_WAIT_2], Timer.FIN_WAIT_2, behaviour).endswith("_LEFT") is abandons
 
+    def test_close_wait_precedes_close(self) -> None:
+        """Its clock never counts from before its beginning."""
+        behaviour = Behaviour(clock_before_close=True, abandons=True, close_wait=True, last_ack=True)
+        assert timer_length(Block(State.CLOSE_WAIT), Timer.LIMIT, behaviour) == "CLOSE_WAIT"
+        assert timer_length(Block(State.LAST_ACK), Timer.LIMIT, behaviour) == "LAST_ACK_LEFT"
+
 
 class TestUsers:
     """What CLOSE does to text that its user has not read, and stacks that cannot half-close."""

@@ -327,9 +327,19 @@ def clocks() -> Iterator[tuple[int, Fraction, Fraction | None, bool]]:
 @pytest.mark.parametrize(("rate", "idle", "lifetime", "ahead"), [*clocks()])
 def test_the_clock(rate: int, idle: Fraction, lifetime: Fraction | None, ahead: bool) -> None:
     """The ISN clock is ahead of every old number exactly where 250,000 numbers a second outrun the data rate."""
+    second = F(1)
     opening = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, data_rate=F(rate), idle=idle, lifetime=lifetime)
-    assert opening.relation is (Numbers.ABOVE if ahead else Numbers.WORST)
-    assert ("is ahead" if ahead else "may lag behind") in opening.derivation
+    assert opening.relation(second) is (Numbers.ABOVE if ahead else Numbers.WORST)
+    assert ("is ahead" if ahead else "may lag behind") in opening.derivation(second)
+
+
+def test_the_actual_idle_time_may_be_as_long_as_msl() -> None:
+    """Old segments of so long ago still live, and half of all numbers may have passed."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, data_rate=F(1), idle=F(1), lifetime=F(8588))
+    assert opening.relation(F(1)) is Numbers.ABOVE
+    assert opening.relation(F(120)) is Numbers.WORST
+    assert "may lag" in opening.derivation(F(120))
+    assert replace(opening, lifetime=F(8469)).relation(F(120)) is Numbers.ABOVE
 
 
 def agreed(configuration: Configuration) -> set[str]:

@@ -182,7 +182,8 @@ def _openings(configuration: Configuration) -> Sequence[Change]:
     else:
         numbers = [replace(handshake, numbers=each) for each in Numbers if each is not Numbers.CLOCK]
         others = [NextIncarnation(), *numbers, replace(handshake, timestamps=(True, True))]
-    return [(reopening_in_words(other), {"reopening": other}) for other in others if other != configuration.reopening]
+    different = [other for other in others if other != configuration.reopening]
+    return [(reopening_in_words(other, configuration.msl), {"reopening": other}) for other in different]
 
 
 def _scopes(configuration: Configuration) -> Sequence[Change]:
@@ -198,7 +199,7 @@ CONDITIONS = (
     _Condition("order of arrival", "--fifo", lambda at: "as sent" if at.fifo else "any", _orders),
     _Condition("closes first", "--closers", lambda at: "A, B, or both at once" if at.both_close else "A", _closers),
     _Condition("text that the users send", "--data", lambda at: _text(at.text), _texts),
-    _Condition("opening of the next incarnation", "--reopen", lambda at: reopening_in_words(at.reopening), _openings),
+    _Condition("opening of the next incarnation", "--reopen", lambda at: reopening_in_words(at.reopening, at.msl), _openings),
     _Condition("explored", "--scope", lambda at: _scope(at.scope), _scopes),
 )
 """The conditions of the network and the users."""

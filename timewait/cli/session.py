@@ -61,7 +61,7 @@ def header_in_words(options: Options, configuration: Configuration, time_wait: b
 def ticks_in_words(configuration: Configuration) -> str:
     """How the next incarnation opens, unless by a handshake, which is described before, and the length of a tick."""
     unit = format_duration(unit_of(configuration.parameters))
-    reopening = "" if configuration.reopening.handshake else f", {reopening_in_words(configuration.reopening)}"
+    reopening = "" if configuration.reopening.handshake else f", {reopening_in_words(configuration.reopening, configuration.msl)}"
     return f"{reopening}; ticks of {unit} where ticks are counted"
 
 
