@@ -85,7 +85,7 @@ def clock_of_numbers(random: Random) -> Iterator[Instance]:
     rate, idle = random.randint(250_001, 900_000), random.randint(1, 9)
     border = Fraction(250_000 * idle - 2, rate - 250_000)
     clock = NextIncarnation(Reopen.HANDSHAKE, Numbers.CLOCK, text=(0, 0), data_rate=Fraction(rate), idle=Fraction(idle))
-    words = "exactly if it lasted less than (250,000 idle - 2) / (r - 250,000) s"
+    words = "if it lasted less than (250,000 idle - 2) / (r - 250,000) s"
     if border < 8000:
         yield Instance(words, _drawn(random, replace(clock, lifetime=border * Fraction(99, 100))), ISOLATION, PROVED)
     yield Instance(words, _drawn(random, replace(clock, lifetime=border)), ISOLATION, VIOLATED)

@@ -58,6 +58,7 @@ WORDS: dict[str, dict[frozenset[str], str]] = {
         frozenset({"SYN"}): "acknowledges our SYN",
         frozenset({"FIN"}): "acknowledges our FIN",
         frozenset({"unsent"}): "acknowledges what was not sent",
+        frozenset({"no ACK"}): "has no ACK",
     },
     "rest": {
         frozenset({"some"}): "acknowledges something but not all",

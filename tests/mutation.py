@@ -793,11 +793,11 @@ def _check_facts() -> None:
 
 def _oracle(expected: dict[str, Any]) -> None:
     """The oracle and the engine must agree on the random configurations."""
-    judge = importlib.import_module("oracle").judge
+    oracle = importlib.import_module("oracle")
     for case in drawn(expected["drawn"]):
-        known = expected["answers"][case.label]["ticks break"]
+        known = [name for name in expected["answers"][case.label]["ticks break"] if name in oracle.JUDGED]
         try:
-            described = sorted(name for name, bad in judge(case.configuration, 20_000).items() if bad)
+            described = sorted(name for name, bad in oracle.judge(case.configuration, 20_000).items() if bad)
         except Exception as problem:
             raise Killed("oracle", f"{case.label}: {problem!r}") from problem
         if described != known:

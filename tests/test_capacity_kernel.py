@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from tests.commands import run
+from commands import run
 from timewait.capacity.comparison import compare
 from timewait.capacity.load import constant
 from timewait.capacity.ports import PortPool, Reuse, Service

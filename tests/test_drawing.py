@@ -403,7 +403,7 @@ class TestCommitted:
     def test_every_command_in_the_list_draws_its_picture(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The quick ones."""
         text = (COMMITTED / INDEX).read_text(encoding="utf-8")
-        commands = re.findall(r"\(([\w-]+)\.svg\): `timewait diagram (.*)`", text)
+        commands = re.findall(r"\(([\w-]+)\.svg\): `timewait (?:diagram )?(.*)`", text)
         assert {name for name, _ in commands} == picture_set.COMMITTED
         for name, command in commands:
             if name.startswith(("states", "difference", "composition-core")):

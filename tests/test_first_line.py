@@ -48,6 +48,9 @@ HANDSHAKES: list[dict[str, Any]] = [
     {"timestamps": "both", "paws": "linux"},
     {"early": True},
     {"new_data": (0, 1)},
+    {"crash": "a"},
+    {"crash": "a", "quiet": "2s"},
+    {"crash": "b", "quiet": "2s"},
 ]
 """Values of the conditions that belong to a handshake."""
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from tests.commands import run_json
+from commands import run_json
 from timewait.laboratory import probe
 from timewait.laboratory.learning.alphabet import AbstractPeer, Letter, output
 from timewait.laboratory.learning.learner import LearningResult

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from tests.commands import run
+from commands import run
 from timewait.spec.middlebox import (
     BOXES,
     OPEN,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run
+from commands import run
 from timewait import check
 from timewait.checker import itf
 from timewait.checker.trace import Step, Trace

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.commands import run, run_json
+from commands import run, run_json
 from timewait.api import threshold
 from timewait.cli.risk import orderly_close, risk_curve
 from timewait.risk.chain import CloseResult, result_probabilities

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run, run_json
+from commands import run, run_json
 from timewait.checker.verdict import Verdict
 from timewait.cli.ways import close_of
 from timewait.laboratory import probe
