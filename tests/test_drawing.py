@@ -66,7 +66,7 @@ class TestStates:
     def test_against_another_stack_or_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         _, out, _ = run(capsys, "states", "--stack", "linux", "--against", "linux")
         assert out.startswith("CLOSED\n")
-        _, out, _ = run(capsys, "states", "--stack", "gvisor", "--against", "freebsd")
+        _, out, _ = run(capsys, "states", "--stack", "fstack", "--against", "freebsd")
         assert out.endswith("\n\nno differences\n")
         _, out, _ = run(capsys, "states", "--stack", "rfc9293-intended", "--against", "freebsd", "--format", "json")
         assert all("rfc9293-intended" in text for text in json.loads(out)["differences"])
