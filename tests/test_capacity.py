@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-
 from commands import run, run_json
+
 from timewait.capacity.comparison import Attempt, compare
 from timewait.capacity.load import NANOSECONDS, BrokenLoad, Load, Stretch, constant, read_load
 from timewait.capacity.ports import Closer, PortPool, Reuse, Service

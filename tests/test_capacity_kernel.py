@@ -6,8 +6,8 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-
 from commands import run
+
 from timewait.capacity.comparison import compare
 from timewait.capacity.load import constant
 from timewait.capacity.ports import PortPool, Reuse, Service

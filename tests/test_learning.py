@@ -6,8 +6,8 @@ from functools import cache
 from itertools import product
 
 import pytest
-
 from commands import run_json
+
 from timewait.laboratory import probe
 from timewait.laboratory.learning.alphabet import AbstractPeer, Letter, output
 from timewait.laboratory.learning.learner import LearningResult

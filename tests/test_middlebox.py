@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-
 from commands import run
+
 from timewait.spec.middlebox import (
     BOXES,
     OPEN,

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from commands import run, run_json
+
 from timewait.api import threshold
 from timewait.cli.risk import orderly_close, risk_curve
 from timewait.risk.chain import CloseResult, result_probabilities

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from commands import run, run_json
+
 from timewait.checker.verdict import Verdict
 from timewait.cli.ways import close_of
 from timewait.laboratory import probe

@@ -89,6 +89,8 @@ def apply_settings(pair: KernelPair, script: KernelScript) -> None:
         host.set("tcp_rfc1337", int(behaviour.reset is ResetRule.IGNORE))
         host.set("tcp_rto_min_us", FAST if name in script.retransmitters else SLOW)
         host.set("tcp_invalid_ratelimit", 0)
+        if name in script.retransmitters:
+            host.namespace.set_if_known("ipv4/tcp_rto_max_ms", 1000)
         if not behaviour.time_wait:
             host.set("tcp_fin_timeout", 120)
             host.set("tcp_max_tw_buckets", 0)
