@@ -18,7 +18,7 @@ from exports import CASES, DENSE, Case, Explored, close, toy_plan
 from tla_states import Module
 from toys import Place, Step, Toy, counter, fischer, lamp, letterbox, relay, window
 
-from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.compiled import CompiledAutomaton, CompiledLocation
 from timewait.checker.explicit import Explicit
 from timewait.checker.export.imitator import as_imitator, as_imitator_property
 from timewait.checker.export.plan import ClockChange, ClockCopy, DurationTooLong, Plan, identifier, plan_of, sequential
@@ -148,11 +148,16 @@ def test_tla_of_toys(toy: Toy, asked: str) -> None:
 # --- timed automata ------------------------------------------------------------------------------------------------
 
 
+def compiled_edge_by_edge(case: Case) -> tuple[CompiledLocation, ...]:
+    """The quotient of a case, compiled edge by edge from the specification, not from the table of edges."""
+    return CompiledAutomaton(question(case.configuration).quotient.system).explore()
+
+
 def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Automaton, Plan]:
-    """The automaton of a case, straight from the compiled one; `idle` (inactive) clocks are set to zero or left alone."""
+    """The automaton of a case, straight from the specification; `idle` (inactive) clocks are set to zero or left alone."""
     written = plan(case)
     names = {clock: name for name, clock in written.clocks.items()}
-    locations = question(case.configuration).quotient.explore()
+    locations = compiled_edge_by_edge(case)
     automaton = Automaton([*names.values()])
     for number, location in enumerate(locations):
         source = written.locations[number].name
@@ -176,7 +181,7 @@ def expected(case: Case, limit: Callable[[str], str], idle: bool) -> tuple[Autom
 
 def doubled(edges: list[Edge], case: Case, targets: dict[str, str]) -> list[Edge]:
     """The edges, and for each violated property one more to the location of that property."""
-    compiled = [edge for location in question(case.configuration).quotient.explore() for edge in location.edges]
+    compiled = [edge for location in compiled_edge_by_edge(case) for edge in location.edges]
     more = []
     for edge, source in zip(edges, compiled, strict=True):
         broken = {targets[name] for name in source.original.violates if name in targets}
