@@ -6,12 +6,15 @@ import os
 import time
 
 import pytest
+import z3
 from toys import always, letterbox, world
 
+from timewait.checker import horn
 from timewait.checker.bounded_process import bounded
 from timewait.checker.finding import Budget, Stopped
 from timewait.checker.question import Question
 from timewait.checker.smt import SmtEngine
+from timewait.checker.symbolic import Symbolic
 from timewait.checker.verdict import Verdict
 
 
@@ -56,11 +59,34 @@ def test_death() -> None:
         bounded(lambda: os._exit(3), Budget())
 
 
-def test_solver() -> None:
-    """The engine that asks a solver is inconclusive at its memory bound."""
+def test_a_solver_out_of_memory() -> None:
+    """The exception of Z3 that says so is the memory bound; any other is an error."""
+
+    def fail(text: str) -> None:
+        raise z3.Z3Exception(text)
+
+    with pytest.raises(Stopped, match="memory bound"):
+        bounded(lambda: fail("out of memory"), Budget())
+    with pytest.raises(z3.Z3Exception, match="canceled"):
+        bounded(lambda: fail("canceled"), Budget())
+
+
+def test_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine that asks a solver is inconclusive at its memory bound.
+
+    The solver reserves a gigabyte first: in a process with enough free memory of its own it needs no more for so small a system.
+    """
     toy = letterbox(2, 2)
     asked = Question(toy, world(toy))
-    (finding,) = SmtEngine().decide(asked, [always("fresh")], Budget(megabytes=1.0))
+    solve = horn.solve
+
+    def solve_greedily(symbolic: Symbolic, seconds: float) -> horn.HornResult:
+        bytearray(1 << 30)
+        return solve(symbolic, seconds)
+
+    monkeypatch.setattr(horn, "solve", solve_greedily)
+    (finding,) = SmtEngine().decide(asked, [always("fresh")], Budget(megabytes=200.0))
     assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.reason == "stopped at the memory bound (200 MB)"
     (finding,) = SmtEngine().decide(asked, [always("fresh")], Budget())
     assert finding.verdict is Verdict.PROVED
