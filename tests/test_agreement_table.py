@@ -13,10 +13,11 @@ import pytest
 from commands import run
 from oracle import JUDGED, TooLarge, judge
 
-from timewait.checker import horn
+from timewait.checker import explicit, horn
 from timewait.checker.bounded import Searched, search
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
+from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs import certify, engine_answers
@@ -105,7 +106,7 @@ def test_the_table_has_every_kind() -> None:
 # --- broken engines ---------------------------------------------------------------------------------------
 
 
-def blind(patch: pytest.MonkeyPatch, search: type[Explicit] | type[Zones]) -> None:
+def blind(patch: pytest.MonkeyPatch, search: type[Explicit] | type[PackedTicks] | type[Zones]) -> None:
     """Make a search miss every violation."""
     explore = search.explore
 
@@ -118,7 +119,13 @@ def blind(patch: pytest.MonkeyPatch, search: type[Explicit] | type[Zones]) -> No
 
 
 def blind_ticks(patch: pytest.MonkeyPatch) -> None:
-    """Ticks that miss every violation."""
+    """Ticks that miss every violation, by compiled functions."""
+    blind(patch, PackedTicks)
+
+
+def blind_unpacked_ticks(patch: pytest.MonkeyPatch) -> None:
+    """The same of a system that the compiled functions do not support."""
+    patch.setattr(explicit, "packed", lambda *_: None)
     blind(patch, Explicit)
 
 
@@ -193,6 +200,7 @@ def stubborn_specification(patch: pytest.MonkeyPatch) -> None:
 
 BROKEN = (
     blind_ticks,
+    blind_unpacked_ticks,
     blind_zones,
     hasty_zones,
     blind_smt,
