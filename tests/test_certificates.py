@@ -207,9 +207,22 @@ class TestTampered:
         assert rejection(invariant, [*REGION, "TIME_WAIT >= 3*MSL"]) == ""
 
     def test_another_configuration(self, proof: CertifiedProof, tmp_path: Path) -> None:
-        """Another loss budget has other edges."""
+        """Exact gaps change the edges alone: the queries in the file are not those of the header."""
+        path = stored(tmp_path, self.with_setting(proof, "rto_exact", True))
+        assert re.fullmatch(r"line \d+ of the certificate is not that of the specification: .*", rejection_of_file(path))
+
+    @pytest.mark.parametrize("loss", [0, 2, 3, None])
+    def test_another_loss_budget(self, proof: CertifiedProof, tmp_path: Path, loss: int | None) -> None:
+        """Its locations have other numbers, and so other clocks than those of the definitions."""
+        path = stored(tmp_path, self.with_setting(proof, "loss", loss))
+        with pytest.raises(BrokenCertificate, match=r"location \d+ has \d clocks, not \d$"):
+            check_file(path)
+
+    def with_setting(self, proof: CertifiedProof, name: str, value: object) -> str:
+        """The certificate, with another value of a setting in its header."""
         data = certificate.header(proof.text, "here")["configuration"]
-        assert rejection_of_file(stored(tmp_path, with_header(proof.text, configuration={**data, "loss": 2}))) != ""
+        assert data[name] != value
+        return with_header(proof.text, configuration={**data, name: value})
 
     def test_queries_in_the_file_are_not_read(self, proof: CertifiedProof, tmp_path: Path) -> None:
         """A file with trivial queries is rejected: the queries are built anew."""
