@@ -89,6 +89,8 @@ def agrees(trace: Trace, end: str, folder: Path) -> None:
     assert {row["ip.checksum.status"] for row in packets} == {row["tcp.checksum.status"] for row in packets} == {"1"}
     assert not any(row["_ws.malformed"] for row in packets)
     assert all(row["frame.comment"] for row in packets)
+    if trace.about.get("reopening", {}).get("kind") == "handshake":
+        return  # Wireshark follows one connection on a pair of ports, and takes old segments in the next one for its own
     again = [number for number, row in enumerate(packets, start=1) if is_retransmission(row)]
     at_once = [number for number, row in enumerate(packets, start=1) if row["tcp.analysis.out_of_order"]]
     assert all(entries[number - 1].time == entries[number - 2].time for number in at_once)
