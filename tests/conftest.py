@@ -1,4 +1,4 @@
-"""Tests that take several seconds each are left to ``pytest -m long``, which CI runs, so that a default run stays short."""
+"""Tests that take several seconds each are left to ``pytest -m long``, so that a default run stays short."""
 
 from __future__ import annotations
 
