@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from timewait.checker.jit import kernel
 
-DONE, MISSING_ROWS, MISSING_DUTY, NO_ROOM = 0, 1, 2, 3
-"""How a kernel ended: everything is there; a row is missing; it is unknown whether a message must be delivered; no room."""
+DONE, MISSING_ROWS, MISSING_DUTY, NO_ROOM, TOO_MANY = 0, 1, 2, 3, 8
+"""How a kernel ended: everything is there; a row is missing; it is unknown whether a message must be delivered; no room; a
+location with more messages in flight, clocks, edges or guards than the arrays can express."""
 
 LOCATIONS, EDGES, UPDATES, GUARDS, CODES, ROLES, FIRST, SECOND = range(8)
 """The entries of `Arrays.counts`: how much is used, and what is missing when a kernel ended early."""
@@ -28,6 +29,9 @@ MAX_FLYING = 62
 
 MAX_CLOCKS = 127
 """Clocks in one location, at most."""
+
+MAX_EDGES, MAX_GUARDS = 1024, 4096
+"""Edges out of one location, and their guards, at most."""
 
 
 class Arrays(NamedTuple):
@@ -183,9 +187,9 @@ def has_room(arrays: Arrays, locations: int) -> bool:
         arrays.counts[LOCATIONS] + locations < min(len(arrays.place), len(arrays.slots) // 2)
         and arrays.counts[CODES] + locations * MAX_FLYING < len(arrays.codes)
         and arrays.counts[ROLES] + locations * MAX_CLOCKS < len(arrays.roles)
-        and arrays.counts[EDGES] + 1024 < len(arrays.edges)
-        and arrays.counts[UPDATES] + 1024 * MAX_CLOCKS < len(arrays.updates)
-        and arrays.counts[GUARDS] + 4096 < len(arrays.guards)
+        and arrays.counts[EDGES] + MAX_EDGES < len(arrays.edges)
+        and arrays.counts[UPDATES] + MAX_EDGES * MAX_CLOCKS < len(arrays.updates)
+        and arrays.counts[GUARDS] + MAX_GUARDS < len(arrays.guards)
     )
 
 
@@ -300,7 +304,7 @@ def _blocked(arrays: Arrays, location: int, position: int) -> bool:
 @kernel
 def build(arrays: Arrays, location: int, flying: Scratch) -> int:
     """Build the edges of a location; how it ended."""
-    if not has_room(arrays, 1024):
+    if not has_room(arrays, 2 * MAX_EDGES):  # a batch of the exploration in ticks adds some more without a look
         return NO_ROOM
     control, begin, length = arrays.place[location, 0], arrays.place[location, 1], arrays.place[location, 2]
     per_message = arrays.rules[3]
@@ -313,11 +317,12 @@ def build(arrays: Arrays, location: int, flying: Scratch) -> int:
             arrays.counts[FIRST], arrays.counts[SECOND] = control, message
             return MISSING_ROWS
     saved = (arrays.counts[EDGES], arrays.counts[UPDATES], arrays.counts[GUARDS])
-    status = _edges(arrays, location, -1, arrays.row_lists[control, 0], flying)
+    most = (arrays.counts[EDGES] + MAX_EDGES, arrays.counts[GUARDS] + MAX_GUARDS)
+    status = _edges(arrays, location, -1, arrays.row_lists[control, 0], flying, most)
     for position in range(length):
         if status == DONE and not _blocked(arrays, location, position):
             message = arrays.codes[begin + position] // per_message
-            status = _edges(arrays, location, position, arrays.row_lists[control, message + 1], flying)
+            status = _edges(arrays, location, position, arrays.row_lists[control, message + 1], flying, most)
     if status != DONE:
         arrays.counts[EDGES], arrays.counts[UPDATES], arrays.counts[GUARDS] = saved
         return status
@@ -326,8 +331,11 @@ def build(arrays: Arrays, location: int, flying: Scratch) -> int:
 
 
 @kernel
-def _edges(arrays: Arrays, location: int, position: int, chosen: int, flying: Scratch) -> int:
-    """Build the edges of a list of rows, for the message at a position or for none; how it ended."""
+def _edges(arrays: Arrays, location: int, position: int, chosen: int, flying: Scratch, most: tuple[int, int]) -> int:
+    """Build the edges of a list of rows, for the message at a position or for none; how it ended.
+
+    `most` holds the numbers of edges and of guards beyond which there is no room.
+    """
     first = arrays.lists[chosen, 0]
     for row in range(first, first + arrays.lists[chosen, 1]):
         length = flying_from(arrays, location, flying)
@@ -337,17 +345,33 @@ def _edges(arrays: Arrays, location: int, position: int, chosen: int, flying: Sc
         else:
             arrival_clock = np.int32(-1)
         begin = arrays.rows[row, 5]
+        if (
+            length + arrays.rows[row, 6] > 2 * MAX_FLYING
+            or arrays.counts[EDGES] >= most[0]
+            or arrays.counts[GUARDS] + arrays.rows[row, 2] > most[1]
+        ):
+            return TOO_MANY
         for part in range(begin, begin + arrays.rows[row, 6]):
             length = _send(arrays, flying, length, arrays.row_parts[part, 0], arrays.row_parts[part, 1])
         control = arrays.rows[row, 0]
         length = _relieve(arrays, flying, length, control)
         if length < 0:
             return MISSING_DUTY
-        if length > MAX_FLYING:
-            return NO_ROOM
+        if length > MAX_FLYING or _clocks(arrays, control, length, flying) > MAX_CLOCKS:
+            return TOO_MANY
         target = intern(arrays, control, flying.codes, length)
         _edge(arrays, row, position, arrival_clock, target, length, flying)
     return DONE
+
+
+@kernel
+def _clocks(arrays: Arrays, control: int, length: int, flying: Scratch) -> int:
+    """The number of clocks of a location."""
+    count = arrays.controls[control, 0] + length
+    if arrays.rules[0] < 0:
+        for position in range(length):
+            count += flying.codes[position] & 1
+    return count
 
 
 @kernel

@@ -21,10 +21,12 @@ from timewait.checker.location_kernels import (
     FIRST,
     GUARDS,
     LOCATIONS,
+    MAX_CLOCKS,
     MISSING_DUTY,
     MISSING_ROWS,
     ROLES,
     SECOND,
+    TOO_MANY,
     UPDATES,
     Arrays,
 )
@@ -97,13 +99,21 @@ class Locations:
     # --- what kernels ask for ---------------------------------------------------------------------------------------
 
     def supply(self, status: int) -> None:
-        """Supply what a kernel lacks, so that it can be called again."""
+        """Supply what a kernel lacks, so that it can be called again.
+
+        Raises
+        ------
+        Unsupported
+            A location exceeds what the arrays can express.
+        """
         control, message = int(self.arrays.counts[FIRST]), int(self.arrays.counts[SECOND])
         if status == MISSING_ROWS:
             found = self.table.spontaneous(control) if message < 0 else self.table.arrivals(control, message)
             self._add_list(control, message, found)
         elif status == MISSING_DUTY:
             self.arrays.duties[control, message] = self.table.must_be_delivered(control, message)
+        elif status == TOO_MANY:
+            raise Unsupported("a location has more messages in flight, clocks or edges than the arrays can express")
         else:
             self._grow()
         self._describe()
@@ -153,6 +163,8 @@ class Locations:
         for control in range(controls, len(table.controls)):
             invariant = self._add_parts(table.invariants[control])
             roles, count = self._add_parts([(table.role(clock), 0) for clock in table.clocks[control]])
+            if max(count, invariant[1]) > MAX_CLOCKS:
+                raise Unsupported(f"{count} clocks of a control, or the bounds on them, are more than the arrays can express")
             self.arrays.controls[control] = count, table.keeps_in_flight(control), *invariant, roles
         for message in range(messages, len(table.messages)):
             sender = table.messages[message].sender
@@ -160,6 +172,8 @@ class Locations:
                 self._senders.append(sender)
             self.arrays.senders[message] = self._senders.index(sender)
             self._check_clocks(message)
+        if len(table.roles) > np.iinfo(np.int8).max:
+            raise Unsupported(f"{len(table.roles)} roles of clocks are more than a byte can express")
         if len(table.messages) * int(self.arrays.rules[3]) > np.iinfo(np.uint16).max:
             raise Unsupported(f"{len(table.messages)} messages are more than a code can express")
         self._described = len(table.controls), len(table.messages)

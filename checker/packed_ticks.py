@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from timewait.checker import tick_kernels as kernels
 from timewait.checker.finding import Budget, Move, Run
-from timewait.checker.location_kernels import DONE
+from timewait.checker.location_kernels import DONE, MAX_CLOCKS, MAX_EDGES
 from timewait.checker.locations import Locations
 from timewait.checker.mealy import Unsupported
 from timewait.checker.tick_kernels import (
+    BATCH,
     DEAD_ENDS,
     DEPTH,
     LIMITS,
+    MOST_LIMITS,
+    MOST_STEPS,
     MOVES,
     NEXT,
     NO_PROGRAM,
@@ -45,8 +48,8 @@ CHUNK = 1 << 15
 MAX_WORDS = 8
 """Words of one state, at most."""
 
-MOST_STATES = (1 << 32) - 2
-"""States that a number of 32 bits can express."""
+MOST_STATES = (1 << 32) - 2 * (CHUNK * (BATCH + MOST_STEPS))
+"""States at which an exploration stops, so that a number of 32 bits expresses those that it adds before its next look."""
 
 
 class PackedTicks:
@@ -77,18 +80,18 @@ class PackedTicks:
         self.broken: dict[str, tuple[int, int]] = {}
         self.witnessed: dict[str, tuple[int, int]] = {}
         self.stopped = ""
-        self._noted = np.zeros(0, dtype=np.bool_)
         self.arrays = self._begin(1)
 
     def _begin(self, words: int) -> Ticks:
         """The arrays with the first state alone."""
-        roles = 128
+        self.broken, self.witnessed = {}, {}
+        self._noted = np.zeros(0, dtype=np.bool_)
         ticks = Ticks(
-            bits=np.zeros(roles, dtype=np.int64),
-            caps=np.zeros(roles, dtype=np.int64),
-            lives=np.full(roles, -1, dtype=np.int64),
-            low=np.zeros(roles, dtype=np.int64),
-            high=np.zeros(roles, dtype=np.int64),
+            bits=np.zeros(0, dtype=np.int64),
+            caps=np.zeros(0, dtype=np.int64),
+            lives=np.zeros(0, dtype=np.int64),
+            low=np.zeros(0, dtype=np.int64),
+            high=np.zeros(0, dtype=np.int64),
             states=np.zeros((1 << 13, words), dtype=np.uint64),
             parents=np.zeros(1 << 13, dtype=np.uint32),
             slots=np.zeros(1 << 14, dtype=np.uint32),
@@ -103,10 +106,9 @@ class PackedTicks:
             ready=np.zeros(0, dtype=np.int8),
             tests=np.zeros((0, 5), dtype=np.int64),
         )
-        self._describe(ticks)
-        ticks = self._with_programs(ticks)
+        ticks = self._with_programs(self._described(ticks))
         if not kernels.lay_out(self.locations.arrays, ticks, self.locations.start):
-            return self._begin(words + 1)
+            return self._begin(self._more_words(words))
         ticks.states[0, 0] = self.locations.start
         ticks.counts[STATES] = 1
         kernels.rehash(ticks.states, 1, ticks.slots)
@@ -116,10 +118,10 @@ class PackedTicks:
         """The arrays with room for the programs of every edge that there is room for."""
         arrays = self.locations.arrays
         moves = ticks.moves
-        if int(ticks.counts[MOVES]) + 1024 * 128 > len(moves):
+        if int(ticks.counts[MOVES]) + MAX_EDGES * MAX_CLOCKS > len(moves):
             moves = _larger(moves, 2 * len(moves))
         limits = ticks.limits
-        if int(ticks.counts[LIMITS]) + 128 > len(limits):
+        if int(ticks.counts[LIMITS]) + MOST_LIMITS > len(limits):
             limits = _larger(limits, 2 * len(limits))
         return ticks._replace(
             limits=limits,
@@ -131,9 +133,17 @@ class PackedTicks:
             moves=moves,
         )
 
-    def _describe(self, ticks: Ticks) -> None:
-        """The roles of clocks and the bounds met so far, in ticks."""
+    def _described(self, ticks: Ticks) -> Ticks:
+        """The arrays with the roles of clocks and the bounds met so far, in ticks."""
         table = self.locations.table
+        roles, bounds = len(table.roles), len(table.bounds)
+        ticks = ticks._replace(
+            bits=_larger(ticks.bits, roles),
+            caps=_larger(ticks.caps, roles),
+            lives=_larger(ticks.lives, roles),
+            low=_larger(ticks.low, bounds),
+            high=_larger(ticks.high, bounds),
+        )
         for number, role in enumerate(table.roles):
             lifetime = self.system.lifetimes.get(role)
             ticks.lives[number] = -1 if lifetime is None else self.ticks[lifetime]
@@ -143,6 +153,7 @@ class PackedTicks:
             limit = self.ticks[parameter]
             ticks.low[number] = {"<=": 0, "==": limit, ">=": limit, ">": limit + 1}[relation]
             ticks.high[number] = limit if relation in ("<=", "==") else UNBOUNDED
+        return ticks
 
     # --- exploration ------------------------------------------------------------------------------------------------
 
@@ -151,6 +162,9 @@ class PackedTicks:
         while self.arrays.counts[NEXT] < self.arrays.counts[STATES]:
             if stopped := budget.exceeded(len(self), self.depth):
                 self.stopped = stopped
+                break
+            if len(self) > MOST_STATES:
+                self.stopped = f"stopped at {len(self):,} states, as many as numbers of 32 bits express"
                 break
             status = kernels.explore(self.locations.arrays, self.arrays, CHUNK, self.locations.scratch)
             if status != DONE:
@@ -164,10 +178,7 @@ class PackedTicks:
     def _supply(self, status: int) -> None:
         """Supply what the kernel lacks."""
         if status == TOO_WIDE:
-            words = self.arrays.states.shape[1] + 1
-            if words > MAX_WORDS:
-                raise Unsupported(f"a state needs more than {MAX_WORDS} words")
-            self.arrays = self._begin(words)
+            self.arrays = self._begin(self._more_words(self.arrays.states.shape[1]))
         elif status == NO_STATES:
             rows = len(self.arrays.taken)
             if len(self.locations.rows) >= rows:
@@ -188,7 +199,13 @@ class PackedTicks:
             self.arrays = self._with_programs(self.arrays)
         else:
             self.locations.supply(status)
-            self._describe(self.arrays)
+            self.arrays = self._described(self.arrays)
+
+    def _more_words(self, words: int) -> int:
+        """One more word for a state than a number of them."""
+        if words >= MAX_WORDS:
+            raise Unsupported(f"a state needs more than {MAX_WORDS} words")
+        return words + 1
 
     def _note(self) -> None:
         """Note which properties are violated and witnessed by rows that were taken since the last time."""
@@ -251,7 +268,7 @@ class PackedTicks:
 
     def state(self, number: int) -> tuple[int, tuple[int, ...]]:
         """The location of a state, and its clocks in ticks, both as `Locations` numbers them."""
-        values = np.zeros(128, dtype=np.int64)
+        values = np.zeros(MAX_CLOCKS, dtype=np.int64)
         location = kernels.decode(self.locations.arrays, self.arrays, number, values)
         return location, tuple(int(value) for value in values[: self.locations.arrays.place[location, 6]])
 

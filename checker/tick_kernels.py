@@ -17,7 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker.jit import kernel
-from timewait.checker.location_kernels import DONE, NO_ROOM, Arrays, Scratch, build, flying_from, has_room, intern
+from timewait.checker.location_kernels import (
+    DONE,
+    MAX_CLOCKS,
+    MAX_EDGES,
+    NO_ROOM,
+    Arrays,
+    Scratch,
+    build,
+    flying_from,
+    has_room,
+    intern,
+)
 
 TOO_WIDE, NO_STATES, NO_SLOTS, NO_PROGRAM = 4, 5, 6, 7
 """How an exploration stopped: a state needs another word; no room for states; no room in the hash table, or
@@ -34,8 +45,11 @@ LOCATION_MASK = np.uint64((1 << LOCATION_BITS) - 1)
 BATCH = 512
 """Successors that are collected before the hash table is probed."""
 
-MOST_STEPS = 1100
-"""Steps out of one state, at most."""
+MOST_STEPS = MAX_EDGES + 1
+"""Steps out of one state, at most: its edges, and a tick."""
+
+MOST_LIMITS = 256
+"""Parts of the invariant of one location, at most."""
 
 TICK = -1
 """The step that takes no edge: time passes by one tick."""
@@ -195,8 +209,8 @@ def lay_out(arrays: Arrays, ticks: Ticks, location: int) -> bool:
 def program(arrays: Arrays, ticks: Ticks, location: int) -> int:
     """Write the moves and tests of the edges of a location; how it ended."""
     if (
-        ticks.counts[MOVES] + 1024 * 128 > len(ticks.moves)
-        or ticks.counts[LIMITS] + 128 > len(ticks.limits)
+        ticks.counts[MOVES] + MAX_EDGES * MAX_CLOCKS > len(ticks.moves)
+        or ticks.counts[LIMITS] + MOST_LIMITS > len(ticks.limits)
         or len(ticks.waits) < len(arrays.place)
         or len(ticks.programs) < len(arrays.edges)
         or len(ticks.shifts) < len(arrays.roles)
@@ -283,7 +297,7 @@ def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
     found = np.empty((BATCH + MOST_STEPS, words), dtype=np.uint64)
     parents = np.empty(BATCH + MOST_STEPS, dtype=np.int64)
     hashes = np.empty(BATCH + MOST_STEPS, dtype=np.int64)
-    later, sources = np.empty(128, np.int64), np.empty(128, np.int8)
+    later, sources = np.empty(MAX_CLOCKS, np.int64), np.empty(MAX_CLOCKS, np.int8)
     end = counts[NEXT] + chunk
     while counts[NEXT] < min(end, counts[STATES]):
         if counts[NEXT] == counts[LEVEL_END]:
@@ -418,7 +432,7 @@ def rehash(states: NDArray[np.uint64], count: int, slots: NDArray[np.uint32]) ->
 def step_between(arrays: Arrays, ticks: Ticks, state: int, target: int) -> int:
     """The first edge that leads from a state to another, or `TICK`; both were reached, and there is such a step."""
     words = np.empty(ticks.states.shape[1], dtype=np.uint64)
-    values = np.empty(128, np.int64)
+    values = np.empty(MAX_CLOCKS, np.int64)
     location = decode(arrays, ticks, state, values)
     begin = arrays.place[location, 3]
     for edge in range(begin, begin + arrays.place[location, 4]):

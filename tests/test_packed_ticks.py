@@ -5,22 +5,26 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from random_configurations import random_configuration
 
-from timewait.checker import explicit
+from timewait.checker import explicit, packed_ticks
 from timewait.checker.decide import decide
 from timewait.checker.explicit import Explicit, TickEngine, packed
 from timewait.checker.finding import Budget
+from timewait.checker.location_kernels import MAX_FLYING
 from timewait.checker.locations import Locations
 from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import replay
+from timewait.checker.tick_kernels import BATCH, MOST_STEPS, TOO_WIDE
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition
@@ -199,6 +203,63 @@ def test_compiled_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explicit, "Explicit", None)
     (found,) = TickEngine().decide(question(FEW), [PROPERTIES["isolation"]], Budget())
     assert found.verdict is Verdict.PROVED
+
+
+def test_many_bounds() -> None:
+    """A back-off schedule of 70 gaps has more bounds on clocks than the arrays expect at first; the states are the same."""
+    gaps = (Fraction(1), *(Fraction(2) for _ in range(69)))
+    behaviour = replace(SOME.behaviour, backoff=len(gaps))
+    sparse = Configuration(Fraction(1), Fraction(1), gaps, rto_exact=True, scope=Scope.CORE, loss=None, behaviour=behaviour)
+    asked = question(sparse)
+    fast, slow = packed(asked, Budget()), Explicit(asked.compiled)
+    slow.explore(Budget())
+    assert fast is not None
+    assert len(fast.locations.table.bounds) > 128
+    assert (len(fast), fast.transitions, fast.depth) == (len(slow), slow.transitions, slow.depth)
+
+
+def test_many_in_flight() -> None:
+    """A location with more copies in flight than the arrays can express is refused at once, so that another engine goes on."""
+    locations = Locations(Mealy(Composition(replace(FEW, duplication=0))))
+
+    def fullest(number: int) -> int:
+        while len(locations.codes(number)) < MAX_FLYING:
+            targets = [target for _, _, target, _, _ in locations.edges(number)]
+            number = max(targets, key=lambda target: len(locations.codes(target)))
+        return number
+
+    full = fullest(locations.start)
+    with pytest.raises(Unsupported, match="in flight"):
+        locations.build(full)
+
+
+@pytest.mark.parametrize("count", [127, 128])
+def test_many_roles(count: int) -> None:
+    """The number of a role of clocks is a byte; where there are more roles, another engine goes on."""
+    table = Mealy(Composition(FEW))
+    table.roles += [f"role {number}" for number in range(count - len(table.roles))]
+    with pytest.raises(Unsupported) if count > 127 else nullcontext():
+        Locations(table)
+
+
+def test_state_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exploration ends before its states need numbers of more than 32 bits, and says so."""
+    assert packed_ticks.MOST_STATES + packed_ticks.CHUNK * (BATCH + MOST_STEPS) < 1 << 32
+    monkeypatch.setattr(packed_ticks, "MOST_STATES", 0)
+    (answer,) = decide(question(SOME), [PROPERTIES["isolation"]], Engine.EXPLICIT, Budget())
+    assert (answer.verdict, "32 bits" in answer.reason) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_restarted_with_wider_states() -> None:
+    """Rows that were noted before the exploration began anew with wider states are noted again."""
+    fast = packed(question(FEW), Budget())
+    assert fast is not None
+    found = dict(fast.witnessed)
+    fast._noted = np.ones(2 * len(fast.arrays.taken), dtype=np.bool_)
+    fast._supply(TOO_WIDE)
+    fast.explore(Budget())
+    assert fast.arrays.states.shape[1] == 2
+    assert fast.witnessed == found
 
 
 def test_unit() -> None:
