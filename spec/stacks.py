@@ -31,6 +31,9 @@ EVIDENCE = {
 }
 """How far a value can be trusted."""
 
+DEFAULT_STACK = "rfc9293-intended"
+"""The default stack: RFC 9293 (intended reading)."""
+
 MAX_WHOLE = 1_000_000
 """The largest whole number of a setting."""
 

@@ -22,7 +22,7 @@ from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.narration.trace_file import read_trace
-from timewait.options import DEFAULT_STACK, SECONDS, Closers, DurationLike, Keywords, Options, duration
+from timewait.options import SECONDS, Closers, DurationLike, Keywords, Options, duration
 from timewait.proofs.bounded_check import check_within
 from timewait.proofs.certificate_files import CheckedCertificate
 from timewait.proofs.claim_files import registered
@@ -34,7 +34,7 @@ from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
 from timewait.results import CheckResult, Explanation, FormulaResult, ThresholdResult
 from timewait.spec.assemble import assumptions
 from timewait.spec.configuration import Configuration
-from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
 

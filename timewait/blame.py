@@ -11,10 +11,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from timewait.options import DEFAULT_STACK, Options
+from timewait.options import Options
 from timewait.spec.duration import format_duration
 from timewait.spec.settings import DURATIONS, SETTINGS, NoLimit
-from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.errors import RequestError
 
 LONG = 16

@@ -22,12 +22,9 @@ from timewait.spec.properties import PROPERTIES
 from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
-from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
-
-DEFAULT_STACK = "rfc9293-intended"
-"""The default stack: RFC 9293 (intended reading)."""
 
 MOST_COPIES = 12
 """The largest bound on losses or duplicates that can be explored."""

@@ -19,8 +19,8 @@ from timewait.capacity.prediction import Prediction
 from timewait.capacity.simulation import Timeline, simulate
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
-from timewait.cli.options import DURATION, Parsed
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
+from timewait.cli.value_types import DURATION, Parsed
 from timewait.diagrams import capacity_chart
 from timewait.laboratory.port_check import check_ports
 from timewait.machine.reading import read_this_host

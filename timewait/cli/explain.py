@@ -22,11 +22,10 @@ from timewait.cli.capture_output import CaptureView, as_data, show, story_data
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.live_capture import LiveCapture
-from timewait.cli.options import DURATION
+from timewait.cli.value_types import DURATION
 from timewait.narration.trace_file import parsed_trace
-from timewait.options import DEFAULT_STACK
 from timewait.spec.configuration import Configuration
-from timewait.spec.stacks import load_stack, stack_names
+from timewait.spec.stacks import DEFAULT_STACK, load_stack, stack_names
 
 STANDARDS = ("rfc9293", "rfc9293-intended")
 """Profiles of the standard, not of a stack."""

@@ -14,10 +14,9 @@ import click
 from timewait.cli.ci import FILE
 from timewait.cli.console import Screen
 from timewait.cli.files import write_new
-from timewait.options import DEFAULT_STACK
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import PROFILE_KEYS, SETTINGS, Arrival, NoLimit
-from timewait.spec.stacks import EVIDENCE, Stack, load_stack
+from timewait.spec.stacks import DEFAULT_STACK, EVIDENCE, Stack, load_stack
 
 MSL, RTO = "30s", "30s"
 """The network of the profile that is written; the user replaces them."""

@@ -11,9 +11,9 @@ import click
 
 from timewait.cli.diff import complete_stack
 from timewait.cli.session import note_assumptions
+from timewait.cli.value_types import DURATION, Parsed
 from timewait.machine.reading import this_host_profile
 from timewait.options import (
-    DEFAULT_STACK,
     KEYWORDS,
     SECONDS,
     STATES,
@@ -31,6 +31,7 @@ from timewait.spec.properties import PROPERTIES
 from timewait.spec.reopening import Crash, Numbers, Reopen
 from timewait.spec.setting import Setting
 from timewait.spec.settings import SETTINGS, NoLimit
+from timewait.spec.stacks import DEFAULT_STACK
 
 MSL = Fraction(30)
 """In seconds: the MSL of commands that need one where neither an option nor the stack states it."""
@@ -39,34 +40,8 @@ MOST_RETRIES = 20
 """The largest number that an option takes."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Value = TypeVar("Value")
 
 
-class Parsed(click.ParamType[Value]):
-    """The type of an option whose text a function reads.
-
-    Parameters
-    ----------
-    name : str
-        What the help text calls a value.
-    parse : callable
-        Reads the text; raises ValueError where it makes no sense.
-    """
-
-    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
-        if not isinstance(value, str):
-            return value  # type: ignore[no-any-return]  # converted before
-        try:
-            return self._parse(value)
-        except ValueError as problem:
-            self.fail(str(problem), param, ctx)
-
-
-DURATION = Parsed("time", duration)
 COUNT = Parsed("count", count)
 LIMIT = Parsed("time", lambda text: NoLimit.NONE if text == NoLimit.NONE else duration(text))
 

@@ -13,8 +13,9 @@ import click
 
 from timewait.api import threshold
 from timewait.cli.console import Screen
-from timewait.cli.options import COUNT, DURATION, Parsed
+from timewait.cli.options import COUNT
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
+from timewait.cli.value_types import DURATION, Parsed
 from timewait.diagrams import risk_chart
 from timewait.narration.prose import listed, short_duration
 from timewait.options import schedule

@@ -19,8 +19,9 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.cli import json_output
 from timewait.cli.console import Screen
 from timewait.cli.files import write_all
-from timewait.cli.options import DURATION, Parsed, question_options
+from timewait.cli.options import question_options
 from timewait.cli.session import budget_of, header_in_words
+from timewait.cli.value_types import DURATION, Parsed
 from timewait.options import Options
 from timewait.options import ratios as parse_ratios
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula_in_words, interval_in_words

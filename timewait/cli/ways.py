@@ -12,15 +12,14 @@ from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
-from timewait.cli.options import DURATION
 from timewait.cli.table import Cell, table
+from timewait.cli.value_types import DURATION
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
-from timewait.options import DEFAULT_STACK
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.middlebox import BOXES, Middlebox, forgets_first, forgets_last
-from timewait.spec.stacks import Stack, load_stack
+from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.ways.description import HEADS, as_data, evidence_in_words, legend, markdown, question_in_words, refusal, row
 from timewait.ways.judging import Judge, JudgedWay
 from timewait.ways.way import PLAIN, WAYS

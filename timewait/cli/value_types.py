@@ -1,0 +1,39 @@
+"""Types of option values that a function reads; to import them takes none of the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from timewait.spec.duration import parse_duration
+
+Value = TypeVar("Value")
+
+
+class Parsed(click.ParamType[Value]):
+    """The type of an option whose text a function reads.
+
+    Parameters
+    ----------
+    name : str
+        What the help text calls a value.
+    parse : callable
+        Reads the text; raises ValueError where it makes no sense.
+    """
+
+    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # converted before
+        try:
+            return self._parse(value)
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
+
+
+DURATION = Parsed("time", parse_duration)
