@@ -79,6 +79,7 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
     stack = stack.with_msl(msl)
     time_wait = required("time_wait")
     rto = overrides.rto or (required("rto_max"),)
+    limits: dict[str, Any] = {name: _limit(name, stack, overrides) or Fraction(0) for name in STATE_LIMITS}
     return Configuration(
         msl=msl,
         time_wait=time_wait,
@@ -87,7 +88,7 @@ def assemble(stack: Stack, overrides: Overrides) -> Configuration:
         rto_slack=(overrides.rto_slack or Fraction(0)) if overrides.rto_exact else Fraction(0),
         fin_wait_2=_limit("fin_wait_2", stack, overrides) or Fraction(0),
         idle_before_close=overrides.idle_before_close,
-        **{name: _limit(name, stack, overrides) or Fraction(0) for name in STATE_LIMITS},
+        **limits,
         loss=overrides.loss,
         duplication=overrides.duplication,
         fifo=overrides.fifo,

@@ -391,7 +391,8 @@ class Composition:
             windows = self._loss_windows(ends, side, segment, outcome)
             budgeted = bool(windows) and self.configuration.loss is not None
             if not is_lost:
-                clocked = self.channel.send(clocked, ENDS[side], segment, budgeted)
+                must_be_delivered = budgeted or self.configuration.lossless
+                clocked = self.channel.send(clocked, ENDS[side], segment, must_be_delivered)
                 transmitted.add(f"transmit {ENDS[side]} {segment}")
             elif budgeted:
                 for waiter in windows:

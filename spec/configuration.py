@@ -53,6 +53,8 @@ class Configuration:
         How often one copy may arrive again; None: any number of times.
     fifo : bool
         Whether copies of one direction arrive in the order in which they were sent.
+    lossless : bool
+        Whether every packet arrives, within MSL; otherwise one that belongs to no loss window may be lost without limit.
     scope : Scope
         The part of the close that is explored.
     both_close : bool
@@ -74,6 +76,7 @@ class Configuration:
     loss: int | None = 1
     duplication: int | None = None
     fifo: bool = False
+    lossless: bool = False
     scope: Scope = Scope.CLOSE
     both_close: bool = False
     text: tuple[int, int] = (0, 0)
@@ -108,6 +111,8 @@ class Configuration:
         for name, budget in (("loss", self.loss), ("duplication", self.duplication), ("text", min(self.text))):
             if budget is not None and budget < 0:
                 raise ConfigurationError(f"{name} must not be negative, not {budget}")
+        if self.lossless and ((self.loss, self.duplication) != (0, 0) or self.reopening.handshake):
+            raise ConfigurationError("a network that loses nothing has a loss budget of 0, no duplicates and an atomic reopen")
         if self.scope is Scope.CORE and (self.both_close or any(self.text)):
             raise ConfigurationError("scope core has one closer and no text")
 

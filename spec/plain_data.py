@@ -37,6 +37,7 @@ def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
         "loss": configuration.loss,
         "duplication": configuration.duplication,
         "fifo": configuration.fifo,
+        **_lossless(configuration),
         "scope": str(configuration.scope),
         "both_close": configuration.both_close,
         "text": list(configuration.text),
@@ -45,6 +46,11 @@ def configuration_as_data(configuration: Configuration) -> dict[str, Any]:
         "behaviour": {name: _plain(getattr(behaviour, name)) for name in BEHAVIOUR},
         "reopening": reopening_as_data(configuration.reopening),
     }
+
+
+def _lossless(configuration: Configuration) -> dict[str, bool]:
+    """That the network loses nothing, where it does not."""
+    return {"lossless": True} if configuration.lossless else {}
 
 
 def reopening_as_data(reopening: NextIncarnation) -> dict[str, Any]:
@@ -104,6 +110,7 @@ def verdict_parameters(configuration: Configuration) -> dict[str, Any]:
         "loss": "any" if configuration.loss is None else configuration.loss,
         "duplication": "any" if configuration.duplication is None else configuration.duplication,
         "fifo": configuration.fifo,
+        **_lossless(configuration),
         "scope": str(configuration.scope),
         "closers": "both" if configuration.both_close else "a",
         "data": list(configuration.text),
@@ -190,6 +197,7 @@ def configuration_from_data(data: Mapping[str, Any]) -> Configuration:
             loss=_limit(data["loss"]),
             duplication=_limit(data["duplication"]),
             fifo=_flag(data["fifo"]),
+            lossless=_flag(data.get("lossless", False)),
             scope=Scope(data["scope"]),
             both_close=_flag(data["both_close"]),
             text=_pair(data["text"], _count),

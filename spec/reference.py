@@ -403,6 +403,8 @@ class ReferenceState:
             lost[side] = 0
         in_transit = self.in_transit
         sent: list[Packet] = []
+        if self.configuration.lossless and any(action.lost):
+            raise ImpossibleMove("the network loses nothing")
         for segment, is_lost in zip(outcome.replies, action.lost, strict=True):
             windows = reply_windows(ends, side, segment, outcome, (True, self.configuration.both_close))
             budgeted = bool(windows) and self.configuration.loss is not None
@@ -411,7 +413,8 @@ class ReferenceState:
             if self.configuration.loss is not None and max(lost) > self.configuration.loss:
                 raise ImpossibleMove(f"more than {self.configuration.loss} losses in one loss window")
             number = self.copies + len(sent) + 1
-            packet = PacketInFlight(ENDS[side], segment, budgeted, self.configuration.duplication)
+            must_be_delivered = budgeted or self.configuration.lossless
+            packet = PacketInFlight(ENDS[side], segment, must_be_delivered, self.configuration.duplication)
             entry = TimedPacket(packet, number, self.now)
             sent.append(self._copy(entry, lost=is_lost))
             if not is_lost:

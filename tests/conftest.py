@@ -18,6 +18,7 @@ LONG = {
     "test_fairness.py": ("test_on_the_letter_of_the_standard",),
     "test_formats_command.py": ("test_prove",),
     "test_liveness_certificates.py": ("test_closes", "test_the_literal_reading_is_not_quiet", "test_of_another_system"),
+    "test_lossless.py": ("test_brute_force_agrees",),
     "test_mutation.py": ("test_a_sample_is_killed_or_explained",),
     "test_oracle.py": ("test_twins_change_nothing", "test_both_close", "test_time_never_stops_for_good"),
     "test_page.py": ("test_two_thousand_steps", "test_accessibility"),

@@ -224,7 +224,8 @@ class Search:
         windows = self.loss_windows(sender, segments[0], ends[1 - sender].block.fin_seq, second, closing=closing)
         if suppressed:
             windows = ()
-        copy = Copy(sender, self.number(segments[0]), 0, not windows, self.arrivals)
+        free = not windows and not self.configuration.lossless
+        copy = Copy(sender, self.number(segments[0]), 0, free, self.arrivals)
         for rest, counts in self.deliveries(sender, segments[1:], ends, lost, suppressed=suppressed):
             yield (copy, *rest), counts
         spent = (lost[A] + (A in windows), lost[B] + (B in windows))

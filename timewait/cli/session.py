@@ -19,10 +19,14 @@ from timewait.spec.stacks import Stack
 
 
 def budget_of(options: Options, screen: Screen) -> Budget:
-    """The bounds of an exploration, with its progress on the screen.
+    """The bounds of an exploration, with its progress on the screen; interrupts as `watched`. Z3 handles them itself."""
+    if options.engine is Engine.SMT:
+        return replace(options.budget(), listener=screen.progress)
+    return watched(options.budget(), screen)
 
-    The first interrupt ends the exploration in order, the second at once. Z3 handles interrupts itself.
-    """
+
+def watched(budget: Budget, screen: Screen) -> Budget:
+    """A budget with its progress on the screen; the first interrupt ends the work in order, the second at once."""
     stop = threading.Event()
 
     def on_interrupt(number: int, frame: object) -> None:
@@ -31,9 +35,8 @@ def budget_of(options: Options, screen: Screen) -> Budget:
             raise KeyboardInterrupt
         stop.set()
 
-    if options.engine is not Engine.SMT:
-        signal.signal(signal.SIGINT, on_interrupt)
-    return replace(options.budget(), listener=screen.progress, interrupted=stop.is_set)
+    signal.signal(signal.SIGINT, on_interrupt)
+    return replace(budget, listener=screen.progress, interrupted=stop.is_set)
 
 
 def note_assumptions(stack: Stack, overrides: Overrides) -> None:

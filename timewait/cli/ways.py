@@ -12,6 +12,7 @@ from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
+from timewait.cli.session import watched
 from timewait.cli.table import Cell, table
 from timewait.cli.value_types import DURATION
 from timewait.laboratory.listeners import restarts
@@ -69,13 +70,14 @@ def ways_command(
     configuration = close_of(stack, **durations)
     if box:
         return _show_box(BOXES[box], configuration.time_wait, as_json)
-    judge = Judge(configuration, lambda: Budget(STATES, max_seconds))
     screen = Screen()
+    budget = watched(Budget(STATES, max_seconds), screen)
+    judge = Judge(configuration, budget.fresh)
     chosen = [entry for entry in WAYS if way in (None, entry.name, PLAIN.name) or entry is PLAIN]
     judged = list(_judged(judge, chosen, screen))
     if way and way != PLAIN.name:
         judged = judged[1:]
-    confirmed = _confirmed(judged, screen) if on else {}
+    confirmed = _confirmed(judged, budget, screen) if on else {}
     measured = [found.sentence for found in restarts()] if on and any(entry.way.measured for entry in judged) else []
     if as_json:
         rows = [as_data(entry, confirmed) for entry in judged]
@@ -120,13 +122,13 @@ def _judged(judge: Judge, chosen: list[Any], screen: Screen) -> Iterator[JudgedW
         yield judge.judge(way)
 
 
-def _confirmed(judged: list[JudgedWay], screen: Screen) -> Confirmed:
-    """What the running kernel did with each trace; a trace that several ways share is carried out once."""
+def _confirmed(judged: list[JudgedWay], budget: Budget, screen: Screen) -> Confirmed:
+    """What the running kernel did with each trace, until an interrupt; a trace that several ways share is carried out once."""
     found: Confirmed = {}
     known: dict[int, str] = {}
     for entry in judged:
         for name, answer in entry.answers.items():
-            if answer.trace is not None:
+            if answer.trace is not None and not budget.interrupted():
                 screen.progress_note(f"{entry.way.title}, {name}, on the kernel")
                 key = id(answer.trace)
                 known[key] = known.get(key) or _carried_out(answer.trace)

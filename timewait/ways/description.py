@@ -52,7 +52,7 @@ def legend(judged: Sequence[JudgedWay], confirmed: Confirmations) -> Iterator[st
     meanings = {
         "proved": "proved: no run breaks the property",
         "broken": "broken: a run breaks it; --way NAME shows the trace",
-        "vacuous": "vacuous: no run closes in order, so there is nothing to keep",
+        "vacuous": "vacuous: no run does what the property speaks of, so there is nothing to keep; --way NAME says what",
         "?": "?: not decided; --way NAME says why",
         "differs": "differs: a check of the engine's answer failed; --way NAME says which",
     }

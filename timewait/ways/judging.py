@@ -12,7 +12,6 @@ from timewait.capacity.prediction import Prediction
 from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
-from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
@@ -137,10 +136,7 @@ class Judge:
         if changed not in self._known:
             self._known[changed] = decided(changed, self.budget)
         inherits = way is not PLAIN and changed == self.configuration
-        answers = self._known[changed]
-        if way.lossless:
-            answers = {name: _without_loss(answer) for name, answer in answers.items()}
-        return JudgedWay(way, changed, answers, gain(way, self.configuration), inherits)
+        return JudgedWay(way, changed, self._known[changed], gain(way, self.configuration), inherits)
 
 
 def decided(configuration: Configuration, budget: Callable[[], Budget]) -> dict[str, Answer]:
@@ -160,25 +156,6 @@ def decided(configuration: Configuration, budget: Callable[[], Budget]) -> dict[
         for answer in decide(question(_sending(configuration, sent)), asked, Engine.AUTO, budget()) if asked else ():
             found[answer.name] = max(found.get(answer.name, answer), answer, key=lambda each: each.verdict)
     return {name: found[name] for name in ASKED}
-
-
-def loses(trace: Trace) -> bool:
-    """Whether a packet of a run in order never arrives although a later one from the same end does."""
-    arrived = [step.event.received for step in trace.steps if step.event.received is not None]
-    latest = {end: max((packet.number for packet in arrived if packet.sender == end), default=0) for end in "AB"}
-    numbers = {packet.number for packet in arrived}
-    sent = (packet for step in trace.steps for packet in step.event.sent)
-    return any(packet.number not in numbers and packet.number < latest[packet.sender] for packet in sent)
-
-
-def _without_loss(answer: Answer) -> Answer:
-    """An answer for a network that loses nothing: a trace that loses a packet is no run of it."""
-    if answer.trace is None or not loses(answer.trace):
-        return answer
-    reason = (
-        "the trace loses a packet, which this network does not; the loss budget of the model covers FINs and their ACKs alone"
-    )
-    return Answer(answer.finding.but(Verdict.INCONCLUSIVE, reason))
 
 
 def _sending(configuration: Configuration, sent: TextLimit) -> Configuration:

@@ -66,9 +66,6 @@ class Way:
         Whether the part of it that the model does not have is measured on a kernel (`timewait.laboratory.listeners`).
     shared_address : bool
         Whether it judges a SYN by the last timestamp of its address (`timewait.spec.shared_address`).
-    lossless : bool
-        Whether its network loses nothing at all, while the loss budget of the model covers FINs and their acknowledgements
-        alone: a trace that loses another packet decides nothing.
     """
 
     name: str
@@ -80,7 +77,6 @@ class Way:
     requests: int = 1
     measured: bool = False
     shared_address: bool = False
-    lossless: bool = False
 
 
 def _without_time_wait(configuration: Configuration) -> Configuration:
@@ -130,9 +126,9 @@ def _orphan_given_up(configuration: Configuration) -> Configuration:
 def _on_one_machine(configuration: Configuration) -> Configuration:
     """No TIME-WAIT, and a network that loses, duplicates and reorders nothing and is faster than every RTO.
 
-    Either end may close first, so that each FIN and its acknowledgements are under the loss budget of zero.
+    Either end may close first.
     """
-    local = replace(configuration, loss=0, duplication=0, fifo=True, rto_exact=True, both_close=True)
+    local = replace(configuration, loss=0, duplication=0, fifo=True, lossless=True, rto_exact=True, both_close=True)
     return _without_time_wait(replace(local, msl=configuration.rto[0] * LOCAL_SHARE))
 
 
@@ -256,7 +252,6 @@ WAYS: tuple[Way, ...] = (
         about="FreeBSD leaves out TIME-WAIT between two addresses of one machine, where nothing is lost, duplicated or late.",
         close=_on_one_machine,
         service=_no_wait,
-        lossless=True,
     ),
     Way(
         name="fin-timeout",
