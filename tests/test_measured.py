@@ -104,6 +104,11 @@ REACTIONS = [
     ("gvisor", SHUTDOWN, S.TIME_WAIT, Segment(5, ack=4), S.TIME_WAIT, SILENT, False),
     # VPP does not answer a SYN in TIME-WAIT
     ("vpp", SHUTDOWN, S.TIME_WAIT, Segment(0, syn=True), S.TIME_WAIT, SILENT, False),
+    # Zephyr: any RST in the window ends TIME-WAIT, none is answered; a retransmitted FIN is answered and restarts nothing
+    ("zephyr", SHUTDOWN, S.TIME_WAIT, Segment(5, rst=True), S.CLOSED, SILENT, False),
+    ("zephyr", SHUTDOWN, S.TIME_WAIT, Segment(6, rst=True), S.CLOSED, SILENT, False),
+    ("zephyr", SHUTDOWN, S.TIME_WAIT, Segment(4, rst=True), S.TIME_WAIT, SILENT, False),
+    ("zephyr", SHUTDOWN, S.TIME_WAIT, Segment(4, ack=4, fin=True), S.TIME_WAIT, ACK, False),
     # G16: no half-close
     ("zephyr", SHUTDOWN, S.ESTABLISHED, Segment(4, ack=3, fin=True), S.LAST_ACK, "FIN+ACK seq=3 ack=5", False),
     ("freertos", SHUTDOWN, S.ESTABLISHED, Segment(4, ack=3, fin=True), S.LAST_ACK, "FIN+ACK seq=3 ack=5", False),
@@ -118,8 +123,7 @@ REACTIONS = [
 )
 def test_reactions(stack: str, abandons: bool, state: State, segment: Segment, after: State, answer: str, starts: bool) -> None:
     """The endpoint reacts as the stack does."""
-    needed: dict[str, Any] = {"zephyr": {"reset": "ignore"}}.get(stack, {})
-    outcome = segment_arrives(BLOCKS[state], segment, behaviour(stack, abandons=abandons, **needed))
+    outcome = segment_arrives(BLOCKS[state], segment, behaviour(stack, abandons=abandons))
     assert outcome.block.state is after
     assert (Timer.TIME_WAIT in outcome.started) is starts
     if not answer:
