@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run
 from runs import EVERY, long, trace
 
 from timewait.checker.trace import Trace
@@ -35,6 +36,14 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+CHECKS = (
+    "--msl 30s --rto 30s --time-wait 59s --closers a --property graceful",
+    "--stack linux --msl 30s --rto 30s --closers a --property isolation",
+    "--stack linux --msl 30s --rto 30s --time-wait 10s --scope core --closers a --property isolation --assumptions",
+    "--stack rfc9293 --msl 30s --rto 30s --time-wait 59s --closers a --property graceful",
+)
+"""Checks with violations whose configurations have long names, values and sources."""
 
 
 class Reader(HTMLParser):
@@ -434,6 +443,19 @@ class TestBrowser:
             place = one.page.locator(f'.{chart} .step[data-step="30"]').bounding_box()
             pane = one.page.locator("#chart").bounding_box()
             assert pane["y"] < place["y"] < pane["y"] + pane["height"]
+            assert one.page.evaluate("document.documentElement.scrollWidth") == width
+            one.close()
+
+    @pytest.mark.parametrize("asked", CHECKS)
+    def test_a_checked_configuration_fits_a_phone(
+        self, browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: str
+    ) -> None:
+        """The page is as wide as the window, with everything that the answer rests on."""
+        file = tmp_path / "page.html"
+        code, _, _ = run(capsys, "check", *asked.split(), "--html", str(file))
+        assert code == 10
+        for width in (1280, 400, 320):
+            one = Opened(browser, file, viewport={"width": width, "height": 860})
             assert one.page.evaluate("document.documentElement.scrollWidth") == width
             one.close()
 
