@@ -177,6 +177,7 @@ def test_the_review_page_has_it(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "This answer rests on" in text
     found = basis(time_wait="1s", properties=["graceful"])
     for entry in found.assumptions:
-        assert f">{entry.name}</th><td>{entry.value}</td><td>{entry.source}</td>" in text
+        cells = f'<td data-label="here">{entry.value}</td><td data-label="stated by">{entry.source}</td>'
+        assert f">{entry.name}</th>{cells}" in text
     for left_out in found.abstractions:
         assert left_out.left_out in text
