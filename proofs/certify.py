@@ -39,12 +39,14 @@ from timewait.checker.synthesis import ParameterNames
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
 from timewait.proofs.any_text import AnyText
+from timewait.proofs.corner import at_corner
 from timewait.proofs.question import copies_told_apart, question
 from timewait.spec.configuration import Configuration
 from timewait.spec.handshake import compose
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
+from timewait.spec.reopening import NextIncarnationError
 
 SYMBOLS = ParameterNames("MSL", "RTO", "TIME_WAIT")
 """The parameters that stay symbolic in a proof for all values."""
@@ -182,8 +184,18 @@ def terms_of(configuration: Configuration, *, symbolic: bool) -> dict[str, Terms
     symbolic : bool
         Whether MSL, RTO and TIME_WAIT stay symbolic. The gaps of a back-off schedule are then multiples of the first
         one, RTO, and every other length is a multiple of MSL. Otherwise each term is a number of seconds.
+
+    Raises
+    ------
+    timewait.spec.reopening.NextIncarnationError
+        MSL is symbolic, and the place of old sequence numbers depends on it.
     """
     values = configuration.parameters
+    if symbolic and configuration.reopening.depends_on_msl:
+        raise NextIncarnationError(
+            "with a lifetime, the place of numbers by the clock depends on MSL; for all values leave out the lifetime, or state"
+            " numbers above or worst"
+        )
     if not symbolic:
         return {name: {"": value} if value else {} for name, value in values.items()}
     terms: dict[str, Terms] = {"0": {}} | {name: {name: Fraction(1)} for name in (SYMBOLS.scale, SYMBOLS.wait)}
@@ -204,7 +216,7 @@ def prove_for_all(configuration: Configuration, properties: Sequence[str], regio
 
     The zones are explored at the configuration's own values, and every bound is read as a multiple of MSL. That is an
     invariant of the whole region if those values are its worst corner (longest RTO, shortest TIME_WAIT); the proof
-    obligations decide whether it is.
+    obligations decide whether it is. If they do not accept it, the worst corner itself is explored.
 
     Parameters
     ----------
@@ -227,7 +239,11 @@ def prove_for_all(configuration: Configuration, properties: Sequence[str], regio
             cover = trimmed(zones, cover, frozenset(properties))
         return invariant(zones, cover, multiples(SYMBOLS.scale, zones.ticks[SYMBOLS.scale]))
 
-    return _proved(ClaimedProperties(configuration, properties, [constraint(text) for text in region]), of_zones, Budget())
+    claimed = ClaimedProperties(configuration, properties, [constraint(text) for text in region])
+    found = _proved(claimed, of_zones, Budget())
+    if found.verdict is Verdict.DISAGREEMENT and (corner := at_corner(configuration, claimed.region or ())) is not None:
+        found = _proved(replace(claimed, configuration=corner), of_zones, Budget())
+    return found
 
 
 def prove_for_all_by_horn(

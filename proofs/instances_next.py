@@ -13,7 +13,7 @@ from timewait.proofs.instance import Instance
 from timewait.proofs.next_incarnation import reopened
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.incarnation import ISOLATION
-from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import AnswerIsn, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.settings import Behaviour
 
 PROVED, VIOLATED = Verdict.PROVED, Verdict.VIOLATED
@@ -101,14 +101,19 @@ def syn_in_time_wait(random: Random) -> Iterator[Instance]:
         return replace(drawn, time_wait=2 * drawn.msl, behaviour=Behaviour())
 
     early = replace(HANDSHAKE, early=True)
-    never, above = waiting(early), waiting(replace(early, syn=SynRule.ABOVE))
+    never = waiting(early)
+    rule = random.choice((SynRule.ABOVE, SynRule.AT_OR_ABOVE))
     words = "if it never opens there, isolation holds and the opening is delayed"
     yield Instance(words, never, ISOLATION, PROVED, slow=True)
     yield Instance(words, never, "undelayed", VIOLATED)
-    words = "isolation holds where both ISNs exceed every old number"
-    by_number = waiting(replace(early, syn=SynRule.ABOVE, numbers=Numbers.ABOVE))
+    words = "isolation holds if the ISN of the end that answers exceeds every number that this end used"
+    by_number = replace(waiting(replace(early, syn=rule)), loss=random.choice((0, 1)))
     yield Instance(words, by_number, ISOLATION, PROVED, slow=True)
-    yield Instance("and not where they do not", above, ISOLATION, VIOLATED, slow=True)
+    words = "with any other ISN, old FINs of that end are accepted"
+    yield Instance(words, waiting(replace(early, syn=rule, isn=AnswerIsn.ANY)), "old-fin", VIOLATED, slow=True)
+    words = "If both ISNs exceed every old number, isolation holds"
+    both_above = waiting(replace(early, syn=rule, isn=AnswerIsn.ANY, numbers=Numbers.ABOVE))
+    yield Instance(words, replace(both_above, time_wait=Fraction(random.randint(0, 99))), ISOLATION, PROVED, slow=True)
     stamped = waiting(replace(early, syn=SynRule.TIMESTAMP, timestamps=(True, True)))
     words = "If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not"
     yield Instance(words, stamped, "old-fin", PROVED, slow=True)

@@ -12,7 +12,17 @@ from timewait.proofs.claim import claim
 from timewait.proofs.evidence import PROVED, VIOLATED, Evidence, agreed, all_at, at, for_all
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.incarnation import HARMS, ISOLATION
-from timewait.spec.reopening import CONTROLS, HALF_THE_NUMBERS, ISN_RATE, NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import (
+    CONTROLS,
+    HALF_THE_NUMBERS,
+    ISN_RATE,
+    AnswerIsn,
+    NextIncarnation,
+    Numbers,
+    Paws,
+    Reopen,
+    SynRule,
+)
 from timewait.spec.settings import Behaviour
 
 ALL_HARMS = (ISOLATION, *HARMS)
@@ -106,18 +116,21 @@ def clock_of_numbers() -> Iterator[Evidence]:
 @claim(
     "C20",
     "a SYN that meets TIME-WAIT, where an end opens as soon as it is CLOSED (TIME_WAIT = 2 MSL, M = R = 1 s, k = 0): if it"
-    " never opens there, isolation holds and the opening is delayed. If it opens because its number is above RCV.NXT,"
-    " isolation holds where both ISNs exceed every old number (any loss, any MSL, RTO and TIME_WAIT), and not where they"
-    " do not. If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not. Graceful always holds",
+    " never opens there, isolation holds and the opening is delayed. If it opens because its number is at RCV.NXT or above,"
+    " isolation holds if the ISN of the end that answers exceeds every number that this end used (MAY-2, first condition), for"
+    " TIME_WAIT >= 2 MSL, RTO <= MSL, k <= 1, wherever other numbers lie; with any other ISN, old FINs of that end are accepted"
+    " (>= RCV.NXT is as safe as > RCV.NXT, harm by harm). If both ISNs exceed every old number, isolation holds for any loss, any"
+    " MSL, RTO and TIME_WAIT. If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not. Graceful"
+    " always holds",
     "RFC 9293 3.6.1 MAY-2; RFC 6191",
     PROVED,
     slow=True,
 )
 def syn_in_time_wait() -> Iterator[Evidence]:
-    """The first condition of MAY-2 speaks of one direction; isolation needs both."""
+    """The number of the SYN keeps out old segments of one direction, the first condition of MAY-2 those of the other."""
     second = Fraction(1)
     never = NextIncarnation(Reopen.HANDSHAKE, text=(0, 0), early=True)
-    by_number = replace(never, syn=SynRule.ABOVE)
+    by_number, at_least = replace(never, syn=SynRule.ABOVE), replace(never, syn=SynRule.AT_OR_ABOVE)
     by_timestamp = replace(never, syn=SynRule.TIMESTAMP, timestamps=(True, True))
     above = replace(by_number, numbers=Numbers.ABOVE)
 
@@ -129,9 +142,23 @@ def syn_in_time_wait() -> Iterator[Evidence]:
     yield for_all(
         "close, any loss, a SYN opens by number, ISNs above", any_loss, whole, (ISOLATION, "old-fin", "old-reset", "old-ack")
     )
+    safe = (*POSITIVE, "RTO <= MSL", "TIME_WAIT >= 2*MSL")
+    harms = (ISOLATION, "old-fin", "old-reset", "old-ack")
+    for label, opening, sent in (
+        ("above RCV.NXT", replace(by_number, text=(1, 0)), (0, 0)),
+        ("at RCV.NXT or above", replace(at_least, text=(1, 0)), (0, 0)),
+        ("at RCV.NXT or above, A sends one octet", replace(at_least, text=(1, 0)), (1, 0)),
+    ):
+        either = replace(waiting(opening), loss=0 if any(sent) else 1, text=sent)
+        label = f"close, k = {either.loss}, a SYN opens {label}, other numbers worst"
+        yield for_all(label, either, safe, (*harms, "old-text") if any(sent) else harms)
+    holds = {"old-fin": PROVED, "old-reset": PROVED, "old-ack": PROVED, "graceful": PROVED}
     for label, opening, expected in (
         ("never opens", never, {ISOLATION: PROVED, "undelayed": VIOLATED, "graceful": PROVED}),
-        ("opens by number, worst numbers", by_number, {"old-fin": VIOLATED, "old-reset": VIOLATED, "graceful": PROVED}),
+        ("above RCV.NXT opens", by_number, holds),
+        ("at RCV.NXT or above opens", at_least, holds),
+        ("above RCV.NXT opens, any ISN", replace(by_number, isn=AnswerIsn.ANY), holds | {"old-fin": VIOLATED}),
+        ("at RCV.NXT or above opens, any ISN", replace(at_least, isn=AnswerIsn.ANY), holds | {"old-fin": VIOLATED}),
         ("opens by number, ISNs above", above, {ISOLATION: PROVED, "graceful": PROVED}),
         ("opens by timestamp", by_timestamp, {"old-fin": PROVED, "old-ack": PROVED, "old-reset": VIOLATED, "graceful": PROVED}),
     ):

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.reopening import ATOMIC, NextIncarnation
+from timewait.spec.reopening import ATOMIC, NextIncarnation, SynRule
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, REUSE, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
 from timewait.spec.stacks import MissingValue, Stack
@@ -198,10 +198,13 @@ def _lacks_required(stack: Stack, overrides: Overrides) -> bool:
 
 def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:
     """The settings on which it depends whether others matter."""
+    early = overrides.reopening.early and (stack.has_time_wait or overrides.time_wait is not None)
+    syn = overrides.behaviour.get("syn") or (stack.behaviour.get("syn") if early else None) or SynRule.NEVER
     return {
         "time_wait": stack.has_time_wait or overrides.time_wait is not None,
         "abandons": bool(overrides.behaviour.get("abandons")),
-        "early": overrides.reopening.early and (stack.has_time_wait or overrides.time_wait is not None),
+        "early": early,
+        "syn": syn.least is not None,
         "timestamps": overrides.reopening.checks_timestamps,
         "unread": bool(overrides.behaviour.get("unread")),
         "retries": overrides.behaviour.get("retries") is not None,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, timer_length, user_calls
 from timewait.spec.exchange import ENDS, delivery_matters, pending, recurrent_properties, reply_windows, violated_properties
-from timewait.spec.incarnation import ISOLATION, harm_of
+from timewait.spec.incarnation import ISOLATION, UNKNOWN, KnownIsns, harm_of
 from timewait.spec.network import Channel, ClockedPacket, Network
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import PacketInFlight, Segment
@@ -52,6 +52,8 @@ class CompositionState(NamedTuple):
         The incarnations of A and of B where the next one opens by a handshake: 0 for the old one, 1 for the next one.
     crashed : tuple of bool
         Whether A and whether B has lost all memory.
+    isns : tuple of int or None
+        The numbers of the old incarnation at which the new ISNs of A and of B lie, where a SYN that opened says so.
     """
 
     ends: tuple[Block, Block]
@@ -60,6 +62,7 @@ class CompositionState(NamedTuple):
     phase: Phase = Phase.FIRST
     incarnations: tuple[int, int] = (0, 0)
     crashed: tuple[bool, bool] = (False, False)
+    isns: KnownIsns = UNKNOWN
 
 
 class Composition:

@@ -13,7 +13,7 @@ from timewait.spec.assemble import Overrides, stack_defaults
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.reopening import Crash, NextIncarnation, Paws, SynRule
+from timewait.spec.reopening import AnswerIsn, Crash, NextIncarnation, Paws, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour, ResetRule
 from timewait.spec.stacks import load_stack
@@ -170,7 +170,8 @@ def reopening_in_words(reopening: NextIncarnation, msl: Fraction) -> str:
     if reopening.early:
         parts.append("an end opens as soon as it is CLOSED")
     if reopening.syn is not SynRule.NEVER:
-        parts.append(f"a SYN opens in TIME-WAIT: {reopening.syn}")
+        isn = ", with any ISN" if reopening.isn is AnswerIsn.ANY else ""
+        parts.append(f"a SYN opens in TIME-WAIT: {reopening.syn}{isn}")
     if reopening.crash is not Crash.NONE:
         lasting = "TIME_WAIT" if reopening.quiet is None else format_duration(reopening.quiet)
         parts.append(f"{reopening.crash.upper()} loses all memory and keeps quiet for {lasting}")

@@ -18,7 +18,7 @@ from timewait.spec.composition import Composition, CompositionState, Phase, chan
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import running, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, violated_properties
-from timewait.spec.incarnation import Crossing, answers, crossings, stamped
+from timewait.spec.incarnation import Crossing, KnownIsns, answers, crossings, stamped
 from timewait.spec.network import ClockedPacket
 from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.reopening import Crash
@@ -155,14 +155,14 @@ class HandshakeComposition(Composition):
         if is_quiet(state.incarnations, side, state.crashed):
             return (Crossing(Outcome(state.ends[side]), (), ""),)
         if segment.incarnation != state.incarnations[side]:
-            return self.crossing(state.ends, state.incarnations, side, segment)
+            return self.crossing(state.ends, state.incarnations, side, segment, state.isns)
         outcome = self.received(state.ends[side], side, segment)
         return (Crossing(outcome._replace(replies=answers(outcome.replies, segment.incarnation, segment)), (), ""),)
 
     def _crossing(
-        self, ends: tuple[Block, Block], incarnations: tuple[int, int], side: int, segment: Segment
+        self, ends: tuple[Block, Block], incarnations: tuple[int, int], side: int, segment: Segment, isns: KnownIsns
     ) -> tuple[Crossing, ...]:
-        return crossings(self.configuration, ends, incarnations, side, segment)
+        return crossings(self.configuration, ends, incarnations, side, segment, isns)
 
     # --- one step ---------------------------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class HandshakeComposition(Composition):
         """A step after an end has opened again: no reply need be delivered, so a loss adds nothing."""
         outcome = crossing.outcome
         if crossing.opens:
-            state = state._replace(incarnations=(1, 1))
+            state = state._replace(incarnations=(1, 1), isns=crossing.isns)
             clocked = [self._released(entry, ENDS[side]) for entry in clocked]
         ends = (outcome.block, state.ends[1]) if side == 0 else (state.ends[0], outcome.block)
         broken = frozenset(dict(crossing.broken))

@@ -13,7 +13,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.exchange import ENDS, EndPair
 from timewait.spec.outcome import Effect, Outcome
-from timewait.spec.reopening import Numbers, Paws, SynRule
+from timewait.spec.reopening import AnswerIsn, Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
 from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
@@ -100,6 +100,12 @@ SYNCHRONISED = frozenset({State.SYN_RECEIVED, State.ESTABLISHED})
 """The states of the next incarnation in which an end knows the numbers of the other end."""
 
 
+KnownIsns = tuple[int | None, int | None]
+"""The numbers of the old incarnation at which the new ISNs of A and of B lie; None where one may lie anywhere."""
+
+UNKNOWN: KnownIsns = (None, None)
+
+
 class Crossing(NamedTuple):
     """The arrival of a segment at an end of another incarnation.
 
@@ -113,12 +119,15 @@ class Crossing(NamedTuple):
         How the numbers of the segment lie to those of the end, in words.
     opens : bool
         Whether a SYN that meets TIME-WAIT opens the next incarnation there.
+    isns : KnownIsns
+        The places of the new ISNs that are known where a SYN opens.
     """
 
     outcome: Outcome
     broken: tuple[tuple[str, str], ...]
     place: str
     opens: bool = False
+    isns: KnownIsns = UNKNOWN
 
     @property
     def harmful(self) -> bool:
@@ -127,7 +136,12 @@ class Crossing(NamedTuple):
 
 
 def crossings(
-    configuration: Configuration, ends: EndPair, incarnations: tuple[int, int], side: int, segment: Segment
+    configuration: Configuration,
+    ends: EndPair,
+    incarnations: tuple[int, int],
+    side: int,
+    segment: Segment,
+    isns: KnownIsns = UNKNOWN,
 ) -> tuple[Crossing, ...]:
     """Each way in which a segment of another incarnation may count at an end, without those that have the same outcome.
 
@@ -143,21 +157,38 @@ def crossings(
         The receiver: 0 for A, 1 for B.
     segment : Segment
         The segment, of another incarnation than the receiver's.
+    isns : KnownIsns
+        The places of the new ISNs that are known.
     """
     relation = configuration.reopening.relation(configuration.msl)
-    counted = _old_at_new if incarnations[side] else _new_at_old
-    found: dict[tuple[Outcome, tuple[tuple[str, str], ...]], Crossing] = {}
-    for translated, place in counted(relation, ends[side], segment):
+    if incarnations[side]:
+        ways = _old_at_new(relation, (isns[1 - side], isns[side]), ends[side], segment)
+    else:
+        ways = _new_at_old(relation, ends[side], segment)
+    found: dict[tuple[Outcome, tuple[tuple[str, str], ...], KnownIsns], Crossing] = {}
+    for translated, place in ways:
         if not incarnations[side] and _reopens(configuration, ends[side], translated):
             opened = segment_arrives(Block(State.LISTEN), segment, configuration.behaviour)
             opened = opened._replace(replies=stamped(opened.replies, 1), rules=("incarnation.syn", *opened.rules))
-            found.setdefault((opened, ()), Crossing(opened, (), place, opens=True))
+            known = _isns_of_opening(configuration, ends[side], side, translated)
+            found.setdefault((opened, (), known), Crossing(opened, (), place, True, known))
             continue
         outcome = _processed(configuration, ends[side], incarnations[side], translated)
         outcome = outcome._replace(replies=answers(outcome.replies, incarnations[side], segment))
         broken = _broken(ends, incarnations, side, segment, outcome)
-        found.setdefault((outcome, broken), Crossing(outcome, broken, place))
+        found.setdefault((outcome, broken, UNKNOWN), Crossing(outcome, broken, place))
     return tuple(found.values())
+
+
+def _isns_of_opening(configuration: Configuration, block: Block, side: int, syn: Segment) -> KnownIsns:
+    """The places of the new ISNs after a SYN opened at an end in TIME-WAIT.
+
+    That of its sender is known if the number of the SYN is at RCV.NXT or above. The end itself then takes the least ISN that
+    its rule allows: every old number lies below it, as below any greater one.
+    """
+    sender = syn.seq if syn.seq >= block.rcv else None
+    own = block.nxt if configuration.reopening.isn is AnswerIsn.ABOVE else None
+    return (own, sender) if side == 0 else (sender, own)
 
 
 def answers(replies: tuple[Segment, ...], incarnation: int, to: Segment) -> tuple[Segment, ...]:
@@ -173,10 +204,13 @@ def stamped(replies: tuple[Segment, ...], incarnation: int) -> tuple[Segment, ..
     return tuple(reply._replace(incarnation=incarnation) for reply in replies)
 
 
-def _old_at_new(relation: Numbers, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:
-    """An old segment as its numbers may count at an end of the next incarnation."""
+def _old_at_new(relation: Numbers, isns: KnownIsns, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:
+    """An old segment as its numbers may count at an end of the next incarnation; `isns` are those of sender and receiver."""
     if relation is Numbers.REPEATED:
         yield segment, "whose ISNs are those of the old one"
+        return
+    if isns != UNKNOWN:
+        yield from _beside_known(relation, isns, block, segment)
         return
     if relation is Numbers.WORST and block.state in OPENING:
         acks = (None,) if segment.ack is None else (block.una, block.nxt)
@@ -186,6 +220,25 @@ def _old_at_new(relation: Numbers, block: Block, segment: Segment) -> Iterator[t
             yield segment._replace(seq=block.rcv, ack=ack), f"where its number is {known}{what}"
     ack = None if segment.ack is None else segment.ack - FAR
     yield segment._replace(seq=segment.seq - FAR, ack=ack), "where its numbers are old"
+
+
+def _beside_known(relation: Numbers, isns: KnownIsns, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:
+    """An old segment where the place of one new ISN is known, or of both: a known place decides, another may be the worst."""
+    worst = relation is Numbers.WORST and block.state in OPENING
+    sender, receiver = isns
+    seqs = {segment.seq - (FAR if sender is None else sender)}
+    if sender is None and worst:
+        seqs.add(block.rcv)
+    acks: set[int | None] = {None}
+    if segment.ack is not None:
+        acks = {segment.ack - (FAR if receiver is None else receiver)}
+        if receiver is None and worst:
+            acks |= {block.una, block.nxt}
+    for seq in sorted(seqs, reverse=True):
+        for ack in sorted(acks, key=lambda value: (value is None, value or 0), reverse=True):
+            number = "exactly next" if seq == block.rcv else "old"
+            what = "" if ack not in (block.una, block.nxt) else f", its ACK is SND.{'UNA' if ack == block.una else 'NXT'}"
+            yield segment._replace(seq=seq, ack=ack), f"where its number is {number}{what}"
 
 
 def _new_at_old(relation: Numbers, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:

@@ -20,7 +20,9 @@ from timewait.spec.handshake import OPENS, is_quiet, may_crash, may_open, unlimi
 from timewait.spec.incarnation import (
     HARMS,
     INCARNATION_RULES,
+    UNKNOWN,
     Crossing,
+    KnownIsns,
     answers,
     crossings,
     harm_in_words,
@@ -54,6 +56,7 @@ class ReferenceState:
     copies: int = 0
     reopened: bool = False
     incarnations: tuple[int, int] = (0, 0)
+    isns: KnownIsns = UNKNOWN
     crashed_at: Fraction | None = None
     event: Event = field(default_factory=lambda: Event("", "the connection is open"))
     broken: frozenset[str] = frozenset()
@@ -122,8 +125,7 @@ class ReferenceState:
                 raise ImpossibleMove(f"there is no action {other}")
 
     def _call(self, action: Action) -> ReferenceState:
-        side = ENDS.index(action.actor)
-        call = Call(str(action.subject))
+        side, call = ENDS.index(action.actor), Call(str(action.subject))
         block = self.ends[side]
         if call in OPENS:
             return self._open(side, call, action)
@@ -186,8 +188,7 @@ class ReferenceState:
         return self._after_opening(side, Crossing(outcome, (), ""), action, text, None)
 
     def _timer(self, action: Action) -> ReferenceState:
-        side = ENDS.index(action.actor)
-        timer = Timer(str(action.subject))
+        side, timer = ENDS.index(action.actor), Timer(str(action.subject))
         since = self.started.get((action.actor, timer))
         if since is None or self.reopened:
             raise ImpossibleMove(f"the {timer} timer of {action.actor} does not run")
@@ -313,13 +314,13 @@ class ReferenceState:
             sent = answers(outcome.replies, segment.incarnation, segment)
             ways = (Crossing(outcome._replace(replies=sent), (), ""),)
         else:
-            ways = crossings(self.configuration, self.ends, self.incarnations, side, segment)
+            ways = crossings(self.configuration, self.ends, self.incarnations, side, segment, self.isns)
         later = replace(self, in_transit=self._without(index))
         found = []
         for way in ways:
             if len(action.lost) == len(way.outcome.replies):
                 where = f" in the {('old', 'next')[self.incarnations[side]]} incarnation, {way.place}" if way.place else ""
-                opened = later._opened(side) if way.opens else later
+                opened = replace(later._opened(side), isns=way.isns) if way.opens else later
                 found.append(opened._after_opening(side, way, action, text + where, self._copy(arrived)))
         if not found:
             raise ImpossibleMove(f"{ENDS[side]} does not send {len(action.lost)} segments in answer to {sender}'s {segment}")

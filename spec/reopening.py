@@ -56,9 +56,9 @@ class SynRule(StrEnum):
     NEVER = "never"
     """None."""
     ABOVE = "above"
-    """One whose number is more than RCV.NXT (RFC 9293 3.6.1 MAY-2, first condition)."""
+    """One whose number is more than RCV.NXT (RFC 6191 2; Linux, ``tcp_timewait_state_process``)."""
     AT_OR_ABOVE = "at-or-above"
-    """One whose number is at least RCV.NXT."""
+    """One whose number is at least RCV.NXT, and so more than every number that its sender used."""
     TIMESTAMP = "timestamp"
     """One with a newer timestamp where both ends have timestamps, else one above RCV.NXT (RFC 6191 2)."""
     TIMESTAMP_OR_AT = "timestamp-or-at"
@@ -75,6 +75,15 @@ class SynRule(StrEnum):
     def by_timestamp(self) -> bool:
         """Whether a newer timestamp is enough."""
         return self in (self.TIMESTAMP, self.TIMESTAMP_OR_AT)
+
+
+class AnswerIsn(StrEnum):
+    """The ISN of an end that a SYN opens in TIME-WAIT."""
+
+    ABOVE = "above"
+    """More than every number that the end used: at least SND.NXT (RFC 9293 3.6.1 MAY-2, first condition)."""
+    ANY = "any"
+    """Any number, for instance a random one or a SYN cookie."""
 
 
 class Crash(StrEnum):
@@ -105,6 +114,8 @@ class NextIncarnation:
         The old segments that the check of timestamps lets through.
     syn : SynRule
         The SYN that opens the next incarnation at an end in TIME-WAIT.
+    isn : AnswerIsn
+        The ISN of an end that a SYN opens in TIME-WAIT.
     early : bool
         Whether an end may open as soon as it is CLOSED itself; otherwise when both are.
     text : pair of int
@@ -124,6 +135,7 @@ class NextIncarnation:
     timestamps: tuple[bool, bool] = (False, False)
     paws: Paws = Paws.RFC_7323
     syn: SynRule = SynRule.NEVER
+    isn: AnswerIsn = AnswerIsn.ABOVE
     early: bool = False
     text: tuple[int, int] = (1, 1)
     crash: Crash = Crash.NONE
@@ -148,6 +160,8 @@ class NextIncarnation:
             raise NextIncarnationError("a quiet time follows a crash; state which end crashes")
         if self.syn is not SynRule.NEVER and not self.early:
             raise NextIncarnationError("a SYN meets TIME-WAIT only where an end may open early")
+        if self.isn is not AnswerIsn.ABOVE and self.syn.least is None:
+            raise NextIncarnationError("the ISN of an end that a SYN opens matters only where a SYN opens; state which one does")
         if min(value for value in (*stated, self.quiet, *map(Fraction, self.text), Fraction(0)) if value is not None) < 0:
             raise NextIncarnationError("data rate, idle time, lifetime, quiet time and text must not be negative")
 
@@ -192,6 +206,11 @@ class NextIncarnation:
         else:
             ahead = gained > 0
         return ahead and (self.lifetime is None or ISN_RATE * (self.lifetime + max(self.idle, msl)) < HALF_THE_NUMBERS)
+
+    @property
+    def depends_on_msl(self) -> bool:
+        """Whether the place of old numbers is not the same for every MSL: the clock is ahead for the shortest ones alone."""
+        return self.numbers is Numbers.CLOCK and self.lifetime is not None and self.clock_is_ahead(Fraction(0))
 
     def derivation(self, msl: Fraction) -> str:
         """How the place of the old numbers follows from the clock, in a sentence; empty for other numbers."""

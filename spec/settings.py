@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import get_args, get_type_hints
 
-from timewait.spec.reopening import Paws, SynRule
+from timewait.spec.reopening import AnswerIsn, Paws, SynRule
 from timewait.spec.setting import InProfile, Setting, setting
 
 
@@ -466,6 +466,18 @@ class NextSettings:
             help="With --early: the SYN that ends TIME_WAIT. [default: the stack's]",
             profile=InProfile.ASSUMED,
             matters_with="early",
+        ),
+    )
+    isn: AnswerIsn = field(
+        default=AnswerIsn.ABOVE,
+        metadata=setting(
+            "which ISN an end has that a SYN opens in TIME-WAIT",
+            "RFC 9293 3.6.1 MAY-2, first condition",
+            option="--isn",
+            takes="RULE, for instance --isn any",
+            help="With --syn: the ISN of the end that a SYN opens. [default: the stack's]",
+            profile=InProfile.ASSUMED,
+            matters_with="syn",
         ),
     )
     paws: Paws = field(

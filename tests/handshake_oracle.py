@@ -26,7 +26,8 @@ NOT_OPEN = frozenset({State.CLOSED, State.LISTEN})
 class Opened(NamedTuple):
     """The state once an end has opened again or crashed.
 
-    `old` says which ends have not opened; `crashed` which end has lost all memory, and `quiet` for how many ticks.
+    `old` says which ends have not opened; `crashed` which end has lost all memory, and `quiet` for how many ticks;
+    `starts` at which number of the old incarnation each end starts, as far as a SYN that met TIME-WAIT says so.
     """
 
     ends: tuple[End, End]
@@ -34,6 +35,7 @@ class Opened(NamedTuple):
     old: tuple[bool, bool]
     crashed: int | None = None
     quiet: int = 0
+    starts: tuple[int | None, int | None] = (None, None)
 
     def still(self, who: int) -> bool:
         """Return whether an end has crashed and not opened."""
@@ -82,7 +84,7 @@ class HandshakeSearch(Search):
         world = World(state.ends, state.copies, (0, 0))
         if self.time_may_pass(world):
             later = self.tick(world)
-            yield Opened(later.ends, later.copies, state.old, state.crashed, min(state.quiet, self.least_quiet) + 1)
+            yield state._replace(ends=later.ends, copies=later.copies, quiet=min(state.quiet, self.least_quiet) + 1)
 
     @property
     def crashes(self) -> int | None:
@@ -165,7 +167,8 @@ class HandshakeSearch(Search):
             if foreign and state.old[who] and self.opens(block, seen):
                 freed = tuple(copy if copy.sender == who else copy._replace(free=True) for copy in rest)
                 opened = segment_arrives(Block(State.LISTEN), segment, self.behaviour)
-                yield from self.after(state._replace(copies=freed, old=(False, False)), who, opened, freed, segment)
+                begun = state._replace(copies=freed, old=(False, False), starts=self.starts(block, who, seen.seq))
+                yield from self.after(begun, who, opened, freed, segment)
                 continue
             outcome = self.processed(state, who, block, seen, foreign=foreign)
             if foreign and not state.old[who] and self.harmed(state, who, block, segment, outcome.block):
@@ -182,10 +185,20 @@ class HandshakeSearch(Search):
             places = (block.rcv - LONG_AGO, block.rcv, block.rcv + 1) if relation == "worst" else (block.rcv + 1,)
             yield from (segment._replace(seq=place) for place in places)
             return
-        yield segment._replace(seq=segment.seq - LONG_AGO, ack=None if segment.ack is None else segment.ack - LONG_AGO)
-        if relation == "worst" and block.state not in NOT_OPEN:
-            for ack in {block.una, block.nxt} if segment.ack is not None else {None}:
-                yield segment._replace(seq=block.rcv, ack=ack)
+        own, peer = state.starts[who], state.starts[1 - who]
+        worst = relation == "worst" and block.state not in NOT_OPEN
+        for seq in [segment.seq - (peer or LONG_AGO), *([block.rcv] if worst and peer is None else [])]:
+            if segment.ack is None:
+                yield segment._replace(seq=seq)
+                continue
+            for ack in {segment.ack - (own or LONG_AGO), *([block.una, block.nxt] if worst and own is None else [])}:
+                yield segment._replace(seq=seq, ack=ack)
+
+    def starts(self, block: Block, who: int, syn: int) -> tuple[int | None, int | None]:
+        """Return where both ends start after a SYN with this number opened at an end in TIME-WAIT."""
+        own = block.nxt if self.configuration.reopening.isn == "above" else None
+        peer = syn if syn >= block.rcv else None
+        return (own, peer) if who == A else (peer, own)
 
     def opens(self, block: Block, seen: Segment) -> bool:
         """Return whether a SYN of the next incarnation ends TIME-WAIT and opens."""

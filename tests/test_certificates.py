@@ -135,9 +135,10 @@ class TestProof:
         assert proof.reason
 
     def test_the_region_of_the_proof_is_needed(self) -> None:
-        """A region with a counterexample (C2), explored elsewhere than at its worst corner, and at it."""
+        """A region with a counterexample (C2), stated elsewhere than at its worst corner, and at it; one that lacks a corner."""
         wider = ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 3/2*MSL")
-        assert prove_for_all(CORE, PROPERTIES, wider).verdict is Verdict.DISAGREEMENT
+        assert prove_for_all(CORE, PROPERTIES, wider).verdict is Verdict.VIOLATED
+        assert prove_for_all(CORE, PROPERTIES, (*wider[:3], "TIME_WAIT > 3/2*MSL")).verdict is Verdict.DISAGREEMENT
         assert prove_for_all(replace(CORE, time_wait=Fraction(3, 2)), PROPERTIES, wider).verdict is Verdict.VIOLATED
 
 

@@ -24,7 +24,7 @@ from timewait.spec.outcome import Call
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
-from timewait.spec.reopening import Crash, NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import AnswerIsn, Crash, NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen, SynRule
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block, State
@@ -98,6 +98,22 @@ class TestOneArrival:
     def test_above(self, block: Block, segment: Segment) -> None:
         """New numbers above all old ones: no harm in any state."""
         assert harms(block, segment, numbers=Numbers.ABOVE) == set()
+
+    @pytest.mark.parametrize("segment", [OLD_FIN, OLD_TEXT, OLD_RST])
+    @pytest.mark.parametrize("block", [OPENED, ESTABLISHED, SYN_RECEIVED, SYN_SENT])
+    def test_known_isns(self, block: Block, segment: Segment) -> None:
+        """An ISN at the number after the old FIN is enough; at the number of the FIN itself, an old RST is next."""
+        ends = (block, OPENED)
+        at, below = (crossings(handshake(), ends, (1, 1), 0, segment, (2, isn)) for isn in (2, 1))
+        assert not any(crossing.harmful for crossing in at)
+        accepted = segment is OLD_RST and block in (OPENED, ESTABLISHED)
+        assert any(crossing.harmful for crossing in below) == accepted
+
+    def test_an_unknown_isn_is_the_worst(self) -> None:
+        """Where only the receiver's ISN is known, an old FIN may be next; where only the sender's is, its ACK may be."""
+        own, peer = (crossings(handshake(), (ESTABLISHED, OPENED), (1, 1), 0, OLD_FIN, isns) for isns in ((2, None), (None, 2)))
+        assert {name for crossing in own for name, _ in crossing.broken} == {ISOLATION, "old-fin"}
+        assert not any(crossing.harmful for crossing in peer)
 
     def test_an_acknowledgement_of_what_arrived_is_no_harm(self) -> None:
         """An old ACK that acknowledges new text changes nothing if the peer has received that text."""
@@ -222,6 +238,7 @@ class TestOpening:
             "quiet": F(1, 7),
             "early": True,
             "syn": SynRule.TIMESTAMP,
+            "isn": AnswerIsn.ANY,
             "timestamps": (True, False),
         }
         stated = handshake(2, numbers=Numbers.CLOCK, **opening)
@@ -237,6 +254,8 @@ class TestOpening:
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1)},
             {"kind": Reopen.HANDSHAKE, "idle": F(1)},
             {"kind": Reopen.HANDSHAKE, "syn": SynRule.ABOVE},
+            {"kind": Reopen.HANDSHAKE, "early": True, "isn": AnswerIsn.ANY},
+            {"kind": Reopen.HANDSHAKE, "early": True, "syn": SynRule.RESET, "isn": AnswerIsn.ANY},
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1), "idle": F(-1)},
         ],
     )
@@ -385,7 +404,9 @@ class TestOracle:
         ("opening", "found"),
         [
             ({}, set()),
-            ({"syn": SynRule.ABOVE}, {"old-fin", "old-reset"}),
+            ({"syn": SynRule.ABOVE}, set()),
+            ({"syn": SynRule.AT_OR_ABOVE}, set()),
+            ({"syn": SynRule.AT_OR_ABOVE, "isn": AnswerIsn.ANY}, set()),
             ({"syn": SynRule.AT_OR_ABOVE, "numbers": Numbers.REPEATED}, set()),
             ({"syn": SynRule.ABOVE, "numbers": Numbers.ABOVE}, set()),
             ({"syn": SynRule.TIMESTAMP, "timestamps": (True, True)}, {"old-reset"}),
@@ -397,6 +418,17 @@ class TestOracle:
         """Scope core with a TIME_WAIT of 2 MSL, where an end opens as soon as it is CLOSED."""
         configuration = replace(handshake(2, early=True, **opening), scope=Scope.CORE)  # type: ignore[arg-type]
         assert agreed(configuration) == found
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("syn", [SynRule.ABOVE, SynRule.AT_OR_ABOVE])
+    def test_the_answering_end(self, syn: SynRule) -> None:
+        """The whole close: an old FIN of the end in TIME-WAIT is accepted if the ISN of that end may be any."""
+        any_isn = handshake(2, early=True, syn=syn, isn=AnswerIsn.ANY)
+        assert judge_handshake(any_isn, wanted=("old-fin",)) == {"old-fin": True}
+        for engine in (Engine.EXPLICIT, Engine.ZONES):
+            assert verdicts(any_isn, "old-fin", engine=engine) == {"old-fin": VIOLATED}
+            above = verdicts(handshake(2, early=True, syn=syn), ISOLATION, "old-fin", engine=engine)
+            assert above == {ISOLATION: PROVED, "old-fin": PROVED}
 
     @pytest.mark.slow
     @pytest.mark.parametrize("time_wait", [1, 2])

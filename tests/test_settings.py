@@ -13,7 +13,7 @@ from commands import run
 from timewait.spec.assemble import Overrides, assemble, assumptions, behaviour_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data, verdict_parameters
-from timewait.spec.reopening import NextIncarnation, Reopen
+from timewait.spec.reopening import NextIncarnation, Reopen, SynRule
 from timewait.spec.setting import InProfile
 from timewait.spec.setting_dependence import alternatives
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, PROFILE_KEYS, SETTINGS, STATE_LIMITS, Behaviour, ResetRule
@@ -101,6 +101,8 @@ class TestUnknown:
         entry = SETTINGS[name]
         opening = NextIncarnation(Reopen.HANDSHAKE, early=True, timestamps=(True, True))
         matters: dict[str, Any] = {"unread": True, "retries": 3, "reopening": opening}
+        if name == "isn":
+            matters["syn"] = SynRule.ABOVE
         assert entry.meaning in _noted(**matters)
         assert entry.option in _noted(**matters)
         assert entry.meaning not in _noted(**matters, **{name: known_value(name)})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from timewait.spec.assemble import Overrides, assemble
-from timewait.spec.reopening import NextIncarnation, Paws, Reopen, SynRule
+from timewait.spec.reopening import AnswerIsn, NextIncarnation, Paws, Reopen, SynRule
 from timewait.spec.settings import EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, ResetRule
 from timewait.spec.stacks import EVIDENCE, BrokenStack, MissingValue, Stack, UnknownStack, load_stack, stack_names
 
@@ -348,23 +348,25 @@ def test_a_profile_is_text(write: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rule"),
+    ("name", "rule", "isn"),
     [
-        ("linux", SynRule.TIMESTAMP),
-        ("freebsd", SynRule.ABOVE),
-        ("fstack", SynRule.ABOVE),
-        ("gvisor", SynRule.ABOVE),
-        ("vpp", SynRule.TIMESTAMP_OR_AT),
-        ("lwip", SynRule.RESET),
-        ("smoltcp", SynRule.NEVER),
+        ("linux", SynRule.TIMESTAMP, AnswerIsn.ABOVE),
+        ("freebsd", SynRule.ABOVE, AnswerIsn.ANY),
+        ("fstack", SynRule.ABOVE, AnswerIsn.ABOVE),
+        ("gvisor", SynRule.ABOVE, AnswerIsn.ABOVE),
+        ("vpp", SynRule.TIMESTAMP_OR_AT, AnswerIsn.ABOVE),
+        ("lwip", SynRule.RESET, AnswerIsn.ABOVE),
+        ("smoltcp", SynRule.NEVER, AnswerIsn.ABOVE),
     ],
 )
-def test_a_syn_in_time_wait(name: str, rule: SynRule) -> None:
-    """A profile states which SYN ends TIME-WAIT; it counts where an end may open early, unless an option states another."""
+def test_a_syn_in_time_wait(name: str, rule: SynRule, isn: AnswerIsn) -> None:
+    """A profile states which SYN ends TIME-WAIT, and with which ISN; it counts where an end may open early, or an option does."""
     stack = load_stack(name)
     early = NextIncarnation(Reopen.HANDSHAKE, early=True)
     known = {"msl": Fraction(1), "rto": (Fraction(1),), "reopening": early}
-    assert assemble(stack, Overrides.of(**known)).reopening.syn is rule
+    found = assemble(stack, Overrides.of(**known)).reopening
+    assert (found.syn, found.isn) == (rule, isn)
+    assert assemble(stack, Overrides.of(**known, syn=SynRule.ABOVE, isn=AnswerIsn.ANY)).reopening.isn is AnswerIsn.ANY
     assert assemble(stack, Overrides.of(**known, syn=SynRule.AT_OR_ABOVE)).reopening.syn is SynRule.AT_OR_ABOVE
     late = known | {"reopening": replace(early, early=False)}
     assert assemble(stack, Overrides.of(**late)).reopening.syn is SynRule.NEVER

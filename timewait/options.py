@@ -19,7 +19,7 @@ from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import AnswerIsn, Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import Setting
 from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
@@ -149,6 +149,7 @@ class Keywords(TypedDict, total=False):
     timestamps: str | None
     paws: Paws | str | None
     syn: SynRule | str | None
+    isn: AnswerIsn | str | None
     early: bool
     crash: Crash | str | None
     quiet: DurationLike | None
