@@ -137,8 +137,6 @@ class Arrow:
         As in `FigureRow`.
     weight : int
         Graphviz makes heavier arrows shorter and straighter.
-    upwards : bool
-        Whether the source stands below the target.
     """
 
     source: str
@@ -149,7 +147,6 @@ class Arrow:
     link: str = ""
     emphasis: Emphasis = Emphasis.PLAIN
     weight: int = 1
-    upwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +169,6 @@ class Figure:
         The entries of the legend, in order.
     caption : tuple of TextLine
         Written above the figure.
-    notes : tuple of TextLine
-        Written below the figure.
     """
 
     name: str
@@ -183,4 +178,3 @@ class Figure:
     levels: tuple[tuple[str, ...], ...] = ()
     styles: tuple[LineStyle, ...] = ()
     caption: tuple[TextLine, ...] = ()
-    notes: tuple[TextLine, ...] = ()

@@ -15,6 +15,7 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli import prove as prove_module
 from timewait.cli.console import COLUMNS
+from timewait.cli.main import COMMANDS as CLI_COMMANDS
 from timewait.diagrams.sequence_text import folded_lanes
 from timewait.narration.rounds import rounds
 from timewait.proofs.claims import CLAIMS
@@ -33,6 +34,14 @@ COMMANDS = {
     "stacks": ("stacks",),
     **{name: ("run", "--scenario", name) for name in SCENARIOS},
     "scenarios": ("run",),
+    "capacity": ("capacity", "--rate", "1000/s", "--time-wait", "60s"),
+    "risk": ("risk", "--loss-rate", "1%", "--rtt", "50ms", "--time-wait", "10s"),
+    "term": ("glossary", "MSL"),
+    "help": ("help", "graceful"),
+    "difference": ("diff", "linux", "freebsd"),
+    "capture": ("explain", "examples/capture.pcapng"),
+    "captured run": ("explain", "examples/trace.itf.json"),
+    **{f"{name} --help": (name, "--help") for name in CLI_COMMANDS},
 }
 
 
@@ -41,6 +50,7 @@ COMMANDS = {
 def test_no_line_is_too_long(name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60, 80 and 120 columns, on standard output."""
     monkeypatch.setenv(COLUMNS, str(width))
+    monkeypatch.setenv("COLUMNS", str(width))
     _, out, _ = run(capsys, *COMMANDS[name])
     assert out
     too_long = [line for line in out.splitlines() if len(line) > width]

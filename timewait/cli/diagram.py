@@ -167,7 +167,13 @@ def _difference_writers(
 @diagram_command.command("sequence")
 @click.option("--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run (ITF JSON).")
 @click.option("--claim", help="The counterexample of a claim, for instance C8.")
-@click.option("--property", "broken", type=click.Choice([*PROPERTIES]), help="With --claim: the property that it breaks.")
+@click.option(
+    "--property",
+    "broken",
+    metavar="NAME",
+    type=click.Choice([*PROPERTIES]),
+    help="With --claim: the property that it breaks.",
+)
 @click.option("--scenario", type=click.Choice([*SCENARIOS]), help="A close that goes well.")
 @output_options(layout=False)
 def sequence_command(
@@ -181,7 +187,7 @@ def sequence_command(
     screen = Screen()
     shown = _run(trace, claim, broken, scenario)
     width = picture.width(screen)
-    writers = of_svg(lambda: sequence(shown), picture) | {
+    writers = of_svg(lambda: sequence(shown), picture.scale) | {
         "mermaid": lambda: mermaid.as_mermaid_text(shown),
         "text": lambda: sequence_text.as_text(shown, width),
     }

@@ -46,6 +46,10 @@ COUNT = Parsed("count", count)
 LIMIT = Parsed("time", lambda text: NoLimit.NONE if text == NoLimit.NONE else duration(text))
 
 
+WIDEST_METAVAR = 45
+"""The most characters of the choices that the help of an option shows beside its name; more are listed in its text."""
+
+
 def _type(entry: Setting) -> click.ParamType[Any]:
     """The type of the option that overrides a setting."""
     if entry.name == "rto_max":
@@ -64,7 +68,10 @@ def setting_option(name: str, help_text: str | None = None) -> Callable[[Command
         if entry.switch:
             return click.option(entry.option, is_flag=True, help=entry.help)
         return click.option(f"{entry.option}/{entry.negative}", default=None, help=entry.help)
-    return click.option(entry.option, type=_type(entry), help=help_text or entry.help)
+    taken, said = _type(entry), help_text or entry.help
+    if not isinstance(taken, click.Choice) or len("|".join(taken.choices)) <= WIDEST_METAVAR:
+        return click.option(entry.option, type=taken, help=said)
+    return click.option(entry.option, type=taken, metavar="RULE", help=f"{said} One of {', '.join(taken.choices)}.")
 
 
 _NETWORK = (
@@ -139,7 +146,12 @@ _SCHEDULE = click.option(
 _HOST = click.option("--host", is_flag=True, help="Take the settings of this machine as the stack.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _PROPERTY = click.option(
-    "--property", "properties", multiple=True, type=click.Choice([*PROPERTIES]), help="A property; may be repeated."
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    type=click.Choice([*PROPERTIES]),
+    help=f"A property; may be repeated. One of {', '.join(PROPERTIES)}.",
 )
 
 

@@ -21,7 +21,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("run")
-@click.option("--scenario", "name", type=click.Choice([*SCENARIOS]), help="The close to carry out. [default: list them]")
+@click.option(
+    "--scenario", "name", metavar="NAME", type=click.Choice([*SCENARIOS]), help="The close to carry out. [default: list them]"
+)
 @click.option("--html", type=_FILE, help="Write its review page.")
 @click.option("--trace", "trace_file", type=_FILE, help="Write it as ITF JSON.")
 def run_command(name: str | None, html: Path | None, trace_file: Path | None) -> int:

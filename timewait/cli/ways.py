@@ -37,7 +37,12 @@ Confirmed = dict[tuple[str, str], str]
 @click.option("--msl", type=DURATION, default="30s", show_default=True, help="Maximum segment lifetime.")
 @click.option("--time-wait", type=DURATION, help="TIME_WAIT without a way. [default: the stack's]")
 @click.option("--rto", type=DURATION, default=RTO, show_default=True, help="Longest gap between transmissions.")
-@click.option("--way", type=click.Choice([way.name for way in WAYS]), help="Show one way: its verdicts, and each trace.")
+@click.option(
+    "--way",
+    metavar="NAME",
+    type=click.Choice([way.name for way in WAYS]),
+    help=f"Show one way, its verdicts and each trace. One of {', '.join(way.name for way in WAYS)}.",
+)
 @click.option(
     "--on", type=click.Choice(["linux"]), help="Carry out each trace on this kernel, and measure restarts of a listener."
 )
