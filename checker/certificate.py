@@ -400,19 +400,28 @@ def sections(path: Path) -> list[tuple[str, str]]:
         raise BrokenCertificate(f"{path}: not a text file") from error
     except OSError as error:
         raise BrokenCertificate(f"{path}: {error.strerror}") from error
+    return sections_of(text, str(path))
+
+
+def sections_of(text: str, name: str) -> list[tuple[str, str]]:
+    """The certificates in the text of a file of some name, as `sections`."""
     if not text.startswith(HEADER_PREFIX):
-        raise BrokenCertificate(f"{path}: line 1 does not begin with {HEADER_PREFIX.strip()!r}")
+        raise BrokenCertificate(f"{name}: line 1 does not begin with {HEADER_PREFIX.strip()!r}")
     found: list[tuple[str, str]] = []
     row = 1
     for part in text[len(HEADER_PREFIX) :].split(f"\n{HEADER_PREFIX}"):
-        found.append((f"{path}: line {row}", f"{HEADER_PREFIX}{part}"))
+        found.append((f"{name}: line {row}", f"{HEADER_PREFIX}{part}"))
         row += part.count("\n") + 1
     return found
 
 
+BETWEEN = "(reset)"
+"""The line between two certificates of a file."""
+
+
 def joined(texts: Sequence[str]) -> str:
     """Several certificates as one file; solvers start anew between them."""
-    return "(reset)\n".join(texts)
+    return f"{BETWEEN}\n".join(texts)
 
 
 def header(text: str, where: str) -> dict[str, Any]:
@@ -472,7 +481,7 @@ def difference(script: Certificate, header: Mapping[str, Any], text: str) -> str
     """
     rebuilt = iter(_commands(as_smt2(script, header)))
     lines = text.rstrip("\n").split("\n")
-    if lines[-1] == "(reset)":
+    if lines[-1] == BETWEEN:
         lines.pop()
     for number, line in enumerate(lines, start=1):
         if line and not line.startswith(";") and line != next(rebuilt, None):

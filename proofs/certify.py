@@ -418,6 +418,11 @@ def certify_liveness(configuration: Configuration, name: str, budget: Budget) ->
     proof = None if automaton is None else proof_of(automaton, PROPERTIES[name])
     if automaton is None or proof is None:
         return CertifiedProof(Verdict.INCONCLUSIVE, reason="the graph alone does not decide it")
+    return certified_liveness(claimed, automaton, proof)
+
+
+def certified_liveness(claimed: ClaimedLiveness, automaton: CompiledAutomaton, proof: Component) -> CertifiedProof:
+    """A proof of an ``eventually`` property as a certificate, proved if Z3 and cvc5 accept it."""
     found = claimed.certificate(automaton, proof)
     return _certified(found, claimed.header, found.size, len(proof.locations))
 

@@ -13,7 +13,7 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import Answer, decide
 from timewait.checker.family import failed_conditions, instance, parse_schedule
 from timewait.checker.finding import Budget
-from timewait.checker.linear import constraint, term
+from timewait.checker.linear import constraint
 from timewait.checker.question import Engine
 from timewait.checker.replay import Rejected, replay
 from timewait.checker.structural import GraphEngine
@@ -22,17 +22,10 @@ from timewait.checker.threshold import InconclusiveAnswer, minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict, worst
-from timewait.proofs.certify import (
-    HORN,
-    ZONES,
-    CertifiedProof,
-    certify_liveness,
-    prove_for_all,
-    prove_for_all_by_horn,
-    terms_of,
-)
+from timewait.proofs.certify import HORN, ZONES, CertifiedProof, terms_of
 from timewait.proofs.question import question
-from timewait.proofs.thresholds import RANGE, formula, formula_in_words, interval_in_words, safe_with_any_text
+from timewait.proofs.remembered import certify_liveness, formula, prove_for_all, prove_for_all_by_horn, safe_with_any_text
+from timewait.proofs.thresholds import RANGE, formula_in_words, interval_in_words
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.handshake import compose
@@ -185,7 +178,7 @@ def as_formula(
     """The least safe TIME_WAIT as a formula, compared with the claimed one; and both proofs of each of its pieces."""
     label = f"{label}: least TIME_WAIT for {' and '.join(properties)}"
     try:
-        pieces = list(formula(configuration, properties, ratios, Budget()))
+        pieces = formula(configuration, properties, ratios, expected, Budget())
     except InconclusiveSynthesis as problem:
         yield Evidence(label, Verdict.INCONCLUSIVE, PROVED, ZONES, str(problem))
         return
@@ -206,7 +199,7 @@ def for_any_text(label: str, configuration: Configuration, properties: Sequence[
     label = f"{label}, any amount of text from B: {' and '.join(properties)}"
     reached = Fraction(0)
     try:
-        for piece in safe_with_any_text(configuration, properties, term(wait), RANGE[1], Budget()):
+        for piece in safe_with_any_text(configuration, properties, wait, RANGE[1], Budget()):
             assert piece.proof is not None
             yield _for_all(label, [part.text for part in piece.region], ZONES, piece.proof)
             reached = piece.ratios.low

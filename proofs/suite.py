@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from timewait.proofs.claim import Claim
 from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
+from timewait.proofs.memory import current, remembering
 from timewait.vocabulary.errors import InputError
+from timewait.vocabulary.output_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ClaimResult:
         Time spent.
     pieces : tuple of Evidence
         The evidence.
+    remembered : int
+        How many proofs of an earlier run were checked again instead of being found anew.
     """
 
     name: str
@@ -41,6 +46,7 @@ class ClaimResult:
     expected: Verdict
     seconds: float
     pieces: tuple[Evidence, ...]
+    remembered: int = 0
 
     @property
     def unexpected(self) -> list[str]:
@@ -100,6 +106,7 @@ class ClaimResult:
             "as_expected": self.exit_verdict is Verdict.PROVED,
             "engine": self.engines,
             "seconds": round(self.seconds, 2),
+            "remembered": self.remembered,
             "evidence": [
                 {
                     "label": piece.label,
@@ -121,17 +128,19 @@ def decide_claim(name: str) -> ClaimResult:
 
 
 def _decided(chosen: Claim) -> ClaimResult:
-    started = time.monotonic()
+    started, before = time.monotonic(), current().recalled
     pieces = tuple(_timed(chosen.gather()))
-    return ClaimResult(chosen.name, chosen.statement, chosen.expected, time.monotonic() - started, pieces)
+    recalled = current().recalled - before
+    return ClaimResult(chosen.name, chosen.statement, chosen.expected, time.monotonic() - started, pieces, recalled)
 
 
-def _decide_in_process(name: str, file: Path | None) -> ClaimResult:
+def _decide_in_process(name: str, file: Path | None, memory: Path | None) -> ClaimResult:
     """Decide one claim in a process that has to load the file of the claim first."""
-    if file is None:
-        return decide_claim(name)
-    load_claims(file)
-    return _decided(with_checked_evidence(CLAIMS[name]))
+    with remembering(memory):
+        if file is None:
+            return decide_claim(name)
+        load_claims(file)
+        return _decided(with_checked_evidence(CLAIMS[name]))
 
 
 def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
@@ -144,7 +153,7 @@ def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
         yield replace(piece, seconds=time.monotonic() - started)
 
 
-def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimResult]:
+def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | None = None) -> Iterator[ClaimResult]:
     """Decide claims in parallel processes; yields the results in the given order.
 
     Parameters
@@ -155,6 +164,8 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimR
         Processes at most.
     out : Path or None
         A folder for certificates and traces.
+    memory : Path or None
+        A folder for proofs of earlier runs, which are checked again (`timewait.proofs.remembered`); None finds each anew.
 
     Raises
     ------
@@ -163,7 +174,7 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimR
     """
     files = [CLAIMS[name].file for name in chosen]
     try:
-        yield from _decided_side_by_side(chosen, files, jobs, out)
+        yield from _decided_side_by_side(chosen, files, jobs, out, memory)
     except BrokenProcessPool:
         own = next(filter(None, files), None)
         if own is None:
@@ -172,10 +183,10 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None) -> Iterator[ClaimR
 
 
 def _decided_side_by_side(
-    chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None
+    chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None, memory: Path | None
 ) -> Iterator[ClaimResult]:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(_decide_in_process, chosen, files):
+        for result in pool.map(_decide_in_process, chosen, files, repeat(memory)):
             if out is not None:
                 _write(result, out)
             yield result
@@ -186,6 +197,6 @@ def _write(result: ClaimResult, out: Path) -> None:
     for number, piece in enumerate(result.pieces, start=1):
         stem = f"{result.name}.{number}"
         if piece.certificate:
-            (out / f"{stem}.smt2").write_text(piece.certificate, encoding="utf-8")
+            write_whole(out / f"{stem}.smt2", piece.certificate.encode())
         if piece.trace is not None:
-            (out / f"{stem}.itf.json").write_text(itf.as_itf_text(piece.trace), encoding="utf-8")
+            write_whole(out / f"{stem}.itf.json", itf.as_itf_text(piece.trace).encode())

@@ -187,39 +187,80 @@ def _proved(
     claimed: ClaimedProperties, piece: ThresholdPiece, counterexample: ParametricCounterexample | None
 ) -> ProvedThreshold:
     """A piece with its certificate, whose own values lie inside the piece."""
+    configuration, region = subject_of(claimed, piece)
+    proof = None
+    if piece.minimum is not None:
+        proof = certified_proof(replace(claimed, configuration=configuration, region=region), piece.invariant)
+    return ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
+
+
+def subject_of(claimed: ClaimedProperties, piece: ThresholdPiece) -> tuple[Configuration, list[Constraint]]:
+    """The configuration of the certificate of a piece, whose own values lie inside the piece, and the region that it covers."""
     region = region_constraints(piece, SYMBOLS, safe=True)
     if piece.minimum is None:
-        return ProvedThreshold(piece.ratios, None, counterexample, None, region)
+        return claimed.configuration, region
     msl, rto = claimed.configuration.msl, claimed.configuration.msl * _inside(piece.ratios)
     least = evaluate(piece.minimum, {SYMBOLS.scale: msl, SYMBOLS.rate: rto})
-    inside = at_values(claimed.configuration, msl, rto, least)
-    proof = certified_proof(replace(claimed, configuration=inside, region=region), piece.invariant)
-    return ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, region)
+    return at_values(claimed.configuration, msl, rto, least), region
 
 
 def _counterexample(
     configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, run: Counterexample
 ) -> ParametricCounterexample:
-    terms = terms_of(configuration, symbolic=True)
     region = region_constraints(piece, SYMBOLS, safe=False)
     if piece.pumped is not None:
         schedule, region = piece.pumped
     else:
+        terms = terms_of(configuration, symbolic=True)
         delays = delays_in_terms(run.path, terms, tuple(region), SYMBOLS)
         if delays is None:
             return ParametricCounterexample(None, region, run.violated, None, "no delays in terms were found")
         schedule = ParametricSchedule(
             tuple(ScheduledAction(delay, edge.original.action) for delay, (_, edge) in zip(delays, run.path, strict=True))
         )
-    trace = None
+    return _checked(configuration, plain, piece, ParametricCounterexample(schedule, region, run.violated, None, ""))
+
+
+def _checked(
+    configuration: Configuration, plain: CompiledAutomaton, piece: ThresholdPiece, found: ParametricCounterexample
+) -> ParametricCounterexample:
+    """A counterexample with an instance of its schedule, and the reason why it is rejected."""
+    schedule, violated, trace = found.schedule, found.violated, None
+    assert schedule is not None, "there is nothing to check"
     try:
-        rejection = failed_conditions(plain, schedule, run.violated, region, terms)
-        trace = _instance(configuration, plain, piece, schedule, run.violated)
+        rejection = failed_conditions(plain, schedule, violated, found.region, terms_of(configuration, symbolic=True))
+        trace = _instance(configuration, plain, piece, schedule, violated)
     except BrokenSchedule as problem:
         rejection = str(problem)
     except Rejected as problem:
         rejection = f"the replay was rejected: {problem}"
-    return ParametricCounterexample(schedule, region, run.violated, trace, rejection)
+    return replace(found, trace=trace, rejection=rejection)
+
+
+def checked_again(
+    claimed: ClaimedProperties,
+    piece: ThresholdPiece,
+    counterexample: ParametricCounterexample | None,
+    proof: CertifiedProof | None,
+) -> ProvedThreshold:
+    """A piece of a threshold that was found earlier, with its counterexample checked again.
+
+    Parameters
+    ----------
+    claimed : ClaimedProperties
+        The subject, without a region, with the number of copies that were told apart.
+    piece : ThresholdPiece
+        The ratios and the minimum.
+    counterexample : ParametricCounterexample or None
+        A counterexample, of which the schedule and the violated property are read.
+    proof : CertifiedProof or None
+        The certificate for the minimum and above (see `subject_of`), which is not checked here.
+    """
+    if counterexample is not None:
+        plain = CompiledAutomaton(compose(claimed.configuration, claimed.told_apart))
+        counterexample = replace(counterexample, region=region_constraints(piece, SYMBOLS, safe=False))
+        counterexample = _checked(claimed.configuration, plain, piece, counterexample)
+    return ProvedThreshold(piece.ratios, piece.minimum, counterexample, proof, subject_of(claimed, piece)[1])
 
 
 def _instance(

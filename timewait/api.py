@@ -262,7 +262,9 @@ def explain(
     return Explanation(close.trace, close)
 
 
-def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -> Iterator[ClaimResult]:
+def prove(
+    *claims: str, jobs: int = 1, out: str | PathLike[str] | None = None, cache: str | PathLike[str] | None = None
+) -> Iterator[ClaimResult]:
     """Decide claims of the project or of files of your own, each in a process of its own.
 
     Parameters
@@ -274,6 +276,8 @@ def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -
         Claims decided side by side.
     out : path, optional
         A folder for certificates and traces.
+    cache : path, optional
+        A folder for proofs: those that an earlier run kept there are checked again instead of being searched for anew.
 
     Raises
     ------
@@ -289,7 +293,7 @@ def prove(*claims: str, jobs: int = 1, out: str | PathLike[str] | None = None) -
     [('C15', 'violated')]
     """
     names = registered(claims) or tuple(name for name, claim in CLAIMS.items() if not claim.slow and claim.file is None)
-    return decide_claims(names, jobs, None if out is None else Path(out))
+    return decide_claims(names, jobs, None if out is None else Path(out), None if cache is None else Path(cache))
 
 
 def _options(options: Options | None, keywords: Keywords, closers: Closers) -> Options:

@@ -1,13 +1,14 @@
-"""Output files, written whole or not at all."""
+"""Output files of commands, written whole or not at all; a problem is one line that names the file."""
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
+
+from timewait.vocabulary import output_files
 
 
 def ensure_writable(path: Path) -> None:
@@ -28,26 +29,19 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def write_all(contents: Mapping[Path, str | bytes]) -> None:
-    """Write several files, all of them or none; each appears under its name only when it is complete.
+    """Write several files, all of them or none (`timewait.vocabulary.output_files.write_all`).
 
     Raises
     ------
     click.UsageError
         A file cannot be written; the message names it and the reason, and no file is left.
     """
-    beside = {path: path.with_name(path.name + ".part") for path in contents}
-    path = Path()
     try:
-        for path, content in contents.items():
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            beside[path].write_bytes(content.encode() if isinstance(content, str) else content)
-        for path in contents:
-            beside[path].replace(path)
-    except OSError as problem:
-        for part in beside.values():
-            part.unlink(missing_ok=True)
-        raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
+        output_files.write_all(
+            {path: content.encode() if isinstance(content, str) else content for path, content in contents.items()}
+        )
+    except output_files.CannotWrite as problem:
+        raise click.UsageError(f"cannot write {problem.path}: {problem.reason}") from problem
 
 
 def write_new(contents: Mapping[Path, str]) -> None:
@@ -59,7 +53,7 @@ def write_new(contents: Mapping[Path, str]) -> None:
         One of the files exists, or cannot be written; the message names it, and no file is left.
     """
     made: list[Path] = []
-    parts = {path: path.with_name(path.name + ".part") for path in contents}
+    parts = {path: output_files.beside(path) for path in contents}
     path = Path()
     try:
         for path, content in contents.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -30,14 +31,31 @@ WIDE = 110
 @click.option("--all", "everything", is_flag=True, help="Slow claims too.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A folder for every certificate and trace.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Claims decided side by side.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for proofs, which the next run checks again instead of searching anew.  [default: that of the user]",
+)
+@click.option("--no-cache", is_flag=True, help="Search for every proof anew, and keep none.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @report_options
-def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, jobs: int, as_json: bool, reports: Reports) -> int:
+def prove_command(
+    claims: tuple[str, ...],
+    everything: bool,
+    out: Path | None,
+    jobs: int,
+    cache: Path | None,
+    no_cache: bool,
+    as_json: bool,
+    reports: Reports,
+) -> int:
     """Decide the claims and print a table; a CLAIM is a name or a file such as my_claim.py; without, all but slow ones."""
+    if no_cache and cache is not None:
+        raise click.UsageError("--cache and --no-cache exclude each other")
     chosen = registered(claims) or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
     screen = Screen()
     results = []
-    deciding = prove(*chosen, jobs=jobs, out=out)
+    deciding = prove(*chosen, jobs=jobs, out=out, cache=None if no_cache else cache or _users_cache())
     if not as_json:
         screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")
     reports.start("prove", [*chosen], {})
@@ -45,7 +63,9 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
         results.append(result)
         reports.decided(suite_of_claim(result))
         if not as_json:
-            screen.note(f"{len(results)} of {len(chosen)}: {result.name} {_outcome(result).text} in {result.seconds:.1f} s")
+            screen.note(
+                f"{len(results)} of {len(chosen)}: {result.name} {_outcome(result).text} in {result.seconds:.1f} s{_kept(result)}"
+            )
     verdict = worst(result.exit_verdict for result in results)
     if as_json:
         screen.as_json({"verdict": str(verdict), "claims": [result.as_json() for result in results]})
@@ -54,6 +74,21 @@ def prove_command(claims: tuple[str, ...], everything: bool, out: Path | None, j
     code = worst_exit(result.exit_verdict.exit_code for result in results)
     reports.finish("timewait prove", "", verdict, code, screen)
     return code
+
+
+def _users_cache() -> Path | None:
+    """The folder for proofs of this user (XDG Base Directory Specification); None where there is no home."""
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        folder = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return folder / "timewait" / "proofs"
+
+
+def _kept(result: ClaimResult) -> str:
+    """How many proofs of a claim were kept by an earlier run."""
+    return f", {counted(result.remembered, 'proof')} of an earlier run checked again" if result.remembered else ""
 
 
 def _show(screen: Screen, results: list[ClaimResult]) -> None:
