@@ -121,6 +121,8 @@ class Crossing(NamedTuple):
         Whether a SYN that meets TIME-WAIT opens the next incarnation there.
     isns : KnownIsns
         The places of the new ISNs that are known where a SYN opens.
+    counted : Segment or None
+        The segment with its numbers as they count at the end; None if it is one of the end's own incarnation.
     """
 
     outcome: Outcome
@@ -128,6 +130,7 @@ class Crossing(NamedTuple):
     place: str
     opens: bool = False
     isns: KnownIsns = UNKNOWN
+    counted: Segment | None = None
 
     @property
     def harmful(self) -> bool:
@@ -171,12 +174,12 @@ def crossings(
             opened = segment_arrives(Block(State.LISTEN), segment, configuration.behaviour)
             opened = opened._replace(replies=stamped(opened.replies, 1), rules=("incarnation.syn", *opened.rules))
             known = _isns_of_opening(configuration, ends[side], side, translated)
-            found.setdefault((opened, (), known), Crossing(opened, (), place, True, known))
+            found.setdefault((opened, (), known), Crossing(opened, (), place, True, known, translated))
             continue
         outcome = _processed(configuration, ends[side], incarnations[side], translated)
         outcome = outcome._replace(replies=answers(outcome.replies, incarnations[side], segment))
         broken = _broken(ends, incarnations, side, segment, outcome)
-        found.setdefault((outcome, broken, UNKNOWN), Crossing(outcome, broken, place))
+        found.setdefault((outcome, broken, UNKNOWN), Crossing(outcome, broken, place, counted=translated))
     return tuple(found.values())
 
 

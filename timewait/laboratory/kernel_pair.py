@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from timewait.captures.headers import SYN
 from timewait.laboratory.host import LaboratoryHost
 from timewait.laboratory.links import Link, open_link
 from timewait.laboratory.namespaces import Namespace
@@ -72,6 +73,7 @@ class KernelPair:
     def __init__(self, link: Callable[[Namespace, str], Link] = open_link) -> None:
         self.hosts = {name: LaboratoryHost(name, address, link) for name, address in ADDRESSES.items()}
         self.numbering = Numbering({})
+        self._former = self.numbering
         self.events: list[WireEvent] = []
         self._waiting: deque[CarriedPacket] = deque()
         self._read = 0
@@ -88,8 +90,8 @@ class KernelPair:
         return [aid for host in self.hosts.values() for aid in host.aids]
 
     def forget_numbers(self) -> None:
-        """Begin another incarnation: relative numbers from now on refer to its SYNs. Packets read before keep theirs."""
-        self.numbering = Numbering({})
+        """Begin another incarnation: from its next SYN on, the numbers of an end refer to it. Packets read before keep theirs."""
+        self._former, self.numbering = self.numbering, Numbering({})
 
     def next_packet(self, timeout: float = PATIENCE) -> CarriedPacket | None:
         """Return the next packet that a host sent, oldest first as far as one can tell; None if none comes in time.
@@ -151,7 +153,9 @@ class KernelPair:
                 if fields is None:
                     continue
                 self._read += 1
-                segment = self.numbering.relative(name, "B" if name == "A" else "A", fields)
+                opened = name in self.numbering.initial or fields.flags & SYN
+                numbering = self.numbering if opened else self._former
+                segment = numbering.relative(name, "B" if name == "A" else "A", fields)
                 packet = CarriedPacket(self._read, name, time.monotonic(), octets, fields, segment)
                 self.events.append(WireEvent(time.time_ns(), "sent", packet))
                 self._waiting.append(packet)

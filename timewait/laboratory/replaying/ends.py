@@ -15,6 +15,8 @@ from timewait.spec.outcome import Call
 from timewait.spec.state import State
 
 PORTS = {"A": 40_000, "B": 80}
+OLD, NEW = b"x", b"n"
+"""The octets that users send in the old and in the next incarnation."""
 OPENING = 2.0
 """Seconds that a handshake may take."""
 
@@ -50,6 +52,10 @@ class KernelEnds:
         The ends whose user has read the end of file.
     errors : dict of str to str
         The error that a user saw last.
+    listeners : dict of str to socket
+        The listening sockets of users who have opened passively and wait for a connection.
+    text : bytes
+        The octet that SEND sends: another one in the next incarnation.
     """
 
     pair: KernelPair
@@ -57,6 +63,8 @@ class KernelEnds:
     read: dict[str, bytes] = field(default_factory=lambda: {"A": b"", "B": b""})
     end_of_file: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
+    listeners: dict[str, socket] = field(default_factory=dict)
+    text: bytes = OLD
 
     def open(self) -> None:
         """Let A connect to B.
@@ -96,19 +104,10 @@ class KernelEnds:
             The ISNs cannot be chosen, or the connection does not open.
         """
         self.pair.forget_numbers()
-        self.read = {"A": b"", "B": b""}
-        self.end_of_file.clear()
-        self.errors.clear()
+        for name in isns:
+            self._begin_again(name)
         for name, isn in isns.items():
-            opening = self.pair.hosts[name].socket()
-            opening.bind(endpoint(name))
-            try:
-                self.pair.hosts[name].choose_isn(opening, isn)
-            except OSError as problem:
-                raise NotReplayable(f"the ISN of {name} cannot be chosen: {problem.strerror}") from problem
-            with suppress(BlockingIOError):
-                opening.connect(endpoint(other(name)))
-            self.sockets[name] = opening
+            self._connect(name, isn)
         syns = [self.pair.expect(lambda packet, name=name: packet.sender == name and packet.segment.syn) for name in isns]  # type: ignore[misc]  # a default argument holds the name
         for syn in syns:
             self.pair.deliver(syn)
@@ -117,6 +116,76 @@ class KernelEnds:
             self.pair.carry(0.005)
             if time.monotonic() > end:
                 raise NotReplayable("the connection does not open again")
+
+    def _begin_again(self, name: str) -> None:
+        """Let a user, whose connection is CLOSED, forget it."""
+        held = self.sockets.pop(name, None)
+        if held is not None:
+            held.close()
+        self.read[name] = b""
+        self.end_of_file.discard(name)
+        self.errors.pop(name, None)
+
+    def _connect(self, name: str, isn: int | None) -> None:
+        opening = self.pair.hosts[name].socket()
+        opening.bind(endpoint(name))
+        if isn is not None:
+            try:
+                self.pair.hosts[name].choose_isn(opening, isn)
+            except OSError as problem:
+                raise NotReplayable(f"the ISN of {name} cannot be chosen: {problem.strerror}") from problem
+        with suppress(BlockingIOError):
+            opening.connect(endpoint(other(name)))
+        self.sockets[name] = opening
+
+    def open_actively(self, name: str, isn: int | None) -> None:
+        """Let the user of an end open the next incarnation by connect().
+
+        Parameters
+        ----------
+        name : str
+            The end, CLOSED.
+        isn : int or None
+            Its ISN; None: the kernel chooses.
+
+        Raises
+        ------
+        NotReplayable
+            The ISN cannot be chosen.
+        """
+        self._begin_again(name)
+        self._connect(name, isn)
+
+    def listen(self, name: str) -> None:
+        """Let the user of an end open the next incarnation by listen()."""
+        self._begin_again(name)
+        listener = self.pair.hosts[name].socket()
+        listener.bind(endpoint(name))
+        listener.listen(1)
+        self.listeners[name] = listener
+
+    def accept(self) -> None:
+        """Let the users who listen accept a connection that is there; they listen no more then."""
+        for name, listener in list(self.listeners.items()):
+            with suppress(BlockingIOError):
+                accepted, _ = listener.accept()
+                accepted.setblocking(False)
+                listener.close()
+                del self.listeners[name]
+                self.sockets[name] = accepted
+
+    def forget(self, name: str) -> None:
+        """Let an end lose its connection without a word, as a host that loses all memory; noted among the aids."""
+        host = self.pair.hosts[name]
+        held = self.sockets.pop(name, None)
+        if held is not None:
+            host.forget(held)
+        record = self.record(name)
+        if record is not None:
+            host.diagnosis.destroy(*connection(name))
+            host.aids.append(f"{name}: its connection in {record.state} was removed (SOCK_DESTROY); what this sends is lost")
+            while (packet := self.pair.next_packet(0.0)) is not None:
+                self.pair.drop(packet)
 
     def call(self, name: str, call: Call, *, abandons: bool, aborts: bool = False) -> None:
         """Make a user call.
@@ -140,7 +209,7 @@ class KernelEnds:
             raise NotReplayable(f"the user of {name} has closed")
         self.receive(name)
         if call is Call.SEND:
-            held.send(b"x")
+            held.send(self.text)
         elif call is Call.ABORT or aborts:
             held.close()
             del self.sockets[name]
@@ -171,7 +240,9 @@ class KernelEnds:
     def state(self, name: str) -> State:
         """The state of an end."""
         record = self.record(name)
-        return State.CLOSED if record is None else record.state
+        if record is not None:
+            return record.state
+        return State.LISTEN if name in self.listeners else State.CLOSED
 
     def states(self) -> tuple[str, str]:
         """The states of A and B."""

@@ -9,11 +9,12 @@ from typing import Any
 from timewait.checker.trace import Trace
 from timewait.laboratory.kernel_pair import ADDRESSES, KernelPair
 from timewait.laboratory.replaying.outcome import NotReplayable
+from timewait.laboratory.replaying.reopening_plan import ReopeningPlan, plan_of
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.outcome import Timer
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.settings import Behaviour, ResetRule
-from timewait.spec.trace_actions import action_of
+from timewait.spec.trace_actions import OPENS, action_of
 from timewait.vocabulary.automaton import Action
 
 SLOW, FAST = 15_000_000, 200_000
@@ -34,11 +35,14 @@ class KernelScript:
         Its configuration.
     actions : tuple of (Action or None)
         The action of each step; None where only time passes.
+    plan : ReopeningPlan or None
+        The plan of a next incarnation that opens by a handshake; None where it opens at once.
     """
 
     trace: Trace
     configuration: Configuration
     actions: tuple[Action | None, ...]
+    plan: ReopeningPlan | None = None
 
     @property
     def behaviour(self) -> Behaviour:
@@ -53,6 +57,12 @@ class KernelScript:
             for action in self.actions
             if action and action.kind == "timer" and action.subject == Timer.RETRANSMISSION
         )
+
+    @property
+    def reopens(self) -> bool:
+        """Whether the ports are used again."""
+        opening = ("reopen", "crash")
+        return any(action and (action.kind in opening or action.subject in OPENS.values()) for action in self.actions)
 
     @property
     def core(self) -> bool:
@@ -76,16 +86,20 @@ def script_of(trace: Trace) -> KernelScript:
         actions = tuple(action_of(step.event) for step in trace.steps)
     except ValueError as problem:
         raise NotReplayable(str(problem)) from problem
-    if configuration.reopening.handshake:
-        raise NotReplayable("the next incarnation opens by a handshake whose ISNs cannot be chosen")
-    return KernelScript(trace, configuration, actions)
+    handshake = configuration.reopening.handshake
+    plan = plan_of(configuration, trace.steps, actions) if handshake else None
+    return KernelScript(trace, configuration, actions, plan)
 
 
 def apply_settings(pair: KernelPair, script: KernelScript) -> None:
     """Give both hosts the settings of a trace; every change from the default is noted among the aids."""
     behaviour = script.behaviour
-    for name in ADDRESSES:
+    for name, timestamps in zip(ADDRESSES, script.configuration.reopening.timestamps, strict=True):
         host = pair.hosts[name]
+        if timestamps:
+            host.namespace.set("ipv4/tcp_timestamps", 1)  # the default
+        elif script.reopens:
+            host.aids.append(f"{name}: tcp_timestamps = 0")
         host.set("tcp_rfc1337", int(behaviour.reset is ResetRule.IGNORE))
         host.set("tcp_rto_min_us", FAST if name in script.retransmitters else SLOW)
         host.set("tcp_invalid_ratelimit", 0)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from timewait.checker.trace import Step, Trace
 from timewait.laboratory.isolation import isolated
 from timewait.laboratory.kernel_pair import KernelPair, NoSuchPacket
-from timewait.laboratory.packets import CarriedPacket
+from timewait.laboratory.packets import CarriedPacket, Numbering, difference
 from timewait.laboratory.replaying.capture import captured
-from timewait.laboratory.replaying.ends import KernelEnds, connection
+from timewait.laboratory.replaying.ends import NEW, KernelEnds, connection
 from timewait.laboratory.replaying.explanation import settings_that_explain
 from timewait.laboratory.replaying.kernel_settings import KernelScript, apply_settings, script_of
-from timewait.laboratory.replaying.next_incarnation import meet_old_segment
+from timewait.laboratory.replaying.next_incarnation import effect_of, meet_old_segment
 from timewait.laboratory.replaying.outcome import CarriedStep, NotReplayable, Refuted, ReplayOutcome, ReplayVerdict
+from timewait.laboratory.replaying.reopening_plan import Meeting, ReopeningPlan, check_syn, counts_as, placed
+from timewait.spec.incarnation import FAR, HARMS
 from timewait.spec.outcome import Call, Timer
+from timewait.spec.segment import Segment
 from timewait.spec.state import State
 from timewait.spec.trace_actions import segment_of
 from timewait.vocabulary.automaton import Action
@@ -26,9 +29,12 @@ PROMPT, DELAYED, RETRANSMITTED, GIVEN_UP = 0.5, 0.06, 5.0, 10.0
 """Seconds within which come: an answer, an acknowledgement that may be delayed, a retransmission, the end of a connection
 whose packets nobody acknowledges."""
 
-MOVED = 0.03
-"""Seconds by which a restart moves the end of TIME-WAIT at least; between two looks the timer runs on for longer."""
-PAUSE = 0.06
+PAUSE, MOVED = 0.06, 0.03
+"""Seconds before a segment that may restart TIME-WAIT, and by which a restart then moves the end of TIME-WAIT at least."""
+LOOKS, PROMPT_LOOK = 20, 0.01
+"""Looks at a timer at most, and the seconds that one takes which nothing interrupts."""
+NEWER = 0.005
+"""Seconds after which a timestamp is newer than the last one by more than PAWS tolerates: one unit, of a millisecond."""
 
 
 def replay_on_kernel(trace: Trace) -> ReplayOutcome:
@@ -74,12 +80,14 @@ class _Replayer:
     carried: list[CarriedStep] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     reopened: bool = False
+    numbers: dict[int, Numbering] = field(default_factory=dict)
 
     def outcome(self) -> ReplayOutcome:
         """Carry out every step."""
         verdict, number, reason = ReplayVerdict.CONFIRMED, None, ""
         try:
             self.ends.open()
+            self.numbers = {0: self.pair.numbering}
             if self.script.core:
                 self._lead_to_core()
             for step, action in zip(self.script.trace.steps, self.script.actions, strict=True):
@@ -109,33 +117,90 @@ class _Replayer:
         if self.reopened:
             self._old_arrival(step)
             return
-        before = self._time_wait_left(step, action)
+        before = self._time_wait_end(step, action)
+        answers: Numbering | None = None
         match action.kind:
             case "call":
-                users = self.script.behaviour
-                call = Call(str(action.subject))
-                self.ends.call(action.actor, call, abandons=users.abandons, aborts=users.linger_zero)
+                self._call(action)
             case "deliver":
-                self._deliver(step)
+                answers = self._deliver(step)
             case "timer":
                 self._expire(step, action)
+            case "crash":
+                self._begin_next_incarnation()
+                self.ends.forget(action.actor)
             case "reopen":
                 self._reopen()
                 return
-        sent = self._expected(step, action)
+        sent = self._expected(step, action, answers)
         self._compare_states(step)
         self._compare_restart(step, action, before)
+        self._describe_harm(step)
         self.carried.append(CarriedStep(step.number, sent, self.ends.states()))
 
     # --- events ---------------------------------------------------------------------------------------------------------
 
-    def _deliver(self, step: Step) -> None:
+    def _call(self, action: Action) -> None:
+        call, name, users = Call(str(action.subject)), action.actor, self.script.behaviour
+        if call is Call.OPEN_ACTIVE:
+            self._begin_next_incarnation()
+            self.ends.open_actively(name, self._chosen_isn(name))
+        elif call is Call.OPEN_PASSIVE:
+            self._begin_next_incarnation()
+            self.ends.listen(name)
+        else:
+            self.ends.call(name, call, abandons=users.abandons, aborts=users.linger_zero)
+
+    def _begin_next_incarnation(self) -> None:
+        """Number the segments of the next incarnation anew; with timestamps, let their clock go on first."""
+        if 1 in self.numbers:
+            return
+        time.sleep(NEWER)
+        self.pair.forget_numbers()
+        self.numbers[1] = self.pair.numbering
+        self.ends.text = NEW
+
+    def _chosen_isn(self, name: str) -> int | None:
+        """The ISN that the plan chooses for an end, if any."""
+        assert self.script.plan is not None, "only a handshake opens by a call"
+        distance = self.script.plan.distances.get(name)
+        return None if distance is None else (self.numbers[0].initial[name] + distance) % 2**32
+
+    def _deliver(self, step: Step) -> Numbering | None:
+        """Let a packet arrive; returns the numbers of an answer that belongs to no connection of the receiver."""
         packet = step.event.received
         assert packet is not None, "a delivery names its packet"
         if packet.number not in self.copies:
             raise NotReplayable(f"packet {packet.number}, {packet.text}, was not seen before")
-        self.pair.deliver(self.copies[packet.number])
+        copy, plan = self.copies[packet.number], self.script.plan
+        if plan is not None and step.number in plan.quiet:
+            self.pair.drop(copy)
+            return None
+        if plan is not None and step.number in plan.meetings:
+            copy = self._placed(copy, plan.meetings[step.number], plan)
+        self.pair.deliver(copy)
+        self.ends.accept()
         self.ends.receive(step.event.actor)
+        return counts_as(copy, segment_of(packet.fields))
+
+    def _placed(self, copy: CarriedPacket, meeting: Meeting, plan: ReopeningPlan) -> CarriedPacket:
+        """A packet that meets an end of another incarnation, where its numbers lie as the plan says."""
+        if meeting.segment.incarnation:
+            check_syn(meeting, copy, self.numbers[0].initial)
+            if meeting.opens:
+                self.ends.listen(meeting.receiver)
+                self.pair.hosts[meeting.receiver].aids.append(f"{meeting.receiver}: a listener on the port of the connection")
+            return copy
+        new = self.numbers[1].initial
+        if plan.above and any(difference(isn, self.numbers[0].initial[name]) <= FAR for name, isn in new.items()):
+            raise NotReplayable("the kernel's own ISNs do not exceed every old number")
+        moved = placed(copy, meeting, new)
+        if moved is not copy:
+            self.pair.hosts[meeting.receiver].aids.append(
+                f"{meeting.receiver}: the numbers of {meeting.sender}'s old {meeting.segment} were moved on the way,"
+                " as if the ISNs differed"
+            )
+        return moved
 
     def _expire(self, step: Step, action: Action) -> None:
         """Let a timer expire: TIME-WAIT and FIN-WAIT-2 are cut short, a retransmission is waited for (with its packets)."""
@@ -169,24 +234,31 @@ class _Replayer:
 
     # --- what comes of them ---------------------------------------------------------------------------------------------
 
-    def _expected(self, step: Step, action: Action) -> str:
+    def _expected(self, step: Step, action: Action, answers: Numbering | None) -> str:
         """Read the packets that a step sends, and nothing else; give each the number of its copy."""
         retransmits = action.kind == "timer" and action.subject == Timer.RETRANSMISSION
         for packet in step.event.sent:
-            found = self._find(packet, RETRANSMITTED if retransmits else PROMPT, retransmits)
-            self.copies[packet.number] = found
+            wanted = segment_of(packet.fields)
+            foreign = step.event.received is not None and wanted.incarnation != self._incarnation(step)
+            numbers = answers if foreign and answers is not None else self.numbers[wanted.incarnation]
+            found = self._find(packet, numbers, RETRANSMITTED if retransmits else PROMPT, retransmits)
+            self.copies[packet.number] = replace(found, segment=wanted)
             if packet.lost:
                 self.pair.drop(found)
         brings = step.event.received is not None and {"len", "fin"} & {n for n, v in step.event.received.fields if v}
         self._nothing_more(DELAYED if brings and not step.event.sent else 0.0)
         return ", ".join(packet.text for packet in step.event.sent)
 
-    def _find(self, packet: Packet, patience: float, retransmits: bool) -> CarriedPacket:
+    def _incarnation(self, step: Step) -> int:
+        """The incarnation of the end that acts, after a step."""
+        return int(step.state.get(f"{step.event.actor}.incarnation", 0))
+
+    def _find(self, packet: Packet, numbers: Numbering, patience: float, retransmits: bool) -> CarriedPacket:
         """The kernel's packet for a packet of the trace; retransmissions before their time are put aside."""
         wanted = segment_of(packet.fields)
         if retransmits:
             for held in self.put_aside:
-                if held.sender == packet.sender and held.segment == wanted:
+                if held.sender == packet.sender and _carries(held, wanted, numbers):
                     self.put_aside.remove(held)
                     return held
         end = time.monotonic() + patience
@@ -195,7 +267,7 @@ class _Replayer:
                 found = self.pair.expect(lambda carried: carried.sender == packet.sender, left)
             except NoSuchPacket:
                 break
-            if found.segment == wanted or (wanted.rst and found.segment.rst and found.segment.seq == wanted.seq):
+            if _carries(found, wanted, numbers):
                 return found
             if self._is_retransmission(found):
                 self.put_aside.append(found)
@@ -204,13 +276,16 @@ class _Replayer:
         raise Refuted(f"{packet.sender} does not send {packet.text}")
 
     def _is_retransmission(self, found: CarriedPacket) -> bool:
-        """Whether a packet repeats text or a FIN that its sender has sent before."""
-        if not found.segment.span:
-            return False
-        return any(
-            copy.sender == found.sender and copy.segment.span and copy.segment.seq >= found.segment.seq
-            for copy in self.copies.values()
-        )
+        """Whether a packet repeats a SYN, text or a FIN that its sender has sent before."""
+        for incarnation, numbers in self.numbers.items():
+            segment = _counted(found, numbers)
+            if not segment.span:
+                return False
+            for copy in self.copies.values():
+                same = copy.sender == found.sender and copy.segment.incarnation == incarnation and copy.segment.span
+                if same and copy.segment.seq >= segment.seq >= 0:
+                    return True
+        return False
 
     def _nothing_more(self, patience: float) -> None:
         end = time.monotonic() + patience
@@ -229,28 +304,75 @@ class _Replayer:
                 raise Refuted(f"{name} is in {found}, not in {wanted}")
             self.ends.receive(name)
             read = max(int(step.state[f"{name}.rcv"]) - 1 - (wanted in ("CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT")), 0)
+            self._compare_outstanding(name, step)
             if name in self.ends.sockets and len(self.ends.read[name]) != read and wanted != "CLOSED":
                 raise Refuted(f"the user of {name} has read {len(self.ends.read[name])} octets, not {read}")
 
+    def _compare_outstanding(self, name: str, step: Step) -> None:
+        """Compare the unacknowledged octets of an open connection of the next incarnation."""
+        record = self.ends.record(name)
+        if not step.state.get(f"{name}.incarnation") or record is None or record.state is not State.ESTABLISHED:
+            return
+        wanted = int(step.state[f"{name}.nxt"]) - int(step.state[f"{name}.una"])
+        if record.unacknowledged != wanted:
+            raise Refuted(f"{name} has {record.unacknowledged} octets unacknowledged, not {wanted}")
+
+    def _describe_harm(self, step: Step) -> None:
+        """Say what the users see where an old segment does harm in the next incarnation."""
+        name = step.event.actor
+        for harm in (harm for harm, _ in step.event.breaks if harm in HARMS):
+            outstanding = int(step.state[f"{name}.nxt"]) - int(step.state[f"{name}.una"])
+            self.effects.append(effect_of(self.ends, name, harm, outstanding))
+
     # --- the TIME-WAIT timer --------------------------------------------------------------------------------------------
 
-    def _time_wait_left(self, step: Step, action: Action) -> float | None:
-        """Seconds left of the TIME-WAIT of the end that acts, after a pause that makes a restart visible."""
+    def _time_wait_end(self, step: Step, action: Action) -> float | None:
+        """The end of the TIME-WAIT of the end that acts (`_expiry`), after a pause that makes a restart visible."""
         if step.event.starts is None or action.kind != "deliver" or str(step.state[f"{action.actor}.state"]) != State.TIME_WAIT:
             return None
         record = self.ends.record(action.actor)
         if record is None or record.state is not State.TIME_WAIT:
             return None
         time.sleep(PAUSE)
-        record = self.ends.record(action.actor)
-        return record.left if record else None
+        return self._expiry(action.actor)
+
+    def _expiry(self, name: str) -> float | None:
+        """When the timer of an end expires, in seconds of `time.monotonic`; None if it has none.
+
+        A look that the machine interrupts is repeated, so that the answer is exact however busy the machine is.
+        """
+        found: list[tuple[float, float]] = []
+        for _ in range(LOOKS):
+            begin = time.monotonic()
+            record = self.ends.record(name)
+            end = time.monotonic()
+            if record is None:
+                return None
+            found.append((end - begin, begin + record.left))
+            if end - begin < PROMPT_LOOK:
+                break
+        return min(found)[1]
 
     def _compare_restart(self, step: Step, action: Action, before: float | None) -> None:
-        record = self.ends.record(action.actor) if before is not None else None
-        if before is None or record is None:
+        after = self._expiry(action.actor) if before is not None else None
+        if before is None or after is None:
             return
-        restarted = record.left > before + MOVED
+        restarted = after > before + MOVED
         wanted = Timer.TIME_WAIT in (step.event.starts or ())
         if restarted != wanted:
             did = "restarts" if restarted else "does not restart"
             raise Refuted(f"{action.actor} {did} its TIME-WAIT timer")
+
+
+def _counted(packet: CarriedPacket, numbers: Numbering) -> Segment:
+    """The segment in a packet, relative to some ISNs."""
+    receiver = "B" if packet.sender == "A" else "A"
+    return Numbering(dict(numbers.initial)).relative(packet.sender, receiver, packet.decoded)
+
+
+def _carries(packet: CarriedPacket, wanted: Segment, numbers: Numbering) -> bool:
+    """Whether a packet carries a segment. Of a RST only its number counts; of one that answers a segment without ACK, its ACK."""
+    found = _counted(packet, numbers)
+    if not wanted.rst or not found.rst:
+        return found == wanted._replace(incarnation=0)
+    return found.ack == wanted.ack if wanted.ack is not None else found.seq == wanted.seq
