@@ -116,7 +116,7 @@ def plan_of(configuration: Configuration, steps: Sequence[Step], actions: Sequen
     Raises
     ------
     NotReplayable
-        The specification does not allow a step.
+        The specification does not allow a step, or a segment of another incarnation does otherwise there.
     """
     meetings: dict[int, Meeting] = {}
     quiet = set()
@@ -130,6 +130,8 @@ def plan_of(configuration: Configuration, steps: Sequence[Step], actions: Sequen
             if is_quiet(before.incarnations, side, (crash == "a", crash == "b")):
                 quiet.add(step.number)
             elif segment.incarnation != before.incarnations[side]:
+                if not _is_stated(after, step):
+                    raise NotReplayable(f"step {step.number}: the specification does not let the segment count so")
                 way = _way(configuration, before, after, side, segment)
                 block = before.ends[side]
                 known = None if block.state in (State.CLOSED, State.LISTEN, State.SYN_SENT) else block.rcv
