@@ -486,4 +486,5 @@ def delayed_fin(loss: int, octets: int) -> Iterator[Evidence]:
     yield for_all_by_schedule(label, short, "graceful", late_schedule(loss, octets, f"MSL/{octets}"), many, iterations=1)
 
 
-import timewait.proofs.crash  # noqa: E402, F401  # it imports `next_incarnation`; their claims come after those above
+import timewait.proofs.crash  # noqa: E402  # it imports `next_incarnation`; their claims come after those above
+import timewait.proofs.old_syn  # noqa: E402, F401

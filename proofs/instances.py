@@ -266,5 +266,6 @@ INSTANCES: Mapping[str, Draw] = {
     "C18": instances_next.timestamps,
     "C19": instances_next.clock_of_numbers,
     "C20": instances_next.syn_in_time_wait,
+    "C21": instances_next.old_syn,
 }
 """For each claim the function that draws its instances."""

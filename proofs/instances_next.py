@@ -11,6 +11,7 @@ from timewait.checker.verdict import Verdict
 from timewait.proofs.crash import CRASH_OF_A, FROM_A, FROM_B
 from timewait.proofs.instance import Instance
 from timewait.proofs.next_incarnation import reopened
+from timewait.proofs.old_syn import ENDS_THERE, RETURNS, waiting
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.incarnation import ISOLATION
 from timewait.spec.reopening import AnswerIsn, NextIncarnation, Numbers, Paws, Reopen, SynRule
@@ -93,28 +94,43 @@ def clock_of_numbers(random: Random) -> Iterator[Instance]:
     yield Instance("It does not give graceful", _drawn(random, slow), "graceful", VIOLATED)
 
 
+def old_syn(random: Random) -> Iterator[Instance]:
+    """C21: an old SYN with and without the return to TIME-WAIT."""
+    msl = Fraction(random.randint(31, 99))
+    gap = Fraction(random.randint(int(msl / 2), int(msl)))
+    long_enough = 2 * msl + random.randint(0, 40)
+    drawn = replace(waiting(RETURNS), msl=msl, rto=(gap,), time_wait=long_enough)
+    words = "With the return, isolation holds for TIME_WAIT >= 2 MSL and RTO <= MSL"
+    yield Instance(words, drawn, random.choice((ISOLATION, "old-fin", "old-reset", "old-ack")), PROVED, slow=True)
+    words = "an old FIN is then accepted by the next incarnation, for every MSL, RTO and TIME_WAIT"
+    any_wait = Fraction(random.randint(1, 500))
+    yield Instance(words, replace(drawn, reopening=ENDS_THERE, time_wait=any_wait), "old-fin", VIOLATED, slow=True)
+    words = "graceful holds with it and without it"
+    yield Instance(words, replace(drawn, reopening=random.choice((RETURNS, ENDS_THERE))), "graceful", PROVED, slow=True)
+
+
 def syn_in_time_wait(random: Random) -> Iterator[Instance]:
     """C20: a SYN that opens by number or by timestamp."""
 
-    def waiting(opening: NextIncarnation) -> Configuration:
+    def with_time_wait(opening: NextIncarnation) -> Configuration:
         drawn = _drawn(random, opening)
         return replace(drawn, time_wait=2 * drawn.msl, behaviour=Behaviour())
 
     early = replace(HANDSHAKE, early=True)
-    never = waiting(early)
+    never = with_time_wait(early)
     rule = random.choice((SynRule.ABOVE, SynRule.AT_OR_ABOVE))
     words = "if it never opens there, isolation holds and the opening is delayed"
     yield Instance(words, never, ISOLATION, PROVED, slow=True)
     yield Instance(words, never, "undelayed", VIOLATED)
     words = "isolation holds if the ISN of the end that answers exceeds every number that this end used"
-    by_number = replace(waiting(replace(early, syn=rule)), loss=random.choice((0, 1)))
+    by_number = replace(with_time_wait(replace(early, syn=rule)), loss=random.choice((0, 1)))
     yield Instance(words, by_number, ISOLATION, PROVED, slow=True)
     words = "with any other ISN, old FINs of that end are accepted"
-    yield Instance(words, waiting(replace(early, syn=rule, isn=AnswerIsn.ANY)), "old-fin", VIOLATED, slow=True)
+    yield Instance(words, with_time_wait(replace(early, syn=rule, isn=AnswerIsn.ANY)), "old-fin", VIOLATED, slow=True)
     words = "If both ISNs exceed every old number, isolation holds"
-    both_above = waiting(replace(early, syn=rule, isn=AnswerIsn.ANY, numbers=Numbers.ABOVE))
+    both_above = with_time_wait(replace(early, syn=rule, isn=AnswerIsn.ANY, numbers=Numbers.ABOVE))
     yield Instance(words, replace(both_above, time_wait=Fraction(random.randint(0, 99))), ISOLATION, PROVED, slow=True)
-    stamped = waiting(replace(early, syn=SynRule.TIMESTAMP, timestamps=(True, True)))
+    stamped = with_time_wait(replace(early, syn=SynRule.TIMESTAMP, timestamps=(True, True)))
     words = "If it opens by its timestamp, old text, FINs and ACKs stay out and an old RST does not"
     yield Instance(words, stamped, "old-fin", PROVED, slow=True)
     yield Instance(words, stamped, "old-reset", VIOLATED, slow=True)

@@ -198,13 +198,15 @@ def _lacks_required(stack: Stack, overrides: Overrides) -> bool:
 
 def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:
     """The settings on which it depends whether others matter."""
-    early = overrides.reopening.early and (stack.has_time_wait or overrides.time_wait is not None)
+    opening = overrides.reopening
+    early = (opening.early or opening.old_syn) and (stack.has_time_wait or overrides.time_wait is not None)
     syn = overrides.behaviour.get("syn") or (stack.behaviour.get("syn") if early else None) or SynRule.NEVER
     return {
         "time_wait": stack.has_time_wait or overrides.time_wait is not None,
         "abandons": bool(overrides.behaviour.get("abandons")),
         "early": early,
         "syn": syn.least is not None,
+        "old_syn": opening.old_syn,
         "timestamps": overrides.reopening.checks_timestamps,
         "unread": bool(overrides.behaviour.get("unread")),
         "retries": overrides.behaviour.get("retries") is not None,

@@ -295,10 +295,14 @@ class Composition:
 
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
         """The outcome of an arrival; in scope core a CLOSED passive end is silent."""
-        outcome = segment_arrives(block, segment, self.configuration.behaviour)
+        outcome = self.outcome_of(block, segment)
         if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
             return outcome._replace(replies=(), effects=frozenset())
         return outcome
+
+    def outcome_of(self, block: Block, segment: Segment) -> Outcome:
+        """The outcome of an arrival at an endpoint."""
+        return segment_arrives(block, segment, self.configuration.behaviour)
 
     def _relieved(self, ends: tuple[Block, Block], clocked: list[ClockedPacket]) -> list[ClockedPacket]:
         """The packets in flight; a packet need not be delivered where its delivery does not matter."""

@@ -75,6 +75,8 @@ def allowed_calls(block: Block) -> tuple[Call, ...]:
             return (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
         case State.LISTEN | State.SYN_SENT:
             return (Call.CLOSE, Call.ABORT)
+        case State.SYN_RECEIVED if block.waited:
+            return ()  # its user has not been told of this connection
         case State.SYN_RECEIVED:
             return (Call.CLOSE, Call.ABORT)
         case State.ESTABLISHED | State.CLOSE_WAIT:

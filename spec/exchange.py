@@ -45,7 +45,7 @@ def loss_windows(ends: EndPair, side: int, segment: Segment, closers: tuple[bool
     found = []
     if segment.span and ends[side].fin_sent and waits[1 - side]:
         found.append(1 - side)
-    if waits[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq:
+    if waits[side] and segment.ack is not None and segment.ack > ends[1 - side].fin_seq and not ends[side].waited:
         found.append(side)
     return tuple(found)
 

@@ -20,6 +20,7 @@ from timewait.spec.endpoint import running, timer_fires, user_calls
 from timewait.spec.exchange import ENDS, violated_properties
 from timewait.spec.incarnation import Crossing, KnownIsns, answers, crossings, stamped
 from timewait.spec.network import ClockedPacket
+from timewait.spec.old_syn import at_start, received
 from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.reopening import Crash
 from timewait.spec.segment import PacketInFlight, Segment
@@ -49,6 +50,9 @@ class HandshakeComposition(Composition):
         self.unlimited = unlimited(configuration.behaviour)
         self.crossing = cache(self._crossing)
 
+    def initial(self) -> CompositionState:
+        return super().initial()._replace(network=at_start(self.configuration))
+
     def network_rules(self) -> NetworkRules | None:
         """None: a packet of the next incarnation has no lifetime, so not all packets obey the same rules."""
         return None
@@ -74,6 +78,9 @@ class HandshakeComposition(Composition):
         if state.incarnations[side]:
             return call is Call.SEND and state.ends[side].sent < self.reopening.text[side]
         return super().may_call(state, side, call)
+
+    def outcome_of(self, block: Block, segment: Segment) -> Outcome:
+        return received(self.configuration, block, segment)
 
     # --- timers -----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.exchange import ENDS, EndPair
+from timewait.spec.old_syn import beyond, received
 from timewait.spec.outcome import Effect, Outcome
 from timewait.spec.reopening import AnswerIsn, Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
@@ -55,6 +56,15 @@ INCARNATION_RULES = {
         "a SYN that is new by its number or its timestamp opens the next incarnation in TIME-WAIT",
     ),
     "incarnation.syn-reset": ("RFC 793 3.9 fourth check", "a RST answers a SYN in the window of TIME-WAIT, which lasts on"),
+    "incarnation.old-syn": ("RFC 9293 3.6.1 MAY-2", "an old SYN with a number above RCV.NXT ends TIME-WAIT, and is answered"),
+    "incarnation.old-syn-return": (
+        "RFC 9293 3.6.1 MAY-2, second condition",
+        "the SYN that ended TIME-WAIT proves old: TIME-WAIT begins again",
+    ),
+    "incarnation.old-syn-end": (
+        "Linux tcp_timewait_state_process",
+        "the SYN that ended TIME-WAIT proves old: the connection that it opened is gone, and nothing waits any more",
+    ),
     "incarnation.timestamp": (
         "RFC 7323 5.3 R1",
         "an old segment, not a RST, has an older timestamp than the last one: it is acknowledged and dropped (PAWS)",
@@ -212,6 +222,9 @@ def _old_at_new(relation: Numbers, isns: KnownIsns, block: Block, segment: Segme
     if relation is Numbers.REPEATED:
         yield segment, "whose ISNs are those of the old one"
         return
+    if beyond(segment):
+        yield segment, "where its number is one of an incarnation before"
+        return
     if isns != UNKNOWN:
         yield from _beside_known(relation, isns, block, segment)
         return
@@ -275,7 +288,9 @@ def _processed(configuration: Configuration, block: Block, incarnation: int, seg
     waiting = not incarnation and block.state is State.TIME_WAIT and segment.syn and segment.ack is None
     if waiting and reopening.syn is SynRule.RESET and block.rcv <= segment.seq < block.rcv + WINDOW:
         return Outcome(block, (reset_for(segment),), rules=("incarnation.syn-reset",))
-    return segment_arrives(block, segment, configuration.behaviour)
+    if incarnation:
+        return segment_arrives(block, segment, configuration.behaviour)
+    return received(configuration, block, segment)
 
 
 def _broken(

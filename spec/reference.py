@@ -14,7 +14,7 @@ from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import format_duration
-from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, timer_length, user_calls
+from timewait.spec.endpoint import allowed_calls, running, timer_fires, timer_length, user_calls
 from timewait.spec.exchange import ENDS, EndPair, delivery_matters, pending, recurrent_properties, reply_windows, violations
 from timewait.spec.handshake import OPENS, is_quiet, may_crash, may_open, unlimited
 from timewait.spec.incarnation import (
@@ -31,6 +31,7 @@ from timewait.spec.incarnation import (
     rule_of,
     stamped,
 )
+from timewait.spec.old_syn import at_start, received
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.reference_time import TimedPacket, late_in_words
@@ -99,8 +100,7 @@ class ReferenceState:
         return replace(self, now=later, in_transit=alive)
 
     def _gap(self, end: str) -> Fraction:
-        block = self.ends[ENDS.index(end)]
-        return self.configuration.rto[min(block.tries, len(self.configuration.rto) - 1)]
+        return self.configuration.rto[min(self.ends[ENDS.index(end)].tries, len(self.configuration.rto) - 1)]
 
     def _length(self, end: str, timer: Timer) -> Fraction:
         """The time after which a running timer, the retransmission timer apart, may expire."""
@@ -165,8 +165,7 @@ class ReferenceState:
 
     def _opened(self, side: int) -> ReferenceState:
         """The state with an end in the next incarnation."""
-        incarnations = (1, self.incarnations[1]) if side == 0 else (self.incarnations[0], 1)
-        return replace(self._released(side), incarnations=incarnations)
+        return replace(self._released(side), incarnations=(1, self.incarnations[1]) if side == 0 else (self.incarnations[0], 1))
 
     def _released(self, side: int) -> ReferenceState:
         """The state in which old packets need not arrive at an end any more."""
@@ -223,8 +222,8 @@ class ReferenceState:
             raise ImpossibleMove("the next incarnation opens by a handshake")
         if self.reopened or any(block.state is not State.CLOSED for block in self.ends):
             raise ImpossibleMove("both ends must be CLOSED before they open again")
-        rule = ("incarnation.reopen", *INCARNATION_RULES["incarnation.reopen"])
-        event = Event("users", "open the same addresses and ports again", rules=(rule,))
+        rules = (("incarnation.reopen", *INCARNATION_RULES["incarnation.reopen"]),)
+        event = Event("users", "open the same addresses and ports again", rules=rules)
         return replace(self, reopened=True, lost=(0, 0), event=event, broken=frozenset(), recurrent=frozenset())
 
     def _deliver(self, action: Action) -> tuple[ReferenceState, ...]:
@@ -251,7 +250,7 @@ class ReferenceState:
 
     def _due_together(self, sender: str, segment: Segment) -> list[int]:
         """The numbers of the copies of a segment that must be delivered and can arrive in succession, in the order sent."""
-        found = []
+        found: list[int] = []
         for packet, number, _ in self.in_transit:
             if packet.must_be_delivered and packet.sender == sender:
                 if packet.segment == segment:
@@ -283,8 +282,8 @@ class ReferenceState:
 
     def _blocked(self, index: int) -> bool:
         sender = self.in_transit[index].packet.sender
-        ahead = (packet for packet, _, _ in self.in_transit[:index])
-        return self.configuration.fifo and any(packet.must_be_delivered and packet.sender == sender for packet in ahead)
+        ahead = (entry.packet for entry in self.in_transit[:index] if entry.packet.sender == sender)
+        return self.configuration.fifo and any(packet.must_be_delivered for packet in ahead)
 
     def _arrive(self, index: int, action: Action) -> ReferenceState:
         arrived = self.in_transit[index]
@@ -361,7 +360,7 @@ class ReferenceState:
         )
 
     def _received(self, block: Block, side: int, segment: Segment) -> Outcome:
-        outcome = segment_arrives(block, segment, self.configuration.behaviour)
+        outcome = received(self.configuration, block, segment)
         if self.configuration.scope is Scope.CORE and side == 1 and block.state is State.CLOSED:
             return Outcome(block, rules=outcome.rules)
         return outcome
@@ -494,9 +493,7 @@ def initial_state(configuration: Configuration) -> ReferenceState:
     if configuration.scope is Scope.CORE:
         waiting = Block(State.FIN_WAIT_2, una=2, nxt=2, rcv=1)
         ends = (waiting, Block(State.CLOSE_WAIT, una=1, nxt=1, rcv=2))
-    started = {
-        (end, timer): Fraction(0)
-        for end, block in zip(ENDS, ends, strict=True)
-        for timer in running(block, configuration.behaviour)
-    }
-    return ReferenceState(configuration, ends, started=started)
+    timers = ((end, timer) for end, block in zip(ENDS, ends, strict=True) for timer in running(block, configuration.behaviour))
+    started = dict.fromkeys(timers, Fraction(0))
+    in_transit = tuple(TimedPacket(packet, 1, Fraction(0)) for packet in at_start(configuration))
+    return ReferenceState(configuration, ends, in_transit=in_transit, started=started, copies=len(in_transit))

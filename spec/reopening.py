@@ -116,6 +116,11 @@ class NextIncarnation:
         The SYN that opens the next incarnation at an end in TIME-WAIT.
     isn : AnswerIsn
         The ISN of an end that a SYN opens in TIME-WAIT.
+    old_syn : bool
+        Whether a SYN of B from an incarnation before the one that closes is in flight at the start, no older than MSL, with a
+        number above all that B has used since.
+    returns : bool
+        Whether an end that such a SYN opened in TIME-WAIT returns to TIME-WAIT when a RST, or another SYN, shows that it was old.
     early : bool
         Whether an end may open as soon as it is CLOSED itself; otherwise when both are.
     text : pair of int
@@ -136,6 +141,8 @@ class NextIncarnation:
     paws: Paws = Paws.RFC_7323
     syn: SynRule = SynRule.NEVER
     isn: AnswerIsn = AnswerIsn.ABOVE
+    old_syn: bool = False
+    returns: bool = True
     early: bool = False
     text: tuple[int, int] = (1, 1)
     crash: Crash = Crash.NONE
@@ -158,8 +165,10 @@ class NextIncarnation:
             raise NextIncarnationError("a data rate, an idle time and a lifetime matter only to numbers by the clock")
         if self.quiet is not None and self.crash is Crash.NONE:
             raise NextIncarnationError("a quiet time follows a crash; state which end crashes")
-        if self.syn is not SynRule.NEVER and not self.early:
-            raise NextIncarnationError("a SYN meets TIME-WAIT only where an end may open early")
+        if self.syn is not SynRule.NEVER and not (self.early or self.old_syn):
+            raise NextIncarnationError("a SYN meets TIME-WAIT only where an end may open early, or where an old SYN is in flight")
+        if not self.returns and not self.old_syn:
+            raise NextIncarnationError("the return to TIME-WAIT matters only where an old SYN is in flight")
         if self.isn is not AnswerIsn.ABOVE and self.syn.least is None:
             raise NextIncarnationError("the ISN of an end that a SYN opens matters only where a SYN opens; state which one does")
         if min(value for value in (*stated, self.quiet, *map(Fraction, self.text), Fraction(0)) if value is not None) < 0:

@@ -13,8 +13,8 @@ def acknowledgement(block: Block) -> Segment:
 
 def earliest_unacknowledged(block: Block) -> Segment:
     """The segment at SND.UNA, with the current acknowledgement."""
-    if block.una == 0:
-        return Segment(0, None if block.state is State.SYN_SENT else block.rcv, syn=True)
+    if block.una == 0 or block.waited:
+        return Segment(block.una, None if block.state is State.SYN_SENT else block.rcv, syn=True)
     if block.una < block.fin_seq:
         return Segment(block.una, block.rcv, length=1)
     return Segment(block.una, block.rcv, fin=True)

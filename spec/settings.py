@@ -480,6 +480,17 @@ class NextSettings:
             matters_with="syn",
         ),
     )
+    returns: bool = field(
+        default=True,
+        metadata=setting(
+            "whether an end returns to TIME-WAIT if the SYN that ended it proves old",
+            "RFC 9293 3.6.1 MAY-2, second condition",
+            option="--returns",
+            help="With --old-syn: TIME_WAIT goes on once a RST shows that the SYN was old. [default: the stack's]",
+            profile=InProfile.ASSUMED,
+            matters_with="old_syn",
+        ),
+    )
     paws: Paws = field(
         default=Paws.RFC_7323,
         metadata=setting(

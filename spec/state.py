@@ -67,6 +67,8 @@ class Block(NamedTuple):
         Octets of text beyond RCV.NXT that are kept: bit n stands for sequence number n.
     kept_fin : int
         The sequence number of a FIN beyond RCV.NXT that is kept; 0: none.
+    waited : int
+        In SYN-RECEIVED after an old SYN ended TIME-WAIT: RCV.NXT there; else 0.
     """
 
     state: State
@@ -79,6 +81,7 @@ class Block(NamedTuple):
     early: bool = False
     kept: int = 0
     kept_fin: int = 0
+    waited: int = 0
 
     @property
     def fin_seq(self) -> int:

@@ -7,18 +7,22 @@ written again. Unlike the suite it gives every copy of the next incarnation its 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from oracle import HARMS, UNLIMITED, A, B, Copy, End, Search, TooLarge, World
 
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import segment_arrives, user_calls
-from timewait.spec.outcome import Call, Outcome
+from timewait.spec.outcome import Call, Outcome, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
 
 LONG_AGO = 500
 """How far old numbers lie below the new ones where they lie below."""
+
+ANCIENT = 500
+"""The number of a SYN that was sent before the incarnation that closes."""
 
 NOT_OPEN = frozenset({State.CLOSED, State.LISTEN})
 
@@ -60,6 +64,32 @@ def judge_handshake(configuration: Configuration, cap: int = 400_000, wanted: tu
 
 class HandshakeSearch(Search):
     """The successors of a state, and the harms that their steps do."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        super().__init__(configuration)
+        if configuration.reopening.old_syn:
+            self.arrive = cache(lambda block, segment: self.beside_old_syn(block, segment))
+
+    def first(self) -> World:
+        """Return the initial state, in which a SYN of long ago may be in flight."""
+        world = super().first()
+        if not self.configuration.reopening.old_syn:
+            return world
+        return world._replace(copies=(Copy(B, self.number(Segment(ANCIENT, syn=True)), 0, True, self.arrivals),))
+
+    def beside_old_syn(self, block: Block, segment: Segment) -> Outcome:
+        """Return the outcome at an end that closes, where a SYN of long ago may end TIME-WAIT, and prove old."""
+        opening = self.configuration.reopening
+        if block.state is State.TIME_WAIT and segment == Segment(ANCIENT, syn=True) and opening.syn in ("above", "at-or-above"):
+            begun = Block(State.SYN_RECEIVED, block.nxt, block.nxt + 1, ANCIENT + 1, block.sent, passive=True, waited=block.rcv)
+            return Outcome(begun, (Segment(block.nxt, ANCIENT + 1, syn=True),), frozenset({Timer.RETRANSMISSION}))
+        outcome = segment_arrives(block, segment, self.behaviour)
+        if block.waited and outcome.block.state is State.LISTEN:
+            if opening.returns:
+                again = Block(State.TIME_WAIT, block.una, block.una, block.waited, block.sent)
+                return Outcome(again, started=frozenset({Timer.TIME_WAIT}))
+            return Outcome(Block(State.CLOSED, rcv=block.waited - 1, sent=block.sent))
+        return outcome
 
     def reopen(self, world: World) -> None:
         """Do nothing: users open by a call."""
@@ -186,6 +216,9 @@ class HandshakeSearch(Search):
             yield from (segment._replace(seq=place) for place in places)
             return
         own, peer = state.starts[who], state.starts[1 - who]
+        if segment.syn or ANCIENT + 1 in (segment.seq, segment.ack):
+            yield segment
+            return
         worst = relation == "worst" and block.state not in NOT_OPEN
         for seq in [segment.seq - (peer or LONG_AGO), *([block.rcv] if worst and peer is None else [])]:
             if segment.ack is None:
@@ -221,7 +254,7 @@ class HandshakeSearch(Search):
             return Outcome(block)
         if foreign and opening.syn == "reset" and block.state is State.TIME_WAIT and seen.syn and seen.seq >= block.rcv:
             return Outcome(block, (Segment(0, None, rst=True),))
-        return segment_arrives(block, seen, self.behaviour)
+        return self.arrive(block, seen) if state.old[who] else segment_arrives(block, seen, self.behaviour)
 
     def harmed(self, state: Opened, who: int, before: Block, segment: Segment, after: Block) -> bool:
         """Record the harms of an old segment; returns whether there was one, which ends the run."""

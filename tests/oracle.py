@@ -240,7 +240,7 @@ class Search:
         After the sender's FIN (`closing`), retransmitted text counts like the FIN. The ends in `second` close second, in
         CLOSE-WAIT or LAST-ACK: they never enter TIME-WAIT and have no loss window.
         """
-        covers = segment.ack is not None and segment.ack > fin_seq and not segment.rst
+        covers = segment.ack == fin_seq + 1 and not segment.rst
         asks = (segment.fin or segment.length > 0) and closing
         waits = self.waits if self.configuration.loss is not None else ()
         return tuple(who for who in waits if who not in second and (covers if who == sender else asks))

@@ -18,13 +18,17 @@ from timewait.formats.capture_entries import capture_entries
 from timewait.narration.timeline import lifetimes, transits
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.endpoint import allowed_calls, segment_arrives
+from timewait.spec.exchange import loss_windows
 from timewait.spec.handshake import LOST_MEMORY, may_crash, may_open
 from timewait.spec.incarnation import HARMS, ISOLATION, crossings
-from timewait.spec.outcome import Call
+from timewait.spec.old_syn import OLD_SYN, received
+from timewait.spec.outcome import Call, Timer
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.spec.reopening import AnswerIsn, Crash, NextIncarnation, NextIncarnationError, Numbers, Paws, Reopen, SynRule
+from timewait.spec.replies import earliest_unacknowledged
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 from timewait.spec.state import Block, State
@@ -208,6 +212,104 @@ class TestVerdicts:
         assert verdicts(atomic, "undelayed") == {"undelayed": Verdict.VACUOUS}
 
 
+WAITING = Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
+HALF_OPEN = Block(State.SYN_RECEIVED, una=2, nxt=3, rcv=501, passive=True, waited=2)
+"""TIME-WAIT, and the half-open connection that an old SYN makes of it."""
+
+
+class TestOldSyn:
+    """A SYN of an incarnation before, which ends TIME-WAIT and proves old."""
+
+    @pytest.mark.parametrize(
+        ("about", "opens"),
+        [
+            ({"syn": SynRule.ABOVE}, True),
+            ({"syn": SynRule.AT_OR_ABOVE}, True),
+            ({"syn": SynRule.NEVER}, False),
+            ({"syn": SynRule.RESET}, False),
+            ({"syn": SynRule.TIMESTAMP}, True),
+            ({"syn": SynRule.TIMESTAMP, "timestamps": (True, True)}, False),
+            ({"syn": SynRule.ABOVE, "timestamps": (True, True)}, True),
+        ],
+    )
+    def test_opens_by_its_number(self, about: dict[str, object], opens: bool) -> None:
+        """An old SYN ends TIME-WAIT by its number, never by its timestamp, which is old."""
+        outcome = received(handshake(2, old_syn=True, **about), WAITING, OLD_SYN)  # type: ignore[arg-type]
+        assert (outcome.block == HALF_OPEN) == opens
+        if opens:
+            assert (outcome.replies, outcome.started) == ((Segment(2, 501, syn=True),), {Timer.RETRANSMISSION})
+            assert earliest_unacknowledged(outcome.block) == Segment(2, 501, syn=True)
+            assert not allowed_calls(outcome.block)
+
+    @pytest.mark.parametrize("segment", [OLD_FIN, OLD_ACK, OLD_RST, Segment(2, syn=True, ack=2)])
+    def test_only_a_syn_that_is_more_than_enough(self, segment: Segment) -> None:
+        """Other segments meet TIME-WAIT as usual, and so does a SYN below RCV.NXT; the rule says which number is enough."""
+        at, above = (handshake(2, old_syn=True, syn=rule) for rule in (SynRule.AT_OR_ABOVE, SynRule.ABOVE))
+        assert received(at, WAITING, segment) == segment_arrives(WAITING, segment, at.behaviour)
+        states = [received(rule, WAITING, Segment(number, syn=True)).block.state for rule in (at, above) for number in (1, 2, 3)]
+        stays, opened = State.TIME_WAIT, State.SYN_RECEIVED
+        assert states == [stays, opened, opened, stays, stays, opened]
+
+    @pytest.mark.parametrize("segment", [Segment(501, rst=True), Segment(501, syn=True)])
+    def test_it_proves_old(self, segment: Segment) -> None:
+        """A RST, or another SYN, proves it old: TIME-WAIT begins again, with its numbers, or nothing waits any more."""
+        back = received(handshake(2, old_syn=True, syn=SynRule.ABOVE), HALF_OPEN, segment)
+        assert (back.block, back.started) == (WAITING, {Timer.TIME_WAIT})
+        gone = received(handshake(2, old_syn=True, syn=SynRule.ABOVE, returns=False), HALF_OPEN, segment)
+        assert (gone.block, gone.started) == (Block(State.CLOSED, rcv=1), frozenset())
+
+    @pytest.mark.parametrize("segment", [Segment(1, 2, fin=True), Segment(2, 2)])
+    def test_an_ack_proves_nothing(self, segment: Segment) -> None:
+        """The FIN and the ACK of a peer in LAST-ACK do not prove it old; each gets an ACK that acknowledges nothing of it."""
+        outcome = received(handshake(2, old_syn=True, syn=SynRule.ABOVE), HALF_OPEN, segment)
+        assert (outcome.block, outcome.replies) == (HALF_OPEN, (Segment(3, 501),))
+
+    def test_its_answers_are_under_no_loss_budget(self) -> None:
+        """The acknowledgements of the half-open connection are none of the FIN."""
+        peer = Block(State.LAST_ACK, una=1, nxt=2, rcv=2)
+        assert loss_windows((HALF_OPEN, peer), 0, Segment(3, 501), (True, False)) == ()
+        assert loss_windows((WAITING, peer), 0, Segment(2, 2), (True, False)) == (0,)
+
+    def test_an_old_syn_never_fits_the_next_incarnation(self) -> None:
+        """In the worst place of the numbers the SYN,ACK that answers an old SYN is still not that of a new one."""
+        found = crossings(handshake(old_syn=True, syn=SynRule.ABOVE), (OPENED, SYN_SENT), (0, 1), 1, Segment(2, 501, syn=True))
+        assert [crossing.outcome.replies for crossing in found] == [(Segment(501, rst=True),)]
+
+    def test_in_flight_at_the_start(self) -> None:
+        """It is no older than MSL: it arrives within MSL of the start, and not later."""
+        start = initial_state(handshake(2, old_syn=True, syn=SynRule.ABOVE))
+        arrival = Action("deliver", "A", ("B", OLD_SYN), (False,))
+        assert start.wait(F(1)).act(arrival)
+        with pytest.raises(ImpossibleMove):
+            start.wait(F(1001, 1000)).act(arrival)
+        with pytest.raises(ImpossibleMove):
+            initial_state(handshake(2)).act(arrival)
+
+    def test_a_capture(self) -> None:
+        """A run with a packet that was sent before its start is replayed, and written as a capture."""
+        trace = decided(handshake(2, old_syn=True, syn=SynRule.ABOVE, returns=False), "old-fin")["old-fin"].trace
+        assert trace is not None
+        rules = [rule for step in trace.steps for rule, _, _ in step.event.rules]
+        assert [rule for rule in rules if rule.startswith("incarnation")] == [
+            "incarnation.old-syn",
+            "incarnation.old-syn-end",
+            "incarnation.old-fin",
+        ]
+        assert len([entry for entry in capture_entries(trace, ("A", "B")) if entry.fields.get("seq") == OLD_SYN.seq]) == 1
+        assert packetdrill.as_packetdrill(trace, "a")
+
+    @pytest.mark.slow
+    def test_brute_force_agrees(self) -> None:
+        """Without the return an old FIN is accepted; with it there is no harm."""
+        gone, back = (handshake(2, old_syn=True, syn=SynRule.ABOVE, returns=returns) for returns in (False, True))
+        assert judge_handshake(gone, wanted=("old-fin",)) == {"old-fin": True}
+        wanted = ("old-fin", "old-reset", "old-ack")
+        assert judge_handshake(back, wanted=wanted) == dict.fromkeys(wanted, False)
+        for engine in (Engine.EXPLICIT, Engine.ZONES):
+            assert verdicts(gone, "old-fin", engine=engine) == {"old-fin": VIOLATED}
+            assert set(verdicts(back, *wanted, engine=engine).values()) == {PROVED}
+
+
 class TestOpening:
     """Who may open when, and what is stated about it."""
 
@@ -239,6 +341,8 @@ class TestOpening:
             "early": True,
             "syn": SynRule.TIMESTAMP,
             "isn": AnswerIsn.ANY,
+            "old_syn": True,
+            "returns": False,
             "timestamps": (True, False),
         }
         stated = handshake(2, numbers=Numbers.CLOCK, **opening)
@@ -255,6 +359,8 @@ class TestOpening:
             {"kind": Reopen.HANDSHAKE, "idle": F(1)},
             {"kind": Reopen.HANDSHAKE, "syn": SynRule.ABOVE},
             {"kind": Reopen.HANDSHAKE, "early": True, "isn": AnswerIsn.ANY},
+            {"kind": Reopen.HANDSHAKE, "returns": False},
+            {"kind": Reopen.ATOMIC, "old_syn": True},
             {"kind": Reopen.HANDSHAKE, "early": True, "syn": SynRule.RESET, "isn": AnswerIsn.ANY},
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1), "idle": F(-1)},
         ],

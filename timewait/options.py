@@ -151,6 +151,7 @@ class Keywords(TypedDict, total=False):
     syn: SynRule | str | None
     isn: AnswerIsn | str | None
     early: bool
+    old_syn: bool
     crash: Crash | str | None
     quiet: DurationLike | None
     new_data: str | tuple[int, int] | None
@@ -344,7 +345,9 @@ def _reopening(values: Mapping[str, Any]) -> NextIncarnation:
     ):
         if values.get(keyword) is not None:
             stated[name] = read(values[keyword])
-    return NextIncarnation(kind=Reopen(values["reopen"]), early=bool(values.get("early")), **stated)
+    return NextIncarnation(
+        kind=Reopen(values["reopen"]), early=bool(values.get("early")), old_syn=bool(values.get("old_syn")), **stated
+    )
 
 
 def _timestamps(value: str) -> tuple[bool, bool]:

@@ -112,6 +112,7 @@ _REOPENING = (
     ),
     click.option("--timestamps", type=click.Choice([*TIMESTAMPS]), help="Handshake: ends with timestamps. [default: none]"),
     click.option("--early", is_flag=True, help="Handshake: an end opens as soon as it is CLOSED, whatever the other end does."),
+    click.option("--old-syn", is_flag=True, help="Handshake: an old SYN of B, with a number above all others, is in flight."),
     click.option(
         "--crash", type=click.Choice([*map(str, Crash)]), help="Handshake: the end whose host loses all memory. [default: none]"
     ),
