@@ -29,11 +29,11 @@ def drawn_configuration(chance: random.Random) -> Configuration:
     early = chance.random() < 0.3
     opening = NextIncarnation(
         Reopen.HANDSHAKE,
-        chance.choice([Numbers.WORST, Numbers.WORST, Numbers.REPEATED, Numbers.ABOVE]),
-        chance.choice([(False, False), (True, True), (True, False)]),
-        Paws.LINUX,
-        SynRule.TIMESTAMP if early else SynRule.NEVER,
-        early,
+        numbers=chance.choice([Numbers.WORST, Numbers.WORST, Numbers.REPEATED, Numbers.ABOVE]),
+        timestamps=chance.choice([(False, False), (True, True), (True, False)]),
+        paws=Paws.LINUX,
+        syn=SynRule.TIMESTAMP if early else SynRule.NEVER,
+        early=early,
     )
     return _linux(opening, chance.choice([(0, 0), (1, 0), (0, 1)]))
 

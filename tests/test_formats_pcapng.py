@@ -13,6 +13,7 @@ import pytest
 from counterexamples import NAMES, SCHEDULES, counterexample
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_walks import OPENINGS, harmed
 from scapy.layers.inet import IP, TCP
 from scapy.packet import Packet as ScapyPacket
 from scapy.utils import PcapNgReader
@@ -229,3 +230,13 @@ def test_packets_have_the_fields_of_segments() -> None:
     copies = [copy for name in NAMES for step in counterexample(name).steps for copy in step.event.sent]
     assert all(isinstance(copy, Packet) and {"seq", "len"} <= dict(copy.fields).keys() for copy in copies)
     assert {name for copy in copies for name, _ in copy.fields} == {"seq", "ack", "len", "fin", "rst"}
+
+
+@needs_tshark
+@pytest.mark.slow
+@either_end
+@pytest.mark.parametrize("opening", OPENINGS)
+@pytest.mark.parametrize("harm", ["old-text", "old-fin", "old-reset", "old-ack"])
+def test_analysis_of_a_handshake(harm: str, opening: str, end: str, tmp_path: Path) -> None:
+    """The same where the next incarnation opens by a handshake and meets an old segment."""
+    agrees(harmed(harm, opening), end, tmp_path)

@@ -52,55 +52,83 @@ def is_retransmission(row: Row) -> bool:
     return any(row[f"tcp.analysis.{name}"] for name in RETRANSMISSIONS)
 
 
-def repeated(entries: list[CaptureEntry]) -> list[int]:
-    """The indices, from 1, of packets whose sequence numbers were all captured before on the same connection."""
-    found, known, connection = [], set(), 0
-    for number, entry in enumerate(entries, start=1):
+def repeated(entries: list[CaptureEntry], streams: list[str]) -> list[int]:
+    """The indices, from 1, of packets whose numbers lie below one captured before in the same stream of Wireshark.
+
+    The SYN,ACK of a simultaneous open is one: it has the number of the SYN.
+    """
+    found, reached = [], dict[tuple[str, str], int]()
+    for number, (stream, entry) in enumerate(zip(streams, entries, strict=True), start=1):
         fields = entry.fields
-        if fields.get("syn") and "ack" not in fields:
-            connection += 1
-        length = fields["len"] + fields.get("syn", 0) + fields.get("fin", 0)
-        octets = {(connection, entry.sender, fields["seq"] - entry.incarnation + offset) for offset in range(length)}
-        if octets and octets <= known:
+        begin = fields["seq"] - entry.incarnation
+        end = begin + fields["len"] + fields.get("syn", 0) + fields.get("fin", 0)
+        before = reached.get((stream, entry.sender), begin)
+        if begin < end <= before:
             found.append(number)
-        known |= octets
+        if not fields.get("rst"):
+            reached[stream, entry.sender] = max(before, end)
     return found
 
 
-def overtaken(entries: list[CaptureEntry]) -> list[int]:
-    """The indices, from 1, of packets captured after one that the same end sent later on the same connection."""
-    found, latest, connection = [], dict[tuple[int, str], int](), 0
-    for number, entry in enumerate(entries, start=1):
-        if entry.fields.get("syn") and "ack" not in entry.fields:
-            connection += 1
+def overtaken(entries: list[CaptureEntry], streams: list[str]) -> list[int]:
+    """The indices, from 1, of packets captured after one that the same end sent later, in the same stream of Wireshark."""
+    found, latest = [], dict[tuple[str, str], int]()
+    for number, (stream, entry) in enumerate(zip(streams, entries, strict=True), start=1):
         if entry.identification < ADDED:
-            before = latest.get((connection, entry.sender), 0)
+            before = latest.get((stream, entry.sender), 0)
             if entry.identification < before:
                 found.append(number)
-            latest[connection, entry.sender] = max(before, entry.identification)
+            latest[stream, entry.sender] = max(before, entry.identification)
     return found
+
+
+def acknowledged_by_old(entries: list[CaptureEntry], streams: list[str]) -> list[int]:
+    """The indices, from 1, of packets that an old segment, captured before in the same stream, seems to acknowledge."""
+    found, edges = [], dict[tuple[str, str], int]()
+    newest = {stream: max(e.incarnation for s, e in zip(streams, entries, strict=True) if s == stream) for stream in streams}
+    for number, (stream, entry) in enumerate(zip(streams, entries, strict=True), start=1):
+        fields = entry.fields
+        end = fields["seq"] - entry.incarnation + fields["len"] + fields.get("fin", 0)
+        if fields["len"] + fields.get("fin", 0) and end <= edges.get((stream, entry.sender), end - 1):
+            found.append(number)
+        if entry.incarnation < newest[stream] and "ack" in fields:
+            receiver = "B" if entry.sender == "A" else "A"
+            edges[stream, receiver] = max(edges.get((stream, receiver), 0), fields["ack"] - entry.incarnation)
+    return found
+
+
+def syns(entries: list[CaptureEntry]) -> int:
+    """The SYNs without ACK: each begins a connection, or both do at a simultaneous open."""
+    return sum("syn" in entry.fields and "ack" not in entry.fields for entry in entries)
 
 
 def agrees(trace: Trace, end: str, folder: Path) -> None:
-    """Assert that Wireshark and the trace agree, except on overtaken packets, which may look like retransmissions."""
+    """Assert that Wireshark and the trace agree, except on packets that may look like retransmissions.
+
+    These are overtaken packets, and text that an old ACK, captured before, seems to acknowledge.
+    """
     entries = capture_entries(trace, [end.upper()])
     packets = rows(pcapng.as_pcapng(trace, end), folder)
     assert len(packets) == len(entries)
     assert {row["ip.checksum.status"] for row in packets} == {row["tcp.checksum.status"] for row in packets} == {"1"}
     assert not any(row["_ws.malformed"] for row in packets)
     assert all(row["frame.comment"] for row in packets)
-    if trace.about.get("reopening", {}).get("kind") == "handshake":
-        return  # Wireshark follows one connection on a pair of ports, and takes old segments in the next one for its own
+    streams = [row["tcp.stream"] for row in packets]
+    assert len({entry.incarnation for entry in entries}) <= len(set(streams)) <= syns(entries)
     again = [number for number, row in enumerate(packets, start=1) if is_retransmission(row)]
     at_once = [number for number, row in enumerate(packets, start=1) if row["tcp.analysis.out_of_order"]]
     assert all(entries[number - 1].time == entries[number - 2].time for number in at_once)
-    late = set(overtaken(entries))
-    assert set(again + at_once) - late == set(repeated(entries)) - late
-    resent = {
-        copy.number
-        for step in trace.steps
-        for copy in step.event.sent
-        if any(rule == "timer.retransmission" for rule, _, _ in step.event.rules)
+    late = {*overtaken(entries, streams), *acknowledged_by_old(entries, streams)}
+    assert set(again + at_once) - late == set(repeated(entries, streams)) - late
+    again_sent = {
+        rule: {
+            copy.number for step in trace.steps for copy in step.event.sent if rule in {name for name, _, _ in step.event.rules}
+        }
+        for rule in ("timer.retransmission", "syn-sent.crossing")
     }
-    leaving = {entry.identification for entry in entries if entry.leaves}
-    assert {entries[number - 1].identification for number in again if entries[number - 1].leaves} == resent & leaving
+    # The SYN,ACK of a simultaneous open has the number of the SYN, which may be in an earlier stream.
+    below = {entries[number - 1].identification for number in repeated(entries, streams)}
+    resent = again_sent["timer.retransmission"] | (again_sent["syn-sent.crossing"] & below)
+    leaving = {entry.identification for number, entry in enumerate(entries, start=1) if entry.leaves and number not in late}
+    taken = {entries[number - 1].identification for number in again if entries[number - 1].leaves and number not in late}
+    assert taken == resent & leaving
