@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from timewait.captures.direction import Direction, count, is_repeated_capture, wire_key
 from timewait.captures.headers import ACK, FIN, RST, SYN, CapturedPacket, Socket
 from timewait.spec.segment import Segment
 
@@ -27,15 +28,6 @@ MAX_IN_FLIGHT = 200
 
 MAX_KEPT = 10_000
 """Packets kept of one connection."""
-
-CAPTURED_TWICE = 1_000_000
-"""Nanoseconds within which two captures of one copy on one interface count as one."""
-
-REMEMBERED = 8
-"""Packets of each end that are remembered to recognise one that the capture holds twice."""
-
-NUMBERS = 1 << 32
-"""The size of the sequence space."""
 
 
 CaptureInstant = tuple[int, int, int]
@@ -110,85 +102,6 @@ _Held = tuple[CapturedPacket, int, int, int | None]
 
 
 @dataclass(slots=True)
-class Direction:
-    """What one end sent, as far as it was captured.
-
-    Attributes
-    ----------
-    first : int or None
-        The initial sequence number on the wire.
-    opening : bool
-        Whether a SYN of this end was captured.
-    high : int
-        The number after everything captured of this end.
-    acknowledges : int
-        The highest number of the other end that this end acknowledged.
-    fin : int or None
-        The number after its FIN, if that was captured.
-    scale : int or None
-        The window scale that the SYN offered.
-    shift : int or None
-        The same, or 0 where the SYN offered none; None where the capture lacks the SYN.
-    interface : str
-        The interface on which this end is counted: that of its first packet.
-    packets, octets, repeated : int
-        Packets, octets of text, and packets with text or FIN that had been sent before; on that interface.
-    missing : list of (int, int)
-        Octets that the capture lacks although later ones were captured.
-    response : int or None
-        The shortest time in nanoseconds from a segment of the other end to its acknowledgement by this one.
-    hops : dict
-        The times to live of its packets other than RSTs, and the number of packets with each.
-    """
-
-    first: int | None = None
-    opening: bool = False
-    high: int = 0
-    acknowledges: int = 0
-    fin: int | None = None
-    scale: int | None = None
-    shift: int | None = None
-    interface: str = ""
-    packets: int = 0
-    octets: int = 0
-    repeated: int = 0
-    missing: list[tuple[int, int]] = field(default_factory=list)
-    response: int | None = None
-    hops: dict[int, int] = field(default_factory=dict)
-    skipped_to: int | None = None
-    skipped_octets: int = 0
-    awaiting: tuple[int, int] | None = None
-    latest: deque[tuple[object, str, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-
-    def relative(self, number: int, syn: bool = False) -> int:
-        """A sequence number of the wire, unwrapped and relative."""
-        if self.first is None:
-            self.first = number if syn else number - 1
-        high = self.high
-        return high + (number - self.first - high + (1 << 31)) % NUMBERS - (1 << 31)
-
-    def distance(self, number: int) -> int:
-        """How far a number of the wire is from the highest number of this end; 0 where nothing of it is known."""
-        if self.first is None:
-            return 0
-        ahead = (number - self.first - self.high) % NUMBERS
-        return min(ahead, NUMBERS - ahead)
-
-    def sends(self, seq: int, end: int) -> bool:
-        """Count numbers as sent; returns whether all of them had been captured before."""
-        if seq > self.high and self.packets:
-            self.missing.append((self.high, seq))
-        if end > self.high:
-            self.high = end
-            return False
-        if not self.missing or not any(start < end and seq < stop for start, stop in self.missing):
-            return True
-        pieces = [piece for gap in self.missing for piece in ((gap[0], min(gap[1], seq)), (max(gap[0], end), gap[1]))]
-        self.missing = sorted({(start, stop) for start, stop in pieces if start < stop})
-        return False
-
-
-@dataclass(slots=True)
 class Connection:
     """One incarnation of a connection and the packets kept of it.
 
@@ -202,10 +115,6 @@ class Connection:
         The kept packets and the gaps between them, in order.
     packets : int
         The number of all its packets.
-    frames : (int, int)
-        Its first and its last frame.
-    times : (int, int)
-        The capture times of its first and last frame, in nanoseconds since 1970.
     opened : int or None
         When its first SYN was captured, in nanoseconds since 1970.
     accepted : (int, int) or None
@@ -228,8 +137,6 @@ class Connection:
     incarnation: int = 1
     items: list[Item] = field(default_factory=list)
     packets: int = 0
-    frames: tuple[int, int] = (0, 0)
-    times: tuple[int, int] = (0, 0)
     opened: int | None = None
     accepted: tuple[int, int] | None = None
     established: bool = False
@@ -238,6 +145,8 @@ class Connection:
     captured_twice: int = 0
     truncated: bool = False
     directions: tuple[Direction, Direction] = field(default_factory=lambda: (Direction(), Direction()))
+    _first: CapturedPacket | None = None
+    _last: CapturedPacket | None = None
     _recent: deque[_Held] = field(default_factory=deque)
     _skipped: int = 0
     _skipped_until: int = 0
@@ -248,9 +157,19 @@ class Connection:
     _interfaces: set[str] = field(default_factory=set)
 
     @property
+    def frames(self) -> tuple[int, int]:
+        """Its first and its last frame; 0 before the first packet."""
+        return (0, 0) if self._first is None or self._last is None else (self._first.frame, self._last.frame)
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """The capture times of its first and last frame, in nanoseconds since 1970; 0 before the first packet."""
+        return (0, 0) if self._first is None or self._last is None else (self._first.time, self._last.time)
+
+    @property
     def over(self) -> bool:
         """Whether both ends have closed, or a RST was captured."""
-        return self._finished == {0, 1}
+        return len(self._finished) == 2
 
     @property
     def closes(self) -> bool:
@@ -283,29 +202,31 @@ class Connection:
 
     def add(self, packet: CapturedPacket) -> None:
         """Process the next packet: keep it, hold it, or skip the oldest held ones."""
-        sender = 0 if packet.source == self.ends[0] else 1
-        own, other = self.directions[sender], self.directions[1 - sender]
-        self._interfaces.add(packet.interface)
-        # With two capture points the second copy may be a duplicate that arrives.
-        if self._is_repeated_capture(own, packet) and len(self._interfaces) == 1:
-            self.captured_twice += 1
-            return
-        if not self.packets:
-            self.frames, self.times = (packet.frame, 0), (packet.time, 0)
-        self.packets += 1
-        self.frames, self.times = (self.frames[0], packet.frame), (self.times[0], packet.time)
-        flags = packet.flags
+        _, _, interface, source, _, number, acknowledged, length, flags, *_ = packet
+        if source == self.ends[0]:
+            sender, (own, other) = 0, self.directions
+        else:
+            sender, (other, own) = 1, self.directions
+        if interface not in self._interfaces:
+            self._interfaces.add(interface)
         if flags & (SYN | RST):
-            self._add_special(sender, packet)
+            if not self._is_left_out(own, packet):
+                self._add_special(sender, packet)
             return
+        seq, ack = own.relative(number), None if acknowledged is None else other.relative(acknowledged)
+        end = seq + length + (flags & FIN)
+        # What was captured before has no new number.
+        if end <= own.high and (ack is None or ack <= own.acknowledges):
+            if self._is_left_out(own, packet):
+                return
+        else:
+            own.latest.append(packet)
+            self._note(packet)
         self.established = True
-        seq = own.relative(packet.seq)
-        ack = None if packet.ack is None else other.relative(packet.ack)
-        end = seq + packet.length + (flags & FIN)
-        acknowledges_fin = ack is not None and other.fin is not None and own.acknowledges < other.fin <= ack
-        self._count(own, other, packet, seq, end, ack)
+        before = own.acknowledges
+        count(own, other, packet, seq, end, ack)
         held = (packet, sender, seq, ack)
-        if flags & FIN or acknowledges_fin:
+        if flags & FIN or (other.fin is not None and ack is not None and before < other.fin <= ack):
             self._flush()
             self._keep(held)
             self._context_left = CONTEXT
@@ -320,6 +241,25 @@ class Connection:
         else:
             self._hold(held)
 
+    def _note(self, packet: CapturedPacket) -> None:
+        if not self.packets:
+            self._first = packet
+        self._last = packet
+        self.packets += 1
+
+    def _is_left_out(self, own: Direction, packet: CapturedPacket) -> bool:
+        """Whether a packet is left out because the capture has it twice; otherwise it is noted.
+
+        With two capture points the second copy may be a duplicate that arrives.
+        """
+        repeated = is_repeated_capture(own, packet)
+        own.latest.append(packet)
+        if repeated and len(self._interfaces) == 1:
+            self.captured_twice += 1
+            return True
+        self._note(packet)
+        return False
+
     def visit(self, packet: CapturedPacket) -> None:
         """Keep a SYN of the next incarnation that an end of this one answers, as TIME-WAIT does."""
         self._flush()
@@ -329,8 +269,8 @@ class Connection:
 
     def has_copy_of(self, packet: CapturedPacket) -> bool:
         """Whether a packet is a copy of one that was kept: it has its identification, its numbers and its flags."""
-        wanted = _wire_key(packet)
-        return bool(packet.ident) and any(_wire_key(item.packet) == wanted for item in captured_segments(self.items))
+        wanted = wire_key(packet)
+        return bool(packet.ident) and any(wire_key(item.packet) == wanted for item in captured_segments(self.items))
 
     def end(self) -> None:
         """The capture ends: keep the held packets of a connection that was closing."""
@@ -338,20 +278,6 @@ class Connection:
             self._flush()
 
     # --- counting ---------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _is_repeated_capture(own: Direction, packet: CapturedPacket) -> bool:
-        """Whether the capture has a copy twice, on one interface and almost at once."""
-        key = (packet.ident, packet.seq, packet.ack, packet.length, packet.flags, packet.timestamps, packet.window)
-        repeated = False
-        if packet.ident or packet.length or packet.flags & (SYN | FIN):
-            for known, interface, time in reversed(own.latest):
-                if packet.time - time >= CAPTURED_TWICE:
-                    break
-                if known == key and interface == packet.interface:
-                    repeated = True
-        own.latest.append((key, packet.interface, packet.time))
-        return repeated
 
     def _add_special(self, sender: int, packet: CapturedPacket) -> None:
         """Process a SYN or a RST."""
@@ -365,7 +291,7 @@ class Connection:
         ack = None if packet.ack is None else other.relative(packet.ack)
         end = seq + packet.length + syn + bool(packet.flags & FIN)
         if not rst:
-            self._count(own, other, packet, seq, end, ack)
+            count(own, other, packet, seq, end, ack)
         else:
             own.packets += 1
             self._finished |= {0, 1}
@@ -381,33 +307,6 @@ class Connection:
             self._last_syn = here
         elif self.accepted is None:
             self.accepted = self._last_syn or here
-
-    @staticmethod
-    def _count(own: Direction, other: Direction, packet: CapturedPacket, seq: int, end: int, ack: int | None) -> None:
-        """Count a packet other than a RST, and measure the response of its sender."""
-        if not own.packets:
-            own.interface = packet.interface
-        new = end > own.high
-        known = own.sends(seq, end) if end > seq or seq > own.high else False
-        counted = packet.interface == own.interface
-        if counted:
-            own.packets += 1
-            if known:
-                own.repeated += 1
-                own.awaiting = None
-            else:
-                own.octets += packet.length
-        own.hops[packet.hops] = own.hops.get(packet.hops, 0) + 1
-        if new and end > seq and counted:
-            own.awaiting = (end, packet.time)
-        if ack is None:
-            return
-        own.acknowledges = max(own.acknowledges, ack)
-        if other.awaiting is not None and ack >= other.awaiting[0]:
-            took = packet.time - other.awaiting[1]
-            if ack == other.awaiting[0] and took >= 0:
-                own.response = took if own.response is None else min(own.response, took)
-            other.awaiting = None
 
     # --- keeping ----------------------------------------------------------------------------------------------------
 
@@ -437,9 +336,10 @@ class Connection:
 
     def _skip(self, held: _Held) -> None:
         packet, sender, seq, _ = held
-        direction = self.directions[sender]
-        direction.skipped_to = max(seq + packet.length, direction.skipped_to or 0)
-        direction.skipped_octets += packet.length
+        direction, length = self.directions[sender], packet.length
+        if direction.skipped_to is None or seq + length > direction.skipped_to:
+            direction.skipped_to = max(seq + length, 0)
+        direction.skipped_octets += length
         self._skipped += 1
         self._skipped_until = packet.time
 
@@ -452,11 +352,6 @@ class Connection:
             self._skipped = first.skipped_octets = second.skipped_octets = 0
         while self._recent:
             self._keep(self._recent.popleft())
-
-
-def _wire_key(packet: CapturedPacket) -> tuple[object, ...]:
-    """Equal for all captures of one copy."""
-    return (packet.source, packet.ident, packet.seq, packet.ack, packet.length, packet.flags)
 
 
 def _has_absolute_number(packet: CapturedPacket) -> bool:

@@ -96,6 +96,8 @@ def deliveries(
 
 def _without_other_interfaces(segments: Sequence[CapturedSegment]) -> list[CapturedSegment]:
     """The packets without those that a capture of several interfaces holds more than once."""
+    if len({captured.packet.interface for captured in segments}) <= 1:
+        return sorted(segments, key=CapturedSegment.instant)
     latest: dict[tuple[object, ...], CapturedSegment] = {}
     kept = []
     for captured in sorted(segments, key=CapturedSegment.instant):
@@ -115,18 +117,23 @@ def _one_point(segments: list[CapturedSegment], responses: tuple[int, int]) -> t
     originals: list[CapturedSegment] = []
     for captured in segments:
         # Retransmissions have IPv4 identifications of their own; only a duplicate made by the network shares one.
-        if captured.packet.ident and captured.copy_key in first:
-            duplicates[first[captured.copy_key]].append(captured.instant(1))
+        key = captured.copy_key
+        if captured.packet.ident and key in first:
+            duplicates[first[key]].append(captured.instant(1))
             continue
-        first[captured.copy_key] = len(originals)
+        first[key] = len(originals)
         originals.append(captured)
     again = {id(originals[index]): found for index, found in duplicates.items()}
     ordered = in_order_of_sending(originals)
     arrivals = _Arrivals(ordered, responses)
-    return tuple(
-        replace(delivery, arrivals=(*delivery.arrivals, *found), pending=delivery.pending and not found)
-        for delivery, found in ((arrivals.of(i), again.get(id(it.captured), [])) for i, it in enumerate(ordered))
-    )
+    return tuple(_also_arriving(arrivals.of(i), again.get(id(it.captured), ())) for i, it in enumerate(ordered))
+
+
+def _also_arriving(delivery: Delivery, duplicates: Sequence[CaptureInstant]) -> Delivery:
+    """A delivery with the arrivals of the duplicates that the network made."""
+    if not duplicates:
+        return delivery
+    return replace(delivery, arrivals=(*delivery.arrivals, *duplicates), pending=False)
 
 
 class _Arrivals:
@@ -146,11 +153,12 @@ class _Arrivals:
         self._responses = responses
         # For each end the lowest number of text or FIN that it sends from an index on.
         self._lowest = ([1 << 62], [1 << 62])
-        for captured in reversed(self._segments):
-            own = captured.segment.seq if captured.segment.span and not captured.segment.syn else 1 << 62
-            for sender in (0, 1):
-                least = self._lowest[sender][-1]
-                self._lowest[sender].append(min(least, own) if sender == captured.sender else least)
+        least = [1 << 62, 1 << 62]
+        for _, sender, (seq, _, length, syn, fin, _, _), _ in reversed(self._segments):
+            if (length or fin) and not syn and seq < least[sender]:
+                least[sender] = seq
+            self._lowest[0].append(least[0])
+            self._lowest[1].append(least[1])
 
     def _retransmits_below(self, sender: int, index: int, number: int) -> bool:
         """Whether an end sends text or a FIN below a number after the packet at an index."""
@@ -159,10 +167,10 @@ class _Arrivals:
     def of(self, index: int) -> Delivery:
         """The delivery of the packet at an index."""
         captured, sent = self._ordered[index]
-        segment = captured.segment
-        if segment.syn or segment.rst:
+        _, _, length, syn, fin, rst, _ = captured.segment
+        if syn or rst:
             return Delivery(captured, sent, (self._just_after(index),))
-        return self._of_text(index) if segment.span else self._of_acknowledgement(index)
+        return self._of_text(index) if length or fin else self._of_acknowledgement(index)
 
     def _just_after(self, index: int) -> CaptureInstant:
         time, frame, rank = self._ordered[index].sent
@@ -171,14 +179,15 @@ class _Arrivals:
     def _of_text(self, index: int) -> Delivery:
         """The delivery of text or a FIN, inferred from the receiver's acknowledgements."""
         captured, sent = self._ordered[index]
+        segment, sender, end = captured.segment, captured.sender, captured.segment.end
         crossed = index
         retransmissions = []
         for later in range(index + 1, len(self._segments)):
             other = self._segments[later]
-            if other.sender == captured.sender:
-                if other.segment.seq <= captured.segment.seq and other.segment.end >= captured.segment.end:
+            if other.sender == sender:
+                if other.segment.seq <= segment.seq and other.segment.end >= end:
                     retransmissions.append(other)
-            elif _acknowledges(other.segment, captured.segment):
+            elif _acknowledges(other.segment, segment, end):
                 in_time = [it for it in retransmissions if other.time - it.time >= self._responses[other.sender]]
                 return Delivery(captured, sent, () if in_time else (self._just_after(crossed),))
             elif not other.segment.rst and not other.segment.syn:
@@ -223,11 +232,11 @@ class _Arrivals:
         return following[0] if answer is not None and answer.segment.rst and disproved else None
 
 
-def _acknowledges(answer: Segment, segment: Segment) -> bool:
-    """Whether a segment of the receiver shows that text or a FIN had arrived."""
-    if answer.rst and answer.ack is None:
-        return segment.ack is not None and answer.seq == segment.ack
-    return answer.ack is not None and answer.ack >= segment.end
+def _acknowledges(answer: Segment, segment: Segment, end: int) -> bool:
+    """Whether a segment of the receiver shows that text or a FIN, with this number after it, had arrived."""
+    if answer.ack is None:
+        return answer.rst and segment.ack is not None and answer.seq == segment.ack
+    return answer.ack >= end
 
 
 # --- two capture points --------------------------------------------------------------------------------------------
@@ -288,7 +297,7 @@ def _as_processed(copy: Delivery, copies: Sequence[Delivery]) -> Delivery:
     for answer in copies:
         if answer.captured.sender == copy.captured.sender or answer.sent < arrival or answer.captured.segment.rst:
             continue
-        if _acknowledges(answer.captured.segment, segment):
+        if _acknowledges(answer.captured.segment, segment, segment.end):
             return replace(copy, arrivals=(arrival, *copy.arrivals[1:]))
         arrival = (answer.sent[0], answer.sent[1], 1)
     return copy

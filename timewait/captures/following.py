@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.connections import (
-    NUMBERS,
     CapturedSegment,
     CaptureInstant,
     Connection,
@@ -23,6 +22,7 @@ from timewait.captures.connections import (
     captured_segments,
 )
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
+from timewait.captures.direction import NUMBERS
 from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.fins import second_closed_first
 from timewait.captures.judging import Judged, judge

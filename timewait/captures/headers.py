@@ -32,6 +32,12 @@ HARDWARE = {ETHERNET: 6, 113: 6, 276: 12}
 
 LATER_FRAGMENT = "later fragment of an IP packet"
 
+FRAGMENTED = 0x3FFF
+"""The bits of an IPv4 packet that is a fragment: more fragments, and the offset."""
+
+ALIGNED_TIMESTAMPS = b"\x01\x01\x08\x0a"
+"""Two octets of padding and the timestamps option (RFC 7323 appendix A)."""
+
 END, NO_OPERATION, WINDOW_SCALE, TIMESTAMPS = 0, 1, 3, 8
 """TCP options."""
 
@@ -111,7 +117,10 @@ class CapturedPacket(NamedTuple):
     hardware: bytes = b""
 
 
+_WHOLE = struct.Struct("!12xHBxHHHBB2x4s4sHHIIBBH")
+"""The headers of Ethernet, IPv4 and TCP without options."""
 _TCP_HEADER = struct.Struct("!HHIIBBH").unpack_from
+_TIMESTAMPS = struct.Struct("!II").unpack_from
 _IPV4_HEADER = struct.Struct("!BxHHHBB2x4s4s").unpack_from
 
 
@@ -130,11 +139,10 @@ class _IpPacket(NamedTuple):
 def decode(frame: Frame) -> CapturedPacket | LeftOut:
     """The TCP segment in a frame, or why it has none that can be read."""
     octets = frame.octets
+    if frame.link_type == ETHERNET and (found := _decode_ethernet(frame, octets)) is not None:
+        return found
     try:
-        if frame.link_type == ETHERNET and octets[12:14] == b"\x08\0":
-            layer, at = None, 14
-        else:
-            layer, at = link_layer(frame.link_type)
+        layer, at = link_layer(frame.link_type)
         for _ in range(MAX_LAYERS):
             if layer is not None:
                 layer, at = layer(octets, at)
@@ -149,6 +157,44 @@ def decode(frame: Frame) -> CapturedPacket | LeftOut:
         whole = len(octets) >= frame.length
         return LeftOut("damaged headers" if whole else "headers that were not captured whole")
     return LeftOut(f"more than {MAX_LAYERS} headers")
+
+
+def _decode_ethernet(frame: Frame, octets: bytes) -> CapturedPacket | None:
+    """The TCP segment in an Ethernet frame whose headers are the commonest ones; None where others must be looked for."""
+    if len(octets) < _WHOLE.size:
+        return None
+    kind, first, total, ident, fragment, hops, protocol, sender, receiver, *_ = fields = _WHOLE.unpack_from(octets)
+    if kind != 0x0800 or first != 0x45 or protocol != TCP or fragment & FRAGMENTED:
+        return None
+    source, destination, seq, ack, offset, flags, window = fields[9:]
+    header = offset >> 2 & 0x3C
+    length = (14 + total if total else max(frame.length, len(octets))) - 34 - header
+    if header < 20 or length < 0:
+        return None
+    scale = timestamps = None
+    if header > 20:
+        scale, timestamps = _scale_and_timestamps(octets[54 : 34 + header], flags)
+    number, time, interface, *_ = frame
+    return tuple.__new__(
+        CapturedPacket,
+        (
+            number,
+            time,
+            interface,
+            _socket(sender, source),
+            _socket(receiver, destination),
+            seq,
+            ack if flags & ACK else None,
+            length,
+            flags,
+            window,
+            scale,
+            timestamps,
+            ident,
+            hops,
+            octets[6:12],
+        ),
+    )
 
 
 def _ip(octets: bytes, at: int) -> _IpPacket:
@@ -205,10 +251,7 @@ def _tcp(frame: Frame, packet: _IpPacket) -> CapturedPacket:
     length = (packet.end or max(frame.length, len(octets))) - at - header
     if header < 20 or length < 0:
         raise Undecoded("damaged headers")
-    timestamps = scale = b""
-    if header > 20:
-        options = _options(octets[at + 20 : at + header])
-        timestamps, scale = options.get(TIMESTAMPS, b""), options.get(WINDOW_SCALE, b"")
+    scale, timestamps = _scale_and_timestamps(octets[at + 20 : at + header], flags)
     hardware = HARDWARE.get(frame.link_type)
     return CapturedPacket(
         frame.number,
@@ -221,12 +264,21 @@ def _tcp(frame: Frame, packet: _IpPacket) -> CapturedPacket:
         length,
         flags,
         window,
-        scale[0] if scale and flags & SYN else None,
-        struct.unpack("!II", timestamps) if len(timestamps) == 8 else None,
+        scale,
+        timestamps,
         packet.ident,
         packet.hops,
         b"" if hardware is None else octets[hardware : hardware + 6],
     )
+
+
+def _scale_and_timestamps(octets: bytes, flags: int) -> tuple[int | None, tuple[int, int] | None]:
+    """The window scale of a SYN and the timestamps, from the options of a segment."""
+    if octets.startswith(ALIGNED_TIMESTAMPS) and len(octets) == 12:
+        return None, _TIMESTAMPS(octets, 4)
+    found = _options(octets)
+    scale, timestamps = found.get(WINDOW_SCALE, b""), found.get(TIMESTAMPS, b"")
+    return scale[0] if scale and flags & SYN else None, _TIMESTAMPS(timestamps, 0) if len(timestamps) == 8 else None
 
 
 def _options(octets: bytes) -> dict[int, bytes]:

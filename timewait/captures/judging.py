@@ -215,7 +215,8 @@ def _retransmissions(found: Passages) -> Iterator[Retransmission]:
     acknowledged = [0, 0]
     for passage in found.all:
         segment, side = passage.segment, passage.sender
-        if segment.span and not segment.rst and not segment.syn and passage.frame != UNSEEN and not passage.duplicate:
+        text = (segment.length or segment.fin) and not segment.rst and not segment.syn
+        if text and passage.frame != UNSEEN and not passage.duplicate:
             key = side, 0 if segment.fin else segment.seq, segment.end
             earlier = sent[key]
             if earlier:

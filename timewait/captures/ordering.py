@@ -8,6 +8,7 @@ the place of its sending; the times stay those of the capture.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from timewait.captures.connections import CapturedSegment, CaptureInstant, Item, SkippedRun, captured_segments
@@ -34,14 +35,47 @@ def items_in_order(items: Sequence[Item]) -> list[Item]:
 
 def in_order_of_sending(segments: Sequence[CapturedSegment]) -> list[SentSegment]:
     """The packets of a connection captured at one point, in the order in which their ends sent them."""
+    by_time = sorted([SentSegment(it, (it.packet.time, it.packet.frame, 0)) for it in segments], key=_sent)
+    if _as_sent(by_time):
+        return by_time
     ordered: list[CapturedSegment] = []
     sent: set[tuple[int, int]] = set()
-    for captured in sorted(segments, key=CapturedSegment.instant):
+    for captured, _ in by_time:
         end = captured.sender, captured.segment.end
         ordered.insert(_place(ordered, captured, again=end in sent), captured)
         if captured.segment.span:
             sent.add(end)
     return _with_instants(_before_acknowledgements(ordered))
+
+
+_sent = itemgetter(1)
+
+
+def _as_sent(by_time: Sequence[SentSegment]) -> bool:
+    """Whether packets in the order of capture are certainly in the order of sending, and at different places.
+
+    Each packet of an end begins where the packets before it had reached, or repeats numbers after an acknowledgement of
+    them; it acknowledges no less than the one before it, and nothing that was not captured before.
+    """
+    last: CaptureInstant | None = None
+    acknowledged, previous, high = [-1, -1], [0, 0], [0, 0]
+    for captured, instant in by_time:
+        _, side, (seq, ack, length, syn, fin, rst, _), _ = captured
+        if instant == last:
+            return False
+        last = instant
+        end = seq + length + syn + fin
+        if rst:
+            continue
+        if ack is not None and high[1 - side] and ack > high[1 - side]:
+            return False
+        high[side] = max(high[side], end)
+        if syn:
+            continue
+        if ack is None or ack < acknowledged[side] or seq < previous[side]:
+            return False
+        acknowledged[side], previous[side] = ack, seq
+    return True
 
 
 def _place(ordered: Sequence[CapturedSegment], captured: CapturedSegment, *, again: bool) -> int:

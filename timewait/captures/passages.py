@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import CapturedSegment, CaptureInstant, Direction
+from timewait.captures.connections import CapturedSegment, CaptureInstant
 from timewait.captures.delivery import Deliveries
+from timewait.captures.direction import Direction
 from timewait.captures.observations import Transmission
 from timewait.spec.segment import Segment
 
@@ -29,33 +31,25 @@ class Passage(NamedTuple):
         Whether it is a copy made by the network.
     fresh : bool
         Whether it cannot be a copy made by the network or an overtaken packet: its sender sent it after all before it.
+    sender : int
+        The index of the sending end.
+    segment : Segment
+        The segment.
+    frame : int
+        The frame; 0 where the capture lacks the segment.
+    time : int
+        Nanoseconds since 1970 at the place of sending.
     """
 
     captured: CapturedSegment
     order: CaptureInstant
     reached: int | None
     duplicate: bool
-    fresh: bool = True
-
-    @property
-    def sender(self) -> int:
-        """The index of the sending end."""
-        return self.captured.sender
-
-    @property
-    def segment(self) -> Segment:
-        """The segment."""
-        return self.captured.segment
-
-    @property
-    def frame(self) -> int:
-        """The frame; 0 where the capture lacks the segment."""
-        return self.captured.packet.frame
-
-    @property
-    def time(self) -> int:
-        """Nanoseconds since 1970 at the place of sending."""
-        return self.order[0]
+    fresh: bool
+    sender: int
+    segment: Segment
+    frame: int
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,9 @@ class Passages:
     all: tuple[Passage, ...]
     directions: tuple[Direction, Direction]
     started: int
-    near: tuple[str, str] | None = None
+    near: tuple[str, str] | None
+    _sides: tuple[Sequence[Passage], Sequence[Passage]]
+    _orders: tuple[Sequence[CaptureInstant], Sequence[CaptureInstant]]
 
     def at_sender(self, passage: Passage) -> bool:
         """Whether a packet was captured at the capture point that captures all packets of its sender in the same way."""
@@ -89,10 +85,12 @@ class Passages:
 
     def of(self, side: int, *, after: CaptureInstant | None = None, before: CaptureInstant | None = None) -> Iterator[Passage]:
         """The passages of one end's packets between two places, which are left out themselves."""
-        for passage in self.all:
-            inside = (after is None or passage.order > after) and (before is None or passage.order < before)
-            if passage.sender == side and inside:
-                yield passage
+        found, orders = self._sides[side], self._orders[side]
+        if after is None and before is None:
+            return iter(found)
+        start = 0 if after is None else bisect_right(orders, after)
+        stop = len(found) if before is None else bisect_left(orders, before)
+        return iter(found[start:stop])
 
     def transmission(self, passage: Passage) -> Transmission:
         """A passage as a report states it."""
@@ -108,39 +106,43 @@ class Passages:
 
 def passages(found: Deliveries, directions: tuple[Direction, Direction], started: int) -> Passages:
     """The passages of all copies of a connection."""
-    made = []
+    made: list[tuple[CaptureInstant, CapturedSegment, int | None, bool]] = []
     for copy in found.copies:
-        sent = Passage(copy.captured, copy.sent, copy.sent[0], duplicate=False)
+        reached: int | None = copy.sent[0]
         if found.near is not None:
             # Of a RST nothing later shows whether it arrived after the capture.
             awaited = copy.pending and not copy.captured.segment.rst
-            reached = copy.arrivals[0][0] if copy.arrivals else copy.sent[0] if awaited else None
-            sent = sent._replace(reached=reached)
-        made.append(sent)
-        made += [Passage(copy.captured, arrival, arrival[0], duplicate=True) for arrival in copy.arrivals[1:]]
-    return Passages(tuple(_with_freshness(sorted(made, key=lambda passage: passage.order))), directions, started, found.near)
+            reached = copy.arrivals[0][0] if copy.arrivals else reached if awaited else None
+        made.append((copy.sent, copy.captured, reached, False))
+        made += [(arrival, copy.captured, arrival[0], True) for arrival in copy.arrivals[1:]]
+    made.sort(key=lambda passage: passage[0])
+    every = tuple(_with_freshness(made))
+    sides = [it for it in every if it.sender == 0], [it for it in every if it.sender == 1]
+    orders = [it.order for it in sides[0]], [it.order for it in sides[1]]
+    return Passages(every, directions, started, found.near, sides, orders)
 
 
-def _with_freshness(made: Sequence[Passage]) -> Iterator[Passage]:
+def _with_freshness(made: Sequence[tuple[CaptureInstant, CapturedSegment, int | None, bool]]) -> Iterator[Passage]:
     """The passages, each with whether it is fresh.
 
     Where an end sets no IPv4 identifications, a retransmission cannot be told from a copy that the network made. An end that
     sets them may still send some packets with 0, as Linux does from TIME-WAIT; those count as its own.
     """
-    numbered = {passage.sender for passage in made if passage.captured.packet.ident}
+    numbered = {captured.sender for _, captured, _, _ in made if captured.packet.ident}
     seen: set[tuple[object, ...]] = set()
     acknowledged, sent = [0, 0], [0, 0]
-    for passage in made:
-        side, segment = passage.sender, passage.segment
-        ack = segment.ack or 0
-        repeated = passage.captured.copy_key in seen or (segment.span and segment.end <= sent[side])
-        copied = passage.duplicate or (side not in numbered and repeated and ack <= acknowledged[side])
+    for order, captured, reached, duplicate in made:
+        packet, side, segment, _ = captured
+        key, ack, end = captured.copy_key, segment.ack or 0, segment.end
+        repeated = key in seen or (segment.span and end <= sent[side])
+        copied = duplicate or (side not in numbered and repeated and ack <= acknowledged[side])
         stale = segment.ack is not None and ack < acknowledged[side]
-        yield passage._replace(fresh=not copied and not stale)
-        seen.add(passage.captured.copy_key)
+        fresh = not copied and not stale
+        yield Passage(captured, order, reached, duplicate, fresh, side, segment, packet.frame, order[0])
+        seen.add(key)
         if not segment.rst:
             acknowledged[side] = max(acknowledged[side], ack)
-            sent[side] = max(sent[side], segment.end)
+            sent[side] = max(sent[side], end)
 
 
 def covers(passage: Passage, number: int) -> bool:

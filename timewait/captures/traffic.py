@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from timewait.captures.connections import NUMBERS, Connection, captured_segments
+from timewait.captures.connections import Connection, captured_segments
+from timewait.captures.direction import NUMBERS
 from timewait.captures.headers import ACK, RST, SYN, CapturedPacket, Socket
 
 COMPARED = 4
@@ -55,9 +56,8 @@ class Traffic:
         if reuse is None:
             self._first(packet)
             return
-        current = reuse.incarnations[-1]
-        if not packet.flags & SYN and len(reuse.incarnations) == 1 and not current.over:
-            current.add(packet)
+        if not packet.flags & SYN and len(reuse.incarnations) == 1 and not reuse.incarnations[0].over:
+            reuse.incarnations[0].add(packet)
         elif packet.flags & SYN:
             self._add_syn(reuse, packet)
         else:
