@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
+import resource
+import struct
+import sys
+import time
 import tracemalloc
 from collections.abc import Sequence
 from functools import cache
@@ -12,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from bad_inputs import damaged_octets
-from capture_octets import IPV4, Wrapped, links, pcap_header, record, section, tunnels
+from capture_octets import IPV4, Wrapped, block, interface, links, pcap_header, record, section, tunnels
 from commands import run
 from wire import Script
 
@@ -30,6 +35,10 @@ from timewait.vocabulary.untrusted import unprintable
 HERE = Path(__file__).parent / "data"
 FILES = sorted([*(HERE / "reliability").glob("cap-*"), *(HERE / "captures").glob("*.pcap*")])
 CONFIGURATION = assumed_configuration(load_stack("rfc9293-intended"))
+LONGEST = 20.0
+"""Seconds of processor time that one small capture may take."""
+MOST = 100_000_000
+"""Octets by which a thousand small captures may raise the peak of memory."""
 STACKS = [load_stack(name) for name in ("linux", "freebsd", "lwip")]
 
 
@@ -69,10 +78,21 @@ def shuffled(rng: random.Random, frames: Sequence[bytes]) -> bytes:
         chosen += rng.choices(chosen or [bytearray()], k=rng.randint(1, 5))
     if rng.random() < 0.3:
         rng.shuffle(chosen)
-    time, parts = 1_700_000_000.0, [pcap_header(228)]
+    moment, parts = 1_700_000_000.0, [pcap_header(228)]
     for frame in chosen:
-        time += rng.choice((0.0, 1e-6, 1e-3, 0.3, 3.0, 100.0, -1.0))
-        parts.append(record(bytes(frame), time))
+        moment += rng.choice((0.0, 1e-6, 1e-3, 0.3, 3.0, 100.0, -1.0))
+        parts.append(record(bytes(frame), moment))
+    return b"".join(parts)
+
+
+def on_two_interfaces(frames: Sequence[bytes]) -> bytes:
+    """Every frame on two interfaces, as a pcapng file."""
+    parts = [section(), interface(228), interface(228)]
+    for number, frame in enumerate(frames):
+        for index in (0, 1):
+            at = divmod((1_700_000_000 + number) * 1_000_000 + 40 * index, 1 << 32)
+            head = struct.pack("<5I", index, *at, len(frame), len(frame))
+            parts.append(block("<", 6, head + frame + bytes(-len(frame) % 4)))
     return b"".join(parts)
 
 
@@ -117,15 +137,22 @@ def fuzz(number: int, seed: int) -> tuple[int, int]:
     packets, whole, wrapped = material()
     taken = refused = 0
     for _ in range(number):
-        kind = rng.randrange(4)
+        kind = rng.randrange(5)
         if kind == 0:
             octets = damaged_octets(rng, rng.choice(whole))
+        elif kind == 4:
+            # Damaged before or after it is compressed, and recorded on several interfaces.
+            plain = rng.choice((rng.choice(whole), on_two_interfaces(rng.choice(packets))))
+            compressed = gzip.compress(damaged_octets(rng, plain) if rng.random() < 0.5 else plain, 1, mtime=0)
+            octets = damaged_octets(rng, compressed) if rng.random() < 0.5 else compressed
         elif kind == 1:
             one = rng.choice(wrapped)
             octets = pcap_header(one.link_type) + b"".join(record(damaged_octets(rng, one.octets)) for _ in range(4))
         else:
             octets = shuffled(rng, rng.choice(packets))
+        began = time.process_time()
         connections = explained(octets)
+        assert time.process_time() - began < LONGEST
         taken, refused = (taken + 1, refused) if connections >= 0 else (taken, refused + 1)
     return taken, refused
 
@@ -137,11 +164,26 @@ def test_damaged_captures() -> None:
     assert refused > 2
 
 
+def at_length(number: int) -> None:
+    """Explain this many damaged captures, a thousand for each seed, with a line of progress for each thousand.
+
+    A capture that takes longer than `LONGEST` fails, and so does a process that grows by more than `MOST`.
+    """
+    began = time.monotonic()
+    for seed in range(-(-number // 1_000)):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        taken, refused = fuzz(min(1_000, number - 1_000 * seed), seed)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert seed == 0 or peak - before < MOST // 1024
+        print(
+            f"seed {seed}: {taken} explained, {refused} refused, {time.monotonic() - began:.0f} s, {peak // 1024} MB", flush=True
+        )
+
+
 @pytest.mark.slow
 def test_damaged_captures_at_length() -> None:
     """The same, a hundred thousand times."""
-    for seed in range(100):
-        fuzz(1_000, seed)
+    at_length(100_000)
 
 
 REFUSED = {"cap-empty.pcap", "cap-giant.pcap", "cap-head.pcap", "cap-ihl.pcap", "cap-tsres127.pcapng"}
@@ -174,3 +216,7 @@ def test_memory_is_bounded_by_the_file() -> None:
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert most < len(octets) + 4_000_000
+
+
+if __name__ == "__main__":
+    at_length(int(sys.argv[1]))

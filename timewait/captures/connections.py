@@ -177,6 +177,11 @@ class Connection:
         return bool(self._finished) and (self.established or any(side.fin is not None for side in self.directions))
 
     @property
+    def opened_by(self) -> set[Socket]:
+        """The ends that sent a SYN, with or without ACK: they had no connection on these addresses and ports any more."""
+        return {end for end, side in zip(self.ends, self.directions, strict=True) if side.opening}
+
+    @property
     def responses(self) -> tuple[int | None, int | None]:
         """For each end its shortest time to an acknowledgement, in nanoseconds, as seen at the capture point."""
         first, second = self.directions
@@ -285,6 +290,7 @@ class Connection:
         syn, rst = bool(packet.flags & SYN), bool(packet.flags & RST)
         if syn:
             own.opening = True
+            own.text_on_syn = max(own.text_on_syn, packet.length)
             own.scale, own.shift = packet.scale, packet.scale or 0
             self._note_opening(packet)
         seq = 0 if _has_absolute_number(packet) else own.relative(packet.seq, syn)

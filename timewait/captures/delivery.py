@@ -168,13 +168,27 @@ class _Arrivals:
         """The delivery of the packet at an index."""
         captured, sent = self._ordered[index]
         _, _, length, syn, fin, rst, _ = captured.segment
-        if syn or rst:
+        if rst:
+            return Delivery(captured, sent, (self._just_after(self._last_crossing(index)),))
+        if syn:
             return Delivery(captured, sent, (self._just_after(index),))
         return self._of_text(index) if length or fin else self._of_acknowledgement(index)
 
     def _just_after(self, index: int) -> CaptureInstant:
         time, frame, rank = self._ordered[index].sent
         return time, frame, rank + 1
+
+    def _last_crossing(self, index: int) -> int:
+        """The last packet that the receiver of a packet may have sent before that arrived: it came within a round trip."""
+        captured = self._segments[index]
+        response, last = self._responses[1 - captured.sender], index
+        for later in range(index + 1, len(self._segments)):
+            other = self._segments[later]
+            if other.time - captured.time > response:
+                break
+            if other.sender != captured.sender and not other.segment.rst:
+                last = later
+        return last
 
     def _of_text(self, index: int) -> Delivery:
         """The delivery of text or a FIN, inferred from the receiver's acknowledgements."""

@@ -27,6 +27,8 @@ class Direction:
         The initial sequence number on the wire.
     opening : bool
         Whether a SYN of this end was captured.
+    text_on_syn : int
+        Octets of text on its SYN.
     high : int
         The number after everything captured of this end.
     acknowledges : int
@@ -51,6 +53,7 @@ class Direction:
 
     first: int | None = None
     opening: bool = False
+    text_on_syn: int = 0
     high: int = 0
     acknowledges: int = 0
     fin: int | None = None

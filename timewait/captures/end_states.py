@@ -37,7 +37,7 @@ def end_state(
     arrivals : tuple of ResetArrival
         The RSTs that came for ends in TIME-WAIT.
     opens : bool
-        Whether the end later opened the same addresses and ports again.
+        Whether the end later sent a SYN from the same addresses and ports.
     """
     sent = [reset for reset in resets if reset.end == ENDS[side]]
     if any(not NO_EFFECT & set(reset.causes) for reset in sent):
@@ -48,8 +48,10 @@ def end_state(
     for reset in resets:
         if reset.end != ENDS[side]:
             state = _after_reset(found, side, reset, state, arrivals)
-    if opens and state.likely in (State.CLOSED, State.LAST_ACK):
-        return EndState(State.CLOSED, frozenset({State.CLOSED}))
+    if opens:
+        # Of the states of a connection only TIME-WAIT gives way to a SYN.
+        waits = state.possible & {State.TIME_WAIT}
+        return EndState(State.TIME_WAIT if state.likely is State.TIME_WAIT else State.CLOSED, waits | {State.CLOSED})
     return state
 
 
@@ -113,7 +115,7 @@ class _End:
         if len(possible) == 1:
             return EndState(next(iter(possible)), possible)
         complete = _state(self._own is not None, True in received, self._passed(), max(knew))
-        if self._silent() or self._undecided_order():
+        if self._silent() or self._undecided_order() or not self._found.directions[1 - self._side].packets:
             return EndState(None, possible)
         if len(received) > 1:
             return EndState(None, possible, complete)

@@ -14,7 +14,7 @@ from timewait.captures.end_states import end_state
 from timewait.captures.facts import ConnectionFacts, Reopening, Totals
 from timewait.captures.fins import fin_facts
 from timewait.captures.headers import SYN, CapturedPacket, Socket
-from timewait.captures.observations import CloseKind, EndState, FinPair, ResetCause, ResetFacts, Retransmission
+from timewait.captures.observations import CloseKind, EndState, FinFacts, FinPair, ResetCause, ResetFacts, Retransmission
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import reset_facts
 from timewait.captures.time_wait_facts import reset_arrivals, states_left, time_wait_arrivals, time_wait_began, time_wait_entered
@@ -28,6 +28,7 @@ ENDING = frozenset(
         ResetCause.ABORT,
         ResetCause.LATE_TEXT,
         ResetCause.RETRY_LIMIT,
+        ResetCause.KEEP_ALIVE,
         ResetCause.FORGOTTEN,
         ResetCause.LEFT_TIME_WAIT,
         ResetCause.DEVICE,
@@ -90,7 +91,7 @@ def judge(case: Judged) -> ConnectionFacts:
         by=by,
         fins=fins,
         states=_states(case, fins, resets, hit),
-        totals=(_totals(found, 0), _totals(found, 1)),
+        totals=(_totals(found, 0, fins[0]), _totals(found, 1, fins[1])),
         resets=resets,
         deviations=deviations(found, fins, resets, again, left, case.msl),
         unknowns=unknowns(found, fins, resets, hit, arrivals, case.beside),
@@ -132,7 +133,7 @@ def _kind(connection: Connection, fins: FinPair, resets: tuple[ResetFacts, ...])
         answers_fin = ending.cause in (ResetCause.FORGOTTEN, ResetCause.LEFT_TIME_WAIT)
         if first is not None and second is not None and answers_fin:
             return CloseKind.CUT_OFF, by
-        if ending.cause is ResetCause.RETRY_LIMIT:
+        if ending.cause in (ResetCause.RETRY_LIMIT, ResetCause.KEEP_ALIVE):
             return CloseKind.GAVE_UP, by
         if not complete:
             return CloseKind.RESET, by
@@ -168,15 +169,15 @@ def _states(case: Judged, fins: FinPair, resets: tuple[ResetFacts, ...], hit: tu
         }.get(_kind(connection, fins, resets)[0])
         likely = states or (State.SYN_SENT, State.LISTEN)
         return EndState(likely[0], frozenset(likely[:1])), EndState(likely[1], frozenset(State))
-    opener = None if connection.next is None else connection.next.ends[0]
-    first, second = (end_state(case.found, fins, side, resets, hit, opener == case.ends[side]) for side in (0, 1))
+    opened = set() if connection.next is None else connection.next.opened_by
+    first, second = (end_state(case.found, fins, side, resets, hit, case.ends[side] in opened) for side in (0, 1))
     return first, second
 
 
-def _totals(found: Passages, side: int) -> Totals:
+def _totals(found: Passages, side: int, fin: FinFacts | None) -> Totals:
     own = found.directions[side]
     response = None if own.response is None else Fraction(own.response, NANOSECONDS)
-    return Totals(own.packets, own.octets, own.repeated, missing_octets(found, side), response)
+    return Totals(own.packets, own.octets, own.repeated, missing_octets(found, side, fin), response)
 
 
 def _reopening(connection: Connection, found: Passages) -> Reopening | None:
@@ -213,6 +214,7 @@ def _retransmissions(found: Passages) -> Iterator[Retransmission]:
     sent: dict[tuple[int, int, int], list[Passage]] = defaultdict(list)
     oldest: dict[tuple[int, int, int], bool] = {}
     acknowledged = [0, 0]
+    challenged = [False, False]  # whether the other end has just sent a SYN of the next incarnation
     for passage in found.all:
         segment, side = passage.segment, passage.sender
         text = (segment.length or segment.fin) and not segment.rst and not segment.syn
@@ -220,10 +222,12 @@ def _retransmissions(found: Passages) -> Iterator[Retransmission]:
             key = side, 0 if segment.fin else segment.seq, segment.end
             earlier = sent[key]
             if earlier:
-                answers = (segment.ack or 0) > acknowledged[side]
+                answers = (segment.ack or 0) > acknowledged[side] or challenged[side]
                 yield _retransmission(found, passage, earlier, timed=not answers, oldest=oldest[key])
             earlier.append(passage)
             oldest[key] = acknowledged[1 - side] >= segment.seq
+        challenged[1 - side] = segment.syn and segment.seq != 0
+        challenged[side] = False
         if not segment.rst and segment.ack is not None:
             acknowledged[side] = max(acknowledged[side], segment.ack)
 

@@ -125,6 +125,8 @@ class ResetCause(StrEnum):
     """Text arrived after the user had closed both directions (RFC 9293 3.6.1, SHLD-3)."""
     RETRY_LIMIT = "retry limit"
     """The limit R2 of retransmissions was reached (RFC 9293 3.8.3)."""
+    KEEP_ALIVE = "keep-alive"
+    """Its keep-alive probes were not answered (RFC 9293 3.8.4)."""
     FORGOTTEN = "forgotten"
     """Its sender had left FIN-WAIT-2 or lost the connection, and answers as CLOSED does."""
     LEFT_TIME_WAIT = "left TIME-WAIT"

@@ -49,7 +49,7 @@ def outcome_of(facts: ConnectionFacts) -> str:
             end = other_end(facts.by)
             return f"closed by both, but {end} was reset in {_waiting_state(facts, end)} before its close was complete"
         case CloseKind.GAVE_UP:
-            return f"closing: {facts.by} got no answer and gave up"
+            return f"{'closing: ' if any(facts.fins) else ''}{facts.by} got no answer and gave up"
         case CloseKind.HALF_CLOSED:
             if not facts.totals[1].packets:
                 return "half closed: A has closed, and the capture holds nothing of B"
@@ -135,7 +135,9 @@ def _closing(observed: ObservedClose) -> Iterator[str]:
     simultaneous = _simultaneous(observed)
     first = min(closed, key=lambda end: closed[end])
     second = other_end(first)
-    yield f"{first} closed first, at {_clock(observed, closed[first])}."
+    shown = {fin.end for fin in observed.facts.fins if fin is not None and fin.captured}
+    at = "at" if first in shown else "at the latest at"
+    yield f"{first} closed first, {at} {_clock(observed, closed[first])}."
     yield from _acknowledging(observed, first)
     if (octets := _half_close_text(observed)) > 0:
         yield f"Then B sent {counted(octets, 'more octet')}: a half-close."
@@ -145,6 +147,8 @@ def _closing(observed: ObservedClose) -> Iterator[str]:
     took = closed[second] - closed[first]
     later = f"{rounded(took)} later" if took else "at the same moment"
     crossing = f", before {first}'s FIN had arrived: a simultaneous close" if simultaneous else ""
+    if second not in shown:
+        later += " at the latest"
     yield f"{second} closed {later}{crossing}."
     yield from _acknowledging(observed, second)
 
@@ -162,6 +166,8 @@ def _acknowledging(observed: ObservedClose, end: str) -> Iterator[str]:
         yield f"{other_end(end)}'s {which} lost."
     if lost and arrived:
         yield f"The first acknowledgement that arrived came after {rounded(arrived[0].sent - fin.time)}."
+    elif fin.acknowledged is not None and not lost and not fin.captured:
+        yield f"{other_end(end)} acknowledged {end}'s FIN, which is not in the capture."
     elif fin.acknowledged is not None and not lost:
         took = fin.acknowledged.time - fin.time
         yield f"{other_end(end)} acknowledged {end}'s FIN {f'after {rounded(took)}' if took > 0 else 'at once'}."
@@ -212,6 +218,7 @@ REASONS = {
     " ended",
     ResetCause.LATE_TEXT: "received text after its user had closed both directions, discarded it and sent a RST",
     ResetCause.RETRY_LIMIT: "had reached its limit of retransmissions (RFC 9293 3.8.3), gave up and sent a RST",
+    ResetCause.KEEP_ALIVE: "received no answer to its keep-alive probes, gave up and sent a RST",
     ResetCause.FORGOTTEN: "answered with a RST: it had left FIN_WAIT_2 or lost the connection",
     ResetCause.LEFT_TIME_WAIT: "had left TIME_WAIT and answered with a RST",
     ResetCause.CLOSED: "no longer had the connection and answered with a RST, as it should",

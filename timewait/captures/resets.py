@@ -84,7 +84,8 @@ class _Reset:
 
     def verdict(self) -> CauseFound:
         """The possible causes, the segment that the RST answers, and the evidence."""
-        for judge in (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_closed):
+        judges = (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_keep_alives)
+        for judge in (*judges, self._of_closed):
             verdict = judge()
             if verdict is not None:
                 return verdict
@@ -139,6 +140,23 @@ class _Reset:
         waited_for = rounded(self._found.seconds(self._rst.time) - self._found.seconds(same[-1].time))
         evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'unanswered retransmission')}"
         return (ResetCause.RETRY_LIMIT,), None, evidence
+
+    def _of_keep_alives(self) -> CauseFound | None:
+        """The last packets of the sender are keep-alive probes, and nothing came since the first of them."""
+        number = max((it.segment.end for it in self._own if it.segment.length > 1 or not it.segment.length), default=0)
+        probes: list[Passage] = []
+        for it in reversed(self._own):
+            if it.segment.fin or it.segment.syn or it.segment.length > 1 or it.segment.seq != number - 1:
+                break
+            probes.insert(0, it)
+        if len(probes) < LEAST_RETRANSMISSIONS or any(it.order > probes[0].order for it in self._peer):
+            return None
+        gap, waited = probes[-1].time - probes[-2].time, self._rst.time - probes[-1].time
+        if waited * 10 < gap * 9:
+            return None
+        waited_for = rounded(self._found.seconds(self._rst.time) - self._found.seconds(probes[-1].time))
+        evidence = f"it came {waited_for} after the last of {counted(len(probes), 'unanswered probe')}"
+        return (ResetCause.KEEP_ALIVE,), None, evidence
 
     def _of_closed(self) -> CauseFound | None:
         """The sender had ended the connection before."""

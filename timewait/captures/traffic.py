@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from timewait.captures.connections import Connection, captured_segments
-from timewait.captures.direction import NUMBERS
+from timewait.captures.direction import NUMBERS, Direction
 from timewait.captures.headers import ACK, RST, SYN, CapturedPacket, Socket
 
 COMPARED = 4
@@ -118,7 +118,7 @@ class Traffic:
 def _opens(connection: Connection, packet: CapturedPacket, latest: bool) -> bool:
     """Whether a SYN belongs to the opening of a connection, first sent or again."""
     own, other = connection.sides(packet)
-    answers = packet.ack is None or (other.first is not None and packet.ack == (other.first + 1) % NUMBERS)
+    answers = packet.ack is None or _acknowledges_syn(other, packet.ack)
     if own.first is None:
         # The answer to the SYN, or a simultaneous open.
         return latest and answers and not connection.established
@@ -126,6 +126,11 @@ def _opens(connection: Connection, packet: CapturedPacket, latest: bool) -> bool
         return False
     copy = bool(packet.ident) and any(packet.ident == known for known in _idents(connection, packet))
     return copy or not (connection.over and connection.established)
+
+
+def _acknowledges_syn(opener: Direction, ack: int) -> bool:
+    """Whether a number acknowledges a SYN, with all, some or none of the text on it (RFC 7413)."""
+    return opener.first is not None and 1 <= (ack - opener.first) % NUMBERS <= 1 + opener.text_on_syn
 
 
 def _idents(connection: Connection, packet: CapturedPacket) -> list[int]:

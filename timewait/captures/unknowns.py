@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from timewait.captures.observations import FinPair, ResetArrival, ResetCause, ResetFacts, TimeWaitAnswer, TimeWaitArrival, Unknown
+from timewait.captures.observations import (
+    FinFacts,
+    FinPair,
+    ResetArrival,
+    ResetCause,
+    ResetFacts,
+    TimeWaitAnswer,
+    TimeWaitArrival,
+    Unknown,
+)
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import PROMPT
 from timewait.narration.prose import counted, listed, other_end, rounded
@@ -19,6 +28,7 @@ CAUSES = {
     ResetCause.ABORT: "its user dropped the connection",
     ResetCause.LATE_TEXT: "text came after its user had closed both directions",
     ResetCause.RETRY_LIMIT: "it had reached its limit of retransmissions",
+    ResetCause.KEEP_ALIVE: "its keep-alive probes were not answered",
     ResetCause.FORGOTTEN: "it had left FIN_WAIT_2 or lost the connection",
     ResetCause.LEFT_TIME_WAIT: "it had left TIME_WAIT",
     ResetCause.CLOSED: "it was CLOSED",
@@ -45,7 +55,7 @@ def unknowns(
         The end beside the only capture point; empty if unknown.
     """
     made = [
-        *_missing_octets(found),
+        *_missing_octets(found, fins),
         *_fins_not_captured(fins),
         *_order_of_fins(fins),
         *_unanswered_fins(fins, resets),
@@ -58,20 +68,23 @@ def unknowns(
     return tuple(sorted(made, key=lambda it: it.time))
 
 
-def missing_octets(found: Passages, side: int) -> int:
-    """Octets of an end that the capture lacks, as later numbers and acknowledgements show."""
+def missing_octets(found: Passages, side: int, fin: FinFacts | None) -> int:
+    """Octets of text of an end that the capture lacks, as later numbers and acknowledgements show; no SYN and no FIN."""
     own = found.directions[side]
-    return sum(end - start for start, end in own.missing) + max(found.directions[1 - side].acknowledges - own.high, 0)
+    behind = max(found.directions[1 - side].acknowledges - max(own.high, 1), 0)
+    numbers = sum(end - start for start, end in own.missing) + behind
+    return numbers - (numbers > 0 and fin is not None and not fin.captured)
 
 
-def _missing_octets(found: Passages) -> Iterator[Unknown]:
+def _missing_octets(found: Passages, fins: FinPair) -> Iterator[Unknown]:
     for side in (0, 1):
-        end, octets = ENDS[side], missing_octets(found, side)
+        end, octets = ENDS[side], missing_octets(found, side, fins[side])
         if octets:
             last = max((stop for _, stop in found.directions[side].missing), default=0)
             taken = found.directions[1 - side].acknowledges >= last
-            shown = f"{other_end(end)} acknowledged them" if taken else "later numbers show them"
-            text = f"{counted(octets, 'octet')} of {end} are not in the capture; {shown}."
+            them = "it" if octets == 1 else "them"
+            shown = f"{other_end(end)} acknowledged {them}" if taken else f"later numbers show {them}"
+            text = f"{counted(octets, 'octet')} of {end} {'is' if octets == 1 else 'are'} not in the capture; {shown}."
             yield Unknown("octets-missing", end, Fraction(0), (), text)
 
 
@@ -163,15 +176,15 @@ def _answered_as_of_old(found: Passages, fins: FinPair, arrivals: tuple[TimeWait
         return
     end = ENDS[1 - answered[0][0].sender]
     own = fins[ENDS.index(end)]
-    reading = (
-        f"{end} never received the last acknowledgement and is still in LAST_ACK, or a middlebox answers"
-        if own is not None
-        else f"{end} still has the old connection, which {other_end(end)} has left"
-    )
-    text = (
-        f"{end} answered {counted(len(answered), 'SYN')} of {other_end(end)} with the numbers of this connection although it"
-        f" ought not to be in TIME_WAIT: {reading}."
-    )
+    other = other_end(end)
+    if own is None or fins[1 - ENDS.index(end)] is None:
+        reading = f": it still has the old connection, which {other} has left without closing it"
+    else:
+        reading = (
+            f" although it ought not to be in TIME_WAIT: {end} never received the last acknowledgement and is still in LAST_ACK,"
+            " or a middlebox answers"
+        )
+    text = f"{end} answered {counted(len(answered), 'SYN')} of {other} with the numbers of this connection{reading}."
     frames = tuple(frame for syn, answer in answered for frame in (syn.frame, answer.frame))
     yield Unknown("old-numbers", end, found.seconds(answered[0][1].time), frames, text)
 
