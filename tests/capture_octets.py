@@ -185,8 +185,12 @@ def without_segment(packet: bytes) -> Iterable[tuple[str, int, bytes]]:
     yield "ARP", ETHERNET, bytes(Ether() / ARP())
     yield "UDP", 101, udp(53, b"\x08" * 20)
     yield "ESP (encrypted)", 101, outer(50, bytes(20))
-    yield "later fragment of an IP packet", 101, bytes(IP(frag=3) / Raw(packet[20:]))
-    yield "later fragment of an IP packet", 101, bytes(IPv6() / IPv6ExtHdrFragment(offset=3, nh=6) / Raw(packet[20:]))
+    yield "later fragment of an IP packet", 101, bytes(IP(frag=3, proto=17) / Raw(packet[20:]))
+    yield (
+        "later fragment of an IP packet",
+        101,
+        bytes(IPv6() / IPv6ExtHdrFragment(offset=3, nh=17) / Raw(packet[20:])),
+    )
     yield "link type 189 (USB)", 189, bytes(40)
     yield "link type 4000", 4000, bytes(40)
     yield "802.11 encrypted", 105, b"\x08\x41" + _wireless(b"\x08\0", packet)[2:]

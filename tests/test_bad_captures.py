@@ -22,7 +22,7 @@ from commands import run
 from wire import Script
 
 from timewait.captures.capture_file import BrokenCapture
-from timewait.captures.closes import assumed_configuration, closes_in
+from timewait.captures.closes import CapturedCloses, assumed_configuration, closes_in
 from timewait.captures.overview import facts_as_data, line, reading_notes, row
 from timewait.captures.reading import SegmentReader
 from timewait.captures.report import deviations, headline, known, profiles, summary, time_wait
@@ -42,11 +42,15 @@ MOST = 100_000_000
 STACKS = [load_stack(name) for name in ("linux", "freebsd", "lwip")]
 
 
+def capture_of(octets: bytes) -> CapturedCloses:
+    """The connections in a file with these octets."""
+    return closes_in(SegmentReader(io.BytesIO(octets).read, "file", max_frames=20_000), CONFIGURATION, "file")
+
+
 def explained(octets: bytes) -> int:
     """Make everything of a capture that can be made; returns its connections, or -1 if it is refused."""
-    reader = SegmentReader(io.BytesIO(octets).read, "file", max_frames=20_000)
     try:
-        found = closes_in(reader, CONFIGURATION, "file")
+        found = capture_of(octets)
     except BrokenCapture as problem:
         refused = str(problem)
     else:
@@ -54,7 +58,7 @@ def explained(octets: bytes) -> int:
     assert not unprintable(refused)
     if refused:
         return -1
-    texts = reading_notes(reader)
+    texts = reading_notes(found.reader)
     for index, facts in enumerate(found.connections):
         json.dumps(facts_as_data(index, facts), allow_nan=False)
         texts += [line(index, facts), *row(index, facts)]

@@ -151,7 +151,10 @@ class TestTimers:
         assert (left.end, left.state) == ("A", State.FIN_WAIT_2)
         assert 74 < left.within < 76
         assert (reset.end, reset.causes) == ("A", (ResetCause.FORGOTTEN,))
-        assert fitting(close, "A", "linux", "fuchsia", "macos", "openbsd") == ["linux", "fuchsia", "macos"]
+        names = "linux", "freebsd", "fuchsia", "macos", "openbsd"
+        assert fitting(close, "A", *names) == ["linux", "freebsd", "fuchsia", "macos"]
+        ((stack, setting),) = fit(close, "A", *names).provided
+        assert (stack.name, setting) == ("freebsd", "net.inet.tcp.fast_finwait2_recycle = 1")
         assert outcome(close) == "closed by both, but B was reset in LAST_ACK before its close was complete"
         assert not close.facts.deviations
 

@@ -13,7 +13,7 @@ from scapy.layers.inet6 import IPv6
 from tshark import TSHARK, needs_tshark
 
 from timewait.captures.capture_file import Frame
-from timewait.captures.headers import CapturedPacket, LeftOut, decode
+from timewait.captures.headers import CapturedPacket, Fragment, LeftOut, decode
 
 FIN = TCP(sport=1, dport=2, seq=7, ack=9, flags="FA", window=5, options=[("Timestamp", (3, 4)), ("NOP", None), ("NOP", None)])
 PACKETS = {
@@ -107,7 +107,7 @@ def test_random_octets_are_decoded_or_left_out() -> None:
         for _ in range(rng.randint(1, 5)):
             octets[rng.randrange(len(octets))] = rng.choice((0, 1, 4, 6, 0x45, 0x60, 0x7F, 0x80, 0xFF, rng.randrange(256)))
         found = decode(frame(wrapped.link_type, bytes(octets[: rng.randint(0, len(octets))])))
-        assert isinstance(found, CapturedPacket | LeftOut)
+        assert isinstance(found, CapturedPacket | Fragment | LeftOut)
 
 
 def test_segmentation_offload() -> None:

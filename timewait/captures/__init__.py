@@ -1,6 +1,6 @@
 """Packet captures of real connections: judged from their packets, and reconstructed as traces of the specification.
 
-`closes.read_closes` does all of it. In order of use: `capture_file` reads frames, `headers` decodes them into packets,
+`closes.read_closes` does all of it. In order of use: `capture_file` reads frames, `headers` (with `fragments`) decodes them,
 `time_order` puts them in order, `traffic` sorts packets by four-tuple and incarnation, and `connections` (with `direction`)
 keeps those around a close as segments with relative numbers. `ordering` finds the order of sending, and `delivery` infers
 when each copy arrived, that it was lost, or that nothing shows it.

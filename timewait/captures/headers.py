@@ -117,6 +117,34 @@ class CapturedPacket(NamedTuple):
     hardware: bytes = b""
 
 
+class Fragment(NamedTuple):
+    """One fragment of an IP packet with a TCP segment.
+
+    Attributes
+    ----------
+    frame : int
+        Its frame.
+    time : int
+        Its capture time in nanoseconds since 1970.
+    packet : tuple
+        Equal for all fragments of one packet, and different for most pairs of packets.
+    start, stop : int
+        The octets of the IP payload in it.
+    last : bool
+        Whether it is the last one.
+    segment : CapturedPacket or None
+        Of the first fragment: its TCP header, with the octets of text in this fragment.
+    """
+
+    frame: int
+    time: int
+    packet: tuple[object, ...]
+    start: int
+    stop: int
+    last: bool
+    segment: CapturedPacket | None
+
+
 _WHOLE = struct.Struct("!12xHBxHHHBB2x4s4sHHIIBBH")
 """The headers of Ethernet, IPv4 and TCP without options."""
 _TCP_HEADER = struct.Struct("!HHIIBBH").unpack_from
@@ -125,7 +153,10 @@ _IPV4_HEADER = struct.Struct("!BxHHHBB2x4s4s").unpack_from
 
 
 class _IpPacket(NamedTuple):
-    """An IP packet: its protocol, where its payload begins and ends (0: with the frame), and what its header says."""
+    """An IP packet: its protocol, where its payload begins and ends (0: with the frame), and what its header says.
+
+    Of a fragment: the identification, the first octet of the payload, and whether it is the last one.
+    """
 
     protocol: int
     at: int
@@ -134,10 +165,11 @@ class _IpPacket(NamedTuple):
     destination: bytes
     ident: int
     hops: int
+    fragment: tuple[int, int, bool] | None = None
 
 
-def decode(frame: Frame) -> CapturedPacket | LeftOut:
-    """The TCP segment in a frame, or why it has none that can be read."""
+def decode(frame: Frame) -> CapturedPacket | Fragment | LeftOut:
+    """The TCP segment in a frame or a part of one, or why it has none that can be read."""
     octets = frame.octets
     if frame.link_type == ETHERNET and (found := _decode_ethernet(frame, octets)) is not None:
         return found
@@ -149,7 +181,9 @@ def decode(frame: Frame) -> CapturedPacket | LeftOut:
                 continue
             packet = _ip(octets, at)
             if packet.protocol == TCP:
-                return _tcp(frame, packet)
+                return _tcp(frame, packet) if packet.fragment is None else _fragment(frame, packet, packet.fragment)
+            if packet.fragment is not None and packet.fragment[1]:
+                raise Undecoded(LATER_FRAGMENT)
             layer, at = inside(octets, packet.at, packet.protocol)
     except Undecoded as problem:
         return LeftOut(str(problem))
@@ -208,8 +242,6 @@ def _ip(octets: bytes, at: int) -> _IpPacket:
 
 def _ipv4(octets: bytes, start: int) -> _IpPacket:
     first, total, ident, fragment, hops, protocol, source, destination = _IPV4_HEADER(octets, start)
-    if fragment & 0x1FFF:
-        raise Undecoded(LATER_FRAGMENT)
     at = start + (first & 15) * 4
     if at < start + 20:
         raise Undecoded("damaged headers")
@@ -217,24 +249,29 @@ def _ipv4(octets: bytes, start: int) -> _IpPacket:
     end = start + total if total else 0
     if protocol == AUTHENTICATION:
         protocol, at = octets[at], at + 4 * (octets[at + 1] + 2)
-    return _IpPacket(protocol, at, end, source, destination, ident, hops)
+    part = (ident, 8 * (fragment & 0x1FFF), not fragment & 0x2000) if fragment & FRAGMENTED else None
+    return _IpPacket(protocol, at, end, source, destination, ident, hops, part)
 
 
 def _ipv6(octets: bytes, start: int) -> _IpPacket:
     total, kind, hops = struct.unpack_from("!HBB", octets, start + 4)
     at = start + 40
     end = at + total if total else 0
+    part: tuple[int, int, bool] | None = None
     for _ in range(MAX_LAYERS):
+        if part is not None and part[1]:
+            return _IpPacket(kind, at, end, octets[start + 8 : start + 24], octets[start + 24 : start + 40], 0, hops, part)
         if kind == FRAGMENT:
-            if struct.unpack_from("!H", octets, at + 2)[0] >> 3:
-                raise Undecoded(LATER_FRAGMENT)
+            place, ident = struct.unpack_from("!HI", octets, at + 2)
+            # A packet that is its own only fragment is whole (RFC 6946).
+            part = (ident, place & 0xFFF8, not place & 1) if place & 0xFFF9 else None
             kind, at = octets[at], at + 8
         elif kind == AUTHENTICATION:
             kind, at = octets[at], at + 4 * (octets[at + 1] + 2)
         elif kind in EXTENSIONS:
             kind, at = octets[at], at + 8 + 8 * octets[at + 1]
         else:
-            return _IpPacket(kind, at, end, octets[start + 8 : start + 24], octets[start + 24 : start + 40], 0, hops)
+            return _IpPacket(kind, at, end, octets[start + 8 : start + 24], octets[start + 24 : start + 40], 0, hops, part)
     raise Undecoded(f"more than {MAX_LAYERS} headers")
 
 
@@ -270,6 +307,17 @@ def _tcp(frame: Frame, packet: _IpPacket) -> CapturedPacket:
         packet.hops,
         b"" if hardware is None else octets[hardware : hardware + 6],
     )
+
+
+def _fragment(frame: Frame, packet: _IpPacket, part: tuple[int, int, bool]) -> Fragment:
+    """A fragment of a TCP segment."""
+    ident, start, last = part
+    octets = (packet.end or max(frame.length, len(frame.octets))) - packet.at
+    if octets <= 0:
+        raise Undecoded("damaged headers")
+    whole = frame.interface, packet.source, packet.destination, ident
+    segment = None if start else _tcp(frame, packet)
+    return Fragment(frame.number, frame.time, whole, start, start + octets, last, segment)
 
 
 def _scale_and_timestamps(octets: bytes, flags: int) -> tuple[int | None, tuple[int, int] | None]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.captures.facts import ObservedClose
-from timewait.captures.observations import ResetCause, TimeWaitAnswer
+from timewait.captures.observations import ResetCause, StateLeft, TimeWaitAnswer
 from timewait.narration.prose import rounded
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
@@ -18,6 +18,21 @@ TOLERANCE = Fraction(11, 10)
 
 LOSS_PROBES = frozenset({"linux", "freebsd", "gvisor", "windows", "macos"})
 """Stacks that may send a loss probe before the first timeout (RFC 8985): their first wait can be below the least timeout."""
+
+
+class ShorterWait(NamedTuple):
+    """A FIN-WAIT-2 that a host can be set to: its length in seconds, and the setting."""
+
+    length: Fraction
+    setting: str
+
+
+SHORTER_FIN_WAIT_2 = {
+    "freebsd": ShorterWait(Fraction(60), "net.inet.tcp.fast_finwait2_recycle = 1"),
+}
+"""Stacks of which a switch shortens FIN-WAIT-2, here to net.inet.tcp.finwait2_timeout (TCPTV_FINWAIT2_TIMEOUT, 60 s, in
+sys/netinet/tcp_timer.h; tcp_do_segment in sys/netinet/tcp_input.c): a FIN-WAIT-2 that ended earlier than the profile says
+fits them with that setting."""
 
 SEGMENTS = {"fin": "a FIN", "ack": "a bare acknowledgement", "beyond": "a segment beyond the FIN", "syn": "a SYN"}
 
@@ -35,12 +50,15 @@ class ProfileFit(NamedTuple):
         The profiles that nothing contradicts.
     excluded : tuple of (Stack, str)
         The others, each with the first contradiction.
+    provided : tuple of (Stack, str)
+        Of the fitting ones those that need a setting other than the profile's, and the setting.
     """
 
     end: str
     clues: tuple[str, ...]
     fitting: tuple[Stack, ...]
     excluded: tuple[tuple[Stack, str], ...]
+    provided: tuple[tuple[Stack, str], ...] = ()
 
 
 def fit_profiles(observed: ObservedClose, end: str, stacks: Iterable[Stack]) -> ProfileFit:
@@ -51,7 +69,19 @@ def fit_profiles(observed: ObservedClose, end: str, stacks: Iterable[Stack]) -> 
         tuple(_clues(observed, end)),
         tuple(stack for stack, why in contradictions if why is None),
         tuple((stack, why) for stack, why in contradictions if why is not None),
+        tuple(
+            (stack, SHORTER_FIN_WAIT_2[stack.name].setting)
+            for stack, why in contradictions
+            if why is None and any(_needs_shorter_wait(stack, left) for left in observed.states_left if left.end == end)
+        ),
     )
+
+
+def _needs_shorter_wait(stack: Stack, left: StateLeft) -> bool:
+    """Whether a FIN-WAIT-2 ended earlier than that of a profile, as a setting of the stack allows."""
+    if left.state is not State.FIN_WAIT_2 or stack.fin_wait_2 is None or stack.name not in SHORTER_FIN_WAIT_2:
+        return False
+    return SHORTER_FIN_WAIT_2[stack.name].length <= left.within * TOLERANCE < stack.fin_wait_2
 
 
 def _clues(observed: ObservedClose, end: str) -> Iterator[str]:
@@ -83,7 +113,8 @@ def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator
     ended_by_reset = any(reset.end == end and reset.ended for reset in observed.resets)
     for left in observed.states_left:
         length = {State.TIME_WAIT: stack.time_wait, State.FIN_WAIT_2: stack.fin_wait_2}.get(State(left.state))
-        if left.end == end and length is not None and length > left.within * TOLERANCE and not ended_by_reset:
+        too_long = length is not None and length > left.within * TOLERANCE and not _needs_shorter_wait(stack, left)
+        if left.end == end and length is not None and too_long and not ended_by_reset:
             yield f"its {left.state} lasts {rounded(length)}, and this one ended within {rounded(left.within)}"
     if stack.value("late_data_reset") is False and _refused_late_text(observed, end, certain=True):
         yield "it does not answer late text with a RST"

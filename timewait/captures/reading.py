@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from timewait.captures.capture_file import BrokenCapture, CaptureReader, Read
-from timewait.captures.headers import CapturedPacket, LeftOut, decode
+from timewait.captures.fragments import INCOMPLETE, Fragments
+from timewait.captures.headers import CapturedPacket, Fragment, LeftOut, decode
 from timewait.narration.prose import counted
 
 MAX_FRAMES = 5_000_000
@@ -58,6 +59,7 @@ class SegmentReader:
         self._max_frames = max_frames
         self._file = CaptureReader(read, name, start)
         self._undecoded: Counter[str] = Counter()
+        self._fragments = Fragments()
 
     @property
     def problem(self) -> str:
@@ -67,7 +69,8 @@ class SegmentReader:
     @property
     def left_out(self) -> Counter[str]:
         """Frames without a TCP segment that can be read, by what they hold instead, most frequent first."""
-        return Counter(dict((self._undecoded + self._file.left_out).most_common()))
+        found = self._undecoded + self._file.left_out + Counter({INCOMPLETE: self._fragments.left_out})
+        return Counter(dict(found.most_common()))
 
     def __iter__(self) -> Iterator[CapturedPacket]:
         """The TCP segments.
@@ -88,6 +91,11 @@ class SegmentReader:
             last = frame.time
             self.ended = max(self.ended, last)
             packet = decode(frame)
+            if isinstance(packet, Fragment):
+                whole = self._fragments.add(packet)
+                if whole is None:
+                    continue
+                packet = whole
             if isinstance(packet, LeftOut):
                 self._undecoded[packet.reason] += 1
                 continue

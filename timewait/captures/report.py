@@ -437,5 +437,6 @@ def profiles(observed: ObservedClose, stacks: Sequence[Stack]) -> list[str]:
             continue
         lines.append(f"{end}: {'; '.join(fit.clues)}.")
         lines.append(f"{end}: fits {listed([stack.name for stack in fit.fitting], 'or') or 'no profile'}.")
+        lines += [f"{end}: {stack.name} only with {setting}." for stack, setting in fit.provided]
         lines += [f"{end}: not {stack.name}: {why}." for stack, why in fit.excluded]
     return lines

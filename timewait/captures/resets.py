@@ -84,7 +84,7 @@ class _Reset:
 
     def verdict(self) -> CauseFound:
         """The possible causes, the segment that the RST answers, and the evidence."""
-        judges = (self._in_syn_sent, self._of_device, self._of_opening, self._of_retry_limit, self._of_keep_alives)
+        judges = (self._in_syn_sent, self._of_device, self._of_opening, self._of_keep_alives, self._of_retry_limit)
         for judge in (*judges, self._of_closed):
             verdict = judge()
             if verdict is not None:
@@ -149,7 +149,8 @@ class _Reset:
             if it.segment.fin or it.segment.syn or it.segment.length > 1 or it.segment.seq != number - 1:
                 break
             probes.insert(0, it)
-        if len(probes) < LEAST_RETRANSMISSIONS or any(it.order > probes[0].order for it in self._peer):
+        acknowledged = any(covers(it, number) for it in self._peer)
+        if not acknowledged or len(probes) < LEAST_RETRANSMISSIONS or any(it.order > probes[0].order for it in self._peer):
             return None
         gap, waited = probes[-1].time - probes[-2].time, self._rst.time - probes[-1].time
         if waited * 10 < gap * 9:
