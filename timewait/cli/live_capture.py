@@ -11,9 +11,13 @@ from timewait.captures.following import facts_of
 from timewait.captures.growing import Growing
 from timewait.captures.overview import line
 from timewait.captures.reading import SegmentReader
+from timewait.captures.time_order import Reordering
 from timewait.captures.traffic import Traffic
 from timewait.cli.console import Screen
 from timewait.spec.configuration import Configuration
+
+LOOKS = 4
+"""Looks without anything new after which no packet is expected to come late; there are about three in a second."""
 
 
 class LiveCapture:
@@ -37,6 +41,8 @@ class LiveCapture:
         self._name = name
         self._configuration = configuration
         self._traffic = Traffic()
+        self._order = Reordering()
+        self._looks = 0
         self._told: dict[int, tuple[int, str]] = {}
 
     def run(self, start: bytes, max_frames: int) -> CapturedCloses:
@@ -52,9 +58,13 @@ class LiveCapture:
         reader = SegmentReader(self._source.read, self._name, start, max_frames=max_frames)
         try:
             for packet in reader:
-                self._traffic.add(packet)
+                self._looks = 0
+                for ready in self._order.add(packet):
+                    self._traffic.add(ready)
         except KeyboardInterrupt:
             self._screen.note("interrupted; what was captured so far:")
+        for packet in self._order.rest():
+            self._traffic.add(packet)
         for connection in self._traffic.connections:
             connection.end()
         facts = tuple(facts_of(connection, self._configuration, reader.ended) for connection in self._traffic.connections)
@@ -62,6 +72,10 @@ class LiveCapture:
 
     def _tell(self) -> bool:
         """Tell every close that is new or has changed; goes on for ever."""
+        self._looks += 1
+        if self._looks == LOOKS:
+            for packet in self._order.rest():
+                self._traffic.add(packet)
         for index, connection in enumerate(self._traffic.connections):
             packets, text = self._told.get(index, (0, ""))
             if connection.closes and connection.packets != packets:
