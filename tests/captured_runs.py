@@ -247,6 +247,8 @@ class Impairment:
         Whether segments of the nearer end are merged.
     handshake : bool
         Whether the opening is in the capture.
+    starts : int
+        When the capture begins, in nanoseconds.
     stops : int
         When the capture ends, in nanoseconds.
     idents : bool
@@ -261,6 +263,7 @@ class Impairment:
     skew: int = 0
     offload: bool = False
     handshake: bool = True
+    starts: int = 0
     stops: int = START + LATEST
     idents: bool = True
 
@@ -273,7 +276,9 @@ class Impairment:
 def random_impairment(rng: random.Random) -> Impairment:
     """A capture with one or two impairments, or none."""
     made = Impairment(place=rng.choice((0.0, 1.0, 0.3, 0.5, 0.9)))
-    for kind in rng.sample(("drops", "flags", "direction", "twice", "skew", "offload", "start", "end", "idents", "none"), 2):
+    for kind in rng.sample(
+        ("drops", "flags", "direction", "twice", "skew", "offload", "start", "late", "end", "idents", "none"), 2
+    ):
         match kind:
             case "drops":
                 made.drops = rng.choice((0.05, 0.2, 0.5))
@@ -289,6 +294,9 @@ def random_impairment(rng: random.Random) -> Impairment:
                 made.offload = True
             case "start":
                 made.handshake = False
+            case "late":
+                made.handshake = False
+                made.starts = START + rng.randrange(6_000) * MILLISECOND
             case "end":
                 made.stops = START + rng.randrange(LATEST // 10)
             case "idents":
@@ -372,7 +380,7 @@ class Capture:
                     break
             if not copy.arrivals and (share == 0 or self._rng.random() < 1 - share):
                 made.append(Passing(copy.sent + int(share * MILLISECOND), copy.sender, copy.segment, number))
-        return [it for it in made if it.time <= self._impairment.stops]
+        return [it for it in made if self._impairment.starts <= it.time <= self._impairment.stops]
 
     def _merged(self, passing: list[Passing]) -> list[Passing]:
         """Successive new text of one end in one packet, as segmentation offload records it."""

@@ -218,6 +218,17 @@ def all_problems(seeds: range) -> list[str]:
     return [f"{seed}: {problem}" for seed, case in cases if case is not None for problem in problems(case)]
 
 
+def test_captures_that_begin_late() -> None:
+    """Whatever came before the capture, FINs and retransmitted text too, nothing else is told."""
+    found = []
+    for seed in range(FEW):
+        rng = random.Random(7 * seed + 1)
+        starts = START + rng.randrange(6_000) * MILLISECOND
+        case = told(seed, Impairment(place=rng.choice((0.0, 1.0, 0.5)), handshake=False, starts=starts))
+        found += [] if case is None else [f"{seed}: {problem}" for problem in (*problems(case), *_of_states(case))]
+    assert not found
+
+
 def test_runs_are_told_back() -> None:
     """Some captures of all kinds."""
     assert all_problems(range(FEW)) == []

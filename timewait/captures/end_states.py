@@ -102,6 +102,11 @@ class _End:
             self._own is not None and not self._own.captured
         ):
             sent = {True, False}
+        if self._own is None and self._found.may_have_closed_before(self._side):
+            sent, acknowledged = {True, False}, {True, False}
+        before = self._other is None and self._found.may_have_closed_before(1 - self._side)
+        if before:
+            received, knew = {True, False}, {True, False}
         choices = set(product(sent, received, acknowledged, knew))
         if self._other is not None and self._other.knew:
             # Every copy of the other end's FIN acknowledges the FIN of this end.
@@ -115,7 +120,13 @@ class _End:
         if len(possible) == 1:
             return EndState(next(iter(possible)), possible)
         complete = _state(self._own is not None, True in received, self._passed(), max(knew))
-        if self._silent() or self._undecided_order() or not self._found.directions[1 - self._side].packets:
+        if (
+            before
+            or len(sent) > 1
+            or self._silent()
+            or self._undecided_order()
+            or not self._found.directions[1 - self._side].packets
+        ):
             return EndState(None, possible)
         if len(received) > 1:
             return EndState(None, possible, complete)

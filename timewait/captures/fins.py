@@ -53,6 +53,9 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
     theirs = next((it for it in found.of(1 - side) if it.segment.fin and it.frame != UNSEEN), None)
     late = theirs is None or copies[0].time - theirs.time >= SHORTEST_TIMEOUT
     missing = copies[0].frame == UNSEEN or any(it.seq >= number for it in before)
+    if found.began_late and not any(it.end < number for it in before):
+        # The first transmission may have come before the capture.
+        missing = True
     return None if missing or late else True
 
 

@@ -167,11 +167,21 @@ def _states(case: Judged, fins: FinPair, resets: tuple[ResetFacts, ...], hit: tu
             CloseKind.OPEN: (State.ESTABLISHED, State.ESTABLISHED),
             CloseKind.REFUSED: (State.CLOSED, State.CLOSED),
         }.get(_kind(connection, fins, resets)[0])
+        if states is not None and states[0] is State.ESTABLISHED and case.found.began_late:
+            state = _mid_stream(case.found)
+            return state, state
         likely = states or (State.SYN_SENT, State.LISTEN)
         return EndState(likely[0], frozenset(likely[:1])), EndState(likely[1], frozenset(State))
     opened = set() if connection.next is None else connection.next.opened_by
     first, second = (end_state(case.found, fins, side, resets, hit, case.ends[side] in opened) for side in (0, 1))
     return first, second
+
+
+def _mid_stream(found: Passages) -> EndState:
+    """The state of both ends where neither closes in a capture without the opening: they may have closed before it."""
+    text = any(side.octets for side in found.directions)
+    opening = {State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED}
+    return EndState(State.ESTABLISHED if text else None, frozenset(State) - opening)
 
 
 def _totals(found: Passages, side: int, fin: FinFacts | None) -> Totals:

@@ -96,6 +96,20 @@ class Passages:
         """A passage as a report states it."""
         return Transmission(self.seconds(passage.time), passage.frame, passage.segment.ack)
 
+    def may_have_closed_before(self, side: int) -> bool:
+        """Whether an end may have closed before the capture began, which has neither the opening nor new text of that end.
+
+        Text that is never acknowledged may be a retransmission.
+        """
+        own, other = self.directions[side], self.directions[1 - side]
+        new = own.octets and other.acknowledges >= own.high
+        return self.began_late and not new and own.fin is None
+
+    @property
+    def began_late(self) -> bool:
+        """Whether the capture lacks the opening, and may have begun after anything else."""
+        return not any(it.opening for it in self.directions)
+
     @property
     def lossy(self) -> bool:
         """Whether the capture lacks numbers that it shows to have been sent."""

@@ -53,6 +53,8 @@ def outcome_of(facts: ConnectionFacts) -> str:
         case CloseKind.HALF_CLOSED:
             if not facts.totals[1].packets:
                 return "half closed: A has closed, and the capture holds nothing of B"
+            if _may_have_closed_before(facts):
+                return "half closed: A has closed, and B may have closed before the capture began"
             return "half closed: A has closed, B has not"
         case CloseKind.CLOSING:
             return _closing_outcome(facts)
@@ -70,6 +72,10 @@ def outcome_of(facts: ConnectionFacts) -> str:
             if not all(total.packets for total in facts.totals):
                 return "open: the end that was captured did not close"
             return "open: neither end closed"
+
+
+def _may_have_closed_before(facts: ConnectionFacts) -> bool:
+    return any(unknown.kind == "may-have-closed-before" for unknown in facts.unknowns)
 
 
 def _waiting_state(facts: ConnectionFacts, end: str) -> State:
@@ -142,7 +148,8 @@ def _closing(observed: ObservedClose) -> Iterator[str]:
     if (octets := _half_close_text(observed)) > 0:
         yield f"Then B sent {counted(octets, 'more octet')}: a half-close."
     if second not in closed:
-        yield f"{second} did not close."
+        before = _may_have_closed_before(observed.facts)
+        yield f"{second} may have closed before the capture began." if before else f"{second} did not close."
         return
     took = closed[second] - closed[first]
     later = f"{rounded(took)} later" if took else "at the same moment"

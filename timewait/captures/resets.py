@@ -40,6 +40,10 @@ _READINGS: dict[bool | None, tuple[ResetCause, ...]] = {
 """The causes of a RST of an end that had finished, by whether it knew the other's FIN when it closed."""
 
 
+_OF_CLOSED_BEFORE = (ResetCause.CLOSED, ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.LEFT_TIME_WAIT)
+"""Further causes of a RST of an end that may have closed before the capture began."""
+
+
 def reset_facts(found: Passages, fins: FinPair, established: bool) -> tuple[ResetFacts, ...]:
     """Every RST of a connection, in order."""
     resets: list[ResetFacts] = []
@@ -89,7 +93,10 @@ class _Reset:
             verdict = judge()
             if verdict is not None:
                 return verdict
-        return self._call_or_answer()
+        causes, trigger, evidence = self._call_or_answer()
+        if self._found.may_have_closed_before(self._side):
+            causes = _distinct(*causes, *_OF_CLOSED_BEFORE)
+        return causes, trigger, evidence
 
     # --- causes -----------------------------------------------------------------------------------------------------
 
@@ -196,7 +203,7 @@ class _Reset:
         own, other = self._fins[self._side], self._fins[1 - self._side]
         closed = own is not None and any(it.segment.fin for it in self._own)
         if own is None or not closed:
-            bare = self._rst.segment.ack is None and (trigger is None or trigger.segment.span)
+            bare = self._rst.segment.ack is None
             return (ResetCause.ABORT, ResetCause.FORGOTTEN) if bare else (ResetCause.ABORT,)
         if other is not None and any(covers(it, other.number) for it in self._own):
             acknowledged = any(covers(it, own.number) for it in self._peer)

@@ -57,6 +57,7 @@ def unknowns(
     made = [
         *_missing_octets(found, fins),
         *_fins_not_captured(fins),
+        *_closed_before(found, fins),
         *_order_of_fins(fins),
         *_unanswered_fins(fins, resets),
         *_late_acknowledgements(fins, beside),
@@ -98,6 +99,17 @@ def _fins_not_captured(fins: FinPair) -> Iterator[Unknown]:
                 f" {fin.end}. It may also have been an octet of text."
             )
             yield Unknown("fin-not-captured", fin.end, fin.time, frames, text)
+
+
+def _closed_before(found: Passages, fins: FinPair) -> Iterator[Unknown]:
+    """An end that may have closed before the capture began, while the other end closes in it."""
+    for side, fin in enumerate(fins):
+        other = fins[1 - side]
+        if fin is None and other is not None and found.may_have_closed_before(side):
+            end = ENDS[side]
+            lacks = f"The capture has neither the opening nor acknowledged text of {end}"
+            text = f"{lacks}: {end} may have closed before the capture began."
+            yield Unknown("may-have-closed-before", end, other.time, (other.frame,), text)
 
 
 def _order_of_fins(fins: FinPair) -> Iterator[Unknown]:
