@@ -1,14 +1,14 @@
-"""The review page of a trace: one self-contained HTML file."""
+"""The review page of an answer, or of a trace: one self-contained HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.resources import files
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import networkx as nx
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from timewait.checker.trace import Step, Trace
@@ -16,9 +16,9 @@ from timewait.diagrams.chart import BESIDE, SLIM
 from timewait.diagrams.chart_elements import STYLE
 from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.minimap import minimap
+from timewait.diagrams.page_data import NETWORK, KernelStep, citation, rules_data, run_data
 from timewait.diagrams.sequence import parts
-from timewait.narration.guards import guards
-from timewait.narration.prose import bracketed, citation_url, frames_in_words
+from timewait.narration.prose import bracketed, frames_in_words, listed
 from timewait.narration.sentences import repetition, shows_violation, violation_at
 from timewait.narration.timeline import state
 from timewait.proofs.longer_time_wait import Obstacle, longer_time_wait
@@ -30,13 +30,9 @@ from timewait.spec.graph import transition_graph
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
-from timewait.vocabulary.replay import Packet, RunningTimer
 
 PART_SIZE = 40
 """The most steps in a part of the chart or of the table."""
-
-NETWORK = "in flight"
-"""The variable of the packets in flight, which the page lists one by one."""
 
 
 class BasisRow(NamedTuple):
@@ -48,36 +44,155 @@ class BasisRow(NamedTuple):
     otherwise: Sequence[str] = ()
 
 
-def page(trace: Trace, basis: Sequence[BasisRow] = ()) -> str:
-    """The review page of a trace as HTML.
+class VerdictRow(NamedTuple):
+    """The answer for a property: its verdict, how it was found, and why, in words."""
+
+    name: str
+    verdict: str
+    facts: Sequence[str]
+    reason: str = ""
+
+
+class OtherValue(NamedTuple):
+    """A value with which engines found other verdicts: what has it, the value with the verdicts, and the command that asks."""
+
+    name: str
+    here: str
+    effect: str
+    command: str
+
+
+@dataclass(frozen=True)
+class AnswerInWords:
+    """What a page states about an answer beside its runs, in words.
+
+    Attributes
+    ----------
+    question : str
+        The line that heads the answer: the stack, and everything that it does not decide.
+    differs : str
+        The settings of the stack that are not those of RFC 9293; empty where all of them are.
+    verdict : str
+        The line of the verdict.
+    command : str
+        The command line that asked; empty where there was none.
+    asks_others : str
+        The command that asks about other values; empty where this answer already has them.
+    version : str
+        The version of the program.
+    properties : sequence of VerdictRow
+        The answer for each property.
+    basis : sequence of BasisRow
+        What the answer rests on.
+    others : sequence of OtherValue
+        The values with which engines found other verdicts.
+    """
+
+    question: str
+    differs: str
+    verdict: str
+    command: str
+    asks_others: str
+    version: str
+    properties: Sequence[VerdictRow]
+    basis: Sequence[BasisRow]
+    others: Sequence[OtherValue] = ()
+
+
+@dataclass(frozen=True)
+class KernelInWords:
+    """What a running stack did when it carried a run out.
+
+    Attributes
+    ----------
+    name : str
+        The running stack.
+    verdict : str
+        Whether it did what the run says, in a line.
+    remarks : sequence of str
+        What the users saw, and what does not happen by default.
+    steps : mapping of int to KernelStep
+        The steps carried out, by number.
+    """
+
+    name: str
+    verdict: str
+    remarks: Sequence[str] = ()
+    steps: Mapping[int, KernelStep] = field(default_factory=dict)
+
+
+def page(*runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWords | None = None) -> str:
+    """The review page of an answer with its runs, or of one run alone, as HTML.
 
     Parameters
     ----------
-    trace : Trace
-        A counterexample or a scenario.
-    basis : sequence of BasisRow
-        What the answer rests on; empty for a trace without an answer.
+    *runs : Trace
+        Counterexamples of different properties, or a scenario; none where nothing is violated, and then there is an answer.
+    answer : AnswerInWords, optional
+        What was asked and found; none for a trace without an answer.
+    kernel : KernelInWords, optional
+        What a running stack did when it carried out the only run.
     """
-    graph = transition_graph(_behaviour(trace))
+    graph = transition_graph(_behaviour(runs[0]) if runs else Behaviour())
+    carried = {} if kernel is None else kernel.steps
     environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
-        trace=trace,
-        basis=basis,
-        broken=shows_violation(trace),
-        about=data_in_words(trace.about),
-        section=_citation(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
-        fails=[(step.number, why) for step in trace.steps if (why := violation_at(trace, step))],
-        again=repetition(trace)[0] if trace.loop is not None else "",
-        actors=sorted({step.event.actor for step in trace.steps}),
-        tables=list(_tables(trace)),
-        charts={"beside": list(parts(trace, BESIDE, PART_SIZE)), "slim": list(parts(trace, SLIM, PART_SIZE))},
+        title=_title(runs, answer),
+        runs=[_run(number, run, carried) for number, run in enumerate(runs)],
+        answer=answer,
+        rows=_property_rows(runs, answer),
+        kernel=kernel,
+        actors=sorted({step.event.actor for run in runs for step in run.steps}),
         maps={end: minimap(graph, end) for end in ENDS},
-        longer=list(_longer_time_waits(trace)),
-        variables=sorted(name for name in trace.initial if name != NETWORK),
-        data=_data(trace, graph),
+        variables=sorted({name for run in runs for name in run.initial if name != NETWORK}),
+        data={"runs": [run_data(run, graph, carried) for run in runs]},
         style=themed(f"{_colours()}\n{STYLE}") + _asset("style.css"),
         script=_asset("script.js"),
     )
+
+
+def _title(runs: Sequence[Trace], answer: AnswerInWords | None) -> dict[str, str]:
+    """The heading in two parts, of which the second one is a verdict, and the title of the document."""
+    broken = [run.shows for run in runs if shows_violation(run)]
+    if len(runs) == 1:
+        steps = f": {len(runs[0].steps)} steps"
+        subject, verdict = runs[0].shows, "is violated" if broken else ""
+    elif runs:
+        steps, subject, verdict = "", listed(broken), "are violated"
+    else:
+        steps, subject, verdict = "", answer.verdict if answer else "", ""
+    return {"subject": subject, "verdict": verdict, "whole": " ".join(filter(None, (subject, verdict))) + steps}
+
+
+def _property_rows(runs: Sequence[Trace], answer: AnswerInWords | None) -> list[dict[str, Any]]:
+    """The answer for each property, with the link to its run where it has one."""
+    numbers = {run.shows: number for number, run in enumerate(runs)}
+    return [
+        {
+            "row": row,
+            "statement": PROPERTIES[row.name].statement,
+            "run": numbers.get(row.name),
+            "last": len(runs[numbers[row.name]].steps) if row.name in numbers else 0,
+            **citation(PROPERTIES[row.name].section),
+        }
+        for row in (answer.properties if answer else ())
+    ]
+
+
+def _run(number: int, trace: Trace, carried: Mapping[int, KernelStep]) -> dict[str, Any]:
+    """A run for the template."""
+    return {
+        "number": number,
+        "trace": trace,
+        "at": "#step=" if number == 0 else f"#run={trace.shows}&step=",
+        "about": data_in_words(trace.about),
+        "section": citation(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
+        "fails": [(step.number, why) for step in trace.steps if (why := violation_at(trace, step))],
+        "again": repetition(trace)[0] if trace.loop is not None else "",
+        "tables": list(_tables(trace, carried)),
+        "charts": {"beside": list(parts(trace, BESIDE, PART_SIZE)), "slim": list(parts(trace, SLIM, PART_SIZE))},
+        "longer": list(_longer_time_waits(trace)),
+    }
 
 
 def _colours() -> str:
@@ -85,10 +200,10 @@ def _colours() -> str:
     return f":root {{ {' '.join(f'--{name}: ${name};' for name in NAMED)} }}"
 
 
-def _tables(trace: Trace) -> Iterator[list[dict[str, Any]]]:
+def _tables(trace: Trace, carried: Mapping[int, KernelStep]) -> Iterator[list[dict[str, Any]]]:
     """The steps in tables of at most `PART_SIZE` rows, which browsers draw faster."""
     for first in range(0, len(trace.steps), PART_SIZE):
-        yield [_row(trace, step) for step in trace.steps[first : first + PART_SIZE]]
+        yield [_row(trace, step, carried.get(step.number)) for step in trace.steps[first : first + PART_SIZE]]
 
 
 def _asset(name: str) -> str:
@@ -115,7 +230,7 @@ def _length(trace: Trace, stop: Obstacle) -> str:
     return format_duration(stop.time_wait) + (f" ({times} MSL)" if times.denominator == 1 else "")
 
 
-def _row(trace: Trace, step: Step) -> dict[str, Any]:
+def _row(trace: Trace, step: Step, kernel: KernelStep | None) -> dict[str, Any]:
     """A row of the table of all steps."""
     return {
         "number": step.number,
@@ -125,98 +240,8 @@ def _row(trace: Trace, step: Step) -> dict[str, Any]:
         "sent": [f"{copy.text}{', lost' if copy.lost else ''}" for copy in step.event.sent],
         "states": [state(step.state, end) for end in ENDS],
         "new": [f"{end}.state" in step.changed for end in ENDS],
-        "rules": _rules(step),
+        "rules": rules_data(step),
+        "kernel": kernel,
         "fails": violation_at(trace, step),
         "loops": trace.loop is not None and step.number == trace.loop + 1,
-    }
-
-
-def _rules(step: Step) -> list[dict[str, str]]:
-    return [{"name": name, "text": text, **_citation(section)} for name, section, text in step.event.rules]
-
-
-def _citation(section: str) -> dict[str, str]:
-    return {"section": section, "link": citation_url(section)}
-
-
-# --- data of the script ---------------------------------------------------------------------------------------------
-
-
-def _data(trace: Trace, graph: nx.MultiDiGraph) -> dict[str, Any]:
-    """The data of each step; the start is step 0."""
-    before: tuple[int, ...] = ()
-    steps = [_start(trace)]
-    for step in trace.steps:
-        steps.append(_shown(trace, step, before, graph))
-        before = tuple(copy.number for copy in step.in_flight)
-    copies = {copy.number: copy for step in trace.steps for copy in _mentioned(step)}
-    return {
-        "initial": {name: value for name, value in trace.initial.items() if name != NETWORK},
-        "copies": {number: _copy(copy) for number, copy in copies.items()},
-        "loop": trace.loop,
-        "steps": steps,
-    }
-
-
-def _mentioned(step: Step) -> Iterator[Packet]:
-    yield from step.in_flight
-    yield from step.event.sent
-    if step.event.received is not None:
-        yield step.event.received
-
-
-def _copy(copy: Packet) -> dict[str, Any]:
-    return {"text": copy.text, "from": copy.sender, "to": copy.receiver, "sent": format_duration(copy.sent), "lost": copy.lost}
-
-
-def _start(trace: Trace) -> dict[str, Any]:
-    return {
-        "time": "0",
-        "seconds": 0,
-        "actor": "",
-        "title": "the start",
-        "states": [state(trace.initial, end) for end in ENDS],
-        "timers": [_timer(timer, Fraction(0)) for timer in trace.initial_timers],
-    }
-
-
-def _shown(trace: Trace, step: Step, before: tuple[int, ...], graph: nx.MultiDiGraph) -> dict[str, Any]:
-    now = tuple(copy.number for copy in step.in_flight)
-    return {
-        "time": format_duration(step.time),
-        "seconds": float(step.time),
-        "delay": format_duration(step.delay),
-        "actor": step.event.actor,
-        "title": " ".join(filter(None, [str(step.event), bracketed(frames_in_words(step.event.frames))])),
-        "states": [state(step.state, end) for end in ENDS],
-        "received": None if step.event.received is None else step.event.received.number,
-        "sent": [copy.number for copy in step.event.sent],
-        "rules": _rules(step),
-        "guards": guards(trace, step, graph),
-        "changed": [[name, *step.changed[name]] for name in sorted(step.changed) if name != NETWORK],
-        "came": [number for number in now if number not in before],
-        "gone": [number for number in before if number not in now],
-        "flight": [_left(copy, step) for copy in step.in_flight],
-        "timers": [_timer(timer, step.time) for timer in step.timers],
-        "fails": violation_at(trace, step),
-        "others": [f"also violates {name}: {why}" for name, why in step.event.breaks if name != trace.shows],
-    }
-
-
-def _left(copy: Packet, step: Step) -> list[Any]:
-    """A packet in flight: its number, its remaining lifetime, and that as a share of its lifetime."""
-    life, left = copy.expires - copy.sent, copy.expires - step.time
-    return [copy.number, format_duration(left), round(float(left / life), 3) if life else 0]
-
-
-def _timer(timer: RunningTimer, now: Fraction) -> dict[str, Any]:
-    """A timer: its value, its limit, and its value as a share of the limit."""
-    shown = now - timer.since
-    share = float(min(shown / timer.limit, Fraction(1))) if timer.limit else 1.0
-    return {
-        "name": timer.name,
-        "owner": timer.owner,
-        "shows": format_duration(shown),
-        "limit": format_duration(timer.limit),
-        "share": round(share, 3),
     }

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import run
+from commands import run, run_json
 from runs import EVERY, long, trace
 
+from timewait import __version__
 from timewait.checker.trace import Trace
 from timewait.diagrams.minimap import POSITIONS, edges, minimap
 from timewait.diagrams.page import page
@@ -37,6 +39,10 @@ FLAGS = (
     "--disable-sync",
 )
 
+PROVED = "check --msl 1s --rto 1s --time-wait 2s --scope core --property graceful"
+"""A check that proves a property."""
+TWO = "check --msl 1s --rto 1s --time-wait 1s --scope core --property isolation --property graceful --property quiet"
+"""A check with a violation of two properties of three."""
 CHECKS = (
     "--msl 30s --rto 30s --time-wait 59s --closers a --property graceful",
     "--stack linux --msl 30s --rto 30s --closers a --property isolation",
@@ -110,14 +116,14 @@ class TestFile:
         text = page(replace(whole, statement=evil, steps=(step, *whole.steps[1:])))
         reader = read(text)
         assert [tag for tag, _ in reader.tags].count("script") == 2
-        assert json.loads(reader.data)["steps"][1]["title"] == f"A {evil}"
+        assert json.loads(reader.data)["runs"][0]["steps"][1]["title"] == f"A {evil}"
         assert "<script>alert" not in text
 
     @pytest.mark.parametrize("name", EVERY)
     def test_the_data_are_those_of_the_trace(self, name: str) -> None:
         """States, copies in flight and timers of every step."""
         run = trace(name)
-        data = json.loads(read(written(name)).data)
+        (data,) = json.loads(read(written(name)).data)["runs"]
         assert len(data["steps"]) == len(run.steps) + 1
         for step, shown in zip(run.steps, data["steps"][1:], strict=True):
             assert shown["states"] == [step.state["A.state"], step.state["B.state"]]
@@ -133,6 +139,18 @@ class TestFile:
         text = page(bare)
         assert "What if" not in text
         assert longer_time_wait(bare) == ()
+
+    def test_an_answer_without_violation(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Its verdicts and what they rest on, without a run and without a script."""
+        file = tmp_path / "proved.html"
+        code, _, notes = run(capsys, *PROVED.split(), "--html", str(file))
+        text = unescape(file.read_text(encoding="utf-8"))
+        assert (code, notes) == (0, f"wrote {file}\n")
+        assert "<h1>verdict: PROVED</h1>" in text
+        assert f"{PROVED} --html {file}</code> timewait {__version__}" in text
+        assert "This answer rests on" in text
+        assert "<script" not in text
+        assert 'id="chart"' not in text
 
     def test_the_same_each_time(self) -> None:
         """Byte for byte."""
@@ -404,14 +422,16 @@ class TestBrowser:
         check(opened, trace("assassinated"), 3)
 
     def test_only_one_actor(self, opened: Opened) -> None:
-        """The steps of other actors are skipped and dimmed."""
+        """The steps of other actors are skipped and dimmed; the one that breaks the property never is."""
         opened.page.select_option("#actor", "B")
         opened.page.locator("#chart").focus()
         seen = []
         for _ in range(6):
             opened.press("j")
             seen.append(opened.step)
-        assert seen == [2, 3, 5, 7, 7, 7]
+        assert seen == [2, 3, 5, 7, 10, 10]
+        assert opened.page.locator('#all tr.dim[data-row="10"]').count() == 0
+        assert opened.page.locator('.beside .dim[data-step="10"]').count() == 0
         assert opened.page.locator('#all tr.dim[data-row="4"]').count() == 1
         opened.page.select_option("#actor", "")
         assert opened.page.locator(".dim").count() == 0
@@ -445,6 +465,33 @@ class TestBrowser:
             assert pane["y"] < place["y"] < pane["y"] + pane["height"]
             assert one.page.evaluate("document.documentElement.scrollWidth") == width
             one.close()
+
+    def test_several_violations(self, browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Each property has its run; a link, the list and the address choose it, and all its parts follow."""
+        file = tmp_path / "page.html"
+        _, data = run_json(capsys, *TWO.split(), "--html", str(file))
+        steps = {answer["property"]: len(answer["trace"]["steps"]) for answer in data["results"] if answer["trace"]}
+        assert {*steps} == {"isolation", "graceful"}
+        one = Opened(browser, file, "#watch=A.state")
+        headings = one.page.locator("h1").inner_text(), one.page.title()
+        assert headings == ("isolation and graceful are violated",) * 2
+        for name, choose in (
+            ("graceful", lambda: one.page.click("header .verdicts >> text=graceful")),
+            ("isolation", lambda: one.page.select_option("#run", label="isolation")),
+            ("graceful", lambda: one.page.evaluate("location.hash = '#run=graceful&step=99'")),
+        ):
+            choose()
+            last = steps[name]
+            one.page.locator("#place", has_text=f"step {last} of {last}").wait_for()
+            assert one.page.inner_text("#fails").startswith(f"breaks {name}")
+            assert one.page.locator("header .statement:visible").inner_text().startswith(f"{name}: ")
+            assert one.page.locator(".beside:visible .step").last.get_attribute("data-step") == str(last)
+            assert one.page.locator("#all tr[data-row]:visible").count() == last
+            assert one.page.locator(".verdicts tr[aria-current] th").inner_text() == name
+            assert one.page.locator("#watched li").count() == 1
+        one.page.reload()
+        assert one.page.inner_text("#fails").startswith("breaks graceful")
+        one.close()
 
     @pytest.mark.parametrize("asked", CHECKS)
     def test_a_checked_configuration_fits_a_phone(

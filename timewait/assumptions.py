@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
@@ -42,10 +42,13 @@ class Neighbour:
         The other value, in words.
     changed : mapping of str to Verdict
         The properties whose verdict is another with the other value; inconclusive where no engine decided within its bounds.
+    overrides : mapping of str to object
+        What states the other value: fields of `timewait.spec.assemble.Overrides`, and settings of its behaviour.
     """
 
     value: str
     changed: Mapping[str, Verdict]
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -384,7 +387,8 @@ def _neighbour(
         found = check(replace(options, overrides=overrides), budget=bounds.fresh())
     except RequestError:
         return None
-    return Neighbour(value, {answer.name: answer.verdict for answer in found.answers if answer.verdict is not known[answer.name]})
+    changed = {answer.name: answer.verdict for answer in found.answers if answer.verdict is not known[answer.name]}
+    return Neighbour(value, changed, changes)
 
 
 def effect_in_words(neighbour: Neighbour) -> str:

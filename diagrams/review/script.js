@@ -1,32 +1,39 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const last = data.steps.length - 1;
   const ENDS = ["A", "B"];
   const find = (id) => document.getElementById(id);
+
+  // The run on view, and the elements that belong to one run alone.
+  let run = data.runs[0];
+  const last = () => run.steps.length - 1;
+  const number = () => data.runs.indexOf(run);
+  const ofRuns = [...document.querySelectorAll(".run")];
+  const runOf = (element) => Number(element.closest(".run").dataset.run);
 
   // Parts of the chart and the table; the script inserts each when it comes into view, a browser without scripts shows all.
   const narrow = matchMedia("(max-width: 660px)");
   const all = [...document.querySelectorAll(".part")];
-  const shown = () => all.filter((part) => part.closest(narrow.matches ? ".slim" : ".beside"));
+  const shown = () => all.filter((part) => runOf(part) === number() && part.closest(narrow.matches ? ".slim" : ".beside"));
 
-  // The elements of inserted parts, by step and by copy.
-  const parts = new Map();
-  const lifetimes = new Map();
-  const addTo = (map, number, element) => {
-    if (!map.has(number)) map.set(number, []);
-    map.get(number).push(element);
+  // The elements of inserted parts, by run and then by step and by copy.
+  const parts = data.runs.map(() => new Map());
+  const lifetimes = data.runs.map(() => new Map());
+  const addTo = (map, key, element) => {
+    if (!map.has(key)) map.set(key, []);
+    map.get(key).push(element);
   };
   const fillPart = (part) => {
     const words = part.querySelector("noscript");
     if (!words) return false;
     part.innerHTML = words.textContent;
+    const of = runOf(part);
     for (const element of part.querySelectorAll("[data-step], [data-row]")) {
       const { step, row, sent } = element.dataset;
-      addTo(parts, Number(step || row), element);
-      if (sent && sent !== step) addTo(parts, Number(sent), element);
+      addTo(parts[of], Number(step || row), element);
+      if (sent && sent !== step) addTo(parts[of], Number(sent), element);
     }
-    for (const element of part.querySelectorAll(".lifetime")) addTo(lifetimes, Number(element.dataset.copy), element);
+    for (const element of part.querySelectorAll(".lifetime")) addTo(lifetimes[of], Number(element.dataset.copy), element);
     dim(part);
     return true;
   };
@@ -35,14 +42,14 @@
   const transitions = maps.map((map) => new Map([...map.querySelectorAll(".transition")].map((edge) => [`${edge.dataset.from} ${edge.dataset.to}`, edge])));
 
   // The variables at each step, computed on demand.
-  const values = [data.initial];
+  let values = [run.initial];
   const at = (step) => {
     while (values.length <= step) {
       const next = { ...values[values.length - 1] };
-      for (const [name, , after] of data.steps[values.length].changed) next[name] = after;
+      for (const [name, , after] of run.steps[values.length].changed) next[name] = after;
       values.push(next);
     }
-    const now = data.steps[step];
+    const now = run.steps[step];
     return { ...values[step], time: now.seconds, step, flight: (now.flight || []).length };
   };
 
@@ -52,7 +59,9 @@
   const chosen = () => find("actor").value;
   const dim = (where) => {
     for (const element of where.querySelectorAll("[data-actor]")) {
-      element.classList.toggle("dim", Boolean(chosen()) && element.dataset.actor !== chosen());
+      const { actor, step, row } = element.dataset;
+      const breaks = data.runs[runOf(element)].steps[Number(step || row)].fails;
+      element.classList.toggle("dim", Boolean(chosen()) && actor !== chosen() && !breaks);
     }
   };
 
@@ -93,17 +102,17 @@
     cell.scope = "row";
     return cell;
   };
-  const named = (number) => `copy ${number}, ${data.copies[number].from} to ${data.copies[number].to}: ${data.copies[number].text}`;
+  const named = (number) => `copy ${number}, ${run.copies[number].from} to ${run.copies[number].to}: ${run.copies[number].text}`;
 
   // --- one step --------------------------------------------------------------------------------------------------------
 
   const happened = (step) => {
-    const now = data.steps[step];
+    const now = run.steps[step];
     const lines = [];
     if (step && now.delay !== "0") lines.push(make("li", `${now.delay} after the previous step`));
-    if (now.received) lines.push(make("li", `${named(now.received)}, sent at ${data.copies[now.received].sent}, arrives`));
+    if (now.received) lines.push(make("li", `${named(now.received)}, sent at ${run.copies[now.received].sent}, arrives`));
     for (const number of now.sent || []) {
-      lines.push(make("li", `${data.copies[number].lost ? "the network loses" : "sends"} ${named(number)}`));
+      lines.push(make("li", `${run.copies[number].lost ? "the network loses" : "sends"} ${named(number)}`));
     }
     for (const why of now.others || []) lines.push(make("li", why, "muted"));
     if (!step) lines.push(make("li", "the connection is open"));
@@ -125,18 +134,24 @@
     for (const number of now.gone || []) lines.push([head("in flight"), make("td", `− ${named(number)}`), make("td", "")]);
     return lines;
   };
+  const onKernel = (now) => {
+    if (!now.kernel) return [];
+    const states = ENDS.map((end, side) => make("li", `${end} ${now.kernel.states[side]}`));
+    return [...states, make("li", `sends ${now.kernel.sent || "nothing"}`)];
+  };
   const details = (step) => {
-    const now = data.steps[step];
+    const now = run.steps[step];
     find("step-title").textContent = step ? `Step ${step}: ${now.title}` : "The start";
     find("fails").hidden = !now.fails;
     find("fails").textContent = now.fails || "";
     fill(find("happened"), happened(step), "time passes");
+    if (find("kernel")) fill(find("kernel"), onKernel(now), step ? "this step was not carried out" : "the connection is open");
     fill(find("guards"), (now.guards || []).map((guard) => make("li", guard)), step ? "time may pass" : "every run starts here");
     fill(find("rules"), (now.rules || []).map(ruled), "none");
     cells("changed", changes(now), "nothing");
     cells("flight", (now.flight || []).map(([number, left, share]) => [
       head(`${number}`),
-      make("td", `${data.copies[number].from} to ${data.copies[number].to}: ${data.copies[number].text}`),
+      make("td", `${run.copies[number].from} to ${run.copies[number].to}: ${run.copies[number].text}`),
       amount(share, left, `life left of copy ${number}`),
     ]), "nothing");
     cells("timers", now.timers.map((timer) => [
@@ -147,8 +162,8 @@
   };
 
   const showStates = (step) => {
-    const before = data.steps[Math.max(step - 1, 0)].states;
-    data.steps[step].states.forEach((state, side) => {
+    const before = run.steps[Math.max(step - 1, 0)].states;
+    run.steps[step].states.forEach((state, side) => {
       find(`state-${ENDS[side]}`).textContent = state;
       for (const [name, node] of states[side]) {
         node.classList.toggle("highlighted", name === state);
@@ -161,7 +176,7 @@
 
   const scrollToStep = (step) => {
     const pane = find("chart");
-    const mark = (parts.get(step) || []).find((element) => element.matches(".step") && element.getClientRects().length);
+    const mark = (parts[number()].get(step) || []).find((element) => element.matches(".step") && element.getClientRects().length);
     const target = mark || pane;
     if (!step) return pane.scrollTo({ top: 0, behavior: "instant" });
     const view = pane.getBoundingClientRect();
@@ -174,10 +189,10 @@
 
   let highlighted = [];
   const highlight = () => {
-    const now = data.steps[current];
+    const now = run.steps[current];
     const copies = [...(now.received ? [now.received] : []), ...(now.sent || [])];
     for (const element of highlighted) element.classList.remove("highlighted");
-    highlighted = [...(parts.get(current) || []), ...copies.flatMap((copy) => lifetimes.get(copy) || [])];
+    highlighted = [...(parts[number()].get(current) || []), ...copies.flatMap((copy) => lifetimes[number()].get(copy) || [])];
     for (const element of highlighted) element.classList.add("highlighted");
   };
   const observer = (root) => new IntersectionObserver((seen) => {
@@ -185,32 +200,45 @@
     if (fresh.length) highlight();
   }, { root, rootMargin: "600px" });
 
+  const choose = (index) => {
+    run = data.runs[index] || data.runs[0];
+    values = [run.initial];
+    for (const element of ofRuns) element.hidden = runOf(element) !== number();
+    for (const row of document.querySelectorAll("[data-choice]")) {
+      if (Number(row.dataset.choice) === number()) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+    }
+    if (find("run")) find("run").value = number();
+    watched = watched.map(({ text }) => item(text));
+    const first = all.find((part) => part.closest("#all") && runOf(part) === number());
+    if (first) fillPart(first);
+  };
+  const place = () => `${number() ? `run=${encodeURIComponent(run.name)}&` : ""}step=${current}`;
   const show = (step, { silent = false } = {}) => {
-    current = Math.min(Math.max(step, 0), last);
-    const now = data.steps[current];
+    current = Math.min(Math.max(step, 0), last());
+    const now = run.steps[current];
     shown().filter((part) => part.dataset.first <= current && current <= part.dataset.last).forEach(fillPart);
     highlight();
     showStates(current);
     details(current);
     showWatched();
-    find("place").textContent = current ? `step ${current} of ${last}, ${now.time}:` : `start of ${last} steps:`;
+    find("place").textContent = current ? `step ${current} of ${last()}, ${now.time}:` : `start of ${last()} steps:`;
     find("headline").textContent = current ? now.title : "the connection is open";
     find("first").disabled = find("back").disabled = current === 0;
-    find("last").disabled = find("forward").disabled = current === last;
-    find("address").href = find("address").textContent = `#step=${current}`;
+    find("last").disabled = find("forward").disabled = current === last();
+    find("address").href = find("address").textContent = `#${place()}`;
     if (!silent) {
-      find("said").textContent = `Step ${current} of ${last}, ${now.time}. ${now.title}. ${now.fails || ""}`;
+      find("said").textContent = `Step ${current} of ${last()}, ${now.time}. ${now.title}. ${now.fails || ""}`;
       history.replaceState(null, "", `#${written()}`);
     }
     scrollToStep(current);
   };
 
-  const wanted = (step) => !chosen() || step === 0 || data.steps[step].actor === chosen();
+  const wanted = (step) => !chosen() || step === 0 || run.steps[step].actor === chosen() || Boolean(run.steps[step].fails);
   const move = (way) => {
     let step = current + way;
-    while (step > 0 && step <= last && !wanted(step)) step += way;
-    if (step >= 0 && step <= last) show(step);
-    return step < last;
+    while (step > 0 && step <= last() && !wanted(step)) step += way;
+    if (step >= 0 && step <= last()) show(step);
+    return step < last();
   };
   const stop = () => {
     clearInterval(playing);
@@ -220,7 +248,7 @@
   };
   const play = () => {
     if (playing) return stop();
-    if (current === last) show(0);
+    if (current === last()) show(0);
     find("play").setAttribute("aria-pressed", "true");
     find("play").querySelector("span").textContent = "pause";
     playing = setInterval(() => { if (!move(1)) stop(); }, 1400);
@@ -298,18 +326,20 @@
   };
   const ranges = (test) => {
     const found = [];
-    for (let step = 0; step <= last; step += 1) {
+    for (let step = 0; step <= last(); step += 1) {
       if (!test(at(step))) continue;
       const open = found[found.length - 1];
       if (open && open[1] === step - 1) open[1] = step; else found.push([step, step]);
     }
     return found.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`)).join(", ");
   };
+  const item = (text) => {
+    const test = parse(text);
+    return { text, test, when: typeof test(at(0)) === "boolean" ? ranges(test) : null };
+  };
   const watch = (text) => {
     try {
-      const test = parse(text);
-      const kind = typeof test(at(0)) === "boolean";
-      watched.push({ text, test, when: kind ? ranges(test) : null });
+      watched.push(item(text));
       find("complaint").textContent = "";
       return true;
     } catch (problem) {
@@ -318,16 +348,16 @@
     }
   };
   const showWatched = () => {
-    find("watched").replaceChildren(...watched.map((item, index) => {
-      const value = item.test(at(current));
-      const before = current ? item.test(at(current - 1)) : value;
+    find("watched").replaceChildren(...watched.map((one, index) => {
+      const value = one.test(at(current));
+      const before = current ? one.test(at(current - 1)) : value;
       const line = make("li");
       const text = make("span");
-      text.append(make("span", item.text, "fixed"), " ", make("b", `${value}`), value === before ? "" : ` (was ${before})`);
-      if (item.when !== null) text.append(make("br"), make("span", item.when ? `true at steps ${item.when}` : "never true", "muted"));
+      text.append(make("span", one.text, "fixed"), " ", make("b", `${value}`), value === before ? "" : ` (was ${before})`);
+      if (one.when !== null) text.append(make("br"), make("span", one.when ? `true at steps ${one.when}` : "never true", "muted"));
       const remove = make("button", "×");
       remove.type = "button";
-      remove.setAttribute("aria-label", `stop watching ${item.text}`);
+      remove.setAttribute("aria-label", `stop watching ${one.text}`);
       remove.addEventListener("click", () => {
         watched.splice(index, 1);
         show(current);
@@ -340,9 +370,10 @@
 
   // --- the address -----------------------------------------------------------------------------------------------------
 
-  const written = () => [`step=${current}`, ...watched.map((item) => `watch=${encodeURIComponent(item.text)}`)].join("&");
+  const written = () => [place(), ...watched.map((one) => `watch=${encodeURIComponent(one.text)}`)].join("&");
   const read = () => {
     const asked = new URLSearchParams(location.hash.slice(1));
+    choose(Math.max(data.runs.findIndex((each) => each.name === asked.get("run")), 0));
     if (asked.has("watch")) {
       watched = [];
       asked.getAll("watch").forEach(watch);
@@ -356,7 +387,7 @@
   const keys = {
     j: () => move(1), ArrowRight: () => move(1), ArrowDown: () => move(1),
     k: () => move(-1), ArrowLeft: () => move(-1), ArrowUp: () => move(-1),
-    Home: () => show(0), End: () => show(last), p: play,
+    Home: () => show(0), End: () => show(last()), p: play,
   };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, .scroll");
@@ -371,11 +402,16 @@
     stop();
     show(Number(target.dataset.step));
   });
+  if (find("run")) find("run").addEventListener("change", () => {
+    stop();
+    choose(Number(find("run").value));
+    show(last());
+  });
   const press = (id, action) => find(id).addEventListener("click", () => { stop(); action(); });
   press("first", () => show(0));
   press("back", () => move(-1));
   press("forward", () => move(1));
-  press("last", () => show(last));
+  press("last", () => show(last()));
   find("play").addEventListener("click", play);
   find("actor").addEventListener("change", () => all.forEach(dim));
   narrow.addEventListener("change", () => show(current, { silent: true }));
@@ -391,13 +427,12 @@
     document.documentElement.style.setProperty("--controls", `${controls.target.offsetHeight}px`);
   }).observe(document.querySelector(".controls"));
   addEventListener("beforeprint", () => {
-    all.filter((part) => !part.closest(".slim")).forEach(fillPart);
+    all.filter((part) => runOf(part) === number() && !part.closest(".slim")).forEach(fillPart);
     highlighted.forEach((element) => element.classList.remove("highlighted"));
   });
   addEventListener("afterprint", () => show(current));
   addEventListener("hashchange", read);
   read();
-  all.filter((part) => part.closest("#all")).slice(0, 1).forEach(fillPart);
   const [inside, outside] = [observer(find("chart")), observer(null)];
   for (const part of all) (part.closest("#all") ? outside : inside).observe(part);
 })();

@@ -18,20 +18,19 @@ from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
 from timewait.cli import json_output
 from timewait.cli.blamed_line import with_blame
+from timewait.cli.command_line import current_words
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
-from timewait.cli.session import budget_of, header_in_words, of_schedule
+from timewait.cli.review import answer_in_words
+from timewait.cli.session import budget_of, header_in_words, verdict_in_words
 from timewait.cli.view import write_page
-from timewait.diagrams.page import BasisRow
 from timewait.formats.case import ReportedCase, ReportedSuite
-from timewait.narration.prose import listed
 from timewait.options import Options
 from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
 from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
-from timewait.spec.duration import format_duration
 from timewait.spec.plain_data import verdict_parameters
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.errors import optional_package
@@ -46,7 +45,7 @@ class Outputs:
     Attributes
     ----------
     trace, html : Path or None
-        Files for the first violation: as ITF JSON, and as a review page.
+        Files for the first violation as ITF JSON, and for a review page of all answers.
     certificate : Path or None
         A file for certificates of the proved properties.
     explain : bool
@@ -71,7 +70,7 @@ class Outputs:
 @click.option("--explain", is_flag=True, help="Explain each verdict and each run in sentences.")
 @click.option("--assumptions", is_flag=True, help="Print what the answer rests on, and what changes where it is otherwise.")
 @click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
-@click.option("--html", type=_FILE, help="Write the first violation as a review page.")
+@click.option("--html", type=_FILE, help="Write a review page: every answer, and the run of each violation.")
 @report_options
 def check_command(
     options: Options,
@@ -105,7 +104,7 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))
     reports.decided(_located(suite_of_answers("check", result.answers, parameters), options, budget, reports))
     basis = _basis(options, result, outputs.assumptions, budget, screen)
-    _write_violation(outputs, result, basis, screen)
+    _write_files(outputs, options, result, basis, screen)
     if outputs.certificate is not None:
         result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
     if as_json:
@@ -146,12 +145,6 @@ def _basis(options: Options, result: CheckResult, asked: bool, budget: Budget, s
     return basis_of(options, result, replace(budget, seconds=float(SECONDS_FOR_EACH)), float(SECONDS_FOR_ALL))
 
 
-def _rows(basis: Basis) -> list[BasisRow]:
-    """What an answer rests on, for a page: the assumptions, then what the model leaves out."""
-    rows = [BasisRow(entry.name, entry.value, entry.source, effects_in_words(entry)) for entry in basis.assumptions]
-    return rows + [BasisRow(entry.left_out, "left out", entry.source, [entry.otherwise]) for entry in basis.abstractions]
-
-
 def show_basis(basis: Basis, screen: Screen) -> None:
     """Print what an answer rests on."""
     screen.line()
@@ -172,38 +165,18 @@ def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) 
         screen.answer(answer)
         if explain:
             screen.meaning(answer)
-    verdict = str(result.verdict).upper()
-    if result.any_gap is None:
-        screen.line(f"verdict: {verdict}")
-        return
-    screen.paragraphs(
-        [f"verdict: {verdict} {of_schedule(options, result.configuration)}; {_with_any_gap(result, result.any_gap)}"]
-    )
+    screen.paragraphs([verdict_in_words(options, result)])
 
 
-def _with_any_gap(result: CheckResult, any_gap: CheckResult) -> str:
-    """The verdict with any gap up to the greatest RTO, and the properties whose verdict is another then."""
-    most = format_duration(max(any_gap.configuration.rto))
-    differing = [
-        f"{answer.name} {str(answer.verdict).upper()}"
-        for answer in any_gap.answers
-        if answer.verdict is not result[answer.name].verdict
-    ]
-    others = f" ({listed(differing)})" if differing else ", each property as above"
-    return f"{str(any_gap.verdict).upper()} with any gap up to {most}{others}: --schedule any"
-
-
-def _write_violation(outputs: Outputs, result: CheckResult, basis: Basis, screen: Screen) -> None:
-    """Write the run of the first violation into the files that were asked for."""
+def _write_files(outputs: Outputs, options: Options, result: CheckResult, basis: Basis, screen: Screen) -> None:
+    """Write the run of the first violation, and the review page of the answer, into the files that were asked for."""
     trace = result.trace
     if outputs.trace is not None and trace is not None:
         write_whole(outputs.trace, itf.as_itf_text(trace))
-    if outputs.html is None:
-        return
-    if trace is None:
-        screen.note(f"no property is violated: {outputs.html} is not written")
-    else:
-        write_page(outputs.html, trace, _rows(basis))
+    if outputs.html is not None:
+        runs = [answer.trace for answer in result.answers if answer.trace is not None]
+        words = answer_in_words(options, result, basis, current_words(), outputs.assumptions)
+        write_page(outputs.html, *runs, answer=words)
         screen.note(f"wrote {outputs.html}")
 
 

@@ -17,7 +17,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, table
 from timewait.diagrams.sequence_text import HEADS, NARROW_HEADS, Lanes, folded_lanes, narrow
 from timewait.narration.prose import short_duration
-from timewait.narration.sentences import deciding_rules, violation_reason
+from timewait.narration.sentences import answer_facts, deciding_rules, violation_reason
 from timewait.narration.story import conclusion, story
 from timewait.spec.duration import format_duration
 from timewait.spec.properties import PROPERTIES
@@ -134,13 +134,9 @@ class Screen:
     def answer(self, answer: Answer) -> None:
         """A verdict in a line, its reason, and its trace."""
         finding, trace = answer.finding, answer.trace
-        facts = [finding.engine, f"{finding.states:,} covered", f"{finding.seconds:.2f} s"]
-        if trace is not None:
-            minimised = f" (minimised from {len(trace.steps) + trace.dropped})" if trace.dropped else ""
-            facts = [f"{len(trace.steps)} steps{minimised}", *facts, "replay: confirmed"]
         verdict = self.verdict(finding.verdict)
         head = f"{BOLD.apply(f'{finding.name:<15}')} {verdict.style.apply(verdict.text)}"
-        for number, line in enumerate(self._joined(facts, len(finding.name.ljust(15)) + len(verdict.text) + 4)):
+        for number, line in enumerate(self._joined(answer_facts(answer), len(finding.name.ljust(15)) + len(verdict.text) + 4)):
             self.row(f"{head}   {line}" if number == 0 else f"  {line}")
         self.line(f"  {PROPERTIES[finding.name].statement}")
         if finding.reason:

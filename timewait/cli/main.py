@@ -79,7 +79,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; every expected error is one line on standard error."""
     try:
-        code = cli.main(arguments, prog_name="timewait", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments  # which review pages state
+        code = cli.main(arguments, prog_name="timewait", standalone_mode=False, obj=words)
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         code = USAGE

@@ -5,17 +5,22 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.time_unit import unit_of
 from timewait.cli.console import Screen
+from timewait.narration.prose import listed
 from timewait.options import Options
 from timewait.spec.assemble import Overrides, assumptions, stack_defaults
 from timewait.spec.configuration import Configuration
 from timewait.spec.description import LISTED_GAPS, configuration_in_words, reopening_in_words
 from timewait.spec.duration import format_duration
 from timewait.spec.stacks import Stack
+
+if TYPE_CHECKING:
+    from timewait.results import CheckResult
 
 
 def budget_of(options: Options, screen: Screen) -> Budget:
@@ -73,3 +78,23 @@ def of_schedule(options: Options, configuration: Configuration) -> str:
     first = ", ".join(map(format_duration, configuration.rto[:LISTED_GAPS]))
     more = f", ... {format_duration(configuration.rto[-1])}" if len(configuration.rto) > LISTED_GAPS else ""
     return f"with the schedule of {options.stack.title} ({first}{more})"
+
+
+def verdict_in_words(options: Options, result: CheckResult) -> str:
+    """The verdict of all properties; with the schedule of a stack, that with any other gap too."""
+    verdict = str(result.verdict).upper()
+    if result.any_gap is None:
+        return f"verdict: {verdict}"
+    return f"verdict: {verdict} {of_schedule(options, result.configuration)}; {_with_any_gap(result, result.any_gap)}"
+
+
+def _with_any_gap(result: CheckResult, any_gap: CheckResult) -> str:
+    """The verdict with any gap up to the greatest RTO, and the properties whose verdict is another then."""
+    most = format_duration(max(any_gap.configuration.rto))
+    differing = [
+        f"{answer.name} {str(answer.verdict).upper()}"
+        for answer in any_gap.answers
+        if answer.verdict is not result[answer.name].verdict
+    ]
+    others = f" ({listed(differing)})" if differing else ", each property as above"
+    return f"{str(any_gap.verdict).upper()} with any gap up to {most}{others}: --schedule any"

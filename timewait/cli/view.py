@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,7 +9,7 @@ import click
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.diagrams.page import BasisRow, page
+from timewait.diagrams.page import AnswerInWords, KernelInWords, page
 from timewait.narration.trace_file import read_trace
 
 
@@ -27,12 +26,12 @@ def view_command(file: Path, out: Path | None) -> int:
     return 0
 
 
-def write_page(target: Path, trace: Trace, basis: Sequence[BasisRow] = ()) -> None:
-    """Write the review page of a trace, with what the answer rests on.
+def write_page(target: Path, *runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWords | None = None) -> None:
+    """Write the review page of an answer with its runs, or of one run, with what a running stack did.
 
     Raises
     ------
     click.UsageError
         The file cannot be written.
     """
-    write_whole(target, page(trace, basis))
+    write_whole(target, page(*runs, answer=answer, kernel=kernel))

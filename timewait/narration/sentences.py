@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from timewait.checker.trace import Step, Trace
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
+
+if TYPE_CHECKING:
+    from timewait.checker.decide import Answer
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def answer_facts(answer: Answer) -> list[str]:
+    """How an answer was found: the length of its run, the engine, what it covered, and the time that it took."""
+    finding, trace = answer.finding, answer.trace
+    facts = [finding.engine, f"{finding.states:,} covered", f"{finding.seconds:.2f} s"]
+    if trace is None:
+        return facts
+    minimised = f" (minimised from {len(trace.steps) + trace.dropped})" if trace.dropped else ""
+    return [f"{len(trace.steps)} steps{minimised}", *facts, "replay: confirmed"]
+
 
 # --- violations -----------------------------------------------------------------------------------------------------
 
