@@ -16,12 +16,13 @@ from timewait.diagrams.chart import BESIDE, SLIM
 from timewait.diagrams.chart_elements import STYLE
 from timewait.diagrams.colours import NAMED, themed
 from timewait.diagrams.minimap import minimap
-from timewait.diagrams.page_data import NETWORK, KernelStep, citation, rules_data, run_data
+from timewait.diagrams.page_data import NETWORK, KernelStep, citation, graph_data, rules_data, run_data
 from timewait.diagrams.sequence import parts
 from timewait.narration.prose import bracketed, frames_in_words, listed
 from timewait.narration.sentences import repetition, shows_violation, violation_at
 from timewait.narration.timeline import state
 from timewait.proofs.longer_time_wait import Obstacle, longer_time_wait
+from timewait.proofs.next_steps import state_graph
 from timewait.spec.configuration import ConfigurationError
 from timewait.spec.description import data_in_words
 from timewait.spec.duration import format_duration
@@ -62,6 +63,13 @@ class OtherValue(NamedTuple):
     command: str
 
 
+class Origin(NamedTuple):
+    """What made a page: the command line, empty where there was none, and the version of the program."""
+
+    command: str
+    version: str
+
+
 @dataclass(frozen=True)
 class AnswerInWords:
     """What a page states about an answer beside its runs, in words.
@@ -74,12 +82,8 @@ class AnswerInWords:
         The settings of the stack that are not those of RFC 9293; empty where all of them are.
     verdict : str
         The line of the verdict.
-    command : str
-        The command line that asked; empty where there was none.
     asks_others : str
         The command that asks about other values; empty where this answer already has them.
-    version : str
-        The version of the program.
     properties : sequence of VerdictRow
         The answer for each property.
     basis : sequence of BasisRow
@@ -91,9 +95,7 @@ class AnswerInWords:
     question: str
     differs: str
     verdict: str
-    command: str
     asks_others: str
-    version: str
     properties: Sequence[VerdictRow]
     basis: Sequence[BasisRow]
     others: Sequence[OtherValue] = ()
@@ -121,7 +123,13 @@ class KernelInWords:
     steps: Mapping[int, KernelStep] = field(default_factory=dict)
 
 
-def page(*runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWords | None = None) -> str:
+def page(
+    *runs: Trace,
+    answer: AnswerInWords | None = None,
+    kernel: KernelInWords | None = None,
+    origin: Origin | None = None,
+    others: bool = False,
+) -> str:
     """The review page of an answer with its runs, or of one run alone, as HTML.
 
     Parameters
@@ -132,9 +140,14 @@ def page(*runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWord
         What was asked and found; none for a trace without an answer.
     kernel : KernelInWords, optional
         What a running stack did when it carried out the only run.
+    origin : Origin, optional
+        What made the page, for a reader who wants to make it again.
+    others : bool
+        Whether to explore what else could happen in the states of each run (`timewait.proofs.next_steps.state_graph`).
     """
     graph = transition_graph(_behaviour(runs[0]) if runs else Behaviour())
     carried = {} if kernel is None else kernel.steps
+    around = [graph_data(state_graph(run), run.shows) if others else None for run in runs]
     environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         title=_title(runs, answer),
@@ -142,10 +155,12 @@ def page(*runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWord
         answer=answer,
         rows=_property_rows(runs, answer),
         kernel=kernel,
+        origin=origin,
         actors=sorted({step.event.actor for run in runs for step in run.steps}),
         maps={end: minimap(graph, end) for end in ENDS},
         variables=sorted({name for run in runs for name in run.initial if name != NETWORK}),
-        data={"runs": [run_data(run, graph, carried) for run in runs]},
+        explored=any(around),
+        data={"runs": [run_data(run, graph, carried) | {"graph": each} for run, each in zip(runs, around, strict=True)]},
         style=themed(f"{_colours()}\n{STYLE}") + _asset("style.css"),
         script=_asset("script.js"),
     )

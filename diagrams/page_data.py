@@ -11,8 +11,9 @@ import networkx as nx
 from timewait.checker.trace import Step, Trace
 from timewait.narration.guards import guards
 from timewait.narration.prose import bracketed, citation_url, frames_in_words
-from timewait.narration.sentences import violation_at
+from timewait.narration.sentences import event_in_words, violation_at
 from timewait.narration.timeline import state
+from timewait.proofs.next_steps import OtherStep, StateGraph
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.vocabulary.replay import Packet, RunningTimer
@@ -122,6 +123,38 @@ def _timer(timer: RunningTimer, now: Fraction) -> dict[str, Any]:
 def _on_kernel(step: KernelStep | None) -> dict[str, Any]:
     """What a running stack did at a step, where it carried the step out."""
     return {} if step is None else {"kernel": {"states": step.states, "sent": step.sent}}
+
+
+def graph_data(graph: StateGraph | None, shows: str) -> dict[str, Any] | None:
+    """The states around a run, and the steps between them.
+
+    Returns
+    -------
+    dict or None
+        ``states``: of each state, the states of A and B and the packets in flight. ``steps``: of each state that was
+        explored, the steps, each with its delay, its words, its target, the violation of the property of the run, and others.
+    """
+    if graph is None:
+        return None
+    states = [
+        {"states": [state(each.state(), end) for end in ENDS], "flight": [_flying(copy) for copy in each.in_flight()]}
+        for each in graph.states
+    ]
+    steps = [None if found is None else [_other(step, shows) for step in found] for found in graph.steps]
+    return {"states": states, "steps": steps}
+
+
+def _flying(copy: Packet) -> str:
+    return f"{copy.sender} to {copy.receiver}: {copy.text}"
+
+
+def _other(step: OtherStep, shows: str) -> list[Any]:
+    """A possible step: its delay, its words, its target, and what it violates."""
+    breaks = dict(step.event.breaks)
+    own = f"breaks {shows}: {breaks.pop(shows)}" if shows in breaks else ""
+    others = [f"also violates {name}: {why}" if own else f"violates {name}: {why}" for name, why in breaks.items()]
+    after = f"after {format_duration(step.delay)}" if step.delay else "at once"
+    return [after, event_in_words(step.event), step.target, own, others]
 
 
 def rules_data(step: Step) -> list[dict[str, str]]:

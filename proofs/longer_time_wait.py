@@ -14,9 +14,9 @@ from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.outcome import Timer
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.reference import initial_state
+from timewait.spec.reference import ReferenceState, initial_state
 from timewait.spec.trace_actions import action_of
-from timewait.vocabulary.replay import ImpossibleMove, ReplayState
+from timewait.vocabulary.replay import ImpossibleMove
 
 MAX_STEPS = 200
 """Steps up to which other delays are searched for."""
@@ -89,17 +89,25 @@ def _multiples(configuration: Configuration) -> Iterator[Fraction]:
 
 def _first_impossible(trace: Trace, configuration: Configuration) -> tuple[int, str] | None:
     """The first impossible step, and the reason."""
-    state: ReplayState = initial_state(configuration)
+    state = initial_state(configuration)
     for step in trace.steps:
         try:
-            state = _after(state, step)
+            state = carried_on(state, step)
         except (ImpossibleMove, ValueError) as problem:
             return step.number, str(problem)
     return None
 
 
-def _after(state: ReplayState, step: Step) -> ReplayState:
-    """The replay state after a step, with the same copies in flight as in the trace."""
+def carried_on(state: ReferenceState, step: Step) -> ReferenceState:
+    """The state after a step of a trace, with the same copies in flight as in the trace.
+
+    Raises
+    ------
+    ImpossibleMove
+        The step is not possible in the state.
+    ValueError
+        The event is not a step of the specification.
+    """
     later = state.wait(step.delay)
     action = action_of(step.event)
     if action is None:

@@ -21,9 +21,11 @@ from runs import EVERY, long, trace
 from timewait import __version__
 from timewait.checker.trace import Trace
 from timewait.diagrams.minimap import POSITIONS, edges, minimap
-from timewait.diagrams.page import page
+from timewait.diagrams.page import KernelInWords, Origin, page
+from timewait.diagrams.page_data import KernelStep
 from timewait.narration.guards import guards
 from timewait.proofs.longer_time_wait import longer_time_wait
+from timewait.proofs.next_steps import state_graph
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.settings import Behaviour
@@ -491,6 +493,54 @@ class TestBrowser:
             assert one.page.locator("#watched li").count() == 1
         one.page.reload()
         assert one.page.inner_text("#fails").startswith("breaks graceful")
+        one.close()
+
+    def test_beside_a_kernel(self, browser: Any, tmp_path: Path) -> None:
+        """What a running stack did at each step that it carried out, beside the states of the run."""
+        whole = trace("assassinated")
+        steps = {step.number: KernelStep(("LISTEN", f"B{step.number}"), "") for step in whole.steps[:-1]}
+        file = tmp_path / "page.html"
+        kernel = KernelInWords("some stack", "REFUTED at step 10: nothing happens", ["one <remark>"], steps)
+        file.write_text(page(whole, kernel=kernel, origin=Origin("timewait replay x.json", "9.9")), encoding="utf-8")
+        for width in (1280, 400):
+            one = Opened(browser, file, "#step=4", viewport={"width": width, "height": 860})
+            header = one.page.inner_text("header")
+            for shown in ("some stack", "REFUTED at step 10: nothing happens", "one <remark>", "timewait replay x.json", "9.9"):
+                assert shown in header
+            assert one.page.locator("#kernel li").all_inner_texts() == ["A LISTEN", "B B4", "nothing is sent"]
+            one.press("End")
+            assert one.page.locator("#kernel li").all_inner_texts() == ["this step was not carried out"]
+            cells = one.page.locator("#all td.kernel").all_inner_texts()
+            assert [f"B B{number}" in cell for number, cell in enumerate(cells, 1)] == [True] * 9 + [False]
+            assert one.page.evaluate("document.documentElement.scrollWidth") == width
+            one.close()
+
+    def test_what_else_could_happen(self, browser: Any, tmp_path: Path) -> None:
+        """A step of the run leads along it, another one into the states around it, and back."""
+        whole = trace("chain")
+        graph = state_graph(whole)
+        assert graph is not None
+        file = tmp_path / "page.html"
+        file.write_text(page(whole, others=True), encoding="utf-8")
+        one = Opened(browser, file, "#step=1")
+        one.page.click("#count")
+        here = graph.steps[1] or ()
+        assert one.page.inner_text("#count") == f"{len(here)} steps are possible next"
+        assert one.page.locator("#next li").count() == len(here)
+        away = next(
+            index for index, other in enumerate(here) if other.target > len(whole.steps) and graph.steps[other.target] is not None
+        )
+        one.page.locator("#next li").nth(away).locator("button").click()
+        assert one.page.locator("#next li").count() == len(graph.steps[here[away].target] or ())
+        states = [f"{end} {graph.states[here[away].target].state()[f'{end}.state']}" for end in ("A", "B")]
+        assert one.page.inner_text("#reached").startswith(", ".join(states))
+        assert one.page.locator("#taken li").count() == 1
+        assert one.step == 1
+        one.page.click("#taken button")
+        assert one.page.locator("#taken li").count() == 0
+        along = next(index for index, other in enumerate(here) if other.target == 2)
+        one.page.locator("#next li").nth(along).locator("button").click()
+        assert one.step == 2
         one.close()
 
     @pytest.mark.parametrize("asked", CHECKS)

@@ -137,7 +137,7 @@
   const onKernel = (now) => {
     if (!now.kernel) return [];
     const states = ENDS.map((end, side) => make("li", `${end} ${now.kernel.states[side]}`));
-    return [...states, make("li", `sends ${now.kernel.sent || "nothing"}`)];
+    return [...states, make("li", now.kernel.sent || "nothing is sent")];
   };
   const details = (step) => {
     const now = run.steps[step];
@@ -221,6 +221,8 @@
     showStates(current);
     details(current);
     showWatched();
+    taken = [];
+    showOthers();
     find("place").textContent = current ? `step ${current} of ${last()}, ${now.time}:` : `start of ${last()} steps:`;
     find("headline").textContent = current ? now.title : "the connection is open";
     find("first").disabled = find("back").disabled = current === 0;
@@ -252,6 +254,57 @@
     find("play").setAttribute("aria-pressed", "true");
     find("play").querySelector("span").textContent = "pause";
     playing = setInterval(() => { if (!move(1)) stop(); }, 1400);
+  };
+
+  // --- other steps -----------------------------------------------------------------------------------------------------
+  // From the step on view, a walk through the states around the run: the steps taken, each [delay, words, target, ...].
+
+  let taken = [];
+  const walk = (steps) => {
+    taken = steps;
+    showOthers();
+    find("possible").open = true;
+    find("count").focus();
+  };
+  const violations = ([, , , own, others]) => [
+    ...(own ? [make("br"), make("b", own, "wrong")] : []),
+    ...others.flatMap((why) => [make("br"), make("span", why, "muted")]),
+  ];
+  const inStates = (number) => run.graph.states[number].states.map((name, side) => `${ENDS[side]} ${name}`).join(", ");
+  const offered = (step) => {
+    const [delay, words, target] = step;
+    const line = make("li");
+    const explored = run.graph.steps[target] !== null;
+    const name = make(explored ? "button" : "span", words);
+    if (explored) {
+      name.type = "button";
+      name.addEventListener("click", () => (target <= last() ? show(target) : walk([...taken, step])));
+    }
+    const place = target <= last() ? `step ${target} of this run` : inStates(target);
+    line.append(make("span", `${delay} `, "muted"), name, make("br"), make("span", place, "muted"), ...violations(step));
+    return line;
+  };
+  const showOthers = () => {
+    if (!find("others")) return;
+    find("others").hidden = !run.graph;
+    if (!run.graph) return;
+    const here = taken.length ? taken[taken.length - 1][2] : current;
+    const steps = run.graph.steps[here];
+    const lines = taken.map((step, index) => {
+      const line = make("li");
+      const back = make("button", index ? "back to here" : "back to the run");
+      back.type = "button";
+      back.addEventListener("click", () => (index ? walk(taken.slice(0, index)) : show(current)));
+      line.append(back, ` ${step[0]} ${step[1]}`, ...violations(step));
+      return line;
+    });
+    find("taken").replaceChildren(...lines);
+    const flight = run.graph.states[here].flight;
+    find("reached").textContent = taken.length ? `${inStates(here)}; in flight: ${flight.join(", ") || "nothing"}` : "";
+    find("count").textContent = steps === null
+      ? "not explored from here"
+      : `${steps.length} ${steps.length === 1 ? "step is" : "steps are"} possible ${taken.length ? "then" : "next"}`;
+    fill(find("next"), (steps || []).map(offered), steps === null ? "this part of the state graph is not on the page" : "none");
   };
 
   // --- expressions -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
+from timewait.cli.view import write_page
+from timewait.diagrams.page import KernelInWords
+from timewait.diagrams.page_data import KernelStep
 from timewait.laboratory.replaying.outcome import ReplayOutcome, ReplayVerdict
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.narration.trace_file import parsed_trace, read_trace
@@ -31,15 +34,16 @@ LARGEST = 64 * 2**20
 @click.argument("file", metavar="TRACE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--on", type=click.Choice(["linux"]), default="linux", show_default=True, help="The running stack.")
 @click.option("--pcap", type=click.Path(path_type=Path, dir_okay=False), help="Write what went over the wire, as pcapng.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the review page, with what the kernel did.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def replay_command(file: Path, on: str, pcap: Path | None, as_json: bool) -> int:
+def replay_command(file: Path, on: str, pcap: Path | None, html: Path | None, as_json: bool) -> int:
     """Carry a trace (ITF JSON, or - for standard input) out on this kernel, with this process as the network.
 
     Exits with 0 when the kernel does what the trace says, with 10 when it does otherwise, with 20 when a step cannot be
     carried out, with 4 when this machine cannot run the laboratory.
     """
-    if pcap is not None:
-        ensure_writable(pcap)
+    for output in filter(None, (pcap, html)):
+        ensure_writable(output)
     trace = parsed_trace(sys.stdin.buffer.read(LARGEST), "standard input") if str(file) == "-" else read_trace(file)
     outcome = replay_on_kernel(trace)
     screen = Screen()
@@ -50,6 +54,9 @@ def replay_command(file: Path, on: str, pcap: Path | None, as_json: bool) -> int
     if pcap is not None:
         write_whole(pcap, outcome.capture)
         screen.note(f"wrote {pcap}")
+    if html is not None:
+        write_page(html, trace, kernel=_for_page(on, outcome))
+        screen.note(f"wrote {html}")
     return EXIT_CODES[outcome.verdict]
 
 
@@ -62,12 +69,25 @@ def _show(trace: Trace, outcome: ReplayOutcome, screen: Screen) -> None:
         rows.append((str(step.number), f"{step.event.actor} {step.event.text}", *kernel))
     screen.table(("step", "the trace", "A", "B", "the kernels send"), rows)
     screen.line()
-    for effect in outcome.effects:
-        screen.line(effect)
-    for aid in outcome.aids:
-        screen.line(f"aid: {aid}")
-    if outcome.put_aside:
-        screen.line(f"{outcome.put_aside} retransmissions that the trace does not have reached nobody")
+    for remark in _remarks(outcome):
+        screen.line(remark)
+    screen.line(_verdict(outcome))
+
+
+def _remarks(outcome: ReplayOutcome) -> list[str]:
+    """What the users saw, what does not happen by default, and what reached nobody."""
+    aside = f"{outcome.put_aside} retransmissions that the trace does not have reached nobody"
+    return [*outcome.effects, *(f"aid: {aid}" for aid in outcome.aids), *([aside] if outcome.put_aside else [])]
+
+
+def _verdict(outcome: ReplayOutcome) -> str:
+    """The verdict, with its step and its reason."""
     at = "" if outcome.step is None else f" at step {outcome.step}"
     reason = f": {outcome.reason}" if outcome.reason else ""
-    screen.line(f"{str(outcome.verdict).upper()}{at}{reason}")
+    return f"{str(outcome.verdict).upper()}{at}{reason}"
+
+
+def _for_page(on: str, outcome: ReplayOutcome) -> KernelInWords:
+    """The outcome in the words of a review page, which are those of the output in text."""
+    steps = {step.number: KernelStep(step.states, step.sent) for step in outcome.steps}
+    return KernelInWords(on, _verdict(outcome), _remarks(outcome), steps)

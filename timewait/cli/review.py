@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from timewait import __version__
 from timewait.assumptions import Basis, effect_in_words, effects_in_words
 from timewait.cli.command_line import in_words, with_changes, without
 from timewait.cli.session import header_in_words, verdict_in_words
@@ -37,9 +36,7 @@ def answer_in_words(options: Options, result: CheckResult, basis: Basis, words: 
         question=header_in_words(options, result.configuration),
         differs=_differs(result.configuration),
         verdict=verdict_in_words(options, result),
-        command=in_words(words),
         asks_others="" if asked or not words else in_words([*without(words, (), ("--assumptions",)), "--assumptions"]),
-        version=__version__,
         properties=[
             VerdictRow(answer.name, str(answer.verdict), answer_facts(answer), answer.reason) for answer in result.answers
         ],

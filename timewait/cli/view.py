@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from timewait import __version__
 from timewait.checker.trace import Trace
+from timewait.cli.command_line import current_words, in_words
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.diagrams.page import AnswerInWords, KernelInWords, page
+from timewait.diagrams.page import AnswerInWords, KernelInWords, Origin, page
 from timewait.narration.trace_file import read_trace
 
 
@@ -27,11 +29,12 @@ def view_command(file: Path, out: Path | None) -> int:
 
 
 def write_page(target: Path, *runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWords | None = None) -> None:
-    """Write the review page of an answer with its runs, or of one run, with what a running stack did.
+    """Write the review page of an answer with its runs, or of one run, with what a running stack did, and the command.
 
     Raises
     ------
     click.UsageError
         The file cannot be written.
     """
-    write_whole(target, page(*runs, answer=answer, kernel=kernel))
+    origin = Origin(in_words(current_words()), __version__)
+    write_whole(target, page(*runs, answer=answer, kernel=kernel, origin=origin, others=True))

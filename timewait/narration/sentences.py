@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from timewait.checker.trace import Step, Trace
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
+from timewait.vocabulary.replay import Event
 
 if TYPE_CHECKING:
     from timewait.checker.decide import Answer
@@ -80,10 +81,15 @@ def repetition(trace: Trace) -> tuple[str, ...]:
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 
+def event_in_words(event: Event) -> str:
+    """An event in a line: the actor, the action, and what was sent."""
+    sent = ", ".join(f"{copy.text}{' (lost)' if copy.lost else ''}" for copy in event.sent)
+    return str(event) + (f", sends {sent}" if sent else "")
+
+
 def step_in_words(step: Step) -> str:
-    """A step in a line: the actor, the action, and what was sent."""
-    sent = ", ".join(f"{copy.text}{' (lost)' if copy.lost else ''}" for copy in step.event.sent)
-    return str(step.event) + (f", sends {sent}" if sent else "")
+    """A step in a line, as `event_in_words`."""
+    return event_in_words(step.event)
 
 
 def changes_in_words(step: Step) -> str:
