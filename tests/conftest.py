@@ -9,6 +9,7 @@ import pytest
 LONG = {
     "test_agreement.py": ("test_draws_are_of_every_kind", "test_four_ways_agree"),
     "test_agreement_table.py": ("test_all_agree", "test_for_programs"),
+    "test_assumptions.py": ("test_the_least_safe_time_wait",),
     "test_certificates.py": ("test_every_single_bound_is_needed", "test_horn_clauses_prove_it_too"),
     "test_command.py": ("test_every_engine", "test_least"),
     "test_conformance.py": ("test_a_setting_explains_what_it_changes", "test_most_settings_are_visible"),

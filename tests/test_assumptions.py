@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from commands import run, run_json
 
-from timewait.api import check
+from timewait.api import check, threshold
 from timewait.assumptions import CONDITIONS, GAPS, Basis, Neighbour, basis_of, effect_in_words, effects_in_words, other_values
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.options import Keywords, Options
 from timewait.spec.abstractions import abstractions_of
+from timewait.spec.duration import format_duration
 from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS
 from timewait.spec.stacks import load_stack
 
@@ -145,6 +146,22 @@ def test_questions_that_were_not_asked_are_named() -> None:
     assert effects_in_words(loss) == ["not asked, the time was over: 0, 2, any number"]
     assert {"0", "2", "any number"} in [{*entry["not_asked"]} for entry in found.as_json()["assumptions"]]
     assert not any(entry.not_asked for entry in basis().assumptions)
+
+
+def test_the_least_safe_time_wait() -> None:
+    """It is named where TIME_WAIT is too short, and engines decide with it what they decide at any other value."""
+    found = basis(60.0, time_wait="1s", properties=["graceful"])
+    (entry,) = [entry for entry in found.assumptions if entry.option == "--time-wait"]
+    least = threshold(**{**SMALL, "time_wait": None, "properties": ["graceful"]}).least
+    assert least is not None
+    (other,) = entry.otherwise
+    assert other == Neighbour(f"{format_duration(least)}, the least safe", {"graceful": Verdict.PROVED}, {"time_wait": least})
+    assert basis(0.0, time_wait="1s", properties=["graceful"]).assumptions[1].otherwise == ()
+
+
+def test_a_safe_time_wait_has_no_other(asked: Basis) -> None:
+    """Nothing violated can be kept by another TIME_WAIT."""
+    assert all(not entry.otherwise for entry in asked.assumptions if entry.option == "--time-wait")
 
 
 COMMAND = ("check", "--msl", "1s", "--rto", "1s", "--time-wait", "2s", "--scope", "core", "--property", "graceful")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from timewait.cli.check import check_command
 from timewait.cli.command_line import PROGRAM, in_words, with_changes, without
 from timewait.options import KEYWORDS, Options
 from timewait.spec.configuration import Configuration
-from timewait.spec.settings import BEHAVIOUR
+from timewait.spec.settings import BEHAVIOUR, DURATIONS
 from timewait.vocabulary.errors import RequestError
 
 COMMANDS = (
@@ -33,6 +34,7 @@ def options_of(words: list[str]) -> Options:
 
 def changes_of(configuration: Configuration) -> Iterator[dict[str, Any]]:
     """Every other value that engines are asked about: of each condition, and of each setting."""
+    yield {"time_wait": Fraction(12345, 100)}
     for condition in CONDITIONS:
         yield from (changes for _, changes in condition.others(configuration))
     for name, entry in BEHAVIOUR.items():
@@ -47,8 +49,8 @@ def test_the_changed_command_asks_the_changed_question(command: str) -> None:
     options = options_of(words[1:])
     seen = 0
     for changes in changes_of(options.configuration()):
-        stated = {name: value for name, value in changes.items() if name in BEHAVIOUR}
-        others = {name: value for name, value in changes.items() if name not in BEHAVIOUR}
+        stated = {name: value for name, value in changes.items() if name in BEHAVIOUR and name not in DURATIONS}
+        others = {name: value for name, value in changes.items() if name not in stated}
         overrides = replace(options.overrides, behaviour={**options.overrides.behaviour} | stated, **others)
         try:
             expected = replace(options, overrides=overrides).configuration()

@@ -13,8 +13,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from timewait.api import check
+from timewait.api import SAFE, check, threshold
 from timewait.checker.finding import Budget
+from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.verdict import Verdict
 from timewait.options import Options
 from timewait.results import CheckResult
@@ -248,8 +249,9 @@ def basis_of(options: Options, result: CheckResult, bounds: Budget | None = None
         The time for all those questions together, in seconds.
     """
     configuration = result.configuration
-    entries = [*_durations(options, result), *_conditions(configuration), *_settings(options, configuration)]
     asked = _asking(options, result, bounds, seconds) if bounds is not None else _nothing
+    longer = _least_safe(options, result, bounds, seconds) if bounds is not None and seconds > 0 else []
+    entries = [*_durations(options, result, longer), *_conditions(configuration), *_settings(options, configuration)]
     names = [answer.name for answer in result.answers]
     return Basis(
         tuple(_with_answers(entry, asked(changes)) for entry, changes in entries),
@@ -268,14 +270,34 @@ Alternatives = tuple[Assumption, Sequence[Change]]
 """An assumption, and the other values to ask about."""
 
 
-def _durations(options: Options, result: CheckResult) -> Iterator[Alternatives]:
-    """The durations; their effect is what ``timewait threshold`` computes, so no other values are asked here."""
+def _durations(options: Options, result: CheckResult, longer: Sequence[Change]) -> Iterator[Alternatives]:
+    """The durations; other values are asked of TIME_WAIT alone, and ``timewait threshold`` computes the effect of all."""
     configuration = result.configuration
     for name, entry in DURATIONS.items():
         if name not in GAPS and _lasts(name, entry, configuration):
-            yield Assumption(entry.meaning, _length(name, configuration), _source(options, name), entry.option), ()
+            others = longer if name == "time_wait" else ()
+            yield Assumption(entry.meaning, _length(name, configuration), _source(options, name), entry.option), others
     gaps = gaps_in_words(configuration).removeprefix("RTO ")
     yield Assumption("gap between two transmissions", gaps, _source(options, "rto_max"), DURATIONS["rto_max"].option), ()
+
+
+def _least_safe(options: Options, result: CheckResult, bounds: Budget, seconds: float) -> list[Change]:
+    """The least safe TIME_WAIT where the one asked about is too short, if it is found in a third of the time."""
+    base = result.any_gap or result
+    broken = tuple(answer.name for answer in base.answers if answer.name in SAFE and answer.verdict is Verdict.VIOLATED)
+    if not broken or not base.configuration.behaviour.time_wait:
+        return []
+    end = time.monotonic() + seconds / 3
+
+    def over() -> bool:
+        return bounds.interrupted() or time.monotonic() >= end
+
+    wide = replace(options, schedule="any", properties=broken)
+    try:
+        least = threshold(wide, budget=replace(bounds, interrupted=over)).least
+    except (InconclusiveAnswer, RequestError):
+        return []
+    return [] if least is None else [(f"{format_duration(least)}, the least safe", {"time_wait": least})]
 
 
 GAPS = ("rto_min", "rto_max")
@@ -377,7 +399,7 @@ def _neighbour(
     options: Options, value: str, changes: Mapping[str, Any], known: Mapping[str, Verdict], bounds: Budget
 ) -> Neighbour | None:
     """The answers with one value changed; None where the options then make no sense."""
-    stated = {name: other for name, other in changes.items() if name in BEHAVIOUR}
+    stated = {name: other for name, other in changes.items() if name in BEHAVIOUR and name not in DURATIONS}
     overrides: Overrides = replace(
         options.overrides,
         behaviour={**options.overrides.behaviour} | stated,
