@@ -149,7 +149,7 @@ class TestFile:
         text = unescape(file.read_text(encoding="utf-8"))
         assert (code, notes) == (0, f"wrote {file}\n")
         assert "<h1>verdict: PROVED</h1>" in text
-        assert f"{PROVED} --html {file}</code> timewait {__version__}" in text
+        assert f"timewait {PROVED} --html {file} timewait {__version__}" in re.sub("<[^>]*>", "", text)
         assert "This answer rests on" in text
         assert "<script" not in text
         assert 'id="chart"' not in text
@@ -319,6 +319,18 @@ def check(opened: Opened, run: Trace, step: int) -> None:
     if event and event.received:
         involved.append(event.received.number)
     assert {int(arrow.get_attribute("data-copy")) for arrow in arrows} == {*involved}
+
+
+def serious_problems(opened: Opened) -> list[str]:
+    """What axe-core finds on a page and calls serious or critical."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(opened.page).response["violations"]
+    return [
+        f"{entry['id']}: {node['html'][:200]}"
+        for entry in found
+        for node in entry["nodes"]
+        if entry["impact"] in ("serious", "critical")
+    ]
 
 
 class TestBrowser:
@@ -559,20 +571,26 @@ class TestBrowser:
     @pytest.mark.parametrize(("name", "scheme"), [("assassinated", "light"), ("endless", "dark")])
     def test_accessibility(self, browser: Any, tmp_path: Path, name: str, scheme: str) -> None:
         """axe-core finds no serious problem, on wide and narrow screens."""
-        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
         file = tmp_path / "page.html"
-        file.write_text(written(name), encoding="utf-8")
+        file.write_text(page(trace(name), others=True, kernel=KernelInWords("some stack", "CONFIRMED")), encoding="utf-8")
         for width in (1280, 400):
             one = Opened(browser, file, "#step=4", viewport={"width": width, "height": 860}, color_scheme=scheme)
             one.page.click("#forward")
-            found = axe.Axe().run(one.page).response["violations"]
-            described = [
-                f"{entry['id']}: {node['html'][:200]}"
-                for entry in found
-                for node in entry["nodes"]
-                if entry["impact"] in ("serious", "critical")
-            ]
-            assert described == []
+            assert serious_problems(one) == []
+            one.close()
+
+    @pytest.mark.parametrize(("asked", "scheme"), [(TWO, "dark"), (PROVED, "light")])
+    def test_accessibility_of_an_answer(
+        self, browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: str, scheme: str
+    ) -> None:
+        """With everything that is folded in view."""
+        file = tmp_path / "page.html"
+        run(capsys, *asked.split(), "--html", str(file))
+        for width in (1280, 400):
+            one = Opened(browser, file, viewport={"width": width, "height": 860}, color_scheme=scheme)
+            one.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+            assert serious_problems(one) == []
+            assert one.page.evaluate("document.documentElement.scrollWidth") == width
             one.close()
 
     def test_print(self, opened: Opened) -> None:

@@ -284,6 +284,10 @@
     line.append(make("span", `${delay} `, "muted"), name, make("br"), make("span", place, "muted"), ...violations(step));
     return line;
   };
+  const unexplored = () => {
+    const broken = taken.length ? taken[taken.length - 1][3] : run.steps[current].fails;
+    return broken ? "a violation is not followed" : "this part of the state graph is not on the page";
+  };
   const showOthers = () => {
     if (!find("others")) return;
     find("others").hidden = !run.graph;
@@ -302,9 +306,9 @@
     const flight = run.graph.states[here].flight;
     find("reached").textContent = taken.length ? `${inStates(here)}; in flight: ${flight.join(", ") || "nothing"}` : "";
     find("count").textContent = steps === null
-      ? "not explored from here"
+      ? "no further step was explored from here"
       : `${steps.length} ${steps.length === 1 ? "step is" : "steps are"} possible ${taken.length ? "then" : "next"}`;
-    fill(find("next"), (steps || []).map(offered), steps === null ? "this part of the state graph is not on the page" : "none");
+    fill(find("next"), (steps || []).map(offered), steps === null ? unexplored() : "none");
   };
 
   // --- expressions -----------------------------------------------------------------------------------------------------
