@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+import timewait
 from live.evidence import answers, folder_of, shortest
 from timewait.checker import itf
 from timewait.diagrams.page import page
@@ -53,9 +57,20 @@ def write_reviews(app: Sphinx, problem: Exception | None) -> None:
 
 
 def _run(target: Path, command: str) -> None:
-    target.unlink(missing_ok=True)
+    """Run a command as a page shows it, in a folder of its own, since its review page states the command."""
     words = shlex.split(command)[1:]
-    words[words.index("--html") + 1] = str(target)
-    done = subprocess.run([sys.executable, "-m", "timewait", *words], capture_output=True, text=True, check=False)
-    if not target.exists():
-        raise ExtensionError(f"{command} wrote no review page:\n{done.stdout}{done.stderr}")
+    target.unlink(missing_ok=True)
+    sources = os.pathsep.join(filter(None, (str(Path(timewait.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "timewait", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": sources},
+        )
+        written = Path(folder, words[words.index("--html") + 1])
+        if not written.exists():
+            raise ExtensionError(f"{command} wrote no review page:\n{done.stdout}{done.stderr}")
+        shutil.copyfile(written, target)
