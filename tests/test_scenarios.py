@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,7 +101,7 @@ class TestCommands:
         assert "A leaves TIME_WAIT after 60.02s" in out
 
     def test_files(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """A trace, and pages from the run and from the trace that are the same."""
+        """A trace, and pages from the run and from the trace that are the same but for the command that each states."""
         trace_file, page = tmp_path / "close.itf.json", tmp_path / "page.html"
         options = ("--trace", str(trace_file), "--html", str(page))
         code, out, _ = run(capsys, "run", "--scenario", "clean-close", *options)
@@ -110,18 +111,22 @@ class TestCommands:
         assert run(capsys, "view", str(trace_file))[:2] == (0, f"wrote {beside}\n")
         other = tmp_path / "other.html"
         assert run(capsys, "view", str(trace_file), "--out", str(other))[0] == 0
-        assert page.read_text() == beside.read_text() == other.read_text()
+        pages = [file.read_text() for file in (page, beside, other)]
+        commands = [re.findall('<code class="command" id="command">.*</code>', text) for text in pages]
+        assert [len(found) for found in commands] == [1, 1, 1]
+        assert len({text.replace(found[0], "") for text, found in zip(pages, commands, strict=True)}) == 1
         assert {one.name for one in tmp_path.iterdir()} == {"close.itf.json", "close.html", "page.html", "other.html"}
 
     def test_check_writes_a_page(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """Of the first violation; of none, none."""
+        """Of the violations; of none, with the verdicts alone."""
         page = tmp_path / "page.html"
         asked = ("--msl", "30s", "--rto", "30s", "--scope", "core", "--property", "graceful", "--html", str(page))
         code, _, err = run(capsys, "check", *asked, "--time-wait", "60s")
-        assert (code, page.exists()) == (0, False)
-        assert "no property is violated" in err
+        assert (code, err) == (0, f"wrote {page}\n")
+        assert "verdict: PROVED" in page.read_text()
         code, _, err = run(capsys, "check", *asked, "--time-wait", "59s")
-        assert (code, page.exists()) == (10, True)
+        assert (code, err) == (10, f"wrote {page}\n")
+        assert "verdict: VIOLATED" in page.read_text()
 
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
