@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import zip_longest
 
-from timewait.diagrams.figure import Arrow, Box, Figure, FigureRow, TextLine
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, TextLine
 from timewait.diagrams.geometry import Size
 from timewait.diagrams.widths import width
 
@@ -43,10 +43,15 @@ def columns(rows: Iterable[FigureRow]) -> list[float]:
     return [max(column) for column in zip_longest(*cells, fillvalue=0.0)]
 
 
+def title_size(box: Box) -> float:
+    """The font size of the title of a box: that of other text where the box is faint."""
+    return TEXT if box.emphasis is Emphasis.FAINT else TITLE
+
+
 def box_size(box: Box) -> Size:
     """The size of a box."""
     table = columns(box.rows)
-    widths = [width(box.title, TITLE, bold=True), *(width(text, TEXT) for text in box.note)]
+    widths = [width(box.title, title_size(box), bold=True), *(width(text, TEXT) for text in box.note)]
     widths.append(sum(table) + COLUMN_GAP * (len(table) - 1))
     height = (TITLE_LEADING if box.title else 0) + LEADING * (len(box.note) + len(box.rows)) + table_gap(box)
     return Size(max(widths) + 2 * PADDING_X, height + 2 * PADDING_Y)

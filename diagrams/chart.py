@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from timewait.checker.trace import Step
@@ -21,9 +22,18 @@ BAR = 12.0
 """The width of a lifeline in TIME-WAIT."""
 
 
+class Lifetimes(StrEnum):
+    """The copies whose lifetimes are drawn: the times at which each may arrive."""
+
+    NONE = "none"
+    VIOLATION = "violation"
+    """Those that arrive at a step that violates the property."""
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class ChartFormat:
-    """The size of a chart, and whether it has a title and a column of text.
+    """The size of a chart, and whether it has a title.
 
     Attributes
     ----------
@@ -31,26 +41,26 @@ class ChartFormat:
         The space outside each lifeline, in pixels.
     distance : float
         Between the lifelines, in pixels.
-    text_width : float
-        The width of the column that describes each step, in pixels; 0 for none.
     titled : bool
         Whether the property and the configuration stand above it.
     font_size : float
         Of labels, in pixels.
+    lifetimes : Lifetimes
+        The copies whose lifetimes are drawn.
     """
 
     margin: float
     distance: float
-    text_width: float
     titled: bool
     font_size: float
+    lifetimes: Lifetimes = Lifetimes.ALL
 
 
-WHOLE = ChartFormat(margin=112, distance=290, text_width=372, titled=True, font_size=11)
+WHOLE = ChartFormat(margin=116, distance=300, titled=True, font_size=12, lifetimes=Lifetimes.VIOLATION)
 """A chart that stands alone."""
-BESIDE = ChartFormat(margin=116, distance=290, text_width=0, titled=False, font_size=11)
+BESIDE = ChartFormat(margin=116, distance=290, titled=False, font_size=11)
 """A chart beside a text that describes the steps."""
-SLIM = ChartFormat(margin=84, distance=134, text_width=0, titled=False, font_size=9.5)
+SLIM = ChartFormat(margin=84, distance=134, titled=False, font_size=9.5)
 """A chart for the screen of a telephone."""
 
 
@@ -70,6 +80,8 @@ class ChartLabel:
         The part of the text at `x`.
     mono, bold : bool
         Its font.
+    backed : bool
+        Whether it hides a line behind it.
     """
 
     x: float
@@ -80,6 +92,7 @@ class ChartLabel:
     anchor: Anchor = "start"
     mono: bool = False
     bold: bool = False
+    backed: bool = False
 
     @property
     def width(self) -> float:
@@ -108,7 +121,7 @@ class ChartArrow:
     labels : tuple of ChartLabel
         The segment, in lines; empty where another arrow of the same copy has the label.
     window : tuple of float or None
-        The part of the receiver's lifeline at which the copy may arrive; None where another arrow shows it.
+        The part of the receiver's lifeline at which the copy may arrive; None where it is not drawn.
     """
 
     transit: Transit
@@ -154,8 +167,8 @@ class Chart:
         The frames around the texts of violations.
     violating : frozenset of int
         The steps that violate the property.
-    loop : tuple of float or None
-        The beginning and the end of the part that repeats.
+    loop : ChartBox or None
+        The frame around the part that repeats.
     """
 
     width: float
@@ -170,4 +183,4 @@ class Chart:
     labels: tuple[ChartLabel, ...]
     frames: tuple[ChartBox, ...]
     violating: frozenset[int]
-    loop: tuple[float, float] | None
+    loop: ChartBox | None

@@ -21,7 +21,7 @@ STYLE = f"""
 .sequence .axis {{ stroke: $muted; fill: none; stroke-width: 1.5; }}
 .sequence .instant {{ stroke: $muted; stroke-width: 4; }}
 .sequence .stretched {{ stroke-dasharray: 1 4; stroke-linecap: round; }}
-.sequence .life {{ stroke: $first; stroke-width: 2.5; fill: none; }}
+.sequence .life {{ stroke: $text; stroke-width: 2.5; fill: none; }}
 .sequence .closed {{ stroke: $muted; stroke-dasharray: 2 5; stroke-width: 1.5; }}
 .sequence .next {{ stroke: $next; stroke-width: 4.5; }}
 .sequence .reopen {{ stroke: $next; stroke-width: 1.5; stroke-dasharray: 2 3; }}
@@ -37,7 +37,7 @@ STYLE = f"""
 .sequence .again .flight {{ stroke-dasharray: 7 5; }}
 .sequence .open .flight {{ stroke-dasharray: 1.5 3.5; }}
 .sequence .end {{ stroke: $first; fill: $background; stroke-width: 1.6; }}
-.sequence .cross {{ stroke: $wrong; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
+.sequence .cross {{ stroke: $text; stroke-width: 2.6; fill: none; stroke-linecap: round; }}
 .sequence .hit-line {{ stroke: $background; stroke-opacity: 0; stroke-width: 12; fill: none; }}
 .sequence .highlighted .flight {{ stroke-width: 3.4; }}
 .sequence .backing {{ fill: $background; }}
@@ -49,8 +49,8 @@ STYLE = f"""
 .sequence .highlighted .number {{ fill: $background; }}
 .sequence .number {{ font-weight: 600; }}
 .sequence .framed {{ fill: $background; stroke: $wrong; stroke-width: 1.5; }}
-.sequence .loop {{ stroke: $wrong; stroke-width: 2; fill: none; }}
-.sequence text.loop {{ stroke: none; fill: $wrong; }}
+.sequence .loop {{ stroke: $muted; stroke-width: 1.5; fill: none; stroke-dasharray: 6 4; }}
+.sequence text.loop {{ stroke: none; fill: $text; }}
 .sequence .dim {{ opacity: 0.28; }}
 """
 """The style sheet, with the names of `timewait.diagrams.colours.NAMED` for colours."""

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.chart import BAR, MARGIN, RADIUS, Anchor, Chart, ChartArrow, ChartBar, ChartBox, ChartFormat, ChartLabel
+from timewait.diagrams.arrow_labels import ArrowLabels, StraightLine
+from timewait.diagrams.chart import (
+    BAR,
+    MARGIN,
+    RADIUS,
+    Anchor,
+    Chart,
+    ChartArrow,
+    ChartBar,
+    ChartBox,
+    ChartFormat,
+    ChartLabel,
+    Lifetimes,
+)
+from timewait.diagrams.geometry import Point, Rectangle, Size
 from timewait.diagrams.rows import ABOVE, SHORT, SLOT, ChartRow, ChartRows
 from timewait.diagrams.time_axis import Axis, Gap, GapScale, Instant
 from timewait.diagrams.time_axis import axis as time_axis
@@ -43,7 +58,7 @@ class ChartLayout:
         self.axis_x = MARGIN + mono_width(longest, form.font_size) + 8
         self.left = self.axis_x + 8 + form.margin
         self.right = self.left + form.distance
-        self.edge = self.right + form.margin + (form.text_width + 12 if form.text_width else 0)
+        self.edge = self.right + form.margin
         self.rows = ChartRows(trace, form, self.edge - self.axis_x - 26)
         self.labels: list[ChartLabel] = []
 
@@ -51,7 +66,8 @@ class ChartLayout:
         top = self._title() + 26
         rows = self.rows.all()
         first = None if self.trace.loop is None else self.trace.loop + 1
-        above = [ABOVE + (SLOT + 8 if number == first else 0) for number in range(len(rows))]
+        repeated = self._repeated()
+        above = [ABOVE + (self._heading(repeated) if number == first else 0) for number in range(len(rows))]
         below = [row.below(self.form.font_size) for row in rows]
         axis = time_axis(self.times, above, below, top, self._until())
         for y, row in zip(axis.rows, rows, strict=True):
@@ -59,12 +75,12 @@ class ChartLayout:
         frames = tuple(
             self._frame(y + height, row) for y, height, row in zip(axis.rows, below, rows, strict=True) if row.violation
         )
-        arrows = tuple(self._arrow(transit, axis, rows) for transit in self.rows.transits)
         self._names(top - 12)
         self._instants(axis)
-        loop = None if first is None else self._loop(axis, first)
+        loop = None if first is None else self._loop(axis, first, below[-1] - rows[-1].framed(self.form.font_size), repeated)
+        arrows = self._named([self._arrow(transit, axis, rows) for transit in self.rows.transits], axis, frames)
         return Chart(
-            self.edge + MARGIN + (16 if first is not None else 0),
+            self.edge + MARGIN,
             axis.bottom + MARGIN,
             (self.left, self.right),
             self.axis_x,
@@ -128,18 +144,29 @@ class ChartLayout:
         )
 
     def _until(self) -> Fraction:
-        """How receiver_x the time axis reaches: to the end of 2 MSL of an end that left TIME-WAIT sooner."""
+        """The end of the time axis: the last step, or the end of 2 MSL of an end that left TIME-WAIT sooner."""
         ends = [self.times[-1]]
         if self.rows.msl:
             ends += [wait.since + 2 * self.rows.msl for wait in self.rows.waits if wait.ended]
         return max(ends)
 
-    def _loop(self, axis: Axis, first: int) -> tuple[float, float]:
-        top = axis.rows[first] - ABOVE - SLOT
-        middle, size = (self.left + self.right) / 2, self.form.font_size
-        labels = [ChartLabel(middle, top + 12, text, "loop", size, "middle", bold=True) for text in repetition(self.trace)]
-        self.labels.append(next((label for label in labels if label.width < self.form.distance - 2 * RADIUS), labels[-1]))
-        return top, axis.rows[-1] + ABOVE
+    def _repeated(self) -> list[str]:
+        """The heading of the part that repeats, in lines that fit beside a lifeline."""
+        if self.trace.loop is None:
+            return []
+        return wrapped(f"loop: {repetition(self.trace)[0]}", self.form.font_size, self.form.margin - BAR - 16, bold=True)
+
+    def _heading(self, lines: list[str]) -> float:
+        """The height of this heading."""
+        return (self.form.font_size + 3) * len(lines) + 12
+
+    def _loop(self, axis: Axis, first: int, below: float, heading: list[str]) -> ChartBox:
+        """The frame around the part that repeats, with a heading in its upper right corner, outside the lifelines."""
+        size = self.form.font_size
+        top = axis.rows[first] - ABOVE - self._heading(heading) + 2
+        for index, text in enumerate(heading, start=1):
+            self.labels.append(ChartLabel(self.edge - 6, top + (size + 3) * index, text, "loop", size, "end", bold=True))
+        return self.axis_x + 8, top, self.edge, axis.rows[-1] + below + 2
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
@@ -154,9 +181,6 @@ class ChartLayout:
             for text in row.notes[end]:
                 self.labels.append(ChartLabel(x, base, text, "note", size - 0.5, anchor))
                 base += line
-        for index, text in enumerate(row.text):
-            x = self.right + self.form.margin + 12
-            self.labels.append(ChartLabel(x, y + 4 + index * (size + 4.5), text, "words", size + 0.5))
         if row.middle:
             self.labels.append(ChartLabel((self.left + self.right) / 2, y + ABOVE + 7, row.middle, "common", size, "middle"))
 
@@ -185,16 +209,14 @@ class ChartLayout:
             y1 = axis.rows[transit.sent]
             slot = y1 + ABOVE + 3 + SLOT * rows[transit.sent].slots[copy.number]
         x2, y2 = (x1 + (receiver_x - x1) * SHORT, slot) if transit.arrives is None else (receiver_x, axis.rows[transit.arrives])
-        window = (
-            None if transit.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE) else (y1, max(y1, axis.at(copy.expires)))
-        )
+        window = (y1, max(y1, axis.at(copy.expires))) if self._shows_lifetime(transit) else None
         labels = () if transit.outcome is DeliveryOutcome.DUPLICATE else self._labels(transit, (x1, y1), (x2, y2), slot)
         return ChartArrow(transit, x1, y1, x2, y2, receiver_x, labels, window)
 
     def _labels(
         self, transit: Transit, begin: tuple[float, float], end: tuple[float, float], slot: float
     ) -> tuple[ChartLabel, ...]:
-        """The label of a copy: on its arrow; beside a short arrow, or below it where there is no space."""
+        """The reserved place of the label of a copy: on its arrow; beside a short arrow, or below it for lack of space."""
         size, lines = self.form.font_size, self.rows.lines(transit)
         half = max(mono_width(line, size) for line in lines) / 2
         low, high = self.left + RADIUS + 4 + half, self.right - RADIUS - 4 - half
@@ -209,6 +231,38 @@ class ChartLayout:
         return tuple(
             ChartLabel(x, y + index * (size + 3), line, "copy", size, "middle", mono=True) for index, line in enumerate(lines)
         )
+
+    def _shows_lifetime(self, transit: Transit) -> bool:
+        if transit.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE):
+            return False
+        if self.form.lifetimes is Lifetimes.VIOLATION:
+            return transit.copy.number in self.rows.violators
+        return self.form.lifetimes is Lifetimes.ALL
+
+    def _named(self, arrows: list[ChartArrow], axis: Axis, frames: tuple[ChartBox, ...]) -> tuple[ChartArrow, ...]:
+        """The arrows with their labels moved off the lines, where there is room."""
+        lines = [StraightLine(Point(arrow.x1, arrow.y1), Point(arrow.x2, arrow.y2)) for arrow in arrows]
+        reserved = [_around(arrow.labels) for arrow in arrows]
+        taken = [*map(Rectangle._make, frames), *(Rectangle(*label.box) for label in self.labels)]
+        for step, y in zip(self.trace.steps, axis.rows[1:], strict=True):
+            if step.event.actor not in ENDS:
+                lines.append(StraightLine(Point(self.left, y), Point(self.right, y)))
+                taken.append(Rectangle.around(Point((self.left + self.right) / 2, y), Size(4 * RADIUS, 2 * RADIUS)))
+        places = ArrowLabels(
+            lines, [*taken, *(area for area in reserved if area)], self.left + RADIUS + 4, self.right - RADIUS - 4
+        )
+        return tuple(
+            arrow
+            if area is None
+            else replace(arrow, labels=self._moved(arrow.labels, area, *places.place(_size(area), area, line)))
+            for arrow, area, line in zip(arrows, reserved, lines, strict=False)
+        )
+
+    def _moved(
+        self, labels: tuple[ChartLabel, ...], reserved: Rectangle, place: Rectangle, crossed: bool
+    ) -> tuple[ChartLabel, ...]:
+        right, down = place.left - reserved.left, place.top - reserved.top
+        return tuple(replace(label, x=label.x + right, y=label.y + down, backed=crossed) for label in labels)
 
     def _bars(self, axis: Axis) -> list[ChartBar]:
         """The stays in TIME-WAIT; 2 MSL are shown from the last start of the timer."""
@@ -228,3 +282,19 @@ class ChartLayout:
     def _line(self, lifetime: Lifetime, axis: Axis) -> tuple[Lifetime, float, float]:
         last = lifetime.last == len(self.times) - 1
         return lifetime, axis.rows[lifetime.first], axis.bottom if last else axis.rows[lifetime.last]
+
+
+def _around(labels: tuple[ChartLabel, ...]) -> Rectangle | None:
+    """The area of the lines of a label; None if there are none."""
+    boxes = [label.box for label in labels]
+    return (
+        Rectangle(
+            *map(min, zip(*(box[:2] for box in boxes), strict=True)), *map(max, zip(*(box[2:] for box in boxes), strict=True))
+        )
+        if boxes
+        else None
+    )
+
+
+def _size(area: Rectangle) -> Size:
+    return Size(area.right - area.left, area.bottom - area.top)

@@ -1,22 +1,28 @@
-"""The state diagram of an endpoint with its differences from another one: edges added, missing or changed."""
+"""The state diagram of an endpoint with its differences from another one: edges added, missing or changed.
+
+The diagram is small: equal parts are grey and have no text of their own, and each difference is a number in the box of its
+state and on its arrow. The differences stand below the diagram, one for all states that have it.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 import networkx as nx
 
+from timewait.diagrams.box_sizes import LABEL
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.edges import event_name
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, Span, TextLine, bold, line
-from timewait.diagrams.states import states
+from timewait.diagrams.states import SHARED, STATES_WIDTH, states
+from timewait.diagrams.widths import width, wrapped
 from timewait.narration.prose import citation_url
 from timewait.spec.difference import Consequence, GraphChange, GraphDifference
 from timewait.spec.guards import Circumstances
-from timewait.spec.state import MEANING, State
+from timewait.spec.state import MEANING, State, in_rfc_spelling
 
 ADDED = LineStyle("+ added", GREEN, "bold")
 MISSING = LineStyle("- missing", RED, "dotted")
@@ -25,14 +31,33 @@ SAME = LineStyle("unchanged", GREY, "solid")
 CONCERNED = LineStyle("a state with differences", BLACK, "solid")
 
 STYLE_OF = {"added": ADDED, "missing": MISSING, "changed": CHANGED}
-FEW = 2
-"""A state with more changes than this that lead to another state lists them in its box, not on arrows."""
 
 MARKS = {"added": "+", "missing": "-", "changed": "~"}
 """The marks of changes, which do not depend on colour."""
 
+MARKS_IN_A_ROW = 4
+"""The most marks in a row of a box."""
 
-def compared(after: nx.MultiDiGraph, difference: GraphDifference, names: tuple[str, str], title: str) -> Figure:
+INDENT = "\u2003"
+"""An em space, before the outcomes of a difference."""
+
+
+class NumberedChange(NamedTuple):
+    """A change with its number; changes of several states that differ in the state alone share it."""
+
+    number: int
+    change: GraphChange
+
+    @property
+    def mark(self) -> Span:
+        """Its mark and number in the colour of its kind."""
+        kind = self.change.kind
+        return Span(f"{MARKS[kind]}\u2009{self.number}", bold=True, colour=STYLE_OF[kind].colour)
+
+
+def compared(
+    after: nx.MultiDiGraph, difference: GraphDifference, names: tuple[str, str], title: str, remarks: Iterable[str] = ()
+) -> Figure:
     """The diagram of an endpoint with its differences from another one.
 
     Parameters
@@ -45,20 +70,32 @@ def compared(after: nx.MultiDiGraph, difference: GraphDifference, names: tuple[s
         The names of the other endpoint and of this one.
     title : str
         The title.
+    remarks : iterable of str
+        Other differences, in lines above the diagram.
     """
     same = states(_unchanged(after, difference), title)
-    moves = list(_moves(difference, names))
-    boxes = {box.name: _box(box, difference, names) for box in same.boxes}
+    changes = _numbered(difference, names)
+    moves = list(_moves(changes, names))
+    known = {box.name: box for box in same.boxes if box.name != SHARED}
     for state in (*(change.source for change in difference.changes), *difference.lost, *(arrow.target for arrow in moves)):
-        if state not in boxes:
+        if state not in known:
             style = MISSING if state in difference.lost else SAME
-            boxes[state] = _box(Box(state, state, style, tooltip=MEANING[State(state)]), difference, names)
-    arrows = [replace(arrow, style=SAME, emphasis=Emphasis.FAINT) for arrow in same.arrows]
-    levels = tuple(tuple(name for name in level if name in boxes) for level in same.levels)
-    caption = _caption(difference, names, title)
+            known[state] = Box(state, in_rfc_spelling(state), style, tooltip=MEANING[State(state)])
+    boxes = tuple(_box(box, [one for one in changes if one.change.source == box.name], names) for box in known.values())
+    arrows = [
+        replace(arrow, label=(), style=SAME, emphasis=Emphasis.FAINT)
+        for arrow in same.arrows
+        if arrow.source != SHARED and not any((arrow.source, arrow.target) == (move.source, move.target) for move in moves)
+    ]
+    levels = tuple(tuple(name for name in level if name in known and name != SHARED) for level in same.levels)
     kinds = {change.kind for change in difference.changes} | ({"missing"} if difference.lost else set())
     styles = (*(style for kind, style in STYLE_OF.items() if kind in kinds), SAME)
-    return Figure("difference", title, tuple(boxes.values()), (*arrows, *moves), levels, styles, caption)
+    caption = (
+        *(line(bold(text)) for text in wrapped(title, LABEL, STATES_WIDTH, bold=True)),
+        *map(line, remarks),
+        *_states(difference, names),
+    )
+    return Figure("difference", title, boxes, (*arrows, *moves), levels, styles, caption, tuple(_in_words(changes, names)))
 
 
 def _unchanged(graph: nx.MultiDiGraph, difference: GraphDifference) -> nx.MultiDiGraph:
@@ -75,85 +112,95 @@ def _unchanged(graph: nx.MultiDiGraph, difference: GraphDifference) -> nx.MultiD
     return part
 
 
-def _caption(difference: GraphDifference, names: tuple[str, str], title: str) -> tuple[TextLine, ...]:
+def _states(difference: GraphDifference, names: tuple[str, str]) -> Iterator[TextLine]:
+    """The states that only one of both enters."""
     before, after = names
-    lines = [line(f"{after} never enters {state}") for state in difference.lost]
-    lines += [line(f"{after} enters {state}, {before} never does") for state in difference.gained]
-    return (line(bold(title)), *lines, *([] if difference else [line("no differences")]))
+    yield from (line(f"{after} never enters {in_rfc_spelling(state)}") for state in difference.lost)
+    yield from (line(f"{after} enters {in_rfc_spelling(state)}, {before} never does") for state in difference.gained)
+    if not difference:
+        yield line("no differences")
 
 
-def _box(box: Box, difference: GraphDifference, names: tuple[str, str]) -> Box:
-    leaving = _leaving(difference, box.name)
-    own = [change for change in difference.changes if change.source == box.name]
-    rows = tuple(_row(change, names) for change in own if change not in leaving or len(leaving) > FEW)
-    faint = tuple(row._replace(emphasis=Emphasis.FAINT) for row in box.rows)
-    if rows:
-        return replace(box, style=CONCERNED, rows=(*rows, *faint), emphasis=Emphasis.PLAIN)
-    if box.style is MISSING:
-        return replace(box, emphasis=Emphasis.STRONG)
-    return replace(box, style=SAME, rows=faint, emphasis=Emphasis.FAINT)
+def _numbered(difference: GraphDifference, names: tuple[str, str]) -> list[NumberedChange]:
+    """The changes with their numbers."""
+    numbers: dict[tuple[str, ...], int] = {}
+    found = []
+    for change in difference.changes:
+        key = (change.kind, change.event, *_outcomes(change, names))
+        found.append(NumberedChange(numbers.setdefault(key, len(numbers) + 1), change))
+    return found
 
 
-def _leaves(change: GraphChange) -> bool:
-    return any(result is not None and result.target is not change.source for result in (change.before, change.after))
+def _outcomes(change: GraphChange, names: tuple[str, str]) -> tuple[str, str]:
+    """What this endpoint does, and what the other one does."""
+    return tuple(  # type: ignore[return-value]  # two names, two outcomes
+        f"{name}: {_described(change, outcome)}"
+        for name, outcome in zip(reversed(names), (change.after, change.before), strict=True)
+    )
 
 
-def _head(change: GraphChange) -> Span:
-    return Span(f"{MARKS[change.kind]} {event_name({'trigger': change.trigger})}", bold=True, colour=STYLE_OF[change.kind].colour)
+def _described(change: GraphChange, outcome: Consequence | None) -> str:
+    return "never receives it" if outcome is None else in_rfc_spelling(outcome.described(change.source))
 
 
-def _in_words(change: GraphChange, consequence: Consequence | None) -> str:
-    return "never receives it" if consequence is None else consequence.described(change.source)
+def _box(box: Box, changes: list[NumberedChange], names: tuple[str, str]) -> Box:
+    if not changes:
+        if box.style is MISSING:
+            return replace(box, rows=(), emphasis=Emphasis.STRONG)
+        return replace(box, style=SAME, rows=(), emphasis=Emphasis.FAINT)
+    rows = []
+    for first in range(0, len(changes), MARKS_IN_A_ROW):
+        some = changes[first : first + MARKS_IN_A_ROW]
+        tooltip = "\n".join(one.change.words(*names) for one in some)
+        rows.append(FigureRow((_marks(some),), tooltip, citation_url(some[0].change.section)))
+    return replace(box, style=CONCERNED, rows=tuple(rows), emphasis=Emphasis.PLAIN)
 
 
-def _row(change: GraphChange, names: tuple[str, str]) -> FigureRow:
-    colour = STYLE_OF[change.kind].colour
-    does = [
-        line(Span(f"{name}: {_in_words(change, result)}", colour=colour))
-        for name, result in ((names[1], change.after), (names[0], change.before))
-    ]
-    cells = (line(_head(change)), line(Span(change.guard, colour=colour)), *does)
-    return FigureRow(cells, change.words(*names), citation_url(change.section))
+def _marks(changes: Iterable[NumberedChange]) -> TextLine:
+    spans: list[Span] = []
+    for one in changes:
+        spans += [Span("   "), one.mark] if spans else [one.mark]
+    return tuple(spans)
 
 
-class _Move(NamedTuple):
-    """An arrow of a change: to its new target, or to the target that it lost."""
-
-    target: State
-    style: LineStyle
-    words: tuple[str, ...]
-
-
-def _leaving(difference: GraphDifference, state: str) -> list[GraphChange]:
-    """The changes of a state that lead to another state, now or before."""
-    return [change for change in difference.changes if change.source == state and _leaves(change)]
-
-
-def _moves(difference: GraphDifference, names: tuple[str, str]) -> Iterator[Arrow]:
-    """The arrows of changes that lead to another state: one for each change, or one for each target where there are many."""
-    for state in dict.fromkeys(change.source for change in difference.changes):
-        leaving = _leaving(difference, state)
-        together: dict[tuple[State, LineStyle], list[GraphChange]] = defaultdict(list)
-        for change in leaving:
-            for move in _targets(change, names):
-                together[move.target, move.style].append(change)
-                if len(leaving) <= FEW:
-                    guard = [line(phrase) for phrase in change.guard.split(", ") if phrase]
-                    label = (line(_head(change)), *guard, *map(line, move.words))
-                    tooltip, where = change.words(*names), citation_url(change.section)
-                    yield Arrow(state, move.target, label, move.style, tooltip, where, Emphasis.STRONG)
-        for (target, style), changes in together.items() if len(leaving) > FEW else ():
-            text = f"{len(changes)} of the changes in the box" if len(changes) > 1 else "one of the changes in the box"
-            tooltip = "\n".join(change.words(*names) for change in changes)
-            yield Arrow(state, target, (line(bold(style.name)), line(text)), style, tooltip, "", Emphasis.STRONG)
+def _in_words(changes: Iterable[NumberedChange], names: tuple[str, str]) -> Iterator[TextLine]:
+    """The differences below the diagram: the event and its states, then what each endpoint does."""
+    together: dict[int, list[NumberedChange]] = defaultdict(list)
+    for one in changes:
+        together[one.number].append(one)
+    for same in together.values():
+        change, mark = same[0].change, same[0].mark
+        where = ", ".join(in_rfc_spelling(one.change.source) for one in same)
+        guard = f" [{change.guard}]" if change.guard else ""
+        text = f"in {where}: {event_name({'trigger': change.trigger})}{guard}"
+        first, *rest = wrapped(text, LABEL, STATES_WIDTH - width(f"{mark.text}{INDENT}", LABEL, bold=True))
+        yield line(mark, Span(f"{INDENT}{first}"))
+        yield from (line(f"{INDENT}{INDENT}{more}") for more in rest)
+        yield from (line(Span(f"{INDENT}{INDENT}{text}", colour=mark.colour)) for text in _joined(_outcomes(change, names)))
 
 
-def _targets(change: GraphChange, names: tuple[str, str]) -> Iterator[_Move]:
-    before, after = names
+def _joined(outcomes: tuple[str, str]) -> tuple[str, ...]:
+    """Both outcomes in one line, if it is wide enough."""
+    together = "; ".join(outcomes)
+    return (together,) if width(f"{INDENT}{INDENT}{together}", LABEL) <= STATES_WIDTH else outcomes
+
+
+def _moves(changes: Iterable[NumberedChange], names: tuple[str, str]) -> Iterator[Arrow]:
+    """The arrows of changes that lead to another state, now or before; changes with the same arrow share it."""
+    together: dict[tuple[State, State, LineStyle], list[NumberedChange]] = defaultdict(list)
+    for one in changes:
+        for target, style in _targets(one.change):
+            together[one.change.source, target, style].append(one)
+    for (source, target, style), some in together.items():
+        tooltip = "\n".join(one.change.words(*names) for one in some)
+        label = tuple(_marks(some[first : first + MARKS_IN_A_ROW]) for first in range(0, len(some), MARKS_IN_A_ROW))
+        yield Arrow(source, target, label, style, tooltip, citation_url(some[0].change.section), Emphasis.STRONG)
+
+
+def _targets(change: GraphChange) -> Iterator[tuple[State, LineStyle]]:
+    """The new target of a change, and the target that it lost."""
     was, now = change.before, change.after
     if now is not None and now.target is not change.source:
-        sent = [f"/ {now.reply}"] if now.reply else []
-        yield _Move(now.target, STYLE_OF[change.kind], (*sent, f"{before}: {_in_words(change, was)}"))
+        yield now.target, STYLE_OF[change.kind]
     if was is not None and was.target is not change.source and (now is None or now.target is not was.target):
-        sent = [f"/ {was.reply}"] if was.reply else []
-        yield _Move(was.target, MISSING, (*sent, f"{after}: {_in_words(change, now)}"))
+        yield was.target, MISSING

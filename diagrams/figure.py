@@ -137,6 +137,8 @@ class Arrow:
         As in `FigureRow`.
     weight : int
         Graphviz makes heavier arrows shorter and straighter.
+    upwards : bool
+        Whether the source stands below the target.
     """
 
     source: str
@@ -147,6 +149,7 @@ class Arrow:
     link: str = ""
     emphasis: Emphasis = Emphasis.PLAIN
     weight: int = 1
+    upwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,8 @@ class Figure:
         The entries of the legend, in order.
     caption : tuple of TextLine
         Written above the figure.
+    notes : tuple of TextLine
+        Written below the figure.
     """
 
     name: str
@@ -178,3 +183,4 @@ class Figure:
     levels: tuple[tuple[str, ...], ...] = ()
     styles: tuple[LineStyle, ...] = ()
     caption: tuple[TextLine, ...] = ()
+    notes: tuple[TextLine, ...] = ()

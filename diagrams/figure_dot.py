@@ -16,7 +16,7 @@ COLOUR = GREY.middle
 TITLE, TEXT = "14", "11"
 """Font sizes."""
 
-LEGEND = "legend"
+LEGEND, NOTES = "legend", "notes"
 
 GAP = "&#160;&#160;"
 """Follows each cell of a table and keeps columns apart in every font."""
@@ -49,7 +49,11 @@ def as_dot(figure: Figure) -> str:
         if arrow.label:
             rows = [[text] for text in _emphasised(arrow.label, arrow.emphasis)]
             attributes |= {"label": f"<{_table(rows)}>", "labeltooltip": arrow.tooltip}
-        source.edge(arrow.source, arrow.target, weight=str(arrow.weight), **attributes)
+        ends = (arrow.target, arrow.source) if arrow.upwards else (arrow.source, arrow.target)
+        source.edge(*ends, weight=str(arrow.weight), **attributes, **({"dir": "back"} if arrow.upwards else {}))
+    if figure.notes:
+        rows = [[text] for text in figure.notes]
+        source.node(NOTES, f"<{_table(rows)}>", shape="plain", fontsize=TEXT, tooltip="Notes")
     if figure.styles:
         entries = [
             [line(Span(text, colour=style.colour)) for text in (SAMPLES[style.dash], style.name)] for style in figure.styles

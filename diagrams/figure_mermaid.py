@@ -23,6 +23,12 @@ def as_mermaid(figure: Figure) -> str:
     for box in figure.boxes:
         lines.append(f'state "{_fit(box.title or box.tooltip)}" as {_name(box.name)}')
         lines += _note(box)
+    if figure.notes:
+        lines += [
+            f"note left of {_name(figure.boxes[0].name)}",
+            *(f"    {_fit(plain_text(text))}" for text in figure.notes),
+            "end note",
+        ]
     lines += map(_transition, figure.arrows)
     lines += [f"class {_name(box.name)} {classes[box.style, box.emphasis]}" for box in figure.boxes]
     head = ["---", f"title: {json.dumps(figure.title)}", "---", "stateDiagram-v2"]
@@ -50,7 +56,7 @@ def _note_lines(box: Box) -> Iterator[str]:
     for row in box.rows:
         text = ", ".join(filter(None, map(plain_text, row.cells))).replace(", /", " /").replace(" in, ", " in ")
         # A row that continues the one above has no first cell; a hyphen would begin a list.
-        yield f"\u00b7 {text}" if row.cells and plain_text(row.cells[0]) else text
+        yield f"\u00b7 {text}" if row.cells and plain_text(row.cells[0])[:1].strip() else text
 
 
 def _transition(arrow: Arrow) -> str:

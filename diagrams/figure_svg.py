@@ -14,13 +14,13 @@ from timewait.diagrams.box_sizes import (
     PADDING_X,
     PADDING_Y,
     TEXT,
-    TITLE,
     TITLE_LEADING,
     box_sizes,
     columns,
     label_size,
     line_width,
     table_gap,
+    title_size,
 )
 from timewait.diagrams.colours import BLACK, GREY, Colour
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, bold, faded, line, plain_text
@@ -32,6 +32,8 @@ from timewait.diagrams.widths import width
 
 MARGIN = 14.0
 CORNER_RADIUS = 9.0
+LEGEND_WIDTH = 560.0
+"""The least width at which the legend is broken into rows."""
 SAMPLE = 34.0
 """The length of the lines in the legend."""
 
@@ -54,9 +56,10 @@ def as_svg(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> str:
 def drawn(figure: Figure, layout: Layout) -> str:
     """A figure with its layout as SVG."""
     head = LABEL_LEADING * len(figure.caption) + (10 if figure.caption else 0)
-    legend = list(_legend_rows(figure.styles, layout.size.width))
-    foot = LEADING * len(legend) + (16 if legend else 0)
-    caption_width = max((line_width(text, LABEL) for text in figure.caption), default=0)
+    legend = list(_legend_rows(figure.styles, max(layout.size.width, LEGEND_WIDTH)))
+    below = MARGIN + head + layout.size.height + 16 + LEADING * len(legend) + (10 if figure.notes else 0)
+    foot = LEADING * len(legend) + (16 if legend else 0) + (LABEL_LEADING * len(figure.notes) + 10 if figure.notes else 0)
+    caption_width = max((line_width(text, LABEL) for text in (*figure.caption, *figure.notes)), default=0)
     legend_width = max((sum(map(_entry_width, row)) for row in legend), default=0)
     body = [*_arrows(figure, layout), *_boxes(figure, layout)]
     baselines = [MARGIN + LABEL_LEADING * (index + 0.75) for index in range(len(figure.caption))]
@@ -64,6 +67,10 @@ def drawn(figure: Figure, layout: Layout) -> str:
         *(text_element(text, MARGIN, y, LABEL, BLACK) for text, y in zip(figure.caption, baselines, strict=True)),
         element("g", "\n", *(f"{part}\n" for part in body), transform=f"translate({number(MARGIN)} {number(MARGIN + head)})"),
         *_legend(legend, MARGIN + head + layout.size.height + 16),
+        *(
+            text_element(text, MARGIN, below + LABEL_LEADING * (index + 0.75), LABEL, BLACK)
+            for index, text in enumerate(figure.notes)
+        ),
     ]
     total = max(layout.size.width, caption_width, legend_width) + 2 * MARGIN
     height = head + layout.size.height + foot + 2 * MARGIN
@@ -77,7 +84,7 @@ def description(figure: Figure) -> str:
         f"{titles[arrow.source]} to {titles[arrow.target]}: {' '.join(map(plain_text, arrow.label)) or 'out of order'}"
         for arrow in figure.arrows
     ]
-    return ". ".join([*map(plain_text, figure.caption), *moves])
+    return ". ".join([*map(plain_text, figure.caption), *moves, *map(plain_text, figure.notes)])
 
 
 # --- boxes --------------------------------------------------------------------------------------------------------
@@ -101,12 +108,12 @@ def _box(box: Box, size: Size, corner: Point) -> Iterator[str]:
     place = {"x": corner.x, "y": corner.y, "width": size.width, "height": size.height}
     yield element("rect", **place, rx=CORNER_RADIUS, stroke=colour.light, stroke_width=LINE_WIDTHS[box.emphasis], **looks)
     if not box.rows and not box.note:
-        middle = Point(corner.x + size.width / 2, corner.y + size.height / 2 + 5.4)
-        yield text_element(line(bold(box.title)), middle.x, middle.y, TITLE, colour, "middle")
+        middle = Point(corner.x + size.width / 2, corner.y + size.height / 2 + 0.36 * title_size(box))
+        yield text_element(line(bold(box.title)), middle.x, middle.y, title_size(box), colour, "middle")
         return
     left, y = corner.x + PADDING_X, corner.y + PADDING_Y
     if box.title:
-        yield text_element(line(bold(box.title)), left, y + 15, TITLE, colour)
+        yield text_element(line(bold(box.title)), left, y + 15, title_size(box), colour)
         y += TITLE_LEADING
     for text in box.note:
         yield text_element(line(text), left, y + 12.5, TEXT, BLACK)

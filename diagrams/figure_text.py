@@ -29,6 +29,8 @@ def as_text(figure: Figure, width: int | None = None) -> str:
         lines = [titles[box.name], *(_wrapped(text, width, "  ") for text in box.note), *_table(box, width)]
         lines += [_wrapped(_arrow(arrow, titles), width, "    ") for arrow in figure.arrows if arrow.source == box.name]
         blocks += ["\n".join(lines)] if len(lines) > 1 else []
+    if figure.notes:
+        blocks.append("\n".join(_wrapped(plain_text(text), width, "") for text in figure.notes))
     return "\n\n".join(blocks) + "\n"
 
 

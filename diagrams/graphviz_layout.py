@@ -25,7 +25,13 @@ from timewait.vocabulary.errors import RequestError, optional_package
 POINTS_PER_INCH = 72
 """Graphviz takes the sizes of nodes in inches; a point becomes a pixel."""
 
-SPACINGS = ((42, 34), (60, 34), (42, 50), (80, 50), (60, 70))
+PAGE = 640.0
+"""The width of a page, in pixels."""
+
+PAGE_PENALTY = 4
+"""How much more a pixel counts that is beyond the width of a page."""
+
+SPACINGS = ((26, 26), (42, 34), (60, 34), (42, 50), (80, 50), (60, 70))
 """Distances between neighbouring boxes and between levels, in points, tried in this order until nothing overlaps."""
 
 
@@ -57,13 +63,18 @@ def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layou
         for number, (weighted, backwards) in enumerate(product((True, False), (False, True))):
             source = source_of_sizes(figure, distances, levelled=levelled, weighted=weighted, backwards=backwards)
             layout = spread(figure, _parsed(figure, *_run(source, installation)))
-            cost = len(overlaps(figure, layout)), round(layout.size.width * layout.size.height), number
+            cost = len(overlaps(figure, layout)), _extent(layout.size), number
             if best is None or cost < best[0]:
                 best = cost, layout
         if best is not None and best[0][0] == 0:
             break
     assert best is not None
     return best[1]
+
+
+def _extent(size: Size) -> int:
+    """The area; what is wider than a page counts several times, because it is drawn smaller there."""
+    return round((size.width + PAGE_PENALTY * max(size.width - PAGE, 0)) * size.height)
 
 
 def _run(source: str, installation: Graphviz) -> tuple[dict[str, Any], str]:
@@ -116,7 +127,10 @@ def source_of_sizes(figure: Figure, distances: tuple[float, float], *, levelled:
             if arrow.source in looped:  # on the left of the box, clear of the label of the first loop
                 attributes |= {"tailport": "w", "headport": "w"}
             looped.add(arrow.source)
-        source.edge(arrow.source, arrow.target, **attributes)
+        if arrow.upwards:
+            source.edge(arrow.target, arrow.source, dir="back", **attributes)
+        else:
+            source.edge(arrow.source, arrow.target, **attributes)
     return str(source.source)
 
 
@@ -135,7 +149,8 @@ def _parsed(figure: Figure, answer: dict[str, Any], made_by: str) -> Layout:
     boxes = {node["name"]: point(node["pos"]) for node in answer["objects"] if node["name"] in names}
     paths: dict[int, ArrowPath] = {}
     for edge in answer.get("edges", ()):
-        tip, *points = edge["pos"].removeprefix("e,").split(" ")
+        kind, (tip, *points) = edge["pos"][0], edge["pos"][2:].split(" ")
+        points = points[::-1] if kind == "s" else points  # an arrow that is drawn backwards
         label = point(edge["lp"]) if "lp" in edge else None
         paths[int(edge["id"])] = ArrowPath(tuple(map(point, points)), point(tip), label)
     return Layout(Size(right, top), boxes, tuple(paths[number] for number in range(len(figure.arrows))), made_by)

@@ -40,32 +40,34 @@ def _signs(chart: Chart) -> Iterator[tuple[str, str, float]]:
     """The name of each sign, its meaning, and the width of its sample."""
     outcomes = {arrow.transit.outcome for arrow in chart.arrows}
     meanings = {
-        DeliveryOutcome.ARRIVES: "arrives; the slope is the delay",
-        DeliveryOutcome.DUPLICATE: "a duplicate arrives",
+        DeliveryOutcome.ARRIVES: "a segment arrives",
+        DeliveryOutcome.DUPLICATE: "arrives again",
         DeliveryOutcome.LOST: "lost",
         DeliveryOutcome.OPEN: "does not arrive in this run",
     }
     yield from ((outcome.value, text, 30.0) for outcome, text in meanings.items() if outcome in outcomes)
+    if any(arrow.transit.incarnation for arrow in chart.arrows):
+        yield "later", "sent in the next incarnation", 30.0
     if any(arrow.window is not None for arrow in chart.arrows):
-        yield "window", "a copy may still arrive", 30.0
+        yield "window", "may arrive until its lifetime ends", 30.0
     if chart.bars:
         yield "bar", "in TIME-WAIT", 12.0
         if any(bar.two_msl is not None for bar in chart.bars):
-            yield "full", "2 MSL", 8.0
+            yield "full", "2 MSL from the last start of its timer", 8.0
     if any(lifetime.kind == "next" for lifetime, _, _ in chart.lifelines):
         yield "next", "next incarnation", 20.0
     if chart.violating:
         yield "wrong", "the violation", 20.0
     if any(instant.last > instant.first for instant in chart.axis.instants):
-        yield "band", "one instant", 22.0
+        yield "band", "one instant: no time passes", 22.0
     if chart.axis.scale:
         seconds = _round(chart.axis.scale)
-        yield "scale", f"{format_duration(seconds)}, to scale", float(seconds) * chart.axis.scale
+        yield "scale", format_duration(seconds), float(seconds) * chart.axis.scale
     scales = {gap.scale for gap in chart.axis.gaps}
     if GapScale.SHORTENED in scales:
-        yield "shortened", "time, shortened", 30.0
+        yield "shortened", "time, drawn shorter", 30.0
     if GapScale.STRETCHED in scales:
-        yield "stretched", "time, stretched", 30.0
+        yield "stretched", "time, drawn longer", 30.0
 
 
 def _round(scale: float) -> Fraction:
@@ -84,7 +86,7 @@ def entry_element(entry: LegendEntry) -> str:
 def _sample(entry: LegendEntry) -> Iterator[str]:
     x, y, end = entry.x, entry.y, entry.x + entry.sample
     match entry.name:
-        case "arrives" | "again":
+        case "arrives" | "again" | "later":
             yield line_element("flight", x, y - 3, end - 6, y + 3)
             yield head((end, y + 4), 0.2)
         case "lost":

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from timewait.checker.trace import Step, Trace
-from timewait.diagrams.chart import RADIUS, ChartFormat
+from timewait.diagrams.chart import BAR, RADIUS, ChartFormat
 from timewait.diagrams.widths import mono_width, wrapped
 from timewait.narration.sentences import violating_steps, violation_at
 from timewait.narration.timeline import DeliveryOutcome, Transit, Wait, reopens, state, transits, waits
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
+from timewait.spec.state import in_rfc_spelling
 
 ABOVE, BELOW, SLOT = 14.0, 20.0, 16.0
 """The space above and below the event of every row, and for each copy that it sends, in pixels."""
@@ -35,7 +36,7 @@ TAGS = {
     "timer.time-wait": "timer expires",
     "timer.fin-wait-2": "timer expires",
 }
-"""The event of a step in a word or two, by its rule, for charts without a column of text."""
+"""The event of a step in a word or two, by its rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,6 @@ class ChartRow:
     ----------
     states, notes : mapping of str to tuple of str
         The lines beside each lifeline: the state if it changed, and notes.
-    text : tuple of str
-        The lines in the column of text.
     middle : str
         The text between the lifelines, for a step of neither end.
     violation : tuple of str
@@ -60,7 +59,6 @@ class ChartRow:
 
     states: dict[str, tuple[str, ...]]
     notes: dict[str, tuple[str, ...]]
-    text: tuple[str, ...] = ()
     middle: str = ""
     violation: tuple[str, ...] = ()
     slots: dict[int, int] = field(default_factory=dict)
@@ -69,7 +67,7 @@ class ChartRow:
     def below(self, size: float) -> float:
         """The space below the event, in pixels; `size` is the font size of labels."""
         lines = max(len(self.states[end]) + len(self.notes[end]) for end in ENDS)
-        needs = [BELOW, (size + 3) * lines + 2, (size + 4.5) * len(self.text) + 2]
+        needs = [BELOW, (size + 3) * lines + 2]
         if self.used:
             needs.append(ABOVE + SLOT * self.used - 2)
         return max(needs) + self.framed(size)
@@ -100,6 +98,8 @@ class ChartRows:
         self.transits = transits(trace)
         self.waits = waits(trace)
         self.violating = violating_steps(trace)
+        received = (step.event.received for step in trace.steps if step.number in self.violating)
+        self.violators = {copy.number for copy in received if copy is not None}
         self._duplicates = {transit.arrives for transit in self.transits if transit.outcome is DeliveryOutcome.DUPLICATE}
         self._sent: dict[int, list[Transit]] = defaultdict(list)
         for transit in self.transits:
@@ -114,7 +114,8 @@ class ChartRows:
         step = self.trace.steps[number - 1] if number else None
         now = self.trace.initial if step is None else step.state
         new = {end: step is None or f"{end}.state" in step.changed for end in ENDS}
-        states = {end: tuple(state(now, end).split(" ")) if new[end] else () for end in ENDS}
+        names = {end: in_rfc_spelling(state(now, end)) for end in ENDS}
+        states = {end: tuple(names[end].split(" ")) if new[end] else () for end in ENDS}
         entered = [wait for wait in self.waits if wait.first == number]
         notes = {end: tuple(line for wait in entered if wait.end == end for line in self._durations(wait)) for end in ENDS}
         if step is None:
@@ -130,7 +131,6 @@ class ChartRows:
         return ChartRow(
             states,
             notes,
-            self._text(step),
             "" if actor in ENDS else self._middle(step),
             self._violation(step),
             slots,
@@ -153,28 +153,25 @@ class ChartRows:
     def _durations(self, wait: Wait) -> Iterator[str]:
         if wait.restarted:
             yield "timer restarts"
+        elif wait.limit and wait.limit == 2 * self.msl:
+            yield f"2 MSL = {format_duration(wait.limit)}"
         elif wait.limit:
             yield f"for {format_duration(wait.limit)}"
-        if self.msl and not wait.restarted:
+        if self.msl and not wait.restarted and wait.limit != 2 * self.msl:
             yield f"2 MSL: {format_duration(2 * self.msl)}"
 
     def _event_notes(self, step: Step) -> Iterator[str]:
-        """The age of a copy that arrives late or again; without a column of text, the event of the end itself."""
+        """The age of a copy that arrives late or again, or the event of the end itself."""
         copy = step.event.received
         if copy is None:
-            if not self.form.text_width:
-                yield from (TAGS[name] for name, _, _ in step.event.rules if name in TAGS)
+            tags = [TAGS[name] for name, _, _ in step.event.rules if name in TAGS]
+            yield from tags or wrapped(step.event.text, self.form.font_size - 0.5, self.form.margin - BAR - 14)
             return
         age = step.time - copy.sent
         if step.number in self._duplicates:
             yield f"again, {format_duration(age)} old" if age else "again"
         elif age and self.msl and age * 10 >= self.msl:
             yield f"{format_duration(age)} old"
-
-    def _text(self, step: Step) -> tuple[str, ...]:
-        if not self.form.text_width:
-            return ()
-        return tuple(wrapped(str(step.event), self.form.font_size + 0.5, self.form.text_width))
 
     def _middle(self, step: Step) -> str:
         text = "reopened" if reopens(step) else step.event.text

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.chart import BAR, MARGIN, RADIUS, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
+from timewait.diagrams.chart import BAR, RADIUS, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
 from timewait.diagrams.chart_elements import STYLE, backing, cross, diamond, head, label_element
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import themed
@@ -110,6 +110,10 @@ def _elements(chart: Chart) -> Iterator[PlacedElement]:
     """Everything except the legend, from the back to the front."""
     yield from _time(chart)
     yield from (_window(arrow) for arrow in chart.arrows if arrow.window is not None)
+    if chart.loop is not None:
+        left, top, right, bottom = chart.loop
+        frame = element("rect", class_="loop", x=left, y=top, width=right - left, height=bottom - top, rx=4)
+        yield PlacedElement(top, bottom, frame)
     yield from _rows(chart)
     yield from _lifelines(chart)
     yield from (part for bar in chart.bars for part in _bar(bar))
@@ -117,12 +121,9 @@ def _elements(chart: Chart) -> Iterator[PlacedElement]:
     for left, top, right, bottom in chart.frames:
         frame = element("rect", class_="framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
         yield PlacedElement(top, bottom, frame)
-    if chart.loop is not None:
-        yield _loop(chart, *chart.loop)
     for label in chart.labels:
         if label.kind != "copy":
-            behind = backing(label) if label.kind == "loop" else ""
-            yield PlacedElement(label.box[1], label.box[3], behind + label_element(label))
+            yield PlacedElement(label.box[1], label.box[3], label_element(label))
     yield from _marks(chart)
 
 
@@ -256,7 +257,7 @@ def _arrow(arrow: ChartArrow) -> PlacedElement:
         shapes.append(element("circle", class_="end", cx=tip[0], cy=tip[1], r=4))
     else:
         shapes.append(head(tip, angle))
-    shapes += [shape for label in arrow.labels for shape in (backing(label), label_element(label))]
+    shapes += [shape for label in arrow.labels for shape in (*([backing(label)] if label.backed else []), label_element(label))]
     ys = [arrow.y1, arrow.y2, *(y for label in arrow.labels for y in label.box[1::2])]
     return PlacedElement(min(ys) - 6, max(ys) + 6, element("g", *shapes, **attributes))
 
@@ -270,10 +271,3 @@ def _tooltip(arrow: ChartArrow) -> str:
         DeliveryOutcome.OPEN: "does not arrive in this run",
     }[transit.outcome]
     return f"copy {copy.number}, {copy.sender} to {copy.receiver}: {copy.text}, sent at {format_duration(copy.sent)}, {outcome}"
-
-
-def _loop(chart: Chart, top: float, bottom: float) -> PlacedElement:
-    """The bracket around the part that repeats, with an arrow back to its beginning."""
-    x = chart.width - MARGIN
-    bracket = f"M{number(x - 14)} {number(bottom)}H{number(x)}V{number(top)}H{number(x - 14)}m5 -4l-5 4l5 4"
-    return PlacedElement(top - 6, bottom + 2, element("path", class_="loop", d=bracket))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import networkx as nx
 
-from timewait.diagrams.box_sizes import COLUMN_GAP, TEXT, columns
+from timewait.diagrams.box_sizes import COLUMN_GAP, LABEL, TEXT, columns
 from timewait.diagrams.edges import (
     ABORTED,
     OMITTED_GUARDS,
@@ -31,14 +31,14 @@ from timewait.diagrams.edges import (
     label,
     reply,
 )
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, TextLine, bold, line
-from timewait.diagrams.widths import wrapped
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, Span, TextLine, bold, line
+from timewait.diagrams.widths import width, wrapped
 from timewait.narration.graph_use import GraphUse
 from timewait.narration.prose import citation_url
 from timewait.spec.graph import condense
 from timewait.spec.guards import Circumstances
 from timewait.spec.outcome import Timer
-from timewait.spec.state import State
+from timewait.spec.state import State, in_rfc_spelling
 
 LEVELS = (
     (State.FIN_WAIT_1, State.CLOSE_WAIT),
@@ -61,10 +61,19 @@ NOTE_WIDTH = 600.0
 TIME_WAIT_WEIGHT = 4
 """The weight of the arrow of the TIME-WAIT timer, the subject of the diagram."""
 
+STATES_WIDTH = 640.0
+"""The width in pixels at which texts above and below a diagram are wrapped."""
+
+EVENT_WIDTH = 230.0
+"""The width at which the event of a row is wrapped, in pixels."""
+
+CONTINUED = "\u2003"
+"""An em space, before the second line of an event."""
+
 TIME_WAIT_SETTINGS = frozenset({"answers", "restarts", "reset"})
 
 
-def states(graph: nx.MultiDiGraph, title: str, use: GraphUse | None = None) -> Figure:
+def states(graph: nx.MultiDiGraph, title: str, use: GraphUse | None = None, time_wait: str = "") -> Figure:
     """The diagram of a transition graph.
 
     Parameters
@@ -75,6 +84,8 @@ def states(graph: nx.MultiDiGraph, title: str, use: GraphUse | None = None) -> F
         The title.
     use : GraphUse or None
         A run; the edges that it uses stand out and name its steps.
+    time_wait : str
+        The length of TIME-WAIT in words, for instance 2 MSL; empty if it is not known.
     """
     condensed = reached(condense(graph))
     boxes = [_box(condensed, state, use) for state in condensed]
@@ -86,7 +97,7 @@ def states(graph: nx.MultiDiGraph, title: str, use: GraphUse | None = None) -> F
         if not (use and use.takers(state, State.CLOSED, edge["cases"]))
     }
     end = CLOSED_AGAIN if condensed.out_degree(State.CLOSED) > condensed.number_of_edges(*[State.CLOSED] * 2) else State.CLOSED
-    arrows = list(_arrows(condensed, omitted, end, use))
+    arrows = [_with_duration(arrow, time_wait) for arrow in _arrows(condensed, omitted, end, use)]
     levels: list[tuple[str, ...]] = [tuple(state for state in level if state in condensed) for level in LEVELS]
     if end == CLOSED_AGAIN:
         boxes.append(replace(next(box for box in boxes if box.name == State.CLOSED), name=CLOSED_AGAIN))
@@ -94,10 +105,10 @@ def states(graph: nx.MultiDiGraph, title: str, use: GraphUse | None = None) -> F
         emphasis = Emphasis.PLAIN if use is None else Emphasis.FAINT
         rows = tuple(row._replace(emphasis=emphasis) for row in _shared_rows(shared))
         boxes.append(Box(SHARED, "", ABORTED, rows=rows, tooltip="Events that end these states out of order", emphasis=emphasis))
-        arrows.append(Arrow(SHARED, end, (), ABORTED, "out of order", emphasis=emphasis))
-        levels.append((SHARED, end))
+        arrows.append(Arrow(SHARED, end, (), ABORTED, "out of order", emphasis=emphasis, upwards=True))
     styles = [style for style in STYLES if any(style is arrow.style for arrow in arrows)]
-    caption = (line(bold(title)), *(_steps_elsewhere(condensed, use) if use else ()))
+    above = (line(bold(text)) for text in wrapped(title, LABEL, STATES_WIDTH, bold=True))
+    caption = (*above, *(_steps_elsewhere(condensed, use) if use else ()))
     return Figure("states", title, tuple(boxes), tuple(arrows), tuple(filter(None, levels)), tuple(styles), caption)
 
 
@@ -117,7 +128,8 @@ def _box(graph: nx.MultiDiGraph, state: State, use: GraphUse | None) -> Box:
     stays = [edge for _, target, edge in graph.out_edges(state, data=True) if target is state and _is_listed(state, edge, use)]
     rows = tuple(_rows(state, stays, use))
     emphasis = Emphasis.PLAIN if use is None else Emphasis.STRONG if state in use.states else Emphasis.FAINT
-    return Box(state, state, style_of_state(state), rows=rows, tooltip=graph.nodes[state]["meaning"], emphasis=emphasis)
+    title = in_rfc_spelling(state)
+    return Box(state, title, style_of_state(state), rows=rows, tooltip=graph.nodes[state]["meaning"], emphasis=emphasis)
 
 
 def _is_listed(state: State, edge: GraphEdgeData, use: GraphUse | None) -> bool:
@@ -138,9 +150,30 @@ def _rows(state: State, stays: Iterable[GraphEdgeData], use: GraphUse | None) ->
         guards = [_guard(edge) for edge in edges]
         whole = (str(edge["guard"]) for edge in edges) if "" in guards and len(guards) > 1 else guards
         guard = "" if EVERYWHERE.issubset(guards) else " or ".join(whole)
-        cells = (line(event_span(edges[0])), line(guard), does, *([line(bold(steps))] if steps else []))
         emphasis = Emphasis.PLAIN if use is None or steps else Emphasis.FAINT
-        yield FigureRow(cells, in_full(edges), citation_url(edges[0]["section"]), emphasis)
+        rest = (does, *([line(bold(steps))] if steps else []))
+        for first, event in enumerate(_event_lines(event_span(edges[0]), guard)):
+            cells = (event, *(rest if first == 0 else ()))
+            yield FigureRow(cells, in_full(edges), citation_url(edges[0]["section"]), emphasis)
+
+
+def _event_lines(event: Span, guard: str) -> Iterator[TextLine]:
+    """An event and its guard, in a second line where both are too wide for one."""
+    if not guard:
+        yield (event,)
+    elif width(f"{event.text} ", TEXT, bold=True) + width(guard, TEXT) <= EVENT_WIDTH:
+        yield (event, Span(f" {guard}"))
+    else:
+        yield (event,)
+        yield (Span(f"{CONTINUED}{guard}"),)
+
+
+def _with_duration(arrow: Arrow, time_wait: str) -> Arrow:
+    """The arrow of the TIME-WAIT timer with its length."""
+    if not time_wait or arrow.source != State.TIME_WAIT or arrow.style is not TIMED:
+        return arrow
+    first, *rest = arrow.label
+    return replace(arrow, label=(first, line(f"after {time_wait}"), *rest))
 
 
 def _guard(edge: GraphEdgeData) -> str:
@@ -171,11 +204,11 @@ def _link(edges: Iterable[GraphEdgeData]) -> str:
 
 def _steps_elsewhere(graph: nx.MultiDiGraph, use: GraphUse) -> Iterator[TextLine]:
     """The subject of a run, and its steps that are no edge of the diagram."""
-    yield line(use.statement)
+    yield from map(line, wrapped(use.statement, LABEL, STATES_WIDTH))
     shown = {edge.step for edge in use.taken if {edge.source, edge.target}.issubset(graph)}
     for number, text in use.steps:
         if number not in shown:
-            yield line(f"step {number}, not in the picture: {text}")
+            yield from map(line, wrapped(f"step {number}, not in the picture: {text}", LABEL, STATES_WIDTH))
 
 
 # --- events that end several states alike -------------------------------------------------------------------------
@@ -195,7 +228,7 @@ def _shared(graph: nx.MultiDiGraph) -> SharedEdges:
 def _shared_rows(shared: SharedEdges) -> Iterator[FigureRow]:
     for (_, guard, sent), ends in shared.items():
         rest = " ".join(filter(None, [guard, sent and f"/ {sent}", "in"]))
-        names = [state.value for state, _ in ends]
+        names = [in_rfc_spelling(state) for state, _ in ends]
         tooltip, address = in_full(edge for _, edge in ends[:1]), citation_url(ends[0][1]["section"])
         for first in range(0, len(names), 4):
             comma = "," if first + 4 < len(names) else ""
@@ -225,12 +258,12 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
         for edges in ([[edge] for edge in every] if style is ABORTED else [every])
     )
     names = dict.fromkeys(end for arrow in arrows for end in (arrow.source, arrow.target) if end != state)
-    boxes = [Box(state, state, style_of_state(state), note, rows, meaning)]
+    boxes = [Box(state, in_rfc_spelling(state), style_of_state(state), note, rows, meaning)]
     for name in names:
         other = State(name.split()[0])
-        boxes.append(Box(name, other, style_of_state(other), tooltip=condensed.nodes[other]["meaning"]))
+        boxes.append(Box(name, in_rfc_spelling(other), style_of_state(other), tooltip=condensed.nodes[other]["meaning"]))
     styles = tuple(style for style in STYLES if any(style is arrow.style for arrow in arrows))
-    title = f"{state}: transitions and answers"
+    title = f"{in_rfc_spelling(state)}: transitions and answers"
     return Figure(state.lower(), title, tuple(boxes), arrows, styles=styles)
 
 

@@ -14,13 +14,13 @@ from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 
-HEIGHTS = (92.0, 72.0, 54.0)
+HEIGHTS = (80.0, 64.0, 50.0)
 """The heights in pixels that are tried for the gap that sets the scale, in order of preference."""
 MANY = 60
 """With more gaps than this, only the last of these heights is tried."""
-LONGEST = 220.0
+LONGEST = 160.0
 """The largest height of a gap that is true to scale, in pixels."""
-SHORTENED_HEIGHT = 96.0
+SHORTENED_HEIGHT = 72.0
 """The height of a shortened gap, in pixels."""
 LINE = 14.0
 """The space that an instant without rows needs above it, in pixels."""

@@ -22,6 +22,13 @@ class State(StrEnum):
     TIME_WAIT = "TIME_WAIT"
 
 
+def in_rfc_spelling(text: str) -> str:
+    """A text with the names of states as RFC 9293 writes them, with hyphens."""
+    for state in State:
+        text = text.replace(state, state.replace("_", "-"))
+    return text
+
+
 MEANING = {
     State.CLOSED: "There is no connection and no record of one; a RST answers every segment but a RST.",
     State.LISTEN: "Waits for a request to open a connection.",

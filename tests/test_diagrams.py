@@ -18,6 +18,7 @@ from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.trace import Trace
+from timewait.cli.figures import difference_picture, states_of
 from timewait.cli.picture_set import draw
 from timewait.diagrams import figure_text
 from timewait.diagrams.box_sizes import box_size
@@ -43,7 +44,7 @@ from timewait.spec.difference import difference
 from timewait.spec.graph import close_part, condense, transition_graph
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import EVERY_ARRIVAL, Arrival, Behaviour, ResetRule
-from timewait.spec.state import State
+from timewait.spec.state import State, in_rfc_spelling
 
 S = State
 SVG = "{http://www.w3.org/2000/svg}"
@@ -111,10 +112,13 @@ class TestCompleteness:
         alike = [row for box in figure.boxes if box.name == SHARED for row in box.rows]
         for source, target, edge in condense(graph).edges(data=True):
             if source is not target:
-                drawn = [arrow for arrow in figure.arrows if (arrow.source, titles[arrow.target]) == (source, target)]
+                ends = (source, in_rfc_spelling(target))
+                drawn = [arrow for arrow in figure.arrows if (arrow.source, titles[arrow.target]) == ends]
                 said = in_full([edge])
                 there = any(said in arrow.tooltip.splitlines() for arrow in drawn)
-                elsewhere = target is S.CLOSED and any(same_event(said, row.tooltip) and source in names(alike) for row in alike)
+                elsewhere = target is S.CLOSED and any(
+                    same_event(said, row.tooltip) and in_rfc_spelling(source) in names(alike) for row in alike
+                )
                 assert there or elsewhere, said
 
     @every_behaviour
@@ -124,7 +128,7 @@ class TestCompleteness:
         condensed = condense(graphs[name])
         for arrow in figure.arrows:
             if arrow.source != SHARED:
-                between = condensed.get_edge_data(S(arrow.source), S(titles[arrow.target]))
+                between = condensed.get_edge_data(S(arrow.source), S(titles[arrow.target].replace("-", "_")))
                 assert set(arrow.tooltip.splitlines()) <= {in_full([edge]) for edge in between.values()}
 
     @every_behaviour
@@ -139,12 +143,14 @@ class TestCompleteness:
     def test_the_rows_of_time_wait(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         (box,) = [box for box in states(graphs["default"], "").boxes if box.name == S.TIME_WAIT]
         assert ["; ".join(map(plain_text, row.cells)) for row in box.rows] == [
-            "SYN+ACK, ACK, DATA+ACK; outside the window; / ACK, restart time-wait",
-            "FIN+ACK, FIN+DATA+ACK; duplicate; / ACK, restart time-wait",
-            "ACK; at RCV.NXT or beyond RCV.NXT; / nothing",
-            "RST; ; / nothing",
-            "SYN; outside the window; / nothing",
-            "SYN, SYN+ACK; in the window; / nothing",
+            "SYN+ACK, ACK, DATA+ACK; / ACK, restart time-wait",
+            "\u2003outside the window",
+            "FIN+ACK, FIN+DATA+ACK; / ACK, restart time-wait",
+            "\u2003duplicate",
+            "ACK at RCV.NXT or beyond RCV.NXT; / nothing",
+            "RST; / nothing",
+            "SYN outside the window; / nothing",
+            "SYN, SYN+ACK in the window; / nothing",
         ]
 
     def test_labels_are_event_and_reply(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
@@ -153,6 +159,12 @@ class TestCompleteness:
         assert said[S.ESTABLISHED, S.FIN_WAIT_1] == ["CLOSE", "/ FIN+ACK"]
         assert said[S.FIN_WAIT_1, S.TIME_WAIT] == ["FIN+ACK", "acknowledges our FIN", "/ ACK", "start time-wait"]
         assert said[S.TIME_WAIT, S.CLOSED] == ["time-wait expires"]
+
+    @pytest.mark.parametrize(("name", "length"), [("rfc9293", "2 MSL"), ("linux", "60s")])
+    def test_the_way_out_of_time_wait_has_its_length(self, name: str, length: str) -> None:
+        """In MSL where the profile states it so."""
+        (out,) = [arrow for arrow in states_of(name, whole=False).arrows if arrow.style is TIMED and arrow.source == S.TIME_WAIT]
+        assert [plain_text(text) for text in out.label] == ["time-wait expires", f"after {length}"]
 
     def test_paths_and_timers_have_different_styles(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         styles = {(arrow.source, arrow.target): arrow.style for arrow in states(close_part(graphs["default"]), "").arrows}
@@ -236,6 +248,33 @@ class TestCompared:
         for box in figure.boxes:
             concerned = box.name in {*found.lost, *(change.source for change in found.changes)}
             assert (box.emphasis is Emphasis.FAINT) is not any((concerned and box.rows, box.name in found.lost))
+            assert concerned or not box.rows
+        assert not [arrow for arrow in figure.arrows if arrow.emphasis is Emphasis.FAINT and arrow.label]
+
+    @every_behaviour
+    def test_the_list_explains_every_mark(self, graphs: dict[str, nx.MultiDiGraph], name: str) -> None:
+        """Each number of the diagram stands once below it, with the states and both outcomes."""
+        before, after = (close_part(graphs[one]) for one in ("letter", name))
+        found = difference(before, after)
+        figure = compared(after, found, ("letter", name), "")
+        cells = [cell for box in figure.boxes for row in box.rows for cell in row.cells]
+        drawn = {span.text for text in (*cells, *(text for arrow in figure.arrows for text in arrow.label)) for span in text}
+        listed = [text[0].text for text in figure.notes if text[0].bold]
+        assert len(listed) == len({*listed})
+        assert {*listed} == {text for text in drawn if text.strip()}
+        below = re.sub(r"\s+", " ", " ".join(plain_text(text) for text in figure.notes))
+        for change in found.changes:
+            assert in_rfc_spelling(change.source) in below
+            for outcome in (change.before, change.after):
+                if outcome is not None:
+                    assert in_rfc_spelling(outcome.described(change.source)) in below
+
+    def test_lengths_of_time_wait_differ(self) -> None:
+        """A line of the diagram, where the profiles state other lengths."""
+        figure = difference_picture("linux", "rfc9293", whole=False)
+        assert "TIME_WAIT: linux 60s, rfc9293 2 MSL" in [plain_text(text) for text in figure.caption]
+        alike = difference_picture("rfc9293-intended", "rfc9293", whole=False)
+        assert not any("TIME_WAIT:" in plain_text(text) for text in alike.caption)
 
     def test_a_stack_does_not_differ_from_itself(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         graph = close_part(graphs["letter"])
@@ -248,7 +287,7 @@ class TestCompared:
         figure = compared(after, difference(before, after), ("letter", "forgetful"), "")
         (box,) = [box for box in figure.boxes if box.name == S.TIME_WAIT]
         assert (box.style.name, box.emphasis) == ("- missing", Emphasis.STRONG)
-        assert "forgetful never enters TIME_WAIT" in [plain_text(text) for text in figure.caption]
+        assert "forgetful never enters TIME-WAIT" in [plain_text(text) for text in figure.caption]
 
 
 # --- runs ---------------------------------------------------------------------------------------------------------
@@ -489,7 +528,7 @@ class TestFormats:
         """It has every arrow with its states and its label, for screen readers."""
         figure = figures["letter, close"]
         said = description(figure)
-        assert "ESTABLISHED to FIN_WAIT_1: CLOSE / FIN+ACK" in said
+        assert "ESTABLISHED to FIN-WAIT-1: CLOSE / FIN+ACK" in said
         root = ElementTree.fromstring(as_svg(figure))
         assert root.findtext(f"{SVG}desc") == said
         assert root.findtext(f"{SVG}title") == figure.title
@@ -498,7 +537,7 @@ class TestFormats:
         for figure in figures.values():
             text = as_mermaid(figure)
             assert text.count(" --> ") == len(figure.arrows)
-            assert text.count("end note") == sum(bool(box.rows or box.note) for box in figure.boxes)
+            assert text.count("end note") == sum(bool(box.rows or box.note) for box in figure.boxes) + bool(figure.notes)
             assert not re.search(r"[;#](?![0-9a-f]{6})", text.split("stateDiagram-v2")[1])
 
     def test_mermaid_accepts_it(self, figures: dict[str, Figure], tmp_path: Path, mermaid: Mermaid) -> None:

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from runs import EVERY, VIOLATIONS, long, trace
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, ChartFormat
+from timewait.diagrams.arrow_labels import StraightLine
+from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, ChartFormat, Lifetimes
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import NAMED, themed
+from timewait.diagrams.geometry import Point, Rectangle
 from timewait.diagrams.sequence import parts, sequence
 from timewait.diagrams.sequence_text import NARROWEST, as_text, lanes
 from timewait.diagrams.time_axis import LONGEST, GapScale, axis
@@ -100,14 +102,23 @@ class TestArrows:
     @every_run
     def test_lifetimes(self, name: str) -> None:
         """From the sending to the last instant at which a copy may arrive; none for a lost copy."""
-        layout = chart_of(trace(name), WHOLE)
+        layout = chart_of(trace(name), BESIDE)
         for arrow in layout.arrows:
             if arrow.transit.outcome in (DeliveryOutcome.LOST, DeliveryOutcome.DUPLICATE):
                 assert arrow.window is None
             else:
                 assert arrow.window == (arrow.y1, max(arrow.y1, layout.axis.at(arrow.transit.copy.expires)))
-        shown = [int(group.get("data-copy", "")) for group in groups(drawn(name), "lifetime")]
+        shown = [int(group.get("data-copy", "")) for group in groups(drawn(name, BESIDE), "lifetime")]
         assert shown == [arrow.transit.copy.number for arrow in layout.arrows if arrow.window is not None]
+
+    @every_run
+    def test_a_chart_alone_has_the_lifetimes_of_the_violation(self, name: str) -> None:
+        """Those of copies that arrive where the property is violated; none in a run that goes well, none on request."""
+        received = [step.event.received for step in trace(name).steps if violation_at(trace(name), step)]
+        violating = {str(copy.number) for copy in received if copy is not None and trace(name).loop is None}
+        assert {group.get("data-copy") for group in groups(drawn(name), "lifetime")} == violating
+        assert bool(violating) == (name in VIOLATIONS and name != "endless")
+        assert not groups(drawn(name, replace(WHOLE, lifetimes=Lifetimes.NONE)), "lifetime")
 
 
 class TestEnds:
@@ -166,13 +177,17 @@ class TestEnds:
         assert said == violation_at(trace(name), last)
         assert said.startswith(f"breaks {trace(name).shows}: ")
 
-    def test_a_loop_has_a_bracket(self) -> None:
-        """With its period."""
+    def test_a_loop_has_a_frame(self) -> None:
+        """Around the part that repeats, with its period."""
         layout = chart_of(trace("endless"), WHOLE)
         assert layout.loop is not None
-        assert layout.axis.rows[7] < layout.loop[0] < layout.axis.rows[8]
-        assert layout.loop[1] > layout.axis.rows[9]
-        assert "again and again, every 2s" in [label.text for label in layout.labels]
+        left, top, right, bottom = layout.loop
+        assert layout.axis.rows[7] < top < layout.axis.rows[8]
+        assert bottom > layout.axis.rows[9]
+        assert left < layout.end_x[0] < layout.end_x[1] < right
+        heading = [label for label in layout.labels if label.kind == "loop"]
+        assert " ".join(label.text for label in heading) == "loop: again and again, every 2s"
+        assert all(left < label.box[0] and label.box[2] < right and top < label.box[1] for label in heading)
         assert any("step 8 follows" in label.text for label in layout.labels)
 
     @pytest.mark.parametrize("name", SCENARIOS)
@@ -197,6 +212,18 @@ class TestLabels:
                 one = label.box
                 inside = label.kind == "verdict"
                 assert inside or not (one[0] < right and left < one[2] and one[1] < bottom and top < one[3]), label.text
+
+    @every_form
+    @pytest.mark.parametrize("name", [*EVERY, "long"])
+    def test_labels_are_off_the_arrows(self, name: str, form: ChartFormat) -> None:
+        """A line runs through a label only where nothing beside its arrow is free; the label hides it there."""
+        layout = chart_of(long(300) if name == "long" else trace(name), form)
+        lines = [StraightLine(Point(arrow.x1, arrow.y1), Point(arrow.x2, arrow.y2)) for arrow in layout.arrows]
+        named = [label for arrow in layout.arrows for label in arrow.labels]
+        struck = [label for label in named if any(line.meets(Rectangle(*label.box)) for line in lines)]
+        assert [label.text for label in struck if not label.backed] == []
+        if form is WHOLE:
+            assert len(struck) <= 1 + len(named) / 20
 
     @every_form
     def test_every_copy_is_named(self, form: ChartFormat) -> None:
@@ -308,8 +335,8 @@ class TestTime:
         layout = chart_of(trace("clean-close"), WHOLE)
         assert [gap.scale for gap in layout.axis.gaps] == [*[GapScale.TRUE] * 5, GapScale.SHORTENED]
         assert "+60s" in [label.text for label in layout.labels]
-        assert "time, shortened" in sequence(trace("clean-close"))
-        assert "time, stretched" not in sequence(trace("clean-close"))
+        assert "time, drawn shorter" in sequence(trace("clean-close"))
+        assert "time, drawn longer" not in sequence(trace("clean-close"))
 
 
 @every_run

@@ -167,7 +167,7 @@ def _show(prediction: Prediction, timeline: Timeline, load: Load, screen: Screen
 
 def _writers(prediction: Prediction, timeline: Timeline, picture: PictureOptions) -> Writers:
     use = port_use(prediction, timeline)
-    return of_svg(lambda: capacity_chart.as_svg(use), picture.scale) | {
+    return of_svg(lambda: capacity_chart.as_svg(use), picture) | {
         "text": lambda: "\n".join(use.sentences()) + "\n",
         "json": lambda: json.dumps(as_data(prediction, timeline), indent=2) + "\n",
     }

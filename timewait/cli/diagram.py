@@ -187,7 +187,7 @@ def sequence_command(
     screen = Screen()
     shown = _run(trace, claim, broken, scenario)
     width = picture.width(screen)
-    writers = of_svg(lambda: sequence(shown), picture.scale) | {
+    writers = of_svg(lambda: sequence(shown), picture) | {
         "mermaid": lambda: mermaid.as_mermaid_text(shown),
         "text": lambda: sequence_text.as_text(shown, width),
     }

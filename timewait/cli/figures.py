@@ -71,7 +71,8 @@ def graph_of(name: str, whole: bool, orphan: bool = False) -> Graph:
 
 def states_of(name: str, whole: bool, orphan: bool = False) -> Figure:
     """The state diagram of a stack."""
-    return states(graph_of(name, whole, orphan), _title(load_stack(name), whole, orphan))
+    stack = load_stack(name)
+    return states(graph_of(name, whole, orphan), _title(stack, whole, orphan), time_wait=_time_wait(stack))
 
 
 def difference_of(name: str, against: str, whole: bool, orphan: bool = False) -> GraphDifference:
@@ -83,7 +84,21 @@ def difference_picture(name: str, against: str, whole: bool, orphan: bool = Fals
     """The state diagram of a stack with its differences from another one."""
     title = f"{_title(load_stack(name), whole, orphan)}, where it differs from {load_stack(against).title}"
     differences = difference_of(name, against, whole, orphan)
-    return compared(graph_of(name, whole, orphan), differences, (load_stack(against).name, load_stack(name).name), title)
+    one, other = load_stack(against), load_stack(name)
+    waits = _time_wait(other), _time_wait(one)
+    remarks = (
+        []
+        if waits[0] == waits[1]
+        else [f"TIME_WAIT: {other.name} {waits[0] or 'not known'}, {one.name} {waits[1] or 'not known'}"]
+    )
+    return compared(graph_of(name, whole, orphan), differences, (one.name, other.name), title, remarks)
+
+
+def _time_wait(stack: Stack) -> str:
+    """The length of TIME-WAIT in words: in MSL where the profile states it so; empty if it is not known."""
+    if "time_wait" in stack.multiples:
+        return f"{stack.multiples['time_wait']} MSL"
+    return "" if stack.time_wait is None else format_duration(stack.time_wait)
 
 
 def _title(stack: Stack, whole: bool, orphan: bool) -> str:
@@ -103,10 +118,12 @@ def run_picture(trace: Trace, whole: bool, name: str) -> tuple[Graph, Figure, Gr
         The trace lacks its configuration, or takes a step that is no edge of the graph.
     """
     try:
-        graph = transition_graph(configuration_from_data(trace.about).behaviour)
+        configuration = configuration_from_data(trace.about)
+        graph = transition_graph(configuration.behaviour)
         part = graph if whole else close_part(graph)
         use = graph_use(trace, part)
-        return part, states(part, f"{name}: a run of {len(trace.steps)} steps", use), use
+        title = f"{name}: a run of {len(trace.steps)} steps"
+        return part, states(part, title, use, format_duration(configuration.time_wait)), use
     except (ConfigurationError, NotInGraph, KeyError, ValueError) as problem:
         raise BrokenTrace(f"{name}: {problem}") from problem
 

@@ -21,6 +21,7 @@ from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg
 from timewait.diagrams.graphviz_layout import Graphviz
 from timewait.diagrams.rendering import LARGEST_SCALE, as_pdf, as_png
+from timewait.diagrams.theme import Theme, with_theme
 
 SUFFIXES = {
     ".svg": "svg",
@@ -37,6 +38,8 @@ SUFFIXES = {
 
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 BINARY = ("png", "pdf")
+THEMED = ("svg", "png", "pdf")
+"""The formats that have a light and a dark variant."""
 
 Content = str | bytes
 Writers = Mapping[str, Callable[[], Content]]
@@ -55,6 +58,8 @@ class PictureOptions:
         The file; None for standard output.
     scale : float
         Pixels of a PNG for each pixel of the SVG.
+    theme : Theme or None
+        The colours; None where no colours were asked for.
     graphviz : Graphviz
         The Graphviz that lays out boxes and arrows.
     """
@@ -62,6 +67,7 @@ class PictureOptions:
     form: str | None = None
     out: Path | None = None
     scale: float = 2.0
+    theme: Theme | None = None
     graphviz: Graphviz = Graphviz.BUNDLED
 
     def width(self, screen: Screen) -> int | None:
@@ -78,6 +84,12 @@ _OUTPUT = (
         default=2.0,
         show_default=True,
         help="Size of a PNG, relative to the SVG.",
+    ),
+    click.option(
+        "--theme",
+        type=click.Choice([theme.value for theme in Theme]),
+        callback=lambda _, __, value: None if value is None else Theme(value),
+        help="The colours of SVG, PNG and PDF; auto: in SVG those that the reader prefers, else light.  [default: auto]",
     ),
 )
 _LAYOUT = click.option(
@@ -102,7 +114,7 @@ def output_options(*, layout: bool) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_picture(*arguments: Any, **values: Any) -> Any:
-            chosen = {name: values.pop(name) for name in ("form", "out", "scale", "graphviz") if name in values}
+            chosen = {name: values.pop(name) for name in ("form", "out", "scale", "theme", "graphviz") if name in values}
             return command(*arguments, picture=PictureOptions(**chosen), **values)
 
         wrapped: Any = with_picture
@@ -113,9 +125,13 @@ def output_options(*, layout: bool) -> Callable[[Command], Command]:
     return decorate
 
 
-def of_svg(svg: Callable[[], str], scale: float) -> dict[str, Callable[[], Content]]:
+def of_svg(svg: Callable[[], str], picture: PictureOptions) -> dict[str, Callable[[], Content]]:
     """The formats that are made from SVG, and SVG itself."""
-    return {"svg": svg, "png": lambda: as_png(svg(), scale), "pdf": lambda: as_pdf(svg())}
+
+    def coloured() -> str:
+        return with_theme(svg(), picture.theme or Theme.AUTO)
+
+    return {"svg": coloured, "png": lambda: as_png(coloured(), picture.scale), "pdf": lambda: as_pdf(coloured())}
 
 
 def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:
@@ -125,7 +141,7 @@ def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dic
         "mermaid": partial(as_mermaid, figure),
         "text": partial(figure_text.as_text, figure, width),
     }
-    return of_svg(partial(as_svg, figure, picture.graphviz), picture.scale) | graph
+    return of_svg(partial(as_svg, figure, picture.graphviz), picture) | graph
 
 
 def _format(form: str | None, out: Path | None) -> str:
@@ -156,6 +172,8 @@ def deliver(writers: Writers, picture: PictureOptions, screen: Screen) -> None:
     form = _format(picture.form, picture.out)
     if form not in writers:
         raise click.UsageError(f"there is no {form} of this picture; there is {', '.join(writers)}")
+    if picture.theme is not None and form not in THEMED:
+        raise click.UsageError(f"--theme goes with {', '.join(THEMED)}, not with {form}")
     content = writers[form]()
     if picture.out is not None:
         write_whole(picture.out, content)

@@ -62,7 +62,7 @@ def _region_writers(options: Options, picture: PictureOptions, screen: Screen, a
     found = boundaries(configuration, options.properties or SAFE, farthest(configuration.msl), options.budget)
     shown = region_of(configuration, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against)
     width = picture.width(screen)
-    return of_svg(lambda: region_chart.as_svg(shown), picture.scale) | {
+    return of_svg(lambda: region_chart.as_svg(shown), picture) | {
         "text": lambda: region_text.as_text(shown, width),
         "json": lambda: json.dumps([_pieces(boundary) for boundary in found], indent=1) + "\n",
     }
@@ -90,7 +90,7 @@ def _loss_writers(options: Options, picture: PictureOptions, screen: Screen) -> 
         {"loss": loss, "property": name, "least": None if value is None else str(value)}
         for (loss, name), value in shown.least.items()
     ]
-    return of_svg(lambda: bars.as_svg(shown), picture.scale) | {
+    return of_svg(lambda: bars.as_svg(shown), picture) | {
         "text": lambda: bars.as_text(shown, width),
         "json": lambda: json.dumps({"unit": "MSL", "least_time_wait": least}, indent=1) + "\n",
     }

@@ -216,7 +216,7 @@ def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> di
 
 def _writers(close: OrderlyClose, stack: Stack, picture: PictureOptions) -> Writers:
     curve = risk_curve(close, stack)
-    return of_svg(partial(risk_chart.as_svg, curve), picture.scale) | {"text": lambda: "\n".join(curve.sentences()) + "\n"}
+    return of_svg(partial(risk_chart.as_svg, curve), picture) | {"text": lambda: "\n".join(curve.sentences()) + "\n"}
 
 
 def risk_curve(close: OrderlyClose, stack: Stack) -> risk_chart.RiskCurve:

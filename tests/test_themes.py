@@ -1,0 +1,95 @@
+"""Themes: pictures in light colours, in dark ones, or in those that the reader prefers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from commands import run
+from runs import EVERY, trace
+
+from timewait.cli.figures import difference_picture, states_of
+from timewait.diagrams.colours import COLOURS, DARK, NAMED
+from timewait.diagrams.figure_svg import as_svg
+from timewait.diagrams.sequence import sequence
+from timewait.diagrams.theme import DARK_OF, Theme, with_theme
+
+LIGHT_ONLY = {*DARK_OF} - {*DARK_OF.values()}
+
+
+def painted(svg: str) -> set[str]:
+    """Every colour of a picture."""
+    return {found.lower() for found in re.findall(r"#[0-9a-fA-F]{6}\b", svg)}
+
+
+def pictures() -> dict[str, str]:
+    """A picture of each kind."""
+    found = {name: sequence(trace(name)) for name in EVERY}
+    return found | {
+        "states": as_svg(states_of("linux", whole=False)),
+        "difference": as_svg(difference_picture("linux", "rfc9293", False)),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, str]:
+    """Draw each once."""
+    return pictures()
+
+
+class TestThemes:
+    """Of every picture."""
+
+    def test_each_colour_has_one_dark_colour(self) -> None:
+        """However it is named."""
+        assert all(DARK_OF[colour.light] == colour.dark for colour in (*COLOURS, *NAMED.values()))
+
+    def test_auto_is_the_picture_itself(self, drawn: dict[str, str]) -> None:
+        """With a style sheet for readers who prefer dark pages."""
+        for svg in drawn.values():
+            assert DARK in svg
+            assert with_theme(svg, Theme.AUTO) == svg
+
+    def test_light_and_dark_follow_no_preference(self, drawn: dict[str, str]) -> None:
+        """Each has the colours of its theme alone, and the same elements and texts."""
+        for name, svg in drawn.items():
+            light, dark = (with_theme(svg, theme) for theme in (Theme.LIGHT, Theme.DARK))
+            assert DARK not in light + dark
+            assert painted(light) <= {*DARK_OF}, name
+            assert painted(dark) <= {*DARK_OF.values()}, name
+            assert not painted(dark) & LIGHT_ONLY
+            shapes = [
+                [(part.tag, part.text) for part in ElementTree.fromstring(one).iter() if not part.tag.endswith("style")]
+                for one in (svg, light, dark)
+            ]
+            assert shapes[0] == shapes[1] == shapes[2]
+
+
+class TestCommand:
+    """``--theme``."""
+
+    @pytest.mark.parametrize("theme", Theme)
+    def test_a_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, theme: Theme) -> None:
+        """In the colours that were asked for."""
+        file = tmp_path / "close.svg"
+        options = ("diagram", "sequence", "--scenario", "clean-close", "--out", str(file), "--theme", theme.value)
+        assert run(capsys, *options)[0] == 0
+        assert file.read_text(encoding="utf-8") == with_theme(sequence(trace("clean-close")), theme)
+
+    def test_pixels(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A dark PNG differs from a light one; one without a theme is light."""
+        contents = {}
+        for theme in ("light", "dark", "auto"):
+            file = tmp_path / f"{theme}.png"
+            options = ("diagram", "sequence", "--scenario", "clean-close", "--out", str(file), "--theme", theme, "--scale", "0.2")
+            assert run(capsys, *options)[0] == 0
+            contents[theme] = file.read_bytes()
+        assert contents["light"] == contents["auto"] != contents["dark"]
+
+    def test_text_has_no_theme(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line says so."""
+        code, _, said = run(capsys, "diagram", "sequence", "--scenario", "clean-close", "--format", "text", "--theme", "dark")
+        assert code == 2
+        assert "--theme goes with svg, png, pdf, not with text" in said
