@@ -25,6 +25,9 @@ SHARES = (0.5, 0.44, 0.56, 0.38, 0.62, 0.32, 0.68, 0.26, 0.74, 0.2, 0.8, 0.14, 0
 DISTANCES = (2.5, 7.0)
 """The distances of this corner from the arrow, across and down, in pixels, in order of preference."""
 
+FLUSH = (4.0, 9.0, 14.0, 19.0, 24.0)
+"""The distances of a label from the begin of its arrow, up or down, where it is flush with the lifeline, in pixels."""
+
 
 class StraightLine(NamedTuple):
     """A straight line between two points."""
@@ -106,6 +109,11 @@ class ArrowLabels:
                 top = y - distance - size.height if above else y + distance
                 if self._left <= left and left + size.width <= self._right:
                     yield Rectangle(left, top, left + size.width, top + size.height)
+        # A short arrow has little room beside it: the places above and below its begin, flush with the lifeline.
+        for distance in FLUSH:
+            left = self._left if x2 > x1 else self._right - size.width
+            for top in (y1 - distance - size.height, y1 + distance):
+                yield Rectangle(left, top, left + size.width, top + size.height)
 
     def _is_free(self, area: Rectangle) -> bool:
         wide = Rectangle(area.left - CLEARANCE, area.top - CLEARANCE, area.right + CLEARANCE, area.bottom + CLEARANCE)

@@ -13,7 +13,7 @@ from timewait.diagrams.colours import BLACK, BLUE, GREY, RED
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import wrapped
 
-WIDTH, HEIGHT = 620, 280
+WIDTH, HEIGHT = 560, 280
 """Of the area between the axes, in pixels."""
 
 SERIES = (RED, BLUE, GREY)

@@ -11,7 +11,7 @@ from timewait.diagrams.colours import BLUE, GREY, RED
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import wrapped
 
-WIDTH, HEIGHT, LOWER = 680, 240, 110
+WIDTH, HEIGHT, LOWER = 560, 220, 110
 """Of the areas between the axes, in pixels: the ports above, the rates below."""
 
 OPEN, WAITING = "open connections", "TIME_WAIT"

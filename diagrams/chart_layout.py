@@ -244,6 +244,7 @@ class ChartLayout:
         lines = [StraightLine(Point(arrow.x1, arrow.y1), Point(arrow.x2, arrow.y2)) for arrow in arrows]
         reserved = [_around(arrow.labels) for arrow in arrows]
         taken = [*map(Rectangle._make, frames), *(Rectangle(*label.box) for label in self.labels)]
+        taken += [Rectangle.around(Point(arrow.x2, arrow.y2), Size(10, 10)) for arrow in arrows if arrow.transit.arrives is None]
         for step, y in zip(self.trace.steps, axis.rows[1:], strict=True):
             if step.event.actor not in ENDS:
                 lines.append(StraightLine(Point(self.left, y), Point(self.right, y)))
@@ -251,12 +252,13 @@ class ChartLayout:
         places = ArrowLabels(
             lines, [*taken, *(area for area in reserved if area)], self.left + RADIUS + 4, self.right - RADIUS - 4
         )
-        return tuple(
-            arrow
-            if area is None
-            else replace(arrow, labels=self._moved(arrow.labels, area, *places.place(_size(area), area, line)))
-            for arrow, area, line in zip(arrows, reserved, lines, strict=False)
-        )
+        named = list(arrows)
+        for number in sorted(range(len(arrows)), key=lambda number: arrows[number].transit.arrives is not None):
+            area = reserved[number]  # short arrows choose first: there are few places beside them
+            if area is not None:
+                moved = self._moved(arrows[number].labels, area, *places.place(_size(area), area, lines[number]))
+                named[number] = replace(arrows[number], labels=moved)
+        return tuple(named)
 
     def _moved(
         self, labels: tuple[ChartLabel, ...], reserved: Rectangle, place: Rectangle, crossed: bool

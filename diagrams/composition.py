@@ -18,6 +18,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
 from timewait.spec.handshake import compose
 from timewait.spec.segment import PacketInFlight, Segment
+from timewait.spec.state import in_rfc_spelling
 from timewait.vocabulary.automaton import Action, Edge
 
 A_ACTS = LineStyle("A acts", BLUE, "solid")
@@ -128,7 +129,7 @@ def whole(reached: ReachedGraph, title: str) -> Figure:
 def _ends(location: CompositionState) -> str:
     if location.phase is not Phase.FIRST:
         return "the next connection" if location.phase is Phase.REOPENED else "an old segment has reached the next connection"
-    return ", ".join(f"{end} {block.state}" for end, block in zip(ENDS, location.ends, strict=True))
+    return ", ".join(f"{end} {in_rfc_spelling(block.state)}" for end, block in zip(ENDS, location.ends, strict=True))
 
 
 def _contents(location: CompositionState, zones: int) -> Iterator[str]:

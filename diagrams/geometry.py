@@ -42,6 +42,10 @@ class Rectangle(NamedTuple):
         across = self.left - margin < point.x < self.right + margin
         return across and self.top - margin < point.y < self.bottom + margin
 
+    def nearest(self, point: Point) -> Point:
+        """The point inside that is nearest to a point."""
+        return Point(min(max(point.x, self.left), self.right), min(max(point.y, self.top), self.bottom))
+
     def within(self, outer: Rectangle) -> bool:
         """Whether it lies inside another rectangle."""
         across = outer.left <= self.left and self.right <= outer.right

@@ -10,19 +10,16 @@ from typing import Any, NamedTuple
 from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.colours import BACKGROUND, BLACK, BLUE, GREY, RED, SAFE, Colour
 from timewait.diagrams.geometry import Point, Rectangle, Size
-from timewait.diagrams.label_placement import PlacedLabel, placed
-from timewait.diagrams.region import RegionStretch, SafetyRegion, extent, facts, outcome, together
+from timewait.diagrams.label_placement import DOT, PlacedLabel, anchored, leader, middle, placed
+from timewait.diagrams.region import BETWEEN, RegionStretch, SafetyRegion, extent, facts, outcome, together
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import width, wrapped
 
-WIDTH, HEIGHT = 740, 400
+WIDTH, HEIGHT = 620, 400
 """Of the area between the axes, in pixels."""
 
 FONT_SIZE = 12
 LABEL_HEIGHT = 17.0
-DOT = 8.0
-"""The diameter of the point of a stack, in pixels."""
-
 SERIES = (RED, BLUE, GREY)
 DASHES = ((1, 0), (9, 4), (2, 4))
 """The colour and the dashes of the line of each property, in order."""
@@ -31,8 +28,8 @@ SAMPLES = 40
 """Points of each straight piece that labels must avoid."""
 
 BELOW = {
-    "graceful": "below it, a RST may cut off the other end",
-    "isolation": "below it, an old duplicate may reach the next connection",
+    "graceful": "below the line of graceful, a RST may cut off the other end",
+    "isolation": "below the line of isolation, an old duplicate may reach the next connection",
 }
 """The consequence of a shorter TIME_WAIT, by property."""
 
@@ -61,7 +58,7 @@ def specification(region: SafetyRegion) -> dict[str, Any]:
     colours = {"domain": names, "range": [colour.light for colour in SERIES]}
     of_property = {
         "color": {"field": "property", "type": "nominal", "scale": colours}
-        | {"legend": {"symbolType": "stroke", "symbolSize": 900, "symbolStrokeWidth": 2.6, "direction": "vertical"}},
+        | {"legend": {"symbolType": "stroke", "symbolSize": 900, "symbolStrokeWidth": 2.6, "direction": "vertical", "offset": 6}},
         "strokeDash": {"field": "property", "type": "nominal", "scale": {"domain": names, "range": DASHES}},
     }
     areas = {"x": x, "y": y | {"stack": None}, "y2": {"datum": 0}, "detail": {"field": "piece"}}
@@ -80,14 +77,15 @@ def specification(region: SafetyRegion) -> dict[str, Any]:
         _layer("line", lines, plain | of_property | {"detail": {"field": "piece"}} | hint, aria=True, strokeWidth=2.6),
         *_label_layers(region, plain),
     ]
-    caption = [row for text in region.caption for row in wrapped(text, FONT_SIZE, WIDTH)]
+    below = "; ".join(BELOW[boundary.name] for boundary in region.boundaries if boundary.name in BELOW)
+    caption = [row for text in (*region.caption, below) for row in wrapped(text, FONT_SIZE, WIDTH)]
     size = {"width": WIDTH, "height": HEIGHT}
     return {"title": {"text": region.title, "subtitle": caption}, **size, "layer": [layer for layer in layers if layer]}
 
 
 def legend_of(boundary: Boundary) -> str:
-    """What the legend says of a property."""
-    return f"{boundary.sentence}; {BELOW.get(boundary.name, 'below it, the property is violated')}"
+    """The entry of the legend for a property."""
+    return boundary.sentence
 
 
 def _layer(kind: str, rows: list[DataRow], encoding: dict[str, Any], *, aria: bool = False, **looks: Any) -> dict[str, Any]:
@@ -180,8 +178,8 @@ def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[
     text: dict[str, Any] = {"fontSize": FONT_SIZE, "baseline": "middle"}
     halo: dict[str, Any] = {"stroke": BACKGROUND.light, "strokeWidth": 4, "strokeJoin": "round"}
     named = zip(stacks, wanted[len(written) :], boxes[len(written) :], strict=True)
-    names = [_anchored(label.point, box) | {"text": stack.name} for stack, label, box in named]
-    leaders = [_leader(label.point, box) for label, box in zip(wanted, boxes, strict=True) if label.dotted]
+    names = [row for stack, label, box in named for row in _lines(label, box, stack.name)]
+    leaders = [leader(label.point, box) for label, box in zip(wanted, boxes, strict=True) if label.dotted]
     points = [_row(stack.across, stack.up, text=outcome(region, stack)) for stack in stacks]
     ends = pixels | {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
     yield _layer("rule", [row for row in leaders if row], ends, color=BLACK.light)
@@ -190,7 +188,7 @@ def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[
     for looks in (halo, {}):  # the halo lies below the letters
         yield _layer("text", names, pixels, color=BLACK.light, fontWeight="bold", align={"expr": "datum.align"}, **text, **looks)
         for formula, box in zip(written, boxes, strict=False):
-            row = _middle(box) | {"text": formula.text}
+            row = middle(box) | {"text": formula.text}
             yield _layer("text", [row], pixels, color=formula.colour.light, **text, **looks)
     if corner:
         where = plain | {"text": {"value": "safe"}}
@@ -198,33 +196,20 @@ def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[
 
 
 def _label(region: SafetyRegion, text: str, point: DataPoint, *, dotted: bool) -> PlacedLabel:
-    size = Size(width(text, FONT_SIZE, bold=dotted) + 8, LABEL_HEIGHT)
+    lines = text.split(BETWEEN)
+    size = Size(max(width(line, FONT_SIZE, bold=dotted) for line in lines) + 8, LABEL_HEIGHT * len(lines))
     return PlacedLabel(size, _pixel(region, *point), dotted)
+
+
+def _lines(label: PlacedLabel, box: Rectangle, name: str) -> Iterator[DataRow]:
+    """The names of stacks at one place, each in a line of its own."""
+    for number, text in enumerate(name.split(BETWEEN)):
+        yield anchored(label.point, box) | {"text": text, "y": box.top + LABEL_HEIGHT * (number + 0.5)}
 
 
 def _pixel(region: SafetyRegion, x: Fraction, y: Fraction) -> Point:
     far, high = extent(region)
     return Point(WIDTH * float(x / far), HEIGHT * (1 - float(y / high)))
-
-
-def _middle(box: Rectangle) -> DataRow:
-    return {"x": (box.left + box.right) / 2, "y": (box.top + box.bottom) / 2}
-
-
-def _anchored(point: Point, box: Rectangle) -> DataRow:
-    """The anchor of a text in a box beside a point: the side that faces the point."""
-    if box.left > point.x:
-        return _middle(box) | {"x": box.left + 4, "align": "left"}
-    if box.right < point.x:
-        return _middle(box) | {"x": box.right - 4, "align": "right"}
-    return _middle(box) | {"align": "center"}
-
-
-def _leader(point: Point, box: Rectangle) -> DataRow:
-    """A line from a point to its label, where the label is not next to it."""
-    near = Point(min(max(point.x, box.left), box.right), min(max(point.y, box.top), box.bottom))
-    close = max(abs(near.x - point.x), abs(near.y - point.y)) <= 1.5 * DOT
-    return {} if close else {"x": point.x, "y": point.y, "x2": near.x, "y2": near.y}
 
 
 def _safe_corner(region: SafetyRegion) -> DataPoint | None:

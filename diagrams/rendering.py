@@ -32,6 +32,7 @@ CONFIG: dict[str, Any] = {
         "labelColor": BLACK.light,
         "labelFontSize": 12,
         "labelLimit": 0,
+        "columnPadding": 28,
         "symbolOpacity": 1,
     },
 }

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from math import log
 from typing import Any
 
 from timewait.diagrams.colours import BLACK, BLUE, RED
+from timewait.diagrams.geometry import Point, Rectangle, Size
+from timewait.diagrams.label_placement import PlacedLabel, anchored, leader, placed
 from timewait.diagrams.rendering import chart_as_svg
-from timewait.diagrams.widths import wrapped
+from timewait.diagrams.widths import width, wrapped
 
-WIDTH, HEIGHT = 700, 340
+WIDTH, HEIGHT = 580, 340
 """Of the area between the axes, in pixels."""
+
+FONT_SIZE, LABEL_HEIGHT = 12, 17.0
+"""Of the names of stacks, in pixels."""
+
+STEP_SAMPLES = 24
+"""Points of each step that names avoid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +75,10 @@ def specification(curve: RiskCurve) -> dict[str, Any]:
     """The chart as a Vega-Lite specification."""
     last = max(curve.zero_from, curve.proved or 0, *(time for time, _, _ in curve.stacks), *(time for time, _ in curve.steps))
     x: dict[str, Any] = {"field": "time", "type": "quantitative", "title": "TIME_WAIT in seconds", "axis": {"grid": False}}
-    x |= {"scale": {"type": "log", "domain": [curve.steps[0][0], last * 1.5], "nice": False}}
+    times = (curve.steps[0][0], last * 1.5)
+    x |= {"scale": {"type": "log", "domain": times, "nice": False}}
     y: dict[str, Any] = {"field": "chance", "type": "quantitative", "title": "probability that a close ends in a RST"}
-    y |= {"scale": {"type": "log"}, "axis": {"format": ".0e", "grid": True}}
+    y |= {"scale": {"type": "log", "domain": _chances(curve), "nice": False}, "axis": {"format": ".0e", "grid": True}}
     rows = [{"time": time, "chance": chance} for time, chance in curve.steps]
     rows.append({"time": curve.zero_from, "chance": rows[-1]["chance"]})
     marks: list[dict[str, Any]] = [{"time": curve.zero_from, "text": "never from here on"}]
@@ -97,12 +108,9 @@ def specification(curve: RiskCurve) -> dict[str, Any]:
             "encoding": {"x": x, "y": y},
             "layer": [
                 {"mark": {"type": "point", "filled": True, "size": 64, "opacity": 1, "color": BLACK.light, "aria": False}},
-                {
-                    "mark": text | {"align": "left", "baseline": "bottom", "dx": 7, "dy": -3, "fontWeight": "bold"},
-                    "encoding": {"text": {"field": "text"}},
-                },
             ],
         },
+        *_names(curve, times, text),
     ]
     caption = [row for part in curve.caption for row in wrapped(part, 12, WIDTH)]
     size = {"width": WIDTH, "height": HEIGHT}
@@ -111,3 +119,47 @@ def specification(curve: RiskCurve) -> dict[str, Any]:
         **size,
         "layer": [layer for layer in layers if layer["data"]["values"]],
     }
+
+
+def _chances(curve: RiskCurve) -> tuple[float, float]:
+    """The ends of the vertical axis."""
+    chances = [chance for _, chance in curve.steps]
+    return min(chances) / 20, max(chances) * 2
+
+
+def _names(curve: RiskCurve, times: tuple[float, float], text: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The names of the stacks beside their points; no name overlaps another, a point or the curve."""
+
+    def place(time: float, chance: float) -> Point:
+        low, high = _chances(curve)
+        return Point(WIDTH * log(time / times[0]) / log(times[1] / times[0]), HEIGHT * log(high / chance) / log(high / low))
+
+    labels = [
+        PlacedLabel(Size(width(name, FONT_SIZE, bold=True) + 8, LABEL_HEIGHT), place(time, chance))
+        for time, chance, name in curve.stacks
+    ]
+    corners = [place(*step) for step in (*curve.steps, (curve.zero_from, curve.steps[-1][1]))]
+    boxes = placed(labels, Rectangle(0, 0, WIDTH, HEIGHT), [area for ends in pairwise(corners) for area in _step(*ends)])
+    rows = [
+        anchored(label.point, box) | {"text": name} for label, box, (_, _, name) in zip(labels, boxes, curve.stacks, strict=True)
+    ]
+    leaders = [leader(label.point, box) for label, box in zip(labels, boxes, strict=True)]
+    pixels: dict[str, Any] = {axis: {"field": axis, "type": "quantitative", "scale": None, "axis": None} for axis in ("x", "y")}
+    ends = pixels | {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
+    yield {
+        "data": {"values": [row for row in leaders if row]},
+        "mark": {"type": "rule", "color": BLACK.light, "aria": False},
+        "encoding": ends,
+    }
+    yield {
+        "data": {"values": rows},
+        "mark": text | {"baseline": "middle", "fontWeight": "bold", "align": {"expr": "datum.align"}},
+        "encoding": pixels | {"text": {"field": "text"}},
+    }
+
+
+def _step(begin: Point, end: Point) -> Iterator[Rectangle]:
+    """Small squares along a step of the curve: to the right, then down."""
+    for share in range(STEP_SAMPLES + 1):
+        yield Rectangle.around(Point(begin.x + (end.x - begin.x) * share / STEP_SAMPLES, begin.y), Size(6, 6))
+        yield Rectangle.around(Point(end.x, begin.y + (end.y - begin.y) * share / STEP_SAMPLES), Size(6, 6))

@@ -179,7 +179,9 @@ class ChartRows:
 
     def _violation(self, step: Step) -> tuple[str, ...]:
         """The violation of the property; at the end of a lasso, the return to its loop."""
-        return tuple(wrapped(violation_at(self.trace, step), self.form.font_size + 1, self.violation_width, bold=True))
+        return tuple(
+            wrapped(in_rfc_spelling(violation_at(self.trace, step)), self.form.font_size + 1, self.violation_width, bold=True)
+        )
 
 
 def seconds(value: object) -> Fraction:

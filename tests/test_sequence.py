@@ -27,6 +27,7 @@ from timewait.narration.sentences import trace_lines as in_words
 from timewait.narration.sentences import violation_at
 from timewait.narration.timeline import DeliveryOutcome, transits, waits
 from timewait.spec.scenarios import SCENARIOS
+from timewait.spec.state import in_rfc_spelling
 
 SVG = "{http://www.w3.org/2000/svg}"
 FORMATS = {"whole": WHOLE, "beside": BESIDE, "slim": SLIM}
@@ -174,7 +175,7 @@ class TestEnds:
         picture = drawn(name)
         assert [group.get("data-step") for group in groups(picture, "step") if has(group, "wrong")] == [str(last.number)]
         said = " ".join(text.text or "" for text in picture.iter(f"{SVG}text") if "verdict" in text.get("class", ""))
-        assert said == violation_at(trace(name), last)
+        assert said == in_rfc_spelling(violation_at(trace(name), last))
         assert said.startswith(f"breaks {trace(name).shows}: ")
 
     def test_a_loop_has_a_frame(self) -> None:

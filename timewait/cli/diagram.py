@@ -16,17 +16,15 @@ from timewait.cli.errors import error
 from timewait.cli.figures import DRAWN_AGAINST, difference_of, difference_picture, graph_of, run_picture, states_of
 from timewait.cli.options import MSL, question_options
 from timewait.cli.picture_folder import changes, update
-from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_figure, of_svg, output_options
+from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_figure, of_trace, output_options
 from timewait.cli.picture_set import draw_all
 from timewait.cli.region import region_command
 from timewait.cli.run import carry_out
 from timewait.cli.session import note_assumptions
-from timewait.diagrams import figure_text, sequence_text
+from timewait.diagrams import figure_text
 from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
-from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
 from timewait.diagrams.tables import as_json, as_text
-from timewait.formats import mermaid
 from timewait.narration.trace_file import read_trace
 from timewait.options import Options
 from timewait.spec.assemble import Overrides
@@ -186,12 +184,7 @@ def sequence_command(
         raise click.UsageError("--property belongs to --claim")
     screen = Screen()
     shown = _run(trace, claim, broken, scenario)
-    width = picture.width(screen)
-    writers = of_svg(lambda: sequence(shown), picture) | {
-        "mermaid": lambda: mermaid.as_mermaid_text(shown),
-        "text": lambda: sequence_text.as_text(shown, width),
-    }
-    deliver(writers, picture, screen)
+    deliver(of_trace(shown, picture, picture.width(screen)), picture, screen)
     return 0
 
 

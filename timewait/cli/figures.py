@@ -149,17 +149,20 @@ def farthest(msl: Fraction) -> Fraction:
     return max(stack.across for stack in known_stacks("rto", msl))
 
 
-def region_of(configuration: Configuration, title: str, found: Sequence[Boundary], against: Against) -> SafetyRegion:
-    """The chart of safe and unsafe TIME_WAIT, with the stacks."""
+def region_of(
+    configuration: Configuration, title: str, found: Sequence[Boundary], against: Against, profile: str
+) -> SafetyRegion:
+    """The chart of safe and unsafe TIME_WAIT, with the stacks; `profile` names the behaviour that decides which is which."""
     words = configuration_in_words(configuration, durations=False, behaviour=True)
+    behaviour = f"behaviour of {profile}: {words}"
     stacks = known_stacks(against, configuration.msl)
     if against == "rto":
         msl = format_duration(configuration.msl)
-        source = f"stacks: their TIME_WAIT and their longest RTO at an MSL of {msl}; their other settings do not count"
-        return SafetyRegion(title, (words, _how(found), source), tuple(found), stacks)
+        source = f"stacks: their TIME_WAIT and longest RTO at an MSL of {msl}, judged as if they behaved as {profile}"
+        return SafetyRegion(title, (behaviour, _how(found), source), tuple(found), stacks)
     rto = max(configuration.rto)
-    source = f"RTO up to {format_duration(rto)}; stacks: their TIME_WAIT and their MSL; their other settings do not count"
-    region = SafetyRegion(title, (words, _how(found), source), tuple(found), (), "msl", rto)
+    source = f"RTO up to {format_duration(rto)}; stacks: their TIME_WAIT and MSL, judged as if they behaved as {profile}"
+    region = SafetyRegion(title, (behaviour, _how(found), source), tuple(found), (), "msl", rto)
     shown = [stack for stack in stacks if any(region.piece_at(boundary, stack.across) for boundary in found)]
     return replace(region, stacks=tuple(shown))
 

@@ -11,17 +11,21 @@ from typing import Any
 
 import click
 
+from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import Command
-from timewait.diagrams import figure_text
+from timewait.diagrams import figure_text, sequence_text
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg
 from timewait.diagrams.graphviz_layout import Graphviz
+from timewait.diagrams.ladder import as_ladder
 from timewait.diagrams.rendering import LARGEST_SCALE, as_pdf, as_png
+from timewait.diagrams.sequence import sequence
 from timewait.diagrams.theme import Theme, with_theme
+from timewait.formats.mermaid import as_mermaid_text
 
 SUFFIXES = {
     ".svg": "svg",
@@ -32,6 +36,7 @@ SUFFIXES = {
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
     ".txt": "text",
+    ".ascii": "ascii",
     ".json": "json",
 }
 """The format that the end of a file's name asks for."""
@@ -69,6 +74,11 @@ class PictureOptions:
     scale: float = 2.0
     theme: Theme | None = None
     graphviz: Graphviz = Graphviz.BUNDLED
+
+    @property
+    def asked(self) -> bool:
+        """Whether a format, a file or a theme was asked for."""
+        return self.form is not None or self.out is not None or self.theme is not None
 
     def width(self, screen: Screen) -> int | None:
         """Characters in a line of text: as many as the terminal has; no limit in a file."""
@@ -132,6 +142,15 @@ def of_svg(svg: Callable[[], str], picture: PictureOptions) -> dict[str, Callabl
         return with_theme(svg(), picture.theme or Theme.AUTO)
 
     return {"svg": coloured, "png": lambda: as_png(coloured(), picture.scale), "pdf": lambda: as_pdf(coloured())}
+
+
+def of_trace(trace: Trace, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:
+    """The pictures of a run."""
+    return of_svg(partial(sequence, trace), picture) | {
+        "mermaid": partial(as_mermaid_text, trace),
+        "text": partial(sequence_text.as_text, trace, width),
+        "ascii": partial(as_ladder, trace),
+    }
 
 
 def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:

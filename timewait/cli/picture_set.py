@@ -42,6 +42,7 @@ from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg
+from timewait.diagrams.ladder import as_ladder
 from timewait.diagrams.region import Against
 from timewait.diagrams.sequence import sequence
 from timewait.diagrams.states import one_state
@@ -204,6 +205,7 @@ def _run(title: str, options: str, find: Callable[[], Trace]) -> PictureFormats:
         "svg": partial(sequence, trace),
         "mmd": partial(as_sequence, trace),
         "txt": partial(sequence_text.as_text, trace),
+        "ascii": partial(as_ladder, trace),
     }
     return PictureFormats(title, f"timewait diagram sequence {options}", formats)
 
@@ -250,7 +252,7 @@ def _regions() -> NamedPictures:
 
 def _region(against: Against, option: str) -> PictureFormats:
     title = f"Safe and unsafe TIME_WAIT, against {against.upper()}"
-    region = region_of(_configuration(Scope.CLOSE, 1), title, _boundaries(), against)
+    region = region_of(_configuration(Scope.CLOSE, 1), title, _boundaries(), against, load_stack(INTENDED).title)
     formats = {"svg": partial(region_chart.as_svg, region), "txt": partial(region_text.as_text, region)}
     return PictureFormats(title, f"timewait diagram region --msl 30s --against {against}{option}", formats)
 

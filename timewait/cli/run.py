@@ -12,6 +12,7 @@ from timewait.checker.replay import carried_out
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
+from timewait.cli.picture_formats import PictureOptions, deliver, of_trace, output_options
 from timewait.cli.view import write_page
 from timewait.spec.description import data_in_words
 from timewait.spec.reference import initial_state
@@ -26,12 +27,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--html", type=_FILE, help="Write its review page.")
 @click.option("--trace", "trace_file", type=_FILE, help="Write it as ITF JSON.")
-def run_command(name: str | None, html: Path | None, trace_file: Path | None) -> int:
+@output_options(layout=False)
+def run_command(name: str | None, html: Path | None, trace_file: Path | None, picture: PictureOptions) -> int:
     """Carry out a close that goes well on the specification, and show it as a violation is shown."""
     screen = Screen()
     if name is None:
-        if html is not None or trace_file is not None:
-            raise click.UsageError("--html and --trace need --scenario")
+        if html is not None or trace_file is not None or picture.asked:
+            raise click.UsageError("--html, --trace, --out and --format need --scenario")
         screen.table(("scenario", "statement"), [(scenario.name, scenario.statement) for scenario in SCENARIOS.values()])
         return 0
     trace = carry_out(SCENARIOS[name])
@@ -41,7 +43,11 @@ def run_command(name: str | None, html: Path | None, trace_file: Path | None) ->
     if trace_file is not None:
         write_whole(trace_file, itf.as_itf_text(trace))
         screen.line(f"wrote {trace_file}")
-    if html is None and trace_file is None:
+    if picture.asked:
+        deliver(of_trace(trace, picture, picture.width(screen)), picture, screen)
+        if picture.out is not None:
+            screen.line(f"wrote {picture.out}")
+    if html is None and trace_file is None and not picture.asked:
         screen.line(f"{trace.shows}: {trace.statement}")
         screen.line(f"  {data_in_words(trace.about)}")
         screen.trace(trace)
