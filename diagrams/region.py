@@ -14,10 +14,6 @@ Against = Literal["rto", "msl"]
 """The quantity along the horizontal axis."""
 
 
-BETWEEN = " · "
-"""Between the names of stacks at one place."""
-
-
 class KnownStack(NamedTuple):
     """A stack as a point: its name, its place along the axis, and its TIME_WAIT, in the units of the axes."""
 
@@ -103,7 +99,7 @@ def together(stacks: Iterable[KnownStack]) -> list[KnownStack]:
     places: dict[tuple[Fraction, Fraction], list[str]] = defaultdict(list)
     for stack in stacks:
         places[stack.across, stack.up].append(stack.name)
-    return [KnownStack(BETWEEN.join(names), *place) for place, names in sorted(places.items())]
+    return [KnownStack(" · ".join(names), *place) for place, names in sorted(places.items())]
 
 
 def extent(region: SafetyRegion) -> tuple[Fraction, Fraction]:

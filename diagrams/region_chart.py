@@ -11,7 +11,7 @@ from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.colours import BACKGROUND, BLACK, BLUE, GREY, RED, SAFE, Colour
 from timewait.diagrams.geometry import Point, Rectangle, Size
 from timewait.diagrams.label_placement import DOT, PlacedLabel, anchored, leader, middle, placed
-from timewait.diagrams.region import BETWEEN, RegionStretch, SafetyRegion, extent, facts, outcome, together
+from timewait.diagrams.region import RegionStretch, SafetyRegion, extent, facts, outcome, together
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import width, wrapped
 
@@ -78,7 +78,7 @@ def specification(region: SafetyRegion) -> dict[str, Any]:
         *_label_layers(region, plain),
     ]
     below = "; ".join(BELOW[boundary.name] for boundary in region.boundaries if boundary.name in BELOW)
-    caption = [row for text in (*region.caption, below) for row in wrapped(text, FONT_SIZE, WIDTH)]
+    caption = [row for text in (*region.caption, key(region), below) for row in wrapped(text, FONT_SIZE, WIDTH)]
     size = {"width": WIDTH, "height": HEIGHT}
     return {"title": {"text": region.title, "subtitle": caption}, **size, "layer": [layer for layer in layers if layer]}
 
@@ -161,13 +161,19 @@ def _within(piece: BoundaryPiece, other: BoundaryPiece) -> bool:
 
 
 def labels(region: SafetyRegion) -> list[PlacedLabel]:
-    """The formulas beside their pieces, then the names of the stacks beside their points."""
+    """The formulas beside their pieces, then the numbers of the stacks beside their points."""
     texts = [_label(region, formula.text, formula.middle, dotted=False) for formula in formulas(region)]
-    return texts + [_label(region, stack.name, (stack.across, stack.up), dotted=True) for stack in together(region.stacks)]
+    numbered = enumerate(together(region.stacks), start=1)
+    return texts + [_label(region, str(number), (stack.across, stack.up), dotted=True) for number, stack in numbered]
+
+
+def key(region: SafetyRegion) -> str:
+    """The names of the stacks by the numbers of their points."""
+    return "; ".join(f"{number}: {stack.name}" for number, stack in enumerate(together(region.stacks), start=1))
 
 
 def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The points of the stacks, their names, and the formulas; no label overlaps another, a point or a line."""
+    """The points of the stacks, their numbers, and the formulas; no label overlaps another, a point or a line."""
     written, stacks = formulas(region), together(region.stacks)
     wanted = labels(region)
     corner = _safe_corner(region)
@@ -177,8 +183,8 @@ def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[
     pixels |= {"y": {"field": "y", "type": "quantitative", "scale": None, "axis": None}, "text": {"field": "text"}}
     text: dict[str, Any] = {"fontSize": FONT_SIZE, "baseline": "middle"}
     halo: dict[str, Any] = {"stroke": BACKGROUND.light, "strokeWidth": 4, "strokeJoin": "round"}
-    named = zip(stacks, wanted[len(written) :], boxes[len(written) :], strict=True)
-    names = [row for stack, label, box in named for row in _lines(label, box, stack.name)]
+    named = zip(wanted[len(written) :], boxes[len(written) :], strict=True)
+    names = [anchored(label.point, box) | {"text": str(number)} for number, (label, box) in enumerate(named, start=1)]
     leaders = [leader(label.point, box) for label, box in zip(wanted, boxes, strict=True) if label.dotted]
     points = [_row(stack.across, stack.up, text=outcome(region, stack)) for stack in stacks]
     ends = pixels | {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
@@ -196,15 +202,8 @@ def _label_layers(region: SafetyRegion, plain: dict[str, Any]) -> Iterator[dict[
 
 
 def _label(region: SafetyRegion, text: str, point: DataPoint, *, dotted: bool) -> PlacedLabel:
-    lines = text.split(BETWEEN)
-    size = Size(max(width(line, FONT_SIZE, bold=dotted) for line in lines) + 8, LABEL_HEIGHT * len(lines))
+    size = Size(width(text, FONT_SIZE, bold=dotted) + 8, LABEL_HEIGHT)
     return PlacedLabel(size, _pixel(region, *point), dotted)
-
-
-def _lines(label: PlacedLabel, box: Rectangle, name: str) -> Iterator[DataRow]:
-    """The names of stacks at one place, each in a line of its own."""
-    for number, text in enumerate(name.split(BETWEEN)):
-        yield anchored(label.point, box) | {"text": text, "y": box.top + LABEL_HEIGHT * (number + 0.5)}
 
 
 def _pixel(region: SafetyRegion, x: Fraction, y: Fraction) -> Point:

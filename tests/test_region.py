@@ -157,10 +157,11 @@ class TestRegion:
         letter = [stack for stack in known_stacks("rto", F(60)) if stack.name == "RFC 9293 (literal reading)"]
         assert letter == [KnownStack("RFC 9293 (literal reading)", F(2), F(2))]
 
-    def test_every_stack_has_a_point_with_its_name(self, shown: SafetyRegion) -> None:
+    def test_every_stack_has_a_point_with_its_number(self, shown: SafetyRegion) -> None:
         svg = region_chart.as_svg(shown)
-        for stack in region.together(shown.stacks):
-            assert {*stack.name.split(region.BETWEEN)} < {*texts(svg)}
+        for number, stack in enumerate(region.together(shown.stacks), start=1):
+            assert str(number) in texts(svg)
+            assert f"{number}: {stack.name}" in " ".join(region_chart.specification(shown)["title"]["subtitle"])
             assert region.outcome(shown, stack) in [title.text for title in ElementTree.fromstring(svg).iter(f"{SVG}title")]
         points = {(point["x"], point["y"]) for point in data(region_chart.specification(shown), "point")}
         assert points == {(float(stack.across), float(stack.up)) for stack in shown.stacks}

@@ -25,6 +25,7 @@ from timewait.diagrams.ladder import as_ladder
 from timewait.diagrams.rendering import LARGEST_SCALE, as_pdf, as_png
 from timewait.diagrams.sequence import sequence
 from timewait.diagrams.theme import Theme, with_theme
+from timewait.diagrams.tikz import figure_as_tikz, trace_as_tikz
 from timewait.formats.mermaid import as_mermaid_text
 
 SUFFIXES = {
@@ -37,6 +38,8 @@ SUFFIXES = {
     ".mermaid": "mermaid",
     ".txt": "text",
     ".ascii": "ascii",
+    ".tex": "tikz",
+    ".tikz": "tikz",
     ".json": "json",
 }
 """The format that the end of a file's name asks for."""
@@ -150,6 +153,7 @@ def of_trace(trace: Trace, picture: PictureOptions, width: int | None) -> dict[s
         "mermaid": partial(as_mermaid_text, trace),
         "text": partial(sequence_text.as_text, trace, width),
         "ascii": partial(as_ladder, trace),
+        "tikz": partial(trace_as_tikz, trace),
     }
 
 
@@ -159,6 +163,7 @@ def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dic
         "dot": partial(as_dot, figure),
         "mermaid": partial(as_mermaid, figure),
         "text": partial(figure_text.as_text, figure, width),
+        "tikz": partial(figure_as_tikz, figure, picture.graphviz),
     }
     return of_svg(partial(as_svg, figure, picture.graphviz), picture) | graph
 
