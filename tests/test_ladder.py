@@ -15,7 +15,7 @@ from timewait.diagrams.ladder import as_ladder, segment
 from timewait.narration.timeline import DeliveryOutcome, transits
 from timewait.spec.state import in_rfc_spelling
 
-SEEDS = range(40)
+SEEDS = range(16)
 
 CLEAN = """\
    TCP Peer A                                      TCP Peer B    time

@@ -21,7 +21,7 @@ from timewait.narration.timeline import transits
 from timewait.spec.stacks import load_stack, stack_names
 
 STATEMENT = re.compile(r"\\(?:node|draw|fill)\[.*;")
-SEEDS = range(40)
+SEEDS = range(16)
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[paperwidth=1200pt,paperheight=2000pt,margin=10pt]{geometry}

@@ -24,6 +24,7 @@ from timewait.cli.session import note_assumptions
 from timewait.diagrams import figure_text
 from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.states import one_state
+from timewait.diagrams.states_ascii import as_ascii
 from timewait.diagrams.tables import as_json, as_text
 from timewait.narration.trace_file import read_trace
 from timewait.options import Options
@@ -141,13 +142,15 @@ def _run_writers(file: Path | None, claim: str | None, opening: bool, picture: P
     trace = _run(file, claim, None, None)
     title = str(file) if file is not None else str(claim).upper()
     graph, figure, use = run_picture(trace, opening, title)
-    return of_figure(figure, picture, width) | {"text": lambda: as_text(graph, width, use)}
+    writers = {"text": lambda: as_text(graph, width, use), "ascii": lambda: as_ascii(figure)}
+    return of_figure(figure, picture, width) | writers
 
 
 def _graph_writers(name: str, opening: bool, orphan: bool, picture: PictureOptions, width: int | None) -> Writers:
     graph = graph_of(name, opening, orphan)
-    table = {"text": lambda: as_text(graph, width), "json": lambda: as_json(graph)}
-    return of_figure(states_of(name, opening, orphan), picture, width) | table
+    figure = states_of(name, opening, orphan)
+    writers = {"text": lambda: as_text(graph, width), "ascii": lambda: as_ascii(figure), "json": lambda: as_json(graph)}
+    return of_figure(figure, picture, width) | writers
 
 
 def _difference_writers(
