@@ -32,6 +32,7 @@ LONG = {
     "test_relaxation.py": ("test_every_step_is_followed",),
     "test_risk.py": ("test_exact_and_sampled_agree", "test_no_risk_from_the_proved_threshold_on"),
     "test_sequence.py": ("test_short_and_long_runs",),
+    "test_tikz.py": ("test_a_run_is_complete",),
     "test_wheel.py": ("",),
 }
 """By file, the tests that are long; an empty name stands for all tests of the file."""
