@@ -58,17 +58,17 @@ SHORT = {"does not acknowledge our": "not of our", "acknowledges our": "of our"}
 BEND, CROSSING, BESIDE = 5, 14, 1
 """The cost of a bend, of a crossing, and of a place next to another line, in characters of length."""
 
-Cell = tuple[int, int]
+CharacterPlace = tuple[int, int]
 """The column and the line of a character."""
 
-MOVES: tuple[Cell, ...] = ((0, 1), (1, 0), (0, -1), (-1, 0))
+MOVES: tuple[CharacterPlace, ...] = ((0, 1), (1, 0), (0, -1), (-1, 0))
 HEADS = {(0, 1): "V", (0, -1): "^", (1, 0): ">", (-1, 0): "<"}
 
 
 class Route(NamedTuple):
     """The cells of a transition from box to box, in order."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[CharacterPlace, ...]
 
 
 def as_ascii(figure: Figure) -> str:
@@ -136,13 +136,13 @@ class _Drawing:
 
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
-        self.grid: dict[Cell, str] = {}
-        self.lines_at: dict[Cell, set[bool]] = {}
+        self.grid: dict[CharacterPlace, str] = {}
+        self.lines_at: dict[CharacterPlace, set[bool]] = {}
         """The directions of the lines through a cell: True for vertical."""
-        self.bends: set[Cell] = set()
+        self.bends: set[CharacterPlace] = set()
         self.numbered: list[Arrow] = []
         self.areas: dict[str, tuple[int, int, int, int]] = {}
-        self.taken: set[Cell] = set()
+        self.taken: set[CharacterPlace] = set()
         """The cells of boxes and labels."""
 
     def lines(self) -> list[str]:
@@ -156,7 +156,7 @@ class _Drawing:
         bottom = max(line for _, line in self.grid) + 1
         return ["".join(self.grid.get((column, line), " ") for column in range(WIDTH)).rstrip() for line in range(bottom)]
 
-    def _place(self, box: Box, names: set[str]) -> Cell:
+    def _place(self, box: Box, names: set[str]) -> CharacterPlace:
         """The middle of a box."""
         opens = not names.isdisjoint({State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED})
         levels = dict(OPENING) if opens else {}
@@ -166,7 +166,7 @@ class _Drawing:
         column, level = levels[box.name]
         return COLUMNS[column], 1 + level * LEVEL
 
-    def _box(self, box: Box, middle: Cell) -> None:
+    def _box(self, box: Box, middle: CharacterPlace) -> None:
         column, line = middle
         left, right = column - HALF, column + HALF
         border = f"+{'-' * (2 * HALF - 1)}+"
@@ -175,7 +175,7 @@ class _Drawing:
                 self._put((place, line + offset), character)
         self.areas[box.name] = (left, line - 1, right, line + 1)
 
-    def _put(self, cell: Cell, character: str) -> None:
+    def _put(self, cell: CharacterPlace, character: str) -> None:
         self.grid[cell] = character
         self.taken.add(cell)
 
@@ -185,7 +185,7 @@ class _Drawing:
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
-    def _ports(self, name: str) -> Iterator[tuple[Cell, Cell]]:
+    def _ports(self, name: str) -> Iterator[tuple[CharacterPlace, CharacterPlace]]:
         """The free cells next to a box, each with the direction away from it."""
         left, top, right, bottom = self.areas[name]
         for column in range(left + 2, right - 1, 2):
@@ -194,7 +194,7 @@ class _Drawing:
         yield (left - 1, top + 1), (-1, 0)
         yield (right + 1, top + 1), (1, 0)
 
-    def _is_open(self, cell: Cell) -> bool:
+    def _is_open(self, cell: CharacterPlace) -> bool:
         column, line = cell
         return 0 <= column < WIDTH and 0 <= line < 80 and cell not in self.taken
 
@@ -203,9 +203,9 @@ class _Drawing:
         goals = {
             cell: (-dx, -dy) for cell, (dx, dy) in self._ports(arrow.target) if self._is_open(cell) and cell not in self.lines_at
         }
-        queue: list[tuple[int, int, Cell, Cell]] = []
-        came: dict[tuple[Cell, Cell], tuple[Cell, Cell] | None] = {}
-        best: dict[tuple[Cell, Cell], int] = {}
+        queue: list[tuple[int, int, CharacterPlace, CharacterPlace]] = []
+        came: dict[tuple[CharacterPlace, CharacterPlace], tuple[CharacterPlace, CharacterPlace] | None] = {}
+        best: dict[tuple[CharacterPlace, CharacterPlace], int] = {}
         for cell, away in self._ports(arrow.source):
             if self._is_open(cell) and cell not in self.lines_at:
                 best[cell, away] = 0
@@ -234,12 +234,12 @@ class _Drawing:
         self.numbered.append(arrow)
         return Route(())
 
-    def _may_bend(self, cell: Cell) -> bool:
+    def _may_bend(self, cell: CharacterPlace) -> bool:
         """Whether a bend has one reading: it touches no other line and no box."""
         around = (cell, *((cell[0] + dx, cell[1] + dy) for dx, dy in MOVES))
         return not any(place in self.lines_at or place in self.taken for place in around)
 
-    def _cost(self, cell: Cell, way: Cell) -> int | None:
+    def _cost(self, cell: CharacterPlace, way: CharacterPlace) -> int | None:
         """The cost of a step into a cell; None where it is not possible."""
         if not self._is_open(cell) or any((cell[0] + dx, cell[1] + dy) in self.bends for dx, dy in MOVES):
             return None
@@ -253,7 +253,11 @@ class _Drawing:
         )
         return (2 if vertical else 1) + (BESIDE if near else 0)
 
-    def _drawn(self, came: Mapping[tuple[Cell, Cell], tuple[Cell, Cell] | None], last: tuple[Cell, Cell]) -> Route:
+    def _drawn(
+        self,
+        came: Mapping[tuple[CharacterPlace, CharacterPlace], tuple[CharacterPlace, CharacterPlace] | None],
+        last: tuple[CharacterPlace, CharacterPlace],
+    ) -> Route:
         """Enter a line into the grid, from its last cell back to the first."""
         path = [last]
         while (before := came[path[-1]]) is not None:
@@ -300,7 +304,7 @@ class _Drawing:
                     return True
         return False
 
-    def _middle_first(self, route: Route) -> list[Cell]:
+    def _middle_first(self, route: Route) -> list[CharacterPlace]:
         middle = len(route.cells) // 2
         return sorted(route.cells, key=lambda cell: abs(route.cells.index(cell) - middle))
 
