@@ -11,15 +11,18 @@ from types import FunctionType
 from typing import Any, Literal, NamedTuple
 
 from timewait.checker import certificate
+from timewait.checker.engine import TIME_LOCK
 from timewait.checker.linear import constraint
 from timewait.proofs import evidence
 from timewait.proofs.any_text import fault
 from timewait.proofs.certificate_files import ProvedStatement, stated, value_in_words
 from timewait.proofs.certify import SYMBOLS, terms_of
 from timewait.proofs.claim import CLAIMS
+from timewait.proofs.question import question
 from timewait.proofs.thresholds import RANGE
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import configuration_as_data
+from timewait.spec.properties import PROPERTIES
 
 ONE = Fraction(1)
 
@@ -54,7 +57,24 @@ def _difference(proved: ProvedStatement, asked: ProvedStatement) -> str:
         own, other = (replace(each, text=(each.text[0], 0)) for each in (own, other))
     if own != other:
         return f"it is about another configuration: {_first_difference(own, other)}"
+    if all(PROPERTIES[name].kind == "eventually" for name in proved.properties):
+        return _different_graph(proved.configuration, asked.configuration)
     return _different_length(proved.configuration, asked.configuration)
+
+
+def _different_graph(proved: Configuration, asked: Configuration) -> str:
+    """The reason why a proof for every value of every duration is one of another graph; empty if it is not.
+
+    The graph depends on which durations there are, and on whether a clock of sequence numbers is ahead of the old ones. At the
+    durations asked about time must be able to pass, too.
+    """
+    own, other = (configuration.parameters.keys() for configuration in (proved, asked))
+    if differing := sorted(own ^ other):
+        return f"it is about another configuration: only one of both has a duration {differing[0]}"
+    if proved.reopening.relation(proved.msl) is not asked.reopening.relation(asked.msl):
+        return "it is about another configuration: the next incarnation has other numbers at this MSL"
+    differ = proved.parameters != asked.parameters
+    return TIME_LOCK if differ and question(asked).may_time_lock else ""
 
 
 def _without_durations(configuration: Configuration) -> Configuration:

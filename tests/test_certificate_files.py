@@ -204,6 +204,28 @@ class TestStatements:
         kept = (three, Fraction(2)) if name == "rto" else lengths[name]
         assert "not " in missing([proved], ProvedStatement(replace(scaled, **{name: kept}), BOTH, None))
 
+    @pytest.mark.parametrize("name", ["fin_wait_2", *STATE_LIMITS, "rto_slack", "idle_before_close", "rto", "time_wait"])
+    def test_liveness_holds_for_every_length(self, name: str) -> None:
+        """A proof of an ``eventually`` property is about every value of every duration, so the multiples may be others too."""
+        limited = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "abandons", "clock_before_close"), True)
+        behaviour = replace(BEHAVIOUR, **limited, backoff=2)
+        lengths: dict[str, Any] = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "time_wait"), Fraction(20)) | {
+            "rto_slack": Fraction(1, 4),
+            "idle_before_close": Fraction(1, 8),
+            "rto": (Fraction(1), Fraction(2)),
+        }
+        whole = replace(CORE, scope=Scope.CLOSE, behaviour=behaviour, rto_exact=True, **lengths)
+        other = replace(whole, **{name: (Fraction(1), Fraction(5)) if name == "rto" else Fraction(1, 3)})
+        proved = ProvedStatement(whole, ("closes",), ())
+        assert missing([proved], ProvedStatement(other, ("closes",), None)) == ""
+        assert missing([proved], ProvedStatement(other, ("quiet",), None))
+        assert (
+            missing([replace(proved, properties=("graceful",))], ProvedStatement(other, ("graceful",), None))
+            or name == "time_wait"
+        )
+        for different in ({"behaviour": replace(behaviour, fin_wait_2=False)}, {"both_close": True}, {"rto_slack": Fraction(0)}):
+            assert missing([proved], ProvedStatement(replace(other, **different), ("closes",), None))
+
     @pytest.mark.parametrize("name", BEHAVIOUR_SETTINGS)
     def test_the_setting_that_differs_is_named(self, name: str) -> None:
         """Whichever it is."""
