@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import multiprocessing
+import os
 import resource
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from timewait.checker.finding import Budget, Stopped
+from timewait.checker.worker_pool import end_with
 
 Result = TypeVar("Result")
 
@@ -47,7 +49,8 @@ def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
     if "fork" not in multiprocessing.get_all_start_methods():
         return compute()
     receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
-    child = multiprocessing.get_context("fork").Process(target=_run, args=(compute, sender, budget.megabytes), daemon=True)
+    arguments = (compute, sender, budget.megabytes, os.getpid())
+    child = multiprocessing.get_context("fork").Process(target=_run, args=arguments, daemon=True)
     child.start()
     sender.close()
     try:
@@ -77,8 +80,9 @@ def _received(receiver: Connection, megabytes: float) -> Any:
     raise value
 
 
-def _run(compute: Callable[[], object], sender: Connection, megabytes: float) -> None:
+def _run(compute: Callable[[], object], sender: Connection, megabytes: float, parent: int) -> None:
     """Compute in the child process, and send the outcome."""
+    end_with(parent)
     faulthandler.disable()  # a solver that dies of its memory bound is no error of this program
     _bound_memory(megabytes)
     try:

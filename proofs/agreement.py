@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict, worst
+from timewait.checker.worker_pool import worker_pool
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, PROVED, VACUOUS, VIOLATED, EngineAnswer, EngineName, engine_answers
 from timewait.spec.configuration import Configuration
@@ -169,5 +168,5 @@ def compare_all(chosen: Sequence[str], seconds: float, jobs: int) -> Iterator[Co
     if jobs == 1:
         yield from (compare_case(case, seconds) for case in chosen)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_pool(jobs) as pool:
         yield from pool.map(partial(compare_case, seconds=seconds), chosen)

@@ -5,7 +5,7 @@ A solver inside a process listens neither to a deadline nor to an interrupt. In 
 
 from __future__ import annotations
 
-import ctypes
+import os
 import resource
 import signal
 import sys
@@ -18,11 +18,9 @@ from pathlib import Path
 from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
+from timewait.checker.worker_pool import end_with
 from timewait.proofs.certificate_files import CheckedCertificate, checked_one_by_one, statements_in
 from timewait.vocabulary.errors import MissingPackage
-
-DIE_WITH_PARENT = 1
-"""PR_SET_PDEATHSIG of prctl(2)."""
 
 Message = CheckedCertificate | BrokenCertificate | MissingPackage
 
@@ -57,7 +55,7 @@ def _answers(path: Path, seconds: float, megabytes: int) -> Iterator[CheckedCert
     deadline = time.monotonic() + seconds
     context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_check, args=(sender, path, seconds, megabytes), daemon=True)
+    process = context.Process(target=_check, args=(sender, path, seconds, megabytes, os.getpid()), daemon=True)
     process.start()
     sender.close()
     try:
@@ -74,11 +72,10 @@ def _answers(path: Path, seconds: float, megabytes: int) -> Iterator[CheckedCert
         receiver.close()
 
 
-def _check(sender: Connection, path: Path, seconds: float, megabytes: int) -> None:
+def _check(sender: Connection, path: Path, seconds: float, megabytes: int, parent: int) -> None:
     """Check the certificates in this process, and send the results."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    end_with(parent)
     limit = megabytes << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict, worst
+from timewait.checker.worker_pool import worker_pool
 from timewait.proofs.claim import Claim
 from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
@@ -185,7 +184,7 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
 def _decided_side_by_side(
     chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None, memory: Path | None
 ) -> Iterator[ClaimResult]:
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_pool(jobs) as pool:
         for result in pool.map(_decide_in_process, chosen, files, repeat(memory)):
             if out is not None:
                 _write(result, out)

@@ -173,7 +173,7 @@ def test_libraries_are_declared() -> None:
     wanted = [(name, project["dependencies"]) for name in sorted(set.union(*LIBRARIES.values()))]
     wanted += [(name, project["optional-dependencies"][extra]) for path in MODULES for name, extra in optional(path)]
     for name, declared in wanted:
-        known = [distribution.casefold() for distribution in distributions[name]]
+        known = [distribution.casefold() for distribution in distributions[name.partition(".")[0]]]
         assert any(entry.casefold().startswith(f"{distribution}>") for distribution in known for entry in declared), name
 
 

@@ -20,6 +20,7 @@ USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 20
 COMMANDS = {
     "check": "Decide properties of one configuration.",
     "threshold": "Find the least safe TIME_WAIT.",
+    "sweep": "Decide every question of a grid, a row for each.",
     "ci": "Compare verdicts with those that timewait.toml expects.",
     "init": "Write a commented profile and timewait.toml.",
     "prove": "Decide the claims of the project.",

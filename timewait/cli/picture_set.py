@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from functools import cache, partial
-from multiprocessing import get_context
 from typing import NamedTuple
 
 from timewait.capacity.load import constant
@@ -16,6 +14,7 @@ from timewait.capacity.prediction import Prediction
 from timewait.capacity.simulation import simulate
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
+from timewait.checker.worker_pool import worker_pool
 from timewait.cli.boundaries import boundaries
 from timewait.cli.capacity import port_use
 from timewait.cli.claim_runs import CLAIM_RUNS, counterexample
@@ -144,7 +143,7 @@ def draw_all(jobs: int, committed: bool = False) -> Iterator[DrawnPicture]:
     if jobs == 1:
         yield from (picture for group in groups() for picture in draw(group, committed))
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_pool(jobs) as pool:
         ordered = (*SLOWEST, *(group for group in groups() if group not in SLOWEST))
         pending = {group: pool.submit(draw, group, committed) for group in ordered}
         for group in groups():
