@@ -19,7 +19,7 @@ from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
 from timewait.proofs.memory import current, remembering
 from timewait.vocabulary.errors import InputError
-from timewait.vocabulary.output_files import write_whole
+from timewait.vocabulary.output_files import CannotWrite, write_whole
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,12 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
     ------
     InputError
         A claim is one of a user's file, which makes no sense or ends its process.
+    CannotWrite
+        The folder or a file in it cannot be written.
     """
     files = [CLAIMS[name].file for name in chosen]
+    if out is not None:
+        _make(out)
     try:
         yield from _decided_side_by_side(chosen, files, jobs, out, memory)
     except BrokenProcessPool:
@@ -191,8 +195,15 @@ def _decided_side_by_side(
             yield result
 
 
+def _make(folder: Path) -> None:
+    """Make a folder before a long computation begins, unless there is one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CannotWrite(folder, problem) from problem
+
+
 def _write(result: ClaimResult, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     for number, piece in enumerate(result.pieces, start=1):
         stem = f"{result.name}.{number}"
         if piece.certificate:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 from typing import Any
+
+INPUTS = int(os.environ.get("TIMEWAIT_FUZZ", "100000"))
+"""Inputs of each reader in a slow test."""
 
 EXTREMES: tuple[Any, ...] = (
     None,

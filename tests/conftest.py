@@ -33,6 +33,7 @@ LONG = {
     "test_risk.py": ("test_exact_and_sampled_agree", "test_no_risk_from_the_proved_threshold_on"),
     "test_sequence.py": ("test_short_and_long_runs",),
     "test_tikz.py": ("test_a_run_is_complete",),
+    "test_soundness.py": ("test_another_question", "test_no_certificate_leaves_the_verdict", "test_the_first_line_names_it"),
     "test_wheel.py": ("",),
 }
 """By file, the tests that are long; an empty name stands for all tests of the file."""

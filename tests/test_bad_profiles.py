@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_inputs import damaged_data, damaged_octets
+from bad_inputs import INPUTS, damaged_data, damaged_octets
 from commands import run
 
 from timewait.spec.stacks import BrokenStack, Stack, load_stack, stack_names
@@ -71,7 +71,7 @@ def test_damaged_profiles(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_damaged_profiles_at_length(tmp_path: Path) -> None:
     """The same, a hundred thousand times."""
-    fuzz(100_000, 2, tmp_path / "some.toml")
+    fuzz(INPUTS, 2, tmp_path / "some.toml")
 
 
 FILES = sorted(DATA.glob("toml-*"))

@@ -14,6 +14,7 @@ import click
 from timewait import __version__
 from timewait.cli.errors import error
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
+from timewait.vocabulary.output_files import CannotWrite
 
 USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 20
 
@@ -87,6 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = USAGE
     except (click.ClickException, RequestError, MissingPackage) as problem:
         error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))
+        code = USAGE
+    except CannotWrite as problem:
+        error(f"cannot write {problem.path}: {problem.reason}")
         code = USAGE
     except InputError as problem:
         error(str(problem))
