@@ -121,6 +121,8 @@ class ReferenceState:
                 return (self._reopen(),)
             case "deliver":
                 return self._deliver(action)
+            case "inject":
+                return (self._injected(action),)
             case other:
                 raise ImpossibleMove(f"there is no action {other}")
 
@@ -225,6 +227,14 @@ class ReferenceState:
         rules = (("incarnation.reopen", *INCARNATION_RULES["incarnation.reopen"]),)
         event = Event("users", "open the same addresses and ports again", rules=rules)
         return replace(self, reopened=True, lost=(0, 0), event=event, broken=frozenset(), recurrent=frozenset())
+
+    def _injected(self, action: Action) -> ReferenceState:
+        """The state after a third party has sent a segment in the name of an end."""
+        sender, segment = self._subject(action)
+        entry = TimedPacket(PacketInFlight(sender, segment, False, self.configuration.duplication), self.copies + 1, self.now)
+        event = Event("network", f"sends {segment} in the name of {sender}", sent=(self._copy(entry),))
+        later = replace(self, in_transit=(*self.in_transit, entry), copies=self.copies + 1, event=event)
+        return replace(later, broken=frozenset(), recurrent=frozenset())
 
     def _deliver(self, action: Action) -> tuple[ReferenceState, ...]:
         """One result for each copy that may be the one that arrives, and one for all that must be delivered at once."""

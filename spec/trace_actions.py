@@ -34,6 +34,9 @@ def action_of(event: Event) -> Action | None:
     lost = tuple(packet.lost for packet in event.sent)
     if event.received is not None:
         return Action("deliver", event.actor, (event.received.sender, segment_of(event.received.fields)), lost)
+    if not event.rules and event.sent:
+        (packet,) = event.sent
+        return Action("inject", event.actor, (packet.sender, segment_of(packet.fields)))
     if not event.rules:
         return None
     rule = event.rules[0][0]

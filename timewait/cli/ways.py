@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
 
+from timewait.checker import itf
 from timewait.checker.finding import Budget
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
+from timewait.cli.files import write_whole
 from timewait.cli.session import watched
 from timewait.cli.table import Cell, table
 from timewait.cli.value_types import DURATION
@@ -19,13 +22,16 @@ from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
-from timewait.spec.middlebox import BOXES, Middlebox, forgets_first, forgets_last
+from timewait.spec.middlebox import BOXES, Middlebox
+from timewait.spec.plain_data import exact
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
+from timewait.ways.boxed import RUNS, box_runs
 from timewait.ways.description import HEADS, as_data, evidence_in_words, legend, markdown, question_in_words, refusal, row
 from timewait.ways.judging import Judge, JudgedWay
 from timewait.ways.way import PLAIN, WAYS
 
 RTO = "4s"
+_FILE = click.Path(path_type=Path, dir_okay=False)
 STATES, SECONDS = 1_000_000, 60.0
 WIDTH = 80
 
@@ -46,7 +52,9 @@ Confirmed = dict[tuple[str, str], str]
 @click.option(
     "--on", type=click.Choice(["linux"]), help="Carry out each trace on this kernel, and measure restarts of a listener."
 )
-@click.option("--box", type=click.Choice([*BOXES]), help="Show instead what a middlebox does that forgets first, or last.")
+@click.option("--box", type=click.Choice([*BOXES]), help="Show instead closes through a middlebox that forgets first, or last.")
+@click.option("--run", "box_run", type=click.Choice(RUNS), help="With --box: one of its runs.")
+@click.option("--trace", "trace_file", type=_FILE, help="With --box and --run: write the run as ITF JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option(
     "--max-seconds", type=click.FloatRange(min=0.1), default=SECONDS, show_default=True, help="Bound on one exploration."
@@ -56,6 +64,8 @@ def ways_command(
     name: str | None,
     way: str | None,
     box: str | None,
+    box_run: str | None,
+    trace_file: Path | None,
     on: str | None,
     as_markdown: bool,
     as_json: bool,
@@ -71,10 +81,18 @@ def ways_command(
         raise click.UsageError("--markdown prints the whole table; give it without --way and --json")
     if box and (way or on or as_markdown):
         raise click.UsageError("--box shows a middlebox; give it without --way, --on and --markdown")
+    if (box_run and not box) or (trace_file and not box_run):
+        raise click.UsageError("--run needs --box, and --trace needs both")
     stack = load_stack(name or ("linux" if on else DEFAULT_STACK))
     configuration = close_of(stack, **durations)
     if box:
-        return _show_box(BOXES[box], configuration.time_wait, as_json)
+        runs = box_runs(BOXES[box], configuration)
+        runs = {name: trace for name, trace in runs.items() if box_run in (None, name)}
+        if trace_file:
+            write_whole(trace_file, itf.as_itf_text(runs[str(box_run)]))
+            Screen().line(f"wrote {trace_file}")
+            return 0
+        return _show_box(BOXES[box], runs, as_json)
     screen = Screen()
     budget = watched(Budget(STATES, max_seconds), screen)
     judge = Judge(configuration, budget.fresh)
@@ -146,19 +164,21 @@ def _carried_out(trace: Trace) -> str:
     return f"{outcome.verdict}: {outcome.reason}" if outcome.reason else str(outcome.verdict)
 
 
-def _show_box(box: Middlebox, time_wait: Fraction, as_json: bool) -> int:
-    """The runs in which a box forgets a connection before the hosts and after them."""
+def _show_box(box: Middlebox, runs: Mapping[str, Trace], as_json: bool) -> int:
+    """Closes through a box that forgets the connection before the hosts, or after them."""
     screen = Screen()
-    runs = {"the box forgets first": forgets_first(box), "the box forgets last": forgets_last(box, time_wait)}
     if as_json:
-        screen.as_json({"box": box.title, "source": box.source, "runs": {k: [p.sentence for p in v] for k, v in runs.items()}})
+        known = {str(phase): exact(seconds) for phase, seconds in box.remembers.items()}
+        head = {"box": box.title, "source": box.source, "remembers": known, "resets": sorted(box.resets)}
+        screen.as_json(head | {"runs": {name: trace.as_json() for name, trace in runs.items()}})
         return 0
     screen.paragraphs([f"{box.title} ({box.source})"])
-    for title, passages in runs.items():
+    for name, trace in runs.items():
         screen.line()
-        screen.heading(title)
-        for passage in passages:
-            screen.line(f"  {passage.sentence}")
+        screen.heading(name)
+        screen.paragraphs([trace.statement])
+        screen.trace(trace)
+        screen.paragraphs(why for step in trace.steps for _, why in step.event.breaks)
     return 0
 
 

@@ -117,7 +117,7 @@ class _Diagram:
             yield step.event.text if step.event.actor in ENDS else str(step.event)
         for copy in step.event.sent:
             if not copy.lost and not self._arrives_at_once(step, copy):
-                yield f"sends {copy.text}"
+                yield step.event.text if step.event.actor == "network" else f"sends {copy.text}"
         change = step.changed.get(f"{step.event.actor}.state")
         if change is not None:
             yield str(change[1])

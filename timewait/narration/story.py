@@ -168,6 +168,11 @@ class _Narrator:
             text_steps = []
             if step.event.actor in (*ENDS, "users"):
                 yield self._step(step)
+            elif step.event.sent:
+                self._remember(step)
+                (copy,) = step.event.sent
+                text = f"A box between the ends sends {copy.text} to {copy.receiver}, in the name of {copy.sender}."
+                yield StoryLine(step.time, (step.number, step.number), text)
         yield from self._text_steps(text_steps)
 
     def _start(self) -> StoryLine:

@@ -24,7 +24,9 @@ from timewait.diagrams.edges import citation, event, kind_order, response
 from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.assemble import Overrides, behaviour_of
+from timewait.spec.duration import format_duration
 from timewait.spec.graph import condense, transition_graph
+from timewait.spec.middlebox import BOXES, TrackedPhase
 from timewait.spec.properties import DEFAULT, PROPERTIES, RELIABLE, WITNESSES
 from timewait.spec.rules import RULES
 from timewait.spec.setting import InProfile
@@ -265,11 +267,29 @@ def _description(field: Schema, whole: Schema) -> str:
     return str(field.get("description") or referred.get("description", ""))
 
 
+def middleboxes() -> str:
+    """How long each known middlebox remembers an idle connection, and whom it answers afterwards."""
+    heads = ("`--box`", "box", "open", "half-closed", "closed", "a packet that comes later")
+    phases = (TrackedPhase.OPEN, TrackedPhase.HALF_CLOSED, TrackedPhase.CLOSED)
+    answers = {"": "is dropped", "A": "of A is answered by a RST, of B dropped", "AB": "is answered by a RST"}
+    rows = (
+        (
+            code(name),
+            box.title,
+            *(format_duration(box.remembers[phase]) for phase in phases),
+            answers["".join(sorted(box.resets))],
+        )
+        for name, box in BOXES.items()
+    )
+    return table(heads, rows)
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "departures": departures,
     "claims": claims,
     "events": events,
     "meaning": meaning,
+    "middleboxes": middleboxes,
     "properties": properties,
     "rules": rules,
     "schema": schema,

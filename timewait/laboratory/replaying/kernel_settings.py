@@ -86,6 +86,8 @@ def script_of(trace: Trace) -> KernelScript:
         actions = tuple(action_of(step.event) for step in trace.steps)
     except ValueError as problem:
         raise NotReplayable(str(problem)) from problem
+    if any(action and action.kind == "inject" for action in actions):
+        raise NotReplayable("a middlebox sends in the name of an end")
     handshake = configuration.reopening.handshake
     plan = plan_of(configuration, trace.steps, actions) if handshake else None
     return KernelScript(trace, configuration, actions, plan)
