@@ -12,17 +12,8 @@ from timewait.proofs.claim import claim
 from timewait.proofs.evidence import PROVED, VIOLATED, Evidence, agreed, all_at, at, for_all
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.incarnation import HARMS, ISOLATION
-from timewait.spec.reopening import (
-    CONTROLS,
-    HALF_THE_NUMBERS,
-    ISN_RATE,
-    AnswerIsn,
-    NextIncarnation,
-    Numbers,
-    Paws,
-    Reopen,
-    SynRule,
-)
+from timewait.spec.reopening import CONTROLS, ISN_RATE, AnswerIsn, NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.sequence_numbers import HALF_THE_NUMBERS
 from timewait.spec.settings import Behaviour
 
 ALL_HARMS = (ISOLATION, *HARMS)

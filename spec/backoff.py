@@ -24,7 +24,19 @@ def backoff(stack: Stack) -> tuple[Fraction, ...]:
     least, most = stack.rto_min, stack.rto_max
     if least is None or most is None or least <= 0 or {"rto_min", "rto_max"} & stack.multiples.keys():
         return ()
-    gaps = [least]
-    while gaps[-1] < most and len(gaps) < MOST_GAPS:
-        gaps.append(min(2 * gaps[-1], most))
-    return tuple(gaps) if gaps[-1] == most else ()
+    gaps = doubling(least, most)
+    return gaps if len(gaps) <= MOST_GAPS else ()
+
+
+def doubling(first: Fraction, longest: Fraction) -> tuple[Fraction, ...]:
+    """A retransmission schedule that doubles up to its longest gap (RFC 6298 5.5, 2.5).
+
+    Parameters
+    ----------
+    first, longest : Fraction
+        In seconds, more than zero.
+    """
+    gaps = [min(first, longest)]
+    while gaps[-1] < longest:
+        gaps.append(min(2 * gaps[-1], longest))
+    return tuple(gaps)

@@ -7,13 +7,11 @@ from enum import StrEnum
 from fractions import Fraction
 
 from timewait.spec.duration import format_duration
+from timewait.spec.sequence_numbers import HALF_THE_NUMBERS
 from timewait.vocabulary.errors import RequestError
 
 ISN_RATE = 250_000
 """Numbers a second of the clock that generates initial sequence numbers: one every 4 us (RFC 6528 3, RFC 9293 3.4.1)."""
-
-HALF_THE_NUMBERS = 2**31
-"""Sequence numbers further apart than this compare the other way round (RFC 9293 3.4)."""
 
 CONTROLS = 2
 """The numbers that SYN and FIN of the old incarnation take, besides its text."""

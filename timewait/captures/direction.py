@@ -6,15 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from timewait.captures.headers import FIN, SYN, CapturedPacket
+from timewait.spec.sequence_numbers import difference
 
 CAPTURED_TWICE = 1_000_000
 """Nanoseconds within which two captures of one copy on one interface count as one."""
 
 REMEMBERED = 8
 """Packets of each end that are remembered to recognise one that the capture holds twice."""
-
-NUMBERS = 1 << 32
-"""The size of the sequence space."""
 
 
 @dataclass(slots=True)
@@ -75,15 +73,13 @@ class Direction:
         """A sequence number of the wire, unwrapped and relative."""
         if self.first is None:
             self.first = number if syn else number - 1
-        high = self.high
-        return high + (number - self.first - high + (1 << 31)) % NUMBERS - (1 << 31)
+        return self.high + difference(number - self.first, self.high)
 
     def distance(self, number: int) -> int:
         """How far a number of the wire is from the highest number of this end; 0 where nothing of it is known."""
         if self.first is None:
             return 0
-        ahead = (number - self.first - self.high) % NUMBERS
-        return min(ahead, NUMBERS - ahead)
+        return abs(difference(number - self.first, self.high))
 
     def fills_gap(self, seq: int, end: int) -> bool:
         """Whether numbers that were sent before are ones that the capture lacked so far; they are no longer missing."""

@@ -22,7 +22,7 @@ from timewait.captures.connections import (
     captured_segments,
 )
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
-from timewait.captures.direction import NUMBERS
+from timewait.spec.sequence_numbers import NUMBERS
 from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.fins import second_closed_first
 from timewait.captures.judging import Judged, judge
@@ -40,6 +40,7 @@ from timewait.spec.exchange import ENDS
 from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
 from timewait.spec.segment import Segment
+from timewait.spec.sequence_numbers import wrapped
 from timewait.spec.settings import Behaviour, ResetRule
 from timewait.spec.state import Block, State
 from timewait.vocabulary.replay import Packet
@@ -168,7 +169,7 @@ def _is_acceptable(connection: Connection | None, captured: CapturedSegment) -> 
     own, _ = connection.sides(captured.packet)
     if own.first is None:
         return False
-    offset = (captured.packet.seq - own.first) % NUMBERS
+    offset = wrapped(captured.packet.seq - own.first)
     end = offset + captured.segment.span
     return end > 0 and offset < own.high + WINDOW
 

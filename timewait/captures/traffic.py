@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from timewait.captures.connections import Connection, captured_segments
-from timewait.captures.direction import NUMBERS, Direction
+from timewait.captures.direction import Direction
 from timewait.captures.headers import ACK, RST, SYN, CapturedPacket, Socket
+from timewait.spec.sequence_numbers import NUMBERS, wrapped
 
 COMPARED = 4
 """The latest incarnations that a packet may belong to."""
@@ -122,7 +123,7 @@ def _opens(connection: Connection, packet: CapturedPacket, latest: bool) -> bool
     if own.first is None:
         # The answer to the SYN, or a simultaneous open.
         return latest and answers and not connection.established
-    if packet.seq != own.first % NUMBERS or not answers:
+    if packet.seq != wrapped(own.first) or not answers:
         return False
     copy = bool(packet.ident) and any(packet.ident == known for known in _idents(connection, packet))
     return copy or not (connection.over and connection.established)
@@ -130,7 +131,7 @@ def _opens(connection: Connection, packet: CapturedPacket, latest: bool) -> bool
 
 def _acknowledges_syn(opener: Direction, ack: int) -> bool:
     """Whether a number acknowledges a SYN, with all, some or none of the text on it (RFC 7413)."""
-    return opener.first is not None and 1 <= (ack - opener.first) % NUMBERS <= 1 + opener.text_on_syn
+    return opener.first is not None and 1 <= wrapped(ack - opener.first) <= 1 + opener.text_on_syn
 
 
 def _idents(connection: Connection, packet: CapturedPacket) -> list[int]:

@@ -20,12 +20,14 @@ from timewait.diagrams import risk_chart
 from timewait.narration.prose import listed, short_duration
 from timewait.options import schedule
 from timewait.risk.chain import CloseResult
-from timewait.risk.path import NetworkPath, OrderlyClose, delays_around, doubling
+from timewait.risk.path import NetworkPath, OrderlyClose, delays_around
 from timewait.risk.sampling import sampled
-from timewait.risk.stray import Harm, Strays
+from timewait.risk.stray import Strays
 from timewait.risk.table import Risk, least_without_risk, risks, time_waits_of_stacks
 from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.backoff import doubling
 from timewait.spec.duration import format_duration
+from timewait.spec.incarnation import HARMS
 from timewait.spec.settings import STATE_LIMITS
 from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import State
@@ -162,9 +164,9 @@ def _show(close: OrderlyClose, table: Sequence[Risk], values: dict[str, Any], sc
     screen.paragraphs([_question(close)])
     screen.line(f"no close ends in a RST from TIME_WAIT {format_duration(least_without_risk(close))} on")
     screen.line()
-    harms = [*Harm] if values["duplicates"] is not None else []
+    harms = [*HARMS] if values["duplicates"] is not None else []
     per_day = values["rate_of_reuse"]
-    heads = ["TIME_WAIT", "ends in a RST", *(["that is"] if per_day else []), *map(str, harms), "stacks"]
+    heads = ["TIME_WAIT", "ends in a RST", *(["that is"] if per_day else []), *harms, "stacks"]
     rows = []
     for risk in table:
         often = [_often(risk.reset * per_day)] if per_day else []
@@ -207,7 +209,7 @@ def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> di
                 "stacks": list(risk.stacks),
                 "results": {str(result): float(chance) for result, chance in risk.results.items()},
                 "exact": {str(result): str(chance) for result, chance in risk.results.items()},
-                "accepted": {harm.name.lower(): float(chance) for harm, chance in risk.accepted.items()},
+                "accepted": {harm: float(chance) for harm, chance in risk.accepted.items()},
                 "sampled": {str(result): found._asdict() for result, found in sampled(at, samples).items()} if samples else None,
             }
         )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from timewait.spec.sequence_numbers import wrapped
+
 TCP = 6
 BITS = {"fin": 1, "syn": 2, "rst": 4}
 ACK_BIT = 16
@@ -68,10 +70,10 @@ def packet(envelope: Envelope, fields: Mapping[str, int], initial: tuple[int, in
 def _segment(
     envelope: Envelope, fields: Mapping[str, int], initial: tuple[int, int], window: int, text: bytes, checksum_: int
 ) -> bytes:
-    ack = (fields["ack"] + initial[1]) % 2**32 if "ack" in fields else 0
+    ack = wrapped(fields["ack"] + initial[1]) if "ack" in fields else 0
     bits = sum(bit for name, bit in BITS.items() if fields.get(name)) | (ACK_BIT if "ack" in fields else 0)
     ports = envelope.source.port, envelope.destination.port
-    seq = (fields["seq"] + initial[0]) % 2**32
+    seq = wrapped(fields["seq"] + initial[0])
     return struct.pack("!HHIIBBHHH", *ports, seq, ack, HEADER // 4 << 4, bits, window, checksum_, 0) + text
 
 

@@ -21,6 +21,7 @@ from socket import socket as KernelSocket  # noqa: N812  # LaboratoryHost.socket
 from timewait.laboratory.diagnosis import Diagnosis
 from timewait.laboratory.links import Link, open_link
 from timewait.laboratory.namespaces import Namespace
+from timewait.spec.sequence_numbers import wrapped
 
 QUIET: Mapping[str, int | str] = {
     "ipv6/conf/all/disable_ipv6": 1,
@@ -148,10 +149,10 @@ class LaboratoryHost:
         """
         unconnected.setsockopt(IPPROTO_TCP, REPAIR, 1)
         unconnected.setsockopt(IPPROTO_TCP, REPAIR_QUEUE, SEND_QUEUE)
-        unconnected.setsockopt(IPPROTO_TCP, QUEUE_SEQ, struct.pack("=I", isn % 2**32))
+        unconnected.setsockopt(IPPROTO_TCP, QUEUE_SEQ, struct.pack("=I", wrapped(isn)))
         unconnected.setsockopt(IPPROTO_TCP, REPAIR, 0)
         unconnected.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)  # leaving repair clears it
-        self.aids.append(f"{self.name}: ISN {isn % 2**32} chosen (TCP_REPAIR)")
+        self.aids.append(f"{self.name}: ISN {wrapped(isn)} chosen (TCP_REPAIR)")
 
     def cut_timer(self, local: tuple[str, int], remote: tuple[str, int]) -> bool:
         """End a TIME-WAIT, or the FIN-WAIT-2 of an abandoned connection, now (SOCK_DESTROY); noted among the aids.

@@ -12,9 +12,9 @@ from timewait.captures.capture_file import Frame
 from timewait.captures.headers import FIN, RST, SYN, CapturedPacket, decode
 from timewait.formats.wire import HEADER, TCP, Envelope, WireSocket, checksum, packet
 from timewait.spec.segment import Segment
+from timewait.spec.sequence_numbers import difference
 
 RAW_IP = 101
-HALF = 2**31
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,6 @@ class Numbering:
         ack = None if fields.ack is None else difference(fields.ack, self.initial.get(receiver, 0))
         bits = (bool(fields.flags & bit) for bit in (SYN, FIN, RST))
         return Segment(seq, ack, fields.length, *bits)
-
-
-def difference(number: int, initial: int) -> int:
-    """A sequence number relative to an ISN; negative where it lies before it (RFC 9293 3.4)."""
-    return (number - initial + HALF) % 2**32 - HALF
 
 
 def decoded(octets: bytes) -> CapturedPacket | None:

@@ -69,20 +69,6 @@ def delays_around(rtt: Fraction, jitter: Fraction) -> Distribution:
     return ((half - jitter, Fraction(1, 4)), (half, Fraction(1, 2)), (half + jitter, Fraction(1, 4)))
 
 
-def doubling(first: Fraction, longest: Fraction) -> tuple[Fraction, ...]:
-    """A retransmission schedule that doubles up to its longest gap (RFC 6298 5.5, 2.5).
-
-    Parameters
-    ----------
-    first, longest : Fraction
-        In seconds.
-    """
-    gaps = [min(first, longest)]
-    while gaps[-1] < longest:
-        gaps.append(min(2 * gaps[-1], longest))
-    return tuple(gaps)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderlyClose:
     """A close: A closes first, B closes as soon as it has read the end of file.

@@ -2,29 +2,17 @@
 
 A packet of the old connection leaves a stray copy with some probability; the age of the copy when it arrives is uniform over the
 MSL. The next connection begins when TIME-WAIT ends, the worst instant. Its ISNs are random and independent of the old numbers
-(RFC 6528 across different connections, or after a wrap); `INDEPENDENT` states for each harm the probability that the old
-numbers then fit.
+(RFC 6528 across different connections, or after a wrap); `Strays.fits` is the probability that the old numbers then fit. A
+harm is one of `timewait.spec.incarnation.HARMS`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 
+from timewait.spec.sequence_numbers import NUMBERS
 from timewait.vocabulary.errors import RequestError
-
-NUMBERS = 2**32
-"""Sequence numbers."""
-
-
-class Harm(StrEnum):
-    """What an old duplicate does to the next connection."""
-
-    TEXT = "old text is read as new"
-    FIN = "an old FIN ends the stream"
-    RESET = "an old RST ends the connection"
-    ACK = "an old ACK acknowledges new text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,31 +46,31 @@ class Strays:
         """The probability that a stray copy arrives after TIME-WAIT has ended."""
         return max(Fraction(0), 1 - time_wait / self.msl)
 
-    def fits(self, harm: Harm) -> Fraction:
+    def fits(self, harm: str) -> Fraction:
         """The probability that the numbers of an old segment fit the next connection.
 
         SEG.SEQ must lie in the window; for a RST it must be RCV.NXT exactly (RFC 9293 3.10.7.4, second step). For text and for
         a FIN any SEG.ACK up to SND.NXT passes, half of all numbers (fifth step); to acknowledge new text it must lie within
         the octets in flight.
         """
-        if self.timestamps and harm is not Harm.RESET:
+        if self.timestamps and harm != "old-reset":
             return Fraction(0)
         in_window = Fraction(self.window, NUMBERS)
         match harm:
-            case Harm.RESET:
+            case "old-reset":
                 return Fraction(1, NUMBERS)
-            case Harm.ACK:
+            case "old-ack":
                 return in_window * in_window
             case _:
                 return in_window / 2
 
-    def accepted(self, harm: Harm, time_wait: Fraction) -> Fraction:
+    def accepted(self, harm: str, time_wait: Fraction) -> Fraction:
         """The probability that one packet of the old connection does harm.
 
         Parameters
         ----------
-        harm : Harm
-            The harm; the packet is of its kind.
+        harm : str
+            The harm, of `timewait.spec.incarnation.HARMS`; the packet is of its kind.
         time_wait : Fraction
             In seconds.
         """

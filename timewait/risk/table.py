@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from timewait.risk.chain import CloseResult, result_probabilities
 from timewait.risk.path import OrderlyClose
-from timewait.risk.stray import Harm, Strays
+from timewait.risk.stray import Strays
+from timewait.spec.incarnation import HARMS
 from timewait.spec.stacks import load_stack, stack_names
 
 
@@ -26,14 +27,14 @@ class Risk(NamedTuple):
         The stacks with this TIME_WAIT.
     results : dict of CloseResult to Fraction
         The probability of each result of a close.
-    accepted : dict of Harm to Fraction
+    accepted : dict of str to Fraction
         The probability of each harm, for one packet of the old connection; empty where no duplicates were asked for.
     """
 
     time_wait: Fraction
     stacks: tuple[str, ...]
     results: dict[CloseResult, Fraction]
-    accepted: dict[Harm, Fraction]
+    accepted: dict[str, Fraction]
 
     @property
     def reset(self) -> Fraction:
@@ -66,7 +67,7 @@ def risks(close: OrderlyClose, strays: Strays | None, time_waits: Iterable[Fract
     stacks = time_waits_of_stacks()
     for value in sorted(set(time_waits)):
         results = result_probabilities(replace(close, time_wait=value))
-        accepted = {} if strays is None else {harm: strays.accepted(harm, value) for harm in Harm}
+        accepted = {} if strays is None else {harm: strays.accepted(harm, value) for harm in HARMS}
         yield Risk(value, stacks.get(value, ()), results, accepted)
 
 

@@ -10,6 +10,7 @@ from timewait.laboratory.replaying.ends import NEW, OLD, KernelEnds, other
 from timewait.laboratory.replaying.outcome import Refuted
 from timewait.spec.incarnation import harm_of
 from timewait.spec.outcome import Call
+from timewait.spec.sequence_numbers import wrapped
 from timewait.spec.state import State
 
 SETTLING = 0.1
@@ -38,7 +39,7 @@ def meet_old_segment(ends: KernelEnds, old: CarriedPacket) -> list[str]:
     fields = old.decoded
     bare = not old.segment.span and not old.segment.rst
     acknowledged = 0 if fields.ack is None else fields.ack - 1 - bare
-    ends.open_both({sender: (fields.seq - 1) % 2**32, receiver: acknowledged % 2**32})
+    ends.open_both({sender: wrapped(fields.seq - 1), receiver: wrapped(acknowledged)})
     effects = [f"the users open the connection again; {receiver} expects the number of the old segment next"]
     if bare:
         effects.append(_send_and_lose(ends, receiver))
