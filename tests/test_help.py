@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 from commands import run, run_json
@@ -16,6 +17,7 @@ from timewait.cli.help import EXIT_CODES
 from timewait.cli.main import COMMANDS, cli
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.properties import PROPERTIES
+from timewait.spec.settings import SETTINGS
 from timewait.spec.stacks import stack_names
 from timewait.spec.state import MEANING
 
@@ -40,6 +42,37 @@ class TestHelp:
         code, out, _ = run(capsys, "help", *topic.split())
         assert code == 0
         assert " ".join(text.split()) in " ".join(out.split())
+
+    @pytest.mark.parametrize("name", SETTINGS)
+    def test_settings(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """By its key in a profile, and by its option."""
+        entry = SETTINGS[name]
+        for topic in (name, *filter(None, [entry.option])):
+            code, out, _ = run(capsys, "help", topic)
+            assert code == 0
+            assert f"setting {name}\n" in out
+            assert entry.meaning[1:] in " ".join(out.split())
+
+    def test_options(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Each option of each command, with the commands that have it; but those of help itself are carried out."""
+        having: dict[str, set[str]] = {}
+        for name in set(COMMANDS) - {"help"}:
+            command = cli.get_command(click.Context(cli), name)
+            assert command is not None
+            shown = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
+            for option in (option for each in shown for option in each.opts if option.startswith("--")):
+                having.setdefault(option, set()).add(name)
+        for option, names in having.items():
+            code, out, _ = run(capsys, "help", option)
+            assert code == 0
+            listed = " ".join(re.findall(r"An option of: ([^.]*)\.", " ".join(out.split()))).replace(",", "").split()
+            assert names <= set(listed), option
+
+    def test_an_unknown_option(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line, with similar options."""
+        code, _, problem = run(capsys, "help", "--time-wiat")
+        assert code == 2
+        assert re.fullmatch(r"timewait: no command has an option '--time-wiat'; did you mean --time-wait, [^\n]*\?\n", problem)
 
     def test_an_unknown_topic(self, capsys: pytest.CaptureFixture[str]) -> None:
         """One line, with similar terms."""

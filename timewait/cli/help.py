@@ -1,8 +1,12 @@
-"""The command ``help``: explains a command, property, claim, state or term, and writes the man page."""
+"""The command ``help``: explains a command, option, setting, property, claim, state or term, and writes the man page."""
 
 from __future__ import annotations
 
+import difflib
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from enum import StrEnum
 
 import click
 
@@ -11,7 +15,11 @@ from timewait.cli.console import Screen
 from timewait.cli.glossary import explained
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.properties import PROPERTIES
+from timewait.spec.setting import InProfile, Setting
+from timewait.spec.settings import SETTINGS, Arrival
+from timewait.spec.stacks import load_stack, stack_names
 from timewait.spec.state import MEANING, State
+from timewait.vocabulary.errors import RequestError
 
 EXIT_CODES = {
     0: "as expected",
@@ -27,12 +35,15 @@ EXIT_CODES = {
 """The meaning of every exit code."""
 
 
-@click.command("help")
+Sections = Iterator[tuple[str, list[str]]]
+
+
+@click.command("help", context_settings={"ignore_unknown_options": True})
 @click.argument("topic", nargs=-1)
 @click.option("--man", is_flag=True, help="Write the man page of timewait, for man -l.")
 @click.pass_context
 def help_command(ctx: click.Context, topic: tuple[str, ...], man: bool) -> int:
-    """Explain a command, a property, a claim, a state, or a term of the glossary."""
+    """Explain a command, an option, a setting, a property, a claim, a state, or a term of the glossary."""
     screen = Screen()
     group = ctx.parent
     assert group is not None
@@ -47,19 +58,78 @@ def help_command(ctx: click.Context, topic: tuple[str, ...], man: bool) -> int:
 
 def _explain(topic: str, group: click.Context, screen: Screen) -> None:
     commands = dict(_commands(group))
-    state = topic.upper().replace("-", "_")
     if topic in commands:
         screen.raw(commands[topic].get_help(click.Context(commands[topic], group, topic)))
-    elif topic in PROPERTIES:
-        screen.paragraphs([f"{topic}: {PROPERTIES[topic].statement} ({PROPERTIES[topic].section})"])
-    elif topic.upper() in CLAIMS:
-        screen.paragraphs([f"{topic.upper()}: {CLAIMS[topic.upper()].statement} ({CLAIMS[topic.upper()].section})"])
-    elif state in State.__members__:
-        screen.paragraphs([f"{state}: {MEANING[State[state]]}"])
-    else:
-        name, paragraphs = explained(topic)
+        return
+    found = list(_sections(topic, group))
+    if topic.startswith("-") and not found:
+        near = difflib.get_close_matches(topic, sorted(_options(group)), n=3)
+        raise RequestError(f"no command has an option {topic!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    with suppress(RequestError) if found else nullcontext():
+        found.append(explained(topic))
+    for number, (name, paragraphs) in enumerate(found):
+        if number:
+            screen.line()
         screen.heading(name)
         screen.paragraphs(paragraphs, indent=2)
+
+
+def _sections(topic: str, group: click.Context) -> Sections:
+    """Everything with the name of a topic, apart from commands and terms of the glossary."""
+    state, key = topic.upper().replace("-", "_"), topic.strip("-").replace("-", "_").lower()
+    if topic in PROPERTIES:
+        yield topic, [f"{PROPERTIES[topic].statement} ({PROPERTIES[topic].section})"]
+    if topic.upper() in CLAIMS:
+        yield topic.upper(), [f"{CLAIMS[topic.upper()].statement} ({CLAIMS[topic.upper()].section})"]
+    if state in State.__members__:
+        yield state, [MEANING[State[state]]]
+    settings = [entry for name, entry in SETTINGS.items() if name == key or (entry.option and entry.keyword == key)]
+    for entry in settings:
+        yield f"setting {entry.name}", list(_of_setting(entry))
+    yield from _of_option(f"--{key.replace('_', '-')}", group)
+
+
+def _of_setting(entry: Setting) -> Iterator[str]:
+    """What a setting means, and where it can be stated."""
+    yield f"{entry.meaning[0].upper()}{entry.meaning[1:]} ({entry.section})."
+    if issubclass(entry.kind, StrEnum):
+        yield f"Values: {', '.join(entry.choices)}."
+    elif entry.kind is frozenset:
+        yield f"Any of: {', '.join(map(str, Arrival))}."
+    if entry.matters_with:
+        yield f"It matters only with {entry.matters_with}."
+    if entry.option:
+        yield f"Option: {entry.supplied_by}."
+    if entry.profile is not InProfile.ABSENT:
+        stated = sum(load_stack(name).value(entry.name) is not None for name in stack_names())
+        yield f"Key {entry.name} in the profile of a stack; {stated} of {len(stack_names())} profiles state it."
+
+
+def _of_option(option: str, group: click.Context) -> Sections:
+    """What an option means; where its text differs between commands, one section for each text."""
+    for (form, text), names in _options(group).get(option, {}).items():
+        yield form, [text, f"An option of: {', '.join(sorted(names))}."]
+
+
+def _options(group: click.Context) -> dict[str, dict[tuple[str, str], list[str]]]:
+    """Every option: the commands that have it, by its form and text there."""
+    found: defaultdict[str, defaultdict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, command in _every_command(group):
+        context = click.Context(command, group, name)
+        for parameter in command.get_params(context):
+            if (record := parameter.get_help_record(context)) is not None:
+                for option in (*parameter.opts, *parameter.secondary_opts):
+                    found[option][record].append(name)
+    return {option: dict(texts) for option, texts in found.items()}
+
+
+def _every_command(group: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Every command, and each that is below another one, with its full name."""
+    for name, command in _commands(group):
+        yield name, command
+        if isinstance(command, click.Group):
+            below = click.Context(command, group, name)
+            yield from ((f"{name} {part}", inner) for part, inner in _commands(below))
 
 
 def _commands(group: click.Context) -> Iterator[tuple[str, click.Command]]:
