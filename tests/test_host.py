@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sys
 from collections.abc import Callable
@@ -204,7 +205,7 @@ def test_not_linux(read: Callable[[Path], object], tmp_path: Path) -> None:
         ),
         (
             {"ip_local_port_range": "9 8"},
-            "cannot make sense of {root}/ip_local_port_range: '9 8' is not two port numbers, the lower first",
+            "cannot make sense of {root}/ip_local_port_range: '9 8' is not two port numbers, from 1 to 65535, the lower first",
         ),
     ],
 )
@@ -271,7 +272,7 @@ def test_a_copy_of_proc_sys(make: Make, tmp_path: Path) -> None:
         ({"tcp_tw_reuse_delay": "500"}, "470 connections per second to one destination, and 56,464 over loopback", ()),
         ({"ip_local_port_range": "40000 40059"}, "1 connections per second", ("Only 60 ports",)),
         ({"ip_local_reserved_ports": "32768-60768"}, "can open 3 connections per second", ("Only 231 ports",)),
-        ({"ip_local_reserved_ports": "1-65535"}, "can open no connection", ("Only no ports",)),
+        ({"ip_local_reserved_ports": "1-65535"}, "can open no connection", ("Every port of ip_local_port_range is reserved",)),
         ({"tcp_max_tw_buckets": "0"}, "any number of connections per second", ("There is no TIME-WAIT",)),
         ({"tcp_max_tw_buckets": "100", "tcp_tw_reuse": "1"}, "per second", ("A connection beyond 100 in TIME-WAIT has none",)),
         ({"tcp_tw_recycle": "1"}, "470", ("tcp_tw_recycle is on",)),
@@ -322,6 +323,54 @@ def test_a_listing_without_the_settings(text: str, tmp_path: Path) -> None:
         report(settings_of_file(path))
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", ["=", " = ", ": ", "\t=\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_listing_however_it_was_saved(encoding: str, separator: str, end: str, tmp_path: Path) -> None:
+    """In other encodings, with other separators and ends of lines it says the same."""
+    lines = [line.replace(": ", separator) for line in ("error: no permission", *FREEBSD.splitlines())]
+    path = tmp_path / "saved.txt"
+    path.write_bytes(end.join(lines).encode(encoding))
+    assert report(settings_of_file(path)) == report(settings_of_text(FREEBSD, "saved"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net.inet.tcp.msl: 15000\nnet.inet.ip.portrange.first: 99999\nnet.inet.ip.portrange.last: 1000000",
+        "net.inet.tcp.msl: 15000\nnet.inet.ip.portrange.first: 0\nnet.inet.ip.portrange.last: 10",
+    ],
+)
+def test_ports_that_are_none(text: str) -> None:
+    """A number above 65535, and 0, is no port."""
+    with pytest.raises(HostUnreadable, match="from 1 to 65535"):
+        report(settings_of_text(text, "saved"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_reserved_ports_are_counted_once(make: Make, seed: int) -> None:
+    """In any order, overlapping or not, inside the range of connect() or beyond it."""
+    chance = random.Random(seed)
+    low = chance.randint(1, 60_000)
+    high = chance.randint(low, 65_535)
+    firsts = [chance.randint(1, 65_000) for _ in range(chance.randint(1, 6))]
+    ranges = [(first, min(first + chance.choice([0, 1, 500, 20_000]), 65_535)) for first in firsts]
+    written = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+    host = read_linux(settings_of_folder(make(ip_local_port_range=f"{low}\t{high}", ip_local_reserved_ports=written)))
+    taken = {port for first, last in ranges for port in range(first, last + 1)}
+    assert host.usable_ports == sum(port not in taken for port in range(low, high + 1))
+
+
+def test_no_time_wait_and_no_port(make: Make) -> None:
+    """Both are said as such."""
+    none = "net.inet.tcp.msl: 0\nnet.inet.ip.portrange.first: 49152\nnet.inet.ip.portrange.last: 65535"
+    found = report(settings_of_text(none, "saved"))
+    assert "there is no TIME-WAIT" in found.headline
+    assert [entry.finding for entry in found.advice] == ["There is no TIME-WAIT."]
+    reserved = report(settings_of_folder(make(ip_local_reserved_ports="1-65535")))
+    assert "Every port of ip_local_port_range is reserved" in " ".join(entry.finding for entry in reserved.advice)
 
 
 # --- sockets -------------------------------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ def bsd_headline(host: BsdSettings) -> str:
     prediction = Prediction(host.pool, Service(time_wait=host.time_wait, service_time=Fraction(0)), Fraction(10**9))
     rate = prediction.lasting_rate
     shown = "any number of" if rate is None else rate_in_words(Fraction(int(rate)) if rate >= 1 else rate)
-    wait = format_duration(host.time_wait)
-    return f"This {host.system} machine can open {shown} connections per second to one destination; TIME-WAIT lasts {wait}."
+    waits = f"TIME-WAIT lasts {format_duration(host.time_wait)}" if host.msl else "there is no TIME-WAIT"
+    return f"This {host.system} machine can open {shown} connections per second to one destination; {waits}."
 
 
 def verdict_line(advice: list[Advice]) -> str:
@@ -96,7 +96,9 @@ def linux_advice(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advi
     yield from _limits(host, live)
     if host.usable_ports < FEW_PORTS:
         yield Advice(
-            f"Only {counted(host.usable_ports, 'port')} of ip_local_port_range may be used.",
+            f"Only {counted(host.usable_ports, 'port')} of ip_local_port_range may be used."
+            if host.usable_ports
+            else "Every port of ip_local_port_range is reserved by ip_local_reserved_ports.",
             'sysctl -w net.ipv4.ip_local_port_range="32768 60999"',
             "A service that listens on a port of the wider range may find it taken; list such ports in ip_local_reserved_ports.",
         )
@@ -186,9 +188,9 @@ def bsd_advice(host: BsdSettings) -> Iterator[Advice]:
     """What needs doing on a machine with FreeBSD or macOS."""
     if host.msl < SHORT_MSL:
         yield Advice(
-            f"TIME-WAIT lasts {format_duration(host.time_wait)} only.",
+            f"TIME-WAIT lasts {format_duration(host.time_wait)} only." if host.msl else "There is no TIME-WAIT.",
             "sysctl net.inet.tcp.msl=30000",
-            f"A port is blocked for 1m instead of {format_duration(host.time_wait)}.",
+            f"A port is blocked for 60s instead of {format_duration(host.time_wait)}.",
         )
     if host.pool.ports < FEW_PORTS:
         yield Advice(

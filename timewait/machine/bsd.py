@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from timewait.capacity.ports import PortPool
 from timewait.machine.meanings import HostSetting
-from timewait.machine.sources import SettingsSource, number
+from timewait.machine.sources import SettingsSource, number, port_range
 from timewait.spec.duration import format_duration
 
 TCP, IP = "net.inet.tcp.", "net.inet.ip.portrange."
@@ -60,7 +60,8 @@ def read_bsd(source: SettingsSource) -> BsdSettings:
     HostUnreadable
         One cannot be read or makes no sense.
     """
-    first, last = sorted(number(source, f"{IP}{end}") for end in ("first", "last"))
+    low, high = sorted(number(source, f"{IP}{end}") for end in ("first", "last"))
+    first, last = port_range(source, f"{IP}first, last", low, high)
     msl = Fraction(number(source, f"{TCP}msl"), 1_000)
     system = "FreeBSD" if source.knows(f"{TCP}nolocaltimewait") or source.knows(f"{TCP}fast_finwait2_recycle") else "macOS"
     return BsdSettings(system=system, msl=msl, ports=(first, last), meanings=tuple(_meanings(source, msl, last - first + 1)))

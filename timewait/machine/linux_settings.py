@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from timewait.capacity.ports import PortPool, Reuse
-from timewait.machine.sources import HostUnreadable, SettingsSource, number, numbers, optional_number
+from timewait.machine.sources import HostUnreadable, SettingsSource, number, numbers, optional_number, port_range
 
 ORPHAN_RETRIES = 8
 """The meaning of ``tcp_orphan_retries = 0``."""
@@ -128,20 +129,29 @@ def read_linux(source: SettingsSource) -> LinuxSettings:
 
 
 def _range(source: SettingsSource, name: str) -> tuple[int, int]:
-    expected = "two port numbers, the lower first"
-    low, high = numbers(source, name, 2, expected)
-    if low > high or high > 65535:
-        raise HostUnreadable(f"cannot make sense of {source.where(name)}: '{low} {high}' is not {expected}")
-    return low, high
+    low, high = numbers(source, name, 2, "two port numbers, the lower first")
+    return port_range(source, name, low, high)
 
 
 def _reserved(source: SettingsSource, name: str) -> tuple[tuple[int, int], ...]:
-    """The ranges that the kernel writes, in order and without overlap; none where the setting is missing."""
-    ranges = []
+    """The ranges, in order and without overlap, as the kernel writes them; none where the setting is missing."""
+    ranges: list[tuple[int, int]] = []
     for part in source.text(name).split(",") if source.knows(name) else ():
         ends = part.strip().split("-") if part.strip() else []
         if len(ends) > 2 or not all(end.isascii() and end.isdecimal() and len(end) < 6 for end in ends):
             raise HostUnreadable(f"cannot make sense of {source.where(name)}: {part[:60]!r} is neither a port nor a range")
         if ends:
-            ranges.append((int(ends[0]), int(ends[-1])))
-    return tuple(ranges)
+            ranges.append(port_range(source, name, int(ends[0]), int(ends[-1])))
+    return tuple(_merged(ranges))
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The same ports in ranges that do not overlap."""
+    last: tuple[int, int] | None = None
+    for first, end in sorted(ranges):
+        if last is None or first > last[1] + 1:
+            yield from () if last is None else (last,)
+            last = (first, end)
+        else:
+            last = (last[0], max(last[1], end))
+    yield from () if last is None else (last,)

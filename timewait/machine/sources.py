@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ PROC = Path("/proc/sys")
 
 LARGEST_LISTING = 16 * 2**20
 """The largest text that is read, in octets."""
+
+LAST_PORT = 65_535
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9_][\w.\-/]*)\s*[=:]\s?(?P<value>.*)")
 
@@ -131,6 +134,12 @@ def settings_of_folder(root: Path = PROC) -> SettingsFolder:
     return SettingsFolder(root)
 
 
+def decoded(octets: bytes) -> str:
+    """The text of a listing: UTF-8, or with a byte-order mark UTF-16, as some shells write what is redirected to a file."""
+    utf_16 = octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return octets.decode("utf-16" if utf_16 else "utf-8-sig", errors="replace")
+
+
 def settings_of_text(text: str, origin: str) -> SettingsListing:
     """The settings in the output of ``sysctl -a``; lines that are no settings are skipped.
 
@@ -160,7 +169,7 @@ def settings_of_file(path: Path) -> SettingsSource:
     try:
         if path.stat().st_size > LARGEST_LISTING:
             raise HostUnreadable(f"{path}: the file is larger than {LARGEST_LISTING // 2**20} MB")
-        return settings_of_text(path.read_text(encoding="utf-8", errors="replace"), str(path))
+        return settings_of_text(decoded(path.read_bytes()), str(path))
     except OSError as problem:
         raise HostUnreadable(f"cannot read {path}: {problem.strerror}") from None
 
@@ -183,6 +192,20 @@ def numbers(source: SettingsSource, name: str, count: int, expected: str) -> lis
     if len(words) != count or not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
         raise HostUnreadable(f"cannot make sense of {source.where(name)}: {text[:60]!r} is not {expected}")
     return [int(word) for word in words]
+
+
+def port_range(source: SettingsSource, name: str, low: int, high: int) -> tuple[int, int]:
+    """The first and the last of some ports.
+
+    Raises
+    ------
+    HostUnreadable
+        They are no port numbers, or the first is above the last.
+    """
+    if not 1 <= low <= high <= LAST_PORT:
+        what = f"two port numbers, from 1 to {LAST_PORT}, the lower first"
+        raise HostUnreadable(f"cannot make sense of {source.where(name)}: '{low} {high}' is not {what}")
+    return low, high
 
 
 def optional_number(source: SettingsSource, name: str) -> int | None:
