@@ -36,6 +36,26 @@ def test_a_wrong_rule_is_a_disagreement() -> None:
     assert compare(done, wrong, SERVICE).different
 
 
+@pytest.mark.parametrize(("ports", "reserved", "destinations"), [(1, 0, 1), (3, 0, 1), (7, 0, 3), (6, 4, 1), (6, 3, 2)])
+def test_odd_ranges(ports: int, reserved: int, destinations: int) -> None:
+    """One port, an odd number of ports, reserved ports among them, several destinations: each as predicted."""
+    for reuse in Reuse:
+        pool = PortPool(ports=ports, destinations=destinations, reuse=reuse, reuse_delay=Fraction(1, 10))
+        done = list(attempts(pool, bursts(pool), reserved))
+        found = compare(done, pool, SERVICE, width=ports + reserved)
+        assert found.different == (), (pool, found)
+        assert (ports - (ports + reserved > 1 and (ports + reserved) % 2)) * destinations <= found.opened
+        assert len({attempt.destination for attempt in done if attempt.opened}) == destinations
+
+
+def test_another_number_of_ports_is_a_disagreement() -> None:
+    """Reserved ports that count as usable, and a destination too many, are noticed."""
+    pool = PortPool(ports=6, reuse_delay=Fraction(1, 10))
+    done = list(attempts(pool, bursts(pool), 4))
+    assert compare(done, PortPool(ports=10), SERVICE).different
+    assert compare([attempt._replace(destination=number % 2) for number, attempt in enumerate(done)], pool, SERVICE).different
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("ports", "timestamps", "loopback"), [*product((10, 60, 300), (True, False), (True, False))])
 def test_connect_by_connect(ports: int, timestamps: bool, loopback: bool) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from timewait.narration.prose import counted
 from timewait.vocabulary.errors import InputError
 
 NANOSECONDS = 1_000_000_000
@@ -104,7 +105,7 @@ def _rows(path: Path) -> Iterator[tuple[Fraction, Fraction]]:
     before = Fraction(-1)
     for number, fields in enumerate(lines, start=1):
         if not any(field.strip() for field in fields) or (
-            number == 1 and [field.strip() for field in fields] == ["time", "rate"]
+            number == 1 and [field.strip().lower() for field in fields] == ["time", "rate"]
         ):
             continue
         time, rate = _pair(fields, f"{path}, line {number}")
@@ -127,7 +128,7 @@ def _text(path: Path) -> str:
 
 def _pair(fields: Sequence[str], where: str) -> tuple[Fraction, Fraction]:
     if len(fields) != 2:
-        raise BrokenLoad(f"{where}: {len(fields)} fields instead of the two, time and rate")
+        raise BrokenLoad(f"{where}: {counted(len(fields), 'field')} instead of the two, time and rate")
     numbers = []
     for field in fields:
         text = field.strip()

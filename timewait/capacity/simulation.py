@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from typing import NamedTuple
 
 from timewait.capacity.load import NANOSECONDS, Load
@@ -116,8 +117,13 @@ class Pool:
 
     def available(self, now: int) -> bool:
         """Whether there is a port: a free one, or one in TIME-WAIT that may be reused."""
+        return self.spare(now, 1) > 0
+
+    def spare(self, now: int, most: int) -> int:
+        """How many ports there are, free or in TIME-WAIT and reusable; counted up to a number."""
         self.pass_time(now)
-        return bool(self.free) or bool(self._reuses and self.waiting and now > self.waiting[0] + self._delay)
+        reusable = (now > closed + self._delay for closed in islice(self.waiting, most)) if self._reuses else ()
+        return min(self.free + sum(reusable), most)
 
     def take(self, now: int) -> None:
         """Open a connection on the port that is free, else on the one that has been blocked longest."""

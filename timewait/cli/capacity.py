@@ -24,6 +24,7 @@ from timewait.cli.value_types import DURATION, Parsed
 from timewait.diagrams import capacity_chart
 from timewait.laboratory.port_check import check_ports
 from timewait.machine.reading import read_this_host
+from timewait.narration.prose import counted
 
 NARROW, MOST_NARROW = 100, 2000
 """Ports of a check on the kernel: by default, and at most."""
@@ -122,9 +123,9 @@ def _check(pool: PortPool, stated: int | None, as_json: bool) -> int:
         if not as_json:
             agrees = f"differs at attempt {found.different[0]}" if found.different else "as predicted, connect by connect"
             screen.line(
-                f"{chosen.ports} ports, reuse {chosen.reuse}: {found.attempts} attempts, {found.opened} opened, "
+                f"{counted(chosen.ports, 'port')}, reuse {chosen.reuse}: {found.attempts} attempts, {found.opened} opened, "
                 f"{found.attempts - found.opened} EADDRNOTAVAIL; {agrees}"
-                + (f" ({found.undecided} too near to a change to tell)" if found.undecided else "")
+                + (f" ({found.undecided} may go either way)" if found.undecided else "")
             )
     if as_json:
         screen.as_json({"on": "linux", "checks": rows})

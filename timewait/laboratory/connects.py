@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from socket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, inet_aton, socket
 
 from timewait.laboratory.links import SET_ADDRESS, SET_FLAGS, UP
@@ -32,11 +33,17 @@ class ConnectingHost:
         Whether the address is one of loopback.
     settings : mapping of str to int
         Settings below ``/proc/sys/net/ipv4``.
+    reserved : int
+        Further ports of the range that are reserved; they follow the first one.
+    destinations : int
+        Ports on which the kernel listens; the connections go to each in turn.
     """
 
     ports: int
     loopback: bool
     settings: Mapping[str, int]
+    reserved: int = 0
+    destinations: int = 1
 
 
 def connects(host: ConnectingHost, instants: Sequence[int]) -> Generator[tuple[int, bool]]:
@@ -65,27 +72,34 @@ def connects(host: ConnectingHost, instants: Sequence[int]) -> Generator[tuple[i
         An attempt failed for another reason.
     """
     namespace = Namespace()
-    namespace.set("ipv4/ip_local_port_range", f"{FIRST_PORT} {FIRST_PORT + host.ports - 1}")
+    namespace.set("ipv4/ip_local_port_range", f"{FIRST_PORT} {FIRST_PORT + host.ports + host.reserved - 1}")
+    if host.reserved:
+        namespace.set("ipv4/ip_local_reserved_ports", f"{FIRST_PORT + 1}-{FIRST_PORT + host.reserved}")
     for name, value in host.settings.items():
         namespace.set(f"ipv4/{name}", value)
     address = LOOPBACK if host.loopback else ELSEWHERE
     with namespace.entered():
         bring_up_loopback(address)
-        listener = socket(AF_INET, SOCK_STREAM)
-        listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        listener.bind((address, LISTENER))
-        listener.listen(16)
+        listeners = [_listening(address, LISTENER + number) for number in range(host.destinations)]
         begin = time.monotonic_ns()
-        for instant in instants:
+        for instant, listener in zip(instants, cycle(listeners), strict=False):
             while (now := time.monotonic_ns() - begin) < instant:
                 time.sleep(min((instant - now) / 1e9, 0.001))
-            yield now, _open_and_close(listener, address)
+            yield now, _open_and_close(listener)
 
 
-def _open_and_close(listener: socket, address: str) -> bool:
+def _listening(address: str, port: int) -> socket:
+    listener = socket(AF_INET, SOCK_STREAM)
+    listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen(16)
+    return listener
+
+
+def _open_and_close(listener: socket) -> bool:
     with socket(AF_INET, SOCK_STREAM) as client:
         try:
-            client.connect((address, LISTENER))
+            client.connect(listener.getsockname())
         except OSError as problem:
             if problem.errno == errno.EADDRNOTAVAIL:
                 return False
