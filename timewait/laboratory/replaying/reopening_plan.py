@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from timewait.checker.trace import Step
-from timewait.laboratory.packets import CarriedPacket, Numbering, difference, with_checksum
+from timewait.laboratory.packets import CarriedPacket, Numbering, with_checksum
 from timewait.laboratory.replaying.outcome import NotReplayable
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
@@ -22,6 +22,7 @@ from timewait.spec.incarnation import Crossing, crossings
 from timewait.spec.reference import ReferenceState, initial_state
 from timewait.spec.reopening import Crash, Numbers
 from timewait.spec.segment import Segment
+from timewait.spec.sequence_numbers import difference, wrapped
 from timewait.spec.state import State
 from timewait.spec.trace_actions import segment_of
 from timewait.vocabulary.automaton import Action
@@ -211,9 +212,9 @@ def placed(packet: CarriedPacket, meeting: Meeting, new: Mapping[str, int]) -> C
     fields = packet.decoded
     seq, ack = fields.seq, fields.ack
     if meeting.sender in new and meeting.next_expected is not None:
-        seq = _place(seq, (new[meeting.sender] + meeting.counted.seq) % 2**32, old=meeting.old_number)
+        seq = _place(seq, wrapped(new[meeting.sender] + meeting.counted.seq), old=meeting.old_number)
     if ack is not None and meeting.counted.ack is not None and meeting.receiver in new:
-        ack = _place(ack, (new[meeting.receiver] + meeting.counted.ack) % 2**32, old=meeting.old_ack)
+        ack = _place(ack, wrapped(new[meeting.receiver] + meeting.counted.ack), old=meeting.old_ack)
     if (seq, ack) == (fields.seq, fields.ack):
         return packet
     octets = bytearray(packet.octets)
@@ -230,7 +231,7 @@ def _place(actual: int, wanted: int, *, old: bool) -> int:
 def counts_as(packet: CarriedPacket, segment: Segment) -> Numbering:
     """The ISNs relative to which a packet carries a segment: those of the answer of an end to which it belongs to nothing."""
     receiver = "B" if packet.sender == "A" else "A"
-    initial = {packet.sender: (packet.decoded.seq - segment.seq) % 2**32}
+    initial = {packet.sender: wrapped(packet.decoded.seq - segment.seq)}
     if packet.decoded.ack is not None and segment.ack is not None:
-        initial[receiver] = (packet.decoded.ack - segment.ack) % 2**32
+        initial[receiver] = wrapped(packet.decoded.ack - segment.ack)
     return Numbering(initial)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from timewait.checker.trace import Step, Trace
 from timewait.laboratory.isolation import isolated
 from timewait.laboratory.kernel_pair import KernelPair, NoSuchPacket
-from timewait.laboratory.packets import CarriedPacket, Numbering, difference
+from timewait.laboratory.packets import CarriedPacket, Numbering
 from timewait.laboratory.replaying.capture import captured
 from timewait.laboratory.replaying.ends import NEW, KernelEnds, connection
 from timewait.laboratory.replaying.explanation import settings_that_explain
@@ -20,6 +20,7 @@ from timewait.laboratory.replaying.reopening_plan import Meeting, ReopeningPlan,
 from timewait.spec.incarnation import FAR, HARMS
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
+from timewait.spec.sequence_numbers import difference, wrapped
 from timewait.spec.state import State
 from timewait.spec.trace_actions import segment_of
 from timewait.vocabulary.automaton import Action
@@ -164,7 +165,7 @@ class _Replayer:
         """The ISN that the plan chooses for an end, if any."""
         assert self.script.plan is not None, "only a handshake opens by a call"
         distance = self.script.plan.distances.get(name)
-        return None if distance is None else (self.numbers[0].initial[name] + distance) % 2**32
+        return None if distance is None else wrapped(self.numbers[0].initial[name] + distance)
 
     def _deliver(self, step: Step) -> Numbering | None:
         """Let a packet arrive; returns the numbers of an answer that belongs to no connection of the receiver."""
