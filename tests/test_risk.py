@@ -170,7 +170,7 @@ def test_a_stack_with_limits_of_states(stack: str) -> None:
 
 
 def test_the_proved_mark_is_that_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine is asked about the stack whose risk is drawn, with its gaps and its limit of retransmissions."""
+    """The engine is asked about the stack whose risk is drawn, with its gaps and without a limit of retransmissions."""
     asked: dict[str, object] = {}
 
     def recorded(**options: object) -> SimpleNamespace:
@@ -183,4 +183,13 @@ def test_the_proved_mark_is_that_of_the_stack(monkeypatch: pytest.MonkeyPatch) -
     curve = risk_curve(orderly_close(profile, path, Fraction(1), (Fraction(3),), retries=2), profile)
     assert curve.proved == 9
     assert asked["stack"] is profile
-    assert (asked["rto"], asked["retries"], asked["loss"], asked["msl"]) == ((Fraction(3),), 2, 1, Fraction(2))
+    assert (asked["rto"], asked["loss"], asked["msl"]) == ((Fraction(3),), 1, Fraction(2))
+    assert asked.get("retries") is None
+
+
+def test_the_proved_mark_is_where_the_risk_ends() -> None:
+    """With ends that give up: the engine's threshold and the chain's agree."""
+    path = NetworkPath(loss_rate=Fraction(1, 10), delays=delays_around(Fraction(2), Fraction(1)), budget=1)
+    profile = load_stack("rfc9293-intended")
+    curve = risk_curve(orderly_close(profile, path, Fraction(1), (Fraction(5),), retries=2), profile)
+    assert curve.proved == curve.zero_from == 7

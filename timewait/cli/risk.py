@@ -246,14 +246,17 @@ def risk_curve(close: OrderlyClose, stack: Stack) -> risk_chart.RiskCurve:
 
 
 def _proved(close: OrderlyClose, stack: Stack) -> float | None:
-    """The TIME_WAIT that is proved safe for any delays up to the longest one, in seconds; None without a bound on losses."""
+    """The TIME_WAIT that is proved safe for any delays up to the longest one, in seconds; None without a bound on losses.
+
+    It is that of ends that never give up: a close of the chain ends when an end gives up, so every RST that it counts belongs
+    to such a run. With a limit no TIME_WAIT is safe, since a user may close after the other end has given up.
+    """
     if close.path.budget is None:
         return None
     found = threshold(
         stack=stack,
         msl=close.path.longest,
         rto=close.gaps,
-        retries=close.behaviour.retries,
         loss=close.path.budget,
         exact_rto=True,
         properties=("graceful",),
