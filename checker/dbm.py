@@ -164,15 +164,6 @@ def includes(zones: NDArray[np.int64], zone: Zone) -> bool:
 
 
 @kernel
-def uncovered(zones: NDArray[np.int64], zone: Zone) -> NDArray[np.bool_]:
-    """Which of a stack of zones are not included in a zone."""
-    result = np.empty(len(zones), dtype=np.bool_)
-    for index in range(len(zones)):
-        result[index] = not _inside(zones[index], zone)
-    return result
-
-
-@kernel
 def _inside(small: Zone, large: Zone) -> bool:
     for row in range(len(small)):
         for column in range(len(small)):

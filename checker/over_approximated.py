@@ -99,7 +99,7 @@ class OverApproximationEngine(DecisionEngine):
         witnessed = concretised_witnesses(question.compiled, zones, required)
         findings = []
         for asked in properties:
-            finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(zones.nodes))
+            finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(zones))
             unconfirmed = zones.witnessed.keys() & set(question.witnesses.get(asked.name, ())) - witnessed
             if (where := zones.broken.get(asked.name)) is not None:
                 run = concretised(question.compiled, zones, where, asked.name)

@@ -1,4 +1,4 @@
-"""Breadth-first search, shared by the engines that explore: states in ticks, and zones in dense time.
+"""Breadth-first search in Python, of states in ticks; zones and packed states have compiled searches of the same form.
 
 An engine supplies the first node, the successors of a node, and the store, which says whether a node is new. Each node
 remembers the node from which it was first reached, so a shortest run is read off without a second search.

@@ -3,70 +3,97 @@
 A node is a location with a zone: every clock valuation that it may have after any delay. A node whose zone is included
 in a stored one is not explored again. Zones are widened by lower and upper bounds (LU extrapolation), which keeps
 them few whatever the size of the constants, and changes no answer about reachability.
+
+The loop is compiled (`timewait.checker.zone_kernels`). It asks for the edges of a location when it first meets it, so it
+explores every automaton of the vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import dbm
-from timewait.checker.compiled import INACTIVE, ROWS, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation, carried
-from timewait.checker.dbm import Zone
+from timewait.checker import zone_kernels as kernels
+from timewait.checker.compiled import INACTIVE, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
 from timewait.checker.engine import DecisionEngine, finding_of
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
 from timewait.checker.schedule import delays
-from timewait.checker.search import Search
-from timewait.vocabulary.automaton import Edge, Property
+from timewait.checker.time_unit import in_ticks, unit_of
+from timewait.checker.zone_kernels import NEXT, NODES, NOTED, POOL, TRANSITIONS, UNKNOWN, WANTED, ZoneArrays
+from timewait.vocabulary.automaton import Property
 
-ZoneNode = tuple[int, Zone]
-"""The number of a location, and a zone of its clocks."""
+CHUNK = 256
+"""Nodes visited between two looks at the budget."""
 
-Updates = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""The arguments `sources` and `lifetimes` of `timewait.checker.dbm.carry`, each of shape (clocks + 1,)."""
+BoundedEdge = tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""An edge: its target, bounds of shape (n, 3), and the arguments `sources` and `lifetimes` of `timewait.checker.dbm.carry`."""
+
+assert RESET - 1 == INACTIVE, "sources of rows are positions of clocks above `RESET`"
+
+Kind = tuple[frozenset[str], frozenset[str]]
+"""What an edge violates, and what it witnesses."""
 
 
-class LocationBounds(NamedTuple):
-    """The bounds and clock updates of a location with n clocks, as entries and rows of difference-bound matrices.
+class Zones:
+    """An exploration of an automaton in dense time.
+
+    The automaton is best a quotient: zones decide what may still be in flight.
+
+    Parameters
+    ----------
+    automaton : CompiledAutomaton
+        The system.
+    values : mapping or None
+        The parameters in seconds; by default those of the system.
 
     Attributes
     ----------
-    edges : tuple of (guard, sources, lifetimes)
-        For each edge its guard, an array of shape (bounds, 3) like `invariant`, and its `Updates`, each of shape (m + 1,)
-        for a target with m clocks: row numbers, and ticks.
-    originals : tuple of Edge
-        The edges that were compiled, in the same order.
-    invariant : array, shape (bounds, 3)
-        The invariant, each bound as (row, column, bound); bounds are encoded as in `timewait.checker.dbm`.
-    lower, upper : array, shape (n + 1,)
-        For each row the maximal constant, in ticks, in lower and in upper bounds on its clock; -1 where there is none.
+    unit : Fraction
+        The length of a tick in seconds, the greatest one of which every parameter is a multiple.
+    ticks : mapping
+        The parameters in ticks.
+    broken, witnessed : dict
+        For each violated ``always`` property, and for each witnessed ``sometimes`` property, the first (node, step).
+    stopped : str
+        Why the exploration ended early; empty when it is complete.
     """
-
-    edges: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], ...]
-    originals: tuple[Edge, ...]
-    invariant: NDArray[np.int64]
-    lower: NDArray[np.int64]
-    upper: NDArray[np.int64]
-
-
-class Zones(Search[ZoneNode]):
-    """An exploration of an automaton in dense time; parameters and attributes as for `timewait.checker.search.Search`.
-
-    The automaton is best a quotient: zones decide what may still be in flight.
-    """
-
-    poll = 64
 
     def __init__(self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
-        super().__init__(automaton, values)
+        self.automaton = automaton
+        self.values = automaton.system.parameters if values is None else values
+        self.unit = unit_of(self.values)
+        self.ticks = in_ticks(self.values, self.unit)
+        self.broken: dict[str, tuple[int, int]] = {}
+        self.witnessed: dict[str, tuple[int, int]] = {}
+        self.stopped = ""
         self._lower, self._upper = self._maximal_constants()
-        self._locations: dict[int, LocationBounds] = {}
-        self._stored: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._kinds: dict[Kind, int] = {(frozenset(), frozenset()): 0}
+        self._bounded: dict[int, list[BoundedEdge]] = {}
+        self._known_bounds: dict[tuple[CompiledBound, ...], list[tuple[int, int, int]]] = {}
+        self._used = dict.fromkeys(("edges", "bounds", "sources", "constants"), 0)
+        self._arrays = ZoneArrays(
+            counts=np.zeros(5, dtype=np.int64),
+            places=np.zeros((64, 6), dtype=np.int32),
+            heads=np.full(64, -1, dtype=np.int32),
+            edges=np.zeros((256, 6), dtype=np.int32),
+            bounds=np.zeros((256, 3), dtype=np.int64),
+            sources=np.zeros(1024, dtype=np.int16),
+            constants=np.zeros((256, 3), dtype=np.int64),
+            nodes=np.zeros((256, 5), dtype=np.int32),
+            slots=np.zeros(256, dtype=np.int64),
+            pool=np.zeros(1 << 14, dtype=np.int64),
+            free=np.full(2, -1, dtype=np.int64),
+            first_taken=np.full((16, 2), -1, dtype=np.int64),
+            scratch=np.zeros((3, 1), dtype=np.int64),
+            least=np.zeros(1, dtype=np.int64),
+        )
 
     def _maximal_constants(self) -> tuple[dict[str, int], dict[str, int]]:
         """For each clock role the maximal constants in lower and in upper bounds, over every location."""
@@ -81,108 +108,218 @@ class Zones(Search[ZoneNode]):
                     upper[role] = max(constant, upper.get(role, -1))
         return lower, upper
 
-    def first(self) -> ZoneNode:
+    # --- exploration ------------------------------------------------------------------------------------------------
+
+    def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
+        """Visit every reachable node; stop early when the budget is used up, or when all of `until` are violated."""
+        counts = self._arrays.counts
+        if not len(self):
+            self._begin()
+        visited = True
+        while counts[NEXT] < len(self):
+            if visited and (stopped := budget.exceeded(len(self), self._depth_of(int(counts[NEXT])))):
+                self.stopped = stopped
+                return
+            status = kernels.explore(self._arrays, CHUNK, budget.states)
+            visited = status == kernels.DONE
+            if status == UNKNOWN:
+                self._describe_targets(int(counts[WANTED]))
+            elif status == kernels.NO_ROOM:
+                self._reserve("nodes", 2 * len(self._arrays.nodes))
+                self._reserve("slots", len(self._arrays.nodes))
+                self._reserve("pool", 2 * len(self._arrays.pool))
+            elif status == NOTED:
+                self._note()
+                if until and until <= self.broken.keys():
+                    self.stopped = "every property asked for is broken"
+                    return
+
+    def _begin(self) -> None:
+        """Store the first node."""
         start = self.automaton.start
+        self._describe(start)
+        updates = np.array([RESET, *self.automaton.start_updates()], dtype=np.int16) - RESET
         point = np.full((1, 1), dbm.AT_MOST_ZERO, dtype=np.int64)
-        return start, self._settled(start, dbm.carry(point, *self._updates(start, self.automaton.start_updates())))
+        zone = dbm.carry(point, *self._updates(start, updates.astype(np.int16)))
+        constants = self._arrays.constants[self._arrays.places[start, kernels.FIRST_CONSTANT] :][: len(zone)]
+        zone = dbm.settled(zone, self._invariant(start), constants[:, 0].copy(), constants[:, 1].copy())
+        self._arrays.scratch[2, : zone.size] = zone.ravel()
+        kernels.store(self._arrays, start, -1, -1, 0)
 
-    def after(self, node: ZoneNode) -> Iterator[tuple[int, ZoneNode]]:
-        """Each edge that can be taken, with the node it leads to: guard, updates, delay, invariant, extrapolation."""
-        number, zone = node
-        edges = self.automaton.location(number).edges
-        for step, (guard, sources, lifetimes) in enumerate(self._location(number).edges):
-            possible, narrowed = dbm.narrowed(zone, guard)
-            if possible:
-                target = edges[step].target
-                yield step, (target, self._settled(target, dbm.carry(narrowed, sources, lifetimes)))
+    def _note(self) -> None:
+        """Note which properties are violated and witnessed by kinds of edges that were taken since the last time."""
+        taken = [(tuple(map(int, self._arrays.first_taken[number])), kind) for kind, number in self._kinds.items()]
+        for (node, step), (violates, witnesses) in sorted((entry for entry in taken if entry[0] >= (0, 0)), key=itemgetter(0)):
+            for name in violates:
+                self.broken.setdefault(name, (node, step))
+            for name in witnesses:
+                self.witnessed.setdefault(name, (node, step))
 
-    def edges_of(self, node: ZoneNode) -> tuple[Edge, ...]:
-        return self._location(node[0]).originals
+    # --- the locations, for the kernels -----------------------------------------------------------------------------
 
-    def _settled(self, number: int, zone: Zone) -> Zone:
-        """A zone after any delay under the invariant, extrapolated."""
-        location = self._location(number)
-        return dbm.settled(zone, location.invariant, location.lower, location.upper)
+    def _describe_targets(self, number: int) -> None:
+        """Describe each location that an edge of a location leads to."""
+        for edge in self.automaton.location(number).edges:
+            if edge.target >= len(self._arrays.places) or not self._arrays.places[edge.target, kernels.SIZE]:
+                self._describe(edge.target)
 
-    def _is_new(self, node: ZoneNode) -> bool:
-        number, zone = node
-        stored = self._stored.get(number)
-        zones, nodes = zone[None], np.array([len(self.nodes)], dtype=np.int64)
-        if stored is not None:
-            if dbm.includes(stored[0], zone):
-                return False
-            kept = dbm.uncovered(stored[0], zone)
-            self._superseded.update(stored[1][~kept].tolist())
-            zones, nodes = np.concatenate([stored[0][kept], zones]), np.concatenate([stored[1][kept], nodes])
-        self._stored[number] = zones, nodes
-        return True
+    def _describe(self, number: int) -> None:
+        """Describe a location with its edges."""
+        location, used = self.automaton.location(number), self._used
+        bounds = list(self._bounds(location.invariant))
+        place = [len(location.clocks) + 1, used["edges"], len(location.edges), used["bounds"], len(bounds), used["constants"]]
+        edges, sources = [], list[int]()
+        for edge in location.edges:
+            guard, original = self._bounds(edge.guard), edge.original
+            kind = self._kinds.setdefault((original.violates, original.witnesses), len(self._kinds))
+            edges.append((edge.target, used["bounds"] + len(bounds), len(guard), used["sources"] + len(sources), kind, 0))
+            bounds += guard
+            sources.append(RESET)
+            sources += edge.updates
+        constants = [(0, 0, -1), *(self._constants(clock.role) for clock in location.clocks)]
+        self._reserve("places", max(len(self.automaton), number + 1))
+        self._reserve("heads", len(self._arrays.places), -1)
+        self._reserve("free", place[0] + 1, -1)
+        self._reserve("first_taken", len(self._kinds), -1)
+        self._reserve("least", place[0])
+        if self._arrays.scratch.shape[1] < place[0] ** 2:
+            self._arrays = self._arrays._replace(scratch=np.zeros((3, place[0] ** 2), dtype=np.int64))
+        self._append("edges", edges)
+        self._append("bounds", bounds)
+        self._append("sources", np.array(sources, dtype=np.int16) - RESET)
+        self._append("constants", constants)
+        self._arrays.places[number] = place
 
-    # --- compilation ------------------------------------------------------------------------------------------------
+    def _append(self, name: str, entries: Sequence[Any] | NDArray[Any]) -> None:
+        """Add entries to an array, behind those in use."""
+        begin = self._used[name]
+        self._used[name] += len(entries)
+        self._reserve(name, self._used[name])
+        if len(entries):
+            getattr(self._arrays, name)[begin : self._used[name]] = entries
 
-    def _location(self, number: int) -> LocationBounds:
-        """The bounds of a location, compiled when it is first entered."""
-        known = self._locations.get(number)
+    def _reserve(self, name: str, length: int, empty: int = 0) -> None:
+        """Make room for a number of entries of an array."""
+        array: NDArray[Any] = getattr(self._arrays, name)
+        if length > len(array):
+            larger = np.full((max(2 * len(array), length), *array.shape[1:]), empty, dtype=array.dtype)
+            larger[: len(array)] = array
+            self._arrays = self._arrays._replace(**{name: larger})
+
+    def _constants(self, role: str) -> tuple[int, int, int]:
+        """The maximal constants of a role in lower and in upper bounds, and its lifetime, in ticks; -1 where there is none."""
+        lifetime = self.automaton.system.lifetimes.get(role)
+        return self._lower.get(role, -1), self._upper.get(role, -1), -1 if lifetime is None else self.ticks[lifetime]
+
+    def _bounds(self, bounds: tuple[CompiledBound, ...]) -> list[tuple[int, int, int]]:
+        """Bounds, each as (row, column, bound)."""
+        known = self._known_bounds.get(bounds)
         if known is None:
-            location = self.automaton.location(number)
-            roles = [clock.role for clock in location.clocks]
-            known = self._locations[number] = LocationBounds(
-                tuple((self._bounds(edge.guard), *self._updates(edge.target, edge.updates)) for edge in location.edges),
-                tuple(edge.original for edge in location.edges),
-                self._bounds(location.invariant),
-                np.array([0, *(self._lower.get(role, -1) for role in roles)], dtype=np.int64),
-                np.array([0, *(self._upper.get(role, -1) for role in roles)], dtype=np.int64),
-            )
+            known = self._known_bounds[bounds] = [entry for bound in bounds for entry in self._bound(bound)]
         return known
 
-    def _bounds(self, bounds: tuple[CompiledBound, ...]) -> NDArray[np.int64]:
-        """Bounds, each as (row, column, bound), shape (bounds, 3)."""
-        entries = []
-        for bound in bounds:
-            constant, row = self.ticks[bound.parameter], bound.clock + 1
-            if bound.relation in ("<=", "=="):
-                entries.append((row, 0, dbm.at_most(constant)))
-            if bound.relation in (">=", "=="):
-                entries.append((0, row, dbm.at_most(-constant)))
-            if bound.relation == ">":
-                entries.append((0, row, dbm.below(-constant)))
-        return np.array(entries, dtype=np.int64).reshape(len(entries), 3)
+    def _bound(self, bound: CompiledBound) -> Iterator[tuple[int, int, int]]:
+        constant, row = self.ticks[bound.parameter], bound.clock + 1
+        if bound.relation in ("<=", "=="):
+            yield row, 0, dbm.at_most(constant)
+        if bound.relation in (">=", "=="):
+            yield 0, row, dbm.at_most(-constant)
+        if bound.relation == ">":
+            yield 0, row, dbm.below(-constant)
 
-    def _updates(self, target: int, updates: tuple[int, ...]) -> Updates:
-        clocks, lifetimes = self.automaton.location(target).clocks, self.automaton.system.lifetimes
-        sources = carried(updates, ROWS, 0, lambda _: 0)
-        inactive = [
-            self.ticks[lifetimes[clocks[index].role]] if update == INACTIVE else -1 for index, update in enumerate(updates)
-        ]
-        return np.array([0, *sources], dtype=np.int64), np.array([-1, *inactive], dtype=np.int64)
+    def _updates(self, target: int, sources: NDArray[np.int16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The arguments `sources` and `lifetimes` of `timewait.checker.dbm.carry` for the sources of the rows of a target."""
+        lifetimes = self._arrays.constants[self._arrays.places[target, kernels.FIRST_CONSTANT] :][: len(sources), 2]
+        return np.maximum(sources, 0).astype(np.int64), np.where(sources < 0, lifetimes, -1)
 
     # --- results ----------------------------------------------------------------------------------------------------
 
+    def __len__(self) -> int:
+        """The number of nodes stored, those included."""
+        return int(self._arrays.counts[NODES])
+
+    @property
+    def transitions(self) -> int:
+        """The number of steps between nodes."""
+        return int(self._arrays.counts[TRANSITIONS])
+
+    @property
+    def depth(self) -> int:
+        """The largest number of steps from the first node to any other."""
+        return self._depth_of(len(self) - 1) if len(self) else 0
+
+    @property
+    def bytes(self) -> int:
+        """The memory of the nodes and their zones, as far as it is used, in bytes."""
+        arrays = self._arrays
+        return int(arrays.counts[POOL]) * arrays.pool.itemsize + len(self) * (arrays.nodes.strides[0] + arrays.slots.itemsize)
+
+    def _depth_of(self, node: int) -> int:
+        return int(self._arrays.nodes[node, kernels.DEPTH])
+
+    def node(self, number: int) -> tuple[int, int, int]:
+        """A node: its location, the node that it was reached from, or -1, and the number of the edge there."""
+        location, parent, step = self._arrays.nodes[number, :3]
+        return int(location), int(parent), int(step)
+
+    def trail(self, number: int, step: int | None = None) -> list[tuple[int, int]]:
+        """A shortest path to a node as pairs of node and step, then one further step out of that node."""
+        trail = [] if step is None else [(number, step)]
+        while (known := self.node(number))[1] >= 0:
+            trail.append(known[1:])
+            number = known[1]
+        return trail[::-1]
+
     def path_to(self, number: int, step: int | None = None) -> list[tuple[CompiledLocation, CompiledEdge]]:
         """The edges along `trail`, each with its source."""
-        locations = [(self.automaton.location(self.nodes[node][0]), taken) for node, taken in self.trail(number, step)]
+        locations = [(self.automaton.location(self.node(node)[0]), taken) for node, taken in self.trail(number, step)]
         return [(location, location.edges[taken]) for location, taken in locations]
 
     def run_to(self, number: int, step: int | None = None) -> Run | None:
+        """A run along `trail`; None when no delays are possible along it."""
         path = self.path_to(number, step)
         waits = delays(path, self.values, self.unit)
         if waits is None:
             return None
         return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
 
-    def edges(self, number: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """For each edge of a location its target, its guard with the invariant, and its `Updates`."""
-        location = self._location(number)
-        for edge, (guard, sources, lifetimes) in zip(self.automaton.location(number).edges, location.edges, strict=True):
-            yield edge.target, np.concatenate([location.invariant, guard]), sources, lifetimes
+    def _invariant(self, number: int) -> NDArray[np.int64]:
+        place = self._arrays.places[number]
+        return self._arrays.bounds[place[kernels.FIRST_BOUND] :][: place[kernels.BOUNDS]]
+
+    def edges(self, number: int) -> Iterator[BoundedEdge]:
+        """For each edge of a location its target, its guard with the invariant, and its clock updates."""
+        if number not in self._bounded:
+            self._bounded[number] = list(self._bounded_edges(number))
+        yield from self._bounded[number]
+
+    def _bounded_edges(self, number: int) -> Iterator[BoundedEdge]:
+        arrays, place = self._arrays, self._arrays.places[number]
+        for target, guard, guards, update, *_ in arrays.edges[place[kernels.FIRST_EDGE] :][: place[kernels.EDGES]].tolist():
+            bounds = np.concatenate([self._invariant(number), arrays.bounds[guard : guard + guards]])
+            sources = arrays.sources[update : update + len(self.automaton.location(target).clocks) + 1]
+            yield target, bounds, *self._updates(target, sources)
 
     def cover(self) -> dict[int, NDArray[np.int64]]:
         """For each location reached, the zones that cover everything reachable there, shape (count, n, n)."""
-        return {number: zones for number, (zones, _) in self._stored.items()}
+        arrays = self._arrays
+        stored: dict[int, list[NDArray[np.int64]]] = {}
+        for number in range(len(self)):
+            location, slot = int(arrays.nodes[number, 0]), int(arrays.slots[number])
+            zones, size = stored.setdefault(location, []), int(arrays.places[location, kernels.SIZE])
+            if slot >= 0:
+                zones.append(arrays.pool[slot : slot + size * size].reshape(size, size))
+        return {location: np.stack(zones) for location, zones in stored.items()}
 
     def taken(self) -> set[tuple[int, int]]:
         """Every edge that can be taken, as the number of its location and its own."""
-        nodes = [(number, zone) for number, zones in self.cover().items() for zone in zones]
-        return {(number, step) for number, zone in nodes for step, _ in self.after((number, zone))}
+        places, edges = self._arrays.places, self._arrays.edges[:, kernels.TAKEN]
+        return {
+            (int(number), step)
+            for number in np.flatnonzero(places[:, kernels.SIZE])
+            for step in range(places[number, kernels.EDGES])
+            if edges[places[number, kernels.FIRST_EDGE] + step]
+        }
 
 
 class ZoneEngine(DecisionEngine):

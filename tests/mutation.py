@@ -565,7 +565,7 @@ def answer(case: Case, known: Answer | None, states: int = 100_000) -> Answer:
         for name, where in sorted(zones.broken.items()):
             _carried_out(case, zones.run_to(*where), asked[name])
         described["sizes"] = described.get("sizes", {}) | {
-            "zones": len(zones.nodes),
+            "zones": len(zones),
             "crossings": zones.transitions,
             "locations": len(table),
         }
@@ -608,7 +608,7 @@ def _relaxed(case: Case, sizes: dict[str, int]) -> Answer:
         Quotient(relaxation.OverApproximation(case.configuration, relaxation.one_at_a_time))
     )
     sizes |= {
-        "relaxed zones": len(zones.nodes),
+        "relaxed zones": len(zones),
         "relaxed crossings": zones.transitions,
         "obliged": len(obliged_approximation.explore()),
     }

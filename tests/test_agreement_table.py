@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -13,8 +13,9 @@ import pytest
 from commands import run
 from oracle import JUDGED, TooLarge, judge
 
-from timewait.checker import explicit, horn
+from timewait.checker import dbm, explicit, horn
 from timewait.checker.bounded import Searched, search
+from timewait.checker.compiled import CompiledBound
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
 from timewait.checker.packed_ticks import PackedTicks
@@ -135,8 +136,15 @@ def blind_zones(patch: pytest.MonkeyPatch) -> None:
 
 
 def hasty_zones(patch: pytest.MonkeyPatch) -> None:
-    """Zones in which time does not pass: they miss every violation that needs a wait."""
-    patch.setattr("timewait.checker.zones.dbm.settled", lambda zone, *_: zone)
+    """Zones that never wait for the lower bound of a guard: they miss every violation that needs a wait."""
+    described, empty = Zones._bound, (0, 0, dbm.below(0))
+
+    def describe_hastily(self: Zones, bound: CompiledBound) -> Iterator[tuple[int, int, int]]:
+        yield from described(self, bound)
+        if bound.relation != "<=":
+            yield empty
+
+    patch.setattr(Zones, "_bound", describe_hastily)
 
 
 def blind_smt(patch: pytest.MonkeyPatch) -> None:

@@ -311,12 +311,12 @@ class TestCounts:
     )
     def test_in_zones_by_hand(self, toy: Toy, zones: int, transitions: int) -> None:
         explored = in_zones(toy)
-        assert (len(explored.nodes), explored.transitions) == (zones, transitions)
+        assert (len(explored), explored.transitions) == (zones, transitions)
 
     @pytest.mark.parametrize("factor", [Fraction(1, 7), Fraction(30), Fraction(1000003)], ids=str)
     def test_zones_do_not_care_how_long_a_second_is(self, factor: Fraction) -> None:
         explored, same = in_zones(fischer(2, 1)), in_zones(fischer(2 * factor, factor))
-        assert (len(same.nodes), same.transitions) == (len(explored.nodes), explored.transitions)
+        assert (len(same), same.transitions) == (len(explored), explored.transitions)
         assert same.broken == explored.broken
 
     def test_the_same_in_every_run(self) -> None:
@@ -328,7 +328,7 @@ for toy in (fischer(2, 1), letterbox(2, 1)):
     for explored in (in_ticks(toy), in_zones(toy)):
         (where,) = explored.broken.values()
         print(explored.transitions, explored.run_to(*where))
-    print(in_ticks(toy).nodes, [(place, zone.tolist()) for place, zone in in_zones(toy).nodes])
+    print(in_ticks(toy).nodes, [(place, zones.tolist()) for place, zones in in_zones(toy).cover().items()])
 """
         described = set()
         for seed in ("1", "2"):
@@ -502,7 +502,7 @@ class TestBounds:
         explored.explore(Budget(states=100))
         assert explored.stopped.startswith("stopped at ")
         assert "(bound 100)" in explored.stopped
-        assert 100 < len(explored.nodes) < 300
+        assert 100 < len(explored) < 300
 
     def test_zones_tell_their_depth(self) -> None:
         places: dict[Location, Place] = {number: Place() for number in range(200)}

@@ -214,7 +214,7 @@ def test_it_is_smaller() -> None:
     explored = [Zones(automaton) for automaton in (asked.coarse, asked.quotient)]
     for zones in explored:
         zones.explore(Budget())
-    assert 5 * len(explored[0].nodes) < len(explored[1].nodes)
+    assert 5 * len(explored[0]) < len(explored[1])
 
 
 def test_a_run_of_the_relaxed_system_alone_does_not_count() -> None:
