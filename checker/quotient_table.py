@@ -9,8 +9,9 @@ asked for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from timewait.checker.compiled import (
@@ -93,6 +94,8 @@ class ClassLocation(NamedTuple):
         The position of each clock, and of each clock of messages by its number.
     sources : tuple of ClockSource
         Where the values of the clocks come from.
+    layout : int
+        The number of these sources: locations with equal ones share the updates of their edges.
     """
 
     original: Location
@@ -100,6 +103,7 @@ class ClassLocation(NamedTuple):
     positions: dict[Clock, int]
     numbered: dict[int, int]
     sources: tuple[ClockSource, ...]
+    layout: int
 
 
 class QuotientTable(CompiledAutomaton):
@@ -136,10 +140,14 @@ class QuotientTable(CompiledAutomaton):
         self._due_bound = -1
         self._clock_numbers: dict[Clock, int] = {}
         self._bounds: dict[tuple[int, int], CompiledBound] = {}
+        self._layouts: dict[tuple[ClockSource, ...], int] = {}
+        self._guards: dict[tuple[tuple[Limit, ...], int], tuple[CompiledBound, ...]] = {}
+        self._carried: dict[tuple[int, int, tuple[int, ...], int, int], tuple[int, ...]] = {}
         self._classes: list[tuple[int, tuple[int, ...]]] = []
         self._class_numbers: dict[tuple[int, tuple[int, ...]], int] = {}
         self._flying: list[int] = []
         self._steps: list[dict[int, list[ClassStep]]] = []
+        self._sent_to: list[dict[int, int]] = []
         self._needed = cache(self.table.must_be_delivered)
         self._keeps = cache(self.table.keeps_in_flight)
         self._find_classes()
@@ -185,46 +193,53 @@ class QuotientTable(CompiledAutomaton):
 
     def _find_classes(self) -> None:
         """Find the classes and, for each, every message that may be in flight: a least fixed point."""
-        self._class(self.table.start, (), 0)
+        self._class(self.table.start, ())
         waiting = [0]
+        queued = {0}
         processed: list[int] = []
+        visits = 0
         while waiting:
-            if len(waiting) % 64 == 1 and (stopped := self._budget.exceeded(len(self._classes), 0)):
+            if visits % 64 == 1 and (stopped := self._budget.exceeded(len(self._classes), 0)):
                 raise Stopped(f"{stopped}, while locations were folded")
-            here = waiting.pop()
+            visits += 1
+            here = heappop(waiting)
+            queued.remove(here)
             processed += [0] * (len(self._classes) - len(processed))
-            new = self._flying[here] & ~processed[here]
-            steps = self._steps[here]
-            if not steps:
-                self._spontaneous(here)
-            processed[here] |= new
-            for message in bits(new):
+            flying, steps, sent_to = self._flying[here], self._steps[here], self._sent_to[here]
+            fresh = [] if steps else self._spontaneous(here)
+            for message in bits(flying & ~processed[here]):
                 steps[message] = [step for row in self._arrivals(here, message) for step in self._targets(here, row, message)]
-            for step in (step for some in steps.values() for step in some):
+                fresh += steps[message]
+            processed[here] = flying
+            for step in fresh:
                 if step.keeps:
-                    grown = self._flying[here] | step.sent
-                    if grown & ~self._flying[step.target]:
-                        self._flying[step.target] |= grown
-                        waiting.append(step.target)
-                if not self._steps[step.target]:
-                    waiting.append(step.target)
-                    self._spontaneous(step.target)
+                    sent_to[step.target] = sent_to.get(step.target, 0) | step.sent
+            reached = {step.target for step in fresh if not self._steps[step.target]}
+            for target, sent in sent_to.items():
+                if (flying | sent) & ~self._flying[target]:
+                    self._flying[target] |= flying | sent
+                    reached.add(target)
+            for target in reached - queued:
+                heappush(waiting, target)
+            queued |= reached
 
-    def _class(self, control: int, must: tuple[int, ...], flying: int) -> int:
+    def _class(self, control: int, must: tuple[int, ...]) -> int:
         key = control, must
         known = self._class_numbers.get(key)
         if known is None:
             known = self._class_numbers[key] = len(self._classes)
             self._classes.append(key)
-            self._flying.append(flying)
+            self._flying.append(0)
             self._steps.append({})
+            self._sent_to.append({})
         return known
 
-    def _spontaneous(self, here: int) -> None:
+    def _spontaneous(self, here: int) -> list[ClassStep]:
         control, _ = self._classes[here]
         rows = self.table.spontaneous(control)
         self._describe()
-        self._steps[here][AFTER] = [step for row in rows for step in self._targets(here, row, None)]
+        found = self._steps[here][AFTER] = [step for row in rows for step in self._targets(here, row, None)]
+        return list(found)
 
     def _arrivals(self, here: int, message: int) -> list[Row]:
         rows = self.table.arrivals(self._classes[here][0], message)
@@ -245,7 +260,7 @@ class QuotientTable(CompiledAutomaton):
         left = [message for message in must if self._needed(row.target, message)] if keeps else []
         left.sort(key=self._order.__getitem__)
         for kept in self._choices(row.target, tuple(left)):
-            yield ClassStep(row, self._class(row.target, kept, 0), sent, fresh, keeps)
+            yield ClassStep(row, self._class(row.target, kept), sent, fresh, keeps)
 
     def _choices(self, control: int, must: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Each choice of the messages that must still be delivered."""
@@ -288,14 +303,16 @@ class QuotientTable(CompiledAutomaton):
             clocks = self.base.clocks(original)
             sources = []
             own = {clock: position for position, clock in enumerate(self.table.clocks[control])}
+            aged, due = _by_clock(flying, self._ages), _by_clock(must, self._dues)
             for clock in clocks:
-                aged = sum(1 << message for message in flying if self._ages[message] == clock)
-                due = sum(1 << message for message in must if self._dues[message] == clock)
-                number = self._clock_numbers.setdefault(clock, len(self._clock_numbers)) if aged or due else -1
-                sources.append(ClockSource(number, own.get(clock, -1), aged or due, not aged))
+                messages = aged.get(clock) or due.get(clock, 0)
+                number = self._clock_numbers.setdefault(clock, len(self._clock_numbers)) if messages else -1
+                sources.append(ClockSource(number, own.get(clock, -1), messages, clock not in aged))
             positions = {clock: position for position, clock in enumerate(clocks)}
             numbered = {source.clock: position for position, source in enumerate(sources) if source.control < 0}
-            known = self._representatives[here] = ClassLocation(original, clocks, positions, numbered, tuple(sources))
+            layout = self._layouts.setdefault(tuple(sources), len(self._layouts))
+            known = ClassLocation(original, clocks, positions, numbered, tuple(sources), layout)
+            self._representatives[here] = known
         return known
 
     def _compile_class(self, here: int) -> CompiledLocation:
@@ -322,17 +339,16 @@ class QuotientTable(CompiledAutomaton):
 
     def _edge(self, source: ClassLocation, step: ClassStep, message: int) -> CompiledEdge:
         age = source.positions[self._ages[message]] if message >= 0 else AGE
-        guard = tuple(self._bound(age if limit.clock == AGE else limit.clock, limit) for limit in step.row.guard)
-        carried, positions = step.row.updates, source.numbered
-        updates = []
-        for clock, control, messages, deadline in self._representative(step.target).sources:
-            if control >= 0:
-                updates.append(carried[control])
-            elif messages & (step.fresh if deadline else step.sent):
-                updates.append(RESET)
-            else:
-                updates.append(positions.get(clock, INACTIVE))
-        return CompiledEdge(guard, self._number(step.target), tuple(updates), step.row.edge)
+        row, target = step.row, self._representative(step.target)
+        guard = self._guards.get((row.guard, age))
+        if guard is None:
+            guard = tuple(self._bound(age if limit.clock == AGE else limit.clock, limit) for limit in row.guard)
+            self._guards[row.guard, age] = guard
+        key = source.layout, target.layout, row.updates, step.sent, step.fresh
+        updates = self._carried.get(key)
+        if updates is None:
+            updates = self._carried[key] = tuple(_carried(source, target, step))
+        return CompiledEdge(guard, self._number(step.target), updates, row.edge)
 
     def _bound(self, position: int, limit: Limit) -> CompiledBound:
         known = self._bounds.get((position, limit.bound))
@@ -341,6 +357,25 @@ class QuotientTable(CompiledAutomaton):
             known = CompiledBound(position, relation, parameter)
             self._bounds[position, limit.bound] = known
         return known
+
+
+def _by_clock(messages: Iterable[int], clocks: Sequence[Clock]) -> dict[Clock, int]:
+    """The messages of each clock, as bits."""
+    found: dict[Clock, int] = {}
+    for message in messages:
+        found[clocks[message]] = found.get(clocks[message], 0) | 1 << message
+    return found
+
+
+def _carried(source: ClassLocation, target: ClassLocation, step: ClassStep) -> Iterator[int]:
+    """The update of each clock of a target."""
+    for clock, control, messages, deadline in target.sources:
+        if control >= 0:
+            yield step.row.updates[control]
+        elif messages & (step.fresh if deadline else step.sent):
+            yield RESET
+        else:
+            yield source.numbered.get(clock, INACTIVE)
 
 
 def bits(number: int) -> Iterator[int]:
