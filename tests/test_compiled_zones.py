@@ -136,10 +136,10 @@ def test_random_configurations() -> None:
 
 @pytest.mark.slow
 def test_many_random_configurations_and_toys() -> None:
-    """Several hundred of each."""
-    compared = [compare_finite(random_configuration(random.Random(seed)), 600) for seed in range(1000, 1400)]
-    assert sum(one is not None for one in compared) >= 200
-    for seed in range(1000, 3000):
+    """A hundred configurations, and five hundred toys."""
+    compared = [compare_finite(random_configuration(random.Random(seed)), 300) for seed in range(1000, 1100)]
+    assert sum(one is not None for one in compared) >= 30
+    for seed in range(1000, 1500):
         compare(CompiledAutomaton(Quotient(random_toy(random.Random(seed)))))
 
 
