@@ -22,7 +22,6 @@ from timewait.captures.connections import (
     captured_segments,
 )
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
-from timewait.spec.sequence_numbers import NUMBERS
 from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.fins import second_closed_first
 from timewait.captures.judging import Judged, judge
