@@ -35,7 +35,7 @@ def items_in_order(items: Sequence[Item]) -> list[Item]:
 
 def in_order_of_sending(segments: Sequence[CapturedSegment]) -> list[SentSegment]:
     """The packets of a connection captured at one point, in the order in which their ends sent them."""
-    by_time = sorted([SentSegment(it, (it.packet.time, it.packet.frame, 0)) for it in segments], key=_sent)
+    by_time = sorted([SentSegment(it, (it.packet.time, it.packet.frame, 0)) for it in segments], key=_SENT)
     if _as_sent(by_time):
         return by_time
     ordered: list[CapturedSegment] = []
@@ -48,7 +48,7 @@ def in_order_of_sending(segments: Sequence[CapturedSegment]) -> list[SentSegment
     return _with_instants(_before_acknowledgements(ordered))
 
 
-_sent = itemgetter(1)
+_SENT = itemgetter(1)
 
 
 def _as_sent(by_time: Sequence[SentSegment]) -> bool:
