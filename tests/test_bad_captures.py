@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from bad_inputs import damaged_octets
-from capture_octets import IPV4, Wrapped, block, interface, links, pcap_header, record, section, tunnels
+from capture_octets import IPV4, Wrapped, block, interface, links, option, pcap_header, record, section, tunnels
 from commands import run
 from wire import Script
 
@@ -89,9 +89,9 @@ def shuffled(rng: random.Random, frames: Sequence[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def on_two_interfaces(frames: Sequence[bytes]) -> bytes:
-    """Every frame on two interfaces, as a pcapng file."""
-    parts = [section(), interface(228), interface(228)]
+def on_two_interfaces(frames: Sequence[bytes], name: bytes = b"") -> bytes:
+    """Every frame on two interfaces, the first of which has a name, as a pcapng file."""
+    parts = [section(), interface(228, option("<", 2, name) if name else b""), interface(228)]
     for number, frame in enumerate(frames):
         for index in (0, 1):
             at = divmod((1_700_000_000 + number) * 1_000_000 + 40 * index, 1 << 32)
@@ -207,6 +207,16 @@ def test_files_that_crashed_the_reader(file: Path, tmp_path: Path, capsys: pytes
     if "emoji" in file.name:
         code, out, _ = run(capsys, "explain", str(file))
         assert ":a:b:" in out
+
+
+@pytest.mark.parametrize(
+    "name", [b"eth\xff", "eth\ufffd\u202e".encode(), b"\x1b[2J", b"x" * 60_000], ids=["octet", "mark", "escape", "long"]
+)
+def test_names_of_interfaces(name: bytes) -> None:
+    """Whatever the name, the trace can be read back."""
+    (frames, *_), _, _ = material()
+    octets = on_two_interfaces(frames, name)
+    assert explained(octets) == 1
 
 
 def test_memory_is_bounded_by_the_file() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from timewait.vocabulary.errors import InputError
+from timewait.vocabulary.untrusted import visible
 
 NANOSECONDS = 1_000_000_000
 
@@ -23,6 +24,9 @@ MAX_BLOCK = 16 * 1024 * 1024
 
 MAX_IDLE = 1_000_000
 """Blocks without a frame, one after the other; more mean a damaged file."""
+
+MAX_NAME = 100
+"""Characters of the name of an interface that are kept."""
 
 CHUNK = 256 * 1024
 """Octets read at once."""
@@ -288,7 +292,8 @@ class CaptureReader:
         exponent = resolution & 0x7F
         base, finest = (2, BINARY_DIGITS) if resolution & 0x80 else (10, DECIMAL_DIGITS)
         offset = options.get(OFFSET, b"")
-        name = options.get(NAME, b"").decode(errors="replace").strip("\0")
+        # Anybody may have written the name; it is shown, and written into traces.
+        name = visible(options.get(NAME, b"").decode(errors="backslashreplace").strip("\0"))[:MAX_NAME]
         return _Interface(
             name or f"interface {len(self._interfaces)}",
             self._unpack("H", body)[0],
