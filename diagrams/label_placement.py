@@ -15,10 +15,10 @@ GAPS = (9.0, 18.0, 30.0, 44.0, 60.0, 78.0, 98.0, 120.0, 146.0)
 """The distances of a label from its point that are tried, in pixels."""
 
 SIDES = (
-    *((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)),
-    *((1, -0.5), (1, 0.5), (-1, -0.5), (-1, 0.5), (0.5, -1), (-0.5, -1), (0.5, 1), (-0.5, 1)),
+    *((1, 0), (-1, 0), (1, -0.5), (1, 0.5), (-1, -0.5), (-1, 0.5), (0, -1), (0, 1)),
+    *((1, -1), (-1, -1), (1, 1), (-1, 1), (0.5, -1), (-0.5, -1), (0.5, 1), (-0.5, 1)),
 )
-"""The sides of the point that are tried: right and left first, then above and below, then between these."""
+"""The sides of the point that are tried: right and left first, then above and below, then the corners."""
 
 FIRM = 3
 """How much worse it is to cross a label, a point or a line to a point than another obstacle."""
