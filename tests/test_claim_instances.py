@@ -13,7 +13,7 @@ from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
-from timewait.proofs import claims, crash, next_incarnation
+from timewait.proofs import claims, crash, next_incarnation, old_syn
 from timewait.proofs.claim import CLAIMS
 from timewait.proofs.evidence import Evidence
 from timewait.proofs.instances import INSTANCES, Instance
@@ -53,7 +53,7 @@ def used(name: str, monkeypatch: pytest.MonkeyPatch) -> set[Configuration]:
 
     one = ("at", "agreed", "least", "for_all", "by_horn", "for_every_duration", "for_all_by_schedule")
     many = ("all_at", "as_formula", "for_any_text")
-    for module, kind in product((claims, crash, next_incarnation), (*one, *many)):
+    for module, kind in product((claims, crash, next_incarnation, old_syn), (*one, *many)):
         monkeypatch.setattr(module, kind, recorded if kind in one else several, raising=False)
     list(CLAIMS[name].gather())
     return found
