@@ -686,11 +686,11 @@ def _facts() -> Iterator[tuple[str, bool]]:
     """Facts on which no verdict of a small configuration depends, each with whether it holds."""
     from timewait.spec.composition import Composition, CompositionState, Phase
     from timewait.spec.configuration import Configuration
-    from timewait.spec.endpoint import segment_arrives
+    from timewait.spec.endpoint import allowed_calls, segment_arrives
     from timewait.spec.exchange import loss_windows, violated_properties
     from timewait.spec.network import Channel
-    from timewait.spec.outcome import Effect, Outcome, Timer
-    from timewait.spec.replies import acknowledgement
+    from timewait.spec.outcome import Call, Effect, Outcome, Timer
+    from timewait.spec.replies import acknowledgement, earliest_unacknowledged
     from timewait.spec.segment import PacketInFlight, Segment
     from timewait.spec.settings import Behaviour
     from timewait.spec.state import ESTABLISHED, Block, State
@@ -719,6 +719,16 @@ def _facts() -> Iterator[tuple[str, bool]]:
         loss_windows((lasting, waiting), 0, Segment(1, 1, fin=True), (True, False)) == (),
     )
     yield "an end that closes second has no loss window", loss_windows((lasting, waiting), 0, Segment(2, 2), (True, True)) == ()
+
+    half_open = Block(State.SYN_RECEIVED, una=2, nxt=3, rcv=501, passive=True, waited=2)
+    windows = loss_windows((half_open, lasting), 0, Segment(3, 501), (True, False))
+    yield "what a half-open connection sends acknowledges no FIN", windows == ()
+    yield "its SYN,ACK is retransmitted", earliest_unacknowledged(half_open) == Segment(2, 501, syn=True)
+    yield "its user makes no call", allowed_calls(half_open) == ()
+    yield (
+        "the user of any other connection in SYN-RECEIVED may close it",
+        Call.CLOSE in allowed_calls(half_open._replace(waited=0)),
+    )
 
     for state in State:
         before, over = Block(state, una=1, nxt=2, rcv=1), Block(State.CLOSED)
