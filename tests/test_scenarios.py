@@ -136,6 +136,8 @@ class TestCommands:
             (("view", "missing.json"), 2, "missing.json"),
             (("view", __file__), 3, "line 1"),
             (("run", "--scenario", "clean-close", "--html", "/nowhere/x.html"), 2, "cannot write"),
+            (("check", "--msl", "30s", "--html", "/nowhere/x.html"), 2, "cannot write"),
+            (("check", "--msl", "30s", "--trace", "/nowhere/x.json"), 2, "cannot write"),
         ],
     )
     def test_bad_input(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str) -> None:

@@ -20,7 +20,7 @@ from timewait.cli import json_output
 from timewait.cli.blamed_line import with_blame
 from timewait.cli.command_line import current_words
 from timewait.cli.console import Screen
-from timewait.cli.files import write_whole
+from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.review import answer_in_words
@@ -90,8 +90,10 @@ def check_command(
 
 def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     """Decide, print the answers, write the files, and return the exit code."""
+    for output in filter(None, (outputs.trace, outputs.html, outputs.certificate)):
+        ensure_writable(output)  # before the search, whose answer would be lost
     if outputs.certificate is not None:
-        optional_package("cvc5", "certificates")  # before the search, whose answer would be lost
+        optional_package("cvc5", "certificates")
     screen, reports = Screen(), outputs.reports
     configuration = (options.of_stack() or options).configuration()
     parameters = verdict_parameters(configuration)
