@@ -55,7 +55,8 @@ def test_no_risk_from_the_proved_threshold_on(seed: int) -> None:
     chance = random.Random(50 + seed)
     budget = 1 + seed % 2
     close = some_close(chance, budget, rounds=True)
-    close = replace(close, gaps=close.gaps[:1], behaviour=Behaviour(retries=4))
+    gaps = close.gaps[: 1 if seed < 2 else 2]
+    close = replace(close, gaps=gaps, behaviour=Behaviour(retries=4, backoff=len(gaps)))
     found = threshold(
         msl=close.path.longest, rto=close.gaps, loss=budget, exact_rto=True, properties=("graceful",), engine="zones"
     )
@@ -64,6 +65,8 @@ def test_no_risk_from_the_proved_threshold_on(seed: int) -> None:
     least = found.least
     assert result_probabilities(replace(close, time_wait=least))[CloseResult.RESET] == 0
     assert result_probabilities(replace(close, time_wait=least - Fraction(1, 1000)))[CloseResult.RESET] > 0
+    falling = [risk.reset for risk in risks(close, None, [least * Fraction(part, 8) for part in range(10)])]
+    assert falling == sorted(falling, reverse=True)
 
 
 def test_the_risk_falls_with_time_wait() -> None:
