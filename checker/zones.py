@@ -37,7 +37,7 @@ BoundedEdge = tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
 
 assert RESET - 1 == INACTIVE, "sources of rows are positions of clocks above `RESET`"
 
-LocationKind = tuple[frozenset[str], frozenset[str]]
+EdgeKind = tuple[frozenset[str], frozenset[str]]
 """What an edge violates, and what it witnesses."""
 
 
@@ -74,7 +74,7 @@ class Zones:
         self.witnessed: dict[str, tuple[int, int]] = {}
         self.stopped = ""
         self._lower, self._upper = self._maximal_constants()
-        self._kinds: dict[LocationKind, int] = {(frozenset(), frozenset()): 0}
+        self._kinds: dict[EdgeKind, int] = {(frozenset(), frozenset()): 0}
         self._bounded: dict[int, list[BoundedEdge]] = {}
         self._known_bounds: dict[tuple[CompiledBound, ...], list[tuple[int, int, int]]] = {}
         self._used = dict.fromkeys(("edges", "bounds", "sources", "constants"), 0)
