@@ -64,11 +64,13 @@ def old_syn_in_time_wait() -> Iterator[Evidence]:
     safe = (*POSITIVE, "RTO <= MSL", "TIME_WAIT >= 2*MSL")
     kept = (ISOLATION, "graceful", *(name for name in HARMS if name != "old-text"))
     yield for_all("close, k = 0, an old SYN, return", waiting(RETURNS), safe, kept)
+    # Without the return the states in ticks are too many for the tick engine; Z3 and cvc5 check the certificate.
+    yield for_all("close, k = 0, an old SYN, no return", waiting(ENDS_THERE), safe, ("graceful",))
     label = "close, M = R = 1, TIME_WAIT = 2, k = 0, an old SYN"
     yield agreed(f"{label}, no return", waiting(ENDS_THERE), "old-fin", VIOLATED)
     yield agreed(f"{label}, return", waiting(RETURNS), ISOLATION, PROVED)
+    yield agreed(f"{label}, return", waiting(RETURNS), "graceful", PROVED)
     for opening, how in ((RETURNS, "return"), (ENDS_THERE, "no return")):
-        yield agreed(f"{label}, {how}", waiting(opening), "graceful", PROVED)
         yield at(
             f"close, M = R = 1, TIME_WAIT = 2, k = 1, an old SYN, {how}", waiting(opening, 1), "closes", VIOLATED, Engine.ZONES
         )
