@@ -110,13 +110,15 @@ def all_at(
 
 
 def agreed(label: str, configuration: Configuration, name: str, expected: Verdict) -> Evidence:
-    """One property by two engines, in ticks and in dense time, which must agree."""
+    """One property by two engines, in ticks and in dense time, which must both decide it, and agree."""
     by_ticks, dense = (
         decide(question(configuration), [PROPERTIES[name]], engine, Budget())[0] for engine in (Engine.EXPLICIT, Engine.ZONES)
     )
     if by_ticks.verdict is not dense.verdict:
         detail = f"ticks: {by_ticks.verdict}, zones: {dense.verdict}"
-        return Evidence(f"{label}: {name}", Verdict.DISAGREEMENT, expected, "explicit and zones", detail)
+        undecided = Verdict.INCONCLUSIVE in (by_ticks.verdict, dense.verdict)
+        verdict = Verdict.INCONCLUSIVE if undecided else Verdict.DISAGREEMENT
+        return Evidence(f"{label}: {name}", verdict, expected, "explicit and zones", detail)
     engine = "zones" if PROPERTIES[name].kind == "always" else "loops in dense time"
     return replace(_evidence(f"{label}: {name}", dense, expected), engine=f"explicit and {engine}")
 
