@@ -94,6 +94,18 @@ def _no_retry_limit(configuration: Configuration) -> bool:
     return configuration.behaviour.retries is None
 
 
+def _handshake(configuration: Configuration) -> bool:
+    return configuration.reopening.handshake
+
+
+def _timestamps(configuration: Configuration) -> bool:
+    return configuration.reopening.handshake and any(configuration.reopening.timestamps)
+
+
+def _old_syn(configuration: Configuration) -> bool:
+    return configuration.reopening.old_syn
+
+
 ABSTRACTIONS: dict[str, Abstraction] = {
     entry.name: entry
     for entry in (
@@ -245,6 +257,34 @@ ABSTRACTIONS: dict[str, Abstraction] = {
             "TIME-WAIT is left out, as with --time-wait 0s",
             "src/vnet/tcp/tcp_input.c",
             _text_both,
+        ),
+        Abstraction(
+            "request-socket",
+            "that SYN-RECEIVED of Linux repeats its SYN,ACK for a further SYN, takes the SYN,ACK of a simultaneous open, and"
+            " looks at the ACK of a segment before its number and timestamp",
+            ("linux",),
+            ("old-reset", "undelayed"),
+            "an old segment gets a RST where RFC 9293 acknowledges it, and its sender's new connection may end",
+            "tcp_check_req, net/ipv4/tcp_minisocks.c; seen with `timewait replay` on Linux 6.18",
+            _handshake,
+        ),
+        Abstraction(
+            "echoed-timestamp",
+            "that Linux looks at the echoed timestamp in SYN-SENT, and at the timestamp of a segment in order in TIME-WAIT",
+            ("linux",),
+            ("old-reset", "undelayed"),
+            "an old acceptable acknowledgement gets a RST, and an old one in TIME-WAIT an answer",
+            "tcp_rcv_synsent_state_process, net/ipv4/tcp_input.c; seen with `timewait replay` on Linux 6.18",
+            _timestamps,
+        ),
+        Abstraction(
+            "equal-isn",
+            "that an ISN of the next incarnation equals the number of the old SYN",
+            EVERY_STACK,
+            ("old-text", "old-fin", "old-reset", "old-ack", "undelayed"),
+            "the old SYN and the new one could not be told apart",
+            "RFC 9293 3.4.1",
+            _old_syn,
         ),
     )
 }

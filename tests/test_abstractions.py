@@ -10,6 +10,7 @@ import pytest
 from timewait.spec.abstractions import ABSTRACTIONS, EVERY_STACK, abstractions_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES
+from timewait.spec.reopening import NextIncarnation, Reopen, SynRule
 from timewait.spec.settings import SETTINGS, AnswerLimit, Behaviour
 from timewait.spec.stacks import stack_names
 
@@ -90,3 +91,16 @@ def test_those_that_cannot_change_a_property_are_left_out() -> None:
     sends = replace(PLAIN, text=(0, 1))
     assert "reading" in names(sends, "", "integrity")
     assert "reading" not in names(sends, "", "graceful")
+
+
+def test_those_of_an_opening_apply_where_there_is_one() -> None:
+    """A handshake, timestamps in it, an old SYN: each brings its own."""
+    opening = {"request-socket", "echoed-timestamp", "equal-isn"}
+    assert not opening & names(PLAIN, "linux")
+    handshake = NextIncarnation(Reopen.HANDSHAKE, text=(0, 0))
+    assert opening & names(replace(PLAIN, reopening=handshake), "linux") == {"request-socket"}
+    assert not opening & names(replace(PLAIN, reopening=handshake), "freebsd")
+    stamped = replace(handshake, timestamps=(True, True))
+    assert opening & names(replace(PLAIN, reopening=stamped), "linux") == {"request-socket", "echoed-timestamp"}
+    old = replace(handshake, old_syn=True, syn=SynRule.ABOVE)
+    assert opening & names(replace(PLAIN, reopening=old), "freebsd") == {"equal-isn"}
