@@ -20,6 +20,7 @@ LONG = {
     "test_formats_command.py": ("test_prove",),
     "test_liveness_certificates.py": ("test_closes", "test_the_literal_reading_is_not_quiet", "test_of_another_system"),
     "test_lossless.py": ("test_brute_force_agrees",),
+    "test_memory.py": ("test_spoiled", "test_pieces_with_a_gap"),
     "test_mutation.py": ("test_a_sample_is_killed_or_explained",),
     "test_oracle.py": ("test_twins_change_nothing", "test_both_close", "test_time_never_stops_for_good"),
     "test_next_steps.py": ("test_the_run_is_part_of_the_graph", "test_every_step", "test_no_step_is_missing"),

@@ -87,9 +87,12 @@ class TestStates:
         assert code == 0
         assert "This end closed second; it waits for the acknowledgement of its FIN" in out
 
-    def test_a_claim_and_its_trace_give_the_same_picture(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def test_a_claim_and_its_trace_give_the_same_picture(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
         _, out, _ = run(capsys, "states", "--claim", "c8", "--format", "svg")
-        file = tmp_path / "C8.itf.json"
+        file = Path("C8.itf.json")
         file.write_text(itf.as_itf_text(counterexample("C8")), encoding="utf-8")
         _, again, _ = run(capsys, "states", "--trace", str(file), "--format", "svg")
         assert again.replace(str(file), "C8") == out

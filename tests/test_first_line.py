@@ -51,6 +51,7 @@ HANDSHAKES: list[dict[str, Any]] = [
     {"crash": "a"},
     {"crash": "a", "quiet": "2s"},
     {"crash": "b", "quiet": "2s"},
+    {"old_syn": True},
 ]
 """Values of the conditions that belong to a handshake."""
 

@@ -121,8 +121,8 @@ def test_rounds_of_several_steps() -> None:
 def decide_as(monkeypatch: pytest.MonkeyPatch, results: list[ClaimResult]) -> None:
     """Let ``prove`` find some results."""
 
-    def decided(*names: str, jobs: int, out: object) -> Iterator[ClaimResult]:
-        del names, jobs, out
+    def decided(*names: str, jobs: int, out: object, cache: object) -> Iterator[ClaimResult]:
+        del names, jobs, out, cache
         return iter(results)
 
     monkeypatch.setattr(prove_module, "prove", decided)

@@ -90,8 +90,8 @@ def _written(entry: Setting, standard: Stack) -> str:
     if entry.name in standard.multiples:
         return f'"{standard.multiples[entry.name]} * msl"'
     if value is None:
-        return "0" if entry.kind is int else '"none"' if entry.may_lack_limit else '"1s"' if entry.kind is Fraction else "false"
-    if isinstance(value, bool):
+        value = 0 if entry.kind is int else "none" if entry.may_lack_limit else "1s" if entry.kind is Fraction else entry.default
+    if isinstance(value, bool | int):
         return str(value).lower()
     if isinstance(value, frozenset):
         return json.dumps([word for word in Arrival if word in value])

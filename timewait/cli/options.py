@@ -146,7 +146,7 @@ _SCHEDULE = click.option(
 )
 _HOST = click.option("--host", is_flag=True, help="Take the settings of this machine as the stack.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_PROPERTY = click.option(
+PROPERTY_OPTION = click.option(
     "--property",
     "properties",
     multiple=True,
@@ -203,7 +203,7 @@ def question_options(
             show_default=True,
             help="The end that may close first: A alone, or either (scope close).",
         ),
-        *([_PROPERTY] if properties else []),
+        *([PROPERTY_OPTION] if properties else []),
     ]
     if engines:
         choices = click.Choice([*map(str, engines)])

@@ -16,6 +16,7 @@ from timewait import __version__
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict, worst_exit
 from timewait.cli.console import Screen
+from timewait.cli.options import PROPERTY_OPTION
 from timewait.cli.sweep_rows import row_file
 from timewait.cli.value_types import Parsed
 from timewait.narration.prose import counted
@@ -23,7 +24,6 @@ from timewait.options import SECONDS, STATES, count, octets
 from timewait.spec.configuration import Scope
 from timewait.spec.duration import SECONDS as UNITS
 from timewait.spec.duration import format_duration, parse_duration
-from timewait.spec.properties import PROPERTIES
 from timewait.spec.stacks import DEFAULT_STACK, load_stack, stack_names
 from timewait.sweep import MOST_POINTS, Grid, GridRow, rows
 from timewait.vocabulary.errors import RequestError
@@ -95,7 +95,7 @@ def stacks(text: str) -> list[str]:
 @click.option("--time-wait", type=Parsed("times", durations), help="TIME_WAIT. [default: the stack's]")
 @click.option("--rto", type=Parsed("times", durations), help="RTO. [default: the stack's schedule]")
 @click.option("--loss", type=Parsed("counts", losses), default="1", show_default=True, help="Copies lost per loss window: 0..3.")
-@click.option("--property", "properties", multiple=True, type=click.Choice([*PROPERTIES]), help="A property; may be repeated.")
+@PROPERTY_OPTION
 @click.option("--closers", type=click.Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
 @click.option("--scope", type=click.Choice([*map(str, Scope)]), default="close", show_default=True, help="What is modelled.")
 @click.option("--data", type=Parsed("a,b", octets), default="0,0", show_default=True, help="Octets that A and B may send.")

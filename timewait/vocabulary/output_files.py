@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,5 +80,5 @@ def _is_stream(path: Path) -> bool:
 
 
 def beside(path: Path) -> Path:
-    """The name under which this process writes a file before it is complete."""
-    return path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    """The name under which this thread of this process writes a file before it is complete."""
+    return path.with_name(f".{path.name[:200]}.{os.getpid()}.{threading.get_native_id()}.part")
