@@ -12,7 +12,7 @@ from typing import NamedTuple
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.exchange import ENDS, EndPair
-from timewait.spec.old_syn import beyond, received
+from timewait.spec.old_syn import OLD_SYN, beyond, received
 from timewait.spec.outcome import Effect, Outcome
 from timewait.spec.reopening import AnswerIsn, Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
@@ -230,10 +230,12 @@ def _old_at_new(relation: Numbers, isns: KnownIsns, block: Block, segment: Segme
         return
     if relation is Numbers.WORST and block.state in OPENING:
         acks = (None,) if segment.ack is None else (block.una, block.nxt)
+        # An end that took the old SYN for a new one counts from it, and every other old number of its sender lies below.
+        seq = segment.seq if block.rcv == OLD_SYN.end else block.rcv
         for ack in dict.fromkeys(acks):
-            known = "exactly next" if block.state in SYNCHRONISED else "of no account yet"
+            known = "old" if seq != block.rcv else "exactly next" if block.state in SYNCHRONISED else "of no account yet"
             what = "" if ack is None else f", its ACK is SND.{'UNA' if ack == block.una else 'NXT'}"
-            yield segment._replace(seq=block.rcv, ack=ack), f"where its number is {known}{what}"
+            yield segment._replace(seq=seq, ack=ack), f"where its number is {known}{what}"
     ack = None if segment.ack is None else segment.ack - FAR
     yield segment._replace(seq=segment.seq - FAR, ack=ack), "where its numbers are old"
 

@@ -165,6 +165,8 @@ class NextIncarnation:
             raise NextIncarnationError("a quiet time follows a crash; state which end crashes")
         if self.syn is not SynRule.NEVER and not (self.early or self.old_syn):
             raise NextIncarnationError("a SYN meets TIME-WAIT only where an end may open early, or where an old SYN is in flight")
+        if self.early and self.old_syn:
+            raise NextIncarnationError("an old SYN in flight and an end that opens early are two questions; ask them one by one")
         if not self.returns and not self.old_syn:
             raise NextIncarnationError("the return to TIME-WAIT matters only where an old SYN is in flight")
         if self.isn is not AnswerIsn.ABOVE and self.syn.least is None:

@@ -220,7 +220,9 @@ class HandshakeSearch(Search):
             yield segment
             return
         worst = relation == "worst" and block.state not in NOT_OPEN
-        for seq in [segment.seq - (peer or LONG_AGO), *([block.rcv] if worst and peer is None else [])]:
+        from_ancient = block.rcv == ANCIENT + 1
+        next_one = [segment.seq if from_ancient else block.rcv] if worst and peer is None else []
+        for seq in [segment.seq - (peer or LONG_AGO), *next_one]:
             if segment.ack is None:
                 yield segment._replace(seq=seq)
                 continue

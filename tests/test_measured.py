@@ -154,6 +154,7 @@ VALUES = [
     ("vpp", "closing", Fraction(30)),
     ("vpp", "last_ack", Fraction(30)),
     ("vpp", "close_wait", Fraction(2)),
+    ("vpp", "returns", False),
     ("gvisor", "late_data_reset", True),
     ("zephyr", "late_data_reset", True),
     ("zephyr", "restarts", frozenset()),

@@ -99,7 +99,7 @@ class TestUnknown:
     @pytest.mark.parametrize("name", [name for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED])
     def test_an_assumed_value_is_noted_where_it_matters(self, name: str) -> None:
         entry = SETTINGS[name]
-        opening = NextIncarnation(Reopen.HANDSHAKE, early=True, timestamps=(True, True), old_syn=name == "returns")
+        opening = NextIncarnation(Reopen.HANDSHAKE, early=name != "returns", timestamps=(True, True), old_syn=name == "returns")
         matters: dict[str, Any] = {"unread": True, "retries": 3, "reopening": opening}
         if name == "isn":
             matters["syn"] = SynRule.ABOVE

@@ -110,6 +110,19 @@ def test_rows(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], dec
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
+def test_a_changed_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str], decided: list[Any]) -> None:
+    """Its questions are asked again; answers about the profile as it was do not count."""
+    profile = tmp_path / "mine.toml"
+    text = Path("spec/stacks/lwip.toml").read_text(encoding="utf-8").replace('"lwip"', '"mine"')
+    out = tmp_path / "rows.csv"
+    asked = ("sweep", "--stack", str(profile), "--msl", "60s", "--rto", "10s", "--scope", "core", "--out", str(out))
+    for length, count in (("120s", 1), ("120s", 1), ("1s", 2), ("1s", 2)):
+        profile.write_text(text.replace('"120s"', f'"{length}"'), encoding="utf-8")
+        run(capsys, *asked)
+        assert len(decided) == count
+    assert [row["verdict"] for row in table(out)] == ["proved", "violated"]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_cut_off(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], decided: list[Any]) -> None:
     """A file that was cut off anywhere keeps its whole rows, and the others are decided again."""

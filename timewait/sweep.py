@@ -43,7 +43,7 @@ class Grid:
     properties : tuple of str
         The properties asked for; each has a column.
     version : str
-        The version of this program.
+        The version of this program and of the profiles; a row of another version answers another question.
     """
 
     axes: Mapping[str, Sequence[Any]]

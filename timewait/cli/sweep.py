@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from timewait.cli.sweep_rows import row_file
 from timewait.cli.value_types import Parsed
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, STATES, count, octets
+from timewait.proofs.memory import version_of_code
 from timewait.spec.configuration import Scope
 from timewait.spec.duration import SECONDS as UNITS
 from timewait.spec.duration import format_duration, parse_duration
@@ -125,10 +127,19 @@ def sweep_command(
     axes: dict[str, list[Any]] = {"stack": stack, "msl": msl, "time_wait": time_wait or [None], "rto": rto or [None]}
     fixed["duplication"] = "any" if fixed["duplication"] is None else fixed["duplication"]
     axes["loss"] = ["any" if value is None else value for value in loss]
-    grid = Grid(axes, fixed, tuple(dict.fromkeys(properties)) or DEFAULT_PROPERTIES, __version__)
+    grid = Grid(axes, fixed, tuple(dict.fromkeys(properties)) or DEFAULT_PROPERTIES, _version(stack))
     if len(grid) > MOST_POINTS:
         raise RequestError(f"{len(grid):,} questions are more than {MOST_POINTS:,}; give fewer values")
     return _decide(grid, out, jobs)
+
+
+def _version(stacks: Sequence[str]) -> str:
+    """The version, with a digest of the sources and of the profiles that are files: answers of others are not taken over."""
+    digest = hashlib.sha256(version_of_code().encode())
+    for name in stacks:
+        if name not in stack_names():
+            digest.update(Path(name).read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
 
 
 def _decide(grid: Grid, out: Path, jobs: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -80,5 +80,5 @@ def _is_stream(path: Path) -> bool:
 
 
 def beside(path: Path) -> Path:
-    """The name under which this thread of this process writes a file before it is complete."""
-    return path.with_name(f".{path.name[:200]}.{os.getpid()}.{threading.get_native_id()}.part")
+    """A name under which a file is written before it is complete; nobody else draws it."""
+    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.part")
