@@ -107,7 +107,7 @@ def _representatives(system: TimedAutomaton, budget: Budget) -> tuple[dict[Locat
     while waiting:
         equivalence_class = met[heappop(waiting)]
         if len(edges) % 64 == 0 and (stopped := budget.exceeded(len(met), 0)):
-            raise Stopped(f"{stopped}, while locations were folded")
+            raise Stopped(f"{stopped}, while locations were merged")
         edges[equivalence_class] = tuple(system.edges(representatives[equivalence_class]))
         for edge in edges[equivalence_class]:
             reached = system.equivalence_class(edge.target)

@@ -200,7 +200,7 @@ class QuotientTable(CompiledAutomaton):
         visits = 0
         while waiting:
             if visits % 64 == 1 and (stopped := self._budget.exceeded(len(self._classes), 0)):
-                raise Stopped(f"{stopped}, while locations were folded")
+                raise Stopped(f"{stopped}, while locations were merged")
             visits += 1
             here = heappop(waiting)
             queued.remove(here)

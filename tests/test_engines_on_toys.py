@@ -543,7 +543,7 @@ class TestBounds:
         question = Question(fischer(1, 1), world(fischer(1, 1)))
         (answer,) = decide(question, [always("exclusion")], engine, Budget(states=0))
         assert answer.verdict is INCONCLUSIVE
-        where = ", while locations were folded" if engine is Engine.ZONES else ""
+        where = ", while locations were merged" if engine is Engine.ZONES else ""
         assert answer.finding.reason == f"stopped at 1 states (bound 0), depth 0{where}"
 
     def test_inconclusive_promise(self) -> None:

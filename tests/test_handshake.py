@@ -332,7 +332,8 @@ class TestOpening:
         """An end opens once, when both ends are CLOSED, or the other has opened; early, when it is CLOSED itself."""
         assert may_open(handshake(early=early), ends, incarnations, 0) == allowed
 
-    def test_plain_data(self) -> None:
+    @pytest.mark.parametrize("asked", [{"early": True}, {"old_syn": True, "returns": False}])
+    def test_plain_data(self, asked: dict[str, bool]) -> None:
         """A configuration is read back with its opening."""
         opening = {
             "data_rate": F(1000),
@@ -340,12 +341,10 @@ class TestOpening:
             "lifetime": F(7),
             "crash": Crash.B,
             "quiet": F(1, 7),
-            "early": True,
             "syn": SynRule.TIMESTAMP,
             "isn": AnswerIsn.ANY,
-            "old_syn": True,
-            "returns": False,
             "timestamps": (True, False),
+            **asked,
         }
         stated = handshake(2, numbers=Numbers.CLOCK, **opening)
         assert configuration_from_data(configuration_as_data(stated)) == stated

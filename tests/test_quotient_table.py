@@ -94,7 +94,7 @@ def test_one_table() -> None:
 def test_budget() -> None:
     """A budget that is used up stops the search for locations."""
     asked = replace(question(SOME), quotient_budget=Budget(states=1))
-    with pytest.raises(Stopped, match="while locations were folded"):
+    with pytest.raises(Stopped, match="while locations were merged"):
         _ = asked.quotient
 
 

@@ -243,4 +243,4 @@ def test_a_bound_on_time_holds_while_locations_are_folded() -> None:
     large = replace(close(1, 2, 1, 1, RUNS_ON), both_close=True, text=(2, 2))
     answers = decide(question(large), (*BOTH, PROPERTIES["closes"]), Engine.ZONES, Budget(seconds=1.0))
     assert [answer.verdict for answer in answers] == [Verdict.INCONCLUSIVE] * 3
-    assert all("while locations were folded" in answer.finding.reason for answer in answers)
+    assert all("while locations were merged" in answer.finding.reason for answer in answers)
