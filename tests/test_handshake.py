@@ -362,6 +362,7 @@ class TestOpening:
             {"kind": Reopen.HANDSHAKE, "early": True, "isn": AnswerIsn.ANY},
             {"kind": Reopen.HANDSHAKE, "returns": False},
             {"kind": Reopen.ATOMIC, "old_syn": True},
+            {"kind": Reopen.HANDSHAKE, "early": True, "old_syn": True},
             {"kind": Reopen.HANDSHAKE, "early": True, "syn": SynRule.RESET, "isn": AnswerIsn.ANY},
             {"kind": Reopen.HANDSHAKE, "numbers": Numbers.CLOCK, "data_rate": F(1), "idle": F(-1)},
         ],
