@@ -55,6 +55,9 @@ STYLE = f"""
 """
 """The style sheet, with the names of `timewait.diagrams.colours.NAMED` for colours."""
 
+UNMEASURED_STYLE = ".sequence .unmeasured .flight { stroke-dasharray: 10 3 2 3; }\n"
+"""The further rule of a chart of a capture that does not show all times at the ends."""
+
 
 def label_element(label: ChartLabel) -> str:
     """A label as SVG."""

@@ -14,6 +14,14 @@ from timewait.diagrams.widths import width
 from timewait.narration.timeline import DeliveryOutcome
 from timewait.spec.duration import format_duration
 
+UNMEASURED = "its times at the ends are not measured"
+"""The meaning of the line of a captured copy whose times at the ends are those of the capture."""
+
+
+def of_open(captured: bool) -> str:
+    """The meaning of a copy that arrives nowhere and is not lost, in a run or in a capture."""
+    return "nothing shows whether it arrives" if captured else "does not arrive in this run"
+
 
 class LegendEntry(NamedTuple):
     """An entry: its position, the name of its sign, its meaning, and the width of the sample, in pixels."""
@@ -43,9 +51,11 @@ def _signs(chart: Chart) -> Iterator[tuple[str, str, float]]:
         DeliveryOutcome.ARRIVES: "a segment arrives",
         DeliveryOutcome.DUPLICATE: "arrives again",
         DeliveryOutcome.LOST: "lost",
-        DeliveryOutcome.OPEN: "does not arrive in this run",
+        DeliveryOutcome.OPEN: of_open(any(arrow.transit.frame for arrow in chart.arrows)),
     }
     yield from ((outcome.value, text, 30.0) for outcome, text in meanings.items() if outcome in outcomes)
+    if any(not arrow.transit.measured for arrow in chart.arrows):
+        yield "unmeasured", UNMEASURED, 30.0
     if any(arrow.transit.incarnation for arrow in chart.arrows):
         yield "later", "sent in the next incarnation", 30.0
     if any(arrow.window is not None for arrow in chart.arrows):
@@ -86,7 +96,7 @@ def entry_element(entry: LegendEntry) -> str:
 def _sample(entry: LegendEntry) -> Iterator[str]:
     x, y, end = entry.x, entry.y, entry.x + entry.sample
     match entry.name:
-        case "arrives" | "again" | "later":
+        case "arrives" | "again" | "later" | "unmeasured":
             yield line_element("flight", x, y - 3, end - 6, y + 3)
             yield head((end, y + 4), 0.2)
         case "lost":

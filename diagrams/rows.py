@@ -144,11 +144,15 @@ class ChartRows:
         return any(mono_width(line, self.form.font_size) > self.form.distance * (1 - SHORT) - 24 for line in self.lines(transit))
 
     def lines(self, transit: Transit) -> list[str]:
-        """The label of a copy; where one line is too wide, the control bits stand in a line of their own."""
+        """The label of a copy; where one line is too wide, its frame and the control bits stand in lines of their own."""
         text = transit.copy.text
-        if mono_width(text, self.form.font_size) <= self.form.distance - 2 * RADIUS - 8:
-            return [text]
-        return text.split(" ", 1)
+        parts = [f"frame {transit.frame}", text] if transit.frame else [text]
+        if self._fits(": ".join(parts)):
+            return [": ".join(parts)]
+        return [*parts[:-1], *([text] if self._fits(text) else text.split(" ", 1))]
+
+    def _fits(self, text: str) -> bool:
+        return mono_width(text, self.form.font_size) <= self.form.distance - 2 * RADIUS - 8
 
     def _durations(self, wait: Wait) -> Iterator[str]:
         if wait.restarted:

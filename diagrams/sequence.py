@@ -15,10 +15,10 @@ from xml.sax.saxutils import escape
 
 from timewait.checker.trace import Trace
 from timewait.diagrams.chart import BAR, RADIUS, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
-from timewait.diagrams.chart_elements import STYLE, backing, cross, diamond, head, label_element
+from timewait.diagrams.chart_elements import STYLE, UNMEASURED_STYLE, backing, cross, diamond, head, label_element
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import themed
-from timewait.diagrams.legend import entry_element, legend
+from timewait.diagrams.legend import UNMEASURED, entry_element, legend, of_open
 from timewait.diagrams.rows import ABOVE
 from timewait.diagrams.svg import XMLNS, Attribute, document, element, line_element, number
 from timewait.diagrams.time_axis import GapScale
@@ -70,7 +70,8 @@ def sequence(trace: Trace, form: ChartFormat = WHOLE) -> str:
     title = f"{trace.shows}: {trace.statement}"
     content = (part.svg for part in elements)
     height = _height(chart, elements)
-    return document(chart.width, height, title, description, content, kind="sequence", style=themed(STYLE))
+    style = STYLE + ("" if all(arrow.transit.measured for arrow in chart.arrows) else UNMEASURED_STYLE)
+    return document(chart.width, height, title, description, content, kind="sequence", style=themed(style))
 
 
 def parts(trace: Trace, form: ChartFormat, most: int) -> Iterator[SequencePart]:
@@ -233,9 +234,10 @@ def _window(arrow: ChartArrow) -> PlacedElement:
 
 def _arrow(arrow: ChartArrow) -> PlacedElement:
     transit = arrow.transit
+    marks = (*(["later"] if transit.incarnation else []), *([] if transit.measured else ["unmeasured"]))
     again = f"-again-{transit.arrives}" if transit.outcome is DeliveryOutcome.DUPLICATE else ""
     attributes: dict[str, Attribute] = {
-        "class_": f"arrow {transit.outcome}" + (" later" if transit.incarnation else ""),
+        "class_": " ".join(("arrow", transit.outcome, *marks)),
         "data_copy": str(transit.copy.number),
         "data_step": str(transit.step),
         "data_actor": transit.copy.sender,
@@ -268,6 +270,7 @@ def _tooltip(arrow: ChartArrow) -> str:
         DeliveryOutcome.ARRIVES: f"arrives at step {transit.arrives}",
         DeliveryOutcome.DUPLICATE: f"arrives again at step {transit.arrives}",
         DeliveryOutcome.LOST: "is lost",
-        DeliveryOutcome.OPEN: "does not arrive in this run",
+        DeliveryOutcome.OPEN: of_open(transit.frame > 0),
     }[transit.outcome]
+    outcome += "" if transit.measured else f"; {UNMEASURED}"
     return f"copy {copy.number}, {copy.sender} to {copy.receiver}: {copy.text}, sent at {format_duration(copy.sent)}, {outcome}"

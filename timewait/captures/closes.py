@@ -10,10 +10,11 @@ from pathlib import Path
 
 from timewait.captures.capture_file import BrokenCapture
 from timewait.captures.facts import ConnectionFacts, ObservedClose
-from timewait.captures.following import facts_of, follow
+from timewait.captures.following import facts_of, follow, follow_at_ends
 from timewait.captures.reading import MAX_FRAMES, SegmentReader
 from timewait.captures.time_order import OutOfOrder, checked, in_full, windowed
 from timewait.captures.traffic import Traffic, traffic
+from timewait.checker.trace import Trace
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import Stack
@@ -59,6 +60,11 @@ class CapturedCloses:
         if not connection.closes:
             return None
         return follow(connection, self.configuration, self.reader.ended, {"file": visible(self.name)})
+
+    def at_ends(self, index: int) -> Trace:
+        """The trace of a connection that closes, by its index from 0, with the times at its ends (`follow_at_ends`)."""
+        connection = self.traffic.connections[index]
+        return follow_at_ends(connection, self.configuration, self.reader.ended, {"file": visible(self.name)})
 
 
 def read_closes(file: Path, configuration: Configuration, max_frames: int = MAX_FRAMES) -> CapturedCloses:

@@ -41,12 +41,15 @@ class Delivery:
         When it arrived; several times if the network duplicated it.
     pending : bool
         Whether nothing shows if it arrived.
+    measured : bool or None
+        Whether its times at the ends are measured; None where its times are those of the capture (`timewait.captures.at_ends`).
     """
 
     captured: CapturedSegment
     sent: CaptureInstant
     arrivals: tuple[CaptureInstant, ...]
     pending: bool = False
+    measured: bool | None = None
 
     @property
     def lost(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from timewait.captures.at_ends import at_ends, times_in_words, unmeasured
 from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.connections import (
     CapturedSegment,
@@ -32,6 +33,7 @@ from timewait.captures.renumbering import arrives
 from timewait.captures.sending import Sending, explain_segment
 from timewait.captures.trace_start import UNSEEN, TraceStart, capture_point_beside, swapped, trace_start, with_missing_fins
 from timewait.captures.trace_writer import TraceWriter
+from timewait.checker.trace import Trace
 from timewait.narration.prose import rounded
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import timer_fires
@@ -139,9 +141,42 @@ def follow(connection: Connection, configuration: Configuration, ended: int, abo
         Facts about the capture to store in the trace.
     """
     ready = _prepared(connection, configuration, ended)
+    return _observed(connection, configuration, ready, about)
+
+
+def follow_at_ends(connection: Connection, configuration: Configuration, ended: int, about: Mapping[str, Any]) -> Trace:
+    """The close of a connection with the times at its ends, as far as the capture shows them; parameters as of `follow`.
+
+    Each packet has the further fields ``frame``, and ``measured``: 1 where its times at both ends are measured, else 0. The
+    statement says what the times are. The events of each end are those of `follow`: where estimated times would give others,
+    all times are those of the capture, and no packet is measured.
+    """
+    ready = _prepared(connection, configuration, ended)
+    observed = _observed(connection, configuration, ready, about)
+    for shown, estimated in ((at_ends(ready.shown, ready.facts), True), (unmeasured(ready.shown), False)):
+        moved = ready._replace(shown=shown, started=min(copy.sent[0] for copy in shown.copies))
+        again = _observed(connection, configuration, moved, about)
+        if _events(again) == _events(observed):
+            return replace(again.trace, statement=f"{again.trace.statement}. {times_in_words(observed, shown, estimated)}")
+    raise AssertionError("the same times give the same events")
+
+
+def _events(observed: ObservedClose) -> tuple[object, ...]:
+    """What happened at each end, without times: its states, in order, the outcomes of packets, violations, and remarks."""
+    steps = observed.trace.steps
+    states = [[step.changed[f"{end}.state"] for step in steps if f"{end}.state" in step.changed] for end in ENDS]
+    lost = sorted((copy.sender, copy.text) for step in steps for copy in step.event.sent if copy.lost)
+    arrived = len([step for step in steps if step.event.received is not None])
+    broken = [[step.event.breaks for step in steps if step.event.actor == end and step.event.breaks] for end in ENDS]
+    remarks = sorted((remark.end, remark.kind) for remark in observed.remarks)
+    return states, lost, arrived, broken, remarks
+
+
+def _observed(connection: Connection, configuration: Configuration, ready: _Prepared, about: Mapping[str, Any]) -> ObservedClose:
+    """The connection, run on the specification."""
     follower = _Follower(configuration, ready.shown, ready.started, ready.start, ready.facts)
-    reopened = connection.reopened
     follower.run([item for item in ready.start.items if isinstance(item, SkippedRun)], connection.next)
+    reopened = connection.reopened
     a, b = map(str, ready.facts.ends)
     places = {"A": a, "B": b, "places": list(ready.interfaces), "started": ready.started, **about}
     return ObservedClose(
@@ -436,8 +471,10 @@ class _Follower:
 
     def _packet(self, index: int, copy: Delivery, *, lost: bool) -> Packet:
         sender, segment, now = copy.captured.sender, copy.captured.segment, self._time(copy.sent)
-        expires = now + self._configuration.msl
-        return Packet(index + 1, ENDS[sender], ENDS[1 - sender], str(segment), segment.fields, now, expires, lost)
+        expires, fields = now + self._configuration.msl, segment.fields
+        if copy.measured is not None:
+            fields = (*fields, ("frame", copy.captured.frame), ("measured", int(copy.measured)))
+        return Packet(index + 1, ENDS[sender], ENDS[1 - sender], str(segment), fields, now, expires, lost)
 
 
 def _settles(segment: Segment, due: Segment) -> bool:

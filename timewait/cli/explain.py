@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -22,7 +23,9 @@ from timewait.cli.capture_output import CaptureView, as_data, show, story_data
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.live_capture import LiveCapture
+from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, output_options
 from timewait.cli.value_types import DURATION
+from timewait.diagrams.sequence import sequence
 from timewait.narration.trace_file import parsed_trace
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import DEFAULT_STACK, load_stack, stack_names
@@ -53,6 +56,8 @@ class CaptureOptions:
         Frames read at most.
     follow : bool
         Whether to wait for more.
+    picture : PictureOptions
+        The picture of a close.
     """
 
     connection: str | None
@@ -64,10 +69,17 @@ class CaptureOptions:
     trace: Path | None
     max_frames: int
     follow: bool
+    picture: PictureOptions
 
     def given(self) -> list[str]:
         """The names of the options given that make no sense for a trace."""
-        values = {"connection": self.connection, "only": self.only, "time-wait": self.time_wait, "trace": self.trace}
+        values: dict[str, object] = {
+            "connection": self.connection,
+            "only": self.only,
+            "time-wait": self.time_wait,
+            "trace": self.trace,
+        }
+        values |= {"out": self.picture.out, "format": self.picture.form, "theme": self.picture.theme}
         return [name for name, value in values.items() if value is not None] + (["follow"] if self.follow else [])
 
 
@@ -96,6 +108,7 @@ class CaptureOptions:
     help="Captures: read at most this many frames.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@output_options(layout=False)
 def explain_command(file: Path, steps: bool, as_json: bool, **values: Any) -> int:
     """Explain a trace (ITF JSON) or the connections in a packet capture (pcap, pcapng, also gzipped).
 
@@ -104,6 +117,8 @@ def explain_command(file: Path, steps: bool, as_json: bool, **values: Any) -> in
     options = CaptureOptions(**values)
     if options.only is not None:
         groups(options.only)  # before the file is read
+    if options.picture.asked and options.picture.out is None:
+        raise click.UsageError("the picture of a close goes into a file: give --out FILE")
     try:
         with _opened(file) as stream:
             return _explain(stream, file, options, steps, as_json)
@@ -132,6 +147,7 @@ def _explain(stream: BinaryIO, file: Path, options: CaptureOptions, steps: bool,
         found = _read(file, read, start, configuration, options.max_frames)
     view = _view(file, found, options, steps)
     _write_trace(view, options)
+    _write_picture(view, options, screen)
     if as_json:
         screen.as_json(as_data(view))
     else:
@@ -172,15 +188,26 @@ def _view(file: Path, found: CapturedCloses, options: CaptureOptions, steps: boo
 
 def _write_trace(view: CaptureView, options: CaptureOptions) -> None:
     """Write the only connection that closes among those chosen."""
-    if options.trace is None:
-        return
+    if options.trace is not None:
+        close = view.found.close(_only_close(view, "--trace"))
+        assert close is not None
+        write_whole(options.trace, itf.as_itf_text(close.trace))
+
+
+def _write_picture(view: CaptureView, options: CaptureOptions, screen: Screen) -> None:
+    """Draw the only connection that closes among those chosen, with the times at its ends."""
+    if options.picture.asked:
+        trace = view.found.at_ends(_only_close(view, "--out"))
+        deliver(of_svg(partial(sequence, trace), options.picture), options.picture, screen)
+
+
+def _only_close(view: CaptureView, option: str) -> int:
+    """The index of the only connection that closes among those chosen, which an option writes."""
     closing = [index for index in view.indices if view.found.traffic.connections[index].closes]
     if len(closing) != 1:
         example = f"; choose one with --connection {closing[0] + 1}" if closing else ""
-        raise click.UsageError(f"--trace writes one connection, and {len(closing)} close in {view.file}{example}")
-    close = view.found.close(closing[0])
-    assert close is not None
-    write_whole(options.trace, itf.as_itf_text(close.trace))
+        raise click.UsageError(f"{option} writes one connection, and {len(closing)} close in {view.file}{example}")
+    return closing[0]
 
 
 def _explain_trace(trace: Trace, steps: bool, as_json: bool, screen: Screen) -> None:

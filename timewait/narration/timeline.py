@@ -49,6 +49,16 @@ class Transit:
     incarnation: int = 0
 
     @property
+    def frame(self) -> int:
+        """The frame of a capture that shows the copy; 0 where there is none."""
+        return dict(self.copy.fields).get("frame", 0)
+
+    @property
+    def measured(self) -> bool:
+        """Whether its times are those of a run, or measured by a capture; false for captured copies that lack them."""
+        return bool(dict(self.copy.fields).get("measured", 1))
+
+    @property
     def step(self) -> int:
         """The most informative step: its arrival, else its sending."""
         return self.arrives or self.sent or 0
