@@ -138,7 +138,7 @@ class TrackedConnection(NamedTuple):
     seen: Fraction
 
 
-class DeliveryOutcome(StrEnum):
+class Forwarding(StrEnum):
     """What a box does with a packet."""
 
     FORWARDED = "forwarded"
@@ -149,7 +149,7 @@ class DeliveryOutcome(StrEnum):
 
 def passes(
     box: Middlebox, entry: TrackedConnection | None, time: Fraction, sender: str, segment: Segment
-) -> tuple[TrackedConnection | None, DeliveryOutcome]:
+) -> tuple[TrackedConnection | None, Forwarding]:
     """What a box does with a packet: the connection in its table afterwards, and the delivery of the packet.
 
     Parameters
@@ -168,10 +168,10 @@ def passes(
     if entry is not None and time - entry.seen > box.remembers[entry.phase]:
         entry = None
     if segment.syn and segment.ack is None and (entry is None or entry.phase in (TrackedPhase.CLOSED, TrackedPhase.RESET)):
-        return TrackedConnection(TrackedPhase.OPENING, time), DeliveryOutcome.FORWARDED
+        return TrackedConnection(TrackedPhase.OPENING, time), Forwarding.FORWARDED
     if entry is None:
-        return None, DeliveryOutcome.RESET if sender in box.resets else DeliveryOutcome.DROPPED
-    return TrackedConnection(_advanced(entry.phase, segment), time), DeliveryOutcome.FORWARDED
+        return None, Forwarding.RESET if sender in box.resets else Forwarding.DROPPED
+    return TrackedConnection(_advanced(entry.phase, segment), time), Forwarding.FORWARDED
 
 
 def _advanced(phase: TrackedPhase, segment: Segment) -> TrackedPhase:

@@ -18,7 +18,7 @@ from timewait.formats.trace_formats import TRACE_FORMATS
 from timewait.laboratory.replaying.kernel_settings import script_of
 from timewait.laboratory.replaying.outcome import NotReplayable
 from timewait.narration.trace_file import read_trace
-from timewait.spec.middlebox import BOXES, DeliveryOutcome, Middlebox, TrackedConnection, TrackedPhase, passes
+from timewait.spec.middlebox import BOXES, Forwarding, Middlebox, TrackedConnection, TrackedPhase, passes
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.reference import initial_state
 from timewait.spec.segment import Segment
@@ -43,12 +43,12 @@ def test_each_phase_is_forgotten_at_its_time(sender: str, phase: TrackedPhase, b
     """Up to the stated time a packet passes, after it the packet is dropped or reset."""
     entry = TrackedConnection(phase, Fraction(5))
     limit = 5 + box.remembers[phase]
-    assert passes(box, entry, limit, sender, TEXT)[1] is DeliveryOutcome.FORWARDED
+    assert passes(box, entry, limit, sender, TEXT)[1] is Forwarding.FORWARDED
     assert passes(box, entry, limit + 1, sender, TEXT) == (
         None,
-        DeliveryOutcome.RESET if sender in box.resets else DeliveryOutcome.DROPPED,
+        Forwarding.RESET if sender in box.resets else Forwarding.DROPPED,
     )
-    assert passes(box, entry, limit + 1, sender, SYN)[1] is DeliveryOutcome.FORWARDED
+    assert passes(box, entry, limit + 1, sender, SYN)[1] is Forwarding.FORWARDED
 
 
 def test_phases_of_a_close() -> None:
@@ -58,7 +58,7 @@ def test_phases_of_a_close() -> None:
     for segment in (SYN, Segment(0, ack=1, syn=True), TEXT, FIN, TEXT, FIN, TEXT, FIN, TEXT, RST, TEXT, SYN):
         entry, delivery = passes(box, entry, Fraction(0), "A", segment)
         assert entry is not None
-        assert delivery is DeliveryOutcome.FORWARDED
+        assert delivery is Forwarding.FORWARDED
         seen.append(entry.phase)
     closing = ["first FIN", "half-closed", "last ACK", "closed", "closed", "closed"]
     assert seen == ["opening", "opening", "open", *closing, "reset", "reset", "opening"]
@@ -80,10 +80,10 @@ def test_the_box_decides_about_each_packet(stack: str) -> None:
             for step, following in zip(trace.steps, (*trace.steps[1:], None), strict=True):
                 for packet in step.event.sent if step.event.actor != "network" else ():
                     entry, delivery = passes(box, entry, step.time, packet.sender, segment_of(packet.fields))
-                    lost_behind += packet.lost and delivery is DeliveryOutcome.FORWARDED
-                    assert packet.lost or delivery is DeliveryOutcome.FORWARDED
+                    lost_behind += packet.lost and delivery is Forwarding.FORWARDED
+                    assert packet.lost or delivery is Forwarding.FORWARDED
                     answered = following is not None and following.event.actor == "network"
-                    assert answered == (delivery is DeliveryOutcome.RESET)
+                    assert answered == (delivery is Forwarding.RESET)
             assert lost_behind <= (name == "last-ack")
 
 

@@ -18,7 +18,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 from timewait.spec.endpoint import allowed_calls
 from timewait.spec.exchange import ENDS
-from timewait.spec.middlebox import DeliveryOutcome, Middlebox, TrackedConnection, TrackedPhase, passes
+from timewait.spec.middlebox import Forwarding, Middlebox, TrackedConnection, TrackedPhase, passes
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.reference import ReferenceState, initial_state
 from timewait.spec.replies import reset_for
@@ -105,13 +105,13 @@ class _Passage:
         for packet in self._sent(kind, actor, subject):
             self.entry, delivery = passes(self.box, self.entry, self.state.now, packet.sender, segment_of(packet.fields))
             deliveries.append((packet, delivery))
-            gone.append(delivery is not DeliveryOutcome.FORWARDED or packet.number in self.lost)
+            gone.append(delivery is not Forwarding.FORWARDED or packet.number in self.lost)
         self._record(Action(kind, actor, subject, tuple(gone)))
         for (packet, delivery), is_gone in zip(deliveries, gone, strict=True):
             segment = segment_of(packet.fields)
             if not is_gone:
                 self._send(packet.number, packet.sender, segment)
-            elif delivery is DeliveryOutcome.RESET:
+            elif delivery is Forwarding.RESET:
                 answer = reset_for(segment)
                 self._record(Action("inject", "network", (packet.receiver, answer)))
                 self._send(self.state.copies, packet.receiver, answer)
