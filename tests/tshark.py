@@ -97,6 +97,23 @@ def acknowledged_by_old(entries: list[CaptureEntry], streams: list[str]) -> list
     return found
 
 
+def below_a_syn(entries: list[CaptureEntry], streams: list[str]) -> list[int]:
+    """The indices, from 1, of packets whose numbers lie below those of a SYN of the same end, captured before in the stream.
+
+    The SYN is then one of an incarnation before, whose numbers were higher; to Wireshark it begins the stream.
+    """
+    found, begins = [], dict[tuple[str, str], int]()
+    for number, (stream, entry) in enumerate(zip(streams, entries, strict=True), start=1):
+        fields = entry.fields
+        begin = fields["seq"] - entry.incarnation
+        span = fields["len"] + fields.get("syn", 0) + fields.get("fin", 0)
+        if span and begin + span <= begins.get((stream, entry.sender), begin):
+            found.append(number)
+        if fields.get("syn"):
+            begins[stream, entry.sender] = begin
+    return found
+
+
 def syns(entries: list[CaptureEntry]) -> int:
     """The SYNs without ACK: each begins a connection, or both do at a simultaneous open."""
     return sum("syn" in entry.fields and "ack" not in entry.fields for entry in entries)
@@ -105,7 +122,7 @@ def syns(entries: list[CaptureEntry]) -> int:
 def agrees(trace: Trace, end: str, folder: Path) -> None:
     """Assert that Wireshark and the trace agree, except on packets that may look like retransmissions.
 
-    These are overtaken packets, and text that an old ACK, captured before, seems to acknowledge.
+    These are overtaken packets, text that an old ACK, captured before, seems to acknowledge, and what lies below an old SYN.
     """
     entries = capture_entries(trace, [end.upper()])
     packets = rows(pcapng.as_pcapng(trace, end), folder)
@@ -128,7 +145,8 @@ def agrees(trace: Trace, end: str, folder: Path) -> None:
     }
     # The SYN,ACK of a simultaneous open has the number of the SYN, which may be in an earlier stream.
     below = {entries[number - 1].identification for number in repeated(entries, streams)}
-    resent = again_sent["timer.retransmission"] | (again_sent["syn-sent.crossing"] & below)
+    after_old_syn = {entries[number - 1].identification for number in below_a_syn(entries, streams) if number not in at_once}
+    resent = again_sent["timer.retransmission"] | (again_sent["syn-sent.crossing"] & below) | after_old_syn
     leaving = {entry.identification for number, entry in enumerate(entries, start=1) if entry.leaves and number not in late}
     taken = {entries[number - 1].identification for number in again if entries[number - 1].leaves and number not in late}
     assert taken == resent & leaving
