@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from timewait.vocabulary.automaton import Action
 
 SLOW, FAST = 15_000_000, 200_000
 """``tcp_rto_min_us`` of a host that never retransmits in a trace, and of one that does, in microseconds."""
+
+NO_LIMIT = 255
+"""The greatest number of retransmissions that the kernel can be told: more than a trace has."""
 
 MOST_RETRIES = 15
 
@@ -52,7 +56,14 @@ class KernelScript:
     @property
     def retransmitters(self) -> frozenset[str]:
         """The ends that retransmit."""
-        return frozenset(
+        return frozenset(self._retransmissions())
+
+    def most_retransmissions(self, name: str) -> int:
+        """How often an end retransmits, in all."""
+        return self._retransmissions()[name]
+
+    def _retransmissions(self) -> Counter[str]:
+        return Counter(
             action.actor
             for action in self.actions
             if action and action.kind == "timer" and action.subject == Timer.RETRANSMISSION
@@ -110,6 +121,9 @@ def apply_settings(pair: KernelPair, script: KernelScript) -> None:
         if not behaviour.time_wait:
             host.set("tcp_fin_timeout", 120)
             host.set("tcp_max_tw_buckets", 0)
+        if behaviour.retries is None and script.most_retransmissions(name) >= MOST_RETRIES:
+            for setting in ("tcp_orphan_retries", "tcp_retries2"):
+                host.set(setting, NO_LIMIT)
         if behaviour.retries is not None:
             # The kernel retransmits once more than these say.
             host.set("tcp_orphan_retries", max(behaviour.retries - 1, 1))
