@@ -132,13 +132,6 @@ class LaboratoryHost:
         opened.setsockopt(SOL_SOCKET, SO_LINGER, IN_ORDER)
         opened.close()
 
-    def forget(self, opened: KernelSocket) -> None:
-        """Remove a socket and its connection, and send nothing (TCP_REPAIR); noted among the aids."""
-        with suppress(OSError):  # a connection that is CLOSED cannot be repaired, and sends nothing anyway
-            opened.setsockopt(IPPROTO_TCP, REPAIR, 1)
-        opened.close()
-        self.aids.append(f"{self.name}: its socket was removed without a segment (TCP_REPAIR)")
-
     def choose_isn(self, unconnected: KernelSocket, isn: int) -> None:
         """Choose the ISN that the connect() of a socket will use (TCP_REPAIR); noted among the aids.
 

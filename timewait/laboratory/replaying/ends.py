@@ -174,19 +174,6 @@ class KernelEnds:
                 del self.listeners[name]
                 self.sockets[name] = accepted
 
-    def forget(self, name: str) -> None:
-        """Let an end lose its connection without a word, as a host that loses all memory; noted among the aids."""
-        host = self.pair.hosts[name]
-        held = self.sockets.pop(name, None)
-        if held is not None:
-            host.forget(held)
-        record = self.record(name)
-        if record is not None:
-            host.diagnosis.destroy(*connection(name))
-            host.aids.append(f"{name}: its connection in {record.state} was removed (SOCK_DESTROY); what this sends is lost")
-            while (packet := self.pair.next_packet(0.0)) is not None:
-                self.pair.drop(packet)
-
     def call(self, name: str, call: Call, *, abandons: bool, aborts: bool = False) -> None:
         """Make a user call.
 

@@ -17,10 +17,9 @@ from timewait.laboratory.packets import CarriedPacket, Numbering, with_checksum
 from timewait.laboratory.replaying.outcome import NotReplayable
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
-from timewait.spec.handshake import is_quiet
 from timewait.spec.incarnation import Crossing, crossings
 from timewait.spec.reference import ReferenceState, initial_state
-from timewait.spec.reopening import Crash, Numbers
+from timewait.spec.reopening import Numbers
 from timewait.spec.segment import Segment
 from timewait.spec.sequence_numbers import difference, wrapped
 from timewait.spec.state import State
@@ -71,8 +70,6 @@ class ReopeningPlan(NamedTuple):
     ----------
     meetings : mapping of int to Meeting
         The segments that meet an end of another incarnation, by the number of the step.
-    quiet : frozenset of int
-        The steps at which a segment reaches a host that has crashed and not opened again.
     distances : mapping of str to int
         The distance from the old ISN of an end to the new one, where it matters; elsewhere the kernel's own ISN serves.
     above : bool
@@ -80,7 +77,6 @@ class ReopeningPlan(NamedTuple):
     """
 
     meetings: Mapping[int, Meeting]
-    quiet: frozenset[int]
     distances: Mapping[str, int]
     above: bool
 
@@ -120,17 +116,13 @@ def plan_of(configuration: Configuration, steps: Sequence[Step], actions: Sequen
         The specification does not allow a step, or a segment of another incarnation does otherwise there.
     """
     meetings: dict[int, Meeting] = {}
-    quiet = set()
     try:
         for step, before, after in course(configuration, steps, actions):
             packet = step.event.received
             if packet is None:
                 continue
             side, segment = ENDS.index(packet.receiver), segment_of(packet.fields)
-            crash = configuration.reopening.crash if before.crashed_at is not None else Crash.NONE
-            if is_quiet(before.incarnations, side, (crash == "a", crash == "b")):
-                quiet.add(step.number)
-            elif segment.incarnation != before.incarnations[side]:
+            if segment.incarnation != before.incarnations[side]:
                 if not _is_stated(after, step):
                     raise NotReplayable(f"step {step.number}: the specification does not let the segment count so")
                 way = _way(configuration, before, after, side, segment)
@@ -140,7 +132,7 @@ def plan_of(configuration: Configuration, steps: Sequence[Step], actions: Sequen
     except ImpossibleMove as problem:
         raise NotReplayable(f"the specification does not allow a step: {problem}") from problem
     relation = configuration.reopening.relation(configuration.msl)
-    return ReopeningPlan(meetings, frozenset(quiet), _distances(relation, meetings), relation is Numbers.ABOVE)
+    return ReopeningPlan(meetings, _distances(relation, meetings), relation is Numbers.ABOVE)
 
 
 def _way(configuration: Configuration, before: ReferenceState, after: ReferenceState, side: int, segment: Segment) -> Crossing:

@@ -127,9 +127,6 @@ class _Replayer:
                 answers = self._deliver(step)
             case "timer":
                 self._expire(step, action)
-            case "crash":
-                self._begin_next_incarnation()
-                self.ends.forget(action.actor)
             case "reopen":
                 self._reopen()
                 return
@@ -174,9 +171,6 @@ class _Replayer:
         if packet.number not in self.copies:
             raise NotReplayable(f"packet {packet.number}, {packet.text}, was not seen before")
         copy, plan = self.copies[packet.number], self.script.plan
-        if plan is not None and step.number in plan.quiet:
-            self.pair.drop(copy)
-            return None
         if plan is not None and step.number in plan.meetings:
             copy = self._placed(copy, plan.meetings[step.number], plan)
         self.pair.deliver(copy)
