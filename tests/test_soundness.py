@@ -121,3 +121,13 @@ class TestVerdictsSayWhatWasDecided:
         (plain, _), (other, _) = (run(capsys, *begins, *extra)[1].split("\n\n", 1) for extra in ((), option))
         assert other != plain
         assert words in " ".join(other.split())
+
+
+@pytest.mark.parametrize(("data", "least"), [("0,0", 4), ("0,2", 6)])
+def test_text_of_the_second_closer_needs_more(data: str, least: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """max(2 MSL, k RTO + MSL) bounds a close without text; the page on ways around states the other bound, 2 MSL + k RTO."""
+    asked = ("--msl", "2s", "--rto", "1s", "--loss", "2", "--closers", "a", "--data", data, "--property", "graceful")
+    _, found = run_json(capsys, "threshold", *asked)
+    assert found["least_time_wait"] == least
+    page = (Path(__file__).parent.parent / "docs" / "why" / "ways-around.md").read_text(encoding="utf-8")
+    assert "If the end that closes second sends data, that is **not** enough" in page
