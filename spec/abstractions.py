@@ -282,7 +282,7 @@ ABSTRACTIONS: dict[str, Abstraction] = {
             "that an ISN of the next incarnation equals the number of the old SYN",
             EVERY_STACK,
             ("old-text", "old-fin", "old-reset", "old-ack", "undelayed"),
-            "the old SYN and the new one could not be told apart",
+            "the old SYN and the new one could not be distinguished",
             "RFC 9293 3.4.1",
             _old_syn,
         ),

@@ -275,6 +275,16 @@ class TestOldSyn:
         found = crossings(handshake(old_syn=True, syn=SynRule.ABOVE), (OPENED, SYN_SENT), (0, 1), 1, Segment(2, 501, syn=True))
         assert [crossing.outcome.replies for crossing in found] == [(Segment(501, rst=True),)]
 
+    def test_numbers_count_from_an_old_syn_that_was_taken(self) -> None:
+        """To an end that took it for a new SYN, every other old number of its sender lies below, so no old FIN is next."""
+        opening = handshake(old_syn=True, syn=SynRule.ABOVE)
+        old_fin = Segment(1, 2, fin=True)
+        after = Block(State.SYN_RECEIVED, una=0, nxt=1, rcv=OLD_SYN.end)
+        assert all(not crossing.broken for crossing in crossings(opening, (after, OPENED), (1, 1), 0, old_fin))
+        other = after._replace(rcv=1)
+        broken = {name for crossing in crossings(opening, (other, OPENED), (1, 1), 0, old_fin) for name, _ in crossing.broken}
+        assert "old-fin" in broken
+
     def test_in_flight_at_the_start(self) -> None:
         """It is no older than MSL: it arrives within MSL of the start, and not later."""
         start = initial_state(handshake(2, old_syn=True, syn=SynRule.ABOVE))

@@ -146,7 +146,7 @@ def _passed_on(problem: Exception) -> Exception:
     """An exception that can be passed to the caller: the same one, or one with its traceback."""
     try:
         pickle.loads(pickle.dumps(problem))
-    except Exception:
+    except Exception:  # pickle raises whatever the exception's own class raises; the caller gets the traceback as text
         return LaboratoryFailure("".join(traceback.format_exception(problem)))
     problem.add_note("in the process of the laboratory:\n" + "".join(traceback.format_tb(problem.__traceback__)))
     return problem

@@ -23,7 +23,7 @@ SLOW, FAST = 15_000_000, 200_000
 """``tcp_rto_min_us`` of a host that never retransmits in a trace, and of one that does, in microseconds."""
 
 NO_LIMIT = 255
-"""The greatest number of retransmissions that the kernel can be told: more than a trace has."""
+"""The greatest number of retransmissions that the kernel accepts: more than a trace has."""
 
 MOST_RETRIES = 15
 
