@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -59,16 +60,14 @@ class PlainZones(Search[ZoneNode]):
 
     def _maximal_constants(self) -> tuple[dict[str, int], dict[str, int]]:
         """For each clock role the maximal constants in lower and in upper bounds, over every location."""
-        lower: dict[str, int] = {}
-        upper: dict[str, int] = {}
-        for location in self.automaton.explore():
-            for bound in (*location.invariant, *(bound for edge in location.edges for bound in edge.guard)):
-                role, constant = location.clocks[bound.clock].role, self.ticks[bound.parameter]
-                if bound.relation != "<=":
-                    lower[role] = max(constant, lower.get(role, -1))
-                if bound.relation in ("<=", "=="):
-                    upper[role] = max(constant, upper.get(role, -1))
-        return lower, upper
+        found = {
+            (location.clocks[bound.clock].role, bound.relation, self.ticks[bound.parameter])
+            for location in self.automaton.explore()
+            for bound in chain(location.invariant, *(edge.guard for edge in location.edges))
+        }
+        below = [(role, constant) for role, relation, constant in found if relation in (">", ">=", "==")]
+        above = [(role, constant) for role, relation, constant in found if relation in ("<", "<=", "==")]
+        return dict(sorted(below)), dict(sorted(above))  # sorted, so the greatest constant of a role is the last
 
     def first(self) -> ZoneNode:
         start = self.automaton.start
