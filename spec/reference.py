@@ -78,6 +78,10 @@ class ReferenceState:
         crash = self.configuration.reopening.crash if self.crashed_at is not None else ""
         return crash == "a", crash == "b"
 
+    def is_quiet(self, side: int) -> bool:
+        """Whether an end has lost all memory and not opened again; 0 is A, 1 is B."""
+        return is_quiet(self.incarnations, side, self._crashed)
+
     # --- time -------------------------------------------------------------------------------------------------------
 
     def wait(self, delay: Fraction) -> ReferenceState:
@@ -316,7 +320,7 @@ class ReferenceState:
         sender, segment = arrived.packet.sender, arrived.packet.segment
         side = 1 - ENDS.index(sender)
         text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
-        if is_quiet(self.incarnations, side, self._crashed):
+        if self.is_quiet(side):
             ways: tuple[Crossing, ...] = (Crossing(Outcome(self.ends[side]), (), ""),)
         elif segment.incarnation == self.incarnations[side]:
             outcome = self._received(self.ends[side], side, segment)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -12,9 +13,10 @@ from timewait.checker.trace import Step, Trace
 from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
+from timewait.spec.old_syn import OLD_SYN
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.reference import ReferenceState, initial_state
-from timewait.spec.reopening import NextIncarnation, Numbers, Paws, Reopen, SynRule
+from timewait.spec.reopening import Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.segment import Segment
 from timewait.spec.stacks import load_stack
 from timewait.vocabulary.automaton import Action
@@ -99,18 +101,143 @@ def harmed(harm: str, opening: str = "one after the other", timestamps: tuple[bo
         "old-reset": [("deliver", "A", ("B", Segment(2, rst=True)))],
         "old-ack": [("call", "B", Call.SEND), ("deliver", "B", ("A", last))],
     }
-    state = start = initial_state(_linux(NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX), (text, 0)))
+    configuration = _linux(NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX), (text, 0))
+    return _towards(harm, configuration, (*close, *OPENINGS[opening], *met[harm]))
+
+
+def _towards(harm: str, configuration: Configuration, events: Sequence[tuple[str, str, object]]) -> Trace:
+    """A run of some events, each of which takes the way that does the harm, if there is one."""
+    state = start = initial_state(configuration)
     steps: list[Step] = []
-    for kind, end, subject in (*close, *OPENINGS[opening], *met[harm]):
-        delay = Fraction(3, 2) if kind == "timer" else Fraction(0)
+    for number, (kind, end, subject) in enumerate(events, 1):
+        following = events[number : number + 1]
+        delay = {"timer": Fraction(3, 2), "call": Fraction(1, 1_000) * (subject in OPENS)}.get(kind, Fraction(0))
         results: list[ReferenceState] = []
         for count in range(2):
             lost = (kind == "call" and subject is Call.SEND and bool(steps) and harm == "old-ack",) * count
             with suppress(ImpossibleMove):
                 results += state.wait(delay).act(Action(kind, end, subject, lost))
-        state = next((result for result in results if harm in result.broken), results[0])
+        leading = [result for result in results if not following or _leads_to(result, following[0])] or results
+        state = next((result for result in results if harm in result.broken), leading[0])
         steps.append(_step(len(steps) + 1, delay, state))
     return _trace(f"a walk to {harm}", start, steps)
+
+
+def _leads_to(state: ReferenceState, event: tuple[str, str, object]) -> bool:
+    """Whether the packet is in flight that an event delivers."""
+    kind, _, subject = event
+    return kind != "deliver" or subject in [(entry.packet.sender, entry.packet.segment) for entry in state.in_transit]
+
+
+OPENS = (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
+CRASH = ("crash", "A", "all memory")
+SYN, OLD_FIN, OLD_TEXT = Segment(0, syn=True, incarnation=1), Segment(1, 1, fin=True), Segment(1, 1, length=1)
+
+HALF_OPEN = (
+    CRASH,
+    ("call", "A", Call.OPEN_ACTIVE),
+    ("deliver", "B", ("A", SYN)),
+    ("deliver", "A", ("B", Segment(1, 1))),
+    ("deliver", "B", ("A", Segment(1, rst=True))),
+    ("call", "B", Call.OPEN_ACTIVE),
+    ("deliver", "B", ("A", SYN)),
+)
+"""A crashes and opens again; B, half-open, acknowledges the SYN, a RST of A ends its connection, and B opens too."""
+
+CRASHES: dict[str, tuple[tuple[str, str, object], ...]] = {
+    "old-text": (
+        ("call", "A", Call.SEND),
+        CRASH,
+        ("deliver", "B", ("A", OLD_TEXT)),
+        ("call", "A", Call.OPEN_ACTIVE),
+        ("deliver", "A", ("B", Segment(1, 2))),
+        ("deliver", "B", ("A", Segment(2, rst=True))),
+        ("call", "B", Call.OPEN_PASSIVE),
+        ("deliver", "B", ("A", SYN)),
+        ("deliver", "B", ("A", OLD_TEXT)),
+    ),
+    "old-fin": (
+        ("call", "A", Call.CLOSE),
+        CRASH,
+        ("deliver", "B", ("A", OLD_FIN)),
+        ("call", "B", Call.CLOSE),
+        ("call", "A", Call.OPEN_PASSIVE),
+        ("deliver", "A", ("B", Segment(1, 2))),
+        ("deliver", "B", ("A", Segment(2, rst=True))),
+        ("call", "B", Call.OPEN_ACTIVE),
+        ("deliver", "A", ("B", SYN)),
+        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+    ),
+    "old-reset": (*HALF_OPEN, ("deliver", "B", ("A", Segment(1, rst=True)))),
+    "old-ack": (
+        *HALF_OPEN,
+        ("deliver", "A", ("B", Segment(0, 1, syn=True, incarnation=1))),
+        ("call", "A", Call.SEND),
+        ("deliver", "A", ("B", Segment(1, 1))),
+    ),
+}
+"""For each harm, a crash of A that leads to it."""
+
+
+def crashed(harm: str, timestamps: tuple[bool, bool] = (False, False)) -> Trace:
+    """A crash of A, an opening, and an old segment that does a harm."""
+    opening = NextIncarnation(
+        Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX, crash=Crash.A, quiet=Fraction(0), text=(1, 0)
+    )
+    return _towards(harm, _linux(opening, (int(harm == "old-text"), 0)), CRASHES[harm])
+
+
+def text_of_peer() -> Trace:
+    """A crash of A; B, half-open, sends text, of which a further copy reaches the next incarnation."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, paws=Paws.LINUX, crash=Crash.A, quiet=Fraction(0), text=(0, 0))
+    events: list[tuple[str, str, object]] = [
+        CRASH,
+        ("call", "A", Call.OPEN_PASSIVE),
+        ("call", "B", Call.SEND),
+        ("deliver", "A", ("B", OLD_TEXT)),
+        ("deliver", "B", ("A", Segment(1, rst=True))),
+        ("call", "B", Call.OPEN_ACTIVE),
+        ("deliver", "A", ("B", SYN)),
+        ("deliver", "A", ("B", OLD_TEXT)),
+    ]
+    return _towards("old-text", _linux(opening, (0, 1)), events)
+
+
+def quiet_crash() -> Trace:
+    """A crash of A, and an old segment that reaches its host before it opens again."""
+    configuration = _linux(NextIncarnation(Reopen.HANDSHAKE, crash=Crash.A, quiet=Fraction(0)), (0, 0))
+    events = [("call", "B", Call.CLOSE), CRASH, ("deliver", "A", ("B", OLD_FIN)), ("call", "A", Call.OPEN_PASSIVE)]
+    return _towards("", replace(configuration, both_close=True), events)
+
+
+def met_by_old_syn(timestamps: tuple[bool, bool] = (False, False), *, returns: bool = False) -> Trace:
+    """An old SYN ends TIME-WAIT and proves old, and an old FIN is accepted by the next incarnation.
+
+    With timestamps the SYN is refused, and TIME-WAIT answers it.
+    """
+    opening = NextIncarnation(
+        Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX, syn=SynRule.TIMESTAMP, old_syn=True, returns=returns
+    )
+    closes: list[tuple[str, str, object]] = [
+        ("call", "A", Call.CLOSE),
+        ("deliver", "B", ("A", OLD_FIN)),
+        ("call", "B", Call.CLOSE),
+        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        ("deliver", "A", ("B", OLD_SYN)),
+        ("deliver", "B", ("A", Segment(2, 2))),
+    ]
+    proves: list[tuple[str, str, object]] = [
+        ("deliver", "B", ("A", Segment(2, OLD_SYN.end, syn=True))),
+        ("deliver", "A", ("B", Segment(OLD_SYN.end, rst=True))),
+    ]
+    again: list[tuple[str, str, object]] = [
+        ("call", "A", Call.OPEN_ACTIVE),
+        ("call", "B", Call.OPEN_ACTIVE),
+        ("deliver", "B", ("A", SYN)),
+        ("deliver", "B", ("A", OLD_FIN)),
+    ]
+    events = closes if all(timestamps) else [*closes, *proves] if returns else [*closes, *proves, *again]
+    return _towards("old-fin", _linux(opening, (0, 0)), events)
 
 
 def _step(number: int, delay: Fraction, after: ReferenceState) -> Step:

@@ -66,6 +66,8 @@ class LaboratoryHost:
 
     Attributes
     ----------
+    kind : callable
+        Makes its link.
     namespace : Namespace
         Its namespace, for its settings.
     link : Link
@@ -84,6 +86,7 @@ class LaboratoryHost:
     def __init__(self, name: str, address: str, link: Callable[[Namespace, str], Link] = open_link) -> None:
         self.name = name
         self.address = address
+        self.kind = link
         self.aids: list[str] = []
         self.namespace = Namespace()
         for setting, value in QUIET.items():
@@ -160,6 +163,24 @@ class LaboratoryHost:
             return False
         self.aids.append(f"{self.name}: {record.state} ended {record.left:.1f} s early (SOCK_DESTROY)")
         return True
+
+    def crashed(self) -> LaboratoryHost:
+        """Return the host as it is after a crash that loses all memory, with its settings; noted among the aids.
+
+        A new namespace takes the place of the old one: no connection, no TIME-WAIT and no port is known there. What the kernel
+        sends when it removes the old connections reaches nobody.
+
+        Raises
+        ------
+        LaboratoryUnavailable
+            The machine cannot make another host; this one is as before.
+        """
+        again = LaboratoryHost(self.name, self.address, self.kind)
+        for setting, value in self.namespace.settings.items():
+            again.namespace.set_if_known(setting, value)
+        again.aids = [*self.aids, f"{self.name}: a crash that loses all memory: a new network namespace takes its place"]
+        self.close()
+        return again
 
     def close(self) -> None:
         """Remove the host with all its connections, those that the kernel alone keeps too."""

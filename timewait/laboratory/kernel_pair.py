@@ -93,6 +93,11 @@ class KernelPair:
         """Begin another incarnation: from its next SYN on, the numbers of an end refer to it. Packets read before keep theirs."""
         self._former, self.numbering = self.numbering, Numbering({})
 
+    def crash(self, name: str) -> None:
+        """Let a host lose all memory, without a packet (`LaboratoryHost.crashed`); those that it sent before are kept."""
+        self._read_links()
+        self.hosts[name] = self.hosts[name].crashed()
+
     def next_packet(self, timeout: float = PATIENCE) -> CarriedPacket | None:
         """Return the next packet that a host sent, oldest first as far as one can tell; None if none comes in time.
 
@@ -129,6 +134,10 @@ class KernelPair:
             self._waiting.extendleft(reversed(passed))
         came = ", ".join(f"{packet.sender}: {packet.segment}" for packet in passed) or "nothing"
         raise NoSuchPacket(f"within {timeout:g} s came {came}")
+
+    def put_back(self, packet: CarriedPacket) -> None:
+        """Let a packet that was taken be the next one again."""
+        self._waiting.appendleft(packet)
 
     def deliver(self, packet: CarriedPacket) -> None:
         """Let a packet arrive, for the first time or again. The receiving kernel has dealt with it on return."""

@@ -54,6 +54,8 @@ class KernelEnds:
         The error that a user saw last.
     listeners : dict of str to socket
         The listening sockets of users who have opened passively and wait for a connection.
+    servers : dict of str to socket
+        The listening sockets of others on the port of the connection (`serve`).
     text : bytes
         The octet that SEND sends: another one in the next incarnation.
     """
@@ -64,6 +66,7 @@ class KernelEnds:
     end_of_file: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
     listeners: dict[str, socket] = field(default_factory=dict)
+    servers: dict[str, socket] = field(default_factory=dict)
     text: bytes = OLD
 
     def open(self) -> None:
@@ -74,9 +77,7 @@ class KernelEnds:
         NotReplayable
             The handshake does not end.
         """
-        listener = self.pair.hosts["B"].socket()
-        listener.bind(endpoint("B"))
-        listener.listen(1)
+        listener = self._listener("B")
         opening = self.pair.hosts["A"].socket()
         opening.bind(endpoint("A"))
         with suppress(BlockingIOError):
@@ -119,9 +120,10 @@ class KernelEnds:
 
     def _begin_again(self, name: str) -> None:
         """Let a user, whose connection is CLOSED, forget it."""
-        held = self.sockets.pop(name, None)
-        if held is not None:
-            held.close()
+        for sockets in (self.sockets, self.listeners, self.servers):
+            held = sockets.pop(name, None)
+            if held is not None:
+                held.close()
         self.read[name] = b""
         self.end_of_file.discard(name)
         self.errors.pop(name, None)
@@ -159,10 +161,22 @@ class KernelEnds:
     def listen(self, name: str) -> None:
         """Let the user of an end open the next incarnation by listen()."""
         self._begin_again(name)
+        self.listeners[name] = self._listener(name)
+
+    def _listener(self, name: str) -> socket:
         listener = self.pair.hosts[name].socket()
         listener.bind(endpoint(name))
         listener.listen(1)
-        self.listeners[name] = listener
+        return listener
+
+    def serve(self, name: str) -> None:
+        """Let another program listen on the port of an end: without a listener a kernel opens for no SYN; noted among the aids.
+
+        The end is in TIME-WAIT, and its user reads no more. The listener accepts nothing, and its state is not that of the end.
+        """
+        self._begin_again(name)
+        self.servers[name] = self._listener(name)
+        self.pair.hosts[name].aids.append(f"{name}: a listener on the port of the connection, for the SYN in TIME-WAIT")
 
     def accept(self) -> None:
         """Let the users who listen accept a connection that is there; they listen no more then."""
@@ -173,6 +187,11 @@ class KernelEnds:
                 listener.close()
                 del self.listeners[name]
                 self.sockets[name] = accepted
+
+    def crash(self, name: str) -> None:
+        """Let the host of an end lose all memory, its user with it."""
+        self.pair.crash(name)
+        self._begin_again(name)  # the sockets of the user are those of the host that is gone
 
     def call(self, name: str, call: Call, *, abandons: bool, aborts: bool = False) -> None:
         """Make a user call.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from timewait.laboratory.replaying.kernel_settings import KernelScript
-from timewait.spec.assemble import Overrides, behaviour_of
+from timewait.spec.assemble import Overrides, behaviour_of, opening_of
+from timewait.spec.configuration import Configuration
 from timewait.spec.reference import ReferenceState, initial_state
-from timewait.spec.settings import BEHAVIOUR, Behaviour, ResetRule
+from timewait.spec.reopening import NextIncarnationError
+from timewait.spec.settings import BEHAVIOUR, REUSE, Behaviour, ResetRule
 from timewait.spec.stacks import load_stack
 from timewait.vocabulary.replay import ImpossibleMove
 
@@ -28,14 +31,24 @@ def settings_that_explain(script: KernelScript, step: int) -> tuple[str, ...]:
     step : int
         The number of the refuted step.
     """
-    own = behaviour_of(load_stack("linux"), Overrides.of(abandons=script.behaviour.abandons))
-    wanted = list(_course(script, script.behaviour, step))
+    wanted = list(_course(script, script.configuration, step))
     return tuple(
-        name
-        for name in BEHAVIOUR
-        if _is_foreign(name, script.behaviour, own)
-        and list(_course(script, replace(script.behaviour, **{name: getattr(own, name)}), step)) != wanted
+        name for name, configuration in _with_own_settings(script) if list(_course(script, configuration, step)) != wanted
     )
+
+
+def _with_own_settings(script: KernelScript) -> Iterator[tuple[str, Configuration]]:
+    """The configuration of a trace with each setting in turn, by its name, that Linux has otherwise."""
+    configuration, stack = script.configuration, load_stack("linux")
+    own = behaviour_of(stack, Overrides.of(abandons=script.behaviour.abandons))
+    for name in BEHAVIOUR:
+        if _is_foreign(name, script.behaviour, own):
+            yield name, replace(configuration, behaviour=replace(script.behaviour, **{name: getattr(own, name)}))
+    opening = opening_of(stack, Overrides(reopening=configuration.reopening))
+    for name in REUSE:
+        if getattr(opening, name) != getattr(configuration.reopening, name):
+            with suppress(NextIncarnationError):  # a value that makes no sense with the others of the trace explains nothing
+                yield name, replace(configuration, reopening=replace(configuration.reopening, **{name: getattr(opening, name)}))
 
 
 def _is_foreign(name: str, behaviour: Behaviour, own: Behaviour) -> bool:
@@ -44,10 +57,10 @@ def _is_foreign(name: str, behaviour: Behaviour, own: Behaviour) -> bool:
     return name != "reset" or behaviour.reset not in (ResetRule.IGNORE, ResetRule.EXACT)
 
 
-def _course(script: KernelScript, behaviour: Behaviour, last: int) -> Iterator[tuple[object, ...]]:
+def _course(script: KernelScript, configuration: Configuration, last: int) -> Iterator[tuple[object, ...]]:
     """What each step of the trace sends, starts and leads to under some settings, up to the first that is impossible."""
     try:
-        states: tuple[ReferenceState, ...] = (initial_state(replace(script.configuration, behaviour=behaviour)),)
+        states: tuple[ReferenceState, ...] = (initial_state(configuration),)
         for step, action in zip(script.trace.steps[:last], script.actions[:last], strict=True):
             later = states[0].wait(step.delay)
             states = (later,) if action is None else later.act(action)

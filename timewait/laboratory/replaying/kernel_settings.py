@@ -14,7 +14,6 @@ from timewait.laboratory.replaying.reopening_plan import ReopeningPlan, plan_of
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.outcome import Timer
 from timewait.spec.plain_data import configuration_from_data
-from timewait.spec.reopening import Crash
 from timewait.spec.settings import Behaviour, ResetRule
 from timewait.spec.trace_actions import OPENS, action_of
 from timewait.vocabulary.automaton import Action
@@ -73,7 +72,8 @@ class KernelScript:
     @property
     def reopens(self) -> bool:
         """Whether the ports are used again."""
-        return any(action and (action.kind == "reopen" or action.subject in OPENS.values()) for action in self.actions)
+        opening = ("reopen", "crash")
+        return any(action and (action.kind in opening or action.subject in OPENS.values()) for action in self.actions)
 
     @property
     def core(self) -> bool:
@@ -99,8 +99,6 @@ def script_of(trace: Trace) -> KernelScript:
         raise NotReplayable(str(problem)) from problem
     if any(action and action.kind == "inject" for action in actions):
         raise NotReplayable("a middlebox sends in the name of an end")
-    if configuration.reopening.crash is not Crash.NONE:
-        raise NotReplayable("a host loses all memory: no kernel socket does that alone")
     handshake = configuration.reopening.handshake
     plan = plan_of(configuration, trace.steps, actions) if handshake else None
     return KernelScript(trace, configuration, actions, plan)

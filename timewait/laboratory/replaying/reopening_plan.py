@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from timewait.checker.trace import Step
 from timewait.laboratory.packets import CarriedPacket, Numbering, with_checksum
+from timewait.laboratory.replaying.half_open import apart, counting
 from timewait.laboratory.replaying.outcome import NotReplayable
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
@@ -70,6 +71,8 @@ class ReopeningPlan(NamedTuple):
     ----------
     meetings : mapping of int to Meeting
         The segments that meet an end of another incarnation, by the number of the step.
+    quiet : frozenset of int
+        The steps at which a segment reaches a host that has crashed and not opened again.
     distances : mapping of str to int
         The distance from the old ISN of an end to the new one, where it matters; elsewhere the kernel's own ISN serves.
     above : bool
@@ -77,6 +80,7 @@ class ReopeningPlan(NamedTuple):
     """
 
     meetings: Mapping[int, Meeting]
+    quiet: frozenset[int]
     distances: Mapping[str, int]
     above: bool
 
@@ -116,23 +120,29 @@ def plan_of(configuration: Configuration, steps: Sequence[Step], actions: Sequen
         The specification does not allow a step, or a segment of another incarnation does otherwise there.
     """
     meetings: dict[int, Meeting] = {}
+    quiet = set()
     try:
         for step, before, after in course(configuration, steps, actions):
             packet = step.event.received
             if packet is None:
                 continue
             side, segment = ENDS.index(packet.receiver), segment_of(packet.fields)
-            if segment.incarnation != before.incarnations[side]:
+            if before.is_quiet(side):
+                quiet.add(step.number)
+            elif segment.incarnation != before.incarnations[side]:
                 if not _is_stated(after, step):
                     raise NotReplayable(f"step {step.number}: the specification does not let the segment count so")
                 way = _way(configuration, before, after, side, segment)
                 block = before.ends[side]
                 known = None if block.state in (State.CLOSED, State.LISTEN, State.SYN_SENT) else block.rcv
-                meetings[step.number] = Meeting(packet.sender, packet.receiver, segment, way.counted or segment, known, way.opens)
+                counted = way.counted or segment
+                meetings[step.number] = Meeting(
+                    packet.sender, packet.receiver, segment, apart(segment, counted), known, way.opens
+                )
     except ImpossibleMove as problem:
         raise NotReplayable(f"the specification does not allow a step: {problem}") from problem
     relation = configuration.reopening.relation(configuration.msl)
-    return ReopeningPlan(meetings, _distances(relation, meetings), relation is Numbers.ABOVE)
+    return ReopeningPlan(meetings, frozenset(quiet), _distances(relation, meetings), relation is Numbers.ABOVE)
 
 
 def _way(configuration: Configuration, before: ReferenceState, after: ReferenceState, side: int, segment: Segment) -> Crossing:
@@ -161,7 +171,7 @@ def _distances(relation: Numbers, meetings: Mapping[int, Meeting]) -> dict[str, 
         else:
             found.setdefault(meeting.sender, meeting.counted.seq)
     for meeting in meetings.values():
-        if meeting.segment.incarnation:
+        if counting(meeting.segment):
             continue
         if meeting.next_expected is not None and not meeting.old_number and meeting.sender not in above:
             found.setdefault(meeting.sender, meeting.segment.seq - meeting.counted.seq)
@@ -209,10 +219,36 @@ def placed(packet: CarriedPacket, meeting: Meeting, new: Mapping[str, int]) -> C
         ack = _place(ack, wrapped(new[meeting.receiver] + meeting.counted.ack), old=meeting.old_ack)
     if (seq, ack) == (fields.seq, fields.ack):
         return packet
+    return _numbered(packet, seq, ack)
+
+
+def _numbered(packet: CarriedPacket, seq: int, ack: int | None) -> CarriedPacket:
+    """A packet with other numbers."""
     octets = bytearray(packet.octets)
     start = (octets[0] & 15) * 4 + 4
     struct.pack_into("!II", octets, start, seq, ack or 0)
-    return replace(packet, octets=with_checksum(bytes(octets)), decoded=fields._replace(seq=seq, ack=ack))
+    return replace(packet, octets=with_checksum(bytes(octets)), decoded=packet.decoded._replace(seq=seq, ack=ack))
+
+
+def moved_back(answer: CarriedPacket, met: CarriedPacket, arrived: CarriedPacket) -> CarriedPacket:
+    """The RST that answers a packet whose numbers the network moved, with the numbers of the packet as it was sent.
+
+    Such a RST takes its SEQ from the ACK of the packet, and its ACK, if it has one, from the SEQ (RFC 9293 3.5.2, group 1).
+
+    Parameters
+    ----------
+    answer : CarriedPacket
+        The RST.
+    met, arrived : CarriedPacket
+        The packet that it answers, as it was sent and as it arrived.
+    """
+    sent, came, fields = met.decoded, arrived.decoded, answer.decoded
+    seq, ack = fields.seq, fields.ack
+    if sent.ack is not None and came.ack is not None:
+        seq = wrapped(seq + sent.ack - came.ack)
+    if ack is not None:
+        ack = wrapped(ack + sent.seq - came.seq)
+    return answer if (seq, ack) == (fields.seq, fields.ack) else _numbered(answer, seq, ack)
 
 
 def _place(actual: int, wanted: int, *, old: bool) -> int:

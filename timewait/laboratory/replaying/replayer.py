@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from timewait.checker.trace import Step, Trace
 from timewait.laboratory.isolation import isolated
 from timewait.laboratory.kernel_pair import KernelPair, NoSuchPacket
 from timewait.laboratory.packets import CarriedPacket, Numbering
 from timewait.laboratory.replaying.capture import captured
-from timewait.laboratory.replaying.ends import NEW, KernelEnds, connection
+from timewait.laboratory.replaying.ends import NEW, OLD, KernelEnds, connection, other
 from timewait.laboratory.replaying.explanation import settings_that_explain
+from timewait.laboratory.replaying.half_open import BEFORE, counting, numbers_before, old_syn, opened_by, opens_half
 from timewait.laboratory.replaying.kernel_settings import KernelScript, apply_settings, script_of
 from timewait.laboratory.replaying.next_incarnation import effect_of, meet_old_segment
 from timewait.laboratory.replaying.outcome import CarriedStep, NotReplayable, Refuted, ReplayOutcome, ReplayVerdict
-from timewait.laboratory.replaying.reopening_plan import Meeting, ReopeningPlan, check_syn, counts_as, placed
+from timewait.laboratory.replaying.reopening_plan import Meeting, ReopeningPlan, check_syn, counts_as, moved_back, placed
 from timewait.spec.incarnation import FAR, HARMS
+from timewait.spec.old_syn import at_start
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
 from timewait.spec.sequence_numbers import difference, wrapped
@@ -65,6 +68,22 @@ def replay_on_kernel(trace: Trace) -> ReplayOutcome:
     return outcome._replace(verdict=ReplayVerdict.OTHER_SETTINGS, reason=reason)
 
 
+class ArrivedPacket(NamedTuple):
+    """A packet that has arrived.
+
+    Attributes
+    ----------
+    met, arrived : CarriedPacket
+        The packet, as it was sent and as it arrived.
+    numbers : Numbering
+        The ISNs of an answer that belongs to no connection of the receiver.
+    """
+
+    met: CarriedPacket
+    arrived: CarriedPacket
+    numbers: Numbering
+
+
 def _carried_out(script: KernelScript) -> Generator[ReplayOutcome]:
     with KernelPair() as pair:
         apply_settings(pair, script)
@@ -88,7 +107,8 @@ class _Replayer:
         verdict, number, reason = ReplayVerdict.CONFIRMED, None, ""
         try:
             self.ends.open()
-            self.numbers = {0: self.pair.numbering}
+            self.numbers = {0: Numbering(dict(self.pair.numbering.initial))}
+            self._put_old_syn_in_flight()
             if self.script.core:
                 self._lead_to_core()
             for step, action in zip(self.script.trace.steps, self.script.actions, strict=True):
@@ -105,6 +125,15 @@ class _Replayer:
             verdict, number, reason, tuple(self.carried), tuple(self.effects), aids, len(self.put_aside), capture
         )
 
+    def _put_old_syn_in_flight(self) -> None:
+        """Make the SYN of an incarnation before, which is in flight at the start; noted among the aids."""
+        for number, packet in enumerate(at_start(self.script.configuration), 1):
+            self.numbers[BEFORE] = numbers_before(packet.sender, self.numbers[0])
+            self.copies[number] = old_syn(packet.sender, self.numbers[BEFORE], self.pair.events)
+            self.pair.hosts[packet.sender].aids.append(
+                f"{packet.sender}: an old {packet.segment} of an incarnation before the trace is made and injected"
+            )
+
     def _lead_to_core(self) -> None:
         """Half of the close, in order: A in FIN-WAIT-2, B in CLOSE-WAIT."""
         self.ends.call("A", Call.CLOSE, abandons=self.script.behaviour.abandons)
@@ -119,18 +148,21 @@ class _Replayer:
             self._old_arrival(step)
             return
         before = self._time_wait_end(step, action)
-        answers: Numbering | None = None
+        arrival: ArrivedPacket | None = None
         match action.kind:
             case "call":
-                self._call(action)
+                self._call(step, action)
             case "deliver":
-                answers = self._deliver(step)
+                arrival = self._deliver(step)
             case "timer":
                 self._expire(step, action)
+            case "crash":
+                self._begin_next_incarnation()
+                self.ends.crash(action.actor)
             case "reopen":
                 self._reopen()
                 return
-        sent = self._expected(step, action, answers)
+        sent = self._expected(step, action, arrival)
         self._compare_states(step)
         self._compare_restart(step, action, before)
         self._describe_harm(step)
@@ -138,7 +170,7 @@ class _Replayer:
 
     # --- events ---------------------------------------------------------------------------------------------------------
 
-    def _call(self, action: Action) -> None:
+    def _call(self, step: Step, action: Action) -> None:
         call, name, users = Call(str(action.subject)), action.actor, self.script.behaviour
         if call is Call.OPEN_ACTIVE:
             self._begin_next_incarnation()
@@ -147,6 +179,7 @@ class _Replayer:
             self._begin_next_incarnation()
             self.ends.listen(name)
         else:
+            self.ends.text = NEW if self._incarnation(step) else OLD
             self.ends.call(name, call, abandons=users.abandons, aborts=users.linger_zero)
 
     def _begin_next_incarnation(self) -> None:
@@ -156,7 +189,6 @@ class _Replayer:
         time.sleep(NEWER)
         self.pair.forget_numbers()
         self.numbers[1] = self.pair.numbering
-        self.ends.text = NEW
 
     def _chosen_isn(self, name: str) -> int | None:
         """The ISN that the plan chooses for an end, if any."""
@@ -164,19 +196,26 @@ class _Replayer:
         distance = self.script.plan.distances.get(name)
         return None if distance is None else wrapped(self.numbers[0].initial[name] + distance)
 
-    def _deliver(self, step: Step) -> Numbering | None:
-        """Let a packet arrive; returns the numbers of an answer that belongs to no connection of the receiver."""
+    def _deliver(self, step: Step) -> ArrivedPacket | None:
+        """Let a packet arrive; returns None where it reaches nobody."""
         packet = step.event.received
         assert packet is not None, "a delivery names its packet"
         if packet.number not in self.copies:
             raise NotReplayable(f"packet {packet.number}, {packet.text}, was not seen before")
-        copy, plan = self.copies[packet.number], self.script.plan
+        met, plan = self.copies[packet.number], self.script.plan
+        if plan is not None and step.number in plan.quiet:
+            self.pair.drop(met)
+            self.pair.hosts[step.event.actor].aids.append(f"{step.event.actor}: is down after the crash; {packet.text} is lost")
+            return None
+        arrived = met
         if plan is not None and step.number in plan.meetings:
-            copy = self._placed(copy, plan.meetings[step.number], plan)
-        self.pair.deliver(copy)
+            arrived = self._placed(met, plan.meetings[step.number], plan)
+        if opens_half(step):
+            self.ends.serve(step.event.actor)
+        self.pair.deliver(arrived)
         self.ends.accept()
         self.ends.receive(step.event.actor)
-        return counts_as(copy, segment_of(packet.fields))
+        return ArrivedPacket(met, arrived, counts_as(arrived, segment_of(packet.fields)))
 
     def _placed(self, copy: CarriedPacket, meeting: Meeting, plan: ReopeningPlan) -> CarriedPacket:
         """A packet that meets an end of another incarnation, where its numbers lie as the plan says."""
@@ -229,20 +268,40 @@ class _Replayer:
 
     # --- what comes of them ---------------------------------------------------------------------------------------------
 
-    def _expected(self, step: Step, action: Action, answers: Numbering | None) -> str:
+    def _expected(self, step: Step, action: Action, arrival: ArrivedPacket | None) -> str:
         """Read the packets that a step sends, and nothing else; give each the number of its copy."""
         retransmits = action.kind == "timer" and action.subject == Timer.RETRANSMISSION
         for packet in step.event.sent:
             wanted = segment_of(packet.fields)
-            foreign = step.event.received is not None and wanted.incarnation != self._incarnation(step)
-            numbers = answers if foreign and answers is not None else self.numbers[wanted.incarnation]
+            foreign = arrival is not None and wanted.incarnation != self._incarnation(step)
+            if opens_half(step):
+                self._number_half_open(step, wanted)
+            numbers = arrival.numbers if foreign and arrival is not None else self.numbers[counting(wanted)]
             found = self._find(packet, numbers, RETRANSMITTED if retransmits else PROMPT, retransmits)
+            if foreign and arrival is not None:
+                found = self._moved_back(found, arrival)
             self.copies[packet.number] = replace(found, segment=wanted)
             if packet.lost:
                 self.pair.drop(found)
         brings = step.event.received is not None and {"len", "fin"} & {n for n, v in step.event.received.fields if v}
         self._nothing_more(DELAYED if brings and not step.event.sent else 0.0)
         return ", ".join(packet.text for packet in step.event.sent)
+
+    def _moved_back(self, answer: CarriedPacket, arrival: ArrivedPacket) -> CarriedPacket:
+        """The RST that answers a packet, with the numbers of the packet as it was sent."""
+        found = moved_back(answer, arrival.met, arrival.arrived)
+        if found is not answer:
+            self.pair.hosts[answer.sender].aids.append(f"{answer.sender}: so were the numbers of its RST that answers it")
+        return found
+
+    def _number_half_open(self, step: Step, wanted: Segment) -> None:
+        """Learn the ISN of a half-open connection from the answer to the old SYN, if one comes."""
+        if wanted.end != step.state[f"{step.event.actor}.nxt"]:
+            raise NotReplayable(f"{step.event.actor} would send a SYN whose number is not the one before SND.NXT")
+        answer = self.pair.next_packet(PROMPT)
+        if answer is not None:
+            self.numbers[BEFORE] = opened_by(answer, wanted, self.numbers[BEFORE], self.numbers[0])
+            self.pair.put_back(answer)
 
     def _incarnation(self, step: Step) -> int:
         """The incarnation of the end that acts, after a step."""
@@ -277,7 +336,7 @@ class _Replayer:
             if not segment.span:
                 return False
             for copy in self.copies.values():
-                same = copy.sender == found.sender and copy.segment.incarnation == incarnation and copy.segment.span
+                same = copy.sender == found.sender and counting(copy.segment) == incarnation and copy.segment.span
                 if same and copy.segment.seq >= segment.seq >= 0:
                     return True
         return False
@@ -360,9 +419,11 @@ class _Replayer:
 
 
 def _counted(packet: CarriedPacket, numbers: Numbering) -> Segment:
-    """The segment in a packet, relative to some ISNs."""
-    receiver = "B" if packet.sender == "A" else "A"
-    return Numbering(dict(numbers.initial)).relative(packet.sender, receiver, packet.decoded)
+    """The segment in a packet, relative to some ISNs; the number of a SYN counts only if that of its sender is known."""
+    sender, receiver = packet.sender, other(packet.sender)
+    segment = Numbering(dict(numbers.initial)).relative(sender, receiver, packet.decoded)
+    known = numbers.initial.get(sender)
+    return segment if known is None else segment._replace(seq=difference(packet.decoded.seq, known))
 
 
 def _carries(packet: CarriedPacket, wanted: Segment, numbers: Numbering) -> bool:
