@@ -13,7 +13,7 @@ from timewait.diagrams.colours import BLACK, BLUE, GREY, RED
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import wrapped
 
-WIDTH, HEIGHT = 560, 280
+WIDTH, HEIGHT = 428, 280
 """Of the area between the axes, in pixels."""
 
 SERIES = (RED, BLUE, GREY)
@@ -99,13 +99,17 @@ def specification(bars: Bars) -> dict[str, Any]:
     above = shared | {"text": {"field": "value"}, "color": series | {"scale": colours, "legend": None}}
     layers: list[dict[str, Any]] = [
         {"data": {"values": rows}, "mark": {"type": "bar", "strokeWidth": 1.6}, "encoding": bars_encoding},
-        {"data": {"values": rows}, "mark": {"type": "text", "dy": -8, "fontWeight": "bold", "aria": False}, "encoding": above},
+        {
+            "data": {"values": rows},
+            "mark": {"type": "text", "dy": -8, "fontSize": 12, "fontWeight": "bold", "aria": False},
+            "encoding": above,
+        },
     ]
     if top > 2:
         line = {"type": "rule", "color": BLACK.light, "strokeDash": [2, 3], "aria": False}
         standard = {"y": {"datum": 2, "type": "quantitative"}}
         layers.append({"data": {"values": [{}]}, "mark": line, "encoding": standard})
-        text = {"type": "text", "text": "2 MSL", "align": "left", "dx": 4, "color": BLACK.light, "aria": False}
+        text = {"type": "text", "text": "2 MSL", "align": "left", "fontSize": 12, "dx": 4, "color": BLACK.light, "aria": False}
         layers.append({"data": {"values": [{}]}, "mark": text, "encoding": standard | {"x": {"value": "width"}}})
     caption = [row for text in bars.caption for row in wrapped(text, 12, WIDTH)]
     size = {"width": WIDTH, "height": HEIGHT}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, TextLine
 from timewait.diagrams.geometry import Size
-from timewait.diagrams.widths import width
+from timewait.diagrams.widths import width, wrapped
 
 TITLE, TEXT, LABEL = 15.0, 12.0, 12.0
 """Font sizes of titles, of other text in boxes, and of labels of arrows."""
@@ -27,6 +27,9 @@ ARROW_SPACE = 24.0
 
 TABLE_GAP = 5.0
 """Between the note of a box and its table."""
+
+LABEL_WIDTH = 92.0
+"""The width at which the conditions in labels of arrows are wrapped, in pixels."""
 
 LABEL_PADDING = 6.0
 """On either side of a label, so that it does not touch its arrow."""
@@ -73,5 +76,18 @@ def label_size(arrow: Arrow) -> Size:
     """The size of the label of an arrow; 0 without one."""
     if not arrow.label:
         return Size(0, 0)
-    widest = max(line_width(text, LABEL) for text in arrow.label)
-    return Size(widest + 2 * LABEL_PADDING, LABEL_LEADING * len(arrow.label) + 4)
+    lines = label_lines(arrow)
+    widest = max(line_width(text, LABEL) for text in lines)
+    return Size(widest + 2 * LABEL_PADDING, LABEL_LEADING * len(lines) + 4)
+
+
+def label_lines(arrow: Arrow) -> tuple[TextLine, ...]:
+    """The label of an arrow as it is drawn: conditions in lines of at most `LABEL_WIDTH`, so that figures stay narrow."""
+    return tuple(row for text in arrow.label for row in _label_rows(text))
+
+
+def _label_rows(text: TextLine) -> Iterator[TextLine]:
+    if len(text) != 1 or text[0].bold or text[0].italic:
+        yield text
+    else:
+        yield from ((text[0]._replace(text=row),) for row in wrapped(text[0].text, LABEL, LABEL_WIDTH))

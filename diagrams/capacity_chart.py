@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from timewait.diagrams.colours import BLUE, GREY, RED
+from timewait.diagrams.colours import BLACK, BLUE, GREY, RED
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import wrapped
 
-WIDTH, HEIGHT, LOWER = 560, 220, 110
+WIDTH, HEIGHT, LOWER = 424, 220, 110
 """Of the areas between the axes, in pixels: the ports above, the rates below."""
 
 OPEN, WAITING = "open connections", "TIME_WAIT"
@@ -71,7 +71,7 @@ def specification(use: PortUse) -> dict[str, Any]:
                 "mark": {"type": "area", "aria": False, "opacity": 0.65},
                 "encoding": {
                     "x": time | {"axis": {"title": None, "labels": False, "grid": False}},
-                    "y": {"field": "ports", "type": "quantitative", "title": "ports", "axis": {"grid": True}},
+                    "y": {"field": "ports", "type": "quantitative", "title": "ports", "axis": {"grid": True, "format": ",~f"}},
                     "color": _colours((OPEN, WAITING), (BLUE.light, GREY.light)),
                     "order": {"field": "order"},
                 },
@@ -79,9 +79,10 @@ def specification(use: PortUse) -> dict[str, Any]:
             {
                 "data": {"values": [{"ports": use.size, "text": f"all {use.size:,} ports"}]},
                 "layer": [
-                    {"mark": {"type": "rule", "strokeDash": [6, 4], "aria": False}},
+                    {"mark": {"type": "rule", "strokeDash": [6, 4], "color": BLACK.light, "aria": False}},
                     {
-                        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 6, "dy": -3, "fontSize": 12},
+                        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 6, "dy": -3, "fontSize": 12}
+                        | {"color": BLACK.light},
                         "encoding": {"text": {"field": "text"}, "x": {"value": 0}},
                     },
                 ],
@@ -96,7 +97,12 @@ def specification(use: PortUse) -> dict[str, Any]:
         "mark": {"type": "area", "aria": False, "opacity": 0.75, "interpolate": "step-before"},
         "encoding": {
             "x": time | {"axis": {"title": "seconds from the start", "grid": False}},
-            "y": {"field": "rate", "type": "quantitative", "title": "per second", "axis": {"grid": True, "tickCount": 3}},
+            "y": {
+                "field": "rate",
+                "type": "quantitative",
+                "title": "per second",
+                "axis": {"grid": True, "tickCount": 3, "format": ",~f"},
+            },
             "color": _colours((OPENED, REFUSED), (BLUE.light, RED.light)),
             "order": {"field": "order"},
         },

@@ -16,8 +16,6 @@ ChartBox = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
 MARGIN = 12.0
-RADIUS = 8.0
-"""Of the mark of a step on a lifeline."""
 BAR = 12.0
 """The width of a lifeline in TIME-WAIT."""
 
@@ -47,6 +45,14 @@ class ChartFormat:
         Of labels, in pixels.
     lifetimes : Lifetimes
         The copies whose lifetimes are drawn.
+    radius : float
+        Of the mark of a step on a lifeline, in pixels.
+    number_size : float
+        The font size of the number in this mark, in pixels.
+    legend_size : float
+        The font size of the legend, in pixels.
+    stretch : float
+        The factor of the vertical distances between rows and copies.
     """
 
     margin: float
@@ -54,10 +60,39 @@ class ChartFormat:
     titled: bool
     font_size: float
     lifetimes: Lifetimes = Lifetimes.ALL
+    radius: float = 8.0
+    number_size: float = 9.0
+    legend_size: float = 11.0
+    stretch: float = 1.0
+
+    @property
+    def above(self) -> float:
+        """The space above the event of every row, in pixels."""
+        return 14 * self.stretch
+
+    @property
+    def below(self) -> float:
+        """The least space below it, in pixels."""
+        return 20 * self.stretch
+
+    @property
+    def slot(self) -> float:
+        """The space for each copy that a row sends, in pixels."""
+        return 16 * self.stretch
 
 
-WHOLE = ChartFormat(margin=116, distance=300, titled=True, font_size=12, lifetimes=Lifetimes.VIOLATION)
-"""A chart that stands alone."""
+WHOLE = ChartFormat(
+    margin=116,
+    distance=260,
+    titled=True,
+    font_size=13.5,
+    lifetimes=Lifetimes.VIOLATION,
+    radius=10.5,
+    number_size=13,
+    legend_size=13,
+    stretch=1.3,
+)
+"""A chart that stands alone: every text is about 9 pixels high where the picture is shrunk to 400."""
 BESIDE = ChartFormat(margin=116, distance=290, titled=False, font_size=11)
 """A chart beside a text that describes the steps."""
 SLIM = ChartFormat(margin=84, distance=134, titled=False, font_size=9.5)
@@ -151,6 +186,8 @@ class Chart:
 
     Attributes
     ----------
+    form : ChartFormat
+        The size that was asked for.
     width, height : float
         Of the picture.
     end_x : tuple of float
@@ -171,6 +208,7 @@ class Chart:
         The frame around the part that repeats.
     """
 
+    form: ChartFormat
     width: float
     height: float
     end_x: tuple[float, float]

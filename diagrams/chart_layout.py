@@ -11,7 +11,6 @@ from timewait.diagrams.arrow_labels import ArrowLabels, StraightLine
 from timewait.diagrams.chart import (
     BAR,
     MARGIN,
-    RADIUS,
     Anchor,
     Chart,
     ChartArrow,
@@ -22,7 +21,7 @@ from timewait.diagrams.chart import (
     Lifetimes,
 )
 from timewait.diagrams.geometry import Point, Rectangle, Size
-from timewait.diagrams.rows import ABOVE, SHORT, SLOT, ChartRow, ChartRows
+from timewait.diagrams.rows import SHORT, ChartRow, ChartRows
 from timewait.diagrams.time_axis import Axis, Gap, GapScale, Instant
 from timewait.diagrams.time_axis import axis as time_axis
 from timewait.diagrams.widths import mono_width, wrapped
@@ -67,9 +66,9 @@ class ChartLayout:
         rows = self.rows.all()
         first = None if self.trace.loop is None else self.trace.loop + 1
         repeated = self._repeated()
-        above = [ABOVE + (self._heading(repeated) if number == first else 0) for number in range(len(rows))]
-        below = [row.below(self.form.font_size) for row in rows]
-        axis = time_axis(self.times, above, below, top, self._until())
+        above = [self.form.above + (self._heading(repeated) if number == first else 0) for number in range(len(rows))]
+        below = [row.below(self.form) for row in rows]
+        axis = time_axis(self.times, above, below, top, self._until(), self.form.stretch)
         for y, row in zip(axis.rows, rows, strict=True):
             self._row(y, row)
         frames = tuple(
@@ -78,8 +77,9 @@ class ChartLayout:
         self._names(top - 12)
         self._instants(axis)
         loop = None if first is None else self._loop(axis, first, below[-1] - rows[-1].framed(self.form.font_size), repeated)
-        arrows = self._named([self._arrow(transit, axis, rows) for transit in self.rows.transits], axis, frames)
+        arrows = self._named([self._arrow(transit, axis, rows) for transit in self.rows.transits], axis, frames, loop)
         return Chart(
+            self.form,
             self.edge + MARGIN,
             axis.bottom + MARGIN,
             (self.left, self.right),
@@ -104,8 +104,8 @@ class ChartLayout:
         y = MARGIN + 4
         texts = (
             (headline(self.trace), "title", 16.0, True),
-            (self.trace.statement, "words", 12.5, False),
-            (data_in_words(self.trace.about), "muted", 11.5, False),
+            (self.trace.statement, "words", 14.0, False),
+            (data_in_words(self.trace.about, behaviour=True), "muted", 13.0, False),
         )
         for text, kind, size, bold in texts:
             for line in wrapped(text, size, self.edge - MARGIN, bold=bold):
@@ -140,7 +140,7 @@ class ChartLayout:
     def _duration(self, gap: Gap) -> ChartLabel:
         text = f"+{format_duration(gap.ends - gap.begins)}"
         return ChartLabel(
-            self.axis_x - 8, (gap.top + gap.bottom) / 2 + 4, text, "muted", self.form.font_size - 1, "end", mono=True
+            self.axis_x - 8, (gap.top + gap.bottom) / 2 + 4, text, "muted", self.form.font_size - 0.5, "end", mono=True
         )
 
     def _until(self) -> Fraction:
@@ -163,7 +163,7 @@ class ChartLayout:
     def _loop(self, axis: Axis, first: int, below: float, heading: list[str]) -> ChartBox:
         """The frame around the part that repeats, with a heading in its upper right corner, outside the lifelines."""
         size = self.form.font_size
-        top = axis.rows[first] - ABOVE - self._heading(heading) + 2
+        top = axis.rows[first] - self.form.above - self._heading(heading) + 2
         for index, text in enumerate(heading, start=1):
             self.labels.append(ChartLabel(self.edge - 6, top + (size + 3) * index, text, "loop", size, "end", bold=True))
         return self.axis_x + 8, top, self.edge, axis.rows[-1] + below + 2
@@ -182,7 +182,9 @@ class ChartLayout:
                 self.labels.append(ChartLabel(x, base, text, "note", size - 0.5, anchor))
                 base += line
         if row.middle:
-            self.labels.append(ChartLabel((self.left + self.right) / 2, y + ABOVE + 7, row.middle, "common", size, "middle"))
+            self.labels.append(
+                ChartLabel((self.left + self.right) / 2, y + self.form.above + 7, row.middle, "common", size, "middle")
+            )
 
     def _outside(self, end: str) -> tuple[float, Anchor]:
         return (self.left - BAR - 10, "end") if end == "A" else (self.right + BAR + 10, "start")
@@ -204,10 +206,10 @@ class ChartLayout:
         copy = transit.copy
         x1, receiver_x = self._x(copy.sender), self._x(copy.receiver)
         if transit.sent is None:
-            y1, slot = axis.at(copy.sent), axis.at(copy.sent) + SLOT
+            y1, slot = axis.at(copy.sent), axis.at(copy.sent) + self.form.slot
         else:
             y1 = axis.rows[transit.sent]
-            slot = y1 + ABOVE + 3 + SLOT * rows[transit.sent].slots[copy.number]
+            slot = y1 + self.form.above + 3 + self.form.slot * rows[transit.sent].slots[copy.number]
         x2, y2 = (x1 + (receiver_x - x1) * SHORT, slot) if transit.arrives is None else (receiver_x, axis.rows[transit.arrives])
         window = (y1, max(y1, axis.at(copy.expires))) if self._shows_lifetime(transit) else None
         labels = () if transit.outcome is DeliveryOutcome.DUPLICATE else self._labels(transit, (x1, y1), (x2, y2), slot)
@@ -219,12 +221,12 @@ class ChartLayout:
         """The reserved place of the label of a copy: on its arrow; beside a short arrow, or below it for lack of space."""
         size, lines = self.form.font_size, self.rows.lines(transit)
         half = max(mono_width(line, size) for line in lines) / 2
-        low, high = self.left + RADIUS + 4 + half, self.right - RADIUS - 4 - half
+        low, high = self.left + self.form.radius + 4 + half, self.right - self.form.radius - 4 - half
         (x1, y1), (x2, y2) = begin, end
         if transit.arrives is not None:
             x = x1 + (x2 - x1) * ((slot - y1) / (y2 - y1) if y2 != y1 else 0.5)
         elif self.rows.below_arrow(transit):
-            x, slot = (low + high) / 2, slot + SLOT
+            x, slot = (low + high) / 2, slot + self.form.slot
         else:
             x = x2 + (12 + half) * (1 if x2 > x1 else -1)
         x, y = min(max(x, low), high), slot + 0.28 * size
@@ -239,18 +241,27 @@ class ChartLayout:
             return transit.copy.number in self.rows.violators
         return self.form.lifetimes is Lifetimes.ALL
 
-    def _named(self, arrows: list[ChartArrow], axis: Axis, frames: tuple[ChartBox, ...]) -> tuple[ChartArrow, ...]:
+    def _named(
+        self, arrows: list[ChartArrow], axis: Axis, frames: tuple[ChartBox, ...], loop: ChartBox | None
+    ) -> tuple[ChartArrow, ...]:
         """The arrows with their labels moved off the lines, where there is room."""
         lines = [StraightLine(Point(arrow.x1, arrow.y1), Point(arrow.x2, arrow.y2)) for arrow in arrows]
+        if loop is not None:
+            lines.append(StraightLine(Point(loop[0], loop[1]), Point(loop[2], loop[1])))
         reserved = [_around(arrow.labels) for arrow in arrows]
         taken = [*map(Rectangle._make, frames), *(Rectangle(*label.box) for label in self.labels)]
         taken += [Rectangle.around(Point(arrow.x2, arrow.y2), Size(10, 10)) for arrow in arrows if arrow.transit.arrives is None]
         for step, y in zip(self.trace.steps, axis.rows[1:], strict=True):
             if step.event.actor not in ENDS:
                 lines.append(StraightLine(Point(self.left, y), Point(self.right, y)))
-                taken.append(Rectangle.around(Point((self.left + self.right) / 2, y), Size(4 * RADIUS, 2 * RADIUS)))
+                taken.append(
+                    Rectangle.around(Point((self.left + self.right) / 2, y), Size(4 * self.form.radius, 2 * self.form.radius))
+                )
         places = ArrowLabels(
-            lines, [*taken, *(area for area in reserved if area)], self.left + RADIUS + 4, self.right - RADIUS - 4
+            lines,
+            [*taken, *(area for area in reserved if area)],
+            self.left + self.form.radius + 4,
+            self.right - self.form.radius - 4,
         )
         named = list(arrows)
         for number in sorted(range(len(arrows)), key=lambda number: arrows[number].transit.arrives is not None):

@@ -11,8 +11,10 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
 from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
+from timewait.diagrams.box_sizes import LABEL, TEXT
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, bold, line
+from timewait.diagrams.widths import wrapped
 from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
@@ -33,6 +35,9 @@ SMALL = 12
 
 LABEL_LINES = 4
 """The most lines in the label of an arrow; the tooltip has more."""
+
+NOTE_WIDTH, CAPTION_WIDTH = 225.0, 460.0
+"""The widths at which the texts in boxes and the text above the figure are wrapped, in pixels."""
 
 TOOLTIP_LINES = 12
 """The most edges in a tooltip."""
@@ -134,7 +139,7 @@ def _ends(location: CompositionState) -> str:
 
 def _contents(location: CompositionState, zones: int) -> Iterator[str]:
     packets = [f"{packet.sender}'s {packet.segment.flags}{_obligation(packet)}" for packet in location.network]
-    yield f"in flight: {', '.join(packets) or 'nothing'}"
+    yield from wrapped(f"in flight: {', '.join(packets) or 'nothing'}", TEXT, NOTE_WIDTH)
     lost = [f"{count} lost for {end}" for end, count in zip(ENDS, location.lost, strict=True) if count]
     yield ", ".join([*lost, f"{zones} zone{'s' * (zones > 1)}"])
 
@@ -239,8 +244,6 @@ def _tooltip(steps: Iterable[ReachedEdge]) -> str:
 
 
 def _caption(title: str, reached: ReachedGraph) -> tuple[TextLine, ...]:
-    return (
-        line(bold(title)),
-        line(reached.counts),
-        line("a location has the states of the ends and the packets in flight, expired or not; a zone is a set of clock values"),
-    )
+    meaning = "a location has the states of the ends and the packets in flight, expired or not; a zone is a set of clock values"
+    first = wrapped(title, LABEL, CAPTION_WIDTH, bold=True)
+    return (*(line(bold(row)) for row in first), line(reached.counts), *map(line, wrapped(meaning, LABEL, CAPTION_WIDTH)))

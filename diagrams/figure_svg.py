@@ -17,6 +17,7 @@ from timewait.diagrams.box_sizes import (
     TITLE_LEADING,
     box_sizes,
     columns,
+    label_lines,
     label_size,
     line_width,
     table_gap,
@@ -32,7 +33,7 @@ from timewait.diagrams.widths import width
 
 MARGIN = 14.0
 CORNER_RADIUS = 9.0
-LEGEND_WIDTH = 560.0
+LEGEND_WIDTH = 500.0
 """The least width at which the legend is broken into rows."""
 SAMPLE = 34.0
 """The length of the lines in the legend."""
@@ -155,7 +156,7 @@ def _arrow(arrow: Arrow, course: ArrowPath) -> Iterator[str]:
     if course.label is not None and arrow.label:
         size = label_size(arrow)
         x, y = course.label.x - size.width / 2 + LABEL_PADDING, course.label.y - size.height / 2
-        for index, text in enumerate(map(faded, arrow.label) if faint else arrow.label):
+        for index, text in enumerate(map(faded, label_lines(arrow)) if faint else label_lines(arrow)):
             yield text_element(text, x, y + 2 + LABEL_LEADING * (index + 0.78), LABEL, colour)
 
 

@@ -25,13 +25,13 @@ from timewait.vocabulary.errors import RequestError, optional_package
 POINTS_PER_INCH = 72
 """Graphviz takes the sizes of nodes in inches; a point becomes a pixel."""
 
-PAGE = 640.0
-"""The width of a page, in pixels."""
+PAGE = 520.0
+"""The width up to which a figure is legible on every page, a narrow one too, in pixels."""
 
 PAGE_PENALTY = 4
 """How much more a pixel counts that is beyond the width of a page."""
 
-SPACINGS = ((26, 26), (42, 34), (60, 34), (42, 50), (80, 50), (60, 70))
+SPACINGS = ((16, 22), (26, 26), (42, 34), (60, 34), (42, 50), (80, 50), (60, 70))
 """Distances between neighbouring boxes and between levels, in points, tried in this order until nothing overlaps."""
 
 

@@ -24,23 +24,24 @@ def of_open(captured: bool) -> str:
 
 
 class LegendEntry(NamedTuple):
-    """An entry: its position, the name of its sign, its meaning, and the width of the sample, in pixels."""
+    """An entry: its position, the name of its sign, its meaning, the width of the sample and the font size, in pixels."""
 
     x: float
     y: float
     name: str
     text: str
     sample: float
+    size: float
 
 
 def legend(chart: Chart) -> Iterator[LegendEntry]:
     """The entries for the signs that occur, in lines."""
     x, y = MARGIN, 12.0
     for name, text, sample in _signs(chart):
-        wide = sample + 8 + width(text, 11)
+        wide = sample + 8 + width(text, chart.form.legend_size)
         if x > MARGIN and x + wide > chart.width - MARGIN:
             x, y = MARGIN, y + 20
-        yield LegendEntry(x, chart.height + y, name, text, sample)
+        yield LegendEntry(x, chart.height + y, name, text, sample, chart.form.legend_size)
         x += wide + 20
 
 
@@ -88,7 +89,7 @@ def _round(scale: float) -> Fraction:
 
 def entry_element(entry: LegendEntry) -> str:
     """An entry as SVG."""
-    text = label_element(ChartLabel(entry.x + entry.sample + 8, entry.y + 4, entry.text, "muted", 11))
+    text = label_element(ChartLabel(entry.x + entry.sample + 8, entry.y + 4, entry.text, "muted", entry.size))
     # The text is outside the group of the sample, whose class would change its colour.
     return group([group(_sample(entry), entry.name), text], "sign")
 

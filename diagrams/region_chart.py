@@ -15,7 +15,7 @@ from timewait.diagrams.region import RegionStretch, SafetyRegion, extent, facts,
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import width, wrapped
 
-WIDTH, HEIGHT = 620, 400
+WIDTH, HEIGHT = 452, 400
 """Of the area between the axes, in pixels."""
 
 FONT_SIZE = 12

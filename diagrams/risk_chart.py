@@ -14,7 +14,7 @@ from timewait.diagrams.label_placement import PlacedLabel, anchored, leader, pla
 from timewait.diagrams.rendering import chart_as_svg
 from timewait.diagrams.widths import width, wrapped
 
-WIDTH, HEIGHT = 580, 340
+WIDTH, HEIGHT = 432, 340
 """Of the area between the axes, in pixels."""
 
 FONT_SIZE, LABEL_HEIGHT = 12, 17.0
@@ -81,7 +81,7 @@ def specification(curve: RiskCurve) -> dict[str, Any]:
     y |= {"scale": {"type": "log", "domain": _chances(curve), "nice": False}, "axis": {"format": ".0e", "grid": True}}
     rows = [{"time": time, "chance": chance} for time, chance in curve.steps]
     rows.append({"time": curve.zero_from, "chance": rows[-1]["chance"]})
-    marks: list[dict[str, Any]] = [{"time": curve.zero_from, "text": "never from here on"}]
+    marks: list[dict[str, Any]] = [{"time": curve.zero_from, "text": "no close ends in a RST"}]
     if curve.proved is not None:
         marks.append({"time": curve.proved, "text": "proved safe for any delays"})
     stacks = [{"time": time, "chance": chance, "text": name} for time, chance, name in curve.stacks]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from timewait.checker.trace import Step, Trace
-from timewait.diagrams.chart import BAR, RADIUS, ChartFormat
+from timewait.diagrams.chart import BAR, ChartFormat
 from timewait.diagrams.widths import mono_width, wrapped
 from timewait.narration.sentences import violating_steps, violation_at
 from timewait.narration.timeline import DeliveryOutcome, Transit, Wait, reopens, state, transits, waits
@@ -20,8 +20,6 @@ from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import in_rfc_spelling
 
-ABOVE, BELOW, SLOT = 14.0, 20.0, 16.0
-"""The space above and below the event of every row, and for each copy that it sends, in pixels."""
 SHORT = 0.3
 """How receiver_x, of the way between the lifelines, an arrow is drawn that arrives nowhere."""
 
@@ -64,12 +62,13 @@ class ChartRow:
     slots: dict[int, int] = field(default_factory=dict)
     used: int = 0
 
-    def below(self, size: float) -> float:
-        """The space below the event, in pixels; `size` is the font size of labels."""
+    def below(self, form: ChartFormat) -> float:
+        """The space below the event, in pixels."""
+        size = form.font_size
         lines = max(len(self.states[end]) + len(self.notes[end]) for end in ENDS)
-        needs = [BELOW, (size + 3) * lines + 2]
+        needs = [form.below, (size + 3) * lines + 2]
         if self.used:
-            needs.append(ABOVE + SLOT * self.used - 2)
+            needs.append(form.above + form.slot * self.used - 2)
         return max(needs) + self.framed(size)
 
     def framed(self, size: float) -> float:
@@ -152,7 +151,7 @@ class ChartRows:
         return [*parts[:-1], *([text] if self._fits(text) else text.split(" ", 1))]
 
     def _fits(self, text: str) -> bool:
-        return mono_width(text, self.form.font_size) <= self.form.distance - 2 * RADIUS - 8
+        return mono_width(text, self.form.font_size) <= self.form.distance - 2 * self.form.radius - 8
 
     def _durations(self, wait: Wait) -> Iterator[str]:
         if wait.restarted:

@@ -14,12 +14,11 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from timewait.checker.trace import Trace
-from timewait.diagrams.chart import BAR, RADIUS, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
+from timewait.diagrams.chart import BAR, WHOLE, Chart, ChartArrow, ChartBar, ChartFormat
 from timewait.diagrams.chart_elements import STYLE, UNMEASURED_STYLE, backing, cross, diamond, head, label_element
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import themed
 from timewait.diagrams.legend import UNMEASURED, entry_element, legend, of_open
-from timewait.diagrams.rows import ABOVE
 from timewait.diagrams.svg import XMLNS, Attribute, document, element, line_element, number
 from timewait.diagrams.time_axis import GapScale
 from timewait.diagrams.widths import width
@@ -80,7 +79,7 @@ def parts(trace: Trace, form: ChartFormat, most: int) -> Iterator[SequencePart]:
     elements = [*_elements(chart), *_legend(chart)]
     rows = chart.axis.rows
     firsts = range(0, len(rows), most)
-    cuts = [0.0, *(float(math.floor(rows[first] - ABOVE)) for first in firsts[1:]), math.ceil(_height(chart, elements))]
+    cuts = [0.0, *(float(math.floor(rows[first] - form.above)) for first in firsts[1:]), math.ceil(_height(chart, elements))]
     for first, (top, bottom) in zip(firsts, pairwise(cuts), strict=True):
         last = min(first + most, len(rows)) - 1
         visible = [part.svg for part in elements if part.top < bottom and part.bottom > top]
@@ -118,7 +117,7 @@ def _elements(chart: Chart) -> Iterator[PlacedElement]:
     yield from _rows(chart)
     yield from _lifelines(chart)
     yield from (part for bar in chart.bars for part in _bar(bar))
-    yield from map(_arrow, chart.arrows)
+    yield from (_arrow(arrow, chart.form.radius) for arrow in chart.arrows)
     for left, top, right, bottom in chart.frames:
         frame = element("rect", class_="framed", x=left, y=top, width=right - left, height=bottom - top, rx=4)
         yield PlacedElement(top, bottom, frame)
@@ -203,18 +202,18 @@ def _bar(bar: ChartBar) -> Iterator[PlacedElement]:
 
 def _marks(chart: Chart) -> Iterator[PlacedElement]:
     """The number of each step on the lifeline of its actor."""
-    middle = sum(chart.end_x) / 2
+    middle, radius, size = sum(chart.end_x) / 2, chart.form.radius, chart.form.number_size
     for step, y in zip(chart.steps, chart.axis.rows[1:], strict=True):
         actor, text = step.event.actor, str(step.number)
         x = chart.end_x[ENDS.index(actor)] if actor in ENDS else middle
-        half = max(RADIUS, width(text, 9, bold=True) / 2 + 4)
+        half = max(radius, width(text, size, bold=True) / 2 + 4)
         if step.number in chart.violating:
-            shape = element("path", class_="mark wrong", d=diamond(x, y, half + 5, 13))
+            shape = element("path", class_="mark wrong", d=diamond(x, y, half + 5, radius + 5))
         else:
-            shape = element("rect", class_="mark", x=x - half, y=y - RADIUS, width=2 * half, height=2 * RADIUS, rx=RADIUS)
-        label = element("text", text, class_="number", x=x, y=y + 3.2, font_size=9, text_anchor="middle")
+            shape = element("rect", class_="mark", x=x - half, y=y - radius, width=2 * half, height=2 * radius, rx=radius)
+        label = element("text", text, class_="number", x=x, y=y + 0.355 * size, font_size=size, text_anchor="middle")
         mark = element("g", shape, label, class_="step", data_step=text, data_actor=actor)
-        yield PlacedElement(y - 13, y + 13, mark)
+        yield PlacedElement(y - radius - 5, y + radius + 5, mark)
 
 
 # --- copies ---------------------------------------------------------------------------------------------------------
@@ -232,7 +231,7 @@ def _window(arrow: ChartArrow) -> PlacedElement:
     return PlacedElement(top, bottom, group)
 
 
-def _arrow(arrow: ChartArrow) -> PlacedElement:
+def _arrow(arrow: ChartArrow, radius: float) -> PlacedElement:
     transit = arrow.transit
     marks = (*(["later"] if transit.incarnation else []), *([] if transit.measured else ["unmeasured"]))
     again = f"-again-{transit.arrives}" if transit.outcome is DeliveryOutcome.DUPLICATE else ""
@@ -246,7 +245,7 @@ def _arrow(arrow: ChartArrow) -> PlacedElement:
     if transit.sent is not None:
         attributes["data_sent"] = str(transit.sent)
     angle = math.atan2(arrow.y2 - arrow.y1, arrow.x2 - arrow.x1)
-    back = RADIUS + 2 if transit.arrives is not None else 0
+    back = radius + 2 if transit.arrives is not None else 0
     tip = arrow.x2 - back * math.cos(angle), arrow.y2 - back * math.sin(angle)
     shapes = [
         element("title", escape(_tooltip(arrow))),

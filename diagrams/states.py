@@ -55,13 +55,13 @@ CLOSED_AGAIN = "CLOSED_again"
 EVERYWHERE = frozenset({"in the window", "outside the window"})
 """Guards that together hold for every segment."""
 
-NOTE_WIDTH = 600.0
+NOTE_WIDTH = 500.0
 """The width at which the note of a box is wrapped, in pixels, unless its table is wider."""
 
 TIME_WAIT_WEIGHT = 4
 """The weight of the arrow of the TIME-WAIT timer, the subject of the diagram."""
 
-STATES_WIDTH = 640.0
+STATES_WIDTH = 540.0
 """The width in pixels at which texts above and below a diagram are wrapped."""
 
 EVENT_WIDTH = 230.0

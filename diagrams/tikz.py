@@ -23,11 +23,12 @@ from timewait.diagrams.box_sizes import (
     TITLE_LEADING,
     box_sizes,
     columns,
+    label_lines,
     label_size,
     table_gap,
     title_size,
 )
-from timewait.diagrams.chart import BAR, RADIUS, WHOLE, Chart, ChartArrow, ChartLabel
+from timewait.diagrams.chart import BAR, WHOLE, Chart, ChartArrow, ChartLabel
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import BLACK, COLOURS, GREY, NAMED, Colour
 from timewait.diagrams.figure import Box, Emphasis, Figure, LineStyle, Span, TextLine, bold, faded, line
@@ -150,7 +151,7 @@ def _figure(figure: Figure, installation: Graphviz) -> Iterator[str]:
         if course.label is not None and arrow.label:
             size = label_size(arrow)
             x, y = course.label.x - size.width / 2 + LABEL_PADDING, course.label.y - size.height / 2
-            for index, text in enumerate(map(faded, arrow.label) if faint else arrow.label):
+            for index, text in enumerate(map(faded, label_lines(arrow)) if faint else label_lines(arrow)):
                 yield _text(_spans(text), Point(x, y + 2 + LABEL_LEADING * (index + 0.78)), LABEL, colour)
     for box in figure.boxes:
         yield from _box(box, sizes[box.name], layout.boxes[box.name])
@@ -232,7 +233,7 @@ def _chart(chart: Chart) -> Iterator[str]:
             area = " -- ".join(map(_at, corners))
             yield f"\\fill[fill={_colour(NAMED['first'])}, fill opacity=0.08] {area} -- cycle;"
     for arrow in chart.arrows:
-        yield from _flight(arrow)
+        yield from _flight(arrow, chart.form.radius)
     for left, top, right, bottom in chart.frames:
         frame = _rectangle(left, top, right, bottom)
         yield _draw(frame, NAMED["wrong"], 1.5, f"fill={_colour(NAMED['background'])}", "rounded corners=3pt")
@@ -257,12 +258,12 @@ def _axis(chart: Chart) -> Iterator[str]:
         yield _draw(f"({number(x)},{number(gap.top)}) -- ({number(x)},{number(gap.bottom)})", GREY, 1.5, dashes)
 
 
-def _flight(arrow: ChartArrow) -> Iterator[str]:
+def _flight(arrow: ChartArrow, radius: float) -> Iterator[str]:
     outcome = arrow.transit.outcome
     colour = NAMED["next"] if arrow.transit.incarnation else NAMED["first"]
     dashes = {DeliveryOutcome.DUPLICATE: DASHES["dashed"], DeliveryOutcome.OPEN: DASHES["dotted"]}.get(outcome, "")
     angle = math.atan2(arrow.y2 - arrow.y1, arrow.x2 - arrow.x1)
-    back = RADIUS + 2 if arrow.transit.arrives is not None else 0
+    back = radius + 2 if arrow.transit.arrives is not None else 0
     tip = Point(arrow.x2 - back * math.cos(angle), arrow.y2 - back * math.sin(angle))
     head = "->" if arrow.transit.arrives is not None else ""
     yield _draw(f"{_at(Point(arrow.x1, arrow.y1))} -- {_at(tip)}", colour, 1.7, dashes, head)
@@ -287,6 +288,8 @@ def _label(label: ChartLabel) -> str:
 def _marks(chart: Chart) -> Iterator[str]:
     """The number of each step on the lifeline of its actor, and the line where the users open again."""
     middle = sum(chart.end_x) / 2
+    size = number(0.75 * chart.form.number_size)
+    minimum = f"minimum size={number(1.5 * chart.form.radius)}pt"
     for step, y in zip(chart.steps, chart.axis.rows[1:], strict=True):
         if reopens(step):
             yield _draw(
@@ -299,7 +302,7 @@ def _marks(chart: Chart) -> Iterator[str]:
         place = Point(chart.end_x[ENDS.index(actor)] if actor in ENDS else middle, y)
         wrong = step.number in chart.violating
         colour = NAMED["wrong"] if wrong else BLACK
-        options = [f"draw={_colour(colour)}", f"fill={_colour(NAMED['background'])}", "inner sep=1.5pt", "minimum size=12pt"]
+        options = [f"draw={_colour(colour)}", f"fill={_colour(NAMED['background'])}", "inner sep=1.5pt", minimum]
         options += ["line width=1.6pt", "rounded corners=0pt"] if wrong else ["rounded corners=6pt"]
-        font = r"font=\sffamily\bfseries\fontsize{6.8}{6.8}\selectfont"
+        font = f"font=\\sffamily\\bfseries\\fontsize{{{size}}}{{{size}}}\\selectfont"
         yield f"\\node[{', '.join(options)}, {font}] (step-{step.number}) at {_at(place)} {{{step.number}}};"

@@ -114,7 +114,9 @@ class Axis:
         return gap.top + (gap.bottom - gap.top) * float((time - gap.begins) / (gap.ends - gap.begins))
 
 
-def axis(times: Sequence[Fraction], above: Sequence[float], below: Sequence[float], top: float, until: Fraction) -> Axis:
+def axis(
+    times: Sequence[Fraction], above: Sequence[float], below: Sequence[float], top: float, until: Fraction, stretch: float = 1.0
+) -> Axis:
     """Lay rows out along time.
 
     Parameters
@@ -127,20 +129,22 @@ def axis(times: Sequence[Fraction], above: Sequence[float], below: Sequence[floa
         The beginning of the chart, in pixels.
     until : Fraction
         The earliest end of the axis, in seconds, with or without a row.
+    stretch : float
+        The factor of the heights of gaps.
     """
     moments = sorted({*times, max(until, times[-1])})
     firsts = [bisect_left(times, moment) for moment in moments]
     ends = [*firsts[1:], len(times)]
     needs = [below[end - 1] + (above[end] if end < len(times) else LINE) for end in ends[:-1]]
     durations = [float(later - earlier) for earlier, later in pairwise(moments)]
-    scale = _scale(durations, needs)
+    scale = _scale(durations, needs, stretch)
     rows: list[float] = []
     instants: list[Instant] = []
     gaps: list[Gap] = []
     y = top + above[0]
     for index, (moment, first, end) in enumerate(zip(moments, firsts, ends, strict=True)):
         if index:
-            height, kind = _height(durations[index - 1], needs[index - 1], scale)
+            height, kind = _height(durations[index - 1], needs[index - 1], scale, stretch)
             gaps.append(Gap(moments[index - 1], moment, y, y + height, kind))
             y += height
         start = y
@@ -153,25 +157,25 @@ def axis(times: Sequence[Fraction], above: Sequence[float], below: Sequence[floa
     return Axis(tuple(rows), tuple(instants), tuple(gaps), scale if true else 0.0, bottom)
 
 
-def _scale(durations: Sequence[float], needs: Sequence[float]) -> float:
+def _scale(durations: Sequence[float], needs: Sequence[float], stretch: float) -> float:
     """Pixels for a second: the scale with the most true gaps; of several, the one set by the longest gap."""
     heights = HEIGHTS if len(durations) <= MANY else HEIGHTS[-1:]
     lengths = sorted(set(durations))
     tried = lengths[:: max(1, len(lengths) // MOST_SCALES)]
 
     def true_gaps(scale: float) -> int:
-        kinds = (_height(duration, need, scale)[1] for duration, need in zip(durations, needs, strict=True))
+        kinds = (_height(duration, need, scale, stretch)[1] for duration, need in zip(durations, needs, strict=True))
         return sum(kind is GapScale.TRUE for kind in kinds)
 
-    best = [(true_gaps(height / length), length, height) for length in tried for height in heights]
+    best = [(true_gaps(height / length), length, height) for length in tried for height in (stretch * one for one in heights)]
     _, length, height = max(best, default=(0, 1.0, 0.0))
     return height / length
 
 
-def _height(duration: float, need: float, scale: float) -> tuple[float, GapScale]:
+def _height(duration: float, need: float, scale: float, stretch: float) -> tuple[float, GapScale]:
     height = duration * scale
     if height < need:
         return need, GapScale.STRETCHED
-    if height > max(LONGEST, need):
+    if height > max(stretch * LONGEST, need):
         return max(SHORTENED_HEIGHT, need), GapScale.SHORTENED
     return height, GapScale.TRUE

@@ -182,10 +182,13 @@ def reopening_in_words(reopening: NextIncarnation, msl: Fraction) -> str:
     return "; ".join(parts)
 
 
-def data_in_words(data: Mapping[str, Any]) -> str:
-    """Describe the configuration in plain data, such as a trace has; empty if they hold none."""
+def data_in_words(data: Mapping[str, Any], *, behaviour: bool = False) -> str:
+    """Describe the configuration in plain data, such as a trace has; empty if they hold none.
+
+    With `behaviour` a sentence states the behaviour in TIME-WAIT, in the place of its options.
+    """
     try:
-        return configuration_in_words(configuration_from_data(data))
+        return configuration_in_words(configuration_from_data(data), behaviour=behaviour)
     except ConfigurationError:
         return ""
 

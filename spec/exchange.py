@@ -89,9 +89,8 @@ def violations(before: EndPair, after: EndPair, side: int, outcome: Outcome) -> 
     if Effect.RESET in outcome.effects and old.state in IN_ORDER:
         broken["graceful"] = f"{end} was closing in order, in {old.state}, and a RST ended it"
     if new.state is State.CLOSED and old.state is not State.CLOSED and other.read < new.sent:
-        broken["integrity"] = (
-            f"{end} is CLOSED, and {peer}'s user has read {other.read} of the {new.sent} octets that {end}'s user sent"
-        )
+        octets = f"{new.sent} octet{'s' * (new.sent != 1)}"
+        broken["integrity"] = f"{end} is CLOSED; {end}'s user sent {octets}, and {peer}'s user has read {other.read}"
     if Effect.ASSASSINATED in outcome.effects:
         broken["time-wait-kept"] = f"{end} was in TIME_WAIT, and a RST ended it before its timer"
     if Effect.NOT_RESTARTED in outcome.effects:

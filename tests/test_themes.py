@@ -93,3 +93,29 @@ class TestCommand:
         code, _, said = run(capsys, "diagram", "sequence", "--scenario", "clean-close", "--format", "text", "--theme", "dark")
         assert code == 2
         assert "--theme goes with svg, png, pdf, not with text" in said
+
+
+COMMITTED = sorted((Path(__file__).parent.parent / "docs" / "diagrams").glob("*.svg"))
+"""The pictures that the repository keeps."""
+
+NARROW, LEAST = 400, {"sequence": 8.5, "states": 7.0, "other": 7.8}
+"""The width of a narrow page, and the least height of letters there, in pixels, by the kind of the picture."""
+
+
+@pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
+class TestCommittedPictures:
+    """The pictures of the documentation, which forges show on pages of any width and colour."""
+
+    def test_every_colour_has_a_dark_one(self, file: Path) -> None:
+        """No attribute names a colour that dark pages do not replace, such as black."""
+        values = set(re.findall(r'(?:fill|stroke)="([^"]*)"', file.read_text(encoding="utf-8")))
+        assert values <= {*DARK_OF, "none"}
+
+    def test_letters_are_legible_on_a_narrow_page(self, file: Path) -> None:
+        """Shrunk to the width of the page, the smallest letters are still large enough."""
+        picture = ElementTree.fromstring(file.read_text(encoding="utf-8"))
+        sizes = [float(one.get("font-size", "").removesuffix("px")) for one in picture.iter() if one.get("font-size")]
+        kind = file.stem.split("-")[0]
+        least = LEAST[{"run": "sequence", "states": "states", "used": "states"}.get(kind, "other")]
+        assert sizes
+        assert min(sizes) * min(NARROW / float(picture.get("width", "")), 1) >= least

@@ -155,7 +155,7 @@ def _question(close: OrderlyClose) -> str:
     taken = short_duration(delays[0]) if len(delays) == 1 else f"{short_duration(min(delays))} to {short_duration(max(delays))}"
     budget = "" if path.budget is None else f", at most {path.budget} in a loss window"
     return (
-        f"{float(path.loss_rate):.3g} of all packets are lost{budget}, each other one takes {taken}; "
+        f"{float(100 * path.loss_rate):.3g}% of all packets are lost{budget}, each of the others takes {taken}; "
         f"{close.behaviour.retries} retransmissions at most, after {gaps}"
     )
 

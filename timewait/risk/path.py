@@ -17,7 +17,7 @@ Distribution = tuple[tuple[Fraction, Fraction], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPath:
-    """The fate of a packet, independent of the fate of every other packet.
+    """The delivery outcome of a packet, independent of that of every other packet.
 
     Attributes
     ----------
