@@ -27,6 +27,7 @@ from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 from timewait.vocabulary.errors import InputError, optional_package
+from timewait.vocabulary.input_files import LARGEST, read_octets
 from timewait.vocabulary.untrusted import parse_json, visible
 
 HEADER_PREFIX = "; timewait certificate "
@@ -395,7 +396,7 @@ def sections(path: Path) -> list[tuple[str, str]]:
         The file holds no certificate.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_octets(path, LARGEST).decode()
     except UnicodeDecodeError as error:
         raise BrokenCertificate(f"{path}: not a text file") from error
     except OSError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from timewait.checker.trace import Step, Trace, VariableValue
 from timewait.vocabulary.errors import InputError
+from timewait.vocabulary.input_files import LARGE, read_octets
 from timewait.vocabulary.replay import Event, Packet, RunningTimer
 from timewait.vocabulary.untrusted import check_plain_data, exact_number, parse_json, shown
 
@@ -136,7 +137,7 @@ def read(path: Path) -> Trace:
         The file cannot be read, or holds no trace.
     """
     try:
-        return parsed_octets(path.read_bytes(), str(path))
+        return parsed_octets(read_octets(path, LARGE), str(path))
     except OSError as problem:
         raise BrokenTrace(f"{path}: {problem.strerror}") from problem
 

@@ -10,16 +10,17 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from timewait.checker import certificate
 from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.checker.worker_pool import end_with
-from timewait.proofs.certificate_files import CheckedCertificate, checked_one_by_one, statements_in
+from timewait.proofs.certificate_files import CheckedCertificate, checked_one_by_one, statements_of
 from timewait.vocabulary.errors import MissingPackage
 
 Message = CheckedCertificate | BrokenCertificate | MissingPackage
@@ -44,18 +45,19 @@ def check_within(path: Path, seconds: float, megabytes: int) -> list[CheckedCert
     MissingPackage
         A solver is not installed.
     """
-    stated = statements_in(path)
-    found = list(_answers(path, seconds, megabytes))
+    sections = certificate.sections(path)  # read once: a pipe has nothing more, and a file may change
+    stated = statements_of(sections)
+    found = list(_answers(sections, seconds, megabytes))
     reason = f"not checked within {seconds:g} s and {megabytes:,} MB"
     return [*found, *(CheckedCertificate(rest, Verdict.INCONCLUSIVE, reason) for rest in stated[len(found) :])]
 
 
-def _answers(path: Path, seconds: float, megabytes: int) -> Iterator[CheckedCertificate]:
+def _answers(sections: Sequence[tuple[str, str]], seconds: float, megabytes: int) -> Iterator[CheckedCertificate]:
     """The results, one by one, until the bounds are reached."""
     deadline = time.monotonic() + seconds
     context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_check, args=(sender, path, seconds, megabytes, os.getpid()), daemon=True)
+    process = context.Process(target=_check, args=(sender, sections, seconds, megabytes, os.getpid()), daemon=True)
     process.start()
     sender.close()
     try:
@@ -72,14 +74,14 @@ def _answers(path: Path, seconds: float, megabytes: int) -> Iterator[CheckedCert
         receiver.close()
 
 
-def _check(sender: Connection, path: Path, seconds: float, megabytes: int, parent: int) -> None:
+def _check(sender: Connection, sections: Sequence[tuple[str, str]], seconds: float, megabytes: int, parent: int) -> None:
     """Check the certificates in this process, and send the results."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
     limit = megabytes << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
-        for checked in checked_one_by_one(path, Budget(seconds=seconds, megabytes=megabytes)):
+        for checked in checked_one_by_one(sections, Budget(seconds=seconds, megabytes=megabytes)):
             sender.send(checked)
     except (BrokenCertificate, MissingPackage) as problem:
         sender.send(problem)

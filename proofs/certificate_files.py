@@ -130,20 +130,25 @@ def check_file(path: Path, budget: Budget | None = None) -> list[CheckedCertific
     BrokenCertificate
         The file holds no certificate, or a malformed one.
     """
-    return list(checked_one_by_one(path, budget or Budget()))
+    return list(checked_one_by_one(certificate.sections(path), budget or Budget()))
 
 
-def checked_one_by_one(path: Path, budget: Budget) -> Iterator[CheckedCertificate]:
-    """The same, each certificate when it is checked."""
-    found = [(text, where, certificate.header(text, where)) for where, text in certificate.sections(path)]
+def checked_one_by_one(sections: Sequence[tuple[str, str]], budget: Budget) -> Iterator[CheckedCertificate]:
+    """The same for sections of a file, each certificate when it is checked."""
+    found = [(text, where, certificate.header(text, where)) for where, text in sections]
     for text, where, header in found:
         yield _checked(header, text, where, budget.fresh())
 
 
 def statements_in(path: Path) -> list[ProvedStatement]:
     """What the certificates in a file state, without checking any; errors as of `check_file`."""
+    return statements_of(certificate.sections(path))
+
+
+def statements_of(sections: Sequence[tuple[str, str]]) -> list[ProvedStatement]:
+    """What sections of a file state; errors as of `check_file`."""
     found = []
-    for where, text in certificate.sections(path):
+    for where, text in sections:
         header = certificate.header(text, where)
         try:
             found.append(stated(header))

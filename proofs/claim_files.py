@@ -14,6 +14,7 @@ from types import ModuleType
 from timewait.proofs.claim import CLAIMS, Claim, register_file
 from timewait.proofs.evidence import Evidence
 from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.input_files import SMALL, read_octets
 from timewait.vocabulary.untrusted import visible
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -76,7 +77,7 @@ def load_claims(file: Path) -> tuple[str, ...]:
 def _run(file: Path, path: Path) -> None:
     """Run a file as a module, with its folder among those of which it imports."""
     try:
-        source = path.read_bytes()
+        source = read_octets(path, SMALL)
     except OSError as problem:
         raise InputError(f"{file}: cannot be read: {problem.strerror}") from None
     module = ModuleType(f"claims_in_{path.stem}")

@@ -21,6 +21,7 @@ from timewait.spec.duration import format_duration, parse_duration
 from timewait.spec.setting import Setting
 from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, NoLimit
 from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.input_files import SMALL, read_octets
 from timewait.vocabulary.untrusted import parse_toml, shown, unprintable, visible
 
 EVIDENCE = {
@@ -192,7 +193,7 @@ def load_stack(name_or_path: str | PathLike[str]) -> Stack:
 
 def _load_file(path: str) -> Stack:
     try:
-        content = Path(path).read_bytes()
+        content = read_octets(Path(path), SMALL)
     except FileNotFoundError:
         raise UnknownStack(f"there is no profile file {path}; the names of known profiles: {', '.join(stack_names())}") from None
     except OSError as error:

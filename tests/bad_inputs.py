@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import random
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 INPUTS = int(os.environ.get("TIMEWAIT_FUZZ", "100000"))
@@ -95,3 +98,34 @@ def damaged_octets(rng: random.Random, octets: bytes) -> bytes:
         else:
             found[at] = rng.randrange(256)
     return bytes(found[: rng.randrange(len(found) + 1)]) if rng.random() < 0.2 else bytes(found)
+
+
+class TookTooLong(Exception):
+    """A reader did not answer in time."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise `TookTooLong` in this thread if the body does not end in time; not while an extension module runs."""
+
+    def end(*_: object) -> None:
+        raise TookTooLong(f"no answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def damaged_text(rng: random.Random, text: str, words: Sequence[str]) -> str:
+    """A text with some characters changed, removed or repeated, and some of the words put in."""
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        at, length = rng.randrange(len(text) + 1), rng.choice((0, 1, 1, 2, 8))
+        part = rng.choice(
+            ("", text[at : at + length] * 2, rng.choice(words), chr(rng.randrange(33, 127)), rng.choice(text or "x"))
+        )
+        text = text[:at] + part + text[at + length :]
+    return text

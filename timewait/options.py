@@ -25,6 +25,7 @@ from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, Re
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.untrusted import exact_number
 
 MOST_COPIES = 12
 """The largest bound on losses or duplicates that can be explored."""
@@ -119,8 +120,8 @@ def restarting(value: ArrivalsLike) -> frozenset[Arrival] | Literal["answered"]:
 def ratios(value: str | tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
     """A range of RTO / MSL: two ratios, the lower one first."""
     try:
-        low, high = map(Fraction, value.split(",") if isinstance(value, str) else value)
-    except (ValueError, ZeroDivisionError):
+        low, high = map(exact_number, value.split(",")) if isinstance(value, str) else value
+    except ValueError:
         raise ValueError(f"{value!r} is not two ratios, such as 1/4,2") from None
     if not 0 < low <= high:
         raise ValueError(f"{value!r}: the lower ratio comes first, and is more than zero")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from timewait.narration.prose import counted
 from timewait.vocabulary.errors import InputError
+from timewait.vocabulary.input_files import read_octets
 
 NANOSECONDS = 1_000_000_000
 """In a second: the unit of every instant of a simulation."""
@@ -101,7 +102,7 @@ def read_load(path: Path, tail: Fraction) -> Load:
 
 def _rows(path: Path) -> Iterator[tuple[Fraction, Fraction]]:
     """The rows of the file; each time later than the one before."""
-    lines = csv.reader(_text(path).splitlines())
+    lines = _lines(path)
     before = Fraction(-1)
     for number, fields in enumerate(lines, start=1):
         if not any(field.strip() for field in fields) or (
@@ -115,11 +116,18 @@ def _rows(path: Path) -> Iterator[tuple[Fraction, Fraction]]:
         yield time, rate
 
 
+def _lines(path: Path) -> Iterator[list[str]]:
+    """The fields of each line."""
+    reader = csv.reader(_text(path).splitlines())
+    try:
+        yield from reader
+    except csv.Error as problem:
+        raise BrokenLoad(f"{path}, line {reader.line_num}: {problem}") from None
+
+
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise BrokenLoad(f"{path}: the file is larger than {LARGEST_FILE // 2**20} MB")
-        return path.read_text(encoding="utf-8-sig")
+        return read_octets(path, LARGEST_FILE).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BrokenLoad(f"{path}: the file is not text in UTF-8") from None
     except OSError as problem:

@@ -119,7 +119,7 @@ def chosen(connections: Sequence[ConnectionFacts], text: str) -> list[int]:
         return exact or holding
     where, _, incarnation = text.partition("#")
     ends = [_end(part, text) for part in where.split("-")]
-    if len(ends) > 2 or (incarnation and not incarnation.isdecimal()):
+    if len(ends) > 2 or not re.fullmatch(r"[0-9]{0,9}", incarnation):
         raise _not_understood(text)
     return [
         index

@@ -15,6 +15,7 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.session import ticks_in_words
+from timewait.cli.value_types import FiniteRange
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
@@ -40,7 +41,7 @@ NAMES = {Verdict.PROVED: "agreed", Verdict.VACUOUS: "no agreement", Verdict.INCO
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Configurations compared side by side.")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
     help="Bound on the time of each engine for each property, in seconds.",

@@ -12,6 +12,7 @@ from timewait.formats.source_locations import SourceLocation, users_location
 from timewait.formats.toml_lines import line_of
 from timewait.narration.prose import listed
 from timewait.spec.stacks import Stack
+from timewait.vocabulary.input_files import SMALL, read_octets
 
 
 def location_of_value(stack: Stack, setting: str) -> SourceLocation | None:
@@ -19,7 +20,7 @@ def location_of_value(stack: Stack, setting: str) -> SourceLocation | None:
     if not stack.file:
         return None
     try:
-        text = Path(stack.file).read_text(encoding="utf-8-sig")
+        text = read_octets(Path(stack.file), SMALL).decode("utf-8-sig")
         return users_location(Path(stack.file), line_of(text, (setting, "value")))
     except (OSError, ValueError, KeyError):  # the file has changed since it was read
         return None

@@ -13,6 +13,7 @@ from timewait.api import certify
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
 from timewait.cli.options import question_options
+from timewait.cli.value_types import FiniteRange
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, Options
 from timewait.proofs.certificate_claims import CertifiedPart, certified_part, missing
@@ -61,7 +62,7 @@ class ClaimCheck(NamedTuple):
 @click.option("--for", "claim", metavar="CLAIM", help="Say whether the file proves the certified part of this claim, such as C1.")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=SECONDS,
     show_default=True,
     help="Bound on time, in seconds, for the whole file.",

@@ -13,6 +13,7 @@ import click
 
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
+from timewait.cli.value_types import FiniteRange
 from timewait.laboratory.conformance.campaign import ConformanceReport, DifferenceGroup, ExperimentLayer, run_campaign
 from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.laboratory.conformance.experiment import RunningStack
@@ -42,7 +43,7 @@ CADENCE = 0.5
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random walks.")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=300.0,
     show_default=True,
     help="Bound on the time of the experiments, in seconds.",

@@ -8,12 +8,14 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from timewait.checker.verdict import Verdict
+from timewait.cli.errors import answering
 from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, table
 from timewait.diagrams.sequence_text import HEADS, NARROW_HEADS, Lanes, folded_lanes, narrow
 from timewait.narration.prose import short_duration
@@ -85,7 +87,8 @@ class Screen:
 
     def row(self, text: str) -> None:
         """A line that fits as it is, such as a row of a table."""
-        _print(sys.stdout, text)
+        with answering():
+            _print(sys.stdout, text)
 
     def heading(self, text: str) -> None:
         """One line of text, set off from the next ones."""
@@ -93,13 +96,15 @@ class Screen:
 
     def raw(self, text: str) -> None:
         """Text without wrapping."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
+        with answering():
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            sys.stdout.flush()
 
     def octets(self, data: bytes) -> None:
         """Binary data as it is."""
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with answering():
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
 
     def as_json(self, data: Any) -> None:
         """One JSON object."""
@@ -119,7 +124,8 @@ class Screen:
 
     def note(self, text: str) -> None:
         """A remark beside the answer, on standard error."""
-        _print(sys.stderr, DIM.apply(text))
+        with suppress(OSError):  # a remark that nobody can read ends no work
+            _print(sys.stderr, DIM.apply(text))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Cell]]) -> None:
         """A table with these headings."""

@@ -2,11 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from timewait.vocabulary.output_files import CannotWrite
 from timewait.vocabulary.untrusted import visible
+
+
+class ReaderGone(Exception):
+    """Nobody reads standard output any more, such as ``head`` after its last line; no OSError, which click would handle."""
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Write on standard output in the body.
+
+    Raises
+    ------
+    ReaderGone
+        Its reader has closed it.
+    CannotWrite
+        It cannot be written, for instance because the disk is full.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        _drop_output()
+        raise ReaderGone from None
+    except OSError as problem:
+        _drop_output()
+        raise CannotWrite(Path("standard output"), problem) from problem
+
+
+def _drop_output() -> None:
+    """Lead standard output to nowhere, so that what it still holds does not fail again when the process ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def error(text: str) -> None:
     """Write one line on standard error; characters that do not print are written as their codes."""
-    sys.stderr.write(f"timewait: {visible(' '.join(text.split()))}\n")
+    with suppress(OSError):  # the exit code still says it
+        sys.stderr.write(f"timewait: {visible(' '.join(text.split()))}\n")

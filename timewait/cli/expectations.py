@@ -38,6 +38,7 @@ from timewait.options import Options
 from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.input_files import SMALL, read_octets
 from timewait.vocabulary.untrusted import parse_toml, shown, unprintable, visible
 
 VERDICTS = {str(verdict): verdict for verdict in (Verdict.PROVED, Verdict.VIOLATED)}
@@ -145,7 +146,7 @@ def read_expectations(file: Path) -> ExpectationFile:
         It cannot be read, makes no sense, or asks nothing; the message names the file, the line and the problem.
     """
     try:
-        octets = file.read_bytes()
+        octets = read_octets(file, SMALL)
     except OSError as problem:
         raise InputError(f"{file}: cannot be read: {problem.strerror}; 'timewait init' writes one") from None
     try:

@@ -26,9 +26,10 @@ from timewait.cli.live_capture import LiveCapture
 from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, output_options
 from timewait.cli.value_types import DURATION
 from timewait.diagrams.sequence import sequence
-from timewait.narration.trace_file import parsed_trace
+from timewait.narration.trace_file import trace_of_stream
 from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import DEFAULT_STACK, load_stack, stack_names
+from timewait.vocabulary.output_files import CannotWrite
 
 STANDARDS = ("rfc9293", "rfc9293-intended")
 """Profiles of the standard, not of a stack."""
@@ -122,6 +123,8 @@ def explain_command(file: Path, steps: bool, as_json: bool, **values: Any) -> in
     try:
         with _opened(file) as stream:
             return _explain(stream, file, options, steps, as_json)
+    except CannotWrite:
+        raise
     except OSError as problem:
         raise BrokenCapture(f"{file}: {problem.strerror or problem}") from problem
 
@@ -138,7 +141,7 @@ def _explain(stream: BinaryIO, file: Path, options: CaptureOptions, steps: bool,
     if itf.looks_like_json(start):
         for name in options.given():
             raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
-        _explain_trace(parsed_trace(start + _rest(read), str(file)), steps, as_json, screen)
+        _explain_trace(trace_of_stream(stream, str(file), start), steps, as_json, screen)
         return 0
     configuration = assumed_configuration(load_stack(options.stack or DEFAULT_STACK), options.msl, options.time_wait)
     if options.follow:
@@ -153,13 +156,6 @@ def _explain(stream: BinaryIO, file: Path, options: CaptureOptions, steps: bool,
     else:
         show(screen, view)
     return 0 if any(found.traffic.connections[index].closes for index in view.indices) else Verdict.VACUOUS.exit_code
-
-
-def _rest(read: Callable[[int], bytes | None]) -> bytes:
-    parts = []
-    while octets := read(1 << 20):
-        parts.append(octets)
-    return b"".join(parts)
 
 
 def _read(

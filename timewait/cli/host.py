@@ -13,7 +13,7 @@ from timewait.cli.console import Screen
 from timewait.machine.advice import verdict_line
 from timewait.machine.reading import HostReport, report
 from timewait.machine.sockets import LiveSockets
-from timewait.machine.sources import LARGEST_LISTING, SettingsSource, decoded, settings_of_file, settings_of_text
+from timewait.machine.sources import SettingsSource, settings_of_file, settings_of_stream
 from timewait.spec.state import State
 
 DESTINATIONS = 5
@@ -47,7 +47,7 @@ def host_command(origin: Path | None, as_json: bool) -> int:
 
 def _source(origin: Path) -> SettingsSource:
     if str(origin) == "-":
-        return settings_of_text(decoded(sys.stdin.buffer.read(LARGEST_LISTING)), "standard input")
+        return settings_of_stream(sys.stdin.buffer, "standard input")
     return settings_of_file(origin)
 
 

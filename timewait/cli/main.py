@@ -1,22 +1,24 @@
 """The command ``timewait``: a group that imports a command only when it runs.
 
 Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 4 this machine cannot run it, 10 violated,
-20 inconclusive, 30 vacuous, 40 engines disagree or a certificate is rejected.
+20 inconclusive, 30 vacuous, 40 engines disagree or a certificate is rejected, 141 nobody reads standard output any more.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 from timewait import __version__
-from timewait.cli.errors import error
+from timewait.cli.errors import ReaderGone, error
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
 
-USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED = 2, 3, 4, 20
+USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED, READER_GONE = 2, 3, 4, 20, 141
 
 COMMANDS = {
     "check": "Decide properties of one configuration.",
@@ -80,6 +82,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; every expected error is one line on standard error."""
+    _open_closed_streams()
     try:
         words = sys.argv[1:] if arguments is None else arguments  # which review pages state
         code = cli.main(arguments, prog_name="timewait", standalone_mode=False, obj=words)
@@ -98,7 +101,16 @@ def main(arguments: list[str] | None = None) -> None:
     except UnavailableError as problem:
         error(str(problem))
         code = UNAVAILABLE
+    except ReaderGone:
+        code = READER_GONE
     except (click.Abort, KeyboardInterrupt):
         error("interrupted")
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Lead streams that were closed before the start to nowhere; Python has None in their place."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w"))  # noqa: SIM115 # open to the end

@@ -11,7 +11,7 @@ import click
 
 from timewait.cli.diff import complete_stack
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import DURATION, Parsed
+from timewait.cli.value_types import DURATION, FiniteRange, Parsed
 from timewait.machine.reading import this_host_profile
 from timewait.options import (
     KEYWORDS,
@@ -126,7 +126,7 @@ _BUDGET = (
     click.option("--max-states", type=click.IntRange(min=1), default=STATES, show_default=True, help="Bound on states or zones."),
     click.option(
         "--max-seconds",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=SECONDS,
         show_default=True,
         help="Bound on time, in seconds.",

@@ -15,6 +15,7 @@ from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.options import Command
+from timewait.cli.value_types import FiniteRange
 from timewait.diagrams import figure_text, sequence_text
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot
@@ -93,7 +94,7 @@ _OUTPUT = (
     click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; the end of its name says the format."),
     click.option(
         "--scale",
-        type=click.FloatRange(0.1, LARGEST_SCALE),
+        type=FiniteRange(0.1, LARGEST_SCALE),
         default=2.0,
         show_default=True,
         help="Size of a PNG, relative to the SVG.",

@@ -16,7 +16,7 @@ from timewait.diagrams.page import KernelInWords
 from timewait.diagrams.page_data import KernelStep
 from timewait.laboratory.replaying.outcome import ReplayOutcome, ReplayVerdict
 from timewait.laboratory.replaying.replayer import replay_on_kernel
-from timewait.narration.trace_file import parsed_trace, read_trace
+from timewait.narration.trace_file import read_trace, trace_of_stream
 
 EXIT_CODES = {
     ReplayVerdict.CONFIRMED: 0,
@@ -25,9 +25,6 @@ EXIT_CODES = {
     ReplayVerdict.NOT_REPLAYABLE: Verdict.INCONCLUSIVE.exit_code,
 }
 """The exit code for each verdict."""
-
-LARGEST = 64 * 2**20
-"""Octets read from standard input at most."""
 
 
 @click.command("replay")
@@ -44,7 +41,7 @@ def replay_command(file: Path, on: str, pcap: Path | None, html: Path | None, as
     """
     for output in filter(None, (pcap, html)):
         ensure_writable(output)
-    trace = parsed_trace(sys.stdin.buffer.read(LARGEST), "standard input") if str(file) == "-" else read_trace(file)
+    trace = trace_of_stream(sys.stdin.buffer, "standard input") if str(file) == "-" else read_trace(file)
     outcome = replay_on_kernel(trace)
     screen = Screen()
     if as_json:

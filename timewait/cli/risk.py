@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -31,6 +32,7 @@ from timewait.spec.incarnation import HARMS
 from timewait.spec.settings import STATE_LIMITS
 from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import State
+from timewait.vocabulary.untrusted import exact_number
 
 STEPS = 24
 """Values of TIME_WAIT along the axis of the chart, beside those of the stacks."""
@@ -46,10 +48,9 @@ def share(text: str) -> Fraction:
     ValueError
         The text is not a number from 0 to 1.
     """
-    try:
-        value = Fraction(text.removesuffix("%")) / (100 if text.endswith("%") else 1) if len(text) <= 20 else None
-    except (ValueError, ZeroDivisionError):
-        value = None
+    value = None
+    with suppress(ValueError):
+        value = exact_number(text.removesuffix("%")) / (100 if text.endswith("%") else 1) if len(text) <= 20 else None
     if value is None or not 0 <= value <= 1:
         raise ValueError(f"{text[:20]!r} is not a probability, such as 1% or 0.01")
     return value

@@ -19,7 +19,7 @@ from timewait.checker.verdict import Verdict, worst_exit
 from timewait.cli.console import Screen
 from timewait.cli.options import PROPERTY_OPTION
 from timewait.cli.sweep_rows import row_file
-from timewait.cli.value_types import Parsed
+from timewait.cli.value_types import FiniteRange, Parsed
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, STATES, count, octets
 from timewait.proofs.memory import version_of_code
@@ -29,6 +29,7 @@ from timewait.spec.duration import format_duration, parse_duration
 from timewait.spec.stacks import DEFAULT_STACK, load_stack, stack_names
 from timewait.sweep import MOST_POINTS, Grid, GridRow, rows
 from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.input_files import SMALL, read_octets
 
 DEFAULT_PROPERTIES = ("graceful", "isolation")
 
@@ -105,7 +106,7 @@ def stacks(text: str) -> list[str]:
 @click.option("--fifo", is_flag=True, help="Copies of one direction arrive in the order sent.")
 @click.option("--engine", type=click.Choice([*map(str, Engine)]), default="auto", show_default=True, help="The engine.")
 @click.option("--max-states", type=click.IntRange(min=1), default=STATES, show_default=True, help="Bound on states or zones.")
-@click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), default=SECONDS, show_default=True, help="Seconds.")
+@click.option("--max-seconds", type=FiniteRange(min=0, min_open=True), default=SECONDS, show_default=True, help="Seconds.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Questions decided side by side.")
 def sweep_command(
     out: Path,
@@ -138,7 +139,7 @@ def _version(stacks: Sequence[str]) -> str:
     digest = hashlib.sha256(version_of_code().encode())
     for name in stacks:
         if name not in stack_names():
-            digest.update(Path(name).read_bytes())
+            digest.update(read_octets(Path(name), SMALL))
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 

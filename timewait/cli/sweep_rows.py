@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -60,13 +61,14 @@ class RowFile:
             optional_package("pyarrow.parquet", "sweep")
             self.rows += self._of_parquet() if path.exists() else []
         try:
-            self._handle = os.open(self._log, os.O_RDWR | os.O_CREAT, 0o666)
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.UsageError(f"{path}: another run is writing it") from None
+            self._handle = os.open(self._log, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666)
         except OSError as problem:
             raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
-        self.rows += self._whole_rows()
+        try:
+            self.rows += self._locked_rows()
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, row: GridRow) -> None:
         """Add a row: one write, so that it is whole unless the disk is full."""
@@ -108,6 +110,18 @@ class RowFile:
             return _csv_line(cells.values())
         return json.dumps({name: _number(cell) if name in NUMBERS else cell for name, cell in cells.items()}) + "\n"
 
+    def _locked_rows(self) -> list[GridRow]:
+        """The rows in the file, which no other process writes from now on."""
+        if not stat.S_ISREG(os.fstat(self._handle).st_mode):
+            raise click.UsageError(f"cannot write {self.path}: it is no regular file, and a run goes on from the rows in it")
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.UsageError(f"{self.path}: another run is writing it") from None
+        except OSError as problem:
+            raise click.UsageError(f"cannot write {self.path}: {problem.strerror}") from problem
+        return self._whole_rows()
+
     def _whole_rows(self) -> list[GridRow]:
         """The rows in the file, after what a write left unfinished at its end is cut off."""
         with os.fdopen(os.dup(self._handle), "rb") as stream:
@@ -129,7 +143,7 @@ class RowFile:
 
     def _parsed(self, text: str) -> Iterator[GridRow]:
         if self._log.suffix == ".csv":
-            found: Iterable[Any] = (self._of_cells(cells) for cells in csv.reader(io.StringIO(text)))
+            found: Iterable[Any] = self._of_csv(text)
             first = 2
         else:
             found, first = (self._object(line) for line in text.splitlines()), 1
@@ -138,8 +152,13 @@ class RowFile:
                 raise self._foreign(f"line {number}")
             yield {name: cell if isinstance(cell, str) else _cell(cell) for name, cell in row.items()}
 
-    def _of_cells(self, cells: list[str]) -> dict[str, str] | None:
-        return dict(zip(self.columns, cells, strict=True)) if len(cells) == len(self.columns) else None
+    def _of_csv(self, text: str) -> Iterator[dict[str, str] | None]:
+        """The rows of a text; None where one is none."""
+        try:
+            for cells in csv.reader(io.StringIO(text)):
+                yield dict(zip(self.columns, cells, strict=True)) if len(cells) == len(self.columns) else None
+        except csv.Error:
+            yield None
 
     @staticmethod
     def _object(line: str) -> Any:

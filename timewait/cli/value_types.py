@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -34,6 +35,15 @@ class Parsed(click.ParamType[Value]):
             return self._parse(value)
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
+
+
+class FiniteRange(click.FloatRange):
+    """The type of an option whose value is a number; ``nan`` is within every range of click, and ``inf`` bounds nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if not math.isfinite(number := super().convert(value, param, ctx)):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 DURATION = Parsed("time", parse_duration)

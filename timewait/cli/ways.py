@@ -17,7 +17,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.session import watched
 from timewait.cli.table import Cell, table
-from timewait.cli.value_types import DURATION
+from timewait.cli.value_types import DURATION, FiniteRange
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.spec.assemble import Overrides, assemble
@@ -56,9 +56,7 @@ Confirmed = dict[tuple[str, str], str]
 @click.option("--run", "box_run", type=click.Choice(RUNS), help="With --box: one of its runs.")
 @click.option("--trace", "trace_file", type=_FILE, help="With --box and --run: write the run as ITF JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
-@click.option(
-    "--max-seconds", type=click.FloatRange(min=0.1), default=SECONDS, show_default=True, help="Bound on one exploration."
-)
+@click.option("--max-seconds", type=FiniteRange(min=0.1), default=SECONDS, show_default=True, help="Bound on one exploration.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def ways_command(
     name: str | None,

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from timewait.vocabulary.errors import InputError
+from timewait.vocabulary.input_files import SMALL, read_octets, read_stream
 
 PROC = Path("/proc/sys")
 """The directory of the settings of a running Linux."""
@@ -72,7 +73,7 @@ class SettingsFolder:
     def text(self, name: str) -> str:
         path = self._path(name)
         try:
-            return path.read_text(encoding="ascii").strip()
+            return read_octets(path, SMALL).decode("ascii").strip()
         except (OSError, UnicodeDecodeError) as problem:
             reason = problem.strerror if isinstance(problem, OSError) else "it is not text"
             raise HostUnreadable(f"cannot read {path}: {reason}") from None
@@ -167,11 +168,17 @@ def settings_of_file(path: Path) -> SettingsSource:
     if path.is_dir():
         return settings_of_folder(path)
     try:
-        if path.stat().st_size > LARGEST_LISTING:
-            raise HostUnreadable(f"{path}: the file is larger than {LARGEST_LISTING // 2**20} MB")
-        return settings_of_text(decoded(path.read_bytes()), str(path))
+        return settings_of_text(decoded(read_octets(path, LARGEST_LISTING)), str(path))
     except OSError as problem:
         raise HostUnreadable(f"cannot read {path}: {problem.strerror}") from None
+
+
+def settings_of_stream(stream: BinaryIO, name: str) -> SettingsListing:
+    """The settings in a stream with the output of ``sysctl -a``; errors as of `settings_of_file`."""
+    try:
+        return settings_of_text(decoded(read_stream(stream, LARGEST_LISTING)), name)
+    except OSError as problem:
+        raise HostUnreadable(f"cannot read {name}: {problem.strerror}") from None
 
 
 def number(source: SettingsSource, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from timewait.checker import itf
 from timewait.checker.itf import BrokenTrace
@@ -11,6 +12,7 @@ from timewait.checker.trace import Trace, VariableValue
 from timewait.spec.configuration import ConfigurationError
 from timewait.spec.exchange import ENDS
 from timewait.spec.plain_data import configuration_from_data
+from timewait.vocabulary.input_files import LARGE, read_stream
 from timewait.vocabulary.replay import Packet
 
 ACTORS = frozenset({*ENDS, "users", "network"})
@@ -31,6 +33,14 @@ def read_trace(path: Path) -> Trace:
         The file cannot be read, holds no trace, or one of something else.
     """
     return _of_two_ends(itf.read(path), str(path))
+
+
+def trace_of_stream(stream: BinaryIO, where: str, begin: bytes = b"") -> Trace:
+    """The trace in a stream, after some octets that were read before. Errors as of `read_trace`."""
+    try:
+        return parsed_trace(read_stream(stream, LARGE, begin), where)
+    except OSError as problem:
+        raise BrokenTrace(f"{where}: {problem.strerror}") from problem
 
 
 def parsed_trace(octets: bytes, where: str) -> Trace:
