@@ -1,27 +1,30 @@
-"""Reading of captures: this reader beside libraries, and a whole capture of many frames with its time and memory.
+"""Reading of captures: this reader beside libraries, and `timewait explain` of large captures with its time and memory.
 
 Run by hand on Linux: ``python -m benchmarks.captures``. dpkt is compared only where it is installed.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from importlib import import_module
 from pathlib import Path
 
 from timewait.captures.capture_file import CaptureReader
-from timewait.captures.closes import assumed_configuration, read_closes
 from timewait.captures.headers import CapturedPacket, decode
-from timewait.spec.stacks import load_stack
+from timewait.cli.main import cli
 
 FIN, SYN, ACK = 1, 2, 16
-COMPARED, WHOLE = 1_000, 5_000
-"""Connections in the capture for the comparison, and in the large one."""
+COMPARED = 1_000
+"""Connections in the capture for the comparison."""
+LARGE = {"some": (5_000, 63), "few and long": (5, 66_000), "many and short": (55_000, 2)}
+"""Captures of half a million frames: their connections, and the segments of text in each."""
 
 
 def packet(client: int, from_client: bool, seq: int, ack: int, flags: int, length: int) -> bytes:
@@ -92,29 +95,33 @@ def compare(path: Path, name: str, read: Callable[[Path], int]) -> None:
     print(f"{name:<8} {(time.process_time() - started) / segments * 1e6:8.1f} us a frame, {segments:,} TCP segments")
 
 
-def whole(path: Path) -> None:
-    """Read a capture from its frames to the facts of every connection, in a process that does nothing else."""
-    started = time.process_time()
-    found = read_closes(path, assumed_configuration(load_stack("rfc9293-intended")))
-    seconds = time.process_time() - started
+def explain(path: Path, shape: str) -> None:
+    """Explain a capture in this process, which does nothing else, and print its time and memory."""
+    printed = io.StringIO()
+    started = time.monotonic()
+    with redirect_stdout(printed), suppress(SystemExit):
+        cli(["explain", str(path)])
+    wall, seconds = time.monotonic() - started, time.process_time()
     status = Path("/proc/self/status").read_text()  # ru_maxrss would count the process that started this one
     megabytes = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
-    print(f"{found.reader.frames:,} frames, {len(found.connections):,} connections: {seconds:.1f} s, {megabytes:,.0f} MB")
+    first, _, _ = printed.getvalue().partition("\n")
+    print(f"{shape}: {first.partition(': ')[2]}: {seconds:.1f} s of processor time, {wall:.1f} s, {megabytes:,.0f} MB")
 
 
 def main() -> None:
-    """Compare the readers, then read a large capture from its frames to the facts of every connection."""
+    """Compare the readers, then explain large captures."""
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder) / "small.pcap", Path(folder) / "large.pcap"
         write(small, COMPARED, 6)
-        write(large, WHOLE, 63)
         for name, read in (("own", own), ("dpkt", by_dpkt), ("scapy", by_scapy)):
             compare(small, name, read)
-        subprocess.run([sys.executable, "-m", "benchmarks.captures", str(large)], check=True)
+        for shape, (connections, texts) in LARGE.items():
+            write(large, connections, texts)
+            subprocess.run([sys.executable, "-m", "benchmarks.captures", str(large), shape], check=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        whole(Path(sys.argv[1]))
+        explain(Path(sys.argv[1]), sys.argv[2])
     else:
         main()

@@ -10,8 +10,8 @@ from captured_runs import MILLISECOND, SECOND, SOCKETS, START, Capture, Impairme
 from wire import Script, pcap
 
 from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
-from timewait.captures.connections import CapturedSegment
 from timewait.captures.headers import ACK, FIN, CapturedPacket
+from timewait.captures.kept_packets import CapturedSegment
 from timewait.captures.observations import CloseKind
 from timewait.captures.ordering import in_order_of_sending
 from timewait.captures.time_order import WINDOW, OutOfOrder, checked, in_full, windowed

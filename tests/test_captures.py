@@ -9,9 +9,10 @@ import pytest
 from wire import START, Script, pcap
 
 from timewait.captures.capture_file import NANOSECONDS, frames
-from timewait.captures.connections import CONTEXT, SkippedRun
+from timewait.captures.connections import CONTEXT
 from timewait.captures.delivery import deliveries, near_interfaces
 from timewait.captures.headers import CapturedPacket, decode
+from timewait.captures.kept_packets import SkippedRun
 from timewait.captures.renumbering import arrives
 from timewait.captures.traffic import Traffic, traffic
 from timewait.spec.endpoint import segment_arrives

@@ -17,9 +17,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import CaptureInstant
 from timewait.captures.delivery import Deliveries, Delivery
 from timewait.captures.facts import ConnectionFacts, ObservedClose
+from timewait.captures.kept_packets import CaptureInstant
 from timewait.narration.prose import rounded
 
 

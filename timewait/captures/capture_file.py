@@ -41,8 +41,8 @@ Read = Callable[[int], bytes | None]
 BINARY_DIGITS, DECIMAL_DIGITS = 64, 19
 """The finest clock: a 64-bit count of units of 2**-64 s or 10**-19 s still spans a second."""
 
-LAST_TIME = 253_402_300_800 * NANOSECONDS
-"""The year 10000, in nanoseconds since 1970; a later time is none that a clock shows."""
+LAST_TIME = 1 << 63
+"""The year 2262, in nanoseconds since 1970, and the least that 63 bits do not hold; a later time is none that a clock shows."""
 
 PCAP_UNITS = {0xA1B2C3D4: (1_000, 16), 0xA1B23C4D: (1, 16), 0xA1B2CD34: (1_000, 24)}
 """Magic numbers of pcap: nanoseconds in one unit of a time stamp's fraction, octets of a record's header."""

@@ -83,7 +83,9 @@ def groups(text: str) -> tuple[str, ...]:
 
 def matching(connections: Sequence[ConnectionFacts], names: Sequence[str]) -> list[int]:
     """The indices of the connections in some groups; of all where none is named."""
-    return [index for index, facts in enumerate(connections) if not names or any(GROUPS[name].holds(facts) for name in names)]
+    if not names:
+        return [*range(len(connections))]
+    return [index for index, facts in enumerate(connections) if any(GROUPS[name].holds(facts) for name in names)]
 
 
 class _End(NamedTuple):

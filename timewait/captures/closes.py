@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import overload
 
 from timewait.captures.capture_file import BrokenCapture
 from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.following import facts_of, follow, follow_at_ends
+from timewait.captures.headers import CapturedPacket
 from timewait.captures.reading import MAX_FRAMES, SegmentReader
 from timewait.captures.time_order import OutOfOrder, checked, in_full, windowed
 from timewait.captures.traffic import Traffic, traffic
@@ -23,6 +27,39 @@ from timewait.vocabulary.untrusted import visible
 ORDERS = (checked, lambda packets: checked(windowed(packets)), in_full)
 """Ways to put the packets of a file in order, each tried when the one before finds them out of order."""
 
+HELD = 1_024
+"""Connections whose facts are held at the same time."""
+
+
+class JudgedConnections(Sequence[ConnectionFacts]):
+    """The facts of every connection, made when they are asked for: held all at once, they take more memory than the packets.
+
+    Parameters
+    ----------
+    found : Traffic
+        The packets, by connection.
+    configuration : Configuration
+        The assumed settings.
+    ended : int
+        The end of the capture in nanoseconds since 1970.
+    """
+
+    def __init__(self, found: Traffic, configuration: Configuration, ended: int) -> None:
+        self._number = len(found.connections)
+        self._judged = lru_cache(HELD)(lambda index: facts_of(found.connections[index], configuration, ended))
+
+    def __len__(self) -> int:
+        return self._number
+
+    @overload
+    def __getitem__(self, index: int) -> ConnectionFacts: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ConnectionFacts, ...]: ...
+    def __getitem__(self, index: int | slice) -> ConnectionFacts | tuple[ConnectionFacts, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._judged, range(*index.indices(self._number))))
+        return self._judged(range(self._number)[index])
+
 
 @dataclass
 class CapturedCloses:
@@ -32,7 +69,7 @@ class CapturedCloses:
     ----------
     traffic : Traffic
         The packets, by connection.
-    connections : tuple of ConnectionFacts
+    connections : sequence of ConnectionFacts
         The facts of every connection, one for each incarnation, in the order of first packets.
     reader : SegmentReader
         The account of all frames, read or left out.
@@ -43,7 +80,7 @@ class CapturedCloses:
     """
 
     traffic: Traffic
-    connections: tuple[ConnectionFacts, ...]
+    connections: Sequence[ConnectionFacts]
     reader: SegmentReader
     configuration: Configuration
     name: str
@@ -88,7 +125,7 @@ def read_closes(file: Path, configuration: Configuration, max_frames: int = MAX_
         for order in ORDERS:
             with suppress(OutOfOrder), file.open("rb", buffering=0) as stream:
                 reader = SegmentReader(stream.read, str(file), max_frames=max_frames)
-                return _closes(traffic(order(reader)), reader, configuration, file.name)
+                return judged(_sorted(order(reader)), reader, configuration, file.name)
     except OSError as problem:
         raise BrokenCapture(f"{file}: {problem.strerror or problem}") from problem
     raise AssertionError("sorted packets are in order")
@@ -99,12 +136,30 @@ def closes_in(reader: SegmentReader, configuration: Configuration, name: str) ->
 
     What cannot be read twice is put in order by a window; packets that are later still are taken as they come.
     """
-    return _closes(traffic(windowed(reader)), reader, configuration, name)
+    return judged(_sorted(windowed(reader)), reader, configuration, name)
 
 
-def _closes(found: Traffic, reader: SegmentReader, configuration: Configuration, name: str) -> CapturedCloses:
-    facts = tuple(facts_of(connection, configuration, reader.ended) for connection in found.connections)
-    return CapturedCloses(found, facts, reader, configuration, name)
+def judged(found: Traffic, reader: SegmentReader, configuration: Configuration, name: str) -> CapturedCloses:
+    """The connections of a capture that was read to its end; parameters as the attributes of `CapturedCloses`."""
+    return CapturedCloses(found, JudgedConnections(found, configuration, reader.ended), reader, configuration, name)
+
+
+def _sorted(packets: Iterable[CapturedPacket]) -> Traffic:
+    """The packets by connection."""
+    with _collector_paused():
+        return traffic(packets)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the collector of cycles, which would go through all packets again and again: no packet is part of a cycle."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def assumed_configuration(stack: Stack, msl: Fraction | None = None, time_wait: Fraction | None = None) -> Configuration:

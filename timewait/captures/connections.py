@@ -11,14 +11,11 @@ the capture lacks the SYN, the first number seen counts as 1.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from timewait.captures.direction import Direction, count, is_repeated_capture, wire_key
 from timewait.captures.headers import ACK, FIN, RST, SYN, CapturedPacket, Socket
-from timewait.spec.segment import Segment
+from timewait.captures.kept_packets import Item, KeptPackets, SkippedRun, captured_segments
 
 CONTEXT = 10
 """Packets kept before and after each FIN, RST or SYN."""
@@ -29,73 +26,8 @@ MAX_IN_FLIGHT = 200
 MAX_KEPT = 10_000
 """Packets kept of one connection."""
 
-
-CaptureInstant = tuple[int, int, int]
-"""A time in nanoseconds since 1970, and a tie-break: the frame, and a rank."""
-
-
-class CapturedSegment(NamedTuple):
-    """A captured packet as a segment of its connection.
-
-    Attributes
-    ----------
-    packet : CapturedPacket
-        The packet; its frame is 0 where the capture lacks the segment.
-    sender : int
-        The index of the sending end: 0 or 1.
-    segment : Segment
-        The segment, with relative numbers.
-    window : int or None
-        The advertised window in octets; None when its scale is unknown.
-    """
-
-    packet: CapturedPacket
-    sender: int
-    segment: Segment
-    window: int | None
-
-    @property
-    def time(self) -> int:
-        """Capture time in nanoseconds since 1970."""
-        return self.packet.time
-
-    @property
-    def frame(self) -> int:
-        """The number of its frame; 0 where the capture lacks the segment."""
-        return self.packet.frame
-
-    def instant(self, rank: int = 0) -> CaptureInstant:
-        """Its place in the order of events: rank 0 for the packet itself, 1 for a consequence of it."""
-        return self.packet.time, self.packet.frame, rank
-
-    @property
-    def copy_key(self) -> tuple[object, ...]:
-        """Equal for two captures of one copy, and different for most pairs of copies."""
-        return (self.sender, self.segment, self.packet.ident, self.packet.timestamps, self.window)
-
-
-class SkippedRun(NamedTuple):
-    """A run of packets that was not kept.
-
-    Attributes
-    ----------
-    packets : int
-        The number of packets.
-    octets : (int, int)
-        Octets of text in them, by sender.
-    until : int
-        Capture time of the last one, in nanoseconds since 1970.
-    next_seq : tuple of (int or None)
-        For each end the number after all that it has sent; None when it has sent nothing.
-    """
-
-    packets: int
-    octets: tuple[int, int]
-    until: int
-    next_seq: tuple[int | None, int | None]
-
-
-Item = CapturedSegment | SkippedRun
+BOTH = 0b11
+"""The bits of both ends."""
 
 _Held = tuple[CapturedPacket, int, int, int | None]
 """A packet of an open connection, its sender, and its relative numbers."""
@@ -111,8 +43,8 @@ class Connection:
         The two ends; end 0 sent the first packet.
     incarnation : int
         Its number among the connections on the same addresses and ports, from 1.
-    items : list of (CapturedSegment or SkippedRun)
-        The kept packets and the gaps between them, in order.
+    kept : KeptPackets
+        The kept packets and the runs of skipped ones between them.
     packets : int
         The number of all its packets.
     opened : int or None
@@ -129,13 +61,15 @@ class Connection:
         Packets left out because the capture has them twice.
     truncated : bool
         Whether packets at the end were dropped because of `MAX_KEPT`.
+    several_interfaces : bool
+        Whether its packets were captured on more than one interface.
     directions : (Direction, Direction)
         What each end sent.
     """
 
     ends: tuple[Socket, Socket]
     incarnation: int = 1
-    items: list[Item] = field(default_factory=list)
+    kept: KeptPackets = field(default_factory=KeptPackets)
     packets: int = 0
     opened: int | None = None
     accepted: tuple[int, int] | None = None
@@ -144,32 +78,37 @@ class Connection:
     challenges: list[tuple[CapturedPacket, CapturedPacket]] = field(default_factory=list)
     captured_twice: int = 0
     truncated: bool = False
+    several_interfaces: bool = False
     directions: tuple[Direction, Direction] = field(default_factory=lambda: (Direction(), Direction()))
-    _first: CapturedPacket | None = None
-    _last: CapturedPacket | None = None
-    _recent: deque[_Held] = field(default_factory=deque)
+    _first: tuple[int, int] = (0, 0)
+    _last: tuple[int, int] = (0, 0)
+    _recent: list[_Held] = field(default_factory=list)
     _skipped: int = 0
     _skipped_until: int = 0
     _context_left: int = 0
-    _kept: int = 0
-    _finished: set[int] = field(default_factory=set)
+    _finished: int = 0
     _last_syn: tuple[int, int] | None = None
-    _interfaces: set[str] = field(default_factory=set)
+    _interface: str = ""
+
+    @property
+    def items(self) -> list[Item]:
+        """The kept packets and the runs of skipped ones between them, in order; unpacked anew each time."""
+        return self.kept.items(self.ends)
 
     @property
     def frames(self) -> tuple[int, int]:
         """Its first and its last frame; 0 before the first packet."""
-        return (0, 0) if self._first is None or self._last is None else (self._first.frame, self._last.frame)
+        return self._first[0], self._last[0]
 
     @property
     def times(self) -> tuple[int, int]:
         """The capture times of its first and last frame, in nanoseconds since 1970; 0 before the first packet."""
-        return (0, 0) if self._first is None or self._last is None else (self._first.time, self._last.time)
+        return self._first[1], self._last[1]
 
     @property
     def over(self) -> bool:
         """Whether both ends have closed, or a RST was captured."""
-        return len(self._finished) == 2
+        return self._finished == BOTH
 
     @property
     def closes(self) -> bool:
@@ -212,8 +151,9 @@ class Connection:
             sender, (own, other) = 0, self.directions
         else:
             sender, (other, own) = 1, self.directions
-        if interface not in self._interfaces:
-            self._interfaces.add(interface)
+        if interface != self._interface:
+            self.several_interfaces = bool(self._interface) or self.several_interfaces
+            self._interface = interface
         if flags & (SYN | RST):
             if not self._is_left_out(own, packet):
                 self._add_special(sender, packet)
@@ -225,7 +165,7 @@ class Connection:
             if self._is_left_out(own, packet):
                 return
         else:
-            own.latest.append(packet)
+            own.remember(packet)
             self._note(packet)
         self.established = True
         before = own.acknowledges
@@ -237,8 +177,8 @@ class Connection:
             self._context_left = CONTEXT
             if flags & FIN:
                 own.fin = end if own.fin is None else own.fin
-                self._finished.add(sender)
-        elif len(self._finished) == 2:
+                self._finished |= 1 << sender
+        elif self._finished == BOTH:
             self._keep(held)
         elif self._context_left:
             self._context_left -= 1
@@ -247,9 +187,9 @@ class Connection:
             self._hold(held)
 
     def _note(self, packet: CapturedPacket) -> None:
+        self._last = packet.frame, packet.time
         if not self.packets:
-            self._first = packet
-        self._last = packet
+            self._first = self._last
         self.packets += 1
 
     def _is_left_out(self, own: Direction, packet: CapturedPacket) -> bool:
@@ -258,8 +198,8 @@ class Connection:
         With two capture points the second copy may be a duplicate that arrives.
         """
         repeated = is_repeated_capture(own, packet)
-        own.latest.append(packet)
-        if repeated and len(self._interfaces) == 1:
+        own.remember(packet)
+        if repeated and not self.several_interfaces:
             self.captured_twice += 1
             return True
         self._note(packet)
@@ -300,7 +240,7 @@ class Connection:
             count(own, other, packet, seq, end, ack)
         else:
             own.packets += 1
-            self._finished |= {0, 1}
+            self._finished = BOTH
         self._flush()
         self._keep((packet, sender, seq, ack))
         self._context_left = CONTEXT
@@ -324,21 +264,15 @@ class Connection:
             in_flight = packet.length and seq + packet.length > directions[1 - sender].acknowledges
             if in_flight and len(recent) <= MAX_IN_FLIGHT:
                 return
-            self._skip(recent.popleft())
+            self._skip(recent.pop(0))
 
     def _keep(self, held: _Held) -> None:
-        if self._kept >= MAX_KEPT:
+        if self.kept.packets >= MAX_KEPT:
             self.truncated = True
             return
-        self._kept += 1
-        self.items.append(self._as_segment(held))
-
-    def _as_segment(self, held: _Held) -> CapturedSegment:
         packet, sender, seq, ack = held
         own, other = self.directions[sender], self.directions[1 - sender]
-        flags = packet.flags
-        segment = Segment(seq, ack, packet.length, bool(flags & SYN), bool(flags & FIN), bool(flags & RST))
-        return CapturedSegment(packet, sender, segment, _window(own, other, packet))
+        self.kept.add(packet, sender, seq, ack, _shift(own, other, packet))
 
     def _skip(self, held: _Held) -> None:
         packet, sender, seq, _ = held
@@ -354,10 +288,11 @@ class Connection:
         if self._skipped:
             first, second = self.directions
             octets, next_seq = (first.skipped_octets, second.skipped_octets), (first.skipped_to, second.skipped_to)
-            self.items.append(SkippedRun(self._skipped, octets, self._skipped_until, next_seq))
+            self.kept.skip(SkippedRun(self._skipped, octets, self._skipped_until, next_seq))
             self._skipped = first.skipped_octets = second.skipped_octets = 0
-        while self._recent:
-            self._keep(self._recent.popleft())
+        for held in self._recent:
+            self._keep(held)
+        self._recent.clear()
 
 
 def _has_absolute_number(packet: CapturedPacket) -> bool:
@@ -365,15 +300,11 @@ def _has_absolute_number(packet: CapturedPacket) -> bool:
     return bool(packet.flags & RST) and packet.seq == 0 and packet.ack is not None
 
 
-def _window(own: Direction, other: Direction, packet: CapturedPacket) -> int | None:
+def _shift(own: Direction, other: Direction, packet: CapturedPacket) -> int | None:
+    """The scale of a window; None where it is unknown."""
     if packet.flags & SYN:
-        return packet.window
+        return 0
     if own.shift is None or other.shift is None:
         return None
     both_scale = own.scale is not None and other.scale is not None
-    return packet.window << own.shift if both_scale else packet.window
-
-
-def captured_segments(items: Sequence[Item]) -> list[CapturedSegment]:
-    """The kept packets, without the runs of skipped ones."""
-    return [item for item in items if isinstance(item, CapturedSegment)]
+    return own.shift if both_scale else 0

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from timewait.captures.connections import CapturedSegment, CaptureInstant
+from timewait.captures.kept_packets import CapturedSegment, CaptureInstant
 from timewait.captures.ordering import SentSegment, in_order_of_sending
 from timewait.spec.segment import Segment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from timewait.captures.connections import CapturedSegment
+from timewait.captures.kept_packets import CapturedSegment
 
 FEWEST_HOPS_APART = 3
 """A time to live that differs by at least this much from all others of an end is not its own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from timewait.captures.headers import FIN, SYN, CapturedPacket
@@ -45,8 +44,8 @@ class Direction:
         Octets that the capture lacks although later ones were captured.
     response : int or None
         The shortest time in nanoseconds from a segment of the other end to its acknowledgement by this one.
-    hops : dict
-        The times to live of its packets other than RSTs, and the number of packets with each.
+    latest : list of CapturedPacket
+        Its latest packets, of which the next may be a second capture.
     """
 
     first: int | None = None
@@ -63,11 +62,38 @@ class Direction:
     repeated: int = 0
     missing: list[tuple[int, int]] = field(default_factory=list)
     response: int | None = None
-    hops: dict[int, int] = field(default_factory=dict)
     skipped_to: int | None = None
     skipped_octets: int = 0
     awaiting: tuple[int, int] | None = None
-    latest: deque[CapturedPacket] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    latest: list[CapturedPacket] = field(default_factory=list)
+    _hops: int = -1
+    _with_hops: int = 0
+    _further_hops: dict[int, int] | None = None
+
+    @property
+    def hops(self) -> dict[int, int]:
+        """The times to live of its packets other than RSTs, and the number of packets with each."""
+        first = {} if self._hops < 0 else {self._hops: self._with_hops}
+        return first | (self._further_hops or {})
+
+    def note_hops(self, hops: int) -> None:
+        """Count the time to live of a packet; nearly always all packets of an end have the same."""
+        if hops == self._hops:
+            self._with_hops += 1
+        elif self._hops < 0:
+            self._hops, self._with_hops = hops, 1
+        else:
+            further = self._further_hops = self._further_hops or {}
+            further[hops] = further.get(hops, 0) + 1
+
+    def remember(self, packet: CapturedPacket) -> None:
+        """Keep a packet as long as the next one may be a second capture of it."""
+        latest = self.latest
+        if latest and packet.time - latest[-1].time >= CAPTURED_TWICE:
+            latest.clear()
+        elif len(latest) == REMEMBERED:
+            del latest[0]
+        latest.append(packet)
 
     def relative(self, number: int, syn: bool = False) -> int:
         """A sequence number of the wire, unwrapped and relative."""
@@ -112,7 +138,7 @@ def count(own: Direction, other: Direction, packet: CapturedPacket, seq: int, en
             own.octets += length
             if end > high and end > seq:
                 own.awaiting = (end, time)
-    own.hops[hops] = own.hops.get(hops, 0) + 1
+    own.note_hops(hops)
     if ack is None:
         return
     if ack > own.acknowledges:

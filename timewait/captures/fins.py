@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from timewait.captures.connections import CapturedSegment
+from timewait.captures.kept_packets import CapturedSegment
 from timewait.captures.observations import FinFacts
 from timewait.captures.passages import Passage, Passages, covers, first_covering
 from timewait.captures.trace_start import UNSEEN

@@ -15,20 +15,16 @@ from typing import Any, NamedTuple
 
 from timewait.captures.at_ends import at_ends, times_in_words, unmeasured
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import (
-    CapturedSegment,
-    CaptureInstant,
-    Connection,
-    SkippedRun,
-    captured_segments,
-)
+from timewait.captures.connections import Connection
 from timewait.captures.delivery import Deliveries, Delivery, deliveries, near_interfaces
 from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.fins import second_closed_first
 from timewait.captures.judging import Judged, judge
+from timewait.captures.kept_packets import CapturedSegment, CaptureInstant, SkippedRun, captured_segments
 from timewait.captures.observations import Remark, RemarkKind
 from timewait.captures.ordering import items_in_order
 from timewait.captures.passages import passages
+from timewait.captures.plain_closes import plain_facts
 from timewait.captures.renumbering import arrives
 from timewait.captures.sending import Sending, explain_segment
 from timewait.captures.trace_start import UNSEEN, TraceStart, capture_point_beside, swapped, trace_start, with_missing_fins
@@ -97,6 +93,12 @@ class _Prepared(NamedTuple):
 
 def facts_of(connection: Connection, configuration: Configuration, ended: int) -> ConnectionFacts:
     """The facts of a connection, whether it closes or not; parameters as of `follow`."""
+    plain = plain_facts(connection, ended)
+    return judged_facts(connection, configuration, ended) if plain is None else plain
+
+
+def judged_facts(connection: Connection, configuration: Configuration, ended: int) -> ConnectionFacts:
+    """The facts of a connection by the general judgement; parameters as of `follow`."""
     if connection.closes:
         return _prepared(connection, configuration, ended).facts
     captured = captured_segments(connection.items)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import Connection, captured_segments
+from timewait.captures.connections import Connection
 from timewait.captures.deviations import deviations
 from timewait.captures.end_states import end_state
 from timewait.captures.facts import ConnectionFacts, Reopening, Totals
 from timewait.captures.fins import fin_facts
 from timewait.captures.headers import SYN, CapturedPacket, Socket
+from timewait.captures.kept_packets import captured_segments
 from timewait.captures.observations import CloseKind, EndState, FinFacts, FinPair, ResetCause, ResetFacts, Retransmission
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import reset_facts

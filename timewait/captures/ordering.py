@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from timewait.captures.connections import CapturedSegment, CaptureInstant, Item, SkippedRun, captured_segments
+from timewait.captures.kept_packets import CapturedSegment, CaptureInstant, Item, SkippedRun, captured_segments
 
 OVERTAKEN = 200_000_000
 """Nanoseconds within which earlier text that follows later text was overtaken, and was not retransmitted by a timer."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -21,10 +22,59 @@ KIND_GROUPS = tuple(GROUPS)[: len(CloseKind)]
 """The groups that divide all connections."""
 
 
-def numbers_by_group(connections: Sequence[ConnectionFacts]) -> dict[str, int]:
-    """The number of connections in each group that has any."""
-    found = {name: sum(map(group.holds, connections)) for name, group in GROUPS.items()}
-    return {name: number for name, number in found.items() if number}
+@dataclass(slots=True)
+class Overview:
+    """The numbers of many connections.
+
+    Attributes
+    ----------
+    groups : Counter of str
+        The connections in each group that has any.
+    look : list of int
+        The indices of those that need a look.
+    packets, octets, repeated, missing : int
+        The sums over both ends of all connections, as in `timewait.captures.facts.Totals`.
+    """
+
+    groups: Counter[str] = field(default_factory=Counter)
+    look: list[int] = field(default_factory=list)
+    packets: int = 0
+    octets: int = 0
+    repeated: int = 0
+    missing: int = 0
+
+    def lines(self) -> Iterator[tuple[int, str, str]]:
+        """How many connections ended how: number, group, meaning; then those that need a look, and so on."""
+        for name, group in GROUPS.items():
+            if self.groups[name]:
+                yield self.groups[name], name, group.meaning
+
+    def totals_in_words(self) -> str:
+        """What all ends sent, in a line."""
+        parts = [
+            counted(self.packets, "packet"),
+            f"{counted(self.octets, 'octet')} of text",
+            counted(self.repeated, "retransmission"),
+        ]
+        if self.missing:
+            parts.append(f"{counted(self.missing, 'octet')} not in the capture")
+        return ", ".join(parts)
+
+
+def overview(connections: Iterable[ConnectionFacts]) -> Overview:
+    """The numbers of some connections, which are asked for once, one after the other."""
+    found = Overview()
+    for index, facts in enumerate(connections):
+        for name, group in GROUPS.items():
+            found.groups[name] += group.holds(facts)
+        if facts.needs_a_look:
+            found.look.append(index)
+        for total in facts.totals:
+            found.packets += total.packets
+            found.octets += total.octets
+            found.repeated += total.repeated
+            found.missing += total.missing
+    return found
 
 
 def reading_notes(reader: SegmentReader) -> list[str]:
@@ -41,19 +91,6 @@ def reading_notes(reader: SegmentReader) -> list[str]:
     if reader.limit_hit:
         notes.append(f"Reading stopped after {counted(reader.frames, 'frame')}; --max-frames reads more.")
     return notes
-
-
-def totals_in_words(connections: Sequence[ConnectionFacts]) -> str:
-    """What all ends of some connections sent, in a line."""
-    ends = [total for facts in connections for total in facts.totals]
-    parts = [
-        counted(sum(total.packets for total in ends), "packet"),
-        counted(sum(total.octets for total in ends), "octet") + " of text",
-        counted(sum(total.repeated for total in ends), "retransmission"),
-    ]
-    if missing := sum(total.missing for total in ends):
-        parts.append(f"{counted(missing, 'octet')} not in the capture")
-    return ", ".join(parts)
 
 
 def counts(facts: ConnectionFacts) -> list[str]:
@@ -196,9 +233,3 @@ def _seconds(value: Fraction | None) -> float | None:
 def _moment(nanoseconds: int) -> str:
     seconds, part = divmod(nanoseconds, NANOSECONDS)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{part:09d}Z"
-
-
-def summary_lines(connections: Sequence[ConnectionFacts]) -> Iterator[tuple[int, str, str]]:
-    """How many connections ended how: number, group, meaning; then those that need a look, and so on."""
-    for name, number in numbers_by_group(connections).items():
-        yield number, name, GROUPS[name].meaning

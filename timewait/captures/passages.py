@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
-from timewait.captures.connections import CapturedSegment, CaptureInstant
 from timewait.captures.delivery import Deliveries
 from timewait.captures.direction import Direction
+from timewait.captures.kept_packets import CapturedSegment, CaptureInstant
 from timewait.captures.observations import Transmission
 from timewait.spec.segment import Segment
 

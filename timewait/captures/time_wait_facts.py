@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from timewait.captures.connections import CaptureInstant
+from timewait.captures.kept_packets import CaptureInstant
 from timewait.captures.observations import (
     FinPair,
     ResetArrival,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from timewait.captures.connections import CapturedSegment, Item, SkippedRun
+from timewait.captures.kept_packets import CapturedSegment, Item, SkippedRun
 from timewait.captures.ordering import OVERTAKEN
 from timewait.spec.exchange import ENDS
 from timewait.spec.segment import Segment

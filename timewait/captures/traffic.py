@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from timewait.captures.connections import Connection, captured_segments
+from timewait.captures.connections import Connection
 from timewait.captures.direction import Direction
 from timewait.captures.headers import ACK, RST, SYN, CapturedPacket, Socket
+from timewait.captures.kept_packets import captured_segments
 from timewait.spec.sequence_numbers import NUMBERS, wrapped
 
 COMPARED = 4

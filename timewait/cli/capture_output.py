@@ -12,14 +12,13 @@ from timewait.captures.closes import CapturedCloses
 from timewait.captures.facts import ObservedClose
 from timewait.captures.overview import (
     HEADS,
+    Overview,
     counts,
     facts_as_data,
     line,
-    numbers_by_group,
+    overview,
     reading_notes,
     row,
-    summary_lines,
-    totals_in_words,
 )
 from timewait.captures.report import deviations, headline, known, profiles, summary, time_wait
 from timewait.checker.trace import Trace
@@ -86,7 +85,7 @@ def as_data(view: CaptureView) -> dict[str, Any]:
         "ends_early": reader.problem or None,
         "limit_hit": reader.limit_hit,
         "frames_out_of_order": reader.backwards,
-        "groups": numbers_by_group(view.found.connections),
+        "groups": {name: number for number, name, _ in overview(view.found.connections).lines()},
         "detailed": detailed,
         "connections": [_connection_data(view, index, detailed) for index in view.indices],
     }
@@ -135,10 +134,11 @@ def show(screen: Screen, view: CaptureView) -> None:
         f" {counted(len(found.connections), 'connection')}, {closing or 'none'} of them closing"
     )
     screen.paragraphs(reading_notes(found.reader))
+    numbers = overview(found.connections) if len(found.connections) > 1 else Overview()
     if len(found.connections) > 1:
-        _show_summary(screen, view)
+        _show_summary(screen, numbers)
     if len(view.indices) > MAX_PARAGRAPHS:
-        _show_table(screen, view)
+        _show_table(screen, view, numbers.look)
         return
     only = sum(found.traffic.connections[index].closes for index in view.indices) == 1
     for index in view.indices:
@@ -154,23 +154,22 @@ def show(screen: Screen, view: CaptureView) -> None:
         screen.line(f"one in full: timewait explain {view.file} --connection {view.indices[0] + 1}")
 
 
-def _show_summary(screen: Screen, view: CaptureView) -> None:
-    lines = list(summary_lines(view.found.connections))
+def _show_summary(screen: Screen, numbers: Overview) -> None:
+    lines = list(numbers.lines())
     width = max(len(f"{number:,}") for number, _, _ in lines)
     longest = max(len(name) for _, name, _ in lines)
     screen.line()
     for number, name, meaning in lines:
         screen.line(f"  {f'{number:,}':>{width}}  {name:<{longest}}  {meaning}")
-    screen.line(f"  in all: {totals_in_words(view.found.connections)}")
+    screen.line(f"  in all: {numbers.totals_in_words()}")
 
 
-def _show_table(screen: Screen, view: CaptureView) -> None:
+def _show_table(screen: Screen, view: CaptureView, looked: Sequence[int]) -> None:
     """The rows that were asked for; of a whole capture those that need a look, as far as a screen holds them."""
     connections, indices = view.found.connections, list(view.indices)
     hidden = 0
     if not view.narrowed and len(indices) > SCREEN:
-        looked = [index for index in indices if GROUPS["look"].holds(connections[index])]
-        indices, hidden = looked[:MAX_ROWS], max(len(looked) - MAX_ROWS, 0)
+        indices, hidden = list(looked[:MAX_ROWS]), max(len(looked) - MAX_ROWS, 0)
     screen.line()
     if indices:
         screen.table(HEADS, [row(index, connections[index]) for index in indices])

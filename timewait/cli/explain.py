@@ -176,7 +176,10 @@ def _view(file: Path, found: CapturedCloses, options: CaptureOptions, steps: boo
         if not named:
             raise click.UsageError(f"no such connection in {file}; 'timewait explain {file}' lists them")
         indices = [index for index in indices if index in named]
-    indices.sort(key=lambda index: ORDERS[options.sort](connections[index]))
+    if options.sort == "time":  # without the facts, which take longer
+        indices.sort(key=lambda index: found.traffic.connections[index].frames[0])
+    else:
+        indices.sort(key=lambda index: ORDERS[options.sort](connections[index]))
     narrowed = options.only is not None or options.connection is not None or options.sort != "time"
     stacks = [load_stack(name) for name in stack_names() if name not in STANDARDS]
     return CaptureView(str(file), found, indices, narrowed, options.time_wait, steps, stacks)

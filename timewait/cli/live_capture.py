@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import BinaryIO
 
-from timewait.captures.closes import CapturedCloses
+from timewait.captures.closes import CapturedCloses, judged
 from timewait.captures.connections import Connection
 from timewait.captures.following import facts_of
 from timewait.captures.growing import Growing
@@ -67,8 +67,7 @@ class LiveCapture:
             self._traffic.add(packet)
         for connection in self._traffic.connections:
             connection.end()
-        facts = tuple(facts_of(connection, self._configuration, reader.ended) for connection in self._traffic.connections)
-        return CapturedCloses(self._traffic, facts, reader, self._configuration, self._name)
+        return judged(self._traffic, reader, self._configuration, self._name)
 
     def _tell(self) -> bool:
         """Tell every close that is new or has changed; goes on for ever."""

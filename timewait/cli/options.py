@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
 from timewait.cli.diff import complete_stack
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import DURATION, FiniteRange, Parsed
+from timewait.cli.value_types import DURATION, Command, FiniteRange, Parsed
 from timewait.machine.reading import this_host_profile
 from timewait.options import (
     KEYWORDS,
@@ -38,8 +38,6 @@ MSL = Fraction(30)
 
 MOST_RETRIES = 20
 """The largest number that an option takes."""
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 COUNT = Parsed("count", count)

@@ -14,8 +14,7 @@ import click
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.cli.options import Command
-from timewait.cli.value_types import FiniteRange
+from timewait.cli.value_types import Command, FiniteRange
 from timewait.diagrams import figure_text, sequence_text
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.figure_dot import as_dot

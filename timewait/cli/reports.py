@@ -26,7 +26,7 @@ from timewait.checker.finding import Listener, Progress
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.options import Command
+from timewait.cli.value_types import Command
 from timewait.formats import github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path, users_location

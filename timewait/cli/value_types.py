@@ -11,6 +11,8 @@ import click
 from timewait.spec.duration import parse_duration
 
 Value = TypeVar("Value")
+Command = TypeVar("Command", bound=Callable[..., Any])
+"""The function of a command."""
 
 
 class Parsed(click.ParamType[Value]):
