@@ -51,7 +51,8 @@ def waiting(opening: NextIncarnation, loss: int = 0) -> Configuration:
     " MSL, RTO and TIME_WAIT, even if both ISNs repeat. With the return, isolation holds for TIME_WAIT >= 2 MSL and RTO <= MSL,"
     " harm by harm (k = 0). The return is for isolation alone: where no end gives up retransmitting, graceful holds with it and"
     " without it (k <= 1); if the last ACK was lost (k = 1), the peer in LAST-ACK answers the SYN,ACK with an ACK, which proves"
-    " nothing, and is never acknowledged, so closes is violated with it and without it",
+    " nothing, and is never acknowledged, so closes is violated with it and without it; where SYN-RECEIVED looks at the ACK"
+    " first (Linux), a RST answers it instead: closes holds, and graceful is violated, even if nothing is lost",
     "RFC 9293 3.6.1 MAY-2",
     VIOLATED,
     slow=True,
@@ -76,3 +77,7 @@ def old_syn_in_time_wait() -> Iterator[Evidence]:
         yield at(
             f"close, M = R = 1, TIME_WAIT = 2, k = 1, an old SYN, {how}", waiting(opening, 1), "closes", VIOLATED, Engine.ZONES
         )
+        first = replace(opening, ack_first=True)
+        label = f"close, M = R = 1, TIME_WAIT = 2, an old SYN, {how}, the ACK first"
+        yield at(f"{label}, k = 1", waiting(first, 1), "closes", PROVED, Engine.ZONES)
+        yield at(f"{label}, k = 0", waiting(first), "graceful", VIOLATED, Engine.ZONES)

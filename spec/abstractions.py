@@ -260,21 +260,21 @@ ABSTRACTIONS: dict[str, Abstraction] = {
         ),
         Abstraction(
             "request-socket",
-            "that SYN-RECEIVED of Linux repeats its SYN,ACK for a further SYN, takes the SYN,ACK of a simultaneous open, and"
-            " looks at the ACK of a segment before its number and timestamp",
+            "that SYN-RECEIVED of Linux repeats its SYN,ACK for a further SYN, and takes the SYN,ACK of a simultaneous open",
             ("linux",),
-            ("old-reset", "undelayed"),
-            "an old segment gets a RST where RFC 9293 acknowledges it, and its sender's new connection may end",
+            ("undelayed",),
+            "an old SYN gets a SYN,ACK where RFC 9293 acknowledges it, and ends of a simultaneous open wait for each other",
             "tcp_check_req, net/ipv4/tcp_minisocks.c; seen with `timewait replay` on Linux 6.18",
             _handshake,
         ),
         Abstraction(
             "echoed-timestamp",
-            "that Linux looks at the echoed timestamp in SYN-SENT, and at the timestamp of a segment in order in TIME-WAIT",
+            "that Linux looks at the echoed timestamp in SYN-SENT, and at the timestamp of a segment in order in TIME-WAIT, which"
+            " an old SYN restarts, and that it does not answer an old bare acknowledgement with an old timestamp",
             ("linux",),
             ("old-reset", "undelayed"),
             "an old acceptable acknowledgement gets a RST, and an old one in TIME-WAIT an answer",
-            "tcp_rcv_synsent_state_process, net/ipv4/tcp_input.c; seen with `timewait replay` on Linux 6.18",
+            "tcp_rcv_synsent_state_process, tcp_disordered_ack_check, net/ipv4/tcp_input.c; `timewait replay`, Linux 6.18",
             _timestamps,
         ),
         Abstraction(

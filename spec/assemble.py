@@ -208,6 +208,7 @@ def _conditions(stack: Stack, overrides: Overrides) -> dict[str, bool]:
         "syn": syn.least is not None,
         "old_syn": opening.old_syn,
         "timestamps": overrides.reopening.checks_timestamps,
+        "kind": opening.handshake,
         "unread": bool(overrides.behaviour.get("unread")),
         "retries": overrides.behaviour.get("retries") is not None,
     }

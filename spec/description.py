@@ -174,6 +174,8 @@ def reopening_in_words(reopening: NextIncarnation, msl: Fraction) -> str:
         parts.append(f"a SYN opens in TIME-WAIT: {reopening.syn}{isn}")
     if reopening.old_syn:
         parts.append("an old SYN is in flight" + ("" if reopening.returns else ", and TIME-WAIT does not go on after it"))
+    if reopening.ack_first:
+        parts.append("SYN-RECEIVED looks at the ACK first")
     if reopening.crash is not Crash.NONE:
         lasting = "TIME_WAIT" if reopening.quiet is None else format_duration(reopening.quiet)
         parts.append(f"{reopening.crash.upper()} loses all memory and keeps quiet for {lasting}")

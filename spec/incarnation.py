@@ -16,6 +16,7 @@ from timewait.spec.old_syn import OLD_SYN, beyond, received
 from timewait.spec.outcome import Effect, Outcome
 from timewait.spec.reopening import AnswerIsn, Numbers, Paws, SynRule
 from timewait.spec.replies import acknowledgement, reset_for
+from timewait.spec.request import refused_by_ack
 from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
@@ -64,6 +65,10 @@ INCARNATION_RULES = {
     "incarnation.old-syn-end": (
         "Linux tcp_timewait_state_process",
         "the SYN that ended TIME-WAIT proves old: the connection that it opened is gone, and nothing waits any more",
+    ),
+    "incarnation.ack-first": (
+        "Linux tcp_check_req",
+        "in SYN-RECEIVED, after LISTEN, a RST answers a segment whose ACK does not complete the handshake, whatever its number",
     ),
     "incarnation.timestamp": (
         "RFC 7323 5.3 R1",
@@ -281,8 +286,13 @@ def _reopens(configuration: Configuration, block: Block, segment: Segment) -> bo
 
 
 def _processed(configuration: Configuration, block: Block, incarnation: int, segment: Segment) -> Outcome:
-    """The outcome of a segment with its numbers as they count; the check of timestamps comes first (RFC 7323 5.3 R1)."""
+    """The outcome of a segment with its numbers as they count; the check of timestamps comes first (RFC 7323 5.3 R1).
+
+    A stack may look at the ACK in SYN-RECEIVED before that (`refused_by_ack`).
+    """
     reopening = configuration.reopening
+    if (refused := refused_by_ack(reopening, block, segment)) is not None:
+        return refused
     if incarnation and reopening.checks_timestamps and block.state in SYNCHRONISED and not segment.rst:
         bare = not segment.span and segment.seq == block.rcv and segment.ack == block.una
         if not (reopening.paws is Paws.LINUX and block.state is State.ESTABLISHED and bare):

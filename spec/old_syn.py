@@ -11,6 +11,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.outcome import Outcome, Timer
 from timewait.spec.reopening import NextIncarnation
+from timewait.spec.request import refused_by_ack
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import Block, State, closed
 
@@ -33,6 +34,8 @@ def received(configuration: Configuration, block: Block, segment: Segment) -> Ou
         )
         answer = Segment(block.nxt, segment.end, syn=True)
         return Outcome(after, (answer,), frozenset({Timer.RETRANSMISSION}), ("incarnation.old-syn",))
+    if (refused := refused_by_ack(configuration.reopening, block, segment)) is not None:
+        return refused
     outcome = segment_arrives(block, segment, configuration.behaviour)
     if not block.waited or outcome.block.state is not State.LISTEN:
         return outcome

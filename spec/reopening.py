@@ -119,6 +119,8 @@ class NextIncarnation:
         number above all that B has used since.
     returns : bool
         Whether an end that such a SYN opened in TIME-WAIT returns to TIME-WAIT when a RST, or another SYN, shows that it was old.
+    ack_first : bool
+        Whether an end in SYN-RECEIVED that listened looks at the ACK of a segment before its number and timestamp.
     early : bool
         Whether an end may open as soon as it is CLOSED itself; otherwise when both are.
     text : pair of int
@@ -141,6 +143,7 @@ class NextIncarnation:
     isn: AnswerIsn = AnswerIsn.ABOVE
     old_syn: bool = False
     returns: bool = True
+    ack_first: bool = False
     early: bool = False
     text: tuple[int, int] = (1, 1)
     crash: Crash = Crash.NONE

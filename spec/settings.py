@@ -491,6 +491,17 @@ class NextSettings:
             matters_with="old_syn",
         ),
     )
+    ack_first: bool = field(
+        default=False,
+        metadata=setting(
+            "whether SYN-RECEIVED, after LISTEN, looks at the ACK of a segment before its number and timestamp",
+            "no standard: Linux tcp_check_req",
+            option="--ack-first",
+            help="Handshake: SYN_RECEIVED looks at an ACK before the number of its segment. [default: the stack's]",
+            profile=InProfile.ASSUMED,
+            matters_with="kind",
+        ),
+    )
     paws: Paws = field(
         default=Paws.RFC_7323,
         metadata=setting(

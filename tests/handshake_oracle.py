@@ -80,6 +80,9 @@ class HandshakeSearch(Search):
     def beside_old_syn(self, block: Block, segment: Segment) -> Outcome:
         """Return the outcome at an end that closes, where a SYN of long ago may end TIME-WAIT, and prove old."""
         opening = self.configuration.reopening
+        if self.unexpected(block, segment):
+            assert segment.ack is not None
+            return Outcome(block, (Segment(segment.ack, rst=True),))
         if block.state is State.TIME_WAIT and segment == Segment(ANCIENT, syn=True) and opening.syn in ("above", "at-or-above"):
             begun = Block(State.SYN_RECEIVED, block.nxt, block.nxt + 1, ANCIENT + 1, block.sent, passive=True, waited=block.rcv)
             return Outcome(begun, (Segment(block.nxt, ANCIENT + 1, syn=True),), frozenset({Timer.RETRANSMISSION}))
@@ -247,6 +250,9 @@ class HandshakeSearch(Search):
     def processed(self, state: Opened, who: int, block: Block, seen: Segment, *, foreign: bool) -> Outcome:
         """Return the outcome of an arrival; where both ends have timestamps, an old segment but a RST is only answered."""
         opening = self.configuration.reopening
+        if self.unexpected(block, seen):
+            assert seen.ack is not None
+            return Outcome(block, (Segment(seen.ack, rst=True),))
         synchronised = not state.old[who] and block.state in (State.SYN_RECEIVED, State.ESTABLISHED)
         if foreign and synchronised and opening.timestamps == (True, True) and not seen.rst:
             passes = opening.paws == "linux" and block.state is State.ESTABLISHED
@@ -257,6 +263,11 @@ class HandshakeSearch(Search):
         if foreign and opening.syn == "reset" and block.state is State.TIME_WAIT and seen.syn and seen.seq >= block.rcv:
             return Outcome(block, (Segment(0, None, rst=True),))
         return self.arrive(block, seen) if state.old[who] else segment_arrives(block, seen, self.behaviour)
+
+    def unexpected(self, block: Block, seen: Segment) -> bool:
+        """Return whether a SYN has opened this end, which looks first for the ACK of its own SYN, and this is another one."""
+        waits = self.configuration.reopening.ack_first and block.passive and block.state is State.SYN_RECEIVED
+        return waits and not seen.rst and seen.ack is not None and seen.ack != block.una + 1
 
     def harmed(self, state: Opened, who: int, before: Block, segment: Segment, after: Block) -> bool:
         """Record the harms of an old segment; returns whether there was one, which ends the run."""

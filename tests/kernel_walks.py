@@ -33,15 +33,15 @@ def drawn_configuration(chance: random.Random) -> Configuration:
         Reopen.HANDSHAKE,
         numbers=chance.choice([Numbers.WORST, Numbers.WORST, Numbers.REPEATED, Numbers.ABOVE]),
         timestamps=chance.choice([(False, False), (True, True), (True, False)]),
-        paws=Paws.LINUX,
         syn=SynRule.TIMESTAMP if early else SynRule.NEVER,
         early=early,
     )
     return _linux(opening, chance.choice([(0, 0), (1, 0), (0, 1)]))
 
 
-def _linux(opening: NextIncarnation, text: tuple[int, int]) -> Configuration:
+def _linux(opening: NextIncarnation, text: tuple[int, int], *, ack_first: bool = True) -> Configuration:
     second = Fraction(1)
+    opening = replace(opening, paws=Paws.LINUX, ack_first=ack_first)
     behaviour = behaviour_of(load_stack("linux"), Overrides.of(abandons=False))
     return Configuration(2 * second, second, (2 * second,), loss=1, text=text, behaviour=behaviour, reopening=opening)
 
@@ -101,7 +101,7 @@ def harmed(harm: str, opening: str = "one after the other", timestamps: tuple[bo
         "old-reset": [("deliver", "A", ("B", Segment(2, rst=True)))],
         "old-ack": [("call", "B", Call.SEND), ("deliver", "B", ("A", last))],
     }
-    configuration = _linux(NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX), (text, 0))
+    configuration = _linux(NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps), (text, 0))
     return _towards(harm, configuration, (*close, *OPENINGS[opening], *met[harm]))
 
 
@@ -181,15 +181,13 @@ CRASHES: dict[str, tuple[tuple[str, str, object], ...]] = {
 
 def crashed(harm: str, timestamps: tuple[bool, bool] = (False, False)) -> Trace:
     """A crash of A, an opening, and an old segment that does a harm."""
-    opening = NextIncarnation(
-        Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX, crash=Crash.A, quiet=Fraction(0), text=(1, 0)
-    )
+    opening = NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps, crash=Crash.A, quiet=Fraction(0), text=(1, 0))
     return _towards(harm, _linux(opening, (int(harm == "old-text"), 0)), CRASHES[harm])
 
 
 def text_of_peer() -> Trace:
     """A crash of A; B, half-open, sends text, of which a further copy reaches the next incarnation."""
-    opening = NextIncarnation(Reopen.HANDSHAKE, paws=Paws.LINUX, crash=Crash.A, quiet=Fraction(0), text=(0, 0))
+    opening = NextIncarnation(Reopen.HANDSHAKE, crash=Crash.A, quiet=Fraction(0), text=(0, 0))
     events: list[tuple[str, str, object]] = [
         CRASH,
         ("call", "A", Call.OPEN_PASSIVE),
@@ -215,9 +213,7 @@ def met_by_old_syn(timestamps: tuple[bool, bool] = (False, False), *, returns: b
 
     With timestamps the SYN is refused, and TIME-WAIT answers it.
     """
-    opening = NextIncarnation(
-        Reopen.HANDSHAKE, timestamps=timestamps, paws=Paws.LINUX, syn=SynRule.TIMESTAMP, old_syn=True, returns=returns
-    )
+    opening = NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps, syn=SynRule.TIMESTAMP, old_syn=True, returns=returns)
     closes: list[tuple[str, str, object]] = [
         ("call", "A", Call.CLOSE),
         ("deliver", "B", ("A", OLD_FIN)),
@@ -238,6 +234,35 @@ def met_by_old_syn(timestamps: tuple[bool, bool] = (False, False), *, returns: b
     ]
     events = closes if all(timestamps) else [*closes, *proves] if returns else [*closes, *proves, *again]
     return _towards("old-fin", _linux(opening, (0, 0)), events)
+
+
+def cut_off_by_old_syn() -> Trace:
+    """An old SYN ends TIME-WAIT; a RST answers an ACK of the peer in LAST-ACK, and ends its close."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.TIMESTAMP, old_syn=True, returns=False)
+    events: list[tuple[str, str, object]] = [
+        ("call", "A", Call.CLOSE),
+        ("deliver", "B", ("A", OLD_FIN)),
+        ("call", "B", Call.CLOSE),
+        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        ("deliver", "A", ("B", OLD_SYN)),
+        ("deliver", "A", ("B", Segment(1, 2))),
+        ("deliver", "B", ("A", Segment(2, rst=True))),
+    ]
+    return _towards("graceful", _linux(opening, (0, 0)), events)
+
+
+def refused_in_syn_received(*, ack_first: bool = True) -> Trace:
+    """An old SYN ends TIME-WAIT, and a further copy of the last FIN meets SYN-RECEIVED."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.TIMESTAMP, old_syn=True, returns=False)
+    events: list[tuple[str, str, object]] = [
+        ("call", "A", Call.CLOSE),
+        ("deliver", "B", ("A", OLD_FIN)),
+        ("call", "B", Call.CLOSE),
+        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        ("deliver", "A", ("B", OLD_SYN)),
+        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+    ]
+    return _towards("", _linux(opening, (0, 0), ack_first=ack_first), events)
 
 
 def _step(number: int, delay: Fraction, after: ReferenceState) -> Step:

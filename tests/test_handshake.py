@@ -295,6 +295,32 @@ class TestOldSyn:
         with pytest.raises(ImpossibleMove):
             initial_state(handshake(2)).act(arrival)
 
+    @pytest.mark.parametrize("segment", [Segment(1, 2, fin=True), Segment(2, 2), Segment(501, 2, length=1)])
+    def test_its_ack_may_come_first(self, segment: Segment) -> None:
+        """Where the ACK comes before the number, a RST answers a segment that does not complete the handshake."""
+        first = handshake(2, old_syn=True, syn=SynRule.ABOVE, ack_first=True)
+        outcome = received(first, HALF_OPEN, segment)
+        assert (outcome.block, outcome.replies) == (HALF_OPEN, (Segment(2, rst=True),))
+        assert outcome.rules == ("incarnation.ack-first",)
+
+    @pytest.mark.parametrize("segment", [Segment(501, 3), Segment(501, rst=True), Segment(500, syn=True), Segment(2, 3)])
+    def test_other_segments_meet_the_usual_rules(self, segment: Segment) -> None:
+        """An ACK that completes it, a RST and a segment without ACK; an end that opened actively looks at the number first."""
+        rules = [handshake(2, old_syn=True, syn=SynRule.ABOVE, ack_first=first) for first in (False, True)]
+        assert received(rules[0], HALF_OPEN, segment) == received(rules[1], HALF_OPEN, segment)
+        crossing = HALF_OPEN._replace(passive=False, waited=0)
+        assert received(rules[1], crossing, OLD_ACK) == received(rules[0], crossing, OLD_ACK)
+
+    def test_the_ack_comes_before_the_timestamp(self) -> None:
+        """An old segment that meets SYN-RECEIVED of the next incarnation gets a RST with its own numbers."""
+        opened = Block(State.SYN_RECEIVED, nxt=1, rcv=1, passive=True)
+        for first, rule in ((False, "incarnation.timestamp"), (True, "incarnation.ack-first")):
+            configuration = handshake(timestamps=(True, True), ack_first=first, numbers=Numbers.ABOVE)
+            (way,) = crossings(configuration, (SYN_SENT, opened), (1, 1), 1, OLD_ACK)
+            assert way.outcome.rules == (rule,)
+            if first:
+                assert way.outcome.replies == (Segment(OLD_ACK.ack or 0, rst=True),)
+
     @pytest.mark.slow
     def test_a_capture(self) -> None:
         """A run with a packet that was sent before its start is replayed, and written as a capture."""
@@ -495,8 +521,10 @@ OPENINGS = [
     {"numbers": Numbers.ABOVE},
     {"timestamps": (True, True)},
     {"timestamps": (True, True), "paws": Paws.LINUX},
+    {"ack_first": True},
+    {"timestamps": (True, True), "paws": Paws.LINUX, "ack_first": True},
 ]
-"""The places of numbers without timestamps, and both rules of timestamps in the worst place."""
+"""The places of numbers without timestamps, both rules of timestamps in the worst place, and an ACK before a number."""
 
 
 class TestOracle:

@@ -12,7 +12,16 @@ from pathlib import Path
 
 import pytest
 from commands import run
-from kernel_walks import crashed, harmed, met_by_old_syn, quiet_crash, text_of_peer, walk
+from kernel_walks import (
+    crashed,
+    cut_off_by_old_syn,
+    harmed,
+    met_by_old_syn,
+    quiet_crash,
+    refused_in_syn_received,
+    text_of_peer,
+    walk,
+)
 
 from timewait import check
 from timewait.checker import itf
@@ -100,13 +109,16 @@ def in_pairs(trace: Trace) -> tuple[list[Mapping[str, object]], list[Step]]:
 def opens_otherwise(before: Mapping[str, object], step: Step) -> bool:
     """Whether Linux may do otherwise at a step of a walk, in a way that no setting expresses.
 
-    In SYN-RECEIVED it repeats its SYN,ACK where RFC 9293 acknowledges a SYN below the window, takes the SYN,ACK of a
-    simultaneous open, and looks at the ACK of an old segment before its number and timestamp; in SYN-SENT it looks at the
-    echoed timestamp, in TIME-WAIT at the timestamp. Text out of order is kept, and a FIN may wait for the congestion window.
+    In SYN-RECEIVED it repeats its SYN,ACK where RFC 9293 acknowledges a SYN below the window, and takes the SYN,ACK of a
+    simultaneous open; in SYN-SENT it looks at the echoed timestamp, in TIME-WAIT at the timestamp; an old bare ACK
+    with an old timestamp gets no answer. Text out of order is kept, and a FIN may wait for the congestion window.
     """
     name, rules = step.event.actor, {rule for rule, _, _ in step.event.rules}
-    in_syn_received = before[f"{name}.state"] == "SYN_RECEIVED" and rules & {"sequence.unacceptable", "incarnation.timestamp"}
-    by_timestamp = rules & {"syn-sent.ignore", "time-wait.ack"}
+    packet = step.event.received
+    brings_syn = packet is not None and bool(dict(packet.fields).get("syn"))
+    in_syn_received = before[f"{name}.state"] == "SYN_RECEIVED" and rules & {"sequence.unacceptable"} and brings_syn
+    bare = packet is not None and not {name for name, value in packet.fields if value} & {"syn", "fin", "rst", "len"}
+    by_timestamp = rules & {"syn-sent.ignore", "time-wait.ack"} or (bare and "incarnation.timestamp" in rules)
     waits = "close.second" in rules and before[f"{name}.una"] != before[f"{name}.nxt"]
     out_of_order = {"text.out-of-order", "text.kept", "fin.out-of-order"} & rules
     kept = "text.accept" in rules and any(rule.startswith("ack.fin") for rule in rules)
@@ -227,6 +239,22 @@ def test_linux_does_not_return_to_time_wait() -> None:
     outcome = replay_on_kernel(met_by_old_syn(returns=True))
     assert outcome.verdict is ReplayVerdict.OTHER_SETTINGS
     assert "returns" in outcome.reason
+
+
+def test_an_old_syn_lets_a_rst_cut_off_the_close() -> None:
+    """With the ACK first, an ACK of the peer that is still in flight is answered with a RST, though nothing is lost."""
+    trace = cut_off_by_old_syn()
+    assert "graceful" in dict(trace.steps[-1].event.breaks)
+    outcome = replay_on_kernel(trace)
+    assert outcome.verdict is ReplayVerdict.CONFIRMED, (outcome.step, outcome.reason)
+
+
+def test_an_ack_before_a_number_is_a_setting() -> None:
+    """A RST answers an old FIN in SYN-RECEIVED, as profile linux has it; a trace without that setting is refuted for it."""
+    assert replay_on_kernel(refused_in_syn_received()).verdict is ReplayVerdict.CONFIRMED
+    outcome = replay_on_kernel(refused_in_syn_received(ack_first=False))
+    assert outcome.verdict is ReplayVerdict.OTHER_SETTINGS
+    assert "another ack_first than Linux" in outcome.reason
 
 
 @pytest.mark.slow

@@ -151,6 +151,7 @@ class Keywords(TypedDict, total=False):
     paws: Paws | str | None
     syn: SynRule | str | None
     isn: AnswerIsn | str | None
+    ack_first: bool | None
     early: bool
     old_syn: bool
     crash: Crash | str | None

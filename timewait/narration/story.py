@@ -96,6 +96,7 @@ REACTIONS = {
     "fin.closing": "{other} has closed simultaneously: its FIN does not acknowledge {me}'s FIN",
     "fin.time-wait": "{other} has closed too",
     "incarnation.timestamp": "its timestamp is older than the last one, so {me} acknowledges it and drops it",
+    "incarnation.ack-first": "its ACK does not complete the handshake, so {me} refuses it with a RST, whatever its number",
     "incarnation.syn-reset": "its number is in the window of {me}'s TIME_WAIT, so {me} refuses it with a RST",
     "incarnation.syn": "it is new, so {me}'s TIME_WAIT ends, and {me} opens the next connection",
     "listen.syn": "{other} opens a connection",
