@@ -85,7 +85,7 @@ def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], nu
 class OverApproximationEngine(DecisionEngine):
     """The zones of the over-approximation; it proves properties, and reports violations that can be concretised."""
 
-    label = "zones, dense time, relaxed"
+    label = "zones, dense time, over-approximated"
     kind = "always"
     choices = frozenset({Engine.ZONES})
 

@@ -214,7 +214,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     code, out, _ = run(capsys, "capacity", "--rate", "1000/s", "--service-time", "1s")
     assert code == 0
     assert "28.2s after a cold start" in out
-    assert "1s : 60s, that is 1 : 60" in out
+    assert "for 1s, then for 60s, which is 60 times as long" in " ".join(out.split())
     code, data = run_json(capsys, "capacity", "--rate", "60/m", "--ports", "10")
     assert code == 0
     assert data["runs_out_after"] == 10

@@ -612,7 +612,7 @@ class TestCommand:
         code, printed, _ = run(capsys, "explain", str(path), "--trace", str(out), "--steps", "--time-wait", "1s")
         assert code == 0
         for words in (
-            "7 frames, 7 TCP segments, 1 connection, 1 of them closing",
+            "7 frames, 7 TCP segments, 1 connection, which closes",
             "192.0.2.1:40000 (A) and 192.0.2.2:80 (B): closed in order, A first",
             "No deviation from RFC 9293.",
             f"TIME_WAIT: {MEANING[State.TIME_WAIT][:30]}",
@@ -690,7 +690,7 @@ class TestCommand:
         """The exit code is that of a vacuous verdict."""
         code, printed, _ = run(capsys, "explain", str(pcap(tmp_path / "open.pcap", Script().opened().packets)))
         assert code == 30
-        assert "none of them closing" in printed
+        assert "1 connection, which does not close" in printed
 
     @pytest.mark.parametrize(
         ("content", "said"),

@@ -392,7 +392,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     code, out, _ = run(capsys, "replay", str(file), "--pcap", str(pcap))
     assert code == 0
     assert "CONFIRMED" in out
-    assert "aid: " in out
+    assert "not by default: " in out
     assert pcap.read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"
     code, out, _ = run(capsys, "replay", str(file), "--json")
     assert json.loads(out)["verdict"] == "confirmed"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+import click
 import pytest
 from commands import run
 from runs import trace
@@ -16,6 +17,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli import prove as prove_module
 from timewait.cli.console import COLUMNS
 from timewait.cli.main import COMMANDS as CLI_COMMANDS
+from timewait.cli.table import Cell, fits, records, table
 from timewait.diagrams.sequence_text import folded_lanes
 from timewait.narration.rounds import rounds
 from timewait.proofs.claims import CLAIMS
@@ -35,6 +37,7 @@ COMMANDS = {
     **{name: ("run", "--scenario", name) for name in SCENARIOS},
     "scenarios": ("run",),
     "capacity": ("capacity", "--rate", "1000/s", "--time-wait", "60s"),
+    "risks": ("risk", "--loss-rate", "1%", "--rtt", "50ms", "--rate-of-reuse", "1000", "--duplicates", "0.1%"),
     "risk": ("risk", "--loss-rate", "1%", "--rtt", "50ms", "--time-wait", "10s"),
     "term": ("glossary", "MSL"),
     "help": ("help", "graceful"),
@@ -55,6 +58,29 @@ def test_no_line_is_too_long(name: str, width: int, capsys: pytest.CaptureFixtur
     assert out
     too_long = [line for line in out.splitlines() if len(line) > width]
     assert not too_long
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_words_of_a_table_stay_whole(width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In columns, or, where these are too narrow, in rows one below the other."""
+    monkeypatch.setenv(COLUMNS, str(width))
+    _, out, _ = run(capsys, "stacks")
+    words = out.replace(",", " ").replace(";", " ").split()
+    assert words.count("unacceptable") == 4
+    assert "rfc9293-intended" in words
+    assert [line for line in out.splitlines() if len(line) > width] == []
+
+
+def test_a_table_breaks_no_word() -> None:
+    """A wide column gives way before a narrow one whose word is long, the gaps before both; then the rows are no columns."""
+    rows = [[Cell("rfc9293-intended"), Cell("one two three four"), Cell("TIME_WAIT")]]
+    heads = ("stack", "words", "state")
+    lines = [click.unstyle(line) for line in table(heads, rows, 36)]
+    assert all(len(line) <= 36 for line in lines)
+    assert {"rfc9293-intended", "three", "TIME_WAIT"} <= {word for line in lines for word in line.split()}
+    assert fits(heads, rows, 32)
+    assert not fits(heads, rows, 31)
+    assert [*records(heads, rows, 31)] == ["stack rfc9293-intended", "  words: one two three four;", "  state: TIME_WAIT"]
 
 
 def test_a_first_command_is_short(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def question_in_words(prediction: Prediction) -> str:
     """The load and the ports in one line."""
     pool, service = prediction.pool, prediction.service
     parts = [
-        f"{rate_in_words(prediction.rate)} connections per second, each for {format_duration(service.service_time)}",
+        f"{rate_in_words(prediction.rate)} connections per second, each {_lasting(service.service_time)}",
         f"TIME_WAIT {format_duration(service.time_wait)} at the {service.closer}",
         f"{counted(pool.ports, 'port')}, {counted(pool.addresses, 'address', 'addresses')}",
         counted(pool.destinations, "destination"),
@@ -29,6 +29,11 @@ def question_in_words(prediction: Prediction) -> str:
     if pool.buckets is not None:
         parts.append(f"at most {pool.buckets:,} connections in TIME_WAIT")
     return ", ".join(parts)
+
+
+def _lasting(service_time: Fraction) -> str:
+    """How long a connection lasts."""
+    return f"for {format_duration(service_time)}" if service_time else "closed as soon as it is open"
 
 
 def reuse_in_words(pool: PortPool, service: Service) -> str:
@@ -66,7 +71,7 @@ def facts(prediction: Prediction) -> Iterator[tuple[str, str]]:
     yield "open in the steady state", f"{round(prediction.in_use):,}"
     where = f"at the {prediction.service.closer}"
     yield "in TIME_WAIT in the steady state", f"{round(prediction.waiting):,} {where}, {memory_in_words(prediction.memory)}"
-    yield "useful : blocked time of a port", useful_in_words(prediction)
+    yield "a port is in use, then blocked", useful_in_words(prediction)
 
 
 def memory_in_words(octets: Fraction) -> str:
@@ -82,8 +87,9 @@ def useful_in_words(prediction: Prediction) -> str:
     if not blocked:
         return "no port is blocked"
     if not useful:
-        return f"0 : {short_duration(blocked)}"
-    return f"{short_duration(useful)} : {short_duration(blocked)}, that is 1 : {float(blocked / useful):.3g}"
+        return f"for no time, then for {short_duration(blocked)}"
+    lengths = f"for {short_duration(useful)}, then for {short_duration(blocked)}"
+    return f"{lengths}, which is {float(blocked / useful):.3g} times as long"
 
 
 def needed(prediction: Prediction) -> int:

@@ -106,7 +106,8 @@ def counts(facts: ConnectionFacts) -> list[str]:
         if total.missing:
             parts.append(f"{counted(total.missing, 'octet')} not in the capture")
         if total.response is not None:
-            parts.append(f"its acknowledgements come after {rounded(total.response)} at the least")
+            soon = f"{rounded(total.response)} after the segment" if total.response else "at once"
+            parts.append(f"it acknowledges {soon} at the earliest")
         lines.append(f"{end}: {', '.join(parts)}.")
     if facts.round_trip is not None:
         lines.append(f"Round trip between the ends: {rounded(facts.round_trip)} at the least, by way of the capture point.")

@@ -122,6 +122,13 @@ def story_data(trace: Trace) -> dict[str, Any]:
     return {"story": lines, "moral": conclusion(trace), "trace": trace.as_json()}
 
 
+def _closing(closing: int, connections: int) -> str:
+    """How many of some connections close."""
+    if connections == 1:
+        return "which closes" if closing else "which does not close"
+    return f"{f'{closing:,}' if closing else 'none'} of them closing"
+
+
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +138,7 @@ def show(screen: Screen, view: CaptureView) -> None:
     closing = sum(connection.closes for connection in found.traffic.connections)
     screen.line(
         f"{view.file}: {counted(found.reader.frames, 'frame')}, {counted(found.reader.segments, 'TCP segment')},"
-        f" {counted(len(found.connections), 'connection')}, {closing or 'none'} of them closing"
+        f" {counted(len(found.connections), 'connection')}, {_closing(closing, len(found.connections))}"
     )
     screen.paragraphs(reading_notes(found.reader))
     numbers = overview(found.connections) if len(found.connections) > 1 else Overview()

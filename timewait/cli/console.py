@@ -16,7 +16,7 @@ import click
 
 from timewait.checker.verdict import Verdict
 from timewait.cli.errors import answering
-from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, table
+from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, fits, records, table
 from timewait.diagrams.sequence_text import HEADS, NARROW_HEADS, Lanes, folded_lanes, narrow
 from timewait.narration.prose import short_duration
 from timewait.narration.sentences import answer_facts, deciding_rules, violation_reason
@@ -128,9 +128,10 @@ class Screen:
             _print(sys.stderr, DIM.apply(text))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Cell]]) -> None:
-        """A table with these headings."""
+        """A table with these headings; where the terminal is too narrow even for its words, its rows one below the other."""
         cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-        for line in table(columns, cells, self.width or PAGE):
+        width = self.width or PAGE
+        for line in (table if fits(columns, cells, width) else records)(columns, cells, width):
             self.row(line)
 
     def verdict(self, verdict: Verdict) -> Cell:
@@ -143,7 +144,7 @@ class Screen:
         verdict = self.verdict(finding.verdict)
         head = f"{BOLD.apply(f'{finding.name:<15}')} {verdict.style.apply(verdict.text)}"
         for number, line in enumerate(self._joined(answer_facts(answer), len(finding.name.ljust(15)) + len(verdict.text) + 4)):
-            self.row(f"{head}   {line}" if number == 0 else f"  {line}")
+            self.row(f"{head}   {line}".rstrip() if number == 0 else f"  {line}")
         self.line(f"  {PROPERTIES[finding.name].statement}")
         if finding.reason:
             self.line(f"  {finding.reason}")
@@ -166,6 +167,8 @@ class Screen:
                 lines.append(fact)
             else:
                 lines[-1] = joined
+        if self.width and len(lines[0]) + taken > self.width:  # even the first fact is too long for the rest of the line
+            lines.insert(0, "")
         return lines
 
     def meaning(self, answer: Answer) -> None:
@@ -178,23 +181,25 @@ class Screen:
     def story(self, trace: Trace) -> None:
         """A run in sentences, with the meaning of each state where it is first entered."""
         lines = story(trace)
-        margin = max(len(short_duration(line.time)) for line in lines) + 2
+        clock = short_duration if any(step.event.frames for step in trace.steps) else format_duration
+        margin = max(len(clock(line.time)) for line in lines) + 2
         for line in lines:
-            self._wrapped(line.text_with_frames, margin, head=short_duration(line.time).rjust(margin - 2))
+            self._wrapped(line.text_with_frames, margin, head=clock(line.time).rjust(margin - 2))
             for name, meaning in line.meanings:
                 self._wrapped(f"{name}: {meaning}", margin, ITALIC)
             if line.why:
                 self._wrapped(f"the rule: {line.why}", margin, DIM)
         self.paragraphs(conclusion(trace))
 
-    def paragraphs(self, texts: Iterable[str], indent: int = 0) -> None:
-        """Texts, each wrapped to the width."""
+    def paragraphs(self, texts: Iterable[str], indent: int = 0, hanging: int = 0) -> None:
+        """Texts, each wrapped to the width; every line but the first is `hanging` spaces further in."""
         for text in texts:
-            self._wrapped(text, indent)
+            self._wrapped(text, indent, hanging=hanging)
 
-    def _wrapped(self, text: str, indent: int, style: Style = PLAIN, head: str = "") -> None:
+    def _wrapped(self, text: str, indent: int, style: Style = PLAIN, head: str = "", hanging: int = 0) -> None:
         """Prose in lines that are not too long, with a head in the margin of the first."""
-        for line in textwrap.wrap(text, max(min(self.width or PAGE, PROSE) - indent, 20)):
+        most = max(min(self.width or PAGE, PROSE) - indent, 20)
+        for line in textwrap.wrap(text, most, subsequent_indent=" " * hanging, break_on_hyphens=False):
             self.row(head.ljust(indent) + style.apply(line))
             head = ""
 

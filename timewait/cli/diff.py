@@ -42,7 +42,8 @@ def diff_command(first: str, second: str, orphan: bool, as_json: bool) -> int:
     if found is None:
         screen.line(f"their events are not compared: {unknown}")
     else:
-        screen.paragraphs(found.words(*names) if found else [f"{names[0]} and {names[1]} do the same on every event of a close"])
+        same = f"{names[0]} and {names[1]} do the same on every event of a close"
+        screen.paragraphs(found.words(*names) if found else [same], hanging=2)
     return 0
 
 

@@ -65,7 +65,8 @@ def _found(word: str, terms: dict[str, list[str]]) -> str:
         return known[_key(word)]
     near = [known[key] for key in difflib.get_close_matches(_key(word), known, n=3)]
     near += [name for name in terms if _key(word) in _key(name) and name not in near]
-    raise RequestError(f"the glossary has no term {word!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    advice = f"did you mean {', '.join(near)}?" if near else "'timewait glossary' lists its terms"
+    raise RequestError(f"the glossary has no term {word!r}; {advice}")
 
 
 def _key(name: str) -> str:

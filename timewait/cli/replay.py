@@ -74,7 +74,7 @@ def _show(trace: Trace, outcome: ReplayOutcome, screen: Screen) -> None:
 def _remarks(outcome: ReplayOutcome) -> list[str]:
     """What the users saw, what does not happen by default, and what reached nobody."""
     aside = f"{outcome.put_aside} retransmissions that the trace does not have reached nobody"
-    return [*outcome.effects, *(f"aid: {aid}" for aid in outcome.aids), *([aside] if outcome.put_aside else [])]
+    return [*outcome.effects, *(f"not by default: {aid}" for aid in outcome.aids), *([aside] if outcome.put_aside else [])]
 
 
 def _verdict(outcome: ReplayOutcome) -> str:

@@ -163,7 +163,7 @@ def _question(close: OrderlyClose) -> str:
 
 def _show(close: OrderlyClose, table: Sequence[Risk], values: dict[str, Any], screen: Screen) -> None:
     screen.paragraphs([_question(close)])
-    screen.line(f"no close ends in a RST from TIME_WAIT {format_duration(least_without_risk(close))} on")
+    screen.line(f"with a TIME_WAIT of {format_duration(least_without_risk(close))} or more no close ends in a RST")
     screen.line()
     harms = [*HARMS] if values["duplicates"] is not None else []
     per_day = values["rate_of_reuse"]
@@ -194,9 +194,18 @@ def _often(per_day: Fraction) -> str:
     if not per_day:
         return "never"
     if per_day >= 1:
-        return f"{float(per_day):,.3g} a day"
+        return f"{_grouped(per_day)} a day"
     days = 1 / per_day
-    return f"once in {float(days):,.3g} days" if days < 730 else f"once in {float(days / 365):,.3g} years"
+    return f"once in {_grouped(days)} days" if days < 730 else f"once in {_grouped(days / 365)} years"
+
+
+def _grouped(number: Fraction) -> str:
+    """A number to three digits, without an exponent."""
+    shown = float(f"{float(number):.3g}")
+    for size, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if shown >= size:
+            return f"{shown / size:,.3g} {name}" if shown < 1000 * size else f"{shown / size:,.0f} {name}"
+    return f"{shown:,.0f}" if shown >= 100 else f"{shown:g}"
 
 
 def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> dict[str, Any]:

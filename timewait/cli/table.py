@@ -1,4 +1,4 @@
-"""Plain tables: columns as wide as they need, the widest ones folded where the page is too narrow."""
+"""Plain tables: columns as wide as they need, the widest ones folded where the page is too narrow, between words if it can be."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def table(
     width : int
         Characters in a line.
     gap : int
-        Spaces between two columns.
+        Spaces between two columns; one where the words of the table need the room.
     sides : sequence of callable
         The side to which each column leans, such as `str.ljust`; to the left where none is given.
     fixed : collection of str
@@ -67,7 +67,10 @@ def table(
     lean = sides or [str.ljust] * len(heads)
     cells = [[Cell(head, BOLD) for head in heads], *rows]
     widths = [max(len(line) for cell in column for line in cell.text.split("\n")) for column in zip(*cells, strict=True)]
-    widths = _folded(widths, [head not in fixed for head in heads], width - gap * (len(heads) - 1))
+    longest = [max(len(word) for cell in column for word in (*cell.text.split(), "")) for column in zip(*cells, strict=True)]
+    if sum(max(word, min(NARROWEST, wide)) for word, wide in zip(longest, widths, strict=True)) > width - gap * (len(heads) - 1):
+        gap = 1  # rather than to break words
+    widths = _folded(widths, longest, [head not in fixed for head in heads], width - gap * (len(heads) - 1))
     for row in cells:
         columns = [
             [part for line in cell.text.split("\n") for part in _wrapped(line, most)]
@@ -80,21 +83,38 @@ def table(
             yield (" " * gap).join(styled).rstrip()
 
 
+def fits(heads: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> bool:
+    """Whether a table keeps its words whole in lines of `width` characters."""
+    columns = zip(*([Cell(head) for head in heads], *rows), strict=True)
+    words = [max(len(word) for cell in column for word in (*cell.text.split(), "")) for column in columns]
+    return sum(words) + len(heads) - 1 <= width
+
+
+def records(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int) -> Iterator[str]:
+    """A table that is too wide, row by row: the first cell in a line, the others with their headings below it."""
+    for row in rows:
+        yield from (row[0].style.apply(line) for line in _wrapped(f"{heads[0].strip()} {row[0].text}".strip(), width))
+        others = [f"{head.strip()}: {cell.text}" for head, cell in zip(heads[1:], row[1:], strict=True) if cell.text]
+        yield from textwrap.wrap("; ".join(others), width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
 def centred(text: str, width: int) -> str:
     """Text in the middle; where that cannot be, nearer to the left."""
     return (" " * ((width - len(text)) // 2) + text).ljust(width)
 
 
-def _folded(widths: Sequence[int], foldable: Sequence[bool], width: int) -> list[int]:
-    """The widths of columns once the widest foldable ones have lost what is too much."""
+def _folded(widths: Sequence[int], longest: Sequence[int], foldable: Sequence[bool], width: int) -> list[int]:
+    """The widths of columns once the widest foldable ones have lost what is too much; words are broken as a last resort."""
     narrowed = list(widths)
-    while sum(narrowed) > width:
-        widest = max((number for number, may in enumerate(foldable) if may), key=lambda number: narrowed[number], default=None)
-        if widest is None or narrowed[widest] <= NARROWEST:
-            break
-        narrowed[widest] -= 1
+    for least in ([max(word, NARROWEST) for word in longest], [NARROWEST] * len(widths)):
+        while sum(narrowed) > width:
+            able = [number for number, may in enumerate(foldable) if may and narrowed[number] > least[number]]
+            if not able:
+                break
+            narrowed[max(able, key=lambda number: narrowed[number])] -= 1
     return narrowed
 
 
 def _wrapped(line: str, width: int) -> list[str]:
-    return textwrap.wrap(line, width, break_on_hyphens=False) or [""]
+    whole = all(len(word) <= width for word in line.split())
+    return textwrap.wrap(line, width, break_on_hyphens=not whole) or [""]

@@ -22,6 +22,7 @@ from timewait.cli.files import write_all
 from timewait.cli.options import question_options
 from timewait.cli.session import budget_of, header_in_words
 from timewait.cli.value_types import DURATION, Parsed
+from timewait.narration.schedules import schedule_in_words
 from timewait.options import Options
 from timewait.options import ratios as parse_ratios
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula_in_words, interval_in_words
@@ -154,11 +155,14 @@ def _show(screen: Screen, pieces: Sequence[ProvedThreshold]) -> None:
         screen.line(f"{interval_in_words(piece.ratios)}: {_least(piece)}")
         if piece.proof is not None:
             size = f"{piece.proof.cases} zones over {piece.proof.locations} locations"
-            screen.line(f"  from it on: {piece.proof.verdict}; {piece.proof.reason or f'{size}, accepted by Z3 and by cvc5'}")
+            found = piece.proof.reason or f"{size}, accepted by Z3 and by cvc5"
+            screen.line(f"  this value and every longer one: {piece.proof.verdict}; {found}")
         if piece.counterexample is not None:
             state = piece.counterexample.rejection or "legal and violating for all values, by Z3 and by cvc5; replay: confirmed"
-            screen.line(f"  below it: {piece.counterexample.violated} is violated; {state}")
-            screen.line(f"    {piece.counterexample.schedule}")
+            which = "every TIME_WAIT" if piece.minimum is None else "every shorter one"
+            screen.line(f"  {which}: {piece.counterexample.violated} is violated; {state}")
+            if piece.counterexample.schedule is not None:
+                screen.line(f"    {schedule_in_words(piece.counterexample.schedule)}")
             if piece.counterexample.trace is not None:
                 screen.trace(piece.counterexample.trace)
 

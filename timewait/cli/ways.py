@@ -16,7 +16,7 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.session import watched
-from timewait.cli.table import Cell, table
+from timewait.cli.table import Cell, fits, records, table
 from timewait.cli.value_types import DURATION, FiniteRange
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
@@ -198,8 +198,9 @@ def _show_all(
 ) -> None:
     screen.paragraphs([question_in_words(stack.title, configuration)])
     screen.line()
-    rows = ([Cell(text) for text in row(entry, confirmed)] for entry in judged)
-    for line in table(HEADS, rows, WIDTH, gap=1):
+    rows = [[Cell(text) for text in row(entry, confirmed)] for entry in judged]
+    width = min(screen.width or WIDTH, WIDTH)
+    for line in table(HEADS, rows, width, gap=1) if fits(HEADS, rows, width) else records(HEADS, rows, width):
         screen.row(line)
     screen.line()
     for meaning in legend(judged, confirmed):

@@ -108,11 +108,11 @@ def _tw_reuse_delay(host: LinuxSettings) -> str | None:
 def _max_tw_buckets(host: LinuxSettings) -> str:
     if host.max_tw_buckets == 0:
         return "There is no TIME-WAIT: the connection is deleted after its last acknowledgement."
-    return f"At most {host.max_tw_buckets} connections are in TIME-WAIT at once; any further one is deleted without TIME-WAIT."
+    return f"At most {host.max_tw_buckets:,} connections are in TIME-WAIT at once; any further one is deleted without TIME-WAIT."
 
 
 def _orphan_retries(host: LinuxSettings) -> str:
-    stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES})"
+    stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES}, and the kernel retransmits once more than that)"
     sent = _times(host.fin_retransmissions)
     return f"The FIN of a connection that its program has closed is retransmitted {sent} before the drop{stands}."
 

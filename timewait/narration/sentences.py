@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from timewait.checker.trace import Step, Trace
+from timewait.narration.prose import counted
 from timewait.spec.duration import format_duration
 from timewait.spec.exchange import ENDS
 from timewait.vocabulary.replay import Event
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 # --- answers --------------------------------------------------------------------------------------------------------
 
 
+COVERED = {"zones": "zone", "explicit": "state"}
+"""The unit of what an engine covers, by the first word of its label; the others cover locations."""
+
+
 def answer_facts(answer: Answer) -> list[str]:
     """How an answer was found: the length of its run, the engine, what it covered, and the time that it took."""
     finding, trace = answer.finding, answer.trace
-    facts = [finding.engine, f"{finding.states:,} covered", f"{finding.seconds:.2f} s"]
+    unit = COVERED.get(finding.engine.split(",")[0], "location")
+    facts = [finding.engine, counted(finding.states, unit), f"{finding.seconds:.2f} s"]
     if trace is None:
         return facts
     minimised = f" (minimised from {len(trace.steps) + trace.dropped})" if trace.dropped else ""
