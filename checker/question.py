@@ -120,7 +120,7 @@ class Question:
     def may_time_lock(self) -> bool:
         """Whether time may stop with nothing left to happen."""
         checked = self.finite if self.obliged_approximation is None else self._quotient(self.obliged_approximation)
-        return checked is not None and bool(timelock.time_locks(checked))
+        return checked is not None and timelock.may_lock(checked)
 
     def _quotient(self, system: TimedAutomaton) -> CompiledAutomaton:
         """The compiled quotient of a system: from the table of its edges where there is one, else edge by edge."""

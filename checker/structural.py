@@ -31,6 +31,8 @@ from timewait.checker.engine import TIME_LOCK, DecisionEngine
 from timewait.checker.finding import Budget, Finding
 from timewait.checker.liveness_certificate import Component, Exclusion, Reason
 from timewait.checker.question import Engine, Question
+from timewait.checker.quotient_graph import may_stay_pending
+from timewait.checker.quotient_table import QuotientTable
 from timewait.checker.verdict import Verdict
 from timewait.vocabulary.automaton import Location, Property
 
@@ -46,6 +48,13 @@ class GraphEdge(NamedTuple):
     def target(self) -> int:
         """The number of its target."""
         return self.compiled.target
+
+
+def is_proved(automaton: CompiledAutomaton, asked: Property) -> bool:
+    """Whether there is a proof that every fair run fulfils an ``eventually`` property; by compiled functions where possible."""
+    if isinstance(automaton, QuotientTable):
+        return not may_stay_pending(automaton, asked)
+    return proof_of(automaton, asked) is not None
 
 
 def proof_of(automaton: CompiledAutomaton, asked: Property) -> Component | None:
@@ -202,8 +211,8 @@ class GraphEngine(DecisionEngine):
         findings = []
         for asked in properties:
             started = time.monotonic()
-            if proof_of(question.whole, asked) is not None:
-                finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(question.whole.explore()))
+            if is_proved(question.whole, asked):
+                finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(question.whole))
                 if question.may_time_lock:
                     finding = finding.but(Verdict.VACUOUS, TIME_LOCK)
                 findings.append(replace(finding, seconds=time.monotonic() - started))

@@ -10,10 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from timewait.checker import quotient_graph
 from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
+from timewait.checker.quotient_table import QuotientTable
 
 Order = frozenset[tuple[int, int]]
 """Pairs of clocks of a location of which the first never exceeds the second."""
+
+
+def may_lock(automaton: CompiledAutomaton) -> bool:
+    """Whether there is a location in which time may stop while no edge is possible; by compiled functions where possible."""
+    if isinstance(automaton, QuotientTable) and quotient_graph.is_narrow(automaton):
+        return quotient_graph.may_lock(automaton)
+    return bool(time_locks(automaton))
 
 
 def time_locks(automaton: CompiledAutomaton) -> list[CompiledLocation]:

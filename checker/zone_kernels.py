@@ -14,8 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from timewait.checker.class_kernels import ROW
+from timewait.checker.class_kernels import TARGET as STEP_TARGET
 from timewait.checker.dbm import AT_MOST_ZERO, INFINITE, through
 from timewait.checker.jit import kernel
+from timewait.checker.quotient_kernels import AGE_ROW, FIRST_LIMIT, FIRST_ROW, FIRST_SOURCE, LIMITS, ROWS, QuotientArrays
+from timewait.checker.quotient_kernels import EDGES as STEPS
+from timewait.checker.quotient_kernels import FIRST_EDGE as FIRST_STEP
 
 DONE, UNKNOWN, NO_ROOM, NOTED = 0, 1, 2, 3
 """How a kernel ended: done; a location is unknown; there is no room; an edge of a new kind was taken."""
@@ -87,6 +92,62 @@ class ZoneArrays(NamedTuple):
     first_taken: NDArray[np.int64]
     scratch: NDArray[np.int64]
     least: NDArray[np.int64]
+
+
+@kernel
+def write_bounds(
+    quotient: QuotientArrays,
+    forms: NDArray[np.int64],
+    places: NDArray[np.int32],
+    edges: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    at: NDArray[np.int32],
+) -> int:
+    """Write the locations of a quotient, its edges and their bounds; the bounds, of which only those are written that fit.
+
+    Parameters
+    ----------
+    forms : (bounds, 2) int64
+        For each bound its form on (clock, zero) and on (zero, clock), `INFINITE` where it has none.
+    places, edges, bounds
+        As in `ZoneArrays`; the kinds of edges are written already.
+    at : (rows of the table, 1 + most rows of a location) int32
+        Room: for each row, and row of the age of an arriving message, the begin of the guard.
+    """
+    used = 0
+    at[:] = -1
+    for location in range(len(quotient.locations)):
+        place = quotient.locations[location]
+        begin = used
+        for limit in range(place[FIRST_LIMIT], place[FIRST_LIMIT] + place[LIMITS]):
+            used = _write_bound(forms, bounds, used, quotient.limits[limit, 0], quotient.limits[limit, 1])
+        places[location, SIZE], places[location, FIRST_CONSTANT] = place[ROWS], place[FIRST_ROW]
+        places[location, FIRST_EDGE], places[location, EDGES] = place[FIRST_STEP], place[STEPS]
+        places[location, FIRST_BOUND], places[location, BOUNDS] = begin, used - begin
+    for edge in range(len(quotient.edges)):
+        row, age = quotient.edges[edge, ROW], quotient.edges[edge, AGE_ROW]
+        count = 0
+        for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+            bound = quotient.guards[part, 1]
+            count += (forms[bound, 0] < INFINITE) + (forms[bound, 1] < INFINITE)
+        if at[row, age + 1] < 0:
+            at[row, age + 1] = used
+            for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+                tested = quotient.guards[part, 0] if quotient.guards[part, 0] >= 0 else age
+                used = _write_bound(forms, bounds, used, tested, quotient.guards[part, 1])
+        edges[edge, TARGET], edges[edge, FIRST_UPDATE] = quotient.edges[edge, STEP_TARGET], quotient.edges[edge, FIRST_SOURCE]
+        edges[edge, FIRST_GUARD], edges[edge, GUARDS] = at[row, age + 1], count
+    return used
+
+
+@kernel
+def _write_bound(forms: NDArray[np.int64], bounds: NDArray[np.int64], used: int, row: int, bound: int) -> int:
+    for form in range(2):
+        if forms[bound, form] < INFINITE:
+            if used < len(bounds):
+                bounds[used, form], bounds[used, 1 - form], bounds[used, 2] = row, 0, forms[bound, form]
+            used += 1
+    return used
 
 
 @kernel

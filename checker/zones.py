@@ -4,8 +4,8 @@ A node is a location with a zone: every clock valuation that it may have after a
 in a stored one is not explored again. Zones are widened by lower and upper bounds (LU extrapolation), which keeps
 them few whatever the size of the constants, and changes no answer about reachability.
 
-The loop is compiled (`timewait.checker.zone_kernels`). It asks for the edges of a location when it first meets it, so it
-explores every automaton of the vocabulary.
+The loop is compiled (`timewait.checker.zone_kernels`). It reads the arrays of a quotient that was made from a table
+(`timewait.checker.quotient_table`); of any other automaton it asks for the edges of a location when it first meets it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker import dbm
+from timewait.checker import dbm, zone_tables
 from timewait.checker import zone_kernels as kernels
 from timewait.checker.compiled import INACTIVE, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
 from timewait.checker.engine import DecisionEngine, finding_of
 from timewait.checker.finding import Budget, Finding, Move, Run
+from timewait.checker.growing import grown
 from timewait.checker.question import Engine, Question
+from timewait.checker.quotient_table import QuotientTable
 from timewait.checker.schedule import delays
 from timewait.checker.time_unit import in_ticks, unit_of
 from timewait.checker.zone_kernels import NEXT, NODES, NOTED, POOL, TRANSITIONS, UNKNOWN, WANTED, ZoneArrays
@@ -73,7 +75,6 @@ class Zones:
         self.broken: dict[str, tuple[int, int]] = {}
         self.witnessed: dict[str, tuple[int, int]] = {}
         self.stopped = ""
-        self._lower, self._upper = self._maximal_constants()
         self._kinds: dict[EdgeKind, int] = {(frozenset(), frozenset()): 0}
         self._bounded: dict[int, list[BoundedEdge]] = {}
         self._known_bounds: dict[tuple[CompiledBound, ...], list[tuple[int, int, int]]] = {}
@@ -93,6 +94,25 @@ class Zones:
             first_taken=np.full((16, 2), -1, dtype=np.int64),
             scratch=np.zeros((3, 1), dtype=np.int64),
             least=np.zeros(1, dtype=np.int64),
+        )
+        if isinstance(automaton, QuotientTable):
+            self._describe_all(automaton)
+        else:
+            self._lower, self._upper = self._maximal_constants()
+
+    def _describe_all(self, quotient: QuotientTable) -> None:
+        """Describe every location of a quotient that is in arrays."""
+        kinds = [(row.edge.violates, row.edge.witnesses) for row in quotient.rows]
+        numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds]
+        tables = zone_tables.tables_of(quotient, self.ticks, np.array(numbers, dtype=np.int32))
+        size = int(tables.places[:, kernels.SIZE].max())
+        self._arrays = self._arrays._replace(
+            **tables._asdict(),
+            heads=np.full(len(quotient), -1, dtype=np.int32),
+            free=np.full(size + 1, -1, dtype=np.int64),
+            first_taken=np.full((len(self._kinds), 2), -1, dtype=np.int64),
+            scratch=np.zeros((3, size * size), dtype=np.int64),
+            least=np.zeros(size, dtype=np.int64),
         )
 
     def _maximal_constants(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -137,7 +157,8 @@ class Zones:
     def _begin(self) -> None:
         """Store the first node."""
         start = self.automaton.start
-        self._describe(start)
+        if not self._arrays.places[start, kernels.SIZE]:
+            self._describe(start)
         updates = np.array([RESET, *self.automaton.start_updates()], dtype=np.int16) - RESET
         point = np.full((1, 1), dbm.AT_MOST_ZERO, dtype=np.int64)
         zone = dbm.carry(point, *self._updates(start, updates.astype(np.int16)))
@@ -200,11 +221,7 @@ class Zones:
 
     def _reserve(self, name: str, length: int, empty: int = 0) -> None:
         """Make room for a number of entries of an array."""
-        array: NDArray[Any] = getattr(self._arrays, name)
-        if length > len(array):
-            larger = np.full((max(2 * len(array), length), *array.shape[1:]), empty, dtype=array.dtype)
-            larger[: len(array)] = array
-            self._arrays = self._arrays._replace(**{name: larger})
+        self._arrays = self._arrays._replace(**{name: grown(getattr(self._arrays, name), length, empty)})
 
     def _constants(self, role: str) -> tuple[int, int, int]:
         """The maximal constants of a role in lower and in upper bounds, and its lifetime, in ticks; -1 where there is none."""
@@ -220,12 +237,11 @@ class Zones:
 
     def _bound(self, bound: CompiledBound) -> Iterator[tuple[int, int, int]]:
         constant, row = self.ticks[bound.parameter], bound.clock + 1
-        if bound.relation in ("<=", "=="):
-            yield row, 0, dbm.at_most(constant)
-        if bound.relation in (">=", "=="):
-            yield 0, row, dbm.at_most(-constant)
-        if bound.relation == ">":
-            yield 0, row, dbm.below(-constant)
+        above, below = zone_tables.forms(bound.relation, constant)
+        if above < dbm.INFINITE:
+            yield row, 0, above
+        if below < dbm.INFINITE:
+            yield 0, row, below
 
     def _updates(self, target: int, sources: NDArray[np.int16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The arguments `sources` and `lifetimes` of `timewait.checker.dbm.carry` for the sources of the rows of a target."""

@@ -71,7 +71,8 @@ class MessagePassing(TimedAutomaton, Protocol):
     """A timed automaton whose locations have messages in flight.
 
     The clocks of a location are those of its control, followed for each message in flight by its age and, where the rules do
-    not count copies and it must be delivered, by the age of its oldest undelivered copy.
+    not count copies and it must be delivered, by the age of its oldest undelivered copy. The properties that are pending in a
+    location depend on its control alone.
     """
 
     def network_rules(self) -> NetworkRules | None:
@@ -101,7 +102,8 @@ class ObligationDropping(Protocol):
     """What an over-approximation of such an automaton offers if it drops obligations to deliver, and shares ages.
 
     Its edges are those of `exact` but for their targets and their clocks: for each choice of obligations there is one
-    target, and several messages may share one age, that of the youngest.
+    target, and several messages may share one age, that of the youngest. The clocks of a location are those of its control, the
+    deadlines of the messages that must be delivered, and the ages, each where its first message is.
     """
 
     @property

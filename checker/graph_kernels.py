@@ -1,0 +1,456 @@
+"""The graph of a quotient in arrays: what cannot recur for ever, and where time may stop, compiled by numba.
+
+The same conditions as in `timewait.checker.structural` and `timewait.checker.timelock`, which state and justify them, and which
+decide any other automaton and make the proofs that certificates hold.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timewait.checker.class_kernels import ROW, TARGET
+from timewait.checker.jit import kernel
+from timewait.checker.quotient_kernels import (
+    AGE_ROW,
+    CONTROL,
+    EDGES,
+    FIRST_EDGE,
+    FIRST_LIMIT,
+    FIRST_ROW,
+    FIRST_SOURCE,
+    LIMITS,
+    ROWS,
+    QuotientArrays,
+)
+
+AT_MOST, EQUAL, AT_LEAST, MORE = range(4)
+"""The relations of bounds."""
+
+MAX_ROWS = 64
+"""Rows of a location, at most, where the order of clocks is asked for."""
+
+
+class BoundArrays(NamedTuple):
+    """What bounds say, by their numbers.
+
+    Attributes
+    ----------
+    relations : (bounds,) int8
+        See `AT_MOST` and the names after it.
+    parameters : (bounds,) int32
+        The number of the parameter.
+    ranks : (bounds,) int32
+        The place of the parameter's value among all values.
+    """
+
+    relations: NDArray[np.int8]
+    parameters: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+
+
+class Marks(NamedTuple):
+    """What the graph says of one ``eventually`` property.
+
+    Attributes
+    ----------
+    pending : (controls,) bool
+        Whether it is pending in the locations of a control.
+    recurrent : (rows of the table,) bool
+        Whether the edges of a row are its recurrent event.
+    fair_of : (rows of the table + 1,) int32
+        The begin of the fairness names of the edges of each row in `fair`.
+    fair : (n,) int32
+        Fairness names, by number.
+    names : int
+        How many such names there are.
+    by_events : bool
+        Whether only a recurrent event that recurs for ever violates the property.
+    """
+
+    pending: NDArray[np.bool_]
+    recurrent: NDArray[np.bool_]
+    fair_of: NDArray[np.int32]
+    fair: NDArray[np.int32]
+    names: int
+    by_events: bool
+
+
+class Part(NamedTuple):
+    """Where a search for components is: the parts, and what is known of the one that is looked at.
+
+    Attributes
+    ----------
+    part : (locations,) int32
+        The number of the part that a location belongs to, -1 where it belongs to none.
+    dropped : (edges,) bool
+        Whether an edge cannot recur.
+    started, served : (clocks,), (names,) int32
+        The last part that starts a clock, or moves another one to it; and that serves a fairness name.
+    found, low, next_edge : (locations,) int32
+        Room for Tarjan's algorithm.
+    """
+
+    part: NDArray[np.int32]
+    dropped: NDArray[np.bool_]
+    started: NDArray[np.int32]
+    served: NDArray[np.int32]
+    found: NDArray[np.int32]
+    low: NDArray[np.int32]
+    next_edge: NDArray[np.int32]
+
+
+# --- what cannot recur -----------------------------------------------------------------------------------------------
+
+
+@kernel
+def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, clocks: int) -> bool:
+    """Whether, by the graph alone, a fair run may keep a property pending for ever."""
+    count = len(quotient.locations)
+    part = np.full(count, -1, dtype=np.int32)
+    order = np.zeros(count, dtype=np.int32)
+    used = 0
+    for location in range(count):
+        if marks.pending[quotient.locations[location, CONTROL]]:
+            part[location] = 0
+            order[used] = location
+            used += 1
+    state = Part(
+        part,
+        np.zeros(len(quotient.edges), dtype=np.bool_),
+        np.full(clocks, -1, dtype=np.int32),
+        np.full(marks.names, -1, dtype=np.int32),
+        np.zeros(count, dtype=np.int32),
+        np.zeros(count, dtype=np.int32),
+        np.zeros(count, dtype=np.int32),
+    )
+    begins, ends, last = [0], [used], 0
+    while begins and used:
+        begin, end = begins.pop(), ends.pop()
+        last += 1
+        for location in order[begin:end]:
+            part[location] = last
+        for first, after, number in _components(quotient, state, order, begin, end, last):
+            last = number
+            left = _left(quotient, bounds, marks, state, order, first, after, number)
+            if left < 0:
+                return True
+            if left:
+                begins.append(first)
+                ends.append(first + left)
+    return False
+
+
+@kernel
+def _components(
+    quotient: QuotientArrays, state: Part, order: NDArray[np.int32], begin: int, end: int, last: int
+) -> list[tuple[int, int, int]]:
+    """The strongly connected components of a part, whose locations are put together in `order`; Tarjan's algorithm."""
+    here, number, found, low, next_edge = order[begin:end].copy(), last, state.found, state.low, state.next_edge
+    for location in here:
+        found[location], next_edge[location] = -1, 0
+    path, waiting = np.zeros(len(here), dtype=np.int32), np.zeros(len(here), dtype=np.int32)
+    components = [(0, 0, 0) for _ in range(0)]
+    met, length, size, place = 0, 0, 0, begin
+    for root in here:
+        if found[root] >= 0:
+            continue
+        path[0], length = root, 1
+        while length:
+            location = path[length - 1]
+            if found[location] < 0:
+                found[location] = low[location] = met
+                met += 1
+                waiting[size] = location
+                size += 1
+            first = quotient.locations[location, FIRST_EDGE]
+            deeper = False
+            while next_edge[location] < quotient.locations[location, EDGES]:
+                edge = first + next_edge[location]
+                target = quotient.edges[edge, TARGET]
+                if state.part[target] == number and not state.dropped[edge]:
+                    if found[target] < 0:
+                        path[length] = target
+                        length += 1
+                        deeper = True
+                        break
+                    low[location] = min(low[location], low[target])  # a target in a component found before is elsewhere
+                next_edge[location] += 1
+            if deeper:
+                continue
+            length -= 1
+            if low[location] == found[location]:
+                last += 1
+                first_place = place
+                while True:
+                    size -= 1
+                    member = waiting[size]
+                    state.part[member] = last
+                    order[place] = member
+                    place += 1
+                    if member == location:
+                        break
+                components.append((first_place, place, last))
+    return components
+
+
+@kernel
+def _left(
+    quotient: QuotientArrays,
+    bounds: BoundArrays,
+    marks: Marks,
+    state: Part,
+    order: NDArray[np.int32],
+    first: int,
+    after: int,
+    number: int,
+) -> int:
+    """Exclude what cannot recur in a component; the locations left, put first in `order`, or -1 if nothing is excluded."""
+    events = _note(quotient, marks, state, order[first:after], number)
+    if marks.by_events and not events:
+        return 0
+    excluded, place = False, first
+    for position in range(first, after):
+        location = order[position]
+        if _leaves(quotient, bounds, marks, state, location, number):
+            excluded = True
+            state.part[location] = -1
+        else:
+            order[place] = location
+            place += 1
+    for location in order[first:place]:
+        begin = quotient.locations[location, FIRST_EDGE]
+        for edge in range(begin, begin + quotient.locations[location, EDGES]):
+            inside = state.part[quotient.edges[edge, TARGET]] == number and not state.dropped[edge]
+            if inside and _ceases(quotient, bounds, marks, state, location, edge, number):
+                state.dropped[edge] = True
+                excluded = True
+    return place - first if excluded else -1
+
+
+@kernel
+def _note(quotient: QuotientArrays, marks: Marks, state: Part, members: NDArray[np.int32], number: int) -> bool:
+    """Note which clocks a component starts and which names it serves; whether it has a recurrent event."""
+    events = False
+    for location in members:
+        begin, row_begin = quotient.locations[location, FIRST_EDGE], quotient.locations[location, FIRST_ROW]
+        for edge in range(begin, begin + quotient.locations[location, EDGES]):
+            target = quotient.edges[edge, TARGET]
+            if state.part[target] != number or state.dropped[edge]:
+                continue
+            row = quotient.edges[edge, ROW]
+            events |= marks.recurrent[row]
+            for entry in range(marks.fair_of[row], marks.fair_of[row + 1]):
+                state.served[marks.fair[entry]] = number
+            source, rows = quotient.edges[edge, FIRST_SOURCE], quotient.locations[target, FIRST_ROW]
+            for clock in range(1, quotient.locations[target, ROWS]):
+                origin = quotient.sources[source + clock]
+                moved = origin > 0 and quotient.clocks[row_begin + origin] != quotient.clocks[rows + clock]
+                if origin == 0 or moved:
+                    state.started[quotient.clocks[rows + clock]] = number
+    return events
+
+
+@kernel
+def _tested(quotient: QuotientArrays, edge: int, part: int) -> int:
+    """The row that a part of the guard of an edge bounds."""
+    return int(quotient.guards[part, 0] if quotient.guards[part, 0] >= 0 else quotient.edges[edge, AGE_ROW])
+
+
+@kernel
+def _unserved(quotient: QuotientArrays, marks: Marks, state: Part, edge: int, number: int) -> bool:
+    """Whether an edge has a fairness name that a component never serves."""
+    row = quotient.edges[edge, ROW]
+    for entry in range(marks.fair_of[row], marks.fair_of[row + 1]):  # noqa: SIM110 - numba compiles loops, not generators
+        if state.served[marks.fair[entry]] != number:
+            return True
+    return False
+
+
+@kernel
+def _leaves(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: Part, location: int, number: int) -> bool:
+    """Whether a location cannot recur: its invariant bounds a clock that only grows, or an edge that is never taken is due."""
+    rows, limits = quotient.locations[location, FIRST_ROW], quotient.locations[location, FIRST_LIMIT]
+    for limit in range(limits, limits + quotient.locations[location, LIMITS]):
+        if state.started[quotient.clocks[rows + quotient.limits[limit, 0]]] != number:
+            return True
+    begin = quotient.locations[location, FIRST_EDGE]
+    for edge in range(begin, begin + quotient.locations[location, EDGES]):
+        if _unserved(quotient, marks, state, edge, number):
+            late, row = True, quotient.edges[edge, ROW]
+            for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+                grows = state.started[quotient.clocks[rows + _tested(quotient, edge, part)]] != number
+                late &= grows and bounds.relations[quotient.guards[part, 1]] == MORE
+            if late:
+                return True
+    return False
+
+
+@kernel
+def _ceases(
+    quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: Part, location: int, edge: int, number: int
+) -> bool:
+    """Whether an edge cannot recur: it bounds a clock that only grows, or stands beside or before an edge never taken."""
+    rows, row = quotient.locations[location, FIRST_ROW], quotient.edges[edge, ROW]
+    for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+        relation = bounds.relations[quotient.guards[part, 1]]
+        grows = state.started[quotient.clocks[rows + _tested(quotient, edge, part)]] != number
+        if grows and (relation in (AT_MOST, EQUAL)):
+            return True
+    begin = quotient.locations[location, FIRST_EDGE]
+    for other in range(begin, begin + quotient.locations[location, EDGES]):
+        if _unserved(quotient, marks, state, other, number) and _no_stricter(quotient, other, edge):
+            return True
+    target = quotient.edges[edge, TARGET]
+    begin = quotient.locations[target, FIRST_EDGE]
+    for out in range(begin, begin + quotient.locations[target, EDGES]):
+        if _unserved(quotient, marks, state, out, number) and _at_once(quotient, bounds, edge, out):
+            return True
+    return False
+
+
+@kernel
+def _no_stricter(quotient: QuotientArrays, other: int, edge: int) -> bool:
+    """Whether every bound of the guard of an edge is one of another edge of the same location."""
+    row, own = quotient.edges[other, ROW], quotient.edges[edge, ROW]
+    for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+        known = False
+        for same in range(quotient.guards_of[own], quotient.guards_of[own + 1]):
+            tested = _tested(quotient, edge, same) == _tested(quotient, other, part)
+            known |= tested and quotient.guards[same, 1] == quotient.guards[part, 1]
+        if not known:
+            return False
+    return True
+
+
+@kernel
+def _at_once(quotient: QuotientArrays, bounds: BoundArrays, edge: int, out: int) -> bool:
+    """Whether an edge starts every clock in the guard of an edge out of its target, which bounds them from above alone."""
+    row, source = quotient.edges[out, ROW], quotient.edges[edge, FIRST_SOURCE]
+    if quotient.guards_of[row] == quotient.guards_of[row + 1]:
+        return False
+    for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+        started = quotient.sources[source + _tested(quotient, out, part)] == 0
+        if not started or bounds.relations[quotient.guards[part, 1]] != AT_MOST:
+            return False
+    return True
+
+
+# --- where time may stop ---------------------------------------------------------------------------------------------
+
+
+@kernel
+def first_lock(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32], fresh: NDArray[np.bool_]) -> int:
+    """The first location in which time may stop while no edge is possible; -1 if there is none.
+
+    `roles` holds the role of each clock, `fresh` for each row of the first location whether its clock starts from zero. No
+    location has more than `MAX_ROWS` rows.
+    """
+    order = _orders(quotient, _asked(quotient, bounds, roles), roles, fresh)
+    for location in range(len(quotient.locations)):
+        limits = quotient.locations[location, FIRST_LIMIT]
+        for limit in range(limits, limits + quotient.locations[location, LIMITS]):
+            possible = False
+            begin = quotient.locations[location, FIRST_EDGE]
+            for edge in range(begin, begin + quotient.locations[location, EDGES]):
+                if _open(quotient, bounds, order, location, limit, edge):
+                    possible = True
+                    break
+            if not possible:
+                return location
+    return -1
+
+
+@kernel
+def _open(quotient: QuotientArrays, bounds: BoundArrays, order: NDArray[np.uint64], location: int, limit: int, edge: int) -> bool:
+    """Whether an edge of a location is possible when a clock reaches a limit."""
+    row, limited, most = quotient.edges[edge, ROW], quotient.limits[limit, 0], quotient.limits[limit, 1]
+    limits = quotient.locations[location, FIRST_LIMIT]
+    below = order[quotient.locations[location, FIRST_ROW] + limited]
+    for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+        tested, bound = _tested(quotient, edge, part), quotient.guards[part, 1]
+        relation, equal = bounds.relations[bound], bounds.parameters[bound] == bounds.parameters[most]
+        holds = False
+        for other in range(limits, limits + quotient.locations[location, LIMITS]):
+            holds |= quotient.limits[other, 0] == tested and quotient.limits[other, 1] == bound
+        if tested == limited:
+            holds |= relation in (AT_MOST, EQUAL) and equal
+            holds |= relation == AT_LEAST and bounds.ranks[bound] <= bounds.ranks[most]
+            holds |= relation == MORE and bounds.ranks[bound] < bounds.ranks[most]
+        holds |= relation == AT_MOST and equal and bool((below >> np.uint64(tested)) & np.uint64(1))
+        if not holds:
+            return False
+    return True
+
+
+@kernel
+def _asked(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """The pairs of roles of clocks whose order may matter: one is tested by the parameter by which the other is limited."""
+    asked = np.zeros((roles.max() + 1, roles.max() + 1), dtype=np.bool_)
+    for location in range(len(quotient.locations)):
+        rows = quotient.locations[location, FIRST_ROW]
+        begin, limits = quotient.locations[location, FIRST_EDGE], quotient.locations[location, FIRST_LIMIT]
+        for limit in range(limits, limits + quotient.locations[location, LIMITS]):
+            limited = roles[quotient.clocks[rows + quotient.limits[limit, 0]]]
+            parameter = bounds.parameters[quotient.limits[limit, 1]]
+            for edge in range(begin, begin + quotient.locations[location, EDGES]):
+                row = quotient.edges[edge, ROW]
+                for part in range(quotient.guards_of[row], quotient.guards_of[row + 1]):
+                    bound = quotient.guards[part, 1]
+                    if bounds.relations[bound] == AT_MOST and bounds.parameters[bound] == parameter:
+                        asked[roles[quotient.clocks[rows + _tested(quotient, edge, part)]], limited] = True
+    return asked
+
+
+@kernel
+def _orders(
+    quotient: QuotientArrays, asked: NDArray[np.bool_], roles: NDArray[np.int32], fresh: NDArray[np.bool_]
+) -> NDArray[np.uint64]:
+    """For each row the rows of its location, as bits, whose clocks never exceed its clock: a greatest fixed point."""
+    one, count = np.uint64(1), len(quotient.locations)
+    order = np.zeros(len(quotient.clocks), dtype=np.uint64)
+    for location in range(count):
+        begin, rows = quotient.locations[location, FIRST_ROW], quotient.locations[location, ROWS]
+        for row in range(1, rows):
+            for other in range(1, rows):
+                pair = asked[roles[quotient.clocks[begin + other]], roles[quotient.clocks[begin + row]]]
+                if pair and other != row and (location or fresh[other]):
+                    order[begin + row] |= one << np.uint64(other)
+    waiting, waits, size = np.arange(count), np.ones(count, dtype=np.bool_), count
+    while size:
+        size -= 1
+        location = waiting[size]
+        waits[location] = False
+        begin = quotient.locations[location, FIRST_EDGE]
+        for edge in range(begin, begin + quotient.locations[location, EDGES]):
+            target = quotient.edges[edge, TARGET]
+            if _lessen(quotient, order, location, edge) and not waits[target]:
+                waits[target] = True
+                waiting[size] = target
+                size += 1
+    return order
+
+
+@kernel
+def _lessen(quotient: QuotientArrays, order: NDArray[np.uint64], location: int, edge: int) -> bool:
+    """Keep the order of the clocks of a target that holds after an edge; whether that is less."""
+    target, source = quotient.edges[edge, TARGET], quotient.edges[edge, FIRST_SOURCE]
+    begin, before = quotient.locations[target, FIRST_ROW], quotient.locations[location, FIRST_ROW]
+    lessened = False
+    for row in range(1, quotient.locations[target, ROWS]):
+        pairs, origin = order[begin + row], quotient.sources[source + row]
+        if not pairs:
+            continue
+        for other in range(1, quotient.locations[target, ROWS]):
+            bit = np.uint64(1) << np.uint64(other)
+            if pairs & bit:
+                lesser = quotient.sources[source + other]
+                kept = lesser == 0
+                if lesser > 0 and origin > 0:
+                    kept = lesser == origin or bool((order[before + origin] >> np.uint64(lesser)) & np.uint64(1))
+                if not kept:
+                    order[begin + row] &= ~bit
+                    lessened = True
+    return lessened
