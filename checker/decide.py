@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
-from timewait.checker.compiled import CompiledAutomaton, CompiledPath
 from timewait.checker.dense_lasso import DenseLassoEngine
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
 from timewait.checker.lasso import LassoEngine
-from timewait.checker.over_approximated import OverApproximationEngine, run_with
+from timewait.checker.over_approximated import OverApproximationEngine, paths, run_with
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import ROUNDS, Rejected, minimal
 from timewait.checker.schedule import legible_delays
@@ -34,8 +33,8 @@ from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Action, Property
 
 ENGINES: tuple[DecisionEngine, ...] = (
-    TickEngine(),
     OverApproximationEngine(),
+    TickEngine(),
     ZoneEngine(),
     SmtEngine(),
     GraphEngine(),
@@ -43,6 +42,9 @@ ENGINES: tuple[DecisionEngine, ...] = (
     LassoEngine(),
 )
 """Every engine. Those that a choice includes are asked in this order, each about the properties still undecided."""
+
+OPEN = "the over-approximation leaves it open, and the system has too many locations; use explicit"
+"""Why zones leave a property of a system open that is not `dense`."""
 
 MOST_PATHS = 64
 """Paths that are tried for the earliest times of a run."""
@@ -94,14 +96,15 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     asked : sequence of Property
         ``always`` and ``eventually`` properties.
     engine : Engine
-        The choice of engines. `Engine.AUTO` takes zones where the system is dense, else explicit. Zones and SMT are
-        possible wherever the locations are few, for instance because retries are.
+        The choice of engines. `Engine.AUTO` takes zones where the system is dense; else zones of the over-approximation,
+        and ticks for what these leave open. Zones of the system itself and SMT are possible wherever the locations are
+        few, for instance because retries are.
     budget : Budget
         The budget of each exploration.
     """
     question = replace(question, quotient_budget=budget)
-    if engine is Engine.AUTO:
-        engine = Engine.ZONES if question.system.dense else Engine.EXPLICIT
+    if engine is Engine.AUTO and question.system.dense:
+        engine = Engine.ZONES
     if reason := _unsupported(question, engine):
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
     return [_refined(question, entry, answer, engine, budget) for entry, answer in _ask(question, asked, engine, budget)]
@@ -119,11 +122,13 @@ def _ask(question: Question, asked: Sequence[Property], engine: Engine, budget: 
                 found = [Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=str(stopped)) for entry in left]
             by_name = {entry.name: entry for entry in left}
             answers |= {finding.name: _confirmed(question, by_name[finding.name], finding) for finding in found}
-    undecided = "no engine decides it"
-    return [
-        (entry, answers.get(entry.name, Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=undecided))))
-        for entry in asked
-    ]
+    return [(entry, answers.get(entry.name) or _undecided(question, entry, engine)) for entry in asked]
+
+
+def _undecided(question: Question, asked: Property, engine: Engine) -> Answer:
+    """The answer where no engine gives one."""
+    reason = "no engine decides it" if question.system.dense or engine is Engine.EXPLICIT else OPEN
+    return Answer(Finding(asked.name, Verdict.INCONCLUSIVE, str(engine), reason=reason))
 
 
 def _settled(question: Question, answer: Answer | None) -> bool:
@@ -154,7 +159,9 @@ def _refined(question: Question, asked: Property, answer: Answer, engine: Engine
 
 def _unsupported(question: Question, engine: Engine) -> str:
     """Why a choice of engines cannot decide a question; empty when it can."""
-    if engine is not Engine.EXPLICIT and not question.system.dense and question.finite is None:
+    approximated = engine is Engine.ZONES and question.over_approximation is not None
+    whole = engine in (Engine.AUTO, Engine.EXPLICIT) or question.system.dense
+    if not (whole or approximated) and question.finite is None:
         return f"engine {engine} needs unlimited duplication and any order, or few retries; use explicit"
     unit = unit_of(question.system.parameters)
     name, count = max(in_ticks(question.system.parameters, unit).items(), key=lambda entry: entry[1])
@@ -192,20 +199,8 @@ def _earliest(question: Question, run: Run) -> Iterator[Run]:
     The automaton merges packets that a replay tells apart, so a replay may reject some of these times.
     """
     values = question.system.parameters
-    paths = _paths(question.compiled, [move.action for move in run.moves if move.action is not None], question.compiled.start)
-    for path in islice(paths, MOST_PATHS):
+    choices = [[move.action] for move in run.moves if move.action is not None]
+    for path in islice(paths(question.compiled, choices, question.compiled.start), MOST_PATHS):
         waits = legible_delays(path, values, unit_of(values))
         if waits is not None:
             yield Run(tuple(Move(wait, move.action) for wait, move in zip(waits, run.moves, strict=True)))
-
-
-def _paths(automaton: CompiledAutomaton, actions: Sequence[Action], number: int) -> Iterator[CompiledPath]:
-    """The paths from a location that take some actions; several where an action fits several packets."""
-    if not actions:
-        yield []
-        return
-    location = automaton.location(number)
-    for edge in location.edges:
-        if edge.original.action.identity == actions[0].identity:
-            for rest in _paths(automaton, actions[1:], edge.target):
-                yield [(location, edge), *rest]

@@ -178,7 +178,7 @@ class TickEngine(DecisionEngine):
 
     label = "explicit, breadth first"
     kind = "always"
-    choices = frozenset({Engine.EXPLICIT})
+    choices = frozenset({Engine.AUTO, Engine.EXPLICIT})
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
         spent, names = budget.fresh(), frozenset(asked.name for asked in properties)

@@ -118,7 +118,7 @@ class LassoEngine(DecisionEngine):
 
     label = TickEngine.label
     kind = "eventually"
-    choices = frozenset({Engine.EXPLICIT, Engine.ZONES, Engine.SMT})
+    choices = frozenset({Engine.AUTO, Engine.EXPLICIT, Engine.ZONES, Engine.SMT})
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
         explored, spent = Explicit(question.compiled), budget.fresh()

@@ -39,7 +39,7 @@ def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], 
         That property; the last edge of the run must violate or witness it too.
     """
     choices = [_indistinguishable(location, edge) for location, edge in zones.path_to(*where)]
-    for attempt, path in enumerate(_paths(exact, choices, exact.start)):
+    for attempt, path in enumerate(paths(exact, choices, exact.start)):
         last = path[-1][1].original
         if name in last.violates | last.witnesses and (waits := delays(path, zones.values, zones.unit)) is not None:
             return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
@@ -51,7 +51,7 @@ def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], 
 def run_with(system: CompiledAutomaton, actions: Sequence[Action]) -> Run | None:
     """A run of a system with these actions and any delays, at the system's own values; None when there is none."""
     values = system.system.parameters
-    for path in _paths(system, [[action] for action in actions], system.start):
+    for path in paths(system, [[action] for action in actions], system.start):
         if (waits := delays(path, values, unit_of(values))) is not None:
             return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
     return None
@@ -69,17 +69,17 @@ def _indistinguishable(location: CompiledLocation, edge: CompiledEdge) -> list[A
     return [other.original.action for other in (edge, *same)]
 
 
-def _paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], number: int) -> Iterator[CompiledPath]:
-    """The paths from a location that take at each step one of some actions."""
+def paths(automaton: CompiledAutomaton, choices: Sequence[Sequence[Action]], number: int) -> Iterator[CompiledPath]:
+    """The paths from a location that take at each step one of some actions; several where an action fits several packets."""
     if not choices:
         yield []
         return
     location = automaton.location(number)
-    edges = {edge.original.action.identity: edge for edge in location.edges}
     for action in choices[0]:
-        if (edge := edges.get(action.identity)) is not None:
-            for rest in _paths(automaton, choices[1:], edge.target):
-                yield [(location, edge), *rest]
+        for edge in location.edges:
+            if edge.original.action.identity == action.identity:
+                for rest in paths(automaton, choices[1:], edge.target):
+                    yield [(location, edge), *rest]
 
 
 class OverApproximationEngine(DecisionEngine):
@@ -87,7 +87,7 @@ class OverApproximationEngine(DecisionEngine):
 
     label = "zones, dense time, over-approximated"
     kind = "always"
-    choices = frozenset({Engine.ZONES})
+    choices = frozenset({Engine.AUTO, Engine.ZONES})
 
     def supports(self, question: Question) -> bool:
         return question.over_approximation is not None

@@ -14,19 +14,24 @@ from timewait.vocabulary.automaton import Property
 
 
 def question(configuration: Configuration) -> Question:
-    """The question: the composition to explore, over-approximated where possible, and the specification to replay on."""
+    """The question: the composition to explore, its over-approximations, and the specification to replay on.
+
+    Where copies are counted, or order is kept, the over-approximation is that of the network without these limits. It has
+    every run of the composition: a copy that may arrive once more may arrive any number of times, and a packet that waits in
+    a queue may overtake. What is possible when a packet must be delivered depends on that packet and on the ends alone, so
+    time can pass in the one if it can in the other.
+    """
     system = compose(configuration)
     asked = Question(system, initial_state(configuration), WITNESSES)
     refined = None
     for told_apart in reversed(copies_told_apart(configuration)):
         refined = replace(asked, system=compose(configuration, told_apart), refined=refined)
-    asked = replace(asked, refined=refined)
-    if not system.dense:
-        return asked
+    unlimited = replace(configuration, duplication=None, fifo=False)
     return replace(
         asked,
-        over_approximation=OverApproximation(configuration, one_per_effect),
-        obliged_approximation=OverApproximation(configuration, one_at_a_time),
+        over_approximation=OverApproximation(unlimited, one_per_effect),
+        obliged_approximation=OverApproximation(unlimited, one_at_a_time),
+        refined=refined,
     )
 
 
