@@ -118,6 +118,17 @@ PLAIN_CASES = {
 }
 """Connections that close plainly."""
 
+
+def long(*instead: Line) -> list[CapturedPacket]:
+    """A connection with so much text that most of it is not kept, and with these lines in the middle of it."""
+    lines = [line for i in range(200) for line in ((30 + i, 0, ACK, 1 + 10 * i, 1, 10), (30 + i, 1, ACK, 1, 11 + 10 * i, 0))]
+    lines[200 : 200 + len(instead)] = instead
+    close = ((510, 0, FIN | ACK, 2_001, 1, 0), (520, 1, FIN | ACK, 1, 2_002, 0), (530, 0, ACK, 2_002, 2, 0))
+    return packets([*OPENING, *lines, *close])
+
+
+PLAIN_CASES["text that is not kept"] = long()
+
 OTHER_CASES = {
     "last acknowledgement missing": packets(PLAIN[:-1]),
     "opening missing": packets(PLAIN[2:]),
@@ -140,6 +151,19 @@ OTHER_CASES = {
     "both close at once": packets(
         [*PLAIN[:7], (65, 1, FIN | ACK, 501, 101, 0), (75, 0, ACK, 102, 502, 0), (80, 1, ACK, 502, 102, 0)]
     ),
+    "both close at once, and the first speaks last": packets(
+        [*PLAIN[:7], (65, 1, FIN | ACK, 501, 101, 0), (70, 1, ACK, 502, 102, 0), (75, 0, ACK, 102, 502, 0)]
+    ),
+    "the last packet acknowledges text alone": packets(
+        [*PLAIN[:7], (70, 1, ACK, 501, 102, 50), (71, 1, FIN | ACK, 551, 102, 0), (80, 0, ACK, 102, 551, 0)]
+    ),
+    "text that is not kept, without the opening": long()[3:],
+    "text again that is not kept": long((130, 0, ACK, 991, 1, 10)),
+    "the other's text again that is not kept": long((130, 1, ACK, 0, 1_001, 1)),
+    "text missing that is not kept": long((130, 0, ACK, 1_001, 1, 5)),
+    "the other's text missing that is not kept": long((130, 1, ACK, 9, 1_001, 0), (131, 1, ACK, 1, 1_011, 0)),
+    "an acknowledgement of too much that is not kept": long((130, 1, ACK, 1, 9_000, 0)),
+    "the closer's acknowledgement of too much that is not kept": long((130, 0, ACK, 1_001, 9_000, 10)),
     "a FIN again": but(7, (65, 0, FIN | ACK, 101, 501, 0)),
     "the last acknowledgement again": but(9, (85, 0, ACK, 102, 502, 0)),
     "an acknowledgement again": but(6, (55, 0, ACK, 101, 501, 0)),
@@ -185,6 +209,17 @@ def test_everything_else(name: str) -> None:
     """It is left to the general judgement."""
     plain, _, _ = told(OTHER_CASES[name])
     assert plain is None
+
+
+def test_a_challenged_opening() -> None:
+    """A SYN that the connection before answers, and that is then accepted, is part of the facts."""
+    second = [it._replace(seq=(it.seq + 10**6) % 2**32, ack=it.ack and (it.ack + 10**6) % 2**32) for it in packets(PLAIN)]
+    challenge = packets([(5, 1, ACK, 502, 102, 0)])
+    found = [*packets(PLAIN), *(it._replace(time=it.time + SECOND) for it in (second[0], *challenge, *second[1:]))]
+    found = [it._replace(frame=frame, ident=frame) for frame, it in enumerate(found, start=1)]
+    _, connection = traffic(found).connections
+    assert plain_facts(connection, found[-1].time) is None
+    assert judged_facts(connection, CONFIGURATION, found[-1].time).challenges == ((10, 11),)
 
 
 @pytest.mark.parametrize("part", range(4))

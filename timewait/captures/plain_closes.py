@@ -46,14 +46,11 @@ def plain_facts(connection: Connection, ended: int) -> ConnectionFacts | None:
     records = _in_order(connection)
     if records is None:
         return None
-    fins = [it for it in records if it.flags & FIN]
-    if len(fins) != 2 or fins[0].sender == fins[1].sender:
-        return None
-    first, second = fins
+    first, second = (it for it in records if it.flags & FIN)  # one of each end: no end sends anything new after its FIN
     last = records[-1]
     theirs = [it for it in records if it.sender != first.sender]
     acknowledgement = next((it for it in theirs if it.ack >= _end(first)), None)
-    if acknowledgement is None or first.ack >= _end(second) or last.sender != first.sender or last.ack < _end(second):
+    if acknowledgement is None or last.sender != first.sender or last.ack < _end(second):
         return None
     if acknowledgement.length and acknowledgement is not second:
         return None
@@ -67,9 +64,9 @@ def plain_facts(connection: Connection, ended: int) -> ConnectionFacts | None:
 
 def _counts_plainly(connection: Connection) -> bool:
     """Whether the totals show no gap, no repetition and no second incarnation."""
-    if not connection.over or connection.next is not None or connection.opened is None:
+    if not connection.over or connection.opened is None or connection.next is not None:
         return False
-    if connection.several_interfaces or connection.truncated or connection.challenges:
+    if connection.several_interfaces or connection.challenges:
         return False
     one, other = connection.directions
     return not (
@@ -159,9 +156,9 @@ def _facts(
 
 
 def _opener(connection: Connection, closer: int) -> str:
-    """The end that sent a SYN without ACK."""
-    opening = next((it for it in connection.kept.records() if it.flags & (SYN | ACK) == SYN), None)
-    return "" if opening is None else ENDS[opening.sender ^ closer]
+    """The end that sent a SYN without ACK; there is one, since nothing acknowledges what was not captured."""
+    opening = next(it for it in connection.kept.records() if it.flags & (SYN | ACK) == SYN)
+    return ENDS[opening.sender ^ closer]
 
 
 def _fin(end: str, started: int, found: tuple[PlainRecord, PlainRecord], *, knew: bool) -> FinFacts:
