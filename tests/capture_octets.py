@@ -97,6 +97,12 @@ def links(version: int, packet: bytes) -> Iterable[Wrapped]:
     yield Wrapped("ethernet with padding", ETHERNET, whole + bytes(6))
     for name, tags in (("vlan", Dot1Q(vlan=5)), ("qinq", Dot1AD(vlan=5) / Dot1Q(vlan=6))):
         yield Wrapped(name, ETHERNET, bytes(Ether() / tags / (IP(packet) if version == IPV4 else IPv6(packet))))
+    yield Wrapped("macsec, not encrypted", ETHERNET, ethernet(b"\x88\xe5", b"\0\0\0\0\0\x09" + kind + packet))
+    channel = b"\x20\0\0\0\0\x09\x02\0\0\0\0\x01\0\x01"
+    yield Wrapped("macsec, channel", ETHERNET, ethernet(b"\x88\xe5", channel + kind + packet))
+    yield Wrapped("cisco metadata", ETHERNET, ethernet(b"\x89\x09", b"\1\1\0\1\0\x07" + kind + packet))
+    service = b"\x0f\xc6\1" + (b"\1" if version == IPV4 else b"\2") + b"\0\0\x07\xff" + bytes(16)
+    yield Wrapped("network service header", ETHERNET, ethernet(b"\x89\x4f", service + packet))
     yield Wrapped("snap", ETHERNET, ethernet(struct.pack("!H", 8 + len(packet)), SNAP + kind + packet))
     yield Wrapped("provider backbone", ETHERNET, ethernet(b"\x88\xe7", b"\0\0\0\x07" + whole))
     yield Wrapped("mpls", ETHERNET, ethernet(b"\x88\x47", label[0] + packet))
@@ -111,6 +117,9 @@ def links(version: int, packet: bytes) -> Iterable[Wrapped]:
     yield Wrapped("cisco hdlc", 104, b"\x0f\0" + kind + packet)
     yield Wrapped("fddi", 10, b"\x50" + bytes(12) + SNAP + kind + packet)
     yield Wrapped("token ring", 6, b"\x10\x40" + bytes(12) + SNAP + kind + packet)
+    yield Wrapped("atm", 100, SNAP + kind + packet)
+    yield Wrapped("fibre channel", 122, bytes(16) + SNAP + kind + packet)
+    yield Wrapped("firewire", 138, bytes(16) + kind + packet)
     yield Wrapped("loopback", 0, family + packet)
     yield Wrapped("loopback of openbsd", 108, family[::-1] + packet)
     yield Wrapped("raw", 101, packet)
@@ -162,6 +171,11 @@ def tunnels(version: int, packet: bytes) -> Iterable[Wrapped]:
     yield Wrapped("vxlan-gpe", 101, udp(4790, b"\x0c\0\0" + (b"\1" if version == IPV4 else b"\2") + b"\0\0\x07\0" + packet))
     yield Wrapped("geneve", 101, udp(6081, b"\x01\0\x65\x58\0\0\x07\0" + b"\0\1\0\0" + whole))
     yield Wrapped("gtp", 101, udp(2152, b"\x30\xff" + struct.pack("!H", len(packet)) + b"\0\0\0\x07" + packet))
+    yield Wrapped("l2tp", 101, udp(1701, b"\0\2\0\1\0\1" + b"\xff\x03" + _ppp(version) + packet))
+    numbered = struct.pack("!6H", 0x4A02, 18 + len(packet), 1, 1, 0, 0) + b"\0\2\0\0"
+    yield Wrapped("l2tp, numbers and offset", 101, udp(1701, numbered + _ppp(version) + packet))
+    behind = b"\x0c\0\0\4\0\0\x07\0" + b"\x0f\xc2\2\3\0\0\x07\xff" + whole
+    yield Wrapped("vxlan-gpe, service header", 101, udp(4790, behind))
     yield Wrapped("mpls in udp", 101, udp(6635, bytes.fromhex("0006413f") + packet))
     yield Wrapped("authentication", 101, _authenticated(version, packet))
     if version == IPV6:
@@ -201,5 +215,7 @@ def without_segment(packet: bytes) -> Iterable[tuple[str, int, bytes]]:
     yield "a packet that is not IP", 101, bytes(40)
     yield "Ethernet type 0x1234", ETHERNET, ethernet(b"\x12\x34", packet)
     yield "more than 24 headers", ETHERNET, ethernet(b"\x81\0", b"\0\x05\x81\0" * 30)
+    yield "MACsec (encrypted)", ETHERNET, ethernet(b"\x88\xe5", b"\x0c\0\0\0\0\x09" + bytes(40))
+    yield "a network service header without IP", ETHERNET, ethernet(b"\x89\x4f", b"\x0f\xc2\2\x63" + bytes(40))
     yield "damaged headers", 101, packet[:20] + bytes(40)
     yield "damaged headers", 101, packet[:30]

@@ -46,7 +46,7 @@ STACKS = [load_stack(name) for name in ("linux", "freebsd", "lwip")]
 
 def capture_of(octets: bytes) -> CapturedCloses:
     """The connections in a file with these octets."""
-    return closes_in(SegmentReader(io.BytesIO(octets).read, "file", max_frames=20_000), CONFIGURATION, "file")
+    return closes_in(SegmentReader(io.BytesIO(octets).read, "file", max_frames=20_000, steady=True), CONFIGURATION, "file")
 
 
 def explained(octets: bytes, *, traces: bool = True) -> int:

@@ -115,14 +115,24 @@ PLAIN_CASES = {
             (530, 0, ACK, 4_002, 2, 0),
         ]
     ),
+    "text on the SYN": packets(
+        [
+            (0, 0, SYN, 0, None, 5),
+            (10, 1, SYN | ACK, 0, 6, 0),
+            (20, 0, ACK, 6, 1, 0),
+            (60, 0, FIN | ACK, 6, 1, 0),
+            (70, 1, FIN | ACK, 1, 7, 0),
+            (80, 0, ACK, 7, 2, 0),
+        ]
+    ),
 }
 """Connections that close plainly."""
 
 
-def long(*instead: Line) -> list[CapturedPacket]:
-    """A connection with so much text that most of it is not kept, and with these lines in the middle of it."""
+def long(*more: Line, dropped: int = 0) -> list[CapturedPacket]:
+    """A connection with so much text that most of it is not kept, with more lines in the middle of it, or without some."""
     lines = [line for i in range(200) for line in ((30 + i, 0, ACK, 1 + 10 * i, 1, 10), (30 + i, 1, ACK, 1, 11 + 10 * i, 0))]
-    lines[200 : 200 + len(instead)] = instead
+    lines[200 : 200 + dropped] = more
     close = ((510, 0, FIN | ACK, 2_001, 1, 0), (520, 1, FIN | ACK, 1, 2_002, 0), (530, 0, ACK, 2_002, 2, 0))
     return packets([*OPENING, *lines, *close])
 
@@ -155,12 +165,18 @@ OTHER_CASES = {
         [*PLAIN[:7], (65, 1, FIN | ACK, 501, 101, 0), (70, 1, ACK, 502, 102, 0), (75, 0, ACK, 102, 502, 0)]
     ),
     "the last packet acknowledges text alone": packets(
-        [*PLAIN[:7], (70, 1, ACK, 501, 102, 50), (71, 1, FIN | ACK, 551, 102, 0), (80, 0, ACK, 102, 551, 0)]
+        [
+            *PLAIN[:7],
+            (65, 1, ACK, 501, 102, 0),
+            (70, 1, ACK, 501, 102, 50),
+            (71, 1, FIN | ACK, 551, 102, 0),
+            (80, 0, ACK, 102, 551, 0),
+        ]
     ),
     "text that is not kept, without the opening": long()[3:],
     "text again that is not kept": long((130, 0, ACK, 991, 1, 10)),
     "the other's text again that is not kept": long((130, 1, ACK, 0, 1_001, 1)),
-    "text missing that is not kept": long((130, 0, ACK, 1_001, 1, 5)),
+    "text missing that is not kept": long((130, 0, ACK, 1_001, 1, 5), dropped=1),
     "the other's text missing that is not kept": long((130, 1, ACK, 9, 1_001, 0), (131, 1, ACK, 1, 1_011, 0)),
     "an acknowledgement of too much that is not kept": long((130, 1, ACK, 1, 9_000, 0)),
     "the closer's acknowledgement of too much that is not kept": long((130, 0, ACK, 1_001, 9_000, 10)),
@@ -174,22 +190,23 @@ OTHER_CASES = {
     "an acknowledgement overtakes": packets([*PLAIN[:5], (45, 0, ACK, 101, 1, 0), *PLAIN[5:]]),
     "text beyond the FIN": but(9, (90, 0, ACK, 102, 502, 50)),
     "text captured after its acknowledgement": packets([*PLAIN[:3], PLAIN[4], (41, 0, ACK, 1, 1, 100), *PLAIN[5:]]),
+    "no ACK bit at the start": packets(
+        [
+            PLAIN[0],
+            (5, 0, 0, 1, None, 100),
+            (10, 1, SYN | ACK, 0, 101, 0),
+            (20, 0, ACK, 101, 1, 0),
+            (60, 0, FIN | ACK, 101, 1, 0),
+            (70, 1, FIN | ACK, 1, 102, 0),
+            (80, 0, ACK, 102, 2, 0),
+        ]
+    ),
     "no ACK bit": but(3, (30, 0, 0, 1, None, 100), instead=1),
     "two interfaces": changed(7, lambda it: it._replace(interface="eth1")),
     "used again": [
         *packets(PLAIN),
         *(it._replace(frame=it.frame + 9, time=it.time + SECOND, seq=(it.seq + 10**6) % 2**32) for it in packets(OPENING[:1])),
     ],
-    "text on the SYN": packets(
-        [
-            (0, 0, SYN, 0, None, 5),
-            (10, 1, SYN | ACK, 0, 6, 0),
-            (20, 0, ACK, 6, 1, 0),
-            (60, 0, FIN | ACK, 6, 1, 0),
-            (70, 1, FIN | ACK, 1, 7, 0),
-            (80, 0, ACK, 7, 2, 0),
-        ]
-    ),
     "an old SYN in between": but(6, (55, 0, SYN, 0, None, 0)),
 }
 """Connections that must be judged in general; of some both ways happen to say the same."""

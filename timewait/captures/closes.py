@@ -124,7 +124,7 @@ def read_closes(file: Path, configuration: Configuration, max_frames: int = MAX_
     try:
         for order in ORDERS:
             with suppress(OutOfOrder), file.open("rb", buffering=0) as stream:
-                reader = SegmentReader(stream.read, str(file), max_frames=max_frames)
+                reader = SegmentReader(stream.read, str(file), max_frames=max_frames, steady=order is not ORDERS[0])
                 return judged(_sorted(order(reader)), reader, configuration, file.name)
     except OSError as problem:
         raise BrokenCapture(f"{file}: {problem.strerror or problem}") from problem

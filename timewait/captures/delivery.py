@@ -206,10 +206,40 @@ class _Arrivals:
                     retransmissions.append(other)
             elif _acknowledges(other.segment, segment, end):
                 in_time = [it for it in retransmissions if other.time - it.time >= self._responses[other.sender]]
-                return Delivery(captured, sent, () if in_time else (self._just_after(crossed),))
+                lost = in_time and not self._answered_first(later, captured, in_time)
+                return Delivery(captured, sent, () if lost else (self._just_after(crossed),))
             elif not other.segment.rst and not other.segment.syn:
                 crossed = later
         return Delivery(captured, sent, (), pending=True)
+
+    def _answered_first(self, answer: int, captured: CapturedSegment, again: Sequence[CapturedSegment]) -> bool:
+        """Whether an acknowledgement that may answer a retransmission answers the first transmission, too.
+
+        It repeats the time stamp of what it answers (RFC 7323 4.3), or every transmission is acknowledged by itself.
+        """
+        found = self._segments[answer]
+        stamps = [None if it.packet.timestamps is None else it.packet.timestamps[0] for it in (captured, *again)]
+        echo = found.packet.timestamps
+        if echo is not None and None not in stamps and stamps[0] not in stamps[1:] and echo[1] in stamps:
+            return echo[1] == stamps[0]
+        return self._answers(answer, captured.segment) >= self._transmissions(captured)
+
+    def _answers(self, first: int, segment: Segment) -> int:
+        """The bare acknowledgements of a segment from an index on, alike, until its sender sends anything else."""
+        found = self._segments[first]
+        number = 0
+        for it in self._segments[first:]:
+            if it.sender != found.sender and it.segment.span and it.segment.end > segment.end:
+                break
+            bare = it.sender == found.sender and not it.segment.span and not it.segment.rst
+            number += bare and (it.segment.ack, it.window) == (found.segment.ack, found.window)
+        return number
+
+    def _transmissions(self, captured: CapturedSegment) -> int:
+        """The transmissions of text or a FIN, or of parts of it, captured of an end."""
+        seq, end = captured.segment.seq, captured.segment.end
+        own = [it.segment for it in self._segments if it.sender == captured.sender and it.segment.span and not it.segment.rst]
+        return sum(it.seq < end and seq < it.end for it in own)
 
     def _of_acknowledgement(self, index: int) -> Delivery:
         """The delivery of an acknowledgement, disproved by a retransmission of what it covers."""

@@ -45,6 +45,8 @@ def end_state(
     state = _End(found, fins, side).state()
     if any(reset.cause is not ResetCause.SYN_SENT for reset in sent):
         state = state._replace(possible=state.possible | {State.CLOSED})
+        if sent[-1].cause not in NO_EFFECT and not _goes_on(found, side, sent[-1]):
+            state = EndState(State.CLOSED, state.possible)
     for reset in resets:
         if reset.end != ENDS[side]:
             state = _after_reset(found, side, reset, state, arrivals)
@@ -53,6 +55,12 @@ def end_state(
         waits = state.possible & {State.TIME_WAIT}
         return EndState(State.TIME_WAIT if state.likely is State.TIME_WAIT else State.CLOSED, waits | {State.CLOSED})
     return state
+
+
+def _goes_on(found: Passages, side: int, reset: ResetFacts) -> bool:
+    """Whether an end sent anything after a RST in its name."""
+    passage = next(it for it in found.all if it.frame == reset.frame)
+    return any(not it.segment.rst for it in found.of(side, after=passage.order))
 
 
 def _after_reset(found: Passages, side: int, reset: ResetFacts, state: EndState, arrivals: tuple[ResetArrival, ...]) -> EndState:
@@ -98,13 +106,11 @@ class _End:
         received, acknowledged = self._received(), self._acknowledged()
         knew = {True, False} if self._undecided_order() else {self._own is not None and bool(self._own.knew)}
         sent = {self._own is not None}
-        if (self._own is None and self._found.directions[self._side].missing) or (
-            self._own is not None and not self._own.captured
-        ):
+        if (self._own is None and self._found.lacks(self._side)) or (self._own is not None and not self._own.captured):
             sent = {True, False}
-        if self._own is None and self._found.may_have_closed_before(self._side):
+        if self._own is None and self._may_have_closed(self._side):
             sent, acknowledged = {True, False}, {True, False}
-        before = self._other is None and self._found.may_have_closed_before(1 - self._side)
+        before = self._other is None and self._may_have_closed(1 - self._side)
         if before:
             received, knew = {True, False}, {True, False}
         choices = set(product(sent, received, acknowledged, knew))
@@ -131,6 +137,10 @@ class _End:
         if len(received) > 1:
             return EndState(None, possible, complete)
         return EndState(complete, possible)
+
+    def _may_have_closed(self, side: int) -> bool:
+        """Whether an end of which the capture has no FIN may have closed before the capture began, or with what it lacks."""
+        return self._found.may_have_closed_before(side) or self._found.lacks_last(side)
 
     def _undecided_order(self) -> bool:
         """Whether nothing shows if this end knew of the other's FIN when it closed."""

@@ -54,7 +54,6 @@ PROTOCOL_NAMES = {
     0x888E: "EAPOL",
     0x8892: "PROFINET",
     0x88CC: "LLDP",
-    0x88E5: "MACsec",
     0x88F7: "PTP",
     0x9000: "loopback test",
 }
@@ -123,6 +122,28 @@ def _bridge_tag(octets: bytes, at: int) -> NextLayer:
     """VN-Tag: four octets, then an ethertype."""
     del octets
     return ethertype, at + 4
+
+
+def _security_tag(octets: bytes, at: int) -> NextLayer:
+    """MACsec (IEEE 802.1AE): a tag of six octets, eight more with the channel, and the frame where it is not encrypted."""
+    control = octets[at]
+    if control & 0x0C:
+        raise Undecoded("MACsec (encrypted)")
+    return ethertype, at + (14 if control & 0x20 else 6)
+
+
+def _cisco_metadata(octets: bytes, at: int) -> NextLayer:
+    """Version, length in words of four octets less one, the options, then an ethertype."""
+    return ethertype, at + 2 + 4 * octets[at + 1]
+
+
+def network_service(octets: bytes, at: int) -> NextLayer:
+    """The network service header (RFC 8300): its length in words of four octets, then the next protocol."""
+    length, following = 4 * (octets[at + 1] & 0x3F), octets[at + 3]
+    layers: dict[int, Layer | None] = {1: None, 2: None, 3: ethernet, 5: mpls}
+    if following not in layers or length < 8:
+        raise Undecoded("a network service header without IP")
+    return layers[following], at + length
 
 
 def _pppoe(octets: bytes, at: int) -> NextLayer:
@@ -328,6 +349,9 @@ _ETHERTYPES: dict[int, Layer] = {
     0x8847: mpls,
     0x8848: mpls,
     0x8864: _pppoe,
+    0x88E5: _security_tag,
+    0x8909: _cisco_metadata,
+    0x894F: network_service,
     0x880B: ppp,
     0x6558: ethernet,
 }
@@ -342,6 +366,7 @@ _LINKS: dict[int, NextLayer] = {
     14: (None, 0),
     50: (ppp, 0),
     51: (_pppoe, 0),
+    100: (llc, 0),
     101: (None, 0),
     104: (_cisco_hdlc, 0),
     105: (wireless, 0),
@@ -351,7 +376,9 @@ _LINKS: dict[int, NextLayer] = {
     113: (_cooked, 0),
     117: (_packet_filter_log, 0),
     119: (_prism, 0),
+    122: (llc, 16),
     127: (_radiotap, 0),
+    138: (ethertype, 16),
     149: (_packet_tap, 0),
     163: (_avs, 0),
     166: (ppp, 2),

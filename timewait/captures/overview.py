@@ -88,6 +88,9 @@ def reading_notes(reader: SegmentReader) -> list[str]:
     if reader.backwards:
         were = counted(reader.backwards, "frame is", "frames are")
         notes.append(f"{were} earlier than the one before; the frames are explained in the order of their times.")
+    if reader.stray:
+        were = counted(reader.stray, "frame has", "frames have")
+        notes.append(f"{were} a time far from those around: the clock was off; such a frame is explained where the file has it.")
     if reader.limit_hit:
         notes.append(f"Reading stopped after {counted(reader.frames, 'frame')}; --max-frames reads more.")
     return notes

@@ -113,9 +113,17 @@ class Passages:
     @property
     def lossy(self) -> bool:
         """Whether the capture lacks numbers that it shows to have been sent."""
-        return any(side.missing for side in self.directions) or any(
-            self.directions[1 - side].acknowledges > self.directions[side].high for side in (0, 1)
-        )
+        return self.lacks(0) or self.lacks(1)
+
+    def lacks(self, side: int) -> bool:
+        """Whether the capture lacks numbers of an end that later ones, or acknowledgements, show to have been sent."""
+        own, other = self.directions[side], self.directions[1 - side]
+        return bool(own.missing) or other.acknowledges > own.high
+
+    def lacks_last(self, side: int) -> bool:
+        """Whether an end sent something after all that was captured of it, as acknowledgements show."""
+        own, other = self.directions[side], self.directions[1 - side]
+        return other.acknowledges > max(own.high, 1)
 
 
 def passages(found: Deliveries, directions: tuple[Direction, Direction], started: int) -> Passages:

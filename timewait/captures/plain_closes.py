@@ -90,12 +90,8 @@ def _in_order(connection: Connection) -> list[PlainRecord] | None:
         while run is not None and place <= index:
             high = [max(old, new or 0) for old, new in zip(high, run.next_seq, strict=True)]
             place, run = next(runs)
-        span = length + (flags & FIN)
-        if flags & SYN:
-            if seq or span or flags & RST or closed[sender] or high[sender]:
-                return None
-            span = 1
-        elif not flags & ACK or flags & RST or (closed[sender] and span):
+        span = length + (flags & FIN) + bool(flags & SYN)
+        if flags & RST or not flags & (SYN | ACK) or (closed[sender] and span):
             return None
         other = 1 - sender
         news = span or ack > acknowledged[sender]

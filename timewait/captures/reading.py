@@ -9,6 +9,7 @@ from typing import BinaryIO
 from timewait.captures.capture_file import BrokenCapture, CaptureReader, Read
 from timewait.captures.fragments import INCOMPLETE, Fragments
 from timewait.captures.headers import CapturedPacket, Fragment, LeftOut, decode
+from timewait.captures.stray_times import SteadyFrames
 from timewait.narration.prose import counted
 
 MAX_FRAMES = 5_000_000
@@ -28,6 +29,8 @@ class SegmentReader:
         Octets that were already read.
     max_frames : int
         Frames, and blocks without a frame, read at most.
+    steady : bool
+        Whether each frame waits for the next ones, which show if its clock was off.
 
     Attributes
     ----------
@@ -49,6 +52,7 @@ class SegmentReader:
         name: str,
         start: bytes = b"",
         max_frames: int = MAX_FRAMES,
+        steady: bool = False,
     ) -> None:
         self.frames = 0
         self.segments = 0
@@ -60,6 +64,12 @@ class SegmentReader:
         self._file = CaptureReader(read, name, start)
         self._undecoded: Counter[str] = Counter()
         self._fragments = Fragments()
+        self._steady = SteadyFrames(self._file) if steady else None
+
+    @property
+    def stray(self) -> int:
+        """Frames whose clock was off."""
+        return 0 if self._steady is None else self._steady.stray
 
     @property
     def problem(self) -> str:
@@ -81,7 +91,7 @@ class SegmentReader:
             The file is not a capture, or holds no TCP segment that can be read.
         """
         last = 0
-        for frame in self._file:
+        for frame in self._file if self._steady is None else self._steady:
             if self._file.blocks > self._max_frames:
                 self.limit_hit = True
                 break

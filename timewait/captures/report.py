@@ -12,6 +12,7 @@ from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.observations import CloseKind, Deviation, EndState, RemarkKind, ResetCause, TimeWaitAnswer
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.time_wait_lengths import TimeWaitObserved, compare, time_waits_observed
+from timewait.captures.unknowns import CAUSES
 from timewait.checker.trace import Step
 from timewait.narration.prose import counted, listed, other_end, rounded, times
 from timewait.spec.exchange import ENDS
@@ -55,6 +56,8 @@ def outcome_of(facts: ConnectionFacts) -> str:
                 return "half closed: A has closed, and the capture holds nothing of B"
             if _may_have_closed_before(facts):
                 return "half closed: A has closed, and B may have closed before the capture began"
+            if _may_have_closed_unseen(facts):
+                return "half closed: A has closed, and the capture lacks what B sent last"
             return "half closed: A has closed, B has not"
         case CloseKind.CLOSING:
             return _closing_outcome(facts)
@@ -78,6 +81,10 @@ def _may_have_closed_before(facts: ConnectionFacts) -> bool:
     return any(unknown.kind == "may-have-closed-before" for unknown in facts.unknowns)
 
 
+def _may_have_closed_unseen(facts: ConnectionFacts) -> bool:
+    return any(unknown.kind == "may-have-closed-unseen" for unknown in facts.unknowns)
+
+
 def _waiting_state(facts: ConnectionFacts, end: str) -> State:
     """The state in which an end waited for the acknowledgement of its FIN."""
     fin = facts.fins[ENDS.index(end)]
@@ -94,6 +101,8 @@ def _closing_outcome(facts: ConnectionFacts) -> str:
 
 def _reset_outcome(facts: ConnectionFacts) -> str:
     who = "a device on the way" if facts.by == "device" else facts.by
+    if any(it.end == facts.by and it.cause is not ResetCause.DEVICE and ResetCause.DEVICE in it.causes for it in facts.resets):
+        who += " or by a device in its name"
     closed = [fin.end for fin in facts.fins if fin is not None]
     when = {0: "", 1: f" after {closed[0] if closed else ''} had closed"}.get(len(closed), " after both had closed")
     return f"reset by {who}{when}"
@@ -149,7 +158,9 @@ def _closing(observed: ObservedClose) -> Iterator[str]:
         yield f"Then B sent {counted(octets, 'more octet')}: a half-close."
     if second not in closed:
         before = _may_have_closed_before(observed.facts)
-        yield f"{second} may have closed before the capture began." if before else f"{second} did not close."
+        unseen = _may_have_closed_unseen(observed.facts)
+        open_end = f"The capture lacks what {second} sent last, which may be a FIN." if unseen else f"{second} did not close."
+        yield f"{second} may have closed before the capture began." if before else open_end
         return
     took = closed[second] - closed[first]
     later = f"{rounded(took)} later" if took else "at the same moment"
@@ -200,7 +211,8 @@ def _losses(observed: ObservedClose) -> Iterator[str]:
     if lost:
         named = [f"{copy.sender}'s {copy.text} at {rounded(copy.sent)}" for copy in lost[:MAX_LISTED]]
         more = [f"{len(lost) - MAX_LISTED:,} more"] if len(lost) > MAX_LISTED else []
-        yield f"Lost: {listed([*named, *more])}."
+        certain = len(observed.interfaces) == 2
+        yield f"{'Lost' if certain else 'Lost, or late'}: {listed([*named, *more])}."
 
 
 def _retransmissions(observed: ObservedClose) -> Iterator[str]:
@@ -244,6 +256,10 @@ def _resets(observed: ObservedClose) -> Iterator[str]:
         when, frame = rounded(reset.time), reset.frame
         if reset.cause is ResetCause.DEVICE:
             yield f"At {when} a device on the way sent a RST in the name of {reset.end} (frame {frame}): {reset.evidence}."
+        elif len(reset.causes) > 1:
+            why = f" ({reset.evidence})" if reset.evidence else ""
+            readings = listed([CAUSES[cause] for cause in reset.causes], "or")
+            yield f"At {when} {reset.end} sent a RST (frame {frame}): {readings}{why}."
         else:
             why = f" ({reset.evidence})" if reset.evidence else ""
             yield f"At {when} {reset.end} {REASONS[reset.cause]} (frame {frame}){why}."

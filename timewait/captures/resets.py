@@ -21,6 +21,9 @@ SHORTEST_FIN_WAIT_2 = 1_000_000_000
 PROMPT = 20_000_000
 """Nanoseconds that an answer may take beyond two of the shortest times to an acknowledgement."""
 
+SILENCE = 60_000_000_000
+"""Nanoseconds without a packet after which a RST may come from a keep-alive timer, a device, or a host that lost everything."""
+
 LEAST_RETRANSMISSIONS = 2
 """Unanswered retransmissions after which a RST may mean that the limit R2 was reached."""
 
@@ -93,7 +96,7 @@ class _Reset:
             verdict = judge()
             if verdict is not None:
                 return verdict
-        causes, trigger, evidence = self._call_or_answer()
+        causes, trigger, evidence = self._after_silence(*self._call_or_answer())
         if self._found.may_have_closed_before(self._side):
             causes = _distinct(*causes, *_OF_CLOSED_BEFORE)
         return causes, trigger, evidence
@@ -192,11 +195,30 @@ class _Reset:
         answers = self._answers(trigger)
         if self._rst.segment.ack is None and self._rst.segment.seq < number:
             return answers, trigger, ""
-        if trigger is None:
-            return _distinct(ResetCause.ABORT, *answers), None, ""
-        if not self._is_prompt(trigger):
+        if trigger is None and answers[0] is ResetCause.LATE_TEXT and self._refuses_at_once():
+            return answers, None, ""
+        if trigger is None or not self._is_prompt(trigger):
             return _distinct(ResetCause.ABORT, *answers), None, ""
         return answers, trigger, ""
+
+    def _after_silence(self, causes: tuple[ResetCause, ...], trigger: Passage | None, evidence: str) -> CauseFound:
+        """The causes with those that remain where nothing had been captured for long.
+
+        An end that was silent for long and answers a segment as CLOSED does has more likely lost the connection than that its
+        user dropped it just then. A RST that answers nothing may come from a timer, or from a device that forgets connections.
+        """
+        closed = any(it.segment.fin for it in self._own)
+        last = [it.time for it in (*self._own, *([] if trigger is not None else self._peer))]
+        silent = self._rst.time - max(last) if last else 0
+        if silent < SILENCE or (trigger is not None and closed):
+            return causes, trigger, evidence
+        passed = rounded(Fraction(silent, 10**9))
+        if trigger is not None:
+            bare = self._rst.segment.ack is None
+            heads = (ResetCause.FORGOTTEN,) if bare else ()
+            return _distinct(*heads, *causes, ResetCause.DEVICE), trigger, f"nothing of {self._end} had passed for {passed}"
+        further = (ResetCause.KEEP_ALIVE, ResetCause.FORGOTTEN, ResetCause.DEVICE)
+        return _distinct(*causes, *further), None, f"nothing had passed for {passed}"
 
     def _answers(self, trigger: Passage | None) -> tuple[ResetCause, ...]:
         """The causes of a RST that answers a segment, by what the sender had sent and received before."""
@@ -247,6 +269,12 @@ class _Reset:
         """Whether the RST came as soon as an answer comes; one that came later was not an answer."""
         response = self._found.directions[self._side].response
         return response is None or self._rst.time - trigger.time <= 2 * response + PROMPT
+
+    def _refuses_at_once(self) -> bool:
+        """Whether text that the end never acknowledged came as shortly before the RST as an answer takes."""
+        known = self._found.directions[self._side].response is not None
+        unread = [it for it in self._peer if it.segment.length and it.segment.end > self._acknowledged()]
+        return known and any(self._is_prompt(it) for it in unread)
 
     def _acknowledged(self) -> int:
         return max((it.segment.ack for it in self._own if it.segment.ack is not None), default=0)

@@ -1,10 +1,10 @@
-"""Packets that IP carries inside other protocols: IP in IP, GRE, VXLAN, GENEVE, GTP, Teredo, MPLS."""
+"""Packets that IP carries inside other protocols: IP in IP, GRE, VXLAN, GENEVE, GTP, Teredo, MPLS, L2TP."""
 
 from __future__ import annotations
 
 from struct import unpack_from
 
-from timewait.captures.link_layers import NextLayer, Undecoded, by_ethertype, ethernet, mpls, ppp
+from timewait.captures.link_layers import NextLayer, Undecoded, by_ethertype, ethernet, mpls, network_service, ppp
 
 UDP = 17
 
@@ -26,7 +26,7 @@ NAMES = {
 }
 """IP protocols without TCP."""
 
-VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP, TEREDO, MPLS_IN_UDP = 4789, 8472, 4790, 6081, 2152, 3544, 6635
+VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP, TEREDO, MPLS_IN_UDP, L2TP = 4789, 8472, 4790, 6081, 2152, 3544, 6635, 1701
 """UDP ports of tunnels."""
 
 TRANSPARENT_ETHERNET, ERSPAN, ERSPAN_3, WCCP, PPTP = 0x6558, 0x88BE, 0x22EB, 0x883E, 0x880B
@@ -93,6 +93,8 @@ def _udp(octets: bytes, at: int) -> NextLayer:
         return by_ethertype(unpack_from("!H", octets, at + 2)[0]), at + 8 + 4 * (octets[at] & 63)
     if port == GTP and octets[at] >> 4 == 3 and octets[at + 1] == 255:
         return _gtp(octets, at)
+    if port == L2TP and unpack_from("!H", octets, at)[0] & 0x800F == 2:
+        return _l2tp(octets, at)
     if TEREDO in (source, port):
         return _teredo(octets, at)
     if port == MPLS_IN_UDP:
@@ -106,6 +108,8 @@ def _next_protocol(number: int, at: int) -> NextLayer:
         return None, at
     if number == 3:
         return ethernet, at
+    if number == 4:
+        return network_service, at
     raise Undecoded("UDP")
 
 
@@ -121,6 +125,15 @@ def _gtp(octets: bytes, at: int) -> NextLayer:
         more = octets[at + length - 1]
         at += length
     return None, at
+
+
+def _l2tp(octets: bytes, at: int) -> NextLayer:
+    """A data message of version 2 (RFC 2661 3.1): optional length, sequence numbers and offset, then PPP."""
+    flags = unpack_from("!H", octets, at)[0]
+    at += 6 + (2 if flags & 0x4000 else 0) + (4 if flags & 0x0800 else 0)
+    if flags & 0x0200:
+        at += 2 + unpack_from("!H", octets, at)[0]
+    return ppp, at
 
 
 def _teredo(octets: bytes, at: int) -> NextLayer:

@@ -58,6 +58,7 @@ def unknowns(
         *_missing_octets(found, fins),
         *_fins_not_captured(fins),
         *_closed_before(found, fins),
+        *_closed_unseen(found, fins),
         *_order_of_fins(fins),
         *_unanswered_fins(fins, resets),
         *_late_acknowledgements(fins, beside),
@@ -110,6 +111,16 @@ def _closed_before(found: Passages, fins: FinPair) -> Iterator[Unknown]:
             lacks = f"The capture has neither the opening nor acknowledged text of {end}"
             text = f"{lacks}: {end} may have closed before the capture began."
             yield Unknown("may-have-closed-before", end, other.time, (other.frame,), text)
+
+
+def _closed_unseen(found: Passages, fins: FinPair) -> Iterator[Unknown]:
+    """An end whose last octets are not in the capture: one of the numbers that the other end acknowledged may be a FIN."""
+    for side, fin in enumerate(fins):
+        other = fins[1 - side]
+        if fin is None and other is not None and found.lacks_last(side) and not found.may_have_closed_before(side):
+            end = ENDS[side]
+            text = f"The capture lacks what {end} sent last, and {other.end} acknowledged it: {end} may have closed."
+            yield Unknown("may-have-closed-unseen", end, other.time, (other.frame,), text)
 
 
 def _order_of_fins(fins: FinPair) -> Iterator[Unknown]:

@@ -85,6 +85,7 @@ def as_data(view: CaptureView) -> dict[str, Any]:
         "ends_early": reader.problem or None,
         "limit_hit": reader.limit_hit,
         "frames_out_of_order": reader.backwards,
+        "frames_with_stray_times": reader.stray,
         "groups": {name: number for number, name, _ in overview(view.found.connections).lines()},
         "detailed": detailed,
         "connections": [_connection_data(view, index, detailed) for index in view.indices],

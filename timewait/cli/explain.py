@@ -164,7 +164,8 @@ def _read(
     """The connections of a file, which may be read again to put it in order, or of a pipe, which may not."""
     if file.is_file():
         return read_closes(file, configuration, max_frames=max_frames)
-    return closes_in(SegmentReader(read, str(file), start, max_frames=max_frames), configuration, file.name)
+    reader = SegmentReader(read, str(file), start, max_frames=max_frames, steady=True)
+    return closes_in(reader, configuration, file.name)
 
 
 def _view(file: Path, found: CapturedCloses, options: CaptureOptions, steps: bool) -> CaptureView:
