@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from timewait.checker.finding import Budget, Stopped
-from timewait.checker.worker_pool import end_with
+from timewait.checker.worker_pool import end_with, interrupts_blocked, leave_interrupts
 
 Result = TypeVar("Result")
 
@@ -51,7 +51,8 @@ def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
     receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
     arguments = (compute, sender, budget.megabytes, os.getpid())
     child = multiprocessing.get_context("fork").Process(target=_run, args=arguments, daemon=True)
-    child.start()
+    with interrupts_blocked():
+        child.start()
     sender.close()
     try:
         while not receiver.poll(POLL):
@@ -82,6 +83,7 @@ def _received(receiver: Connection, megabytes: float) -> Any:
 
 def _run(compute: Callable[[], object], sender: Connection, megabytes: float, parent: int) -> None:
     """Compute in the child process, and send the outcome."""
+    leave_interrupts()
     end_with(parent)
     faulthandler.disable()  # a solver that dies of its memory bound is no error of this program
     _bound_memory(megabytes)

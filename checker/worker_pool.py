@@ -10,17 +10,55 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
 
 @contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Hold interrupts back, so that a process started in the body gets none before it calls `leave_interrupts`.
+
+    A terminal interrupts every process of its foreground; a worker that is still starting would end with a traceback.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_interrupts() -> None:
+    """Leave interrupts to the parent of this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+class Worker(SpawnProcess):
+    """A new process, started while interrupts are held back."""
+
+    def start(self) -> None:
+        """Start the process."""
+        with interrupts_blocked():
+            super().start()
+
+
+class _Workers(SpawnContext):
+    """New processes that are workers."""
+
+    Process = Worker
+
+
+@contextmanager
 def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of new processes that leave interrupts to their parent; an error or an interrupt ends them at once."""
     others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(jobs, mp_context=_Workers(), initializer=_begin, initargs=(os.getpid(),))
     try:
         yield pool
     except BaseException:
@@ -32,7 +70,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts()
     end_with(parent)
 
 

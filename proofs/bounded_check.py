@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from timewait.checker import certificate
 from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
-from timewait.checker.worker_pool import end_with
+from timewait.checker.worker_pool import end_with, interrupts_blocked, leave_interrupts
 from timewait.proofs.certificate_files import CheckedCertificate, checked_one_by_one, statements_of
 from timewait.vocabulary.errors import MissingPackage
 
@@ -58,7 +57,8 @@ def _answers(sections: Sequence[tuple[str, str]], seconds: float, megabytes: int
     context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_check, args=(sender, sections, seconds, megabytes, os.getpid()), daemon=True)
-    process.start()
+    with interrupts_blocked():
+        process.start()
     sender.close()
     try:
         while receiver.poll(max(deadline - time.monotonic(), 0)):
@@ -76,7 +76,7 @@ def _answers(sections: Sequence[tuple[str, str]], seconds: float, megabytes: int
 
 def _check(sender: Connection, sections: Sequence[tuple[str, str]], seconds: float, megabytes: int, parent: int) -> None:
     """Check the certificates in this process, and send the results."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts()
     end_with(parent)
     limit = megabytes << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -313,12 +313,12 @@ class TestFolder:
 
     def test_written_files_are_current(self, pictures: list[DrawnPicture], tmp_path: Path) -> None:
         folder = tmp_path / "new"
-        update(changes(pictures, folder), folder)
+        update(changes(pictures, folder).stale, folder)
         assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == contents(pictures)
         times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
         found = changes(pictures, folder)
         assert (found.stale, found.unknown) == ({}, ())
-        update(found, folder)
+        update(found.stale, folder)
         assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == times
 
     @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ class TestFolder:
     def test_stale_files(
         self, pictures: list[DrawnPicture], tmp_path: Path, name: str, text: str | None, stale: set[str]
     ) -> None:
-        update(changes(pictures, tmp_path), tmp_path)
+        update(changes(pictures, tmp_path).stale, tmp_path)
         if text is None:
             (tmp_path / name).unlink()
         else:
@@ -345,7 +345,7 @@ class TestFolder:
         assert set(changes(pictures, tmp_path).stale) == stale
 
     def test_unknown_files(self, pictures: list[DrawnPicture], tmp_path: Path) -> None:
-        update(changes(pictures, tmp_path), tmp_path)
+        update(changes(pictures, tmp_path).stale, tmp_path)
         (tmp_path / "old.svg").write_text(PICTURE, encoding="utf-8")
         (tmp_path / "notes.html").write_text("mine", encoding="utf-8")
         found = changes(pictures, tmp_path)

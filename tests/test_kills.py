@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 
-from timewait.checker.certificate import sections
+from timewait.checker.certificate import joined, sections
+from timewait.checker.finding import Budget
+from timewait.proofs.certify import certify_at_values
+from timewait.proofs.claims import close
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,21 +35,95 @@ EARLIER = "an earlier file\n"
 
 SMALL = ("--msl", "1s", "--rto", "1s")
 
-COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "check": (
+CAPTURE, TRACE = str(ROOT / "examples/capture.pcapng"), str(ROOT / "examples/trace.itf.json")
+
+SHORT = 0.4
+"""Seconds of processor time, about, until a command is loaded; an interrupt before is answered by Python."""
+
+
+class LongCommand(NamedTuple):
+    """A command that takes a while.
+
+    Attributes
+    ----------
+    words : tuple of str
+        The command.
+    files : tuple of str
+        Files that are there before it runs, and that it writes anew.
+    goes_on : str
+        A file or folder from which a second run goes on; empty where there is none.
+    """
+
+    words: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    goes_on: str = ""
+
+
+COMMANDS: dict[str, LongCommand] = {
+    "check": LongCommand(
         ("check", *SMALL, "--time-wait", "1s", "--trace", "a.itf.json", "--html", "a.html", "--certificate", "a.smt2"),
         ("a.itf.json", "a.html", "a.smt2"),
     ),
-    "prove": (("prove", "C2", "C15", "--out", "out", "--cache", "cache"), ("out/C15.2.itf.json", "out/C2.1.itf.json")),
-    "threshold": (("threshold", *SMALL, "--symbolic", "--json"), ()),
-    "agree": (("agree", "core, no loss, enough for one reason", "--max-seconds", "20"), ()),
-    "ci": (("ci", str(ROOT / "examples/stack/timewait.toml"), "--junit", "a.xml", "--sarif", "a.sarif"), ("a.xml", "a.sarif")),
-    "sweep": (("sweep", *SMALL, "--time-wait", "1s..4s", "--out", "a.csv"), ()),
-    "explain": (("explain", str(ROOT / "examples/capture.pcapng"), "--trace", "a.itf.json"), ("a.itf.json",)),
-    "export": (("export", *SMALL, "--time-wait", "2s", "--scope", "core", "--to", "promela", "--out", "a.pml"), ("a.pml",)),
-    "risk": (("risk", "--loss-rate", "1%", "--rtt", "50ms", "--rate-of-reuse", "1000000", "--json"), ()),
+    "solver": LongCommand(
+        (
+            "check",
+            "--msl",
+            "2s",
+            "--rto",
+            "2s",
+            "--time-wait",
+            "4s",
+            "--scope",
+            "core",
+            "--engine",
+            "smt",
+            "--certificate",
+            "a.smt2",
+        ),
+        ("a.smt2",),
+    ),
+    "prove": LongCommand(
+        ("prove", "C2", "C15", "--out", "out", "--cache", "cache"), ("out/C15.2.itf.json", "out/C2.1.itf.json"), "cache"
+    ),
+    "prove for all values": LongCommand(("prove", "C18", "--out", "out", "--cache", "cache"), ("out/C18.1.smt2",), "cache"),
+    "threshold": LongCommand(("threshold", *SMALL, "--json")),
+    "formula": LongCommand(("threshold", *SMALL, "--symbolic", "--out", "out"), ("out/piece-1.smt2",)),
+    "region": LongCommand(("diagram", "region", "--msl", "1s", "--scope", "core", "--out", "a.svg"), ("a.svg",)),
+    "agree": LongCommand(("agree", "core, no loss, enough for one reason", "--max-seconds", "20")),
+    "ci": LongCommand(
+        ("ci", str(ROOT / "examples/stack/timewait.toml"), "--junit", "a.xml", "--sarif", "a.sarif"), ("a.xml", "a.sarif")
+    ),
+    "sweep": LongCommand(("sweep", *SMALL, "--time-wait", "1s..4s", "--out", "a.csv"), (), "a.csv"),
+    "sweep into Parquet": LongCommand(
+        ("sweep", *SMALL, "--time-wait", "1s..4s", "--out", "a.parquet"), (), ".a.parquet.rows.jsonl"
+    ),
+    "explain": LongCommand(("explain", "../inputs/big.pcapng"), ()),
+    "explain a close": LongCommand(("explain", CAPTURE, "--trace", "a.itf.json", "--out", "a.svg"), ("a.itf.json", "a.svg")),
+    "view": LongCommand(("view", TRACE, "--out", "a.html"), ("a.html",)),
+    "export": LongCommand(
+        ("export", *SMALL, "--time-wait", "2s", "--scope", "core", "--to", "promela", "--out", "a.pml"), ("a.pml",)
+    ),
+    "certify": LongCommand(("certify", "../inputs/long.smt2", "--max-seconds", "60")),
+    "risk": LongCommand(("risk", "--loss-rate", "1%", "--rtt", "50ms", "--out", "a.svg"), ("a.svg",)),
+    "capacity": LongCommand(("capacity", "--rate", "1000/s", "--time-wait", "60s", "--out", "a.svg"), ("a.svg",)),
+    "ways": LongCommand(("ways", "--way", "tw-recycle", "--json")),
+    "run": LongCommand(("run", "--scenario", "simultaneous-close", "--out", "a.svg"), ("a.svg",)),
+    "all pictures": LongCommand(
+        ("diagram", "--all", "--committed", "--out", "out"), ("out/run-c8.svg", "out/README.md", "out/capacity.svg"), "out"
+    ),
 }
-"""For each command its words, and the files that are there before it runs and that it writes anew."""
+"""Long commands; the kernel's own (``replay``, ``conform``, ``learn``) are killed in ``test_laboratory_killed.py``."""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a capture of many closes, and a file of many certificates."""
+    folder = tmp_path_factory.mktemp("inputs")
+    octets = Path(CAPTURE).read_bytes()
+    (folder / "big.pcapng").write_bytes(octets * 3_000)  # a capture may have several sections
+    proof = certify_at_values(close(1, 2, 1, 1), ["graceful"], Budget()).text
+    (folder / "long.smt2").write_text(joined([proof] * 8))
+    return folder
 
 
 def processes(mark: str) -> list[int]:
@@ -62,7 +141,7 @@ def started(words: Sequence[str], folder: Path, mark: str) -> subprocess.Popen[b
     environment = os.environ | {MARK: mark, "XDG_CACHE_HOME": str(folder / "cache")}
     line = [sys.executable, "-m", "timewait", *words]
     return subprocess.Popen(
-        line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
 
 
@@ -102,32 +181,84 @@ def half_written(path: Path) -> str:
     return "" if text.endswith(ends) else f"{path} ends with {text[-20:]!r}"
 
 
+def interrupted_badly(code: int, text: str) -> str:
+    """Why an interrupt was not answered in one clear line; empty if it was, or if the command ended before."""
+    problems = [word for word in ("Traceback", "KeyboardInterrupt", "Exception ignored", "Process ") if word in text]
+    gone = code == -signal.SIGINT and not text  # when all was done, and Python itself was ending
+    return "" if gone or (not problems and code in (*ENDS, 20)) else f"exit {code}: {text[-2000:]}"
+
+
+ENDS = (0, 10, 20, 40)
+"""Exit codes of a command that came to its end."""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc on this machine")
 @pytest.mark.parametrize("name", COMMANDS)
-def test_ended_at_any_moment(name: str, tmp_path: Path) -> None:
-    """By SIGKILL, SIGTERM and SIGINT in turn."""
-    words, files = COMMANDS[name]
-    begin = time.monotonic()
-    (tmp_path / "whole").mkdir()
-    assert started(words, tmp_path / "whole", f"{name}-whole").wait(900) in (0, 10, 20, 40)
-    lasts = time.monotonic() - begin
-    assert left_behind(f"{name}-whole") == []
+def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
+    """By SIGKILL and SIGTERM to the process, and by SIGINT to all of its processes as by a terminal, in turn."""
+    command = COMMANDS[name]
+    whole = tmp_path / "whole"
+    (tmp_path / "inputs").symlink_to(inputs)
+    whole.mkdir()
+    lasts = finished(command, whole, f"{name}-whole-{os.getpid()}")
     draw, ended = random.Random(name), 0
     for moment in range(MOMENTS):
         folder, mark = tmp_path / str(moment), f"{name}-{moment}-{os.getpid()}"
-        for file in files:
+        folder.mkdir()
+        for file in command.files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(EARLIER)
-        folder.mkdir(exist_ok=True)
         number = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[moment % 3]
-        running = started(words, folder, mark)
+        running = started(command.words, folder, mark)
+        loaded = until_loaded(running) if number is signal.SIGINT else 0.0
         with suppress(subprocess.TimeoutExpired):
-            running.wait(draw.uniform(0.1, 1.0) * lasts)
+            running.wait(draw.uniform(0.1, 1.0) * max(lasts - loaded, 0.1))
         ended += running.poll() is None
-        running.send_signal(number)
-        running.wait(60)
+        with suppress(ProcessLookupError):
+            (os.killpg if number is signal.SIGINT else os.kill)(running.pid, number)
+        _, errors = running.communicate(timeout=60)
         assert left_behind(mark) == [], f"processes stay after {number.name}"
         assert [problem for path in written(folder) if (problem := half_written(path))] == []
-        assert all((folder / file).exists() for file in files)
+        assert all((folder / file).exists() for file in command.files)
+        if number is signal.SIGINT:
+            assert not (problem := interrupted_badly(running.returncode, errors.decode())), problem
+        if command.goes_on and moment >= MOMENTS - 3:
+            kept = {path.name for path in written(folder)}
+            finished(command, folder, f"{mark}-again")
+            assert kept <= {path.name for path in written(folder)} | {command.goes_on}
+            assert same_answer(command, folder, whole)
+        shutil.rmtree(folder)
     assert ended, "no run was ended before its end"
+
+
+def until_loaded(running: subprocess.Popen[bytes]) -> float:
+    """Wait until a process has used the processor for a while, so that it is loaded; returns the seconds of the clock."""
+    begin, ticks = time.monotonic(), os.sysconf("SC_CLK_TCK")
+    while running.poll() is None:
+        fields = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()
+        if (int(fields[11]) + int(fields[12])) / ticks >= SHORT:
+            break
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+def finished(command: LongCommand, folder: Path, mark: str) -> float:
+    """Run a command to its end; returns the seconds."""
+    begin = time.monotonic()
+    with started(command.words, folder, mark) as running:
+        _, errors = running.communicate(timeout=900)
+    assert running.returncode in ENDS, errors.decode()
+    assert left_behind(mark) == []
+    return time.monotonic() - begin
+
+
+def same_answer(command: LongCommand, folder: Path, whole: Path) -> bool:
+    """Whether a run that went on wrote the files of one that was never ended, and a sweep the same rows."""
+    names = [{str(path.relative_to(each)) for path in written(each) if path.name != command.goes_on} for each in (folder, whole)]
+    rows = [
+        [line.rsplit(",", 1)[0] for line in sorted(path.read_text().splitlines())]
+        for each in (folder, whole)
+        for path in each.glob("*.csv")
+    ]
+    return names[0] == names[1] and (not rows or rows[0] == rows[1])

@@ -15,9 +15,9 @@ from timewait.cli.console import Screen
 from timewait.cli.errors import error
 from timewait.cli.figures import DRAWN_AGAINST, difference_of, difference_picture, graph_of, run_picture, states_of
 from timewait.cli.options import MSL, question_options
-from timewait.cli.picture_folder import changes, update
+from timewait.cli.picture_folder import changes, stale, update
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_figure, of_trace, output_options
-from timewait.cli.picture_set import draw_all
+from timewait.cli.picture_set import draw_all, in_order
 from timewait.cli.region import region_command
 from timewait.cli.run import carry_out
 from timewait.cli.session import note_assumptions
@@ -62,17 +62,23 @@ def diagram_command(context: click.Context, everything: bool, out: Path | None, 
 
 def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
     screen = Screen()
-    found = changes(list(draw_all(jobs, committed)), folder)
+    drawn, written = [], []
+    for picture in draw_all(jobs, committed):
+        drawn.append(picture)
+        screen.progress_note(f"{len(drawn)}: {picture.title}")
+        if not check:  # what is drawn is kept, however the command ends
+            written += update(stale(picture.contents, folder), folder)
+    found = changes(in_order(drawn), folder)
     for name in found.unknown:
         screen.note(f"{folder / name} is not a picture of the set; delete it if nothing uses it")
     if check:
         for name in found.stale:
             error(f"{folder / name} is out of date; run timewait diagram --all --committed --out {folder}")
         return BAD_FILE if found.stale else 0
-    update(found, folder)
-    for name in found.stale:
+    written += update(found.stale, folder)
+    for name in written:
         screen.line(f"written: {folder / name}")
-    screen.line(f"{len(found.stale)} files written" if found.stale else "nothing has changed")
+    screen.line(f"{len(written)} files written" if written else "nothing has changed")
     return 0
 
 

@@ -15,6 +15,7 @@ import click
 
 from timewait import __version__
 from timewait.cli.errors import ReaderGone, error
+from timewait.cli.interrupts import heard_interrupts
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
 
@@ -85,7 +86,8 @@ def main(arguments: list[str] | None = None) -> None:
     _open_closed_streams()
     try:
         words = sys.argv[1:] if arguments is None else arguments  # which review pages state
-        code = cli.main(arguments, prog_name="timewait", standalone_mode=False, obj=words)
+        with heard_interrupts():
+            code = cli.main(arguments, prog_name="timewait", standalone_mode=False, obj=words)
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         code = USAGE

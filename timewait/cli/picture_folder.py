@@ -51,11 +51,15 @@ class DrawnPicture:
     files: Mapping[str, str]
     section: str = ""
 
+    @property
+    def contents(self) -> dict[str, str]:
+        """The content of each file, by its name."""
+        return {f"{self.name}.{end}": text for end, text in self.files.items()}
+
 
 def contents(pictures: Sequence[DrawnPicture]) -> dict[str, str]:
     """The content of every file, by name, including the list of pictures."""
-    files = {f"{picture.name}.{end}": text for picture in pictures for end, text in picture.files.items()}
-    return files | {INDEX: index(pictures)}
+    return {name: text for picture in pictures for name, text in picture.contents.items()} | {INDEX: index(pictures)}
 
 
 def index(pictures: Sequence[DrawnPicture]) -> str:
@@ -94,15 +98,23 @@ class FolderChanges:
 def changes(pictures: Sequence[DrawnPicture], folder: Path) -> FolderChanges:
     """The differences of a folder from a set of pictures."""
     wanted = contents(pictures)
-    present = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*") if path.is_file()}
-    stale = {name: text for name, text in wanted.items() if name not in present or not same_content(present[name], text)}
+    present = [path.name for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]
     ends = {Path(name).suffix for name in wanted}
     unknown = sorted(name for name in present if name not in wanted and Path(name).suffix in ends)
-    return FolderChanges(stale, tuple(unknown))
+    return FolderChanges(stale(wanted, folder), tuple(unknown))
 
 
-def update(found: FolderChanges, folder: Path) -> None:
-    """Write the files that are out of date.
+def stale(wanted: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The contents, by name, of which a folder has no file or one that is out of date."""
+    return {name: text for name, text in wanted.items() if not _up_to_date(folder / name, text)}
+
+
+def _up_to_date(path: Path, text: str) -> bool:
+    return path.is_file() and same_content(path.read_text(encoding="utf-8", errors="replace"), text)
+
+
+def update(contents: Mapping[str, str], folder: Path) -> list[str]:
+    """Write files, each whole or not at all; returns their names.
 
     Raises
     ------
@@ -113,8 +125,9 @@ def update(found: FolderChanges, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise click.UsageError(f"cannot write into {folder}: {problem.strerror}") from problem
-    for name, text in found.stale.items():
+    for name, text in contents.items():
         write_whole(folder / name, text)
+    return [*contents]
 
 
 def same_content(text: str, other: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import as_completed
 from fractions import Fraction
 from functools import cache, partial
+from itertools import chain
 from typing import NamedTuple
 
 from timewait.capacity.load import constant
@@ -139,15 +141,21 @@ def _drawn(name: str, picture: PictureFormats, section: str, ends: Collection[st
 
 
 def draw_all(jobs: int, committed: bool = False) -> Iterator[DrawnPicture]:
-    """All pictures, or the committed ones, in a fixed order; groups are drawn by several processes."""
+    """All pictures, or the committed ones, each when its group is drawn; groups are drawn by several processes."""
     if jobs == 1:
         yield from (picture for group in groups() for picture in draw(group, committed))
         return
     with worker_pool(jobs) as pool:
         ordered = (*SLOWEST, *(group for group in groups() if group not in SLOWEST))
-        pending = {group: pool.submit(draw, group, committed) for group in ordered}
-        for group in groups():
-            yield from pending[group].result()
+        for drawn in as_completed([pool.submit(draw, group, committed) for group in ordered]):
+            yield from drawn.result()
+
+
+def in_order(pictures: Iterable[DrawnPicture]) -> list[DrawnPicture]:
+    """Pictures in the order of their list; those that are not of the set come last."""
+    names = chain.from_iterable(group.pictures() for group in groups().values())
+    order = {name: number for number, (name, _) in enumerate(names)}
+    return sorted(pictures, key=lambda picture: order.get(picture.name, len(order)))
 
 
 # --- the groups ---------------------------------------------------------------------------------------------------
