@@ -40,6 +40,15 @@ POSITIONS: Mapping[str, tuple[float, float]] = {
 }
 """The middle of each box, in pixels."""
 
+OPENING_HEIGHT = 292.0
+OPENING: Mapping[str, tuple[float, float]] = {
+    **{name: middle for name, middle in POSITIONS.items() if name != AGAIN},
+    State.LISTEN.value: (84, 238),
+    State.SYN_SENT.value: (234, 238),
+    State.SYN_RECEIVED.value: (148, 278),
+}
+"""The middle of each box where the next incarnation opens by a handshake."""
+
 STYLE = f"""
 .minimap text {{ font: 600 9.5px {MONO}; fill: $muted; text-anchor: middle; }}
 .minimap .box {{ fill: $background; stroke: $faint; stroke-width: 1.2; }}
@@ -60,6 +69,9 @@ STYLE = f"""
 """
 
 
+MinimapPoint = tuple[float, float]
+
+
 class MinimapEdge(NamedTuple):
     """All edges from one state to another: whether one of them is orderly, and their triggers with the section, a line each."""
 
@@ -69,10 +81,10 @@ class MinimapEdge(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def edges(graph: nx.MultiDiGraph) -> list[MinimapEdge]:
-    """The edges between different states of the close, in the order of the graph."""
+def edges(graph: nx.MultiDiGraph, *, opening: bool = False) -> list[MinimapEdge]:
+    """The edges between different states of the close, and of the opening where that is wanted, in the order of the graph."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for source, target, edge in close_part(graph).edges(data=True):
+    for source, target, edge in (graph if opening else close_part(graph)).edges(data=True):
         if source is not target:
             found.setdefault((source.value, target.value), []).append(edge)
     joined = []
@@ -83,7 +95,7 @@ def edges(graph: nx.MultiDiGraph) -> list[MinimapEdge]:
     return joined
 
 
-def minimap(graph: nx.MultiDiGraph, end: str) -> str:
+def minimap(graph: nx.MultiDiGraph, end: str, *, opening: bool = False) -> str:
     """The diagram of one end as SVG.
 
     Parameters
@@ -92,25 +104,30 @@ def minimap(graph: nx.MultiDiGraph, end: str) -> str:
         A graph of `timewait.spec.graph.transition_graph`.
     end : str
         A or B.
+    opening : bool
+        Whether the next incarnation opens by a handshake, whose states then stand in the place of the box for it.
     """
-    parts = [element("style", themed(STYLE)), *map(_edge, edges(graph))]
-    parts.append(_edge(MinimapEdge(State.CLOSED.value, AGAIN, True, ("the users reopen the connection",))))
-    for name, (x, y) in POSITIONS.items():
+    places, height = (OPENING, OPENING_HEIGHT) if opening else (POSITIONS, HEIGHT)
+    every = edges(graph, opening=opening)
+    if not opening:
+        every.append(MinimapEdge(State.CLOSED.value, AGAIN, True, ("the users reopen the connection",)))
+    parts = [element("style", themed(STYLE)), *(_edge(edge, places) for edge in every)]
+    for name, (x, y) in places.items():
         kind = {State.TIME_WAIT.value: "state waits", AGAIN: "state again"}.get(name, "state")
         half = _half(name)
         box = element("rect", class_="box", x=x - half, y=y - HIGH / 2, width=2 * half, height=HIGH, rx=6)
         parts.append(element("g", box, element("text", name, x=x, y=y + 3.4), class_=kind, data_state=name))
     attributes = {"class_": "minimap", "role": "img", "aria_label": f"The states of {end}", "data_end": end}
-    return element("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {HEIGHT:g}", **attributes) + "\n"
+    return element("svg", *parts, xmlns=XMLNS, viewBox=f"18 0 {WIDTH - 22:g} {height:g}", **attributes) + "\n"
 
 
 def _half(name: str) -> float:
     """Half the width of a box."""
-    return 52.0 if name == AGAIN else WIDE / 2
+    return 52.0 if name == AGAIN else 41.0 if name == State.SYN_RECEIVED else WIDE / 2
 
 
-def _edge(edge: MinimapEdge) -> str:
-    points = _route(edge.source, edge.target)
+def _edge(edge: MinimapEdge, places: Mapping[str, MinimapPoint]) -> str:
+    points = _route(edge.source, edge.target, places)
     (x1, y1), (x2, y2) = points[-2:]
     angle = math.atan2(y2 - y1, x2 - x1)
     points[-1] = (x2 - 5 * math.cos(angle), y2 - 5 * math.sin(angle))
@@ -126,18 +143,15 @@ def _edge(edge: MinimapEdge) -> str:
     )
 
 
-MinimapPoint = tuple[float, float]
-
-
 def _path(points: list[MinimapPoint]) -> str:
     begin, *rest = (f"{number(x)} {number(y)}" for x, y in points)
     return f"M{begin}L{rest[0]}" if len(rest) == 1 else f"M{begin}Q{rest[0]} {rest[1]}"
 
 
-def _route(source: str, target: str) -> list[MinimapPoint]:
+def _route(source: str, target: str, places: Mapping[str, MinimapPoint]) -> list[MinimapPoint]:
     """A path from border to border, bent where another state is in between."""
-    begin, end = POSITIONS[source], POSITIONS[target]
-    others = [middle for name, middle in POSITIONS.items() if name not in (source, target)]
+    begin, end = places[source], places[target]
+    others = [middle for name, middle in places.items() if name not in (source, target)]
     for bend in (0.0, -0.5, 0.5, -0.9, 0.9, -1.3, 1.3, -1.8, 1.8, -2.4, 2.4):
         route = _bent(begin, end, bend * WIDE, (_half(source), _half(target)))
         points = _along(route)

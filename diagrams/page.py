@@ -31,6 +31,10 @@ from timewait.spec.graph import transition_graph
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import Behaviour
+from timewait.spec.state import State
+
+OPENING_STATES = frozenset({State.LISTEN.value, State.SYN_SENT.value, State.SYN_RECEIVED.value})
+"""The states of a connection that is opening."""
 
 PART_SIZE = 40
 """The most steps in a part of the chart or of the table."""
@@ -126,7 +130,7 @@ class KernelInWords:
 def page(
     *runs: Trace,
     answer: AnswerInWords | None = None,
-    kernel: KernelInWords | None = None,
+    kernels: Mapping[str, KernelInWords] | None = None,
     origin: Origin | None = None,
     others: bool = False,
 ) -> str:
@@ -138,29 +142,33 @@ def page(
         Counterexamples of different properties, or a scenario; none where nothing is violated, and then there is an answer.
     answer : AnswerInWords, optional
         What was asked and found; none for a trace without an answer.
-    kernel : KernelInWords, optional
-        What a running stack did when it carried out the only run.
+    kernels : mapping of str to KernelInWords, optional
+        What a running stack did when it carried out a run, by what the run shows.
     origin : Origin, optional
         What made the page, for a reader who wants to make it again.
     others : bool
         Whether to explore what else could happen in the states of each run (`timewait.proofs.next_steps.state_graph`).
     """
     graph = transition_graph(_behaviour(runs[0]) if runs else Behaviour())
-    carried = {} if kernel is None else kernel.steps
+    carried = {name: kernel.steps for name, kernel in (kernels or {}).items()}
     around = [graph_data(state_graph(run), run.shows) if others else None for run in runs]
     environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         title=_title(runs, answer),
-        runs=[_run(number, run, carried) for number, run in enumerate(runs)],
+        runs=[_run(number, run, carried.get(run.shows, {})) for number, run in enumerate(runs)],
         answer=answer,
         rows=_property_rows(runs, answer),
-        kernel=kernel,
+        kernels=[(name, kernel) for name, kernel in (kernels or {}).items()],
         origin=origin,
         actors=sorted({step.event.actor for run in runs for step in run.steps}),
-        maps={end: minimap(graph, end) for end in ENDS},
+        maps={end: minimap(graph, end, opening=any(map(_opens_by_handshake, runs))) for end in ENDS},
         variables=sorted({name for run in runs for name in run.initial if name != NETWORK}),
         explored=any(around),
-        data={"runs": [run_data(run, graph, carried) | {"graph": each} for run, each in zip(runs, around, strict=True)]},
+        data={
+            "runs": [
+                run_data(run, graph, carried.get(run.shows, {})) | {"graph": each} for run, each in zip(runs, around, strict=True)
+            ]
+        },
         style=themed(f"{_colours()}\n{STYLE}") + _asset("style.css"),
         script=_asset("script.js"),
     )
@@ -223,6 +231,12 @@ def _tables(trace: Trace, carried: Mapping[int, KernelStep]) -> Iterator[list[di
 
 def _asset(name: str) -> str:
     return files("timewait.diagrams").joinpath("review", name).read_text(encoding="utf-8")
+
+
+def _opens_by_handshake(trace: Trace) -> bool:
+    """Whether an end of a run is in a state of the opening."""
+    states = (values for values in (trace.initial, *(step.state for step in trace.steps)))
+    return any(state(values, end) in OPENING_STATES for values in states for end in ENDS)
 
 
 def _behaviour(trace: Trace) -> Behaviour:

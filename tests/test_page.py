@@ -19,10 +19,14 @@ from commands import run, run_json
 from runs import EVERY, long, trace
 
 from timewait import __version__
+from timewait.api import check as decided
 from timewait.checker.trace import Trace
-from timewait.diagrams.minimap import POSITIONS, edges, minimap
+from timewait.cli import check as check_module
+from timewait.diagrams.minimap import OPENING, POSITIONS, edges, minimap
 from timewait.diagrams.page import KernelInWords, Origin, page
 from timewait.diagrams.page_data import KernelStep
+from timewait.laboratory.isolation import LaboratoryUnavailable
+from timewait.laboratory.replaying.outcome import CarriedStep, ReplayOutcome, ReplayVerdict
 from timewait.narration.guards import guards
 from timewait.proofs.longer_time_wait import longer_time_wait
 from timewait.proofs.next_steps import state_graph
@@ -235,6 +239,22 @@ class TestMinimap:
             ("LAST_ACK", "CLOSED"),
             ("TIME_WAIT", "CLOSED"),
         }
+
+    def test_the_states_of_an_opening(self) -> None:
+        """They are there where a run opens by a handshake, in the place of the box for the next incarnation."""
+        graph = transition_graph(Behaviour())
+        drawn = minimap(graph, "A", opening=True)
+        assert {*OPENING} == {state.value for state in graph}
+        assert all(f'data-state="{name}"' in drawn for name in OPENING)
+        assert {(edge.source, edge.target) for edge in edges(graph, opening=True)} == {
+            (one.value, other.value) for one, other in graph.edges() if one is not other
+        }
+        answer = decided(
+            msl="1s", rto="1s", time_wait="0", scope="core", closers="a", reopen="handshake", properties=["old-reset"]
+        )
+        assert answer.trace is not None
+        assert 'data-state="SYN_SENT"' in page(answer.trace)
+        assert 'data-state="SYN_SENT"' not in written("assassinated")
 
     def test_every_state_has_a_position(self) -> None:
         """Those of the close, and that of the next incarnation."""
@@ -513,11 +533,11 @@ class TestBrowser:
         steps = {step.number: KernelStep(("LISTEN", f"B{step.number}"), "") for step in whole.steps[:-1]}
         file = tmp_path / "page.html"
         kernel = KernelInWords("some stack", "REFUTED at step 10: nothing happens", ["one <remark>"], steps)
-        file.write_text(page(whole, kernel=kernel, origin=Origin("timewait replay x.json", "9.9")), encoding="utf-8")
+        file.write_text(page(whole, kernels={whole.shows: kernel}, origin=Origin("timewait replay x", "9.9")), encoding="utf-8")
         for width in (1280, 400):
             one = Opened(browser, file, "#step=4", viewport={"width": width, "height": 860})
             header = one.page.inner_text("header")
-            for shown in ("some stack", "REFUTED at step 10: nothing happens", "one <remark>", "timewait replay x.json", "9.9"):
+            for shown in ("some stack", "REFUTED at step 10: nothing happens", "one <remark>", "timewait replay x", "9.9"):
                 assert shown in header
             assert one.page.locator("#kernel li").all_inner_texts() == ["A LISTEN", "B B4", "nothing is sent"]
             one.press("End")
@@ -526,6 +546,48 @@ class TestBrowser:
             assert [f"B B{number}" in cell for number, cell in enumerate(cells, 1)] == [True] * 9 + [False]
             assert one.page.evaluate("document.documentElement.scrollWidth") == width
             one.close()
+
+    def test_a_check_beside_the_kernel(
+        self, browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each counterexample has what the kernel did with it; where no laboratory runs, the page and a line say why."""
+
+        def carried(trace: Trace) -> ReplayOutcome:
+            if trace.shows == "quiet":
+                raise LaboratoryUnavailable("no namespaces here")
+            return ReplayOutcome(ReplayVerdict.REFUTED, 2, f"no {trace.shows}", (CarriedStep(1, "x", ("A1", trace.shows)),))
+
+        monkeypatch.setattr(check_module, "replay_on_kernel", carried)
+        file = tmp_path / "page.html"
+        code, out, _ = run(capsys, *TWO.split(), "--on", "linux", "--html", str(file))
+        assert code == 10
+        assert "graceful on the kernel (linux): REFUTED at step 2: no graceful" in out
+        one = Opened(browser, file, "#run=isolation&step=1", viewport={"width": 1280, "height": 860})
+        assert one.page.locator(".kernel-verdict h2").all_inner_texts() == [
+            "On the kernel (linux): isolation",
+            "On the kernel (linux): graceful",
+        ]
+        assert one.page.locator("#kernel li").all_inner_texts() == ["A A1", "B isolation", "x"]
+        one.close()
+        quiet = (
+            "check",
+            "--stack",
+            "rfc9293",
+            "--msl",
+            "1s",
+            "--rto",
+            "1s",
+            "--loss",
+            "0",
+            "--property",
+            "quiet",
+            "--on",
+            "linux",
+        )
+        code, out, _ = run(capsys, *quiet, "--html", str(file))
+        assert code == 10
+        assert "quiet on the kernel (linux): not carried out: no namespaces here" in out
+        assert "not carried out: no namespaces here" in file.read_text(encoding="utf-8")
 
     def test_what_else_could_happen(self, browser: Any, tmp_path: Path) -> None:
         """A step of the run leads along it, another one into the states around it, and back."""
@@ -572,7 +634,10 @@ class TestBrowser:
     def test_accessibility(self, browser: Any, tmp_path: Path, name: str, scheme: str) -> None:
         """axe-core finds no serious problem, on wide and narrow screens."""
         file = tmp_path / "page.html"
-        file.write_text(page(trace(name), others=True, kernel=KernelInWords("some stack", "CONFIRMED")), encoding="utf-8")
+        file.write_text(
+            page(trace(name), others=True, kernels={trace(name).shows: KernelInWords("some stack", "CONFIRMED")}),
+            encoding="utf-8",
+        )
         for width in (1280, 400):
             one = Opened(browser, file, "#step=4", viewport={"width": width, "height": 860}, color_scheme=scheme)
             one.page.click("#forward")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,11 +23,15 @@ from timewait.cli.command_line import current_words
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.options import question_options
+from timewait.cli.replay import kernel_in_words
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.review import answer_in_words
 from timewait.cli.session import budget_of, header_in_words, verdict_in_words
 from timewait.cli.view import write_page
+from timewait.diagrams.page import KernelInWords
 from timewait.formats.case import ReportedCase, ReportedSuite
+from timewait.laboratory.isolation import LaboratoryUnavailable
+from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.options import Options
 from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
 from timewait.results import CheckResult
@@ -50,6 +55,8 @@ class Outputs:
         A file for certificates of the proved properties.
     explain : bool
         Whether each verdict and each run is explained in sentences.
+    on : str
+        The running stack that carries each counterexample out; empty for none.
     assumptions : bool
         Whether everything that the answer rests on is printed, with what engines say where it is otherwise.
     reports : Reports
@@ -60,6 +67,7 @@ class Outputs:
     html: Path | None = None
     certificate: Path | None = None
     explain: bool = False
+    on: str = ""
     assumptions: bool = False
     reports: Reports = field(default_factory=Reports)
 
@@ -71,6 +79,7 @@ class Outputs:
 @click.option("--assumptions", is_flag=True, help="Print what the answer rests on, and what changes where it is otherwise.")
 @click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
 @click.option("--html", type=_FILE, help="Write a review page: every answer, and the run of each violation.")
+@click.option("--on", type=click.Choice(["linux"]), help="Carry each counterexample out on this kernel, as replay does.")
 @report_options
 def check_command(
     options: Options,
@@ -79,13 +88,14 @@ def check_command(
     html: Path | None,
     explain: bool,
     assumptions: bool,
+    on: str | None,
     as_json: bool,
     reports: Reports,
 ) -> int:
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if explain and as_json:
         raise click.UsageError("--explain prints sentences and --json an object; give one of them")
-    return run_check(options, as_json, Outputs(trace_file, html, certificate, explain, assumptions, reports))
+    return run_check(options, as_json, Outputs(trace_file, html, certificate, explain, on or "", assumptions, reports))
 
 
 def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
@@ -106,13 +116,17 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))
     reports.decided(_located(suite_of_answers("check", result.answers, parameters), options, budget, reports))
     basis = _basis(options, result, outputs.assumptions, budget, screen)
-    _write_files(outputs, options, result, basis, screen)
+    kernels = _on_kernel(outputs.on, result, screen) if outputs.on else {}
+    _write_files(outputs, options, result, basis, kernels, screen)
     if outputs.certificate is not None:
         result = replace(result, answers=_certified(outputs.certificate, result, budget, screen))
     if as_json:
-        screen.as_json(json_output.check_data(result, basis))
+        found = {name: kernel.verdict for name, kernel in kernels.items()}
+        screen.as_json(json_output.check_data(result, basis) | ({"kernel": found} if outputs.on else {}))
     else:
         _show(options, result, outputs.explain, screen)
+        for name, kernel in kernels.items():
+            screen.line(f"{name} on the kernel ({kernel.name}): {kernel.verdict}")
     if outputs.assumptions and not as_json:
         show_basis(basis, screen)
     title, verdict = f"timewait check, {options.stack.title}", result.verdict
@@ -170,7 +184,28 @@ def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) 
     screen.paragraphs([verdict_in_words(options, result)])
 
 
-def _write_files(outputs: Outputs, options: Options, result: CheckResult, basis: Basis, screen: Screen) -> None:
+def _on_kernel(on: str, result: CheckResult, screen: Screen) -> dict[str, KernelInWords]:
+    """What the kernel does when it carries each counterexample out, by property; where it cannot, one line says why."""
+    found = {}
+    for answer in result.answers:
+        if answer.trace is None:
+            continue
+        screen.progress_note(f"the counterexample to {answer.name} on the kernel")
+        try:
+            found[answer.name] = kernel_in_words(on, replay_on_kernel(answer.trace))
+        except LaboratoryUnavailable as problem:
+            found[answer.name] = KernelInWords(on, f"not carried out: {problem}")
+    return found
+
+
+def _write_files(
+    outputs: Outputs,
+    options: Options,
+    result: CheckResult,
+    basis: Basis,
+    kernels: Mapping[str, KernelInWords],
+    screen: Screen,
+) -> None:
     """Write the run of the first violation, and the review page of the answer, into the files that were asked for."""
     trace = result.trace
     if outputs.trace is not None and trace is not None:
@@ -178,7 +213,7 @@ def _write_files(outputs: Outputs, options: Options, result: CheckResult, basis:
     if outputs.html is not None:
         runs = [answer.trace for answer in result.answers if answer.trace is not None]
         words = answer_in_words(options, result, basis, current_words(), outputs.assumptions)
-        write_page(outputs.html, *runs, answer=words)
+        write_page(outputs.html, *runs, answer=words, kernels=kernels)
         screen.note(f"wrote {outputs.html}")
 
 

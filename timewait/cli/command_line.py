@@ -56,7 +56,7 @@ def with_changes(words: Sequence[str], changes: Mapping[str, Any]) -> str:
     changes : mapping
         Fields of `timewait.spec.assemble.Overrides` and settings of its behaviour, by name, with their other values.
     """
-    changed = without(words, WRITES, ("--assumptions", "--json"))
+    changed = without(words, (*WRITES, "--on"), ("--assumptions", "--json"))
     for name, value in changes.items():
         if name in SETTINGS:
             changed = _with_setting(changed, SETTINGS[name], value)

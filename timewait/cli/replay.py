@@ -52,7 +52,7 @@ def replay_command(file: Path, on: str, pcap: Path | None, html: Path | None, as
         write_whole(pcap, outcome.capture)
         screen.note(f"wrote {pcap}")
     if html is not None:
-        write_page(html, trace, kernel=_for_page(on, outcome))
+        write_page(html, trace, kernels={trace.shows: kernel_in_words(on, outcome)})
         screen.note(f"wrote {html}")
     return EXIT_CODES[outcome.verdict]
 
@@ -68,7 +68,7 @@ def _show(trace: Trace, outcome: ReplayOutcome, screen: Screen) -> None:
     screen.line()
     for remark in _remarks(outcome):
         screen.line(remark)
-    screen.line(_verdict(outcome))
+    screen.line(verdict_line(outcome))
 
 
 def _remarks(outcome: ReplayOutcome) -> list[str]:
@@ -77,14 +77,14 @@ def _remarks(outcome: ReplayOutcome) -> list[str]:
     return [*outcome.effects, *(f"not by default: {aid}" for aid in outcome.aids), *([aside] if outcome.put_aside else [])]
 
 
-def _verdict(outcome: ReplayOutcome) -> str:
+def verdict_line(outcome: ReplayOutcome) -> str:
     """The verdict, with its step and its reason."""
     at = "" if outcome.step is None else f" at step {outcome.step}"
     reason = f": {outcome.reason}" if outcome.reason else ""
     return f"{str(outcome.verdict).upper()}{at}{reason}"
 
 
-def _for_page(on: str, outcome: ReplayOutcome) -> KernelInWords:
+def kernel_in_words(on: str, outcome: ReplayOutcome) -> KernelInWords:
     """The outcome in the words of a review page, which are those of the output in text."""
     steps = {step.number: KernelStep(step.states, step.sent) for step in outcome.steps}
-    return KernelInWords(on, _verdict(outcome), _remarks(outcome), steps)
+    return KernelInWords(on, verdict_line(outcome), _remarks(outcome), steps)

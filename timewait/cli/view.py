@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -28,8 +29,10 @@ def view_command(file: Path, out: Path | None) -> int:
     return 0
 
 
-def write_page(target: Path, *runs: Trace, answer: AnswerInWords | None = None, kernel: KernelInWords | None = None) -> None:
-    """Write the review page of an answer with its runs, or of one run, with what a running stack did, and the command.
+def write_page(
+    target: Path, *runs: Trace, answer: AnswerInWords | None = None, kernels: Mapping[str, KernelInWords] | None = None
+) -> None:
+    """Write the review page of an answer with its runs, or of one run, with what a running stack did in each, and the command.
 
     Raises
     ------
@@ -37,4 +40,4 @@ def write_page(target: Path, *runs: Trace, answer: AnswerInWords | None = None, 
         The file cannot be written.
     """
     origin = Origin(in_words(current_words()), __version__)
-    write_whole(target, page(*runs, answer=answer, kernel=kernel, origin=origin, others=True))
+    write_whole(target, page(*runs, answer=answer, kernels=kernels, origin=origin, others=True))
