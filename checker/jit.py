@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import njit, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.cgutils import int32_t, ir, voidptr_t  # type: ignore[attr-defined]  # the compiler that numba uses
+from numba.extending import intrinsic
 
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
@@ -40,6 +42,21 @@ def sources() -> str:
         for path in sorted(Path(__file__).parent.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+@intrinsic
+def prefetch(context: Any, array: Any, index: Any) -> Any:
+    """Begin to read an entry of an array, which a compiled function is going to need, and do not wait for it."""
+    del context
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        entry = builder.gep(target.make_array(signature.args[0])(target, builder, arguments[0]).data, [arguments[1]])
+        shape = ir.FunctionType(ir.VoidType(), [voidptr_t, int32_t, int32_t, int32_t])
+        hint = builder.module.declare_intrinsic("llvm.prefetch", [voidptr_t], shape)
+        builder.call(hint, [builder.bitcast(entry, voidptr_t), int32_t(0), int32_t(3), int32_t(1)])  # to read, keep, as data
+        return target.get_dummy_value()
+
+    return types.void(array, index), generate
 
 
 class _Cache(FunctionCache):

@@ -18,23 +18,28 @@ from timewait.checker.finding import Budget, Move, Run
 from timewait.checker.location_kernels import DONE, MAX_CLOCKS, MAX_EDGES
 from timewait.checker.locations import Locations
 from timewait.checker.mealy import Unsupported
-from timewait.checker.tick_kernels import (
-    BATCH,
+from timewait.checker.state_set_kernels import insert, refill
+from timewait.checker.tick_kernels import BATCH, BLOCK, MOST_STEPS, NO_STEP, TICK
+from timewait.checker.tick_layout_kernels import (
     DEAD_ENDS,
     DEPTH,
+    EXPIRIES,
+    LEVEL_END,
     LIMITS,
     MOST_LIMITS,
-    MOST_STEPS,
     MOVES,
     NEXT,
     NO_PROGRAM,
     NO_SLOTS,
     NO_STATES,
     STATES,
-    TICK,
     TOO_WIDE,
     TRANSITIONS,
+    WANTED,
+    WIDTH,
     Ticks,
+    decode,
+    lay_out,
 )
 from timewait.checker.time_unit import in_ticks, unit_of
 from timewait.vocabulary.message_passing import MessagePassing
@@ -48,7 +53,10 @@ CHUNK = 1 << 15
 MAX_WORDS = 8
 """Words of one state, at most."""
 
-MOST_STATES = (1 << 32) - 2 * (CHUNK * (BATCH + MOST_STEPS))
+FIRST_WIDTH, MAX_WIDTH = 12, 28
+"""Bits of the number of a location, at first and at most."""
+
+MOST_STATES = (1 << 32) - 2 * (CHUNK + BLOCK) * MOST_STEPS - 2 * BATCH
 """States at which an exploration stops, so that a number of 32 bits expresses those that it adds before its next look."""
 
 
@@ -80,10 +88,10 @@ class PackedTicks:
         self.broken: dict[str, tuple[int, int]] = {}
         self.witnessed: dict[str, tuple[int, int]] = {}
         self.stopped = ""
-        self.arrays = self._begin(1)
+        self.arrays = self._begin(1, FIRST_WIDTH)
 
-    def _begin(self, words: int) -> Ticks:
-        """The arrays with the first state alone."""
+    def _begin(self, words: int, width: int) -> Ticks:
+        """The arrays with the first state alone: the words of a state, and the bits of the number of a location."""
         self.broken, self.witnessed = {}, {}
         self._noted = np.zeros(0, dtype=np.bool_)
         ticks = Ticks(
@@ -93,25 +101,29 @@ class PackedTicks:
             low=np.zeros(0, dtype=np.int64),
             high=np.zeros(0, dtype=np.int64),
             states=np.zeros((1 << 13, words), dtype=np.uint64),
-            parents=np.zeros(1 << 13, dtype=np.uint32),
-            slots=np.zeros(1 << 14, dtype=np.uint32),
-            counts=np.zeros(8, dtype=np.int64),
+            levels=np.zeros(1 << 10, dtype=np.int64),
+            order=np.zeros(1 << 10, dtype=np.uint32),
+            tally=np.zeros(0, dtype=np.uint32),
+            slots=np.zeros(1 << 14, dtype=np.uint64),
+            counts=np.zeros(12, dtype=np.int64),
             taken=np.full((4096, 2), -1, dtype=np.int64),
             dead_end=np.full(1, -1, dtype=np.int64),
             shifts=np.zeros(0, dtype=np.int16),
             programs=np.zeros((0, 2), dtype=np.int32),
             moves=np.zeros((1 << 18, 4), dtype=np.int64),
             waits=np.zeros((0, 2), dtype=np.int32),
-            limits=np.zeros((1 << 12, 2), dtype=np.int64),
+            limits=np.zeros((1 << 12, 4), dtype=np.uint64),
             ready=np.zeros(0, dtype=np.int8),
-            tests=np.zeros((0, 5), dtype=np.int64),
+            tests=np.zeros((0, 5), dtype=np.uint64),
+            expiries=np.zeros((1 << 10, 5), dtype=np.int64),
         )
+        ticks.counts[WIDTH] = width
         ticks = self._with_programs(self._described(ticks))
-        if not kernels.lay_out(self.locations.arrays, ticks, self.locations.start):
-            return self._begin(self._more_words(words))
-        ticks.states[0, 0] = self.locations.start
-        ticks.counts[STATES] = 1
-        kernels.rehash(ticks.states, 1, ticks.slots)
+        if not lay_out(self.locations.arrays, ticks, self.locations.start):
+            return self._wider(words, width)
+        found = np.zeros((words, 1), dtype=np.uint64)
+        found[0] = self.locations.start
+        ticks.counts[STATES] = insert(ticks.states, 0, ticks.slots, found, 1)
         return ticks
 
     def _with_programs(self, ticks: Ticks) -> Ticks:
@@ -123,8 +135,13 @@ class PackedTicks:
         limits = ticks.limits
         if int(ticks.counts[LIMITS]) + MOST_LIMITS > len(limits):
             limits = _larger(limits, 2 * len(limits))
+        expiries = ticks.expiries
+        if 2 * ticks.counts[EXPIRIES] >= len(expiries):  # each is found again when it is needed
+            expiries = np.zeros((2 * len(expiries), 5), dtype=np.int64)
+            ticks.counts[EXPIRIES] = 0
         return ticks._replace(
             limits=limits,
+            expiries=expiries,
             waits=_larger(ticks.waits, len(arrays.place)),
             shifts=_larger(ticks.shifts, len(arrays.roles)),
             programs=_larger(ticks.programs, len(arrays.edges)),
@@ -178,34 +195,45 @@ class PackedTicks:
     def _supply(self, status: int) -> None:
         """Supply what the kernel lacks."""
         if status == TOO_WIDE:
-            self.arrays = self._begin(self._more_words(self.arrays.states.shape[1]))
+            self.arrays = self._wider(self.arrays.states.shape[1], int(self.arrays.counts[WIDTH]))
         elif status == NO_STATES:
-            rows = len(self.arrays.taken)
-            if len(self.locations.rows) >= rows:
-                taken = np.full((2 * len(self.locations.rows), 2), -1, dtype=np.int64)
-                taken[:rows] = self.arrays.taken
-                self.arrays = self.arrays._replace(taken=taken)
-            else:
-                room = 2 * len(self.arrays.states)
-                self.arrays = self.arrays._replace(
-                    states=_larger(self.arrays.states, room), parents=_larger(self.arrays.parents, room)
-                )
+            self._grow()
         elif status == NO_SLOTS:
-            self.arrays = self.arrays._replace(slots=np.zeros(0, dtype=np.uint32))._replace(
-                slots=np.zeros(2 * len(self.arrays.slots), dtype=np.uint32)
-            )
-            kernels.rehash(self.arrays.states, len(self), self.arrays.slots)
+            length = max(3 * len(self.arrays.slots) // 2, 2 * int(self.arrays.counts[WANTED]))
+            self.arrays = self.arrays._replace(slots=np.zeros(0, dtype=np.uint64))  # frees the smaller table first
+            self.arrays = self.arrays._replace(slots=np.zeros(length, dtype=np.uint64))
+            refill(self.arrays.states, len(self), self.arrays.slots, BATCH)
         elif status == NO_PROGRAM:
             self.arrays = self._with_programs(self.arrays)
         else:
             self.locations.supply(status)
             self.arrays = self._described(self.arrays)
 
-    def _more_words(self, words: int) -> int:
-        """One more word for a state than a number of them."""
-        if words >= MAX_WORDS:
-            raise Unsupported(f"a state needs more than {MAX_WORDS} words")
-        return words + 1
+    def _grow(self) -> None:
+        """Make room for states, levels, locations and rows wherever it may be lacking."""
+        arrays = self.arrays
+        wanted, (room, words), taken = int(arrays.counts[WANTED]), arrays.states.shape, arrays.taken
+        if wanted > room:  # in place: the operating system moves pages, and copies nothing
+            arrays.states.resize((max(9 * room // 8, wanted + room // 8), words), refcheck=False)
+        if len(self.locations.rows) > len(taken):
+            taken = np.full((2 * len(self.locations.rows), 2), -1, dtype=np.int64)
+            taken[: len(arrays.taken)] = arrays.taken
+        self.arrays = arrays._replace(
+            taken=taken,
+            levels=_larger(arrays.levels, 2 * (int(arrays.counts[DEPTH]) + 1)),
+            order=_larger(arrays.order, int(arrays.counts[STATES] - arrays.counts[NEXT])),
+            tally=_larger(arrays.tally, len(self.locations.arrays.place)),
+        )
+
+    def _wider(self, words: int, width: int) -> Ticks:
+        """The arrays with the first state alone, and more room in a state for its location or for its clocks."""
+        if len(self.locations) + 1 >= 1 << width:
+            width = max(width + 4, len(self.locations).bit_length() + 1)
+        else:
+            words += 1
+        if words > MAX_WORDS or width > MAX_WIDTH:
+            raise Unsupported(f"a state needs more than {MAX_WORDS} words, or its location more than {MAX_WIDTH} bits")
+        return self._begin(words, width)
 
     def _note(self) -> None:
         """Note which properties are violated and witnessed by rows that were taken since the last time."""
@@ -245,17 +273,20 @@ class PackedTicks:
     @property
     def bytes(self) -> int:
         """The memory of all arrays, as far as it is used, in bytes."""
-        used = len(self) * (self.arrays.states.strides[0] + self.arrays.parents.itemsize) + self.arrays.slots.nbytes
-        for array in self.locations.arrays:
-            used += array.nbytes
-        return used
+        used: int = len(self) * self.arrays.states.strides[0]
+        used += sum(array.nbytes for name, array in self.arrays._asdict().items() if name != "states")
+        return used + sum(array.nbytes for array in self.locations.arrays)
 
     def run_to(self, state: int, edge: int | None = None) -> Run:
         """A shortest run to a state, then along an edge out of it."""
         steps = [] if edge is None else [edge]
-        while (parent := int(self.arrays.parents[state])) != state:
-            steps.append(kernels.step_between(self.locations.arrays, self.arrays, parent, state))
-            state = parent
+        counts = self.arrays.counts
+        levels = np.append(self.arrays.levels[: int(counts[DEPTH])], counts[LEVEL_END])
+        for level in range(int(np.searchsorted(levels, state, side="right")) - 1, 0, -1):
+            begin, end = int(levels[level - 1]), int(levels[level])
+            state, step = kernels.step_to(self.locations.arrays, self.arrays, begin, end, state, self.locations.scratch)
+            assert step != NO_STEP, "every state but the first was reached from one of the level before it"
+            steps.append(step)
         moves, delay = [], Fraction(0)
         for step in reversed(steps):
             if step == TICK:
@@ -269,7 +300,7 @@ class PackedTicks:
     def state(self, number: int) -> tuple[int, tuple[int, ...]]:
         """The location of a state, and its clocks in ticks, both as `Locations` numbers them."""
         values = np.zeros(MAX_CLOCKS, dtype=np.int64)
-        location = kernels.decode(self.locations.arrays, self.arrays, number, values)
+        location = decode(self.locations.arrays, self.arrays, number, values)
         return location, tuple(int(value) for value in values[: self.locations.arrays.place[location, 6]])
 
 

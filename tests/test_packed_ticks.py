@@ -24,7 +24,8 @@ from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import replay
-from timewait.checker.tick_kernels import BATCH, MOST_STEPS, TOO_WIDE
+from timewait.checker.tick_kernels import BATCH, BLOCK, MOST_STEPS
+from timewait.checker.tick_layout_kernels import DEPTH, LEVEL_END, TOO_WIDE, WIDTH
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition
@@ -145,11 +146,11 @@ def test_wide_states() -> None:
     assert fast is not None
     assert fast.arrays.states.shape[1] > 1
     expected = [len(slow.trail(number)) for number in range(len(slow))]
-    depths = [0]
-    for number in range(1, len(fast)):
-        depths.append(depths[fast.arrays.parents[number]] + 1)
-    for depth in range(slow.depth):
-        assert depths.count(depth) == expected.count(depth)
+    levels = [*fast.arrays.levels[: fast.arrays.counts[DEPTH]], fast.arrays.counts[LEVEL_END]]
+    assert [expected.count(depth) for depth in range(slow.depth)] == np.diff(levels).tolist()[: slow.depth]
+    for number in range(0, len(fast), 97):
+        run = fast.run_to(number)
+        assert steps(run.moves, fast.unit) == np.searchsorted(levels, number, side="right") - 1
 
 
 def test_states() -> None:
@@ -158,7 +159,7 @@ def test_states() -> None:
     assert fast is not None
     assert fast.state(0) == (fast.locations.start, ())
     assert len({fast.state(number) for number in range(len(fast))}) == len(fast)
-    assert fast.bytes > 12 * len(fast)
+    assert fast.bytes > 16 * len(fast)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_many_roles(count: int) -> None:
 
 def test_state_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exploration ends before its states need numbers of more than 32 bits, and says so."""
-    assert packed_ticks.MOST_STATES + packed_ticks.CHUNK * (BATCH + MOST_STEPS) < 1 << 32
+    assert packed_ticks.MOST_STATES + (packed_ticks.CHUNK + BLOCK) * MOST_STEPS + BATCH < 1 << 32
     monkeypatch.setattr(packed_ticks, "MOST_STATES", 0)
     (answer,) = decide(question(SOME), [PROPERTIES["isolation"]], Engine.EXPLICIT, Budget())
     assert (answer.verdict, "32 bits" in answer.reason) == (Verdict.INCONCLUSIVE, True)
@@ -260,6 +261,37 @@ def test_restarted_with_wider_states() -> None:
     fast.explore(Budget())
     assert fast.arrays.states.shape[1] == 2
     assert fast.witnessed == found
+
+
+def test_many_locations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the numbers of locations need more bits than at first, the exploration begins anew, and ends the same."""
+    expected = packed(question(FEW), Budget())
+    monkeypatch.setattr(packed_ticks, "FIRST_WIDTH", 2)
+    found = packed(question(FEW), Budget())
+    assert expected is not None
+    assert found is not None
+    assert int(found.arrays.counts[WIDTH]) > 2
+    assert (len(found), found.transitions, found.dead_ends) == (len(expected), expected.transitions, expected.dead_ends)
+
+
+def test_many_expiries() -> None:
+    """A small table of expiries grows, and the states are the same."""
+    expected = packed(question(FEW), Budget())
+    found = PackedTicks(Locations(Mealy(Composition(FEW))))
+    found.arrays = found.arrays._replace(expiries=np.zeros((2, 5), dtype=np.int64))
+    found.explore(Budget())
+    assert expected is not None
+    assert len(found.arrays.expiries) > 2
+    assert (len(found), found.transitions) == (len(expected), expected.transitions)
+
+
+def test_run_to_unvisited() -> None:
+    """A run leads to a state whose level is not visited yet, in as many steps as to the states around it."""
+    found = packed(question(SOME), Budget(states=100))
+    assert found is not None
+    assert found.stopped
+    last = found.run_to(len(found) - 1)
+    assert steps(last.moves, found.unit) == found.depth + 1
 
 
 def test_unit() -> None:

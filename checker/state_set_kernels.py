@@ -1,0 +1,142 @@
+"""A set of packed states, compiled by numba: a hash table with open addressing that is probed in batches.
+
+An entry of the table is 64 bits, and zero is empty. Where a state is one word, its entry is that word plus one, so that one
+read decides whether the state is known. Where it is several, its entry is the upper half of its hash and the number of the
+state plus one, and the states are compared where the halves are equal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timewait.checker.jit import kernel, prefetch
+
+AHEAD = 16
+"""Entries that are read ahead: enough to hide the time of one read, and few enough to be read at once."""
+
+HALF = np.uint64(32)
+ZERO, ONE = np.uint64(0), np.uint64(1)
+LOWER = np.uint64((1 << 32) - 1)
+
+
+@kernel
+def _mixed(value: np.uint64) -> np.uint64:
+    """A permutation of words whose upper bits depend on all bits."""
+    value ^= value >> HALF
+    value *= np.uint64(0x9E3779B97F4A7C15)
+    value ^= value >> np.uint64(29)
+    return value * np.uint64(0xD6E8FEB86659FD93)
+
+
+@kernel
+def _read_ahead(slots: NDArray[np.uint64], place: np.uint64) -> None:
+    """Begin to read an entry of the table."""
+    prefetch(slots, place)  # type: ignore[call-arg]  # the compiler supplies the context
+
+
+@kernel
+def insert(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], found: NDArray[np.uint64], count: int) -> int:
+    """Append those of some states that are new; the number of states after that.
+
+    Parameters
+    ----------
+    states : (n, words) uint64
+        The states, with room for all that were found.
+    known : int
+        Their number.
+    slots : (m,) uint64
+        The table, with room for all that were found.
+    found : (words, k) uint64
+        The states that were found.
+    count : int
+        Their number.
+    """
+    words, size = len(found), np.uint64(len(slots))
+    places, halves = np.empty(count, dtype=np.uint64), np.zeros(count, dtype=np.uint64)
+    for word in range(words):
+        for index in range(count):
+            halves[index] = _mixed(halves[index] ^ found[word, index])
+    for index in range(count):
+        halves[index] >>= HALF
+        places[index] = (halves[index] * size) >> HALF
+    for index in range(min(AHEAD, count)):
+        _read_ahead(slots, places[index])
+    if words == 1:
+        return _insert_words(states, known, slots, found[0], places, count)
+    return _insert_numbers(states, known, slots, found, halves, places, count)
+
+
+@kernel
+def _insert_words(
+    states: NDArray[np.uint64],
+    known: int,
+    slots: NDArray[np.uint64],
+    found: NDArray[np.uint64],
+    places: NDArray[np.uint64],
+    count: int,
+) -> int:
+    """As `insert`, for states of one word."""
+    size = np.uint64(len(slots))
+    for index in range(count):
+        if index + AHEAD < count:
+            _read_ahead(slots, places[index + AHEAD])
+        place, entry = places[index], found[index] + ONE
+        while slots[place] != entry:
+            if slots[place] == 0:
+                slots[place] = entry
+                states[known, 0] = found[index]
+                known += 1
+                break
+            place += ONE
+            if place == size:
+                place = ZERO
+    return known
+
+
+@kernel
+def _insert_numbers(
+    states: NDArray[np.uint64],
+    known: int,
+    slots: NDArray[np.uint64],
+    found: NDArray[np.uint64],
+    halves: NDArray[np.uint64],
+    places: NDArray[np.uint64],
+    count: int,
+) -> int:
+    """As `insert`, for states of several words."""
+    size = np.uint64(len(slots))
+    for index in range(count):
+        if index + AHEAD < count:
+            _read_ahead(slots, places[index + AHEAD])
+        place = places[index]
+        while True:
+            entry = slots[place]
+            if entry == 0:
+                slots[place] = (halves[index] << HALF) | np.uint64(known + 1)
+                for word in range(len(found)):
+                    states[known, word] = found[word, index]
+                known += 1
+                break
+            if entry >> HALF == halves[index]:
+                state, same = np.int64(entry & LOWER) - 1, True
+                for word in range(len(found)):
+                    same &= states[state, word] == found[word, index]
+                if same:
+                    break
+            place += ONE
+            if place == size:
+                place = ZERO
+    return known
+
+
+@kernel
+def refill(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], batch: int) -> None:
+    """Fill an empty table with the states that are known, a batch at a time."""
+    found = np.empty((states.shape[1], batch), dtype=np.uint64)
+    for begin in range(0, known, batch):
+        count = min(batch, known - begin)
+        for index in range(count):
+            for word in range(len(found)):
+                found[word, index] = states[begin + index, word]
+        insert(states, begin, slots, found, count)
