@@ -91,7 +91,7 @@ def _in_order(connection: Connection) -> list[PlainRecord] | None:
             high = [max(old, new or 0) for old, new in zip(high, run.next_seq, strict=True)]
             place, run = next(runs)
         span = length + (flags & FIN) + bool(flags & SYN)
-        if flags & RST or not flags & (SYN | ACK) or (closed[sender] and span):
+        if flags & RST or (closed[sender] and span):
             return None
         other = 1 - sender
         news = span or ack > acknowledged[sender]
