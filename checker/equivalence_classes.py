@@ -18,6 +18,7 @@ from timewait.checker.class_kernels import (
     DROPPING,
     FIRST,
     FIRST_CHOICE,
+    HERE,
     MISSING_CHOICE,
     MISSING_DUTY,
     MISSING_ROWS,
@@ -142,8 +143,12 @@ class EquivalenceClasses:
         """Supply what a kernel lacks, so that it can be called again."""
         control, message = int(self.arrays.counts[FIRST]), int(self.arrays.counts[SECOND])
         if status == MISSING_ROWS:
-            found = self.table.spontaneous(control) if message < 0 else self.table.arrivals(control, message)
-            self._add_list(control, message, found)
+            wanted = [message] if message < 0 else [*members(self.arrays.flying[self.arrays.counts[HERE]])]
+            for one in wanted:  # all that its class needs, so that kernels are called less often
+                if self.arrays.row_lists[control, one + 1] < 0:
+                    self._add_list(
+                        control, one, self.table.spontaneous(control) if one < 0 else self.table.arrivals(control, one)
+                    )
         elif status == MISSING_DUTY:
             self.arrays.duties[control, message] = self.table.must_be_delivered(control, message)
         elif status == MISSING_CHOICE:
@@ -195,7 +200,7 @@ class EquivalenceClasses:
 
     def _describe(self) -> None:
         """Describe controls and messages that are new in the table."""
-        table, arrays = self.table, self.arrays
+        table, (height, width) = self.table, self.arrays.duties.shape
         controls, messages = len(table.controls), len(table.messages)
         self._reserve("keeps", controls)
         for control in range(self._controls, controls):
@@ -203,15 +208,19 @@ class EquivalenceClasses:
         self._controls = controls
         for message in range(len(self.ages), messages):
             self._describe_message(message)
-        words = max((messages + 63) // 64, 1)
-        self.arrays = self.arrays._replace(
-            row_lists=widened(arrays.row_lists, controls, messages + 1, -1), duties=widened(arrays.duties, controls, messages, -1)
-        )
-        if words > len(arrays.set):
-            sets = {name: widened(getattr(arrays, name), 0, words) for name in ("sent", "obliged", "must", "flying", "done")}
-            width = sets["must"].shape[1]
-            self.arrays = self.arrays._replace(**sets, set=np.zeros(width, dtype=np.uint64), slots=np.zeros_like(arrays.slots))
-            kernels.rehash(self.arrays)
+        if controls > height or messages > width:
+            row_lists = widened(self.arrays.row_lists, controls, messages + 1, -1)
+            duties = widened(self.arrays.duties, len(row_lists), row_lists.shape[1] - 1, -1)
+            self.arrays = self.arrays._replace(row_lists=row_lists, duties=duties)
+        if messages > 64 * len(self.arrays.set):
+            self._widen_sets((messages + 63) // 64)
+
+    def _widen_sets(self, words: int) -> None:
+        """Give sets more words."""
+        sets = {name: widened(getattr(self.arrays, name), 0, words) for name in ("sent", "obliged", "must", "flying", "done")}
+        width, slots = sets["must"].shape[1], np.zeros_like(self.arrays.slots)
+        self.arrays = self.arrays._replace(**sets, set=np.zeros(width, dtype=np.uint64), slots=slots)
+        kernels.rehash(self.arrays)
 
     def _describe_message(self, message: int) -> None:
         """Note the clocks of a message, which are those of it alone in the first control."""
@@ -238,7 +247,9 @@ class EquivalenceClasses:
             kernels.rehash(self.arrays)
 
     def _reserve(self, name: str, length: int) -> None:
-        self.arrays = self.arrays._replace(**{name: grown(getattr(self.arrays, name), length)})
+        array = getattr(self.arrays, name)
+        if length > len(array):
+            self.arrays = self.arrays._replace(**{name: grown(array, length)})
 
 
 def members(row: NDArray[np.uint64]) -> Iterator[int]:

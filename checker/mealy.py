@@ -8,6 +8,7 @@ location.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from timewait.checker.compiled import RESET
@@ -144,16 +145,15 @@ class Mealy:
 
     def _arrivals(self, control: int, message: int) -> list[Row]:
         location = self.alone(control, message, must_be_delivered=False)
-        spontaneous, before = {row.edge.action.identity for row in self.spontaneous(control)}, 0
-        found: list[Row] = []
-        for edge in self.system.edges(location):
-            if edge.action.identity not in spontaneous:
-                found.append(self._row(control, edge, self.messages[message]))
-            elif not found:
-                before += 1
-        if found:
-            self.before[control] = before
+        found = [self._row(control, edge, self.messages[message]) for edge in self.system.arrival_edges(location)]
+        if found and control not in self.before:
+            self.before[control] = self._before(control, location)
         return found
+
+    def _before(self, control: int, location: Location) -> int:
+        """How many spontaneous edges of a location come before its arrivals."""
+        spontaneous = {row.edge.action.identity for row in self.spontaneous(control)}
+        return len([*takewhile(spontaneous.__contains__, (edge.action.identity for edge in self.system.edges(location)))])
 
     def alone(self, control: int, message: int, *, must_be_delivered: bool) -> Location:
         """The location of a control with one message in flight, for the last time if copies are counted."""

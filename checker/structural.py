@@ -24,8 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import networkx as nx
-
+from timewait.checker import digraphs
 from timewait.checker.compiled import RESET, CompiledAutomaton, CompiledEdge, CompiledLocation
 from timewait.checker.engine import TIME_LOCK, DecisionEngine
 from timewait.checker.finding import Budget, Finding
@@ -138,17 +137,14 @@ def _parts(nodes: frozenset[int], edges: list[GraphEdge]) -> Iterator[tuple[froz
 
     A lone location is a component too: time may pass there.
     """
-    graph = nx.DiGraph()
-    graph.add_nodes_from(sorted(nodes))
-    graph.add_edges_from((edge.source, edge.target) for edge in edges)
-    condensed = nx.condensation(graph)
-    home = condensed.graph["mapping"]
+    found = [*digraphs.ordered_components(nodes, ((edge.source, edge.target) for edge in edges))]
+    home = {node: index for index, part in enumerate(found) for node in part}
     inner: dict[int, list[GraphEdge]] = {}
     for edge in edges:
         if home[edge.source] == home[edge.target]:
             inner.setdefault(home[edge.source], []).append(edge)
-    for index in nx.lexicographical_topological_sort(condensed, key=lambda index: min(condensed.nodes[index]["members"])):
-        yield frozenset(condensed.nodes[index]["members"]), inner.get(index, [])
+    for index, part in enumerate(found):
+        yield part, inner.get(index, [])
 
 
 def _exclusions(locations: Sequence[CompiledLocation], part: frozenset[int], edges: list[GraphEdge]) -> Iterator[Exclusion]:

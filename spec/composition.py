@@ -206,6 +206,16 @@ class Composition:
     def keeps_in_flight(self, control: Location) -> bool:
         return state_of(control).phase is not Phase.OVER
 
+    def arrival_edges(self, location: Location) -> Iterable[Edge]:
+        state = state_of(location)
+        match state.phase:
+            case Phase.FIRST:
+                return self.arrivals(state)
+            case Phase.REOPENED:
+                return self._old_arrivals(state)
+            case Phase.OVER:
+                return ()
+
     # --- steps ------------------------------------------------------------------------------------------------------
 
     def edges(self, location: Location) -> Iterable[Edge]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+
+from timewait.vocabulary.deferred import DEFERRED
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("spec", "checker", "proofs", "diagrams", "timewait")
@@ -187,6 +190,22 @@ def test_imports_stand_at_the_top(path: Path) -> None:
     calls = {ast.unparse(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
     by_name = calls & {"import_module", "importlib.import_module", "__import__"}
     assert bool(by_name) == (str(path.relative_to(ROOT)) in LAZY)
+
+
+def test_deferred_modules_exist() -> None:
+    """Each is one of the distribution, or a library that it may import."""
+    assert {name for name in DEFERRED if name not in MODULE_NAMES} <= set().union(*LIBRARIES.values())
+
+
+def test_a_check_loads_no_deferred_module() -> None:
+    """A question that is answered by zones executes neither pages nor captures nor what they load."""
+    program = "import sys; from timewait.cli.main import main; main(sys.argv[1:])"
+    question = ["check", "--msl", "2s", "--rto", "2s", "--scope", "core", "--closers", "a", "--property", "graceful"]
+    loaded = f"import atexit, sys; atexit.register(lambda: print(*sys.modules)); {program}"
+    done = subprocess.run([sys.executable, "-c", loaded, *question], capture_output=True, text=True, check=True, timeout=120)
+    modules = done.stdout.split()
+    assert "timewait.checker.zones" in modules
+    assert not {"jinja2", "networkx.classes", "timewait.captures.capture_file", "timewait.spec.difference"} & set(modules)
 
 
 # --- output ----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from timewait.vocabulary.deferred import defer
+
 if TYPE_CHECKING:
     from timewait.api import certify as certify
     from timewait.api import check as check
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from timewait.vocabulary.errors import RequestError as RequestError
 
 __version__ = "0.1.0"
+
+defer()
 
 _MODULES = {
     "timewait.checker.decide": ("Answer",),

@@ -8,10 +8,9 @@ from dataclasses import replace
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from timewait.captures.choosing import chosen
-from timewait.captures.closes import assumed_configuration, read_closes
+from timewait.captures import choosing, closes
 from timewait.checker import itf
 from timewait.checker.decide import Answer, decide
 from timewait.checker.finding import Budget
@@ -21,12 +20,10 @@ from timewait.checker.threshold import minimum_safe
 from timewait.checker.time_unit import unit_of
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
-from timewait.narration.trace_file import read_trace
+from timewait.narration import trace_file
 from timewait.options import SECONDS, Closers, DurationLike, Keywords, Options, duration
-from timewait.proofs.bounded_check import check_within
-from timewait.proofs.certificate_files import CheckedCertificate
-from timewait.proofs.claim_files import registered
-from timewait.proofs.claims import CLAIMS
+from timewait.proofs import bounded_check, claim_files
+from timewait.proofs import claims as own_claims
 from timewait.proofs.question import question
 from timewait.proofs.suite import ClaimResult
 from timewait.proofs.suite import prove as decide_claims
@@ -37,6 +34,9 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
+
+if TYPE_CHECKING:
+    from timewait.proofs.certificate_files import CheckedCertificate
 
 LIMIT = 16
 """No TIME_WAIT longer than this multiple of MSL + RTO is tried unless a limit is given."""
@@ -207,7 +207,7 @@ def certify(
     InputError
         The file holds no certificate.
     """
-    return check_within(Path(certificate), max_seconds, max_megabytes)
+    return bounded_check.check_within(Path(certificate), max_seconds, max_megabytes)
 
 
 def explain(
@@ -249,11 +249,11 @@ def explain(
         return Explanation(source)
     file = Path(source)
     if itf.is_json(file):
-        return Explanation(read_trace(file))
+        return Explanation(trace_file.read_trace(file))
     profile = stack if isinstance(stack, Stack) else load_stack(stack)
-    configuration = assumed_configuration(profile, None if msl is None else duration(msl))
-    found = read_closes(file, configuration)
-    named = range(len(found.connections)) if connection is None else chosen(found.connections, connection)
+    configuration = closes.assumed_configuration(profile, None if msl is None else duration(msl))
+    found = closes.read_closes(file, configuration)
+    named = range(len(found.connections)) if connection is None else choosing.chosen(found.connections, connection)
     closing = [index for index in named if found.traffic.connections[index].closes]
     close = found.close(closing[0]) if len(closing) == 1 else None
     if close is None:
@@ -292,7 +292,9 @@ def prove(
     >>> [(result.name, str(result.verdict)) for result in timewait.prove("C15")]
     [('C15', 'violated')]
     """
-    names = registered(claims) or tuple(name for name, claim in CLAIMS.items() if not claim.slow and claim.file is None)
+    names = claim_files.registered(claims) or tuple(
+        name for name, claim in own_claims.CLAIMS.items() if not claim.slow and claim.file is None
+    )
     return decide_claims(names, jobs, None if out is None else Path(out), None if cache is None else Path(cache))
 
 

@@ -6,20 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
+from typing import TYPE_CHECKING
 
 from timewait.captures import report
-from timewait.captures.facts import ObservedClose
 from timewait.checker.decide import Answer
 from timewait.checker.threshold import Threshold
 from timewait.checker.trace import Trace, register_renderer
 from timewait.checker.verdict import Verdict, worst
-from timewait.diagrams.sequence import sequence
+from timewait.diagrams import sequence as ladder
 from timewait.narration.story import conclusion, story
 from timewait.proofs.thresholds import ProvedThreshold, formula_in_words
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
 
-register_renderer("svg", sequence)
+if TYPE_CHECKING:
+    from timewait.captures.facts import ObservedClose
+
+register_renderer("svg", lambda trace: ladder.sequence(trace))
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class Explanation:
         return "\n".join(self.lines)
 
     def _repr_svg_(self) -> str:
-        return sequence(self.trace)
+        return ladder.sequence(self.trace)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

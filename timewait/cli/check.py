@@ -18,22 +18,22 @@ from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
 from timewait.cli import json_output
+from timewait.cli import replay as kernel_replay
 from timewait.cli.blamed_line import with_blame
 from timewait.cli.command_line import current_words
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.options import question_options
-from timewait.cli.replay import kernel_in_words
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.review import answer_in_words
 from timewait.cli.session import budget_of, header_in_words, verdict_in_words
 from timewait.cli.view import write_page
-from timewait.diagrams.page import KernelInWords
+from timewait.diagrams import page
 from timewait.formats.case import ReportedCase, ReportedSuite
-from timewait.laboratory.isolation import LaboratoryUnavailable
-from timewait.laboratory.replaying.replayer import replay_on_kernel
+from timewait.laboratory import isolation
+from timewait.laboratory.replaying import replayer
 from timewait.options import Options
-from timewait.proofs.certify import CertifiedProof, certifiable, certify_at_values, certify_liveness
+from timewait.proofs import certify
 from timewait.results import CheckResult
 from timewait.spec.configuration import Configuration
 from timewait.spec.plain_data import verdict_parameters
@@ -184,7 +184,7 @@ def _show(options: Options, result: CheckResult, explain: bool, screen: Screen) 
     screen.paragraphs([verdict_in_words(options, result)])
 
 
-def _on_kernel(on: str, result: CheckResult, screen: Screen) -> dict[str, KernelInWords]:
+def _on_kernel(on: str, result: CheckResult, screen: Screen) -> dict[str, page.KernelInWords]:
     """What the kernel does when it carries each counterexample out, by property; where it cannot, one line says why."""
     found = {}
     for answer in result.answers:
@@ -192,9 +192,9 @@ def _on_kernel(on: str, result: CheckResult, screen: Screen) -> dict[str, Kernel
             continue
         screen.progress_note(f"the counterexample to {answer.name} on the kernel")
         try:
-            found[answer.name] = kernel_in_words(on, replay_on_kernel(answer.trace))
-        except LaboratoryUnavailable as problem:
-            found[answer.name] = KernelInWords(on, f"not carried out: {problem}")
+            found[answer.name] = kernel_replay.kernel_in_words(on, replayer.replay_on_kernel(answer.trace))
+        except isolation.LaboratoryUnavailable as problem:
+            found[answer.name] = page.KernelInWords(on, f"not carried out: {problem}")
     return found
 
 
@@ -203,7 +203,7 @@ def _write_files(
     options: Options,
     result: CheckResult,
     basis: Basis,
-    kernels: Mapping[str, KernelInWords],
+    kernels: Mapping[str, page.KernelInWords],
     screen: Screen,
 ) -> None:
     """Write the run of the first violation, and the review page of the answer, into the files that were asked for."""
@@ -233,7 +233,7 @@ def _certified(path: Path, result: CheckResult, budget: Budget, screen: Screen) 
     return tuple(_with_certificate(answer, by_name.get(answer.finding.name)) for answer in result.answers)
 
 
-def _certificates(result: CheckResult, budget: Budget) -> dict[tuple[str, ...], list[CertifiedProof]]:
+def _certificates(result: CheckResult, budget: Budget) -> dict[tuple[str, ...], list[certify.CertifiedProof]]:
     """Certificates by the properties that they prove: one for all ``always`` properties, one for each other property."""
     configurations: list[Configuration] = list(
         dict.fromkeys([replace(result.configuration, both_close=False), result.configuration])
@@ -241,15 +241,15 @@ def _certificates(result: CheckResult, budget: Budget) -> dict[tuple[str, ...], 
     proved = [answer.finding.name for answer in result.answers if answer.verdict is Verdict.PROVED]
     always = tuple(name for name in proved if PROPERTIES[name].kind == "always")
     proofs = {}
-    if always and all(map(certifiable, configurations)):
-        proofs[always] = [certify_at_values(each, always, budget.fresh()) for each in configurations]
+    if always and all(map(certify.certifiable, configurations)):
+        proofs[always] = [certify.certify_at_values(each, always, budget.fresh()) for each in configurations]
     for name in proved:
         if name not in always:
-            proofs[name,] = [certify_liveness(each, name, budget.fresh()) for each in configurations]
+            proofs[name,] = [certify.certify_liveness(each, name, budget.fresh()) for each in configurations]
     return proofs
 
 
-def _with_certificate(answer: Answer, failed: CertifiedProof | None) -> Answer:
+def _with_certificate(answer: Answer, failed: certify.CertifiedProof | None) -> Answer:
     """An answer after its certificate failed; a liveness property that was proved in ticks needs no certificate."""
     liveness = PROPERTIES[answer.finding.name].kind == "eventually"
     if failed is None or (failed.verdict is Verdict.INCONCLUSIVE and liveness):

@@ -7,17 +7,12 @@ from typing import Any
 import click
 
 from timewait.cli.console import Screen
+from timewait.cli.value_types import complete_stack
 from timewait.spec.assemble import Overrides, behaviour_of
 from timewait.spec.difference import GraphDifference, difference
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.settings import PROFILE_KEYS
-from timewait.spec.stacks import MissingValue, Stack, load_stack, stack_names
-
-
-def complete_stack(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The names of profiles that a shell offers."""
-    del ctx, param
-    return [name for name in stack_names() if name.startswith(incomplete)]
+from timewait.spec.stacks import MissingValue, Stack, load_stack
 
 
 @click.command("diff")

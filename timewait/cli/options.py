@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 import click
 
-from timewait.cli.diff import complete_stack
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import DURATION, Command, FiniteRange, Parsed
+from timewait.cli.value_types import DURATION, Command, FiniteRange, Parsed, complete_stack
 from timewait.machine.reading import this_host_profile
 from timewait.options import (
     KEYWORDS,

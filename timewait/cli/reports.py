@@ -30,7 +30,7 @@ from timewait.cli.value_types import Command
 from timewait.formats import github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path, users_location
-from timewait.proofs.claims import CLAIMS
+from timewait.proofs import claims
 from timewait.proofs.evidence import Evidence
 from timewait.proofs.suite import ClaimResult
 
@@ -185,7 +185,7 @@ def suite_of_answers(name: str, answers: Sequence[Answer], parameters: dict[str,
 
 def suite_of_claim(result: ClaimResult) -> ReportedSuite:
     """A decided claim; without evidence it is vacuous."""
-    claim = CLAIMS[result.name]
+    claim = claims.CLAIMS[result.name]
     line = claim.gather.__code__.co_firstlineno
     location = SourceLocation(source_path(claim.gather.__module__), line)
     if claim.file is not None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from timewait.spec.duration import parse_duration
+from timewait.spec.stacks import stack_names
 
 Value = TypeVar("Value")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -49,3 +50,9 @@ class FiniteRange(click.FloatRange):
 
 
 DURATION = Parsed("time", parse_duration)
+
+
+def complete_stack(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of profiles that a shell offers."""
+    del ctx, param
+    return [name for name in stack_names() if name.startswith(incomplete)]

@@ -12,7 +12,7 @@ from timewait.checker.trace import Trace
 from timewait.cli.command_line import current_words, in_words
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.diagrams.page import AnswerInWords, KernelInWords, Origin, page
+from timewait.diagrams import page as review
 from timewait.narration.trace_file import read_trace
 
 
@@ -30,7 +30,10 @@ def view_command(file: Path, out: Path | None) -> int:
 
 
 def write_page(
-    target: Path, *runs: Trace, answer: AnswerInWords | None = None, kernels: Mapping[str, KernelInWords] | None = None
+    target: Path,
+    *runs: Trace,
+    answer: review.AnswerInWords | None = None,
+    kernels: Mapping[str, review.KernelInWords] | None = None,
 ) -> None:
     """Write the review page of an answer with its runs, or of one run, with what a running stack did in each, and the command.
 
@@ -39,5 +42,5 @@ def write_page(
     click.UsageError
         The file cannot be written.
     """
-    origin = Origin(in_words(current_words()), __version__)
-    write_whole(target, page(*runs, answer=answer, kernels=kernels, origin=origin, others=True))
+    origin = review.Origin(in_words(current_words()), __version__)
+    write_whole(target, review.page(*runs, answer=answer, kernels=kernels, origin=origin, others=True))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from timewait.vocabulary.automaton import Location, TimedAutomaton
+from timewait.vocabulary.automaton import Edge, Location, TimedAutomaton
 
 
 class NetworkMessage(NamedTuple):
@@ -89,6 +89,9 @@ class MessagePassing(TimedAutomaton, Protocol):
 
     def with_in_flight(self, control: Location, messages: Sequence[InFlight]) -> Location:
         """The location of a control and messages in flight, which are in order."""
+
+    def arrival_edges(self, location: Location) -> Iterable[Edge]:
+        """The edges of a location that are arrivals, in their order among all its edges."""
 
     def must_be_delivered(self, control: Location, message: NetworkMessage) -> bool:
         """Whether a message that must be delivered must still be delivered once an edge leads to a control."""
