@@ -236,6 +236,22 @@ def met_by_old_syn(timestamps: tuple[bool, bool] = (False, False), *, returns: b
     return _towards("old-fin", _linux(opening, (0, 0)), events)
 
 
+def opened_at_next_number() -> Trace:
+    """A SYN at RCV.NXT opens in TIME-WAIT, as `SynRule.AT_OR_ABOVE` has it."""
+    opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.AT_OR_ABOVE, early=True)
+    events: list[tuple[str, str, object]] = [
+        ("call", "A", Call.CLOSE),
+        ("deliver", "B", ("A", OLD_FIN)),
+        ("call", "B", Call.CLOSE),
+        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        ("deliver", "B", ("A", Segment(2, 2))),
+        ("call", "B", Call.OPEN_ACTIVE),
+        ("deliver", "A", ("B", SYN)),
+        ("deliver", "B", ("A", Segment(0, 1, syn=True, incarnation=1))),
+    ]
+    return _towards("", _linux(opening, (0, 0)), events)
+
+
 def cut_off_by_old_syn() -> Trace:
     """An old SYN ends TIME-WAIT; a RST answers an ACK of the peer in LAST-ACK, and ends its close."""
     opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.TIMESTAMP, old_syn=True, returns=False)

@@ -17,6 +17,7 @@ from kernel_walks import (
     cut_off_by_old_syn,
     harmed,
     met_by_old_syn,
+    opened_at_next_number,
     quiet_crash,
     refused_in_syn_received,
     text_of_peer,
@@ -247,6 +248,13 @@ def test_an_old_syn_lets_a_rst_cut_off_the_close() -> None:
     assert "graceful" in dict(trace.steps[-1].event.breaks)
     outcome = replay_on_kernel(trace)
     assert outcome.verdict is ReplayVerdict.CONFIRMED, (outcome.step, outcome.reason)
+
+
+def test_a_syn_at_the_next_number_is_another_setting() -> None:
+    """Linux opens above RCV.NXT alone; only that setting is named, and not those that do not matter to the SYN."""
+    outcome = replay_on_kernel(opened_at_next_number())
+    assert outcome.verdict is ReplayVerdict.OTHER_SETTINGS
+    assert outcome.reason.endswith("the trace has another syn than Linux")
 
 
 def test_an_ack_before_a_number_is_a_setting() -> None:

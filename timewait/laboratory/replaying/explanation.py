@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from timewait.laboratory.replaying.kernel_settings import KernelScript
+from timewait.laboratory.replaying.reopening_plan import course
 from timewait.spec.assemble import Overrides, behaviour_of, opening_of
 from timewait.spec.configuration import Configuration
-from timewait.spec.reference import ReferenceState, initial_state
 from timewait.spec.reopening import NextIncarnationError
 from timewait.spec.settings import BEHAVIOUR, REUSE, Behaviour, ResetRule
 from timewait.spec.stacks import load_stack
@@ -58,14 +58,14 @@ def _is_foreign(name: str, behaviour: Behaviour, own: Behaviour) -> bool:
 
 
 def _course(script: KernelScript, configuration: Configuration, last: int) -> Iterator[tuple[object, ...]]:
-    """What each step of the trace sends, starts and leads to under some settings, up to the first that is impossible."""
+    """What each step of the trace sends, starts and leads to under some settings, up to the first that is impossible.
+
+    Of several results of a step the one is taken that the trace states (`course`), if it is still possible.
+    """
     try:
-        states: tuple[ReferenceState, ...] = (initial_state(configuration),)
-        for step, action in zip(script.trace.steps[:last], script.actions[:last], strict=True):
-            later = states[0].wait(step.delay)
-            states = (later,) if action is None else later.act(action)
-            reached = states[0]
+        for step, _, reached in course(configuration, script.trace.steps[:last], script.actions[:last]):
             sent = tuple(packet.text for packet in reached.event.sent)
-            yield step.number, sent, reached.event.starts, reached.timers(), tuple(sorted(reached.state().items()))
+            place = reached.event.text  # of a segment of another incarnation: where its numbers lie
+            yield step.number, place, sent, reached.event.starts, reached.timers(), tuple(sorted(reached.state().items()))
     except (ImpossibleMove, ValueError) as problem:
         yield ("impossible", str(problem))

@@ -90,7 +90,8 @@ def course(
 ) -> Iterator[tuple[Step, ReferenceState, ReferenceState]]:
     """Each step with the state of the specification before it, when its delay has passed, and after it.
 
-    Where a step has several results, the one that the trace states is taken, else the first.
+    Where a step has several results, that one is taken whose numbers lie where the trace says and which it states; else one whose
+    numbers lie there, else one that it states, else the first.
 
     Raises
     ------
@@ -101,7 +102,8 @@ def course(
     for step, action in zip(steps, actions, strict=True):
         waited = state.wait(step.delay)
         results = (waited,) if action is None else waited.act(action)
-        state = next((result for result in results if _is_stated(result, step)), results[0])
+        # The first of those that agree most: where numbers lie comes before what follows from it.
+        state = max(results, key=lambda result: (result.event.text == step.event.text, _is_stated(result, step)))
         yield step, waited, state
 
 
