@@ -9,8 +9,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
+
+from timewait.vocabulary.errors import UnavailableError
 
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -39,6 +42,13 @@ def leave_interrupts() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
+class WorkerEnded(UnavailableError):
+    """A worker process was ended by something else than its work, for instance where memory ran out."""
+
+    def __init__(self) -> None:
+        super().__init__("a worker process was ended from outside, for instance because the memory of this machine ran out")
+
+
 class Worker(SpawnProcess):
     """A new process, started while interrupts are held back."""
 
@@ -56,14 +66,22 @@ class _Workers(SpawnContext):
 
 @contextmanager
 def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of new processes that leave interrupts to their parent; an error or an interrupt ends them at once."""
+    """A pool of new processes that leave interrupts to their parent; an error or an interrupt ends them at once.
+
+    Raises
+    ------
+    WorkerEnded
+        A process ended without an answer.
+    """
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, mp_context=_Workers(), initializer=_begin, initargs=(os.getpid(),))
     try:
         yield pool
-    except BaseException:
+    except BaseException as problem:
         for child in set(multiprocessing.active_children()) - others:
             child.kill()
+        if isinstance(problem, BrokenProcessPool):
+            raise WorkerEnded from None
         raise
     finally:
         pool.shutdown(cancel_futures=True)

@@ -25,6 +25,7 @@ from timewait.spec.configuration import Configuration
 from timewait.spec.description import configuration_in_words
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data
 from timewait.spec.properties import PROPERTIES
+from timewait.vocabulary.untrusted import shown
 
 ALL_VALUES = "for all values"
 
@@ -157,9 +158,33 @@ def statements_of(sections: Sequence[tuple[str, str]]) -> list[ProvedStatement]:
     return found
 
 
+SUBJECT = frozenset({"configuration", "properties", "region"})
+"""What the first line of every certificate says."""
+
+OF_INVARIANTS = frozenset({"relaxed", "told apart", "any text"})
+"""What that of an invariant says beside; ``relaxed`` always, the others where they matter."""
+
+
 def _is_liveness(header: Mapping[str, Any]) -> bool:
     properties = header["properties"]
-    return isinstance(properties, list) and {PROPERTIES[name].kind for name in properties} == {"eventually"}
+    if not isinstance(properties, list):
+        raise TypeError("the properties must be a list")
+    if unknown := [name for name in properties if not isinstance(name, str) or name not in PROPERTIES]:
+        raise ValueError(f"there is no property {shown(unknown[0])}")
+    return {PROPERTIES[name].kind for name in properties} == {"eventually"}
+
+
+def _check_words(header: Mapping[str, Any]) -> None:
+    """Refuse a first line that says less than it must, or something else beside: that would go unchecked."""
+    if missing := sorted(SUBJECT - header.keys()):
+        raise ValueError(f"the first line lacks {missing[0]!r}: it is damaged, or of another version")
+    liveness = _is_liveness(header)
+    if not liveness and "relaxed" not in header:
+        raise ValueError("the first line lacks 'relaxed': it is damaged, or of another version")
+    if unknown := sorted(header.keys() - SUBJECT - (frozenset() if liveness else OF_INVARIANTS)):
+        raise ValueError(f"the first line says {shown(unknown[0])}, which no certificate of this version says")
+    if liveness and header["region"] != []:
+        raise ValueError("a certificate of a liveness property is about every duration, so its region is []")
 
 
 def stated(header: Mapping[str, Any]) -> ProvedStatement:
@@ -170,6 +195,7 @@ def stated(header: Mapping[str, Any]) -> ProvedStatement:
     KeyError, TypeError, ValueError
         The line is not that of a certificate.
     """
+    _check_words(header)
     configuration = configuration_from_data(header["configuration"])
     if _is_liveness(header):
         (name,) = header["properties"]

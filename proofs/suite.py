@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict, worst
-from timewait.checker.worker_pool import worker_pool
+from timewait.checker.worker_pool import WorkerEnded, worker_pool
 from timewait.proofs.claim import Claim
 from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
@@ -178,7 +177,7 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
         _make(out)
     try:
         yield from _decided_side_by_side(chosen, files, jobs, out, memory)
-    except BrokenProcessPool:
+    except WorkerEnded:
         own = next(filter(None, files), None)
         if own is None:
             raise

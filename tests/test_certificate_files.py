@@ -306,6 +306,48 @@ def _proved_regardless(configuration: Configuration, properties: list[str]) -> s
     return proof.text
 
 
+class TestFirstLine:
+    """What the first line says is checked, or the file is refused."""
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"version": "0.0"}, "the first line says 'version', which no certificate of this version says"),
+            ({"assumes": ["nothing is lost"]}, "says 'assumes'"),
+            ({"told_apart": 3}, "says 'told_apart'"),
+            ({"properties": ["gracefull"]}, "there is no property 'gracefull'"),
+            ({"properties": [["graceful"]]}, "there is no property"),
+        ],
+    )
+    def test_words_that_nobody_checks(self, text: str, changed: dict[str, object], said: str, tmp_path: Path) -> None:
+        """Those of another version, and misspelt ones."""
+        with pytest.raises(BrokenCertificate, match=said):
+            check_file(stored(tmp_path, with_header(text, **changed)))
+
+    @pytest.mark.parametrize("word", ["configuration", "properties", "region", "relaxed"])
+    def test_words_that_are_missing(self, text: str, word: str, tmp_path: Path) -> None:
+        """Each is named."""
+        first, rest = text.split("\n", 1)
+        data = json.loads(first[len(HEADER_PREFIX) :])
+        del data[word]
+        with pytest.raises(BrokenCertificate, match=f"the first line lacks '{word}'"):
+            check_file(stored(tmp_path, f"{HEADER_PREFIX}{json.dumps(data)}\n{rest}"))
+
+    def test_words_that_are_there_twice(self, text: str, tmp_path: Path) -> None:
+        """A reader may see the other one."""
+        twice = text.replace('"loss": 1', '"loss": 2, "loss": 1', 1)
+        assert twice != text
+        with pytest.raises(BrokenCertificate, match="'loss' is there twice"):
+            check_file(stored(tmp_path, twice))
+
+    def test_a_region_of_a_liveness_property(self, tmp_path: Path) -> None:
+        """There is none."""
+        proof = certify_liveness(replace(CORE, scope=Scope.CLOSE), "closes", Budget())
+        for changed in ({"region": ["MSL > 0"]}, {"relaxed": False}):
+            with pytest.raises(BrokenCertificate, match=r"its region is \[\]|says 'relaxed'"):
+                check_file(stored(tmp_path, with_header(proof.text, **changed)))
+
+
 class TestQueriesOfTheFile:
     """Any solver can check the file: so its queries must be those of the specification."""
 

@@ -18,6 +18,7 @@
     └── MissingPackage  a command exits with 2
     RuntimeError
     └── UnavailableError    a command exits with 4
+        ├── timewait.checker.worker_pool.WorkerEnded
         └── timewait.laboratory.isolation.LaboratoryUnavailable
 """
 

@@ -112,7 +112,7 @@ def parse_json(octets: bytes) -> Any:
         The octets are not UTF-8, are no JSON, or hold such data; the message is one line.
     """
     try:
-        data = json.loads(octets.decode("utf-8-sig"), parse_constant=_refuse)
+        data = json.loads(octets.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_table)
     except UnicodeDecodeError as problem:
         raise ValueError("not a text file") from problem
     except json.JSONDecodeError as problem:
@@ -120,7 +120,7 @@ def parse_json(octets: bytes) -> Any:
     except RecursionError as problem:
         raise ValueError(f"more than {MAX_DEPTH} lists or tables inside one another") from problem
     except ValueError as problem:
-        raise ValueError(str(problem) if str(problem).endswith("number") else "an integer of too many digits") from problem
+        raise ValueError("an integer of too many digits" if "digits" in str(problem) else str(problem)) from problem
     check_plain_data(data)
     return data
 
@@ -153,3 +153,12 @@ def parse_toml(octets: bytes) -> dict[str, Any]:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is no number")
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are different: of two values one would be read, and a person may see the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{shown(next(name for name in names if names.count(name) > 1))} is there twice in one object")
+    return found
