@@ -78,9 +78,6 @@ class _Bracket:
             raise InconclusiveAnswer(value, self.at(value))
         return verdict is Verdict.PROVED
 
-    def largest_below(self, value: Fraction) -> Fraction:
-        return max(known for known in self._known if known < value)
-
     @property
     def queries(self) -> int:
         return len(self._known)
@@ -106,28 +103,53 @@ def minimum_safe(decide: DecideValue, unit: Fraction, limit: Fraction, whole: bo
         The engine reached no verdict for some value.
     """
     bracket = _Bracket(decide)
-    if bracket.safe(Fraction(0)):
-        return Threshold(Fraction(0), Fraction(0), bracket.at(Fraction(0)), [], Fraction(0), bracket.queries)
-    high = min(unit, limit)
-    while not bracket.safe(high):
+    least = least_holding(bracket.safe, unit, limit, whole)
+    if least is None:
+        return Threshold(None, limit, bracket.at(limit), bracket.at(limit), limit, bracket.queries)
+    if least == 0:
+        return Threshold(least, least, bracket.at(least), [], least, bracket.queries)
+    value_below = least - (unit if whole else unit / FINER)
+    return Threshold(least, least, bracket.at(least), bracket.at(value_below), value_below, bracket.queries)
+
+
+def least_holding(holds: Callable[[Fraction], bool], unit: Fraction, limit: Fraction, whole: bool = False) -> Fraction | None:
+    """The least value, from zero on, for which something holds that holds for every longer value too.
+
+    Parameters
+    ----------
+    holds : callable
+        Decides one value, in seconds.
+    unit : Fraction
+        The step of the search, in seconds.
+    limit : Fraction
+        The largest value to try, in seconds, a multiple of the unit.
+    whole : bool
+        Whether only multiples of the unit are tried; otherwise the value is exact to one part in `FINER` of a unit.
+
+    Returns
+    -------
+    Fraction or None
+        The value in seconds; None where it holds for no value up to the limit.
+    """
+    if holds(Fraction(0)):
+        return Fraction(0)
+    low, high = Fraction(0), min(unit, limit)
+    while not holds(high):
         if high >= limit:
-            return Threshold(None, high, bracket.at(high), bracket.at(high), high, bracket.queries)
-        high = min(2 * high, limit)
-    high = _bisected(bracket, bracket.largest_below(high), high, unit)
-    value_below = high - unit
-    if not whole:
-        step = unit / FINER
-        if bracket.safe(high - step):
-            high = _bisected(bracket, high - unit, high - step, step)
-        value_below = high - step
-    return Threshold(high, high, bracket.at(high), bracket.at(value_below), value_below, bracket.queries)
+            return None
+        low, high = high, min(2 * high, limit)
+    high = _bisected(holds, low, high, unit)
+    step = unit / FINER
+    if not whole and holds(high - step):
+        high = _bisected(holds, high - unit, high - step, step)
+    return high
 
 
-def _bisected(bracket: _Bracket, low: Fraction, high: Fraction, step: Fraction) -> Fraction:
-    """The minimum safe value, in steps, between an unsafe and a safe one."""
+def _bisected(holds: Callable[[Fraction], bool], low: Fraction, high: Fraction, step: Fraction) -> Fraction:
+    """The least value, in steps, between one for which it does not hold and one for which it does."""
     while high - low > step:
         middle = low + step * ((high - low) / step // 2)
-        if bracket.safe(middle):
+        if holds(middle):
             high = middle
         else:
             low = middle

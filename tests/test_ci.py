@@ -292,6 +292,39 @@ class TestBlame:
         assert case["location"]["line"] == line
         assert case["location"]["advice"].startswith("time_wait = 2s and reset = exact; with ")
 
+    @pytest.mark.parametrize(
+        ("time_wait", "rto_max", "asked", "advice"),
+        [
+            # The formulas of C3, with MSL 2 s: graceful needs kR + M. The first RTO is 2/3 s, less than a step of 50 us.
+            ("4s", "1s", ("loss = 3",), "time_wait = 4s and rto_max = 1s; with time_wait = 5s, or with rto_max = 666.65ms"),
+            ("4s", "3s", ("loss = 1",), "rto_max = 3s and time_wait = 4s; with rto_max = 2s, or with time_wait = 5s"),
+            ("5s", "3s", ("loss = 3",), "rto_max = 3s and time_wait = 5s; with rto_max = 1s, or with time_wait = 11s"),
+            ("3s", "2s", ("loss = 1",), "time_wait = 3s and rto_max = 2s; with time_wait = 4s, or with rto_max = 1s"),
+        ],
+    )
+    def test_the_least_time_wait_and_the_greatest_rto(
+        self, time_wait: str, rto_max: str, asked: tuple[str, ...], advice: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Each by the formula of C3, with the line of the second one; what exceeds the standard comes first."""
+        lines = {"time_wait": change(folder, "time_wait", f'"{time_wait}"'), "rto_max": change(folder, "rto_max", f'"{rto_max}"')}
+        ask(folder, question('expect = { graceful = "proved" }', *asked))
+        _, data = run_json(capsys, "ci")
+        (case,) = data["cases"]
+        first, second = re.findall("(time_wait|rto_max) = [0-9.]+s ?a?n?d?", advice)[:2]
+        assert case["location"]["advice"] == f"{advice} (line {lines[second]}), the verdict is proved"
+        assert case["location"]["line"] == lines[first]
+
+    def test_a_proof_where_a_violation_is_expected(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The standard's shorter TIME_WAIT gives it: it is stated as it is, since no least one is meant."""
+        line = change(folder, "time_wait", '"10s"')
+        ask(folder, question('expect = { graceful = "violated" }', "loss = 3"))
+        _, data = run_json(capsys, "ci")
+        (case,) = data["cases"]
+        assert (case["location"]["line"], case["location"]["advice"]) == (
+            line,
+            "time_wait = 10s; with time_wait = 4s the verdict is violated",
+        )
+
     @pytest.mark.slow
     def test_a_changed_threshold(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The value that gives the expected one back."""
@@ -333,7 +366,7 @@ class TestReports:
         summary = (written / "summary.md").read_text(encoding="utf-8")
         assert summary.count("| ❌ tiny: ") == 3
         line = line_of((written / "tiny.toml").read_text(encoding="utf-8"), ("time_wait", "value"))
-        assert f"tiny.toml:{line}; time\\_wait = 3s; with time\\_wait = 4s" in summary
+        assert f"tiny.toml:{line}; time\\_wait = 3s and rto\\_max = 1s; with time\\_wait = 4s, or with rto" in summary
 
     @needs_sarif_schema
     def test_sarif(self, written: Path) -> None:

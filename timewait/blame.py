@@ -1,7 +1,7 @@
 """The values of a profile to which a verdict is due: those that another value turns into the verdict one expects.
 
-The other value is that of RFC 9293 (intended reading). A value counts only if an engine decides that the verdict changes with
-it; no guess is made from the run.
+The other value is that of RFC 9293 (intended reading); for TIME_WAIT the least that is enough, and for RTO the greatest. A value
+counts only if an engine decides that the verdict changes with it; no guess is made from the run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from timewait.checker.threshold import least_holding
+from timewait.checker.time_unit import unit_of
 from timewait.options import Options
 from timewait.spec.duration import format_duration
 from timewait.spec.settings import DURATIONS, SETTINGS, NoLimit
@@ -19,6 +21,15 @@ from timewait.vocabulary.errors import RequestError
 
 LONG = 16
 """The multiple of MSL + RTO that stands for a TIME_WAIT as long as anybody may need."""
+
+SHORT = 4
+"""The part of an MSL that is the shortest RTO tried: shorter ones take long to explore."""
+
+FINER_UNIT = 10
+"""The parts of the unit of all durations in which a limit is searched for."""
+
+_SAFER = {"time_wait": 1, "rto_max": -1}
+"""The durations of which a limit is searched for, with the direction in which they are safer."""
 
 AsWished = Callable[[Options], bool]
 
@@ -46,7 +57,7 @@ class _Change(NamedTuple):
     multiple: int | None = None
 
 
-def blamed(options: Options, as_wished: AsWished) -> tuple[BlamedValue, ...]:
+def blamed(options: Options, as_wished: AsWished, monotone: bool = True) -> tuple[tuple[BlamedValue, ...], ...]:
     """The values of the stack of a question to which its verdict is due.
 
     Parameters
@@ -55,24 +66,93 @@ def blamed(options: Options, as_wished: AsWished) -> tuple[BlamedValue, ...]:
         The question. Settings that it overrides are not to blame.
     as_wished : callable
         Asks an engine whether the same question has the verdict that one expects.
+    monotone : bool
+        Whether a verdict that is as wished stays so with a longer TIME_WAIT and with a shorter RTO.
 
     Returns
     -------
-    tuple of BlamedValue
-        One value, where another one alone gives the expected verdict; else several of which all are needed; empty where even
-        all together do not.
+    tuple of tuple of BlamedValue
+        The ways to the expected verdict, each with the values that it needs together. There is one way, of as few values as
+        possible; a second one only where TIME_WAIT alone gives the verdict and RTO alone too. Empty where nothing gives it.
     """
-    standard = _standard_values(options)
+    return _Search(options, as_wished, monotone).ways()
 
-    def holds(changes: dict[str, _Change]) -> bool:
-        changed = _changed(options, changes)
-        return changed is not None and as_wished(changed)
 
-    for changes in (standard, _with_long_time_wait(options, standard)):
-        found = _fewest(changes, holds)
-        if found:
-            return tuple(_described(options, name, changes[name]) for name in found)
-    return ()
+class _Search:
+    """A search for the values to blame, for one question.
+
+    Parameters
+    ----------
+    options, as_wished, monotone
+        As `blamed` takes them.
+    """
+
+    def __init__(self, options: Options, as_wished: AsWished, monotone: bool) -> None:
+        self._options = options
+        self._as_wished = as_wished
+        self._monotone = monotone
+        self._standard = _standard_values(options)
+
+    def ways(self) -> tuple[tuple[BlamedValue, ...], ...]:
+        """The ways to the expected verdict."""
+        found = self._changes()
+        ways = [self._limits(found)] if found else []
+        if self._monotone and len(found) == 1:
+            (name,) = found
+            other = {"time_wait": "rto_max", "rto_max": "time_wait"}.get(name, "")
+            change = self._extreme(other)
+            if change is not None and self._holds({other: change}):
+                further = self._limits({other: change})
+                ways.insert(0 if other in self._standard else 1, further)  # a value that is not the standard's comes first
+        return tuple(tuple(_described(self._options, name, change) for name, change in way.items()) for way in ways)
+
+    def _changes(self) -> dict[str, _Change]:
+        """As few changes as possible: with the values of the standard, else also with a TIME_WAIT that outlasts anything."""
+        enough = self._extreme("time_wait")
+        with_enough = {} if enough is None else {"time_wait": enough} | {**self._standard, "time_wait": enough}
+        for changes in (self._standard, with_enough):
+            found = _fewest(changes, self._holds)
+            if found:
+                return {name: changes[name] for name in found}
+        return {}
+
+    def _holds(self, changes: dict[str, _Change]) -> bool:
+        changed = _changed(self._options, changes)
+        return changed is not None and self._as_wished(changed)
+
+    def _extreme(self, name: str) -> _Change | None:
+        """A TIME_WAIT that outlasts anything, or the shortest RTO that is tried; None where the profile does not decide it."""
+        if name not in DURATIONS or name not in self._options.stack.sources or self._stated(name):
+            return None
+        configuration = self._options.configuration()
+        if name == "time_wait":
+            return _Change(LONG * (configuration.msl + max(configuration.rto)))
+        shortest = configuration.msl / SHORT
+        return _Change(shortest) if shortest < max(configuration.rto) else None
+
+    def _stated(self, name: str) -> bool:
+        """Whether the question states a duration itself."""
+        overrides = self._options.overrides
+        return (overrides.rto if name == "rto_max" else overrides.value(name)) is not None
+
+    def _limits(self, changes: dict[str, _Change]) -> dict[str, _Change]:
+        """The same changes with the least TIME_WAIT and the greatest RTO that are enough, one after the other."""
+        for name in _SAFER if self._monotone else ():
+            if name in changes:
+                changes = changes | {name: self._limit(name, changes)}
+        return changes
+
+    def _limit(self, name: str, changes: dict[str, _Change]) -> _Change:
+        """The value next to the one that the profile states that is enough, beside the other changes."""
+        stack, msl, sign = self._options.stack, self._options.configuration().msl, _SAFER[name]
+        now, enough = (each.with_msl(msl).require(name) for each in (stack, _with_changes(stack, changes)))
+        most = sign * (enough - now)
+        if most <= 0:  # the standard is less safe here, so that it gives a violation that is expected
+            return changes[name]
+        unit = unit_of({**self._options.configuration().parameters, "most": most}) / FINER_UNIT
+        least = least_holding(lambda more: self._holds(changes | {name: _Change(now + sign * more)}), unit, most)
+        value = enough if least is None else now + sign * least
+        return changes[name] if value == enough else _Change(value)
 
 
 def _fewest(changes: dict[str, _Change], holds: Callable[[dict[str, _Change]], bool]) -> Sequence[str]:
@@ -109,16 +189,6 @@ _BOUNDS = ("msl", "rto_min", "rto_max")
 def _matters(options: Options, name: str, change: _Change) -> bool:
     changed = _changed(options, {name: change})
     return changed is not None and changed.configuration() != options.configuration()
-
-
-def _with_long_time_wait(options: Options, changes: dict[str, _Change]) -> dict[str, _Change]:
-    """The same changes with a TIME_WAIT that outlasts anything; none where the profile does not decide TIME_WAIT."""
-    if "time_wait" not in options.stack.sources or options.overrides.value("time_wait") is not None:
-        return {}
-    configuration = options.configuration()
-    return {"time_wait": _Change(LONG * (configuration.msl + max(configuration.rto)))} | {
-        name: change for name, change in changes.items() if name != "time_wait"
-    }
 
 
 def _changed(options: Options, changes: dict[str, _Change]) -> Options | None:

@@ -26,10 +26,16 @@ def location_of_value(stack: Stack, setting: str) -> SourceLocation | None:
         return None
 
 
-def with_blame(case: ReportedCase, stack: Stack, values: Sequence[BlamedValue], wished: str) -> ReportedCase:
-    """The case at the line of the first value, with all values in its advice."""
-    now = listed([f"{each.setting} = {each.value}" for each in values])
-    instead = listed([f"{each.setting} = {each.instead}" for each in values])
-    return replace(
-        case, location=location_of_value(stack, values[0].setting), advice=f"{now}; with {instead} the verdict is {wished}"
-    )
+def with_blame(case: ReportedCase, stack: Stack, ways: Sequence[Sequence[BlamedValue]], wished: str) -> ReportedCase:
+    """The case at the line of the first value, with all values in its advice; the lines of other ways stand beside them."""
+    now = listed([f"{each.setting} = {each.value}" for way in ways for each in way])
+    first, *further = [listed([f"{each.setting} = {each.instead}" for each in way]) for way in ways]
+    instead = "".join([first, *(f", or with {text}{_line(stack, way[0])}," for text, way in zip(further, ways[1:], strict=True))])
+    place = location_of_value(stack, ways[0][0].setting)
+    return replace(case, location=place, advice=f"{now}; with {instead} the verdict is {wished}")
+
+
+def _line(stack: Stack, value: BlamedValue) -> str:
+    """The line of a value in its file, in brackets; empty where that is not known."""
+    place = location_of_value(stack, value.setting)
+    return "" if place is None else f" (line {place.line})"

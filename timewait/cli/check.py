@@ -147,8 +147,8 @@ def _located(suite: ReportedSuite, options: Options, budget: Budget, reports: Re
             asked = replace(changed, properties=(case.subject.name,))
             return not budget.interrupted() and check(asked, budget=budget.fresh()).verdict is Verdict.PROVED
 
-        values = blamed(options, proved)
-        return with_blame(case, options.stack, values, str(Verdict.PROVED)) if values else case
+        ways = blamed(options, proved)
+        return with_blame(case, options.stack, ways, str(Verdict.PROVED)) if ways else case
 
     return suite._replace(cases=tuple(map(located, suite.cases)))
 

@@ -175,7 +175,7 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
         except InconclusiveAnswer:
             return False
 
-    return _explained(session, replace(question, options=asked), case, expected.path, holds)
+    return _explained(session, replace(question, options=asked), case, expected.path, holds, monotone=False)
 
 
 def _in_words(least: Fraction | None) -> str:
@@ -183,17 +183,22 @@ def _in_words(least: Fraction | None) -> str:
 
 
 def _explained(
-    session: Session, question: StackQuestion, case: ReportedCase, path: tuple[str | int, ...], holds: Callable[[Options], bool]
+    session: Session,
+    question: StackQuestion,
+    case: ReportedCase,
+    path: tuple[str | int, ...],
+    holds: Callable[[Options], bool],
+    monotone: bool = True,
 ) -> ReportedCase:
     """The case with the line on which it depends: that of a value of the profile, else that of the expectation."""
     if case.status is CaseStatus.PASSED:
         return case
-    values: tuple[BlamedValue, ...] = ()
+    ways: tuple[tuple[BlamedValue, ...], ...] = ()
     if case.status is CaseStatus.FAILED and question.options.stack.file and not session.budget.interrupted():
         session.screen.progress_note(f"{case.label}: which value of the profile is to blame")
-        values = blamed(question.options, lambda options: not session.budget.interrupted() and holds(options))
-    if values and location_of_value(question.options.stack, values[0].setting) is not None:
-        return with_blame(case, question.options.stack, values, str(case.expected))
+        ways = blamed(question.options, lambda options: not session.budget.interrupted() and holds(options), monotone)
+    if ways and location_of_value(question.options.stack, ways[0][0].setting) is not None:
+        return with_blame(case, question.options.stack, ways, str(case.expected))
     line = session.file.line(path)
     return replace(case, location=users_location(session.file.file, line), advice="the expected verdict is stated here")
 
