@@ -136,3 +136,50 @@ def test_one_direction(only: str) -> None:
     assert "which is not in the capture" in summary(close)
     assert "at the latest" in summary(close)
     assert all(state.likely is None or state.likely is State.LAST_ACK for state in facts.states)
+
+
+@pytest.mark.parametrize(("silence", "remain"), [(59, False), (61, True)])
+def test_silence_before_a_rst(silence: int, remain: bool) -> None:
+    """From a minute on, timers, devices and a host that lost the connection remain as its cause."""
+    script = Script().opened()
+    script.say(0.02 + silence, "A", "RA", 1, 1)
+    (reset,) = told(script).connections[0].resets
+    others = {ResetCause.KEEP_ALIVE, ResetCause.FORGOTTEN, ResetCause.DEVICE}
+    assert reset.cause is ResetCause.ABORT
+    assert others & set(reset.causes) == (others if remain else set())
+
+
+@pytest.mark.parametrize(("silence", "cause"), [(59, ResetCause.ABORT), (61, ResetCause.FORGOTTEN)])
+def test_a_rst_that_answers_after_silence(silence: int, cause: ResetCause) -> None:
+    """An end that had said nothing for a minute, and answers as CLOSED does, has more likely lost the connection."""
+    script = Script().opened()
+    script.say(0.01 + silence, "A", "PA", 1, 1, length=10)
+    script.say(0.02 + silence, "B", "R", 1)
+    (reset,) = told(script).connections[0].resets
+    assert (reset.cause, reset.answers) == (cause, 4)
+
+
+@pytest.mark.parametrize("unread", [True, False])
+def test_a_rst_just_after_text_that_the_closer_never_read(unread: bool) -> None:
+    """It is late text that was refused, although the RST has the next number of its sender; without text, it is an abort."""
+    script = Script().opened()
+    script.say(1, "A", "FA", 1, 1)
+    if unread:
+        script.say(1.005, "B", "PA", 1, 1, length=100)
+    script.say(1.006, "A", "R", 2)
+    (reset,) = told(script).connections[0].resets
+    assert reset.cause is (ResetCause.LATE_TEXT if unread else ResetCause.ABORT)
+
+
+@pytest.mark.parametrize("interval", [0.02, 90])
+def test_an_end_goes_on_after_a_rst_in_its_name(interval: float) -> None:
+    """It is not taken to be CLOSED; one that says nothing more is."""
+    script = Script().opened()
+    script.say(0.02 + interval, "A", "RA", 1, 1)
+    (silent,) = told(script).connections
+    assert [end.likely for end in silent.states] == [State.CLOSED, State.CLOSED]
+    script.say(0.1 + interval, "A", "PA", 1, 1, length=10)
+    script.say(0.2 + interval, "B", "A", 1, 11)
+    (going,) = told(script).connections
+    side = [str(end).startswith("192.0.2.1:") for end in going.ends].index(True)
+    assert going.states[side].likely is not State.CLOSED

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+from scapy.layers.inet import TCP
 from wire import START, Script, pcap
 
 from timewait.captures.capture_file import NANOSECONDS, frames
@@ -120,6 +121,36 @@ class TestDeliveries:
         script.say(1.3, "A", "FA", 1, 1)
         script.say(1.301, "B", "A", 1, 2)
         assert self.arrivals(script, tmp_path)[first] == 1
+
+    @pytest.mark.parametrize(
+        ("window", "between", "arrived"), [(8_192, "", 1), (9_000, "", 0), (8_192, "text", 0)], ids=["again", "window", "text"]
+    )
+    def test_every_transmission_is_acknowledged(self, tmp_path: Path, window: int, between: str, arrived: int) -> None:
+        """Two acknowledgements alike answer two transmissions; an update of the window and the answer to text are none."""
+        script = Script().opened()
+        first = script.say(1.0, "A", "PA", 1, 1, length=10)
+        script.say(1.3, "A", "PA", 1, 1, length=10)
+        script.say(1.32, "B", "A", 1, 11)
+        if between:
+            script.say(1.325, "A", "PA", 11, 1, length=10)
+        script.say(1.33, "B", "A", 1, 11, window=window)
+        script.say(1.4, "A", "FA", 11 + 10 * bool(between), 1)
+        assert self.arrivals(script, tmp_path)[first] == arrived
+
+    @pytest.mark.parametrize(("echo", "answers", "arrived"), [(500, 1, 1), (800, 1, 0), (800, 2, 0), (7, 1, 0)])
+    def test_time_stamps_name_the_transmission_that_is_answered(
+        self, tmp_path: Path, echo: int, answers: int, arrived: int
+    ) -> None:
+        """An acknowledgement repeats the time stamp of what it answers; one that repeats neither shows nothing."""
+        script = Script().opened()
+        first = script.say(1.0, "A", "FA", 1, 1)
+        script.packets[-1][TCP].options = [("Timestamp", (500, 1))]
+        script.say(1.3, "A", "FA", 1, 1)
+        script.packets[-1][TCP].options = [("Timestamp", (800, 1))]
+        for number in range(answers):
+            script.say(1.32 + number / 1_000, "B", "A", 1, 2)
+            script.packets[-1][TCP].options = [("Timestamp", (9, echo))]
+        assert self.arrivals(script, tmp_path)[first] == arrived
 
     def test_a_lost_acknowledgement(self, tmp_path: Path) -> None:
         """The FIN that it acknowledges is retransmitted."""

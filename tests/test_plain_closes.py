@@ -137,6 +137,15 @@ def long(*more: Line, dropped: int = 0) -> list[CapturedPacket]:
     return packets([*OPENING, *lines, *close])
 
 
+PLAIN_CASES["more text in flight than is kept"] = packets(
+    [
+        *OPENING,
+        *((30 + i, 0, ACK, 1 + 10 * i, 1, 10) for i in range(300)),
+        (400, 0, FIN | ACK, 3_001, 1, 0),
+        (410, 1, FIN | ACK, 1, 3_002, 0),
+        (420, 0, ACK, 3_002, 2, 0),
+    ]
+)
 PLAIN_CASES["text that is not kept"] = long()
 
 OTHER_CASES = {
@@ -180,6 +189,17 @@ OTHER_CASES = {
     "the other's text missing that is not kept": long((130, 1, ACK, 9, 1_001, 0), (131, 1, ACK, 1, 1_011, 0)),
     "an acknowledgement of too much that is not kept": long((130, 1, ACK, 1, 9_000, 0)),
     "the closer's acknowledgement of too much that is not kept": long((130, 0, ACK, 1_001, 9_000, 0)),
+    "text with an older acknowledgement": packets(
+        [
+            *OPENING,
+            *TEXT,
+            (55, 0, ACK, 101, 301, 20),
+            (60, 0, FIN | ACK, 121, 501, 0),
+            (70, 1, FIN | ACK, 501, 122, 0),
+            (80, 0, ACK, 122, 502, 0),
+        ]
+    ),
+    "a time that goes back": changed(5, lambda it: it._replace(time=it.time - SECOND)),
     "a FIN again": but(7, (65, 0, FIN | ACK, 101, 501, 0)),
     "the last acknowledgement again": but(9, (85, 0, ACK, 102, 502, 0)),
     "an acknowledgement again": but(6, (55, 0, ACK, 101, 501, 0)),

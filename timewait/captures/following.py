@@ -109,8 +109,9 @@ def judged_facts(connection: Connection, configuration: Configuration, ended: in
 
 def _prepared(connection: Connection, configuration: Configuration, ended: int) -> _Prepared:
     """The facts of a connection that closes, and the part of it that becomes a trace."""
-    near = near_interfaces(captured_segments(connection.items))
-    items = with_missing_fins(connection.items if near else items_in_order(connection.items))
+    kept = connection.items
+    near = near_interfaces(captured_segments(kept)) if connection.several_interfaces else None
+    items = with_missing_fins(kept if near else items_in_order(kept))
     responses, hops, ends = connection.responses, connection.hops, connection.ends
     directions = connection.directions
     if second_closed_first(captured_segments(items)):

@@ -13,7 +13,7 @@ from timewait.captures.deviations import deviations
 from timewait.captures.end_states import end_state
 from timewait.captures.facts import ConnectionFacts, Reopening, Totals
 from timewait.captures.fins import fin_facts
-from timewait.captures.headers import SYN, CapturedPacket, Socket
+from timewait.captures.headers import ACK, SYN, CapturedPacket, Socket
 from timewait.captures.kept_packets import captured_segments
 from timewait.captures.observations import CloseKind, EndState, FinFacts, FinPair, ResetCause, ResetFacts, Retransmission
 from timewait.captures.passages import Passage, Passages
@@ -114,9 +114,11 @@ def _entered(found: Passages, side: int, shown: Passage | None) -> Fraction | No
 
 def _opener(case: Judged) -> str:
     """The end that sent a SYN without ACK; empty where the capture lacks it."""
-    packets = (it.packet for it in captured_segments(case.connection.items) if it.segment.syn and it.segment.seq == 0)
-    first = next((it for it in packets if it.ack is None), None)
-    return "" if first is None or case.connection.opened is None else ENDS[case.ends.index(first.source)]
+    if case.connection.opened is None:
+        return ""
+    opening = (it.sender for it in case.connection.kept.records() if it.flags & (SYN | ACK) == SYN and it.seq == 0)
+    sender = next(opening, None)
+    return "" if sender is None else ENDS[case.ends.index(case.connection.ends[sender])]
 
 
 # --- the kind of close -----------------------------------------------------------------------------------------------

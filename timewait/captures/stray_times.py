@@ -14,8 +14,8 @@ from timewait.captures.capture_file import Frame
 FAR = 60_000_000_000
 """Nanoseconds by which the time of a stray frame differs at least."""
 
-FOLLOWING = 2
-"""Frames after one that must agree with those before it."""
+AROUND = 2
+"""Frames before one, and after it, that must agree with one another."""
 
 
 class SteadyFrames:
@@ -37,30 +37,29 @@ class SteadyFrames:
         self._frames = frames
 
     def __iter__(self) -> Iterator[Frame]:
-        before: int | None = None
+        before: deque[int] = deque(maxlen=AROUND)
         waiting: deque[Frame] = deque()
         for frame in self._frames:
             waiting.append(frame)
-            if len(waiting) > FOLLOWING:
-                steady = self._steady(before, waiting.popleft(), [*waiting])
-                before = steady.time
-                yield steady
+            if len(waiting) > AROUND:
+                yield self._steady(before, waiting)
         while waiting:
-            steady = self._steady(before, waiting.popleft(), [*waiting])
-            before = steady.time
-            yield steady
+            yield self._steady(before, waiting)
 
-    def _steady(self, before: int | None, frame: Frame, after: Sequence[Frame]) -> Frame:
-        """A frame with its time, or with one between those of its neighbours if it is stray."""
-        if not _is_stray(before, frame.time, [it.time for it in after]):
-            return frame
-        self.stray += 1
-        around = [*([] if before is None else [before]), *(it.time for it in after[:1])]
-        return frame._replace(time=sum(around) // len(around))
+    def _steady(self, before: deque[int], waiting: deque[Frame]) -> Frame:
+        """The next frame with its time, or with one between those of its neighbours if it is stray."""
+        frame = waiting.popleft()
+        if _is_stray([*before], frame.time, [it.time for it in waiting]):
+            self.stray += 1
+            around = [*[*before][-1:], *(it.time for it in [*waiting][:1])]
+            frame = frame._replace(time=sum(around) // len(around))
+        before.append(frame.time)
+        return frame
 
 
-def _is_stray(before: int | None, time: int, after: Sequence[int]) -> bool:
-    """Whether a time is far ahead of those around it, or far behind them."""
-    ahead = len(after) == FOLLOWING and all((before is None or before <= it) and time - it >= FAR for it in after)
-    behind = before is not None and before - time >= FAR and all(it >= before for it in after)
+def _is_stray(before: Sequence[int], time: int, after: Sequence[int]) -> bool:
+    """Whether a time is far ahead of those around it, or far behind them; those before it agree if they are not far apart."""
+    ahead = len(after) == AROUND and all(time - it >= FAR and (not before or before[-1] <= it) for it in after)
+    agree = bool(before) and before[-1] - before[0] < FAR
+    behind = agree and before[-1] - time >= FAR and all(it >= before[-1] for it in after)
     return ahead or behind
