@@ -18,7 +18,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.errors import answering
 from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, fits, records, table
 from timewait.diagrams.sequence_text import HEADS, NARROW_HEADS, Lanes, folded_lanes, narrow
-from timewait.narration.prose import short_duration
+from timewait.narration.prose import counted, short_duration
 from timewait.narration.sentences import answer_facts, deciding_rules, violation_reason
 from timewait.narration.story import conclusion, story
 from timewait.spec.duration import format_duration
@@ -114,7 +114,8 @@ class Screen:
         """The progress of a long exploration, on standard error and for people alone."""
         if sys.stderr.isatty():
             self.note(
-                f"  {progress.states:,} states, depth {progress.depth}, {progress.rate:,.0f}/s, {progress.megabytes:,.0f} MB"
+                f"  {counted(progress.states, 'state')}, depth {progress.depth}, {progress.rate:,.0f} a second,"
+                f" {progress.megabytes:,.0f} MB"
             )
 
     def progress_note(self, text: str) -> None:

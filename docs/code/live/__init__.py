@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 from live.directives import Engines, EvidenceFor, Review, Stacks
-from live.evidence import gather
+from live.evidence import gather, write_downloads
 from live.pictures import Picture
 from live.reviews import write_reviews
 
@@ -23,5 +23,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("review", Review)
     app.add_directive("stacks", Stacks)
     app.connect("builder-inited", gather)
+    app.connect("build-finished", write_downloads)
     app.connect("build-finished", write_reviews)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

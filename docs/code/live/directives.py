@@ -8,7 +8,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from live.evidence import RECORD, RecordedAnswer, answers, folder_of, shortest
+from live.evidence import RECORD, RecordedAnswer, answers, download, folder_of, shortest
 from live.reviews import address, slug
 from live.tables import code, plain, table
 from timewait.checker.verdict import Verdict
@@ -16,6 +16,9 @@ from timewait.cli.figures import DRAWN_AGAINST, can_be_drawn
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.settings import PROFILE_KEYS
 from timewait.spec.stacks import load_stack, stack_names
+
+MOST_ROWS = 12
+"""The most rows of a table that a page shows at once."""
 
 
 class Generated(SphinxDirective):
@@ -50,17 +53,23 @@ class EvidenceFor(Generated):
         rows = [self._row(name, number, answer, shortest(found)) for number, answer in enumerate(found, start=1)]
         heads = ("", "question", "verdict", "engine", "detail", "evidence")
         parts = [f"> **{name}.** {statement}. ({claim.section})", f"**Result**: {result(name, found)}; {counted(found)}."]
-        return "\n\n".join([*parts, table(heads, rows)])
+        return "\n\n".join([*parts, folded(f"The {len(rows)} answers", table(heads, rows), len(rows))])
 
     def _row(self, name: str, number: int, answer: RecordedAnswer, reviewed: RecordedAnswer | None) -> tuple[str, ...]:
-        parts = ["certificate"] if answer.certificate is not None else []
+        docname = self.env.docname
+        parts = [] if answer.certificate is None else [f"<a href='{download(answer.certificate, docname)}'>certificate</a>"]
         if answer.trace is not None:
-            steps = f"{answer.steps} steps"
-            page = address(f"{name}.{number}", self.env.docname)
-            parts.append(f"<a href='{page}'>{steps}</a>" if answer is reviewed else steps)
+            parts.append(f"<a href='{download(answer.trace, docname)}'>{answer.steps} steps</a>")
+            if answer is reviewed:
+                parts.append(f"<a href='{address(f'{name}.{number}', docname)}'>review</a>")
         detail = "one schedule with delays as terms" if answer.detail.startswith("schedule ") else answer.detail
         detail = "" if detail.endswith(" steps") else plain(detail)
         return f"{name}.{number}", plain(answer.label), f"**{answer.verdict}**", answer.engine, detail, ", ".join(parts)
+
+
+def folded(title: str, text: str, rows: int) -> str:
+    """A table of many rows below a title that opens it; a short one as it is."""
+    return text if rows <= MOST_ROWS else f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def result(name: str, found: list[RecordedAnswer]) -> str:
@@ -118,9 +127,15 @@ class Stacks(Generated):
         for key in PROFILE_KEYS:
             source = stack.sources.get(key)
             rows.append((code(key), stack.described(key), plain(f"{source.where} ({source.evidence})") if source else ""))
-        parts = [f"## {stack.title}", plain(" ".join(stack.note.split())), table(("key", "value", "source (evidence)"), rows)]
+        values = table(("key", "value", "source (evidence)"), rows)
+        parts = [
+            f"## {stack.title}",
+            plain(" ".join(stack.note.split())),
+            folded("Every value with its source", values, len(rows)),
+        ]
         if name != DRAWN_AGAINST and can_be_drawn(stack):
-            parts.append(f"```{{picture}} difference-{name}\n```")
+            picture = f"```{{picture}} difference-{name}\n```"
+            parts.append(folded(f"What it does otherwise than {load_stack(DRAWN_AGAINST).title}", picture, MOST_ROWS + 1))
         return "\n\n".join(filter(None, parts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from timewait.proofs.claims import CLAIMS
 
 RECORD = "verdicts.jsonl"
 """The file that ``timewait prove --events`` writes, beside the certificates and traces."""
+
+DOWNLOADS = "evidence"
+"""The folder of the site with the certificates and traces."""
 
 LOG = logging.getLogger(__name__)
 
@@ -69,6 +73,22 @@ def gather(app: Sphinx) -> None:
     fault = stale(folder)
     if done.returncode or fault:
         raise ExtensionError(f"timewait prove exited with {done.returncode}; {fault}\n{done.stdout}{done.stderr}")
+
+
+def download(file: Path, docname: str) -> str:
+    """The address of a certificate or a trace, relative to a page."""
+    return f"{'../' * docname.count('/')}{DOWNLOADS}/{file.name}"
+
+
+def write_downloads(app: Sphinx, problem: Exception | None) -> None:
+    """Copy the certificates and the traces of all claims into the site."""
+    if problem is not None or app.builder.format != "html":
+        return
+    folder = Path(app.outdir, DOWNLOADS)
+    folder.mkdir(exist_ok=True)
+    found = (answer for claim in CLAIMS for answer in answers(folder_of(app), claim))
+    for file in (file for answer in found for file in (answer.certificate, answer.trace) if file is not None):
+        shutil.copyfile(file, folder / file.name)
 
 
 def folder_of(app: Sphinx) -> Path:

@@ -15,8 +15,8 @@ from timewait.cli.picture_set import draw_picture
 FOLDER = "pictures"
 """The folder of the pictures, in the static folder of the site."""
 
-NARROW = 560
-"""The width in pixels below which a picture scrolls instead of shrinking."""
+NARROW = 600
+"""The width in pixels up to which a picture shrinks with the page; a wider one scrolls, as its letters would be too small."""
 
 
 def width(svg: str) -> float:
@@ -47,7 +47,7 @@ class Picture(SphinxDirective):
     def _figure(self, picture: DrawnPicture) -> nodes.Node:
         address = f"{'../' * self.env.docname.count('/')}_static/{FOLDER}/{picture.name}.svg"
         image = f'<img class="picture" src="{address}" alt="{escape(picture.title)}" loading="lazy">'
-        size = "narrow" if width(picture.files["svg"]) < NARROW else "wide"
+        size = "narrow" if width(picture.files["svg"]) <= NARROW else "wide"
         scroller = nodes.container("", nodes.raw("", image, format="html"), classes=["scroller", size])
         command = f"<code>{escape(picture.command)}</code>"
         below = (
