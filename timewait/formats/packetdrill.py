@@ -5,7 +5,8 @@ what it sends, at the times of the trace, and what arrives, old copies and dupli
 do not appear. Comments name everything that a script cannot express: steps of the other end, timers that expire without a
 segment, and everything from the next incarnation on, since a script follows one connection.
 
-A real stack has retransmission timers of its own: where they differ from the trace's, use a larger ``--tolerance_usecs``.
+A real stack has timers of its own. Where its retransmissions differ from the trace's, use a larger ``--tolerance_usecs``. A
+script cannot end a TIME-WAIT: that of the trace must be the stack's, else a segment that arrives after it is answered otherwise.
 """
 
 from __future__ import annotations
@@ -118,8 +119,16 @@ class _Script:
         if step.event.actor != self.end:
             return
         yield from (f"{self._elapsed(step.time)} {call}" for call in self._calls(step))
-        packets = (*filter(None, [step.event.received]), *step.event.sent)
-        yield from (f"{self._elapsed(step.time)} {self._segment(copy.sender, fields_of(copy))}" for copy in packets)
+        for copy in (*filter(None, [step.event.received]), *step.event.sent):
+            fields = dict(fields_of(copy))
+            if fields.get("rst") and step.event.received is None:
+                # RFC 9293 3.10.5 has no ACK in the RST of an abort; stacks send one (Linux, tcp_send_active_reset).
+                fields.setdefault("ack", int(self._before(step)[f"{self.end}.rcv"]))
+            yield f"{self._elapsed(step.time)} {self._segment(copy.sender, fields)}"
+
+    def _before(self, step: Step) -> Mapping[str, str | int]:
+        """The state before a step."""
+        return self.trace.steps[step.number - 2].state if step.number > 1 else self.trace.initial
 
     def _elapsed(self, time: Fraction) -> str:
         """The time since the previous line, in seconds, to the microsecond."""
