@@ -212,7 +212,7 @@ def test_the_threshold_holds_with_limits(limits: dict[str, int]) -> None:
     """With TIME_WAIT of 2 MSL the default question is proved in dense time; with less, ticks find a run."""
     safe = replace(close(1, 2, 1, 1), both_close=True, **limits)
     for answer in decide(question(safe), SAFETY, Engine.AUTO, Budget()):
-        assert (answer.verdict, answer.engine) == (Verdict.PROVED, "zones, dense time, relaxed")
+        assert (answer.verdict, answer.engine) == (Verdict.PROVED, "zones, dense time, over-approximated")
     short = replace(safe, time_wait=Fraction(1))
     assert Verdict.VIOLATED in {answer.verdict for answer in decide(question(short), SAFETY, Engine.AUTO, Budget())}
 
