@@ -255,6 +255,15 @@ LOCAL_ORDER: dict[str, tuple[str, tuple[Answer, ...]]] = {
         + "1.05 A FA 1 202\n1.06 B A 202 2\n",
         (Answer(ORDERLY, "B", (State.CLOSED, State.TIME_WAIT), lost=0),),
     ),
+    "a retransmitted FIN before the acknowledgement that its sender had sent before": (
+        OPEN + "1 B FA 1 1\n1.016 A FA 1 2\n1.0161 B A 2 2\n1.021 A A 2 2\n",
+        (Answer(ORDERLY, "B", (None, State.TIME_WAIT), (State.CLOSED, State.CLOSING), lost=0),),
+    ),
+    "an old copy of a FIN, without identifications": (
+        OPEN.replace("1 1", "1 1 id=0")
+        + "1 A FA 1 1 id=0\n1.01 B A 1 2\n1.3 B FA 1 2\n1.31 A A 2 2 id=0\n2.8 A FA 1 1 id=0\n3 B R 1\n",
+        (Answer(ORDERLY, "A", possible=(State.TIME_WAIT, State.CLOSED), causes=(ResetCause.CLOSED,)),),
+    ),
     "equal times": (
         "0 A S 0\n0 B SA 0 1\n0 A A 1 1\n1 A FA 1 1\n1 B A 1 2\n1 B FA 1 2\n1 A A 2 2\n",
         (PLAIN,),

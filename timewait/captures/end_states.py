@@ -104,6 +104,9 @@ class _End:
     def state(self) -> EndState:
         """The state, from what is known of both FINs."""
         received, acknowledged = self._received(), self._acknowledged()
+        if received == {True} and self._other is not None and self._other.knew:
+            # The other's FIN acknowledged its own; a FIN that was captured later is an old copy.
+            acknowledged = {True}
         knew = {True, False} if self._undecided_order() else {self._own is not None and bool(self._own.knew)}
         sent = {self._own is not None}
         if (self._own is None and self._found.lacks(self._side)) or (self._own is not None and not self._own.captured):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from timewait.captures.kept_packets import CapturedSegment
 from timewait.captures.observations import FinFacts
+from timewait.captures.ordering import OVERTAKEN
 from timewait.captures.passages import Passage, Passages, covers, first_covering
 from timewait.captures.trace_start import UNSEEN
 from timewait.spec.exchange import ENDS
@@ -43,7 +44,8 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
 
     A retransmission carries the acknowledgement number of its own time, so the lowest one is the first. A bare
     acknowledgement of the other's FIN with a number below its own FIN shows that the end knew. Otherwise a FIN that comes
-    long after the other one may be a retransmission of one that was lost before the capture point.
+    long after the other one may be a retransmission of one that was lost before the capture point; so may one that is followed
+    by a bare acknowledgement of the other's FIN that answers nothing and that it may have overtaken.
     """
     if any(not covers(it, other) for it in copies if it.frame != UNSEEN):
         return False
@@ -56,7 +58,17 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
     if found.began_late and not any(it.end < number for it in before):
         # The first transmission may have come before the capture.
         missing = True
-    return None if missing or late else True
+    return None if missing or late or _overtook_an_answer(found, side, copies[0], other) else True
+
+
+def _overtook_an_answer(found: Passages, side: int, fin: Passage, other: int) -> bool:
+    """Whether a bare acknowledgement of the other's FIN follows a FIN at once, and nothing that came since calls for it."""
+    answer = next((it for it in found.of(side, after=fin.order) if not it.segment.span and not it.segment.rst), None)
+    if answer is None or answer.segment.seq < fin.segment.end or not covers(answer, other):
+        return False
+    if answer.time - fin.time >= OVERTAKEN:
+        return False
+    return not any(it.segment.span for it in found.of(1 - side, after=fin.order, before=answer.order))
 
 
 def second_closed_first(segments: Sequence[CapturedSegment]) -> bool:
