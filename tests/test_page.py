@@ -21,7 +21,6 @@ from runs import EVERY, long, trace
 from timewait import __version__
 from timewait.api import check as decided
 from timewait.checker.trace import Trace
-from timewait.cli import check as check_module
 from timewait.diagrams.minimap import OPENING, POSITIONS, edges, minimap
 from timewait.diagrams.page import KernelInWords, Origin, page
 from timewait.diagrams.page_data import KernelStep
@@ -557,7 +556,7 @@ class TestBrowser:
                 raise LaboratoryUnavailable("no namespaces here")
             return ReplayOutcome(ReplayVerdict.REFUTED, 2, f"no {trace.shows}", (CarriedStep(1, "x", ("A1", trace.shows)),))
 
-        monkeypatch.setattr(check_module, "replay_on_kernel", carried)
+        monkeypatch.setattr("timewait.laboratory.replaying.replayer.replay_on_kernel", carried)
         file = tmp_path / "page.html"
         code, out, _ = run(capsys, *TWO.split(), "--on", "linux", "--html", str(file))
         assert code == 10
