@@ -243,6 +243,58 @@ class TestBadFiles:
             assert err.count("\n") == 1
 
 
+class TestUpdate:
+    """``--update`` writes what is found into the file, and nothing else."""
+
+    TEXT = (
+        "# above\n"
+        + question(
+            'expect = { graceful = "violated", isolation = \'proved\' } # "violated" as a comment',
+            'least_time_wait = { graceful = "9s", isolation = "4s" }',
+        )
+        + '[[question]]\nname = "r" # below\nloss = "any"\nleast_time_wait = "4s"\nexpect.graceful = "proved"\n'
+    )
+
+    def test_what_it_writes_passes(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Comments and right values stay; each change is printed with its line; the run itself still fails."""
+        ask(folder, self.TEXT)
+        before = (folder / "timewait.toml").read_text(encoding="utf-8")
+        code, _, err = run(capsys, "ci", "--update")
+        after = (folder / "timewait.toml").read_text(encoding="utf-8")
+        assert code == 10
+        changed = (
+            ('graceful = "violated"', 'graceful = "proved"'),
+            ('"9s"', '"3s"'),
+            ('least_time_wait = "4s"', 'least_time_wait = "none"'),
+        )
+        for old, new in changed:
+            before = before.replace(old, new)
+        assert after == before.replace('expect.graceful = "proved"', 'expect.graceful = "violated"')
+        lines = [line for line in err.splitlines() if line.startswith("changed ")]
+        assert lines[0] == "changed timewait.toml:8: tiny: q: graceful = proved"
+        assert len(lines) == 4
+        assert run(capsys, "ci")[0] == 0
+        assert "changed" not in run(capsys, "ci", "--update")[2]
+
+    @pytest.mark.parametrize(
+        ("text", "code", "message"),
+        [
+            (question('expect = "violated"', "loss = 3"), 3, "one expectation has several answers"),
+            (question('expect.graceful = """\nproved"""', "loss = 3"), 3, "cannot be replaced; write violated yourself"),
+            (question('expect.graceful = "violated"', "max_states = 1", 'engine = "zones"'), 20, ""),
+        ],
+    )
+    def test_what_it_does_not_write(
+        self, text: str, code: int, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Two answers to one expectation, a text that it cannot replace, and an answer that is missing."""
+        ask(folder, text)
+        before = (folder / "timewait.toml").read_bytes()
+        found, _, err = run(capsys, "ci", "--update")
+        assert (found, (folder / "timewait.toml").read_bytes()) == (code, before)
+        assert message in err
+
+
 BLAMED = {
     ("time_wait", '"3s"'): 'expect = { isolation = "proved" }',
     ("time_wait", '"none"'): 'expect = { isolation = "proved" }',

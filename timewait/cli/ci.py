@@ -19,7 +19,9 @@ from timewait.checker.threshold import InconclusiveAnswer
 from timewait.checker.verdict import Verdict, worst, worst_exit
 from timewait.cli.blamed_line import location_of_value, with_blame
 from timewait.cli.console import STYLES, Screen
+from timewait.cli.expectation_update import DecidedCase, least_as_expected, verdict_as_expected, write_found
 from timewait.cli.expectations import ExpectationFile, ExpectedThreshold, StackQuestion, read_expectations
+from timewait.cli.files import ensure_writable
 from timewait.cli.reports import Reports, report_options
 from timewait.cli.session import budget_of
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
@@ -39,11 +41,12 @@ LEAST = "least_time_wait"
 
 @dataclass(frozen=True)
 class Session:
-    """What the questions of a run share: the file, the bounds of an exploration, and the screen."""
+    """What the questions of a run share: the file, the bounds of an exploration, the screen, and whether the file is updated."""
 
     file: ExpectationFile
     budget: Budget
     screen: Screen
+    update: bool = False
 
     def bounds(self, options: Options) -> Budget:
         """The bounds on the exploration of one question."""
@@ -54,10 +57,13 @@ class Session:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=FILE)
 @click.option("--stack", "stacks", multiple=True, help="Only the questions about this stack; may be repeated.")
 @click.option("--question", "names", multiple=True, help="Only the question of this name; may be repeated.")
+@click.option("--update", is_flag=True, help="Write the verdicts that are found into FILE, in the place of the expected ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @report_options
-def ci_command(file: Path, stacks: tuple[str, ...], names: tuple[str, ...], as_json: bool, reports: Reports) -> int:
-    """Decide the questions of FILE (timewait.toml); exits 0 if every verdict is the expected one."""
+def ci_command(file: Path, stacks: tuple[str, ...], names: tuple[str, ...], update: bool, as_json: bool, reports: Reports) -> int:
+    """Decide the questions of FILE (timewait.toml); exits 0 if every verdict is the expected one, before --update."""
+    if update:
+        ensure_writable(file)
     screen = Screen()
     expectations = read_expectations(file)
     questions = expectations.about(stacks, names)
@@ -65,23 +71,25 @@ def ci_command(file: Path, stacks: tuple[str, ...], names: tuple[str, ...], as_j
         note for each in questions for note in assumptions(each.options.stack, each.options.overrides)
     ):
         screen.note(assumption)
-    session = Session(expectations, budget_of(questions[0].options, screen), screen)
+    session = Session(expectations, budget_of(questions[0].options, screen), screen, update)
     session = replace(session, budget=replace(session.budget, listener=reports.listening(session.budget.listener)))
     reports.start("ci", [f"{question.stack}: {question.name}" for question in questions], {"file": str(file)})
-    cases: list[tuple[StackQuestion, ReportedCase]] = []
+    cases: list[DecidedCase] = []
     for _, about in groupby(questions, key=lambda question: question.stack):
         for suite, decided in _suites(session, list(about), as_json):
             reports.decided(suite)
             cases += decided
-    found = [case for _, case in cases]
+    changes = write_found(expectations, cases) if update else []
+    found = [each.case for each in cases]
     verdict, code = worst(map(exit_verdict, found)), worst_exit(exit_verdict(case).exit_code for case in found)
     passed = sum(case.status is CaseStatus.PASSED for case in found)
     if as_json:
-        screen.as_json(
-            {"verdict": str(verdict), "file": str(file), "as_expected": passed, "cases": [_data(*each) for each in cases]}
-        )
+        listed = [_data(each.question, each.case) for each in cases]
+        screen.as_json({"verdict": str(verdict), "file": str(file), "as_expected": passed, "cases": listed})
     else:
         screen.line(f"{passed} of {counted(len(found), 'answer')} as expected")
+    for change in changes:
+        screen.note(f"changed {change}")
     reports.finish("timewait ci", f"{passed} of {len(found)} as expected: {file}", verdict, code, screen)
     return code
 
@@ -95,19 +103,19 @@ def exit_verdict(case: ReportedCase) -> Verdict:
 
 def _suites(
     session: Session, questions: Sequence[StackQuestion], silent: bool
-) -> Iterator[tuple[ReportedSuite, list[tuple[StackQuestion, ReportedCase]]]]:
+) -> Iterator[tuple[ReportedSuite, list[DecidedCase]]]:
     """The suite of one stack, decided question by question."""
-    decided: list[tuple[StackQuestion, ReportedCase]] = []
+    decided: list[DecidedCase] = []
     properties: list[tuple[str, str]] = []
     for question in questions:
         session.screen.progress_note(f"{question.stack}: {question.name}")
         parameters = verdict_parameters((question.options.of_stack() or question.options).configuration())
         properties.append((question.name, json.dumps(parameters)))
-        for case in _cases(session, question):
-            decided.append((question, case))
+        for each in _cases(session, question):
+            decided.append(each)
             if not silent:
-                show(case, session.screen)
-    yield ReportedSuite(questions[0].stack, tuple(properties), tuple(case for _, case in decided)), decided
+                show(each.case, session.screen)
+    yield ReportedSuite(questions[0].stack, tuple(properties), tuple(each.case for each in decided)), decided
 
 
 def show(case: ReportedCase, screen: Screen) -> None:
@@ -126,7 +134,7 @@ def show(case: ReportedCase, screen: Screen) -> None:
         screen.trace(case.trace)
 
 
-def _cases(session: Session, question: StackQuestion) -> Iterator[ReportedCase]:
+def _cases(session: Session, question: StackQuestion) -> Iterator[DecidedCase]:
     """The cases of one question: its properties, then its thresholds."""
     if question.verdicts:
         answers = check(question.options, budget=session.bounds(question.options)).answers
@@ -134,7 +142,9 @@ def _cases(session: Session, question: StackQuestion) -> Iterator[ReportedCase]:
             case = case_of_answer(answer)
             label = f"{question.stack}: {question.name}: {case.subject.name}"
             case = replace(case, label=label, expected=expected.verdict)
-            yield _explained(session, question, case, expected.path, _verdict_is(session, case.subject.name, expected.verdict))
+            wished = _verdict_is(session, case.subject.name, expected.verdict)
+            explained = _explained(session, question, case, expected.path, wished)
+            yield DecidedCase(question, explained, expected.path, verdict_as_expected(case.verdict))
     for least in question.thresholds:
         yield _threshold_case(session, question, least)
 
@@ -147,7 +157,7 @@ def _verdict_is(session: Session, name: str, wished: Verdict) -> Callable[[Optio
     return holds
 
 
-def _threshold_case(session: Session, question: StackQuestion, expected: ExpectedThreshold) -> ReportedCase:
+def _threshold_case(session: Session, question: StackQuestion, expected: ExpectedThreshold) -> DecidedCase:
     options = replace(question.options, properties=expected.properties)
     names = " and ".join(expected.properties)
     subject = ReportedProperty(LEAST, f"the least TIME_WAIT that is safe for {names}", "RFC 9293 3.6.1 MUST-13", None)
@@ -159,7 +169,7 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
     except InconclusiveAnswer as problem:
         verdict, detail = worst(answer.verdict for answer in problem.answers), str(problem)
         case = ReportedCase(subject, label, max(verdict, Verdict.INCONCLUSIVE), Verdict.PROVED, "", seconds, detail)
-        return _explained(session, question, case, expected.path, lambda _: False)
+        return DecidedCase(question, _explained(session, question, case, expected.path, lambda _: False), expected.path, "")
     answers = (*found.answers, *found.answers_below)
     verdict = Verdict.PROVED if found.minimum == expected.least else Verdict.VIOLATED
     trace = next((answer.trace for answer in found.answers_below if answer.trace is not None), None)
@@ -175,7 +185,8 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
         except InconclusiveAnswer:
             return False
 
-    return _explained(session, replace(question, options=asked), case, expected.path, holds, monotone=False)
+    explained = _explained(session, replace(question, options=asked), case, expected.path, holds, monotone=False)
+    return DecidedCase(question, explained, expected.path, least_as_expected(found.minimum))
 
 
 def _in_words(least: Fraction | None) -> str:
@@ -191,7 +202,7 @@ def _explained(
     monotone: bool = True,
 ) -> ReportedCase:
     """The case with the line on which it depends: that of a value of the profile, else that of the expectation."""
-    if case.status is CaseStatus.PASSED:
+    if case.status is CaseStatus.PASSED or session.update:
         return case
     ways: tuple[tuple[BlamedValue, ...], ...] = ()
     if case.status is CaseStatus.FAILED and question.options.stack.file and not session.budget.interrupted():

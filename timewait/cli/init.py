@@ -38,7 +38,7 @@ def init_command(folder: Path, name: str) -> int:
     write_new({profile: profile_text(name), questions: questions_text(name)})
     screen = Screen()
     screen.line(f"wrote {profile}: replace its values by those of your stack")
-    screen.line(f"wrote {questions}: then run 'timewait ci {questions}'")
+    screen.line(f"wrote {questions}: then run 'timewait ci {questions}', with --update where other verdicts are right")
     return 0
 
 
@@ -105,6 +105,10 @@ def questions_text(name: str) -> str:
 #
 # Every verdict is stated, "proved" or "violated". A violation that is expected passes; a proof in its place does not,
 # nor does an answer that is missing because a limit was reached.
+#
+# The verdicts and the length below are those of the profile as 'timewait init' writes it, where RTO is MSL. Once the profile
+# has your values, replace them too: 'timewait ci --update' writes what it finds, and prints each change. Read each change
+# before you keep it, since from then on it is what is expected.
 
 stacks = ["{name}.toml"] # profiles: files beside this one, or names that 'timewait stacks' lists
 
@@ -117,7 +121,7 @@ name = "one loss"
 expect = {{ graceful = "proved", isolation = "proved" }}
 least_time_wait = "60s" # what 'timewait threshold' finds; "none" where no TIME_WAIT is safe
 
-# Two copies lost in a row outlast 2 MSL: a weakness that is known. The day it is gone, this line must change too.
+# Two copies lost in a row. With RTO = MSL they outlast 2 MSL; with RTO <= MSL/2 they do not.
 [[question]]
 name = "two losses"
 loss = 2 # an option of this question alone

@@ -1,7 +1,10 @@
-"""The line of a value in a TOML file, which the reader of TOML does not tell."""
+"""The line of a value in a TOML file, which the reader of TOML does not tell, and the same file with another value."""
 
 from __future__ import annotations
 
+import copy
+import json
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -36,6 +39,48 @@ def line_of(text: str, path: Sequence[Key]) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if _holds(lines[: ends[middle]], path) else (middle, high)
     return ends[low] + 1
+
+
+def with_text(text: str, path: Sequence[Key], value: str) -> str:
+    """The same file with another text as one of its values; every other character stays, comments too.
+
+    Each text in quotes in the statement that gives the value is replaced in turn; the right one is that with which the file
+    says the same as before, but for the value.
+
+    Parameters
+    ----------
+    text : str
+        TOML without errors.
+    path : sequence of str and int
+        The way to the value, which is a text on one line.
+    value : str
+        The new text.
+
+    Raises
+    ------
+    KeyError
+        There is no such value, or it is not a text in quotes on one line.
+    """
+    wanted = copy.deepcopy(tomllib.loads(text))
+    holder: Any = wanted
+    start = sum(map(len, text.split("\n")[: line_of(text, path) - 1])) + line_of(text, path) - 1
+    for part in path[:-1]:
+        holder = holder[part]
+    if holder[path[-1]] == value:
+        return text
+    holder[path[-1]] = value
+    for quoted in _QUOTED.finditer(text, start):
+        changed = text[: quoted.start()] + json.dumps(value) + text[quoted.end() :]
+        try:
+            if tomllib.loads(changed) == wanted:
+                return changed
+        except tomllib.TOMLDecodeError:
+            continue
+    raise KeyError(path)
+
+
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
+"""A text in quotes on one line."""
 
 
 def _ends(lines: Sequence[str]) -> list[int]:
