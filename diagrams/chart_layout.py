@@ -52,13 +52,15 @@ class ChartLayout:
         self.trace = trace
         self.form = form
         self.times = [Fraction(0), *(step.time for step in trace.steps)]
-        waited = {f"+{format_duration(later - earlier)}" for earlier, later in pairwise(self.times)}
-        longest = max({*map(format_duration, self.times), *waited}, key=len)
+        across = 8 + form.margin + form.distance + form.margin
+        self.rows = ChartRows(trace, form, across - 26)
+        instants = [*self.times, self._until()]
+        waited = {f"+{format_duration(later - earlier)}" for earlier, later in pairwise(instants)}
+        longest = max({*map(format_duration, instants), *waited}, key=len)
         self.axis_x = MARGIN + mono_width(longest, form.font_size) + 8
         self.left = self.axis_x + 8 + form.margin
         self.right = self.left + form.distance
-        self.edge = self.right + form.margin
-        self.rows = ChartRows(trace, form, self.edge - self.axis_x - 26)
+        self.edge = self.axis_x + across
         self.labels: list[ChartLabel] = []
 
     def chart(self) -> Chart:

@@ -117,13 +117,23 @@ def other_settings(configuration: Configuration, defaults: Mapping[str, object],
         found.append(f"--fin-wait-2 {format_duration(configuration.fin_wait_2)}")
     for name, entry in BEHAVIOUR.items():
         value = getattr(configuration.behaviour, name)
-        if not entry.follows and name not in left_out and (name not in defaults or value != defaults[name]):
+        if (
+            not entry.follows
+            and name not in left_out
+            and _matters(entry, configuration.behaviour)
+            and (name not in defaults or value != defaults[name])
+        ):
             found.append(setting_in_words(entry, value))
     for field in fields(configuration):
         if field.name not in STATED:
             default = defaults.get(field.name, field.default)
             found += _differing(field.name, getattr(configuration, field.name), default)
     return found
+
+
+def _matters(entry: Setting, behaviour: Behaviour) -> bool:
+    """Whether a setting matters beside the others: one of an orphan does not where no user abandons a connection."""
+    return getattr(behaviour, entry.matters_with, True) not in (None, False)
 
 
 def _differing(name: str, value: object, default: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Closes without a violation: the actions of users, network and timers, step by step.
+"""Closes with TIME-WAIT, and two without it: the actions of users, network and timers, step by step.
 
 A scenario is carried out on the specification like a counterexample; it states actions, not outcomes. The network delivers in
 20 ms, and the addresses and ports are reopened as soon as TIME-WAIT allows.
@@ -6,7 +6,7 @@ A scenario is carried out on the specification like a counterexample; it states 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -54,7 +54,13 @@ GAP = Fraction(1)
 WAITED = Fraction(60) + WAY
 """The time that an end spends in a TIME-WAIT of 60 s, in seconds: slightly more."""
 
+OLD = Fraction(1)
+"""The time after which a duplicate of old text arrives in the next incarnation, in seconds."""
+
 USUAL = Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1)
+
+WITHOUT = replace(USUAL, time_wait=Fraction(0), duplication=0, behaviour=replace(USUAL.behaviour, time_wait=False))
+"""The same without TIME-WAIT: an end that would enter it is CLOSED."""
 
 FIN_OF_A = Segment(1, ack=1, fin=True)
 ACK_OF_A = Segment(2, ack=2)
@@ -105,6 +111,37 @@ def _lost_last_ack() -> tuple[Planned, ...]:
         _arrives("A", ACK_OF_A),
         _leaves_time_wait("A"),
         REOPENS,
+    )
+
+
+def _lost_last_ack_without() -> tuple[Planned, ...]:
+    fin = Segment(1, ack=2, fin=True)
+    return (
+        _call("A", Call.CLOSE),
+        _arrives("A", FIN_OF_A, False),
+        _arrives("B", ACK_OF_B),
+        _call("B", Call.CLOSE, after=THOUGHT),
+        _arrives("B", fin, True),
+        Planned(GAP - WAY, Action("timer", "B", Timer.RETRANSMISSION, (False,))),
+        _arrives("B", fin, False),
+        _arrives("A", Segment(2, rst=True)),
+    )
+
+
+def _old_duplicate() -> tuple[Planned, ...]:
+    text, fin = Segment(1, ack=1, length=1), Segment(1, ack=3, fin=True)
+    return (
+        _call("A", Call.SEND),
+        _arrives("A", text, False),
+        _arrives("B", Segment(1, ack=2)),
+        _call("A", Call.CLOSE, after=THOUGHT),
+        _arrives("A", Segment(2, ack=1, fin=True), False),
+        _arrives("B", Segment(1, ack=3)),
+        _call("B", Call.CLOSE, after=THOUGHT),
+        _arrives("B", fin, False),
+        _arrives("A", Segment(3, ack=2)),
+        REOPENS,
+        _arrives("A", text, False, after=OLD),
     )
 
 
@@ -174,4 +211,25 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     )
 }
-"""Every scenario."""
+"""Closes that go well, by name."""
+
+WITHOUT_TIME_WAIT: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "lost-last-ack-without",
+            "lost-last-ack without TIME-WAIT: A is CLOSED when B retransmits its FIN, and answers with a RST",
+            WITHOUT,
+            _lost_last_ack_without(),
+        ),
+        Scenario(
+            "old-duplicate",
+            "without TIME-WAIT: a duplicate of old text arrives in the next incarnation, which reads it as new",
+            replace(WITHOUT, duplication=1, text=(1, 0)),
+            _old_duplicate(),
+        ),
+    )
+}
+"""Runs without TIME-WAIT, each of which a TIME-WAIT prevents, by name."""
+
+EVERY_SCENARIO = SCENARIOS | WITHOUT_TIME_WAIT

@@ -113,6 +113,12 @@ class Stack(Durations):
         durations: dict[str, Any] = {name: factor * msl for name, factor in self.multiples.items()}
         return replace(self, msl=msl, **durations)
 
+    def without_time_wait(self) -> Stack:
+        """Return the same stack without TIME-WAIT."""
+        multiples = {name: factor for name, factor in self.multiples.items() if name != "time_wait"}
+        sources = {name: source for name, source in self.sources.items() if name != "time_wait"}
+        return replace(self, has_time_wait=False, time_wait=Fraction(0), multiples=multiples, sources=sources)
+
     def with_values(self, values: Mapping[str, tuple[Any, Source]]) -> Stack:
         """Return the stack with other values of some settings, each with its source."""
         stated = {name: value for name, (value, _) in values.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,12 +13,18 @@ from commands import run
 from runs import EVERY, long, trace
 
 from timewait.checker import itf
-from timewait.checker.finding import Move, Run
+from timewait.checker.decide import decide
+from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.question import Engine
 from timewait.checker.replay import carried_out
+from timewait.checker.verdict import Verdict
+from timewait.cli.run import carry_out
 from timewait.narration.timeline import waits
+from timewait.proofs.question import question
 from timewait.spec.plain_data import configuration_from_data
+from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
-from timewait.spec.scenarios import SCENARIOS
+from timewait.spec.scenarios import SCENARIOS, WITHOUT_TIME_WAIT
 from timewait.spec.trace_actions import action_of
 from timewait.vocabulary.replay import Event
 
@@ -59,6 +66,30 @@ class TestScenarios:
         texts = [step for step in run.steps if step.event.received is not None and dict(step.event.received.fields)["len"]]
         assert [step.state["A.state"] for step in texts] == ["FIN_WAIT_2"] * 2
         assert [step.state["A.rcv"] for step in texts] == [2, 3]
+
+
+class TestWithoutTimeWait:
+    """The runs that TIME-WAIT prevents."""
+
+    def test_the_pair_is_the_same_up_to_the_last_acknowledgement(self) -> None:
+        """The same instants, actions and packets; then TIME-WAIT in one and CLOSED in the other."""
+        before, after = trace("lost-last-ack"), carry_out(WITHOUT_TIME_WAIT["lost-last-ack-without"])
+        pairs = [*zip(before.steps, after.steps, strict=False)]
+        assert all(one.time == other.time and one.event.received == other.event.received for one, other in pairs[:6])
+        assert [(one.state["A.state"], other.state["A.state"]) for one, other in pairs[4:7]] == [("TIME_WAIT", "CLOSED")] * 3
+        assert [copy.text for copy in after.steps[6].event.sent] == ["RST seq=2"]
+        assert after.steps[-1].state["B.state"] == "CLOSED"
+
+    @pytest.mark.parametrize(("name", "broken"), [("lost-last-ack-without", "graceful"), ("old-duplicate", "old-text")])
+    def test_an_engine_finds_the_violation_and_none_with_time_wait(self, name: str, broken: str) -> None:
+        """The property that the run violates, decided for its configuration; 2 MSL prevents it."""
+        configuration = replace(WITHOUT_TIME_WAIT[name].configuration, duplication=None)
+        last = carry_out(WITHOUT_TIME_WAIT[name]).steps[-1]
+        assert broken in dict(last.event.breaks)
+        waiting = replace(configuration.behaviour, time_wait=True)
+        kept = replace(configuration, behaviour=waiting, time_wait=2 * configuration.msl)
+        found = [decide(question(each), [PROPERTIES[broken]], Engine.AUTO, Budget())[0] for each in (configuration, kept)]
+        assert [answer.verdict for answer in found] == [Verdict.VIOLATED, Verdict.PROVED]
 
 
 class TestRetrace:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import EVERY, VIOLATIONS, long, trace
 
+from timewait import check
 from timewait.checker.trace import Trace
 from timewait.diagrams.arrow_labels import StraightLine
 from timewait.diagrams.chart import BESIDE, SLIM, WHOLE, Chart, ChartFormat, Lifetimes
@@ -286,6 +287,15 @@ lengths = st.fractions(min_value=Fraction(1, 1000), max_value=1000, max_denomina
 
 class TestTime:
     """The axis."""
+
+    def test_the_time_after_the_last_step_has_room(self) -> None:
+        """The label of a gap up to the end of 2 MSL, which is longer than every time of a step."""
+        (answer,) = check(msl="30s", rto="1s", time_wait="0s", closers="a", data=(1, 0), properties=["old-text"]).answers
+        assert answer.trace is not None
+        layout = chart_of(answer.trace, WHOLE)
+        times = [label for label in layout.labels if label.box[2] < layout.axis_x]
+        assert "+59.999s" in [label.text for label in times]
+        assert all(label.box[0] >= 0 for label in times)
 
     @given(st.lists(st.one_of(st.just(Fraction(0)), lengths), max_size=30), st.one_of(st.just(Fraction(0)), lengths))
     def test_true_or_marked(self, pauses: list[Fraction], after: Fraction) -> None:

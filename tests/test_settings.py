@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from fractions import Fraction
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +148,16 @@ class TestUnknown:
         assert behaviour_of(linux, Overrides.of(retries=3)).retries == 3
 
 
+def without(folder: Path, key: str) -> str:
+    """The file of a profile like that of RFC 9293 (intended reading), without one of its keys."""
+    text = (resources.files("timewait.spec") / "stacks" / "rfc9293-intended.toml").read_text(encoding="utf-8")
+    changed, count = re.subn(rf"\[{key}\]\n(?:.+\n)+", "", text)
+    assert count == 1
+    path = folder / "unknown.toml"
+    path.write_text(changed.replace('"rfc9293-intended"', '"unknown"'), encoding="utf-8")
+    return str(path)
+
+
 class TestCommands:
     """Commands state the same settings."""
 
@@ -159,6 +172,25 @@ class TestCommands:
         assert (code, "give --fin-wait-2 TIME or none" in error) == (2, True)
         _, _, noted = run(capsys, "check", "--stack", "mtcp", *quick, "--orphan", *known)
         assert noted.count("Assumed as in RFC 9293") == 1
+
+    def test_the_line_names_only_settings_that_matter(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A setting of abandoned connections is not named where no user abandons one, unknown as it may be in the profile."""
+        unknown = without(tmp_path, "late_data_reset")
+        quick = ("--msl", "1s", "--rto", "1s", "--time-wait", "2s", "--scope", "core", "--property", "graceful", "--closers", "a")
+        _, out, _ = run(capsys, "check", "--stack", unknown, *quick)
+        assert "late-data-reset" not in out
+        orphaned = ("--orphan", "--fin-wait-2", "9s", "--no-late-data-reset")
+        _, out, _ = run(capsys, "check", "--stack", unknown, *quick, *orphaned)
+        assert "--no-late-data-reset" in out.splitlines()[0]
+
+    @pytest.mark.parametrize("stack", ["rfc9293-intended", "linux"])
+    def test_no_time_wait(self, stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """The value "none" of an option is that of a profile: the state is missing, and the line says so."""
+        quick = ("--stack", stack, "--msl", "1s", "--rto", "1s", "--scope", "core", "--property", "graceful", "--closers", "a")
+        code, out, _ = run(capsys, "check", *quick, "--time-wait", "none")
+        assert code == 10
+        assert "MSL 1s, no TIME_WAIT, RTO" in out.splitlines()[0]
+        assert "TIME_WAIT " not in "\n".join(out.splitlines()[1:])
 
     @pytest.mark.parametrize("stack", ["linux", "rfc9293", "mtcp"])
     def test_both_graphs_have_the_same_settings(self, capsys: pytest.CaptureFixture[str], stack: str) -> None:

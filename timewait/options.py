@@ -304,6 +304,8 @@ def _options(keywords: Keywords) -> Options:
     values: Keywords = {**DEFAULTS, **keywords}
     named = values["stack"] or DEFAULT_STACK
     stack = named if isinstance(named, Stack) else load_stack(named)
+    if values.get("time_wait") == NoLimit.NONE:
+        stack, values["time_wait"] = stack.without_time_wait(), None
     scope = Scope(values["scope"])
     for name in values["properties"]:
         if name not in PROPERTIES:

@@ -90,7 +90,7 @@ def _runs() -> Iterator[ClaimRun]:
         "C4", "graceful", "the acknowledgement is lost: a retransmitted FIN finds no TIME-WAIT, and a RST ends B", short
     )
     lossless = replace(short, loss=0)
-    yield violation("C4", "isolation", "the old duplicate: nothing is lost, yet an old ACK reaches the next connection", lossless)
+    yield violation("C4", "isolation", "nothing is lost, yet the RST that answers an old FIN ends the next connection", lossless)
     twice = close(MSL, TWO_MSL, RTO, 2)
     yield violation("C5", "graceful", "two losses in one loss window outlast 2 MSL", twice)
     yield violation(

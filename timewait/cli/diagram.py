@@ -31,7 +31,7 @@ from timewait.options import Options
 from timewait.spec.assemble import Overrides
 from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.scenarios import SCENARIOS
+from timewait.spec.scenarios import EVERY_SCENARIO
 from timewait.spec.stacks import load_stack
 from timewait.spec.state import State
 
@@ -181,7 +181,7 @@ def _difference_writers(
     type=click.Choice([*PROPERTIES]),
     help="With --claim: the property that it breaks.",
 )
-@click.option("--scenario", type=click.Choice([*SCENARIOS]), help="A close that goes well.")
+@click.option("--scenario", type=click.Choice([*EVERY_SCENARIO]), help="A close, with TIME-WAIT or without it.")
 @output_options(layout=False)
 def sequence_command(
     trace: Path | None, claim: str | None, broken: str | None, scenario: str | None, picture: PictureOptions
@@ -200,7 +200,7 @@ def sequence_command(
 def _run(file: Path | None, claim: str | None, broken: str | None, scenario: str | None) -> Trace:
     if file is not None:
         return read_trace(file)
-    return counterexample(claim, broken) if claim is not None else carry_out(SCENARIOS[str(scenario)])
+    return counterexample(claim, broken) if claim is not None else carry_out(EVERY_SCENARIO[str(scenario)])
 
 
 # --- composition --------------------------------------------------------------------------------------------------

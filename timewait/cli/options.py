@@ -52,7 +52,7 @@ def _type(entry: Setting) -> click.ParamType[Any]:
     if entry.name == "rto_max":
         return Parsed("times", schedule)
     if entry.kind is Fraction:
-        return LIMIT if entry.may_lack_limit else DURATION
+        return LIMIT if entry.may_lack_limit or entry.name == "time_wait" else DURATION
     if entry.kind is frozenset:
         return Parsed("arrivals", restarting if entry.alike else arrivals)
     return click.IntRange(0, MOST_RETRIES) if entry.kind is int else click.Choice(entry.choices)
@@ -186,7 +186,7 @@ def question_options(
         *([_STACK] if stacks != "host" else []),
         *([_HOST] if stacks == "both" else []),
         *(
-            setting_option(name, f"TIME_WAIT. [default: {time_wait}]" if name == "time_wait" else None)
+            setting_option(name, f"TIME_WAIT, or none for no TIME-WAIT. [default: {time_wait}]" if name == "time_wait" else None)
             for name, entry in SETTINGS.items()
             if entry.option and (time_wait or name != "time_wait")
         ),

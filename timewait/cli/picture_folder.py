@@ -64,14 +64,35 @@ def contents(pictures: Sequence[DrawnPicture]) -> dict[str, str]:
 
 def index(pictures: Sequence[DrawnPicture]) -> str:
     """The list of pictures, as Markdown."""
-    lines = ["# Pictures", "", "`timewait diagram` draws these pictures from the specification; do not edit them."]
+    lines = ["# Pictures", "", *_ABOUT]
     section = ""
     for picture in pictures:
         if picture.section != section:
-            lines += ["", f"## {picture.section}", ""]
+            lines += ["", f"## {picture.section}", "", *_NOTES.get(picture.section, ())]
         section = picture.section
         lines.append(f"- [{picture.title}]({picture.name}.svg){_other_files(picture)}: `{picture.command}`")
     return "\n".join(lines) + "\n"
+
+
+_ABOUT = (
+    "The commands draw these pictures from the specification; do not edit them. For a file of your own append",
+    "`--out FILE.svg`, `--out FILE.png` or `--out FILE.pdf`, and `--theme light` or `--theme dark`.",
+)
+"""The beginning of the list of pictures."""
+
+_NOTES = {
+    "The states of an endpoint": (
+        "Show the intended reading, in which a retransmitted FIN restarts TIME-WAIT. In the literal reading, the text of",
+        "RFC 9293 as it stands, it does not; show that one only where you explain this defect (claim C9).",
+        "",
+    ),
+    "Without TIME-WAIT": (
+        "Each is the run that TIME-WAIT prevents. Show lost-last-ack above before lost-last-ack-without: up to the last",
+        "acknowledgement they are the same.",
+        "",
+    ),
+}
+"""What stands under the heading of a section."""
 
 
 def _other_files(picture: DrawnPicture) -> str:

@@ -53,7 +53,7 @@ from timewait.risk.path import NetworkPath, delays_around
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.graph import CLOSE_PART
-from timewait.spec.scenarios import SCENARIOS
+from timewait.spec.scenarios import SCENARIOS, WITHOUT_TIME_WAIT, Scenario
 from timewait.spec.stacks import load_stack, stack_names
 from timewait.spec.state import State
 
@@ -65,6 +65,7 @@ COMMITTED = frozenset(
     {
         *("states-rfc9293", "states-rfc9293-intended", "difference-linux", "region-rto", "region-loss"),
         *("run-clean-close", "run-half-close", "run-lost-last-ack", "run-simultaneous-close"),
+        *("run-lost-last-ack-without", "run-old-duplicate"),
         *("run-c2", "run-c4-graceful", "run-c4-isolation", "run-c7", "run-c8", "run-c10", "run-c12", "run-c15", "run-c16"),
         *("run-c17", "used-c8", "composition-core", "composition-close"),
         *("capacity", "risk"),
@@ -98,7 +99,8 @@ def groups() -> dict[str, Group]:
         "states": Group("The states of an endpoint", _states),
         "each state": Group("Each state", _each_state),
         "differences": Group("Differences of stacks from RFC 9293", _differences),
-        "scenarios": Group("Orderly closes", _scenarios),
+        "scenarios": Group("Orderly closes", partial(_scenarios, SCENARIOS)),
+        "without": Group("Without TIME-WAIT", partial(_scenarios, WITHOUT_TIME_WAIT)),
         "claims": Group("Counterexamples of claims", _claims),
         "used": Group("Transitions that a counterexample takes", _used),
         "regions": Group("The least safe TIME_WAIT", _regions),
@@ -217,8 +219,8 @@ def _run(title: str, options: str, find: Callable[[], Trace]) -> PictureFormats:
     return PictureFormats(title, f"timewait diagram sequence {options}", formats)
 
 
-def _scenarios() -> NamedPictures:
-    for scenario in SCENARIOS.values():
+def _scenarios(scenarios: Mapping[str, Scenario]) -> NamedPictures:
+    for scenario in scenarios.values():
         title = f"{scenario.name}: {scenario.statement}"
         yield f"run-{scenario.name}", partial(_run, title, f"--scenario {scenario.name}", partial(carry_out, scenario))
 

@@ -1,4 +1,4 @@
-"""The command ``run``: carries out a close that goes well."""
+"""The command ``run``: carries out a scenario."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ from timewait.cli.picture_formats import PictureOptions, deliver, of_trace, outp
 from timewait.cli.view import write_page
 from timewait.spec.description import data_in_words
 from timewait.spec.reference import initial_state
-from timewait.spec.scenarios import SCENARIOS, Scenario
+from timewait.spec.scenarios import EVERY_SCENARIO, Scenario
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("run")
 @click.option(
-    "--scenario", "name", metavar="NAME", type=click.Choice([*SCENARIOS]), help="The close to carry out. [default: list them]"
+    "--scenario",
+    "name",
+    metavar="NAME",
+    type=click.Choice([*EVERY_SCENARIO]),
+    help="The scenario to carry out. [default: list them]",
 )
 @click.option("--html", type=_FILE, help="Write its review page.")
 @click.option("--trace", "trace_file", type=_FILE, help="Write it as ITF JSON.")
 @output_options(layout=False)
 def run_command(name: str | None, html: Path | None, trace_file: Path | None, picture: PictureOptions) -> int:
-    """Carry out a close that goes well on the specification, and show it as a violation is shown."""
+    """Carry out a scenario on the specification, and show it as a violation is shown."""
     screen = Screen()
     if name is None:
         if html is not None or trace_file is not None or picture.asked:
             raise click.UsageError("--html, --trace, --out and --format need --scenario")
-        screen.table(("scenario", "statement"), [(scenario.name, scenario.statement) for scenario in SCENARIOS.values()])
+        screen.table(("scenario", "statement"), [(scenario.name, scenario.statement) for scenario in EVERY_SCENARIO.values()])
         return 0
-    trace = carry_out(SCENARIOS[name])
+    trace = carry_out(EVERY_SCENARIO[name])
     if html is not None:
         write_page(html, trace)
         screen.line(f"wrote {html}")
