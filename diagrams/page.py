@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from importlib.resources import files
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from timewait.checker.trace import Step, Trace
 from timewait.diagrams.chart import BESIDE, SLIM
@@ -127,6 +128,13 @@ class KernelInWords:
     steps: Mapping[int, KernelStep] = field(default_factory=dict)
 
 
+@cache
+def _template() -> Template:
+    """The template of the page; to compile it takes longer than to fill it in."""
+    environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("page.html")
+
+
 def page(
     *runs: Trace,
     answer: AnswerInWords | None = None,
@@ -152,8 +160,7 @@ def page(
     graph = transition_graph(_behaviour(runs[0]) if runs else Behaviour())
     carried = {name: kernel.steps for name, kernel in (kernels or {}).items()}
     around = [graph_data(state_graph(run), run.shows) if others else None for run in runs]
-    environment = Environment(loader=PackageLoader("timewait.diagrams", "review"), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("page.html").render(
+    return _template().render(
         title=_title(runs, answer),
         runs=[_run(number, run, carried.get(run.shows, {})) for number, run in enumerate(runs)],
         answer=answer,

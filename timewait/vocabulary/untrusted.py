@@ -75,6 +75,8 @@ def unprintable(text: str, keep: str = "") -> str:
     """The reason why a text cannot be shown; empty when there is none. `keep` names characters that are allowed."""
     if len(text) > MAX_TEXT:
         return f"a text of {len(text):,} characters"
+    if _UNPRINTABLE.search(text) is None:
+        return ""
     found = next((part[0] for part in _UNPRINTABLE.finditer(text) if part[0] not in keep), None)
     return "" if found is None else f"a text with the control character U+{ord(found):04X}"
 
@@ -92,15 +94,16 @@ def check_plain_data(data: object, keep: str = "") -> None:
         value, depth = waiting.pop()
         if depth > MAX_DEPTH:
             raise ValueError(f"more than {MAX_DEPTH} lists or tables inside one another")
-        if isinstance(value, Mapping):
-            waiting += [(part, depth + 1) for pair in value.items() for part in pair]
-        elif isinstance(value, list | tuple):
-            waiting += [(part, depth + 1) for part in value]
-        elif isinstance(value, str):
+        if isinstance(value, str):  # most values are texts
             if problem := unprintable(value, keep):
                 raise ValueError(problem)
-        elif isinstance(value, int | float) and not abs(value) <= MAX_NUMBER**2:
-            raise ValueError(f"{shown(value)} is too large a number")
+        elif isinstance(value, int | float):
+            if not abs(value) <= MAX_NUMBER**2:
+                raise ValueError(f"{shown(value)} is too large a number")
+        elif isinstance(value, list | tuple):
+            waiting += [(part, depth + 1) for part in value]
+        elif isinstance(value, Mapping):
+            waiting += [(part, depth + 1) for pair in value.items() for part in pair]
 
 
 def parse_json(octets: bytes) -> Any:
