@@ -420,6 +420,16 @@ class TestReports:
         line = line_of((written / "tiny.toml").read_text(encoding="utf-8"), ("time_wait", "value"))
         assert f"tiny.toml:{line}; time\\_wait = 3s and rto\\_max = 1s; with time\\_wait = 4s, or with rto" in summary
 
+    def test_every_result_has_a_place(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Code scanning refuses a file with a result that has none; an expected threshold is at the line that expects it."""
+        ask(folder, '[[question]]\nname = "least"\nleast_time_wait = "4s"')
+        assert run(capsys, "ci", "--sarif", "a.sarif")[0] == 0
+        (result,) = json.loads((folder / "a.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+        place = result["locations"][0]["physicalLocation"]
+        text = (folder / "timewait.toml").read_text(encoding="utf-8").splitlines()
+        assert place["artifactLocation"]["uri"] == "timewait.toml"
+        assert "least_time_wait" in text[place["region"]["startLine"] - 1]
+
     @needs_sarif_schema
     def test_sarif(self, written: Path) -> None:
         """Is valid."""
