@@ -90,13 +90,14 @@ def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
     """Visit further states, breadth first, about `chunk` of them at most; how it ended."""
     counts = ticks.counts
     block = new_block(ticks.states.shape[1], BLOCK, BATCH)
-    status, found, end = DONE, 0, counts[NEXT] + chunk
+    status, none, end = DONE, int(np.int64(0)), counts[NEXT] + chunk  # the compiler makes further versions for a mere 0
+    found = none
     while status == DONE and counts[NEXT] < end:
         if counts[NEXT] < counts[LEVEL_END]:
             status, found = _visit(arrays, ticks, block, found, flying)
             continue
         counts[STATES] = insert(ticks.states, counts[STATES], ticks.slots, block.found, found)
-        found = 0
+        found = none
         if counts[STATES] == counts[LEVEL_END]:
             break
         status = _begin_level(arrays, ticks)
@@ -367,7 +368,7 @@ def _expire(
 @kernel
 def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, flying: Scratch) -> tuple[int, int]:
     """The first state of a range, all visited, from which a step leads to a state, and that step; or `NO_STEP`."""
-    block = new_block(ticks.states.shape[1], 1, 1)
+    block, none, one = new_block(ticks.states.shape[1], 1, 1), int(np.int64(0)), int(np.int64(1))
     arrival = location_of(ticks, target)
     for state in range(begin, end):
         location = location_of(ticks, state)
@@ -376,12 +377,12 @@ def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, fly
         first = arrays.place[location, 3]
         for edge in range(first, first + arrays.place[location, 4]):
             if arrays.edges[edge, 0] == arrival:
-                _test(arrays, ticks, block, edge, 1)
-                _take(arrays, ticks, block, edge, 1)
+                _test(arrays, ticks, block, edge, one)
+                _take(arrays, ticks, block, edge, one)
                 if block.passed[0] and _equals(ticks, target, block.targets):
                     return state, edge
         if arrays.place[location, 0] == arrays.place[arrival, 0]:
-            status, found = _pass_time(arrays, ticks, block, location, 0, 1, flying)
+            status, found = _pass_time(arrays, ticks, block, location, none, one, flying)
             if status == DONE and found and _equals(ticks, target, block.found):
                 return state, TICK
     return target, NO_STEP
