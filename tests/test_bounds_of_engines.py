@@ -1,0 +1,45 @@
+"""Every engine keeps to a bound on states, time or memory, and hears an interruption: it is inconclusive, never a proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from timewait.checker.decide import ENGINES
+from timewait.checker.dense_lasso import DenseLassoEngine
+from timewait.checker.engine import DecisionEngine
+from timewait.checker.finding import Budget, Finding, Stopped
+from timewait.checker.smt import SmtEngine
+from timewait.checker.verdict import Verdict
+from timewait.proofs.question import question
+from timewait.spec.configuration import Configuration
+from timewait.spec.properties import PROPERTIES
+
+SOME = Configuration(Fraction(2), Fraction(4), (Fraction(2),), both_close=True)
+"""A configuration whose properties are proved when there is time for it."""
+
+BOUNDS = {
+    "states": Budget(states=3),
+    "time": Budget(seconds=0.0),
+    "memory": Budget(megabytes=1.0),
+    "interruption": Budget(interrupted=lambda: True),
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: type(engine).__name__)
+def test_bound(engine: DecisionEngine, bound: str) -> None:
+    """The engine stops at once with the reason."""
+    if bound == "states" and isinstance(engine, (SmtEngine, DenseLassoEngine)):
+        pytest.skip("a solver stores no states")
+    asked = next(entry for entry in PROPERTIES.values() if entry.kind == engine.kind)
+    budget = BOUNDS[bound].fresh()
+    whole = replace(question(SOME), quotient_budget=budget)
+    try:
+        (found,) = engine.decide(whole, [asked], budget)
+    except Stopped as stopped:
+        found = Finding(asked.name, Verdict.INCONCLUSIVE, "", reason=str(stopped))
+    assert (found.verdict, bool(found.reason)) == (Verdict.INCONCLUSIVE, True)
+    assert budget.elapsed < 30
