@@ -26,6 +26,7 @@ html_theme = "furo"
 html_title = "timewait"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_search_scorer = "static/scorer.js"  # the pages for operators come first
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sphinx = False

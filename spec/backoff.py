@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from timewait.spec.stacks import Stack
@@ -40,3 +41,21 @@ def doubling(first: Fraction, longest: Fraction) -> tuple[Fraction, ...]:
     while gaps[-1] < longest:
         gaps.append(min(2 * gaps[-1], longest))
     return tuple(gaps)
+
+
+def retransmissions(gaps: Sequence[Fraction], retry_time: Fraction) -> int:
+    """How often a segment is retransmitted where R2 is a time (RFC 9293 3.8.3).
+
+    An end gives up at the first expiry of its timer at which this time has passed since the first retransmission.
+
+    Parameters
+    ----------
+    gaps : sequence of Fraction
+        The gaps between transmissions, in seconds; the last one repeats.
+    retry_time : Fraction
+        R2, in seconds.
+    """
+    count, passed = 1, Fraction(0)
+    while passed + (gap := gaps[min(count, len(gaps) - 1)]) < retry_time:
+        count, passed = count + 1, passed + gap
+    return count

@@ -141,6 +141,14 @@ class Durations:
             in_msl=True,
         ),
     )
+    retry_time: Fraction | None = field(
+        default=None,
+        metadata=setting(
+            "how long a segment is retransmitted, from its first retransmission on, before the connection is dropped",
+            "RFC 9293 3.8.3: R2 as a time",
+            profile=InProfile.REPORTED,
+        ),
+    )
     fin_wait_2: Fraction | None = field(
         default=None,
         metadata=setting(

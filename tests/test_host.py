@@ -18,6 +18,7 @@ from timewait.machine.profile import host_profile
 from timewait.machine.reading import report, this_host_profile
 from timewait.machine.sockets import live_sockets
 from timewait.machine.sources import PROC, HostUnreadable, settings_of_file, settings_of_folder, settings_of_text
+from timewait.spec.backoff import doubling, retransmissions
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import State
@@ -91,6 +92,9 @@ def test_default_settings_are_the_linux_profile(make: Make) -> None:
         ({"tcp_rfc1337": "1"}, "reset", ResetRule.IGNORE),
         ({"tcp_fin_timeout": "5"}, "fin_wait_2", Fraction(5)),
         ({"tcp_orphan_retries": "3"}, "retries", 4),
+        ({"tcp_orphan_retries": "3"}, "retry_time", Fraction(3)),
+        ({"tcp_orphan_retries": "3", "tcp_rto_min_us": "250000"}, "retries", 3),
+        ({"tcp_rto_max_ms": "1000"}, "retries", 3),
         ({"tcp_rto_max_ms": "1500"}, "rto_max", Fraction(3, 2)),
         ({"tcp_rto_min_us": "20000"}, "rto_min", Fraction(1, 50)),
         ({"tcp_max_tw_buckets": "0"}, "time_wait", Fraction(0)),
@@ -104,6 +108,40 @@ def test_a_setting_shows_in_the_profile(make: Make, changed: dict[str, str], nam
     """Each kernel setting that matters changes the setting of the profile that it should."""
     host = read_host(make(**changed))
     assert (host.has_time_wait if name == "has_time_wait" else host.value(name)) == value
+
+
+@pytest.mark.parametrize(
+    ("orphan_retries", "rto_max_ms", "rto", "sent"),
+    [
+        (1, 120_000, "0.2", 2),
+        (2, 120_000, "0.2", 3),
+        (2, 120_000, "0.25", 2),
+        (2, 120_000, "0.5", 2),
+        (2, 120_000, "1", 1),
+        (3, 120_000, "0.25", 3),
+        (3, 120_000, "1", 2),
+        (0, 120_000, "0.225", 8),
+        (0, 120_000, "0.25", 8),
+        (0, 120_000, "1", 6),
+        (0, 1_000, "0.2", 3),
+        (4, 1_000, "0.2", 5),
+        (5, 1_000, "0.2", 6),
+    ],
+)
+def test_retransmissions_as_measured(make: Make, orphan_retries: int, rto_max_ms: int, rto: str, sent: int) -> None:
+    """The numbers that Linux 6.18 sent to a silent peer, with this RTO as its least."""
+    host = read_linux(settings_of_folder(make(tcp_orphan_retries=str(orphan_retries), tcp_rto_max_ms=str(rto_max_ms))))
+    assert host.fin_retransmissions(Fraction(rto)) == sent
+
+
+@pytest.mark.parametrize("milliseconds", [200, 201, 203, 405, 811, 1_000, 1_649, 10_000, 51_099, 51_100, 119_000])
+def test_the_last_fin_leaves_before_the_time_is_over(milliseconds: int) -> None:
+    """Whatever the RTO, the last FIN leaves less than RTO + R2 after the first, and the next one would not have."""
+    rto, linux = Fraction(milliseconds, 1_000), load_stack("linux")
+    assert linux.retry_time is not None
+    sent = retransmissions(doubling(rto, Fraction(10_000)), linux.retry_time)
+    assert (2**sent - 1) * rto < rto + linux.retry_time <= (2 ** (sent + 1) - 1) * rto
+    assert sent <= linux.value("retries")
 
 
 def test_sources_name_the_settings(make: Make) -> None:
@@ -156,13 +194,18 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
         ({"tcp_tw_reuse_delay": "1"}, "tcp_tw_reuse_delay", "in TIME-WAIT for 1ms before"),
         ({}, "tcp_max_tw_buckets", "At most 131,072 connections are in TIME-WAIT at once"),
         ({"tcp_max_tw_buckets": "0"}, "tcp_max_tw_buckets", "There is no TIME-WAIT"),
-        ({"tcp_retries2": "5"}, "tcp_retries2", "retransmitted 5 times"),
+        ({}, "tcp_retries2", "retransmitted for 15m24.6s from the first time on"),
+        ({"tcp_retries2": "5"}, "tcp_retries2", "retransmitted for 12.6s"),
         (
             {},
             "tcp_orphan_retries",
-            "9 times before the drop (0 stands for 8, and the kernel retransmits once more than that).",
+            "for 102.2s from the first time on (0 stands for 8): 9 times at an RTO of 200ms, 6 times at an RTO of 1s.",
         ),
-        ({"tcp_orphan_retries": "1"}, "tcp_orphan_retries", "retransmitted 2 times before the drop."),
+        (
+            {"tcp_orphan_retries": "1"},
+            "tcp_orphan_retries",
+            "retransmitted for 600ms from the first time on: 2 times at an RTO of 200ms, once at an RTO of 1s.",
+        ),
         ({}, "tcp_rto_max_ms", "at most 2m apart, longer than TIME-WAIT (60s)"),
         ({"tcp_rto_max_ms": "60000"}, "tcp_rto_max_ms", "Two retransmissions are at most 60s apart."),
         ({}, "tcp_rto_min_us", "200ms after the first transmission"),

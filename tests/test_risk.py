@@ -145,6 +145,9 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     code, out, _ = run(capsys, "risk", "--loss-rate", "1%", "--rtt", "50ms", "--rate-of-reuse", "1000")
     assert code == 0
     assert "with a TIME_WAIT of 102.2s or more no close ends in a RST" in out
+    assert "less than RTO + 102.2s after its first" in " ".join(out.split())
+    assert "63.75s or more" in run(capsys, "risk", "--loss-rate", "1%", "--rtt", "250ms")[1]
+    assert "RTO +" not in run(capsys, "risk", "--loss-rate", "1%", "--rtt", "50ms", "--retries", "9")[1]
     for names in time_waits_of_stacks().values():
         assert ", ".join(names)[:20] in out
     code, data = run_json(

@@ -300,8 +300,8 @@ def _least_safe(options: Options, result: CheckResult, bounds: Budget, seconds: 
     return [] if least is None else [(f"{format_duration(least)}, the least safe", {"time_wait": least})]
 
 
-GAPS = ("rto_min", "rto_max")
-"""The durations that one assumption, the gap between two transmissions, names together."""
+GAPS = ("rto_min", "rto_max", "retry_time")
+"""The durations of retransmission: one assumption names the gaps together, and `retries` stands for the time."""
 
 
 def _lasts(name: str, entry: Setting, configuration: Configuration) -> bool:

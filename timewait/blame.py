@@ -182,7 +182,7 @@ def _standard_values(options: Options) -> dict[str, _Change]:
     return {name: change for name, change in changes.items() if _matters(options, name, change)}
 
 
-_BOUNDS = ("msl", "rto_min", "rto_max")
+_BOUNDS = ("msl", "rto_min", "rto_max", "retry_time")
 """Durations for which the standard has no value that is safer than another: RTO counts where it is longer than MSL."""
 
 

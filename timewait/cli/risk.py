@@ -26,7 +26,7 @@ from timewait.risk.sampling import sampled
 from timewait.risk.stray import Strays
 from timewait.risk.table import Risk, least_without_risk, risks, time_waits_of_stacks
 from timewait.spec.assemble import Overrides, assemble
-from timewait.spec.backoff import doubling
+from timewait.spec.backoff import doubling, retransmissions
 from timewait.spec.duration import format_duration
 from timewait.spec.incarnation import HARMS
 from timewait.spec.settings import STATE_LIMITS
@@ -107,7 +107,7 @@ def risk_command(
     if as_json:
         screen.raw(json.dumps(_data(close, table, values["samples"]), indent=2))
     else:
-        _show(close, table, values, screen)
+        _show(close, table, values, None if values["retries"] else stack.retry_time, screen)
     return 0
 
 
@@ -127,7 +127,7 @@ def orderly_close(
     gaps : tuple of Fraction, optional
         The gaps between transmissions, in seconds; without them, doubling from the first RTO to the longest of the stack.
     retries : int, optional
-        Retransmissions of a segment; without it, those of the stack.
+        Retransmissions of a segment; without it, those of the stack: as many as the gaps allow where it states a time.
 
     Raises
     ------
@@ -137,7 +137,9 @@ def orderly_close(
     if gaps is None:
         least = max(stack.require("rto_min"), first)
         gaps = doubling(least, max(stack.require("rto_max"), least))
-    retries = stack.value("retries") if retries is None else retries
+    if retries is None:
+        limit = stack.retry_time
+        retries = stack.value("retries") if limit is None else retransmissions(gaps, limit)
     if retries is None:
         raise click.UsageError(f"profile {stack.name} does not say how often a segment is retransmitted; give --retries")
     gaps = gaps[: max(retries, 1)]
@@ -161,9 +163,14 @@ def _question(close: OrderlyClose) -> str:
     )
 
 
-def _show(close: OrderlyClose, table: Sequence[Risk], values: dict[str, Any], screen: Screen) -> None:
+def _show(
+    close: OrderlyClose, table: Sequence[Risk], values: dict[str, Any], retry_time: Fraction | None, screen: Screen
+) -> None:
     screen.paragraphs([_question(close)])
     screen.line(f"with a TIME_WAIT of {format_duration(least_without_risk(close))} or more no close ends in a RST")
+    if retry_time is not None:
+        over = f"its last FIN less than RTO + {format_duration(retry_time)} after its first"
+        screen.paragraphs([f"the stack retransmits for a time, not a number of times: at any RTO it sends {over}"])
     screen.line()
     harms = [*HARMS] if values["duplicates"] is not None else []
     per_day = values["rate_of_reuse"]

@@ -30,8 +30,8 @@ SHORT_MSL = Fraction(15)
 """In seconds: an MSL below this, the shortest of the systems with ports of this range, is reported."""
 
 
-DEFAULT_RETRANSMISSIONS = Fraction(511, 5)
-"""Seconds from the first to the last transmission of a FIN with the defaults of Linux: 200 ms, doubling, nine times."""
+DEFAULT_RETRY_TIME = Fraction(511, 5)
+"""Seconds for which a FIN is retransmitted with the defaults of Linux."""
 
 
 class Advice(NamedTuple):
@@ -120,8 +120,8 @@ def linux_advice(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advi
             "sysctl -w net.netfilter.nf_conntrack_tcp_timeout_time_wait=120",
             "Its table holds closed connections for longer.",
         )
-    covers = _retransmissions(host)
-    if host.max_tw_buckets and covers > max(wait, DEFAULT_RETRANSMISSIONS):
+    covers = host.fin_retry_time
+    if host.max_tw_buckets and covers > max(wait, DEFAULT_RETRY_TIME):
         yield Advice(
             f"A FIN may be retransmitted for {format_duration(covers)}, longer than the TIME-WAIT of a peer like this one lasts.",
             f"sysctl -w net.ipv4.tcp_orphan_retries={ORPHAN_RETRIES}",
@@ -157,7 +157,7 @@ def _limits(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advice]:
             yield Advice(
                 f"{used:,} of {host.usable_ports:,} ports are in use towards {remote}: connect() will fail with EADDRNOTAVAIL.",
                 "use a second address or port of the destination, or keep connections open",
-                "Nothing; it moves the load.",
+                "The other destination takes the load.",
             )
     for program, count in live.not_closed.most_common(1):
         if count >= MANY:
@@ -172,16 +172,6 @@ def _limits(host: LinuxSettings, live: LiveSockets | None) -> Iterator[Advice]:
             f"sysctl -w net.ipv4.tcp_max_orphans={4 * host.max_orphans}",
             "Each of them may cost up to 64 kB.",
         )
-
-
-def _retransmissions(host: LinuxSettings) -> Fraction:
-    """The time between the first and the last transmission of a FIN that nobody acknowledges, in seconds."""
-    gap = Fraction(host.rto_min_us or 200_000, 1_000_000)
-    longest = Fraction(host.rto_max_ms or 120_000, 1_000)
-    whole = Fraction(0)
-    for _ in range((host.orphan_retries or ORPHAN_RETRIES) + 1):
-        whole, gap = whole + min(gap, longest), 2 * gap
-    return whole
 
 
 def bsd_advice(host: BsdSettings) -> Iterator[Advice]:

@@ -8,9 +8,16 @@ from fractions import Fraction
 
 from timewait.capacity.ports import PortPool, Reuse
 from timewait.machine.sources import HostUnreadable, SettingsSource, number, numbers, optional_number, port_range
+from timewait.spec.backoff import doubling, retransmissions
 
 ORPHAN_RETRIES = 8
 """The meaning of ``tcp_orphan_retries = 0``."""
+
+MODEL_RTO = Fraction(1, 5)
+"""``TCP_RTO_MIN`` in seconds: the kernel turns numbers of retries into times with it, whatever ``tcp_rto_min_us`` is."""
+
+LONGEST_RTO = Fraction(120)
+"""``TCP_RTO_MAX`` in seconds: the default of ``tcp_rto_max_ms``."""
 
 REUSE = {0: Reuse.OFF, 1: Reuse.ON, 2: Reuse.LOOPBACK}
 """The meanings of ``tcp_tw_reuse``."""
@@ -50,12 +57,37 @@ class LinuxSettings:
     tw_recycle: int | None = None
 
     @property
-    def fin_retransmissions(self) -> int:
-        """How often the FIN of an orphan is retransmitted: once more than ``tcp_orphan_retries`` says.
+    def rto_min(self) -> Fraction:
+        """The least RTO, in seconds."""
+        return MODEL_RTO if self.rto_min_us is None else Fraction(self.rto_min_us, 1_000_000)
 
-        The kernel counts time, and counts it from the first retransmission.
+    @property
+    def rto_max(self) -> Fraction:
+        """The longest RTO, in seconds."""
+        return LONGEST_RTO if self.rto_max_ms is None else Fraction(self.rto_max_ms, 1_000)
+
+    def retry_time(self, retries: int) -> Fraction:
+        """The time, in seconds, that a number of retries stands for (``tcp_model_timeout``, ``net/ipv4/tcp_timer.c``).
+
+        The kernel gives up at the first expiry at which it has passed since the first retransmission.
         """
-        return (self.orphan_retries or ORPHAN_RETRIES) + 1
+        doublings = int(self.rto_max / MODEL_RTO).bit_length() - 1
+        doubled = ((2 << min(retries, doublings)) - 1) * MODEL_RTO
+        return doubled + max(0, retries - doublings) * self.rto_max
+
+    @property
+    def fin_retry_time(self) -> Fraction:
+        """How long the FIN of an orphan is retransmitted, from its first retransmission on, in seconds."""
+        return self.retry_time(self.orphan_retries or ORPHAN_RETRIES)
+
+    def fin_retransmissions(self, rto: Fraction) -> int:
+        """How often the FIN of an orphan is retransmitted, from a first RTO in seconds on.
+
+        Without ``tcp_orphan_retries`` the kernel also gives up once the RTO has reached its longest (``tcp_orphan_retries()``).
+        """
+        gaps = doubling(rto, self.rto_max)
+        count = retransmissions(gaps, self.fin_retry_time)
+        return count if self.orphan_retries else min(count, max(1, len(gaps) - 1))
 
     @property
     def reserved_ports(self) -> int:

@@ -46,7 +46,7 @@ def linux_meanings(host: LinuxSettings, source: SettingsSource) -> tuple[HostSet
         "net.ipv4.tcp_tw_reuse": _tw_reuse(host),
         "net.ipv4.tcp_tw_reuse_delay": _tw_reuse_delay(host),
         "net.ipv4.tcp_max_tw_buckets": _max_tw_buckets(host),
-        "net.ipv4.tcp_retries2": f"A segment of an open connection is retransmitted {_times(host.retries2)} before the drop.",
+        "net.ipv4.tcp_retries2": _retries2(host),
         "net.ipv4.tcp_orphan_retries": _orphan_retries(host),
         "net.ipv4.tcp_max_orphans": _max_orphans(host),
         "net.ipv4.tcp_rto_max_ms": _rto_max(host, wait),
@@ -112,9 +112,21 @@ def _max_tw_buckets(host: LinuxSettings) -> str:
 
 
 def _orphan_retries(host: LinuxSettings) -> str:
-    stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES}, and the kernel retransmits once more than that)"
-    sent = _times(host.fin_retransmissions)
-    return f"The FIN of a connection that its program has closed is retransmitted {sent} before the drop{stands}."
+    stands = "" if host.orphan_retries else f" (0 stands for {ORPHAN_RETRIES})"
+    often = ", ".join(f"{_times(host.fin_retransmissions(rto))} at an RTO of {format_duration(rto)}" for rto in _rtos(host))
+    lasts = format_duration(host.fin_retry_time)
+    closed = "The FIN of a connection that its program has closed"
+    return f"{closed} is retransmitted for {lasts} from the first time on{stands}: {often}."
+
+
+def _rtos(host: LinuxSettings) -> list[Fraction]:
+    """The least RTO, and one of a second."""
+    return sorted({host.rto_min, max(host.rto_min, Fraction(1))})
+
+
+def _retries2(host: LinuxSettings) -> str:
+    lasts = format_duration(host.retry_time(host.retries2))
+    return f"A segment of an open connection is retransmitted for {lasts} from the first time on; then the connection is dropped."
 
 
 def _rto_max(host: LinuxSettings, wait: Fraction) -> str | None:

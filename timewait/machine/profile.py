@@ -23,7 +23,8 @@ def host_profile(host: LinuxSettings) -> Stack:
     values: dict[str, tuple[object, Source]] = {
         "reset": (ResetRule.IGNORE if host.rfc1337 else ResetRule.EXACT, _source(f"tcp_rfc1337 = {host.rfc1337}")),
         "fin_wait_2": (Fraction(host.fin_timeout), _source(fin_timeout)),
-        "retries": (host.fin_retransmissions, _source(f"tcp_orphan_retries = {host.orphan_retries}")),
+        "retries": (host.fin_retransmissions(host.rto_min), _source(f"tcp_orphan_retries = {host.orphan_retries}")),
+        "retry_time": (host.fin_retry_time, _source(f"tcp_orphan_retries = {host.orphan_retries}")),
     }
     if host.rto_min_us is not None:
         values["rto_min"] = Fraction(host.rto_min_us, 1_000_000), _source(f"tcp_rto_min_us = {host.rto_min_us}")

@@ -199,6 +199,16 @@ def stacks() -> str:
     return table(("stack", *COLUMNS.values(), "profile"), rows)
 
 
+def fin_wait_2() -> str:
+    """The limit of FIN-WAIT-2 of each stack whose profile states one, with its source."""
+    rows = []
+    for name in stack_names():
+        stack = load_stack(name)
+        if source := stack.sources.get("fin_wait_2"):
+            rows.append((stack.title, stack.described("fin_wait_2"), plain(source.where), source.evidence))
+    return table(("stack", "FIN-WAIT-2 lasts at most", "source", "evidence"), rows)
+
+
 def evidence() -> str:
     """The kinds of evidence for a value."""
     return table(("evidence", "meaning"), [(code(word), meaning) for word, meaning in EVIDENCE.items()])
@@ -288,6 +298,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "departures": departures,
     "claims": claims,
     "events": events,
+    "fin-wait-2": fin_wait_2,
     "meaning": meaning,
     "middleboxes": middleboxes,
     "properties": properties,
