@@ -85,7 +85,9 @@ COMMANDS: dict[str, LongCommand] = {
     "prove": LongCommand(
         ("prove", "C2", "C15", "--out", "out", "--cache", "cache"), ("out/C15.2.itf.json", "out/C2.1.itf.json"), "cache"
     ),
-    "prove for all values": LongCommand(("prove", "C18", "--out", "out", "--cache", "cache"), ("out/C18.1.smt2",), "cache"),
+    "prove for all values": LongCommand(
+        ("prove", "../inputs/mine.py", "--out", "out", "--cache", "cache"), ("out/X1.1.smt2",), "cache"
+    ),
     "threshold": LongCommand(("threshold", *SMALL, "--json")),
     "formula": LongCommand(("threshold", *SMALL, "--symbolic", "--out", "out"), ("out/piece-1.smt2",)),
     "region": LongCommand(("diagram", "region", "--msl", "1s", "--scope", "core", "--out", "a.svg"), ("a.svg",)),
@@ -115,14 +117,28 @@ COMMANDS: dict[str, LongCommand] = {
 """Long commands; the kernel's own (``replay``, ``conform``, ``learn``) are killed in ``test_laboratory_killed.py``."""
 
 
+CLAIM = """
+from timewait.checker.verdict import Verdict
+from timewait.proofs.claim import claim
+from timewait.proofs.claims import core
+from timewait.proofs.evidence import for_all
+
+@claim("X1", "2 MSL are enough", "none", Verdict.PROVED)
+def enough():
+    yield for_all("core", core(1, 2, 1, 1), ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 2*MSL"))
+"""
+"""A claim of one's own whose proof is found in a moment."""
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a capture of many closes, and a file of many certificates."""
+    """A folder with a capture of many closes, a file of many certificates, and a claim that carries one."""
     folder = tmp_path_factory.mktemp("inputs")
     octets = Path(CAPTURE).read_bytes()
     (folder / "big.pcapng").write_bytes(octets * 3_000)  # a capture may have several sections
     proof = certify_at_values(close(1, 2, 1, 1), ["graceful"], Budget()).text
     (folder / "long.smt2").write_text(joined([proof] * 8))
+    (folder / "mine.py").write_text(CLAIM)
     return folder
 
 
