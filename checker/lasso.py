@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import networkx as nx
 
-from timewait.checker.engine import DecisionEngine, proof
-from timewait.checker.explicit import Explicit, TickEngine
+from timewait.checker.engine import DecisionEngine, Exploration, proof
+from timewait.checker.explicit import Explicit, TickEngine, packed
 from timewait.checker.finding import Budget, Finding, Run
+from timewait.checker.packed_lasso import has_fair_lasso
+from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
 from timewait.checker.search import TICK
 from timewait.checker.verdict import Verdict
@@ -121,18 +124,43 @@ class LassoEngine(DecisionEngine):
     choices = frozenset({Engine.AUTO, Engine.EXPLICIT, Engine.ZONES, Engine.SMT})
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        explored, spent = Explicit(question.compiled), budget.fresh()
+        spent = budget.fresh()
+        states = packed(question, spent)
+        if states is None:
+            return self._by_specification(question, properties, spent)
+        findings = [self._proof(question, asked, states, spent) for asked in properties]
+        broken = [asked for asked, found in zip(properties, findings, strict=True) if found is None]
+        runs = {found.name: found for found in self._by_specification(question, broken, spent)} if broken else {}
+        for name, found in runs.items():
+            if found.verdict is Verdict.PROVED:
+                runs[name] = found.but(Verdict.DISAGREEMENT, "the states have a fair lasso, and the specification has none")
+        return [runs[asked.name] if found is None else found for asked, found in zip(properties, findings, strict=True)]
+
+    def _proof(self, question: Question, asked: Property, states: PackedTicks, spent: Budget) -> Finding | None:
+        """The finding by compiled functions; None where they say that there is a lasso, so that a run is wanted."""
+        if not states.stopped and has_fair_lasso(states, asked):
+            return None
+        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(states), seconds=spent.elapsed)
+        return self._proved(question, finding, states, states.unit, bool(states.dead_ends))
+
+    def _by_specification(self, question: Question, properties: Sequence[Property], spent: Budget) -> list[Finding]:
+        """The findings by the exploration that reads the specification, with the runs."""
+        explored = Explicit(question.compiled)
         explored.explore(spent)
         return [self._decide(question, asked, explored, spent) for asked in properties]
 
     def _decide(self, question: Question, asked: Property, explored: Explicit, spent: Budget) -> Finding:
-        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(explored.nodes))
-        tick = f"{float(explored.unit):g} s"
-        if explored.stopped:
-            return replace(finding, reason=f"in ticks of {tick}: {explored.stopped}", seconds=spent.elapsed)
-        lasso = find_lasso(explored, asked)
-        finding = replace(finding, seconds=spent.elapsed)
+        lasso = None if explored.stopped else find_lasso(explored, asked)
+        finding = Finding(asked.name, Verdict.INCONCLUSIVE, self.label, states=len(explored.nodes), seconds=spent.elapsed)
         if lasso is not None:
             return replace(finding, verdict=Verdict.VIOLATED, run=lasso)
+        return self._proved(question, finding, explored, explored.unit, bool(explored.time_locked))
+
+    @staticmethod
+    def _proved(question: Question, finding: Finding, explored: Exploration, unit: Fraction, time_locked: bool) -> Finding:
+        """The finding where no lasso was found: a proof for whole ticks if the exploration is complete."""
+        tick = f"{float(unit):g} s"
+        if explored.stopped:
+            return replace(finding, reason=f"in ticks of {tick}: {explored.stopped}")
         proved = replace(finding, verdict=Verdict.PROVED, reason=f"in whole ticks of {tick}")
-        return proof(question, proved, explored.witnessed, bool(explored.time_locked))
+        return proof(question, proved, explored.witnessed, time_locked)

@@ -185,14 +185,14 @@ class PackedTicks:
                 break
             status = kernels.explore(self.locations.arrays, self.arrays, CHUNK, self.locations.scratch)
             if status != DONE:
-                self._supply(status)
+                self.supply(status)
             else:
                 self._note()
             if until and until <= self.broken.keys():
                 self.stopped = "every property asked for is broken"
                 break
 
-    def _supply(self, status: int) -> None:
+    def supply(self, status: int) -> None:
         """Supply what the kernel lacks."""
         if status == TOO_WIDE:
             self.arrays = self._wider(self.arrays.states.shape[1], int(self.arrays.counts[WIDTH]))
@@ -296,6 +296,12 @@ class PackedTicks:
                 moves.append(Move(delay, row.edge.action))
                 delay = Fraction(0)
         return Run((*moves, Move(delay, None)) if delay else tuple(moves))
+
+    def controls(self) -> NDArray[np.int32]:
+        """The control of the location of each state, by number, of shape (states,)."""
+        mask = np.uint64((1 << int(self.arrays.counts[WIDTH])) - 1)
+        located: NDArray[np.int32] = self.locations.arrays.place[(self.arrays.states[: len(self), 0] & mask).astype(np.int64), 0]
+        return located
 
     def state(self, number: int) -> tuple[int, tuple[int, ...]]:
         """The location of a state, and its clocks in ticks, both as `Locations` numbers them."""

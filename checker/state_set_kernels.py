@@ -140,3 +140,38 @@ def refill(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], ba
             for word in range(len(found)):
                 found[word, index] = states[begin + index, word]
         insert(states, begin, slots, found, count)
+
+
+@kernel
+def numbered(states: NDArray[np.uint64], known: int) -> NDArray[np.uint32]:
+    """A table of the numbers of states, each plus one, with open addressing; zero is empty."""
+    size = 16
+    while size < 2 * known:
+        size *= 2
+    table = np.zeros(size, dtype=np.uint32)
+    for state in range(known):
+        value = ZERO
+        for word in range(states.shape[1]):
+            value = _mixed(value ^ states[state, word])
+        place = np.int64(value >> HALF) & (size - 1)
+        while table[place]:
+            place = (place + 1) & (size - 1)
+        table[place] = state + 1
+    return table
+
+
+@kernel
+def number_of(states: NDArray[np.uint64], table: NDArray[np.uint32], found: NDArray[np.uint64], index: int) -> int:
+    """The number of the state that was found at an index of shape (words, k), or -1."""
+    value = ZERO
+    for word in range(len(found)):
+        value = _mixed(value ^ found[word, index])
+    place = np.int64(value >> HALF) & (len(table) - 1)
+    while table[place]:
+        state, same = np.int64(table[place]) - 1, True
+        for word in range(len(found)):
+            same &= states[state, word] == found[word, index]
+        if same:
+            return int(state)
+        place = (place + 1) & (len(table) - 1)
+    return -1

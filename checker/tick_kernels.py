@@ -184,14 +184,12 @@ def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: 
     for edge in range(begin, begin + edges):
         if arrays.edges[edge, 1] >= len(ticks.taken):
             return NO_STATES, found
-        _test(arrays, ticks, block, edge, length)
-        _take(arrays, ticks, block, edge, length)
-        more = _collect(block, block.targets, found, length)
+        more = successors_by_edge(arrays, ticks, block, edge, found, length)
         if ticks.taken[arrays.edges[edge, 1], 0] < 0 and more > found:
             _note(arrays, ticks, block, edge, length)
         steps += more - found
         found = _inserted(ticks, block, more)
-    status, more = _pass_time(arrays, ticks, block, location, found, length, flying)
+    status, more = successors_by_time(arrays, ticks, block, location, found, length, flying)
     if status != DONE:
         return status, found
     steps += more - found
@@ -200,6 +198,14 @@ def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: 
     counts[TRANSITIONS] += steps
     counts[NEXT] += length
     return DONE, found
+
+
+@kernel
+def successors_by_edge(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, found: int, length: int) -> int:
+    """Collect the states after an edge from those of the block in which it is possible; how many are collected then."""
+    _test(arrays, ticks, block, edge, length)
+    _take(arrays, ticks, block, edge, length)
+    return _collect(block, block.targets, found, length)
 
 
 @kernel
@@ -310,7 +316,7 @@ def _tick(arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, length
 
 
 @kernel
-def _pass_time(
+def successors_by_time(
     arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, found: int, length: int, flying: Scratch
 ) -> tuple[int, int]:
     """Collect the states after a tick; how it ended, and how many successors are collected then."""
@@ -382,7 +388,7 @@ def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, fly
                 if block.passed[0] and _equals(ticks, target, block.targets):
                     return state, edge
         if arrays.place[location, 0] == arrays.place[arrival, 0]:
-            status, found = _pass_time(arrays, ticks, block, location, none, one, flying)
+            status, found = successors_by_time(arrays, ticks, block, location, none, one, flying)
             if status == DONE and found and _equals(ticks, target, block.found):
                 return state, TICK
     return target, NO_STEP

@@ -257,7 +257,7 @@ def test_restarted_with_wider_states() -> None:
     assert fast is not None
     found = dict(fast.witnessed)
     fast._noted = np.ones(2 * len(fast.arrays.taken), dtype=np.bool_)
-    fast._supply(TOO_WIDE)
+    fast.supply(TOO_WIDE)
     fast.explore(Budget())
     assert fast.arrays.states.shape[1] == 2
     assert fast.witnessed == found
