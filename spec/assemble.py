@@ -178,8 +178,8 @@ def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:
     if unknown:
         options = ", ".join(entry.option for entry in unknown)
         yield (
-            f"profile {stack.name} does not say {'; '.join(entry.meaning for entry in unknown)}. Assumed as in RFC 9293;"
-            f" state it in a profile of your own, or give {options}."
+            f"profile {stack.name} does not say {'; '.join(entry.meaning for entry in unknown)}.\n"
+            f"Assumed as in RFC 9293; state it in a profile of your own, or give {options}."
         )
     early = matters["abandons"] and _stated(BEHAVIOUR["clock_before_close"], stack, overrides, matters)
     if early and overrides.idle_before_close is None:

@@ -117,12 +117,8 @@ def other_settings(configuration: Configuration, defaults: Mapping[str, object],
         found.append(f"--fin-wait-2 {format_duration(configuration.fin_wait_2)}")
     for name, entry in BEHAVIOUR.items():
         value = getattr(configuration.behaviour, name)
-        if (
-            not entry.follows
-            and name not in left_out
-            and _matters(entry, configuration.behaviour)
-            and (name not in defaults or value != defaults[name])
-        ):
+        unknown = name not in defaults and (_matters(entry, configuration.behaviour) or value != entry.default)
+        if not entry.follows and name not in left_out and (unknown or value != defaults.get(name, value)):
             found.append(setting_in_words(entry, value))
     for field in fields(configuration):
         if field.name not in STATED:

@@ -243,6 +243,55 @@ class TestBadFiles:
             assert err.count("\n") == 1
 
 
+class TestLeastTimeWait:
+    """A least safe TIME_WAIT that is as expected is not enough: that of the profile must not be shorter."""
+
+    @pytest.mark.parametrize(
+        ("expect", "code"),
+        [
+            ('least_time_wait = "4s"', 10),
+            ('least_time_wait = { graceful = "3s" }', 0),
+            ('least_time_wait = "4s"\nexpect.isolation = "violated"', 0),
+            ('least_time_wait = { isolation = "4s" }\nexpect.graceful = "proved"', 10),
+            ('least_time_wait = "none"\nloss = "any"', 0),
+        ],
+    )
+    def test_a_shorter_one_fails(self, expect: str, code: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """At its line, unless a verdict of one of the properties is expected or none is safe; an update changes nothing."""
+        line = change(folder, "time_wait", '"3s"')
+        ask(folder, question(expect))
+        found, out, _ = run(capsys, "ci")
+        assert found == code
+        assert (f"tiny.toml:{line}: time_wait = 3s; the least that is safe is 4s" in out) == bool(code)
+        before = (folder / "timewait.toml").read_bytes()
+        assert "changed" not in run(capsys, "ci", "--update")[2]
+        assert (folder / "timewait.toml").read_bytes() == before
+
+    def test_an_option_counts_before_the_profile(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A question that states a TIME_WAIT is about that one."""
+        change(folder, "time_wait", '"3s"')
+        ask(folder, question('least_time_wait = "4s"', 'time_wait = "4s"'))
+        assert run(capsys, "ci")[0] == 0
+
+
+class TestRuns:
+    """A run is shown once."""
+
+    def test_the_same_run_again(self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """For a further question; another run is shown."""
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+        change(folder, "time_wait", '"2.5s"')
+        lost = 'expect = { graceful = "proved" }\n'
+        ask(folder, question(lost) + f'[[question]]\nname = "r"\n{lost}[[question]]\nexpect.isolation = "proved"')
+        code, out, _ = run(capsys, "ci", "--github")
+        assert code == 10
+        assert out.count("A leaves TIME_WAIT") - sum(row.count("A leaves") for row in out.splitlines() if row[:2] == "::") == 2
+        assert out.count("  the same run as for tiny: q: graceful") == 1
+        summary = (folder / "summary.md").read_text(encoding="utf-8")
+        assert (summary.count("```mermaid"), summary.count("The same run as for tiny: q: graceful.")) == (2, 1)
+        assert "…" not in summary
+
+
 class TestUpdate:
     """``--update`` writes what is found into the file, and nothing else."""
 
@@ -507,6 +556,17 @@ class TestInit:
         assert run(capsys, "init")[0] == 0
         assert run(capsys, "ci")[0] == 0
         assert sorted(path.name for path in folder.iterdir()) == ["my-stack.toml", "timewait.toml", "tiny.toml"]
+
+    def test_nothing_is_assumed(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """What it writes states every setting that the questions rest on; without one of them a note of short lines says so."""
+        run(capsys, "init")
+        assert run(capsys, "ci", "--question", "two losses")[2] == ""
+        text = (folder / "my-stack.toml").read_text(encoding="utf-8")
+        shorter = re.sub(r"\n\[(fin_wait_1|close_wait|dropped_ack|half_close)\]\n(?:.+\n)+", "\n", text)
+        (folder / "my-stack.toml").write_text(shorter, encoding="utf-8")
+        note = run(capsys, "ci", "--question", "two losses")[2]
+        assert "how long FIN-WAIT-1 lasts" in note
+        assert max(map(len, note.splitlines())) <= 100
 
     def test_every_key_is_explained(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """And a profile with each of them stated is one."""

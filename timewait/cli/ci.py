@@ -15,7 +15,7 @@ import click
 from timewait.api import check, threshold
 from timewait.blame import BlamedValue, blamed
 from timewait.checker.finding import Budget
-from timewait.checker.threshold import InconclusiveAnswer
+from timewait.checker.threshold import InconclusiveAnswer, Threshold
 from timewait.checker.verdict import Verdict, worst, worst_exit
 from timewait.cli.blamed_line import location_of_value, with_blame
 from timewait.cli.console import STYLES, Screen
@@ -24,7 +24,7 @@ from timewait.cli.expectations import ExpectationFile, ExpectedThreshold, StackQ
 from timewait.cli.files import ensure_writable
 from timewait.cli.reports import Reports, report_options
 from timewait.cli.session import budget_of
-from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
+from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_answer, same_run
 from timewait.formats.source_locations import users_location
 from timewait.narration.prose import counted
 from timewait.options import Options
@@ -70,7 +70,7 @@ def ci_command(file: Path, stacks: tuple[str, ...], names: tuple[str, ...], upda
     for assumption in dict.fromkeys(
         note for each in questions for note in assumptions(each.options.stack, each.options.overrides)
     ):
-        screen.note(assumption)
+        screen.remark(assumption)
     session = Session(expectations, budget_of(questions[0].options, screen), screen, update)
     session = replace(session, budget=replace(session.budget, listener=reports.listening(session.budget.listener)))
     reports.start("ci", [f"{question.stack}: {question.name}" for question in questions], {"file": str(file)})
@@ -112,14 +112,14 @@ def _suites(
         parameters = verdict_parameters((question.options.of_stack() or question.options).configuration())
         properties.append((question.name, json.dumps(parameters)))
         for each in _cases(session, question):
-            decided.append(each)
             if not silent:
-                show(each.case, session.screen)
+                show(each.case, [earlier.case for earlier in decided], session.screen)
+            decided.append(each)
     yield ReportedSuite(questions[0].stack, tuple(properties), tuple(each.case for each in decided)), decided
 
 
-def show(case: ReportedCase, screen: Screen) -> None:
-    """One line for an expected verdict; for another one its reason, the line to look at, and its run."""
+def show(case: ReportedCase, earlier: Sequence[ReportedCase], screen: Screen) -> None:
+    """One line for an expected verdict; for another one its reason, the line to look at, and its run unless that was shown."""
     passed = case.status is CaseStatus.PASSED
     expected = "as expected" if passed else f"expected {case.expected}"
     style = STYLES[Verdict.PROVED if passed else max(case.verdict, Verdict.INCONCLUSIVE)]
@@ -130,7 +130,10 @@ def show(case: ReportedCase, screen: Screen) -> None:
         screen.line(f"  {case.location.path}:{case.location.line}: {case.advice}")
     if case.detail:
         screen.line(f"  {case.detail}")
-    if case.trace is not None:
+    shown = same_run(case, [each for each in earlier if each.status is not CaseStatus.PASSED])
+    if shown is not None:
+        screen.line(f"  the same run as for {shown.label}")
+    elif case.trace is not None:
         screen.trace(case.trace)
 
 
@@ -179,6 +182,8 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
     seconds = sum(answer.finding.seconds for answer in answers)
     detail = f"{_in_words(found.minimum)} is the least, expected {_in_words(expected.least)}"
     case = ReportedCase(subject, label, verdict, Verdict.PROVED, engine, seconds, detail, trace)
+    if verdict is Verdict.PROVED and (shorter := _too_short(question, expected, case, found)) is not None:
+        return DecidedCase(question, shorter, expected.path, "")
 
     def holds(changed: Options) -> bool:
         try:
@@ -188,6 +193,29 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
 
     explained = _explained(session, replace(question, options=asked), case, expected.path, holds, monotone=False)
     return DecidedCase(question, explained, expected.path, least_as_expected(found.minimum))
+
+
+def _too_short(question: StackQuestion, expected: ExpectedThreshold, case: ReportedCase, found: Threshold) -> ReportedCase | None:
+    """The case as a violation where TIME_WAIT is below the least safe one, and the question expects no verdict about that.
+
+    None where TIME_WAIT is long enough, where none is, and where `expect` names one of the properties.
+    """
+    time_wait = question.options.configuration().time_wait
+    stated = {each.name for each in question.verdicts} & {*expected.properties}
+    if found.minimum is None or time_wait >= found.minimum or stated:
+        return None
+    now, least = format_duration(time_wait), format_duration(found.minimum)
+    trace = next((answer.trace for answer in found.answers_below if answer.trace is not None), None)
+    detail = f"{least} is the least, as expected, but TIME_WAIT is {now}; to accept that, state in expect what is violated"
+    location = location_of_value(question.options.stack, "time_wait")
+    return replace(
+        case,
+        verdict=Verdict.VIOLATED,
+        detail=detail,
+        trace=trace,
+        location=location,
+        advice=f"time_wait = {now}; the least that is safe is {least}" if location else "",
+    )
 
 
 def _in_words(least: Fraction | None) -> str:

@@ -128,6 +128,12 @@ class Screen:
         with suppress(OSError):  # a remark that nobody can read ends no work
             _print(sys.stderr, DIM.apply(text))
 
+    def remark(self, text: str) -> None:
+        """A long remark beside the answer, on standard error, in lines that are not too long."""
+        for line in text.splitlines():
+            for part in textwrap.wrap(line, min(self.width or PAGE, PROSE), subsequent_indent="  ", break_on_hyphens=False):
+                self.note(part)
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Cell]]) -> None:
         """A table with these headings; where the terminal is too narrow even for its words, its rows one below the other."""
         cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]

@@ -21,8 +21,11 @@ from timewait.spec.stacks import DEFAULT_STACK, EVIDENCE, Stack, load_stack
 MSL, RTO = "30s", "30s"
 """The network of the profile that is written; the user replaces them."""
 
-_STATED = ("msl", "time_wait", "rto_max", "answers", "restarts", "reset")
-"""The keys that every question needs."""
+_STATED = (
+    *("msl", "time_wait", "rto_max", "answers", "restarts", "reset"),
+    *(name for name, entry in SETTINGS.items() if entry.profile is InProfile.ASSUMED and entry.matters_with in ("", "time_wait")),
+)
+"""The keys that every question needs, and those that every question assumes where they are left out."""
 
 _LINE = 118
 
@@ -59,7 +62,7 @@ def profile_text(name: str) -> str:
 def _entry(entry: Setting, standard: Stack, stated: bool) -> Iterator[str]:
     """The table of a key with its meaning; a comment where it need not be stated."""
     about = f"{entry.meaning[0].upper()}{entry.meaning[1:]} ({entry.section}); {_takes(entry)}."
-    if not stated and entry.profile is InProfile.ASSUMED:
+    if entry.profile is InProfile.ASSUMED:
         about += " Assumed as in RFC 9293 where it is left out."
     yield from (f"# {line}" for line in textwrap.wrap(about, _LINE - 2))
     source = standard.sources.get(entry.name)

@@ -47,7 +47,7 @@ def watched(budget: Budget, screen: Screen) -> Budget:
 def note_assumptions(stack: Stack, overrides: Overrides) -> None:
     """Write a note for every value that matters, is unknown, and is therefore assumed."""
     for assumption in assumptions(stack, overrides):
-        Screen().note(assumption)
+        Screen().remark(assumption)
 
 
 def header_in_words(options: Options, configuration: Configuration, time_wait: bool = True) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -101,6 +102,19 @@ class ReportedCase:
         expected = "" if self.expected is Verdict.PROVED else f" (expected: {self.expected})"
         where = "" if self.location is None else f"{self.location.path}:{self.location.line}: {self.advice}"
         return ". ".join(filter(None, (f"{self.label}: {self.verdict}{expected}", capitalised(why) if why else "", where)))
+
+
+def same_run(case: ReportedCase, earlier: Sequence[ReportedCase]) -> ReportedCase | None:
+    """The first of some earlier cases that has the same run as a case, at the same times; None where there is none."""
+    if case.trace is None:
+        return None
+    run = _events(case.trace)
+    return next((each for each in earlier if each.trace is not None and _events(each.trace) == run), None)
+
+
+def _events(trace: Trace) -> tuple[object, ...]:
+    """What happens in a run, as it is shown: not the property that it violates."""
+    return (trace.loop, *((step.time, step.event.actor, step.event.text, step.event.sent, step.state) for step in trace.steps))
 
 
 class ReportedSuite(NamedTuple):

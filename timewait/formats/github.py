@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timewait.formats import mermaid
-from timewait.formats.case import CaseStatus, ReportedCase
+from timewait.formats.case import CaseStatus, ReportedCase, same_run
 from timewait.narration.sentences import trace_lines
 
 COMMANDS = {CaseStatus.FAILED: "error", CaseStatus.DISAGREEMENT: "error", CaseStatus.UNDECIDED: "warning"}
@@ -21,7 +21,7 @@ MAX_TRACES = 10
 MAX_STEPS = 60
 """Steps of a diagram, which Mermaid limits to 50,000 characters."""
 
-MAX_CELL = 160
+MAX_CELL = 2_000
 """Characters of a table cell."""
 
 
@@ -63,8 +63,9 @@ def summary(title: str, about: str, verdict: str, cases: Sequence[ReportedCase])
     lines = [f"## {_inline(title)}: {verdict}", "", *([_inline(about), ""] if about else [])]
     lines += ["| question | verdict | engine | time | why |", "|---|---|---|---|---|", *rows, ""]
     with_trace = [case for case in cases if case.status is not CaseStatus.PASSED and case.trace is not None]
-    for case in with_trace[:MAX_TRACES]:
-        lines += [*_trace(case), ""]
+    for number, case in enumerate(with_trace[:MAX_TRACES]):
+        earlier = same_run(case, with_trace[:number])
+        lines += [*(_trace(case) if earlier is None else _pointer(case, earlier)), ""]
     if len(with_trace) > MAX_TRACES:
         lines += [f"… and {len(with_trace) - MAX_TRACES} more traces, not shown here.", ""]
     return "\n".join(lines)
@@ -81,6 +82,11 @@ def _trace(case: ReportedCase) -> list[str]:
     diagram = ["```mermaid", mermaid.as_mermaid_text(case.trace).rstrip(), "```"] if len(case.trace.steps) <= MAX_STEPS else []
     steps = ["<details><summary>step by step</summary>", "", "```text", *trace_lines(case.trace), "```", "", "</details>"]
     return [*head, *diagram, "", *steps]
+
+
+def _pointer(case: ReportedCase, earlier: ReportedCase) -> list[str]:
+    """The heading of a case whose run is shown for an earlier one."""
+    return [f"### {_inline(case.reason)}", "", f"The same run as for {_inline(earlier.label)}."]
 
 
 def _data(text: str) -> str:
