@@ -13,7 +13,7 @@ from click.shell_completion import ShellComplete
 from commands import run, run_json
 
 from timewait.cli.glossary import glossary
-from timewait.cli.help import EXIT_CODES
+from timewait.cli.help import EXIT_CODES, QUESTION_PAGES
 from timewait.cli.main import COMMANDS, cli
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.properties import PROPERTIES
@@ -167,3 +167,14 @@ def test_the_samples_of_the_readme(capsys: pytest.CaptureFixture[str], tmp_path:
     monkeypatch.chdir(tmp_path)
     for command in commands:
         assert run(capsys, *command.split())[0] == 0, command
+
+
+@pytest.mark.parametrize("topic", QUESTION_PAGES)
+def test_a_setting_or_an_error_leads_to_its_page(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page is there, names the topic, and is named; in capital letters too, and with the prefix of sysctl."""
+    page = ROOT / "docs" / "questions" / f"{QUESTION_PAGES[topic]}.md"
+    assert topic in page.read_text(encoding="utf-8").lower()
+    for text in (topic, topic.upper(), f"net.ipv4.{topic}"):
+        code, out, _ = run(capsys, "help", text)
+        assert code == 0
+        assert f"docs/questions/{page.name}" in "".join(out.split())

@@ -317,7 +317,7 @@ def test_a_copy_of_proc_sys(make: Make, tmp_path: Path) -> None:
         ({"tcp_tw_reuse": "1"}, "28,232 connections per second to one destination", ()),
         ({"tcp_tw_reuse": "0"}, "470 connections per second to one destination.", ()),
         ({"tcp_tw_reuse_delay": "500"}, "470 connections per second to one destination, and 56,464 over loopback", ()),
-        ({"ip_local_port_range": "40000 40059"}, "1 connections per second", ("Only 60 ports",)),
+        ({"ip_local_port_range": "40000 40059"}, "can open 1 connection per second", ("Only 60 ports",)),
         ({"ip_local_reserved_ports": "32768-60768"}, "can open 3 connections per second", ("Only 231 ports",)),
         ({"ip_local_reserved_ports": "1-65535"}, "can open no connection", ("Every port of ip_local_port_range is reserved",)),
         ({"tcp_max_tw_buckets": "0"}, "any number of connections per second", ("There is no TIME-WAIT",)),

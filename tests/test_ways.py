@@ -21,7 +21,7 @@ from timewait.spec.shared_address import SharingHost, accepted, shortest_refusal
 from timewait.spec.stacks import MissingValue, load_stack, stack_names
 from timewait.ways.description import NEIGHBOURS, as_data, cell, evidence_in_words, legend, refusal, row
 from timewait.ways.judging import ASKED, Judge, JudgedWay, gain, named
-from timewait.ways.way import PLAIN, WAYS, Way, unchanged_close
+from timewait.ways.way import PLAIN, WAYS, Way, unchanged_close, way_name
 
 MSL = Fraction(30)
 PAGE = Path(__file__).parent.parent / "docs" / "why" / "ways-around.md"
@@ -262,3 +262,30 @@ def test_page_holds_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     found = re.search(r"<!-- ways --markdown -->\n\n(.*?)\n<!-- end of ways -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     assert found[1].strip() == out.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("server-first", "server-first"),
+        ("server-closes-first", "server-first"),
+        ("server closes first", "server-first"),
+        ("tcp_tw_reuse = 2", "tw-reuse-2"),
+        ("tcp-tw-reuse", "tw-reuse-1"),
+        ("nolocaltimewait", "nolocal"),
+        ("TCP_FIN_TIMEOUT", "fin-timeout"),
+        ("SO_LINGER {1,0}", "linger"),
+    ],
+)
+def test_a_way_by_its_name_in_the_table(text: str, name: str) -> None:
+    """In any spelling; a setting alone is set to 1."""
+    assert way_name(text) == name
+
+
+def test_every_way_has_names_of_its_own() -> None:
+    """Its name and its title lead to it; another text to none."""
+    names = [way.name for way in WAYS]
+    assert [way_name(way.name) for way in WAYS] == names
+    assert [way_name(way.title) for way in WAYS] == names
+    with pytest.raises(ValueError, match="is none of"):
+        way_name("rose")

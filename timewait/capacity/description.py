@@ -20,7 +20,7 @@ def question_in_words(prediction: Prediction) -> str:
     """The load and the ports in one line."""
     pool, service = prediction.pool, prediction.service
     parts = [
-        f"{rate_in_words(prediction.rate)} connections per second, each {_lasting(service.service_time)}",
+        f"{connections_in_words(rate_in_words(prediction.rate))}, each {_lasting(service.service_time)}",
         f"TIME_WAIT {format_duration(service.time_wait)} at the {service.closer}",
         f"{counted(pool.ports, 'port')}, {counted(pool.addresses, 'address', 'addresses')}",
         counted(pool.destinations, "destination"),
@@ -54,6 +54,11 @@ def rate_in_words(rate: Fraction) -> str:
     return f"{int(rate):,}" if rate >= HUNDRED or rate.denominator == 1 else f"{float(rate):.3g}"
 
 
+def connections_in_words(rate: str) -> str:
+    """A rate in words with its noun."""
+    return f"{rate} {'connection' if rate == '1' else 'connections'} per second"
+
+
 def facts(prediction: Prediction) -> Iterator[tuple[str, str]]:
     """The prediction as a table: a heading and a value for each row."""
     lasting = prediction.lasting_rate
@@ -64,7 +69,7 @@ def facts(prediction: Prediction) -> Iterator[tuple[str, str]]:
             "ports run out",
             f"{short_duration(prediction.runs_out)} after a cold start; then connect() fails with EADDRNOTAVAIL",
         )
-    yield "lasting rate", "no limit by ports" if lasting is None else f"{rate_in_words(lasting)} connections per second"
+    yield "lasting rate", "no limit by ports" if lasting is None else connections_in_words(rate_in_words(lasting))
     if prediction.refused_share:
         yield "refused in the steady state", f"{float(prediction.refused_share):.1%} of the connections"
         yield "to refuse none", remedies_in_words(prediction)

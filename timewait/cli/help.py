@@ -35,6 +35,32 @@ EXIT_CODES = {
 """The meaning of every exit code."""
 
 
+QUESTION_PAGES = {
+    "tcp_tw_reuse": "tcp-tw-reuse",
+    "tcp_tw_reuse_delay": "tcp-tw-reuse",
+    "tcp_tw_recycle": "tcp-tw-recycle",
+    "tcp_fin_timeout": "tcp-fin-timeout",
+    "tcp_max_tw_buckets": "time-wait-bucket-table-overflow",
+    "tcp_rfc1337": "rst-in-time-wait",
+    "tcp_orphan_retries": "last-ack",
+    "tcp_retries2": "last-ack",
+    "ip_local_port_range": "cannot-assign-requested-address",
+    "eaddrnotavail": "cannot-assign-requested-address",
+    "eaddrinuse": "address-already-in-use",
+    "econnreset": "who-sent-the-rst",
+    "epipe": "who-sent-the-rst",
+    "etimedout": "last-ack",
+    "so_reuseaddr": "address-already-in-use",
+    "so_exclusiveaddruse": "address-already-in-use",
+    "so_linger": "so-linger-zero",
+    "ip_bind_address_no_port": "cannot-assign-requested-address",
+    "conntrack": "conntrack",
+    "nf_conntrack_max": "conntrack",
+    "snat": "cloud-nat",
+}
+"""The page of docs/questions about a setting, an error or a socket option, in small letters."""
+
+
 Sections = Iterator[tuple[str, list[str]]]
 
 
@@ -86,6 +112,8 @@ def _sections(topic: str, group: click.Context) -> Sections:
     settings = [entry for name, entry in SETTINGS.items() if name == key or (entry.option and entry.keyword == key)]
     for entry in settings:
         yield f"setting {entry.name}", list(_of_setting(entry))
+    if page := QUESTION_PAGES.get(key.rpartition(".")[2]):
+        yield topic, [f"The page docs/questions/{page}.md of the documentation answers what is asked about it."]
     yield from _of_option(f"--{key.replace('_', '-')}", group)
 
 

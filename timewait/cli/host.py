@@ -34,7 +34,8 @@ SHOWN = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT
 def host_command(origin: Path | None, as_json: bool) -> int:
     """Tell how many connections this machine can open, whether something needs doing, and what its settings mean.
 
-    Exits with 0 when nothing needs doing, else with 10. 'timewait check --host' checks the settings as a stack.
+    Exits with 0 when nothing needs doing, else with 10. 'timewait check --host --msl TIME' checks the settings as a
+    stack; no kernel says how long a segment lives.
     """
     found = report(None if origin is None else _source(origin))
     screen = Screen()
@@ -57,7 +58,7 @@ def _show(found: HostReport, screen: Screen) -> None:
         screen.line()
         screen.paragraphs([advice.finding])
         screen.line(f"  {advice.command}")
-        screen.paragraphs([advice.consequence], indent=2)
+        screen.paragraphs([f"consequence: {advice.consequence}"], indent=2)
     if found.live is not None:
         screen.line()
         screen.table(("state", "sockets"), [(state, f"{found.live.states[state]:,}") for state in SHOWN])

@@ -17,7 +17,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.session import watched
 from timewait.cli.table import Cell, fits, records, table
-from timewait.cli.value_types import DURATION, FiniteRange
+from timewait.cli.value_types import DURATION, FiniteRange, Parsed
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.spec.assemble import Overrides, assemble
@@ -28,11 +28,12 @@ from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.ways.boxed import RUNS, box_runs
 from timewait.ways.description import HEADS, as_data, evidence_in_words, legend, markdown, question_in_words, refusal, row
 from timewait.ways.judging import Judge, JudgedWay
-from timewait.ways.way import PLAIN, WAYS
+from timewait.ways.way import PLAIN, WAYS, way_name
 
 RTO = "4s"
 _FILE = click.Path(path_type=Path, dir_okay=False)
-STATES, SECONDS = 1_000_000, 60.0
+STATES, SECONDS = 1_000_000, 600.0
+"""Bounds on one exploration: the states decide, and the time is long enough for a machine under load."""
 WIDTH = 80
 
 Confirmed = dict[tuple[str, str], str]
@@ -46,8 +47,8 @@ Confirmed = dict[tuple[str, str], str]
 @click.option(
     "--way",
     metavar="NAME",
-    type=click.Choice([way.name for way in WAYS]),
-    help=f"Show one way, its verdicts and each trace. One of {', '.join(way.name for way in WAYS)}.",
+    type=Parsed("way", way_name),
+    help=f"Show one way, its verdicts and each trace. One of {', '.join(way.name for way in WAYS)}, or its name in the table.",
 )
 @click.option(
     "--on", type=click.Choice(["linux"]), help="Carry out each trace on this kernel, and measure restarts of a listener."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.capacity.description import rate_in_words
+from timewait.capacity.description import connections_in_words, rate_in_words
 from timewait.capacity.ports import Service
 from timewait.capacity.prediction import Prediction
 from timewait.machine.bsd import BsdSettings
@@ -59,7 +59,7 @@ def linux_headline(host: LinuxSettings, live: LiveSockets | None) -> str:
     elsewhere, loopback = (_lasting(host, loopback=on) for on in (False, True))
     over = "" if loopback == elsewhere else f", and {loopback} over loopback"
     now = "" if live is None else f"; {counted(live.states[State.TIME_WAIT], 'connection')} in TIME-WAIT now"
-    return f"This machine can open {elsewhere} connections per second to one destination{over}{now}."
+    return f"This machine can open {connections_in_words(elsewhere)} to one destination{over}{now}."
 
 
 def _lasting(host: LinuxSettings, *, loopback: bool) -> str:
@@ -78,7 +78,7 @@ def bsd_headline(host: BsdSettings) -> str:
     rate = prediction.lasting_rate
     shown = "any number of" if rate is None else rate_in_words(Fraction(int(rate)) if rate >= 1 else rate)
     waits = f"TIME-WAIT lasts {format_duration(host.time_wait)}" if host.msl else "there is no TIME-WAIT"
-    return f"This {host.system} machine can open {shown} connections per second to one destination; {waits}."
+    return f"This {host.system} machine can open {connections_in_words(shown)} to one destination; {waits}."
 
 
 def verdict_line(advice: list[Advice]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from timewait.capacity.description import connections_in_words
 from timewait.machine.linux_settings import ORPHAN_RETRIES, LinuxSettings
 from timewait.machine.sources import SettingsSource
 from timewait.spec.duration import format_duration
@@ -181,4 +182,4 @@ def _ports(host: LinuxSettings, wait: Fraction) -> str:
     rate = count / wait
     shown = f"{int(rate)}" if rate >= 1 else f"{float(rate):.2g}"
     held = format_duration(wait)
-    return f"{count} ports, each blocked for {held} by TIME-WAIT, allow {shown} connections per second to one destination."
+    return f"{count} ports, each blocked for {held} by TIME-WAIT, allow {connections_in_words(shown)} to one destination."

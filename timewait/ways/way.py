@@ -143,7 +143,7 @@ WAYS: tuple[Way, ...] = (
     PLAIN,
     Way(
         name="keep-alive",
-        title="keep-alive",
+        title=f"keep-alive, {REQUESTS} requests",
         about=f"One connection serves {REQUESTS} requests, so fewer connections close; the gain counts requests.",
         service=lambda service: replace(service, service_time=service.service_time * REQUESTS),
         requests=REQUESTS,
@@ -255,8 +255,9 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(
         name="fin-timeout",
-        title="tcp_fin_timeout",
-        about="Not a way: it limits FIN-WAIT-2 of connections that their user has abandoned, and leaves TIME-WAIT alone.",
+        title="tcp_fin_timeout = RTO",
+        about="Not a way: it limits FIN-WAIT-2 of connections that their user has abandoned, here to one RTO instead of a minute,"
+        " and leaves TIME-WAIT alone.",
         close=_orphan_given_up,
     ),
     Way(
@@ -267,3 +268,22 @@ WAYS: tuple[Way, ...] = (
     ),
 )
 """Every way, the close without any first."""
+
+
+def way_name(text: str) -> str:
+    """The name of the way that a text names: its own name, or that in the table, in any spelling; a setting alone is set to 1.
+
+    Raises
+    ------
+    ValueError
+        No way has this name.
+    """
+    for way in WAYS:
+        setting = way.title.removesuffix(" = 1").removesuffix(" = RTO")
+        if _folded(text) in {_folded(way.name), _folded(way.title), _folded(setting)}:
+            return way.name
+    raise ValueError(f"{text[:40]!r} is none of {', '.join(way.name for way in WAYS)}")
+
+
+def _folded(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
