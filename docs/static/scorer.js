@@ -1,8 +1,8 @@
 // How the site's search ranks pages: the questions that readers ask before claims, tables and the theory.
-const QUESTION = 60;
-const Scorer = {
+// `var`: searchtools.js declares the name again.
+var Scorer = {
   // [document, title, anchor, description, score, file]: a result of the search.
-  score: (result) => result[4] + (/^questions\/(?!index)/.test(result[0]) ? QUESTION : 0),
+  score: (result) => result[4] + (/^questions\/(?!index)/.test(result[0]) ? 60 : 0),
   objNameMatch: 11,
   objPartialMatch: 6,
   objPrio: { 0: 15, 1: 5, 2: -5 },
