@@ -173,6 +173,8 @@ def reopening_in_words(reopening: NextIncarnation, msl: Fraction) -> str:
     elif any(reopening.timestamps):
         alone = "A" if reopening.timestamps[0] else "B"
         parts.append(f"timestamps at {alone} alone, so none")
+    if not reopening.checks_timestamps and reopening.paws is not Paws.RFC_7323:
+        parts.append(f"--paws {reopening.paws} without timestamps")
     if reopening.early:
         parts.append("an end opens as soon as it is CLOSED")
     if reopening.syn is not SynRule.NEVER:
