@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from timewait.checker import zone_kernels
 from timewait.checker.dense_lasso import DenseLassoEngine
 from timewait.checker.engine import DecisionEngine
 from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
+from timewait.checker.jit import is_kept
 from timewait.checker.lasso import LassoEngine
 from timewait.checker.over_approximated import OverApproximationEngine, paths, run_with
 from timewait.checker.question import Engine, Question
@@ -48,6 +50,11 @@ OPEN = "the over-approximation leaves it open, and the system has too many locat
 
 MOST_PATHS = 64
 """Paths that are tried for the earliest times of a run."""
+
+
+def engines_are_kept() -> bool:
+    """Whether the machine code of the compiled engines is kept, so that they start at once."""
+    return is_kept(zone_kernels.explore)
 
 
 @dataclass(frozen=True)

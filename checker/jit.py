@@ -44,6 +44,12 @@ def sources() -> str:
     return digest.hexdigest()
 
 
+def is_kept(function: Callable[..., Any]) -> bool:
+    """Whether the cache has machine code of a compiled function for the present sources, so that it starts at once."""
+    cached = getattr(function, "_cache", None)
+    return isinstance(cached, _Cache) and cached.has_code
+
+
 @intrinsic
 def prefetch(context: Any, array: Any, index: Any) -> Any:
     """Begin to read an entry of an array, which a compiled function is going to need, and do not wait for it."""
@@ -65,6 +71,14 @@ class _Cache(FunctionCache):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, sources())
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is code for the present sources."""
+        try:
+            return bool(self._cache_file._load_index())
+        except Exception:  # damaged in whatever way: the function is going to be compiled
+            return False
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:

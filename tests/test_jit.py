@@ -33,6 +33,14 @@ def twice(value):
     return value * 2
 """
 
+KEPT = """
+from timewait.checker.jit import is_kept
+from helper import twice
+
+print(int(is_kept(twice)), int(is_kept(print)))
+assert twice(21) == 42
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -125,3 +133,12 @@ def test_every_compiled_module_counts() -> None:
     named = {path for pattern in jit.COMPILED_MODULES for path in folder.glob(pattern)}
     users = {path for path in folder.glob("*.py") if "jit import kernel" in path.read_text(encoding="utf-8")}
     assert users == named
+
+
+def test_code_is_kept_once_it_was_compiled(folder: Path) -> None:
+    """A function is kept if some process has compiled it for these sources; a damaged or missing cache keeps nothing."""
+    (folder / "program.py").write_text(KEPT, encoding="utf-8")
+    assert run(folder) == (0, 0)
+    assert run(folder) == (1, 0)
+    damage(folder, "*.nbi")
+    assert run(folder) == (0, 0)

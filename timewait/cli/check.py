@@ -13,7 +13,7 @@ from timewait.assumptions import SECONDS_FOR_ALL, SECONDS_FOR_EACH, Basis, basis
 from timewait.blame import blamed
 from timewait.checker import itf
 from timewait.checker.certificate import joined
-from timewait.checker.decide import Answer
+from timewait.checker.decide import Answer, engines_are_kept
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
@@ -111,6 +111,7 @@ def run_check(options: Options, as_json: bool, outputs: Outputs) -> int:
     if not as_json:
         screen.line(header)
         screen.line()
+    screen.note_compilation(kept=engines_are_kept())
     reports.start("check", [entry.name for entry in options.asked()], parameters)
     budget = budget_of(options, screen)
     result = check(options, budget=replace(budget, listener=reports.listening(budget.listener)))

@@ -123,6 +123,11 @@ class Screen:
         if sys.stderr.isatty():
             self.note(f"  {text} ...")
 
+    def note_compilation(self, *, kept: bool) -> None:
+        """That the engines are compiled first, unless their code was kept; on standard error."""
+        if not kept:
+            self.note("compiling the engines; this takes about half a minute, once for each version and user")
+
     def note(self, text: str) -> None:
         """A remark beside the answer, on standard error."""
         with suppress(OSError):  # a remark that nobody can read ends no work

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from timewait.api import prove
+from timewait.checker.decide import engines_are_kept
 from timewait.checker.verdict import Verdict, worst, worst_exit
 from timewait.cli.console import STYLES, Screen
 from timewait.cli.reports import Reports, report_options, suite_of_claim
@@ -57,6 +58,7 @@ def prove_command(
     results = []
     deciding = prove(*chosen, jobs=jobs, out=out, cache=None if no_cache else cache or _users_cache())
     if not as_json:
+        screen.note_compilation(kept=engines_are_kept())
         screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")
     reports.start("prove", [*chosen], {})
     for result in deciding:
