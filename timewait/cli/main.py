@@ -31,7 +31,7 @@ COMMANDS = {
     "certify": "Check a certificate again.",
     "agree": "Compare the answers of all engines.",
     "explain": "Explain a trace or a packet capture.",
-    "run": "Carry out a scenario: a close that goes well, or one without TIME-WAIT.",
+    "run": "Carry out a scenario: a close, in order or not.",
     "view": "Write the review page of a trace.",
     "diagram": "Draw states, runs and regions of safe TIME_WAIT.",
     "convert": "Write a trace in a format of other tools.",
