@@ -16,7 +16,6 @@ from types import ModuleType
 
 DEFERRED = frozenset(
     {
-        "networkx",
         "timewait.captures.choosing",
         "timewait.captures.closes",
         "timewait.captures.report",
@@ -33,20 +32,32 @@ DEFERRED = frozenset(
         "timewait.proofs.claims",
     }
 )
-"""The modules."""
+"""The modules of this package."""
+
+COMMAND_DEFERRED = frozenset({"networkx"})
+"""The modules of other packages that a command defers too. A program that uses the library keeps its own imports."""
 
 
 class DeferringFinder(MetaPathFinder):
-    """Finds the modules in `DEFERRED`."""
+    """Finds some modules, and defers their execution.
+
+    Parameters
+    ----------
+    names : frozenset of str
+        The modules.
+    """
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path, target) if fullname in DEFERRED else None
+        spec = PathFinder.find_spec(fullname, path, target) if fullname in self.names else None
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)
         return spec
 
 
-def defer() -> None:
-    """Let the modules in `DEFERRED` be loaded when they are first used."""
-    if not any(isinstance(finder, DeferringFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, DeferringFinder())
+def defer(names: frozenset[str] = DEFERRED) -> None:
+    """Let some modules be loaded when they are first used."""
+    if not any(isinstance(finder, DeferringFinder) and finder.names == names for finder in sys.meta_path):
+        sys.meta_path.insert(0, DeferringFinder(names))
