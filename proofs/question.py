@@ -19,13 +19,15 @@ def question(configuration: Configuration) -> Question:
     Where copies are counted, or order is kept, the over-approximation is that of the network without these limits. It has
     every run of the composition: a copy that may arrive once more may arrive any number of times, and a packet that waits in
     a queue may overtake. What is possible when a packet must be delivered depends on that packet and on the ends alone, so
-    time can pass in the one if it can in the other.
+    time can pass in the one if it can in the other. A network that loses nothing has none.
     """
     system = compose(configuration)
     asked = Question(system, initial_state(configuration), WITNESSES)
     refined = None
     for told_apart in reversed(copies_told_apart(configuration)):
         refined = replace(asked, system=compose(configuration, told_apart), refined=refined)
+    if configuration.lossless:
+        return replace(asked, refined=refined)
     unlimited = replace(configuration, duplication=None, fifo=False)
     return replace(
         asked,

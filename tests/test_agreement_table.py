@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -13,9 +13,8 @@ import pytest
 from commands import run
 from oracle import JUDGED, TooLarge, judge
 
-from timewait.checker import dbm, explicit, horn
+from timewait.checker import dbm, explicit, horn, zone_tables
 from timewait.checker.bounded import Searched, search
-from timewait.checker.compiled import CompiledBound
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
 from timewait.checker.packed_ticks import PackedTicks
@@ -28,7 +27,7 @@ from timewait.proofs.engine_answers import EngineAnswer, EngineName
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.reference import ReferenceState
 from timewait.spec.settings import ResetRule
-from timewait.vocabulary.automaton import Action
+from timewait.vocabulary.automaton import Action, Relation
 from timewait.vocabulary.replay import ImpossibleMove
 
 PROVED, VIOLATED, VACUOUS = Verdict.PROVED, Verdict.VIOLATED, Verdict.VACUOUS
@@ -137,14 +136,13 @@ def blind_zones(patch: pytest.MonkeyPatch) -> None:
 
 def hasty_zones(patch: pytest.MonkeyPatch) -> None:
     """Zones that never wait for the lower bound of a guard: they miss every violation that needs a wait."""
-    described, empty = Zones._bound, (0, 0, dbm.below(0))
+    described = zone_tables.forms
 
-    def describe_hastily(self: Zones, bound: CompiledBound) -> Iterator[tuple[int, int, int]]:
-        yield from described(self, bound)
-        if bound.relation != "<=":
-            yield empty
+    def describe_hastily(relation: Relation, constant: int) -> tuple[int, int]:
+        above, below = described(relation, constant)
+        return (above if relation == "<=" else dbm.below(0)), below
 
-    patch.setattr(Zones, "_bound", describe_hastily)
+    patch.setattr(zone_tables, "forms", describe_hastily)
 
 
 def blind_smt(patch: pytest.MonkeyPatch) -> None:

@@ -268,7 +268,7 @@ class TestBroken:
             (lambda text: "\n" + text, "line 1 does not begin with"),
             (lambda text: text.replace('"properties"', "'properties'", 1), "line 1: Expecting property name"),
             (lambda text: f"{HEADER_PREFIX}[]\n" + text, "line 1: an object is expected"),
-            (lambda text: f"{HEADER_PREFIX}{{}}\n" + text, "line 1: 'configuration'"),
+            (lambda text: f"{HEADER_PREFIX}{{}}\n" + text, "line 1: the first line lacks 'configuration'"),
             (lambda text: with_header(text, properties="graceful"), "line 1: the properties"),
             (lambda text: with_header(text, configuration={}), "line 1: not a configuration"),
             (lambda text: with_header(text, configuration=None), "line 1: not a configuration"),

@@ -257,10 +257,13 @@ class TestGithub:
         assert text.startswith("## timewait check: violated\n")
 
     def test_a_summary_is_limited(self) -> None:
-        """It shows ten traces at most, and long ones only as text."""
-        text = github.summary("t", "", "violated", [ALL[1]] * 12)
-        assert text.count("```mermaid") == 10
+        """It shows ten traces at most, one run once, and long ones only as text."""
+        runs = [replace(ALL[1], trace=counterexample(name)) for name in QUESTIONS]
+        text = github.summary("t", "", "violated", [*runs, *runs[:2]])
+        assert text.count("```mermaid") == len(runs) == 10
         assert "… and 2 more traces" in text
+        twice = github.summary("t", "", "violated", [ALL[1]] * 2)
+        assert (twice.count("```mermaid"), twice.count("The same run as for")) == (1, 1)
         trace = counterexample("C2 close")
         long = replace(trace, steps=trace.steps[:-1] * 9 + trace.steps[-1:])
         assert "```mermaid" not in github.summary("t", "", "violated", [replace(ALL[1], trace=long)])

@@ -37,6 +37,13 @@ def answering() -> Iterator[None]:
         raise CannotWrite(Path("standard output"), problem) from problem
 
 
+def flush_streams() -> None:
+    """Write what standard output and standard error still hold, as far as they can be written."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+
+
 def _drop_output() -> None:
     """Lead standard output to nowhere, so that what it still holds does not fail again when the process ends."""
     with suppress(OSError, ValueError):

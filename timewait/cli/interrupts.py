@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from timewait.cli.errors import flush_streams
 
 SOON = 0.02
 """Seconds after which an interrupt that was lost comes again."""
@@ -34,3 +37,34 @@ def heard_interrupts() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+
+
+class Interruption:
+    """An interruption that ends the process, with an exit code of its own.
+
+    Python would end the process by the signal, after all else, where the interruption passed through `exec` of a string, as in
+    the definition of a data class. Objects that were being made when it arrived may not be able to remove themselves.
+    """
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+
+    def end_with(self, code: int) -> None:
+        """Let the process end with a code, and say nothing of objects that cannot remove themselves."""
+        self._code = code
+        sys.unraisablehook = _ignored
+
+    def leave(self) -> None:
+        """End the process if it was interrupted: the last thing that it does."""
+        if self._code is not None:
+            flush_streams()
+            os._exit(self._code)
+
+
+def _ignored(problem: Any) -> None:
+    """Say nothing."""
+    del problem
+
+
+OF_THE_COMMAND = Interruption()
+"""That of the process, if it is one of the command; `timewait.cli` has it looked at when the process ends."""

@@ -7,6 +7,7 @@ Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 4 this m
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ import click
 
 from timewait import __version__
 from timewait.cli.errors import ReaderGone, error
-from timewait.cli.interrupts import heard_interrupts
+from timewait.cli.interrupts import OF_THE_COMMAND, heard_interrupts
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
 
@@ -88,6 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
         words = sys.argv[1:] if arguments is None else arguments  # which review pages state
         with heard_interrupts():
             code = cli.main(arguments, prog_name="timewait", standalone_mode=False, obj=words)
+        if arguments is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and its exit code is known
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         code = USAGE
@@ -108,6 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         error("interrupted")
         code = INTERRUPTED
+        if arguments is None:
+            OF_THE_COMMAND.end_with(code)
     sys.exit(code)
 
 

@@ -143,7 +143,7 @@ WAYS: tuple[Way, ...] = (
     PLAIN,
     Way(
         name="keep-alive",
-        title=f"keep-alive, {REQUESTS} requests",
+        title=f"keep-alive, {REQUESTS} req",
         about=f"One connection serves {REQUESTS} requests, so fewer connections close; the gain counts requests.",
         service=lambda service: replace(service, service_time=service.service_time * REQUESTS),
         requests=REQUESTS,
@@ -255,7 +255,7 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(
         name="fin-timeout",
-        title="tcp_fin_timeout = RTO",
+        title="tcp_fin_timeout=RTO",
         about="Not a way: it limits FIN-WAIT-2 of connections that their user has abandoned, here to one RTO instead of a minute,"
         " and leaves TIME-WAIT alone.",
         close=_orphan_given_up,
@@ -279,7 +279,7 @@ def way_name(text: str) -> str:
         No way has this name.
     """
     for way in WAYS:
-        setting = way.title.removesuffix(" = 1").removesuffix(" = RTO")
+        setting = way.title.removesuffix(" = 1").removesuffix("=RTO")
         if _folded(text) in {_folded(way.name), _folded(way.title), _folded(setting)}:
             return way.name
     raise ValueError(f"{text[:40]!r} is none of {', '.join(way.name for way in WAYS)}")
