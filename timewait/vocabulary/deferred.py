@@ -29,7 +29,6 @@ DEFERRED = frozenset(
         "timewait.proofs.bounded_check",
         "timewait.proofs.certify",
         "timewait.proofs.claim_files",
-        "timewait.proofs.claims",
     }
 )
 """The modules of this package."""
