@@ -36,12 +36,16 @@ SOCKETS = (Socket(bytes([192, 0, 2, 1]), 40_000), Socket(bytes([192, 0, 2, 2]), 
 
 @dataclass
 class Copy:
-    """One transmission: its sender, when it was sent, when its copies arrived, and the rules that sent it."""
+    """One transmission: its sender, when it was sent, when its copies arrived, and the rules that sent it.
+
+    A lost one has the `delay` that the network gives every packet, so that it passes a place when others would.
+    """
 
     sender: int
     segment: Segment
     sent: int
     rules: tuple[str, ...]
+    delay: int
     arrivals: list[int] = field(default_factory=list)
 
 
@@ -187,7 +191,7 @@ class Simulation:
         self._push(self._now + length * SECOND + MILLISECOND, "timer", side, timer, armed)
 
     def _send(self, side: int, segment: Segment, rules: tuple[str, ...]) -> None:
-        copy = Copy(side, segment, self._now, rules)
+        copy = Copy(side, segment, self._now, rules, self._network.delay)
         self._run.copies.append(copy)
         if self._rng.random() < self._network.loss:
             return
@@ -379,7 +383,7 @@ class Capture:
                 if share == 0:
                     break
             if not copy.arrivals and (share == 0 or self._rng.random() < 1 - share):
-                made.append(Passing(copy.sent + int(share * MILLISECOND), copy.sender, copy.segment, number))
+                made.append(Passing(copy.sent + int(share * copy.delay), copy.sender, copy.segment, number))
         return [it for it in made if self._impairment.starts <= it.time <= self._impairment.stops]
 
     def _merged(self, passing: list[Passing]) -> list[Passing]:

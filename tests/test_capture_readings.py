@@ -171,6 +171,27 @@ def test_a_rst_just_after_text_that_the_closer_never_read(unread: bool) -> None:
     assert reset.cause is (ResetCause.LATE_TEXT if unread else ResetCause.ABORT)
 
 
+@pytest.mark.parametrize("hops", [(64, 64), (64, 57), (57, 64), (57, 57)])
+@pytest.mark.parametrize("later", [0.005, 0.2])
+def test_a_rst_that_may_not_have_arrived(hops: tuple[int, int], later: float) -> None:
+    """Only beside its receiver, and an answer's time later, is it certain that a RST ended the connection there."""
+    script, (near, far) = Script().opened(), hops
+    script.say(1, "A", "FA", 1, 1, hops=near)
+    script.say(1.01, "B", "PA", 1, 1, length=100, hops=far)
+    script.say(1.02, "B", "R", 1, hops=far)
+    script.say(1.02 + later, "A", "R", 1, hops=near)
+    for packet in script.packets[:3]:
+        packet.ttl = near if packet.sport == 40_000 else far
+    reset = told(script).connections[0].resets[1]
+    if hops == (64, 57) and later > 0.01:
+        assert reset.causes == (ResetCause.CLOSED,)
+        assert "had ended the connection at A" in reset.evidence
+    else:
+        assert reset.causes[0] is ResetCause.CLOSED
+        assert ResetCause.LATE_TEXT in reset.causes
+        assert "may have ended the connection at A" in reset.evidence
+
+
 @pytest.mark.parametrize("interval", [0.02, 90])
 def test_an_end_goes_on_after_a_rst_in_its_name(interval: float) -> None:
     """It is not taken to be CLOSED; one that says nothing more is."""

@@ -10,11 +10,13 @@ from xml.etree import ElementTree
 import pytest
 from commands import run, run_json
 from scapy.layers.inet import IP
+from scapy.packet import Packet
 from test_captured_runs import CONFIGURATION, told, told_at_both_ends
 from wire import Script, pcap, pcapng
 
 from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
 from timewait.captures.following import follow_at_ends
+from timewait.captures.observations import ResetCause
 from timewait.checker.trace import Trace
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.chart_layout import chart_of
@@ -100,6 +102,33 @@ def test_both_ends_measure_each_way(tmp_path: Path) -> None:
     assert ways(trace) == set(delays.items())
     assert "round trip: 80ms" in trace.statement
     assert UNMEASURED not in sequence(trace)
+
+
+@pytest.mark.parametrize("way", [0.01, 0.06, None])
+def test_both_ends_show_whether_a_rst_had_arrived(way: float | None, tmp_path: Path) -> None:
+    """What A answers is certain where its interface shows that the RST of B had arrived: not if it is lost (None) or late."""
+    packets: list[tuple[str, Packet]] = []
+    for at, who, flags, seq, ack, length, delay in (
+        (0.0, "A", "S", 0, None, 0, 0.01),
+        (0.011, "B", "SA", 0, 1, 0, 0.01),
+        (0.022, "A", "A", 1, 1, 0, 0.01),
+        (1.0, "A", "FA", 1, 1, 0, 0.01),
+        (1.005, "B", "PA", 1, 1, 100, 0.01),
+        (1.011, "B", "R", 1, None, 0, way),
+        (1.05, "A", "R", 1, None, 0, 0.01),
+    ):
+        script, other = Script(), "B" if who == "A" else "A"
+        ident = script.say(at, who, flags, seq, ack, length, ident=len(packets) + 1)
+        packets.append((f"beside {who}", script.packets[-1]))
+        if delay is not None:
+            script.say(at + delay, who, flags, seq, ack, length, ident=ident, hops=60)
+            packets.append((f"beside {other}", script.packets[-1]))
+    packets.sort(key=lambda entry: entry[1].time)
+    (close,) = read(pcapng(tmp_path / "two.pcapng", packets)).closes
+    reset = close.facts.resets[1]
+    assert reset.cause is ResetCause.CLOSED
+    assert (len(reset.causes) == 1) is (way == 0.01)
+    assert ("had ended" if way == 0.01 else "may have ended") in reset.evidence
 
 
 @pytest.mark.parametrize("only", ENDS)

@@ -234,6 +234,30 @@ def test_runs_are_told_back() -> None:
     assert all_problems(range(FEW)) == []
 
 
+@pytest.mark.parametrize("seed", [41_454, 41_730])
+def test_a_run_that_was_told_wrong(seed: int) -> None:
+    """A RST between the ends may be lost or late; a lost packet takes as long to the capture as others do."""
+    assert all_problems(range(seed, seed + 1)) == []
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9])
+def test_lost_packets_pass_when_others_do(place: float) -> None:
+    """Where every packet takes equally long, a lost one passes the capture no sooner and no later than one that arrives."""
+    lost = 0
+    for seed in range(FEW):
+        run = Simulation(random.Random(seed)).run()
+        packets = Capture(run, Impairment(place=place, handshake=False), random.Random(seed)).packets()
+        arrived = [copy.arrivals[0] - copy.sent for copy in run.copies if copy.arrivals]
+        copies = {packet.ident: (run.copies[packet.ident - 1], packet) for packet in reversed(packets)}
+        if not arrived or min(arrived) != max(arrived):
+            continue
+        for copy, packet in copies.values():
+            share = place if copy.sender == 0 else 1 - place
+            assert packet.time == copy.sent + int(share * arrived[0])
+            lost += not copy.arrivals
+    assert lost > 20
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(SLOW_PARTS))
 def test_many_runs_are_told_back(part: int) -> None:

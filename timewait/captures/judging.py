@@ -70,7 +70,7 @@ def judge(case: Judged) -> ConnectionFacts:
     """The facts of a connection."""
     connection, found = case.connection, case.found
     fins = fin_facts(found)
-    resets = reset_facts(found, fins, connection.established)
+    resets = reset_facts(found, fins, connection.established, case.beside)
     entered = tuple(time_wait_entered(found, fins, side) for side in (0, 1))
     accepted = None if connection.reopened is None else (*connection.reopened, 0)
     waits = [(side, passage) for side, passage in enumerate(entered) if passage is not None]

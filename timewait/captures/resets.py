@@ -47,12 +47,24 @@ _OF_CLOSED_BEFORE = (ResetCause.CLOSED, ResetCause.LATE_TEXT, ResetCause.FORGOTT
 """Further causes of a RST of an end that may have closed before the capture began."""
 
 
-def reset_facts(found: Passages, fins: FinPair, established: bool) -> tuple[ResetFacts, ...]:
-    """Every RST of a connection, in order."""
+def reset_facts(found: Passages, fins: FinPair, established: bool, beside: str) -> tuple[ResetFacts, ...]:
+    """Every RST of a connection, in order.
+
+    Parameters
+    ----------
+    found : Passages
+        All passages.
+    fins : tuple
+        The FINs of both ends.
+    established : bool
+        Whether the connection was open.
+    beside : str
+        The end beside the only capture point; empty if unknown.
+    """
     resets: list[ResetFacts] = []
     for passage in found.all:
         if passage.segment.rst and not passage.duplicate:
-            causes, answered, evidence = _Reset(found, fins, established, tuple(resets), passage).verdict()
+            causes, answered, evidence = _Reset(found, fins, established, beside, tuple(resets), passage).verdict()
             frame = None if answered is None else answered.frame
             end, time = ENDS[passage.sender], found.seconds(passage.time)
             resets.append(ResetFacts(end, time, passage.frame, causes, frame, evidence))
@@ -70,6 +82,8 @@ class _Reset:
         The FINs of both ends.
     established : bool
         Whether the connection was open.
+    beside : str
+        The end beside the only capture point; empty if unknown.
     earlier : tuple of ResetFacts
         The RSTs before it.
     passage : Passage
@@ -77,11 +91,12 @@ class _Reset:
     """
 
     def __init__(
-        self, found: Passages, fins: FinPair, established: bool, earlier: Sequence[ResetFacts], passage: Passage
+        self, found: Passages, fins: FinPair, established: bool, beside: str, earlier: Sequence[ResetFacts], passage: Passage
     ) -> None:
         self._found = found
         self._fins = fins
         self._established = established
+        self._beside = beside
         self._earlier = earlier
         self._rst = passage
         self._side = passage.sender
@@ -177,15 +192,12 @@ class _Reset:
         received = next((it for it in self._earlier if it.end == self._other), None)
         if received is None or trigger is None:
             return None
-        evidence = f"the RST in frame {received.frame} had ended the connection at {self._end}"
-        response = self._found.directions[self._side].response
-        arrived = response is not None and self._found.seconds(self._rst.time) - received.time > Fraction(response, 10**9)
-        exact = next(it.segment.seq for it in self._found.all if it.frame == received.frame) == self._acknowledged()
-        return (
-            (ResetCause.CLOSED,) if arrived and exact else _distinct(ResetCause.CLOSED, *self._answers(trigger)),
-            trigger,
-            evidence,
-        )
+        passage = next(it for it in self._found.all if it.frame == received.frame)
+        ended = f"ended the connection at {self._end}"
+        if self._surely_arrived(passage) and passage.segment.seq == self._acknowledged():
+            return (ResetCause.CLOSED,), trigger, f"the RST in frame {received.frame} had {ended}"
+        causes = _distinct(ResetCause.CLOSED, *self._answers(trigger))
+        return causes, trigger, f"the RST in frame {received.frame} may have {ended}"
 
     def _call_or_answer(self) -> CauseFound:
         """A RST of the user's own has the next number of its sender; any other, if it is without ACK, is an answer."""
@@ -269,6 +281,18 @@ class _Reset:
         """Whether the RST came as soon as an answer comes; one that came later was not an answer."""
         response = self._found.directions[self._side].response
         return response is None or self._rst.time - trigger.time <= 2 * response + PROMPT
+
+    def _surely_arrived(self, earlier: Passage) -> bool:
+        """Whether a RST of the other end had arrived when this one was sent.
+
+        What passed a capture point elsewhere than beside the receiver may have been lost, or have been on its way for longer
+        than any segment before it.
+        """
+        response = self._found.directions[self._side].response
+        in_time = response is not None and self._rst.time - earlier.time > response
+        if self._found.near is None:
+            return in_time and self._beside == self._end
+        return in_time and earlier.reached is not None and earlier.reached < self._rst.time
 
     def _refuses_at_once(self) -> bool:
         """Whether text that the end never acknowledged came as shortly before the RST as an answer takes."""
