@@ -151,7 +151,7 @@ class _End:
 
     def _passed(self) -> bool:
         """Whether an acknowledgement of its FIN passed the capture."""
-        return self._own is not None and self._own.acknowledged is not None and True in self._acknowledged()
+        return self._own is not None and self._own.acknowledged is not None and not self._closed_again(certain=False)
 
     def _expired(self) -> set[State]:
         """CLOSED, if the end sent nothing for a second: a timer may have ended its state."""
@@ -174,11 +174,16 @@ class _End:
         answers = [it for it in self._theirs if covers(it, self._own.number)]
         if not answers:
             return {True, False} if self._found.lossy else {False}
-        fins = [it for it in self._mine if it.segment.fin and not it.duplicate]
+        return {False} if self._closed_again(certain=True) else {True, False}
+
+    def _closed_again(self, *, certain: bool) -> bool:
+        """Whether its FIN came again, a round trip after each acknowledgement; where certain, not as a copy of the network."""
+        assert self._own is not None
+        answers = [it for it in self._theirs if covers(it, self._own.number)]
+        fins = [it for it in self._mine if it.segment.fin and (it.fresh if certain else not it.duplicate)]
         response = self._found.directions[self._side].response or 0
-        if fins and all(fins[-1].time - it.time > response for it in answers) and fins[-1].order > answers[-1].order:
-            return {False}
-        return {True, False}
+        late = bool(fins) and all(fins[-1].time - it.time > response for it in answers)
+        return late and bool(answers) and fins[-1].order > answers[-1].order
 
     def _only_fins_acknowledge(self) -> bool:
         """Whether every packet that acknowledges the FIN of this end also carries that of the other."""

@@ -12,6 +12,7 @@ from fractions import Fraction
 from timewait.captures.devices import foreign_identification, foreign_marks
 from timewait.captures.observations import FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
+from timewait.captures.trace_start import UNSEEN
 from timewait.narration.prose import counted, listed, other_end, rounded
 from timewait.spec.exchange import ENDS
 
@@ -163,6 +164,10 @@ class _Reset:
         if waited * 10 < gap * 9:
             return None
         waited_for = rounded(self._found.seconds(self._rst.time) - self._found.seconds(same[-1].time))
+        if all(it.frame == UNSEEN for it in self._found.of(1 - self._side)):
+            # Of a capture of one direction nobody knows what the other end answered.
+            evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'retransmission')}"
+            return _distinct(ResetCause.RETRY_LIMIT, *self._call_or_answer()[0], ResetCause.ABORT), None, evidence
         evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'unanswered retransmission')}"
         return (ResetCause.RETRY_LIMIT,), None, evidence
 
@@ -246,7 +251,9 @@ class _Reset:
 
     def _while_waiting(self, trigger: Passage | None) -> tuple[ResetCause, ...]:
         """The causes of a RST of an end that has closed and not received the FIN of the other end."""
-        known = self._found.directions[self._side].response is not None and trigger is not None
+        # What was sent after a segment may have answered it; then the RST need not.
+        unanswered = trigger is not None and self._own[-1].order < trigger.order
+        known = self._found.directions[self._side].response is not None and unanswered
         others = () if known else (ResetCause.ABORT,)
         unread = [it for it in self._peer if it.segment.length and it.segment.end > self._acknowledged()]
         refused = bool(unread)
@@ -259,7 +266,7 @@ class _Reset:
             if answered:
                 return (ResetCause.LATE_TEXT,)
             return (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.ABORT)
-        if refused or soon or trigger is None:
+        if refused or soon or trigger is None or not self._is_prompt(trigger):
             # The capture may lack text that was answered.
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
         return (ResetCause.FORGOTTEN, *others)

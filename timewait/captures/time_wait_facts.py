@@ -120,11 +120,19 @@ def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | 
         spoke = next((it for it in found.of(side, after=rst.order) if it.fresh and not it.segment.syn), None)
         if spoke is not None and spoke.time > late and found.directions[side].response is not None:
             # It answers something that did not pass the capture.
-            return spoke.segment.rst
+            return _shown_by(found, side, rst, spoke)
         challenged = any(it.segment.syn for it in found.of(1 - side, before=rst.order))
         return True if challenged and accepted is not None and accepted > rst.order else None
     answer = next((it for it in found.of(side, after=asked.order) if it.fresh and not it.segment.syn), None)
-    return None if answer is None else answer.segment.rst
+    return None if answer is None else _shown_by(found, side, rst, answer)
+
+
+def _shown_by(found: Passages, side: int, rst: Passage, answer: Passage) -> bool | None:
+    """Whether a RST ended TIME-WAIT, by a later packet of its receiver: a RST does not tell it from another RST between them."""
+    if not answer.segment.rst:
+        return False
+    between = found.of(1 - side, after=rst.order, before=answer.order)
+    return None if any(it.segment.rst and not it.duplicate for it in between) else True
 
 
 def _unanswered(found: Passages, side: int, rst: Passage) -> bool:
@@ -145,6 +153,10 @@ def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) 
             continue
         if reset.causes == (ResetCause.FORGOTTEN,):
             began = first_covering(found.of(1 - side, before=answered.order), own.number)
+            # A retransmission of its FIN shows that no earlier acknowledgement had arrived.
+            again = [it for it in found.of(side, before=answered.order) if it.segment.fin and not it.duplicate]
+            if again and not first_covering(found.of(1 - side, after=again[-1].order, before=answered.order), own.number):
+                continue
             state = State.FIN_WAIT_2
         elif reset.causes == (ResetCause.LEFT_TIME_WAIT,) and other is not None:
             began = next((it for it in found.of(1 - side) if it.segment.fin and it.segment.end == other.number), None)

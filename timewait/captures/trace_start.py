@@ -121,7 +121,7 @@ def _shows_missing_fin(items: Sequence[Item], side: int) -> tuple[int | None, in
                 fin, captured = segment.end, item.time
                 break
             if segment.span or text is None:
-                text = max(segment.end, text or 0)
+                text = segment.end if text is None else max(segment.end, text)
             else:
                 numbers.append((index, segment.seq))
         elif segment.ack is not None:
