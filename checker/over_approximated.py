@@ -7,11 +7,12 @@ carries the label of the engine for zones, since its run is a run of the system.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation, CompiledPath
 from timewait.checker.engine import DecisionEngine, proof
+from timewait.checker.explicit import packed
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
 from timewait.checker.schedule import delays
@@ -22,6 +23,9 @@ from timewait.vocabulary.automaton import Action, Property
 
 MAX_PATHS = 100
 """Paths of the system that are tried for one run, at most."""
+
+WITNESS_STATES = 200_000
+"""States in ticks among which witnesses are looked for."""
 
 
 def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], name: str) -> Run | None:
@@ -63,6 +67,12 @@ def concretised_witnesses(exact: CompiledAutomaton, zones: Zones, names: Iterabl
     return {name for name, where in met.items() if concretised(exact, zones, where, name) is not None}
 
 
+def _witnessed_in_ticks(question: Question, names: Set[str]) -> set[str]:
+    """The ``sometimes`` properties that the first states in ticks witness, where no run of the approximation could be taken."""
+    explored = packed(question, Budget(states=WITNESS_STATES)) if names else None
+    return set() if explored is None else explored.witnessed.keys() & names
+
+
 def _indistinguishable(location: CompiledLocation, edge: CompiledEdge) -> list[Action]:
     """The actions of an edge and of the edges with the same guard, target and updates, its own first."""
     same = [other for other in location.edges if other[:3] == edge[:3] and other is not edge]
@@ -97,6 +107,8 @@ class OverApproximationEngine(DecisionEngine):
         zones.explore(spent, frozenset(asked.name for asked in properties))
         required = {name for asked in properties for name in question.witnesses.get(asked.name, ())}
         witnessed = concretised_witnesses(question.compiled, zones, required)
+        if not question.system.dense:
+            witnessed |= _witnessed_in_ticks(question, zones.witnessed.keys() & required - witnessed)
         findings = []
         for asked in properties:
             finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(zones))

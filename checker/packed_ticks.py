@@ -191,6 +191,7 @@ class PackedTicks:
             if until and until <= self.broken.keys():
                 self.stopped = "every property asked for is broken"
                 break
+        self._note()  # what was taken before the last stop counts too
 
     def supply(self, status: int) -> None:
         """Supply what the kernel lacks."""

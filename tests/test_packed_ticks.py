@@ -301,3 +301,11 @@ def test_unit() -> None:
     for explored in (coarse, fine):
         explored.explore(Budget())
     assert len(fine) > len(coarse)
+
+
+def test_what_was_taken_before_a_bound_counts() -> None:
+    """An exploration that stops at a bound reports what its last visits witnessed and violated."""
+    fast = packed(question(replace(FEW, duplication=0)), Budget(states=2_000))
+    assert fast is not None
+    assert fast.stopped
+    assert {"reaches LAST_ACK", "reaches CLOSED"} <= fast.witnessed.keys()

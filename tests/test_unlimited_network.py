@@ -237,3 +237,13 @@ def test_composition_is_that_of_the_limits() -> None:
     assert not asked.system.dense
     assert isinstance(asked.over_approximation, OverApproximation)
     assert asked.over_approximation.dense
+
+
+def test_witnesses_are_looked_for_in_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every witness of the unlimited network needs a second copy, the first states in ticks have another one."""
+    single = replace(close(3, 6, 1, 1), duplication=0)
+    (answer,) = decide(question(single), [PROPERTIES["graceful"]], Engine.ZONES, Budget())
+    assert answer.verdict is Verdict.PROVED
+    monkeypatch.setattr("timewait.checker.over_approximated.WITNESS_STATES", 0)
+    (answer,) = decide(question(single), [PROPERTIES["graceful"]], Engine.ZONES, Budget())
+    assert answer.verdict is Verdict.INCONCLUSIVE
