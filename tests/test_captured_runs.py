@@ -56,6 +56,9 @@ TOLD_WRONG = {
     56_731: "a copy of a FIN looks like a retransmission",
     57_854: "a FIN came again, and then a RST: it never was in FIN_WAIT_2",
     58_050: "text was answered before the RST came",
+    73_296: "the last numbers that are missing may hold a FIN",
+    77_267: "the last numbers that are missing may hold a FIN, again",
+    95_187: "the FIN that was missing may have come before the RST",
 }
 """Seeds of captures, and what was not seen in them."""
 

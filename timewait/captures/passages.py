@@ -121,9 +121,9 @@ class Passages:
         return bool(own.missing) or other.acknowledges > own.high
 
     def lacks_last(self, side: int) -> bool:
-        """Whether an end sent something after all that was captured of it, as acknowledgements show."""
+        """Whether the capture lacks the last numbers of an end, as acknowledgements or a later bare one of its own show."""
         own, other = self.directions[side], self.directions[1 - side]
-        return other.acknowledges > max(own.high, 1)
+        return other.acknowledges > max(own.high, 1) or any(stop == own.high for _, stop in own.missing)
 
 
 def passages(found: Deliveries, directions: tuple[Direction, Direction], started: int) -> Passages:

@@ -269,7 +269,9 @@ class _Reset:
         if refused or soon or trigger is None or not self._is_prompt(trigger):
             # The capture may lack text that was answered.
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
-        return (ResetCause.FORGOTTEN, *others)
+        # What the capture lacks at the end may be the FIN of the other end.
+        closed = (ResetCause.CLOSED, ResetCause.LEFT_TIME_WAIT) if self._found.lacks_last(1 - self._side) else ()
+        return (ResetCause.FORGOTTEN, *closed, *others)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
