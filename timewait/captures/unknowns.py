@@ -114,12 +114,12 @@ def _closed_before(found: Passages, fins: FinPair) -> Iterator[Unknown]:
 
 
 def _closed_unseen(found: Passages, fins: FinPair) -> Iterator[Unknown]:
-    """An end whose last octets are not in the capture: one of the numbers that the other end acknowledged may be a FIN."""
+    """An end whose last octets are not in the capture: one of the numbers that later packets show may be a FIN."""
     for side, fin in enumerate(fins):
         other = fins[1 - side]
         if fin is None and other is not None and found.lacks_last(side) and not found.may_have_closed_before(side):
             end = ENDS[side]
-            text = f"The capture lacks what {end} sent last, and {other.end} acknowledged it: {end} may have closed."
+            text = f"The capture lacks what {end} sent last, as later packets show: {end} may have closed."
             yield Unknown("may-have-closed-unseen", end, other.time, (other.frame,), text)
 
 
