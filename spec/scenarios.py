@@ -98,7 +98,8 @@ def _clean_close() -> tuple[Planned, ...]:
     )
 
 
-def _lost_last_ack() -> tuple[Planned, ...]:
+def _fin_comes_again() -> tuple[Planned, ...]:
+    """A close whose last acknowledgement is lost, until the FIN of B arrives for the second time."""
     fin = Segment(1, ack=2, fin=True)
     return (
         _call("A", Call.CLOSE),
@@ -108,24 +109,15 @@ def _lost_last_ack() -> tuple[Planned, ...]:
         _arrives("B", fin, True),
         Planned(GAP - WAY, Action("timer", "B", Timer.RETRANSMISSION, (False,))),
         _arrives("B", fin, False),
-        _arrives("A", ACK_OF_A),
-        _leaves_time_wait("A"),
-        REOPENS,
     )
+
+
+def _lost_last_ack() -> tuple[Planned, ...]:
+    return (*_fin_comes_again(), _arrives("A", ACK_OF_A), _leaves_time_wait("A"), REOPENS)
 
 
 def _lost_last_ack_without() -> tuple[Planned, ...]:
-    fin = Segment(1, ack=2, fin=True)
-    return (
-        _call("A", Call.CLOSE),
-        _arrives("A", FIN_OF_A, False),
-        _arrives("B", ACK_OF_B),
-        _call("B", Call.CLOSE, after=THOUGHT),
-        _arrives("B", fin, True),
-        Planned(GAP - WAY, Action("timer", "B", Timer.RETRANSMISSION, (False,))),
-        _arrives("B", fin, False),
-        _arrives("A", Segment(2, rst=True)),
-    )
+    return (*_fin_comes_again(), _arrives("A", Segment(2, rst=True)))
 
 
 def _old_duplicate() -> tuple[Planned, ...]:

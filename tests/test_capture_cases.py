@@ -21,14 +21,14 @@ CASES = Path(__file__).parent / "data" / "captures"
 CLIENT, SERVER = "192.0.2.10", "198.51.100.20"
 
 
-def told(name: str) -> CapturedCloses:
+def explained(name: str) -> CapturedCloses:
     """A case, read."""
     return read_closes(CASES / name, assumed_configuration(load_stack("rfc9293-intended")))
 
 
 def only(name: str) -> ObservedClose:
     """The only close of a case."""
-    (close,) = told(name).closes
+    (close,) = explained(name).closes
     return close
 
 
@@ -94,11 +94,11 @@ class TestReading:
 
     def test_cut_off(self) -> None:
         """A file that ends in the middle of a frame is read up to there, and says so."""
-        assert "in the middle of a frame" in told("cut-off.pcap").reader.problem
+        assert "in the middle of a frame" in explained("cut-off.pcap").reader.problem
 
     def test_mixed_links(self) -> None:
         """One frame of a link type that is not read is counted, with its link type."""
-        left_out = told("mixed-links.pcapng").reader.left_out
+        left_out = explained("mixed-links.pcapng").reader.left_out
         assert left_out.total() == 1
         assert any("189" in reason for reason in left_out)
 
@@ -218,7 +218,7 @@ class TestReuse:
 
     def test_time_wait_answers_a_syn(self) -> None:
         """A fresh answer, a RST of SYN_SENT, the end of TIME_WAIT, and only then the next connection."""
-        found = told("linux-time-wait-answers-a-syn.pcap")
+        found = explained("linux-time-wait-answers-a-syn.pcap")
         old, new = found.connections
         (close,) = found.closes
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, "127.0.0.2")
@@ -237,7 +237,7 @@ class TestReuse:
 
     def test_a_rst_that_time_wait_ignores(self) -> None:
         """Four SYNs, four answers, four RSTs of SYN_SENT: the new connection cannot open, and nobody deviates."""
-        found = told("rst-ignored-in-time-wait-blocks-reuse.pcap")
+        found = explained("rst-ignored-in-time-wait-blocks-reuse.pcap")
         old, new = found.connections
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, SERVER)
         assert likely(old) == (State.TIME_WAIT, State.CLOSED)
@@ -252,7 +252,7 @@ class TestReuse:
 
     def test_a_syn_answered_with_old_numbers(self) -> None:
         """By an end that ought to be CLOSED: a middlebox, or LAST_ACK."""
-        found = told("syn-answered-with-old-numbers.pcap")
+        found = explained("syn-answered-with-old-numbers.pcap")
         old, new = found.connections
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, CLIENT)
         assert (new.kind, first(new)) == (CloseKind.IN_ORDER, SERVER)
@@ -267,7 +267,7 @@ class TestReuse:
 
     def test_a_syn_challenged_in_time_wait(self) -> None:
         """Two connections, both closed in order; neither was reset."""
-        found = told("syn-challenged-in-time-wait.pcap")
+        found = explained("syn-challenged-in-time-wait.pcap")
         old, new = found.connections
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, SERVER)
         assert (new.kind, first(new)) == (CloseKind.IN_ORDER, CLIENT)
@@ -280,7 +280,7 @@ class TestReuse:
 
     def test_syns_that_nobody_answers(self) -> None:
         """They belong to the next connection; the first one's outcome stays."""
-        found = told("syn-into-time-wait-unanswered.pcap")
+        found = explained("syn-into-time-wait-unanswered.pcap")
         old, new = found.connections
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, SERVER)
         assert likely(old) == (State.TIME_WAIT, State.CLOSED)
@@ -292,7 +292,7 @@ class TestReuse:
 
     def test_three_incarnations(self) -> None:
         """Each is a connection of its own, told apart by its number, its frames and its time."""
-        found = told("three-incarnations.pcap")
+        found = explained("three-incarnations.pcap")
         assert [facts.incarnation for facts in found.connections] == [1, 2, 3]
         assert [facts.frames for facts in found.connections] == [(1, 9), (10, 16), (17, 25)]
         assert [facts.kind for facts in found.connections] == [CloseKind.IN_ORDER, CloseKind.RESET, CloseKind.IN_ORDER]

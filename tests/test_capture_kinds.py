@@ -462,7 +462,7 @@ def packets(text: str) -> Script:
     return script
 
 
-def told(text: str) -> CapturedCloses:
+def explained(text: str) -> CapturedCloses:
     """The connections of a script."""
     return capture_of(pcap_header(228) + b"".join(record(bytes(it), float(it.time)) for it in packets(text).packets))
 
@@ -502,6 +502,6 @@ def differences(found: CapturedCloses, index: int, answer: Answer) -> Sequence[s
 def test_case(kind: str, name: str) -> None:
     """The capture is told as its answer says."""
     text, answers = KINDS[kind][name]
-    found = told(text)
+    found = explained(text)
     assert len(found.connections) == len(answers)
     assert [differences(found, index, answer) for index, answer in enumerate(answers)] == [[] for _ in answers]

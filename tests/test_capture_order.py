@@ -22,7 +22,7 @@ from timewait.spec.stacks import load_stack
 ACKNOWLEDGES = Segment(1, 1)
 
 
-def told(path: Path) -> CapturedCloses:
+def explained(path: Path) -> CapturedCloses:
     """A capture, told."""
     return read_closes(path, assumed_configuration(load_stack("rfc9293-intended")))
 
@@ -66,10 +66,10 @@ class TestOrderOfTimes:
         script.say(1.01, "B", "A", 1, 102)
         script.say(1.2, "B", "FA", 1, 102)
         script.say(1.21, "A", "A", 102, 2)
-        whole = told(pcap(tmp_path / "whole.pcap", script.packets))
+        whole = explained(pcap(tmp_path / "whole.pcap", script.packets))
         shuffled = list(script.packets)
         random.Random(seed).shuffle(shuffled)
-        again = told(pcap(tmp_path / "shuffled.pcap", shuffled))
+        again = explained(pcap(tmp_path / "shuffled.pcap", shuffled))
         assert [(facts.kind, facts.ends, facts.states) for facts in again.connections] == [
             (facts.kind, facts.ends, facts.states) for facts in whole.connections
         ]
@@ -143,7 +143,7 @@ def test_all_text_in_flight_is_remembered(tmp_path: Path, segments: int) -> None
         script.say(1.2 + number / 10_000, "B", "A", 1, 1 + 10 * number)
     script.say(1.4, "B", "FA", 1, end + 1)
     script.say(1.41, "A", "A", end + 1, 2)
-    (close,) = told(pcap(tmp_path / "flight.pcap", script.packets)).closes
+    (close,) = explained(pcap(tmp_path / "flight.pcap", script.packets)).closes
     assert close.facts.kind is CloseKind.IN_ORDER
     assert (close.facts.deviations, close.facts.unknowns, close.remarks) == ((), (), ())
     assert close.facts.totals[0].octets == 10 * segments
@@ -163,7 +163,7 @@ def test_a_round_trip_is_measured(tmp_path: Path) -> None:
         (1.041, "A", "A", 2, 2),
     ):
         script.say(at, who, flags, seq, ack)
-    (facts,) = told(pcap(tmp_path / "trip.pcap", script.packets)).connections
+    (facts,) = explained(pcap(tmp_path / "trip.pcap", script.packets)).connections
     assert facts.round_trip is not None
     assert float(facts.round_trip) == pytest.approx(0.031)
 

@@ -17,7 +17,7 @@ from timewait.spec.state import State
 SEEDS = range(8)
 
 
-def told(script: Script) -> CapturedCloses:
+def explained(script: Script) -> CapturedCloses:
     """The connections of a script."""
     return capture_of(pcap_header(228) + b"".join(record(bytes(it), float(it.time)) for it in script.packets))
 
@@ -43,7 +43,7 @@ def test_text_on_a_syn(seed: int) -> None:
     if taken < length:
         script.say(0.02, "A", "PA", 1 + taken, 1, length=length - taken)
         script.say(0.03, "B", "A", 1, 1 + length)
-    (facts,) = told(closed(script, 1, 1 + length)).connections
+    (facts,) = explained(closed(script, 1, 1 + length)).connections
     assert (facts.kind, facts.opener, facts.reopening) == (CloseKind.IN_ORDER, "A", None)
     assert not facts.deviations
 
@@ -58,7 +58,7 @@ def test_keep_alives_that_nobody_answers(seed: int) -> None:
     for number in range(probes):
         script.say(60 + number * interval, "A", "A", 10, 1, length=rng.randint(0, 1))
     script.say(60 + probes * interval, "A", "RA", 11, 1)
-    found = told(script)
+    found = explained(script)
     (facts,) = found.connections
     (close,) = found.closes
     assert [reset.causes for reset in facts.resets] == [(ResetCause.KEEP_ALIVE,)]
@@ -76,7 +76,7 @@ def test_answered_keep_alives_end_nothing() -> None:
         script.say(60 + number * 10, "A", "A", 10, 1)
         script.say(60.01 + number * 10, "B", "A", 1, 11)
     script.say(90, "A", "RA", 11, 1)
-    (facts,) = told(script).connections
+    (facts,) = explained(script).connections
     assert [reset.causes for reset in facts.resets] == [(ResetCause.ABORT,)]
 
 
@@ -98,7 +98,7 @@ def test_an_end_that_opens_anew_has_left_the_old_connection(seed: int, state: st
     script.say(later + 1, "A", "S", number)
     script.say(later + 1.01, "B", "SA", 5_000, number + 1)
     script.say(later + 1.02, "A", "A", number + 1, 5_001)
-    old, new = told(script).connections
+    old, new = explained(script).connections
     side = [str(end).startswith("192.0.2.1:") for end in old.ends].index(True)
     assert old.states[side].likely is State.CLOSED
     assert (old.deviations, new.deviations) == ((), ())
@@ -117,7 +117,7 @@ def test_a_rst_that_crosses_text(seed: int) -> None:
         at = 1.02 + number * 0.001
         script.say(at, "B", "PA", 1 + 100 * number, 2, length=100)
         script.say(at + 0.000_1, "A", "R", 2)
-    found = told(script)
+    found = explained(script)
     (close,) = found.closes
     assert not any(copy.lost for step in close.trace.steps for copy in step.event.sent)
     assert close.facts.resets[0].cause is ResetCause.LATE_TEXT
@@ -129,7 +129,7 @@ def test_one_direction(only: str) -> None:
     """A SYN and a FIN that the capture lacks are no octets of text, and no time is stated for an answer to them."""
     script = closed(Script().opened(), 1)
     script.packets = [it for it in script.packets if (it.sport == 40_000) == (only == "A")]
-    found = told(script)
+    found = explained(script)
     (facts,) = found.connections
     (close,) = found.closes
     assert [total.missing for total in facts.totals] == [0, 0]
@@ -143,7 +143,7 @@ def test_silence_before_a_rst(silence: int, remain: bool) -> None:
     """From a minute on, timers, devices and a host that lost the connection remain as its cause."""
     script = Script().opened()
     script.say(0.02 + silence, "A", "RA", 1, 1)
-    (reset,) = told(script).connections[0].resets
+    (reset,) = explained(script).connections[0].resets
     others = {ResetCause.KEEP_ALIVE, ResetCause.FORGOTTEN, ResetCause.DEVICE}
     assert reset.cause is ResetCause.ABORT
     assert others & set(reset.causes) == (others if remain else set())
@@ -155,7 +155,7 @@ def test_a_rst_that_answers_after_silence(silence: int, cause: ResetCause) -> No
     script = Script().opened()
     script.say(0.01 + silence, "A", "PA", 1, 1, length=10)
     script.say(0.02 + silence, "B", "R", 1)
-    (reset,) = told(script).connections[0].resets
+    (reset,) = explained(script).connections[0].resets
     assert (reset.cause, reset.answers) == (cause, 4)
 
 
@@ -167,7 +167,7 @@ def test_a_rst_just_after_text_that_the_closer_never_read(unread: bool) -> None:
     if unread:
         script.say(1.005, "B", "PA", 1, 1, length=100)
     script.say(1.006, "A", "R", 2)
-    (reset,) = told(script).connections[0].resets
+    (reset,) = explained(script).connections[0].resets
     assert reset.cause is (ResetCause.LATE_TEXT if unread else ResetCause.ABORT)
 
 
@@ -182,7 +182,7 @@ def test_a_rst_that_may_not_have_arrived(hops: tuple[int, int], later: float) ->
     script.say(1.02 + later, "A", "R", 1, hops=near)
     for packet in script.packets[:3]:
         packet.ttl = near if packet.sport == 40_000 else far
-    reset = told(script).connections[0].resets[1]
+    reset = explained(script).connections[0].resets[1]
     if hops == (64, 57) and later > 0.01:
         assert reset.causes == (ResetCause.CLOSED,)
         assert "had ended the connection at A" in reset.evidence
@@ -197,10 +197,10 @@ def test_an_end_goes_on_after_a_rst_in_its_name(interval: float) -> None:
     """It is not taken to be CLOSED; one that says nothing more is."""
     script = Script().opened()
     script.say(0.02 + interval, "A", "RA", 1, 1)
-    (silent,) = told(script).connections
+    (silent,) = explained(script).connections
     assert [end.likely for end in silent.states] == [State.CLOSED, State.CLOSED]
     script.say(0.1 + interval, "A", "PA", 1, 1, length=10)
     script.say(0.2 + interval, "B", "A", 1, 11)
-    (going,) = told(script).connections
+    (going,) = explained(script).connections
     side = [str(end).startswith("192.0.2.1:") for end in going.ends].index(True)
     assert going.states[side].likely is not State.CLOSED

@@ -24,7 +24,7 @@ def shifted(packets: list[CapturedPacket], by: int, frame: int) -> list[Captured
     return [packet._replace(time=packet.time + by, frame=frame + number) for number, packet in enumerate(packets, start=1)]
 
 
-def told(packets: list[CapturedPacket]) -> list[ConnectionFacts]:
+def explained(packets: list[CapturedPacket]) -> list[ConnectionFacts]:
     """The facts of every connection."""
     ended = packets[-1].time
     return [_facts(connection, ended) for connection in traffic(packets).connections]
@@ -42,7 +42,7 @@ def chained(rng: random.Random, number: int) -> tuple[list[CapturedPacket], list
     for _ in range(number):
         run = Simulation(rng).run()
         single = Capture(run, Impairment(place=rng.choice((0.0, 0.5, 1.0))), rng).packets()
-        alone.append(told(single))
+        alone.append(explained(single))
         later = shifted(single, at, len(packets))
         packets += later
         at += later[-1].time - later[0].time + rng.choice((2, 70, 400)) * SECOND
@@ -58,7 +58,7 @@ def same(facts: ConnectionFacts) -> tuple[object, ...]:
 def test_each_incarnation_is_told_as_if_it_were_alone(seed: int) -> None:
     """Kind, ends, packets and FINs; the numbers of the incarnations count up."""
     packets, alone = chained(random.Random(seed), 4)
-    found = told(packets)
+    found = explained(packets)
     assert [same(facts) for facts in found] == [same(facts) for single in alone for facts in single]
     assert [facts.incarnation for facts in found] == list(range(1, len(found) + 1))
     assert not any(facts.deviations for facts in found)
@@ -76,7 +76,7 @@ def orderly(rng: random.Random) -> list[CapturedPacket]:
     while True:
         run = Simulation(rng).run()
         packets = Capture(run, Impairment(), rng).packets()
-        (facts,) = told(packets)
+        (facts,) = explained(packets)
         if facts.kind is CloseKind.IN_ORDER and not facts.resets and facts.entered != (None, None):
             return packets
 
@@ -87,7 +87,7 @@ def test_syns_into_time_wait(seed: int, answers: int) -> None:
     """SYNs that TIME-WAIT answers as often as asked, or never; the first connection stays what it was."""
     rng = random.Random(seed)
     packets = orderly(rng)
-    (alone,) = told(packets)
+    (alone,) = explained(packets)
     waiting = next(index for index, entered in enumerate(alone.entered) if entered is not None)
     waits, opens = (SOCKETS.index(alone.ends[side]) for side in (waiting, 1 - waiting))
     last = max((it for it in packets if it.source == SOCKETS[waits]), key=lambda it: (it.ack or 0, it.time))
@@ -101,7 +101,7 @@ def test_syns_into_time_wait(seed: int, answers: int) -> None:
             extra.append((now + MILLISECOND, waits, 0, last.seq + last.length, last.ack))
             extra.append((now + 2 * MILLISECOND, opens, RST, last.ack, None))
     packets = packets + [segment(frame + i, *it, ident=500 + i) for i, it in enumerate(extra, start=1)]  # type: ignore[arg-type]
-    old, new = told(packets)
+    old, new = explained(packets)
     assert (old.kind, old.ends, old.deviations) == (alone.kind, alone.ends, ())
     assert new.kind is (CloseKind.CHALLENGED if answers else CloseKind.UNANSWERED)
     assert len(new.challenges) == answers
@@ -114,7 +114,7 @@ def test_syns_into_time_wait(seed: int, answers: int) -> None:
 def test_an_unanswered_opening_with_new_numbers_each_time() -> None:
     """Every new ISN is an attempt of its own."""
     packets = [segment(number, number * SECOND, 0, SYN, number * 10**6, None) for number in range(1, 5)]
-    found = told(packets)
+    found = explained(packets)
     assert [facts.kind for facts in found] == [CloseKind.UNANSWERED] * 4
     assert [facts.incarnation for facts in found] == [1, 2, 3, 4]
 
@@ -122,7 +122,7 @@ def test_an_unanswered_opening_with_new_numbers_each_time() -> None:
 def test_a_retransmitted_syn_is_no_reuse() -> None:
     """The same ISN again belongs to the same opening."""
     packets = [segment(number, number * SECOND, 0, SYN, 7, None, ident=number) for number in range(1, 5)]
-    (facts,) = told(packets)
+    (facts,) = explained(packets)
     assert (facts.kind, facts.packets_captured) == (CloseKind.UNANSWERED, 4)
 
 
@@ -130,7 +130,7 @@ def test_the_same_numbers_after_the_end() -> None:
     """A stack that opens with the same ISN again opens another connection, once the old one is over."""
     packets = orderly(random.Random(3))
     again = [replace_ident(packet, 1_000) for packet in shifted(packets, 300 * SECOND, packets[-1].frame)]
-    first, second = told([*packets, *again])
+    first, second = explained([*packets, *again])
     assert same(first)[2:] == same(second)[2:]
     assert (first.kind, second.kind) == (CloseKind.IN_ORDER, CloseKind.IN_ORDER)
 

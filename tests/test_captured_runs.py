@@ -102,7 +102,7 @@ class Told:
         return self.side("AB".index(name))
 
 
-def told(seed: int, impairment: Impairment | None = None) -> Told | None:
+def explained(seed: int, impairment: Impairment | None = None) -> Told | None:
     """A random run, captured at one place and told; None if nothing was captured."""
     rng = random.Random(seed)
     simulation = Simulation(rng)
@@ -229,7 +229,7 @@ def _of_stacks(case: Told, close: ObservedClose) -> Iterator[str]:
 
 def all_problems(seeds: range) -> list[str]:
     """The problems of many captures, each with its seed."""
-    cases = ((seed, told(seed)) for seed in seeds)
+    cases = ((seed, explained(seed)) for seed in seeds)
     return [f"{seed}: {problem}" for seed, case in cases if case is not None for problem in problems(case)]
 
 
@@ -239,7 +239,7 @@ def test_captures_that_begin_late() -> None:
     for seed in range(FEW):
         rng = random.Random(7 * seed + 1)
         starts = START + rng.randrange(6_000) * MILLISECOND
-        case = told(seed, Impairment(place=rng.choice((0.0, 1.0, 0.5)), handshake=False, starts=starts))
+        case = explained(seed, Impairment(place=rng.choice((0.0, 1.0, 0.5)), handshake=False, starts=starts))
         found += [] if case is None else [f"{seed}: {problem}" for problem in (*problems(case), *_of_states(case))]
     assert not found
 
@@ -293,7 +293,7 @@ def test_a_whole_capture_is_told_in_full(place: float) -> None:
     """Without impairment, the trace ends in the states that the facts name, and those are states of the run."""
     different = []
     for seed in range(20_000, 20_040):
-        case = told(seed, Impairment(place=place))
+        case = explained(seed, Impairment(place=place))
         assert case is not None
         assert not list(problems(case))
         if case.close is None:
@@ -307,7 +307,7 @@ def test_a_whole_capture_is_told_in_full(place: float) -> None:
 
 def test_every_kind_of_close_occurs() -> None:
     """The generated captures are not all alike."""
-    kinds = {case.facts.kind for seed in range(FEW) if (case := told(seed)) is not None}
+    kinds = {case.facts.kind for seed in range(FEW) if (case := explained(seed)) is not None}
     assert kinds >= {
         CloseKind.IN_ORDER,
         CloseKind.SIMULTANEOUS,
@@ -320,7 +320,7 @@ def test_every_kind_of_close_occurs() -> None:
 
 def test_a_problem_is_noticed() -> None:
     """The comparison fails for a story of another run."""
-    cases = [case for seed in range(FEW) if (case := told(seed)) is not None]
+    cases = [case for seed in range(FEW) if (case := explained(seed)) is not None]
     case = next(case for case in cases if case.facts.kind is CloseKind.IN_ORDER)
     case.run = next(other.run for other in cases if other.run.fin(0) is None and other.run.fin(1) is None)
     assert list(_of_fins(case))

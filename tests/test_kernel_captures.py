@@ -30,7 +30,7 @@ def played_once(script: Callable[[Scene], None]) -> KernelClose:
     return close
 
 
-def told(close: KernelClose, places: str, folder: Path) -> CapturedCloses:
+def explained(close: KernelClose, places: str, folder: Path) -> CapturedCloses:
     """The capture at some ends, told."""
     path = folder / f"{places}.pcapng"
     path.write_bytes(close.written(places))
@@ -71,7 +71,7 @@ def test_orderly_closes(script: Callable[[Scene], None], kind: CloseKind, tmp_pa
     """Clean, at once, and half: the same story wherever the capture is, and the kernel's states."""
     close = played_once(script)
     for places in PLACES:
-        found = told(close, places, tmp_path)
+        found = explained(close, places, tmp_path)
         (facts,) = found.connections
         assert facts.kind is kind
         if kind is CloseKind.IN_ORDER:
@@ -89,7 +89,7 @@ def test_rfc_1337(script: Callable[[Scene], None], ends: bool, tmp_path: Path) -
     close = played_once(script)
     assert close.states["A"] == ([] if ends else ["TIME_WAIT"])
     for places in PLACES:
-        found = told(close, places, tmp_path)
+        found = explained(close, places, tmp_path)
         (facts,) = found.connections
         assert (facts.kind, first(facts)) == (CloseKind.IN_ORDER, "A")
         assert facts.reset_arrivals[0].ended is ends
@@ -102,7 +102,7 @@ def test_time_wait_answers_a_syn(tmp_path: Path) -> None:
     """A SYN with a lower number: an answer with old numbers, a RST of SYN-SENT, and the next SYN opens."""
     close = played_once(kernel_closes.challenged)
     for places in PLACES:
-        found = told(close, places, tmp_path)
+        found = explained(close, places, tmp_path)
         old, new = found.connections
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, "B")
         assert (new.kind, first(new), new.incarnation) == (CloseKind.IN_ORDER, "A", 2)
@@ -120,7 +120,7 @@ def test_reuse(script: Callable[[Scene], None], closer: str, tmp_path: Path) -> 
     """TIME-WAIT gives way to the next connection, at the server and at the client."""
     close = played_once(script)
     for places in PLACES:
-        found = told(close, places, tmp_path)
+        found = explained(close, places, tmp_path)
         old, new = found.connections
         assert (old.kind, first(old)) == (CloseKind.IN_ORDER, closer)
         assert (new.kind, first(new)) == (CloseKind.IN_ORDER, "A")
@@ -133,7 +133,7 @@ def test_reuse(script: Callable[[Scene], None], closer: str, tmp_path: Path) -> 
 def test_a_path_that_drops_everything(tmp_path: Path) -> None:
     """The server retransmits its FIN and gives up in silence; at the client nothing shows that it closed."""
     close = played_once(kernel_closes.unanswered)
-    found = told(close, "B", tmp_path)
+    found = explained(close, "B", tmp_path)
     (facts,) = found.connections
     assert (facts.kind, first(facts)) == (CloseKind.CLOSING, "A")
     assert facts.states[0].likely is None
@@ -142,7 +142,7 @@ def test_a_path_that_drops_everything(tmp_path: Path) -> None:
     assert len(facts.retransmissions) >= 2
     assert all(again.shows_timeout for again in facts.retransmissions)
     nobody_accused(found)
-    (other,) = told(close, "A", tmp_path).connections
+    (other,) = explained(close, "A", tmp_path).connections
     assert other.kind is CloseKind.HALF_CLOSED
 
 
@@ -151,7 +151,7 @@ def test_fin_wait_2_expires(tmp_path: Path) -> None:
     """The server's FIN comes after the client's FIN-WAIT-2 of one second: a RST answers it."""
     close = played_once(kernel_closes.fin_wait_2_expired)
     for places in PLACES:
-        found = told(close, places, tmp_path)
+        found = explained(close, places, tmp_path)
         (facts,) = found.connections
         (left,) = facts.states_left
         assert (facts.kind, facts.by, first(facts)) == (CloseKind.CUT_OFF, "A", "A")
@@ -166,7 +166,7 @@ def test_linger_zero(tmp_path: Path) -> None:
     """The client's RST ends the connection."""
     close = played_once(kernel_closes.lingering)
     for places in PLACES:
-        found = told(close, places, tmp_path)
+        found = explained(close, places, tmp_path)
         (facts,) = found.connections
         assert (facts.kind, facts.by, first(facts)) == (CloseKind.RESET, "A", "A")
         assert [reset.causes for reset in facts.resets] == [(ResetCause.ABORT,)]

@@ -50,7 +50,7 @@ def packets(lines: Iterable[Line], first: int = 1) -> list[CapturedPacket]:
     return made
 
 
-def told(found: Sequence[CapturedPacket]) -> tuple[ConnectionFacts | None, ConnectionFacts, Connection]:
+def explained(found: Sequence[CapturedPacket]) -> tuple[ConnectionFacts | None, ConnectionFacts, Connection]:
     """The plain facts of the first connection, those of the general judgement, and the connection."""
     connection = traffic(found).connections[0]
     ended = found[-1].time + SECOND
@@ -225,7 +225,7 @@ OTHER_CASES = {
 @pytest.mark.parametrize("name", PLAIN_CASES)
 def test_plain_closes(name: str) -> None:
     """They are recognised, and their facts are those of the general judgement."""
-    plain, judged, _ = told(PLAIN_CASES[name])
+    plain, judged, _ = explained(PLAIN_CASES[name])
     assert plain is not None
     for it in fields(ConnectionFacts):
         assert getattr(plain, it.name) == getattr(judged, it.name), it.name
@@ -234,7 +234,7 @@ def test_plain_closes(name: str) -> None:
 @pytest.mark.parametrize("name", OTHER_CASES)
 def test_everything_else(name: str) -> None:
     """It is left to the general judgement."""
-    plain, _, _ = told(OTHER_CASES[name])
+    plain, _, _ = explained(OTHER_CASES[name])
     assert plain is None
 
 
@@ -259,7 +259,7 @@ def test_generated_captures(part: int) -> None:
         made = Impairment() if seed % 2 else random_impairment(rng)
         found = Capture(run, made, rng).packets()
         if found:
-            plain, judged, _ = told(found)
+            plain, judged, _ = explained(found)
             plainly += plain is not None
             assert plain in (None, judged), seed
     assert plainly > 20

@@ -124,9 +124,9 @@ class Screen:
             self.note(f"  {text} ...")
 
     def note_compilation(self, *, kept: bool) -> None:
-        """That the engines are compiled first, unless their code was kept; on standard error."""
+        """That the engines are compiled first, unless their code was kept."""
         if not kept:
-            self.note("compiling the engines; this takes about half a minute, once for each version and user")
+            self.progress_note("compiling the engines: about half a minute, once for each version and user")
 
     def note(self, text: str) -> None:
         """A remark beside the answer, on standard error."""
