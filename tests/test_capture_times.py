@@ -11,7 +11,7 @@ import pytest
 from commands import run, run_json
 from scapy.layers.inet import IP
 from scapy.packet import Packet
-from test_captured_runs import CONFIGURATION, told, told_at_both_ends
+from test_captured_runs import CONFIGURATION, explained, told_at_both_ends
 from wire import Script, pcap, pcapng
 
 from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
@@ -173,7 +173,7 @@ def test_an_arrival_that_only_later_packets_show() -> None:
 def test_random_runs_are_never_told_otherwise() -> None:
     """Estimated times change no event of an end; where they would, no copy is measured. No copy arrives before it is sent."""
     contradicted = 0
-    cases = [*(told(seed) for seed in range(130, 190)), *(told_at_both_ends(seed, 0.0) for seed in range(10))]
+    cases = [*(explained(seed) for seed in range(130, 190)), *(told_at_both_ends(seed, 0.0) for seed in range(10))]
     for case in cases:
         if case is None or case.close is None:
             continue
