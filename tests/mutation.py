@@ -487,9 +487,9 @@ def cases() -> Iterator[Case]:
     yield Case("B sends to an orphan", close(1, 2, 1, None, text=(0, 1), fin_wait_2=Fraction(1), behaviour=orphan), (ZONES,))
     late = Behaviour(abandons=True, late_data_reset=True)
     yield Case("B sends too late", close(1, 2, 1, None, text=(0, 1), behaviour=late), (ZONES,))
-    for rule in list(DroppedAck)[1:]:
-        counts = Behaviour(dropped_ack=rule)
-        yield Case(f"dropped ACK: {rule}", close(1, 2, 1, None, both_close=True, behaviour=counts), DENSE)
+    for ignored in list(DroppedAck)[1:]:
+        counts = Behaviour(dropped_ack=ignored)
+        yield Case(f"dropped ACK: {ignored}", close(1, 2, 1, None, both_close=True, behaviour=counts), DENSE)
     early = Behaviour(abandons=True, clock_before_close=True)
     for idle in (0, 1, None):
         before = None if idle is None else Fraction(idle)

@@ -163,4 +163,5 @@ class PlainZones(Search[ZoneNode]):
 
 def uncovered(zones: NDArray[np.int64], zone: Zone) -> NDArray[np.bool_]:
     """Which of a stack of zones are not included in a zone."""
-    return (zones > zone).any(axis=(1, 2))
+    greater: NDArray[np.bool_] = np.any(zones > zone, axis=(1, 2))
+    return greater

@@ -15,6 +15,7 @@ from oracle import JUDGED, TooLarge, judge
 
 from timewait.checker import dbm, explicit, horn, zone_tables
 from timewait.checker.bounded import Searched, search
+from timewait.checker.cover import cover_of
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
 from timewait.checker.packed_ticks import PackedTicks
@@ -185,7 +186,6 @@ def careless_horn(patch: pytest.MonkeyPatch) -> None:
 
 def leaking_cover(patch: pytest.MonkeyPatch) -> None:
     """Zones whose cover lacks a location."""
-    cover_of = certify.cover_of
 
     def leak(zones: Zones) -> Any:
         cover = dict(cover_of(zones))

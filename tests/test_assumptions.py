@@ -58,7 +58,8 @@ def test_other_values_are_asked(asked: Basis) -> None:
     ]
     known = {answer.name: answer.verdict for answer in check(**SMALL).answers}
     for changes, option, value in direct:
-        answers = check(**{**SMALL, **changes}).answers
+        asked_directly: Any = {**SMALL, **changes}
+        answers = check(**asked_directly).answers
         assert found[option][value] == {
             answer.name: answer.verdict for answer in answers if answer.verdict is not known[answer.name]
         }
@@ -152,7 +153,8 @@ def test_the_least_safe_time_wait() -> None:
     """It is named where TIME_WAIT is too short, and engines decide with it what they decide at any other value."""
     found = basis(60.0, time_wait="1s", properties=["graceful"])
     (entry,) = [entry for entry in found.assumptions if entry.option == "--time-wait"]
-    least = threshold(**{**SMALL, "time_wait": None, "properties": ["graceful"]}).least
+    asked: Any = {**SMALL, "time_wait": None, "properties": ["graceful"]}
+    least = threshold(**asked).least
     assert least is not None
     (other,) = entry.otherwise
     assert other == Neighbour(f"{format_duration(least)}, the least safe", {"graceful": Verdict.PROVED}, {"time_wait": least})

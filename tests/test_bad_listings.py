@@ -98,10 +98,10 @@ REMEMBERED = (
     f"{FIRST_LINE}{json.dumps({'question': {'engine': 'zones'}, 'facts': [1, 'a', None]})}\n; timewait certificate {{}}\n"
 )
 
-READERS: dict[str, tuple[str, str, Callable[[Path], None]]] = {
+READERS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "linux": ("saved.txt", LINUX, read_host),
     "freebsd": ("saved.txt", FREEBSD, read_host),
-    "load": ("load.csv", LOAD, lambda path: [*read_load(path, Fraction(1))] and None),
+    "load": ("load.csv", LOAD, lambda path: [*read_load(path, Fraction(1))]),
     "csv": ("rows.csv", as_csv(), read_rows),
     "jsonl": ("rows.jsonl", as_lines(), read_rows),
     "remembered": ("result.smt2", REMEMBERED, recall),

@@ -38,6 +38,7 @@ def cut(rng: random.Random, packet: Packet, version: int) -> Iterator[bytes]:
     while start < len(payload):
         stop = min(start + 8 * rng.randint(4, 100), len(payload))
         more = stop < len(payload)
+        head: Packet
         if version == 4:
             head = IP(src=packet.src, dst=packet.dst, id=packet.id, proto=6, flags="MF" if more else 0, frag=start // 8)
         else:

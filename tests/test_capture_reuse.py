@@ -93,14 +93,15 @@ def test_syns_into_time_wait(seed: int, answers: int) -> None:
     last = max((it for it in packets if it.source == SOCKETS[waits]), key=lambda it: (it.ack or 0, it.time))
     isn = rng.randrange(2**32)
     frame, at = packets[-1].frame, packets[-1].time + 5 * SECOND
-    extra = []
+    extra: list[tuple[int, int, int, int, int | None]] = []
     for number in range(max(answers, 2)):
         now = at + (2**number) * SECOND
         extra.append((now, opens, SYN, isn, None))
         if number < answers:
             extra.append((now + MILLISECOND, waits, 0, last.seq + last.length, last.ack))
+            assert last.ack is not None
             extra.append((now + 2 * MILLISECOND, opens, RST, last.ack, None))
-    packets = packets + [segment(frame + i, *it, ident=500 + i) for i, it in enumerate(extra, start=1)]  # type: ignore[arg-type]
+    packets = packets + [segment(frame + i, *it, 500 + i) for i, it in enumerate(extra, start=1)]
     old, new = explained(packets)
     assert (old.kind, old.ends, old.deviations) == (alone.kind, alone.ends, ())
     assert new.kind is (CloseKind.CHALLENGED if answers else CloseKind.UNANSWERED)

@@ -69,6 +69,10 @@ def verdict_of(path: Path) -> tuple[Verdict, str]:
     return checked.verdict, checked.rejection
 
 
+LAST_ACK_LASTS: dict[str, Any] = {"last_ack": "20s"}
+"""A setting that a stack declares, and no type checker knows."""
+
+
 class TestOutput:
     """What was certified is printed, and compared with what is asked."""
 
@@ -173,7 +177,7 @@ class TestStatements:
     def test_lengths_are_multiples_of_the_symbols(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """LAST-ACK of 20 MSL is no LAST-ACK of 2/3 MSL, though both last 20 s."""
         common = ("--closers", "a", "--property", "graceful", "--loss", "0")
-        options = Options.of(msl="1s", rto="1s", time_wait="2s", loss=0, last_ack="20s", closers="a")
+        options = Options.of(msl="1s", rto="1s", time_wait="2s", loss=0, closers="a", **LAST_ACK_LASTS)
         proof = prove_for_all(options.configuration(), ["graceful"], ("MSL > 0", "RTO > 0", "RTO <= MSL", "TIME_WAIT >= 2*MSL"))
         path = str(stored(tmp_path, proof.text))
         asked = (*common, "--msl", "30s", "--rto", "30s", "--time-wait", "60s", "--last-ack")
@@ -185,7 +189,7 @@ class TestStatements:
     @pytest.mark.parametrize("name", ["fin_wait_2", *STATE_LIMITS, "rto_slack", "idle_before_close", "rto"])
     def test_every_length_is_compared_as_a_multiple(self, name: str) -> None:
         """The same seconds at another MSL and RTO are another statement; the same multiple is the same statement."""
-        limited = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "abandons", "clock_before_close"), True)
+        limited: dict[str, Any] = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "abandons", "clock_before_close"), True)
         behaviour = replace(BEHAVIOUR, **limited, backoff=2)
         one, three = Fraction(1), Fraction(3)
         lengths: dict[str, Any] = dict.fromkeys(("fin_wait_2", *STATE_LIMITS), Fraction(20)) | {
@@ -194,20 +198,20 @@ class TestStatements:
             "rto": (one, Fraction(2)),
         }
         whole = replace(CORE, scope=Scope.CLOSE, behaviour=behaviour, rto_exact=True, **lengths)
-        longer = {
+        longer: dict[str, Any] = {
             key: tuple(three * gap for gap in value) if isinstance(value, tuple) else three * value
             for key, value in lengths.items()
         }
         scaled = replace(whole, msl=three, time_wait=three * whole.time_wait, **longer)
         proved = ProvedStatement(whole, BOTH, tuple(map(constraint, ("MSL > 0", "RTO > 0", "TIME_WAIT >= 0"))))
         assert missing([proved], ProvedStatement(scaled, BOTH, None)) == ""
-        kept = (three, Fraction(2)) if name == "rto" else lengths[name]
+        kept: Any = (three, Fraction(2)) if name == "rto" else lengths[name]
         assert "not " in missing([proved], ProvedStatement(replace(scaled, **{name: kept}), BOTH, None))
 
     @pytest.mark.parametrize("name", ["fin_wait_2", *STATE_LIMITS, "rto_slack", "idle_before_close", "rto", "time_wait"])
     def test_liveness_holds_for_every_length(self, name: str) -> None:
         """A proof of an ``eventually`` property is about every value of every duration, so the multiples may be others too."""
-        limited = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "abandons", "clock_before_close"), True)
+        limited: dict[str, Any] = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "abandons", "clock_before_close"), True)
         behaviour = replace(BEHAVIOUR, **limited, backoff=2)
         lengths: dict[str, Any] = dict.fromkeys(("fin_wait_2", *STATE_LIMITS, "time_wait"), Fraction(20)) | {
             "rto_slack": Fraction(1, 4),
@@ -215,7 +219,8 @@ class TestStatements:
             "rto": (Fraction(1), Fraction(2)),
         }
         whole = replace(CORE, scope=Scope.CLOSE, behaviour=behaviour, rto_exact=True, **lengths)
-        other = replace(whole, **{name: (Fraction(1), Fraction(5)) if name == "rto" else Fraction(1, 3)})
+        changed: Any = (Fraction(1), Fraction(5)) if name == "rto" else Fraction(1, 3)
+        other = replace(whole, **{name: changed})
         proved = ProvedStatement(whole, ("closes",), ())
         assert missing([proved], ProvedStatement(other, ("closes",), None)) == ""
         assert missing([proved], ProvedStatement(other, ("quiet",), None))

@@ -18,11 +18,12 @@ import xmlschema
 from commands import run, run_json
 from node_packages import JUNIT_SCHEMAS, SARIF_SCHEMA, needs_junit_schemas, needs_sarif_schema
 
+from timewait.checker.decide import Answer
 from timewait.checker.verdict import Verdict
 from timewait.cli import ci
 from timewait.cli.ci import exit_verdict
 from timewait.cli.console import COLUMNS
-from timewait.formats.case import ReportedCase, reported_property
+from timewait.formats.case import ReportedCase, case_of_answer, reported_property
 from timewait.formats.source_locations import WORKSPACE, users_location
 from timewait.formats.toml_lines import line_of
 from timewait.spec.settings import PROFILE_KEYS
@@ -120,10 +121,9 @@ class TestExpectations:
     ) -> None:
         """With its own exit code, whatever is expected."""
         ask(folder, question('expect = { graceful = "violated" }'))
-        real = ci.case_of_answer
 
-        def disagreeing(answer: object) -> ReportedCase:
-            case = real(answer)  # type: ignore[arg-type]
+        def disagreeing(answer: Answer) -> ReportedCase:
+            case = case_of_answer(answer)
             return ReportedCase(case.subject, case.label, Verdict.DISAGREEMENT, case.expected, "zones", 0.0, "ticks differ")
 
         monkeypatch.setattr(ci, "case_of_answer", disagreeing)

@@ -16,7 +16,8 @@ from timewait.checker.verdict import Verdict
 from timewait.proofs import claims, crash, next_incarnation, old_syn
 from timewait.proofs.claim import CLAIMS
 from timewait.proofs.evidence import Evidence
-from timewait.proofs.instances import INSTANCES, Instance
+from timewait.proofs.instance import Instance
+from timewait.proofs.instances import INSTANCES
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration
 from timewait.spec.properties import PROPERTIES

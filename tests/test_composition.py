@@ -13,7 +13,7 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget
 from timewait.diagrams.composition import SMALL, ReachedGraph, TooManyToDraw, by_states, composition, reach, whole
-from timewait.diagrams.figure import Figure, plain_text
+from timewait.diagrams.figure import Arrow, Box, Figure, plain_text
 from timewait.diagrams.graphviz_layout import laid_out
 from timewait.diagrams.layout import overlaps
 from timewait.proofs.claims import close, core
@@ -115,7 +115,8 @@ def test_tooltips_stay_short() -> None:
     """However many edges there are."""
     both: Configuration = replace(close(1, 2, 1, 0), both_close=True)
     figure = by_states(reach(both, Budget()), "both")
-    assert max(len(part.tooltip.splitlines()) for part in (*figure.boxes, *figure.arrows)) == 13
+    parts: tuple[Box | Arrow, ...] = (*figure.boxes, *figure.arrows)
+    assert max(len(part.tooltip.splitlines()) for part in parts) == 13
     assert "A CLOSING, B CLOSING" in states_of(figure)
 
 

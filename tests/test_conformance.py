@@ -13,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
@@ -46,7 +47,7 @@ from timewait.laboratory.conformance.walks import walks
 from timewait.laboratory.isolation import LaboratoryUnavailable
 from timewait.spec.abstractions import ABSTRACTIONS
 from timewait.spec.assemble import Overrides, assemble
-from timewait.spec.composition import Composition, Phase
+from timewait.spec.composition import Composition, CompositionState, Phase
 from timewait.spec.endpoint import segment_arrives
 from timewait.spec.exchange import ENDS
 from timewait.spec.graph_events import apply_event
@@ -68,7 +69,7 @@ class ModelStack:
 
     name = "linux"
     version = "model"
-    aids = ("none",)
+    aids: tuple[str, ...] = ("none",)
 
     def __init__(self, behaviours: Mapping[bool, Behaviour], reaction: Callable[[], Reaction] = lambda: segment_arrives) -> None:
         self.behaviours = behaviours
@@ -122,7 +123,7 @@ def test_every_run_of_the_composition_stays_in_the_situations(abandons: bool) ->
         while location.phase is Phase.FIRST:
             for packet in location.network:
                 met.add(Situation(location.ends[1 - ENDS.index(packet.sender)], packet.segment))
-            location = chance.choice([*composition.edges(location)]).target
+            location = cast(CompositionState, chance.choice([*composition.edges(location)]).target)
             if chance.random() < 0.02:
                 break
     assert met <= known
@@ -292,6 +293,8 @@ def test_what_no_setting_expresses_is_unexplained() -> None:
     assert {group.explanation for group in report.groups} == {None}
     shortest = min((group.shortest for group in report.groups), key=lambda one: len(one.experiment.events))
     first, second, last = shortest.experiment.events
+    assert isinstance(second, Segment)
+    assert isinstance(last, Segment)
     assert (first, second.ack, last.fin) == (Call.CLOSE, 2, True)
     for group in report.groups:
         assert group.shortest.first_difference == len(group.shortest.experiment.events) - 1
@@ -364,7 +367,7 @@ def test_the_command_reports(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert "PROFILE IS WRONG: setting reset = ignore" in out
 
 
-def changed_in(name: str, value: object) -> dict[bool, Behaviour]:
+def changed_in(name: str, value: Any) -> dict[bool, Behaviour]:
     """The profile of Linux with another value of one setting."""
     return {abandons: replace(behaviour, **{name: value}) for abandons, behaviour in LINUX.items()}
 

@@ -25,7 +25,7 @@ from timewait.diagrams.box_sizes import box_size
 from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, SAFE, Colour
 from timewait.diagrams.difference_figure import compared
 from timewait.diagrams.edges import ACTIVE, PASSIVE, STYLES, TIMED, in_full
-from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, line, plain_text
+from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, line, plain_text
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg, description
@@ -92,7 +92,11 @@ def pictures(figures: dict[str, Figure]) -> dict[str, str]:
 
 def tooltips(figure: Figure) -> list[str]:
     """Return every line of every tooltip."""
-    parts = (*figure.arrows, *figure.boxes, *(row for box in figure.boxes for row in box.rows))
+    parts: tuple[Arrow | Box | FigureRow, ...] = (
+        *figure.arrows,
+        *figure.boxes,
+        *(row for box in figure.boxes for row in box.rows),
+    )
     return [text for part in parts for text in part.tooltip.splitlines()]
 
 
@@ -279,7 +283,8 @@ class TestCompared:
     def test_a_stack_does_not_differ_from_itself(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         graph = close_part(graphs["letter"])
         figure = compared(graph, difference(graph, graph), ("letter", "letter"), "the same")
-        assert all(part.emphasis is Emphasis.FAINT for part in (*figure.arrows, *figure.boxes))
+        assert all(arrow.emphasis is Emphasis.FAINT for arrow in figure.arrows)
+        assert all(box.emphasis is Emphasis.FAINT for box in figure.boxes)
         assert [plain_text(text) for text in figure.caption] == ["the same", "no differences"]
 
     def test_a_state_that_is_never_entered_is_missing(self, graphs: dict[str, nx.MultiDiGraph]) -> None:

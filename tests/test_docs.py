@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from doctest import DocTestParser, DocTestRunner
 from html.parser import HTMLParser
 from pathlib import Path
@@ -253,12 +253,12 @@ class TestEvidence:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         """As `timewait prove --events` leaves it."""
-        answers = [{"event": "verdict", "asked": claim} for claim in CLAIMS]
+        answers: list[dict[str, object]] = [{"event": "verdict", "asked": claim} for claim in CLAIMS]
         self.write(tmp_path, [*answers, {"event": "end", "exit_code": 0}])
         (tmp_path / "C1.1.smt2").write_text("")
         return tmp_path
 
-    def write(self, folder: Path, events: list[dict[str, object]]) -> None:
+    def write(self, folder: Path, events: Sequence[Mapping[str, object]]) -> None:
         """Write the record."""
         (folder / "verdicts.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
 

@@ -19,7 +19,7 @@ from timewait.checker.trace import Trace
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
-from timewait.spec.endpoint import Call, Timer
+from timewait.spec.outcome import Call, Timer
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.spec.segment import Segment

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_identifiers() -> None:
 
 def test_clocks_with_equal_names() -> None:
     """Two clocks with the same identifier get different names."""
-    locations = {"here": Place(("x.+", "x.-"), ("x.+ <= HOUR",), (Step("go", "here"),))}
+    locations: dict[Hashable, Place] = {"here": Place(("x.+", "x.-"), ("x.+ <= HOUR",), (Step("go", "here"),))}
     clocks = toy_plan(Toy("here", locations, {"HOUR": 1})).clocks
     assert clocks == {"x": Clock("x", "+"), "x_2": Clock("x", "-")}
 

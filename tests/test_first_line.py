@@ -76,7 +76,8 @@ def values_of(name: str) -> list[Any]:
 def variants(stack: str) -> Iterator[tuple[dict[str, Any], Options]]:
     """The options of a stack with every single option, and with pairs of settings."""
     base: dict[str, Any] = {"stack": stack, "msl": MSL}
-    single = [{}] + [{entry.keyword: value} for name, entry in SETTINGS.items() if entry.option for value in values_of(name)]
+    single: list[dict[str, Any]] = [{}]
+    single += [{entry.keyword: value} for name, entry in SETTINGS.items() if entry.option for value in values_of(name)]
     single += [{name: value} for name, values in CONDITIONS.items() for value in values]
     single += [{"reopen": "handshake"} | more for more in HANDSHAKES]
     pairs = [one | other for one, other in combinations(single[::3], 2)]

@@ -76,7 +76,7 @@ class TestConvert:
         with pytest.raises(SystemExit) as left:
             main(["convert", str(trace_file), "--to", "pcapng"])
         assert left.value.code == 0
-        assert out.buffer.getvalue() == pcapng.as_pcapng(counterexample("C2 core"))  # type: ignore[attr-defined]  # BytesIO
+        assert out.buffer.getvalue() == pcapng.as_pcapng(counterexample("C2 core"))
 
     def test_no_binary_output_on_a_terminal(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trace_file: Path
@@ -215,7 +215,8 @@ class TestReports:
 
     def test_progress_is_forwarded(self, tmp_path: Path) -> None:
         """Progress goes to the file and to the screen."""
-        file, forwarded = tmp_path / "events.jsonl", []
+        file = tmp_path / "events.jsonl"
+        forwarded: list[Progress] = []
         with Reports(events=file) as reports:
             reports.listening(forwarded.append)(Progress(1_000, 5, 500.0, 80.0))
             assert json.loads(file.read_text())["states"] == 1_000

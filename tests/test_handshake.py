@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from handshake_oracle import judge_handshake
@@ -126,10 +127,10 @@ class TestOneArrival:
     @pytest.mark.parametrize("paws", Paws)
     def test_timestamps(self, paws: Paws) -> None:
         """Timestamps keep out old text, FINs and ACKs, not RSTs; Linux lets through only an ACK that changes nothing."""
-        about = {"timestamps": (True, True), "paws": paws}
+        about: dict[str, Any] = {"timestamps": (True, True), "paws": paws}
         assert [harms(ESTABLISHED, segment, **about) for segment in (OLD_TEXT, OLD_FIN, OLD_ACK)] == [set()] * 3
         assert harms(ESTABLISHED, OLD_RST, **about) == {"old-reset"}
-        passed = crossings(handshake(**about), (ESTABLISHED, OPENED), (1, 1), 0, OLD_ACK)  # type: ignore[arg-type]
+        passed = crossings(handshake(**about), (ESTABLISHED, OPENED), (1, 1), 0, OLD_ACK)
         assert any(not crossing.outcome.rules for crossing in passed) == (paws is Paws.LINUX)
 
     def test_timestamps_at_one_end_have_no_effect(self) -> None:
@@ -237,7 +238,7 @@ class TestOldSyn:
         outcome = received(handshake(2, old_syn=True, **about), WAITING, OLD_SYN)  # type: ignore[arg-type]
         assert (outcome.block == HALF_OPEN) == opens
         if opens:
-            assert (outcome.replies, outcome.started) == ((Segment(2, 501, syn=True),), {Timer.RETRANSMISSION})
+            assert (outcome.replies, outcome.started) == ((Segment(2, 501, syn=True),), frozenset({Timer.RETRANSMISSION}))
             assert earliest_unacknowledged(outcome.block) == Segment(2, 501, syn=True)
             assert not allowed_calls(outcome.block)
 
@@ -254,7 +255,7 @@ class TestOldSyn:
     def test_it_proves_old(self, segment: Segment) -> None:
         """A RST, or another SYN, proves it old: TIME-WAIT begins again, with its numbers, or nothing waits any more."""
         back = received(handshake(2, old_syn=True, syn=SynRule.ABOVE), HALF_OPEN, segment)
-        assert (back.block, back.started) == (WAITING, {Timer.TIME_WAIT})
+        assert (back.block, back.started) == (WAITING, frozenset({Timer.TIME_WAIT}))
         gone = received(handshake(2, old_syn=True, syn=SynRule.ABOVE, returns=False), HALF_OPEN, segment)
         assert (gone.block, gone.started) == (Block(State.CLOSED, rcv=1), frozenset())
 
@@ -369,9 +370,9 @@ class TestOpening:
         assert may_open(handshake(early=early), ends, incarnations, 0) == allowed
 
     @pytest.mark.parametrize("asked", [{"early": True}, {"old_syn": True, "returns": False}])
-    def test_plain_data(self, asked: dict[str, bool]) -> None:
+    def test_plain_data(self, asked: dict[str, Any]) -> None:
         """A configuration is read back with its opening."""
-        opening = {
+        opening: dict[str, Any] = {
             "data_rate": F(1000),
             "idle": F(1, 3),
             "lifetime": F(7),
@@ -409,7 +410,7 @@ class TestOpening:
             NextIncarnation(**about)  # type: ignore[arg-type]
 
 
-def crashed(quiet: int, **about: object) -> Configuration:
+def crashed(quiet: int, **about: Any) -> Configuration:
     """Return the last exchange without TIME-WAIT, in which A loses all memory and keeps quiet for some seconds."""
     return replace(handshake(crash=Crash.A, quiet=F(quiet), **about), scope=Scope.CORE)
 

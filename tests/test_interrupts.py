@@ -46,7 +46,7 @@ def test_an_interrupt_in_a_destructor() -> None:
 
 def test_other_exceptions_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the hook that was there."""
-    seen = []
+    seen: list[sys.UnraisableHookArgs] = []
     monkeypatch.setattr(sys, "unraisablehook", seen.append)
 
     class Broken:

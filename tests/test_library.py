@@ -17,12 +17,13 @@ import pytest
 import timewait
 from timewait import api
 from timewait.checker import itf
+from timewait.checker.decide import decide
 from timewait.checker.question import Question
 from timewait.formats.pcapng import as_pcapng
 from timewait.spec.composition import Composition
 
 ROOT = Path(__file__).parent.parent
-LOST = {"msl": "30s", "time_wait": "59.9s", "rto": "30s", "closers": "a", "properties": ["graceful"]}
+LOST: dict[str, Any] = {"msl": "30s", "time_wait": "59.9s", "rto": "30s", "closers": "a", "properties": ["graceful"]}
 """A TIME_WAIT that is too short by a tenth of a second."""
 HEAVY = ("z3", "numba", "numpy", "networkx", "jinja2", "rich", "cvc5", "timewait.checker", "timewait.spec", "timewait.diagrams")
 
@@ -51,7 +52,7 @@ class TestNames:
     def test_unknown_name(self) -> None:
         """A name that is not public is an AttributeError."""
         with pytest.raises(AttributeError, match="nonsense"):
-            _ = timewait.nonsense  # type: ignore[attr-defined]
+            _ = timewait.nonsense
 
 
 @pytest.mark.parametrize("name", ["timewait", "timewait.api", "timewait.options", "timewait.results"])
@@ -64,7 +65,6 @@ def test_examples(name: str) -> None:
 def test_a_threshold_for_two_closers_asks_about_a_first_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither model has all runs of the other, so a value is safe only if both models prove it, as in a check."""
     asked = set()
-    decide = api.decide
 
     def recorded(question: Question, *arguments: Any) -> Any:
         assert isinstance(question.system, Composition)

@@ -70,7 +70,26 @@ def changed(data: Any, path: tuple[str | int, ...], value: Any) -> Any:
     return found
 
 
-OTHERS = (None, True, False, 0, 1, -1, 1e300, "", "0", "MSL", "2*MSL", "isolation", "closes", "1/3", [], {}, [[]], "x" * 200)
+OTHERS: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    1e300,
+    "",
+    "0",
+    "MSL",
+    "2*MSL",
+    "isolation",
+    "closes",
+    "1/3",
+    [],
+    {},
+    [[]],
+    "x" * 200,
+)
 """Values that stand in the place of every value of a file."""
 
 

@@ -40,7 +40,7 @@ Found = TypeVar("Found")
 def show_tun(mode: int) -> None:
     """Give this process a /dev/net/tun with a mode, in a mount namespace of its own; the machine's own stays as it is."""
     libc = ctypes.CDLL(None, use_errno=True)
-    steps = (
+    steps: tuple[Callable[[], int], ...] = (
         lambda: libc.unshare(NEW_MOUNTS),
         lambda: libc.mount(None, b"/", None, PRIVATE, None),
         lambda: libc.mount(b"tmpfs", b"/dev/net", b"tmpfs", 0, None),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from random_configurations import random_configuration
 
-from timewait.checker import lasso, tick_graph_kernels
+from timewait.checker import lasso
 from timewait.checker.decide import decide
 from timewait.checker.explicit import packed, unpacked
 from timewait.checker.finding import Budget
@@ -25,6 +25,7 @@ from timewait.checker.packed_lasso import has_fair_lasso
 from timewait.checker.question import Engine, Question
 from timewait.checker.state_set_kernels import number_of, numbered
 from timewait.checker.tick_graph_kernels import REMOVED, TIME, StepGraph, components, recurs, remove_starved
+from timewait.checker.tick_kernels import MOST_STEPS
 from timewait.checker.verdict import Verdict
 from timewait.proofs.claims import LITERAL, close
 from timewait.proofs.question import question
@@ -159,7 +160,7 @@ def test_steps_are_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = packed(question(replace(close(1, 2, 1, 1), duplication=0)), Budget())
     assert fast is not None
     answers = [has_fair_lasso(fast, entry) for entry in LIVENESS]
-    monkeypatch.setattr("timewait.checker.packed_lasso.ROOM", tick_graph_kernels.MOST_STEPS)
+    monkeypatch.setattr("timewait.checker.packed_lasso.ROOM", MOST_STEPS)
     assert [has_fair_lasso(fast, entry) for entry in LIVENESS] == answers
 
 

@@ -15,6 +15,7 @@ import pytest
 from random_configurations import random_configuration
 
 from timewait.checker import explicit, packed_ticks
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import decide
 from timewait.checker.explicit import Explicit, TickEngine, packed
 from timewait.checker.finding import Budget
@@ -192,8 +193,13 @@ def test_fallback(kind: type[Composition], monkeypatch: pytest.MonkeyPatch) -> N
     asked: Question = replace(question(FEW), system=kind(FEW))
     assert packed(asked, Budget()) is None
     (expected,) = TickEngine().decide(question(FEW), [PROPERTIES["isolation"]], Budget())
-    explored = []
-    monkeypatch.setattr(explicit, "Explicit", lambda automaton: explored.append(automaton) or Explicit(automaton))
+    explored: list[CompiledAutomaton] = []
+
+    def recorded(automaton: CompiledAutomaton) -> Explicit:
+        explored.append(automaton)
+        return Explicit(automaton)
+
+    monkeypatch.setattr(explicit, "Explicit", recorded)
     (found,) = TickEngine().decide(asked, [PROPERTIES["isolation"]], Budget())
     assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
     assert explored == [asked.compiled]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -508,11 +508,12 @@ class TestBrowser:
         one = Opened(browser, file, "#watch=A.state")
         headings = one.page.locator("h1").inner_text(), one.page.title()
         assert headings == ("isolation and graceful are violated",) * 2
-        for name, choose in (
+        ways: tuple[tuple[str, Callable[[], object]], ...] = (
             ("graceful", lambda: one.page.click("header .verdicts >> text=graceful")),
             ("isolation", lambda: one.page.select_option("#run", label="isolation")),
             ("graceful", lambda: one.page.evaluate("location.hash = '#run=graceful&step=99'")),
-        ):
+        )
+        for name, choose in ways:
             choose()
             last = steps[name]
             one.page.locator("#place", has_text=f"step {last} of {last}").wait_for()

@@ -80,8 +80,8 @@ PLAIN_CASES = {
         [
             *OPENING,
             *(
-                (time, 1 - who, *rest)
-                for time, who, *rest in (
+                (time, 1 - who, bits, seq, ack, length)
+                for time, who, bits, seq, ack, length in (
                     (30, 0, ACK, 1, 1, 9),
                     (40, 1, ACK, 1, 10, 0),
                     (50, 0, FIN | ACK, 10, 1, 0),
@@ -131,7 +131,9 @@ PLAIN_CASES = {
 
 def long(*more: Line, dropped: int = 0) -> list[CapturedPacket]:
     """A connection with so much text that most of it is not kept, with more lines in the middle of it, or without some."""
-    lines = [line for i in range(200) for line in ((30 + i, 0, ACK, 1 + 10 * i, 1, 10), (30 + i, 1, ACK, 1, 11 + 10 * i, 0))]
+    lines: list[Line] = [
+        line for i in range(200) for line in ((30 + i, 0, ACK, 1 + 10 * i, 1, 10), (30 + i, 1, ACK, 1, 11 + 10 * i, 0))
+    ]
     lines[200 : 200 + dropped] = more
     close = ((510, 0, FIN | ACK, 2_001, 1, 0), (520, 1, FIN | ACK, 1, 2_002, 0), (530, 0, ACK, 2_002, 2, 0))
     return packets([*OPENING, *lines, *close])
@@ -295,7 +297,8 @@ def test_a_large_capture_is_plain(tmp_path: Path) -> None:
 def test_kept_packets() -> None:
     """Packets are kept whole: unpacked, they are what they were."""
     rng = random.Random(3)
-    kept, expected = KeptPackets(), []
+    kept = KeptPackets()
+    expected: list[CapturedSegment | SkippedRun] = []
     for number in range(300):
         sender, bits, shift = rng.randrange(2), rng.randrange(256), rng.choice((None, 0, 14))
         most = rng.choice((1, 2**32 - 1))

@@ -48,14 +48,14 @@ def a_path(*steps: tuple[Sequence[str], Sequence[str], Sequence[int]]) -> Compil
 
     Bounds are written ``0 <= A``: the position of a clock, the relation, a parameter.
     """
-    path: CompiledPath = []
+    path: list[tuple[CompiledLocation, CompiledEdge]] = []
     clocks = max(len(updates) for _, _, updates in steps)
     for number, (guard, limits, updates) in enumerate(steps):
         width = clocks if not path else len(path[-1][1].updates)
         edge = Edge(Action("test", "somebody", f"step {number}"), (), number + 1, ())
-        edge = CompiledEdge(tuple(map(_test, guard)), number + 1, tuple(updates), edge)
+        compiled = CompiledEdge(tuple(map(_test, guard)), number + 1, tuple(updates), edge)
         named = tuple(Clock("clock", str(index)) for index in range(width))
-        path.append((CompiledLocation(number, named, tuple(map(_test, limits)), (edge,), frozenset()), edge))
+        path.append((CompiledLocation(number, named, tuple(map(_test, limits)), (compiled,), frozenset()), compiled))
     return path
 
 

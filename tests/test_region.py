@@ -188,7 +188,7 @@ class TestRegion:
 
     def test_against_msl_the_same_line_is_in_seconds(self) -> None:
         shown = SafetyRegion("", (), (ISOLATION,), (), "msl", F(30))
-        ends = [(stretch.begins, stretch.ends) for stretch in shown.stretches(ISOLATION)]
+        ends: list[tuple[object, object]] = [(stretch.begins, stretch.ends) for stretch in shown.stretches(ISOLATION)]
         assert ends == [((F(15, 2), F(75, 2)), (30, 60)), ((30, 60), (120, 240))]
         assert shown.is_safe(ISOLATION, F(60), F(120)) is True
         assert shown.is_safe(ISOLATION, F(60), F(119)) is False
@@ -198,7 +198,7 @@ class TestRegion:
         """Once; a shared piece has a neutral colour."""
         found = region_chart.formulas(shown)
         assert [(one.text, one.colour) for one in found] == [("MSL + RTO", BLACK), ("2 MSL", BLUE)]
-        assert found[1].middle == (F(5, 8), 2)
+        assert found[1].middle == (F(5, 8), F(2))
         assert {"MSL + RTO", "2 MSL"} <= {*texts(region_chart.as_svg(shown))}
         twice = SafetyRegion("", (), (GRACEFUL, replace(GRACEFUL, name="isolation")))
         assert len(region_chart.formulas(twice)) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -72,6 +72,11 @@ def covers(relaxed: CompositionState, exact: CompositionState) -> bool:
     )
 
 
+def place_of(edge: Edge) -> CompositionState:
+    """The location that an edge of a composition leads to."""
+    return cast(CompositionState, edge.target)
+
+
 class Simulation:
     """The composition, with exactly the packets that are alive, beside the quotient of the over-approximation.
 
@@ -102,14 +107,14 @@ class Simulation:
             updates = dict(zip(self.exact.clocks(edge.target), edge.updates, strict=True))
             found = [one.target for one in location.edges if self._follows(one.original, edge, guard, updates)]
             assert found, f"{edge.action} from {place} is not followed from {location.original}"
-            yield from ((edge.target, target) for target in found)
+            yield from ((place_of(edge), target) for target in found)
 
     def _follows(self, answer: Edge, edge: Edge, guard: set[Bound], updates: dict[Clock, ClockUpdate]) -> bool:
         return (
             answer.action == edge.action
             and set(answer.guard) <= guard
             and answer.violates >= edge.violates
-            and covers(answer.target, edge.target)
+            and covers(place_of(answer), place_of(edge))
             and self._no_older(dict(zip(self.relaxed.system.clocks(answer.target), answer.updates, strict=True)), updates)
         )
 

@@ -29,7 +29,8 @@ from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.reference import TimedPacket, initial_state
+from timewait.spec.reference import initial_state
+from timewait.spec.reference_time import TimedPacket
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.settings import Arrival, Behaviour
 from timewait.vocabulary.automaton import Action, Property
@@ -258,6 +259,14 @@ class Recorder:
     @property
     def broken(self) -> frozenset[str]:
         return self.inner.broken
+
+    @property
+    def pending(self) -> frozenset[str]:
+        return self.inner.pending
+
+    @property
+    def recurrent(self) -> frozenset[str]:
+        return self.inner.recurrent
 
     def wait(self, delay: Fraction) -> Recorder:
         return replace(self, inner=self.inner.wait(delay))

@@ -139,7 +139,8 @@ def test_both_verdicts(small: Stack, closers: Closers, time_wait: str, slack: st
     result = check(**chosen)
     assert result.any_gap is not None
     assert (result.configuration.rto_exact, result.any_gap.configuration.rto_exact) == (True, False)
-    whole = check(**chosen, rto=["1s", "2s", "3s"], exact_rto=True)
+    written: Keywords = {**chosen, "rto": ["1s", "2s", "3s"], "exact_rto": True}
+    whole = check(**written)
     assert [answer.verdict for answer in result.answers] == [answer.verdict for answer in whole.answers]
     assert all(answer.verdict <= wider.verdict for answer, wider in zip(result.answers, result.any_gap.answers, strict=True))
     assert result.any_gap.configuration.rto == (3 + parse_duration(slack),)

@@ -43,7 +43,7 @@ def _noted(**values: Any) -> str:
 class TestTable:
     """The declarations."""
 
-    @pytest.mark.parametrize("name", {**SETTINGS, **BEHAVIOUR})
+    @pytest.mark.parametrize("name", [*SETTINGS, *BEHAVIOUR])
     def test_each_setting_is_described(self, name: str) -> None:
         entry = {**BEHAVIOUR, **SETTINGS}[name]
         assert entry.name == name

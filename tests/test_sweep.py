@@ -96,9 +96,9 @@ def test_rows(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], dec
     rows = table(path)
     assert len(rows) == len(decided) == 8
     for row in rows:
-        lengths = {key: f"{Fraction(str(row[key]))}s" for key in ("msl", "time_wait", "rto")}
+        lengths: dict[str, Any] = {key: f"{Fraction(str(row[key]))}s" for key in ("msl", "time_wait", "rto")}
         loss = int(float(row["loss"]))
-        found = check(**lengths, loss=loss, scope="core", closers="a", properties=["graceful", "isolation"])  # type: ignore[misc]
+        found = check(**lengths, loss=loss, scope="core", closers="a", properties=["graceful", "isolation"])
         assert [row["graceful"], row["isolation"]] == [str(found["graceful"].verdict), str(found["isolation"].verdict)]
         assert row["verdict"] == str(found.verdict)
     before = path.read_bytes()

@@ -9,7 +9,6 @@ from fractions import Fraction
 import pytest
 from toys import Place, Step, Toy, always, errands, letterbox, names, snoozer, world
 
-from timewait.checker import synthesis
 from timewait.checker.certificate import InvariantCertificate, Statement, rejection_by_z3
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.family import ParametricSchedule, ScheduledAction, failed_conditions
@@ -53,7 +52,7 @@ def search(toy: Toy, *asked: str, budget: Budget | None = None, **more: Terms) -
 
 def pieces(toy: Toy, *asked: str, low: Fraction = LOW, high: Fraction = HIGH, **more: Terms) -> list[ThresholdPiece]:
     """The pieces of a toy, from the smallest ratio up, each proved from both sides, without gaps."""
-    found = list(search(toy, *asked, **more).pieces(low, high))[::-1]
+    found = list(search(toy, *asked, budget=None, **more).pieces(low, high))[::-1]
     for piece in found:
         accepted(toy, piece, asked, PLAIN | more)
     covered(found, low, high)
@@ -124,7 +123,7 @@ class TestThresholds:
     def test_halves_and_thirds_together(self) -> None:
         """Sums of sixths; the sequences are equal at RATE = 2/3 SCALE."""
         parts: dict[str, Terms] = {"HALF": {"RATE": F(1, 2)}, "THIRD": {"SCALE": F(1, 3)}, "THIRDS": {"SCALE": F(2, 3)}}
-        found = pieces(errands(["HALF", "THIRD"], ["THIRDS"]), "open", **parts)
+        found = pieces(errands(["HALF", "THIRD"], ["THIRDS"]), "open", low=LOW, high=HIGH, **parts)
         assert terms_of(found) == ["2/3*SCALE", "1/2*RATE + 1/3*SCALE"]
         assert F(2, 3) in found[-1].ratios
 
@@ -132,7 +131,7 @@ class TestThresholds:
         """A letter with lifetime SCALE, in the quotient, for every RATE."""
         toy = letterbox(1, 1)
         life: dict[str, Terms] = {"LIFE": {"SCALE": F(1)}}
-        assert terms_of(pieces(toy, "fresh", **life)) == ["SCALE"]
+        assert terms_of(pieces(toy, "fresh", low=LOW, high=HIGH, **life)) == ["SCALE"]
 
     def test_several_properties(self) -> None:
         """Together the stricter property decides; alone each has its own threshold."""
@@ -155,7 +154,7 @@ class TestThresholds:
         """Violated between SCALE and RATE: never where RATE is less than SCALE."""
         found = pieces(self.deadlines("t > WAIT", guard, "t <= RATE"), "open")
         assert terms_of(found) == ["0", "RATE"]
-        assert (found[-1].ratios.low, found[-1].ratios.closed_low) == (1, closed)
+        assert (found[-1].ratios.low, found[-1].ratios.closed_low) == (F(1), closed)
 
     def test_the_shorter_of_two_deadlines(self) -> None:
         """After either deadline nothing is violated."""
@@ -254,7 +253,7 @@ class TestInconclusive:
 
     def test_runs_without_delays(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A run of the zones without delays is not used."""
-        monkeypatch.setattr(synthesis.Zones, "run_to", lambda *_: None)
+        monkeypatch.setattr("timewait.checker.synthesis.Zones.run_to", lambda *_: None)
         with pytest.raises(InconclusiveSynthesis, match="no delays make the run that violates open possible"):
             list(search(errands(["SCALE"]), "open").pieces(LOW, HIGH))
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from random_configurations import random_configuration
@@ -113,7 +114,7 @@ class Walk:
         """
         if exact.phase is Phase.OVER:
             return True
-        plain = {"network": (), "lost": (0, 0)}
+        plain: dict[str, Any] = {"network": (), "lost": (0, 0)}
         must = {copy[:2] for copy in exact.network if copy.must_be_delivered}
         return (
             relaxed._replace(**plain) == exact._replace(**plain)
@@ -208,7 +209,7 @@ def test_zones_agree_with_ticks(start: int) -> None:
 
 
 @pytest.mark.parametrize("limits", [{"duplication": 0}, {"duplication": 1}, {"fifo": True}, {"fifo": True, "duplication": 0}])
-def test_the_threshold_holds_with_limits(limits: dict[str, int]) -> None:
+def test_the_threshold_holds_with_limits(limits: dict[str, Any]) -> None:
     """With TIME_WAIT of 2 MSL the default question is proved in dense time; with less, ticks find a run."""
     safe = replace(close(1, 2, 1, 1), both_close=True, **limits)
     for answer in decide(question(safe), SAFETY, Engine.AUTO, Budget()):

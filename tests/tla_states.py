@@ -6,14 +6,14 @@ It supports the operators of an export and fails on any other; a function is a d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tla
 
 Values = dict[str, Any]
 
-INFIX = {
+INFIX: dict[str, Callable[[Any, Any], Any]] = {
     "=": lambda left, right: left == right,
     "<": lambda left, right: left < right,
     ">": lambda left, right: left > right,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scapy.layers.inet import IP, TCP
 from scapy.packet import Packet, Raw
-from scapy.utils import PcapNgWriter, PcapWriter
+from scapy.utils import EDecimal, PcapNgWriter, PcapWriter
 
 IPV4 = 228
 START = Decimal(1_700_000_000)
@@ -61,7 +61,7 @@ class Script:
         )
         packet = IP(src=ENDS[who][0], dst=ENDS[other][0], id=number, ttl=hops) / tcp
         packet = packet / Raw(b"x" * length) if length else packet
-        packet.time = START + Decimal(str(at))
+        packet.time = EDecimal(START + Decimal(str(at)))
         self.packets.append(packet)
         return number
 

@@ -80,7 +80,7 @@ class LwipStack:
                 raise LaboratoryUnavailable(reason)
             self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
             self.version = self._line()
-        self.aids = ("virtual clock", "no algorithm of Nagle (tcp_nagle_disable)")
+        self.aids: tuple[str, ...] = ("virtual clock", "no algorithm of Nagle (tcp_nagle_disable)")
         self._port = PORTS.start
 
     def __enter__(self) -> Self:
