@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel
+from timewait.checker.jit import kernel, subroutine
 
 DONE, MISSING_ROWS, MISSING_DUTY, MISSING_CHOICE, NO_ROOM, MORE = range(6)
 """How a kernel ended: everything is found; a row, a duty or a choice of obligations is missing; no room; more is to be done."""
@@ -89,19 +89,19 @@ class ClassArrays(NamedTuple):
     set: NDArray[np.uint64]
 
 
-@kernel
+@subroutine
 def has(row: NDArray[np.uint64], bit: int) -> bool:
     """Whether a set contains a message."""
     return bool((row[bit >> 6] >> np.uint64(bit & 63)) & ONE)
 
 
-@kernel
+@subroutine
 def _mixed(value: np.uint64, word: np.uint64) -> np.uint64:
     mixed = (value ^ word) * np.uint64(0xBF58476D1CE4E5B9)
     return mixed ^ (mixed >> np.uint64(29))
 
 
-@kernel
+@subroutine
 def _slot(arrays: ClassArrays, control: int, must: NDArray[np.uint64]) -> int:
     """The slot of a class, or the empty slot where it belongs."""
     value = np.uint64(control + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -167,7 +167,7 @@ def find(arrays: ClassArrays, count: int) -> int:
     return MORE
 
 
-@kernel
+@subroutine
 def _complete(arrays: ClassArrays, here: int) -> int:
     """Add the steps of a class that are not among its steps yet; how it ended."""
     control = arrays.controls[here]
@@ -187,7 +187,7 @@ def _complete(arrays: ClassArrays, here: int) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _add(arrays: ClassArrays, here: int, control: int, message: int) -> int:
     """Add the steps for the arrival of a message, or the spontaneous ones; all of them or none."""
     counts, links = arrays.counts, arrays.links
@@ -209,7 +209,7 @@ def _add(arrays: ClassArrays, here: int, control: int, message: int) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _add_row(arrays: ClassArrays, here: int, row: int, message: int) -> int:
     """Add the steps of one row: one, unless an over-approximation chooses obligations."""
     counts, links, must, control = arrays.counts, arrays.links, arrays.set, arrays.rows[row, 0]
@@ -243,7 +243,7 @@ def _add_row(arrays: ClassArrays, here: int, row: int, message: int) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _link(arrays: ClassArrays, here: int, row: int, message: int, target: int) -> int:
     """Add a step to those of a class."""
     step, last = arrays.counts[STEPS], arrays.links[here, LAST_STEP]
@@ -260,7 +260,7 @@ def _link(arrays: ClassArrays, here: int, row: int, message: int, target: int) -
     return DONE
 
 
-@kernel
+@subroutine
 def _spread(arrays: ClassArrays, here: int) -> None:
     """Put the messages in flight of a class, and those that its steps send, in flight where the steps lead."""
     step = arrays.links[here, FIRST_STEP]

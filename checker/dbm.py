@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel
+from timewait.checker.jit import allocating_kernel, kernel, subroutine
 
 Zone = NDArray[np.int64]
 
@@ -43,7 +43,7 @@ def through(left: int, right: int) -> int:
     return left + right - ((left | right) & 1)
 
 
-@kernel
+@allocating_kernel
 def close(zone: Zone) -> Zone:
     """Make a matrix canonical, in place (all shortest paths, Floyd and Warshall)."""
     size = len(zone)
@@ -73,7 +73,7 @@ def tighten(zone: Zone, row: int, column: int, bound: int) -> bool:
     return True
 
 
-@kernel
+@allocating_kernel
 def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
     """A copy with further bounds, rows of (row, column, bound); False when the zone becomes empty."""
     result = zone.copy()
@@ -83,7 +83,7 @@ def narrowed(zone: Zone, bounds: NDArray[np.int64]) -> tuple[bool, Zone]:
     return True, result
 
 
-@kernel
+@allocating_kernel
 def carry(zone: Zone, sources: NDArray[np.int64], lifetimes: NDArray[np.int64]) -> Zone:
     """The zone after the clock updates of an edge.
 
@@ -115,7 +115,7 @@ def carry(zone: Zone, sources: NDArray[np.int64], lifetimes: NDArray[np.int64]) 
     return result
 
 
-@kernel
+@allocating_kernel
 def settled(zone: Zone, invariant: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
     """Let time pass under an invariant, then extrapolate; in place.
 
@@ -134,7 +134,7 @@ def settled(zone: Zone, invariant: NDArray[np.int64], lower: NDArray[np.int64], 
     return extrapolate(zone, lower, upper)
 
 
-@kernel
+@allocating_kernel
 def extrapolate(zone: Zone, lower: NDArray[np.int64], upper: NDArray[np.int64]) -> Zone:
     """Extrapolate a zone by lower and upper bounds (Extra+), in place; parameters as in `settled`."""
     size = len(zone)
@@ -163,7 +163,7 @@ def includes(zones: NDArray[np.int64], zone: Zone) -> bool:
     return False
 
 
-@kernel
+@subroutine
 def _inside(small: Zone, large: Zone) -> bool:
     for row in range(len(small)):
         for column in range(len(small)):

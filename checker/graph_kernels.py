@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker.class_kernels import ROW, TARGET
-from timewait.checker.jit import kernel
+from timewait.checker.jit import allocating_kernel, subroutine
 from timewait.checker.quotient_kernels import (
     AGE_ROW,
     CONTROL,
@@ -105,7 +105,7 @@ class Part(NamedTuple):
 # --- what cannot recur -----------------------------------------------------------------------------------------------
 
 
-@kernel
+@allocating_kernel
 def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, clocks: int) -> bool:
     """Whether, by the graph alone, a fair run may keep a property pending for ever."""
     count = len(quotient.locations)
@@ -143,7 +143,7 @@ def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, clocks
     return False
 
 
-@kernel
+@allocating_kernel
 def _components(
     quotient: QuotientArrays, state: Part, order: NDArray[np.int32], begin: int, end: int, last: int
 ) -> list[tuple[int, int, int]]:
@@ -196,7 +196,7 @@ def _components(
     return components
 
 
-@kernel
+@subroutine
 def _left(
     quotient: QuotientArrays,
     bounds: BoundArrays,
@@ -230,7 +230,7 @@ def _left(
     return place - first if excluded else -1
 
 
-@kernel
+@subroutine
 def _note(quotient: QuotientArrays, marks: Marks, state: Part, members: NDArray[np.int32], number: int) -> bool:
     """Note which clocks a component starts and which names it serves; whether it has a recurrent event."""
     events = False
@@ -253,13 +253,13 @@ def _note(quotient: QuotientArrays, marks: Marks, state: Part, members: NDArray[
     return events
 
 
-@kernel
+@subroutine
 def _tested(quotient: QuotientArrays, edge: int, part: int) -> int:
     """The row that a part of the guard of an edge bounds."""
     return int(quotient.guards[part, 0] if quotient.guards[part, 0] >= 0 else quotient.edges[edge, AGE_ROW])
 
 
-@kernel
+@subroutine
 def _unserved(quotient: QuotientArrays, marks: Marks, state: Part, edge: int, number: int) -> bool:
     """Whether an edge has a fairness name that a component never serves."""
     row = quotient.edges[edge, ROW]
@@ -269,7 +269,7 @@ def _unserved(quotient: QuotientArrays, marks: Marks, state: Part, edge: int, nu
     return False
 
 
-@kernel
+@subroutine
 def _leaves(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: Part, location: int, number: int) -> bool:
     """Whether a location cannot recur: its invariant bounds a clock that only grows, or an edge that is never taken is due."""
     rows, limits = quotient.locations[location, FIRST_ROW], quotient.locations[location, FIRST_LIMIT]
@@ -288,7 +288,7 @@ def _leaves(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: 
     return False
 
 
-@kernel
+@subroutine
 def _ceases(
     quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: Part, location: int, edge: int, number: int
 ) -> bool:
@@ -311,7 +311,7 @@ def _ceases(
     return False
 
 
-@kernel
+@subroutine
 def _no_stricter(quotient: QuotientArrays, other: int, edge: int) -> bool:
     """Whether every bound of the guard of an edge is one of another edge of the same location."""
     row, own = quotient.edges[other, ROW], quotient.edges[edge, ROW]
@@ -325,7 +325,7 @@ def _no_stricter(quotient: QuotientArrays, other: int, edge: int) -> bool:
     return True
 
 
-@kernel
+@subroutine
 def _at_once(quotient: QuotientArrays, bounds: BoundArrays, edge: int, out: int) -> bool:
     """Whether an edge starts every clock in the guard of an edge out of its target, which bounds them from above alone."""
     row, source = quotient.edges[out, ROW], quotient.edges[edge, FIRST_SOURCE]
@@ -341,7 +341,7 @@ def _at_once(quotient: QuotientArrays, bounds: BoundArrays, edge: int, out: int)
 # --- where time may stop ---------------------------------------------------------------------------------------------
 
 
-@kernel
+@allocating_kernel
 def first_lock(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32], fresh: NDArray[np.bool_]) -> int:
     """The first location in which time may stop while no edge is possible; -1 if there is none.
 
@@ -363,7 +363,7 @@ def first_lock(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.
     return -1
 
 
-@kernel
+@subroutine
 def _open(quotient: QuotientArrays, bounds: BoundArrays, order: NDArray[np.uint64], location: int, limit: int, edge: int) -> bool:
     """Whether an edge of a location is possible when a clock reaches a limit."""
     row, limited, most = quotient.edges[edge, ROW], quotient.limits[limit, 0], quotient.limits[limit, 1]
@@ -385,7 +385,7 @@ def _open(quotient: QuotientArrays, bounds: BoundArrays, order: NDArray[np.uint6
     return True
 
 
-@kernel
+@allocating_kernel
 def _asked(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32]) -> NDArray[np.bool_]:
     """The pairs of roles of clocks whose order may matter: one is tested by the parameter by which the other is limited."""
     asked = np.zeros((roles.max() + 1, roles.max() + 1), dtype=np.bool_)
@@ -404,7 +404,7 @@ def _asked(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int3
     return asked
 
 
-@kernel
+@allocating_kernel
 def _orders(
     quotient: QuotientArrays, asked: NDArray[np.bool_], roles: NDArray[np.int32], fresh: NDArray[np.bool_]
 ) -> NDArray[np.uint64]:
@@ -433,7 +433,7 @@ def _orders(
     return order
 
 
-@kernel
+@subroutine
 def _lessen(quotient: QuotientArrays, order: NDArray[np.uint64], location: int, edge: int) -> bool:
     """Keep the order of the clocks of a target that holds after an edge; whether that is less."""
     target, source = quotient.edges[edge, TARGET], quotient.edges[edge, FIRST_SOURCE]

@@ -1,4 +1,9 @@
-"""The decorator of functions that numba compiles, with a cache of machine code that never fails.
+"""The decorators of functions that numba compiles, with a cache of machine code that never fails.
+
+Most of what numba does with a function of this project has nothing to do with its text: it writes an entry for Python and one
+for C, counts the references to each of the arrays in a tuple whenever the tuple is read, and does all of this again for every
+mixture of widths of whole numbers. None of it is wanted here. Functions that other compiled functions alone call have no
+entries; none counts references but those that make arrays; and compiled callers pass signed numbers with 64 bits.
 
 numba's own cache compares the time of the source file of a function alone, so a function would keep the old code of another
 module that it calls; and it raises where its files are damaged or cannot be written. Here the cache belongs to the sources
@@ -14,24 +19,81 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from numba import njit, types
+from numba import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.cgutils import int32_t, ir, voidptr_t  # type: ignore[attr-defined]  # the compiler that numba uses
+from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
-COMPILED_MODULES = ("*_kernels.py", "dbm.py")
-"""The modules with compiled functions, as patterns in the folder of this one."""
+COMPILED_MODULES = ("*_kernels.py", "dbm.py", "jit.py")
+"""The modules with compiled functions, and this one with their options, as patterns in the folder of this one."""
+
+WITHOUT_MEMORY = {"_nrt": False, "no_cfunc_wrapper": True}
+"""The options of functions that neither make nor return arrays: nothing needs numba's count of references."""
 
 
 def kernel(function: Compiled) -> Compiled:
-    """Compile a function when it is first called, or take its code from the cache."""
-    dispatcher: Any = njit(function)
+    """Compile a function that neither makes nor returns an array when it is first called, or take its code from the cache."""
+    return _compiled(_Kernel, function, WITHOUT_MEMORY)
+
+
+def allocating_kernel(function: Compiled) -> Compiled:
+    """Compile a function that makes or returns arrays: as `kernel`, but slower to compile."""
+    return _compiled(_Kernel, function, {"no_cfunc_wrapper": True})
+
+
+def subroutine(function: Compiled) -> Compiled:
+    """Compile a function that compiled functions alone call, and that neither makes nor returns an array."""
+    return _compiled(_Subroutine, function, WITHOUT_MEMORY | {"no_cpython_wrapper": True})
+
+
+def _compiled(kind: Any, function: Compiled, options: dict[str, bool]) -> Compiled:
+    dispatcher: Any = kind(function, targetoptions={"nopython": True, "boundscheck": None, **options})
     with suppress(OSError, RuntimeError):  # no folder for a cache can be written: every process compiles the function
         dispatcher._cache = _Cache(function)
     compiled: Compiled = dispatcher
     return compiled
+
+
+class _Kernel(CPUDispatcher):
+    """A function with one version for all widths of the signed numbers, known or not, that compiled callers pass."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        return super().get_call_template(tuple(map(_widened, args)), kws)
+
+    def add_overload(self, cres: Any) -> None:
+        returned = cres.signature.return_type
+        if not self.targetoptions.get("_nrt", True) and any(isinstance(part, types.Array) for part in _parts(returned)):
+            raise TypeError(f"{self.py_func.__qualname__} returns an array, whose references it does not count")
+        self._insert_overload(cres)
+
+    def _insert_overload(self, cres: Any) -> None:
+        super().add_overload(cres)
+
+
+class _Subroutine(_Kernel):
+    """A function that Python cannot call, since it has no entry for Python."""
+
+    def _insert_overload(self, cres: Any) -> None:
+        self.overloads[tuple(cres.signature.args)] = cres
+
+    def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
+        del args, kws
+        raise TypeError(f"compiled functions alone can call {self.py_func.__qualname__}; it is a subroutine, not a kernel")
+
+
+def _parts(returned: Any) -> tuple[Any, ...]:
+    """The types of the members of a tuple, or a type alone."""
+    return tuple(getattr(returned, "types", (returned,)))
+
+
+def _widened(passed: Any) -> Any:
+    """The type of a parameter for the type of what a compiled function passes."""
+    if isinstance(passed, types.Literal):
+        passed = passed.literal_type
+    return types.int64 if isinstance(passed, types.Integer) and getattr(passed, "signed", False) else passed
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel
+from timewait.checker.jit import kernel, subroutine
 
 DONE, MISSING_ROWS, MISSING_DUTY, NO_ROOM, TOO_MANY = 0, 1, 2, 3, 8
 """How a kernel ended: everything is there; a row is missing; it is unknown whether a message must be delivered; no room; a
@@ -148,7 +148,7 @@ def intern(arrays: Arrays, control: int, codes: NDArray[np.int32], length: int) 
     return number
 
 
-@kernel
+@subroutine
 def _list_roles(arrays: Arrays, location: int) -> None:
     """Add the roles of the clocks of a location."""
     control, begin, length = arrays.place[location, 0], arrays.place[location, 1], arrays.place[location, 2]
@@ -180,7 +180,7 @@ def rehash(place: NDArray[np.int32], codes: NDArray[np.uint16], count: int, slot
         slots[slot] = number + 1
 
 
-@kernel
+@subroutine
 def has_room(arrays: Arrays, locations: int) -> bool:
     """Whether there is room for so many new locations, and for the edges of one."""
     return (
@@ -193,7 +193,7 @@ def has_room(arrays: Arrays, locations: int) -> bool:
     )
 
 
-@kernel
+@subroutine
 def flying_from(arrays: Arrays, location: int, flying: Scratch) -> int:
     """Copy the messages in flight of a location, with clocks that keep their values; their number."""
     control, begin, length = arrays.place[location, 0], arrays.place[location, 1], arrays.place[location, 2]
@@ -208,7 +208,7 @@ def flying_from(arrays: Arrays, location: int, flying: Scratch) -> int:
     return length
 
 
-@kernel
+@subroutine
 def _remove(flying: Scratch, length: int, position: int) -> int:
     for later in range(position + 1, length):
         flying.codes[later - 1], flying.ages[later - 1], flying.dues[later - 1] = (
@@ -219,7 +219,7 @@ def _remove(flying: Scratch, length: int, position: int) -> int:
     return length - 1
 
 
-@kernel
+@subroutine
 def _arrive(arrays: Arrays, flying: Scratch, length: int, position: int) -> int:
     """The messages in flight after one arrived; in a queue, those ahead of it are lost."""
     per_message, code = arrays.rules[3], flying.codes[position]
@@ -236,7 +236,7 @@ def _arrive(arrays: Arrays, flying: Scratch, length: int, position: int) -> int:
     return length
 
 
-@kernel
+@subroutine
 def _send(arrays: Arrays, flying: Scratch, length: int, message: int, must: int) -> int:
     """The messages in flight after one more was sent."""
     per_message = arrays.rules[3]
@@ -257,7 +257,7 @@ def _send(arrays: Arrays, flying: Scratch, length: int, message: int, must: int)
     return length + 1
 
 
-@kernel
+@subroutine
 def _relieve(arrays: Arrays, flying: Scratch, length: int, control: int) -> int:
     """Drop the obligations that do not matter in a control, and sort; the length, or -1 where an answer is missing."""
     if not arrays.controls[control, 1]:
@@ -283,12 +283,12 @@ def _relieve(arrays: Arrays, flying: Scratch, length: int, control: int) -> int:
     return length
 
 
-@kernel
+@subroutine
 def _swap(values: NDArray[np.int32], place: int) -> None:
     values[place - 1], values[place] = values[place], values[place - 1]
 
 
-@kernel
+@subroutine
 def _blocked(arrays: Arrays, location: int, position: int) -> bool:
     """Whether a message cannot arrive yet: in a queue, one ahead of it must be delivered first."""
     if not arrays.rules[1]:
@@ -330,7 +330,7 @@ def build(arrays: Arrays, location: int, flying: Scratch) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _edges(arrays: Arrays, location: int, position: int, chosen: int, flying: Scratch, most: tuple[int, int]) -> int:
     """Build the edges of a list of rows, for the message at a position or for none; how it ended.
 
@@ -364,7 +364,7 @@ def _edges(arrays: Arrays, location: int, position: int, chosen: int, flying: Sc
     return DONE
 
 
-@kernel
+@subroutine
 def _clocks(arrays: Arrays, control: int, length: int, flying: Scratch) -> int:
     """The number of clocks of a location."""
     count = arrays.controls[control, 0] + length
@@ -374,7 +374,7 @@ def _clocks(arrays: Arrays, control: int, length: int, flying: Scratch) -> int:
     return count
 
 
-@kernel
+@subroutine
 def _edge(arrays: Arrays, row: int, position: int, arrival_clock: int, target: int, length: int, flying: Scratch) -> None:
     """Add an edge."""
     edge, update, guard = arrays.counts[EDGES], arrays.counts[UPDATES], arrays.counts[GUARDS]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker.class_kernels import CLASSES, FIRST_STEP, MESSAGE, NEXT, ROW, TARGET, ClassArrays, has
-from timewait.checker.jit import kernel
+from timewait.checker.jit import allocating_kernel, subroutine
 
 AGE_ROW, FIRST_SOURCE = 3, 4
 """The columns of `QuotientArrays.edges` after those that it shares with `ClassArrays.steps`: row, message and target."""
@@ -106,7 +106,7 @@ class QuotientArrays(NamedTuple):
     guards: NDArray[np.int32]
 
 
-@kernel
+@allocating_kernel
 def number(
     arrays: ClassArrays,
     ranks: NDArray[np.int32],
@@ -153,7 +153,7 @@ def number(
     return count
 
 
-@kernel
+@subroutine
 def list_clocks(
     arrays: ClassArrays, numbers: ClockNumbers, by_rank: NDArray[np.int32], here: int, clocks: NDArray[np.int16], begin: int
 ) -> int:
@@ -184,7 +184,7 @@ def list_clocks(
     return end - begin
 
 
-@kernel
+@allocating_kernel
 def measure(
     arrays: ClassArrays, numbers: ClockNumbers, parts: RowParts, locations: NDArray[np.int32], edges: NDArray[np.int32]
 ) -> tuple[int, int, int]:
@@ -208,7 +208,7 @@ def measure(
     return rows, sources, limits
 
 
-@kernel
+@allocating_kernel
 def lay_out(
     arrays: ClassArrays, numbers: ClockNumbers, by_rank: NDArray[np.int32], parts: RowParts, quotient: QuotientArrays
 ) -> None:
@@ -234,7 +234,7 @@ def lay_out(
             at[clocks[begin + row]] = -1
 
 
-@kernel
+@subroutine
 def _write_limits(
     quotient: QuotientArrays,
     numbers: ClockNumbers,
@@ -255,7 +255,7 @@ def _write_limits(
             limit += 1
 
 
-@kernel
+@subroutine
 def _mark_resets(
     arrays: ClassArrays,
     numbers: ClockNumbers,
@@ -273,7 +273,7 @@ def _mark_resets(
             resets[numbers.dues[message]] = edge
 
 
-@kernel
+@subroutine
 def _write_sources(
     quotient: QuotientArrays,
     numbers: ClockNumbers,
@@ -298,7 +298,7 @@ def _write_sources(
             quotient.sources[begin + row] = at[clock]
 
 
-@kernel
+@allocating_kernel
 def maximal_constants(
     quotient: QuotientArrays, lower: NDArray[np.int64], upper: NDArray[np.int64], count: int
 ) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel, prefetch
+from timewait.checker.jit import allocating_kernel, kernel, prefetch, subroutine
 
 AHEAD = 16
 """Entries that are read ahead: enough to hide the time of one read, and few enough to be read at once."""
@@ -20,7 +20,7 @@ ZERO, ONE = np.uint64(0), np.uint64(1)
 LOWER = np.uint64((1 << 32) - 1)
 
 
-@kernel
+@subroutine
 def _mixed(value: np.uint64) -> np.uint64:
     """A permutation of words whose upper bits depend on all bits."""
     value ^= value >> HALF
@@ -29,13 +29,13 @@ def _mixed(value: np.uint64) -> np.uint64:
     return value * np.uint64(0xD6E8FEB86659FD93)
 
 
-@kernel
+@subroutine
 def _read_ahead(slots: NDArray[np.uint64], place: np.uint64) -> None:
     """Begin to read an entry of the table."""
     prefetch(slots, place)  # type: ignore[call-arg]  # the compiler supplies the context
 
 
-@kernel
+@allocating_kernel
 def insert(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], found: NDArray[np.uint64], count: int) -> int:
     """Append those of some states that are new; the number of states after that.
 
@@ -67,7 +67,7 @@ def insert(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], fo
     return _insert_numbers(states, known, slots, found, halves, places, count)
 
 
-@kernel
+@subroutine
 def _insert_words(
     states: NDArray[np.uint64],
     known: int,
@@ -94,7 +94,7 @@ def _insert_words(
     return known
 
 
-@kernel
+@subroutine
 def _insert_numbers(
     states: NDArray[np.uint64],
     known: int,
@@ -130,7 +130,7 @@ def _insert_numbers(
     return known
 
 
-@kernel
+@allocating_kernel
 def refill(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], batch: int) -> None:
     """Fill an empty table with the states that are known, a batch at a time."""
     found = np.empty((states.shape[1], batch), dtype=np.uint64)
@@ -142,7 +142,7 @@ def refill(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], ba
         insert(states, begin, slots, found, count)
 
 
-@kernel
+@allocating_kernel
 def numbered(states: NDArray[np.uint64], known: int) -> NDArray[np.uint32]:
     """A table of the numbers of states, each plus one, with open addressing; zero is empty."""
     size = 16

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel
+from timewait.checker.jit import allocating_kernel, subroutine
 from timewait.checker.location_kernels import DONE, Arrays, Scratch
 from timewait.checker.state_set_kernels import number_of
 from timewait.checker.tick_kernels import MOST_STEPS, StateBlock, new_block, successors_by_edge, successors_by_time
@@ -47,7 +47,7 @@ class StepGraph(NamedTuple):
     fair: NDArray[np.int32]
 
 
-@kernel
+@allocating_kernel
 def add_steps(
     arrays: Arrays,
     ticks: Ticks,
@@ -90,7 +90,7 @@ def add_steps(
     return DONE, ticks.counts[STATES], count
 
 
-@kernel
+@subroutine
 def _steps_of(
     arrays: Arrays,
     ticks: Ticks,
@@ -119,7 +119,7 @@ def _steps_of(
     return status, count
 
 
-@kernel
+@allocating_kernel
 def components(graph: StepGraph, component: NDArray[np.int32]) -> int:
     """Number the strongly connected components of the states that are not `REMOVED`, in place (Tarjan 1972); their number."""
     states = len(component)
@@ -164,7 +164,7 @@ def components(graph: StepGraph, component: NDArray[np.int32]) -> int:
     return known
 
 
-@kernel
+@allocating_kernel
 def remove_starved(graph: StepGraph, component: NDArray[np.int32], known: int, names: int) -> int:
     """Remove the states that recur in no fair run of their component; how many.
 
@@ -210,7 +210,7 @@ def remove_starved(graph: StepGraph, component: NDArray[np.int32], known: int, n
     return removed
 
 
-@kernel
+@allocating_kernel
 def recurs(graph: StepGraph, component: NDArray[np.int32], known: int, rows: NDArray[np.bool_], whatever: bool) -> bool:
     """Whether in some component time recurs, and with it a step of one of some rows; or whatever steps.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel
+from timewait.checker.jit import allocating_kernel, subroutine
 from timewait.checker.location_kernels import DONE, LOCATIONS, MAX_EDGES, NO_ROOM, Arrays, Scratch, has_room
 from timewait.checker.state_set_kernels import insert
 from timewait.checker.tick_layout_kernels import (
@@ -71,7 +71,7 @@ class StateBlock(NamedTuple):
     found: NDArray[np.uint64]
 
 
-@kernel
+@allocating_kernel
 def new_block(words: int, length: int, batch: int) -> StateBlock:
     """Room for a number of states at a time, and of successors."""
     return StateBlock(
@@ -85,7 +85,7 @@ def new_block(words: int, length: int, batch: int) -> StateBlock:
     )
 
 
-@kernel
+@allocating_kernel
 def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
     """Visit further states, breadth first, about `chunk` of them at most; how it ended."""
     counts = ticks.counts
@@ -105,7 +105,7 @@ def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
     return status
 
 
-@kernel
+@allocating_kernel
 def _begin_level(arrays: Arrays, ticks: Ticks) -> int:
     """Sort the states that were reached from the last level by location; how it ended."""
     counts, order, tally, states, mask = ticks.counts, ticks.order, ticks.tally, ticks.states, location_mask(ticks)
@@ -136,7 +136,7 @@ def _begin_level(arrays: Arrays, ticks: Ticks) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _room(arrays: Arrays, ticks: Ticks, more: int) -> int:
     """Whether there is room for a number of further states."""
     if not has_room(arrays, 2 * BLOCK):
@@ -150,7 +150,7 @@ def _room(arrays: Arrays, ticks: Ticks, more: int) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _gather(ticks: Ticks, block: StateBlock, location: int) -> int:
     """Copy the next states of a location into the block; their number."""
     states, gathered, order, mask = ticks.states, block.states, ticks.order, location_mask(ticks)
@@ -165,7 +165,7 @@ def _gather(ticks: Ticks, block: StateBlock, location: int) -> int:
     return length
 
 
-@kernel
+@allocating_kernel
 def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: Scratch) -> tuple[int, int]:
     """Visit the next states of one location; how it ended, and the number of successors that are still collected."""
     counts = ticks.counts
@@ -200,7 +200,7 @@ def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: 
     return DONE, found
 
 
-@kernel
+@subroutine
 def successors_by_edge(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, found: int, length: int) -> int:
     """Collect the states after an edge from those of the block in which it is possible; how many are collected then."""
     _test(arrays, ticks, block, edge, length)
@@ -208,7 +208,7 @@ def successors_by_edge(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: in
     return _collect(block, block.targets, found, length)
 
 
-@kernel
+@allocating_kernel
 def _inserted(ticks: Ticks, block: StateBlock, found: int) -> int:
     """Store the successors if they fill a batch; the number of those that are still collected."""
     if found < BATCH:
@@ -217,7 +217,7 @@ def _inserted(ticks: Ticks, block: StateBlock, found: int) -> int:
     return 0
 
 
-@kernel
+@subroutine
 def _test(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: int) -> None:
     """Note in which states of the block an edge is possible."""
     passed = block.passed
@@ -230,7 +230,7 @@ def _test(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: in
             passed[index] &= np.uint64(((row[index] >> shift) & mask) - least <= span)
 
 
-@kernel
+@subroutine
 def _take(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: int) -> None:
     """Take an edge from every state of the block, possible or not."""
     for word in range(len(block.targets)):
@@ -248,7 +248,7 @@ def _take(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: in
                 target[index] |= (source[index] & mask) >> np.uint64(-shift)
 
 
-@kernel
+@subroutine
 def _collect(block: StateBlock, targets: NDArray[np.uint64], found: int, length: int) -> int:
     """Collect the successors by a step that is possible; how many are collected then."""
     passed, end = block.passed, found
@@ -262,7 +262,7 @@ def _collect(block: StateBlock, targets: NDArray[np.uint64], found: int, length:
     return end
 
 
-@kernel
+@subroutine
 def _note(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: int) -> None:
     """Note the first state in which an edge of a row is taken."""
     counts = ticks.counts
@@ -273,7 +273,7 @@ def _note(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: in
             return
 
 
-@kernel
+@subroutine
 def _count_dead_ends(ticks: Ticks, block: StateBlock, length: int) -> None:
     """Count the states of the block without a step."""
     counts = ticks.counts
@@ -285,7 +285,7 @@ def _count_dead_ends(ticks: Ticks, block: StateBlock, length: int) -> None:
                 ticks.dead_end[0] = counts[LEVEL_BEGIN] + ticks.order[number]
 
 
-@kernel
+@subroutine
 def _tick(arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, length: int) -> None:
     """The states of the block after a tick, whether they may wait for it, and the messages that expire with it."""
     passed, expiring = block.passed, block.expiring
@@ -315,7 +315,7 @@ def _tick(arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, length
             passed[index] &= np.uint64((values[index] >> shift) & mask < most)
 
 
-@kernel
+@subroutine
 def successors_by_time(
     arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, found: int, length: int, flying: Scratch
 ) -> tuple[int, int]:
@@ -339,7 +339,7 @@ def successors_by_time(
     return DONE, found
 
 
-@kernel
+@subroutine
 def _expire(
     expiries: NDArray[np.int64],
     moves: NDArray[np.int64],
@@ -371,7 +371,7 @@ def _expire(
     return found, end
 
 
-@kernel
+@allocating_kernel
 def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, flying: Scratch) -> tuple[int, int]:
     """The first state of a range, all visited, from which a step leads to a state, and that step; or `NO_STEP`."""
     block, none, one = new_block(ticks.states.shape[1], 1, 1), int(np.int64(0)), int(np.int64(1))
@@ -394,7 +394,7 @@ def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, fly
     return target, NO_STEP
 
 
-@kernel
+@subroutine
 def _equals(ticks: Ticks, state: int, found: NDArray[np.uint64]) -> bool:
     """Whether a state is the first of those found."""
     same = True

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.jit import kernel
+from timewait.checker.jit import kernel, subroutine
 from timewait.checker.location_kernels import (
     DONE,
     MAX_CLOCKS,
@@ -107,13 +107,13 @@ class Ticks(NamedTuple):
     expiries: NDArray[np.int64]
 
 
-@kernel
+@subroutine
 def location_mask(ticks: Ticks) -> np.uint64:
     """The bits of the number of a location."""
     return (np.uint64(1) << np.uint64(ticks.counts[WIDTH])) - np.uint64(1)
 
 
-@kernel
+@subroutine
 def location_of(ticks: Ticks, state: int) -> int:
     """The location of a state."""
     return int(np.int64(ticks.states[state, 0] & location_mask(ticks)))
@@ -148,7 +148,7 @@ def lay_out(arrays: Arrays, ticks: Ticks, location: int) -> bool:
     return True
 
 
-@kernel
+@subroutine
 def _move(ticks: Ticks, first: int, old: int, new: int, bits: int) -> None:
     """Add the move of a field to the program that begins with the move `first`."""
     mask = np.int64(((np.uint64(1) << np.uint64(bits)) - np.uint64(1)) << np.uint64(old & 63))
@@ -166,7 +166,7 @@ def _move(ticks: Ticks, first: int, old: int, new: int, bits: int) -> None:
     ticks.counts[MOVES] = move + 1
 
 
-@kernel
+@subroutine
 def _program(arrays: Arrays, ticks: Ticks, location: int) -> int:
     """Write the moves and tests of the edges of a location; how it ended."""
     if (
@@ -201,7 +201,7 @@ def _program(arrays: Arrays, ticks: Ticks, location: int) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _limit(arrays: Arrays, ticks: Ticks, location: int) -> None:
     """Write the invariant of a location."""
     control, begin = arrays.place[location, 0], ticks.counts[LIMITS]
@@ -216,7 +216,7 @@ def _limit(arrays: Arrays, ticks: Ticks, location: int) -> None:
     ticks.waits[location, 0], ticks.waits[location, 1] = begin, ticks.counts[LIMITS] - begin
 
 
-@kernel
+@subroutine
 def _add_limit(arrays: Arrays, ticks: Ticks, location: int, clock: int, bound: int) -> None:
     """Write a part of the invariant of a location: a clock and its bound."""
     limit, number = ticks.counts[LIMITS], arrays.place[location, 5] + clock
@@ -225,7 +225,7 @@ def _add_limit(arrays: Arrays, ticks: Ticks, location: int, clock: int, bound: i
     ticks.counts[LIMITS] = limit + 1
 
 
-@kernel
+@subroutine
 def prepare(arrays: Arrays, ticks: Ticks, location: int, flying: Scratch) -> int:
     """Build the edges of a location, with their programs; how it ended."""
     if location >= len(ticks.ready):
@@ -241,7 +241,7 @@ def prepare(arrays: Arrays, ticks: Ticks, location: int, flying: Scratch) -> int
     return status
 
 
-@kernel
+@subroutine
 def slot_of(expiries: NDArray[np.int64], location: int, gone: np.uint64) -> int:
     """The slot of some messages that expire in a location, or the empty one where they belong."""
     mask = len(expiries) - 1
@@ -252,7 +252,7 @@ def slot_of(expiries: NDArray[np.int64], location: int, gone: np.uint64) -> int:
     return slot
 
 
-@kernel
+@subroutine
 def add_expiry(arrays: Arrays, ticks: Ticks, location: int, gone: np.uint64, flying: Scratch) -> int:
     """Add some messages that expire in a location to `Ticks.expiries`; how it ended."""
     if not has_room(arrays, 2):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from timewait.checker.class_kernels import ROW
 from timewait.checker.class_kernels import TARGET as STEP_TARGET
 from timewait.checker.dbm import AT_MOST_ZERO, INFINITE, through
-from timewait.checker.jit import kernel
+from timewait.checker.jit import kernel, subroutine
 from timewait.checker.quotient_kernels import AGE_ROW, FIRST_LIMIT, FIRST_ROW, FIRST_SOURCE, LIMITS, ROWS, QuotientArrays
 from timewait.checker.quotient_kernels import EDGES as STEPS
 from timewait.checker.quotient_kernels import FIRST_EDGE as FIRST_STEP
@@ -140,7 +140,7 @@ def write_bounds(
     return used
 
 
-@kernel
+@subroutine
 def _write_bound(forms: NDArray[np.int64], bounds: NDArray[np.int64], used: int, row: int, bound: int) -> int:
     for form in range(2):
         if forms[bound, form] < INFINITE:
@@ -189,7 +189,7 @@ def explore(arrays: ZoneArrays, count: int, most: int) -> int:
     return DONE
 
 
-@kernel
+@subroutine
 def _visit(arrays: ZoneArrays, number: int, location: int, first: int, last: int) -> bool:
     """Take every edge that is possible at a node; whether one is of a kind that was never taken."""
     size = int(arrays.places[location, SIZE])
@@ -219,7 +219,7 @@ def _visit(arrays: ZoneArrays, number: int, location: int, first: int, last: int
     return noted
 
 
-@kernel
+@subroutine
 def _narrowed(arrays: ZoneArrays, size: int, begin: int, end: int) -> bool:
     """Whether a zone meets the bounds of a guard; the narrowed zone is in the scratch if a bound narrows it."""
     zone, narrow, bounds = arrays.scratch[0], arrays.scratch[1], arrays.bounds
@@ -239,7 +239,7 @@ def _narrowed(arrays: ZoneArrays, size: int, begin: int, end: int) -> bool:
     return True
 
 
-@kernel
+@subroutine
 def _tighten(zone: NDArray[np.int64], size: int, row: int, column: int, bound: int) -> bool:
     """As `timewait.checker.dbm.tighten`."""
     if bound >= zone[row * size + column]:
@@ -254,7 +254,7 @@ def _tighten(zone: NDArray[np.int64], size: int, row: int, column: int, bound: i
     return True
 
 
-@kernel
+@subroutine
 def _carry(arrays: ZoneArrays, zone: NDArray[np.int64], size: int, after: NDArray[np.int64], target: int, update: int) -> None:
     """As `timewait.checker.dbm.carry`."""
     rows, constants = int(arrays.places[target, SIZE]), arrays.places[target, FIRST_CONSTANT]
@@ -272,7 +272,7 @@ def _carry(arrays: ZoneArrays, zone: NDArray[np.int64], size: int, after: NDArra
         after[row * rows + row] = AT_MOST_ZERO
 
 
-@kernel
+@subroutine
 def _settle(arrays: ZoneArrays, zone: NDArray[np.int64], location: int) -> None:
     """As `timewait.checker.dbm.settled`; a zone that extrapolation leaves as it is need not be made canonical."""
     size, constants = int(arrays.places[location, SIZE]), arrays.places[location, FIRST_CONSTANT]
@@ -303,7 +303,7 @@ def _settle(arrays: ZoneArrays, zone: NDArray[np.int64], location: int) -> None:
         _close(zone, size)
 
 
-@kernel
+@subroutine
 def _close(zone: NDArray[np.int64], size: int) -> None:
     """As `timewait.checker.dbm.close`."""
     for middle in range(size):
@@ -353,7 +353,7 @@ def store(arrays: ZoneArrays, location: int, parent: int, step: int, depth: int)
     arrays.counts[NODES] += 1
 
 
-@kernel
+@subroutine
 def _compare(zone: NDArray[np.int64], pool: NDArray[np.int64], slot: int, size: int) -> tuple[bool, bool]:
     """Whether a zone is included in a stored one, and whether it includes it."""
     inside = outside = True

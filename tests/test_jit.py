@@ -9,7 +9,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from timewait.checker import jit
 
@@ -131,8 +133,9 @@ def test_every_compiled_module_counts() -> None:
     """Each module that compiles functions is one of those whose sources the cache depends on."""
     folder = Path(jit.__file__).parent
     named = {path for pattern in jit.COMPILED_MODULES for path in folder.glob(pattern)}
-    users = {path for path in folder.glob("*.py") if "jit import kernel" in path.read_text(encoding="utf-8")}
-    assert users == named
+    decorators = ("@kernel\n", "@allocating_kernel\n", "@subroutine\n")
+    users = {path for path in folder.glob("*.py") if any(name in path.read_text(encoding="utf-8") for name in decorators)}
+    assert {*users, Path(jit.__file__)} == named
 
 
 def test_code_is_kept_once_it_was_compiled(folder: Path) -> None:
@@ -142,3 +145,43 @@ def test_code_is_kept_once_it_was_compiled(folder: Path) -> None:
     assert run(folder) == (1, 0)
     damage(folder, "*.nbi")
     assert run(folder) == (0, 0)
+
+
+@jit.subroutine
+def third(values: NDArray[np.int32], factor: int, signed: bool) -> int:
+    """An entry of an array, times a factor."""
+    return int(values[2] * factor) if signed else 0
+
+
+@jit.kernel
+def sum_of_thirds(values: NDArray[np.int32]) -> int:
+    """Calls with a literal, with 32 bits and with 64 bits."""
+    return third(values, -1, True) + third(values, values[0], True) + third(values, len(values), True)
+
+
+def test_one_version_for_all_widths() -> None:
+    """A subroutine is compiled once, whatever signed numbers its callers pass; 2^31 and more keep their sign."""
+    values = np.array([2**31 - 1, 0, 4], dtype=np.int32)
+    assert sum_of_thirds(values) == 4 * (-1 + 2**31 - 1 + 3)
+    assert len(third.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_python_cannot_call_a_subroutine() -> None:
+    """A subroutine has no entry for Python, before and after it was compiled: an error, never a crash."""
+    values = np.zeros(3, dtype=np.int32)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="third; it is a subroutine"):
+            third(values, 1, True)
+        sum_of_thirds(values)
+
+
+def test_a_kernel_that_returns_arrays_counts_references() -> None:
+    """Without a count of references an array cannot be returned, alone or in a tuple; a kernel that allocates returns it."""
+    values = np.arange(4)
+    for returning in (lambda array: array, lambda array: (1, array)):
+        with pytest.raises(TypeError, match="returns an array"):
+            jit.kernel(returning)(values)
+        returned = jit.allocating_kernel(returning)
+        for _ in range(100):
+            returned(values)
+    assert values.tolist() == [0, 1, 2, 3]
