@@ -100,6 +100,11 @@ class SimulatedRun:
         """Whether a timer or a packet ended the connection at an end, and not a silent call of its user."""
         return side not in self.dropped
 
+    def silently_left(self, side: int) -> set[State]:
+        """The state that an end was in when its user dropped the connection without a packet; empty if none did."""
+        entered = [State.ESTABLISHED, *(state for _, end, state in self.states if end == side)]
+        return {entered[entered.index(State.CLOSED) - 1]} if side in self.dropped and State.CLOSED in entered else set()
+
     def states_from(self, side: int, time: int) -> set[State]:
         """The states of an end from a time on."""
         before = [state for when, end, state in self.states if end == side and when <= time]

@@ -50,15 +50,33 @@ TOLD_WRONG = {
     41_454: "a RST may have been lost or late",
     41_730: "a lost packet passes when others do",
     51_561: "a RST long after a FIN, in a capture without text",
+    52_261: "the acknowledgement that brings an end into TIME-WAIT may be lost behind the capture",
     52_606: "what the other end answered is not in the capture",
     54_032: "several RSTs came before the end that they caused was seen",
     54_945: "old text came first, below the numbers of the rest",
     56_731: "a copy of a FIN looks like a retransmission",
     57_854: "a FIN came again, and then a RST: it never was in FIN_WAIT_2",
     58_050: "text was answered before the RST came",
+    62_198: "a last acknowledgement that may be lost, beside the other end",
+    65_121: "a last acknowledgement that may be lost, after text sent again",
+    67_401: "the capture dropped all retransmissions between two FINs",
+    69_043: "a last acknowledgement that may be lost, after merged segments",
+    69_623: "a user dropped the connection in CLOSING, which sends nothing",
     73_296: "the last numbers that are missing may hold a FIN",
+    73_387: "a last acknowledgement that may be lost, after late FINs",
     77_267: "the last numbers that are missing may hold a FIN, again",
+    81_161: "a FIN that answers at once is sent again, after one that was lost before the capture",
+    82_579: "a last acknowledgement that may be lost, without identifications",
+    83_049: "a user dropped the connection in LAST-ACK, and an old copy passed later",
+    88_681: "a last acknowledgement that may be lost, without the opening",
     95_187: "the FIN that was missing may have come before the RST",
+    96_198: "a last acknowledgement that may be lost, and a RST two minutes later",
+    96_566: "the RST of a user was lost before the capture, and the next one answers text",
+    97_729: "a user dropped the connection after two retransmissions, and not when the timer ran out",
+    105_527: "a capture of flags lacks the answer to the FIN that came before",
+    109_045: "an old copy of a FIN whose first passage came before the capture",
+    109_814: "an old copy of a FIN whose first passage the capture dropped",
+    135_340: "an old copy of a FIN in a capture of flags",
 }
 """Seeds of captures, and what was not seen in them."""
 
@@ -149,8 +167,8 @@ def _of_fins(case: Told) -> Iterator[str]:
             yield f"{fin.end} sent no FIN"
             continue
         knew = other is not None and (own.segment.ack or 0) >= other.segment.end
-        if fin.knew is not None and fin.knew is not knew:
-            yield f"{fin.end} {'did not know' if fin.knew else 'knew'} the other's FIN"
+        if fin.known is not None and fin.known is not knew:
+            yield f"{fin.end} {'did not know' if fin.known else 'knew'} the other's FIN"
         answers = (copy.segment.ack or 0 for copy in case.run.copies if copy.sender != own.sender)
         if fin.acknowledged is not None and max(answers, default=0) < own.segment.end:
             yield f"the FIN of {fin.end} was never acknowledged"
@@ -187,7 +205,7 @@ def _of_time_wait(case: Told) -> Iterator[str]:
         states = case.run.entered(side)
         # An ABORT in CLOSING is silent (RFC 9293 3.10.5), and no capture shows it.
         dropped = State.CLOSED in states and not case.run.timed_out(side)
-        if entered is not None and State.TIME_WAIT not in states and not dropped:
+        if entered is not None and entered.certain and State.TIME_WAIT not in states and not dropped:
             yield f"{'AB'[index]} was never in TIME-WAIT"
     for left in case.facts.states_left:
         if left.state not in case.run.entered(case.side_of(left.end)):
@@ -207,8 +225,10 @@ def _of_states(case: Told) -> Iterator[str]:
             # Its FIN was lost before the capture point.
             continue
         last = max((packet.time for packet in own), default=START) - 250 * MILLISECOND
-        if not case.run.states_from(side, last) & state.possible:
-            yield f"{'AB'[index]} was in {case.run.states_from(side, last)}, none of {state.possible}"
+        # An ABORT in CLOSING or LAST-ACK is silent (RFC 9293 3.10.5): no capture shows that the end left that state.
+        was = case.run.states_from(side, last) | case.run.silently_left(side)
+        if not was & state.possible:
+            yield f"{'AB'[index]} was in {was}, none of {state.possible}"
 
 
 def _of_stacks(case: Told, close: ObservedClose) -> Iterator[str]:

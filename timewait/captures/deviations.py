@@ -10,14 +10,20 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
-from timewait.captures.observations import Certainty, Deviation, FinPair, ResetCause, ResetFacts, Retransmission, StateLeft
+from timewait.captures.observations import (
+    LEAST_CAP,
+    Certainty,
+    Deviation,
+    FinPair,
+    ResetCause,
+    ResetFacts,
+    Retransmission,
+    StateLeft,
+)
 from timewait.captures.passages import Passage, Passages
 from timewait.narration.prose import rounded
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
-
-LEAST_CAP = Fraction(60)
-"""The least maximum of the retransmission timeout in seconds (RFC 6298 2.5): longer waits need not double."""
 
 PADDING = 6
 """Octets that pad a short frame, and that some captures count as text."""

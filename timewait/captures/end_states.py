@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from timewait.captures.fins import surely_acknowledged
 from timewait.captures.observations import EndState, FinPair, ResetArrival, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
 from timewait.spec.exchange import ENDS
@@ -96,6 +97,7 @@ class _End:
 
     def __init__(self, found: Passages, fins: FinPair, side: int) -> None:
         self._found = found
+        self._fins = fins
         self._own, self._other = fins[side], fins[1 - side]
         self._side = side
         self._mine = [it for it in found.of(side) if not (it.segment.rst and it.segment.ack is None) and not it.segment.syn]
@@ -104,10 +106,11 @@ class _End:
     def state(self) -> EndState:
         """The state, from what is known of both FINs."""
         received, acknowledged = self._received(), self._acknowledged()
-        if received == {True} and self._other is not None and self._other.knew:
-            # The other's FIN acknowledged its own; a FIN that was captured later is an old copy.
+        if surely_acknowledged(self._found, self._fins, self._side):
+            # A FIN that was captured later is an old copy.
             acknowledged = {True}
-        knew = {True, False} if self._undecided_order() else {self._own is not None and bool(self._own.knew)}
+        undecided = self._undecided_order() or (self._own is not None and not self._own.certain)
+        knew = {True, False} if undecided else {self._own is not None and bool(self._own.knew)}
         sent = {self._own is not None}
         if (self._own is None and self._found.lacks(self._side)) or (self._own is not None and not self._own.captured):
             sent = {True, False}
@@ -117,7 +120,7 @@ class _End:
         if before:
             received, knew = {True, False}, {True, False}
         choices = set(product(sent, received, acknowledged, knew))
-        if self._other is not None and self._other.knew:
+        if self._other is not None and self._other.known:
             # Every copy of the other end's FIN acknowledges the FIN of this end.
             choices = {it for it in choices if it[2] or not it[1]}
             if self._only_fins_acknowledge() and not self._found.lossy:

@@ -18,6 +18,7 @@ from timewait.captures.observations import (
     Retransmission,
     StateLeft,
     TimeWaitArrival,
+    TimeWaitEntry,
     Unknown,
 )
 from timewait.checker.trace import Trace
@@ -98,8 +99,8 @@ class ConnectionFacts:
         The states of A and B after the last packet.
     resets, deviations, unknowns, retransmissions, time_wait_arrivals, reset_arrivals, states_left : tuple
         The observations, in order of time.
-    entered : tuple of (Fraction or None)
-        When A and B entered TIME-WAIT.
+    entered : tuple of (TimeWaitEntry or None)
+        When A and B entered TIME-WAIT, and whether that is certain.
     totals : (Totals, Totals)
         What A and B sent.
     reopening : Reopening or None
@@ -132,7 +133,7 @@ class ConnectionFacts:
     time_wait_arrivals: tuple[TimeWaitArrival, ...] = ()
     reset_arrivals: tuple[ResetArrival, ...] = ()
     states_left: tuple[StateLeft, ...] = ()
-    entered: tuple[Fraction | None, Fraction | None] = (None, None)
+    entered: tuple[TimeWaitEntry | None, TimeWaitEntry | None] = (None, None)
     reopening: Reopening | None = None
     challenges: tuple[tuple[int, int], ...] = ()
     captured_twice: int = 0
@@ -188,6 +189,10 @@ class ObservedClose:
     reopened: Fraction | None
     remarks: tuple[Remark, ...] = field(default=())
     clock_shift: int = 0
+
+    def sees_all_of(self, end: str) -> bool:
+        """Whether everything that an end sends or receives passes a capture point; elsewhere it may be lost out of sight."""
+        return self.beside == end or len(self.interfaces) == 2
 
     @property
     def ends(self) -> tuple[Socket, Socket]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timewait.captures.kept_packets import CapturedSegment
-from timewait.captures.observations import FinFacts
+from timewait.captures.observations import FinFacts, FinPair
 from timewait.captures.ordering import OVERTAKEN
 from timewait.captures.passages import Passage, Passages, covers, first_covering
 from timewait.captures.trace_start import UNSEEN
@@ -29,36 +29,51 @@ def _facts(found: Passages, side: int, copies: Sequence[Passage], numbers: Seque
         return None
     own = [it for it in copies if not it.duplicate]
     acknowledgement = first_covering(found.of(1 - side), number)
+    knew, certain = (None, True) if other is None else _knew(found, side, own, number, other)
     return FinFacts(
         ENDS[side],
         number,
         tuple(found.transmission(it) for it in own),
         own[0].frame != UNSEEN,
         None if acknowledgement is None else found.transmission(acknowledgement),
-        None if other is None else _knew(found, side, own, number, other),
+        knew,
+        certain,
     )
 
 
-def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, other: int) -> bool | None:
-    """Whether an end had received the other's FIN when it first sent its own; None where that is unknown.
+def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, other: int) -> tuple[bool | None, bool]:
+    """Whether an end had received the other's FIN when it first sent its own, or None; and whether that is certain.
 
     A retransmission carries the acknowledgement number of its own time, so the lowest one is the first. A bare
     acknowledgement of the other's FIN with a number below its own FIN shows that the end knew. Otherwise a FIN that comes
     long after the other one may be a retransmission of one that was lost before the capture point; so may one that is followed
     by a bare acknowledgement of the other's FIN that answers nothing and that it may have overtaken.
+
+    A FIN that answers the other one at once is still a retransmission where the first transmission was lost before the capture
+    point and the timer ran out just then. A bare acknowledgement shortly before it excludes that: it would have had the number
+    after the FIN.
     """
     if any(not covers(it, other) for it in copies if it.frame != UNSEEN):
-        return False
-    before = [it.segment for it in found.of(side, before=copies[0].order) if not it.segment.rst]
+        return False, True
+    earlier = [it for it in found.of(side, before=copies[0].order) if not it.segment.rst]
+    before = [it.segment for it in earlier]
     if any(not it.span and it.seq < number and it.ack is not None and it.ack >= other for it in before):
-        return True
+        return True, True
     theirs = next((it for it in found.of(1 - side) if it.segment.fin and it.frame != UNSEEN), None)
     late = theirs is None or copies[0].time - theirs.time >= SHORTEST_TIMEOUT
     missing = copies[0].frame == UNSEEN or any(it.seq >= number for it in before)
     if found.began_late and not any(it.end < number for it in before):
         # The first transmission may have come before the capture.
         missing = True
-    return None if missing or late or _overtook_an_answer(found, side, copies[0], other) else True
+    if missing or late or _overtook_an_answer(found, side, copies[0], other):
+        return None, True
+    return True, found.sees_all_of(side) or any(_is_before_fin(it, copies[0], number) for it in earlier)
+
+
+def _is_before_fin(passage: Passage, fin: Passage, number: int) -> bool:
+    """Whether a packet is a bare acknowledgement below a FIN that ends at a number, and came less than a timeout before it."""
+    bare = not passage.segment.span and passage.fresh and passage.segment.seq < number
+    return bare and fin.time - passage.time < SHORTEST_TIMEOUT
 
 
 def _overtook_an_answer(found: Passages, side: int, fin: Passage, other: int) -> bool:
@@ -69,6 +84,26 @@ def _overtook_an_answer(found: Passages, side: int, fin: Passage, other: int) ->
     if answer.time - fin.time >= OVERTAKEN:
         return False
     return not any(it.segment.span for it in found.of(1 - side, after=fin.order, before=answer.order))
+
+
+def surely_acknowledged(found: Passages, fins: FinPair, side: int) -> bool:
+    """Whether an end certainly received an acknowledgement of its FIN.
+
+    A bare one that passed a capture point elsewhere than beside the end may have been lost behind it, and nothing later need
+    show that. The other's FIN, which the end acknowledged, certainly arrived; so did what every copy of it acknowledges.
+    """
+    own, other = fins[side], fins[1 - side]
+    if own is None:
+        return False
+    theirs = [it for it in found.of(1 - side) if not it.segment.rst]
+    if any(it.sure and covers(it, own.number) for it in theirs):
+        return True
+    if other is None or not any(covers(it, other.number) for it in found.of(side) if not it.segment.rst):
+        return False
+    if other.known:
+        return True
+    complete = other.captured and not found.lossy and not found.began_late
+    return complete and all(covers(it, own.number) for it in theirs if it.segment.fin)
 
 
 def second_closed_first(segments: Sequence[CapturedSegment]) -> bool:

@@ -125,7 +125,7 @@ def _prepared(connection: Connection, configuration: Configuration, ended: int) 
     shown = found._replace(copies=tuple(copy for copy in found.copies if _place(copy) in traced))
     started = min(copy.sent[0] for copy in shown.copies)
     beside = "" if near else capture_point_beside(hops)
-    facts = judge(Judged(connection, passages(found, directions, started), ends, ended, configuration.msl, beside))
+    facts = judge(Judged(connection, passages(found, directions, started, beside), ends, ended, configuration.msl))
     return _Prepared(facts, shown, start, near or (captured[0].packet.interface,), beside, started)
 
 

@@ -12,13 +12,28 @@ from timewait.captures.connections import Connection
 from timewait.captures.deviations import deviations
 from timewait.captures.end_states import end_state
 from timewait.captures.facts import ConnectionFacts, Reopening, Totals
-from timewait.captures.fins import fin_facts
+from timewait.captures.fins import fin_facts, surely_acknowledged
 from timewait.captures.headers import ACK, SYN, CapturedPacket, Socket
 from timewait.captures.kept_packets import captured_segments
-from timewait.captures.observations import CloseKind, EndState, FinFacts, FinPair, ResetCause, ResetFacts, Retransmission
+from timewait.captures.observations import (
+    CloseKind,
+    EndState,
+    FinFacts,
+    FinPair,
+    ResetCause,
+    ResetFacts,
+    Retransmission,
+    TimeWaitEntry,
+)
 from timewait.captures.passages import Passage, Passages
 from timewait.captures.resets import reset_facts
-from timewait.captures.time_wait_facts import reset_arrivals, states_left, time_wait_arrivals, time_wait_began, time_wait_entered
+from timewait.captures.time_wait_facts import (
+    reset_arrivals,
+    states_left,
+    time_wait_arrivals,
+    time_wait_began,
+    time_wait_entered,
+)
 from timewait.captures.trace_start import UNSEEN
 from timewait.captures.unknowns import missing_octets, unknowns
 from timewait.spec.exchange import ENDS
@@ -54,8 +69,6 @@ class Judged:
         The end of the capture in nanoseconds since 1970.
     msl : Fraction
         The assumed maximum segment lifetime, in seconds.
-    beside : str
-        The end beside the only capture point; empty if unknown.
     """
 
     connection: Connection
@@ -63,14 +76,13 @@ class Judged:
     ends: tuple[Socket, Socket]
     ended: int
     msl: Fraction
-    beside: str = ""
 
 
 def judge(case: Judged) -> ConnectionFacts:
     """The facts of a connection."""
     connection, found = case.connection, case.found
     fins = fin_facts(found)
-    resets = reset_facts(found, fins, connection.established, case.beside)
+    resets = reset_facts(found, fins, connection.established)
     entered = tuple(time_wait_entered(found, fins, side) for side in (0, 1))
     accepted = None if connection.reopened is None else (*connection.reopened, 0)
     waits = [(side, passage) for side, passage in enumerate(entered) if passage is not None]
@@ -95,12 +107,12 @@ def judge(case: Judged) -> ConnectionFacts:
         totals=(_totals(found, 0, fins[0]), _totals(found, 1, fins[1])),
         resets=resets,
         deviations=deviations(found, fins, resets, again, left, case.msl),
-        unknowns=unknowns(found, fins, resets, hit, arrivals, case.beside),
+        unknowns=unknowns(found, fins, resets, hit, arrivals),
         retransmissions=again,
         time_wait_arrivals=arrivals,
         reset_arrivals=hit,
         states_left=left,
-        entered=(_entered(found, 0, entered[0]), _entered(found, 1, entered[1])),
+        entered=(_entered(found, fins, 0, entered[0]), _entered(found, fins, 1, entered[1])),
         reopening=_reopening(connection, found),
         challenges=_challenges(connection),
         captured_twice=connection.captured_twice,
@@ -108,8 +120,10 @@ def judge(case: Judged) -> ConnectionFacts:
     )
 
 
-def _entered(found: Passages, side: int, shown: Passage | None) -> Fraction | None:
-    return None if shown is None else found.seconds(time_wait_began(found, side, shown))
+def _entered(found: Passages, fins: FinPair, side: int, shown: Passage | None) -> TimeWaitEntry | None:
+    if shown is None:
+        return None
+    return TimeWaitEntry(found.seconds(time_wait_began(found, side, shown)), surely_acknowledged(found, fins, side))
 
 
 def _opener(case: Judged) -> str:
@@ -251,6 +265,8 @@ def _retransmission(
     gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
     alike = any(it.captured.copy_key == passage.captured.copy_key for it in earlier)
     distinct = bool(passage.captured.packet.ident) or not alike
-    certain = distinct and found.at_sender(passage) and found.at_sender(earlier[-1])
+    # The network makes copies behind the sender; of one whose first passage the capture lacks, nothing shows that it is one.
+    first = found.sees_all_of(passage.sender) or found.seems_whole
+    certain = distinct and first and found.at_sender(passage) and found.at_sender(earlier[-1])
     end, time = ENDS[passage.sender], found.seconds(passage.time)
     return Retransmission(end, time, passage.frame, gap, len(earlier), passage.segment.fin, timed, oldest, certain)

@@ -14,6 +14,9 @@ from typing import NamedTuple
 from timewait.spec.settings import Arrival
 from timewait.spec.state import State
 
+LEAST_CAP = Fraction(60)
+"""The least maximum of the retransmission timeout in seconds (RFC 6298 2.5): longer waits need not double."""
+
 
 class CloseKind(StrEnum):
     """How a connection ended, as far as the capture shows."""
@@ -92,6 +95,9 @@ class FinFacts(NamedTuple):
         The first packet that acknowledges it; None where the capture has none.
     knew : bool or None
         Whether its sender had received the FIN of the other end when it first sent its own; None where that is unknown.
+    certain : bool
+        Whether `knew` is certain. It is only likely where a FIN answers the other one at once, and an earlier transmission that
+        did not may have been lost before the capture point.
     """
 
     end: str
@@ -100,6 +106,12 @@ class FinFacts(NamedTuple):
     captured: bool
     acknowledged: Transmission | None
     knew: bool | None
+    certain: bool = True
+
+    @property
+    def known(self) -> bool | None:
+        """The same as `knew`, as far as it is certain."""
+        return self.knew if self.certain else None
 
     @property
     def time(self) -> Fraction:
@@ -308,6 +320,22 @@ class Retransmission(NamedTuple):
     def shows_timeout(self) -> bool:
         """Whether the time since the transmission before is a retransmission timeout, or the wait for a loss probe."""
         return self.timed and self.oldest and self.certain
+
+
+class TimeWaitEntry(NamedTuple):
+    """When an end entered TIME-WAIT.
+
+    Attributes
+    ----------
+    time : Fraction
+        When, as seen at the capture point.
+    certain : bool
+        Whether it is certain to have entered it. It is only likely where the acknowledgement of its FIN may have been lost
+        behind the capture point: then it stayed in CLOSING.
+    """
+
+    time: Fraction
+    certain: bool
 
 
 class TimeWaitAnswer(StrEnum):

@@ -204,7 +204,8 @@ def _end_as_data(facts: ConnectionFacts, side: int) -> dict[str, Any]:
         "not_captured": total.missing,
         "response": _seconds(total.response),
         "state": _state_as_data(facts.states[side]),
-        "time_wait_entered": _seconds(entered),
+        "time_wait_entered": None if entered is None else float(entered.time),
+        "time_wait_certain": None if entered is None else entered.certain,
         "fin": None
         if fin is None
         else {
@@ -212,6 +213,7 @@ def _end_as_data(facts: ConnectionFacts, side: int) -> dict[str, Any]:
             "frames": [it.frame for it in fin.transmissions],
             "acknowledged": None if fin.acknowledged is None else fin.acknowledged.frame,
             "knew_of_the_other": fin.knew,
+            "knew_for_certain": fin.certain,
         },
     }
 

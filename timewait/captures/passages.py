@@ -13,7 +13,11 @@ from timewait.captures.delivery import Deliveries
 from timewait.captures.direction import Direction
 from timewait.captures.kept_packets import CapturedSegment, CaptureInstant
 from timewait.captures.observations import Transmission
+from timewait.spec.exchange import ENDS
 from timewait.spec.segment import Segment
+
+_Made = tuple[CaptureInstant, CapturedSegment, int | None, bool, bool]
+"""The order of a passage, its packet, and its `reached`, `duplicate` and `sure`."""
 
 
 class Passage(NamedTuple):
@@ -39,6 +43,8 @@ class Passage(NamedTuple):
         The frame; 0 where the capture lacks the segment.
     time : int
         Nanoseconds since 1970 at the place of sending.
+    sure : bool
+        Whether it certainly arrived: it was captured beside its receiver. Elsewhere it may have been lost behind the capture.
     """
 
     captured: CapturedSegment
@@ -50,6 +56,7 @@ class Passage(NamedTuple):
     segment: Segment
     frame: int
     time: int
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +73,25 @@ class Passages:
         The zero of times, in nanoseconds since 1970.
     near : (str, str) or None
         With two capture points, the interface beside each end.
+    beside : str
+        The end beside the only capture point; empty if unknown, or with two.
     """
 
     all: tuple[Passage, ...]
     directions: tuple[Direction, Direction]
     started: int
     near: tuple[str, str] | None
+    beside: str
     _sides: tuple[Sequence[Passage], Sequence[Passage]]
     _orders: tuple[Sequence[CaptureInstant], Sequence[CaptureInstant]]
 
     def at_sender(self, passage: Passage) -> bool:
         """Whether a packet was captured at the capture point that captures all packets of its sender in the same way."""
         return self.near is None or passage.captured.packet.interface == self.near[passage.sender]
+
+    def sees_all_of(self, side: int) -> bool:
+        """Whether everything that an end sends passes a capture point; elsewhere it may be lost before the point."""
+        return self.near is not None or self.beside == ENDS[side]
 
     def seconds(self, time: int) -> Fraction:
         """A capture time in seconds since the start."""
@@ -115,6 +129,13 @@ class Passages:
         """Whether the capture lacks numbers that it shows to have been sent."""
         return self.lacks(0) or self.lacks(1)
 
+    @property
+    def seems_whole(self) -> bool:
+        """Whether nothing shows that the capture lacks a packet that passed: it has the opening, with the ACK of the SYN,ACK."""
+        openers = {it.sender for it in self.all if it.segment.syn and it.segment.ack is None}
+        first = (it.segment for it in self.all if it.sender in openers and it.segment.seq == 1 and it.segment.ack is not None)
+        return any(not (it.fin or it.rst) for it in first) and all(it.opening for it in self.directions) and not self.lossy
+
     def lacks(self, side: int) -> bool:
         """Whether the capture lacks numbers of an end that later ones, or acknowledgements, show to have been sent."""
         own, other = self.directions[side], self.directions[1 - side]
@@ -126,41 +147,42 @@ class Passages:
         return other.acknowledges > max(own.high, 1) or any(stop == own.high for _, stop in own.missing)
 
 
-def passages(found: Deliveries, directions: tuple[Direction, Direction], started: int) -> Passages:
-    """The passages of all copies of a connection."""
-    made: list[tuple[CaptureInstant, CapturedSegment, int | None, bool]] = []
+def passages(found: Deliveries, directions: tuple[Direction, Direction], started: int, beside: str = "") -> Passages:
+    """The passages of all copies of a connection; `beside` names the end beside the only capture point, if it is known."""
+    made: list[_Made] = []
     for copy in found.copies:
         reached: int | None = copy.sent[0]
         if found.near is not None:
             # Of a RST nothing later shows whether it arrived after the capture.
             awaited = copy.pending and not copy.captured.segment.rst
             reached = copy.arrivals[0][0] if copy.arrivals else reached if awaited else None
-        made.append((copy.sent, copy.captured, reached, False))
-        made += [(arrival, copy.captured, arrival[0], True) for arrival in copy.arrivals[1:]]
+        sure = beside == ENDS[1 - copy.captured.sender] if found.near is None else bool(copy.arrivals)
+        made.append((copy.sent, copy.captured, reached, False, sure))
+        made += [(arrival, copy.captured, arrival[0], True, sure) for arrival in copy.arrivals[1:]]
     made.sort(key=lambda passage: passage[0])
     every = tuple(_with_freshness(made))
     sides = [it for it in every if it.sender == 0], [it for it in every if it.sender == 1]
     orders = [it.order for it in sides[0]], [it.order for it in sides[1]]
-    return Passages(every, directions, started, found.near, sides, orders)
+    return Passages(every, directions, started, found.near, beside, sides, orders)
 
 
-def _with_freshness(made: Sequence[tuple[CaptureInstant, CapturedSegment, int | None, bool]]) -> Iterator[Passage]:
+def _with_freshness(made: Sequence[_Made]) -> Iterator[Passage]:
     """The passages, each with whether it is fresh.
 
     Where an end sets no IPv4 identifications, a retransmission cannot be told from a copy that the network made. An end that
     sets them may still send some packets with 0, as Linux does from TIME-WAIT; those count as its own.
     """
-    numbered = {captured.sender for _, captured, _, _ in made if captured.packet.ident}
+    numbered = {captured.sender for _, captured, *_ in made if captured.packet.ident}
     seen: set[tuple[object, ...]] = set()
     acknowledged, sent = [0, 0], [0, 0]
-    for order, captured, reached, duplicate in made:
+    for order, captured, reached, duplicate, sure in made:
         packet, side, segment, _ = captured
         key, ack, end = captured.copy_key, segment.ack or 0, segment.end
         repeated = key in seen or (segment.span and end <= sent[side])
         copied = duplicate or (side not in numbered and repeated and ack <= acknowledged[side])
         stale = segment.ack is not None and ack < acknowledged[side]
         fresh = not copied and not stale
-        yield Passage(captured, order, reached, duplicate, fresh, side, segment, packet.frame, order[0])
+        yield Passage(captured, order, reached, duplicate, fresh, side, segment, packet.frame, order[0], sure)
         seen.add(key)
         if not segment.rst:
             acknowledged[side] = max(acknowledged[side], ack)

@@ -17,7 +17,8 @@ from timewait.captures.facts import ConnectionFacts, Totals
 from timewait.captures.fins import SHORTEST_TIMEOUT
 from timewait.captures.headers import ACK, FIN, RST, SYN
 from timewait.captures.kept_packets import PlainRecord
-from timewait.captures.observations import CloseKind, EndState, FinFacts, Transmission
+from timewait.captures.observations import CloseKind, EndState, FinFacts, TimeWaitEntry, Transmission
+from timewait.captures.trace_start import capture_point_beside
 from timewait.captures.unknowns import MAX_ACK_DELAY
 from timewait.spec.exchange import ENDS
 from timewait.spec.state import State
@@ -26,6 +27,8 @@ WAITING = EndState(State.TIME_WAIT, frozenset({State.TIME_WAIT}))
 """The end that closed first: it acknowledged the other's FIN, which acknowledged its own."""
 LAST = EndState(State.CLOSED, frozenset({State.CLOSED, State.LAST_ACK}))
 """The other end: the capture cannot exclude that the last acknowledgement was lost."""
+LAST_OR_FIRST = EndState(State.CLOSED, LAST.possible | {State.TIME_WAIT, State.CLOSING})
+"""The same where its FIN is only likely to have answered the first one."""
 
 PROMPT_ANSWER = int(MAX_ACK_DELAY * NANOSECONDS)
 """Nanoseconds from which an acknowledgement is remarkably late."""
@@ -59,7 +62,17 @@ def plain_facts(connection: Connection, ended: int) -> ConnectionFacts | None:
         return None
     if second.ack < _end(first) or max(acknowledgement.time - first.time, last.time - second.time) >= PROMPT_ANSWER:
         return None
-    return _facts(connection, ended, _started(connection, records, first), (first, acknowledgement), (second, last))
+    certain = acknowledgement is not second or _surely_knew(connection, theirs, second)
+    return _facts(connection, ended, _started(connection, records, first), (first, acknowledgement), (second, last), certain)
+
+
+def _surely_knew(connection: Connection, theirs: Sequence[PlainRecord], fin: PlainRecord) -> bool:
+    """Whether the FIN that answers the other one at once is certainly no retransmission of one that the capture lacks."""
+    beside = capture_point_beside(connection.hops)
+    if beside and ENDS.index(beside) == fin.sender:
+        return True
+    bare = (it for it in theirs if it.time < fin.time and not it.length and not it.flags & (SYN | FIN))
+    return any(fin.time - it.time < SHORTEST_TIMEOUT for it in bare)
 
 
 def _counts_plainly(connection: Connection) -> bool:
@@ -125,13 +138,14 @@ def _facts(
     started: int,
     first: tuple[PlainRecord, PlainRecord],
     second: tuple[PlainRecord, PlainRecord],
+    certain: bool,
 ) -> ConnectionFacts:
-    """The facts, from both FINs with their acknowledgements."""
+    """The facts, from both FINs with their acknowledgements; `certain` says if the second FIN certainly answers the first."""
     ends, directions, closer = connection.ends, connection.directions, first[0].sender
     if closer:
         ends, directions = ends[::-1], directions[::-1]
     began, finished = connection.times
-    fins = _fin("A", started, first, knew=False), _fin("B", started, second, knew=True)
+    fins = _fin("A", started, first, knew=False), _fin("B", started, second, knew=True)._replace(certain=certain)
     return ConnectionFacts(
         ends=ends,
         opener=_opener(connection, closer),
@@ -144,9 +158,9 @@ def _facts(
         kind=CloseKind.IN_ORDER,
         by="",
         fins=fins,
-        states=(WAITING, LAST),
+        states=(WAITING, LAST if certain else LAST_OR_FIRST),
         totals=(_totals(directions[0]), _totals(directions[1])),
-        entered=(fins[1].time, None),
+        entered=(TimeWaitEntry(fins[1].time, certain=True), None),
         captured_twice=connection.captured_twice,
     )
 

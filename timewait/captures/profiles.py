@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.captures.facts import ObservedClose
-from timewait.captures.observations import ResetCause, StateLeft, TimeWaitAnswer
+from timewait.captures.observations import ResetCause, Retransmission, StateLeft, TimeWaitAnswer
 from timewait.narration.prose import rounded
+from timewait.spec.exchange import ENDS
 from timewait.spec.settings import ResetRule
 from timewait.spec.stacks import Stack
 from timewait.spec.state import State
@@ -108,8 +109,10 @@ def _segment(arrival: str) -> str:
 
 def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
     yield from _retransmissions(observed, end, stack)
-    yield from _time_wait(observed, end, stack)
-    yield from _resets(observed, end, stack)
+    entry = observed.facts.entered[ENDS.index(end)]
+    if entry is not None and entry.certain:
+        yield from _time_wait(observed, end, stack)
+        yield from _resets(observed, end, stack)
     ended_by_reset = any(reset.end == end and reset.ended for reset in observed.resets)
     for left in observed.states_left:
         length = {State.TIME_WAIT: stack.time_wait, State.FIN_WAIT_2: stack.fin_wait_2}.get(State(left.state))
@@ -125,9 +128,7 @@ def _retransmissions(observed: ObservedClose, end: str, stack: Stack) -> Iterato
     for sent in observed.retransmissions:
         if sent.end != end or not sent.shows_timeout:
             continue
-        # Elsewhere than beside the sender a transmission may have been lost before the capture point.
-        whole = observed.beside == end and not any(total.missing for total in observed.facts.totals)
-        if stack.rto_max is not None and sent.gap > stack.rto_max * TOLERANCE and whole:
+        if stack.rto_max is not None and sent.gap > stack.rto_max * TOLERANCE and _is_one_timeout(observed, sent):
             yield f"it retransmits after {rounded(stack.rto_max)} at the latest, and this took {rounded(sent.gap)}"
         # Text may be retransmitted early without a timeout (fast retransmit); a FIN alone is not.
         first = sent.fin and sent.before == 1 and stack.name not in LOSS_PROBES
@@ -135,6 +136,18 @@ def _retransmissions(observed: ObservedClose, end: str, stack: Stack) -> Iterato
             yield f"it retransmits after {rounded(stack.rto_min)} at the earliest, and this took {rounded(sent.gap)}"
         if sent.fin and retries is not None and sent.before > retries:
             yield f"it retransmits a FIN {retries} times at most, and this end did it {sent.before} times"
+
+
+def _is_one_timeout(observed: ObservedClose, sent: Retransmission) -> bool:
+    """Whether the wait for a retransmission is one timeout, as far as a capture can show, with no other transmission in it.
+
+    Elsewhere than beside the sender a transmission may have been lost before the capture point. A capture may drop packets
+    without a trace, but where the timeout doubles, two waits in one are three times as long as the wait before, or longer.
+    """
+    whole = observed.sees_all_of(sent.end) and not any(total.missing for total in observed.facts.totals)
+    alike = (it for it in observed.retransmissions if (it.end, it.fin) == (sent.end, sent.fin))
+    before = next((it for it in alike if it.time + sent.gap == sent.time), None)
+    return whole and before is not None and sent.gap <= before.gap * 2 * TOLERANCE
 
 
 def _time_wait(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
@@ -173,7 +186,7 @@ def _surely_arrived(observed: ObservedClose, end: str) -> bool:
     It was captured beside the end, or several were sent.
     """
     survived = [reset for reset in observed.resets if reset.end == end and reset.exact and reset.ended is False]
-    return observed.beside == end or len(observed.interfaces) == 2 or len(survived) > 1
+    return observed.sees_all_of(end) or len(survived) > 1
 
 
 def _refused_late_text(observed: ObservedClose, end: str, *, certain: bool = False) -> bool:

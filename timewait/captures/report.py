@@ -376,11 +376,11 @@ def time_wait(observed: ObservedClose, stacks: Sequence[Stack], asked: Fraction 
     lines += _undecided_resets(observed, stacks)
     end, entered = needs[0].end, needs[0].entered
     if observed.reopened is not None:
-        since = rounded(observed.reopened - entered)
+        since = rounded(observed.reopened - entered.time)
         lines.append(f"The same addresses and ports were opened again {since} after {end} entered TIME_WAIT.")
     old_duplicates = [remark.time for remark in observed.remarks if remark.kind is RemarkKind.OLD_DUPLICATE]
     if old_duplicates:
-        least = rounded(max(old_duplicates) - entered)
+        least = rounded(max(old_duplicates) - entered.time)
         lines.append(
             f"{end}: at least {least} were needed to keep old duplicates out of the next connection, which accepted one."
         )
@@ -389,6 +389,11 @@ def time_wait(observed: ObservedClose, stacks: Sequence[Stack], asked: Fraction 
 
 def _time_wait_of(need: TimeWaitObserved, stacks: Sequence[Stack], asked: Fraction | None) -> Iterator[str]:
     other = other_end(need.end)
+    if not need.entered.certain:
+        yield (
+            f"the acknowledgement of its FIN passed the capture, and may have been lost behind it: {need.end} is then still in"
+            " CLOSING."
+        )
     if not need.arrivals:
         goes_on = f"goes on for {rounded(need.watched)} after" if need.watched else "ends when"
         yield (

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
+from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.devices import foreign_identification, foreign_marks
-from timewait.captures.observations import FinPair, ResetCause, ResetFacts
+from timewait.captures.fins import surely_acknowledged
+from timewait.captures.observations import LEAST_CAP, FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
 from timewait.captures.trace_start import UNSEEN
 from timewait.narration.prose import counted, listed, other_end, rounded
@@ -18,6 +21,9 @@ from timewait.spec.exchange import ENDS
 
 SHORTEST_FIN_WAIT_2 = 1_000_000_000
 """Nanoseconds: no known stack gives up FIN-WAIT-2 sooner."""
+
+USUAL_FIN_WAIT_2 = 60_000_000_000
+"""Nanoseconds of silence after which the timer of FIN-WAIT-2 is taken to have run out: the shortest default of usual stacks."""
 
 PROMPT = 20_000_000
 """Nanoseconds that an answer may take beyond two of the shortest times to an acknowledgement."""
@@ -27,6 +33,12 @@ SILENCE = 60_000_000_000
 
 LEAST_RETRANSMISSIONS = 2
 """Unanswered retransmissions after which a RST may mean that the limit R2 was reached."""
+
+LEAST_MAXIMUM = int(LEAST_CAP * NANOSECONDS)
+"""The least maximum of the retransmission timeout in nanoseconds."""
+
+LEAST_LIMIT = 3
+"""The least number of retransmissions before an end may give up (RFC 9293 3.8.3, R1): after fewer, its user may have done so."""
 
 CauseFound = tuple[tuple[ResetCause, ...], Passage | None, str]
 """The possible causes, the segment answered, and the evidence."""
@@ -44,11 +56,19 @@ _READINGS: dict[bool | None, tuple[ResetCause, ...]] = {
 """The causes of a RST of an end that had finished, by whether it knew the other's FIN when it closed."""
 
 
+def _is_next_timeout(waits: Sequence[int]) -> bool:
+    """Whether the last of some waits, in nanoseconds, is the next retransmission timeout: it doubles, or is at its maximum."""
+    *_, before, last = waits
+    doubled, steady = abs(last - 2 * before) * 10 <= 2 * before, abs(last - before) * 10 <= before
+    at_maximum = before >= LEAST_MAXIMUM or (len(waits) > 2 and abs(before - waits[-3]) * 10 <= before)
+    return doubled or (steady and at_maximum)
+
+
 _OF_CLOSED_BEFORE = (ResetCause.CLOSED, ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.LEFT_TIME_WAIT)
 """Further causes of a RST of an end that may have closed before the capture began."""
 
 
-def reset_facts(found: Passages, fins: FinPair, established: bool, beside: str) -> tuple[ResetFacts, ...]:
+def reset_facts(found: Passages, fins: FinPair, established: bool) -> tuple[ResetFacts, ...]:
     """Every RST of a connection, in order.
 
     Parameters
@@ -59,13 +79,11 @@ def reset_facts(found: Passages, fins: FinPair, established: bool, beside: str) 
         The FINs of both ends.
     established : bool
         Whether the connection was open.
-    beside : str
-        The end beside the only capture point; empty if unknown.
     """
     resets: list[ResetFacts] = []
     for passage in found.all:
         if passage.segment.rst and not passage.duplicate:
-            causes, answered, evidence = _Reset(found, fins, established, beside, tuple(resets), passage).verdict()
+            causes, answered, evidence = _Reset(found, fins, established, tuple(resets), passage).verdict()
             frame = None if answered is None else answered.frame
             end, time = ENDS[passage.sender], found.seconds(passage.time)
             resets.append(ResetFacts(end, time, passage.frame, causes, frame, evidence))
@@ -83,8 +101,6 @@ class _Reset:
         The FINs of both ends.
     established : bool
         Whether the connection was open.
-    beside : str
-        The end beside the only capture point; empty if unknown.
     earlier : tuple of ResetFacts
         The RSTs before it.
     passage : Passage
@@ -92,12 +108,11 @@ class _Reset:
     """
 
     def __init__(
-        self, found: Passages, fins: FinPair, established: bool, beside: str, earlier: Sequence[ResetFacts], passage: Passage
+        self, found: Passages, fins: FinPair, established: bool, earlier: Sequence[ResetFacts], passage: Passage
     ) -> None:
         self._found = found
         self._fins = fins
         self._established = established
-        self._beside = beside
         self._earlier = earlier
         self._rst = passage
         self._side = passage.sender
@@ -160,16 +175,19 @@ class _Reset:
             return None
         if any(it.order > same[1].order for it in self._found.of(1 - self._side, before=self._rst.order)):
             return None
-        gap, waited = same[-1].time - same[-2].time, self._rst.time - same[-1].time
-        if waited * 10 < gap * 9:
+        waits = [later.time - earlier.time for earlier, later in pairwise([*same, self._rst])]
+        if waits[-1] * 10 < waits[-2] * 9:
             return None
-        waited_for = rounded(self._found.seconds(self._rst.time) - self._found.seconds(same[-1].time))
+        waited_for = rounded(Fraction(waits[-1], 10**9))
         if all(it.frame == UNSEEN for it in self._found.of(1 - self._side)):
             # Of a capture of one direction nobody knows what the other end answered.
             evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'retransmission')}"
             return _distinct(ResetCause.RETRY_LIMIT, *self._call_or_answer()[0], ResetCause.ABORT), None, evidence
         evidence = f"it came {waited_for} after the last of {counted(len(same) - 1, 'unanswered retransmission')}"
-        return (ResetCause.RETRY_LIMIT,), None, evidence
+        if len(same) > LEAST_LIMIT and _is_next_timeout(waits):
+            return (ResetCause.RETRY_LIMIT,), None, evidence
+        causes = (ResetCause.RETRY_LIMIT, ResetCause.ABORT)
+        return causes if _is_next_timeout(waits) else causes[::-1], None, evidence
 
     def _of_keep_alives(self) -> CauseFound | None:
         """The last packets of the sender are keep-alive probes, and nothing came since the first of them."""
@@ -245,8 +263,10 @@ class _Reset:
             bare = self._rst.segment.ack is None
             return (ResetCause.ABORT, ResetCause.FORGOTTEN) if bare else (ResetCause.ABORT,)
         if other is not None and any(covers(it, other.number) for it in self._own):
-            acknowledged = any(covers(it, own.number) for it in self._peer)
-            return _READINGS[own.knew] if acknowledged else _distinct(*_READINGS[own.knew], ResetCause.ABORT)
+            passed = any(covers(it, own.number) for it in self._peer)
+            # An end that is still in CLOSING may be dropped by its user without a packet.
+            acknowledged = passed and (own.known is not False or surely_acknowledged(self._found, self._fins, self._side))
+            return _READINGS[own.known] if acknowledged else _distinct(*_READINGS[own.known], ResetCause.ABORT)
         return self._while_waiting(trigger)
 
     def _while_waiting(self, trigger: Passage | None) -> tuple[ResetCause, ...]:
@@ -254,7 +274,8 @@ class _Reset:
         # What was sent after a segment may have answered it; then the RST need not.
         unanswered = trigger is not None and self._own[-1].order < trigger.order
         known = self._found.directions[self._side].response is not None and unanswered
-        others = () if known else (ResetCause.ABORT,)
+        # Elsewhere than beside it a RST of its user may have been lost before the capture point; then it was CLOSED.
+        others = () if known and self._found.sees_all_of(self._side) else (ResetCause.ABORT,)
         unread = [it for it in self._peer if it.segment.length and it.segment.end > self._acknowledged()]
         refused = bool(unread)
         soon = self._rst.time - self._own[-1].time < SHORTEST_FIN_WAIT_2
@@ -264,14 +285,22 @@ class _Reset:
             # No timer ends FIN-WAIT-2 so soon.
             answered = known and any(self._is_prompt(it) and it.segment.ack == self._rst.segment.seq for it in unread)
             if answered:
-                return (ResetCause.LATE_TEXT,)
+                return (ResetCause.LATE_TEXT, *others)
             return (ResetCause.LATE_TEXT, ResetCause.FORGOTTEN, ResetCause.ABORT)
         if refused or soon or trigger is None or not self._is_prompt(trigger):
             # The capture may lack text that was answered.
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
-        # What the capture lacks at the end may be the FIN of the other end.
-        closed = (ResetCause.CLOSED, ResetCause.LEFT_TIME_WAIT) if self._found.lacks_last(1 - self._side) else ()
-        return (ResetCause.FORGOTTEN, *closed, *others)
+        closed = (ResetCause.CLOSED, ResetCause.LEFT_TIME_WAIT) if self._may_have_acknowledged(trigger) else ()
+        ran_out = known and trigger.time - self._own[-1].time >= USUAL_FIN_WAIT_2
+        return (ResetCause.FORGOTTEN, *closed, *(() if ran_out else others))
+
+    def _may_have_acknowledged(self, trigger: Passage) -> bool:
+        """Whether the sender may have acknowledged a FIN of the other end before, and the capture does not show that."""
+        if self._found.lacks_last(1 - self._side):
+            # What the capture lacks at the end may be the FIN.
+            return True
+        again = any(it.segment.fin for it in self._peer if it.order < trigger.order)
+        return again and (self._found.lossy or not self._found.sees_all_of(self._side))
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
@@ -300,7 +329,7 @@ class _Reset:
         response = self._found.directions[self._side].response
         in_time = response is not None and self._rst.time - earlier.time > response
         if self._found.near is None:
-            return in_time and self._beside == self._end
+            return in_time and self._found.beside == self._end
         return in_time and earlier.reached is not None and earlier.reached < self._rst.time
 
     def _refuses_at_once(self) -> bool:

@@ -34,7 +34,8 @@ def time_wait_entered(found: Passages, fins: FinPair, side: int) -> Passage | No
     answer = first_covering((it for it in found.of(side) if not it.segment.rst), other.number)
     # A retransmission of its own FIN shows that no earlier acknowledgement had arrived.
     again = [it for it in found.of(side) if it.segment.fin and it.fresh]
-    acknowledgement = first_covering(found.of(1 - side, after=again[-1].order if again else None), own.number)
+    passed = (it for it in found.of(1 - side, after=again[-1].order if again else None) if it.reached is not None)
+    acknowledgement = first_covering(passed, own.number)
     if answer is None or acknowledgement is None:
         return None
     return max(answer, acknowledgement, key=lambda passage: passage.order)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from timewait.captures.facts import ObservedClose
-from timewait.captures.observations import TimeWaitAnswer, TimeWaitArrival
+from timewait.captures.observations import TimeWaitAnswer, TimeWaitArrival, TimeWaitEntry
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.stacks import Stack
@@ -28,8 +28,8 @@ class TimeWaitObserved(NamedTuple):
     ----------
     end : str
         The end.
-    entered : Fraction
-        When it entered TIME-WAIT, in seconds since the start of the trace.
+    entered : TimeWaitEntry
+        When it entered TIME-WAIT, in seconds since the start of the trace, and whether that is certain.
     restarted : Fraction
         The length needed where every answer restarts the timer, in seconds.
     unrestarted : Fraction
@@ -41,7 +41,7 @@ class TimeWaitObserved(NamedTuple):
     """
 
     end: str
-    entered: Fraction
+    entered: TimeWaitEntry
     restarted: Fraction
     unrestarted: Fraction
     arrivals: tuple[TimeWaitArrival, ...]
@@ -83,7 +83,8 @@ def time_waits_observed(observed: ObservedClose) -> tuple[TimeWaitObserved, ...]
         )
         restarted = max((arrival.quiet for arrival in arrivals), default=Fraction(0))
         unrestarted = max((arrival.waited for arrival in arrivals), default=Fraction(0))
-        found.append(TimeWaitObserved(end, entered, restarted, unrestarted, arrivals, observed.lasted - entered))
+        watched = observed.lasted - entered.time
+        found.append(TimeWaitObserved(end, entered, restarted, unrestarted, arrivals, watched))
     return tuple(found)
 
 

@@ -26,7 +26,7 @@ MAX_ACK_DELAY = Fraction(1, 2)
 
 CAUSES = {
     ResetCause.ABORT: "its user dropped the connection",
-    ResetCause.LATE_TEXT: "text came after its user had closed both directions",
+    ResetCause.LATE_TEXT: "it received text after its user had closed both directions",
     ResetCause.RETRY_LIMIT: "it had reached its limit of retransmissions",
     ResetCause.KEEP_ALIVE: "its keep-alive probes were not answered",
     ResetCause.FORGOTTEN: "it had left FIN_WAIT_2 or lost the connection",
@@ -45,15 +45,8 @@ def unknowns(
     resets: tuple[ResetFacts, ...],
     reset_arrivals: tuple[ResetArrival, ...],
     arrivals: tuple[TimeWaitArrival, ...],
-    beside: str,
 ) -> tuple[Unknown, ...]:
-    """What stays unknown, in order of time.
-
-    Parameters
-    ----------
-    beside : str
-        The end beside the only capture point; empty if unknown.
-    """
+    """What stays unknown, in order of time."""
     made = [
         *_missing_octets(found, fins),
         *_fins_not_captured(fins),
@@ -61,7 +54,7 @@ def unknowns(
         *_closed_unseen(found, fins),
         *_order_of_fins(fins),
         *_unanswered_fins(fins, resets),
-        *_late_acknowledgements(fins, beside),
+        *_late_acknowledgements(fins, found.beside),
         *_causes(resets),
         *_resets_in_time_wait(reset_arrivals),
         *_answered_as_of_old(found, fins, arrivals),
@@ -223,9 +216,10 @@ def _spoke_when_closed(found: Passages, fins: FinPair) -> Iterator[Unknown]:
         later = (it for it in found.of(side, after=passed.order) if not (it.segment.syn or it.segment.rst or it.segment.span))
         spoke = next((it for it in later if it.time - passed.time > margin and not _answers_syn(found, it)), None)
         if spoke is not None:
+            closed_at_once = "" if fin.certain else " both had closed at once and it was in TIME_WAIT,"
             text = (
                 f"{fin.end} sent an acknowledgement in frame {spoke.frame}, where CLOSED calls for a RST (RFC 9293 3.10.7.1): it"
-                " had not received the last acknowledgement and was still in LAST_ACK, or it deviates."
+                f" had not received the last acknowledgement and was still in LAST_ACK,{closed_at_once} or it deviates."
             )
             yield Unknown("spoke-when-closed", fin.end, found.seconds(spoke.time), (passed.frame, spoke.frame), text)
 
