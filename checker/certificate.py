@@ -16,15 +16,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import z3
 
 from timewait.checker.case_formulas import fault
 from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
+from timewait.checker.queries import Query, command, refused
 from timewait.vocabulary.automaton import Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 from timewait.vocabulary.errors import InputError, optional_package
 from timewait.vocabulary.input_files import LARGEST, read_octets
@@ -68,14 +68,6 @@ class Statement:
     def symbols(self) -> tuple[str, ...]:
         """The symbolic parameters."""
         return tuple(sorted({name for term in self.terms.values() for name in term if name}))
-
-
-class Query(NamedTuple):
-    """A proof obligation: its kind, its place, and the assertions that must be unsatisfiable together."""
-
-    name: str
-    where: str
-    assertions: list[str]
 
 
 class Certificate(Protocol):
@@ -259,11 +251,6 @@ def _compared(part: Constraint) -> str:
     return f"({relation} {linear(part.terms)} 0.0)"
 
 
-def _command(query: Query) -> str:
-    asserted = "".join(f"(assert {part})" for part in query.assertions)
-    return f"(push 1){asserted}(check-sat)(pop 1)"
-
-
 def satisfiable(symbols: Sequence[str], region: Sequence[Constraint]) -> bool:
     """Whether some values, none negative, satisfy a region's constraints."""
     lines = [*(f"(declare-const {name} Real)(assert (>= {name} 0.0))" for name in symbols)]
@@ -299,15 +286,7 @@ def rejection_by_z3(script: Certificate) -> str:
     setting = f"(set-option :timeout {TIMEOUT})"
     if errors := _run_z3(context, [setting, *script.head(), *script.definitions()]):
         return f"Z3: {errors[0]}"
-    queries = script.queries()
-    while batch := list(islice(queries, BATCH)):
-        if failure := _failure(batch, _run_z3(context, list(map(_command, batch))), "Z3"):
-            return failure
-    return ""
-
-
-BATCH = 500
-"""Queries in one call of Z3."""
+    return refused(script.queries(), lambda commands: (_run_z3(context, commands), ""), "Z3")
 
 
 def _run_z3(context: z3.Context, lines: Sequence[str]) -> list[str]:
@@ -315,19 +294,10 @@ def _run_z3(context: z3.Context, lines: Sequence[str]) -> list[str]:
     return str(z3.Z3_eval_smtlib2_string(context.ref(), "\n".join(lines))).split("\n")[:-1]
 
 
-def _failure(queries: Sequence[Query], answers: Sequence[str], solver: str) -> str:
-    """The first answer that is missing or is not ``unsat``."""
-    for query, answer in zip(queries, answers, strict=False):
-        if answer != "unsat":
-            return f"{query.name} query, {query.where}: {answer} ({solver})"
-    return "" if len(answers) == len(queries) else f"{solver} answered {len(answers)} queries, not {len(queries)}"
-
-
 def rejection_by_cvc5(script: Certificate) -> str:
     """The first query that cvc5 does not answer with ``unsat``; empty when there is none."""
-    queries = list(script.queries())
-    answers, error = _run_cvc5("\n".join([*script.head(), *script.definitions(), *map(_command, queries)]))
-    return error or _failure(queries, answers, "cvc5")
+    before = [*script.head(), *script.definitions()]
+    return refused(script.queries(), lambda commands: _run_cvc5("\n".join([*before, *commands])), "cvc5")
 
 
 def _run_cvc5(text: str) -> tuple[list[str], str]:
@@ -383,7 +353,7 @@ def as_smt2(script: Certificate, header: Mapping[str, Any]) -> str:
         *script.definitions(),
     ]
     for query in script.queries():
-        lines += [f"; {query.name}: {query.where}", _command(query)]
+        lines += [f"; {query.name}: {query.where}", command(query)]
     return "\n".join(lines) + "\n"
 
 

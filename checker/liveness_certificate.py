@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 
-from timewait.checker.certificate import BrokenCertificate, Query, numbered
+from timewait.checker.certificate import BrokenCertificate, numbered
+from timewait.checker.queries import Query
 from timewait.vocabulary.automaton import ZERO, Bound, Clock, Edge, Location, TimedAutomaton
 
 LATE = "late"

@@ -18,6 +18,7 @@ from timewait.checker.certificate import BrokenCertificate, Certificate, Invaria
 from timewait.checker.engine import TIME_LOCK
 from timewait.checker.finding import Budget, Stopped
 from timewait.checker.linear import Constraint, constraint
+from timewait.checker.rendered_certificate import RenderedCertificate
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certify import SYMBOLS, ClaimedLiveness, claimed_properties, ill_posed, vacuous
 from timewait.proofs.question import question
@@ -263,6 +264,7 @@ UNDECIDED = ("unknown", "timeout", "canceled")
 
 def _accepted(proof: Certificate, header: dict[str, Any], text: str) -> tuple[Verdict, str]:
     """The answer of both solvers about the proof obligations, and of a comparison with those in the file."""
+    proof = RenderedCertificate(proof)
     if rejection := certificate.rejection(proof):
         undecided = any(f": {word}" in rejection for word in UNDECIDED)
         return (Verdict.INCONCLUSIVE if undecided else Verdict.DISAGREEMENT), rejection

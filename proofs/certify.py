@@ -32,6 +32,7 @@ from timewait.checker.linear import Constraint, Terms, constraint
 from timewait.checker.liveness_certificate import Component, LivenessCertificate
 from timewait.checker.over_approximated import concretised_witnesses
 from timewait.checker.quotient import Quotient
+from timewait.checker.rendered_certificate import RenderedCertificate
 from timewait.checker.replay import Rejected, replay
 from timewait.checker.structural import proof_of
 from timewait.checker.symbolic import Symbolic
@@ -348,6 +349,7 @@ def certified_proof(claimed: ClaimedProperties, found: Invariant) -> CertifiedPr
 
 
 def _certified(proof: Certificate, header: Mapping[str, Any], cases: int, locations: int) -> CertifiedProof:
+    proof = RenderedCertificate(proof)
     rejection = certificate.rejection(proof)
     verdict = Verdict.DISAGREEMENT if rejection else Verdict.PROVED
     return CertifiedProof(verdict, certificate.as_smt2(proof, header), cases, locations, rejection)

@@ -19,6 +19,7 @@ from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
 from timewait.checker.liveness_certificate import Component, ComponentEdges, Exclusion, LivenessCertificate, Reason
+from timewait.checker.queries import Query
 from timewait.checker.structural import proof_of
 from timewait.checker.verdict import Verdict
 from timewait.proofs.certificate_files import check_file
@@ -264,7 +265,7 @@ def _forged(
     return Component(locations, out, tuple(parts))
 
 
-def answers(whole: LivenessCertificate, queries: Sequence[certificate.Query]) -> list[str]:
+def answers(whole: LivenessCertificate, queries: Sequence[Query]) -> list[str]:
     """Z3's answer to each query."""
     asked = [f"(push 1){''.join(f'(assert {part})' for part in query.assertions)}(check-sat)(pop 1)" for query in queries]
     context = z3.Context()
