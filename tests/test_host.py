@@ -244,7 +244,9 @@ def test_not_linux(read: Callable[[Path], object], tmp_path: Path) -> None:
             "cannot make sense of {root}/tcp_fin_timeout: 'soon' is not a whole number, zero or more",
         ),
         ({"tcp_retries2": "-1"}, "cannot make sense of {root}/tcp_retries2: '-1' is not a whole number, zero or more"),
-        ({"tcp_rto_max_ms": ""}, "cannot make sense of {root}/tcp_rto_max_ms: '' is not a whole number, zero or more"),
+        ({"tcp_rto_max_ms": ""}, "cannot make sense of {root}/tcp_rto_max_ms: '' is not a whole number from 1000 to 120000"),
+        ({"tcp_rto_max_ms": "0"}, "cannot make sense of {root}/tcp_rto_max_ms: 0 is not a whole number from 1000 to 120000"),
+        ({"tcp_rto_min_us": "0"}, "cannot make sense of {root}/tcp_rto_min_us: 0 is not a whole number from 1 to 2147483647"),
         ({"tcp_timestamps": "\u00e9"}, "cannot read {root}/tcp_timestamps: it is not text"),
         (
             {"ip_local_port_range": "32768"},

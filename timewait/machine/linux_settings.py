@@ -19,6 +19,9 @@ MODEL_RTO = Fraction(1, 5)
 LONGEST_RTO = Fraction(120)
 """``TCP_RTO_MAX`` in seconds: the default of ``tcp_rto_max_ms``."""
 
+RTO_MAX_MS, RTO_MIN_US = (1_000, 120_000), (1, 2**31 - 1)
+"""The values of ``tcp_rto_max_ms`` and ``tcp_rto_min_us`` that the kernel accepts (``net/ipv4/sysctl_net_ipv4.c``)."""
+
 REUSE = {0: Reuse.OFF, 1: Reuse.ON, 2: Reuse.LOOPBACK}
 """The meanings of ``tcp_tw_reuse``."""
 
@@ -138,8 +141,8 @@ def read_linux(source: SettingsSource) -> LinuxSettings:
     def tcp(name: str) -> int:
         return number(source, f"net.ipv4.tcp_{name}")
 
-    def newer(name: str) -> int | None:
-        return optional_number(source, f"net.ipv4.tcp_{name}")
+    def newer(name: str, bounds: tuple[int, int] | None = None) -> int | None:
+        return optional_number(source, f"net.ipv4.tcp_{name}", bounds)
 
     return LinuxSettings(
         rfc1337=tcp("rfc1337"),
@@ -150,8 +153,8 @@ def read_linux(source: SettingsSource) -> LinuxSettings:
         retries2=tcp("retries2"),
         orphan_retries=tcp("orphan_retries"),
         max_orphans=newer("max_orphans"),
-        rto_max_ms=newer("rto_max_ms"),
-        rto_min_us=newer("rto_min_us"),
+        rto_max_ms=newer("rto_max_ms", RTO_MAX_MS),
+        rto_min_us=newer("rto_min_us", RTO_MIN_US),
         timestamps=tcp("timestamps"),
         ports=_range(source, "net.ipv4.ip_local_port_range"),
         reserved=_reserved(source, "net.ipv4.ip_local_reserved_ports"),

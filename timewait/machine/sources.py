@@ -181,15 +181,28 @@ def settings_of_stream(stream: BinaryIO, name: str) -> SettingsListing:
         raise HostUnreadable(f"cannot read {name}: {problem.strerror}") from None
 
 
-def number(source: SettingsSource, name: str) -> int:
+def number(source: SettingsSource, name: str, bounds: tuple[int, int] | None = None) -> int:
     """A setting that is a whole number.
+
+    Parameters
+    ----------
+    source : SettingsSource
+        Where it is read.
+    name : str
+        Its dotted name.
+    bounds : (int, int), optional
+        The least and the greatest value that the kernel accepts.
 
     Raises
     ------
     HostUnreadable
-        It cannot be read, or is something else.
+        It cannot be read, is something else, or is beyond the bounds.
     """
-    return numbers(source, name, 1, "a whole number, zero or more")[0]
+    expected = "a whole number, zero or more" if bounds is None else f"a whole number from {bounds[0]} to {bounds[1]}"
+    (found,) = numbers(source, name, 1, expected)
+    if bounds is not None and not bounds[0] <= found <= bounds[1]:
+        raise HostUnreadable(f"cannot make sense of {source.where(name)}: {found} is not {expected}")
+    return found
 
 
 def numbers(source: SettingsSource, name: str, count: int, expected: str) -> list[int]:
@@ -215,6 +228,6 @@ def port_range(source: SettingsSource, name: str, low: int, high: int) -> tuple[
     return low, high
 
 
-def optional_number(source: SettingsSource, name: str) -> int | None:
-    """A whole number that some systems lack; None where it is missing. Raises as `number`."""
-    return number(source, name) if source.knows(name) else None
+def optional_number(source: SettingsSource, name: str, bounds: tuple[int, int] | None = None) -> int | None:
+    """A whole number that some systems lack; None where it is missing. Parameters and errors as of `number`."""
+    return number(source, name, bounds) if source.knows(name) else None

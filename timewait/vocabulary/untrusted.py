@@ -89,21 +89,26 @@ def check_plain_data(data: object, keep: str = "") -> None:
     ValueError
         The data are nested too deeply, hold a text that cannot be shown, or a number that is too large.
     """
-    waiting = [(data, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise ValueError(f"more than {MAX_DEPTH} lists or tables inside one another")
-        if isinstance(value, str):  # most values are texts
-            if problem := unprintable(value, keep):
-                raise ValueError(problem)
-        elif isinstance(value, int | float):
-            if not abs(value) <= MAX_NUMBER**2:
-                raise ValueError(f"{shown(value)} is too large a number")
-        elif isinstance(value, list | tuple):
-            waiting += [(part, depth + 1) for part in value]
-        elif isinstance(value, Mapping):
-            waiting += [(part, depth + 1) for pair in value.items() for part in pair]
+    level: list[object] = [data]
+    for _ in range(MAX_DEPTH + 1):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, str):  # most values are texts
+                if len(value) > MAX_TEXT or _UNPRINTABLE.search(value) is not None:
+                    if problem := unprintable(value, keep):
+                        raise ValueError(problem)
+            elif isinstance(value, int | float):
+                if not abs(value) <= MAX_NUMBER**2:
+                    raise ValueError(f"{shown(value)} is too large a number")
+            elif isinstance(value, list | tuple):
+                inner += value
+            elif isinstance(value, Mapping):
+                inner += value
+                inner += value.values()
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"more than {MAX_DEPTH} lists or tables inside one another")
 
 
 def parse_json(octets: bytes) -> Any:
