@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 import random
 import subprocess
 import sys
@@ -16,9 +18,11 @@ from pathlib import Path
 import click
 import pytest
 from bad_inputs import INPUTS, damaged_octets, damaged_text, within
+from test_bad_values import commands
 from test_host import DEFAULTS, FREEBSD
 
 from timewait.capacity.load import read_load
+from timewait.cli.main import cli, main
 from timewait.cli.sweep_rows import row_file
 from timewait.machine.linux_settings import read_linux
 from timewait.machine.profile import host_profile
@@ -194,9 +198,9 @@ def test_a_limit(tmp_path: Path) -> None:
         read_octets(path, (1 << 20) - 1)
 
 
-def gone(words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def gone(words: tuple[str, ...], **environment: str) -> Iterator[tuple[int, str]]:
     """The exit codes and errors of a command whose output nobody reads, on a full disk and without standard output."""
-    line = [sys.executable, "-m", "timewait", *words]
+    line = ["env", *(f"{name}={value}" for name, value in environment.items()), sys.executable, "-m", "timewait", *words]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -211,9 +215,36 @@ def gone(words: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(
-    "words", [("stacks",), ("explain", str(Path("examples", "capture.pcapng").resolve())), ("help", "check")]
+    "words",
+    [
+        *(("stacks",), ("explain", str(Path("examples", "capture.pcapng").resolve())), ("help", "check"), ("help", "--man")),
+        ("--version",),
+    ],
+    ids=" ".join,
 )
 def test_output_that_goes_nowhere(words: tuple[str, ...]) -> None:
     """A pipe without a reader ends the command in silence, a full disk in one line, and a closed stream changes nothing."""
     full = (2, "timewait: cannot write standard output: No space left on device\n")
     assert [*gone(words)] in ([(141, ""), full, (0, "")], [(141, ""), (0, "")])
+
+
+def test_completion_that_goes_nowhere() -> None:
+    """The same for what a shell asks for."""
+    full = (2, "timewait: cannot write standard output: No space left on device\n")
+    for asked in ("bash_source", "bash_complete"):
+        found = [*gone((), _TIMEWAIT_COMPLETE=asked, COMP_WORDS="timewait ch", COMP_CWORD="1")]
+        assert found in ([(141, ""), full, (0, "")], [(141, ""), (0, "")])
+
+
+@pytest.mark.parametrize("command", [words for words, _ in commands(cli)], ids=str)
+def test_help_on_a_full_disk(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line and the exit code of each command's help."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert (ended.value.code, capsys.readouterr().err.count("\n")) == (2, 1)

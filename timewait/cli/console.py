@@ -87,8 +87,7 @@ class Screen:
 
     def row(self, text: str) -> None:
         """A line that fits as it is, such as a row of a table."""
-        with answering():
-            _print(sys.stdout, text)
+        _print(sys.stdout, text)
 
     def heading(self, text: str) -> None:
         """One line of text, set off from the next ones."""
@@ -96,9 +95,8 @@ class Screen:
 
     def raw(self, text: str) -> None:
         """Text without wrapping."""
-        with answering():
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
-            sys.stdout.flush()
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
 
     def octets(self, data: bytes) -> None:
         """Binary data as it is."""

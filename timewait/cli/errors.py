@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 from timewait.vocabulary.output_files import CannotWrite
 from timewait.vocabulary.untrusted import visible
@@ -37,6 +38,43 @@ def answering() -> Iterator[None]:
         raise CannotWrite(Path("standard output"), problem) from problem
 
 
+class AnswerStream:
+    """Standard output that raises as `answering` does, whoever writes on it: click writes help and versions itself.
+
+    Parameters
+    ----------
+    stream : text stream
+        Standard output.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text; an empty one, with which click tries whether this is a text stream, fails nowhere."""
+        with answering():
+            return self._stream.write(text) if text != "" else 0
+
+    def flush(self) -> None:
+        """Write what the stream still holds."""
+        with answering():
+            self._stream.flush()
+
+
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """Let standard output be an `AnswerStream` in the body."""
+    before = sys.stdout
+    sys.stdout = cast("TextIO", AnswerStream(before))
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
 def flush_streams() -> None:
     """Write what standard output and standard error still hold, as far as they can be written."""
     for stream in (sys.stdout, sys.stderr):
@@ -56,3 +94,10 @@ def error(text: str) -> None:
     """Write one line on standard error; characters that do not print are written as their codes."""
     with suppress(OSError):  # the exit code still says it
         sys.stderr.write(f"timewait: {visible(' '.join(text.split()))}\n")
+
+
+def interrupted() -> None:
+    """Say that the command was interrupted; on a terminal, after the line in which it shows ``^C``."""
+    with suppress(OSError):
+        sys.stderr.write("\n" if sys.stderr.isatty() else "")
+    error("interrupted")

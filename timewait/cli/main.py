@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from timewait import __version__
-from timewait.cli.errors import ReaderGone, error
+from timewait.cli.errors import ReaderGone, answering, checked_output, error, interrupted
 from timewait.cli.interrupts import OF_THE_COMMAND, heard_interrupts
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
@@ -51,12 +53,29 @@ COMMANDS = {
 }
 """Every command, with its line of help; the module of its name in this package defines it, as ``NAME_command``."""
 
+COMPLETE = "_TIMEWAIT_COMPLETE"
+"""The environment variable by which a shell asks for completions."""
+
 FORMER = ("graph",)
 """Commands that the next release drops; they are not listed."""
 
 
 class LazyGroup(click.Group):
     """A group of commands that are imported when they run: the engines take a second to load, help needs none of them."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """As click, whose shell completion writes octets."""
+        if COMPLETE in os.environ:
+            with answering():
+                return super().main(*arguments, **options)
+        return super().main(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click, which writes an empty line where an interrupt gets so far."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as problem:
+            raise click.Abort from problem
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -87,12 +106,13 @@ def main(arguments: list[str] | None = None) -> None:
     _open_closed_streams()
     try:
         words = sys.argv[1:] if arguments is None else arguments  # which review pages state
-        with heard_interrupts():
+        with heard_interrupts(), checked_output():
             code = cli.main(arguments, prog_name="timewait", standalone_mode=False, obj=words)
         if arguments is None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and its exit code is known
     except click.exceptions.NoArgsIsHelpError as problem:
-        problem.show()
+        with suppress(OSError):
+            problem.show()
         code = USAGE
     except (click.ClickException, RequestError, MissingPackage) as problem:
         error(problem.format_message() if isinstance(problem, click.ClickException) else str(problem))
@@ -109,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     except ReaderGone:
         code = READER_GONE
     except (click.Abort, KeyboardInterrupt):
-        error("interrupted")
+        interrupted()
         code = INTERRUPTED
         if arguments is None:
             OF_THE_COMMAND.end_with(code)
