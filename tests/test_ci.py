@@ -592,7 +592,14 @@ class TestInit:
         assert run(capsys, "init", "--name", name)[0] == 2
         assert [path.name for path in folder.iterdir()] == ["tiny.toml"]
 
+    def test_it_makes_the_folder(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """And those above it."""
+        assert run(capsys, "init", str(folder / "new" / "stack"))[0] == 0
+        assert sorted(path.name for path in (folder / "new" / "stack").iterdir()) == ["my-stack.toml", "timewait.toml"]
+
     def test_no_folder(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """One line."""
-        code, _, err = run(capsys, "init", str(folder / "nowhere"))
+        """One line, where there is a file in its place."""
+        (folder / "file").write_text("mine", encoding="utf-8")
+        code, _, err = run(capsys, "init", str(folder / "file" / "nowhere"))
         assert (code, err.count("\n")) == (2, 1)
+        assert "cannot make the folder" in err

@@ -15,6 +15,7 @@ from commands import run, run_json
 from timewait.cli.glossary import glossary
 from timewait.cli.help import EXIT_CODES, QUESTION_PAGES
 from timewait.cli.main import COMMANDS, cli
+from timewait.cli.questions import asked, questions
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.settings import SETTINGS
@@ -178,3 +179,49 @@ def test_a_setting_or_an_error_leads_to_its_page(topic: str, capsys: pytest.Capt
         code, out, _ = run(capsys, "help", text)
         assert code == 0
         assert f"docs/questions/{page.name}" in "".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [
+        ("dial tcp 10.0.0.1:80: connect: cannot assign requested address", "cannot-assign-requested-address"),
+        ("Error: listen EADDRINUSE: address already in use :::3000", "address-already-in-use"),
+        ("connection reset by peer", "who-sent-the-rst"),
+        ("TCP: time wait bucket table overflow", "time-wait-bucket-table-overflow"),
+        ("nf_conntrack: table full, dropping packet", "conntrack"),
+        ("ErrorPortAllocation", "cloud-nat"),
+        ("which side should close first", "which-side-closes-first"),
+        ("FIN_WAIT2 forever", "fin-wait-2"),
+        ("last ACK is lost", "last-ack"),
+        ("SYN hits TIME_WAIT, old ACK, client RST", "syn-meets-time-wait"),
+    ],
+)
+def test_an_error_text_is_answered(text: str, page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the answer of its page, in any case of letters, and the name of the page; that of the best page comes first."""
+    for each in (text, text.upper()):
+        code, out, _ = run(capsys, "help", *each.split())
+        assert code == 0
+        first = re.search(r"docs/questions/([\w-]+)\.md", out)
+        assert first is not None
+        assert first.group(1) == page
+        assert " ".join(questions()[page].answer.split()) in " ".join(out.split())
+
+
+def test_a_state_leads_to_its_question(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the meaning of the state."""
+    out = run(capsys, "help", "CLOSE-WAIT")[1]
+    assert "whose bug is it?" in out
+    assert "The peer has closed" in out
+
+
+@pytest.mark.parametrize("text", ["no such thing", "the of and", "10.0.0.1:80", "sequence nmber"])
+def test_a_text_that_no_page_has_is_an_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A few common words, or numbers alone, are no question."""
+    assert run(capsys, "help", *text.split())[0] == 2
+
+
+def test_every_question_is_found_by_its_title() -> None:
+    """First of all pages, and its answer is plain text."""
+    for page, question in questions().items():
+        assert asked(question.title)[0].page == page
+        assert not re.search(r"[`*\[\]]", question.answer), page

@@ -15,6 +15,7 @@ import timewait
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("spec", "checker", "proofs", "diagrams", "timewait")
+PAGES = {"timewait/reference/glossary.md", *(f"timewait/questions/{page.name}" for page in (ROOT / "docs/questions").iterdir())}
 NEEDED = 77
 """The version of setuptools that pyproject.toml requires."""
 
@@ -29,7 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, source / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "docs" / "reference", source / "docs" / "reference")
+    for folder in ("questions", "reference"):
+        shutil.copytree(ROOT / "docs" / folder, source / "docs" / folder)
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
     command = [
@@ -55,10 +57,9 @@ def test_one_name(wheel: Path) -> None:
     assert tops == {"timewait", f"timewait-{timewait.__version__}.dist-info"}
 
 
-def test_the_glossary_is_in_it(wheel: Path) -> None:
-    """The page that ``timewait glossary`` reads, and no other page."""
-    pages = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".md")]
-    assert pages == ["timewait/reference/glossary.md"]
+def test_pages_are_in_it(wheel: Path) -> None:
+    """Those that ``timewait glossary`` and ``timewait help`` read, and no other."""
+    assert {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".md")} == PAGES
 
 
 def test_everything_is_in_it(wheel: Path) -> None:
@@ -67,7 +68,7 @@ def test_everything_is_in_it(wheel: Path) -> None:
     files = [path for path in files if "__pycache__" not in path.parts and not any(map(Path.is_symlink, path.parents))]
     expected = {str(path.relative_to(ROOT)) for path in files}
     names = {name if name.startswith("timewait/") else f"timewait/{name}" for name in expected}
-    names.add("timewait/reference/glossary.md")
+    names |= PAGES
     assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == names
 
 

@@ -23,6 +23,20 @@ def ensure_writable(path: Path) -> None:
         raise click.UsageError(f"cannot write {path}: there is no such folder, or no right to write in it")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where they do not exist yet.
+
+    Raises
+    ------
+    click.UsageError
+        It cannot be made; the message names it and the reason.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise click.UsageError(f"cannot make the folder {path}: {problem.strerror}") from problem
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all; raises as `write_all`."""
     write_all({path: content})

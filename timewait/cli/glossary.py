@@ -48,12 +48,12 @@ def glossary() -> dict[str, list[str]]:
     terms: dict[str, list[str]] = {}
     for section in page.split(f"\n{_HEADING}")[1:]:
         name, _, text = section.partition("\n")
-        paragraphs = [_plain(paragraph) for paragraph in text.strip().split("\n\n")]
-        terms[_plain(name)] = [paragraph for paragraph in paragraphs if paragraph]
+        paragraphs = [plain(paragraph) for paragraph in text.strip().split("\n\n")]
+        terms[plain(name)] = [paragraph for paragraph in paragraphs if paragraph]
     return terms
 
 
-def _plain(markdown: str) -> str:
+def plain(markdown: str) -> str:
     """Text without links and marks of code."""
     return " ".join(_LINK.sub(r"\1", markdown).replace("`", "").split())
 

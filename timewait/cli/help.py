@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from enum import StrEnum
 
 import click
@@ -13,6 +13,7 @@ import click
 from timewait import __version__
 from timewait.cli.console import Screen
 from timewait.cli.glossary import explained
+from timewait.cli.questions import QuestionPage, asked, questions
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.setting import InProfile, Setting
@@ -57,8 +58,18 @@ QUESTION_PAGES = {
     "conntrack": "conntrack",
     "nf_conntrack_max": "conntrack",
     "snat": "cloud-nat",
+    "fin_wait_1": "last-ack",
+    "fin_wait1": "last-ack",
+    "fin_wait_2": "fin-wait-2",
+    "fin_wait2": "fin-wait-2",
+    "close_wait": "close-wait",
+    "last_ack": "last-ack",
+    "syn_sent": "no-time-wait",
 }
-"""The page of docs/questions about a setting, an error or a socket option, in small letters."""
+"""The page of docs/questions about a setting, an error, a socket option or a state, in small letters."""
+
+NEAR = 2
+"""How many further questions are named, where a text asks several."""
 
 
 Sections = Iterator[tuple[str, list[str]]]
@@ -69,7 +80,7 @@ Sections = Iterator[tuple[str, list[str]]]
 @click.option("--man", is_flag=True, help="Write the man page of timewait, for man -l.")
 @click.pass_context
 def help_command(ctx: click.Context, topic: tuple[str, ...], man: bool) -> int:
-    """Explain a command, an option, a setting, a property, a claim, a state, or a term of the glossary."""
+    """Explain a command, an option, a setting, a property, a claim, a state, a term of the glossary, or an error text."""
     screen = Screen()
     group = ctx.parent
     assert group is not None
@@ -91,13 +102,38 @@ def _explain(topic: str, group: click.Context, screen: Screen) -> None:
     if topic.startswith("-") and not found:
         near = difflib.get_close_matches(topic, sorted(_options(group)), n=3)
         raise RequestError(f"no command has an option {topic!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
-    with suppress(RequestError) if found else nullcontext():
-        found.append(explained(topic))
+    if found:
+        with suppress(RequestError):
+            found.append(explained(topic))
+    else:
+        found = list(_term_or_questions(topic))
     for number, (name, paragraphs) in enumerate(found):
         if number:
             screen.line()
         screen.heading(name)
         screen.paragraphs(paragraphs, indent=2)
+
+
+def _term_or_questions(topic: str) -> Sections:
+    """The term of the glossary that a topic names, or else the questions that an error text asks.
+
+    Raises
+    ------
+    RequestError
+        There is neither; the message names similar terms.
+    """
+    try:
+        yield explained(topic)
+    except RequestError:
+        near = asked(topic)
+        if not near:
+            raise
+        yield near[0].title, [*near[0].paragraphs, *map(_see_also, near[1 : NEAR + 1])]
+
+
+def _see_also(question: QuestionPage) -> str:
+    """Where a further question is answered."""
+    return f"See also docs/questions/{question.page}.md: {question.title}"
 
 
 def _sections(topic: str, group: click.Context) -> Sections:
@@ -109,11 +145,11 @@ def _sections(topic: str, group: click.Context) -> Sections:
         yield topic.upper(), [f"{CLAIMS[topic.upper()].statement} ({CLAIMS[topic.upper()].section})"]
     if state in State.__members__:
         yield state, [MEANING[State[state]]]
+    if page := QUESTION_PAGES.get(key.rpartition(".")[2]):
+        yield questions()[page].title, questions()[page].paragraphs
     settings = [entry for name, entry in SETTINGS.items() if name == key or (entry.option and entry.keyword == key)]
     for entry in settings:
         yield f"setting {entry.name}", list(_of_setting(entry))
-    if page := QUESTION_PAGES.get(key.rpartition(".")[2]):
-        yield topic, [f"The page docs/questions/{page}.md of the documentation answers what is asked about it."]
     yield from _of_option(f"--{key.replace('_', '-')}", group)
 
 

@@ -13,7 +13,7 @@ import click
 
 from timewait.cli.ci import FILE
 from timewait.cli.console import Screen
-from timewait.cli.files import write_new
+from timewait.cli.files import make_folder, write_new
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import PROFILE_KEYS, SETTINGS, Arrival, NoLimit
 from timewait.spec.stacks import DEFAULT_STACK, EVIDENCE, Stack, load_stack
@@ -34,10 +34,11 @@ _LINE = 118
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), default=".")
 @click.option("--name", default="my-stack", show_default=True, help="The name of the stack, and of its file.")
 def init_command(folder: Path, name: str) -> int:
-    """Write NAME.toml, a commented profile, and timewait.toml, its questions, into DIR; never overwrites a file."""
+    """Write NAME.toml, a commented profile, and timewait.toml, its questions, into the folder DIR; never overwrites a file."""
     if not re.fullmatch("[a-z][a-z0-9-]{0,40}", name) or f"{name}.toml" == FILE:
         raise click.UsageError(f"{name!r} is no name of a stack; small letters, digits and hyphens, and not timewait")
     profile, questions = folder / f"{name}.toml", folder / FILE
+    make_folder(folder)
     write_new({profile: profile_text(name), questions: questions_text(name)})
     screen = Screen()
     screen.line(f"wrote {profile}: replace its values by those of your stack")
