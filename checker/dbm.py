@@ -128,7 +128,8 @@ def settled(zone: Zone, invariant: NDArray[np.int64], lower: NDArray[np.int64], 
         For each row the largest constant in a lower (``>``, ``>=``, ``==``) and in an upper (``<=``, ``==``) bound on
         its clock; -1 where there is none, 0 in row 0.
     """
-    zone[1:, 0] = INFINITE
+    for row in range(1, len(zone)):
+        zone[row, 0] = INFINITE
     for index in range(len(invariant)):
         tighten(zone, invariant[index, 0], invariant[index, 1], invariant[index, 2])
     return extrapolate(zone, lower, upper)

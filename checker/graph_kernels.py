@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker.class_kernels import ROW, TARGET
-from timewait.checker.jit import allocating_kernel, subroutine
+from timewait.checker.jit import kernel, subroutine
 from timewait.checker.quotient_kernels import (
     AGE_ROW,
     CONTROL,
@@ -84,77 +84,82 @@ class Part(NamedTuple):
     Attributes
     ----------
     part : (locations,) int32
-        The number of the part that a location belongs to, -1 where it belongs to none.
+        The number of the part that a location belongs to; -1 where it belongs to none, and at first.
     dropped : (edges,) bool
-        Whether an edge cannot recur.
+        Whether an edge cannot recur; at first it may.
     started, served : (clocks,), (names,) int32
-        The last part that starts a clock, or moves another one to it; and that serves a fairness name.
-    found, low, next_edge : (locations,) int32
+        The last part that starts a clock, or moves another one to it; and that serves a fairness name. -1 at first.
+    order : (locations,) int32
+        Room for the locations, part by part.
+    found, low, next_edge, members, path, waiting : (locations,) int32
         Room for Tarjan's algorithm.
+    components, parts : (locations, 3), (locations, 2) int32
+        Room for the components of a part, and for the parts that are not looked at yet: begin and end of each in `order`, and
+        the number of a component.
     """
 
     part: NDArray[np.int32]
     dropped: NDArray[np.bool_]
     started: NDArray[np.int32]
     served: NDArray[np.int32]
+    order: NDArray[np.int32]
     found: NDArray[np.int32]
     low: NDArray[np.int32]
     next_edge: NDArray[np.int32]
+    members: NDArray[np.int32]
+    path: NDArray[np.int32]
+    waiting: NDArray[np.int32]
+    components: NDArray[np.int32]
+    parts: NDArray[np.int32]
 
 
 # --- what cannot recur -----------------------------------------------------------------------------------------------
 
 
-@allocating_kernel
-def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, clocks: int) -> bool:
+@kernel
+def may_stay(quotient: QuotientArrays, bounds: BoundArrays, marks: Marks, state: Part) -> bool:
     """Whether, by the graph alone, a fair run may keep a property pending for ever."""
-    count = len(quotient.locations)
-    part = np.full(count, -1, dtype=np.int32)
-    order = np.zeros(count, dtype=np.int32)
-    used = 0
-    for location in range(count):
+    part, order, parts, components = state.part, state.order, state.parts, state.components
+    used = last = 0
+    for location in range(len(part)):
         if marks.pending[quotient.locations[location, CONTROL]]:
             part[location] = 0
             order[used] = location
             used += 1
-    state = Part(
-        part,
-        np.zeros(len(quotient.edges), dtype=np.bool_),
-        np.full(clocks, -1, dtype=np.int32),
-        np.full(marks.names, -1, dtype=np.int32),
-        np.zeros(count, dtype=np.int32),
-        np.zeros(count, dtype=np.int32),
-        np.zeros(count, dtype=np.int32),
-    )
-    begins, ends, last = [0], [used], 0
-    while begins and used:
-        begin, end = begins.pop(), ends.pop()
+    parts[0, 0], parts[0, 1], open_parts = 0, used, int(used > 0)
+    while open_parts:
+        open_parts -= 1
+        begin, end = parts[open_parts, 0], parts[open_parts, 1]
         last += 1
-        for location in order[begin:end]:
-            part[location] = last
-        for first, after, number in _components(quotient, state, order, begin, end, last):
-            last = number
-            left = _left(quotient, bounds, marks, state, order, first, after, number)
+        for position in range(begin, end):
+            part[order[position]] = last
+        count = _components(quotient, state, begin, end, last)
+        last += count
+        for component in range(count):
+            first, after, number = components[component, 0], components[component, 1], components[component, 2]
+            left = _left(quotient, bounds, marks, state, first, after, number)
             if left < 0:
                 return True
             if left:
-                begins.append(first)
-                ends.append(first + left)
+                parts[open_parts, 0], parts[open_parts, 1] = first, first + left
+                open_parts += 1
     return False
 
 
-@allocating_kernel
-def _components(
-    quotient: QuotientArrays, state: Part, order: NDArray[np.int32], begin: int, end: int, last: int
-) -> list[tuple[int, int, int]]:
-    """The strongly connected components of a part, whose locations are put together in `order`; Tarjan's algorithm."""
-    here, number, found, low, next_edge = order[begin:end].copy(), last, state.found, state.low, state.next_edge
-    for location in here:
-        found[location], next_edge[location] = -1, 0
-    path, waiting = np.zeros(len(here), dtype=np.int32), np.zeros(len(here), dtype=np.int32)
-    components = [(0, 0, 0) for _ in range(0)]
+@subroutine
+def _components(quotient: QuotientArrays, state: Part, begin: int, end: int, number: int) -> int:
+    """Find the strongly connected components of a part, and put their locations together in the order; their number.
+
+    Tarjan's algorithm.
+    """
+    order, members, found, low, next_edge = state.order, state.members, state.found, state.low, state.next_edge
+    path, waiting, components, known = state.path, state.waiting, state.components, 0
+    for position in range(begin, end):
+        location = order[position]
+        members[position], found[location], next_edge[location] = location, -1, 0
     met, length, size, place = 0, 0, 0, begin
-    for root in here:
+    for position in range(begin, end):
+        root = members[position]
         if found[root] >= 0:
             continue
         path[0], length = root, 1
@@ -182,18 +187,18 @@ def _components(
                 continue
             length -= 1
             if low[location] == found[location]:
-                last += 1
-                first_place = place
+                components[known, 0], components[known, 2] = place, number + known + 1
                 while True:
                     size -= 1
                     member = waiting[size]
-                    state.part[member] = last
+                    state.part[member] = number + known + 1
                     order[place] = member
                     place += 1
                     if member == location:
                         break
-                components.append((first_place, place, last))
-    return components
+                components[known, 1] = place
+                known += 1
+    return known
 
 
 @subroutine
@@ -202,16 +207,14 @@ def _left(
     bounds: BoundArrays,
     marks: Marks,
     state: Part,
-    order: NDArray[np.int32],
     first: int,
     after: int,
     number: int,
 ) -> int:
-    """Exclude what cannot recur in a component; the locations left, put first in `order`, or -1 if nothing is excluded."""
-    events = _note(quotient, marks, state, order[first:after], number)
-    if marks.by_events and not events:
+    """Exclude what cannot recur in a component; the locations left, put first in the order, or -1 if nothing is excluded."""
+    if not _note(quotient, marks, state, first, after, number) and marks.by_events:
         return 0
-    excluded, place = False, first
+    order, excluded, place = state.order, False, first
     for position in range(first, after):
         location = order[position]
         if _leaves(quotient, bounds, marks, state, location, number):
@@ -220,7 +223,8 @@ def _left(
         else:
             order[place] = location
             place += 1
-    for location in order[first:place]:
+    for position in range(first, place):
+        location = order[position]
         begin = quotient.locations[location, FIRST_EDGE]
         for edge in range(begin, begin + quotient.locations[location, EDGES]):
             inside = state.part[quotient.edges[edge, TARGET]] == number and not state.dropped[edge]
@@ -231,10 +235,11 @@ def _left(
 
 
 @subroutine
-def _note(quotient: QuotientArrays, marks: Marks, state: Part, members: NDArray[np.int32], number: int) -> bool:
+def _note(quotient: QuotientArrays, marks: Marks, state: Part, first: int, after: int, number: int) -> bool:
     """Note which clocks a component starts and which names it serves; whether it has a recurrent event."""
     events = False
-    for location in members:
+    for position in range(first, after):
+        location = state.order[position]
         begin, row_begin = quotient.locations[location, FIRST_EDGE], quotient.locations[location, FIRST_ROW]
         for edge in range(begin, begin + quotient.locations[location, EDGES]):
             target = quotient.edges[edge, TARGET]
@@ -341,21 +346,43 @@ def _at_once(quotient: QuotientArrays, bounds: BoundArrays, edge: int, out: int)
 # --- where time may stop ---------------------------------------------------------------------------------------------
 
 
-@allocating_kernel
-def first_lock(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32], fresh: NDArray[np.bool_]) -> int:
+class ClockOrder(NamedTuple):
+    """What is known of the order of clocks, to find time-locks.
+
+    Attributes
+    ----------
+    asked : (roles, roles) bool
+        The pairs of roles of clocks whose order may matter; none at first.
+    below : (rows of all locations,) uint64
+        For each row the rows of its location, as bits, whose clocks never exceed its clock; none at first.
+    waiting, waits : (locations,) int32, bool
+        Room for the locations to look at again.
+    """
+
+    asked: NDArray[np.bool_]
+    below: NDArray[np.uint64]
+    waiting: NDArray[np.int32]
+    waits: NDArray[np.bool_]
+
+
+@kernel
+def first_lock(
+    quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32], fresh: NDArray[np.bool_], order: ClockOrder
+) -> int:
     """The first location in which time may stop while no edge is possible; -1 if there is none.
 
     `roles` holds the role of each clock, `fresh` for each row of the first location whether its clock starts from zero. No
     location has more than `MAX_ROWS` rows.
     """
-    order = _orders(quotient, _asked(quotient, bounds, roles), roles, fresh)
+    _ask(quotient, bounds, roles, order.asked)
+    _find_order(quotient, roles, fresh, order)
     for location in range(len(quotient.locations)):
         limits = quotient.locations[location, FIRST_LIMIT]
         for limit in range(limits, limits + quotient.locations[location, LIMITS]):
             possible = False
             begin = quotient.locations[location, FIRST_EDGE]
             for edge in range(begin, begin + quotient.locations[location, EDGES]):
-                if _open(quotient, bounds, order, location, limit, edge):
+                if _open(quotient, bounds, order.below, location, limit, edge):
                     possible = True
                     break
             if not possible:
@@ -385,10 +412,9 @@ def _open(quotient: QuotientArrays, bounds: BoundArrays, order: NDArray[np.uint6
     return True
 
 
-@allocating_kernel
-def _asked(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """The pairs of roles of clocks whose order may matter: one is tested by the parameter by which the other is limited."""
-    asked = np.zeros((roles.max() + 1, roles.max() + 1), dtype=np.bool_)
+@subroutine
+def _ask(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32], asked: NDArray[np.bool_]) -> None:
+    """Mark the pairs of roles of clocks whose order may matter: one is tested by the parameter by which the other is limited."""
     for location in range(len(quotient.locations)):
         rows = quotient.locations[location, FIRST_ROW]
         begin, limits = quotient.locations[location, FIRST_EDGE], quotient.locations[location, FIRST_LIMIT]
@@ -401,24 +427,21 @@ def _asked(quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int3
                     bound = quotient.guards[part, 1]
                     if bounds.relations[bound] == AT_MOST and bounds.parameters[bound] == parameter:
                         asked[roles[quotient.clocks[rows + _tested(quotient, edge, part)]], limited] = True
-    return asked
 
 
-@allocating_kernel
-def _orders(
-    quotient: QuotientArrays, asked: NDArray[np.bool_], roles: NDArray[np.int32], fresh: NDArray[np.bool_]
-) -> NDArray[np.uint64]:
-    """For each row the rows of its location, as bits, whose clocks never exceed its clock: a greatest fixed point."""
-    one, count = np.uint64(1), len(quotient.locations)
-    order = np.zeros(len(quotient.clocks), dtype=np.uint64)
+@subroutine
+def _find_order(quotient: QuotientArrays, roles: NDArray[np.int32], fresh: NDArray[np.bool_], order: ClockOrder) -> None:
+    """Find for each row the rows of its location whose clocks never exceed its clock: a greatest fixed point."""
+    one, count, asked, below = np.uint64(1), len(quotient.locations), order.asked, order.below
+    waiting, waits, size = order.waiting, order.waits, count
     for location in range(count):
+        waiting[location], waits[location] = location, True
         begin, rows = quotient.locations[location, FIRST_ROW], quotient.locations[location, ROWS]
         for row in range(1, rows):
             for other in range(1, rows):
                 pair = asked[roles[quotient.clocks[begin + other]], roles[quotient.clocks[begin + row]]]
                 if pair and other != row and (location or fresh[other]):
-                    order[begin + row] |= one << np.uint64(other)
-    waiting, waits, size = np.arange(count), np.ones(count, dtype=np.bool_), count
+                    below[begin + row] |= one << np.uint64(other)
     while size:
         size -= 1
         location = waiting[size]
@@ -426,11 +449,10 @@ def _orders(
         begin = quotient.locations[location, FIRST_EDGE]
         for edge in range(begin, begin + quotient.locations[location, EDGES]):
             target = quotient.edges[edge, TARGET]
-            if _lessen(quotient, order, location, edge) and not waits[target]:
+            if _lessen(quotient, below, location, edge) and not waits[target]:
                 waits[target] = True
                 waiting[size] = target
                 size += 1
-    return order
 
 
 @subroutine

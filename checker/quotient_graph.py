@@ -30,7 +30,7 @@ def may_stay_pending(quotient: QuotientTable, asked: Property) -> bool:
         names=len(names),
         by_events=asked.recurrent,
     )
-    return bool(kernels.may_stay(quotient.arrays, _bounds(quotient), marks, len(quotient.clocks)))
+    return bool(kernels.may_stay(quotient.arrays, _bounds(quotient), marks, _part(quotient, len(names))))
 
 
 def is_narrow(quotient: QuotientTable) -> bool:
@@ -46,7 +46,33 @@ def may_lock(quotient: QuotientTable) -> bool:
     roles = dict[str, int]()
     of_clock = [roles.setdefault("" if clock is None else clock.role, len(roles)) for clock in quotient.clocks]
     fresh = np.array([True, *(update == RESET for update in quotient.start_updates())])
-    return int(kernels.first_lock(quotient.arrays, _bounds(quotient), np.array(of_clock, dtype=np.int32), fresh)) >= 0
+    order = kernels.ClockOrder(
+        asked=np.zeros((len(roles), len(roles)), dtype=np.bool_),
+        below=np.zeros(len(quotient.arrays.clocks), dtype=np.uint64),
+        waiting=np.zeros(len(quotient), dtype=np.int32),
+        waits=np.zeros(len(quotient), dtype=np.bool_),
+    )
+    return int(kernels.first_lock(quotient.arrays, _bounds(quotient), np.array(of_clock, dtype=np.int32), fresh, order)) >= 0
+
+
+def _part(quotient: QuotientTable, names: int) -> kernels.Part:
+    """Where a search for components begins, for a number of fairness names."""
+    count = len(quotient)
+    return kernels.Part(
+        part=np.full(count, -1, dtype=np.int32),
+        dropped=np.zeros(len(quotient.arrays.edges), dtype=np.bool_),
+        started=np.full(len(quotient.clocks), -1, dtype=np.int32),
+        served=np.full(names, -1, dtype=np.int32),
+        order=np.zeros(count, dtype=np.int32),
+        found=np.zeros(count, dtype=np.int32),
+        low=np.zeros(count, dtype=np.int32),
+        next_edge=np.zeros(count, dtype=np.int32),
+        members=np.zeros(count, dtype=np.int32),
+        path=np.zeros(count, dtype=np.int32),
+        waiting=np.zeros(count, dtype=np.int32),
+        components=np.zeros((count, 3), dtype=np.int32),
+        parts=np.zeros((count, 2), dtype=np.int32),
+    )
 
 
 def _bounds(quotient: QuotientTable) -> kernels.BoundArrays:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.class_kernels import CLASSES, FIRST_STEP, MESSAGE, NEXT, ROW, TARGET, ClassArrays, has
-from timewait.checker.jit import allocating_kernel, subroutine
+from timewait.checker.class_kernels import FIRST_STEP, MESSAGE, NEXT, ROW, TARGET, ClassArrays, has
+from timewait.checker.jit import kernel, subroutine
 
 AGE_ROW, FIRST_SOURCE = 3, 4
 """The columns of `QuotientArrays.edges` after those that it shares with `ClassArrays.steps`: row, message and target."""
@@ -106,20 +106,21 @@ class QuotientArrays(NamedTuple):
     guards: NDArray[np.int32]
 
 
-@allocating_kernel
+@kernel
 def number(
     arrays: ClassArrays,
     ranks: NDArray[np.int32],
     before: NDArray[np.int32],
     locations: NDArray[np.int32],
     edges: NDArray[np.int32],
+    numbers: NDArray[np.int32],
+    keys: NDArray[np.int32],
 ) -> int:
     """Number the classes in the order in which edges lead to them, and put the edges in the order of the automaton; how many.
 
-    `ranks` holds the place of each message in that order, `before` for each control the spontaneous edges before arrivals.
+    `ranks` holds the place of each message in that order, `before` for each control the spontaneous edges before arrivals,
+    `numbers` -1 for each class; `keys` is room for each edge.
     """
-    numbers = np.full(arrays.counts[CLASSES], -1, dtype=np.int32)
-    keys = np.zeros(len(edges), dtype=np.int32)
     locations[0, CLASS], numbers[0] = 0, 0
     location, count, end = 0, 1, 0
     while location < count:
@@ -134,7 +135,8 @@ def number(
             place = end
             while place > begin and keys[place - 1] > key:
                 keys[place] = keys[place - 1]
-                edges[place, :3] = edges[place - 1, :3]
+                for column in range(AGE_ROW):
+                    edges[place, column] = edges[place - 1, column]
                 place -= 1
             keys[place] = key
             edges[place, ROW], edges[place, MESSAGE], edges[place, TARGET] = row, message, arrays.steps[step, TARGET]
@@ -184,12 +186,20 @@ def list_clocks(
     return end - begin
 
 
-@allocating_kernel
+@kernel
 def measure(
-    arrays: ClassArrays, numbers: ClockNumbers, parts: RowParts, locations: NDArray[np.int32], edges: NDArray[np.int32]
+    arrays: ClassArrays,
+    numbers: ClockNumbers,
+    by_rank: NDArray[np.int32],
+    parts: RowParts,
+    locations: NDArray[np.int32],
+    edges: NDArray[np.int32],
+    room: NDArray[np.int16],
 ) -> tuple[int, int, int]:
-    """Say where the rows and limits of each location, and the sources of each edge, begin; the number of each."""
-    room, by_rank = np.zeros(numbers.total + 1, dtype=np.int16), np.arange(len(numbers.ages)).astype(np.int32)
+    """Say where the rows and limits of each location, and the sources of each edge, begin; the number of each.
+
+    `room` has an entry for each clock and one more.
+    """
     rows = sources = limits = 0
     for location in range(len(locations)):
         here, control = locations[location, CLASS], locations[location, CONTROL]
@@ -208,16 +218,23 @@ def measure(
     return rows, sources, limits
 
 
-@allocating_kernel
+@kernel
 def lay_out(
-    arrays: ClassArrays, numbers: ClockNumbers, by_rank: NDArray[np.int32], parts: RowParts, quotient: QuotientArrays
+    arrays: ClassArrays,
+    numbers: ClockNumbers,
+    by_rank: NDArray[np.int32],
+    parts: RowParts,
+    quotient: QuotientArrays,
+    at: NDArray[np.int16],
+    resets: NDArray[np.int32],
 ) -> None:
-    """Write the clocks and limits of locations, and the row of the arriving age and the sources of edges."""
+    """Write the clocks and limits of locations, and the row of the arriving age and the sources of edges.
+
+    `at` and `resets` are room, -1 for each clock.
+    """
     locations, edges, clocks = quotient.locations, quotient.edges, quotient.clocks
     for location in range(len(locations)):
         list_clocks(arrays, numbers, by_rank, locations[location, CLASS], clocks, locations[location, FIRST_ROW])
-    at = np.full(numbers.total, -1, dtype=np.int16)
-    resets = np.full(numbers.total, -1, dtype=np.int32)
     for location in range(len(locations)):
         begin, rows = locations[location, FIRST_ROW], locations[location, ROWS]
         for row in range(rows):
@@ -298,15 +315,14 @@ def _write_sources(
             quotient.sources[begin + row] = at[clock]
 
 
-@allocating_kernel
+@kernel
 def maximal_constants(
-    quotient: QuotientArrays, lower: NDArray[np.int64], upper: NDArray[np.int64], count: int
-) -> NDArray[np.int64]:
-    """For each clock the maximal constants in lower and in upper bounds, shape (count, 2); -1 where there is none.
+    quotient: QuotientArrays, lower: NDArray[np.int64], upper: NDArray[np.int64], most: NDArray[np.int64]
+) -> None:
+    """Write for each clock the maximal constants in lower and in upper bounds, shape (clocks, 2), where -1 stands for none.
 
     `lower` and `upper` hold for each bound its constant as a lower and as an upper one, -1 where it is none.
     """
-    most = np.full((count, 2), -1, dtype=np.int64)
     for location in range(len(quotient.locations)):
         begin = quotient.locations[location, FIRST_ROW]
         first = quotient.locations[location, FIRST_LIMIT]
@@ -320,4 +336,3 @@ def maximal_constants(
                 tested = quotient.guards[part, 0] if quotient.guards[part, 0] >= 0 else quotient.edges[edge, AGE_ROW]
                 clock, bound = quotient.clocks[begin + tested], quotient.guards[part, 1]
                 most[clock, 0], most[clock, 1] = max(most[clock, 0], lower[bound]), max(most[clock, 1], upper[bound])
-    return most

@@ -137,10 +137,12 @@ class QuotientTable(CompiledAutomaton):
         by_rank = np.argsort(ranks).astype(np.int32)
         locations = np.zeros((len(classes), 8), dtype=np.int32)
         edges = np.zeros((classes.steps, 5), dtype=np.int32)
-        count = kernels.number(classes.arrays, ranks, self._before(), locations, edges)
+        of_classes, keys = np.full(len(classes), -1, dtype=np.int32), np.zeros(classes.steps, dtype=np.int32)
+        count = kernels.number(classes.arrays, ranks, self._before(), locations, edges, of_classes, keys)
         locations = locations[:count].copy()
         parts = self._row_parts()
-        rows, sources, limits = kernels.measure(classes.arrays, numbers, parts, locations, edges)
+        room = np.zeros(numbers.total + 1, dtype=np.int16)
+        rows, sources, limits = kernels.measure(classes.arrays, numbers, by_rank, parts, locations, edges, room)
         arrays = QuotientArrays(
             locations,
             edges,
@@ -150,7 +152,8 @@ class QuotientTable(CompiledAutomaton):
             parts.guards_of,
             parts.guards,
         )
-        kernels.lay_out(classes.arrays, numbers, by_rank, parts, arrays)
+        at, resets = np.full(numbers.total, -1, dtype=np.int16), np.full(numbers.total, -1, dtype=np.int32)
+        kernels.lay_out(classes.arrays, numbers, by_rank, parts, arrays, at, resets)
         return arrays
 
     def _before(self) -> NDArray[np.int32]:

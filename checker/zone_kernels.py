@@ -112,10 +112,9 @@ def write_bounds(
     places, edges, bounds
         As in `ZoneArrays`; the kinds of edges are written already.
     at : (rows of the table, 1 + most rows of a location) int32
-        Room: for each row, and row of the age of an arriving message, the begin of the guard.
+        Room, -1: for each row, and row of the age of an arriving message, the begin of the guard.
     """
     used = 0
-    at[:] = -1
     for location in range(len(quotient.locations)):
         place = quotient.locations[location]
         begin = used
@@ -148,6 +147,15 @@ def _write_bound(forms: NDArray[np.int64], bounds: NDArray[np.int64], used: int,
                 bounds[used, form], bounds[used, 1 - form], bounds[used, 2] = row, 0, forms[bound, form]
             used += 1
     return used
+
+
+@kernel
+def begin(arrays: ZoneArrays, location: int, sources: NDArray[np.int16]) -> None:
+    """Store the first node; the sources of its rows are among the rows of a zone of which only the constant zero is known."""
+    arrays.scratch[0, 0] = AT_MOST_ZERO
+    _carry(arrays, arrays.scratch[0], 1, arrays.scratch[2], location, sources, 0)
+    _settle(arrays, arrays.scratch[2], location)
+    _store(arrays, location, -1, -1, 0)
 
 
 @kernel
@@ -207,7 +215,7 @@ def _visit(arrays: ZoneArrays, number: int, location: int, first: int, last: int
             if arrays.bounds[bound, 2] < zone[arrays.bounds[bound, 0] * size + arrays.bounds[bound, 1]]:
                 guarded = narrow
         target = arrays.edges[edge, TARGET]
-        _carry(arrays, guarded, size, after, target, arrays.edges[edge, FIRST_UPDATE])
+        _carry(arrays, guarded, size, after, target, arrays.sources, arrays.edges[edge, FIRST_UPDATE])
         _settle(arrays, after, target)
         arrays.counts[TRANSITIONS] += 1
         arrays.edges[edge, TAKEN] = 1
@@ -215,7 +223,7 @@ def _visit(arrays: ZoneArrays, number: int, location: int, first: int, last: int
         if kind and arrays.first_taken[kind, 0] < 0:
             arrays.first_taken[kind, 0], arrays.first_taken[kind, 1] = number, edge - first
             noted = True
-        store(arrays, target, number, edge - first, arrays.nodes[number, DEPTH] + 1)
+        _store(arrays, target, number, edge - first, arrays.nodes[number, DEPTH] + 1)
     return noted
 
 
@@ -255,13 +263,21 @@ def _tighten(zone: NDArray[np.int64], size: int, row: int, column: int, bound: i
 
 
 @subroutine
-def _carry(arrays: ZoneArrays, zone: NDArray[np.int64], size: int, after: NDArray[np.int64], target: int, update: int) -> None:
-    """As `timewait.checker.dbm.carry`."""
+def _carry(
+    arrays: ZoneArrays,
+    zone: NDArray[np.int64],
+    size: int,
+    after: NDArray[np.int64],
+    target: int,
+    sources: NDArray[np.int16],
+    update: int,
+) -> None:
+    """As `timewait.checker.dbm.carry`; the sources begin at the index `update`."""
     rows, constants = int(arrays.places[target, SIZE]), arrays.places[target, FIRST_CONSTANT]
     for row in range(rows):
-        source = int(arrays.sources[update + row])
+        source = int(sources[update + row])
         for column in range(rows):
-            other = int(arrays.sources[update + column])
+            other = int(sources[update + column])
             if source < 0:
                 bound = INFINITE
             elif other < 0:
@@ -315,8 +331,8 @@ def _close(zone: NDArray[np.int64], size: int) -> None:
                     zone[row * size + column] = min(zone[row * size + column], bound)
 
 
-@kernel
-def store(arrays: ZoneArrays, location: int, parent: int, step: int, depth: int) -> None:
+@subroutine
+def _store(arrays: ZoneArrays, location: int, parent: int, step: int, depth: int) -> None:
     """Store the zone after an edge, the last row of the scratch, as a new node, unless a stored zone includes it."""
     size, zone = int(arrays.places[location, SIZE]), arrays.scratch[2]
     nodes, slots, pool = arrays.nodes, arrays.slots, arrays.pool

@@ -51,11 +51,12 @@ def tables_of(quotient: QuotientTable, ticks: Mapping[str, int], kinds: NDArray[
     places = np.zeros((len(quotient), 6), dtype=np.int32)
     edges = np.zeros((len(arrays.edges), 6), dtype=np.int32)
     edges[:, zone_kernels.KIND] = kinds[arrays.edges[:, ROW]]
-    at = np.zeros((len(kinds), 2 + int(arrays.locations[:, ROWS].max())), dtype=np.int32)
+    at = np.full((len(kinds), 2 + int(arrays.locations[:, ROWS].max())), -1, dtype=np.int32)
     bounds = np.zeros((1 << 12, 3), dtype=np.int64)
     used = zone_kernels.write_bounds(arrays, by_bound, places, edges, bounds, at)
     if used > len(bounds):
         bounds = np.zeros((used, 3), dtype=np.int64)
+        at[:] = -1
         zone_kernels.write_bounds(arrays, by_bound, places, edges, bounds, at)
     return ZoneTables(places, edges, bounds, arrays.sources, _constants(quotient, ticks)[arrays.clocks])
 
@@ -65,7 +66,8 @@ def _constants(quotient: QuotientTable, ticks: Mapping[str, int]) -> NDArray[np.
     bounds = quotient.table.bounds
     lower = np.array([-1 if relation == "<=" else ticks[name] for relation, name in bounds], dtype=np.int64)
     upper = np.array([ticks[name] if relation in ("<=", "==") else -1 for relation, name in bounds], dtype=np.int64)
-    of_clock = maximal_constants(quotient.arrays, lower, upper, len(quotient.clocks))
+    of_clock = np.full((len(quotient.clocks), 2), -1, dtype=np.int64)
+    maximal_constants(quotient.arrays, lower, upper, of_clock)
     lifetimes = {role: ticks[name] for role, name in quotient.base.lifetimes.items()}
     roles = ["" if clock is None else clock.role for clock in quotient.clocks]
     of_role: dict[str, tuple[int, int]] = {}

@@ -159,13 +159,8 @@ class Zones:
         start = self.automaton.start
         if not self._arrays.places[start, kernels.SIZE]:
             self._describe(start)
-        updates = np.array([RESET, *self.automaton.start_updates()], dtype=np.int16) - RESET
-        point = np.full((1, 1), dbm.AT_MOST_ZERO, dtype=np.int64)
-        zone = dbm.carry(point, *self._updates(start, updates.astype(np.int16)))
-        constants = self._arrays.constants[self._arrays.places[start, kernels.FIRST_CONSTANT] :][: len(zone)]
-        zone = dbm.settled(zone, self._invariant(start), constants[:, 0].copy(), constants[:, 1].copy())
-        self._arrays.scratch[2, : zone.size] = zone.ravel()
-        kernels.store(self._arrays, start, -1, -1, 0)
+        sources = np.array([RESET, *self.automaton.start_updates()], dtype=np.int16) - np.int16(RESET)
+        kernels.begin(self._arrays, start, sources)
 
     def _note(self) -> None:
         """Note which properties are violated and witnessed by kinds of edges that were taken since the last time."""
