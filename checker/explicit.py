@@ -8,6 +8,7 @@ changes what can happen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from operator import itemgetter
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from timewait.checker.engine import DecisionEngine, finding_of
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.mealy import Unsupported
 from timewait.checker.packed_ticks import PackedTicks
+from timewait.checker.partitioned_ticks import PartitionedTicks, explored
 from timewait.checker.question import Engine, Question
 from timewait.checker.search import TICK, Search
 from timewait.vocabulary.automaton import Edge, Property
@@ -182,11 +184,17 @@ class TickEngine(DecisionEngine):
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
         spent, names = budget.fresh(), frozenset(asked.name for asked in properties)
-        explored = packed(question, spent, names) or unpacked(question, spent, names)
-        return [
-            finding_of(question, asked, explored, self.label, spent.elapsed, lambda: bool(explored.dead_ends))
-            for asked in properties
-        ]
+
+        def findings(states: PackedTicks | PartitionedTicks | Explicit) -> list[Finding]:
+            seconds = spent.elapsed
+            return [
+                finding_of(question, asked, states, self.label, seconds, lambda: bool(states.dead_ends)) for asked in properties
+            ]
+
+        if question.locations is not None:
+            with suppress(Unsupported), explored(question.locations, spent, names) as states:
+                return findings(states)
+        return findings(unpacked(question, spent, names))
 
 
 def packed(question: Question, budget: Budget, until: frozenset[str] = frozenset()) -> PackedTicks | None:

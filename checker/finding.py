@@ -120,6 +120,8 @@ class Budget:
         Resident memory of the process at most.
     listener : callable
         Called every second with the progress of the exploration.
+    workers : int
+        Threads that one exploration in ticks uses once its states are many.
     interrupted : callable
         Polled: whether the exploration should stop; the findings so far are kept.
     """
@@ -129,6 +131,7 @@ class Budget:
     megabytes: float = 12_000.0
     listener: Listener = silent
     interrupted: Callable[[], bool] = never
+    workers: int = 1
     started: float = field(default_factory=time.monotonic)
     _reported: float = field(default_factory=time.monotonic)
 
@@ -139,7 +142,7 @@ class Budget:
 
     def fresh(self) -> Budget:
         """The same bounds, with the time restarted."""
-        return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted)
+        return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted, self.workers)
 
     def exceeded(self, states: int, depth: int) -> str:
         """Why to stop, or an empty string; calls the listener every second."""

@@ -50,7 +50,8 @@ def subroutine(function: Compiled) -> Compiled:
 
 
 def _compiled(kind: Any, function: Compiled, options: dict[str, bool]) -> Compiled:
-    dispatcher: Any = kind(function, targetoptions={"nopython": True, "boundscheck": None, **options})
+    options = {"nopython": True, "nogil": True, **options}  # without the lock of Python, threads run compiled functions at once
+    dispatcher: Any = kind(function, targetoptions={"boundscheck": None, **options})
     with suppress(OSError, RuntimeError):  # no folder for a cache can be written: every process compiles the function
         dispatcher._cache = _Cache(function)
     compiled: Compiled = dispatcher

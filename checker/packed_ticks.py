@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import tick_kernels as kernels
-from timewait.checker.finding import Budget, Move, Run
+from timewait.checker.finding import Budget, Run
 from timewait.checker.location_kernels import DONE, MAX_CLOCKS, MAX_EDGES
 from timewait.checker.locations import Locations
 from timewait.checker.mealy import Unsupported
+from timewait.checker.shortest_run import least_parent, least_violation, run_along
 from timewait.checker.state_set_kernels import insert, refill
-from timewait.checker.tick_kernels import BATCH, BLOCK, MOST_STEPS, NO_STEP, TICK
+from timewait.checker.tick_kernels import BATCH, BLOCK, MOST_STEPS
 from timewait.checker.tick_layout_kernels import (
     DEAD_ENDS,
     DEPTH,
@@ -75,7 +76,8 @@ class PackedTicks:
     ticks : mapping
         The parameters in ticks.
     broken, witnessed : dict
-        For each violated ``always`` property, and for each witnessed ``sometimes`` property, the first (state, edge).
+        For each violated ``always`` property, and for each witnessed ``sometimes`` property, a (state, edge) of the first level;
+        for a violation the least one (`timewait.checker.shortest_run`) once the exploration has ended.
     stopped : str
         Why the search ended early; empty when it is complete.
     """
@@ -174,16 +176,21 @@ class PackedTicks:
 
     # --- exploration ------------------------------------------------------------------------------------------------
 
-    def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
-        """Visit every reachable state; stop early when the budget is used up, or when all of `until` are violated."""
+    def explore(self, budget: Budget, until: frozenset[str] = frozenset(), few: int | None = None) -> None:
+        """Visit every reachable state; stop early when the budget is used up, or when all of `until` are violated.
+
+        With `few`, also stop at the end of a level once there are so many states, which is no reason in `stopped`.
+        """
         while self.arrays.counts[NEXT] < self.arrays.counts[STATES]:
+            if few is not None and len(self) >= few and self.arrays.counts[NEXT] == self.arrays.counts[LEVEL_END]:
+                break
             if stopped := budget.exceeded(len(self), self.depth):
                 self.stopped = stopped
                 break
             if len(self) > MOST_STATES:
                 self.stopped = f"stopped at {len(self):,} states, as many as numbers of 32 bits express"
                 break
-            status = kernels.explore(self.locations.arrays, self.arrays, CHUNK, self.locations.scratch)
+            status = kernels.explore(self.locations.arrays, self.arrays, self._chunk(few), self.locations.scratch)
             if status != DONE:
                 self.supply(status)
             else:
@@ -192,6 +199,20 @@ class PackedTicks:
                 self.stopped = "every property asked for is broken"
                 break
         self._note()  # what was taken before the last stop counts too
+        for name, (state, _) in self.broken.items():
+            self.broken[name] = self._least_violation(name, self.level(self.level_of(state)))
+
+    def _least_violation(self, name: str, level: tuple[int, int]) -> tuple[int, int]:
+        """The least (state, edge) of a level that violates a property."""
+        least = least_violation(self.locations, self.arrays, *level, name)
+        assert least is not None, "the property is violated in this level"
+        same = (self.arrays.states[slice(*level)] == np.array(least.words, dtype=np.uint64)).all(axis=1)
+        return level[0] + int(np.argmax(same)), least.step
+
+    def _chunk(self, few: int | None) -> int:
+        """States that are visited before the next look: no further than the level where it may be the last one."""
+        left = int(self.arrays.counts[LEVEL_END] - self.arrays.counts[NEXT])
+        return min(CHUNK, left) if few is not None and left else CHUNK if few is None else 1
 
     def supply(self, status: int) -> None:
         """Supply what the kernel lacks."""
@@ -257,6 +278,11 @@ class PackedTicks:
         return int(self.arrays.counts[STATES])
 
     @property
+    def complete(self) -> bool:
+        """Whether every state reached has been visited."""
+        return bool(self.arrays.counts[NEXT] == self.arrays.counts[STATES])
+
+    @property
     def transitions(self) -> int:
         """The number of steps between states."""
         return int(self.arrays.counts[TRANSITIONS])
@@ -279,24 +305,26 @@ class PackedTicks:
         return used + sum(array.nbytes for array in self.locations.arrays)
 
     def run_to(self, state: int, edge: int | None = None) -> Run:
-        """A shortest run to a state, then along an edge out of it."""
-        steps = [] if edge is None else [edge]
+        """The least shortest run to a state (`timewait.checker.shortest_run`), then along an edge out of it."""
+        steps, wanted = [] if edge is None else [edge], self.arrays.states[state].copy()
+        for level in range(self.level_of(state), 0, -1):
+            parent = least_parent(self.locations, self.arrays, *self.level(level - 1), wanted)
+            assert parent is not None, "every state but the first was reached from one of the level before it"
+            steps.append(parent.step)
+            wanted = np.array(parent.words, dtype=np.uint64)
+        return run_along(self.locations, steps[::-1], self.unit)
+
+    def level(self, number: int) -> tuple[int, int]:
+        """The first state of a level, and the one after its last."""
+        counts = self.arrays.counts
+        levels = [*self.arrays.levels[: int(counts[DEPTH])], counts[LEVEL_END], counts[STATES]]
+        return int(levels[number]), int(levels[number + 1])
+
+    def level_of(self, state: int) -> int:
+        """The level of a state: the number of steps to it."""
         counts = self.arrays.counts
         levels = np.append(self.arrays.levels[: int(counts[DEPTH])], counts[LEVEL_END])
-        for level in range(int(np.searchsorted(levels, state, side="right")) - 1, 0, -1):
-            begin, end = int(levels[level - 1]), int(levels[level])
-            state, step = kernels.step_to(self.locations.arrays, self.arrays, begin, end, state, self.locations.scratch)
-            assert step != NO_STEP, "every state but the first was reached from one of the level before it"
-            steps.append(step)
-        moves, delay = [], Fraction(0)
-        for step in reversed(steps):
-            if step == TICK:
-                delay += self.unit
-            else:
-                row = self.locations.rows[int(self.locations.arrays.edges[step, 1])]
-                moves.append(Move(delay, row.edge.action))
-                delay = Fraction(0)
-        return Run((*moves, Move(delay, None)) if delay else tuple(moves))
+        return int(np.searchsorted(levels, state, side="right")) - 1
 
     def controls(self) -> NDArray[np.int32]:
         """The control of the location of each state, by number, of shape (states,)."""

@@ -21,7 +21,7 @@ LOWER = np.uint64((1 << 32) - 1)
 
 
 @subroutine
-def _mixed(value: np.uint64) -> np.uint64:
+def mixed(value: np.uint64) -> np.uint64:
     """A permutation of words whose upper bits depend on all bits."""
     value ^= value >> HALF
     value *= np.uint64(0x9E3779B97F4A7C15)
@@ -56,7 +56,7 @@ def insert(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], fo
     places, halves = np.empty(count, dtype=np.uint64), np.zeros(count, dtype=np.uint64)
     for word in range(words):
         for index in range(count):
-            halves[index] = _mixed(halves[index] ^ found[word, index])
+            halves[index] = mixed(halves[index] ^ found[word, index])
     for index in range(count):
         halves[index] >>= HALF
         places[index] = (halves[index] * size) >> HALF
@@ -152,7 +152,7 @@ def numbered(states: NDArray[np.uint64], known: int) -> NDArray[np.uint32]:
     for state in range(known):
         value = ZERO
         for word in range(states.shape[1]):
-            value = _mixed(value ^ states[state, word])
+            value = mixed(value ^ states[state, word])
         place = np.int64(value >> HALF) & (size - 1)
         while table[place]:
             place = (place + 1) & (size - 1)
@@ -165,7 +165,7 @@ def number_of(states: NDArray[np.uint64], table: NDArray[np.uint32], found: NDAr
     """The number of the state that was found at an index of shape (words, k), or -1."""
     value = ZERO
     for word in range(len(found)):
-        value = _mixed(value ^ found[word, index])
+        value = mixed(value ^ found[word, index])
     place = np.int64(value >> HALF) & (len(table) - 1)
     while table[place]:
         state, same = np.int64(table[place]) - 1, True

@@ -100,13 +100,13 @@ def explore(arrays: Arrays, ticks: Ticks, chunk: int, flying: Scratch) -> int:
         found = none
         if counts[STATES] == counts[LEVEL_END]:
             break
-        status = _begin_level(arrays, ticks)
+        status = begin_level(arrays, ticks)
     counts[STATES] = insert(ticks.states, counts[STATES], ticks.slots, block.found, found)
     return status
 
 
 @allocating_kernel
-def _begin_level(arrays: Arrays, ticks: Ticks) -> int:
+def begin_level(arrays: Arrays, ticks: Ticks) -> int:
     """Sort the states that were reached from the last level by location; how it ended."""
     counts, order, tally, states, mask = ticks.counts, ticks.order, ticks.tally, ticks.states, location_mask(ticks)
     begin, end = counts[LEVEL_END], counts[STATES]
@@ -151,7 +151,7 @@ def _room(arrays: Arrays, ticks: Ticks, more: int) -> int:
 
 
 @subroutine
-def _gather(ticks: Ticks, block: StateBlock, location: int) -> int:
+def gather(ticks: Ticks, block: StateBlock, location: int) -> int:
     """Copy the next states of a location into the block; their number."""
     states, gathered, order, mask = ticks.states, block.states, ticks.order, location_mask(ticks)
     begin, next_one, length = ticks.counts[LEVEL_BEGIN], ticks.counts[NEXT], 0
@@ -174,7 +174,7 @@ def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: 
     status = prepare(arrays, ticks, location, flying)
     if status != DONE:
         return status, found
-    length, edges = _gather(ticks, block, location), arrays.place[location, 4]
+    length, edges = gather(ticks, block, location), arrays.place[location, 4]
     status = _room(arrays, ticks, found + length * (edges + 1))
     if status != DONE:
         return status, found
@@ -186,7 +186,7 @@ def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: 
             return NO_STATES, found
         more = successors_by_edge(arrays, ticks, block, edge, found, length)
         if ticks.taken[arrays.edges[edge, 1], 0] < 0 and more > found:
-            _note(arrays, ticks, block, edge, length)
+            note_taken(arrays, ticks, block, edge, length)
         steps += more - found
         found = _inserted(ticks, block, more)
     status, more = successors_by_time(arrays, ticks, block, location, found, length, flying)
@@ -194,7 +194,7 @@ def _visit(arrays: Arrays, ticks: Ticks, block: StateBlock, found: int, flying: 
         return status, found
     steps += more - found
     found = _inserted(ticks, block, more)
-    _count_dead_ends(ticks, block, length)
+    count_dead_ends(ticks, block, length)
     counts[TRANSITIONS] += steps
     counts[NEXT] += length
     return DONE, found
@@ -263,7 +263,7 @@ def _collect(block: StateBlock, targets: NDArray[np.uint64], found: int, length:
 
 
 @subroutine
-def _note(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: int) -> None:
+def note_taken(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: int) -> None:
     """Note the first state in which an edge of a row is taken."""
     counts = ticks.counts
     for index in range(length):
@@ -274,7 +274,7 @@ def _note(arrays: Arrays, ticks: Ticks, block: StateBlock, edge: int, length: in
 
 
 @subroutine
-def _count_dead_ends(ticks: Ticks, block: StateBlock, length: int) -> None:
+def count_dead_ends(ticks: Ticks, block: StateBlock, length: int) -> None:
     """Count the states of the block without a step."""
     counts = ticks.counts
     for index in range(length):
@@ -316,10 +316,11 @@ def _tick(arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, length
 
 
 @subroutine
-def successors_by_time(
-    arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, found: int, length: int, flying: Scratch
-) -> tuple[int, int]:
-    """Collect the states after a tick; how it ended, and how many successors are collected then."""
+def pass_time(arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, found: int, length: int) -> tuple[int, int]:
+    """Collect the states after a tick with which no message expires.
+
+    How many successors are collected then, and the first index in the block from which on messages may expire, or `length`.
+    """
     _tick(arrays, ticks, block, location, length)
     passed, expiring, some = block.passed, block.expiring, np.uint64(0)
     for index in range(length):
@@ -329,18 +330,28 @@ def successors_by_time(
     if some:
         for index in range(length):
             passed[index] &= np.uint64(expiring[index] == 0)
-    found, index = _collect(block, block.later, found, length), 0 if some else length
+    return _collect(block, block.later, found, length), 0 if some else length
+
+
+@subroutine
+def successors_by_time(
+    arrays: Arrays, ticks: Ticks, block: StateBlock, location: int, found: int, length: int, flying: Scratch
+) -> tuple[int, int]:
+    """Collect the states after a tick; how it ended, and how many successors are collected then."""
+    found, index = pass_time(arrays, ticks, block, location, found, length)
     while index < length:
-        found, index = _expire(ticks.expiries, ticks.moves, block.later, block.found, expiring, location, found, index, length)
+        found, index = expire(
+            ticks.expiries, ticks.moves, block.later, block.found, block.expiring, location, found, index, length
+        )
         if index < length:
-            status = add_expiry(arrays, ticks, location, expiring[index], flying)
+            status = add_expiry(arrays, ticks, location, block.expiring[index], flying)
             if status != DONE:
                 return status, found
     return DONE, found
 
 
 @subroutine
-def _expire(
+def expire(
     expiries: NDArray[np.int64],
     moves: NDArray[np.int64],
     later: NDArray[np.uint64],
@@ -372,10 +383,13 @@ def _expire(
 
 
 @allocating_kernel
-def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, flying: Scratch) -> tuple[int, int]:
-    """The first state of a range, all visited, from which a step leads to a state, and that step; or `NO_STEP`."""
+def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, wanted: NDArray[np.uint64], flying: Scratch) -> tuple[int, int]:
+    """The first state of a range, all visited, from which a step leads to the state `wanted`, of shape (words, 1), and that step.
+
+    The end of the range and `NO_STEP` if there is none.
+    """
     block, none, one = new_block(ticks.states.shape[1], 1, 1), int(np.int64(0)), int(np.int64(1))
-    arrival = location_of(ticks, target)
+    arrival = np.int64(wanted[0, 0] & location_mask(ticks))
     for state in range(begin, end):
         location = location_of(ticks, state)
         for word in range(len(block.states)):
@@ -385,19 +399,19 @@ def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, target: int, fly
             if arrays.edges[edge, 0] == arrival:
                 _test(arrays, ticks, block, edge, one)
                 _take(arrays, ticks, block, edge, one)
-                if block.passed[0] and _equals(ticks, target, block.targets):
+                if block.passed[0] and _equals(wanted, block.targets):
                     return state, edge
         if arrays.place[location, 0] == arrays.place[arrival, 0]:
             status, found = successors_by_time(arrays, ticks, block, location, none, one, flying)
-            if status == DONE and found and _equals(ticks, target, block.found):
+            if status == DONE and found and _equals(wanted, block.found):
                 return state, TICK
-    return target, NO_STEP
+    return end, NO_STEP
 
 
 @subroutine
-def _equals(ticks: Ticks, state: int, found: NDArray[np.uint64]) -> bool:
+def _equals(wanted: NDArray[np.uint64], found: NDArray[np.uint64]) -> bool:
     """Whether a state is the first of those found."""
     same = True
     for word in range(len(found)):
-        same &= ticks.states[state, word] == found[word, 0]
+        same &= wanted[word, 0] == found[word, 0]
     return same

@@ -225,7 +225,7 @@ def _add_limit(arrays: Arrays, ticks: Ticks, location: int, clock: int, bound: i
     ticks.counts[LIMITS] = limit + 1
 
 
-@subroutine
+@kernel
 def prepare(arrays: Arrays, ticks: Ticks, location: int, flying: Scratch) -> int:
     """Build the edges of a location, with their programs; how it ended."""
     if location >= len(ticks.ready):
@@ -252,7 +252,7 @@ def slot_of(expiries: NDArray[np.int64], location: int, gone: np.uint64) -> int:
     return slot
 
 
-@subroutine
+@kernel
 def add_expiry(arrays: Arrays, ticks: Ticks, location: int, gone: np.uint64, flying: Scratch) -> int:
     """Add some messages that expire in a location to `Ticks.expiries`; how it ended."""
     if not has_room(arrays, 2):

@@ -7,13 +7,20 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar
 
 from timewait.vocabulary.errors import UnavailableError
+
+Result = TypeVar("Result")
+
+MOST_ENDS = 3
+"""Ends of workers from outside, one after another without a result, after which the work is given up."""
 
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -85,6 +92,50 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def side_by_side(work: Callable[..., Result], calls: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, Result]]:
+    """The results of calls in worker processes, each with the number of its call, in the order in which they end.
+
+    Where a worker is ended from outside, new workers take the place of all, and begin anew what had no result yet.
+
+    Parameters
+    ----------
+    work : callable
+        The function that is called; it, its arguments and its result are picklable.
+    calls : iterable of tuple
+        The arguments of each call; not more than two calls a worker are taken in advance.
+    jobs : int
+        The number of processes.
+
+    Raises
+    ------
+    WorkerEnded
+        Workers ended `MOST_ENDS` times in succession without a result in between.
+    """
+    numbered = enumerate(calls)
+    begun: dict[int, tuple[Any, ...]] = {}
+    ends = 0
+    while True:
+        try:
+            with worker_pool(jobs) as pool:
+                running = {pool.submit(work, *call): number for number, call in begun.items()}
+                while True:
+                    for number, call in islice(numbered, 2 * jobs - len(running)):
+                        begun[number] = call
+                        running[pool.submit(work, *call)] = number
+                    if not running:
+                        return
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        number = running.pop(future)
+                        del begun[number]
+                        ends = 0
+                        yield number, result
+        except WorkerEnded:
+            ends += 1
+            if ends == MOST_ENDS:
+                raise
 
 
 def _begin(parent: int) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from timewait.checker import itf
 from timewait.checker.verdict import Verdict, worst
-from timewait.checker.worker_pool import WorkerEnded, worker_pool
+from timewait.checker.worker_pool import WorkerEnded, side_by_side
 from timewait.proofs.claim import Claim
 from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
@@ -187,8 +186,14 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
 def _decided_side_by_side(
     chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None, memory: Path | None
 ) -> Iterator[ClaimResult]:
-    with worker_pool(jobs) as pool:
-        for result in pool.map(_decide_in_process, chosen, files, repeat(memory)):
+    early: dict[int, ClaimResult] = {}
+    expected = 0
+    calls = ((name, file, memory) for name, file in zip(chosen, files, strict=True))
+    for number, found in side_by_side(_decide_in_process, calls, jobs):
+        early[number] = found
+        while expected in early:
+            result = early.pop(expected)
+            expected += 1
             if out is not None:
                 _write(result, out)
             yield result

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice, product
+from itertools import product
 from typing import Any
 
 from timewait.api import check
 from timewait.checker.verdict import Verdict
-from timewait.checker.worker_pool import worker_pool
+from timewait.checker.worker_pool import side_by_side
 from timewait.options import Options
 from timewait.spec.plain_data import exact
 from timewait.vocabulary.errors import RequestError
@@ -93,15 +92,8 @@ def rows(grid: Grid, done: Collection[tuple[str, ...]], jobs: int) -> Iterator[G
     """
     left = (point for point in grid.points() if grid.key_of(point) not in done)
     keywords = dict(grid.fixed) | {"properties": grid.properties}
-    with worker_pool(jobs) as pool:
-        running: set[Future[dict[str, str]]] = set()
-        while True:
-            running |= {pool.submit(answer, point, keywords) for point in islice(left, 2 * jobs - len(running))}
-            if not running:
-                return
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
+    for _, row in side_by_side(answer, ((point, keywords) for point in left), jobs):
+        yield row
 
 
 def answer(point: GridRow, fixed: Mapping[str, Any]) -> dict[str, str]:
