@@ -47,7 +47,7 @@ SHARED = ("bits", "caps", "lives", "low", "high", "shifts", "programs", "moves",
 Parcel = tuple[NDArray[np.uint64], int]
 """States that are sent, of shape (words, n), and how many they are."""
 
-Expiry = tuple[int, int]
+Gone = tuple[int, int]
 """A location, and the messages that expire in it as bits."""
 
 
@@ -70,14 +70,14 @@ class Level(NamedTuple):
     lacking: tuple[int, ...]
 
 
-class Sent(NamedTuple):
+class Advance(NamedTuple):
     """What a part did in one step.
 
     Attributes
     ----------
     parcels : tuple of Parcel
         The successors for each part; none for itself.
-    missing : tuple of Expiry
+    missing : tuple of Gone
         What the table lacks.
     finished : bool
         Whether no state of the level is left that the part knows of.
@@ -88,7 +88,7 @@ class Sent(NamedTuple):
     """
 
     parcels: tuple[Parcel, ...]
-    missing: tuple[Expiry, ...]
+    missing: tuple[Gone, ...]
     finished: bool
     rows: tuple[int, ...]
     states: int
@@ -96,7 +96,7 @@ class Sent(NamedTuple):
     dead_ends: int
 
 
-def complete(explored: PackedTicks, lacking: Iterable[int], missing: Iterable[Expiry]) -> None:
+def complete(explored: PackedTicks, lacking: Iterable[int], missing: Iterable[Gone]) -> None:
     """Complete the table: the edges of some locations, and what expires, each in ascending order.
 
     Raises
@@ -125,7 +125,7 @@ def _supplied(explored: PackedTicks, status: int) -> bool:
     return status != DONE
 
 
-class Part:
+class StatePart:
     """One part of the states.
 
     Parameters
@@ -199,7 +199,7 @@ class Part:
         assert status == DONE, "there is room for the level"
         return Level(size, tuple(map(int, kernels.lacking(ticks))))
 
-    def advance(self, parcels: Sequence[Parcel]) -> Sent:
+    def advance(self, parcels: Sequence[Parcel]) -> Advance:
         """Store what others sent, and visit further states of the level."""
         self._use_table()
         self._exchanges.reverse()
@@ -215,7 +215,7 @@ class Part:
         taken[: len(self._noted)] &= ~self._noted
         self._noted = self.ticks.taken[:, 0] >= 0
         missing = exchange.missing[: int(exchange.counts[MISSING])].tolist()
-        return Sent(
+        return Advance(
             tuple(zip(exchange.sent, map(int, exchange.lengths), strict=True)),
             tuple({(location, gone) for location, gone in missing}),
             bool(counts[NEXT] == counts[LEVEL_END] and not exchange.counts[WAITING]),

@@ -13,7 +13,7 @@ from typing import Protocol
 from timewait.checker.finding import Budget, Run
 from timewait.checker.locations import Locations
 from timewait.checker.packed_ticks import MOST_STATES, PackedTicks
-from timewait.checker.partition import Expiry, Level, Parcel, Part, Sent, Widened, complete
+from timewait.checker.partition import Advance, Gone, Level, Parcel, StatePart, Widened, complete
 from timewait.checker.shortest_run import StateStep, run_along
 from timewait.checker.tick_layout_kernels import DEPTH
 
@@ -30,7 +30,7 @@ class Crew(Protocol):
     def begin(self) -> Sequence[Level]:
         """Let every part begin the next level."""
 
-    def advance(self, lacking: Sequence[int], missing: Sequence[Expiry], parcels: Sequence[Sequence[Parcel]]) -> Sequence[Sent]:
+    def advance(self, lacking: Sequence[int], missing: Sequence[Gone], parcels: Sequence[Sequence[Parcel]]) -> Sequence[Advance]:
         """Complete the table everywhere, then let each part store its parcels and go on.
 
         Raises
@@ -40,10 +40,10 @@ class Crew(Protocol):
         """
 
     def parents(self, level: int, words: Sequence[int]) -> Sequence[StateStep | None]:
-        """What `Part.parent` says in each part."""
+        """What `StatePart.parent` says in each part."""
 
     def violations(self, level: int, name: str) -> Sequence[StateStep | None]:
-        """What `Part.violation` says in each part."""
+        """What `StatePart.violation` says in each part."""
 
     @property
     def bytes(self) -> int:
@@ -69,7 +69,7 @@ class Threads:
         self._explored = explored
         self._pool = ThreadPoolExecutor(workers)
         self._size = len(explored)
-        self._parts = list(self._pool.map(lambda number: Part(number, workers, explored), range(workers)))
+        self._parts = list(self._pool.map(lambda number: StatePart(number, workers, explored), range(workers)))
 
     def close(self) -> None:
         """End the threads."""
@@ -78,22 +78,22 @@ class Threads:
     def begin(self) -> list[Level]:
         """Let every part begin the next level."""
         side_by_side = map if self._size < FEW_AT_ONCE else self._pool.map
-        levels = list(side_by_side(Part.begin, self._parts))
+        levels = list(side_by_side(StatePart.begin, self._parts))
         self._size = sum(level.size for level in levels)
         return levels
 
-    def advance(self, lacking: Sequence[int], missing: Sequence[Expiry], parcels: Sequence[Sequence[Parcel]]) -> list[Sent]:
+    def advance(self, lacking: Sequence[int], missing: Sequence[Gone], parcels: Sequence[Sequence[Parcel]]) -> list[Advance]:
         """Complete the table, then let each part store its parcels and go on."""
         complete(self._explored, lacking, missing)
         side_by_side = map if self._size < FEW_AT_ONCE else self._pool.map
-        return list(side_by_side(Part.advance, self._parts, parcels))
+        return list(side_by_side(StatePart.advance, self._parts, parcels))
 
     def parents(self, level: int, words: Sequence[int]) -> list[StateStep | None]:
-        """What `Part.parent` says in each part; the table may change, so one after another."""
+        """What `StatePart.parent` says in each part; the table may change, so one after another."""
         return [part.parent(level, words) for part in self._parts]
 
     def violations(self, level: int, name: str) -> list[StateStep | None]:
-        """What `Part.violation` says in each part."""
+        """What `StatePart.violation` says in each part."""
         return [part.violation(level, name) for part in self._parts]
 
     @property
@@ -161,7 +161,7 @@ class PartitionedTicks:
     def _visit(self, levels: Sequence[Level], budget: Budget, until: frozenset[str]) -> None:
         """Visit a level."""
         lacking: Sequence[int] = [location for level in levels for location in level.lacking]
-        missing: Sequence[Expiry] = []
+        missing: Sequence[Gone] = []
         parcels: list[list[Parcel]] = [[] for _ in levels]
         while not self.stopped:
             self.stopped = self._stopped(budget, until)
@@ -181,7 +181,7 @@ class PartitionedTicks:
             return f"stopped at {self._states:,} states, as many as numbers of 32 bits express"
         return budget.exceeded(self._states, self.depth)
 
-    def _note(self, sent: Sequence[Sent]) -> None:
+    def _note(self, sent: Sequence[Advance]) -> None:
         """Note what the parts counted, and what the rows that they took violate and witness."""
         self._states = sum(each.states for each in sent)
         self.transitions = self._before[0] + sum(each.transitions for each in sent)

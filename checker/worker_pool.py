@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from timewait.vocabulary.errors import UnavailableError
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 MOST_ENDS = 3
 """Ends of workers from outside, one after another without a result, after which the work is given up."""
@@ -94,7 +94,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def side_by_side(work: Callable[..., Result], calls: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, Result]]:
+def side_by_side(work: Callable[..., Returned], calls: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, Returned]]:
     """The results of calls in worker processes, each with the number of its call, in the order in which they end.
 
     Where a worker is ended from outside, new workers take the place of all, and begin anew what had no result yet.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,16 @@ def facts(states: PackedTicks | PartitionedTicks) -> tuple[object, ...]:
 def runs(states: PackedTicks | PartitionedTicks) -> dict[str, Run]:
     """The run of each violation."""
     return {name: states.run_to(*where) for name, where in states.broken.items()}
+
+
+def recording(function: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
+    """The function, which notes the arguments of each call."""
+
+    def recorded(*values: object) -> Any:
+        calls.append(values)
+        return function(*values)
+
+    return recorded
 
 
 def compare(configuration: Configuration, few: Sequence[int], workers: Sequence[int], budget: Budget) -> bool:
@@ -109,9 +120,8 @@ def test_exchanges_that_are_full(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (partition, partition_kernels):
         monkeypatch.setattr(module, "ROOM", 1 << 15)
     monkeypatch.setattr(partition, "CHUNK", 16)
-    rounds = []
-    advance = partition.Part.advance
-    monkeypatch.setattr(partition.Part, "advance", lambda part, parcels: rounds.append(part) or advance(part, parcels))
+    rounds: list[object] = []
+    monkeypatch.setattr(partition.StatePart, "advance", recording(partition.StatePart.advance, rounds))
     assert compare(SOME, (1,), (2,), Budget())
     assert len(rounds) > 200
 
@@ -119,9 +129,8 @@ def test_exchanges_that_are_full(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wider_states(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the numbers of locations come to need more bits, the exploration begins anew, and ends the same."""
     monkeypatch.setattr(packed_ticks, "FIRST_WIDTH", 4)
-    begun = []
-    begin = partition.Part.__init__
-    monkeypatch.setattr(partition.Part, "__init__", lambda part, *values: begun.append(part) or begin(part, *values))
+    begun: list[object] = []
+    monkeypatch.setattr(partition.StatePart, "__init__", recording(partition.StatePart.__init__, begun))
     assert compare(SOME, (1,), (2,), Budget())
     assert len(begun) > 2
 
@@ -160,9 +169,8 @@ def test_budget(budget: Budget) -> None:
 def test_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine in ticks gives the verdicts and the traces of one core."""
     monkeypatch.setattr(partitioned_ticks, "FEW", 1)
-    crews = []
-    threads = partitioned_ticks.Threads
-    monkeypatch.setattr(partitioned_ticks, "Threads", lambda *values: crews.append(values) or threads(*values))
+    crews: list[object] = []
+    monkeypatch.setattr(partitioned_ticks, "Threads", recording(partitioned_ticks.Threads, crews))
     names = ["graceful", "isolation"]
     found = {}
     for workers in (1, 2):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import run
 
-from timewait.checker.worker_pool import WorkerEnded, worker_pool
+from timewait.checker.worker_pool import WorkerEnded, side_by_side, worker_pool
 from timewait.cli import sweep
 
 
@@ -39,3 +39,32 @@ def test_a_command_whose_worker_is_killed(
     assert (code, out) == (4, "")
     assert err.splitlines()[-1].startswith("timewait: a worker process was ended from outside")
     assert (tmp_path / "a.csv").read_text().count("\n") == 1
+
+
+def killed_once(folder: Path, number: int) -> int:
+    """The square of a number; the third call ends its process, when it is begun for the first time."""
+    mark = folder / str(number)
+    if number == 3 and not mark.exists():
+        mark.touch()
+        ended()
+    return number * number
+
+
+def always_killed(number: int) -> int:
+    """A number, unless it is one, which ends the process."""
+    if number == 1:
+        ended()
+    return number
+
+
+def test_the_work_of_a_worker_that_is_killed_is_done_again(tmp_path: Path) -> None:
+    """Every call has one result, also those that the worker, or another one, had begun."""
+    found = sorted(side_by_side(killed_once, ((tmp_path, number) for number in range(8)), 2))
+    assert found == [(number, number * number) for number in range(8)]
+    assert (tmp_path / "3").exists()
+
+
+def test_work_that_always_ends_its_worker() -> None:
+    """It is given up after some attempts."""
+    with pytest.raises(WorkerEnded):
+        list(side_by_side(always_killed, ((number,) for number in range(2)), 1))

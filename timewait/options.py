@@ -171,6 +171,7 @@ class Keywords(TypedDict, total=False):
     engine: Engine | str
     max_states: int
     max_seconds: float
+    workers: int
 
 
 KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SETTINGS.values() if entry.option}
@@ -193,6 +194,7 @@ DEFAULTS: Keywords = {
     "engine": Engine.AUTO,
     "max_states": STATES,
     "max_seconds": SECONDS,
+    "workers": 1,
 }
 """The keywords that have a default; every setting of a stack that is left out stays as the stack has it."""
 
@@ -217,6 +219,8 @@ class Options:
         Bound on the time of each exploration, in seconds.
     schedule : {"stack", "any"}
         The instants of retransmissions where no RTO is given; see `of_stack`.
+    workers : int
+        Threads that an exploration in ticks uses once its states are many.
 
     Examples
     --------
@@ -232,6 +236,7 @@ class Options:
     max_states: int = STATES
     max_seconds: float = SECONDS
     schedule: Schedule = "any"
+    workers: int = 1
 
     @classmethod
     def of(cls, **keywords: Unpack[Keywords]) -> Options:
@@ -294,7 +299,7 @@ class Options:
 
     def budget(self) -> Budget:
         """The bounds on one exploration."""
-        return Budget(self.max_states, self.max_seconds)
+        return Budget(self.max_states, self.max_seconds, workers=self.workers)
 
 
 def _options(keywords: Keywords) -> Options:
@@ -324,7 +329,9 @@ def _options(keywords: Keywords) -> Options:
     )
     engine = Engine(values["engine"])
     budget = values["max_states"], values["max_seconds"]
-    options = Options(stack, overrides, tuple(values["properties"]), engine, *budget, values["schedule"])
+    if values["workers"] < 1:
+        raise ValueError(f"there is at least one worker, not {values['workers']}")
+    options = Options(stack, overrides, tuple(values["properties"]), engine, *budget, values["schedule"], values["workers"])
     if values["rto_slack"] is not None and not overrides.rto_exact and options.of_stack() is None:
         raise ValueError("a slack belongs to --exact-rto or to the schedule of a stack; here a retransmission may be early")
     return options

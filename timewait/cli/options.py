@@ -129,6 +129,13 @@ _BUDGET = (
         help="Bound on time, in seconds.",
     ),
 )
+_WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Threads of an exploration of many states in ticks.",
+)
 _STACK = click.option(
     "--stack",
     shell_complete=complete_stack,
@@ -205,6 +212,7 @@ def question_options(
     if engines:
         choices = click.Choice([*map(str, engines)])
         shared.append(click.option("--engine", type=choices, default="auto", show_default=True, help="The engine that decides."))
+        shared.append(_WORKERS)
     shared += [*_BUDGET, *([_JSON] if properties else [])]
 
     def decorate(command: Command) -> Command:
