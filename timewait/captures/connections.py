@@ -233,7 +233,9 @@ class Connection:
             own.text_on_syn = max(own.text_on_syn, packet.length)
             own.scale, own.shift = packet.scale, packet.scale or 0
             self._note_opening(packet)
-        seq = 0 if _has_absolute_number(packet) else own.relative(packet.seq, syn)
+        # A RST that answers a SYN says nothing of its sender's numbers: a device may have sent it, and the SYN,ACK follows.
+        answers_syn = rst and own.first is None and other.opening
+        seq = 0 if answers_syn or _has_absolute_number(packet) else own.relative(packet.seq, syn)
         ack = None if packet.ack is None else other.relative(packet.ack)
         end = seq + packet.length + syn + bool(packet.flags & FIN)
         if not rst:

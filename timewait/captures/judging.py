@@ -168,7 +168,7 @@ def _kind_of_open(connection: Connection, resets: tuple[ResetFacts, ...]) -> tup
     if connection.established:
         return CloseKind.OPEN, ""
     if resets:
-        return CloseKind.REFUSED, resets[0].end
+        return CloseKind.REFUSED, "device" if resets[0].cause is ResetCause.DEVICE else resets[0].end
     if all(side.packets for side in connection.directions):
         return CloseKind.OPENING, ""
     return (CloseKind.CHALLENGED if connection.challenges else CloseKind.UNANSWERED), ""

@@ -64,7 +64,8 @@ def outcome_of(facts: ConnectionFacts) -> str:
         case CloseKind.RESET:
             return _reset_outcome(facts)
         case CloseKind.REFUSED:
-            return f"not opened: a RST of {facts.by} ended the opening"
+            who = "a device on the way" if facts.by == "device" else facts.by
+            return f"not opened: a RST of {who} ended the opening"
         case CloseKind.UNANSWERED:
             return "not opened: nothing answered the SYN"
         case CloseKind.CHALLENGED:
