@@ -119,6 +119,13 @@ def test_a_fin_that_answers_the_other_at_once(place: str, before: str) -> None:
     assert data["fin"]["knew_for_certain"] is certain
 
 
+def test_a_fin_beside_its_sender_in_a_capture_that_began_late() -> None:
+    """Its first transmission may have come before the capture."""
+    text = "0 B PA 1 1 len=10\n.02 A A 1 11\n1 A FA 1 11\n1.01 B FA 11 2\n1.03 A A 2 12\n"
+    found = fin(only(captured("B", text)).facts, "B")
+    assert (found.knew, found.certain) == (True, False)
+
+
 LATE = OPEN + "1 A FA 1 1\n1.01 B A 1 2\n1.5 B PA 1 2 len=100\n1.51 A R 2\n"
 
 
@@ -181,6 +188,21 @@ def test_an_old_copy_of_a_fin(place: str, opening: str) -> None:
     slow = Stack(name="slow", title="At least 1 s", rto_min=Fraction(1), behaviour={})
     whole = opening == "whole" or (place == "A" and opening != "none")
     assert bool(fit_profiles(close, "A", [slow]).excluded) is whole
+
+
+@pytest.mark.parametrize("place", ["A", "B"])
+def test_an_acknowledgement_after_a_rst_that_nothing_calls_for(place: str) -> None:
+    """Beside A, it answers what the capture lacks, and A stayed in TIME-WAIT; beside B it may be an old copy."""
+    close = only(captured(place, OPEN + "1 A FA 1 1\n1.01 B FA 1 2\n1.02 A A 2 2\n1.5 B R 2\n2 A A 2 2\n"))
+    assert [hit.ended for hit in close.resets] == [False if place == "A" else None]
+
+
+@pytest.mark.parametrize(("opening", "possible"), [(OPEN, False), ("", True)])
+def test_a_fin_that_comes_after_its_acknowledgement(opening: str, possible: bool) -> None:
+    """It is sent again, so the acknowledgement was lost; in a capture that began late it may be an old copy."""
+    close = only(captured("B", opening + "1 A FA 1 1\n1.01 B A 1 2\n2 A FA 1 1\n"))
+    state = close.facts.states[side_of(close.facts, "A")]
+    assert (State.FIN_WAIT_2 in state.possible) is possible
 
 
 TEXT = OPEN + "1 A PA 1 1 len=100\n1.4 A PA 1 1 len=100\n2.2 A PA 1 1 len=100\n"

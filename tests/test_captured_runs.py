@@ -77,6 +77,9 @@ TOLD_WRONG = {
     109_045: "an old copy of a FIN whose first passage came before the capture",
     109_814: "an old copy of a FIN whose first passage the capture dropped",
     135_340: "an old copy of a FIN in a capture of flags",
+    165_486: "an old copy of an acknowledgement comes after a RST",
+    166_648: "an old copy of a FIN comes just after its acknowledgement",
+    173_674: "a FIN that answers at once was first sent before the capture began",
 }
 """Seeds of captures, and what was not seen in them."""
 

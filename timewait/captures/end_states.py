@@ -177,7 +177,8 @@ class _End:
         answers = [it for it in self._theirs if covers(it, self._own.number)]
         if not answers:
             return {True, False} if self._found.lossy else {False}
-        return {False} if self._closed_again(certain=True) else {True, False}
+        again = self._found.shows_first_passages(self._side) and self._closed_again(certain=True)
+        return {False} if again else {True, False}
 
     def _closed_again(self, *, certain: bool) -> bool:
         """Whether its FIN came again, a round trip after each acknowledgement; where certain, not as a copy of the network."""

@@ -50,8 +50,8 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
     by a bare acknowledgement of the other's FIN that answers nothing and that it may have overtaken.
 
     A FIN that answers the other one at once is still a retransmission where the first transmission was lost before the capture
-    point and the timer ran out just then. A bare acknowledgement shortly before it excludes that: it would have had the number
-    after the FIN.
+    point, or came before the capture began, and the timer ran out just then. A bare acknowledgement shortly before it excludes
+    that: it would have had the number after the FIN.
     """
     if any(not covers(it, other) for it in copies if it.frame != UNSEEN):
         return False, True
@@ -67,7 +67,8 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
         missing = True
     if missing or late or _overtook_an_answer(found, side, copies[0], other):
         return None, True
-    return True, found.sees_all_of(side) or any(_is_before_fin(it, copies[0], number) for it in earlier)
+    first = found.sees_all_of(side) and not found.began_late and not found.lossy
+    return True, first or any(_is_before_fin(it, copies[0], number) for it in earlier)
 
 
 def _is_before_fin(passage: Passage, fin: Passage, number: int) -> bool:

@@ -265,8 +265,8 @@ def _retransmission(
     gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
     alike = any(it.captured.copy_key == passage.captured.copy_key for it in earlier)
     distinct = bool(passage.captured.packet.ident) or not alike
-    # The network makes copies behind the sender; of one whose first passage the capture lacks, nothing shows that it is one.
-    first = found.sees_all_of(passage.sender) or found.seems_whole
-    certain = distinct and first and found.at_sender(passage) and found.at_sender(earlier[-1])
+    certain = (
+        distinct and found.shows_first_passages(passage.sender) and found.at_sender(passage) and found.at_sender(earlier[-1])
+    )
     end, time = ENDS[passage.sender], found.seconds(passage.time)
     return Retransmission(end, time, passage.frame, gap, len(earlier), passage.segment.fin, timed, oldest, certain)

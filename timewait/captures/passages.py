@@ -129,6 +129,13 @@ class Passages:
         """Whether the capture lacks numbers that it shows to have been sent."""
         return self.lacks(0) or self.lacks(1)
 
+    def shows_first_passages(self, side: int) -> bool:
+        """Whether a packet of an end that is not a copy of a captured one is none at all.
+
+        The network makes copies behind the sender; of one whose first passage the capture lacks, nothing shows that it is one.
+        """
+        return self.sees_all_of(side) or self.seems_whole
+
     @property
     def seems_whole(self) -> bool:
         """Whether nothing shows that the capture lacks a packet that passed: it has the opening, with the ACK of the SYN,ACK."""
