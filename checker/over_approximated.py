@@ -102,8 +102,16 @@ class OverApproximationEngine(DecisionEngine):
     def supports(self, question: Question) -> bool:
         return question.over_approximation is not None
 
+    def coarse(self, question: Question) -> CompiledAutomaton:
+        """The quotient to explore."""
+        return question.coarse
+
+    def may_time_lock(self, question: Question) -> bool:
+        """Whether time may stop in the system with nothing left to happen."""
+        return question.may_time_lock
+
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        spent, zones = budget.fresh(), Zones(question.coarse)
+        spent, zones = budget.fresh(), Zones(self.coarse(question))
         zones.explore(spent, frozenset(asked.name for asked in properties))
         required = {name for asked in properties for name in question.witnesses.get(asked.name, ())}
         witnessed = concretised_witnesses(question.compiled, zones, required)
@@ -123,6 +131,6 @@ class OverApproximationEngine(DecisionEngine):
             elif zones.stopped:
                 finding = finding.but(Verdict.INCONCLUSIVE, zones.stopped)
             else:
-                finding = proof(question, finding, witnessed, question.may_time_lock)
+                finding = proof(question, finding, witnessed, self.may_time_lock(question))
             findings.append(replace(finding, seconds=spent.elapsed))
         return findings

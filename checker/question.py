@@ -15,11 +15,15 @@ from timewait.checker.locations import Locations
 from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.quotient import Quotient
 from timewait.checker.quotient_table import QuotientTable, message_passing
+from timewait.checker.unlimited import UnlimitedGraph
 from timewait.vocabulary.automaton import TimedAutomaton
 from timewait.vocabulary.replay import ReplayState
 
 MAX_COUNTED_LOCATIONS = 3_000
 """Locations up to which a system that is not `dense` is compiled whole."""
+
+FEW_UNLIMITED_LOCATIONS = 200
+"""Locations on a network without limits up to which a `dense` system itself is explored at once."""
 
 
 class Engine(StrEnum):
@@ -47,6 +51,10 @@ class Question:
         A system with at least the behaviour of `system`, and edges with the same actions: explored first.
     obliged_approximation : TimedAutomaton or None
         An over-approximation that keeps every invariant of `system`; used for the time-lock check.
+    unlimited : TimedAutomaton or None
+        The system on a network without limits (see `timewait.checker.unlimited`).
+    unlimited_approximation : TimedAutomaton or None
+        An over-approximation of that; explored before `over_approximation` where it has many locations, for it has far fewer.
     quotient_budget : Budget or None
         The budget of each quotient; using it up raises `Stopped`.
     refined : Question or None
@@ -58,6 +66,8 @@ class Question:
     witnesses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     over_approximation: TimedAutomaton | None = None
     obliged_approximation: TimedAutomaton | None = None
+    unlimited: TimedAutomaton | None = None
+    unlimited_approximation: TimedAutomaton | None = None
     quotient_budget: Budget | None = None
     refined: Question | None = None
 
@@ -95,7 +105,7 @@ class Question:
     @cached_property
     def quotient(self) -> CompiledAutomaton:
         """The quotient of the system, compiled."""
-        return self._quotient(self.system)
+        return self.quotient_of(self.system)
 
     @cached_property
     def finite(self) -> CompiledAutomaton | None:
@@ -114,15 +124,27 @@ class Question:
     @cached_property
     def coarse(self) -> CompiledAutomaton:
         """The quotient of the over-approximation, compiled; that of the system where there is none."""
-        return self.quotient if self.over_approximation is None else self._quotient(self.over_approximation)
+        return self.quotient if self.over_approximation is None else self.quotient_of(self.over_approximation)
 
     @cached_property
     def may_time_lock(self) -> bool:
         """Whether time may stop with nothing left to happen."""
-        checked = self.finite if self.obliged_approximation is None else self._quotient(self.obliged_approximation)
+        checked = self.finite if self.obliged_approximation is None else self.quotient_of(self.obliged_approximation)
         return checked is not None and timelock.may_lock(checked)
 
-    def _quotient(self, system: TimedAutomaton) -> CompiledAutomaton:
+    @cached_property
+    def unlimited_graph(self) -> UnlimitedGraph | None:
+        """The graph of the system on a network without limits; None where there is none, or no table of its edges."""
+        quotient = None if self.unlimited is None else self.quotient_of(self.unlimited)
+        return UnlimitedGraph(quotient) if isinstance(quotient, QuotientTable) else None
+
+    @property
+    def takes_unlimited(self) -> bool:
+        """Whether the network without limits is asked first: the system is not `dense`, or has many locations even so."""
+        graph = self.unlimited_graph
+        return graph is not None and (not self.system.dense or len(graph) > FEW_UNLIMITED_LOCATIONS)
+
+    def quotient_of(self, system: TimedAutomaton) -> CompiledAutomaton:
         """The compiled quotient of a system: from the table of its edges where there is one, else edge by edge."""
         budget = Budget() if self.quotient_budget is None else self.quotient_budget.fresh()
         if (table := self._table(system)) is not None:

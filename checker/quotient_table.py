@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from timewait.checker import quotient_kernels as kernels
 from timewait.checker.class_kernels import ROW, TARGET
 from timewait.checker.compiled import INACTIVE, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
-from timewait.checker.equivalence_classes import EquivalenceClasses
+from timewait.checker.equivalence_classes import EquivalenceClasses, members
 from timewait.checker.finding import Budget
 from timewait.checker.mealy import AGE, Limit, Mealy, Row, Unsupported
 from timewait.checker.quotient import Quotient
@@ -204,6 +204,10 @@ class QuotientTable(CompiledAutomaton):
         if known is None:
             known = self._bounds[position, bound] = CompiledBound(position, *self.table.bounds[bound])
         return known
+
+    def in_flight(self, number: int) -> list[int]:
+        """The numbers of the messages that may be in flight in a location."""
+        return [*members(self._classes.arrays.flying[self.arrays.locations[number, CLASS]])]
 
     @cached_property
     def pending(self) -> tuple[frozenset[str], ...]:

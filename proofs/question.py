@@ -19,7 +19,8 @@ def question(configuration: Configuration) -> Question:
     Where copies are counted, or order is kept, the over-approximation is that of the network without these limits. It has
     every run of the composition: a copy that may arrive once more may arrive any number of times, and a packet that waits in
     a queue may overtake. What is possible when a packet must be delivered depends on that packet and on the ends alone, so
-    time can pass in the one if it can in the other. A network that loses nothing has none.
+    time can pass in the one if it can in the other. Without a limit on losses no packet must be delivered, and one that is lost
+    is one that does not arrive, so that network has every run too. A network that loses nothing has no over-approximation.
     """
     system = compose(configuration)
     asked = Question(system, initial_state(configuration), WITNESSES)
@@ -29,10 +30,13 @@ def question(configuration: Configuration) -> Question:
     if configuration.lossless:
         return replace(asked, refined=refined)
     unlimited = replace(configuration, duplication=None, fifo=False)
+    lossy = replace(unlimited, loss=None)
     return replace(
         asked,
         over_approximation=OverApproximation(unlimited, one_per_effect),
         obliged_approximation=OverApproximation(unlimited, one_at_a_time),
+        unlimited=compose(lossy),
+        unlimited_approximation=OverApproximation(lossy, one_per_effect),
         refined=refined,
     )
 

@@ -206,6 +206,12 @@ class Composition:
     def keeps_in_flight(self, control: Location) -> bool:
         return state_of(control).phase is not Phase.OVER
 
+    def sending_name(self, message: NetworkMessage) -> str:
+        return f"transmit {message.sender} {message.subject}"
+
+    def arrival_name(self, message: NetworkMessage) -> str:
+        return f"deliver {message.sender} {message.subject}"
+
     def arrival_edges(self, location: Location) -> Iterable[Edge]:
         state = state_of(location)
         match state.phase:
@@ -287,7 +293,7 @@ class Composition:
                 continue
             guard = (Bound(self.channel.age(network, index), "<=", "MSL"),)
             action = Action("deliver", ENDS[side], (packet.sender, packet.segment))
-            fair = frozenset({f"deliver {packet.sender} {packet.segment}"})
+            fair = frozenset({self.arrival_name(NetworkMessage(packet.sender, packet.segment))})
             arrived = self.step(state, side, action, guard, outcome, self.channel.deliver(network, index), fair)
             if packet.further and self._counts_again(state, side, outcome, packet.segment):
                 alone = self.step(state, side, action, guard, outcome, self.channel.deliver_oldest(network, index), fair)
@@ -410,7 +416,7 @@ class Composition:
             if not is_lost:
                 must_be_delivered = budgeted or self.configuration.lossless
                 clocked = self.channel.send(clocked, ENDS[side], segment, must_be_delivered)
-                transmitted.add(f"transmit {ENDS[side]} {segment}")
+                transmitted.add(self.sending_name(NetworkMessage(ENDS[side], segment)))
             elif budgeted:
                 for waiter in windows:
                     lost[waiter] += 1

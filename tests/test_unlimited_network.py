@@ -57,9 +57,11 @@ class Walk:
     Guards are compared as sentences, and values of clocks by where they come from, so the walk stands for every timing.
     """
 
-    def __init__(self, configuration: Configuration, obligations: DeliveryChoice) -> None:
+    def __init__(self, configuration: Configuration, obligations: DeliveryChoice, *, any_loss: bool = False) -> None:
         self.exact = compose(configuration)
         unlimited = replace(configuration, duplication=None, fifo=False)
+        if any_loss:
+            unlimited = replace(unlimited, loss=None)
         self.relaxed = CompiledAutomaton(Quotient(OverApproximation(unlimited, obligations)))
 
     def go(self, rng: random.Random, length: int) -> int:
@@ -103,6 +105,7 @@ class Walk:
             and all(not lost or other for lost, other in zip(mine.lost, theirs.lost, strict=True))
             and set(answer.guard) <= guard
             and answer.violates >= edge.violates
+            and answer.fair >= edge.fair
             and self._covers(self.state(answer.target), self.state(edge.target))
             and self._no_older(answer, place, edge)
         )

@@ -99,6 +99,12 @@ class MessagePassing(TimedAutomaton, Protocol):
     def keeps_in_flight(self, control: Location) -> bool:
         """Whether the messages in flight stay in flight once an edge leads to a control."""
 
+    def sending_name(self, message: NetworkMessage) -> str:
+        """The fairness name of the edges that send a message and do not lose it, and of no other edge."""
+
+    def arrival_name(self, message: NetworkMessage) -> str:
+        """The fairness name of the edges in which a message arrives, and of no other edge."""
+
 
 @runtime_checkable
 class ObligationDropping(Protocol):

@@ -1,0 +1,56 @@
+"""The engines that ask about a network without limits first (see `timewait.checker.unlimited`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from timewait.checker.compiled import CompiledAutomaton
+from timewait.checker.engine import TIME_LOCK, DecisionEngine
+from timewait.checker.finding import Budget, Finding, Stopped
+from timewait.checker.over_approximated import OverApproximationEngine
+from timewait.checker.question import Engine, Question
+from timewait.checker.verdict import Verdict
+from timewait.vocabulary.automaton import Property
+
+
+class UnlimitedGraphEngine(DecisionEngine):
+    """Proofs of liveness from the graph of the unlimited system, for every value of every duration."""
+
+    label = "graph, every duration, network without limits"
+    kind = "eventually"
+    choices = frozenset({Engine.AUTO, Engine.ZONES, Engine.SMT})
+
+    def supports(self, question: Question) -> bool:
+        return question.takes_unlimited
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        spent, graph, findings = budget.fresh(), question.unlimited_graph, list[Finding]()
+        assert graph is not None, "the engine does not support this question"
+        if stopped := spent.exceeded(len(graph), 0):
+            raise Stopped(stopped)
+        for asked in properties:
+            if graph.may_stay_pending(asked):
+                continue
+            finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(graph))
+            if graph.may_lock():
+                finding = finding.but(Verdict.VACUOUS, TIME_LOCK)
+            findings.append(replace(finding, seconds=spent.elapsed))
+        return findings
+
+
+class UnlimitedZoneEngine(OverApproximationEngine):
+    """The zones of an over-approximation without limits on the network; what it leaves open is left to others."""
+
+    label = "zones, dense time, network without limits"
+
+    def supports(self, question: Question) -> bool:
+        return question.unlimited_approximation is not None and question.takes_unlimited
+
+    def coarse(self, question: Question) -> CompiledAutomaton:
+        assert question.unlimited_approximation is not None, "the engine does not support this question"
+        return question.quotient_of(question.unlimited_approximation)
+
+    def may_time_lock(self, question: Question) -> bool:
+        assert question.unlimited_graph is not None, "the engine does not support this question"
+        return question.unlimited_graph.may_lock()
