@@ -185,22 +185,24 @@ class SideCondition(NamedTuple):
 
 
 def side_conditions(zones: Zones, cover: Cover, reading: TickReading) -> Iterator[SideCondition]:
-    """The comparisons that make a cover inductive: one for each bound of each edge.
+    """The comparisons that make a cover inductive: those of the bounds of each edge, each once.
 
     Edges that cannot be taken at the explored values must stay so. Every other edge must lead into the same zone of
     the cover as it does at these values.
     """
+    cycles, pairs = set[int](), set[tuple[int, int]]()
     for number, found in cover.items():
         for reduced in found:
             for target, bounds, sources, lifetimes in zones.edges(number):
                 narrow, contradiction = _narrowed(reduced.zone, bounds)
                 if contradiction is not None:
-                    yield _below(contradiction, reading)
+                    cycles.add(contradiction)
                     continue
                 after = dbm.carry(narrow, sources, lifetimes)
                 including = next(other for other in cover[target] if dbm.includes(other.zone[None], after))
-                for row, column in including.entries:
-                    yield _at_most(int(after[row, column]), int(including.zone[row, column]), reading)
+                pairs.update((int(after[entry]), int(including.zone[entry])) for entry in including.entries)
+    yield from (_below(cycle, reading) for cycle in sorted(cycles))
+    yield from (_at_most(inner, outer, reading) for inner, outer in sorted(pairs))
 
 
 def _narrowed(zone: Zone, bounds: Zone) -> tuple[Zone, int | None]:

@@ -11,10 +11,10 @@ text that the window has room for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import NamedTuple
 
 from timewait.checker.finding import Budget
@@ -110,7 +110,7 @@ class AnyText:
 
     @cached_property
     def _edges(self) -> Mapping[AnyTextState, tuple[Edge, ...]]:
-        return _images(self.exact.configuration)
+        return _images(_without_durations(self.exact.configuration))
 
     def initial(self) -> AnyTextState:
         return _abstract(self.exact.initial(), False)
@@ -164,11 +164,18 @@ def fault(configuration: Configuration) -> str:
     return f"another setting {next(names)}: this one was not compared"
 
 
+def _without_durations(configuration: Configuration) -> Configuration:
+    """A configuration with the same edges: they name durations, and do not depend on their values."""
+    second = Fraction(1)
+    return replace(configuration, msl=second, time_wait=second, rto=(second,) * len(configuration.rto))
+
+
 @lru_cache(maxsize=8)
 def _images(configuration: Configuration) -> Mapping[AnyTextState, tuple[Edge, ...]]:
     """For each location its edges: the images of the edges of every close with no more octets than a configuration has."""
     exact = Composition(configuration)
     quotient = Quotient(exact, Budget())
+    names = cache(partial(_names, exact))
     found: dict[AnyTextState, dict[Edge, None]] = {}
     met = [quotient.initial()]
     seen = set(met)
@@ -178,25 +185,30 @@ def _images(configuration: Configuration) -> Mapping[AnyTextState, tuple[Edge, .
         for edge in quotient.edges(location):
             for text_due in choices:
                 here = found.setdefault(_abstract(source, text_due), {})
-                here[_image(exact, source, edge, text_due)] = None
+                here[_image(exact, source, edge, text_due, names)] = None
             if edge.target not in seen:
                 seen.add(edge.target)
                 met.append(edge.target)
     return {location: tuple(edges) for location, edges in found.items()}
 
 
-def _image(exact: Composition, source: CompositionState, edge: Edge, text_due: bool) -> Edge:
-    """An edge of a close as an edge of the abstraction."""
+def _image(
+    exact: Composition,
+    source: CompositionState,
+    edge: Edge,
+    text_due: bool,
+    names_in: Callable[[CompositionState], Mapping[Clock, Clock]],
+) -> Edge:
+    """An edge of a close as an edge of the abstraction; `names_in` is `_names`, whose results are kept."""
     target, octets = _state(edge.target), source.ends[1].sent
-    names = {clock: _clock_of(source, clock) for clock in exact.clocks(source)}
+    names, names_after = names_in(source), names_in(target)
     guard = tuple(bound._replace(clock=names[bound.clock]) for bound in edge.guard)
     action = edge.action
     if isinstance(action.subject, tuple):
         sender, segment = action.subject
         action = replace(action, subject=(sender, _kind(sender, segment, octets)))
     updates: dict[Clock, ClockUpdate] = {_age(kind): _age(kind) for kind in KINDS}
-    for clock, update in zip(exact.clocks(target), edge.updates, strict=True):
-        name = _clock_of(target, clock)
+    for name, update in zip(names_after.values(), edge.updates, strict=True):
         assert not isinstance(update, Clock) or names[update] == name, "a packet keeps its kind"
         if name.role == "age":
             updates[name] = None if update is None else updates[name]
@@ -259,13 +271,11 @@ def _kind(sender: str, segment: Segment, octets: int) -> str:
     return "B FIN" if segment.fin else "B text" if segment.length else "B"
 
 
-def _clock_of(state: CompositionState, clock: Clock) -> Clock:
-    """The clock of the abstraction for one of a close."""
-    for packet in state.network:
-        if clock.owner == f"{packet.sender} {packet.segment}":
-            kind = _kind(packet.sender, packet.segment, state.ends[1].sent)
-            return Clock(clock.role, kind)
-    return clock
+def _names(exact: Composition, state: CompositionState) -> dict[Clock, Clock]:
+    """For each clock of a location of a close, in order, the clock of the abstraction."""
+    octets = state.ends[1].sent
+    kinds = {f"{packet.sender} {packet.segment}": _kind(packet.sender, packet.segment, octets) for packet in state.network}
+    return {clock: Clock(clock.role, kinds[clock.owner]) if clock.owner in kinds else clock for clock in exact.clocks(state)}
 
 
 def _age(kind: str) -> Clock:

@@ -12,12 +12,14 @@ import pytest
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.cover import cover_of, invariant, multiples
 from timewait.checker.finding import Budget
+from timewait.checker.quotient import Quotient
 from timewait.checker.zones import Zones
 from timewait.proofs.any_text import COMPARED_BEHAVIOUR, COMPARED_LOSS, OCTETS, AnyText
 from timewait.proofs.certificate_files import check_file
 from timewait.proofs.certify import ClaimedProperties, certified_proof
 from timewait.proofs.claims import close
 from timewait.proofs.thresholds import safe_with_any_text
+from timewait.spec.composition import Composition
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour
 from timewait.vocabulary.automaton import Edge
@@ -142,3 +144,16 @@ def test_a_file_about_text_of_a_is_refused(text: list[int], tmp_path: Path) -> N
     assert path.read_text() != piece.proof.text
     with pytest.raises(ValueError, match="A sends no text"):
         check_file(path)
+
+
+def compiled(configuration: Configuration) -> CompiledAutomaton:
+    """The quotient of a close, edge by edge."""
+    return CompiledAutomaton(Quotient(Composition(configuration)))
+
+
+def test_edges_do_not_depend_on_durations() -> None:
+    """The edges of one system of durations serve every other: each names the durations in its bounds."""
+    for configuration in (close(1, 0, 1, 1), replace(close(1, 0, 1, 2), text=(0, 1))):
+        other = replace(configuration, msl=Fraction(7, 3), time_wait=Fraction(100), rto=(Fraction(1, 9),))
+        plain, changed = (compiled(replace(each, text=(0, OCTETS))).explore() for each in (configuration, other))
+        assert [(one.original, one.edges) for one in plain] == [(one.original, one.edges) for one in changed]
