@@ -14,11 +14,17 @@ from timewait.spec.exchange import ENDS
 from timewait.spec.plain_data import configuration_from_data
 from timewait.vocabulary.input_files import LARGE, read_stream
 from timewait.vocabulary.replay import Packet
+from timewait.vocabulary.untrusted import shown
 
 ACTORS = frozenset({*ENDS, "users", "network"})
 
 MAX_FIELD = 1 << 40
 """A relative number of more than a terabyte."""
+
+NUMBERS = tuple(f"{end}.{name}" for end in ENDS for name in ("nxt", "una", "rcv", "incarnation")) + tuple(
+    f"lost.{end}" for end in ENDS
+)
+"""Variables of a state that are whole numbers where a trace has them; accounts and replays compute with them."""
 
 MAX_STEPS = 20_000
 """Steps at most: an account of more is no account."""
@@ -59,6 +65,8 @@ def _of_two_ends(trace: Trace, where: str) -> Trace:
     for number, values in enumerate([trace.initial, *(step.state for step in trace.steps)]):
         if missing := _missing(values):
             raise BrokenTrace(f"{where}: state {number}: {missing} is missing or is no text: not a trace of two TCP ends")
+        if wrong := next((name for name in NUMBERS if not isinstance(values.get(name, 0), int)), ""):
+            raise BrokenTrace(f"{where}: state {number}: {wrong} is {shown(values[wrong])}, not a whole number")
     for step in trace.steps:
         if step.event.actor not in ACTORS:
             raise BrokenTrace(f"{where}: state {step.number}: its actor is neither A, B, the users nor the network")
