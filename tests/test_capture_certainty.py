@@ -126,6 +126,27 @@ def test_a_fin_beside_its_sender_in_a_capture_that_began_late() -> None:
     assert (found.knew, found.certain) == (True, False)
 
 
+@pytest.mark.parametrize(("ident", "text"), [(0, "2 A FA 1 2"), (0, ""), (9, "2 A FA 1 2")])
+def test_an_acknowledgement_on_a_fin_that_came_before(ident: int, text: str) -> None:
+    """A in CLOSING drops it with the FIN (RFC 9293 3.10.7.4), and may send its own FIN again: no TIME-WAIT is certain."""
+    script = f"1 A FA 1 1 id={ident}\n1.005 B FA 1 1\n1.006 A A 2 2\n1.5 B FA 1 2\n1.51 A A 2 2\n" + (
+        f"{text} id=0\n" if text else ""
+    )
+    entered = entry(
+        only(captured("A", OPEN.replace("A A 1 1", f"A A 1 1 id={ident}").replace("A S 0", f"A S 0 id={ident}") + script)).facts,
+        "A",
+    )
+    assert entered is None if text else (entered is not None and not entered.certain)
+
+
+def test_old_copies_of_acknowledgements_are_no_keep_alive_probes() -> None:
+    """They have the number before the last one, too."""
+    text = OPEN + "1 B PA 1 1 len=1 id=70\n1.02 A A 1 2\n1.5 B A 1 1 id=71\n1.52 A PA 1 2 len=9\n1.54 B A 2 10 id=72\n"
+    text += "2 B A 1 1 id=71\n4 B A 1 1 id=71\n6 B RA 2 10\n"
+    (reset,) = only(captured("between", text)).facts.resets
+    assert ResetCause.KEEP_ALIVE not in reset.causes
+
+
 LATE = OPEN + "1 A FA 1 1\n1.01 B A 1 2\n1.5 B PA 1 2 len=100\n1.51 A R 2\n"
 
 

@@ -80,6 +80,8 @@ TOLD_WRONG = {
     165_486: "an old copy of an acknowledgement comes after a RST",
     166_648: "an old copy of a FIN comes just after its acknowledgement",
     173_674: "a FIN that answers at once was first sent before the capture began",
+    206_166: "an end in CLOSING drops the acknowledgement on a FIN that it had received, and sends its own again",
+    210_762: "old copies of acknowledgements are no keep-alive probes",
 }
 """Seeds of captures, and what was not seen in them."""
 

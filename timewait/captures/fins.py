@@ -97,7 +97,7 @@ def surely_acknowledged(found: Passages, fins: FinPair, side: int) -> bool:
     if own is None:
         return False
     theirs = [it for it in found.of(1 - side) if not it.segment.rst]
-    if any(it.sure and covers(it, own.number) for it in theirs):
+    if any(it.sure and covers(it, own.number) and not _is_repeated(found, it) for it in theirs):
         return True
     if other is None or not any(covers(it, other.number) for it in found.of(side) if not it.segment.rst):
         return False
@@ -105,6 +105,12 @@ def surely_acknowledged(found: Passages, fins: FinPair, side: int) -> bool:
         return True
     complete = other.captured and not found.lossy and not found.began_late
     return complete and all(covers(it, own.number) for it in theirs if it.segment.fin)
+
+
+def _is_repeated(found: Passages, passage: Passage) -> bool:
+    """Whether a packet repeats what was acknowledged: its own acknowledgement is dropped with it (RFC 9293 3.10.7.4)."""
+    answers = found.of(1 - passage.sender, before=passage.order)
+    return bool(passage.segment.span) and any(covers(it, passage.segment.end) for it in answers)
 
 
 def second_closed_first(segments: Sequence[CapturedSegment]) -> bool:

@@ -167,26 +167,27 @@ def passages(found: Deliveries, directions: tuple[Direction, Direction], started
         made.append((copy.sent, copy.captured, reached, False, sure))
         made += [(arrival, copy.captured, arrival[0], True, sure) for arrival in copy.arrivals[1:]]
     made.sort(key=lambda passage: passage[0])
-    every = tuple(_with_freshness(made))
+    numbered = {captured.sender for _, captured, *_ in made if captured.packet.ident}
+    every = tuple(_with_freshness(made, numbered | {side for side in (0, 1) if beside == ENDS[side]}))
     sides = [it for it in every if it.sender == 0], [it for it in every if it.sender == 1]
     orders = [it.order for it in sides[0]], [it.order for it in sides[1]]
     return Passages(every, directions, started, found.near, beside, sides, orders)
 
 
-def _with_freshness(made: Sequence[_Made]) -> Iterator[Passage]:
+def _with_freshness(made: Sequence[_Made], known: set[int]) -> Iterator[Passage]:
     """The passages, each with whether it is fresh.
 
     Where an end sets no IPv4 identifications, a retransmission cannot be told from a copy that the network made. An end that
-    sets them may still send some packets with 0, as Linux does from TIME-WAIT; those count as its own.
+    sets them may still send some packets with 0, as Linux does from TIME-WAIT; those count as its own. So do all packets of an
+    end beside the capture point, which no copy passes; `known` holds both kinds of ends.
     """
-    numbered = {captured.sender for _, captured, *_ in made if captured.packet.ident}
     seen: set[tuple[object, ...]] = set()
     acknowledged, sent = [0, 0], [0, 0]
     for order, captured, reached, duplicate, sure in made:
         packet, side, segment, _ = captured
         key, ack, end = captured.copy_key, segment.ack or 0, segment.end
         repeated = key in seen or (segment.span and end <= sent[side])
-        copied = duplicate or (side not in numbered and repeated and ack <= acknowledged[side])
+        copied = duplicate or (side not in known and repeated and ack <= acknowledged[side])
         stale = segment.ack is not None and ack < acknowledged[side]
         fresh = not copied and not stale
         yield Passage(captured, order, reached, duplicate, fresh, side, segment, packet.frame, order[0], sure)

@@ -194,7 +194,7 @@ class _Reset:
         number = max((it.segment.end for it in self._own if it.segment.length > 1 or not it.segment.length), default=0)
         probes: list[Passage] = []
         for it in reversed(self._own):
-            if it.segment.fin or it.segment.syn or it.segment.length > 1 or it.segment.seq != number - 1:
+            if it.segment.fin or it.segment.syn or it.segment.length > 1 or it.segment.seq != number - 1 or not it.fresh:
                 break
             probes.insert(0, it)
         acknowledged = any(covers(it, number) for it in self._peer)
