@@ -10,7 +10,7 @@ from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Te
 from timewait.diagrams.geometry import Size
 from timewait.diagrams.widths import width, wrapped
 
-TITLE, TEXT, LABEL = 15.0, 12.0, 12.0
+TITLE, TEXT, LABEL = 14.0, 12.0, 12.0
 """Font sizes of titles, of other text in boxes, and of labels of arrows."""
 
 TITLE_LEADING, LEADING, LABEL_LEADING = 21.0, 17.0, 15.5
@@ -30,6 +30,9 @@ TABLE_GAP = 5.0
 
 LABEL_WIDTH = 92.0
 """The width at which the conditions in labels of arrows are wrapped, in pixels."""
+
+EVENT_LABEL_WIDTH = 122.0
+"""The width at which the events in labels of arrows, in bold, are wrapped, in pixels."""
 
 LABEL_PADDING = 6.0
 """On either side of a label, so that it does not touch its arrow."""
@@ -87,7 +90,8 @@ def label_lines(arrow: Arrow) -> tuple[TextLine, ...]:
 
 
 def _label_rows(text: TextLine) -> Iterator[TextLine]:
-    if len(text) != 1 or text[0].bold or text[0].italic:
+    if len(text) != 1 or text[0].italic:
         yield text
     else:
-        yield from ((text[0]._replace(text=row),) for row in wrapped(text[0].text, LABEL, LABEL_WIDTH))
+        most = EVENT_LABEL_WIDTH if text[0].bold else LABEL_WIDTH
+        yield from ((text[0]._replace(text=row),) for row in wrapped(text[0].text, LABEL, most, bold=text[0].bold))

@@ -53,6 +53,8 @@ class ChartFormat:
         The font size of the legend, in pixels.
     stretch : float
         The factor of the vertical distances between rows and copies.
+    title : str or None
+        A title in place of the property or scenario and its statement; None: these. Empty for none.
     """
 
     margin: float
@@ -64,6 +66,7 @@ class ChartFormat:
     number_size: float = 9.0
     legend_size: float = 11.0
     stretch: float = 1.0
+    title: str | None = None
 
     @property
     def above(self) -> float:
@@ -87,9 +90,9 @@ WHOLE = ChartFormat(
     titled=True,
     font_size=13.5,
     lifetimes=Lifetimes.VIOLATION,
-    radius=10.5,
-    number_size=13,
-    legend_size=13,
+    radius=11,
+    number_size=13.5,
+    legend_size=13.5,
     stretch=1.3,
 )
 """A chart that stands alone: every text is about 9 pixels high where the picture is shrunk to 400."""

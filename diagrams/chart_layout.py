@@ -104,10 +104,11 @@ class ChartLayout:
         if not self.form.titled:
             return MARGIN
         y = MARGIN + 4
+        title = self.form.title
         texts = (
-            (headline(self.trace), "title", 16.0, True),
-            (self.trace.statement, "words", 14.0, False),
-            (data_in_words(self.trace.about, behaviour=True), "muted", 13.0, False),
+            (headline(self.trace) if title is None else title, "title", 16.0, True),
+            (self.trace.statement if title is None else "", "words", 14.0, False),
+            (data_in_words(self.trace.about, behaviour=True), "muted", 13.5, False),
         )
         for text, kind, size, bold in texts:
             for line in wrapped(text, size, self.edge - MARGIN, bold=bold):
@@ -137,13 +138,11 @@ class ChartLayout:
         ended = {wait.end for wait in self.rows.waits if wait.ended and wait.since + 2 * self.rows.msl == instant.time}
         for end in sorted(ended):
             x, anchor = self._outside(end)
-            self.labels.append(ChartLabel(x, instant.top + 4, "end of 2 MSL", "note", self.form.font_size - 0.5, anchor))
+            self.labels.append(ChartLabel(x, instant.top + 4, "end of 2 MSL", "note", self.form.font_size, anchor))
 
     def _duration(self, gap: Gap) -> ChartLabel:
         text = f"+{format_duration(gap.ends - gap.begins)}"
-        return ChartLabel(
-            self.axis_x - 8, (gap.top + gap.bottom) / 2 + 4, text, "muted", self.form.font_size - 0.5, "end", mono=True
-        )
+        return ChartLabel(self.axis_x - 8, (gap.top + gap.bottom) / 2 + 4, text, "muted", self.form.font_size, "end", mono=True)
 
     def _until(self) -> Fraction:
         """The end of the time axis: the last step, or the end of 2 MSL of an end that left TIME-WAIT sooner."""
@@ -181,7 +180,7 @@ class ChartLayout:
                 self.labels.append(ChartLabel(x, base, text, "state", size, anchor, mono=True, bold=True))
                 base += line
             for text in row.notes[end]:
-                self.labels.append(ChartLabel(x, base, text, "note", size - 0.5, anchor))
+                self.labels.append(ChartLabel(x, base, text, "note", size, anchor))
                 base += line
         if row.middle:
             self.labels.append(

@@ -148,6 +148,7 @@ def _box(box: Box, changes: list[NumberedChange], names: tuple[str, str]) -> Box
         if box.style is MISSING:
             return replace(box, rows=(), emphasis=Emphasis.STRONG)
         return replace(box, style=SAME, rows=(), emphasis=Emphasis.FAINT)
+    changes = sorted(changes, key=lambda one: one.number)
     rows = []
     for first in range(0, len(changes), MARKS_IN_A_ROW):
         some = changes[first : first + MARKS_IN_A_ROW]

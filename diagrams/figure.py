@@ -5,8 +5,9 @@ A `Figure` is made from the specification, then written as DOT, Mermaid or text,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import dropwhile
 from typing import Literal, NamedTuple
 
 from timewait.diagrams.colours import Colour
@@ -184,3 +185,18 @@ class Figure:
     styles: tuple[LineStyle, ...] = ()
     caption: tuple[TextLine, ...] = ()
     notes: tuple[TextLine, ...] = ()
+
+
+def with_title(figure: Figure, title: str) -> Figure:
+    """The figure with another title; the lines of its caption that are bold throughout are its own.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    title : str
+        The title in one line; empty for none.
+    """
+    rest = dropwhile(lambda text: all(span.bold for span in text), figure.caption)
+    caption = (*([line(bold(title))] if title else []), *rest)
+    return replace(figure, title=title or figure.title, caption=caption)

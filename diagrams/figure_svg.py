@@ -31,7 +31,7 @@ from timewait.diagrams.layout import ArrowPath, Layout
 from timewait.diagrams.svg import document, element, group, number, path, text_element
 from timewait.diagrams.widths import width
 
-MARGIN = 14.0
+MARGIN = 10.0
 CORNER_RADIUS = 9.0
 LEGEND_WIDTH = 500.0
 """The least width at which the legend is broken into rows."""

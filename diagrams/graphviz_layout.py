@@ -25,7 +25,7 @@ from timewait.vocabulary.errors import RequestError, optional_package
 POINTS_PER_INCH = 72
 """Graphviz takes the sizes of nodes in inches; a point becomes a pixel."""
 
-PAGE = 520.0
+PAGE = 513.0
 """The width up to which a figure is legible on every page, a narrow one too, in pixels."""
 
 PAGE_PENALTY = 4
@@ -59,14 +59,18 @@ def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layou
         pygraphviz is asked for and not installed.
     """
     best: tuple[tuple[int, int, int], Layout] | None = None
-    for levelled, distances in product((True, False), SPACINGS):
-        for number, (weighted, backwards) in enumerate(product((True, False), (False, True))):
-            source = source_of_sizes(figure, distances, levelled=levelled, weighted=weighted, backwards=backwards)
-            layout = spread(figure, _parsed(figure, *_run(source, installation)))
-            cost = len(overlaps(figure, layout)), _extent(layout.size), number
-            if best is None or cost < best[0]:
-                best = cost, layout
-        if best is not None and best[0][0] == 0:
+    for levelled in (True, False):
+        for distances in SPACINGS:
+            for number, (weighted, backwards) in enumerate(product((True, False), (False, True))):
+                source = source_of_sizes(figure, distances, levelled=levelled, weighted=weighted, backwards=backwards)
+                layout = spread(figure, _parsed(figure, *_run(source, installation)))
+                cost = len(overlaps(figure, layout)), _extent(layout.size), number
+                if best is None or cost < best[0]:
+                    best = cost, layout
+            assert best is not None
+            if best[0][0] == 0:
+                break
+        if best is not None and best[0][0] == 0 and best[1].size.width <= PAGE:
             break
     assert best is not None
     return best[1]

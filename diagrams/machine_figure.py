@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from timewait.diagrams.colours import BLUE, GREY, RED
-from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, line
+from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, bold, line
 
 AGREES = LineStyle("as the specification", BLUE, "solid")
 DIFFERS = LineStyle("differs from the specification", RED, "bold")
@@ -56,7 +56,7 @@ def machine_figure(title: str, states: Iterable[str], edges: Iterable[MachineEdg
     arrows = tuple(_arrow(*ends, together) for ends, together in _sorted(grouped))
     boxes = tuple(Box(name, name, STATE) for name in states)
     styles = tuple(style for style in (AGREES, DIFFERS) if any(arrow.style is style for arrow in arrows))
-    return Figure("machine", title, boxes, arrows, styles=styles, caption=(line(title),))
+    return Figure("machine", title, boxes, arrows, styles=styles, caption=(line(bold(title)),))
 
 
 def _sorted(grouped: Mapping[tuple[str, str, bool], list[MachineEdge]]) -> list[tuple[tuple[str, str, bool], list[MachineEdge]]]:

@@ -61,7 +61,11 @@ def chart_as_svg(chart: dict[str, Any], description: str) -> str:
     for mark in root.iter():
         if mark.get("role") == "graphics-symbol" and "aria-label" in mark.attrib:
             _insert(mark, "title", mark.attrib["aria-label"])
-    for tag, text in (("style", dark_rules()), ("desc", description), ("title", chart["title"]["text"])):
+    for tag, text in (
+        ("style", dark_rules()),
+        ("desc", description),
+        ("title", chart["title"]["text"] or description.split("\n", 1)[0]),
+    ):
         _insert(root, tag, text)
     root.set("role", "graphics-document")
     root.set("data-laid-out-by", f"vl-convert {library.__version__}")

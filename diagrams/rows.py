@@ -168,7 +168,7 @@ class ChartRows:
         copy = step.event.received
         if copy is None:
             tags = [TAGS[name] for name, _, _ in step.event.rules if name in TAGS]
-            yield from tags or wrapped(step.event.text, self.form.font_size - 0.5, self.form.margin - BAR - 14)
+            yield from tags or wrapped(step.event.text, self.form.font_size, self.form.margin - BAR - 14)
             return
         age = step.time - copy.sent
         if step.number in self._duplicates:

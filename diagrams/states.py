@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import zip_longest
 
 import networkx as nx
 
@@ -61,14 +62,17 @@ NOTE_WIDTH = 500.0
 TIME_WAIT_WEIGHT = 4
 """The weight of the arrow of the TIME-WAIT timer, the subject of the diagram."""
 
-STATES_WIDTH = 540.0
+STATES_WIDTH = 500.0
 """The width in pixels at which texts above and below a diagram are wrapped."""
 
-EVENT_WIDTH = 230.0
+EVENT_WIDTH = 150.0
 """The width at which the event of a row is wrapped, in pixels."""
 
 CONTINUED = "\u2003"
 """An em space, before the second line of an event."""
+
+NAMES_IN_A_ROW = 3
+"""The most names of states in a row of the box of shared events."""
 
 TIME_WAIT_SETTINGS = frozenset({"answers", "restarts", "reset"})
 
@@ -151,21 +155,21 @@ def _rows(state: State, stays: Iterable[GraphEdgeData], use: GraphUse | None) ->
         whole = (str(edge["guard"]) for edge in edges) if "" in guards and len(guards) > 1 else guards
         guard = "" if EVERYWHERE.issubset(guards) else " or ".join(whole)
         emphasis = Emphasis.PLAIN if use is None or steps else Emphasis.FAINT
-        rest = (does, *([line(bold(steps))] if steps else []))
-        for first, event in enumerate(_event_lines(event_span(edges[0]), guard)):
-            cells = (event, *(rest if first == 0 else ()))
+        right = (does, *([line(bold(steps))] if steps else []))
+        for event, rest in zip_longest(_event_lines(event_span(edges[0]), guard), right):
+            cells = (event or line(""), *([rest] if rest else ()))
             yield FigureRow(cells, in_full(edges), citation_url(edges[0]["section"]), emphasis)
 
 
 def _event_lines(event: Span, guard: str) -> Iterator[TextLine]:
     """An event and its guard, in a second line where both are too wide for one."""
-    if not guard:
-        yield (event,)
-    elif width(f"{event.text} ", TEXT, bold=True) + width(guard, TEXT) <= EVENT_WIDTH:
+    if guard and width(f"{event.text} ", TEXT, bold=True) + width(guard, TEXT) <= EVENT_WIDTH:
         yield (event, Span(f" {guard}"))
-    else:
-        yield (event,)
-        yield (Span(f"{CONTINUED}{guard}"),)
+        return
+    for place, text in enumerate(wrapped(event.text, TEXT, EVENT_WIDTH, bold=True)):
+        yield (event._replace(text=f"{CONTINUED}{text}" if place else text),)
+    for text in wrapped(guard, TEXT, EVENT_WIDTH):
+        yield (Span(f"{CONTINUED}{text}"),)
 
 
 def _with_duration(arrow: Arrow, time_wait: str) -> Arrow:
@@ -230,10 +234,10 @@ def _shared_rows(shared: SharedEdges) -> Iterator[FigureRow]:
         rest = " ".join(filter(None, [guard, sent and f"/ {sent}", "in"]))
         names = [in_rfc_spelling(state) for state, _ in ends]
         tooltip, address = in_full(edge for _, edge in ends[:1]), citation_url(ends[0][1]["section"])
-        for first in range(0, len(names), 4):
-            comma = "," if first + 4 < len(names) else ""
+        for first in range(0, len(names), NAMES_IN_A_ROW):
+            comma = "," if first + NAMES_IN_A_ROW < len(names) else ""
             head = line(bold(event_name(ends[0][1])), f" {rest}") if first == 0 else line("")
-            yield FigureRow((head, line(", ".join(names[first : first + 4]) + comma)), tooltip, address)
+            yield FigureRow((head, line(", ".join(names[first : first + NAMES_IN_A_ROW]) + comma)), tooltip, address)
 
 
 # --- one state ----------------------------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from timewait.diagrams.colours import COLOURS, DARK, NAMED
+from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, NAMED
 
 DARK_OF = {colour.light: colour.dark for colour in (*COLOURS, *NAMED.values())}
 """The colour of a dark page for each colour of a light one."""
 
 _COLOUR = re.compile(r'((?:fill|stroke)(?:="|: ?))(#[0-9a-f]{6})')
+
+_BACKGROUND = re.compile(rf'<rect width="[^"]*" height="[^"]*" fill="{BACKGROUND.light}" ?/>')
 
 
 class Theme(StrEnum):
@@ -36,6 +38,20 @@ def with_theme(svg: str, theme: Theme) -> str:
         return svg
     fixed = _without_dark_rules(svg)
     return fixed if theme is Theme.LIGHT else _COLOUR.sub(lambda found: found[1] + DARK_OF.get(found[2], found[2]), fixed)
+
+
+def without_background(svg: str) -> str:
+    """A picture of this package through which the page behind it is seen.
+
+    Raises
+    ------
+    ValueError
+        The picture has no background.
+    """
+    transparent, found = _BACKGROUND.subn("", svg, count=1)
+    if not found:
+        raise ValueError("a picture without a background")
+    return transparent
 
 
 def _without_dark_rules(svg: str) -> str:

@@ -28,7 +28,7 @@ from timewait.diagrams.box_sizes import (
     table_gap,
     title_size,
 )
-from timewait.diagrams.chart import BAR, WHOLE, Chart, ChartArrow, ChartLabel
+from timewait.diagrams.chart import BAR, WHOLE, Chart, ChartArrow, ChartFormat, ChartLabel
 from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import BLACK, COLOURS, GREY, NAMED, Colour
 from timewait.diagrams.figure import Box, Emphasis, Figure, LineStyle, Span, TextLine, bold, faded, line
@@ -52,7 +52,7 @@ DASHES = {"solid": "", "bold": "", "dashed": "dash pattern=on 5pt off 3pt", "dot
 ESCAPED = str.maketrans(
     {
         **{character: f"\\{character}" for character in "&%$#_{}"},
-        "~": r"\textasciitilde{}",
+        "~": r"\ensuremath{\sim}",
         "^": r"\textasciicircum{}",
         "\\": r"\textbackslash{}",
         "<": r"\textless{}",
@@ -80,9 +80,9 @@ def figure_as_tikz(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) ->
     return _picture(figure.title, _figure(figure, installation))
 
 
-def trace_as_tikz(trace: Trace) -> str:
+def trace_as_tikz(trace: Trace, form: ChartFormat = WHOLE) -> str:
     """The sequence chart of a trace as TikZ."""
-    return _picture(f"{trace.shows}: {trace.statement}", _chart(chart_of(trace, WHOLE)))
+    return _picture(form.title or f"{trace.shows}: {trace.statement}", _chart(chart_of(trace, form)))
 
 
 def escaped(text: str) -> str:

@@ -394,6 +394,16 @@ class TestCommitted:
         found = changes(picture_set.draw(group, committed=True), COMMITTED)
         assert set(found.stale) == {INDEX}, "run timewait diagram --all --committed --out docs/diagrams"
 
+    @pytest.mark.parametrize("name", sorted(picture_set.COMMITTED))
+    def test_texts_are_legible_on_a_telephone(self, name: str) -> None:
+        """Where the picture is as wide as a screen of 400 pixels, no letters are smaller than 9 pixels."""
+        root = ElementTree.parse(COMMITTED / f"{name}.svg").getroot()
+        sizes = [
+            float(text.get("font-size", "0").removesuffix("px")) for text in root.iter(f"{SVG}text") if text.get("font-size")
+        ]
+        assert sizes
+        assert min(sizes) * min(1, 400 / float(root.get("width", "0"))) > 8.95
+
     def test_files_are_the_set(self) -> None:
         names = {name for _, pictures in picture_set.groups().values() for name, _ in pictures()}
         assert names >= picture_set.COMMITTED == {path.stem for path in COMMITTED.iterdir()} - {Path(INDEX).stem}

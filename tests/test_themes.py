@@ -14,7 +14,10 @@ from timewait.cli.figures import difference_picture, states_of
 from timewait.diagrams.colours import COLOURS, DARK, NAMED
 from timewait.diagrams.figure_svg import as_svg
 from timewait.diagrams.sequence import sequence
-from timewait.diagrams.theme import DARK_OF, Theme, with_theme
+from timewait.diagrams.theme import DARK_OF, Theme, with_theme, without_background
+
+CAPTURE = str(Path(__file__).parent.parent / "examples" / "capture.pcapng")
+SVG = "{http://www.w3.org/2000/svg}"
 
 LIGHT_ONLY = {*DARK_OF} - {*DARK_OF.values()}
 
@@ -93,6 +96,63 @@ class TestCommand:
         code, _, said = run(capsys, "diagram", "sequence", "--scenario", "clean-close", "--format", "text", "--theme", "dark")
         assert code == 2
         assert "--theme goes with svg, png, pdf, not with text" in said
+
+
+class TestLooks:
+    """``--title`` and ``--transparent``."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("run", "--scenario", "lost-last-ack"),
+            ("diagram", "states", "--stack", "linux"),
+            ("diagram", "states", "--state", "CLOSING"),
+            ("diagram", "composition", "--scope", "core", "--loss", "0"),
+            ("diagram", "region", "--against", "loss", "--scope", "core", "--property", "graceful"),
+            ("risk", "--loss-rate", "1%", "--rtt", "50ms"),
+            ("capacity", "--rate", "100/s"),
+            ("explain", CAPTURE, "--connection", "1"),
+        ],
+        ids=lambda command: "-".join(command[:3]).replace("/", "_"),
+    )
+    def test_title_and_background(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, command: tuple[str, ...]) -> None:
+        """A title replaces that of the picture; an empty one leaves none; without a background no rectangle fills the picture."""
+        texts = {}
+        for name, more in (("own", ()), ("other", ("--title", "In <class> & lab", "--transparent")), ("none", ("--title", ""))):
+            file = tmp_path / f"{name}.svg"
+            assert run(capsys, *command, "--out", str(file), *more)[0] == 0
+            root = ElementTree.fromstring(file.read_text(encoding="utf-8"))
+            texts[name] = ["".join(part.itertext()) for part in root.iter(f"{SVG}text")]
+            filling = [part for part in root.findall(f"{SVG}rect") if part.get("width") == root.get("width")]
+            assert bool(filling) == (name != "other")
+        assert texts["other"].count("In <class> & lab") == 1
+        assert {*texts["own"]} - {*texts["other"]} or "--state" in command, "its own title is gone"
+        assert len(texts["none"]) < len(texts["other"])
+
+    def test_a_background_is_removed_once(self) -> None:
+        """A second removal would take a part of the picture."""
+        with pytest.raises(ValueError, match="without a background"):
+            without_background(without_background(sequence(trace("clean-close"))))
+
+    def test_latex(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A title has its LaTeX spelling, and the statement of the scenario is gone."""
+        file = tmp_path / "close.tex"
+        assert run(capsys, "run", "--scenario", "clean-close", "--out", str(file), "--title", "A & B")[0] == 0
+        written = file.read_text(encoding="utf-8")
+        assert r"{A \& B}" in written
+        assert "nothing is lost" not in written
+
+    @pytest.mark.parametrize("option", [("--title", "x"), ("--transparent",)])
+    def test_text_has_neither(self, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]) -> None:
+        """One line says so, before any work."""
+        for command in (
+            ("learn", "--on", "linux"),
+            ("capacity", "--rate", "1/s"),
+            ("risk", "--loss-rate", "1%", "--rtt", "50ms"),
+        ):
+            code, _, said = run(capsys, *command, *option)
+            assert code == 2
+            assert f"{option[0]} goes with svg, png, pdf" in said
 
 
 COMMITTED = sorted((Path(__file__).parent.parent / "docs" / "diagrams").glob("*.svg"))

@@ -104,7 +104,7 @@ def capacity_command(
     prediction = Prediction(pool, service, opened or _average(stretches))
     screen = Screen()
     writers = _writers(prediction, timeline, picture)
-    if as_json or picture.form or picture.out:
+    if as_json or picture.asked:
         deliver(writers, replace(picture, form="json") if as_json else picture, screen)
     else:
         _show(prediction, timeline, stretches if load else (), screen)
@@ -168,6 +168,7 @@ def _show(prediction: Prediction, timeline: Timeline, load: Load, screen: Screen
 
 def _writers(prediction: Prediction, timeline: Timeline, picture: PictureOptions) -> Writers:
     use = port_use(prediction, timeline)
+    use = replace(use, title=picture.title_or(use.title))
     return of_svg(lambda: capacity_chart.as_svg(use), picture) | {
         "text": lambda: "\n".join(use.sentences()) + "\n",
         "json": lambda: json.dumps(as_data(prediction, timeline), indent=2) + "\n",

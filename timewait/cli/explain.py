@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from timewait.cli.files import write_whole
 from timewait.cli.live_capture import LiveCapture
 from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, output_options
 from timewait.cli.value_types import DURATION
+from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.sequence import sequence
 from timewait.narration.trace_file import trace_of_stream
 from timewait.spec.configuration import Configuration
@@ -198,7 +199,8 @@ def _write_picture(view: CaptureView, options: CaptureOptions, screen: Screen) -
     """Draw the only connection that closes among those chosen, with the times at its ends."""
     if options.picture.asked:
         trace = view.found.at_ends(_only_close(view, "--out"))
-        deliver(of_svg(partial(sequence, trace), options.picture), options.picture, screen)
+        form = replace(WHOLE, title=options.picture.title)
+        deliver(of_svg(partial(sequence, trace, form), options.picture), options.picture, screen)
 
 
 def _only_close(view: CaptureView, option: str) -> int:

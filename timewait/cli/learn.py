@@ -44,7 +44,7 @@ def learn_command(on: str, users: str, picture: PictureOptions, as_json: bool) -
     found = list(differences(specified.machine, learned.machine))
     if as_json:
         screen.as_json(_as_data(on, users, learned, found))
-    elif picture.out or picture.form:
+    elif picture.asked:
         title = f"The close of {on} as learned ({users}())"
         deliver(
             of_figure(_figure(title, specified.machine, learned.machine), picture, picture.width(screen)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.value_types import Command, FiniteRange
 from timewait.diagrams import figure_text, sequence_text
-from timewait.diagrams.figure import Figure
+from timewait.diagrams.chart import WHOLE
+from timewait.diagrams.figure import Figure, with_title
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.figure_mermaid import as_mermaid
 from timewait.diagrams.figure_svg import as_svg
@@ -24,7 +25,7 @@ from timewait.diagrams.graphviz_layout import Graphviz
 from timewait.diagrams.ladder import as_ladder
 from timewait.diagrams.rendering import LARGEST_SCALE, as_pdf, as_png
 from timewait.diagrams.sequence import sequence
-from timewait.diagrams.theme import Theme, with_theme
+from timewait.diagrams.theme import Theme, with_theme, without_background
 from timewait.diagrams.tikz import figure_as_tikz, trace_as_tikz
 from timewait.formats.mermaid import as_mermaid_text
 
@@ -47,7 +48,9 @@ SUFFIXES = {
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 BINARY = ("png", "pdf")
 THEMED = ("svg", "png", "pdf")
-"""The formats that have a light and a dark variant."""
+"""The formats that have a light and a dark variant, and a background."""
+TITLED = (*THEMED, "tikz")
+"""The formats in which a title can be chosen."""
 
 Content = str | bytes
 Writers = Mapping[str, Callable[[], Content]]
@@ -70,6 +73,10 @@ class PictureOptions:
         The colours; None where no colours were asked for.
     graphviz : Graphviz
         The Graphviz that lays out boxes and arrows.
+    title : str or None
+        The title in place of that of the picture; None: its own.
+    transparent : bool
+        Whether it has no background.
     """
 
     form: str | None = None
@@ -77,11 +84,17 @@ class PictureOptions:
     scale: float = 2.0
     theme: Theme | None = None
     graphviz: Graphviz = Graphviz.BUNDLED
+    title: str | None = None
+    transparent: bool = False
 
     @property
     def asked(self) -> bool:
-        """Whether a format, a file or a theme was asked for."""
-        return self.form is not None or self.out is not None or self.theme is not None
+        """Whether a picture was asked for: a format, a file, or how it looks."""
+        return self.transparent or not all(asked is None for asked in (self.form, self.out, self.theme, self.title))
+
+    def title_or(self, own: str) -> str:
+        """The title that was asked for, else that of the picture."""
+        return own if self.title is None else self.title
 
     def width(self, screen: Screen) -> int | None:
         """Characters in a line of text: as many as the terminal has; no limit in a file."""
@@ -104,7 +117,10 @@ _OUTPUT = (
         callback=lambda _, __, value: None if value is None else Theme(value),
         help="The colours of SVG, PNG and PDF; auto: in SVG those that the reader prefers, else light.  [default: auto]",
     ),
+    click.option("--title", metavar="TEXT", help="The title in place of the picture's own; empty for none."),
+    click.option("--transparent", is_flag=True, help="SVG, PNG and PDF without a background, for slides."),
 )
+_NAMES = ("form", "out", "scale", "theme", "title", "transparent", "graphviz")
 _LAYOUT = click.option(
     "--graphviz",
     type=click.Choice([choice.value for choice in Graphviz]),
@@ -127,8 +143,8 @@ def output_options(*, layout: bool) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_picture(*arguments: Any, **values: Any) -> Any:
-            chosen = {name: values.pop(name) for name in ("form", "out", "scale", "theme", "graphviz") if name in values}
-            return command(*arguments, picture=PictureOptions(**chosen), **values)
+            chosen = {name: values.pop(name) for name in _NAMES if name in values}
+            return command(*arguments, picture=_checked(PictureOptions(**chosen)), **values)
 
         wrapped: Any = with_picture
         for option in reversed((*_OUTPUT, *((_LAYOUT,) if layout else ()))):
@@ -142,23 +158,26 @@ def of_svg(svg: Callable[[], str], picture: PictureOptions) -> dict[str, Callabl
     """The formats that are made from SVG, and SVG itself."""
 
     def coloured() -> str:
-        return with_theme(svg(), picture.theme or Theme.AUTO)
+        drawn = without_background(svg()) if picture.transparent else svg()
+        return with_theme(drawn, picture.theme or Theme.AUTO)
 
     return {"svg": coloured, "png": lambda: as_png(coloured(), picture.scale), "pdf": lambda: as_pdf(coloured())}
 
 
 def of_trace(trace: Trace, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:
     """The pictures of a run."""
-    return of_svg(partial(sequence, trace), picture) | {
+    form = replace(WHOLE, title=picture.title)
+    return of_svg(partial(sequence, trace, form), picture) | {
         "mermaid": partial(as_mermaid_text, trace),
         "text": partial(sequence_text.as_text, trace, width),
         "ascii": partial(as_ladder, trace),
-        "tikz": partial(trace_as_tikz, trace),
+        "tikz": partial(trace_as_tikz, trace, form),
     }
 
 
 def of_figure(figure: Figure, picture: PictureOptions, width: int | None) -> dict[str, Callable[[], Content]]:
     """The formats of a figure of boxes and arrows, except JSON."""
+    figure = figure if picture.title is None else with_title(figure, picture.title)
     graph = {
         "dot": partial(as_dot, figure),
         "mermaid": partial(as_mermaid, figure),
@@ -185,6 +204,26 @@ def _format(form: str | None, out: Path | None) -> str:
     return form or "text"
 
 
+def _checked(picture: PictureOptions) -> PictureOptions:
+    """The options themselves, if the format has all that they ask for; so that no long work precedes the message.
+
+    Raises
+    ------
+    click.UsageError
+        The format has no theme, no background or no title.
+    """
+    form = _format(picture.form, picture.out)
+    looks: dict[str, tuple[bool, tuple[str, ...]]] = {
+        "--theme": (picture.theme is not None, THEMED),
+        "--transparent": (picture.transparent, THEMED),
+        "--title": (picture.title is not None, TITLED),
+    }
+    for option, (asked, forms) in looks.items():
+        if asked and form not in forms:
+            raise click.UsageError(f"{option} goes with {', '.join(forms)}, not with {form}")
+    return picture
+
+
 def deliver(writers: Writers, picture: PictureOptions, screen: Screen) -> None:
     """Write a picture into a file, or print it.
 
@@ -196,8 +235,6 @@ def deliver(writers: Writers, picture: PictureOptions, screen: Screen) -> None:
     form = _format(picture.form, picture.out)
     if form not in writers:
         raise click.UsageError(f"there is no {form} of this picture; there is {', '.join(writers)}")
-    if picture.theme is not None and form not in THEMED:
-        raise click.UsageError(f"--theme goes with {', '.join(THEMED)}, not with {form}")
     content = writers[form]()
     if picture.out is not None:
         write_whole(picture.out, content)

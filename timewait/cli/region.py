@@ -60,7 +60,8 @@ def _region_writers(options: Options, picture: PictureOptions, screen: Screen, a
     if len(configuration.rto) > 1:
         raise click.UsageError("an axis cannot show a back-off schedule; give one RTO")
     found = boundaries(configuration, options.properties or SAFE, farthest(configuration.msl), options.budget)
-    shown = region_of(configuration, f"Safe and unsafe TIME_WAIT, against {against.upper()}", found, against, options.stack.title)
+    title = picture.title_or(f"Safe and unsafe TIME_WAIT, against {against.upper()}")
+    shown = region_of(configuration, title, found, against, options.stack.title)
     width = picture.width(screen)
     return of_svg(lambda: region_chart.as_svg(shown), picture) | {
         "text": lambda: region_text.as_text(shown, width),
@@ -83,7 +84,7 @@ def _piece(piece: BoundaryPiece) -> dict[str, Any]:
 
 
 def _loss_writers(options: Options, picture: PictureOptions, screen: Screen) -> Writers:
-    title = "The least safe TIME_WAIT, against losses"
+    title = picture.title_or("The least safe TIME_WAIT, against losses")
     shown = bars_of(options.configuration(), LOSSES, title, options.properties or SAFE, options.budget)
     width = picture.width(screen)
     least = [

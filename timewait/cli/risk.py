@@ -100,7 +100,7 @@ def risk_command(
         strays = Strays(rate=values["duplicates"], msl=values["msl"], window=values["window"], timestamps=values["timestamps"])
     screen = Screen()
     asked = values["time_waits"] or tuple(time_waits_of_stacks())
-    if picture.out or picture.form:
+    if picture.asked:
         deliver(_writers(close, stack, picture), picture, screen)
         return 0
     table = list(risks(close, strays, asked))
@@ -235,6 +235,7 @@ def _data(close: OrderlyClose, table: Sequence[Risk], samples: int | None) -> di
 
 def _writers(close: OrderlyClose, stack: Stack, picture: PictureOptions) -> Writers:
     curve = risk_curve(close, stack)
+    curve = replace(curve, title=picture.title_or(curve.title))
     return of_svg(partial(risk_chart.as_svg, curve), picture) | {"text": lambda: "\n".join(curve.sentences()) + "\n"}
 
 
