@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,38 @@ def test_the_least_safe_time_wait() -> None:
 def test_a_safe_time_wait_has_no_other(asked: Basis) -> None:
     """Nothing violated can be kept by another TIME_WAIT."""
     assert all(not entry.otherwise for entry in asked.assumptions if entry.option == "--time-wait")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "changes"),
+    [
+        ("--msl", "500ms, all else as here", {"msl": "500ms"}),
+        ("--msl", "2s, all else as here", {"msl": "2s"}),
+        ("--rto", "up to 500ms", {"rto": "500ms"}),
+        ("--rto", "up to 2s", {"rto": "2s"}),
+    ],
+)
+def test_half_and_twice_the_msl_and_the_rto(asked: Basis, option: str, value: str, changes: dict[str, str]) -> None:
+    """Each verdict is that of the question asked directly, with the TIME_WAIT of the question."""
+    (entry,) = [entry for entry in asked.assumptions if entry.option == option]
+    (other,) = [other for other in entry.otherwise if other.value == value]
+    directly: Any = {**SMALL, **changes}
+    violated = {answer.name for answer in check(**directly).answers if answer.verdict is Verdict.VIOLATED}
+    assert other.changed == dict.fromkeys(violated, Verdict.VIOLATED)
+    assert bool(violated) == ("2s" in value)
+
+
+def test_the_review_page_has_the_command_of_another_rto(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It can be carried out."""
+    page = tmp_path / "review.html"
+    run(capsys, *COMMAND[:5], "--time-wait", "1.5s", *COMMAND[7:], "--assumptions", "--html", str(page))
+    text = unescape(page.read_text(encoding="utf-8"))
+    shown = [
+        re.sub("<[^>]*>", "", code).split() for code in re.findall('<code class="command"[^>]*>(.*?)</code>', text, re.DOTALL)
+    ]
+    (command,) = [words for words in shown if words[-2:] == ["--rto", "500ms"]]
+    assert command == ["timewait", *COMMAND[:3], "--time-wait", "1.5s", *COMMAND[7:], "--rto", "500ms"]
+    assert run(capsys, *command[1:])[0] == 0
 
 
 COMMAND = ("check", "--msl", "1s", "--rto", "1s", "--time-wait", "2s", "--scope", "core", "--property", "graceful")

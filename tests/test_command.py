@@ -216,6 +216,13 @@ class TestCommands:
         listed = [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()]
         assert (code, listed) == (0, [*COMMANDS])
 
+    @pytest.mark.parametrize(
+        ("word", "advice"), [("chek", "did you mean check?"), ("xyzzy", "timewait --help lists the commands")]
+    )
+    def test_a_word_that_is_no_command(self, capsys: pytest.CaptureFixture[str], word: str, advice: str) -> None:
+        """The nearest command is named."""
+        assert run(capsys, word) == (2, "", f"timewait: there is no command '{word}'; {advice}\n")
+
     def test_no_command(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Without a command help goes to standard error."""
         code, out, err = run(capsys)

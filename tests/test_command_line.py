@@ -35,6 +35,8 @@ def options_of(words: list[str]) -> Options:
 def changes_of(configuration: Configuration) -> Iterator[dict[str, Any]]:
     """Every other value that engines are asked about: of each condition, and of each setting."""
     yield {"time_wait": Fraction(12345, 100)}
+    yield {"rto": (Fraction(5),)}
+    yield {"msl": Fraction(7), "rto": (Fraction(3), Fraction(6)), "time_wait": Fraction(9)}
     for condition in CONDITIONS:
         yield from (changes for _, changes in condition.others(configuration))
     for name, entry in BEHAVIOUR.items():

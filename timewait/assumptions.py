@@ -271,14 +271,29 @@ Alternatives = tuple[Assumption, Sequence[Change]]
 
 
 def _durations(options: Options, result: CheckResult, longer: Sequence[Change]) -> Iterator[Alternatives]:
-    """The durations; other values are asked of TIME_WAIT alone, and ``timewait threshold`` computes the effect of all."""
+    """The durations; other values are asked of the MSL, TIME_WAIT and the RTO. ``timewait threshold`` computes every effect."""
     configuration = result.configuration
+    others = {"msl": _lifetimes(result), "time_wait": longer}
     for name, entry in DURATIONS.items():
         if name not in GAPS and _lasts(name, entry, configuration):
-            others = longer if name == "time_wait" else ()
-            yield Assumption(entry.meaning, _length(name, configuration), _source(options, name), entry.option), others
+            length = _length(name, configuration)
+            yield Assumption(entry.meaning, length, _source(options, name), entry.option), others.get(name, ())
     gaps = gaps_in_words(configuration).removeprefix("RTO ")
-    yield Assumption("gap between two transmissions", gaps, _source(options, "rto_max"), DURATIONS["rto_max"].option), ()
+    gap = Assumption("gap between two transmissions", gaps, _source(options, "rto_max"), DURATIONS["rto_max"].option)
+    yield gap, _other_gaps(result)
+
+
+def _lifetimes(result: CheckResult) -> list[Change]:
+    """Half the MSL and twice the MSL, with the TIME_WAIT and the RTO of the question, which may follow from the MSL."""
+    at = (result.any_gap or result).configuration
+    kept = {"rto": at.rto} | ({"time_wait": at.time_wait} if at.behaviour.time_wait else {})
+    return [(f"{format_duration(msl)}, all else as here", {"msl": msl, **kept}) for msl in (at.msl / 2, at.msl * 2)]
+
+
+def _other_gaps(result: CheckResult) -> list[Change]:
+    """Half the longest gap and twice the longest gap."""
+    longest = max((result.any_gap or result).configuration.rto)
+    return [(f"up to {format_duration(rto)}", {"rto": (rto,)}) for rto in (longest / 2, longest * 2)]
 
 
 def _least_safe(options: Options, result: CheckResult, bounds: Budget, seconds: float) -> list[Change]:

@@ -166,14 +166,19 @@ def show_basis(basis: Basis, screen: Screen) -> None:
     """Print what an answer rests on."""
     screen.line()
     screen.heading("This answer rests on")
+    if any(entry.otherwise or entry.not_asked for entry in basis.assumptions):
+        time = f"Each other value was asked about for at most {SECONDS_FOR_EACH} s, all together for at most {SECONDS_FOR_ALL} s;"
+        screen.paragraphs([f"{time} INCONCLUSIVE: no answer in that time."], 2)
     for entry in basis.assumptions:
-        screen.paragraphs([f"{entry.name}: {entry.value} ({', '.join(filter(None, (entry.option, entry.source)))})"], indent=2)
+        screen.paragraphs(
+            [f"{entry.name}: {entry.value} ({', '.join(filter(None, (entry.option, entry.source)))})"], 2, hanging=2
+        )
         screen.paragraphs(effects_in_words(entry), indent=6)
     screen.line()
     screen.heading("The model leaves out")
     for left_out in basis.abstractions:
         option = f"; put in by {left_out.option}" if left_out.option else ""
-        screen.paragraphs([f"{left_out.left_out} ({left_out.source}{option})"], indent=2)
+        screen.paragraphs([f"{left_out.left_out} ({left_out.source}{option})"], 2, hanging=2)
         screen.paragraphs([f"otherwise: {left_out.otherwise}"], indent=6)
 
 

@@ -10,6 +10,7 @@ import click
 
 from timewait.options import TIMESTAMPS
 from timewait.spec.description import value_in_words
+from timewait.spec.duration import format_duration
 from timewait.spec.reopening import NextIncarnation, Numbers
 from timewait.spec.setting import Setting
 from timewait.spec.settings import SETTINGS
@@ -94,6 +95,7 @@ Condition = tuple[Sequence[str], Sequence[str], Callable[[Any], Iterator[str] | 
 """The options with a value and the flags that state a condition, and the words for a value of it."""
 
 CONDITIONS: Mapping[str, Condition] = {
+    "rto": (("--rto",), (), lambda value: ["--rto", ",".join(map(format_duration, value))]),
     "loss": (("--loss",), (), lambda value: ["--loss", _count(value)]),
     "duplication": (("--duplication",), (), lambda value: ["--duplication", _count(value)]),
     "fifo": ((), ("--fifo",), lambda value: ["--fifo"] if value else []),

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,14 @@ class LazyGroup(click.Group):
         command = getattr(import_module(f"timewait.cli.{cmd_name}"), f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        unknown = not args[0].startswith("-") and args[0] not in (*COMMANDS, *FORMER)
+        if unknown and not ctx.resilient_parsing:  # as it is for completions
+            near = get_close_matches(args[0], COMMANDS, n=2)
+            advice = f"did you mean {' or '.join(near)}?" if near else "timewait --help lists the commands"
+            raise click.UsageError(f"there is no command {args[0]!r}; {advice}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

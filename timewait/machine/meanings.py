@@ -156,7 +156,7 @@ def _timestamps(host: LinuxSettings) -> str:
 def _max_orphans(host: LinuxSettings) -> str | None:
     if host.max_orphans is None:
         return None
-    return f"At most {host.max_orphans} connections without a program may still be closing; a further one is reset."
+    return f"At most {host.max_orphans:,} connections without a program may still be closing; a further one is reset."
 
 
 def _reserved(host: LinuxSettings) -> str | None:
