@@ -52,7 +52,7 @@ DASHES = {"solid": "", "bold": "", "dashed": "dash pattern=on 5pt off 3pt", "dot
 ESCAPED = str.maketrans(
     {
         **{character: f"\\{character}" for character in "&%$#_{}"},
-        "~": r"\ensuremath{\sim}",
+        "~": r"\(\sim\)",
         "^": r"\textasciicircum{}",
         "\\": r"\textbackslash{}",
         "<": r"\textless{}",

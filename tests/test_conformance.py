@@ -379,7 +379,9 @@ def test_a_wrong_setting_of_the_profile_is_no_success() -> None:
     assert report.count(ExperimentLayer.REACHABLE, explained=False) == 0
     assert (report.verdict, report.wrong_settings) == (Verdict.VIOLATED, ("reset_at_fin",))
     assert report.as_json()["wrong_settings"] == ["reset_at_fin"]
-    assert 'class="unexplained"' in conformance_page(report)
+    page = conformance_page(report)
+    assert 'class="unexplained"' in page
+    assert page.count('data-label="agree"') == len(report.layers), "a narrow screen shows the name of each column"
 
 
 def test_a_setting_that_an_abstraction_leaves_out_may_differ() -> None:

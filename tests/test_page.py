@@ -499,6 +499,19 @@ class TestBrowser:
             assert one.page.evaluate("document.documentElement.scrollWidth") == width
             one.close()
 
+    def test_a_narrow_screen(self, browser: Any, tmp_path: Path) -> None:
+        """The small diagrams are legible, and the line of a loop takes no room from the events."""
+        file = tmp_path / "page.html"
+        file.write_text(written("endless"), encoding="utf-8")
+        one = Opened(browser, file, viewport={"width": 400, "height": 860})
+        sizes = one.page.evaluate("""() => [...document.querySelectorAll('.minimap text')].map(text =>
+            parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getBoundingClientRect().width
+            / text.ownerSVGElement.viewBox.baseVal.width)""")
+        assert sizes
+        assert min(sizes) >= 9
+        assert one.page.locator("#all th.event").bounding_box()["width"] > 200
+        one.close()
+
     def test_several_violations(self, browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Each property has its run; a link, the list and the address choose it, and all its parts follow."""
         file = tmp_path / "page.html"

@@ -94,7 +94,7 @@ class TestTikz:
     def test_nothing_is_interpreted(self) -> None:
         """Characters that mean something in LaTeX are written so that they do not."""
         assert escaped("50% of A_B & C#1 {x} ~ ^ \\ $ --rto <>") == (
-            r"50\% of A\_B \& C\#1 \{x\} \ensuremath{\sim} \textasciicircum{} \textbackslash{} \$"
+            r"50\% of A\_B \& C\#1 \{x\} \(\sim\) \textasciicircum{} \textbackslash{} \$"
             r" -{}-rto \textless{}\textgreater{}"
         )
 

@@ -17,6 +17,17 @@ th, td { border: 1px solid #8888; padding: .25rem .6rem; text-align: left; verti
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font-size: .95em; }
 .unexplained { border-left: .3rem solid #c33; padding-left: .7rem; }
+@media (max-width: 42rem) {
+  body { margin: 1rem auto; }
+  h1 { font-size: 1.5rem; }
+  h2 { font-size: 1.2rem; }
+  table, caption, tbody, tr, th, td { display: block; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { border-top: 1px solid #8888; padding: .3rem 0; }
+  th, td { border: 0; padding: 0; overflow-wrap: anywhere; }
+  td.number { text-align: left; }
+  td[data-label]::before { content: attr(data-label) ": "; opacity: .8; }
+}
 """
 
 
@@ -77,7 +88,8 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         yield f"<caption>{escape(caption)}</caption>"
     yield "<thead><tr>" + "".join(f'<th scope="col">{escape(head)}</th>' for head in heads) + "</tr></thead><tbody>"
     for first, *rest in rows:
-        cells = "".join(f"<td{_alignment(cell)}>{escape(cell)}</td>" for cell in rest)
+        labelled = zip(heads[1:], rest, strict=True)
+        cells = "".join(f'<td{_alignment(cell)} data-label="{escape(head)}">{escape(cell)}</td>' for head, cell in labelled)
         yield f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>'
     yield "</tbody></table>"
 
