@@ -121,7 +121,9 @@ class Budget:
     listener : callable
         Called every second with the progress of the exploration.
     workers : int
-        Threads that one exploration in ticks uses once its states are many.
+        Threads, or workers of a cluster, that one exploration in ticks uses once its states are many.
+    cluster : str
+        The Ray cluster of the workers (`timewait.checker.ray_cluster`); empty for this process.
     interrupted : callable
         Polled: whether the exploration should stop; the findings so far are kept.
     """
@@ -132,6 +134,7 @@ class Budget:
     listener: Listener = silent
     interrupted: Callable[[], bool] = never
     workers: int = 1
+    cluster: str = ""
     started: float = field(default_factory=time.monotonic)
     _reported: float = field(default_factory=time.monotonic)
 
@@ -142,7 +145,7 @@ class Budget:
 
     def fresh(self) -> Budget:
         """The same bounds, with the time restarted."""
-        return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted, self.workers)
+        return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted, self.workers, self.cluster)
 
     def exceeded(self, states: int, depth: int) -> str:
         """Why to stop, or an empty string; calls the listener every second."""

@@ -7,6 +7,7 @@ the same way, so that the number of a location is the same in every part.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -85,6 +86,8 @@ class Advance(NamedTuple):
         The rows of the table that were taken for the first time.
     states, transitions, dead_ends : int
         What the part has counted since the beginning.
+    megabytes : float
+        Resident memory of the process of the part, at most.
     """
 
     parcels: tuple[Parcel, ...]
@@ -94,6 +97,7 @@ class Advance(NamedTuple):
     states: int
     transitions: int
     dead_ends: int
+    megabytes: float
 
 
 def complete(explored: PackedTicks, lacking: Iterable[int], missing: Iterable[Gone]) -> None:
@@ -220,7 +224,10 @@ class StatePart:
             tuple({(location, gone) for location, gone in missing}),
             bool(counts[NEXT] == counts[LEVEL_END] and not exchange.counts[WAITING]),
             tuple(map(int, np.flatnonzero(taken))),
-            *(int(counts[entry]) for entry in (STATES, TRANSITIONS, DEAD_ENDS)),
+            int(counts[STATES]),
+            int(counts[TRANSITIONS]),
+            int(counts[DEAD_ENDS]),
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         )
 
     def _visit(self, exchange: Exchange) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
+from timewait.checker import ray_cluster
 from timewait.checker.finding import Budget, Run
 from timewait.checker.locations import Locations
 from timewait.checker.packed_ticks import MOST_STATES, PackedTicks
@@ -135,6 +136,7 @@ class PartitionedTicks:
         self.stopped = ""
         self.depth = int(explored.arrays.counts[DEPTH]) - 1  # of the last level that was begun
         self._states, self.transitions, self.dead_ends = len(explored), explored.transitions, explored.dead_ends
+        self._megabytes = 0.0
         self._before = explored.transitions, explored.dead_ends
         self._levels = {name: explored.level_of(state) for name, (state, _) in explored.broken.items()}
         self._violations: list[tuple[int, StateStep]] = []
@@ -179,11 +181,16 @@ class PartitionedTicks:
             return "every property asked for is broken"
         if self._states > MOST_STATES:
             return f"stopped at {self._states:,} states, as many as numbers of 32 bits express"
+        if self._megabytes > budget.megabytes:
+            return (
+                f"stopped at {self._megabytes:,.0f} MB of a worker (bound {budget.megabytes:,.0f}) with {self._states:,} states"
+            )
         return budget.exceeded(self._states, self.depth)
 
     def _note(self, sent: Sequence[Advance]) -> None:
         """Note what the parts counted, and what the rows that they took violate and witness."""
         self._states = sum(each.states for each in sent)
+        self._megabytes = max(each.megabytes for each in sent)
         self.transitions = self._before[0] + sum(each.transitions for each in sent)
         self.dead_ends = self._before[1] + sum(each.dead_ends for each in sent)
         for row in (row for each in sent for row in each.rows):
@@ -216,7 +223,7 @@ class PartitionedTicks:
 def explored(
     locations: Locations, budget: Budget, until: frozenset[str] = frozenset(), few: int | None = None
 ) -> Iterator[PackedTicks | PartitionedTicks]:
-    """The states in ticks of an automaton, explored by as many threads as the budget has workers once they are more than a few.
+    """The states in ticks of an automaton, explored by the workers of the budget once they are more than a few.
 
     Parameters
     ----------
@@ -240,14 +247,26 @@ def explored(
         if budget.workers == 1 or first.stopped or first.complete:
             yield first
             return
-        crew = Threads(first, budget.workers)
-        try:
+        with _crew(first, budget) as crew:
             partitioned = PartitionedTicks(first, crew)
-            partitioned.explore(budget, until)
-        except Widened:
-            few = max(few, len(first))  # the first exploration has only its first state again, with more words
-            continue
-        finally:
-            crew.close()
-        yield partitioned
+            try:
+                partitioned.explore(budget, until)
+            except Widened:
+                few = max(few, len(first))  # the first exploration has only its first state again, with more words
+                continue
+            yield partitioned
         return
+
+
+@contextmanager
+def _crew(first: PackedTicks, budget: Budget) -> Iterator[Crew]:
+    """As many parts as there are workers, in threads of this process or on the cluster that the budget names."""
+    if budget.cluster:
+        with ray_cluster.actors(budget.cluster, first, budget.workers) as crew:
+            yield crew
+        return
+    threads = Threads(first, budget.workers)
+    try:
+        yield threads
+    finally:
+        threads.close()

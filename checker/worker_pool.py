@@ -22,8 +22,16 @@ Returned = TypeVar("Returned")
 MOST_ENDS = 3
 """Ends of workers from outside, one after another without a result, after which the work is given up."""
 
+LOCAL = "ray"
+"""The word for a cluster without an address: one that runs on this machine already, else a new one."""
+
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
+
+
+def is_cluster(text: str) -> bool:
+    """Whether a text names a cluster: `LOCAL`, or an address such as ``ray://head:10001``."""
+    return text == LOCAL or text.startswith("ray://")
 
 
 @contextmanager

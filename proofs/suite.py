@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from timewait.checker import itf
+from timewait.checker.ray_cluster import spread
 from timewait.checker.verdict import Verdict, worst
-from timewait.checker.worker_pool import WorkerEnded, side_by_side
+from timewait.checker.worker_pool import WorkerEnded
 from timewait.proofs.claim import Claim
 from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
@@ -150,7 +151,9 @@ def _timed(pieces: Iterator[Evidence]) -> Iterator[Evidence]:
         yield replace(piece, seconds=time.monotonic() - started)
 
 
-def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | None = None) -> Iterator[ClaimResult]:
+def prove(
+    chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | None = None, cluster: str = ""
+) -> Iterator[ClaimResult]:
     """Decide claims in parallel processes; yields the results in the given order.
 
     Parameters
@@ -163,6 +166,8 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
         A folder for certificates and traces.
     memory : Path or None
         A folder for proofs of earlier runs, which are checked again (`timewait.proofs.remembered`); None finds each anew.
+    cluster : str
+        The Ray cluster of the processes; empty for this machine without one.
 
     Raises
     ------
@@ -175,7 +180,7 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
     if out is not None:
         _make(out)
     try:
-        yield from _decided_side_by_side(chosen, files, jobs, out, memory)
+        yield from _decided_side_by_side(chosen, files, jobs, out, memory, cluster)
     except WorkerEnded:
         own = next(filter(None, files), None)
         if own is None:
@@ -184,12 +189,12 @@ def prove(chosen: Sequence[str], jobs: int, out: Path | None, memory: Path | Non
 
 
 def _decided_side_by_side(
-    chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None, memory: Path | None
+    chosen: Sequence[str], files: Sequence[Path | None], jobs: int, out: Path | None, memory: Path | None, cluster: str
 ) -> Iterator[ClaimResult]:
     early: dict[int, ClaimResult] = {}
     expected = 0
     calls = ((name, file, memory) for name, file in zip(chosen, files, strict=True))
-    for number, found in side_by_side(_decide_in_process, calls, jobs):
+    for number, found in spread(cluster, _decide_in_process, calls, jobs):
         early[number] = found
         while expected in early:
             result = early.pop(expected)

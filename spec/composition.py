@@ -85,6 +85,13 @@ class Composition:
         self.received = cache(self._received)
         self.running_of = cache(self._running_of)
 
+    def __getstate__(self) -> dict[str, object]:
+        """The composition as it is pickled: another process begins with empty caches."""
+        return {name: value for name, value in vars(self).items() if name not in ("received", "running_of")}
+
+    def __setstate__(self, state: Mapping[str, object]) -> None:
+        vars(self).update(state, received=cache(self._received), running_of=cache(self._running_of))
+
     @property
     def parameters(self) -> Mapping[str, Fraction]:
         return self.configuration.parameters

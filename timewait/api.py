@@ -263,7 +263,11 @@ def explain(
 
 
 def prove(
-    *claims: str, jobs: int = 1, out: str | PathLike[str] | None = None, cache: str | PathLike[str] | None = None
+    *claims: str,
+    jobs: int = 1,
+    out: str | PathLike[str] | None = None,
+    cache: str | PathLike[str] | None = None,
+    cluster: str = "",
 ) -> Iterator[ClaimResult]:
     """Decide claims of the project or of files of your own, each in a process of its own.
 
@@ -278,6 +282,8 @@ def prove(
         A folder for certificates and traces.
     cache : path, optional
         A folder for proofs: those that an earlier run kept there are checked again instead of being searched for anew.
+    cluster : str
+        A Ray cluster on which the claims are decided, ``"ray"`` or an address such as ``"ray://head:10001"``.
 
     Raises
     ------
@@ -295,7 +301,7 @@ def prove(
     names = claim_files.registered(claims) or tuple(
         name for name, claim in own_claims.CLAIMS.items() if not claim.slow and claim.file is None
     )
-    return decide_claims(names, jobs, None if out is None else Path(out), None if cache is None else Path(cache))
+    return decide_claims(names, jobs, None if out is None else Path(out), None if cache is None else Path(cache), cluster)
 
 
 def _options(options: Options | None, keywords: Keywords, closers: Closers) -> Options:

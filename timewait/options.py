@@ -172,6 +172,7 @@ class Keywords(TypedDict, total=False):
     max_states: int
     max_seconds: float
     workers: int
+    cluster: str
 
 
 KEYWORDS = frozenset(Keywords.__annotations__) | {entry.keyword for entry in SETTINGS.values() if entry.option}
@@ -195,6 +196,7 @@ DEFAULTS: Keywords = {
     "max_states": STATES,
     "max_seconds": SECONDS,
     "workers": 1,
+    "cluster": "",
 }
 """The keywords that have a default; every setting of a stack that is left out stays as the stack has it."""
 
@@ -220,7 +222,9 @@ class Options:
     schedule : {"stack", "any"}
         The instants of retransmissions where no RTO is given; see `of_stack`.
     workers : int
-        Threads that an exploration in ticks uses once its states are many.
+        Threads, or workers of the cluster, that an exploration in ticks uses once its states are many.
+    cluster : str
+        A Ray cluster: ``"ray"`` or an address such as ``"ray://head:10001"``; empty for this process.
 
     Examples
     --------
@@ -237,6 +241,7 @@ class Options:
     max_seconds: float = SECONDS
     schedule: Schedule = "any"
     workers: int = 1
+    cluster: str = ""
 
     @classmethod
     def of(cls, **keywords: Unpack[Keywords]) -> Options:
@@ -299,7 +304,7 @@ class Options:
 
     def budget(self) -> Budget:
         """The bounds on one exploration."""
-        return Budget(self.max_states, self.max_seconds, workers=self.workers)
+        return Budget(self.max_states, self.max_seconds, workers=self.workers, cluster=self.cluster)
 
 
 def _options(keywords: Keywords) -> Options:
@@ -332,6 +337,7 @@ def _options(keywords: Keywords) -> Options:
     if values["workers"] < 1:
         raise ValueError(f"there is at least one worker, not {values['workers']}")
     options = Options(stack, overrides, tuple(values["properties"]), engine, *budget, values["schedule"], values["workers"])
+    options = replace(options, cluster=values["cluster"])
     if values["rto_slack"] is not None and not overrides.rto_exact and options.of_stack() is None:
         raise ValueError("a slack belongs to --exact-rto or to the schedule of a stack; here a retransmission may be early")
     return options

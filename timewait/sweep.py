@@ -10,8 +10,8 @@ from itertools import product
 from typing import Any
 
 from timewait.api import check
+from timewait.checker.ray_cluster import spread
 from timewait.checker.verdict import Verdict
-from timewait.checker.worker_pool import side_by_side
 from timewait.options import Options
 from timewait.spec.plain_data import exact
 from timewait.vocabulary.errors import RequestError
@@ -78,7 +78,7 @@ class Grid:
         return tuple(row[name] for name in self.key)
 
 
-def rows(grid: Grid, done: Collection[tuple[str, ...]], jobs: int) -> Iterator[GridRow]:
+def rows(grid: Grid, done: Collection[tuple[str, ...]], jobs: int, cluster: str = "") -> Iterator[GridRow]:
     """A row for each question of a grid that is not done, in the order in which they are answered.
 
     Parameters
@@ -89,10 +89,12 @@ def rows(grid: Grid, done: Collection[tuple[str, ...]], jobs: int) -> Iterator[G
         The keys of rows that there are already.
     jobs : int
         Processes that decide questions side by side; each has one question at a time.
+    cluster : str
+        The Ray cluster of the processes; empty for this machine without one.
     """
     left = (point for point in grid.points() if grid.key_of(point) not in done)
     keywords = dict(grid.fixed) | {"properties": grid.properties}
-    for _, row in side_by_side(answer, ((point, keywords) for point in left), jobs):
+    for _, row in spread(cluster, answer, ((point, keywords) for point in left), jobs):
         yield row
 
 

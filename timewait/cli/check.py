@@ -17,6 +17,7 @@ from timewait.checker.decide import Answer, engines_are_kept
 from timewait.checker.finding import Budget
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict
+from timewait.checker.worker_pool import is_cluster
 from timewait.cli import json_output
 from timewait.cli import replay as kernel_replay
 from timewait.cli.blamed_line import with_blame
@@ -27,6 +28,7 @@ from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.review import answer_in_words
 from timewait.cli.session import budget_of, header_in_words, verdict_in_words
+from timewait.cli.value_types import Parsed
 from timewait.cli.view import write_page
 from timewait.diagrams import page
 from timewait.formats.case import ReportedCase, ReportedSuite
@@ -72,6 +74,17 @@ class Outputs:
     reports: Reports = field(default_factory=Reports)
 
 
+KERNEL = "linux"
+"""The running stack that ``--on`` may name, beside clusters."""
+
+
+def kernel_or_cluster(text: str) -> str:
+    """The running stack, or a Ray cluster."""
+    if text != KERNEL and not is_cluster(text):
+        raise ValueError(f"{text!r} is neither {KERNEL} nor a Ray cluster, ray or an address such as ray://head:10001")
+    return text
+
+
 @click.command("check")
 @question_options(closers="both", engines=[*Engine], stacks="both", schedules=True)
 @click.option("--trace", "trace_file", type=_FILE, help="Write the first violation as ITF JSON.")
@@ -79,7 +92,11 @@ class Outputs:
 @click.option("--assumptions", is_flag=True, help="Print what the answer rests on, and what changes where it is otherwise.")
 @click.option("--certificate", type=_FILE, help="Write certificates of the proved properties.")
 @click.option("--html", type=_FILE, help="Write a review page: every answer, and the run of each violation.")
-@click.option("--on", type=click.Choice(["linux"]), help="Carry each counterexample out on this kernel, as replay does.")
+@click.option(
+    "--on",
+    type=Parsed("where", kernel_or_cluster),
+    help="linux: carry each counterexample out on this kernel, as replay does. ray or ray://HOST:PORT: explore on a Ray cluster.",
+)
 @report_options
 def check_command(
     options: Options,
@@ -95,6 +112,8 @@ def check_command(
     """Decide properties of one configuration; exits 0, 10, 20, 30 or 40."""
     if explain and as_json:
         raise click.UsageError("--explain prints sentences and --json an object; give one of them")
+    if on is not None and on != KERNEL:
+        options, on = replace(options, cluster=on, workers=max(options.workers, 2)), None
     return run_check(options, as_json, Outputs(trace_file, html, certificate, explain, on or "", assumptions, reports))
 
 

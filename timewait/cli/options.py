@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from timewait.checker.worker_pool import is_cluster
 from timewait.cli.session import note_assumptions
 from timewait.cli.value_types import DURATION, Command, FiniteRange, Parsed, complete_stack
 from timewait.machine.reading import this_host_profile
@@ -128,6 +129,18 @@ _BUDGET = (
         show_default=True,
         help="Bound on time, in seconds.",
     ),
+)
+
+
+def cluster(text: str) -> str:
+    """The name of a Ray cluster (`timewait.checker.worker_pool.is_cluster`)."""
+    if not is_cluster(text):
+        raise ValueError(f"{text!r} is no Ray cluster; give ray for one on this machine, or an address such as ray://head:10001")
+    return text
+
+
+CLUSTER_OPTION = click.option(
+    "--on", "cluster", type=Parsed("cluster", cluster), default="", help="A Ray cluster: ray (this machine), or ray://HOST:PORT."
 )
 _WORKERS = click.option(
     "--workers",

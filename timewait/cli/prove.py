@@ -11,6 +11,7 @@ from timewait.api import prove
 from timewait.checker.decide import engines_are_kept
 from timewait.checker.verdict import Verdict, worst, worst_exit
 from timewait.cli.console import STYLES, Screen
+from timewait.cli.options import CLUSTER_OPTION
 from timewait.cli.reports import Reports, report_options, suite_of_claim
 from timewait.cli.table import Cell
 from timewait.narration.prose import counted
@@ -32,6 +33,7 @@ WIDE = 110
 @click.option("--all", "everything", is_flag=True, help="Slow claims too.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A folder for every certificate and trace.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Claims decided side by side.")
+@CLUSTER_OPTION
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
@@ -45,6 +47,7 @@ def prove_command(
     everything: bool,
     out: Path | None,
     jobs: int,
+    cluster: str,
     cache: Path | None,
     no_cache: bool,
     as_json: bool,
@@ -56,7 +59,8 @@ def prove_command(
     chosen = registered(claims) or tuple(name for name, claim in CLAIMS.items() if everything or not claim.slow)
     screen = Screen()
     results = []
-    deciding = prove(*chosen, jobs=jobs, out=out, cache=None if no_cache else cache or _users_cache())
+    kept = None if no_cache else cache or (None if cluster else _users_cache())
+    deciding = prove(*chosen, jobs=jobs, out=out, cache=kept, cluster=cluster)
     if not as_json:
         screen.note_compilation(kept=engines_are_kept())
         screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")

@@ -17,7 +17,7 @@ from timewait import __version__
 from timewait.checker.question import Engine
 from timewait.checker.verdict import Verdict, worst_exit
 from timewait.cli.console import Screen
-from timewait.cli.options import PROPERTY_OPTION
+from timewait.cli.options import CLUSTER_OPTION, PROPERTY_OPTION
 from timewait.cli.sweep_rows import row_file
 from timewait.cli.value_types import FiniteRange, Parsed
 from timewait.narration.prose import counted
@@ -108,6 +108,7 @@ def stacks(text: str) -> list[str]:
 @click.option("--max-states", type=click.IntRange(min=1), default=STATES, show_default=True, help="Bound on states or zones.")
 @click.option("--max-seconds", type=FiniteRange(min=0, min_open=True), default=SECONDS, show_default=True, help="Seconds.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Questions decided side by side.")
+@CLUSTER_OPTION
 def sweep_command(
     out: Path,
     stack: list[str],
@@ -117,6 +118,7 @@ def sweep_command(
     loss: list[int | None],
     properties: tuple[str, ...],
     jobs: int,
+    cluster: str,
     **fixed: Any,
 ) -> int:
     """Decide every combination of the values, and write a row for each into a file; run again, it goes on from the rows there.
@@ -131,7 +133,7 @@ def sweep_command(
     grid = Grid(axes, fixed, tuple(dict.fromkeys(properties)) or DEFAULT_PROPERTIES, _version(stack))
     if len(grid) > MOST_POINTS:
         raise RequestError(f"{len(grid):,} questions are more than {MOST_POINTS:,}; give fewer values")
-    return _decide(grid, out, jobs)
+    return _decide(grid, out, jobs, cluster)
 
 
 def _version(stacks: Sequence[str]) -> str:
@@ -143,14 +145,14 @@ def _version(stacks: Sequence[str]) -> str:
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 
-def _decide(grid: Grid, out: Path, jobs: int) -> int:
+def _decide(grid: Grid, out: Path, jobs: int, cluster: str) -> int:
     screen, started = Screen(), time.monotonic()
     with row_file(out, grid.columns) as file:
         wanted = {grid.key_of(point) for point in grid.points()}
         done = {grid.key_of(row) for row in file.rows} & wanted
         screen.note(f"{counted(len(grid), 'question')}, {len(done):,} of them in {out} already; {jobs} at a time")
         number = len(done)
-        for row in rows(grid, done, jobs):
+        for row in rows(grid, done, jobs, cluster):
             file.add(row)
             number += 1
             left = (time.monotonic() - started) / (number - len(done)) * (len(grid) - number)
