@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -36,6 +38,9 @@ EARLIER = "an earlier file\n"
 SMALL = ("--msl", "1s", "--rto", "1s")
 
 CAPTURE, TRACE = str(ROOT / "examples/capture.pcapng"), str(ROOT / "examples/trace.itf.json")
+
+SOON = 1.0
+"""Seconds of processor time, of all processes together, within which an interrupted command ends."""
 
 SHORT = 0.4
 """Seconds of processor time, about, until a command is loaded; an interrupt before is answered by Python."""
@@ -152,13 +157,65 @@ def processes(mark: str) -> list[int]:
     return found
 
 
-def started(words: Sequence[str], folder: Path, mark: str) -> subprocess.Popen[bytes]:
-    """A command in a folder, with a mark in its environment."""
-    environment = os.environ | {MARK: mark, "XDG_CACHE_HOME": str(folder / "cache")}
-    line = [sys.executable, "-m", "timewait", *words]
-    return subprocess.Popen(
-        line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
+class Running:
+    """A command that runs in a folder, with a mark in the environment of its processes.
+
+    Attributes
+    ----------
+    errors : str
+        What it wrote on standard error; complete when it has ended.
+    code : int
+        Its exit code, as of `subprocess.Popen`; known when it has ended.
+    seconds : float
+        The processor time of all its processes; known when it has ended.
+    """
+
+    def __init__(self, words: Sequence[str], folder: Path, mark: str) -> None:
+        environment = os.environ | {MARK: mark, "XDG_CACHE_HOME": str(folder / "cache")}
+        line = [sys.executable, "-m", "timewait", *words]
+        self._errors = folder.with_name(f"{mark}.errors")
+        with self._errors.open("wb") as stream:
+            self._process = subprocess.Popen(
+                line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True
+            )
+        self.number, self.errors, self.code, self.seconds = self._process.pid, "", 0, 0.0
+
+    def spent(self) -> float:
+        """The processor time of the process and its descendants until now, in seconds; infinite if it has ended."""
+        if os.waitid(os.P_PID, self.number, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            return math.inf
+        ticks, waiting, total = os.sysconf("SC_CLK_TCK"), [self.number], 0.0
+        while waiting:
+            process = Path("/proc", str(waiting.pop()))
+            with suppress(OSError):  # it has ended meanwhile
+                total += sum(map(int, (process / "stat").read_text().rpartition(")")[2].split()[11:15])) / ticks
+                waiting += [int(child) for child in (process / "task" / process.name / "children").read_text().split()]
+        return total
+
+    def until(self, seconds: float) -> float:
+        """Wait until this much processor time is spent, or the command has ended; returns what is spent."""
+        while (spent := self.spent()) < seconds:
+            time.sleep(0.01)
+        return spent
+
+    def wait(self, limit: float) -> None:
+        """Wait for the end.
+
+        Raises
+        ------
+        TimeoutError
+            It did not come within this many seconds of the clock.
+        """
+        deadline = time.monotonic() + limit
+        while os.waitid(os.P_PID, self.number, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no end within {limit:g} s")
+            time.sleep(0.01)
+        _, status, usage = os.wait4(self.number, 0)
+        self.code, self.seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+        self._process.returncode = self.code
+        self.errors = self._errors.read_text()
+        self._errors.unlink()
 
 
 def left_behind(mark: str, seconds: float = 10) -> list[int]:
@@ -199,7 +256,8 @@ def half_written(path: Path) -> str:
 
 def interrupted_badly(code: int, text: str) -> str:
     """Why an interrupt was not answered in one clear line; empty if it was, or if the command ended before."""
-    problems = [word for word in ("Traceback", "KeyboardInterrupt", "Exception ignored", "Process ") if word in text]
+    problems = ["an empty line"] if "\n\n" in f"\n{text}" else []
+    problems += [word for word in ("Traceback", "KeyboardInterrupt", "Exception ignored", "Process ") if word in text]
     gone = code == -signal.SIGINT and not text  # when all was done, and Python itself was ending
     return "" if gone or (not problems and code in (*ENDS, 20)) else f"exit {code}: {text[-2000:]}"
 
@@ -218,7 +276,7 @@ def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
     (tmp_path / "inputs").symlink_to(inputs)
     whole.mkdir()
     lasts = finished(command, whole, f"{name}-whole-{os.getpid()}")
-    draw, ended = random.Random(name), 0
+    draw, ended, heard = random.Random(name), 0, []
     for moment in range(MOMENTS):
         folder, mark = tmp_path / str(moment), f"{name}-{moment}-{os.getpid()}"
         folder.mkdir()
@@ -226,19 +284,20 @@ def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(EARLIER)
         number = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[moment % 3]
-        running = started(command.words, folder, mark)
-        loaded = until_loaded(running) if number is signal.SIGINT else 0.0
-        with suppress(subprocess.TimeoutExpired):
-            running.wait(draw.uniform(0.1, 1.0) * max(lasts - loaded, 0.1))
-        ended += running.poll() is None
+        running = Running(command.words, folder, mark)
+        spent = running.until(max(draw.uniform(0.05, 1.0) * lasts, SHORT if number is signal.SIGINT else 0.0))
+        ended += spent < math.inf
         with suppress(ProcessLookupError):
-            (os.killpg if number is signal.SIGINT else os.kill)(running.pid, number)
-        _, errors = running.communicate(timeout=60)
+            (os.killpg if number is signal.SIGINT else os.kill)(running.number, number)
+        running.wait(120)
         assert left_behind(mark) == [], f"processes stay after {number.name}"
         assert [problem for path in written(folder) if (problem := half_written(path))] == []
         assert all((folder / file).exists() for file in command.files)
         if number is signal.SIGINT:
-            assert not (problem := interrupted_badly(running.returncode, errors.decode())), problem
+            assert not (problem := interrupted_badly(running.code, running.errors)), problem
+            if spent < math.inf:
+                heard.append(running.seconds - spent)
+                assert heard[-1] < SOON, f"goes on for {heard[-1]:.1f} s of processor time after {spent:.1f} of {lasts:.1f} s"
         if command.goes_on and moment >= MOMENTS - 3:
             kept = {path.name for path in written(folder)}
             finished(command, folder, f"{mark}-again")
@@ -246,27 +305,17 @@ def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
             assert same_answer(command, folder, whole)
         shutil.rmtree(folder)
     assert ended, "no run was ended before its end"
-
-
-def until_loaded(running: subprocess.Popen[bytes]) -> float:
-    """Wait until a process has used the processor for a while, so that it is loaded; returns the seconds of the clock."""
-    begin, ticks = time.monotonic(), os.sysconf("SC_CLK_TCK")
-    while running.poll() is None:
-        fields = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()
-        if (int(fields[11]) + int(fields[12])) / ticks >= SHORT:
-            break
-        time.sleep(0.02)
-    return time.monotonic() - begin
+    after = f"{statistics.median(heard):.2f} s at the median, {max(heard):.2f} s at most" if heard else "never interrupted"
+    print(f"{name}: {lasts:.1f} s of processor time, {ended} of {MOMENTS} ended before the end; after SIGINT {after}")
 
 
 def finished(command: LongCommand, folder: Path, mark: str) -> float:
-    """Run a command to its end; returns the seconds."""
-    begin = time.monotonic()
-    with started(command.words, folder, mark) as running:
-        _, errors = running.communicate(timeout=900)
-    assert running.returncode in ENDS, errors.decode()
+    """Run a command to its end; returns the seconds of processor time."""
+    running = Running(command.words, folder, mark)
+    running.wait(900)
+    assert running.code in ENDS, running.errors
     assert left_behind(mark) == []
-    return time.monotonic() - begin
+    return running.seconds
 
 
 def same_answer(command: LongCommand, folder: Path, whole: Path) -> bool:
