@@ -11,7 +11,7 @@ const nearness = (title, isPage) => {
   return (30 * both) / Math.max(asked.size, 1) + (10 * both) / Math.max(has.size, 1) + (same ? (isPage ? 80 : 40) : 0);
 };
 
-// `var`: searchtools.js declares the name again.
+// `var`: searchtools.js has declared the name.
 var Scorer = {
   // [document, title, anchor, description, score, file]: a result of the search.
   score: (result) => {
@@ -29,8 +29,8 @@ var Scorer = {
   partialTerm: 2,
 };
 
-// This text is the head of searchtools.js; Search exists once the rest of it has run, and has no index before.
-queueMicrotask(() => {
+// Sphinx copies this text into language_data.js, which runs after searchtools.js and before the index is there.
+{
   const withAll = Search.performTermsSearch;
   Search.performTermsSearch = (terms, excluded) => {
     const exact = withAll(terms, excluded);
@@ -49,4 +49,4 @@ queueMicrotask(() => {
     Search.output.before(note);
     return [...found.values()].filter((each) => each.count === most).map((each) => each.result);
   };
-});
+}
