@@ -235,6 +235,23 @@ def test_bad_requests(capsys: pytest.CaptureFixture[str], arguments: tuple[str, 
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((), f"{len(WAYS)} ways"), (("--way", "kill"), "1 way"), (("--way", PLAIN.name), "1 way"), (("--json",), "")],
+)
+def test_the_work_is_announced(
+    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first way is judged, also where standard error is no terminal; JSON needs no remark."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("timewait.cli.ways._judged", interrupted)
+    _, _, err = run(capsys, "ways", *arguments)
+    assert err == (f"judging {said}; the answers come together\n" if said else "") + "timewait: interrupted\n"
+
+
 @LABORATORY
 def test_restart_of_a_listener() -> None:
     """Both the former listener and the new one must set the option; TIME-WAIT stays in each case."""

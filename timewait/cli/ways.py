@@ -20,6 +20,7 @@ from timewait.cli.table import Cell, fits, records, table
 from timewait.cli.value_types import DURATION, FiniteRange, Parsed
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
+from timewait.narration.prose import counted
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.configuration import Configuration
 from timewait.spec.middlebox import BOXES, Middlebox
@@ -95,7 +96,9 @@ def ways_command(
     screen = Screen()
     budget = watched(Budget(STATES, max_seconds), screen)
     judge = Judge(configuration, budget.fresh)
-    chosen = [entry for entry in WAYS if way in (None, entry.name, PLAIN.name) or entry is PLAIN]
+    chosen = [entry for entry in WAYS if way in (None, entry.name) or entry is PLAIN]
+    if not as_json:
+        screen.note(f"judging {counted(len(chosen) - (way not in (None, PLAIN.name)), 'way')}; the answers come together")
     judged = list(_judged(judge, chosen, screen))
     if way and way != PLAIN.name:
         judged = judged[1:]
