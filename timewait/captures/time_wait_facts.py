@@ -120,8 +120,8 @@ def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | 
         late = rst.time + 2 * (found.directions[side].response or 0) + PROMPT
         spoke = next((it for it in found.of(side, after=rst.order) if it.fresh and not it.segment.syn), None)
         if spoke is not None and spoke.time > late and found.directions[side].response is not None:
-            # It answers something that did not pass the capture; elsewhere than beside the end it may be an old copy of an ACK.
-            return _shown_by(found, side, rst, spoke) if spoke.segment.rst or found.sees_all_of(side) else None
+            # It answers something that did not pass the capture, unless it may be an old copy of an ACK.
+            return _shown_by(found, side, rst, spoke) if spoke.segment.rst or found.shows_first_passages(side) else None
         challenged = any(it.segment.syn for it in found.of(1 - side, before=rst.order))
         return True if challenged and accepted is not None and accepted > rst.order else None
     answer = next((it for it in found.of(side, after=asked.order) if it.fresh and not it.segment.syn), None)
