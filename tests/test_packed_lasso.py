@@ -44,10 +44,10 @@ def compared(numbers: range) -> set[tuple[bool, bool]]:
     met = set()
     for number in numbers:
         asked = question(random_configuration(random.Random(number)))
-        fast = packed(asked, BUDGET)
+        fast = packed(asked, BUDGET.fresh())
         if fast is None or fast.stopped:
             continue
-        slow = unpacked(asked, BUDGET)
+        slow = unpacked(asked, BUDGET.fresh())
         for entry in LIVENESS:
             found = find_lasso(slow, entry) is not None
             assert has_fair_lasso(fast, entry) == found, f"draw {number}: {entry.name}"
