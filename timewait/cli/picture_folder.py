@@ -77,7 +77,8 @@ def index(pictures: Sequence[DrawnPicture]) -> str:
 _ABOUT = (
     "The commands draw these pictures from the specification; do not edit them. For a file of your own, for slides or a",
     "lecture, append `--out FILE.svg`, `--out FILE.png` or `--out FILE.pdf`, and `--theme light` or `--theme dark`; or",
-    "`--out FILE.tex` for LaTeX (TikZ). [More formats](../how-to/review.md#for-slides-a-lecture-or-another-document).",
+    "`--out FILE.tex` for LaTeX (TikZ). `--title TEXT` replaces the title, `--transparent` leaves the background out.",
+    "[More formats](../how-to/review.md#for-slides-a-lecture-or-another-document).",
 )
 """The beginning of the list of pictures."""
 
