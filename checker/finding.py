@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import time
 from collections.abc import Callable
@@ -95,6 +96,9 @@ class Stopped(Exception):
 
 Listener = Callable[[Progress], None]
 
+MEASURE_EVERY = 0.01
+"""Seconds between two measurements of memory, each a call of the operating system."""
+
 
 def silent(progress: Progress) -> None:
     """A listener that ignores progress."""
@@ -137,6 +141,8 @@ class Budget:
     cluster: str = ""
     started: float = field(default_factory=time.monotonic)
     _reported: float = field(default_factory=time.monotonic)
+    _measured: float = -math.inf
+    _megabytes: float = 0.0
 
     @property
     def elapsed(self) -> float:
@@ -156,10 +162,11 @@ class Budget:
             return f"stopped at {states:,} states (bound {self.states:,}), depth {depth}"
         if now - self.started > self.seconds:
             return f"stopped after {self.seconds:g} s with {states:,} states, depth {depth}"
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        if megabytes > self.megabytes:
-            return f"stopped at {megabytes:,.0f} MB (bound {self.megabytes:,.0f}) with {states:,} states, depth {depth}"
+        if now - self._measured > MEASURE_EVERY:
+            self._measured, self._megabytes = now, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        if self._megabytes > self.megabytes:
+            return f"stopped at {self._megabytes:,.0f} MB (bound {self.megabytes:,.0f}) with {states:,} states, depth {depth}"
         if now - self._reported > 1.0:
             self._reported = now
-            self.listener(Progress(states, depth, states / (now - self.started), megabytes))
+            self.listener(Progress(states, depth, states / (now - self.started), self._megabytes))
         return ""
