@@ -30,12 +30,13 @@ from timewait.checker.smt import SmtEngine
 from timewait.checker.structural import GraphEngine
 from timewait.checker.time_unit import MOST, in_ticks, unit_of
 from timewait.checker.trace import Trace
-from timewait.checker.unlimited_engines import UnlimitedGraphEngine, UnlimitedZoneEngine
+from timewait.checker.unlimited_engines import NarrowerEngine, UnlimitedGraphEngine, UnlimitedZoneEngine
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Action, Property
 
 ENGINES: tuple[DecisionEngine, ...] = (
+    NarrowerEngine(),
     UnlimitedZoneEngine(),
     OverApproximationEngine(),
     TickEngine(),

@@ -67,7 +67,7 @@ def concretised_witnesses(exact: CompiledAutomaton, zones: Zones, names: Iterabl
     return {name for name, where in met.items() if concretised(exact, zones, where, name) is not None}
 
 
-def _witnessed_in_ticks(question: Question, names: Set[str]) -> set[str]:
+def witnessed_in_ticks(question: Question, names: Set[str]) -> set[str]:
     """The ``sometimes`` properties that the first states in ticks witness, where no run of the approximation could be taken."""
     explored = packed(question, Budget(states=WITNESS_STATES)) if names else None
     return set() if explored is None else explored.witnessed.keys() & names
@@ -110,13 +110,16 @@ class OverApproximationEngine(DecisionEngine):
         """Whether time may stop in the system with nothing left to happen."""
         return question.may_time_lock
 
+    def further_witnesses(self, question: Question, names: Set[str]) -> set[str]:
+        """The ``sometimes`` properties that the system witnesses, of those whose runs it could not take."""
+        return set() if question.system.dense else witnessed_in_ticks(question, names)
+
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
         spent, zones = budget.fresh(), Zones(self.coarse(question))
         zones.explore(spent, frozenset(asked.name for asked in properties))
         required = {name for asked in properties for name in question.witnesses.get(asked.name, ())}
         witnessed = concretised_witnesses(question.compiled, zones, required)
-        if not question.system.dense:
-            witnessed |= _witnessed_in_ticks(question, zones.witnessed.keys() & required - witnessed)
+        witnessed |= self.further_witnesses(question, zones.witnessed.keys() & required - witnessed)
         findings = []
         for asked in properties:
             finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(zones))

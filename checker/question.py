@@ -55,6 +55,9 @@ class Question:
         The system on a network without limits (see `timewait.checker.unlimited`).
     unlimited_approximation : TimedAutomaton or None
         An over-approximation of that; explored before `over_approximation` where it has many locations, for it has far fewer.
+    narrower : tuple of Question
+        The same question about systems with fewer locations, every run of which is a run of `system`: where a large system
+        may be violated, the run is looked for in them first.
     quotient_budget : Budget or None
         The budget of each quotient; using it up raises `Stopped`.
     refined : Question or None
@@ -68,6 +71,7 @@ class Question:
     obliged_approximation: TimedAutomaton | None = None
     unlimited: TimedAutomaton | None = None
     unlimited_approximation: TimedAutomaton | None = None
+    narrower: tuple[Question, ...] = ()
     quotient_budget: Budget | None = None
     refined: Question | None = None
 

@@ -1,16 +1,18 @@
-"""The engines that ask about a network without limits first (see `timewait.checker.unlimited`)."""
+"""The engines for large systems: a network without limits (see `timewait.checker.unlimited`), and narrower systems."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
+from itertools import product
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.engine import TIME_LOCK, DecisionEngine
 from timewait.checker.finding import Budget, Finding, Stopped
-from timewait.checker.over_approximated import OverApproximationEngine
+from timewait.checker.over_approximated import OverApproximationEngine, witnessed_in_ticks
 from timewait.checker.question import Engine, Question
 from timewait.checker.verdict import Verdict
+from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Property
 
 
@@ -39,6 +41,25 @@ class UnlimitedGraphEngine(DecisionEngine):
         return findings
 
 
+class NarrowerEngine(DecisionEngine):
+    """Violations of a large system that narrower systems have too; that they have none proves nothing."""
+
+    label = ZoneEngine.label
+    kind = "always"
+    choices = frozenset({Engine.AUTO, Engine.ZONES})
+
+    def supports(self, question: Question) -> bool:
+        return bool(question.narrower) and question.takes_unlimited
+
+    def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        violated: dict[str, Finding] = {}
+        for narrow, procedure in product(question.narrower, (OverApproximationEngine(), ZoneEngine())):
+            left = [asked for asked in properties if asked.name not in violated]
+            found = procedure.decide(narrow, left, budget) if left and procedure.supports(narrow) else []
+            violated |= {finding.name: finding for finding in found if finding.verdict is Verdict.VIOLATED}
+        return [violated[asked.name] for asked in properties if asked.name in violated]
+
+
 class UnlimitedZoneEngine(OverApproximationEngine):
     """The zones of an over-approximation without limits on the network; what it leaves open is left to others."""
 
@@ -50,6 +71,12 @@ class UnlimitedZoneEngine(OverApproximationEngine):
     def coarse(self, question: Question) -> CompiledAutomaton:
         assert question.unlimited_approximation is not None, "the engine does not support this question"
         return question.quotient_of(question.unlimited_approximation)
+
+    def further_witnesses(self, question: Question, names: Set[str]) -> set[str]:
+        found = super().further_witnesses(question, names)
+        for narrow in question.narrower:
+            found |= witnessed_in_ticks(narrow, names - found)
+        return found
 
     def may_time_lock(self, question: Question) -> bool:
         assert question.unlimited_graph is not None, "the engine does not support this question"

@@ -37,8 +37,19 @@ def question(configuration: Configuration) -> Question:
         obliged_approximation=OverApproximation(unlimited, one_at_a_time),
         unlimited=compose(lossy),
         unlimited_approximation=OverApproximation(lossy, one_per_effect),
+        narrower=tuple(map(question, less_text(configuration))),
         refined=refined,
     )
+
+
+def less_text(configuration: Configuration) -> list[Configuration]:
+    """The same with an octet from one end alone, if that is less text.
+
+    A user may call CLOSE before all is sent, so every run with less text is a run with more.
+    """
+    first, second = (min(octets, 1) for octets in configuration.text)
+    texts = [(0, second), (first, 0)]
+    return [replace(configuration, text=text) for text in dict.fromkeys(texts) if 0 < sum(text) < sum(configuration.text)]
 
 
 def copies_told_apart(configuration: Configuration) -> tuple[int, ...]:
