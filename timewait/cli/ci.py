@@ -178,7 +178,7 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
     verdict = Verdict.PROVED if found.minimum == expected.least else Verdict.VIOLATED
     trace = next((answer.trace for answer in found.answers_below if answer.trace is not None), None)
     trace = trace if verdict is Verdict.VIOLATED else None
-    engine = ", ".join(dict.fromkeys(answer.finding.engine for answer in answers))
+    engine = "; ".join(dict.fromkeys(answer.finding.engine for answer in answers))
     seconds = sum(answer.finding.seconds for answer in answers)
     detail = f"{_in_words(found.minimum)} is the least, expected {_in_words(expected.least)}"
     case = ReportedCase(subject, label, verdict, Verdict.PROVED, engine, seconds, detail, trace)

@@ -157,4 +157,4 @@ def _plain(text: str) -> str:
 
 def _wrapped(text: str) -> str:
     """Text without special characters, in lines that fit between the lifelines and beside them."""
-    return "<br/>".join(textwrap.wrap(_plain(text), WIDTH))
+    return "<br/>".join(textwrap.wrap(_plain(text), WIDTH, break_on_hyphens=False))
