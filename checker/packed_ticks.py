@@ -177,7 +177,7 @@ class PackedTicks:
     # --- exploration ------------------------------------------------------------------------------------------------
 
     def explore(self, budget: Budget, until: frozenset[str] = frozenset(), few: int | None = None) -> None:
-        """Visit every reachable state; stop early when the budget is used up, or when all of `until` are violated.
+        """Visit every state; stop early when the budget is used up, or with the level in which all of `until` are violated.
 
         With `few`, also stop at the end of a level once there are so many states, which is no reason in `stopped`.
         """
@@ -190,12 +190,14 @@ class PackedTicks:
             if len(self) > MOST_STATES:
                 self.stopped = f"stopped at {len(self):,} states, as many as numbers of 32 bits express"
                 break
-            status = kernels.explore(self.locations.arrays, self.arrays, self._chunk(few), self.locations.scratch)
+            status = kernels.explore(
+                self.locations.arrays, self.arrays, self._chunk(whole=bool(until) or few is not None), self.locations.scratch
+            )
             if status != DONE:
                 self.supply(status)
             else:
                 self._note()
-            if until and until <= self.broken.keys():
+            if until and until <= self.broken.keys() and self.arrays.counts[NEXT] == self.arrays.counts[LEVEL_END]:
                 self.stopped = "every property asked for is broken"
                 break
         self._note()  # what was taken before the last stop counts too
@@ -209,10 +211,10 @@ class PackedTicks:
         same = (self.arrays.states[slice(*level)] == np.array(least.words, dtype=np.uint64)).all(axis=1)
         return level[0] + int(np.argmax(same)), least.step
 
-    def _chunk(self, few: int | None) -> int:
-        """States that are visited before the next look: no further than the level where it may be the last one."""
+    def _chunk(self, whole: bool) -> int:
+        """States that are visited before the next look: not beyond the level if it may be the last one."""
         left = int(self.arrays.counts[LEVEL_END] - self.arrays.counts[NEXT])
-        return min(CHUNK, left) if few is not None and left else CHUNK if few is None else 1
+        return min(CHUNK, max(left, 1)) if whole else CHUNK
 
     def supply(self, status: int) -> None:
         """Supply what the kernel lacks."""

@@ -142,7 +142,7 @@ class PartitionedTicks:
         self._violations: list[tuple[int, StateStep]] = []
 
     def explore(self, budget: Budget, until: frozenset[str] = frozenset()) -> None:
-        """Visit every reachable state; stop early when the budget is used up, or when all of `until` are violated.
+        """Visit every state; stop early when the budget is used up, or with the level in which all of `until` are violated.
 
         Raises
         ------
@@ -154,19 +154,21 @@ class PartitionedTicks:
             if not any(level.size for level in levels):
                 break
             self.depth += 1
-            self._visit(levels, budget, until)
+            self._visit(levels, budget)
+            if until and until <= self._levels.keys():
+                self.stopped = self.stopped or "every property asked for is broken"
         for name, level in self._levels.items():
             found = min(filter(None, self._crew.violations(level, name)))
             self.broken[name] = len(self._violations), found.step
             self._violations.append((level, found))
 
-    def _visit(self, levels: Sequence[Level], budget: Budget, until: frozenset[str]) -> None:
+    def _visit(self, levels: Sequence[Level], budget: Budget) -> None:
         """Visit a level."""
         lacking: Sequence[int] = [location for level in levels for location in level.lacking]
         missing: Sequence[Gone] = []
         parcels: list[list[Parcel]] = [[] for _ in levels]
         while not self.stopped:
-            self.stopped = self._stopped(budget, until)
+            self.stopped = self._stopped(budget)
             if self.stopped:
                 return
             sent = self._crew.advance(lacking, missing, parcels)
@@ -176,9 +178,7 @@ class PartitionedTicks:
             if all(each.finished for each in sent) and not any(parcels):
                 return
 
-    def _stopped(self, budget: Budget, until: frozenset[str]) -> str:
-        if until and until <= self._levels.keys():
-            return "every property asked for is broken"
+    def _stopped(self, budget: Budget) -> str:
         if self._states > MOST_STATES:
             return f"stopped at {self._states:,} states, as many as numbers of 32 bits express"
         if self._megabytes > budget.megabytes:

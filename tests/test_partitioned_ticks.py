@@ -167,7 +167,7 @@ def test_budget(budget: Budget) -> None:
 
 
 def test_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine in ticks gives the verdicts and the traces of one core."""
+    """The engine in ticks gives the verdicts, counts and traces of one core, where the search ends with a violation too."""
     monkeypatch.setattr(partitioned_ticks, "FEW", 1)
     crews: list[object] = []
     monkeypatch.setattr(partitioned_ticks, "Threads", recording(partitioned_ticks.Threads, crews))
@@ -175,7 +175,7 @@ def test_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
     for workers in (1, 2):
         answers = decide(question(SHORT), [PROPERTIES[name] for name in names], Engine.EXPLICIT, Budget(workers=workers))
-        found[workers] = [(answer.verdict, answer.trace and answer.trace.steps) for answer in answers]
+        found[workers] = [(answer.verdict, answer.finding.states, answer.trace and answer.trace.steps) for answer in answers]
     assert len(crews) == 1
     assert found[1] == found[2]
-    assert Verdict.VIOLATED in [verdict for verdict, _ in found[1]]
+    assert Verdict.VIOLATED in [verdict for verdict, *_ in found[1]]

@@ -128,7 +128,7 @@ def test_memory_of_a_worker() -> None:
         assert not states.stopped
         assert isinstance(states, PartitionedTicks)
         states.stopped, states._megabytes = "", 2e9
-        assert "MB of a worker" in states._stopped(Budget(megabytes=1e9), frozenset())
+        assert "MB of a worker" in states._stopped(Budget(megabytes=1e9))
 
 
 @pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
