@@ -25,8 +25,10 @@ from timewait.spec.state import State
 
 WAITING = EndState(State.TIME_WAIT, frozenset({State.TIME_WAIT}))
 """The end that closed first: it acknowledged the other's FIN, which acknowledged its own."""
+DONE = EndState(State.CLOSED, frozenset({State.CLOSED}))
+"""The other end, captured beside it: it received the last acknowledgement."""
 LAST = EndState(State.CLOSED, frozenset({State.CLOSED, State.LAST_ACK}))
-"""The other end: the capture cannot exclude that the last acknowledgement was lost."""
+"""The same elsewhere: the capture cannot exclude that the last acknowledgement was lost."""
 LAST_OR_FIRST = EndState(State.CLOSED, LAST.possible | {State.TIME_WAIT, State.CLOSING})
 """The same where its FIN is only likely to have answered the first one."""
 
@@ -62,15 +64,15 @@ def plain_facts(connection: Connection, ended: int) -> ConnectionFacts | None:
         return None
     if second.ack < _end(first) or max(acknowledgement.time - first.time, last.time - second.time) >= PROMPT_ANSWER:
         return None
-    certain = acknowledgement is not second or _surely_knew(connection, theirs, second)
-    return _facts(connection, ended, _started(connection, records, first), (first, acknowledgement), (second, last), certain)
+    beside = capture_point_beside(connection.hops) == ENDS[second.sender]
+    certain = acknowledgement is not second or beside or _surely_knew(theirs, second)
+    state = DONE if beside else LAST if certain else LAST_OR_FIRST
+    started = _started(connection, records, first)
+    return _facts(connection, ended, started, (first, acknowledgement), (second, last), state)
 
 
-def _surely_knew(connection: Connection, theirs: Sequence[PlainRecord], fin: PlainRecord) -> bool:
+def _surely_knew(theirs: Sequence[PlainRecord], fin: PlainRecord) -> bool:
     """Whether the FIN that answers the other one at once is certainly no retransmission of one that the capture lacks."""
-    beside = capture_point_beside(connection.hops)
-    if beside and ENDS.index(beside) == fin.sender:
-        return True
     bare = (it for it in theirs if it.time < fin.time and not it.length and not it.flags & (SYN | FIN))
     return any(fin.time - it.time < SHORTEST_TIMEOUT for it in bare)
 
@@ -138,14 +140,17 @@ def _facts(
     started: int,
     first: tuple[PlainRecord, PlainRecord],
     second: tuple[PlainRecord, PlainRecord],
-    certain: bool,
+    state: EndState,
 ) -> ConnectionFacts:
-    """The facts, from both FINs with their acknowledgements; `certain` says if the second FIN certainly answers the first."""
+    """The facts, from both FINs with their acknowledgements, and from the state of the end that closed second."""
     ends, directions, closer = connection.ends, connection.directions, first[0].sender
     if closer:
         ends, directions = ends[::-1], directions[::-1]
     began, finished = connection.times
-    fins = _fin("A", started, first, knew=False), _fin("B", started, second, knew=True)._replace(certain=certain)
+    fins = (
+        _fin("A", started, first, knew=False),
+        _fin("B", started, second, knew=True)._replace(certain=state is not LAST_OR_FIRST),
+    )
     return ConnectionFacts(
         ends=ends,
         opener=_opener(connection, closer),
@@ -158,7 +163,7 @@ def _facts(
         kind=CloseKind.IN_ORDER,
         by="",
         fins=fins,
-        states=(WAITING, LAST if certain else LAST_OR_FIRST),
+        states=(WAITING, state),
         totals=(_totals(directions[0]), _totals(directions[1])),
         entered=(TimeWaitEntry(fins[1].time, certain=True), None),
         captured_twice=connection.captured_twice,
