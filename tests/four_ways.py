@@ -112,7 +112,7 @@ def judgement(number: int, bounds: Bounds) -> Judgement:
 
 @dataclass
 class Draw:
-    """One draw, while it is decided."""
+    """One draw, while it is decided; `between` are the properties that are broken in parts of a tick alone."""
 
     number: int
     configuration: Configuration
@@ -120,6 +120,7 @@ class Draw:
     faults: list[str] = field(default_factory=list)
     runs: int = 0
     shorter: int = 0
+    between: set[str] = field(default_factory=set)
 
     def judgement(self) -> Judgement:
         """The answers of all ways, compared."""
@@ -168,9 +169,21 @@ class Draw:
         engine.explore(Budget())
         if engine.stopped:
             raise Unjudged("too large for zones")
-        self._compare("zones", set(engine.broken) & set(JUDGED), broken)
-        for name in sorted(engine.broken.keys() & broken):
+        found = set(engine.broken) & set(JUDGED)
+        self.between |= self._in_parts(asked, found - broken)
+        self._compare("zones", found - self.between, broken)
+        for name in sorted(engine.broken.keys() & (broken | self.between)):
             self._replay(asked, "zones", name, engine.run_to(*engine.broken[name]))
+
+    def _in_parts(self, asked: Question, names: set[str]) -> set[str]:
+        """Those of some properties that are broken in parts of a tick, where more strict delays fit than in whole ticks."""
+        found: set[str] = set()
+        for parts in (2, 3, 4) if names else ():
+            engine = Explicit(asked.compiled)
+            engine = Explicit(asked.compiled, engine.unit / parts)
+            engine.explore(Budget(states=self.bounds.states))
+            found |= engine.broken.keys() & names
+        return found
 
     def _by_solver(self, asked: Question, automaton: CompiledAutomaton, broken: set[str], steps: dict[str, int]) -> None:
         """SMT finds a violation of each broken property in no more steps than ticks, and none of any other."""
@@ -184,7 +197,7 @@ class Draw:
                 raise Unjudged("too large for SMT")
             else:
                 self.faults.append(f"SMT finds no run of up to {fewest} steps that breaks {name}, ticks do")
-        safe = frozenset(JUDGED) - broken
+        safe = frozenset(JUDGED) - broken - self.between
         searched = search(Symbolic(automaton, safe), self.bounds.depth, Budget(seconds=self.bounds.seconds))
         if searched.found is not None:
             found = f"in {len(searched.found.run.moves)} steps: {[str(move.action) for move in searched.found.run.moves]}"

@@ -39,9 +39,12 @@ def test_four_ways_agree(first: int, count: int) -> None:
     assert all(one.ways == ("brute force", "ticks", "zones", "SMT") for one in found.judged)
 
 
-@pytest.mark.parametrize("number", [191, 373, 1287, 1696])
+@pytest.mark.parametrize("number", [191, 373, 1287, 1696, 279])
 def test_draws_that_once_differed(number: int) -> None:
-    """In order: copies of a segment arrive in immediate succession; a segment to an end that is done must be delivered too."""
+    """Copies of a segment arrive in immediate succession; a segment to an end that is done must be delivered too.
+
+    In the last draw two timers run out within a tick, each a strict delay after the one before: parts of a tick show it.
+    """
     found = tally([number], 1, Bounds())
     assert found.faults == [], "\n".join(found.lines())
 
