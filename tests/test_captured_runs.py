@@ -82,6 +82,7 @@ TOLD_WRONG = {
     173_674: "a FIN that answers at once was first sent before the capture began",
     206_166: "an end in CLOSING drops the acknowledgement on a FIN that it had received, and sends its own again",
     210_762: "old copies of acknowledgements are no keep-alive probes",
+    423_966: "an old copy passes after the RST of a user that was lost before the capture",
 }
 """Seeds of captures, and what was not seen in them."""
 
@@ -229,7 +230,9 @@ def _of_states(case: Told) -> Iterator[str]:
         if case.run.fin(side) is not None and not passed:
             # Its FIN was lost before the capture point.
             continue
-        last = max((packet.time for packet in own), default=START) - 250 * MILLISECOND
+        # A copy that the network made is no packet of its sender, which may have sent a RST since that was lost out of sight.
+        sent = {packet.ident or packet.frame: packet.time for packet in reversed(own)}
+        last = max(sent.values(), default=START) - 250 * MILLISECOND
         # An ABORT in CLOSING or LAST-ACK is silent (RFC 9293 3.10.5): no capture shows that the end left that state.
         was = case.run.states_from(side, last) | case.run.silently_left(side)
         if not was & state.possible:
