@@ -18,6 +18,7 @@ from timewait.checker.bounded import Searched, search
 from timewait.checker.cover import cover_of
 from timewait.checker.explicit import Explicit
 from timewait.checker.finding import Budget, Run
+from timewait.checker.mealy import Unsupported
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import Zones
@@ -111,8 +112,8 @@ def blind(patch: pytest.MonkeyPatch, search: type[Explicit] | type[PackedTicks] 
     """Make a search miss every violation."""
     explore = search.explore
 
-    def explore_blindly(self: Any, budget: Budget, until: frozenset[str] = frozenset()) -> None:
-        del until
+    def explore_blindly(self: Any, budget: Budget, until: frozenset[str] = frozenset(), few: int | None = None) -> None:
+        del until, few
         explore(self, budget)
         self.broken.clear()
 
@@ -126,7 +127,12 @@ def blind_ticks(patch: pytest.MonkeyPatch) -> None:
 
 def blind_unpacked_ticks(patch: pytest.MonkeyPatch) -> None:
     """The same of a system that the compiled functions do not support."""
-    patch.setattr(explicit, "packed", lambda *_: None)
+
+    def unsupported(*_: object) -> None:
+        raise Unsupported("for a test")
+
+    patch.setattr(explicit, "PackedTicks", unsupported)
+    patch.setattr(explicit, "explored", unsupported)
     blind(patch, Explicit)
 
 
