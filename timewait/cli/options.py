@@ -133,8 +133,8 @@ _BUDGET = (
 
 
 def cluster(text: str) -> str:
-    """The name of a Ray cluster (`timewait.checker.worker_pool.is_cluster`)."""
-    if not is_cluster(text):
+    """The name of a Ray cluster (`timewait.checker.worker_pool.is_cluster`); empty, the default, is none."""
+    if text and not is_cluster(text):
         raise ValueError(f"{text!r} is no Ray cluster; give ray for one on this machine, or an address such as ray://head:10001")
     return text
 
