@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
-from itertools import product
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.engine import TIME_LOCK, DecisionEngine
@@ -14,6 +13,9 @@ from timewait.checker.question import Engine, Question
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Property
+
+MAX_NARROW_ZONES = 50_000
+"""Zones of a narrower system that are explored, at most."""
 
 
 class UnlimitedGraphEngine(DecisionEngine):
@@ -52,11 +54,16 @@ class NarrowerEngine(DecisionEngine):
         return bool(question.narrower) and question.takes_unlimited
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
+        spent = replace(budget.fresh(), states=min(budget.states, MAX_NARROW_ZONES))
         violated: dict[str, Finding] = {}
-        for narrow, procedure in product(question.narrower, (OverApproximationEngine(), ZoneEngine())):
+        for narrow in question.narrower:
             left = [asked for asked in properties if asked.name not in violated]
-            found = procedure.decide(narrow, left, budget) if left and procedure.supports(narrow) else []
-            violated |= {finding.name: finding for finding in found if finding.verdict is Verdict.VIOLATED}
+            for procedure in (OverApproximationEngine(), ZoneEngine()):
+                found = {finding.name: finding for finding in procedure.decide(narrow, left, spent)} if left else {}
+                left = [asked for asked in left if asked.name not in found]  # runs that the narrow system could not take
+                violated |= {name: finding for name, finding in found.items() if finding.verdict is Verdict.VIOLATED}
+                if not narrow.system.dense:
+                    break
         return [violated[asked.name] for asked in properties if asked.name in violated]
 
 
