@@ -147,8 +147,8 @@ def test_rounds_of_several_steps() -> None:
 def decide_as(monkeypatch: pytest.MonkeyPatch, results: list[ClaimResult]) -> None:
     """Let ``prove`` find some results."""
 
-    def decided(*names: str, jobs: int, out: object, cache: object) -> Iterator[ClaimResult]:
-        del names, jobs, out, cache
+    def decided(*names: str, jobs: int, out: object, cache: object, cluster: str) -> Iterator[ClaimResult]:
+        del names, jobs, out, cache, cluster
         return iter(results)
 
     monkeypatch.setattr(prove_module, "prove", decided)
