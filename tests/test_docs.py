@@ -398,13 +398,14 @@ def opened(browser: Any, page: Path, width: int, scheme: str) -> Any:
 class TestBrowser:
     """The site in a browser."""
 
-    def test_no_page_is_wider_than_a_phone(self, browser: Any) -> None:
+    @pytest.mark.parametrize("width", [400, 850])
+    def test_no_page_is_wider_than_the_screen(self, browser: Any, width: int) -> None:
         """Wide content has a scroll bar of its own."""
         wide = {}
         for page in sorted(SITE.rglob("*.html")):
-            tab = opened(browser, page, 400, "light")
+            tab = opened(browser, page, width, "light")
             measured = tab.evaluate("document.documentElement.scrollWidth")
-            if measured > 400:
+            if measured > width:
                 wide[str(page.relative_to(SITE))] = measured
             tab.context.close()
         assert not wide
