@@ -65,8 +65,8 @@ def decided(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Questions are decided in this process; the list of those that were."""
     asked: list[Any] = []
 
-    def rows(grid: Grid, done: set[Any], jobs: int) -> Any:
-        del jobs
+    def rows(grid: Grid, done: set[Any], jobs: int, cluster: str) -> Any:
+        del jobs, cluster
         for point in grid.points():
             if grid.key_of(point) not in done:
                 asked.append(point)
