@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+from scapy.utils import EDecimal
 from test_capture_kinds import explained, of_script
 from test_captured_runs import CAUSES, Told
 from test_captured_runs import explained as told
+from wire import Script, pcapng
 
-from timewait.captures.closes import CapturedCloses
+from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
 from timewait.captures.facts import ConnectionFacts, ObservedClose
 from timewait.captures.observations import FinFacts, ResetCause, TimeWaitEntry
 from timewait.captures.overview import facts_as_data
 from timewait.captures.profiles import fit_profiles
 from timewait.captures.report import summary, time_wait
-from timewait.spec.stacks import Stack
+from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import State
 
 PLACES = ["between", "A", "B"]
@@ -202,20 +205,33 @@ def test_a_wait_that_may_be_several(lengths: tuple[float, ...], excluded: bool) 
 
 
 @pytest.mark.parametrize("place", ["between", "A"])
-@pytest.mark.parametrize("opening", ["whole", "without its ACK", "none"])
+@pytest.mark.parametrize("opening", ["whole", "without its SYN,ACK", "without its ACK", "none", "whole, and text is missing"])
 def test_an_old_copy_of_a_fin(place: str, opening: str) -> None:
     """Where the capture may lack its first passage, a second FIN soon after may be a copy that the network made."""
-    opened = {"whole": OPEN, "without its ACK": OPEN.replace(".011 A A 1 1\n", ""), "none": ""}[opening]
-    close = only(captured(place, opened + "1 A FA 1 1\n1.1 A FA 1 1\n1.11 B A 1 2\n"))
+    opened = {
+        "whole": OPEN,
+        "without its SYN,ACK": OPEN.replace(".01 B SA 0 1\n", "") + ".5 B A 1 1\n",
+        "without its ACK": OPEN.replace(".011 A A 1 1\n", ""),
+        "none": "",
+        "whole, and text is missing": OPEN + ".5 B A 101 1\n",
+    }[opening]
+    close = only(captured(place, opened + "1 A FA 1 1\n1.1 A FA 1 1\n1.11 B A {} 2\n".format(101 if "text" in opening else 1)))
     slow = Stack(name="slow", title="At least 1 s", rto_min=Fraction(1), behaviour={})
     whole = opening == "whole" or (place == "A" and opening != "none")
     assert bool(fit_profiles(close, "A", [slow]).excluded) is whole
 
 
-@pytest.mark.parametrize(("place", "opening", "ended"), [("A", "", False), ("B", OPEN, False), ("B", "", None)])
-def test_an_acknowledgement_after_a_rst_that_nothing_calls_for(place: str, opening: str, ended: bool | None) -> None:
-    """It answers what did not pass, and A stayed in TIME-WAIT; where the capture may lack its first passage, it may be a copy."""
-    close = only(captured(place, opening + "1 A FA 1 1\n1.01 B FA 1 2\n1.02 A A 2 2\n1.5 B R 2\n2 A A 2 2\n"))
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize(("place", "opening"), [("A", ""), ("A", OPEN), ("B", ""), ("B", OPEN), ("between", OPEN)])
+def test_an_acknowledgement_after_a_rst_that_nothing_calls_for(place: str, opening: str, asked: bool) -> None:
+    """It answers what did not pass, so A stayed in TIME-WAIT; it may be a copy where the capture may lack its first passage.
+
+    So it may where the capture lacks the acknowledgement that the RST answers.
+    """
+    before = "1.49 A A 2 2\n" if asked else ""
+    text = opening + f"1 A FA 1 1\n1.01 B FA 1 2\n1.02 A A 2 2\n{before}1.5 B R 2\n2 A A 2 2\n"
+    ended = False if place == "A" or (opening and asked) else None
+    close = only(captured(place, text))
     assert [hit.ended for hit in close.resets] == [ended]
 
 
@@ -225,6 +241,59 @@ def test_a_fin_that_comes_after_its_acknowledgement(opening: str, possible: bool
     close = only(captured("B", opening + "1 A FA 1 1\n1.01 B A 1 2\n2 A FA 1 1\n"))
     state = close.facts.states[side_of(close.facts, "A")]
     assert (State.FIN_WAIT_2 in state.possible) is possible
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_time_wait_that_began_with_a_fin_that_did_not_pass(seen: bool) -> None:
+    """An acknowledgement beyond the text of B shows its FIN, and not when that came: A may have entered TIME-WAIT 70 s later."""
+    text = OPEN + "1 A FA 1 1\n1.01 B FA 1 1\n1.02 A A 2 2\n1.03 B A 2 2\n"
+    if not seen:
+        text = text.replace("1.01 B FA 1 1\n1.02 A A 2 2\n", "")
+    close = only(captured("A", text + "71 A A 2 2\n71.001 B FA 1 2\n72 B FA 1 2\n72.01 A A 2 2\n"))
+    brief = Stack(name="brief", title="A TIME-WAIT of a minute", time_wait=Fraction(60), behaviour={})
+    assert bool(fit_profiles(close, "AB"[side_of(close.facts, "A")], [brief]).excluded) is seen
+
+
+@pytest.mark.parametrize(
+    ("place", "waited", "certain"), [("A", 4, True), ("B", 4, False), ("between", 4, False), ("B", 70, True)]
+)
+def test_a_half_close_of_which_nothing_shows_a_loss(place: str, waited: int, certain: bool) -> None:
+    """Elsewhere than beside A the acknowledgement of its FIN may be lost, and then a RST of its user: it is told as likely."""
+    close = only(captured(place, OPEN + f"1 A FA 1 1\n1.01 B A 1 2\n{1 + waited} B FA 1 2\n{1 + waited}.01 A R 2\n"))
+    (left,) = close.states_left
+    assert (left.state, left.certain) == (State.FIN_WAIT_2, certain)
+    (clue,) = fit_profiles(close, left.end, []).clues
+    assert ("or its user had dropped the connection" in clue) is not certain
+    long = Stack(name="long", title="A FIN-WAIT-2 of ten minutes", fin_wait_2=Fraction(600), behaviour={})
+    assert bool(fit_profiles(close, left.end, [long]).excluded) is certain
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_acknowledgement_that_was_lost_between_two_points(arrives: bool, tmp_path: Path) -> None:
+    """It was captured beside B and not beside A, so A is still in CLOSING, and acknowledges once more."""
+    script = Script().opened()
+    closing = [(1, "A", "FA", 1), (1.001, "B", "FA", 1), (1.007, "A", "A", 2), (1.008, "B", "A", 2), (2, "A", "A", 2)]
+    for at, who, flags, seq in closing:
+        script.say(at, who, flags, seq, seq)
+    found = []
+    for packet in script.packets:
+        sender, receiver = ("A", "B") if packet.sport == 40_000 else ("B", "A")
+        far = packet.copy()
+        far.time = EDecimal(packet.time) + EDecimal("0.005")
+        found += [(sender, packet), (receiver, far)]
+    if not arrives:
+        del found[-3]
+    path = pcapng(tmp_path / "two.pcapng", sorted(found, key=lambda it: it[1].time))
+    close = only(read_closes(path, assumed_configuration(load_stack("rfc9293-intended"))))
+    assert (entry(close.facts, "A") is not None) is arrives
+
+
+@pytest.mark.parametrize(("place", "ended"), [("A", False), ("between", None)])
+def test_an_answer_without_an_identification(place: str, ended: bool | None) -> None:
+    """It looks like the acknowledgement before; no copy that the network made passes beside the sender."""
+    text = OPEN + "1 A FA 1 1\n1.01 B FA 1 2\n1.02 A A 2 2\n1.5 B R 2\n2 B FA 1 2\n2.01 A A 2 2\n"
+    close = only(captured(place, text.replace("\n", " id=0\n")))
+    assert [hit.ended for hit in close.resets] == [ended]
 
 
 TEXT = OPEN + "1 A PA 1 1 len=100\n1.4 A PA 1 1 len=100\n2.2 A PA 1 1 len=100\n"

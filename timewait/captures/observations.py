@@ -417,9 +417,12 @@ class StateLeft(NamedTuple):
         The longest it can have been in it, in seconds.
     frame : int
         The frame that shows it.
+    certain : bool
+        Whether nothing else explains that frame; otherwise the user may have dropped the connection with a RST that was lost.
     """
 
     end: str
     state: State
     within: Fraction
     frame: int
+    certain: bool

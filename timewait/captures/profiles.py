@@ -98,7 +98,8 @@ def _clues(observed: ObservedClose, end: str) -> Iterator[str]:
             yield f"{'left TIME_WAIT because of' if reset.ended else 'stayed in TIME_WAIT in spite of'} a RST{lost}"
     for left in observed.states_left:
         if left.end == end:
-            yield f"had left {left.state} at some time within {rounded(left.within)} of entering it"
+            dropped = "" if left.certain else ", or its user had dropped the connection with a RST that was lost"
+            yield f"had left {left.state} at some time within {rounded(left.within)} of entering it{dropped}"
     if _refused_late_text(observed, end):
         yield "answered text with a RST after its user had closed"
 
@@ -114,7 +115,7 @@ def _contradictions(observed: ObservedClose, end: str, stack: Stack) -> Iterator
         yield from _time_wait(observed, end, stack)
         yield from _resets(observed, end, stack)
     ended_by_reset = any(reset.end == end and reset.ended for reset in observed.resets)
-    for left in observed.states_left:
+    for left in (it for it in observed.states_left if it.certain):
         length = {State.TIME_WAIT: stack.time_wait, State.FIN_WAIT_2: stack.fin_wait_2}.get(State(left.state))
         too_long = length is not None and length > left.within * TOLERANCE and not _needs_shorter_wait(stack, left)
         if left.end == end and length is not None and too_long and not ended_by_reset:

@@ -16,7 +16,8 @@ from timewait.captures.observations import (
     TimeWaitArrival,
 )
 from timewait.captures.passages import Passage, Passages, covers, first_covering
-from timewait.captures.resets import PROMPT
+from timewait.captures.resets import PROMPT, USUAL_FIN_WAIT_2
+from timewait.captures.trace_start import UNSEEN
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.state import State
@@ -75,8 +76,11 @@ def time_wait_arrivals(found: Passages, fins: FinPair, side: int, entered: Passa
 
 
 def time_wait_began(found: Passages, side: int, entered: Passage) -> int:
-    """When TIME-WAIT began, as seen where packets to the end pass: with the last FIN that its answer can answer."""
-    fins = [it.time for it in found.of(1 - side, before=entered.order) if it.segment.fin]
+    """When TIME-WAIT began, at the latest, as seen where packets to the end pass: with the last FIN that its answer can answer.
+
+    Nothing shows when a FIN came that the capture lacks; then it began at the answer, at the latest.
+    """
+    fins = [it.time for it in found.of(1 - side, before=entered.order) if it.segment.fin and it.frame != UNSEEN]
     return fins[-1] if fins and entered.sender == side else entered.time
 
 
@@ -121,11 +125,24 @@ def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | 
         spoke = next((it for it in found.of(side, after=rst.order) if it.fresh and not it.segment.syn), None)
         if spoke is not None and spoke.time > late and found.directions[side].response is not None:
             # It answers something that did not pass the capture, unless it may be an old copy of an ACK.
-            return _shown_by(found, side, rst, spoke) if spoke.segment.rst or found.shows_first_passages(side) else None
+            return _shown_by(found, side, rst, spoke) if spoke.segment.rst or _is_no_copy(found, side, rst) else None
         challenged = any(it.segment.syn for it in found.of(1 - side, before=rst.order))
         return True if challenged and accepted is not None and accepted > rst.order else None
     answer = next((it for it in found.of(side, after=asked.order) if it.fresh and not it.segment.syn), None)
     return None if answer is None else _shown_by(found, side, rst, answer)
+
+
+def _is_no_copy(found: Passages, side: int, rst: Passage) -> bool:
+    """Whether an acknowledgement after a RST is no old copy of one whose first passage the capture lacks.
+
+    A RST to TIME-WAIT answers an acknowledgement. Where none passed that it can answer, the capture may lack its first passage.
+    """
+    if found.sees_all_of(side):
+        return True
+    response = found.directions[1 - side].response or 0
+    asked = [it for it in found.of(side, before=rst.order) if it.segment.ack == rst.segment.seq]
+    answers = bool(asked) and rst.time - asked[-1].time <= 2 * response + PROMPT
+    return answers and found.shows_first_passages(side)
 
 
 def _shown_by(found: Passages, side: int, rst: Passage, answer: Passage) -> bool | None:
@@ -168,4 +185,7 @@ def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) 
         else:
             continue
         if began is not None and began.order < answered.order:
-            yield StateLeft(reset.end, state, Fraction(answered.time - began.time, 10**9), reset.frame)
+            within = answered.time - began.time
+            # Elsewhere the acknowledgement may be lost behind the capture, and a RST of the user before it.
+            certain = state is State.TIME_WAIT or found.sees_all_of(side) or within >= USUAL_FIN_WAIT_2
+            yield StateLeft(reset.end, state, Fraction(within, 10**9), reset.frame, certain)
