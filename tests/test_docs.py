@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -138,7 +139,7 @@ class TestSnippets:
         monkeypatch.chdir(tmp_path)
         assert block.text.strip()
         for line in block.text.splitlines():
-            words = line.split("#")[0].split()
+            words = shlex.split(line, comments=True)
             for file in re.findall(r"\s([\w./]+\.(?:pcapng|json|smt2))", line):
                 (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / file).touch()

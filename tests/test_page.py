@@ -327,8 +327,9 @@ def opened(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
 
 
 def check(opened: Opened, run: Trace, step: int) -> None:
-    """Assert that the whole page shows one step."""
-    assert opened.page.inner_text("#place").startswith(f"step {step} of" if step else "start")
+    """Assert that the whole page shows one step, once the browser has followed the link."""
+    place = f"step {step} of" if step else "start"
+    opened.page.wait_for_function("place => document.querySelector('#place').innerText.startsWith(place)", arg=place)
     values = run.steps[step - 1].state if step else run.initial
     assert opened.highlighted(".state data-state") == [values["A.state"], values["B.state"]]
     assert opened.highlighted(".step data-step") == ([str(step)] if step else [])
