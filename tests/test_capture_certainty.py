@@ -122,6 +122,14 @@ def test_a_fin_that_answers_the_other_at_once(place: str, before: str) -> None:
     assert data["fin"]["knew_for_certain"] is certain
 
 
+@pytest.mark.parametrize("lacks", [True, False])
+def test_a_fin_beside_its_sender_in_a_capture_that_lacks_the_opening_of_the_other(lacks: bool) -> None:
+    """It may lack the first transmission of the FIN, too."""
+    text = "0 B S 0\n" + ("" if lacks else ".01 A SA 0 1\n") + ".011 B A 1 1\n1 A FA 1 1\n1.01 B FA 1 2\n1.03 A A 2 2\n"
+    found = fin(only(captured("B", text)).facts, "B")
+    assert (found.knew, found.certain) == (True, not lacks)
+
+
 def test_a_fin_beside_its_sender_in_a_capture_that_began_late() -> None:
     """Its first transmission may have come before the capture."""
     text = "0 B PA 1 1 len=10\n.02 A A 1 11\n1 A FA 1 11\n1.01 B FA 11 2\n1.03 A A 2 12\n"
@@ -243,15 +251,21 @@ def test_a_fin_that_comes_after_its_acknowledgement(opening: str, possible: bool
     assert (State.FIN_WAIT_2 in state.possible) is possible
 
 
-@pytest.mark.parametrize("seen", [True, False])
-def test_a_time_wait_that_began_with_a_fin_that_did_not_pass(seen: bool) -> None:
-    """An acknowledgement beyond the text of B shows its FIN, and not when that came: A may have entered TIME-WAIT 70 s later."""
-    text = OPEN + "1 A FA 1 1\n1.01 B FA 1 1\n1.02 A A 2 2\n1.03 B A 2 2\n"
-    if not seen:
-        text = text.replace("1.01 B FA 1 1\n1.02 A A 2 2\n", "")
+@pytest.mark.parametrize("fin", ["answered", "not answered", "missing"])
+def test_a_time_wait_that_began_with_a_fin_that_did_not_pass(fin: str) -> None:
+    """An acknowledgement beyond the text of B shows its FIN, and not when that came: A may have entered TIME-WAIT 70 s later.
+
+    So it may where the FIN passed and may not have been taken.
+    """
+    text = {
+        "answered": "1.01 B FA 1 1\n1.02 A A 2 2\n1.03 B A 2 2\n",
+        "not answered": "1.01 B FA 1 1\n1.03 B A 2 2\n",
+        "missing": "1.03 B A 2 2\n",
+    }[fin]
+    text = f"{OPEN}1 A FA 1 1\n{text}"
     close = only(captured("A", text + "71 A A 2 2\n71.001 B FA 1 2\n72 B FA 1 2\n72.01 A A 2 2\n"))
     brief = Stack(name="brief", title="A TIME-WAIT of a minute", time_wait=Fraction(60), behaviour={})
-    assert bool(fit_profiles(close, "AB"[side_of(close.facts, "A")], [brief]).excluded) is seen
+    assert bool(fit_profiles(close, "AB"[side_of(close.facts, "A")], [brief]).excluded) is (fin == "answered")
 
 
 @pytest.mark.parametrize(

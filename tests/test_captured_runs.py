@@ -87,6 +87,8 @@ TOLD_WRONG = {
     453_507: "an old copy of an acknowledgement, of which the capture dropped the first passage, comes after a RST",
     461_534: "nothing shows when a FIN came that was lost before",
     463_355: "the acknowledgement of a FIN was lost behind the capture, and a RST before it",
+    505_475: "a capture that lacks the SYN,ACK lacks the first transmission of a FIN",
+    505_860: "a FIN came before text that was missing, and began no TIME-WAIT",
 }
 """Seeds of captures, and what was not seen in them."""
 

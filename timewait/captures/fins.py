@@ -67,7 +67,7 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
         missing = True
     if missing or late or _overtook_an_answer(found, side, copies[0], other):
         return None, True
-    first = found.sees_all_of(side) and not found.began_late and not found.lossy
+    first = found.sees_all_of(side) and all(it.opening for it in found.directions) and not found.lossy
     return True, first or any(_is_before_fin(it, copies[0], number) for it in earlier)
 
 

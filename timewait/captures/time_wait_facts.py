@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.kept_packets import CaptureInstant
 from timewait.captures.observations import (
     FinPair,
@@ -18,6 +19,7 @@ from timewait.captures.observations import (
 from timewait.captures.passages import Passage, Passages, covers, first_covering
 from timewait.captures.resets import PROMPT, USUAL_FIN_WAIT_2
 from timewait.captures.trace_start import UNSEEN
+from timewait.captures.unknowns import MAX_ACK_DELAY
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
 from timewait.spec.state import State
@@ -78,10 +80,13 @@ def time_wait_arrivals(found: Passages, fins: FinPair, side: int, entered: Passa
 def time_wait_began(found: Passages, side: int, entered: Passage) -> int:
     """When TIME-WAIT began, at the latest, as seen where packets to the end pass: with the last FIN that its answer can answer.
 
-    Nothing shows when a FIN came that the capture lacks; then it began at the answer, at the latest.
+    Nothing shows when a FIN came that the capture lacks, and one that came long before the answer may have been lost, or have
+    come before text that was missing; then TIME-WAIT began at the answer, at the latest.
     """
+    if entered.sender != side:
+        return entered.time
     fins = [it.time for it in found.of(1 - side, before=entered.order) if it.segment.fin and it.frame != UNSEEN]
-    return fins[-1] if fins and entered.sender == side else entered.time
+    return fins[-1] if fins and entered.time - fins[-1] < MAX_ACK_DELAY * NANOSECONDS else entered.time
 
 
 def _class(passage: Passage, expected: int) -> Arrival:
