@@ -113,7 +113,8 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     budget : Budget
         The budget of each exploration.
     """
-    question = replace(question, quotient_budget=budget)
+    narrower = tuple(replace(narrow, quotient_budget=budget) for narrow in question.narrower)
+    question = replace(question, quotient_budget=budget, narrower=narrower)
     if engine is Engine.AUTO and question.system.dense:
         engine = Engine.ZONES
     if reason := _unsupported(question, engine):

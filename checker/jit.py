@@ -133,7 +133,9 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, sources())
+        # The digest is part of the name: the index of new sources never leads to the code of old ones.
+        name = f"{self._impl.filename_base}.{sources()[:16]}"
+        self._cache_file = IndexDataCacheFile(self._cache_path, name, sources())
 
     @property
     def has_code(self) -> bool:

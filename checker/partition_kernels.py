@@ -46,7 +46,7 @@ OWN, WAITING, MISSING = range(3)
 """The entries of `Exchange.counts`: the number of the part, and of states that wait and of expiries that are missing."""
 
 ROOM = 1 << 18
-"""Successors that are sent to one part at once, at most; more than the steps out of two blocks."""
+"""Successors that are sent to one part at once, at most; more than the steps out of a block, for locations have few edges."""
 
 
 class Exchange(NamedTuple):
@@ -225,7 +225,7 @@ def resume(arrays: Arrays, ticks: Ticks, exchange: Exchange) -> int:
     for number in range(total):
         state = exchange.waiting[number]
         if status == DONE:
-            status = _room(ticks, exchange, found + one, 0)
+            status = _room(ticks, exchange, found + one, 1)
         if status == DONE:
             location = location_of(ticks, state)
             for word in range(len(block.states)):

@@ -62,19 +62,22 @@ def refused(queries: Iterable[Query], ask: Ask, solver: str) -> str:
         answers, error = ask([joint_command(group) for group in batch])
         if error:
             return error
-        doubtful = (group for group, answer in zip(batch, answers, strict=False) if answer != "unsat")
-        if failure := next(filter(None, (_refused_alone(group, ask, solver) for group in doubtful)), ""):
+        doubtful = ((group, answer) for group, answer in zip(batch, answers, strict=False) if answer != "unsat")
+        if failure := next(filter(None, (_refused_alone(group, answer, ask, solver) for group, answer in doubtful)), ""):
             return failure
         if len(answers) != len(batch):
             return f"{solver} answered {len(answers)} queries, not {len(batch)}"
     return ""
 
 
-def _refused_alone(queries: Sequence[Query], ask: Ask, solver: str) -> str:
-    """The same where each query is asked by itself."""
+def _refused_alone(queries: Sequence[Query], together: str, ask: Ask, solver: str) -> str:
+    """The same where each query is asked by itself; one of them is satisfiable if they are together."""
     answers, error = ask([command(query) for query in queries])
     failures = _failures(queries, answers, solver)
-    return error or next(failures, "")
+    failure = error or next(failures, "")
+    if not failure and together == "sat":
+        return f"queries of {queries[0].where}: satisfiable together and not one by one ({solver})"
+    return failure
 
 
 def _failures(queries: Sequence[Query], answers: Sequence[str], solver: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -63,7 +64,11 @@ def side_by_side(
         Workers of one call ended several times.
     """
     with connected(address) as ray:
-        task = ray.remote(work).options(max_retries=MOST_ENDS - 1, num_cpus=1)
+
+        def done_there(*values: Any) -> Answered:
+            return work(*values)
+
+        task = ray.remote(done_there).options(max_retries=MOST_ENDS - 1, num_cpus=1)
         numbered, running = enumerate(calls), dict[Any, int]()
         while True:
             for number, call in islice(numbered, 2 * jobs - len(running)):
@@ -80,10 +85,42 @@ def side_by_side(
 
 
 def spread(
-    cluster: str, work: Callable[..., Answered], calls: Iterable[tuple[Any, ...]], jobs: int
+    cluster: str, work: Callable[..., Answered], calls: Iterable[tuple[Any, ...]], jobs: int, version: Callable[[], str]
 ) -> Iterator[tuple[int, Answered]]:
-    """The results of calls side by side, on a cluster if one is named, else in processes of this machine."""
-    return side_by_side(cluster, work, calls, jobs) if cluster else worker_pool.side_by_side(work, calls, jobs)
+    """The results of calls side by side, on a cluster if one is named, else in processes of this machine.
+
+    Raises
+    ------
+    UnavailableError
+        A node of the cluster has another version, by a digest of its code: its results would be those of other code.
+    """
+    if not cluster:
+        return worker_pool.side_by_side(work, calls, jobs)
+    return side_by_side(cluster, SameVersion(work, version, version()), calls, jobs)
+
+
+@dataclass(frozen=True)
+class SameVersion:
+    """Work that is done only where the code is the same.
+
+    Attributes
+    ----------
+    work : callable
+        The work.
+    version : callable
+        The version of the code of a process.
+    expected : str
+        The version of the process that asks.
+    """
+
+    work: Callable[..., Any]
+    version: Callable[[], str]
+    expected: str
+
+    def __call__(self, *values: Any) -> Any:
+        if self.version() != self.expected:
+            raise UnavailableError("a node of the cluster has another version of timewait; install the same one on all nodes")
+        return self.work(*values)
 
 
 class RayPart:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 
 from timewait.checker.compiled import CompiledAutomaton
@@ -54,17 +55,29 @@ class NarrowerEngine(DecisionEngine):
         return bool(question.narrower) and question.takes_unlimited
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        spent = replace(budget.fresh(), states=min(budget.states, MAX_NARROW_ZONES))
         violated: dict[str, Finding] = {}
+        with suppress(Stopped):  # what is left open is left to others
+            for finding in self._violations(question, properties, budget.fresh()):
+                violated.setdefault(finding.name, finding)
+        return [violated[asked.name] for asked in properties if asked.name in violated]
+
+    def _violations(self, question: Question, properties: Sequence[Property], whole: Budget) -> Iterator[Finding]:
+        """The violations in narrower systems, within one budget for all of them."""
+        met: set[str] = set()
         for narrow in question.narrower:
-            left = [asked for asked in properties if asked.name not in violated]
+            left = [asked for asked in properties if asked.name not in met]
             for procedure in (OverApproximationEngine(), ZoneEngine()):
-                found = {finding.name: finding for finding in procedure.decide(narrow, left, spent)} if left else {}
+                if not left:
+                    break
+                rest = replace(whole, states=min(whole.states, MAX_NARROW_ZONES), seconds=whole.seconds - whole.elapsed)
+                narrow = replace(narrow, quotient_budget=rest)
+                found = {finding.name: finding for finding in procedure.decide(narrow, left, rest)}
                 left = [asked for asked in left if asked.name not in found]  # runs that the narrow system could not take
-                violated |= {name: finding for name, finding in found.items() if finding.verdict is Verdict.VIOLATED}
+                violated = [finding for finding in found.values() if finding.verdict is Verdict.VIOLATED]
+                met |= {finding.name for finding in violated}
+                yield from violated
                 if not narrow.system.dense:
                     break
-        return [violated[asked.name] for asked in properties if asked.name in violated]
 
 
 class UnlimitedZoneEngine(OverApproximationEngine):

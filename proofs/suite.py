@@ -16,7 +16,7 @@ from timewait.proofs.claim import Claim
 from timewait.proofs.claim_files import load_claims, with_checked_evidence
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
-from timewait.proofs.memory import current, remembering
+from timewait.proofs.memory import current, remembering, version_of_code
 from timewait.vocabulary.errors import InputError
 from timewait.vocabulary.output_files import CannotWrite, write_whole
 
@@ -194,7 +194,7 @@ def _decided_side_by_side(
     early: dict[int, ClaimResult] = {}
     expected = 0
     calls = ((name, file, memory) for name, file in zip(chosen, files, strict=True))
-    for number, found in spread(cluster, _decide_in_process, calls, jobs):
+    for number, found in spread(cluster, _decide_in_process, calls, jobs, version_of_code):
         early[number] = found
         while expected in early:
             result = early.pop(expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -443,6 +444,11 @@ def test_damaged_certificates(text: str, tmp_path: Path) -> None:
     assert 0 < fuzz(200, 1, text, tmp_path / "some.smt2") < 200
 
 
+def formulas(octets: bytes) -> list[bytes]:
+    """The lines of a certificate that are no comments, with one way of writing whole numbers."""
+    return [re.sub(rb"\b(\d+)\.0+\b", rb"\1", line) for line in octets.split(b"\n") if not line.startswith(b";")]
+
+
 @pytest.mark.slow
 def test_damaged_certificates_at_length(text: str, tmp_path: Path) -> None:
     """The same, a hundred thousand times, and a thousand files to the end."""
@@ -455,10 +461,7 @@ def test_damaged_certificates_at_length(text: str, tmp_path: Path) -> None:
             verdicts = [part.verdict for part in check_within(path, 20, 4_000)]
         except BrokenCertificate:
             continue
-        changed = [line for line in path.read_bytes().split(b"\n") if not line.startswith(b";")] != [
-            line for line in text.encode().split(b"\n") if not line.startswith(b";")
-        ]
-        assert Verdict.PROVED not in verdicts or not changed
+        assert Verdict.PROVED not in verdicts or formulas(path.read_bytes()) == formulas(text.encode())
 
 
 class TestCases:

@@ -129,6 +129,14 @@ def test_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert jit.sources.__wrapped__() != digest
 
 
+def test_files_are_named_for_the_sources(folder: Path) -> None:
+    """Code of other sources is in other files, so that no index of new sources leads to it while two processes write."""
+    run(folder)
+    names = [path.name for path in (folder / "cache").rglob("*.nb*")]
+    assert names
+    assert all(jit.sources()[:16] in name for name in names)
+
+
 def test_every_compiled_module_counts() -> None:
     """Each module that compiles functions is one of those whose sources the cache depends on."""
     folder = Path(jit.__file__).parent

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
-from timewait.checker.question import Engine
+from timewait.checker.question import Engine, Question
 from timewait.checker.unlimited_engines import NarrowerEngine
 from timewait.checker.verdict import Verdict
 from timewait.proofs.claims import close
 from timewait.proofs.question import less_text, question
 from timewait.spec.handshake import compose
 from timewait.spec.properties import PROPERTIES
-from timewait.vocabulary.automaton import Location
+from timewait.vocabulary.automaton import Location, TimedAutomaton
 
 SAFETY = (PROPERTIES["graceful"], PROPERTIES["isolation"])
 LARGE = replace(close(2, 4, 2, 1), text=(1, 1), both_close=True)
@@ -65,3 +66,19 @@ def test_less_text_proves_nothing() -> None:
     """Where less text violates nothing, the engine leaves the properties to others."""
     safe = replace(LARGE, time_wait=20 * LARGE.msl)
     assert NarrowerEngine().decide(question(safe), SAFETY, Budget()) == []
+
+
+@pytest.mark.parametrize("budget", [Budget(seconds=1e-9), Budget(interrupted=lambda: True)], ids=["time", "interrupted"])
+def test_bounds_of_the_systems_with_less_text(budget: Budget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that is reached in one of them leaves the properties to others, and their quotients have the bounds asked for."""
+    bounds: list[Budget | None] = []
+    quotient_of = Question.quotient_of
+
+    def noted(asked: Question, system: TimedAutomaton) -> CompiledAutomaton:
+        bounds.append(asked.quotient_budget)
+        return quotient_of(asked, system)
+
+    monkeypatch.setattr(Question, "quotient_of", noted)
+    assert NarrowerEngine().decide(replace(question(LARGE), quotient_budget=budget), SAFETY, budget) == []
+    assert bounds
+    assert all(bound is not None and bound.seconds <= budget.seconds for bound in bounds)

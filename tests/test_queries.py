@@ -83,3 +83,13 @@ def test_a_missing_answer_and_an_error_are_no_acceptance() -> None:
         return (["unknown"], "") if "(or " in commands[0] else ([], "out of memory")
 
     assert refused([queries[0], queries[0]], dies_alone, "Z3") == "out of memory"
+
+
+def test_answers_that_contradict_one_another() -> None:
+    """Queries that are satisfiable together, and not one by one, are refused: one of the answers is wrong."""
+    queries = [query("here", HERE, IMPOSSIBLE), query("here", HERE, "false")]
+
+    def contradictory(commands: Sequence[str]) -> tuple[Sequence[str], str]:
+        return (["sat"] if len(commands) == 1 else ["unsat"] * len(commands)), ""
+
+    assert refused(queries, contradictory, "Z3") == "queries of here: satisfiable together and not one by one (Z3)"

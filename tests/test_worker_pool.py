@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from commands import run
 
+from timewait.checker.ray_cluster import SameVersion
 from timewait.checker.worker_pool import WorkerEnded, side_by_side, worker_pool
 from timewait.cli import sweep
+from timewait.vocabulary.errors import UnavailableError
 
 
 def ended(*_: object) -> None:
@@ -68,3 +70,10 @@ def test_work_that_always_ends_its_worker() -> None:
     """It is given up after some attempts."""
     with pytest.raises(WorkerEnded):
         list(side_by_side(always_killed, ((number,) for number in range(2)), 1))
+
+
+def test_a_node_with_another_version() -> None:
+    """Its results are not taken over."""
+    assert SameVersion(always_killed, lambda: "one", "one")(2) == 2
+    with pytest.raises(UnavailableError, match="another version"):
+        SameVersion(always_killed, lambda: "two", "one")(2)

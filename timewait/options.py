@@ -337,7 +337,8 @@ def _options(keywords: Keywords) -> Options:
     if values["workers"] < 1:
         raise ValueError(f"there is at least one worker, not {values['workers']}")
     options = Options(stack, overrides, tuple(values["properties"]), engine, *budget, values["schedule"], values["workers"])
-    options = replace(options, cluster=values["cluster"])
+    if values["cluster"]:
+        options = replace(options, cluster=values["cluster"], workers=max(options.workers, 2))  # one worker needs no cluster
     if values["rto_slack"] is not None and not overrides.rto_exact and options.of_stack() is None:
         raise ValueError("a slack belongs to --exact-rto or to the schedule of a stack; here a retransmission may be early")
     return options

@@ -13,6 +13,7 @@ from timewait.api import check
 from timewait.checker.ray_cluster import spread
 from timewait.checker.verdict import Verdict
 from timewait.options import Options
+from timewait.proofs.memory import version_of_code
 from timewait.spec.plain_data import exact
 from timewait.vocabulary.errors import RequestError
 
@@ -94,7 +95,7 @@ def rows(grid: Grid, done: Collection[tuple[str, ...]], jobs: int, cluster: str 
     """
     left = (point for point in grid.points() if grid.key_of(point) not in done)
     keywords = dict(grid.fixed) | {"properties": grid.properties}
-    for _, row in spread(cluster, answer, ((point, keywords) for point in left), jobs):
+    for _, row in spread(cluster, answer, ((point, keywords) for point in left), jobs, version_of_code):
         yield row
 
 

@@ -129,11 +129,6 @@ class Passages:
         """Whether the capture lacks numbers that it shows to have been sent."""
         return self.lacks(0) or self.lacks(1)
 
-    @property
-    def shows_loss(self) -> bool:
-        """Whether packets were lost on the way or by the capture: text or a FIN came again, or numbers are missing."""
-        return self.lossy or any(it.repeated for it in self.directions)
-
     def shows_first_passages(self, side: int) -> bool:
         """Whether a packet of an end that is not a copy of a captured one is none at all.
 

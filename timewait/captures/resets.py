@@ -292,8 +292,7 @@ class _Reset:
             return (ResetCause.FORGOTTEN, ResetCause.LATE_TEXT, ResetCause.ABORT)
         closed = (ResetCause.CLOSED, ResetCause.LEFT_TIME_WAIT) if self._may_have_acknowledged(trigger) else ()
         ran_out = known and trigger.time - self._own[-1].time >= USUAL_FIN_WAIT_2
-        definite = ran_out or (known and not self._found.shows_loss)
-        return (ResetCause.FORGOTTEN, *closed, *(() if definite else others))
+        return (ResetCause.FORGOTTEN, *closed, *(() if ran_out else others))
 
     def _may_have_acknowledged(self, trigger: Passage) -> bool:
         """Whether the sender may have acknowledged a FIN of the other end before, and the capture does not show that."""

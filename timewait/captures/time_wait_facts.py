@@ -17,7 +17,7 @@ from timewait.captures.observations import (
     TimeWaitArrival,
 )
 from timewait.captures.passages import Passage, Passages, covers, first_covering
-from timewait.captures.resets import PROMPT, USUAL_FIN_WAIT_2
+from timewait.captures.resets import PROMPT
 from timewait.captures.trace_start import UNSEEN
 from timewait.captures.unknowns import MAX_ACK_DELAY
 from timewait.spec.exchange import ENDS
@@ -174,7 +174,7 @@ def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) 
         answered = None if reset.answers is None else by_frame.get(reset.answers)
         if own is None or answered is None:
             continue
-        if reset.causes == (ResetCause.FORGOTTEN,):
+        if {*reset.causes} - {ResetCause.ABORT} == {ResetCause.FORGOTTEN}:
             began = first_covering(found.of(1 - side, before=answered.order), own.number)
             # A retransmission of its FIN shows that no earlier acknowledgement had arrived.
             again = [it for it in found.of(side, before=answered.order) if it.segment.fin and not it.duplicate]
@@ -192,5 +192,5 @@ def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) 
         if began is not None and began.order < answered.order:
             within = answered.time - began.time
             # Elsewhere the acknowledgement may be lost behind the capture, and a RST of the user before it.
-            certain = state is State.TIME_WAIT or found.sees_all_of(side) or within >= USUAL_FIN_WAIT_2
+            certain = ResetCause.ABORT not in reset.causes
             yield StateLeft(reset.end, state, Fraction(within, 10**9), reset.frame, certain)
