@@ -28,7 +28,7 @@ delivered in a control has an arrival there: the oldest deadline is never blocke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
@@ -58,6 +58,20 @@ class ClockTest(NamedTuple):
     clock: int
     relation: Relation
     parameter: str
+
+
+def awaited_in(offered: Iterable[frozenset[int]], taken: Iterable[int]) -> frozenset[int]:
+    """The messages that arrive in no run that stays in a part of the graph, though each of its locations has their arrival.
+
+    Parameters
+    ----------
+    offered : iterable of frozenset of int
+        For each location of the part the messages whose arrival is an edge. Where it is none, the arrival changes nothing,
+        and a run may take it there and stay in the part.
+    taken : iterable of int
+        The messages that arrive by the edges of the part.
+    """
+    return frozenset.intersection(*offered) - {*taken}
 
 
 class UnlimitedGraph:
@@ -178,8 +192,7 @@ class UnlimitedGraph:
         """What is left of a component without that which cannot recur in it; None if that is all of it."""
         started = frozenset(chain.from_iterable(map(self._started, edges)))
         served = frozenset(chain.from_iterable(map(self._names, edges)))
-        arriving = {self._edges[edge][MESSAGE] for edge in edges}
-        awaited = frozenset.intersection(*(self._offered[location] for location in part)) - arriving
+        awaited = awaited_in((self._offered[location] for location in part), (self._edges[edge][MESSAGE] for edge in edges))
         left = frozenset(location for location in part if not self._leaves(location, started, served))
         kept = [edge for edge in self._among(left, edges) if not self._ceases(edge, started, served, awaited)]
         return None if len(left) == len(part) and len(kept) == len(edges) else (left, kept)

@@ -14,7 +14,7 @@ from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
 from timewait.checker.lasso import LassoEngine
 from timewait.checker.question import Engine, Question
-from timewait.checker.unlimited import UnlimitedGraph
+from timewait.checker.unlimited import UnlimitedGraph, awaited_in
 from timewait.checker.verdict import Verdict
 from timewait.proofs.claims import close
 from timewait.proofs.question import applicable, question
@@ -117,3 +117,10 @@ def test_a_network_that_loses_nothing_has_none() -> None:
     """A network that loses nothing has no network without limits in its place."""
     assert question(replace(close(1, 2, 1, 0), lossless=True, duplication=0)).unlimited is None
     assert question(replace(QUEUE, time_wait=Fraction(1))).unlimited is not None
+
+
+def test_an_arrival_that_changes_nothing_somewhere() -> None:
+    """It may recur there without an edge; only a message that every location has an edge for cannot be sent again and again."""
+    one, two = 1, 2
+    assert awaited_in([frozenset({one, two}), frozenset({two})], []) == {two}
+    assert awaited_in([frozenset({one, two}), frozenset({one, two})], [two]) == {one}
