@@ -109,7 +109,7 @@ class TestLooks:
             ("diagram", "states", "--state", "CLOSING"),
             ("diagram", "composition", "--scope", "core", "--loss", "0"),
             ("diagram", "region", "--against", "loss", "--scope", "core", "--property", "graceful"),
-            ("risk", "--loss-rate", "1%", "--rtt", "50ms"),
+            pytest.param(("risk", "--loss-rate", "1%", "--rtt", "50ms"), marks=pytest.mark.slow),
             ("capacity", "--rate", "100/s"),
             ("explain", CAPTURE, "--connection", "1"),
         ],
