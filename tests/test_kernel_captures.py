@@ -157,7 +157,9 @@ def test_fin_wait_2_expires(tmp_path: Path) -> None:
         assert (facts.kind, facts.by, first(facts)) == (CloseKind.CUT_OFF, "A", "A")
         assert (left.end, left.state) == ("A", State.FIN_WAIT_2)
         assert 1 <= left.within < 3
-        assert [reset.causes for reset in facts.resets] == [(ResetCause.FORGOTTEN,)]
+        # One capture point does not show which end it is beside, nor a RST of the client's user that was lost before it.
+        others = () if places == "AB" else (ResetCause.ABORT,)
+        assert [reset.causes for reset in facts.resets] == [(ResetCause.FORGOTTEN, *others)]
         agree(close, facts)
         assert not facts.deviations
 

@@ -45,11 +45,11 @@ def test_every_step_is_followed(configuration: Configuration) -> None:
     assert sum(walk.go(rng, 60) for _ in range(25)) > 150
 
 
-@pytest.mark.parametrize("start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in range(10, 300, 10))])
+@pytest.mark.parametrize("start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in range(4, 300, 4))])
 def test_liveness_agrees_with_ticks(start: int) -> None:
     """What the graph proves is violated by no fair lasso in ticks, whether copies are counted, queue or are merged."""
     agreed = 0
-    for number in range(start, start + 10):
+    for number in range(start, start + 4):
         for configuration in (limited(number), random_configuration(random.Random(number))):
             asked = question(configuration)
             if asked.unlimited_graph is None:
@@ -59,7 +59,7 @@ def test_liveness_agrees_with_ticks(start: int) -> None:
                 if not asked.unlimited_graph.may_stay_pending(entry):
                     assert found.verdict is not Verdict.VIOLATED, f"{number}: {entry.name}"
                     agreed += found.verdict is Verdict.PROVED
-    assert agreed > 3
+    assert agreed
 
 
 @pytest.mark.parametrize(("duplication", "fifo"), [(0, False), (1, False), (None, True), (0, True)])
