@@ -20,7 +20,7 @@ from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, Li
 from timewait.diagrams.states import SHARED, STATES_WIDTH, states
 from timewait.diagrams.widths import width, wrapped
 from timewait.narration.prose import citation_url
-from timewait.spec.difference import Consequence, GraphChange, GraphDifference
+from timewait.spec.difference import NEVER, Consequence, GraphChange, GraphDifference
 from timewait.spec.guards import Circumstances
 from timewait.spec.state import MEANING, State, in_rfc_spelling
 
@@ -140,7 +140,7 @@ def _outcomes(change: GraphChange, names: tuple[str, str]) -> tuple[str, str]:
 
 
 def _described(change: GraphChange, outcome: Consequence | None) -> str:
-    return "never receives it" if outcome is None else in_rfc_spelling(outcome.described(change.source))
+    return NEVER if outcome is None else in_rfc_spelling(outcome.described(change.source))
 
 
 def _box(box: Box, changes: list[NumberedChange], names: tuple[str, str]) -> Box:

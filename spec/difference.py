@@ -16,6 +16,9 @@ import networkx as nx
 from timewait.spec.guards import Circumstances, guard, joint_trigger
 from timewait.spec.state import State
 
+NEVER = "never meets it"
+"""Words for an endpoint at which an event cannot occur, such as the expiry of a timer that it does not have."""
+
 
 class Consequence(NamedTuple):
     """The visible outcome of an event.
@@ -87,7 +90,7 @@ class GraphChange:
         return f"{self.kind}: {self.source}, {self.event}: {after} {second}; {before} {first}"
 
     def _described(self, outcome: Consequence | None) -> str:
-        return "never receives it" if outcome is None else outcome.described(self.source)
+        return NEVER if outcome is None else outcome.described(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ def difference(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> GraphDifferen
     changes: list[GraphChange] = []
     for state in State:
         if state in first and state in second:
-            changes += _changes(state, _outcomes(before, state), _outcomes(after, state))
+            one, other = _outcomes(before, state), _outcomes(after, state)
+            changes += _changes(state, _refined(one, other), _refined(other, one))
     return GraphDifference(
         tuple(changes),
         tuple(state for state in State if state in first and state not in second),
@@ -160,6 +164,20 @@ def _outcomes(graph: nx.MultiDiGraph, state: State) -> dict[Circumstances, _Resu
         result = _Result(Consequence(target, edge["reply"], edge["timers"]), edge["rules"][-1], edge["section"])
         outcomes |= dict.fromkeys(edge["cases"], result)
     return outcomes
+
+
+def _refined(outcomes: _Results, others: _Results) -> dict[Circumstances, _Result]:
+    """Outcomes by the circumstances that the other graph tells apart; a feature that plays no part may have any value."""
+    refined: dict[Circumstances, _Result] = {}
+    for case, result in outcomes.items():
+        narrower = () if case in others else [other for other in others if other not in outcomes and _covers(case, other)]
+        refined |= dict.fromkeys(narrower or (case,), result)
+    return refined
+
+
+def _covers(case: Circumstances, other: Circumstances) -> bool:
+    """Whether circumstances are the other ones but for features that play no part."""
+    return all(value in ("", found) for value, found in zip(case, other, strict=True))
 
 
 def _changes(
