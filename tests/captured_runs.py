@@ -31,6 +31,9 @@ MSL = Fraction(TIME_WAIT, 2)
 LATEST = 150 * SECOND
 """The end of a run."""
 
+FIRST_IDENT = 65_533
+"""The IPv4 identification of the SYN; those of the run follow those of the opening, and begin at 1."""
+
 SOCKETS = (Socket(bytes([192, 0, 2, 1]), 40_000), Socket(bytes([192, 0, 2, 2]), 80))
 
 
@@ -81,12 +84,15 @@ class SimulatedRun:
         The control blocks at the end.
     dropped : set of int
         The ends whose user dropped the connection without a packet.
+    delay : int
+        The delay that the network gives every packet, in nanoseconds.
     """
 
     copies: list[Copy] = field(default_factory=list)
     states: list[tuple[int, int, State]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     dropped: set[int] = field(default_factory=set)
+    delay: int = 0
 
     def fin(self, side: int) -> Copy | None:
         """The first transmission of an end's FIN."""
@@ -120,7 +126,7 @@ class Simulation:
         self._rng = rng
         self._network = random_network(rng)
         self.behaviour = random_behaviour(rng)
-        self._run = SimulatedRun(blocks=[ESTABLISHED, ESTABLISHED])
+        self._run = SimulatedRun(blocks=[ESTABLISHED, ESTABLISHED], delay=self._network.delay)
         self._events: list[tuple[int, int, str, tuple[object, ...]]] = []
         self._order = count()
         self._armed: dict[tuple[int, Timer], int] = {}
@@ -336,9 +342,15 @@ class Capture:
         Chance.
     scale : int
         Octets on the wire for one octet of the specification.
+
+    Attributes
+    ----------
+    numbers : dict of int to int
+        For each frame the number of its copy in the run, from 1, and those of the opening from `FIRST_IDENT` on.
     """
 
     def __init__(self, run: SimulatedRun, impairment: Impairment, rng: random.Random, scale: int = 1_448) -> None:
+        self.numbers: dict[int, int] = {}
         self._run = run
         self._impairment = impairment
         self._rng = rng
@@ -374,15 +386,25 @@ class Capture:
         return sent
 
     def _handshake(self) -> list[Passing]:
+        """The opening: each packet follows the one before after the delay of the network, and passes on its way."""
         if not self._impairment.handshake:
             return []
         opening = (Segment(0, syn=True), Segment(0, 1, syn=True), Segment(1, 1))
-        return [Passing(START - (3 - i) * MILLISECOND, i % 2, segment, 60_000 + i) for i, segment in enumerate(opening)]
+        step = max(self._run.delay, MILLISECOND)
+        made = []
+        for number, segment in enumerate(opening):
+            sent, share = START - (4 - number) * step, self._share(number % 2)
+            made.append(Passing(sent + int(share * self._run.delay), number % 2, segment, FIRST_IDENT + number))
+        return made
+
+    def _share(self, sender: int) -> float:
+        """The part of the way of a sender's packets that lies before the place of the capture."""
+        return self._impairment.place if sender == 0 else 1 - self._impairment.place
 
     def _passings(self) -> list[Passing]:
         made = []
         for number, copy in enumerate(self._run.copies, start=1):
-            share = self._impairment.place if copy.sender == 0 else 1 - self._impairment.place
+            share = self._share(copy.sender)
             for arrival in copy.arrivals:
                 made.append(Passing(copy.sent + int(share * (arrival - copy.sent)), copy.sender, copy.segment, number))
                 if share == 0:
@@ -433,6 +455,7 @@ class Capture:
 
     def _packet(self, frame: int, time: int, it: Passing) -> CapturedPacket:
         segment, side = it.segment, it.sender
+        self.numbers[frame] = it.ident
         flags = FIN * segment.fin | SYN * segment.syn | RST * segment.rst | ACK * (segment.ack is not None)
         seq, end = self._wire(side, segment.seq), self._wire(side, segment.seq + segment.length)
         near = self._impairment.place == side

@@ -10,7 +10,7 @@ import pytest
 from scapy.utils import EDecimal
 from test_capture_kinds import explained, of_script
 from test_captured_runs import CAUSES, Told
-from test_captured_runs import explained as told
+from test_captured_runs import explained as explained_run
 from wire import Script, pcapng
 
 from timewait.captures.closes import CapturedCloses, assumed_configuration, read_closes
@@ -384,7 +384,7 @@ def test_captures_are_told_definitely() -> None:
     """Nothing that a capture shows is left open out of caution: much of every kind is told, and much is certain."""
     total: Counter[str] = Counter()
     for seed in range(600):
-        case = told(seed)
+        case = explained_run(seed)
         if case is not None:
             total += definite(case)
     for kind, (likely, certain) in LEAST.items():

@@ -20,6 +20,7 @@ from captured_runs import (
     TIME_WAIT,
     TIMEOUTS,
     Capture,
+    Copy,
     Impairment,
     SimulatedRun,
     Simulation,
@@ -89,6 +90,19 @@ TOLD_WRONG = {
     463_355: "the acknowledgement of a FIN was lost behind the capture, and a RST before it",
     505_475: "a capture that lacks the SYN,ACK lacks the first transmission of a FIN",
     505_860: "a FIN came before text that was missing, and began no TIME-WAIT",
+    543_022: "the capture dropped a FIN and the acknowledgement of the other, and the FIN was sent again soon after",
+    602_694: "an old copy of a FIN passes after the FIN that was sent again, and the capture dropped its first passage",
+    611_984: "a dropped acknowledgement made the response five seconds",
+    633_125: "a RST to TIME-WAIT was lost, and the next one ended it",
+    660_373: "an acknowledgement passed shortly before a FIN that was sent again",
+    678_282: "a capture of flags lacks the answers to all FINs before the RST that answers the last",
+    688_819: "two RSTs to TIME-WAIT were lost, and the next one ended it",
+    811_094: "an acknowledgement took longer than the fastest one, and a FIN was sent again before it arrived",
+    811_231: "a RST to TIME-WAIT was lost behind the capture",
+    888: "a copy of a RST without an identification",
+    1_269: "a RST without an identification, captured twice",
+    1_698: "a capture of the FIN of one end alone",
+    4_489: "the first captured packet of an end begins after its FIN",
 }
 """Seeds of captures, and what was not seen in them."""
 
@@ -113,6 +127,8 @@ class Told:
         Its facts.
     close : ObservedClose or None
         Its close.
+    numbers : dict of int to int
+        For each frame the number of its copy in the run.
     """
 
     run: SimulatedRun
@@ -122,6 +138,11 @@ class Told:
     connection: Connection
     facts: ConnectionFacts
     close: ObservedClose | None
+    numbers: dict[int, int]
+
+    def copy(self, frame: int) -> Copy:
+        """The copy of the run that a frame holds; the opening is no part of the run."""
+        return self.run.copies[self.numbers[frame] - 1]
 
     def side(self, index: int) -> int:
         """The end of the run that the facts call A (0) or B (1)."""
@@ -138,24 +159,28 @@ def explained(seed: int, impairment: Impairment | None = None) -> Told | None:
     simulation = Simulation(rng)
     run = simulation.run()
     made = random_impairment(rng) if impairment is None else impairment
-    packets = Capture(run, made, rng).packets()
-    return _told(simulation, run, made, packets) if packets else None
+    capture = Capture(run, made, rng)
+    packets = capture.packets()
+    return _told(simulation, run, made, packets, capture.numbers) if packets else None
 
 
 def told_at_both_ends(seed: int, drops: float) -> Told:
     """A random run, captured at both ends and told."""
     simulation = Simulation(random.Random(seed))
     run = simulation.run()
-    return _told(simulation, run, Impairment(drops=drops), at_both_ends(run, drops, seed))
+    packets = at_both_ends(run, drops, seed)
+    return _told(simulation, run, Impairment(drops=drops), packets, {packet.frame: packet.ident for packet in packets})
 
 
-def _told(simulation: Simulation, run: SimulatedRun, impairment: Impairment, packets: list[CapturedPacket]) -> Told:
+def _told(
+    simulation: Simulation, run: SimulatedRun, impairment: Impairment, packets: list[CapturedPacket], numbers: dict[int, int]
+) -> Told:
     (connection,) = traffic(packets).connections
     if not connection.closes:
         facts = facts_of(connection, CONFIGURATION, packets[-1].time)
-        return Told(run, simulation.behaviour, impairment, packets, connection, facts, None)
+        return Told(run, simulation.behaviour, impairment, packets, connection, facts, None, numbers)
     close = follow(connection, CONFIGURATION, packets[-1].time, {})
-    return Told(run, simulation.behaviour, impairment, packets, connection, close.facts, close)
+    return Told(run, simulation.behaviour, impairment, packets, connection, close.facts, close, numbers)
 
 
 def problems(case: Told) -> Iterator[str]:
@@ -164,8 +189,7 @@ def problems(case: Told) -> Iterator[str]:
     yield from _of_fins(case)
     yield from _of_resets(case)
     yield from _of_time_wait(case)
-    if case.impairment.lossless:
-        yield from _of_states(case)
+    yield from _of_states(case)
     if case.close is not None:
         yield from _of_stacks(case, case.close)
 
@@ -201,8 +225,8 @@ def _of_resets(case: Told) -> Iterator[str]:
         sent = [copy for copy in case.run.copies if copy.segment.rst and copy.sender == SOCKETS.index(packet.source)]
         if not sent:
             yield f"{reset.end} sent no RST"
-        elif len(reset.causes) == 1 and reset.cause is not ResetCause.REFUSAL and packet.ident:
-            copy = case.run.copies[packet.ident - 1]
+        elif len(reset.causes) == 1 and reset.cause is not ResetCause.REFUSAL:
+            copy = case.copy(reset.frame)
             allowed = set.union(*(CAUSES.get(rule, set()) for rule in copy.rules))
             # RSTs of one end that overtake one another are told in another order.
             if sum(it.sender == copy.sender and it.segment.rst for it in case.run.copies) > 1:
@@ -223,9 +247,11 @@ def _of_time_wait(case: Told) -> Iterator[str]:
         if left.certain and left.state not in case.run.entered(case.side_of(left.end)):
             yield f"{left.end} was never in {left.state}"
     for reset in case.facts.reset_arrivals:
-        ends = case.behaviour.reset is not ResetRule.IGNORE
-        if reset.exact and reset.ended is not None and reset.ended is not ends:
-            yield f"a RST in TIME-WAIT {'ends' if ends else 'does not end'} it"
+        ends = case.behaviour.reset is not ResetRule.IGNORE and reset.exact
+        arrived = bool(case.copy(reset.frame).arrivals)
+        # One that was lost ended nothing, whatever the rule.
+        if reset.ended is not None and reset.ended is not (ends and arrived):
+            yield f"the RST in frame {reset.frame} {'ended no' if reset.ended else 'ended the'} TIME-WAIT"
 
 
 def _of_states(case: Told) -> Iterator[str]:

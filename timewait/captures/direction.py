@@ -10,6 +10,12 @@ from timewait.spec.sequence_numbers import difference
 CAPTURED_TWICE = 1_000_000
 """Nanoseconds within which two captures of one copy on one interface count as one."""
 
+PROMPT = 20_000_000
+"""Nanoseconds that an answer may take beyond two of the shortest times to an acknowledgement."""
+
+UNMEASURED = 1_000_000_000
+"""Nanoseconds that an answer may take where no time to an acknowledgement is known: the first timeout (RFC 6298 2.1)."""
+
 REMEMBERED = 8
 """Packets of each end that are remembered to recognise one that the capture holds twice."""
 
@@ -76,6 +82,18 @@ class Direction:
         first = {} if self._hops < 0 else {self._hops: self._with_hops}
         return first | (self._further_hops or {})
 
+    def had_time(self, passed: int, sent: int) -> bool:
+        """Whether this end could certainly take what passed at one time into account in what it sent, and what passed later.
+
+        Ways vary: the shortest time to an acknowledgement is no bound on the others.
+
+        Parameters
+        ----------
+        passed, sent : int
+            The times at which the packet for this end and its own packet passed the capture, in nanoseconds.
+        """
+        return sent - passed > (UNMEASURED if self.response is None else 2 * self.response + PROMPT)
+
     def note_hops(self, hops: int) -> None:
         """Count the time to live of a packet; nearly always all packets of an end have the same."""
         if hops == self._hops:
@@ -126,6 +144,9 @@ def count(own: Direction, other: Direction, packet: CapturedPacket, seq: int, en
         known = False
         if seq > high and own.packets:
             own.missing.append((high, seq))
+        elif seq > 1 and other.opening and not own.packets:
+            # The other end acknowledged its SYN, which the capture lacks as well.
+            own.missing.append((1, seq))
         own.high = end
     else:
         known = end > seq and not own.fills_gap(seq, end)

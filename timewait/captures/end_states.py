@@ -69,17 +69,24 @@ def _after_reset(found: Passages, side: int, reset: ResetFacts, state: EndState,
     passage = next(it for it in found.all if it.frame == reset.frame)
     expected = max((it.segment.ack or 0 for it in found.of(side)), default=0)
     later = [it for it in found.of(side, after=passage.order) if it.fresh and not it.segment.rst and not it.segment.syn]
-    response = found.directions[side].response or 0
-    went_on = any(it.time - passage.time > response for it in later)
+    went_on = found.shows_first_passages(side) and any(found.directions[side].had_time(passage.time, it.time) for it in later)
     if went_on or (expected and passage.segment.seq < expected and passage.segment.seq):
         return state
     in_time_wait = next((it for it in arrivals if it.frame == reset.frame and it.end == ENDS[side]), None)
     if in_time_wait is not None and in_time_wait.ended is False:
         return state
+    if _surely_ends(found, side, passage, expected) and State.TIME_WAIT not in state.possible:
+        return EndState(State.CLOSED, frozenset({State.CLOSED}))
     possible = state.possible | {State.CLOSED}
     if state.likely is None or (in_time_wait is not None and in_time_wait.ended is None):
         return EndState(state.likely, possible, state.coming)
     return EndState(State.CLOSED, possible)
+
+
+def _surely_ends(found: Passages, side: int, reset: Passage, expected: int) -> bool:
+    """Whether a RST certainly ended a connection that is not in TIME-WAIT: it arrived and has the number that the end expects."""
+    exact = reset.segment.seq == expected == found.directions[1 - side].high
+    return reset.sure and exact and found.seems_whole
 
 
 class _End:
@@ -146,7 +153,8 @@ class _End:
 
     def _may_have_closed(self, side: int) -> bool:
         """Whether an end of which the capture has no FIN may have closed before the capture began, or with what it lacks."""
-        return self._found.may_have_closed_before(side) or self._found.lacks_last(side)
+        nothing = not self._found.directions[side].packets
+        return nothing or self._found.may_have_closed_before(side) or self._found.lacks_last(side)
 
     def _undecided_order(self) -> bool:
         """Whether nothing shows if this end knew of the other's FIN when it closed."""
@@ -176,7 +184,8 @@ class _End:
             return {False}
         answers = [it for it in self._theirs if covers(it, self._own.number)]
         if not answers:
-            return {True, False} if self._found.lossy else {False}
+            incomplete = self._found.lossy or not self._found.directions[1 - self._side].packets
+            return {True, False} if incomplete else {False}
         again = self._found.shows_first_passages(self._side) and self._closed_again(certain=True)
         return {False} if again else {True, False}
 
@@ -185,9 +194,11 @@ class _End:
         assert self._own is not None
         answers = [it for it in self._theirs if covers(it, self._own.number)]
         fins = [it for it in self._mine if it.segment.fin and (it.fresh if certain else not it.duplicate)]
-        response = self._found.directions[self._side].response or 0
-        late = bool(fins) and all(fins[-1].time - it.time > response for it in answers)
-        return late and bool(answers) and fins[-1].order > answers[-1].order
+        if not fins or not answers or fins[-1].order < answers[-1].order:
+            return False
+        if certain:
+            return all(self._found.directions[self._side].had_time(it.time, fins[-1].time) for it in answers)
+        return all(fins[-1].time - it.time > (self._found.directions[self._side].response or 0) for it in answers)
 
     def _only_fins_acknowledge(self) -> bool:
         """Whether every packet that acknowledges the FIN of this end also carries that of the other."""

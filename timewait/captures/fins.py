@@ -67,7 +67,9 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
         missing = True
     if missing or late or _overtook_an_answer(found, side, copies[0], other):
         return None, True
-    first = found.sees_all_of(side) and all(it.opening for it in found.directions) and not found.lossy
+    whole = found.sees_all_of(side) and all(it.opening for it in found.directions) and not found.lossy
+    # Later than an answer comes it may be a retransmission, if the capture dropped all before it.
+    first = whole and theirs is not None and not found.directions[side].had_time(theirs.time, copies[0].time)
     return True, first or any(_is_before_fin(it, copies[0], number) for it in earlier)
 
 

@@ -180,25 +180,25 @@ def _kind_of_open(connection: Connection, resets: tuple[ResetFacts, ...]) -> tup
 def _states(case: Judged, fins: FinPair, resets: tuple[ResetFacts, ...], hit: tuple) -> tuple[EndState, EndState]:  # type: ignore[type-arg]
     connection = case.connection
     if not connection.closes:
-        states = {
-            CloseKind.OPEN: (State.ESTABLISHED, State.ESTABLISHED),
-            CloseKind.REFUSED: (State.CLOSED, State.CLOSED),
-        }.get(_kind(connection, fins, resets)[0])
-        if states is not None and states[0] is State.ESTABLISHED and case.found.began_late:
-            state = _mid_stream(case.found)
+        kind = _kind(connection, fins, resets)[0]
+        if kind is CloseKind.OPEN:
+            state = _established(case.found)
             return state, state
-        likely = states or (State.SYN_SENT, State.LISTEN)
-        return EndState(likely[0], frozenset(likely[:1])), EndState(likely[1], frozenset(State))
+        opener, listener = (State.CLOSED, State.CLOSED) if kind is CloseKind.REFUSED else (State.SYN_SENT, State.LISTEN)
+        # The capture may show one direction only, or drop what followed.
+        return EndState(opener, frozenset(State)), EndState(listener, frozenset(State))
     opened = set() if connection.next is None else connection.next.opened_by
     first, second = (end_state(case.found, fins, side, resets, hit, case.ends[side] in opened) for side in (0, 1))
     return first, second
 
 
-def _mid_stream(found: Passages) -> EndState:
-    """The state of both ends where neither closes in a capture without the opening: they may have closed before it."""
+def _established(found: Passages) -> EndState:
+    """The state of both ends where neither closes in the capture: they may have closed before it began, or with what it lacks."""
     text = any(side.octets for side in found.directions)
+    if not found.began_late and not found.lossy and all(side.packets for side in found.directions):
+        return EndState(State.ESTABLISHED, frozenset({State.ESTABLISHED}))
     opening = {State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED}
-    return EndState(State.ESTABLISHED if text else None, frozenset(State) - opening)
+    return EndState(State.ESTABLISHED if text or not found.began_late else None, frozenset(State) - opening)
 
 
 def _totals(found: Passages, side: int, fin: FinFacts | None) -> Totals:
@@ -264,7 +264,7 @@ def _retransmission(
 ) -> Retransmission:
     gap = Fraction(passage.time - earlier[-1].time, NANOSECONDS)
     alike = any(it.captured.copy_key == passage.captured.copy_key for it in earlier)
-    distinct = bool(passage.captured.packet.ident) or not alike
+    distinct = passage.fresh and (bool(passage.captured.packet.ident) or not alike)
     certain = (
         distinct and found.shows_first_passages(passage.sender) and found.at_sender(passage) and found.at_sender(earlier[-1])
     )

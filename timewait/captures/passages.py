@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from timewait.captures.capture_file import NANOSECONDS
@@ -13,8 +14,18 @@ from timewait.captures.delivery import Deliveries
 from timewait.captures.direction import Direction
 from timewait.captures.kept_packets import CapturedSegment, CaptureInstant
 from timewait.captures.observations import Transmission
+from timewait.captures.trace_start import UNSEEN
 from timewait.spec.exchange import ENDS
 from timewait.spec.segment import Segment
+
+NEARBY = 1 << 12
+"""Steps of IPv4 identifications below this are those of a counter."""
+
+IDENTIFICATIONS = 1 << 16
+"""IPv4 identifications: a counter begins again after them."""
+
+COUNTED = 3
+"""New packets with identifications that show whether their sender counts."""
 
 _Made = tuple[CaptureInstant, CapturedSegment, int | None, bool, bool]
 """The order of a passage, its packet, and its `reached`, `duplicate` and `sure`."""
@@ -138,10 +149,23 @@ class Passages:
 
     @property
     def seems_whole(self) -> bool:
-        """Whether nothing shows that the capture lacks a packet that passed: it has the opening, with the ACK of the SYN,ACK."""
+        """Whether nothing shows that the capture lacks a packet: it has all numbers, and the opening with its last ACK."""
         openers = {it.sender for it in self.all if it.segment.syn and it.segment.ack is None}
         first = (it.segment for it in self.all if it.sender in openers and it.segment.seq == 1 and it.segment.ack is not None)
-        return any(not (it.fin or it.rst) for it in first) and all(it.opening for it in self.directions) and not self.lossy
+        opened = any(not (it.fin or it.rst) for it in first) and all(it.opening for it in self.directions)
+        return opened and not self.lossy and not self._acknowledges_ahead()
+
+    def _acknowledges_ahead(self) -> bool:
+        """Whether a number was acknowledged before it passed, so that the capture lacks its first transmission."""
+        high = [0, 0]
+        for passage in self.all:
+            segment, side = passage.segment, passage.sender
+            if segment.rst or (segment.syn and segment.seq):
+                continue
+            if passage.frame == UNSEEN or (segment.ack or 0) > high[1 - side] > 0:
+                return True
+            high[side] = max(high[side], segment.end)
+        return False
 
     def lacks(self, side: int) -> bool:
         """Whether the capture lacks numbers of an end that later ones, or acknowledgements, show to have been sent."""
@@ -167,27 +191,30 @@ def passages(found: Deliveries, directions: tuple[Direction, Direction], started
         made.append((copy.sent, copy.captured, reached, False, sure))
         made += [(arrival, copy.captured, arrival[0], True, sure) for arrival in copy.arrivals[1:]]
     made.sort(key=lambda passage: passage[0])
-    numbered = {captured.sender for _, captured, *_ in made if captured.packet.ident}
-    every = tuple(_with_freshness(made, numbered | {side for side in (0, 1) if beside == ENDS[side]}))
+    every = tuple(_with_freshness(made, {side for side in (0, 1) if beside == ENDS[side]}))
     sides = [it for it in every if it.sender == 0], [it for it in every if it.sender == 1]
     orders = [it.order for it in sides[0]], [it.order for it in sides[1]]
     return Passages(every, directions, started, found.near, beside, sides, orders)
 
 
-def _with_freshness(made: Sequence[_Made], known: set[int]) -> Iterator[Passage]:
+def _with_freshness(made: Sequence[_Made], beside: set[int]) -> Iterator[Passage]:
     """The passages, each with whether it is fresh.
 
-    Where an end sets no IPv4 identifications, a retransmission cannot be told from a copy that the network made. An end that
-    sets them may still send some packets with 0, as Linux does from TIME-WAIT; those count as its own. So do all packets of an
-    end beside the capture point, which no copy passes; `known` holds both kinds of ends.
+    A packet that repeats numbers may be a copy that the network made of one whose first passage the capture lacks. It is none
+    where all packets of its sender pass the capture (`beside` holds such ends), and where its identification shows that it
+    was sent after all before it. An end that sets identifications and does not count them may have sent it; so may one that
+    sends some packets with 0, as Linux does from TIME-WAIT: those count as its own, unless they are copies of captured ones.
     """
+    numbered = {captured.sender for _, captured, *_ in made if captured.packet.ident}
+    counters = {side: _Counter(made, side) for side in numbered}
     seen: set[tuple[object, ...]] = set()
     acknowledged, sent = [0, 0], [0, 0]
     for order, captured, reached, duplicate, sure in made:
         packet, side, segment, _ = captured
         key, ack, end = captured.copy_key, segment.ack or 0, segment.end
         repeated = key in seen or (segment.span and end <= sent[side])
-        copied = duplicate or (side not in known and repeated and ack <= acknowledged[side])
+        own = side in beside or (side in numbered and counters[side].is_newest(packet.ident))
+        copied = duplicate or (not own and repeated and ack <= acknowledged[side])
         stale = segment.ack is not None and ack < acknowledged[side]
         fresh = not copied and not stale
         yield Passage(captured, order, reached, duplicate, fresh, side, segment, packet.frame, order[0], sure)
@@ -195,6 +222,42 @@ def _with_freshness(made: Sequence[_Made], known: set[int]) -> Iterator[Passage]
         if not segment.rst:
             acknowledged[side] = max(acknowledged[side], ack)
             sent[side] = max(sent[side], end)
+
+
+class _Counter:
+    """The identifications of an end's packets: whether it counts them, and the latest one so far.
+
+    Parameters
+    ----------
+    made : sequence of _Made
+        The packets of both ends, in the order of sending.
+    side : int
+        The end.
+    """
+
+    def __init__(self, made: Sequence[_Made], side: int) -> None:
+        new = [captured.packet.ident for captured in _new(made, side) if captured.packet.ident]
+        steps = [(later - earlier) % IDENTIFICATIONS for earlier, later in pairwise(new)]
+        self._counts = len(new) >= COUNTED and all(0 < step < NEARBY for step in steps)
+        self._latest = 0
+
+    def is_newest(self, ident: int) -> bool:
+        """Whether nothing shows that a packet was sent before one that passed earlier; its identification is then the latest."""
+        if not ident or not self._counts:
+            return True
+        newest = not self._latest or 0 < (ident - self._latest) % IDENTIFICATIONS < IDENTIFICATIONS // 2
+        self._latest = ident if newest else self._latest
+        return newest
+
+
+def _new(made: Sequence[_Made], side: int) -> Iterator[CapturedSegment]:
+    """The packets of an end that send or acknowledge something for the first time."""
+    sent = acknowledged = -1
+    for _, captured, *_ in made:
+        segment = captured.segment
+        if captured.sender == side and not segment.rst and (segment.end > sent or (segment.ack or 0) > acknowledged):
+            yield captured
+            sent, acknowledged = max(sent, segment.end), max(acknowledged, segment.ack or 0)
 
 
 def covers(passage: Passage, number: int) -> bool:

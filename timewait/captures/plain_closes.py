@@ -31,6 +31,8 @@ LAST = EndState(State.CLOSED, frozenset({State.CLOSED, State.LAST_ACK}))
 """The same elsewhere: the capture cannot exclude that the last acknowledgement was lost."""
 LAST_OR_FIRST = EndState(State.CLOSED, LAST.possible | {State.TIME_WAIT, State.CLOSING})
 """The same where its FIN is only likely to have answered the first one."""
+DONE_OR_FIRST = EndState(State.CLOSED, DONE.possible | {State.TIME_WAIT})
+"""The same, captured beside it."""
 
 PROMPT_ANSWER = int(MAX_ACK_DELAY * NANOSECONDS)
 """Nanoseconds from which an acknowledgement is remarkably late."""
@@ -65,10 +67,11 @@ def plain_facts(connection: Connection, ended: int) -> ConnectionFacts | None:
     if second.ack < _end(first) or max(acknowledgement.time - first.time, last.time - second.time) >= PROMPT_ANSWER:
         return None
     beside = capture_point_beside(connection.hops) == ENDS[second.sender]
-    certain = acknowledgement is not second or beside or _surely_knew(theirs, second)
-    state = DONE if beside else LAST if certain else LAST_OR_FIRST
+    at_once = beside and not connection.directions[second.sender].had_time(first.time, second.time)
+    certain = acknowledgement is not second or at_once or _surely_knew(theirs, second)
+    states = (LAST_OR_FIRST, LAST), (DONE_OR_FIRST, DONE)
     started = _started(connection, records, first)
-    return _facts(connection, ended, started, (first, acknowledgement), (second, last), state)
+    return _facts(connection, ended, started, (first, acknowledgement), (second, last), states[beside][certain])
 
 
 def _surely_knew(theirs: Sequence[PlainRecord], fin: PlainRecord) -> bool:
@@ -149,7 +152,7 @@ def _facts(
     began, finished = connection.times
     fins = (
         _fin("A", started, first, knew=False),
-        _fin("B", started, second, knew=True)._replace(certain=state is not LAST_OR_FIRST),
+        _fin("B", started, second, knew=True)._replace(certain=state not in (LAST_OR_FIRST, DONE_OR_FIRST)),
     )
     return ConnectionFacts(
         ends=ends,

@@ -17,6 +17,9 @@ from timewait.spec.state import State
 TOLERANCE = Fraction(11, 10)
 """Timers have coarse ticks: a measured time may exceed the stated one by a tenth."""
 
+NOT_ALL_LOST = 3
+"""RSTs to an end in TIME-WAIT of which one at least is taken to have arrived."""
+
 LOSS_PROBES = frozenset({"linux", "freebsd", "gvisor", "windows", "macos"})
 """Stacks that may send a loss probe before the first timeout (RFC 8985): their first wait can be below the least timeout."""
 
@@ -184,10 +187,10 @@ def _resets(observed: ObservedClose, end: str, stack: Stack) -> Iterator[str]:
 def _surely_arrived(observed: ObservedClose, end: str) -> bool:
     """Whether a RST that was sent to an end in TIME-WAIT, and did not end it, cannot just have been lost.
 
-    It was captured beside the end, or several were sent.
+    It was captured beside the end, or so many were sent that not all of them can have been lost.
     """
     survived = [reset for reset in observed.resets if reset.end == end and reset.exact and reset.ended is False]
-    return observed.sees_all_of(end) or len(survived) > 1
+    return observed.sees_all_of(end) or len(survived) >= NOT_ALL_LOST
 
 
 def _refused_late_text(observed: ObservedClose, end: str, *, certain: bool = False) -> bool:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.devices import foreign_identification, foreign_marks
+from timewait.captures.direction import CAPTURED_TWICE, PROMPT
 from timewait.captures.fins import surely_acknowledged
 from timewait.captures.observations import LEAST_CAP, FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
@@ -24,9 +25,6 @@ SHORTEST_FIN_WAIT_2 = 1_000_000_000
 
 USUAL_FIN_WAIT_2 = 60_000_000_000
 """Nanoseconds of silence after which the timer of FIN-WAIT-2 is taken to have run out: the shortest default of usual stacks."""
-
-PROMPT = 20_000_000
-"""Nanoseconds that an answer may take beyond two of the shortest times to an acknowledgement."""
 
 SILENCE = 60_000_000_000
 """Nanoseconds without a packet after which a RST may come from a keep-alive timer, a device, or a host that lost everything."""
@@ -42,6 +40,11 @@ LEAST_LIMIT = 3
 
 CauseFound = tuple[tuple[ResetCause, ...], Passage | None, str]
 """The possible causes, the segment answered, and the evidence."""
+
+
+def _is_copy(passage: Passage, other: Passage) -> bool:
+    """Whether two packets may be copies of one."""
+    return passage.captured.copy_key == other.captured.copy_key
 
 
 def _distinct(*causes: ResetCause) -> tuple[ResetCause, ...]:
@@ -211,7 +214,8 @@ class _Reset:
         """The sender had ended the connection before."""
         trigger = self._trigger()
         if self._earlier_from_here():
-            return (ResetCause.CLOSED,), trigger, f"{self._end} had dropped the connection before"
+            evidence = f"{self._end} had dropped the connection before"
+            return _distinct(ResetCause.CLOSED, *self._causes_of_original()), trigger, evidence
         received = next((it for it in self._earlier if it.end == self._other), None)
         if received is None or trigger is None:
             return None
@@ -295,12 +299,16 @@ class _Reset:
         return (ResetCause.FORGOTTEN, *closed, *(() if ran_out else others))
 
     def _may_have_acknowledged(self, trigger: Passage) -> bool:
-        """Whether the sender may have acknowledged a FIN of the other end before, and the capture does not show that."""
+        """Whether the sender may have acknowledged a FIN of the other end before, and the capture does not show that.
+
+        An end answers every FIN that arrives: one that came before without an answer was lost, or the capture lacks the answer.
+        Beside the sender, in a capture that shows its acknowledgements, nothing suggests that.
+        """
         if self._found.lacks_last(1 - self._side):
             # What the capture lacks at the end may be the FIN.
             return True
         again = any(it.segment.fin for it in self._peer if it.order < trigger.order)
-        return again and (self._found.lossy or not self._found.sees_all_of(self._side))
+        return again and not (self._found.sees_all_of(self._side) and self._found.seems_whole)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
@@ -326,10 +334,10 @@ class _Reset:
         What passed a capture point elsewhere than beside the receiver may have been lost, or have been on its way for longer
         than any segment before it.
         """
+        if self._found.near is None:
+            return self._found.beside == self._end and self._found.directions[self._side].had_time(earlier.time, self._rst.time)
         response = self._found.directions[self._side].response
         in_time = response is not None and self._rst.time - earlier.time > response
-        if self._found.near is None:
-            return in_time and self._found.beside == self._end
         return in_time and earlier.reached is not None and earlier.reached < self._rst.time
 
     def _refuses_at_once(self) -> bool:
@@ -340,6 +348,15 @@ class _Reset:
 
     def _acknowledged(self) -> int:
         return max((it.segment.ack for it in self._own if it.segment.ack is not None), default=0)
+
+    def _causes_of_original(self) -> tuple[ResetCause, ...]:
+        """The causes of an earlier RST that this one may be a copy of: one that the network made, or the capture."""
+        if self._rst.captured.packet.ident:
+            return ()
+        alike = (it for it in self._found.of(self._side, before=self._rst.order) if _is_copy(it, self._rst))
+        near = self._found.sees_all_of(self._side)
+        copied = {it.frame for it in alike if not near or self._rst.time - it.time < CAPTURED_TWICE}
+        return next((it.causes for it in self._earlier if it.frame in copied), ())
 
     def _earlier_from_here(self) -> bool:
         ending = (ResetCause.SYN_SENT, ResetCause.DEVICE)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from timewait.captures.capture_file import NANOSECONDS
+from timewait.captures.direction import PROMPT
 from timewait.captures.kept_packets import CaptureInstant
 from timewait.captures.observations import (
     FinPair,
@@ -17,7 +18,6 @@ from timewait.captures.observations import (
     TimeWaitArrival,
 )
 from timewait.captures.passages import Passage, Passages, covers, first_covering
-from timewait.captures.resets import PROMPT
 from timewait.captures.trace_start import UNSEEN
 from timewait.captures.unknowns import MAX_ACK_DELAY
 from timewait.spec.exchange import ENDS
@@ -126,9 +126,8 @@ def _ended(found: Passages, side: int, rst: Passage, accepted: CaptureInstant | 
         return None
     asked = next((it for it in found.of(1 - side, after=rst.order) if not it.segment.rst), None)
     if asked is None:
-        late = rst.time + 2 * (found.directions[side].response or 0) + PROMPT
         spoke = next((it for it in found.of(side, after=rst.order) if it.fresh and not it.segment.syn), None)
-        if spoke is not None and spoke.time > late and found.directions[side].response is not None:
+        if spoke is not None and found.directions[side].had_time(rst.time, spoke.time):
             # It answers something that did not pass the capture, unless it may be an old copy of an ACK.
             return _shown_by(found, side, rst, spoke) if spoke.segment.rst or _is_no_copy(found, side, rst) else None
         challenged = any(it.segment.syn for it in found.of(1 - side, before=rst.order))

@@ -16,7 +16,6 @@ from timewait.captures.observations import (
     Unknown,
 )
 from timewait.captures.passages import Passage, Passages
-from timewait.captures.resets import PROMPT
 from timewait.narration.prose import counted, listed, other_end, rounded
 from timewait.spec.exchange import ENDS
 from timewait.spec.settings import Arrival
@@ -211,10 +210,9 @@ def _spoke_when_closed(found: Passages, fins: FinPair) -> Iterator[Unknown]:
         if fin is None or not fin.knew or fin.acknowledged is None:
             continue
         # An answer to what passed before the acknowledgement may still be on its way.
-        margin = 2 * (found.directions[side].response or 0) + PROMPT
-        passed = next(it for it in found.all if it.frame == fin.acknowledged.frame)
+        passed, own = next(it for it in found.all if it.frame == fin.acknowledged.frame), found.directions[side]
         later = (it for it in found.of(side, after=passed.order) if not (it.segment.syn or it.segment.rst or it.segment.span))
-        spoke = next((it for it in later if it.time - passed.time > margin and not _answers_syn(found, it)), None)
+        spoke = next((it for it in later if own.had_time(passed.time, it.time) and not _answers_syn(found, it)), None)
         if spoke is not None:
             closed_at_once = "" if fin.certain else " both had closed at once and it was in TIME_WAIT,"
             text = (
