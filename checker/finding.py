@@ -96,6 +96,9 @@ class Stopped(Exception):
 
 Listener = Callable[[Progress], None]
 
+REPORTED_SHARE = 0.1
+"""The share of the time so far that passes between two reports of progress, so that a long exploration fills no screen."""
+
 MEASURE_EVERY = 0.01
 """Seconds between two measurements of memory, each a call of the operating system."""
 
@@ -123,7 +126,7 @@ class Budget:
     megabytes : float
         Resident memory of the process at most.
     listener : callable
-        Called every second with the progress of the exploration.
+        Called after a second with the progress of the exploration, and again each second, or each tenth of the time so far.
     workers : int
         Threads, or workers of a cluster, that one exploration in ticks uses once its states are many.
     cluster : str
@@ -154,7 +157,7 @@ class Budget:
         return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted, self.workers, self.cluster)
 
     def exceeded(self, states: int, depth: int) -> str:
-        """Why to stop, or an empty string; calls the listener every second."""
+        """Why to stop, or an empty string; calls the listener from time to time."""
         now = time.monotonic()
         if self.interrupted():
             return f"interrupted with {states:,} states, depth {depth}"
@@ -166,7 +169,7 @@ class Budget:
             self._measured, self._megabytes = now, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         if self._megabytes > self.megabytes:
             return f"stopped at {self._megabytes:,.0f} MB (bound {self.megabytes:,.0f}) with {states:,} states, depth {depth}"
-        if now - self._reported > 1.0:
+        if now - self._reported > max(1.0, (now - self.started) * REPORTED_SHARE):
             self._reported = now
             self.listener(Progress(states, depth, states / (now - self.started), self._megabytes))
         return ""

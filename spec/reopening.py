@@ -157,7 +157,8 @@ class NextIncarnation:
         if self.kind is Reopen.ATOMIC:
             if any(getattr(self, entry.name) != entry.default for entry in fields(self)):
                 raise NextIncarnationError(
-                    "an atomic reopen has no numbers, timestamps, early opening or new text: open by a handshake"
+                    "an atomic reopen has no numbers, timestamps, early opening or new text: "
+                    "open by a handshake (--reopen handshake)"
                 )
         elif self.numbers is Numbers.CLOCK:
             if self.data_rate is None or self.idle is None:

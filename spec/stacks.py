@@ -7,9 +7,8 @@ of ``value``, ``source`` and ``evidence``. The value of an absent key is unknown
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib import resources
@@ -22,7 +21,14 @@ from timewait.spec.setting import Setting
 from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, NoLimit
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.input_files import SMALL, read_octets
+from timewait.vocabulary.suggestions import advice
 from timewait.vocabulary.untrusted import parse_toml, shown, unprintable, visible
+
+LISTED = "'timewait stacks' lists the profiles"
+"""Where to find the names of profiles."""
+
+KEYS = "'timewait stacks rfc9293' shows every key"
+"""Where to find the keys of a profile."""
 
 EVIDENCE = {
     "read": "read in the named file at the named version",
@@ -191,9 +197,7 @@ def load_stack(name_or_path: str | PathLike[str]) -> Stack:
     if "/" in name or name.endswith(".toml"):
         return _load_file(name)
     if name not in stack_names():
-        raise UnknownStack(
-            f"there is no profile {name!r}{_suggestion(name.lower(), stack_names())}; known: {', '.join(stack_names())}"
-        )
+        raise UnknownStack(f"there is no profile {name!r}; {advice(name, stack_names(), LISTED)}")
     return _parse(f"{name}.toml", (resources.files("timewait.spec") / "stacks" / f"{name}.toml").read_bytes())
 
 
@@ -201,16 +205,10 @@ def _load_file(path: str) -> Stack:
     try:
         content = read_octets(Path(path), SMALL)
     except FileNotFoundError:
-        raise UnknownStack(f"there is no profile file {path}; the names of known profiles: {', '.join(stack_names())}") from None
+        raise UnknownStack(f"there is no profile file {path}; {LISTED}") from None
     except OSError as error:
         raise BrokenStack(f"{path}: cannot be read: {error.strerror}") from None
     return _parse(path, content, path)
-
-
-def _suggestion(word: str, known: Collection[str]) -> str:
-    """Suggest a known word, if one is near."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _parse(file: str, content: bytes, path: str = "") -> Stack:
@@ -242,7 +240,7 @@ class _Profile:
         known = ("name", "title", "note", *PROFILE_KEYS)
         for key in self._table:
             if key not in known:
-                raise self._broken(key, f"is not a key of a profile{_suggestion(key, known)}; known: {', '.join(known)}")
+                raise self._broken(key, f"is not a key of a profile; {advice(key, known, KEYS)}")
         stated = {key: self._stated(key) for key in PROFILE_KEYS if key in self._table}
         without_limit = frozenset(key for key in stated if SETTINGS[key].may_lack_limit and self._raw(key) == NoLimit.NONE)
         values = {key: self._value(SETTINGS[key]) for key in stated if key not in without_limit}

@@ -195,7 +195,7 @@ WRONG = {
     'stacks = ["tiny.toml", "./tiny.toml"]\n[[question]]\nexpect = "proved"': "names the stack tiny twice",
     'stacks = ["tiny.toml"]\n[[question]]\nname = "a"\nexpect = "proved"\n[[question]]\nname = "a"': "line 5: a second",
     'stacks = ["tiny.toml"]\n[[question]]\nname = "\\u001b[2J"\nexpect = "proved"': "U\\+001B",
-    'stack = ["tiny.toml"]': "line 1: stack is not known here .did you mean stacks",
+    'stack = ["tiny.toml"]': "line 1: stack is not known here; did you mean stacks",
     "stacks = [": "line",
 }
 

@@ -223,6 +223,29 @@ class TestCommands:
         """The nearest command is named."""
         assert run(capsys, word) == (2, "", f"timewait: there is no command '{word}'; {advice}\n")
 
+    @pytest.mark.parametrize(
+        ("arguments", "advice"),
+        [
+            (("check", "--property", "gracefull"), "there is no 'gracefull'; did you mean graceful?"),
+            (("check", "--property", "xyzzy"), "there is no 'xyzzy'; timewait check --help lists them"),
+            (("check", "--scope", "xyzzy"), "there is no 'xyzzy'; there are core, close"),
+            (("run", "--scenario", "clean"), "there is no 'clean'; did you mean clean-close?"),
+            (("certify", "pyproject.toml", "--for", "C77"), "there is no claim 'C77'; did you mean C7 or C17?"),
+            (
+                ("explain", "examples/capture.pcapng", "--only", "inorder"),
+                "'inorder' is no group of connections; did you mean in-order?",
+            ),
+        ],
+    )
+    def test_a_word_that_an_option_does_not_know(
+        self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], advice: str
+    ) -> None:
+        """The nearest words are named, or the few that there are; no message is a long list."""
+        code, out, said = run(capsys, *arguments)
+        assert (code, out) == (2, "")
+        assert advice in said
+        assert len(said) < 120
+
     def test_no_command(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Without a command help goes to standard error."""
         code, out, err = run(capsys)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import click
 import pytest
@@ -12,11 +17,13 @@ from commands import run
 from runs import trace
 
 from timewait.api import check
+from timewait.checker.finding import Budget, Progress
 from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli import prove as prove_module
-from timewait.cli.console import COLUMNS
+from timewait.cli.console import COLUMNS, Screen
 from timewait.cli.main import COMMANDS as CLI_COMMANDS
+from timewait.cli.main import main
 from timewait.cli.table import Cell, fits, records, table
 from timewait.diagrams.sequence_text import folded_lanes
 from timewait.narration.rounds import rounds
@@ -201,3 +208,75 @@ def test_the_table_of_claims_fits(
     monkeypatch.setenv(COLUMNS, str(width))
     _, out, _ = run(capsys, "prove")
     assert not [line for line in out.splitlines() if len(line) > width]
+
+
+# --- standard error -------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Standard error as a terminal of some width."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return -1
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--stack", "zzz"),
+        ("check", "--property", "zzz"),
+        ("certify", "nothing.smt2"),
+        ("check", "--html", "/nowhere/x.html"),
+    ],
+    ids=lambda arguments: "-".join(arguments[:2]),
+)
+def test_an_error_fits_the_terminal(arguments: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In lines between words, and in one line where standard error is none."""
+    said = []
+    for terminal in (True, False):
+        stream = Terminal() if terminal else io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((width, 24)))
+        with pytest.raises(SystemExit):
+            main([*arguments])
+        said.append(stream.getvalue())
+    folded, line = said
+    assert max(map(len, folded.splitlines())) <= width
+    assert line.count("\n") == 1
+    assert folded.split() == line.split()
+
+
+def test_a_note_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its length."""
+    monkeypatch.setattr(sys, "stderr", stream := Terminal())
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((60, 24)))
+    Screen().note("a note of many words " * 20)
+    lines = [click.unstyle(line) for line in stream.getvalue().splitlines()]
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 60
+
+
+@pytest.mark.parametrize(("depth", "shown"), [(0, False), (3, True)])
+def test_progress_is_that_of_an_exploration(depth: int, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of the one state with which it begins."""
+    monkeypatch.setattr(sys, "stderr", stream := Terminal())
+    Screen().progress(Progress(1 + depth, depth, 1.0, 100.0))
+    assert bool(stream.getvalue()) is shown
+
+
+def test_progress_fills_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour takes a few dozen lines, the first after a second."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    reports: list[float] = []
+    budget = Budget(seconds=3600.0, listener=lambda _: reports.append(now[0]), started=0.0, _reported=0.0)
+    for second in range(3600):
+        now[0] = second + 0.5
+        assert not budget.exceeded(1, 1)
+    assert reports[0] < 2
+    assert 20 < len(reports) < 80
+    assert all(later - one <= max(1.0, later / 10) + 1 for one, later in pairwise(reports))

@@ -25,6 +25,7 @@ from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, Re
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError
+from timewait.vocabulary.suggestions import advice
 from timewait.vocabulary.untrusted import exact_number
 
 MOST_COPIES = 12
@@ -310,7 +311,7 @@ class Options:
 def _options(keywords: Keywords) -> Options:
     for keyword in keywords:
         if keyword not in KEYWORDS:
-            raise ValueError(f"there is no option {keyword!r}; there are {', '.join(sorted(KEYWORDS))}")
+            raise ValueError(f"there is no option {keyword!r}; {advice(keyword, sorted(KEYWORDS))}")
     values: Keywords = {**DEFAULTS, **keywords}
     named = values["stack"] or DEFAULT_STACK
     stack = named if isinstance(named, Stack) else load_stack(named)
@@ -319,7 +320,7 @@ def _options(keywords: Keywords) -> Options:
     scope = Scope(values["scope"])
     for name in values["properties"]:
         if name not in PROPERTIES:
-            raise ValueError(f"there is no property {name!r}; there are {', '.join(PROPERTIES)}")
+            raise ValueError(f"there is no property {name!r}; {advice(name, PROPERTIES)}")
     overrides = Overrides.of(
         **_settings(stack, values),
         rto_exact=values["exact_rto"],

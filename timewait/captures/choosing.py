@@ -12,6 +12,10 @@ from timewait.captures.facts import ConnectionFacts
 from timewait.captures.headers import Socket
 from timewait.captures.observations import CloseKind
 from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.suggestions import advice
+
+LISTED = "'timewait explain --help' lists them"
+"""Where to find the groups of connections."""
 
 
 class ConnectionGroup(NamedTuple):
@@ -77,7 +81,8 @@ def groups(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     unknown = [name for name in names if name not in GROUPS]
     if unknown or not names:
-        raise RequestError(f"{unknown[0] if unknown else text!r} is no group of connections; known: {', '.join(GROUPS)}")
+        wrong = unknown[0] if unknown else text
+        raise RequestError(f"{wrong!r} is no group of connections; {advice(wrong, GROUPS, LISTED)}")
     return names
 
 

@@ -19,6 +19,7 @@ from timewait.options import SECONDS, Options
 from timewait.proofs.certificate_claims import CertifiedPart, certified_part, missing
 from timewait.proofs.certificate_files import CheckedCertificate, ProvedStatement
 from timewait.proofs.claims import CLAIMS
+from timewait.vocabulary.suggestions import advice
 
 MEGABYTES = 4_000
 
@@ -132,7 +133,7 @@ def _asked(claim: str | None, options: Sequence[str]) -> Asked | None:
 def asked_by_claim(name: str) -> Asked:
     """What a claim asks of its certificates."""
     if name not in CLAIMS:
-        raise click.UsageError(f"there is no claim {name}; known: {', '.join(CLAIMS)}")
+        raise click.UsageError(f"there is no claim {name!r}; {advice(name, CLAIMS)}")
     part = certified_part(name)
     if not part.statements:
         raise click.UsageError(f"{name} rests on counterexamples, arithmetic or answers of engines; no certificate proves it")

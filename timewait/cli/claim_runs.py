@@ -21,6 +21,7 @@ from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.spec.settings import Behaviour
 from timewait.vocabulary.errors import RequestError
+from timewait.vocabulary.suggestions import advice
 
 MSL = RTO = 30
 """In seconds."""
@@ -141,7 +142,7 @@ def counterexample(claim: str, broken: str | None = None) -> Trace:
     """
     name = claim.upper()
     if name not in CLAIMS:
-        raise RequestError(f"there is no claim {claim!r}; there are {', '.join(CLAIMS)}")
+        raise RequestError(f"there is no claim {claim!r}; {advice(claim.upper(), CLAIMS)}")
     for run in CLAIM_RUNS:
         if run.claim == name and broken in (None, run.broken):
             return run.find()

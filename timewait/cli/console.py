@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from timewait.checker.verdict import Verdict
-from timewait.cli.errors import answering
+from timewait.cli.errors import answering, terminal_columns
 from timewait.cli.table import BOLD, DIM, ITALIC, PLAIN, Cell, Style, centred, fits, records, table
 from timewait.diagrams.sequence_text import HEADS, NARROW_HEADS, Lanes, folded_lanes, narrow
 from timewait.narration.prose import counted, short_duration
@@ -109,8 +109,8 @@ class Screen:
         self.raw(json.dumps(data, indent=2, ensure_ascii=False))
 
     def progress(self, progress: Progress) -> None:
-        """The progress of a long exploration, on standard error and for people alone."""
-        if sys.stderr.isatty():
+        """The progress of a long exploration that has begun, on standard error and for people alone."""
+        if progress.depth and sys.stderr.isatty():
             self.note(
                 f"  {counted(progress.states, 'state')}, depth {progress.depth}, {progress.rate:,.0f} a second,"
                 f" {progress.megabytes:,.0f} MB"
@@ -127,9 +127,11 @@ class Screen:
             self.progress_note("compiling the engines: about half a minute, once for each version and user")
 
     def note(self, text: str) -> None:
-        """A remark beside the answer, on standard error."""
+        """A remark beside the answer, on standard error; on a terminal in as many lines as it needs."""
+        wide = terminal_columns(sys.stderr)
         with suppress(OSError):  # a remark that nobody can read ends no work
-            _print(sys.stderr, DIM.apply(text))
+            for line in _lines(text, wide) if wide and len(text) > wide else [text]:
+                _print(sys.stderr, DIM.apply(line))
 
     def remark(self, text: str) -> None:
         """A long remark beside the answer, on standard error, in lines that are not too long."""

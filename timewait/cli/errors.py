@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -90,10 +91,21 @@ def _drop_output() -> None:
         os.close(nowhere)
 
 
+def terminal_columns(stream: TextIO) -> int:
+    """The characters in a line of the terminal that a stream writes to; 0 where it is none, or does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        return 0
+
+
 def error(text: str) -> None:
-    """Write one line on standard error; characters that do not print are written as their codes."""
+    """Write a line on standard error, folded on a terminal; characters that do not print are written as their codes."""
+    line = f"timewait: {visible(' '.join(text.split()))}"
     with suppress(OSError):  # the exit code still says it
-        sys.stderr.write(f"timewait: {visible(' '.join(text.split()))}\n")
+        wide = terminal_columns(sys.stderr)
+        lines = textwrap.wrap(line, wide, subsequent_indent="  ", break_on_hyphens=False) if 0 < wide < len(line) else [line]
+        sys.stderr.write("\n".join(lines) + "\n")
 
 
 def interrupted() -> None:

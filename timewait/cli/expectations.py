@@ -18,7 +18,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -39,6 +38,7 @@ from timewait.spec.duration import parse_duration
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.input_files import SMALL, read_octets
+from timewait.vocabulary.suggestions import advice
 from timewait.vocabulary.untrusted import parse_toml, shown, unprintable, visible
 
 VERDICTS = {str(verdict): verdict for verdict in (Verdict.PROVED, Verdict.VIOLATED)}
@@ -207,7 +207,7 @@ class _Reader:
     def _known(self, path: tuple[Key, ...], table: Mapping[str, Any], known: Collection[str]) -> None:
         for key in table:
             if key not in known:
-                raise self._broken((*path, key), f"{key} is not known here{_near(key, known)}; known: {', '.join(known)}")
+                raise self._broken((*path, key), f"{key} is not known here; {advice(key, known)}")
 
     def _dict(self, path: tuple[Key, ...], value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -259,7 +259,8 @@ class _Reader:
         taken = [option.removeprefix("--") for option in options if option.removeprefix("--") not in NOT_HERE]
         if name.removeprefix("--") not in taken or not re.fullmatch("[a-z0-9_-]+", key):
             known = (*_QUESTION, *taken) if path[0] == "question" else taken
-            raise self._broken(path, f"{key} is no option of 'timewait check'{_near(key, known)}")
+            others = advice(key, known, "'timewait check --help' lists them")
+            raise self._broken(path, f"{key} is no option of 'timewait check'; {others}")
         option = options[name]
         assert isinstance(option, click.Option)
         if isinstance(value, bool):
@@ -339,8 +340,3 @@ def _ask(options: Options, as_json: bool) -> Options:
     """The options of ``timewait check``, read and returned."""
     del as_json
     return options
-
-
-def _near(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""

@@ -10,6 +10,7 @@ import click
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.picture_formats import PictureOptions, deliver, of_figure, output_options
+from timewait.cli.value_types import Choice
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.machine_figure import MachineEdge, machine_figure
 from timewait.laboratory.learning.alphabet import Letter
@@ -22,10 +23,10 @@ from timewait.spec.stacks import load_stack
 
 
 @click.command("learn")
-@click.option("--on", type=click.Choice(["linux"]), required=True, help="The running stack: the kernel of this machine.")
+@click.option("--on", type=Choice(["linux"]), required=True, help="The running stack: the kernel of this machine.")
 @click.option(
     "--users",
-    type=click.Choice(["shutdown", "close"]),
+    type=Choice(["shutdown", "close"]),
     default="shutdown",
     show_default=True,
     help="How the user closes: shutdown() goes on reading, close() does not.",

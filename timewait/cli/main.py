@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from timewait.cli.errors import ReaderGone, answering, checked_output, error, in
 from timewait.cli.interrupts import OF_THE_COMMAND, heard_interrupts
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
+from timewait.vocabulary.suggestions import advice
 
 USAGE, BAD_FILE, UNAVAILABLE, INTERRUPTED, READER_GONE = 2, 3, 4, 20, 141
 
@@ -93,9 +93,9 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         unknown = not args[0].startswith("-") and args[0] not in (*COMMANDS, *FORMER)
         if unknown and not ctx.resilient_parsing:  # as it is for completions
-            near = get_close_matches(args[0], COMMANDS, n=2)
-            advice = f"did you mean {' or '.join(near)}?" if near else "timewait --help lists the commands"
-            raise click.UsageError(f"there is no command {args[0]!r}; {advice}", ctx)
+            raise click.UsageError(
+                f"there is no command {args[0]!r}; {advice(args[0], COMMANDS, 'timewait --help lists the commands')}", ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

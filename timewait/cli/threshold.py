@@ -22,6 +22,7 @@ from timewait.cli.files import write_all
 from timewait.cli.options import question_options
 from timewait.cli.session import budget_of, header_in_words
 from timewait.cli.value_types import DURATION, Parsed
+from timewait.narration.prose import counted
 from timewait.narration.schedules import schedule_in_words
 from timewait.options import Options
 from timewait.options import ratios as parse_ratios
@@ -96,7 +97,7 @@ def _show_number(result: ThresholdResult, asked: Sequence[str], screen: Screen) 
         screen.line(f"no TIME_WAIT up to {most} gives {properties}; with {most}:")
     else:
         least = format_duration(found.minimum)
-        screen.line(f"least TIME_WAIT for {properties}: {least}   ({found.queries} questions to the engine)")
+        screen.line(f"least TIME_WAIT for {properties}: {least}   ({counted(found.queries, 'question')} to the engine)")
         screen.line(f"with {format_duration(found.value_below)}:" if found.answers_below else "")
     for answer in found.answers_below if found.minimum is not None else found.answers:
         if answer.verdict is Verdict.VIOLATED:

@@ -10,6 +10,7 @@ import click
 
 from timewait.spec.duration import parse_duration
 from timewait.spec.stacks import stack_names
+from timewait.vocabulary.suggestions import advice
 
 Value = TypeVar("Value")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,6 +39,17 @@ class Parsed(click.ParamType[Value]):
             return self._parse(value)
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
+
+
+class Choice(click.Choice[str]):
+    """The type of an option whose value is one of several words; a wrong one gets the nearest, not a long list."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            command = ctx.command_path if ctx else "timewait"
+            self.fail(f"there is no {value!r}; {advice(str(value), self.choices, f'{command} --help lists them')}", param, ctx)
 
 
 class FiniteRange(click.FloatRange):
