@@ -20,7 +20,7 @@ from timewait.capacity.simulation import Timeline, simulate
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
-from timewait.cli.value_types import DURATION, Choice, Parsed
+from timewait.cli.value_types import DURATION, Parsed, WordChoice
 from timewait.diagrams import capacity_chart
 from timewait.laboratory.port_check import check_ports
 from timewait.machine.reading import read_this_host
@@ -58,12 +58,14 @@ def rate(text: str) -> Fraction:
 @click.option("--load", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead: columns time and rate.")
 @click.option("--service-time", type=DURATION, default="0", help="From opening to close. [default: 0]")
 @click.option("--time-wait", type=DURATION, default="60s", show_default=True, help="TIME_WAIT of the end that closes first.")
-@click.option("--closer", type=Choice([*map(str, Closer)]), default="client", show_default=True, help="Which end closes first.")
+@click.option(
+    "--closer", type=WordChoice([*map(str, Closer)]), default="client", show_default=True, help="Which end closes first."
+)
 @click.option("--ports", type=click.IntRange(min=1), help="Ports that connect() may choose. [default: 28232, 32768 to 60999]")
 @click.option("--addresses", type=click.IntRange(min=1), default=1, show_default=True, help="Local addresses.")
 @click.option("--destinations", type=click.IntRange(min=1), default=1, show_default=True, help="Remote addresses and ports.")
 @click.option(
-    "--reuse", type=Choice([*map(str, Reuse)]), help="Reuse of ports in TIME_WAIT: tcp_tw_reuse 0, 2, 1. [default: off]"
+    "--reuse", type=WordChoice([*map(str, Reuse)]), help="Reuse of ports in TIME_WAIT: tcp_tw_reuse 0, 2, 1. [default: off]"
 )
 @click.option("--reuse-delay", type=DURATION, help="Time in TIME_WAIT before reuse (tcp_tw_reuse_delay). [default: 1s]")
 @click.option("--no-timestamps", is_flag=True, help="An end does not use timestamps, so ports are not reused.")
@@ -73,7 +75,7 @@ def rate(text: str) -> Fraction:
 )
 @click.option("--host", is_flag=True, help="Take ports, reuse, timestamps and the limit from this machine.")
 @click.option("--duration", type=DURATION, help="How long the load lasts. [default: 3 lives of a port]")
-@click.option("--on", type=Choice(["linux"]), help="Check the prediction on this kernel, in a network namespace.")
+@click.option("--on", type=WordChoice(["linux"]), help="Check the prediction on this kernel, in a network namespace.")
 @output_options(layout=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def capacity_command(

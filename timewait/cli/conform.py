@@ -13,7 +13,7 @@ import click
 
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.value_types import Choice, FiniteRange
+from timewait.cli.value_types import FiniteRange, WordChoice
 from timewait.laboratory.conformance.campaign import ConformanceReport, DifferenceGroup, ExperimentLayer, run_campaign
 from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.laboratory.conformance.experiment import RunningStack
@@ -32,11 +32,11 @@ CADENCE = 0.5
 
 
 @click.command("conform")
-@click.option("--on", "name", type=Choice([*STACKS]), required=True, help="The running stack: this kernel, or lwIP.")
+@click.option("--on", "name", type=WordChoice([*STACKS]), required=True, help="The running stack: this kernel, or lwIP.")
 @click.option(
     "--layer",
     "layers",
-    type=Choice([layer.value for layer in ExperimentLayer]),
+    type=WordChoice([layer.value for layer in ExperimentLayer]),
     multiple=True,
     help="A layer of experiments; may be repeated. [default: all]",
 )

@@ -21,7 +21,7 @@ from timewait.cli.picture_set import draw_all, in_order
 from timewait.cli.region import region_command
 from timewait.cli.run import carry_out
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import Choice
+from timewait.cli.value_types import WordChoice
 from timewait.diagrams import figure_text
 from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.states import one_state
@@ -90,7 +90,9 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 )
 @click.option("--whole", "opening", is_flag=True, help="Opening and closing, not the close alone.")
 @click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts and late text matter.")
-@click.option("--state", type=Choice([state.value for state in State], case_sensitive=False), help="One state alone, in full.")
+@click.option(
+    "--state", type=WordChoice([state.value for state in State], case_sensitive=False), help="One state alone, in full."
+)
 @click.option(
     "--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Highlight the steps of a trace (ITF JSON)."
 )
@@ -177,10 +179,10 @@ def _difference_writers(
     "--property",
     "broken",
     metavar="NAME",
-    type=Choice([*PROPERTIES]),
+    type=WordChoice([*PROPERTIES]),
     help="With --claim: the property that it breaks.",
 )
-@click.option("--scenario", type=Choice([*EVERY_SCENARIO]), help="A close, with TIME-WAIT or without it.")
+@click.option("--scenario", type=WordChoice([*EVERY_SCENARIO]), help="A close, with TIME-WAIT or without it.")
 @output_options(layout=False)
 def sequence_command(
     trace: Path | None, claim: str | None, broken: str | None, scenario: str | None, picture: PictureOptions
@@ -209,7 +211,7 @@ def _run(file: Path | None, claim: str | None, broken: str | None, scenario: str
 @question_options(closers="a", properties=False)
 @click.option(
     "--detail",
-    type=Choice(["auto", "locations", "states"]),
+    type=WordChoice(["auto", "locations", "states"]),
     default="auto",
     show_default=True,
     help="A box for each location, or for each pair of states; auto: by the number of locations.",

@@ -24,7 +24,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.live_capture import LiveCapture
 from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, output_options
-from timewait.cli.value_types import DURATION, Choice
+from timewait.cli.value_types import DURATION, WordChoice
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.sequence import sequence
 from timewait.narration.trace_file import trace_of_stream
@@ -93,7 +93,7 @@ class CaptureOptions:
     help="Captures: only this connection: its number, frame:N, or A:PORT-B:PORT (with #2 for the second on the same ports).",
 )
 @click.option("--only", metavar="GROUP,...", help=f"Captures: only these connections: {', '.join(GROUPS)}.")
-@click.option("--sort", type=Choice([*ORDERS]), default="time", show_default=True, help="Captures: the order of connections.")
+@click.option("--sort", type=WordChoice([*ORDERS]), default="time", show_default=True, help="Captures: the order of connections.")
 @click.option("--follow", is_flag=True, help="Captures: wait for more, and tell each close when it comes.")
 @click.option("--stack", help="The profile to assume where stacks differ. [default: rfc9293-intended]")
 @click.option("--msl", type=DURATION, help="Maximum segment lifetime. [default: the stack's, else 30s]")

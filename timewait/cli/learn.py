@@ -10,7 +10,7 @@ import click
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.picture_formats import PictureOptions, deliver, of_figure, output_options
-from timewait.cli.value_types import Choice
+from timewait.cli.value_types import WordChoice
 from timewait.diagrams.figure import Figure
 from timewait.diagrams.machine_figure import MachineEdge, machine_figure
 from timewait.laboratory.learning.alphabet import Letter
@@ -23,10 +23,10 @@ from timewait.spec.stacks import load_stack
 
 
 @click.command("learn")
-@click.option("--on", type=Choice(["linux"]), required=True, help="The running stack: the kernel of this machine.")
+@click.option("--on", type=WordChoice(["linux"]), required=True, help="The running stack: the kernel of this machine.")
 @click.option(
     "--users",
-    type=Choice(["shutdown", "close"]),
+    type=WordChoice(["shutdown", "close"]),
     default="shutdown",
     show_default=True,
     help="How the user closes: shutdown() goes on reading, close() does not.",

@@ -11,7 +11,7 @@ import click
 
 from timewait.checker.worker_pool import is_cluster
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import DURATION, Choice, Command, FiniteRange, Parsed, complete_stack
+from timewait.cli.value_types import DURATION, Command, FiniteRange, Parsed, WordChoice, complete_stack
 from timewait.machine.reading import this_host_profile
 from timewait.options import (
     KEYWORDS,
@@ -56,7 +56,7 @@ def _type(entry: Setting) -> click.ParamType[Any]:
         return LIMIT if entry.may_lack_limit or entry.name == "time_wait" else DURATION
     if entry.kind is frozenset:
         return Parsed("arrivals", restarting if entry.alike else arrivals)
-    return click.IntRange(0, MOST_RETRIES) if entry.kind is int else Choice(entry.choices)
+    return click.IntRange(0, MOST_RETRIES) if entry.kind is int else WordChoice(entry.choices)
 
 
 def setting_option(name: str, help_text: str | None = None) -> Callable[[Command], Command]:
@@ -84,7 +84,7 @@ _NETWORK = (
     click.option("--fifo", is_flag=True, help="Copies of one direction arrive in the order sent."),
     click.option(
         "--scope",
-        type=Choice([scope.value for scope in Scope]),
+        type=WordChoice([scope.value for scope in Scope]),
         default="close",
         show_default=True,
         help="The last exchange, or the whole close.",
@@ -100,19 +100,19 @@ _NETWORK = (
 _REOPENING = (
     click.option(
         "--reopen",
-        type=Choice([*map(str, Reopen)]),
+        type=WordChoice([*map(str, Reopen)]),
         default="atomic",
         show_default=True,
         help="The next incarnation: open at once, or by a handshake.",
     ),
     click.option(
-        "--numbers", type=Choice([*map(str, Numbers)]), help="Handshake: old numbers among the new ones. [default: worst]"
+        "--numbers", type=WordChoice([*map(str, Numbers)]), help="Handshake: old numbers among the new ones. [default: worst]"
     ),
-    click.option("--timestamps", type=Choice([*TIMESTAMPS]), help="Handshake: ends with timestamps. [default: none]"),
+    click.option("--timestamps", type=WordChoice([*TIMESTAMPS]), help="Handshake: ends with timestamps. [default: none]"),
     click.option("--early", is_flag=True, help="Handshake: an end opens as soon as it is CLOSED, whatever the other end does."),
     click.option("--old-syn", is_flag=True, help="Handshake: an old SYN of B, with a number above all others, is in flight."),
     click.option(
-        "--crash", type=Choice([*map(str, Crash)]), help="Handshake: the end whose host loses all memory. [default: none]"
+        "--crash", type=WordChoice([*map(str, Crash)]), help="Handshake: the end whose host loses all memory. [default: none]"
     ),
     click.option("--quiet", type=DURATION, help="How long that end keeps quiet before it opens. [default: TIME_WAIT]"),
     click.option("--new-data", type=Parsed("a,b", octets), help="Handshake: octets of the next incarnation. [default: 1,1]"),
@@ -156,7 +156,7 @@ _STACK = click.option(
 )
 _SCHEDULE = click.option(
     "--schedule",
-    type=Choice(["stack", "any"]),
+    type=WordChoice(["stack", "any"]),
     default="stack",
     show_default=True,
     help="Without --rto: retransmissions at the instants of the stack, or at any up to its greatest RTO.",
@@ -168,7 +168,7 @@ PROPERTY_OPTION = click.option(
     "properties",
     multiple=True,
     metavar="NAME",
-    type=Choice([*PROPERTIES]),
+    type=WordChoice([*PROPERTIES]),
     help=f"A property; may be repeated. One of {', '.join(PROPERTIES)}.",
 )
 
@@ -215,7 +215,7 @@ def question_options(
         *_REOPENING,
         click.option(
             "--closers",
-            type=Choice(["a", "both"]),
+            type=WordChoice(["a", "both"]),
             default=closers,
             show_default=True,
             help="The end that may close first: A alone, or either (scope close).",
@@ -223,7 +223,7 @@ def question_options(
         *([PROPERTY_OPTION] if properties else []),
     ]
     if engines:
-        choices = Choice([*map(str, engines)])
+        choices = WordChoice([*map(str, engines)])
         shared.append(click.option("--engine", type=choices, default="auto", show_default=True, help="The engine that decides."))
         shared.append(_WORKERS)
     shared += [*_BUDGET, *([_JSON] if properties else [])]

@@ -14,7 +14,7 @@ import click
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.cli.value_types import Choice, Command, FiniteRange
+from timewait.cli.value_types import Command, FiniteRange, WordChoice
 from timewait.diagrams import figure_text, sequence_text
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.figure import Figure, with_title
@@ -102,7 +102,7 @@ class PictureOptions:
 
 
 _OUTPUT = (
-    click.option("--format", "form", type=Choice(FORMATS), help="The format. [default: by --out, else text]"),
+    click.option("--format", "form", type=WordChoice(FORMATS), help="The format. [default: by --out, else text]"),
     click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; the end of its name says the format."),
     click.option(
         "--scale",
@@ -113,7 +113,7 @@ _OUTPUT = (
     ),
     click.option(
         "--theme",
-        type=Choice([theme.value for theme in Theme]),
+        type=WordChoice([theme.value for theme in Theme]),
         callback=lambda _, __, value: None if value is None else Theme(value),
         help="The colours of SVG, PNG and PDF; auto: in SVG those that the reader prefers, else light.  [default: auto]",
     ),
@@ -123,7 +123,7 @@ _OUTPUT = (
 _NAMES = ("form", "out", "scale", "theme", "title", "transparent", "graphviz")
 _LAYOUT = click.option(
     "--graphviz",
-    type=Choice([choice.value for choice in Graphviz]),
+    type=WordChoice([choice.value for choice in Graphviz]),
     default=Graphviz.BUNDLED.value,
     show_default=True,
     callback=lambda _, __, value: Graphviz(value),

@@ -19,7 +19,7 @@ from timewait.cli.errors import error
 from timewait.cli.figures import LOSSES, bars_of, farthest, region_of
 from timewait.cli.options import MSL, question_options
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
-from timewait.cli.value_types import Choice
+from timewait.cli.value_types import WordChoice
 from timewait.diagrams import bars, region_chart, region_text
 from timewait.diagrams.boundary import Boundary, BoundaryPiece
 from timewait.diagrams.region import Against
@@ -30,7 +30,7 @@ from timewait.options import Options
 @question_options(closers="a", time_wait="")
 @click.option(
     "--against",
-    type=Choice(["rto", "msl", "loss"]),
+    type=WordChoice(["rto", "msl", "loss"]),
     default="rto",
     show_default=True,
     help="What the horizontal axis shows.",

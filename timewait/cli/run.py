@@ -13,7 +13,7 @@ from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.picture_formats import PictureOptions, deliver, of_trace, output_options
-from timewait.cli.value_types import Choice
+from timewait.cli.value_types import WordChoice
 from timewait.cli.view import write_page
 from timewait.spec.description import data_in_words
 from timewait.spec.reference import initial_state
@@ -27,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--scenario",
     "name",
     metavar="NAME",
-    type=Choice([*EVERY_SCENARIO]),
+    type=WordChoice([*EVERY_SCENARIO]),
     help="The scenario to carry out. [default: list them]",
 )
 @click.option("--html", type=_FILE, help="Write its review page.")

@@ -19,7 +19,7 @@ from timewait.checker.verdict import Verdict, worst_exit
 from timewait.cli.console import Screen
 from timewait.cli.options import CLUSTER_OPTION, PROPERTY_OPTION
 from timewait.cli.sweep_rows import row_file
-from timewait.cli.value_types import Choice, FiniteRange, Parsed
+from timewait.cli.value_types import FiniteRange, Parsed, WordChoice
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, STATES, count, octets
 from timewait.proofs.memory import version_of_code
@@ -99,12 +99,12 @@ def stacks(text: str) -> list[str]:
 @click.option("--rto", type=Parsed("times", durations), help="RTO. [default: the stack's schedule]")
 @click.option("--loss", type=Parsed("counts", losses), default="1", show_default=True, help="Copies lost per loss window: 0..3.")
 @PROPERTY_OPTION
-@click.option("--closers", type=Choice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
-@click.option("--scope", type=Choice([*map(str, Scope)]), default="close", show_default=True, help="What is modelled.")
+@click.option("--closers", type=WordChoice(["a", "both"]), default="a", show_default=True, help="Who may close first.")
+@click.option("--scope", type=WordChoice([*map(str, Scope)]), default="close", show_default=True, help="What is modelled.")
 @click.option("--data", type=Parsed("a,b", octets), default="0,0", show_default=True, help="Octets that A and B may send.")
 @click.option("--duplication", type=Parsed("count", count), default="any", show_default=True, help="How often copies come again.")
 @click.option("--fifo", is_flag=True, help="Copies of one direction arrive in the order sent.")
-@click.option("--engine", type=Choice([*map(str, Engine)]), default="auto", show_default=True, help="The engine.")
+@click.option("--engine", type=WordChoice([*map(str, Engine)]), default="auto", show_default=True, help="The engine.")
 @click.option("--max-states", type=click.IntRange(min=1), default=STATES, show_default=True, help="Bound on states or zones.")
 @click.option("--max-seconds", type=FiniteRange(min=0, min_open=True), default=SECONDS, show_default=True, help="Seconds.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Questions decided side by side.")

@@ -41,7 +41,7 @@ class Parsed(click.ParamType[Value]):
             self.fail(str(problem), param, ctx)
 
 
-class Choice(click.Choice[str]):
+class WordChoice(click.Choice[str]):
     """The type of an option whose value is one of several words; a wrong one gets the nearest, not a long list."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

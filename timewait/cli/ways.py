@@ -17,7 +17,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.session import watched
 from timewait.cli.table import Cell, fits, records, table
-from timewait.cli.value_types import DURATION, Choice, FiniteRange, Parsed
+from timewait.cli.value_types import DURATION, FiniteRange, Parsed, WordChoice
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.narration.prose import counted
@@ -51,9 +51,9 @@ Confirmed = dict[tuple[str, str], str]
     type=Parsed("way", way_name),
     help=f"Show one way, its verdicts and each trace. One of {', '.join(way.name for way in WAYS)}, or its name in the table.",
 )
-@click.option("--on", type=Choice(["linux"]), help="Carry out each trace on this kernel, and measure restarts of a listener.")
-@click.option("--box", type=Choice([*BOXES]), help="Show instead closes through a middlebox that forgets first, or last.")
-@click.option("--run", "box_run", type=Choice(RUNS), help="With --box: one of its runs.")
+@click.option("--on", type=WordChoice(["linux"]), help="Carry out each trace on this kernel, and measure restarts of a listener.")
+@click.option("--box", type=WordChoice([*BOXES]), help="Show instead closes through a middlebox that forgets first, or last.")
+@click.option("--run", "box_run", type=WordChoice(RUNS), help="With --box: one of its runs.")
 @click.option("--trace", "trace_file", type=_FILE, help="With --box and --run: write the run as ITF JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option("--max-seconds", type=FiniteRange(min=0.1), default=SECONDS, show_default=True, help="Bound on one exploration.")

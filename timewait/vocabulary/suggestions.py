@@ -24,7 +24,8 @@ def advice(word: str, known: Collection[str], listing: str = "") -> str:
     listing : str
         What to say instead of many known words, such as ``'timewait stacks' lists them``; empty to list them all the same.
     """
-    near = difflib.get_close_matches(word.lower(), known, n=NEAR)
+    spelled = {name.lower(): name for name in known}
+    near = [spelled[name] for name in difflib.get_close_matches(word.lower(), spelled, n=NEAR)]
     every = ", ".join(known)
     if near:
         return f"did you mean {' or '.join(near)}?"
