@@ -7,8 +7,9 @@ changes what can happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from operator import itemgetter
 from typing import NamedTuple
@@ -22,6 +23,9 @@ from timewait.checker.partitioned_ticks import PartitionedTicks, explored
 from timewait.checker.question import Engine, Question
 from timewait.checker.search import TICK, Search
 from timewait.vocabulary.automaton import Edge, Property
+
+WITNESS_STATES = 20_000
+"""States in ticks among which witnesses are looked for."""
 
 UNBOUNDED = 1 << 60
 """The upper end of a range without an upper bound, in ticks."""
@@ -204,6 +208,20 @@ def packed(question: Question, budget: Budget, until: frozenset[str] = frozenset
     try:
         explored = PackedTicks(locations)
         explored.explore(budget, until)
+    except Unsupported:
+        return None
+    return explored
+
+
+def packed_until_witnessed(question: Question, budget: Budget, names: Set[str]) -> PackedTicks | None:
+    """The first states of a system that passes messages, up to witnesses of some properties; None if that is not supported."""
+    if (locations := question.locations) is None:
+        return None
+    bounds = replace(budget, states=min(budget.states, WITNESS_STATES))
+    try:
+        explored = PackedTicks(locations)
+        while not (explored.stopped or explored.complete or names <= explored.witnessed.keys()):
+            explored.explore(bounds, few=2 * len(explored))
     except Unsupported:
         return None
     return explored

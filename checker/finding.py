@@ -44,6 +44,11 @@ class Run:
     moves: tuple[Move, ...]
     loop: int | None = None
 
+    @property
+    def actions(self) -> list[Action]:
+        """The actions in order, those of the loop once."""
+        return [move.action for move in self.moves if move.action is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -3,18 +3,25 @@
 An over-approximation has every run of the system, and perhaps more. A proof in it holds for the system. A violation
 counts only once it is concretised: the system has a run with the same actions, perhaps with other delays. Such a violation
 carries the label of the engine for zones, since its run is a run of the system.
+
+The same holds for the witnesses of a proof, which are carried out on the specification too. The shortest run of an
+over-approximation often leaves out a delivery that the system owes, and the system cannot take it. Then the actions are those of
+a run of a small system, whose states in ticks are few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
 
 from timewait.checker.compiled import CompiledAutomaton, CompiledEdge, CompiledLocation, CompiledPath
 from timewait.checker.engine import DecisionEngine, proof
-from timewait.checker.explicit import packed
+from timewait.checker.explicit import packed_until_witnessed
 from timewait.checker.finding import Budget, Finding, Move, Run
 from timewait.checker.question import Engine, Question
+from timewait.checker.replay import is_possible
 from timewait.checker.schedule import delays
 from timewait.checker.time_unit import unit_of
 from timewait.checker.verdict import Verdict
@@ -23,9 +30,6 @@ from timewait.vocabulary.automaton import Action, Property
 
 MAX_PATHS = 100
 """Paths of the system that are tried for one run, at most."""
-
-WITNESS_STATES = 200_000
-"""States in ticks among which witnesses are looked for."""
 
 
 def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], name: str) -> Run | None:
@@ -42,35 +46,53 @@ def concretised(exact: CompiledAutomaton, zones: Zones, where: tuple[int, int], 
     name : str
         That property; the last edge of the run must violate or witness it too.
     """
-    choices = [_indistinguishable(location, edge) for location, edge in zones.path_to(*where)]
-    for attempt, path in enumerate(paths(exact, choices, exact.start)):
-        last = path[-1][1].original
-        if name in last.violates | last.witnesses and (waits := delays(path, zones.values, zones.unit)) is not None:
-            return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
-        if attempt >= MAX_PATHS:
-            break
-    return None
+    choices = [_indistinguishable(*step) for step in zones.path_to(*where)]
+    return _taken(islice(paths(exact, choices, exact.start), MAX_PATHS), zones.values, name)
 
 
 def run_with(system: CompiledAutomaton, actions: Sequence[Action]) -> Run | None:
     """A run of a system with these actions and any delays, at the system's own values; None when there is none."""
-    values = system.system.parameters
-    for path in paths(system, [[action] for action in actions], system.start):
+    return _taken(paths(system, [[action] for action in actions], system.start), system.system.parameters, "")
+
+
+def _taken(candidates: Iterable[CompiledPath], values: Mapping[str, Fraction], name: str) -> Run | None:
+    """The first path that is possible, as a run; with a name, its last edge violates or witnesses that property."""
+    for path in candidates:
+        if name and name not in path[-1][1].original.violates | path[-1][1].original.witnesses:
+            continue
         if (waits := delays(path, values, unit_of(values))) is not None:
             return Run(tuple(Move(wait, edge.original.action) for wait, (_, edge) in zip(waits, path, strict=True)))
     return None
 
 
-def concretised_witnesses(exact: CompiledAutomaton, zones: Zones, names: Iterable[str]) -> set[str]:
+def concretised_witnesses(question: Question, zones: Zones, names: Iterable[str]) -> set[str]:
     """The ``sometimes`` properties that an over-approximation witnesses by runs that the system can take."""
-    met = {name: zones.witnessed[name] for name in names if name in zones.witnessed}
-    return {name for name, where in met.items() if concretised(exact, zones, where, name) is not None}
+    met = {name: concretised(question.compiled, zones, zones.witnessed[name], name) for name in names if name in zones.witnessed}
+    return {name for name, run in met.items() if run is not None and is_possible(question.initial_state, run)}
 
 
-def witnessed_in_ticks(question: Question, names: Set[str]) -> set[str]:
-    """The ``sometimes`` properties that the first states in ticks witness, where no run of the approximation could be taken."""
-    explored = packed(question, Budget(states=WITNESS_STATES)) if names else None
-    return set() if explored is None else explored.witnessed.keys() & names
+def witnessed_as_in_small_systems(question: Question, names: Set[str], budget: Budget) -> set[str]:
+    """The ``sometimes`` properties that the system witnesses by the actions of a shortest run of a small system.
+
+    Parameters
+    ----------
+    question : Question
+        The system, and the small systems.
+    names : set of str
+        The properties that are looked for.
+    budget : Budget
+        What is left for all of it.
+    """
+    exact, found = question.compiled, set[str]()
+    for small in question.small:
+        if (left := names - found) and (explored := packed_until_witnessed(small, budget, left)) is not None:
+            for name in left & explored.witnessed.keys():
+                choices = [[action] for action in explored.run_to(*explored.witnessed[name]).actions]
+                tried = islice(paths(exact, choices, exact.start), MAX_PATHS)
+                run = _taken(tried, question.system.parameters, name)
+                if run is not None and is_possible(question.initial_state, run):
+                    found.add(name)
+    return found
 
 
 def _indistinguishable(location: CompiledLocation, edge: CompiledEdge) -> list[Action]:
@@ -110,16 +132,12 @@ class OverApproximationEngine(DecisionEngine):
         """Whether time may stop in the system with nothing left to happen."""
         return question.may_time_lock
 
-    def further_witnesses(self, question: Question, names: Set[str]) -> set[str]:
-        """The ``sometimes`` properties that the system witnesses, of those whose runs it could not take."""
-        return set() if question.system.dense else witnessed_in_ticks(question, names)
-
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
         spent, zones = budget.fresh(), Zones(self.coarse(question))
         zones.explore(spent, frozenset(asked.name for asked in properties))
         required = {name for asked in properties for name in question.witnesses.get(asked.name, ())}
-        witnessed = concretised_witnesses(question.compiled, zones, required)
-        witnessed |= self.further_witnesses(question, zones.witnessed.keys() & required - witnessed)
+        witnessed = concretised_witnesses(question, zones, required)
+        witnessed |= witnessed_as_in_small_systems(question, zones.witnessed.keys() & required - witnessed, spent)
         findings = []
         for asked in properties:
             finding = Finding(asked.name, Verdict.PROVED, self.label, states=len(zones))

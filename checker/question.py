@@ -58,6 +58,9 @@ class Question:
     narrower : tuple of Question
         The same question about systems with fewer locations, every run of which is a run of `system`: where a large system
         may be violated, the run is looked for in them first.
+    small : tuple of Question
+        Systems with few states in ticks and the same actions; their runs need not be runs of `system`. Where a run of an
+        over-approximation is no witness, the actions of a run of these are tried in `system`.
     quotient_budget : Budget or None
         The budget of each quotient; using it up raises `Stopped`.
     refined : Question or None
@@ -72,6 +75,7 @@ class Question:
     unlimited: TimedAutomaton | None = None
     unlimited_approximation: TimedAutomaton | None = None
     narrower: tuple[Question, ...] = ()
+    small: tuple[Question, ...] = ()
     quotient_budget: Budget | None = None
     refined: Question | None = None
 

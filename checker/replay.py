@@ -142,6 +142,15 @@ def _carry_out(initial: ReplayState, moves: Sequence[Move], broken: str | None) 
         states.append(waiting[-1].pop(0))
 
 
+def is_possible(initial: ReplayState, run: Run) -> bool:
+    """Whether the specification can carry out a run."""
+    try:
+        _carry_out(initial, run.moves, None)
+    except Rejected:
+        return False
+    return True
+
+
 def _ways(state: ReplayState, move: Move) -> tuple[ReplayState, ...]:
     later = state.wait(move.delay)
     return (later,) if move.action is None else later.act(move.action)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.engine import TIME_LOCK, DecisionEngine
 from timewait.checker.finding import Budget, Finding, Stopped
-from timewait.checker.over_approximated import OverApproximationEngine, witnessed_in_ticks
+from timewait.checker.over_approximated import OverApproximationEngine
 from timewait.checker.question import Engine, Question
 from timewait.checker.verdict import Verdict
 from timewait.checker.zones import ZoneEngine
@@ -91,12 +91,6 @@ class UnlimitedZoneEngine(OverApproximationEngine):
     def coarse(self, question: Question) -> CompiledAutomaton:
         assert question.unlimited_approximation is not None, "the engine does not support this question"
         return question.quotient_of(question.unlimited_approximation)
-
-    def further_witnesses(self, question: Question, names: Set[str]) -> set[str]:
-        found = super().further_witnesses(question, names)
-        for narrow in question.narrower:
-            found |= witnessed_in_ticks(narrow, names - found)
-        return found
 
     def may_time_lock(self, question: Question) -> bool:
         assert question.unlimited_graph is not None, "the engine does not support this question"

@@ -391,7 +391,7 @@ def _vacuous(claimed: ClaimedProperties, zones: Zones) -> str:
     """The reason why a proof from a complete exploration is vacuous: a missing witness or a time-lock."""
     asked = question(claimed.configuration)
     wanted = {witness for name in claimed.properties for witness in asked.witnesses.get(name, ())}
-    missing = wanted - concretised_witnesses(asked.compiled, zones, wanted)
+    missing = wanted - concretised_witnesses(asked, zones, wanted)
     if missing:
         return f"never happens: {', '.join(sorted(missing))}"
     return TIME_LOCK if asked.may_time_lock else ""

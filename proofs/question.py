@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from typing import Any
 
 from timewait.checker.question import Question
 from timewait.spec.configuration import Configuration, Scope
@@ -11,6 +14,9 @@ from timewait.spec.over_approximation import OverApproximation, one_at_a_time, o
 from timewait.spec.properties import DEFAULT, PROPERTIES, WITNESSES
 from timewait.spec.reference import initial_state
 from timewait.vocabulary.automaton import Property
+
+FEW_TICKS = 3
+"""The longest duration of a small system, in ticks of its MSL."""
 
 
 def question(configuration: Configuration) -> Question:
@@ -38,6 +44,7 @@ def question(configuration: Configuration) -> Question:
         unlimited=compose(lossy),
         unlimited_approximation=OverApproximation(lossy, one_per_effect),
         narrower=tuple(map(question, less_text(configuration))),
+        small=(Question(compose(small(configuration)), initial_state(small(configuration))),),
         refined=refined,
     )
 
@@ -50,6 +57,30 @@ def less_text(configuration: Configuration) -> list[Configuration]:
     first, second = (min(octets, 1) for octets in configuration.text)
     texts = [(0, second), (first, 0)]
     return [replace(configuration, text=text) for text in dict.fromkeys(texts) if 0 < sum(text) < sum(configuration.text)]
+
+
+def small(configuration: Configuration) -> Configuration:
+    """The same with the least of all that makes states many: no text, no loss, one gap, no limit on retries, and few ticks.
+
+    Its runs need not be runs of the configuration: durations are rounded up, to at most `FEW_TICKS` times the MSL.
+    """
+
+    def rounded(length: Fraction) -> Fraction:
+        return Fraction(min(ceil(length / configuration.msl), FEW_TICKS))
+
+    lengths: dict[str, Any] = {name: rounded(length) for name, length in configuration.further_lengths.items()}
+    return replace(
+        configuration,
+        msl=Fraction(1),
+        time_wait=rounded(configuration.time_wait),
+        rto=(rounded(configuration.rto[0]),),
+        rto_exact=False,
+        rto_slack=Fraction(0),
+        loss=0,
+        text=(0, 0),
+        behaviour=replace(configuration.behaviour, retries=None, backoff=1),
+        **lengths,
+    )
 
 
 def copies_told_apart(configuration: Configuration) -> tuple[int, ...]:
