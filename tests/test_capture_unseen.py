@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from test_capture_certainty import CROSSING, OPEN, captured, fin, only, side_of
+from test_capture_certainty import CROSSING, OPEN, captured, entry, fin, only, side_of
 from test_capture_kinds import of_script
 
 from timewait.captures.closes import CapturedCloses
@@ -118,6 +118,32 @@ def test_an_end_whose_first_captured_packet_begins_late() -> None:
     """B acknowledged its SYN, and the number after it was not captured: it may be a FIN, which B knew when it closed."""
     text = ".01 B SA 0 1\n.1 B A 1 2\n5 B FA 1 2\n5.001 A A 2 2\n"
     assert State.LAST_ACK in state(captured("between", text), "B").possible
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_fin_whose_acknowledgement_the_capture_may_lack(whole: bool) -> None:
+    """In a capture of flags nothing else shows that it arrived; where the opening is whole, it was not acknowledged."""
+    opening = OPEN if whole else OPEN.replace(".011 A A 1 1\n", "")
+    found = captured("between", opening + "1 A FA 1 1\n2 A FA 1 1\n")
+    assert state(found, "A").possible == ({State.FIN_WAIT_1} if whole else {State.FIN_WAIT_1, State.FIN_WAIT_2})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_repeated_fin_beside_its_receiver(whole: bool) -> None:
+    """A may have taken the first one, and answered out of sight; then it drops the acknowledgement on the second."""
+    opening = OPEN if whole else OPEN.replace(".011 A A 1 1\n", "")
+    text = opening + "1 A FA 1 1\n1.01 B FA 1 1\n2.5 B FA 1 2\n2.51 A A 2 2\n"
+    entered = entry(only(captured("A", text)).facts, "A")
+    assert entered is not None
+    assert entered.certain is whole
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_end_without_its_opening_beside_the_opening_of_the_other(shown: bool) -> None:
+    """B may have closed with a FIN that the capture lacks, as it lacks the SYN,ACK, unless it shows text of B that was taken."""
+    text = "0 A S 0\n" + (".02 B PA 1 1 len=10\n.021 A A 1 11\n" if shown else "")
+    found = captured("between", text + f"1 A FA 1 {11 if shown else 1}\n1.01 B A {11 if shown else 1} 2\n")
+    assert (State.LAST_ACK in state(found, "A").possible) is not shown
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

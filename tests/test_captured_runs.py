@@ -99,6 +99,12 @@ TOLD_WRONG = {
     688_819: "two RSTs to TIME-WAIT were lost, and the next one ended it",
     811_094: "an acknowledgement took longer than the fastest one, and a FIN was sent again before it arrived",
     811_231: "a RST to TIME-WAIT was lost behind the capture",
+    903_050: "a capture that began late lacks the acknowledgement of a FIN",
+    903_300: "a capture lacks the SYN,ACK of an end, and its FIN",
+    903_338: "old copies without identifications pass after a RST that was not captured",
+    907_093: "a capture of flags lacks the acknowledgement of a FIN that came again",
+    915_101: "a capture of flags lacks the acknowledgement of a FIN",
+    916_314: "a capture lacks the SYN,ACK and the FIN of an end, whose numbers begin late",
     888: "a copy of a RST without an identification",
     1_269: "a RST without an identification, captured twice",
     1_698: "a capture of the FIN of one end alone",
@@ -263,7 +269,7 @@ def _of_states(case: Told) -> Iterator[str]:
             # Its FIN was lost before the capture point.
             continue
         # A copy that the network made is no packet of its sender, which may have sent a RST since that was lost out of sight.
-        sent = {packet.ident or packet.frame: packet.time for packet in reversed(own)}
+        sent = {case.numbers[packet.frame]: packet.time for packet in reversed(own)}
         last = max(sent.values(), default=START) - 250 * MILLISECOND
         # An ABORT in CLOSING or LAST-ACK is silent (RFC 9293 3.10.5): no capture shows that the end left that state.
         was = case.run.states_from(side, last) | case.run.silently_left(side)

@@ -230,7 +230,7 @@ class Connection:
         syn, rst = bool(packet.flags & SYN), bool(packet.flags & RST)
         if syn:
             own.opening = True
-            own.text_on_syn = max(own.text_on_syn, packet.length)
+            own.text_on_syn = max(own.text_on_syn, packet.length + bool(packet.flags & FIN))
             own.scale, own.shift = packet.scale, packet.scale or 0
             self._note_opening(packet)
         # A RST that answers a SYN says nothing of its sender's numbers: a device may have sent it, and the SYN,ACK follows.

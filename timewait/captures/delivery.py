@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from timewait.captures.kept_packets import CapturedSegment, CaptureInstant
+from timewait.captures.kept_packets import CapturedSegment, CaptureInstant, is_zero_window
 from timewait.captures.ordering import SentSegment, in_order_of_sending
 from timewait.spec.segment import Segment
 
@@ -175,7 +175,18 @@ class _Arrivals:
             return Delivery(captured, sent, (self._just_after(self._last_crossing(index)),))
         if syn:
             return Delivery(captured, sent, (self._just_after(index),))
+        if length + fin == 1 and self._is_refused(index):
+            return Delivery(captured, sent, (), pending=True)
         return self._of_text(index) if length or fin else self._of_acknowledgement(index)
+
+    def _is_refused(self, index: int) -> bool:
+        """Whether a single number probes a window of zero (RFC 9293 3.8.6.1), and the next answer does not acknowledge it."""
+        probe = self._segments[index]
+        before = (it for it in self._segments[index - 1 :: -1] if it.sender != probe.sender) if index else iter(())
+        after = (it for it in self._segments[index + 1 :] if it.sender != probe.sender)
+        last, answer = next(before, None), next(after, None)
+        closed = last is not None and is_zero_window(last)
+        return closed and answer is not None and (answer.segment.ack or 0) <= probe.segment.seq
 
     def _just_after(self, index: int) -> CaptureInstant:
         time, frame, rank = self._ordered[index].sent

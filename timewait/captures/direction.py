@@ -31,7 +31,7 @@ class Direction:
     opening : bool
         Whether a SYN of this end was captured.
     text_on_syn : int
-        Octets of text on its SYN.
+        Octets of text on its SYN, and one more with a FIN on it.
     high : int
         The number after everything captured of this end.
     acknowledges : int

@@ -44,7 +44,7 @@ def end_state(
     if any(not NO_EFFECT & set(reset.causes) for reset in sent):
         return EndState(State.CLOSED, frozenset({State.CLOSED}))
     state = _End(found, fins, side).state()
-    if any(reset.cause is not ResetCause.SYN_SENT for reset in sent):
+    if any(set(reset.causes) - NO_EFFECT for reset in sent):
         state = state._replace(possible=state.possible | {State.CLOSED})
         if sent[-1].cause not in NO_EFFECT and not _goes_on(found, side, sent[-1]):
             state = EndState(State.CLOSED, state.possible)
@@ -152,9 +152,11 @@ class _End:
         return EndState(complete, possible)
 
     def _may_have_closed(self, side: int) -> bool:
-        """Whether an end of which the capture has no FIN may have closed before the capture began, or with what it lacks."""
-        nothing = not self._found.directions[side].packets
-        return nothing or self._found.may_have_closed_before(side) or self._found.lacks_last(side)
+        """Whether an end of which the capture has no FIN may have closed before the capture began, or with what it lacks.
+
+        Of an end without its opening, and without text of which the acknowledgement passed, any number may be one after a FIN.
+        """
+        return not (self._found.directions[side].opening or self._found.shows_text(side)) or self._found.lacks_last(side)
 
     def _undecided_order(self) -> bool:
         """Whether nothing shows if this end knew of the other's FIN when it closed."""
@@ -184,8 +186,7 @@ class _End:
             return {False}
         answers = [it for it in self._theirs if covers(it, self._own.number)]
         if not answers:
-            incomplete = self._found.lossy or not self._found.directions[1 - self._side].packets
-            return {True, False} if incomplete else {False}
+            return {False} if self._found.seems_whole else {True, False}
         again = self._found.shows_first_passages(self._side) and self._closed_again(certain=True)
         return {False} if again else {True, False}
 

@@ -65,6 +65,9 @@ def _knew(found: Passages, side: int, copies: Sequence[Passage], number: int, ot
     if found.began_late and not any(it.end < number for it in before):
         # The first transmission may have come before the capture.
         missing = True
+    if not missing and any(it.length and not it.fin and it.seq < number and (it.ack or 0) >= other for it in before):
+        # New text below the FIN acknowledges the other one, too, or both were sent again.
+        return True, False
     if missing or late or _overtook_an_answer(found, side, copies[0], other):
         return None, True
     whole = found.sees_all_of(side) and all(it.opening for it in found.directions) and not found.lossy
@@ -86,7 +89,9 @@ def _overtook_an_answer(found: Passages, side: int, fin: Passage, other: int) ->
         return False
     if answer.time - fin.time >= OVERTAKEN:
         return False
-    return not any(it.segment.span for it in found.of(1 - side, after=fin.order, before=answer.order))
+    # What passed less than a round trip before the FIN had not arrived when that was sent.
+    since = fin.time - (found.directions[side].response or 0)
+    return not any(it.segment.span and it.time > since for it in found.of(1 - side, before=answer.order))
 
 
 def surely_acknowledged(found: Passages, fins: FinPair, side: int) -> bool:
@@ -110,9 +115,16 @@ def surely_acknowledged(found: Passages, fins: FinPair, side: int) -> bool:
 
 
 def _is_repeated(found: Passages, passage: Passage) -> bool:
-    """Whether a packet repeats what was acknowledged: its own acknowledgement is dropped with it (RFC 9293 3.10.7.4)."""
-    answers = found.of(1 - passage.sender, before=passage.order)
-    return bool(passage.segment.span) and any(covers(it, passage.segment.end) for it in answers)
+    """Whether a packet repeats what was acknowledged: its own acknowledgement is dropped with it (RFC 9293 3.10.7.4).
+
+    The capture may lack that first acknowledgement.
+    """
+    if not passage.segment.span:
+        return False
+    earlier = (it for it in found.of(passage.sender, before=passage.order) if it.segment.span and not it.segment.rst)
+    if not found.seems_whole and any(it.segment.end >= passage.segment.end for it in earlier):
+        return True
+    return any(covers(it, passage.segment.end) for it in found.of(1 - passage.sender, before=passage.order))
 
 
 def second_closed_first(segments: Sequence[CapturedSegment]) -> bool:

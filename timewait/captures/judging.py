@@ -14,7 +14,7 @@ from timewait.captures.end_states import end_state
 from timewait.captures.facts import ConnectionFacts, Reopening, Totals
 from timewait.captures.fins import fin_facts, surely_acknowledged
 from timewait.captures.headers import ACK, SYN, CapturedPacket, Socket
-from timewait.captures.kept_packets import captured_segments
+from timewait.captures.kept_packets import captured_segments, is_zero_window
 from timewait.captures.observations import (
     CloseKind,
     EndState,
@@ -184,9 +184,11 @@ def _states(case: Judged, fins: FinPair, resets: tuple[ResetFacts, ...], hit: tu
         if kind is CloseKind.OPEN:
             state = _established(case.found)
             return state, state
-        opener, listener = (State.CLOSED, State.CLOSED) if kind is CloseKind.REFUSED else (State.SYN_SENT, State.LISTEN)
+        closed = {reset.end for reset in resets if ResetCause.DEVICE not in reset.causes}
+        likely = (State.CLOSED, State.CLOSED) if kind is CloseKind.REFUSED else (State.SYN_SENT, State.LISTEN)
         # The capture may show one direction only, or drop what followed.
-        return EndState(opener, frozenset(State)), EndState(listener, frozenset(State))
+        possible = [frozenset({State.CLOSED} if end in closed else State) for end in ENDS]
+        return EndState(likely[0], possible[0]), EndState(likely[1], possible[1])
     opened = set() if connection.next is None else connection.next.opened_by
     first, second = (end_state(case.found, fins, side, resets, hit, case.ends[side] in opened) for side in (0, 1))
     return first, second
@@ -236,15 +238,19 @@ def _challenges(connection: Connection) -> tuple[tuple[int, int], ...]:
 def _retransmissions(found: Passages) -> Iterator[Retransmission]:
     """Text and FINs sent again; copies made by the network are left out.
 
-    A FIN is the same with or without text before it; text is the same if it begins and ends alike.
+    A FIN is the same with or without text before it; text is the same if it begins and ends alike. A single octet into a window
+    of zero is a probe of the persist timer (RFC 9293 3.8.6.1).
     """
     sent: dict[tuple[int, int, int], list[Passage]] = defaultdict(list)
     oldest: dict[tuple[int, int, int], bool] = {}
     acknowledged = [0, 0]
+    zero = [False, False]  # whether the end has closed its window
     challenged = [False, False]  # whether the other end has just sent a SYN of the next incarnation
     for passage in found.all:
         segment, side = passage.segment, passage.sender
-        text = (segment.length or segment.fin) and not segment.rst and not segment.syn
+        probe = segment.length == 1 and not segment.fin and zero[1 - side]
+        text = (segment.length or segment.fin) and not segment.rst and not segment.syn and not probe
+        zero[side] = is_zero_window(passage.captured)
         if text and passage.frame != UNSEEN and not passage.duplicate:
             key = side, 0 if segment.fin else segment.seq, segment.end
             earlier = sent[key]

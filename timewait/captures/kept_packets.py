@@ -205,6 +205,11 @@ class KeptPackets:
             yield make(CapturedSegment, (packet, sender, segment, None if shift == UNKNOWN else window << shift))
 
 
+def is_zero_window(captured: CapturedSegment) -> bool:
+    """Whether a packet closes the window of its sender: a RST says nothing about it."""
+    return not captured.packet.window and not captured.segment.rst
+
+
 def captured_segments(items: Sequence[Item]) -> list[CapturedSegment]:
     """The kept packets, without the runs of skipped ones."""
     return [item for item in items if isinstance(item, CapturedSegment)]

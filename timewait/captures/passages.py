@@ -122,13 +122,13 @@ class Passages:
         return Transmission(self.seconds(passage.time), passage.frame, passage.segment.ack)
 
     def may_have_closed_before(self, side: int) -> bool:
-        """Whether an end may have closed before the capture began, which has neither the opening nor new text of that end.
+        """Whether an end may have closed before the capture began, which has neither the opening nor new text of that end."""
+        return self.began_late and not self.shows_text(side) and self.directions[side].fin is None
 
-        Text that is never acknowledged may be a retransmission.
-        """
+    def shows_text(self, side: int) -> bool:
+        """Whether the capture has text of an end, and acknowledged; text that is never acknowledged may be a retransmission."""
         own, other = self.directions[side], self.directions[1 - side]
-        new = own.octets and other.acknowledges >= own.high
-        return self.began_late and not new and own.fin is None
+        return bool(own.octets) and other.acknowledges >= own.high
 
     @property
     def began_late(self) -> bool:

@@ -14,6 +14,7 @@ from timewait.captures.capture_file import NANOSECONDS
 from timewait.captures.devices import foreign_identification, foreign_marks
 from timewait.captures.direction import CAPTURED_TWICE, PROMPT
 from timewait.captures.fins import surely_acknowledged
+from timewait.captures.kept_packets import is_zero_window
 from timewait.captures.observations import LEAST_CAP, FinPair, ResetCause, ResetFacts
 from timewait.captures.passages import Passage, Passages, covers
 from timewait.captures.trace_start import UNSEEN
@@ -193,7 +194,10 @@ class _Reset:
         return causes if _is_next_timeout(waits) else causes[::-1], None, evidence
 
     def _of_keep_alives(self) -> CauseFound | None:
-        """The last packets of the sender are keep-alive probes, and nothing came since the first of them."""
+        """The last packets of the sender are probes, of the connection or of a window of zero, and nothing answered them.
+
+        Earlier ones that were answered do not count.
+        """
         number = max((it.segment.end for it in self._own if it.segment.length > 1 or not it.segment.length), default=0)
         probes: list[Passage] = []
         for it in reversed(self._own):
@@ -201,14 +205,16 @@ class _Reset:
                 break
             probes.insert(0, it)
         acknowledged = any(covers(it, number) for it in self._peer)
-        if not acknowledged or len(probes) < LEAST_RETRANSMISSIONS or any(it.order > probes[0].order for it in self._peer):
+        probes = [it for it in probes if it.order > self._peer[-1].order] if self._peer else []
+        if not acknowledged or len(probes) < LEAST_RETRANSMISSIONS:
             return None
         gap, waited = probes[-1].time - probes[-2].time, self._rst.time - probes[-1].time
         if waited * 10 < gap * 9:
             return None
         waited_for = rounded(self._found.seconds(self._rst.time) - self._found.seconds(probes[-1].time))
         evidence = f"it came {waited_for} after the last of {counted(len(probes), 'unanswered probe')}"
-        return (ResetCause.KEEP_ALIVE,), None, evidence
+        zero = is_zero_window(self._peer[-1].captured)
+        return (ResetCause.RETRY_LIMIT if zero else ResetCause.KEEP_ALIVE,), None, evidence
 
     def _of_closed(self) -> CauseFound | None:
         """The sender had ended the connection before."""
