@@ -133,5 +133,7 @@ def as_text(bars: Bars, width: int | None = None) -> str:
             value = bars.least[loss, name]
             bar = "" if value is None else f"{'#' * round(most * value / bars.highest)} "
             rows.append(f"{f'{loss} lost' if index == 0 else '':8} {name:12} {bar}{_value(value)}")
-    head = [row for text in (bars.title, *bars.caption) for row in textwrap.wrap(text, width or len(text))]
+    head = [
+        row for text in (bars.title, *bars.caption) for row in textwrap.wrap(text, width or len(text), break_on_hyphens=False)
+    ]
     return "\n".join([*head, "", *rows]) + "\n"

@@ -58,11 +58,13 @@ def as_ladder(trace: Trace) -> str:
     head = _Rung(a=PEERS[0], b=PEERS[1], time="time" if any(rung.time for rung in rungs) else "")
     places = _places((head, *rungs))
     lines = [
-        line for text in (headline(trace), trace.statement, data_in_words(trace.about)) for line in textwrap.wrap(text, WIDTH)
+        line
+        for text in (headline(trace), trace.statement, data_in_words(trace.about))
+        for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False)
     ]
     for rung in (head, *rungs):
         lines += ["", _drawn(rung, places)] if rung.number or rung is head else [_drawn(rung, places)]
-    below = [line for text in ladder.remarks() for line in textwrap.wrap(text, WIDTH)]
+    below = [line for text in ladder.remarks() for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
     return "\n".join([*lines, *(["", *below] if below else [])]) + "\n"
 
 

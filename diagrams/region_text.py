@@ -68,4 +68,8 @@ def _mark(region: SafetyRegion, across: Fraction, up: Fraction) -> str:
 
 
 def _wrapped(texts: Iterable[str], width: int | None) -> list[str]:
-    return [row for text in texts for row in (textwrap.wrap(text, width, subsequent_indent="   ") if width else [text])]
+    return [
+        row
+        for text in texts
+        for row in (textwrap.wrap(text, width, subsequent_indent="   ", break_on_hyphens=False) if width else [text])
+    ]

@@ -82,6 +82,7 @@ def folded_lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duratio
 
 def narrow(row: Lanes, trace: Trace) -> Lanes:
     """A row with its event on the wire: the age of what arrives, or the action of an end."""
+    row = row._replace(states=tuple(state.replace(" ", "\n") for state in row.states))  # of a new incarnation
     step = trace.steps[int(row.number) - 1] if row.number not in ("", "0") else None
     if step is None:
         return row._replace(text="")
@@ -147,4 +148,4 @@ def _aligned(row: tuple[str, ...], widths: list[int], last_width: int | None) ->
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:
-    return [text] if width is None else textwrap.wrap(text, width)
+    return [text] if width is None else textwrap.wrap(text, width, break_on_hyphens=False)

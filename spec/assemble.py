@@ -167,15 +167,7 @@ def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:
     if _lacks_required(stack, overrides):
         return
     matters = _conditions(stack, overrides)
-    unknown = [
-        entry
-        for name, entry in SETTINGS.items()
-        if entry.profile is InProfile.ASSUMED
-        and matters.get(entry.matters_with, True)
-        and overrides.value(name) is None
-        and stack.value(name) is None
-    ]
-    if unknown:
+    if unknown := assumed(stack, overrides):
         options = ", ".join(entry.option for entry in unknown)
         yield (
             f"profile {stack.name} does not say {'; '.join(entry.meaning for entry in unknown)}.\n"
@@ -185,6 +177,19 @@ def assumptions(stack: Stack, overrides: Overrides) -> Iterator[str]:
     if early and overrides.idle_before_close is None:
         idle = DURATIONS["idle_before_close"]
         yield f"{idle.meaning} is not known; assumed: any time, so that the state may be over at once. Give {idle.supplied_by}."
+
+
+def assumed(stack: Stack, overrides: Overrides) -> list[Setting]:
+    """The settings that matter, that neither the profile nor an override states, and that are assumed as in RFC 9293."""
+    matters = _conditions(stack, overrides)
+    return [
+        entry
+        for name, entry in SETTINGS.items()
+        if entry.profile is InProfile.ASSUMED
+        and matters.get(entry.matters_with, True)
+        and overrides.value(name) is None
+        and stack.value(name) is None
+    ]
 
 
 def _lacks_required(stack: Stack, overrides: Overrides) -> bool:

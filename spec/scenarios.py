@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from timewait.spec.configuration import Configuration
+from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.description import BASELINE
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.segment import Segment
+from timewait.spec.stacks import load_stack
 from timewait.vocabulary.automaton import Action
 
 
@@ -57,7 +60,8 @@ WAITED = Fraction(60) + WAY
 OLD = Fraction(1)
 """The time after which a duplicate of old text arrives in the next incarnation, in seconds."""
 
-USUAL = Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1)
+USUAL = assemble(load_stack(BASELINE), Overrides(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1, scope=Scope.CLOSE))
+"""Both ends behave as RFC 9293 (intended reading)."""
 
 WITHOUT = replace(USUAL, time_wait=Fraction(0), duplication=0, behaviour=replace(USUAL.behaviour, time_wait=False))
 """The same without TIME-WAIT: an end that would enter it is CLOSED."""
@@ -192,13 +196,13 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             "simultaneous-close",
             "both ends close at once, their FINs cross, and both enter TIME-WAIT (RFC 9293 3.6 figure 13)",
-            Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1, both_close=True),
+            replace(USUAL, both_close=True),
             _simultaneous_close(),
         ),
         Scenario(
             "half-close",
             "A closes its own direction; B continues to send and A to acknowledge, until B closes too",
-            Configuration(msl=Fraction(30), time_wait=Fraction(60), rto=(GAP,), loss=1, text=(0, 2)),
+            replace(USUAL, text=(0, 2)),
             _half_close(),
         ),
     )

@@ -203,7 +203,7 @@ class Behaviour:
             "RFC 9293 3.10.7.4",
             option="--answers",
             takes="fin,unacceptable,ack,beyond,syn or some of these",
-            help="What TIME_WAIT answers: some of fin,unacceptable,ack,beyond,syn, or any, none.",
+            help="What TIME_WAIT answers: any, none, or some of fin, unacceptable, ack, beyond, syn with commas.",
             profile=InProfile.REQUIRED,
             matters_with="time_wait",
             json="answers",

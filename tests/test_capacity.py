@@ -229,5 +229,5 @@ def test_a_load_reports_what_it_meets(capsys: pytest.CaptureFixture[str], tmp_pa
     path.write_text("0,1\n5,100\n6,0\n")
     code, out, _ = run(capsys, "capacity", "--load", str(path), "--ports", "50")
     assert code == 0
-    assert "50 connections opened, 55 refused, the first one 5.45 s after the start" in out
+    assert "50 connections opened, 55 refused, the first one 5.45s after the start" in out
     assert "never at this rate" not in out

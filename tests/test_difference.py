@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import networkx as nx
 import pytest
+from commands import run
 
-from timewait.cli.figures import can_be_drawn, difference_of
+from timewait.cli.figures import can_be_drawn, difference_of, difference_picture
 from timewait.spec.difference import GraphChange, difference
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.guards import Circumstances
@@ -187,6 +188,19 @@ def test_sections_are_cited(letter: nx.MultiDiGraph, graphs: dict[str, nx.MultiD
     """Every change cites the standard."""
     for graph in graphs.values():
         assert all(change.section for change in difference(letter, graph).changes)
+
+
+def test_what_is_not_known_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command names the settings for which it takes those of RFC 9293; the picture counts them."""
+    _, out, _ = run(capsys, "diff", "linux", "freebsd")
+    assert " ".join(out.split()).endswith(
+        "Not known for freebsd, and compared as RFC 9293 has it: fin_wait_1, close_wait, closing, last_ack, reset_at_fin and"
+        " half_close."
+    )
+    _, out, _ = run(capsys, "diff", "linux", "linux")
+    assert "Not known" not in out
+    remarks = ["".join(span.text for span in one) for one in difference_picture("freebsd", "rfc9293", whole=False).caption]
+    assert "6 settings that freebsd leaves out: drawn as RFC 9293 has them" in remarks
 
 
 @pytest.mark.parametrize("name", stack_names())

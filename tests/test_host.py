@@ -171,7 +171,7 @@ def test_every_setting_is_explained_in_one_sentence(make: Make) -> None:
     assert settings[-1] == HostSetting(
         "ip_local_port_range",
         "32768 60999",
-        "28232 ports, each blocked for 60s by TIME-WAIT, allow 470 connections per second to one destination.",
+        "28,232 ports, each blocked for 60s by TIME-WAIT, allow 470 connections per second to one destination.",
     )
     for setting in settings:
         assert setting.meaning.endswith(".")

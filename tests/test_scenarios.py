@@ -21,10 +21,11 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.run import carry_out
 from timewait.narration.timeline import waits
 from timewait.proofs.question import question
+from timewait.spec.description import configuration_in_words
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
-from timewait.spec.scenarios import SCENARIOS, WITHOUT_TIME_WAIT
+from timewait.spec.scenarios import EVERY_SCENARIO, SCENARIOS, WITHOUT_TIME_WAIT
 from timewait.spec.trace_actions import action_of
 from timewait.vocabulary.replay import Event
 
@@ -33,6 +34,11 @@ every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 
 class TestScenarios:
     """What they show."""
+
+    @pytest.mark.parametrize("name", EVERY_SCENARIO)
+    def test_the_line_that_heads_it_names_no_option(self, name: str) -> None:
+        """Both ends behave as RFC 9293 (intended reading), with TIME-WAIT or without it."""
+        assert "--" not in configuration_in_words(EVERY_SCENARIO[name].configuration)
 
     @every_scenario
     def test_both_ends_close_and_open_again(self, name: str) -> None:

@@ -22,6 +22,7 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli import prove as prove_module
 from timewait.cli.console import COLUMNS, Screen
+from timewait.cli.diagram import diagram_command
 from timewait.cli.main import COMMANDS as CLI_COMMANDS
 from timewait.cli.main import main
 from timewait.cli.table import Cell, fits, records, table
@@ -52,6 +53,7 @@ COMMANDS = {
     "capture": ("explain", "examples/capture.pcapng"),
     "captured run": ("explain", "examples/trace.itf.json"),
     **{f"{name} --help": (name, "--help") for name in CLI_COMMANDS},
+    **{f"diagram {name} --help": ("diagram", name, "--help") for name in diagram_command.commands},
 }
 
 
@@ -88,6 +90,22 @@ def test_a_table_breaks_no_word() -> None:
     assert fits(heads, rows, 32)
     assert not fits(heads, rows, 31)
     assert [*records(heads, rows, 31)] == ["stack rfc9293-intended", "  words: one two three four;", "  state: TIME_WAIT"]
+
+
+def test_no_cell_is_a_tower() -> None:
+    """Where prose would take many short lines, the rows are no columns."""
+    heads, rows = ("setting", "meaning"), [[Cell("s" * 30), Cell("some words of prose " * 10)]]
+    assert fits(heads, rows, 80)
+    assert not fits(heads, rows, 50)
+    assert all(len(line) <= 50 for line in records(heads, rows, 50))
+
+
+def test_columns_of_states_are_as_wide_as_a_state(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words of a new incarnation stand below one another, so that the wire has room."""
+    monkeypatch.setenv(COLUMNS, "64")
+    _, out, _ = run(capsys, "run", "--scenario", "clean-close")
+    assert "new incarnation" not in out
+    assert "(A sends FIN+ACK seq=1 ack=1)" in out
 
 
 def test_a_first_command_is_short(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

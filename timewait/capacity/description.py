@@ -94,7 +94,8 @@ def useful_in_words(prediction: Prediction) -> str:
     if not useful:
         return f"for no time, then for {short_duration(blocked)}"
     lengths = f"for {short_duration(useful)}, then for {short_duration(blocked)}"
-    return f"{lengths}, which is {float(blocked / useful):.3g} times as long"
+    longer = "as long" if blocked == useful else f"{float(blocked / useful):.3g} times as long"
+    return f"{lengths}, which is {longer}"
 
 
 def needed(prediction: Prediction) -> int:

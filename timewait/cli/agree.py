@@ -21,6 +21,7 @@ from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
 from timewait.spec.description import configuration_in_words
 from timewait.spec.plain_data import verdict_parameters
+from timewait.vocabulary.suggestions import advice
 
 AGREED, CHECKED, ALONE, UNDECIDED, DIFFER = KINDS = (
     "agreed by two engines or more",
@@ -82,7 +83,8 @@ def _chosen(cases: Sequence[str]) -> list[str]:
 
     for name in cases:
         if not any(begins(case, name) for case in CASES):
-            raise click.UsageError(f"no configuration of the table begins with {name!r}; there are: {'; '.join(CASES)}")
+            firsts = dict.fromkeys(case.partition(",")[0] for case in CASES)
+            raise click.UsageError(f"no configuration of the table begins with {name!r}; {advice(name, firsts)}")
     return [case for case in CASES if not cases or any(begins(case, name) for name in cases)]
 
 

@@ -24,7 +24,7 @@ from timewait.cli.value_types import DURATION, Parsed, WordChoice
 from timewait.diagrams import capacity_chart
 from timewait.laboratory.port_check import check_ports
 from timewait.machine.reading import read_this_host
-from timewait.narration.prose import counted
+from timewait.narration.prose import counted, short_duration
 
 NARROW, MOST_NARROW = 100, 2000
 """Ports of a check on the kernel: by default, and at most."""
@@ -159,7 +159,7 @@ def _show(prediction: Prediction, timeline: Timeline, load: Load, screen: Screen
     rows = list(facts(prediction))
     if load:
         first = timeline.first_refused
-        when = "" if first is None else f", the first one {float(first):.3g} s after the start"
+        when = "" if first is None else f", the first one {short_duration(first)} after the start"
         rows[:1] = [("the load", f"{timeline.opened:,} connections opened, {timeline.refused:,} refused{when}")]
     screen.table(("", ""), rows)
     if timeline.without_time_wait:

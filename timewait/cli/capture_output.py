@@ -148,6 +148,8 @@ def show(screen: Screen, view: CaptureView) -> None:
     if len(view.indices) > MAX_PARAGRAPHS:
         _show_table(screen, view, numbers.look)
         return
+    if not view.indices:
+        screen.line("no connection is of the kind asked for")
     only = sum(found.traffic.connections[index].closes for index in view.indices) == 1
     for index in view.indices:
         close = found.close(index)

@@ -230,7 +230,7 @@ class Screen:
         rows, width = [*folded_lanes(trace, clock)], self.width or PAGE
         lines = [*table(HEADS, map(_cells, rows), sys.maxsize, gap=1, sides=_SIDES)]
         if max(len(click.unstyle(line)) for line in lines) > width:
-            # The states of a new incarnation are long, and so are sentences on the wire; nothing else is folded.
+            # Sentences on the wire are long; nothing else is folded.
             narrowed = (_cells(narrow(row, trace))[:-1] for row in rows)
             lines = [*table(NARROW_HEADS, narrowed, width, gap=1, sides=_SIDES[:-1], fixed=("#", "t"))]
         for line in lines:

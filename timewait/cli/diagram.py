@@ -91,7 +91,10 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 @click.option("--whole", "opening", is_flag=True, help="Opening and closing, not the close alone.")
 @click.option("--orphan", is_flag=True, help="The user who closes reads no more: FIN_WAIT_2 timeouts and late text matter.")
 @click.option(
-    "--state", type=WordChoice([state.value for state in State], case_sensitive=False), help="One state alone, in full."
+    "--state",
+    metavar="STATE",
+    type=WordChoice([state.value for state in State], case_sensitive=False),
+    help=f"One state alone, in full: {', '.join(State)}.",
 )
 @click.option(
     "--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Highlight the steps of a trace (ITF JSON)."
@@ -182,7 +185,7 @@ def _difference_writers(
     type=WordChoice([*PROPERTIES]),
     help="With --claim: the property that it breaks.",
 )
-@click.option("--scenario", type=WordChoice([*EVERY_SCENARIO]), help="A close, with TIME-WAIT or without it.")
+@click.option("--scenario", metavar="NAME", type=WordChoice([*EVERY_SCENARIO]), help=f"A close: {', '.join(EVERY_SCENARIO)}.")
 @output_options(layout=False)
 def sequence_command(
     trace: Path | None, claim: str | None, broken: str | None, scenario: str | None, picture: PictureOptions

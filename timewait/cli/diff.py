@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from timewait.cli.console import Screen
 from timewait.cli.value_types import complete_stack
-from timewait.spec.assemble import Overrides, behaviour_of
+from timewait.narration.prose import listed
+from timewait.spec.assemble import Overrides, assumed, behaviour_of
 from timewait.spec.difference import GraphDifference, difference
 from timewait.spec.graph import close_part, transition_graph
 from timewait.spec.settings import PROFILE_KEYS
@@ -39,6 +41,7 @@ def diff_command(first: str, second: str, orphan: bool, as_json: bool) -> int:
     else:
         same = f"{names[0]} and {names[1]} do the same on every event of a close"
         screen.paragraphs(found.words(*names) if found else [same], hanging=2)
+        screen.paragraphs(_assumed(stacks, orphan))
     return 0
 
 
@@ -50,6 +53,14 @@ def _events(stacks: tuple[Stack, Stack], orphan: bool) -> tuple[GraphDifference 
     except MissingValue as problem:
         return None, str(problem).partition(";")[0]
     return difference(first, second), ""
+
+
+def _assumed(stacks: tuple[Stack, Stack], orphan: bool) -> Iterator[str]:
+    """For each stack the settings that it leaves out, since the comparison of events needs a value."""
+    for stack in dict.fromkeys(stacks):
+        if entries := assumed(stack, Overrides(behaviour={"abandons": orphan})):
+            names = listed([entry.name for entry in entries])
+            yield f"Not known for {stack.name}, and compared as RFC 9293 has it: {names}."
 
 
 def _as_json(

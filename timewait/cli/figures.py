@@ -19,7 +19,8 @@ from timewait.diagrams.figure import Figure
 from timewait.diagrams.region import Against, KnownStack, SafetyRegion
 from timewait.diagrams.states import states
 from timewait.narration.graph_use import GraphUse, NotInGraph, graph_use
-from timewait.spec.assemble import Overrides
+from timewait.narration.prose import counted
+from timewait.spec.assemble import Overrides, assumed
 from timewait.spec.assemble import behaviour_of as assembled_behaviour
 from timewait.spec.configuration import Configuration, ConfigurationError
 from timewait.spec.description import configuration_in_words
@@ -91,6 +92,9 @@ def difference_picture(name: str, against: str, whole: bool, orphan: bool = Fals
         if waits[0] == waits[1]
         else [f"TIME_WAIT: {other.name} {waits[0] or 'not known'}, {one.name} {waits[1] or 'not known'}"]
     )
+    if unknown := assumed(other, Overrides(behaviour={"abandons": orphan})):
+        settings = counted(len(unknown), "setting")
+        remarks.append(f"{settings} that {other.name} leaves out: drawn as RFC 9293 has {'it' if len(unknown) == 1 else 'them'}")
     return compared(graph_of(name, whole, orphan), differences, (one.name, other.name), title, remarks)
 
 

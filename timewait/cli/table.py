@@ -12,6 +12,9 @@ import click
 NARROWEST = 8
 """Characters that a folded column keeps at least."""
 
+TALLEST = 9
+"""The most lines of a cell; where one would have more, the rows of the table are no columns."""
+
 Side = Callable[[str, int], str]
 
 
@@ -66,16 +69,9 @@ def table(
     """
     lean = sides or [str.ljust] * len(heads)
     cells = [[Cell(head, BOLD) for head in heads], *rows]
-    widths = [max(len(line) for cell in column for line in cell.text.split("\n")) for column in zip(*cells, strict=True)]
-    longest = [max(len(word) for cell in column for word in (*cell.text.split(), "")) for column in zip(*cells, strict=True)]
-    if sum(max(word, min(NARROWEST, wide)) for word, wide in zip(longest, widths, strict=True)) > width - gap * (len(heads) - 1):
-        gap = 1  # rather than to break words
-    widths = _folded(widths, longest, [head not in fixed for head in heads], width - gap * (len(heads) - 1))
+    gap, widths = _layout(cells, width, gap, [head not in fixed for head in heads])
     for row in cells:
-        columns = [
-            [part for line in cell.text.split("\n") for part in _wrapped(line, most)]
-            for cell, most in zip(row, widths, strict=True)
-        ]
+        columns = [_cell_lines(cell, most) for cell, most in zip(row, widths, strict=True)]
         for parts in zip_longest(*columns, fillvalue=""):
             padded = [side(part, most) for side, part, most in zip(lean, parts, widths, strict=True)]
             padded[-1] = padded[-1].rstrip()
@@ -84,10 +80,26 @@ def table(
 
 
 def fits(heads: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> bool:
-    """Whether a table keeps its words whole in lines of `width` characters."""
-    columns = zip(*([Cell(head) for head in heads], *rows), strict=True)
-    words = [max(len(word) for cell in column for word in (*cell.text.split(), "")) for column in columns]
-    return sum(words) + len(heads) - 1 <= width
+    """Whether a table keeps its words whole in lines of `width` characters, and no cell becomes a tower of lines."""
+    cells = [[Cell(head) for head in heads], *rows]
+    words = [max(len(word) for cell in column for word in (*cell.text.split(), "")) for column in zip(*cells, strict=True)]
+    if sum(words) + len(heads) - 1 > width:
+        return False
+    _, widths = _layout(cells, width, 2, [True] * len(heads))
+    return all(len(_cell_lines(cell, most)) <= TALLEST for row in cells for cell, most in zip(row, widths, strict=True))
+
+
+def _layout(cells: Sequence[Sequence[Cell]], width: int, gap: int, foldable: Sequence[bool]) -> tuple[int, list[int]]:
+    """The spaces between two columns, and the widths of the columns."""
+    widths = [max(len(line) for cell in column for line in cell.text.split("\n")) for column in zip(*cells, strict=True)]
+    longest = [max(len(word) for cell in column for word in (*cell.text.split(), "")) for column in zip(*cells, strict=True)]
+    if sum(max(word, min(NARROWEST, wide)) for word, wide in zip(longest, widths, strict=True)) > width - gap * (len(widths) - 1):
+        gap = 1  # rather than to break words
+    return gap, _folded(widths, longest, foldable, width - gap * (len(widths) - 1))
+
+
+def _cell_lines(cell: Cell, width: int) -> list[str]:
+    return [part for line in cell.text.split("\n") for part in _wrapped(line, width)]
 
 
 def records(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int) -> Iterator[str]:

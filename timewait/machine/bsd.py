@@ -86,7 +86,7 @@ def _meanings(source: SettingsSource, msl: Fraction, ports: int) -> Iterator[Hos
             if on
             else "FIN-WAIT-2 of a closed program lasts 10 minutes or more; finwait2_timeout is ignored."
         ),
-        f"{TCP}maxtcptw": lambda most: f"At most {most} connections are in TIME-WAIT; the oldest is deleted for a further one.",
+        f"{TCP}maxtcptw": lambda most: f"At most {most:,} connections are in TIME-WAIT; the oldest is deleted for a further one.",
         f"{TCP}rfc1323": lambda on: (
             "If both ends use timestamps, these identify old segments (PAWS)."
             if on
@@ -98,7 +98,7 @@ def _meanings(source: SettingsSource, msl: Fraction, ports: int) -> Iterator[Hos
             yield _shown(source, name, text)
     first = number(source, f"{IP}first")
     last = number(source, f"{IP}last")
-    allows = f"{ports} ports, each blocked for {wait} by TIME-WAIT, allow {rate} connections per second to one destination."
+    allows = f"{ports:,} ports, each blocked for {wait} by TIME-WAIT, allow {rate} connections per second to one destination."
     yield HostSetting("portrange.first, last", f"{first} {last}", allows)
 
 

@@ -178,8 +178,8 @@ def _conntrack(host: LinuxSettings, wait: Fraction) -> str | None:
 def _ports(host: LinuxSettings, wait: Fraction) -> str:
     count = host.usable_ports
     if host.max_tw_buckets == 0:
-        return f"There are {count} ports for connections to one destination, and no TIME-WAIT blocks one."
+        return f"There are {count:,} ports for connections to one destination, and no TIME-WAIT blocks one."
     rate = count / wait
-    shown = f"{int(rate)}" if rate >= 1 else f"{float(rate):.2g}"
+    shown = f"{int(rate):,}" if rate >= 1 else f"{float(rate):.2g}"
     held = format_duration(wait)
-    return f"{count} ports, each blocked for {held} by TIME-WAIT, allow {connections_in_words(shown)} to one destination."
+    return f"{count:,} ports, each blocked for {held} by TIME-WAIT, allow {connections_in_words(shown)} to one destination."

@@ -10,6 +10,7 @@ from timewait.capacity.ports import Closer, PortPool, Reuse, Service
 from timewait.spec.configuration import Configuration
 from timewait.spec.reopening import NextIncarnation, Paws, Reopen, SynRule
 from timewait.spec.settings import ResetRule
+from timewait.vocabulary.suggestions import advice
 
 REUSE_DELAY = Fraction(1)
 """Seconds in TIME-WAIT before Linux reuses a port: the default of ``tcp_tw_reuse_delay`` (``net/ipv4/tcp_ipv4.c``)."""
@@ -282,7 +283,7 @@ def way_name(text: str) -> str:
         setting = way.title.removesuffix(" = 1").removesuffix("=RTO")
         if _folded(text) in {_folded(way.name), _folded(way.title), _folded(setting)}:
             return way.name
-    raise ValueError(f"{text[:40]!r} is none of {', '.join(way.name for way in WAYS)}")
+    raise ValueError(f"there is no way {text[:40]!r}; {advice(text, [way.name for way in WAYS])}")
 
 
 def _folded(text: str) -> str:
