@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import z3
 
@@ -347,7 +347,7 @@ def as_smt2(script: Certificate, header: Mapping[str, Any]) -> str:
         Plain data from which the statement can be built again; it becomes the first line.
     """
     lines = [
-        HEADER_PREFIX + json.dumps(dict(header), sort_keys=True),
+        first_line(header),
         *script.intro,
         *script.head(),
         *script.definitions(),
@@ -355,6 +355,11 @@ def as_smt2(script: Certificate, header: Mapping[str, Any]) -> str:
     for query in script.queries():
         lines += [f"; {query.name}: {query.where}", command(query)]
     return "\n".join(lines) + "\n"
+
+
+def first_line(header: Mapping[str, Any]) -> str:
+    """The first line of a certificate."""
+    return HEADER_PREFIX + json.dumps(dict(header), sort_keys=True)
 
 
 def sections(path: Path) -> list[tuple[str, str]]:
@@ -416,6 +421,23 @@ def header(text: str, where: str) -> dict[str, Any]:
 _CASE = re.compile(r"\(define-fun at([0-9]{1,9})\.([0-9]{1,9}) \(((?:\(x[0-9]{1,9} Real\) ?)*)\) Bool (.*)\)")
 
 
+class Case(NamedTuple):
+    """A case as a file defines it: the row, the number of its location, its place there, the clocks declared, and the formula."""
+
+    row: int
+    number: int
+    place: int
+    clocks: tuple[str, ...]
+    body: str
+
+
+def cases_in(text: str) -> Iterator[Case]:
+    """The definitions of cases in a certificate, of which nothing is known but their form."""
+    for row, line in enumerate(text.split("\n")):
+        if line.startswith("(define-fun at") and (found := _CASE.fullmatch(line)):
+            yield Case(row, int(found[1]), int(found[2]), tuple(re.findall(r"x[0-9]+", found[3])), found[4])
+
+
 def read(statement: Statement, text: str, where: str) -> dict[Location, list[str]]:
     """The invariant in a certificate.
 
@@ -426,16 +448,13 @@ def read(statement: Statement, text: str, where: str) -> dict[Location, list[str
     """
     cases: dict[int, list[str]] = {}
     clocks: dict[int, int] = {}
-    for row, line in enumerate(text.split("\n")):
-        if found := _CASE.fullmatch(line):
-            number, index, arguments, body = int(found[1]), int(found[2]), found[3], found[4]
-            if index != len(cases.setdefault(number, [])):
-                raise BrokenCertificate(f"{where} and {row} more: case {index} of location {number} is out of turn")
-            variables = [*re.findall(r"x[0-9]+", arguments), *statement.symbols]
-            if problem := fault(body, variables):
-                raise BrokenCertificate(f"{where} and {row} more: {problem}")
-            cases[number].append(body)
-            clocks[number] = max(clocks.get(number, 0), len(variables) - len(statement.symbols))
+    for case in cases_in(text):
+        if case.place != len(cases.setdefault(case.number, [])):
+            raise BrokenCertificate(f"{where} and {case.row} more: case {case.place} of location {case.number} is out of turn")
+        if problem := fault(case.body, [*case.clocks, *statement.symbols]):
+            raise BrokenCertificate(f"{where} and {case.row} more: {problem}")
+        cases[case.number].append(case.body)
+        clocks[case.number] = max(clocks.get(case.number, 0), len(case.clocks))
     if not cases:
         raise BrokenCertificate(f"{where}: no definition of any location")
     numbers, edges = numbered(statement.system, lambda number, _: number in cases)

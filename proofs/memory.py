@@ -1,8 +1,8 @@
 """Results of earlier runs in files, of which none is trusted: whoever recalls a result checks it again.
 
-A file holds one result: a line with the question and the facts that were found, then certificates. Its name is a digest of the
-question, of the sources of this package, and of the versions of the solvers. A file that is damaged, or that belongs to
-another question, is as good as none; files appear whole or not at all, so several processes may share a folder.
+A file holds one result: a line with a digest of the rest, the question and the facts that were found, then certificates. Its
+name is a digest of the question, of the sources of this package, and of the versions of the solvers. A file that is damaged, or
+that belongs to another question, is as good as none; files appear whole or not at all, so several processes may share a folder.
 """
 
 from __future__ import annotations
@@ -47,11 +47,14 @@ class Memory:
     ----------
     folder : Path or None
         The folder of their files; without one, nothing is remembered.
+    for_others : bool
+        Whether certificates are handed on as files: then solvers answer all their queries again.
     asked, recalled : int
         How many results were asked for, and how many of them were recalled and held when they were checked again.
     """
 
     folder: Path | None = None
+    for_others: bool = False
     asked: int = 0
     recalled: int = 0
 
@@ -80,17 +83,22 @@ class Memory:
         """Keep the result of a question; a folder that cannot be written keeps nothing."""
         if self.folder is None:
             return
-        first = FIRST_LINE + json.dumps({"question": question, "facts": facts}, sort_keys=True)
+        text = "\n".join([json.dumps({"question": question, "facts": facts}, sort_keys=True), certificate.joined(certificates)])
         file = self._file(self.folder, question)
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.path.lexists(file) or stat.S_ISREG(file.lstat().st_mode):
-                write_whole(file, "\n".join([first, certificate.joined(certificates)]).encode())
+                write_whole(file, with_digest(text).encode())
 
     @staticmethod
     def _file(folder: Path, question: Mapping[str, Any]) -> Path:
         key = json.dumps([question, version_of_code()], sort_keys=True)
         return folder / f"{hashlib.sha256(key.encode()).hexdigest()}.smt2"
+
+
+def with_digest(contents: str) -> str:
+    """The text of a file of these contents."""
+    return f"{FIRST_LINE}{hashlib.sha256(contents.encode()).hexdigest()} {contents}"
 
 
 def _read(file: Path, question: Mapping[str, Any]) -> tuple[Any, list[str]]:
@@ -106,10 +114,12 @@ def _read(file: Path, question: Mapping[str, Any]) -> tuple[Any, list[str]]:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_OCTETS:
             raise ValueError(f"{file}: no file of a result")
-        first, _, rest = stream.read(MAX_OCTETS).decode().partition("\n")
-    if not first.startswith(FIRST_LINE):
-        raise ValueError(f"{file}: no file of a result")
-    data = parse_json(first[len(FIRST_LINE) :].encode())
+        text = stream.read(MAX_OCTETS).decode()
+    contents = text[len(FIRST_LINE) :].partition(" ")[2]
+    if text != with_digest(contents):
+        raise ValueError(f"{file}: no file of a result, or a damaged one")
+    first, _, rest = contents.partition("\n")
+    data = parse_json(first.encode())
     if data["question"] != json.loads(json.dumps(question)):
         raise ValueError(f"{file}: the result of another question")
     return data["facts"], [text.removesuffix(certificate.BETWEEN) for _, text in certificate.sections_of(rest, str(file))]
@@ -135,9 +145,9 @@ _CURRENT: ContextVar[Memory] = ContextVar("memory of results")
 
 
 @contextmanager
-def remembering(folder: Path | None) -> Iterator[Memory]:
-    """Remember results in a folder while the context lasts; None remembers nothing."""
-    memory = Memory(folder)
+def remembering(folder: Path | None, *, for_others: bool = False) -> Iterator[Memory]:
+    """Remember results in a folder while the context lasts; None remembers nothing. See `Memory` for the parameters."""
+    memory = Memory(folder, for_others)
     token = _CURRENT.set(memory)
     try:
         yield memory

@@ -88,7 +88,8 @@ class ClaimResult:
         traces = [piece.trace for piece in self.pieces if piece.trace is not None]
         parts = []
         if certificates:
-            parts.append(f"{len(certificates)} certificate{'s' * (len(certificates) > 1)} (Z3, cvc5)")
+            checked = "Z3, cvc5; kept ones: shortest paths" if self.remembered else "Z3, cvc5"
+            parts.append(f"{len(certificates)} certificate{'s' * (len(certificates) > 1)} ({checked})")
         if traces:
             parts.append(
                 f"{len(traces)} trace{'s' * (len(traces) > 1)}, shortest {min(len(trace.steps) for trace in traces)} steps"
@@ -132,9 +133,9 @@ def _decided(chosen: Claim) -> ClaimResult:
     return ClaimResult(chosen.name, chosen.statement, chosen.expected, time.monotonic() - started, pieces, recalled)
 
 
-def _decide_in_process(name: str, file: Path | None, memory: Path | None) -> ClaimResult:
+def _decide_in_process(name: str, file: Path | None, memory: Path | None, for_others: bool) -> ClaimResult:
     """Decide one claim in a process that has to load the file of the claim first."""
-    with remembering(memory):
+    with remembering(memory, for_others=for_others):
         if file is None:
             return decide_claim(name)
         load_claims(file)
@@ -193,7 +194,7 @@ def _decided_side_by_side(
 ) -> Iterator[ClaimResult]:
     early: dict[int, ClaimResult] = {}
     expected = 0
-    calls = ((name, file, memory) for name, file in zip(chosen, files, strict=True))
+    calls = ((name, file, memory, out is not None) for name, file in zip(chosen, files, strict=True))
     for number, found in spread(cluster, _decide_in_process, calls, jobs, version_of_code):
         early[number] = found
         while expected in early:

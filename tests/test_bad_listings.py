@@ -28,7 +28,7 @@ from timewait.machine.linux_settings import read_linux
 from timewait.machine.profile import host_profile
 from timewait.machine.reading import report
 from timewait.machine.sources import settings_of_file
-from timewait.proofs.memory import FIRST_LINE, _read
+from timewait.proofs.memory import _read, with_digest
 from timewait.sweep import Grid
 from timewait.vocabulary.errors import InputError
 from timewait.vocabulary.input_files import read_octets
@@ -98,8 +98,8 @@ def recall(path: Path) -> None:
         raise InputError("spoiled") from problem
 
 
-REMEMBERED = (
-    f"{FIRST_LINE}{json.dumps({'question': {'engine': 'zones'}, 'facts': [1, 'a', None]})}\n; timewait certificate {{}}\n"
+REMEMBERED = with_digest(
+    f"{json.dumps({'question': {'engine': 'zones'}, 'facts': [1, 'a', None]})}\n; timewait certificate {{}}\n"
 )
 
 READERS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
