@@ -1,9 +1,10 @@
 """Equivalence classes of a message-passing automaton as small numbers, and the steps between them, compiled by numba.
 
 A class is the number of a control and the messages that must be delivered, a set with one bit for each message. Its
-representative has every message in flight that may be, which is a least fixed point. All this lies in growing arrays
-(`ClassArrays`), which `timewait.checker.equivalence_classes.EquivalenceClasses` owns: a kernel that lacks room, a row of the
-table, or a choice of obligations says so before it changes anything, and is called again.
+representative has every message in flight that may be, which is a least fixed point. The rows of a control, its edges by number,
+are put together here from the reactions of its parts (`timewait.checker.mealy`). All this lies in growing arrays
+(`ClassArrays`), which `timewait.checker.equivalence_classes.EquivalenceClasses` owns: a kernel that lacks room, reactions, a
+control, or a choice of obligations says so before it changes anything, and is called again.
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ from numpy.typing import NDArray
 
 from timewait.checker.jit import kernel, subroutine
 
-DONE, MISSING_ROWS, MISSING_DUTY, MISSING_CHOICE, NO_ROOM, MORE = range(6)
-"""How a kernel ended: everything is found; a row, a duty or a choice of obligations is missing; no room; more is to be done."""
+DONE, MISSING_REACTIONS, MISSING_CONTROL, MISSING_DUTY, MISSING_CHOICE, NO_ROOM, MORE = range(7)
+"""How a kernel ended: everything is found; reactions, a control, a duty or a choice of obligations is missing; no room; more is
+to be done."""
 
-CLASSES, STEPS, HERE, WAITING, FIRST, SECOND, DROPPING = range(7)
+CLASSES, STEPS, HERE, WAITING, FIRST, SECOND, DROPPING, LISTS, ALL_ROWS, BEFORE = range(10)
 """The entries of `ClassArrays.counts`: classes and steps met, the class to look at next, how many classes wait, what is
-missing when a kernel ended early, and whether obligations are chosen."""
+missing when a kernel ended early, whether obligations are chosen, lists and rows met, and the groups before arrivals."""
+
+CONTROL_AFTER, FIRST_SENT, SENT, REACTION, CONTROL_BEFORE = range(5)
+"""The columns of `ClassArrays.rows`."""
+
+PART_AFTER, SHARED_AFTER = range(2)
+"""The first columns of `ClassArrays.reactions`, before those that are as in `ClassArrays.rows`."""
 
 FIRST_STEP, LAST_STEP, FIRST_CHOICE, CHOICES, WAITS, BEGUN = range(6)
 """The columns of `ClassArrays.links`."""
@@ -36,18 +44,38 @@ class ClassArrays(NamedTuple):
 
     Attributes
     ----------
-    counts : (7,) int64
+    counts : (10,) int64
         See `CLASSES` and the names after it.
+    groups : (groups,) int32
+        The part of each group of spontaneous reactions.
+    receivers : (messages,) int32
+        The part at which each message arrives.
+    parts : (controls, parts + 1) int32
+        For each control its parts, then what they share.
+    stances : (controls, parts) int32
+        For each control the stance of each part.
+    control_slots : (2^n,) int32
+        Hash table of controls by their parts, each number plus one; zero is empty.
+    wanted : (parts + 1,) int32
+        The parts of a control that is looked up, and missing when a kernel ended so.
+    reaction_lists : (stances, groups + messages) int32
+        The number of the list of reactions for each stance and group or message; -1 is unknown.
+    spans : (lists, 2) int32
+        For each list of reactions its first one and its length.
+    reactions : (reactions, 4) int32
+        For each reaction the part and what is shared after it, and the begin and the number of the messages that it sends.
     row_lists : (controls, messages + 1) int32
         The number of the list of rows for each control and message, after the list of spontaneous rows; -1 is unknown.
+    before : (controls,) int32
+        The spontaneous rows of a control before those of arrivals, once its list is known.
     lists : (lists, 2) int32
-        For each list its first row and its length.
-    rows : (rows, 3) int32
-        For each row its target control, and the begin and the number of the messages that it sends.
+        For each list of rows its first row and its length.
+    rows : (rows, 5) int32
+        For each row its target control, the begin and the number of the messages that it sends, its reaction, and its control.
     sends : (n, 2) int32
         Messages sent, and whether each must be delivered.
-    sent, obliged : (rows, words) uint64
-        The messages that a row sends, and those of them that must be delivered.
+    sent, obliged : (reactions, words) uint64
+        The messages that a reaction sends, and those of them that must be delivered.
     keeps : (controls,) int8
         Whether messages stay in flight in a control.
     duties : (controls, messages) int8
@@ -70,7 +98,17 @@ class ClassArrays(NamedTuple):
     """
 
     counts: NDArray[np.int64]
+    groups: NDArray[np.int32]
+    receivers: NDArray[np.int32]
+    parts: NDArray[np.int32]
+    stances: NDArray[np.int32]
+    control_slots: NDArray[np.int32]
+    wanted: NDArray[np.int32]
+    reaction_lists: NDArray[np.int32]
+    spans: NDArray[np.int32]
+    reactions: NDArray[np.int32]
     row_lists: NDArray[np.int32]
+    before: NDArray[np.int32]
     lists: NDArray[np.int32]
     rows: NDArray[np.int32]
     sends: NDArray[np.int32]
@@ -144,6 +182,71 @@ def rehash(arrays: ClassArrays) -> None:
         arrays.slots[_slot(arrays, arrays.controls[number], arrays.must[number])] = number + 1
 
 
+@subroutine
+def _control_slot(arrays: ClassArrays, parts: NDArray[np.int32]) -> int:
+    """The slot of the control of some parts, or the empty slot where it belongs."""
+    value = np.uint64(0x9E3779B97F4A7C15)
+    for place in range(len(parts)):
+        value = _mixed(value, np.uint64(parts[place] + 1))
+    mask = len(arrays.control_slots) - 1
+    slot = np.int64(value >> np.uint64(20)) & mask
+    while arrays.control_slots[slot]:
+        known = arrays.control_slots[slot] - 1
+        same = True
+        for place in range(len(parts)):
+            same &= arrays.parts[known, place] == parts[place]
+        if same:
+            break
+        slot = (slot + 1) & mask
+    return int(slot)
+
+
+@kernel
+def enter_controls(arrays: ClassArrays, first: int, end: int) -> None:
+    """Enter controls into the hash table of controls, in which there is room."""
+    for control in range(first, end):
+        arrays.control_slots[_control_slot(arrays, arrays.parts[control])] = control + 1
+
+
+@subroutine
+def list_rows(arrays: ClassArrays, control: int, message: int) -> int:
+    """Put the rows of a control together, those for the arrival of a message or the spontaneous ones; all of them or none."""
+    counts, groups = arrays.counts, len(arrays.groups)
+    row, count = counts[ALL_ROWS], counts[LISTS]
+    columns = groups if message < 0 else 1
+    before = 0
+    for number in range(columns):
+        place = arrays.groups[number] if message < 0 else arrays.receivers[message]
+        column = number if message < 0 else groups + message
+        chosen = arrays.reaction_lists[arrays.stances[control, place], column]
+        if chosen < 0:
+            counts[FIRST], counts[SECOND] = control, -1 - number if message < 0 else message
+            return MISSING_REACTIONS
+        first, end = arrays.spans[chosen, 0], arrays.spans[chosen, 0] + arrays.spans[chosen, 1]
+        if row + end - first > len(arrays.rows) or count >= len(arrays.lists):
+            return NO_ROOM
+        for reaction in range(first, end):
+            for other in range(arrays.parts.shape[1] - 1):
+                arrays.wanted[other] = arrays.parts[control, other]
+            arrays.wanted[place] = arrays.reactions[reaction, PART_AFTER]
+            arrays.wanted[arrays.parts.shape[1] - 1] = arrays.reactions[reaction, SHARED_AFTER]
+            target = arrays.control_slots[_control_slot(arrays, arrays.wanted)] - 1
+            if target < 0:
+                return MISSING_CONTROL
+            arrays.rows[row, CONTROL_AFTER] = target
+            arrays.rows[row, FIRST_SENT], arrays.rows[row, SENT] = arrays.reactions[reaction, 2], arrays.reactions[reaction, 3]
+            arrays.rows[row, REACTION], arrays.rows[row, CONTROL_BEFORE] = reaction, control
+            row += 1
+        if message < 0 and number < counts[BEFORE]:
+            before = row - counts[ALL_ROWS]
+    if message < 0:
+        arrays.before[control] = before
+    arrays.lists[count, 0], arrays.lists[count, 1] = counts[ALL_ROWS], row - counts[ALL_ROWS]
+    arrays.row_lists[control, message + 1] = count
+    counts[ALL_ROWS], counts[LISTS] = row, count + 1
+    return DONE
+
+
 @kernel
 def find(arrays: ClassArrays, count: int) -> int:
     """Look at classes that wait, those met first at first; how it ended."""
@@ -191,10 +294,11 @@ def _complete(arrays: ClassArrays, here: int) -> int:
 def _add(arrays: ClassArrays, here: int, control: int, message: int) -> int:
     """Add the steps for the arrival of a message, or the spontaneous ones; all of them or none."""
     counts, links = arrays.counts, arrays.links
+    if arrays.row_lists[control, message + 1] < 0:
+        status = list_rows(arrays, control, message)
+        if status != DONE:
+            return status
     chosen = arrays.row_lists[control, message + 1]
-    if chosen < 0:
-        counts[FIRST], counts[SECOND] = control, message
-        return MISSING_ROWS
     steps, last = counts[STEPS], links[here, LAST_STEP]
     first = arrays.lists[chosen, 0]
     for row in range(first, first + arrays.lists[chosen, 1]):
@@ -212,14 +316,15 @@ def _add(arrays: ClassArrays, here: int, control: int, message: int) -> int:
 @subroutine
 def _add_row(arrays: ClassArrays, here: int, row: int, message: int) -> int:
     """Add the steps of one row: one, unless an over-approximation chooses obligations."""
-    counts, links, must, control = arrays.counts, arrays.links, arrays.set, arrays.rows[row, 0]
+    counts, links, must, control = arrays.counts, arrays.links, arrays.set, arrays.rows[row, CONTROL_AFTER]
+    reaction = arrays.rows[row, REACTION]
     if counts[CLASSES] + 1 >= min(len(arrays.controls), len(arrays.slots) // 2):
         return NO_ROOM
     for word in range(len(must)):
         must[word] = arrays.must[here, word]
         if message >= 0 and message >> 6 == word:
             must[word] &= ~(ONE << np.uint64(message & 63))
-        must[word] |= arrays.obliged[row, word]
+        must[word] |= arrays.obliged[reaction, word]
         if not arrays.keeps[control]:
             must[word] = 0
         for bit in range(64):
@@ -265,11 +370,11 @@ def _spread(arrays: ClassArrays, here: int) -> None:
     """Put the messages in flight of a class, and those that its steps send, in flight where the steps lead."""
     step = arrays.links[here, FIRST_STEP]
     while step >= 0:
-        row, target = arrays.steps[step, ROW], arrays.steps[step, TARGET]
+        reaction, target = arrays.rows[arrays.steps[step, ROW], REACTION], arrays.steps[step, TARGET]
         more = not arrays.links[target, BEGUN]
         if arrays.keeps[arrays.controls[target]]:
             for word in range(arrays.flying.shape[1]):
-                flying = arrays.flying[target, word] | arrays.flying[here, word] | arrays.sent[row, word]
+                flying = arrays.flying[target, word] | arrays.flying[here, word] | arrays.sent[reaction, word]
                 if flying != arrays.flying[target, word]:
                     arrays.flying[target, word] = flying
                     more = True

@@ -1,27 +1,31 @@
 """The equivalence classes of an automaton that passes messages, found by kernels.
 
-`EquivalenceClasses` owns the arrays on which the kernels of `timewait.checker.class_kernels` work, and supplies the rows of
-the table (`timewait.checker.mealy`), the duties and the choices of obligations that a kernel asks for.
+`EquivalenceClasses` owns the arrays on which the kernels of `timewait.checker.class_kernels` work, and supplies the reactions and
+controls of the table (`timewait.checker.mealy`), the duties and the choices of obligations that a kernel asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import class_kernels as kernels
 from timewait.checker.class_kernels import (
+    ALL_ROWS,
+    BEFORE,
     CLASSES,
     DONE,
     DROPPING,
     FIRST,
     FIRST_CHOICE,
     HERE,
+    LISTS,
     MISSING_CHOICE,
+    MISSING_CONTROL,
     MISSING_DUTY,
-    MISSING_ROWS,
+    MISSING_REACTIONS,
     NO_ROOM,
     SECOND,
     STEPS,
@@ -31,7 +35,7 @@ from timewait.checker.class_kernels import (
 )
 from timewait.checker.finding import Budget, Stopped
 from timewait.checker.growing import grown, widened
-from timewait.checker.mealy import Mealy, Row
+from timewait.checker.mealy import Mealy, PartReaction
 from timewait.vocabulary.automaton import Clock, TimedAutomaton
 from timewait.vocabulary.message_passing import InFlight, ObligationDropping
 
@@ -53,8 +57,8 @@ class EquivalenceClasses:
 
     Attributes
     ----------
-    rows : list of Row
-        The rows of the table that were asked for, by number.
+    reactions : list of PartReaction
+        The reactions of the table that were asked for, by number.
     ages, dues : list of Clock
         For each message the clocks of its age, which messages may share, and of its deadline.
     due_bound : int
@@ -72,18 +76,32 @@ class EquivalenceClasses:
         self.system = system
         self.table = table
         self.dropping = system if isinstance(system, ObligationDropping) else None
-        self.rows: list[Row] = []
+        self.reactions: list[PartReaction] = []
         self.ages: list[Clock] = []
         self.dues: list[Clock] = []
         self.due_bound = -1
         self._order: list[str] = []
         self._controls = 0
-        self._used = {"lists": 0, "sends": 0, "chosen": 0}
+        self._spans: dict[int, int] = {}
+        self._noted: set[tuple[int, int]] = set()
+        self._described = (0, 0, 0)
+        self._used = {"sends": 0, "chosen": 0}
+        places = len(table.stances[table.start])
         self.arrays = ClassArrays(
-            counts=np.zeros(7, dtype=np.int64),
+            counts=np.zeros(10, dtype=np.int64),
+            groups=np.array(table.groups, dtype=np.int32),
+            receivers=np.zeros(64, dtype=np.int32),
+            parts=np.zeros((64, places + 1), dtype=np.int32),
+            stances=np.zeros((64, places), dtype=np.int32),
+            control_slots=np.zeros(256, dtype=np.int32),
+            wanted=np.zeros(places + 1, dtype=np.int32),
+            reaction_lists=np.full((64, len(table.groups) + 16), -1, dtype=np.int32),
+            spans=np.zeros((64, 2), dtype=np.int32),
+            reactions=np.zeros((256, 4), dtype=np.int32),
             row_lists=np.full((64, 17), -1, dtype=np.int32),
-            lists=np.zeros((64, 2), dtype=np.int32),
-            rows=np.zeros((256, 3), dtype=np.int32),
+            before=np.zeros(64, dtype=np.int32),
+            lists=np.zeros((1 << 10, 2), dtype=np.int32),
+            rows=np.zeros((1 << 11, 5), dtype=np.int32),
             sends=np.zeros((256, 2), dtype=np.int32),
             sent=np.zeros((256, 1), dtype=np.uint64),
             obliged=np.zeros((256, 1), dtype=np.uint64),
@@ -100,6 +118,7 @@ class EquivalenceClasses:
             set=np.zeros(1, dtype=np.uint64),
         )
         self.arrays.counts[DROPPING] = self.dropping is not None
+        self.arrays.counts[BEFORE] = table.groups_before
         self._describe()
         self._find(budget)
 
@@ -129,6 +148,17 @@ class EquivalenceClasses:
         flying = self.in_order(members(self.arrays.flying[number]))
         return [InFlight(self.table.messages[message], message in must, None) for message in flying]
 
+    def arrivals(self) -> Iterator[tuple[int, int, list[PartReaction]]]:
+        """Each control and message in flight that met, with the reactions, once for all stances that are the same."""
+        control_of: dict[int, int] = {}
+        for control, stances in enumerate(self.table.stances):
+            for stance in stances:
+                control_of.setdefault(stance, control)
+        known, groups = self.arrays.reaction_lists, len(self.table.groups)
+        for stance, message in np.argwhere(known[:, groups:] >= 0).tolist():
+            first, count = self.arrays.spans[known[stance, groups + message]].tolist()
+            yield control_of[stance], message, self.reactions[first : first + count]
+
     # --- the search -------------------------------------------------------------------------------------------------
 
     def _find(self, budget: Budget) -> None:
@@ -142,13 +172,13 @@ class EquivalenceClasses:
     def _supply(self, status: int) -> None:
         """Supply what a kernel lacks, so that it can be called again."""
         control, message = int(self.arrays.counts[FIRST]), int(self.arrays.counts[SECOND])
-        if status == MISSING_ROWS:
+        if status == MISSING_REACTIONS:
             wanted = [message] if message < 0 else [*members(self.arrays.flying[self.arrays.counts[HERE]])]
             for one in wanted:  # all that its class needs, so that kernels are called less often
-                if self.arrays.row_lists[control, one + 1] < 0:
-                    self._add_list(
-                        control, one, self.table.spontaneous(control) if one < 0 else self.table.arrivals(control, one)
-                    )
+                if self._places(control, one) not in self._noted:
+                    self._add_reactions(control, one)
+        elif status == MISSING_CONTROL:
+            self.table.control_of(tuple(self.arrays.wanted.tolist()))
         elif status == MISSING_DUTY:
             self.arrays.duties[control, message] = self.table.must_be_delivered(control, message)
         elif status == MISSING_CHOICE:
@@ -157,27 +187,43 @@ class EquivalenceClasses:
             self._grow(2)
         self._describe()
 
-    def _add_list(self, control: int, message: int, rows: Sequence[Row]) -> None:
-        begin, first = self._used["lists"], len(self.rows)
-        self._used["lists"] += 1
-        self._describe()  # messages that the rows send
-        self._reserve("lists", begin + 1)
-        self._reserve("rows", first + len(rows))
-        self._reserve("sent", first + len(rows))
-        self._reserve("obliged", first + len(rows))
-        self.arrays.lists[begin] = first, len(rows)
-        self.arrays.row_lists[control, message + 1] = begin
-        for number, row in enumerate(rows, first):
+    def _places(self, control: int, message: int) -> tuple[int, int]:
+        """The place of a list of reactions in `ClassArrays.reaction_lists`; messages below 0 are groups."""
+        table = self.table
+        if message < 0:
+            return table.stances[control][table.groups[-1 - message]], -1 - message
+        return table.stances[control][table.receivers[message]], len(table.groups) + message
+
+    def _add_reactions(self, control: int, message: int) -> None:
+        """Note the reactions of a control to a message, or for a number below 0 those of a group."""
+        place, chosen = self._places(control, message), self.table.list_of(control, message)
+        self._noted.add(place)
+        self._describe()  # messages that the reactions send
+        known = self._spans.get(chosen)
+        self.arrays.reaction_lists[place] = len(self._spans) if known is None else known
+        if known is None:
+            self._add_list(chosen)
+
+    def _add_list(self, chosen: int) -> None:
+        """Note a list of reactions of the table."""
+        reactions, begin, first = self.table.lists[chosen], len(self._spans), len(self.reactions)
+        self._spans[chosen] = begin
+        self._reserve("spans", begin + 1)
+        for name in ("reactions", "sent", "obliged"):
+            self._reserve(name, first + len(reactions))
+        self.arrays.spans[begin] = first, len(reactions)
+        for number, reaction in enumerate(reactions, first):
             sends = self._used["sends"]
-            self._used["sends"] += len(row.sent)
-            self._reserve("sends", self._used["sends"])
-            self.arrays.rows[number] = row.target, sends, len(row.sent)
-            for part, (sent, obliged) in enumerate(row.sent, sends):
-                self.arrays.sends[part] = sent, obliged
+            self._used["sends"] += len(reaction.sent)
+            self.arrays.reactions[number] = reaction.part, reaction.shared, sends, len(reaction.sent)
+            if reaction.sent:
+                self._reserve("sends", self._used["sends"])
+                self.arrays.sends[sends : self._used["sends"]] = reaction.sent
+            for sent, obliged in reaction.sent:
                 _include(self.arrays.sent[number], sent)
                 if obliged:
                     _include(self.arrays.obliged[number], sent)
-            self.rows.append(row)
+        self.reactions += reactions
 
     def _choose(self, number: int) -> None:
         """Note the classes that an over-approximation puts in the place of one."""
@@ -200,20 +246,39 @@ class EquivalenceClasses:
 
     def _describe(self) -> None:
         """Describe controls and messages that are new in the table."""
-        table, (height, width) = self.table, self.arrays.duties.shape
-        controls, messages = len(table.controls), len(table.messages)
-        self._reserve("keeps", controls)
-        for control in range(self._controls, controls):
-            self.arrays.keeps[control] = table.keeps_in_flight(control)
-        self._controls = controls
+        table, controls, messages = self.table, len(self.table.controls), len(self.table.messages)
+        if self._described == (controls, messages, table.met_stances):
+            return
+        self._described = controls, messages, table.met_stances
+        if controls > self._controls:
+            self._describe_controls(self._controls, controls)
+        self._reserve("receivers", messages)
         for message in range(len(self.ages), messages):
+            self.arrays.receivers[message] = table.receivers[message]
             self._describe_message(message)
+        height, width = self.arrays.duties.shape
         if controls > height or messages > width:
             row_lists = widened(self.arrays.row_lists, controls, messages + 1, -1)
             duties = widened(self.arrays.duties, len(row_lists), row_lists.shape[1] - 1, -1)
             self.arrays = self.arrays._replace(row_lists=row_lists, duties=duties)
+        lists = widened(self.arrays.reaction_lists, table.met_stances, len(table.groups) + messages, -1)
+        self.arrays = self.arrays._replace(reaction_lists=lists)
         if messages > 64 * len(self.arrays.set):
             self._widen_sets((messages + 63) // 64)
+
+    def _describe_controls(self, first: int, end: int) -> None:
+        """Describe controls that are new in the table."""
+        table = self.table
+        for name in ("keeps", "parts", "stances", "before"):
+            self._reserve(name, end)
+        for control in range(first, end):
+            self.arrays.keeps[control] = table.keeps_in_flight(control)
+            self.arrays.parts[control], self.arrays.stances[control] = table.parts[control], table.stances[control]
+        if end > len(self.arrays.control_slots) // 2:
+            self.arrays = self.arrays._replace(control_slots=np.zeros(1 << (4 * end).bit_length(), dtype=np.int32))
+            first = 0
+        kernels.enter_controls(self.arrays, first, end)
+        self._controls = end
 
     def _widen_sets(self, words: int) -> None:
         """Give sets more words."""
@@ -235,10 +300,12 @@ class EquivalenceClasses:
         (due,) = [clock for clock in alone[1] if clock != age]
         self.ages.append(age)
         self.dues.append(due)
-        self.due_bound, _ = table.deadline(control, message)
+        self.due_bound, _ = table.deadline(message)
 
     def _grow(self, classes: int) -> None:
-        """Make room for steps, and for more classes."""
+        """Make room for rows and steps, and for more classes."""
+        self._reserve("rows", int(self.arrays.counts[ALL_ROWS]) + 1024)
+        self._reserve("lists", int(self.arrays.counts[LISTS]) + 1)
         self._reserve("steps", self.steps + 4096)
         for name in ("controls", "must", "flying", "done", "links"):
             self._reserve(name, len(self) + classes + 1)

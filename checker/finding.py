@@ -104,7 +104,7 @@ Listener = Callable[[Progress], None]
 REPORTED_SHARE = 0.1
 """The share of the time so far that passes between two reports of progress, so that a long exploration fills no screen."""
 
-MEASURE_EVERY = 0.01
+MEASURE_EVERY = 0.05
 """Seconds between two measurements of memory, each a call of the operating system."""
 
 

@@ -58,10 +58,12 @@ class Marks(NamedTuple):
     ----------
     pending : (controls,) bool
         Whether it is pending in the locations of a control.
-    recurrent : (rows of the table,) bool
-        Whether the edges of a row are its recurrent event.
-    fair_of : (rows of the table + 1,) int32
-        The begin of the fairness names of the edges of each row in `fair`.
+    reaction_of : (rows of the table,) int32
+        The reaction of each row.
+    recurrent : (reactions,) bool
+        Whether the edges of a reaction are its recurrent event.
+    fair_of : (reactions + 1,) int32
+        The begin of the fairness names of the edges of each reaction in `fair`.
     fair : (n,) int32
         Fairness names, by number.
     names : int
@@ -71,6 +73,7 @@ class Marks(NamedTuple):
     """
 
     pending: NDArray[np.bool_]
+    reaction_of: NDArray[np.int32]
     recurrent: NDArray[np.bool_]
     fair_of: NDArray[np.int32]
     fair: NDArray[np.int32]
@@ -245,9 +248,9 @@ def _note(quotient: QuotientArrays, marks: Marks, state: Part, first: int, after
             target = quotient.edges[edge, TARGET]
             if state.part[target] != number or state.dropped[edge]:
                 continue
-            row = quotient.edges[edge, ROW]
-            events |= marks.recurrent[row]
-            for entry in range(marks.fair_of[row], marks.fair_of[row + 1]):
+            reaction = marks.reaction_of[quotient.edges[edge, ROW]]
+            events |= marks.recurrent[reaction]
+            for entry in range(marks.fair_of[reaction], marks.fair_of[reaction + 1]):
                 state.served[marks.fair[entry]] = number
             source, rows = quotient.edges[edge, FIRST_SOURCE], quotient.locations[target, FIRST_ROW]
             for clock in range(1, quotient.locations[target, ROWS]):
@@ -267,8 +270,8 @@ def _tested(quotient: QuotientArrays, edge: int, part: int) -> int:
 @subroutine
 def _unserved(quotient: QuotientArrays, marks: Marks, state: Part, edge: int, number: int) -> bool:
     """Whether an edge has a fairness name that a component never serves."""
-    row = quotient.edges[edge, ROW]
-    for entry in range(marks.fair_of[row], marks.fair_of[row + 1]):  # noqa: SIM110 - numba compiles loops, not generators
+    reaction = marks.reaction_of[quotient.edges[edge, ROW]]
+    for entry in range(marks.fair_of[reaction], marks.fair_of[reaction + 1]):  # noqa: SIM110 - numba compiles loops, not generators
         if state.served[marks.fair[entry]] != number:
             return True
     return False
@@ -367,15 +370,22 @@ class ClockOrder(NamedTuple):
 
 @kernel
 def first_lock(
-    quotient: QuotientArrays, bounds: BoundArrays, roles: NDArray[np.int32], fresh: NDArray[np.bool_], order: ClockOrder
+    quotient: QuotientArrays,
+    bounds: BoundArrays,
+    roles: NDArray[np.int32],
+    fresh: NDArray[np.bool_],
+    order: ClockOrder,
+    ordered: bool,
 ) -> int:
     """The first location in which time may stop while no edge is possible; -1 if there is none.
 
-    `roles` holds the role of each clock, `fresh` for each row of the first location whether its clock starts from zero. No
-    location has more than `MAX_ROWS` rows.
+    `roles` holds the role of each clock, `fresh` for each row of the first location whether its clock starts from zero. With
+    `ordered` no location has more than `MAX_ROWS` rows; without, no clock is known not to exceed another, so that a location may
+    be found in which time never stops.
     """
-    _ask(quotient, bounds, roles, order.asked)
-    _find_order(quotient, roles, fresh, order)
+    if ordered:
+        _ask(quotient, bounds, roles, order.asked)
+        _find_order(quotient, roles, fresh, order)
     for location in range(len(quotient.locations)):
         limits = quotient.locations[location, FIRST_LIMIT]
         for limit in range(limits, limits + quotient.locations[location, LIMITS]):
@@ -406,7 +416,8 @@ def _open(quotient: QuotientArrays, bounds: BoundArrays, order: NDArray[np.uint6
             holds |= relation in (AT_MOST, EQUAL) and equal
             holds |= relation == AT_LEAST and bounds.ranks[bound] <= bounds.ranks[most]
             holds |= relation == MORE and bounds.ranks[bound] < bounds.ranks[most]
-        holds |= relation == AT_MOST and equal and bool((below >> np.uint64(tested)) & np.uint64(1))
+        if below:  # of a location with no more than `MAX_ROWS` rows
+            holds |= relation == AT_MOST and equal and bool((below >> np.uint64(tested)) & np.uint64(1))
         if not holds:
             return False
     return True

@@ -180,7 +180,7 @@ class Locations:
 
     def _check_clocks(self, message: int) -> None:
         """Note the roles of the clocks of a message and the bound on its deadline, which are those of every message."""
-        bound, clocks = self.table.deadline(self.table.start, message)
+        bound, clocks = self.table.deadline(message)
         described = self.table.role(clocks[0]), self.table.role(clocks[-1]), bound
         if message and described != tuple(self.arrays.rules[4:]):
             raise Unsupported(f"{self.table.messages[message]} has other clocks than other messages")

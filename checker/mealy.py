@@ -1,19 +1,21 @@
-"""The table of a message-passing automaton: its edges by control and message, each built once.
+"""The table of a message-passing automaton: its edges by part of a control and message, each built once.
 
-An edge of a location depends on the control alone, or on the control and the message that arrives. So the specification
-is asked for the edges of each control with nothing in flight, and of each control with one message in flight, where they
-occur. Each such edge becomes a `Row` of small numbers, from which `timewait.checker.locations` makes the edges of every
-location.
+An edge of a location depends on one part of the control, on what the parts share and on what the part sees of the others (the
+*stance* of the part), and where it is an arrival on the message. So the specification is asked for the edges of each stance
+with nothing in flight, and of each stance with one message in flight, where they occur. Each such edge becomes a `PartReaction`
+of small numbers. `timewait.checker.class_kernels` and `Mealy.spontaneous` and `Mealy.arrivals` put them together to rows, the
+edges of controls, and `timewait.checker.locations` makes the edges of every location from these.
 """
 
 from __future__ import annotations
 
-from itertools import takewhile
+from collections.abc import Hashable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from timewait.checker.compiled import RESET
 from timewait.vocabulary.automaton import Bound, Clock, Edge, Location, Relation
-from timewait.vocabulary.message_passing import InFlight, MessagePassing, NetworkMessage, NetworkRules
+from timewait.vocabulary.message_passing import ControlParts, InFlight, MessagePassing, NetworkMessage, NetworkRules
 
 AGE = -1
 """The clock of a guard that is the age of the arriving message."""
@@ -24,6 +26,36 @@ class Limit(NamedTuple):
 
     clock: int
     bound: int
+
+
+class PartReaction(NamedTuple):
+    """An edge of a part of a control, spontaneous or for the arrival of one message.
+
+    Attributes
+    ----------
+    place : int
+        The place of the part among those of the control.
+    guard : tuple of Limit
+        Its guard; clocks are those of the part.
+    part : int
+        The number of the part after it.
+    shared : int
+        The number of what the parts share after it.
+    updates : tuple of int
+        For each clock of the part after it the position of its source among those before it, or `RESET`.
+    sent : tuple of (int, bool)
+        The messages sent, by number, and whether each must be delivered where that matters.
+    edge : Edge
+        An edge of the specification that it stands for, with nothing else in flight.
+    """
+
+    place: int
+    guard: tuple[Limit, ...]
+    part: int
+    shared: int
+    updates: tuple[int, ...]
+    sent: tuple[tuple[int, bool], ...]
+    edge: Edge
 
 
 class Row(NamedTuple):
@@ -38,9 +70,9 @@ class Row(NamedTuple):
     updates : tuple of int
         For each clock of the target control the position of its source, or `RESET`.
     sent : tuple of (int, bool)
-        The messages sent, by number, and whether each must be delivered.
+        The messages sent, by number, and whether each must be delivered where that matters.
     edge : Edge
-        The edge of the specification with nothing else in flight.
+        An edge of the specification that it stands for, with nothing else in flight.
     """
 
     guard: tuple[Limit, ...]
@@ -55,7 +87,7 @@ class Unsupported(Exception):
 
 
 class Mealy:
-    """The table; controls, messages, bounds and clock roles are numbered in the order in which they are first met.
+    """The table; all that is numbered is so in the order in which it is first met.
 
     Parameters
     ----------
@@ -64,8 +96,18 @@ class Mealy:
 
     Attributes
     ----------
-    before : dict
-        For each control with arrivals, how many of its spontaneous edges come before them in the order of the automaton.
+    groups : tuple of int
+        The part of each group of spontaneous edges.
+    groups_before : int
+        How many of the groups come before arrivals.
+    parts : list of tuple of int
+        For each control the numbers of its parts, then that of what they share.
+    stances : list of tuple of int
+        For each control the number of the stance of each part.
+    begins : list of tuple of int
+        For each control the position of the first clock of each part, and the number of its clocks.
+    lists : list of list of PartReaction
+        The lists of reactions, by the numbers that `list_of` gives.
 
     Raises
     ------
@@ -79,31 +121,78 @@ class Mealy:
             raise Unsupported("the rules of the network are none that the table describes")
         self.system = system
         self.rules: NetworkRules = rules
+        self._unrelieved = system.unrelieved()
         self.controls: list[Location] = []
+        self.parts: list[tuple[int, ...]] = []
+        self.stances: list[tuple[int, ...]] = []
+        self.begins: list[tuple[int, ...]] = []
         self.clocks: list[tuple[Clock, ...]] = []
         self.invariants: list[tuple[Limit, ...]] = []
         self.messages: list[NetworkMessage] = []
+        self.receivers: list[int] = []
         self.bounds: list[tuple[Relation, str]] = []
         self.roles: list[str] = []
-        self._control_numbers: dict[Location, int] = {}
+        self._bound_numbers: dict[tuple[Relation, str], int] = {}
+        self._parts: list[Hashable] = []
+        self._part_numbers: dict[Hashable, int] = {}
+        self._stance_numbers: dict[Hashable, int] = {}
+        self._control_numbers: dict[tuple[int, ...], int] = {}
         self._message_numbers: dict[NetworkMessage, int] = {}
-        self.before: dict[int, int] = {}
-        self._rows: dict[tuple[int, int | None], list[Row]] = {}
-        self.start = self.control(system.control(system.initial()))
-        if system.in_flight(system.initial()) or any(update is not None for update in system.initial_updates()):
+        self.lists: list[list[PartReaction]] = []
+        self._list_numbers: dict[tuple[Hashable, ...], int] = {}
+        self._deadlines: dict[int, tuple[int, tuple[Clock, ...]]] = {}
+        self._duties: dict[tuple[int, int], bool] = {}
+        initial = system.initial()
+        before, after = system.spontaneous_edges(system.control(initial))
+        self.groups = tuple(group.part for group in (*before, *after))
+        self.groups_before = len(before)
+        self.start = self.control(system.control(initial))
+        if system.in_flight(initial) or any(update is not None for update in system.initial_updates()):
             raise Unsupported("messages are in flight at the beginning")
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 
     def control(self, control: Location) -> int:
         """The number of a control."""
-        known = self._control_numbers.get(control)
+        own, shared = self.system.parts(control)
+        return self.control_of((*(self._part((place, part)) for place, part in enumerate(own)), self._part((-1, shared))))
+
+    def control_of(self, parts: tuple[int, ...]) -> int:
+        """The number of the control of some parts, and of what they share, by number."""
+        known = self._control_numbers.get(parts)
         if known is None:
-            known = self._control_numbers[control] = len(self.controls)
-            clocks = self.system.clocks(control)
-            self.controls.append(control)
-            self.clocks.append(clocks)
-            self.invariants.append(self._limits(self.system.invariant(control), clocks))
+            known = self._control_numbers[parts] = len(self.controls)
+            self._describe(parts)
+        return known
+
+    def _describe(self, parts: tuple[int, ...]) -> None:
+        """Describe a control that is met for the first time."""
+        system, places = self.system, range(len(parts) - 1)
+        *own, shared = (self._parts[part] for part in parts)
+        control = system.with_parts(ControlParts(tuple(own), shared))
+        clocks = system.clocks(control)
+        ends = [*accumulate((len(system.clocks_of_part(control, place)) for place in places), initial=0)]
+        if ends[-1] != len(clocks):
+            raise Unsupported(f"the clocks of {control} are not those of its parts")
+        stances = ((parts[place], parts[-1], system.seen(control, place)) for place in places)
+        self.controls.append(control)
+        self.parts.append(parts)
+        self.stances.append(tuple(self._stance_numbers.setdefault(each, len(self._stance_numbers)) for each in stances))
+        self.begins.append(tuple(ends))
+        self.clocks.append(clocks)
+        self.invariants.append(self._limits(system.invariant(control), clocks))
+
+    @property
+    def met_stances(self) -> int:
+        """The number of stances met so far."""
+        return len(self._stance_numbers)
+
+    def _part(self, part: tuple[int, Hashable]) -> int:
+        """The number of a part of a control, given with its place; that of what parts share is -1."""
+        known = self._part_numbers.get(part)
+        if known is None:
+            known = self._part_numbers[part] = len(self._parts)
+            self._parts.append(part[1])
         return known
 
     def message(self, message: NetworkMessage) -> int:
@@ -112,13 +201,16 @@ class Mealy:
         if known is None:
             known = self._message_numbers[message] = len(self.messages)
             self.messages.append(message)
+            self.receivers.append(self.system.receiver(message))
         return known
 
     def bound(self, relation: Relation, parameter: str) -> int:
         """The number of a bound: a relation and a parameter."""
-        if (relation, parameter) not in self.bounds:
+        known = self._bound_numbers.get((relation, parameter))
+        if known is None:
+            known = self._bound_numbers[relation, parameter] = len(self.bounds)
             self.bounds.append((relation, parameter))
-        return self.bounds.index((relation, parameter))
+        return known
 
     def role(self, clock: Clock) -> int:
         """The number of the role of a clock."""
@@ -126,34 +218,103 @@ class Mealy:
             self.roles.append(clock.role)
         return self.roles.index(clock.role)
 
+    # --- reactions --------------------------------------------------------------------------------------------------
+
+    def reactions(self, control: int, message: int) -> list[PartReaction]:
+        """The reactions of a control to the arrival of a message, or, for -1, -2 and so on, those of a group."""
+        return self.lists[self.list_of(control, message)]
+
+    def list_of(self, control: int, message: int) -> int:
+        """The number of the list of reactions of a control to the arrival of a message, or, for -1 and so on, of a group."""
+        if message < 0:
+            place = self.groups[-1 - message]
+            key: tuple[Hashable, ...] = self.stances[control][place], message
+        else:
+            place, (*own, shared) = self.receivers[message], self.parts[control]
+            key = own[place], shared, message, self.system.seen_on_arrival(self.controls[control], self.messages[message])
+        known = self._list_numbers.get(key)
+        if known is None:
+            known = self._list_numbers[key] = len(self.lists)
+            self.lists.append([])
+            self.lists[known] += self._built(control, place, message)
+        return known
+
+    def _built(self, control: int, place: int, message: int) -> Iterator[PartReaction]:
+        """The reactions of a part, from edges with nothing else in flight that have every obligation."""
+        if message >= 0:
+            location = self.alone(control, message, must_be_delivered=False)
+            edges = self._unrelieved.arrival_edges(location)
+        else:
+            location = self.controls[control]
+            before, after = self._unrelieved.spontaneous_edges(location)
+            edges = (*before, *after)[-1 - message].edges
+        for edge in edges:
+            yield self._reaction(control, place, edge, location, None if message < 0 else self.messages[message])
+
+    def _reaction(self, control: int, place: int, edge: Edge, location: Location, arrived: NetworkMessage | None) -> PartReaction:
+        begin, end = self.begins[control][place : place + 2]
+        after = self.system.control(edge.target)
+        own, shared = self.system.parts(after)
+        others = [number for number in range(len(own)) if number != place]
+        if any(self._part((number, own[number])) != self.parts[control][number] for number in others):
+            raise Unsupported(f"{edge.action} changes more than a part")
+        sources = {clock: position for position, clock in enumerate(self.clocks[control][begin:end])}
+        # the parts before it keep their clocks
+        updates = edge.updates[begin : begin + len(self.system.clocks_of_part(after, place))]
+        for update in updates:
+            if update is not None and update not in sources:
+                raise Unsupported(f"the clock {update} of a message or of another part becomes one of a part")
+        flying = [entry for entry in self.system.in_flight(edge.target) if entry.message != arrived]
+        return PartReaction(
+            place,
+            tuple(self._within(limit, begin, end) for limit in self._guard(control, edge, location)),
+            self._part((place, own[place])),
+            self._part((-1, shared)),
+            tuple(RESET if not isinstance(update, Clock) else sources[update] for update in updates),
+            tuple((self.message(entry.message), entry.must_be_delivered) for entry in flying),
+            edge,
+        )
+
+    def _guard(self, control: int, edge: Edge, location: Location) -> tuple[Limit, ...]:
+        return self._limits(edge.guard, self.system.clocks(location), len(self.clocks[control]))
+
+    def _within(self, limit: Limit, begin: int, end: int) -> Limit:
+        """A limit on a clock of a control as one on a clock of a part."""
+        if limit.clock == AGE:
+            return limit
+        if not begin <= limit.clock < end:
+            raise Unsupported("a guard bounds a clock of another part")
+        return Limit(limit.clock - begin, limit.bound)
+
     # --- rows -------------------------------------------------------------------------------------------------------
 
     def spontaneous(self, control: int) -> list[Row]:
         """The edges of a control that need no message."""
-        known = self._rows.get((control, None))
-        if known is None:
-            known = [self._row(control, edge, None) for edge in self.system.edges(self.controls[control])]
-            self._rows[control, None] = known
-        return known
+        return [row for group in range(len(self.groups)) for row in self._rows(control, -1 - group)]
 
     def arrivals(self, control: int, message: int) -> list[Row]:
         """The edges of a control for the arrival of a message."""
-        known = self._rows.get((control, message))
-        if known is None:
-            known = self._rows[control, message] = self._arrivals(control, message)
-        return known
+        return self._rows(control, message)
 
-    def _arrivals(self, control: int, message: int) -> list[Row]:
-        location = self.alone(control, message, must_be_delivered=False)
-        found = [self._row(control, edge, self.messages[message]) for edge in self.system.arrival_edges(location)]
-        if found and control not in self.before:
-            self.before[control] = self._before(control, location)
-        return found
+    def _rows(self, control: int, message: int) -> list[Row]:
+        """The reactions of a control as its edges."""
+        return [self._row(control, reaction) for reaction in self.reactions(control, message)]
 
-    def _before(self, control: int, location: Location) -> int:
-        """How many spontaneous edges of a location come before its arrivals."""
-        spontaneous = {row.edge.action.identity for row in self.spontaneous(control)}
-        return len([*takewhile(spontaneous.__contains__, (edge.action.identity for edge in self.system.edges(location)))])
+    def _row(self, control: int, reaction: PartReaction) -> Row:
+        """A reaction of a part of a control as an edge of the control: other parts keep their clocks."""
+        parts, begins, place = self.parts[control], self.begins[control], reaction.place
+        begin, end = begins[place : place + 2]
+        return Row(
+            tuple(limit if limit.clock == AGE else Limit(limit.clock + begin, limit.bound) for limit in reaction.guard),
+            self.control_of((*parts[:place], reaction.part, *parts[place + 1 : -1], reaction.shared)),
+            (
+                *range(begin),
+                *(source if source == RESET else source + begin for source in reaction.updates),
+                *range(end, begins[-1]),
+            ),
+            reaction.sent,
+            reaction.edge,
+        )
 
     def alone(self, control: int, message: int, *, must_be_delivered: bool) -> Location:
         """The location of a control with one message in flight, for the last time if copies are counted."""
@@ -161,10 +322,18 @@ class Mealy:
         flying = InFlight(self.messages[message], must_be_delivered, left)
         return self.system.with_in_flight(self.controls[control], [flying])
 
-    def deadline(self, control: int, message: int) -> tuple[int, tuple[Clock, ...]]:
-        """The bound under which a message must be delivered, and the clocks of one that must be, the limited one last."""
-        location = self.alone(control, message, must_be_delivered=True)
-        own = self.system.clocks(location)[len(self.clocks[control]) :]
+    def deadline(self, message: int) -> tuple[int, tuple[Clock, ...]]:
+        """The bound under which a message must be delivered, and the clocks of one that must be, the limited one last.
+
+        Both are the same in every control; they are taken from the first.
+        """
+        if message not in self._deadlines:
+            self._deadlines[message] = self._deadline(message)
+        return self._deadlines[message]
+
+    def _deadline(self, message: int) -> tuple[int, tuple[Clock, ...]]:
+        location = self.alone(self.start, message, must_be_delivered=True)
+        own = self.system.clocks(location)[len(self.clocks[self.start]) :]
         (bound,) = [bound for bound in self.system.invariant(location) if bound.clock in own]
         if bound.clock != own[-1]:
             raise Unsupported(f"the deadline of {self.messages[message]} is not that of its last clock")
@@ -172,30 +341,15 @@ class Mealy:
 
     def must_be_delivered(self, control: int, message: int) -> bool:
         """Whether an obligation to deliver a message remains once an edge leads to a control."""
-        return self.system.must_be_delivered(self.controls[control], self.messages[message])
+        key = self.stances[control][self.receivers[message]], message
+        known = self._duties.get(key)
+        if known is None:
+            known = self._duties[key] = self.system.must_be_delivered(self.controls[control], self.messages[message])
+        return known
 
     def keeps_in_flight(self, control: int) -> bool:
         """Whether messages stay in flight once an edge leads to a control."""
         return self.system.keeps_in_flight(self.controls[control])
-
-    def _row(self, control: int, edge: Edge, arrived: NetworkMessage | None) -> Row:
-        location = (
-            self.controls[control] if arrived is None else self.alone(control, self.message(arrived), must_be_delivered=False)
-        )
-        target = self.control(self.system.control(edge.target))
-        sources = {clock: position for position, clock in enumerate(self.clocks[control])}
-        updates = edge.updates[: len(self.clocks[target])]
-        for update in updates:
-            if update is not None and update not in sources:
-                raise Unsupported(f"the clock {update} of a message becomes one of the control")
-        flying = [entry for entry in self.system.in_flight(edge.target) if entry.message != arrived]
-        return Row(
-            self._limits(edge.guard, self.system.clocks(location), len(self.clocks[control])),
-            target,
-            tuple(RESET if not isinstance(update, Clock) else sources[update] for update in updates),
-            tuple((self.message(entry.message), entry.must_be_delivered) for entry in flying),
-            edge,
-        )
 
     def _limits(self, bounds: tuple[Bound, ...], clocks: tuple[Clock, ...], own: int | None = None) -> tuple[Limit, ...]:
         """Bounds on clocks, of which the first `own` are those of the control and the next is the age of a message."""

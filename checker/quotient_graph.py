@@ -20,11 +20,12 @@ def may_stay_pending(quotient: QuotientTable, asked: Property) -> bool:
     As `timewait.checker.structural.proof_of` is None.
     """
     names = dict[str, int]()
-    fair = [[names.setdefault(name, len(names)) for name in sorted(row.edge.fair)] for row in quotient.rows]
+    fair = [[names.setdefault(name, len(names)) for name in sorted(reaction.edge.fair)] for reaction in quotient.reactions]
     fair_of, fair_names = joined(fair)
     marks = kernels.Marks(
         pending=np.array([asked.name in pending for pending in quotient.pending]),
-        recurrent=np.array([asked.name in row.edge.recurrent for row in quotient.rows]),
+        reaction_of=quotient.reaction_of,
+        recurrent=np.array([asked.name in reaction.edge.recurrent for reaction in quotient.reactions]),
         fair_of=fair_of,
         fair=fair_names,
         names=len(names),
@@ -38,10 +39,15 @@ def is_narrow(quotient: QuotientTable) -> bool:
     return int(quotient.arrays.locations[:, ROWS].max()) <= kernels.MAX_ROWS
 
 
-def may_lock(quotient: QuotientTable) -> bool:
+def may_lock(quotient: QuotientTable, *, ordered: bool) -> bool:
     """Whether time may stop while no edge is possible; as `timewait.checker.timelock.time_locks` is not empty.
 
-    The quotient must be `is_narrow`.
+    Parameters
+    ----------
+    quotient : QuotientTable
+        The quotient.
+    ordered : bool
+        Whether to use the order of clocks, for which the quotient must be `is_narrow`. Otherwise True says nothing.
     """
     roles = dict[str, int]()
     of_clock = [roles.setdefault("" if clock is None else clock.role, len(roles)) for clock in quotient.clocks]
@@ -52,7 +58,8 @@ def may_lock(quotient: QuotientTable) -> bool:
         waiting=np.zeros(len(quotient), dtype=np.int32),
         waits=np.zeros(len(quotient), dtype=np.bool_),
     )
-    return int(kernels.first_lock(quotient.arrays, _bounds(quotient), np.array(of_clock, dtype=np.int32), fresh, order)) >= 0
+    of_clocks = np.array(of_clock, dtype=np.int32)
+    return int(kernels.first_lock(quotient.arrays, _bounds(quotient), of_clocks, fresh, order, ordered)) >= 0
 
 
 def _part(quotient: QuotientTable, names: int) -> kernels.Part:

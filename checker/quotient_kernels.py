@@ -11,7 +11,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from timewait.checker.class_kernels import FIRST_STEP, MESSAGE, NEXT, ROW, TARGET, ClassArrays, has
+from timewait.checker.class_kernels import (
+    CONTROL_BEFORE,
+    FIRST_SENT,
+    FIRST_STEP,
+    MESSAGE,
+    NEXT,
+    REACTION,
+    ROW,
+    SENT,
+    TARGET,
+    ClassArrays,
+    has,
+)
 from timewait.checker.jit import kernel, subroutine
 
 AGE_ROW, FIRST_SOURCE = 3, 4
@@ -44,6 +56,31 @@ class ClockNumbers(NamedTuple):
     dues: NDArray[np.int32]
     apart: bool
     total: int
+
+
+class ReactionParts(NamedTuple):
+    """What the reactions of the table say of clocks, and where the clocks of parts of controls are, in numbers.
+
+    Attributes
+    ----------
+    places : (reactions,) int32
+        The place of the part that a reaction changes.
+    updates_of, guards_of : (reactions + 1,) int32
+        The begin of the part of each reaction in `updates` and in `guards`.
+    updates : (n,) int16
+        For each clock of a part the place of its source among those of the part before, from 1 on, or 0 where it is reset.
+    guards : (n, 2) int32
+        Bounds, each as the place of its clock from 1 on (-1: that of the age of the arriving message) and its number.
+    begins : (controls, parts + 1) int32
+        For each control the position of the first clock of each part, then the number of its clocks.
+    """
+
+    places: NDArray[np.int32]
+    updates_of: NDArray[np.int32]
+    updates: NDArray[np.int16]
+    guards_of: NDArray[np.int32]
+    guards: NDArray[np.int32]
+    begins: NDArray[np.int32]
 
 
 class RowParts(NamedTuple):
@@ -107,10 +144,34 @@ class QuotientArrays(NamedTuple):
 
 
 @kernel
+def write_rows(rows: NDArray[np.int32], reactions: ReactionParts, parts: RowParts) -> None:
+    """Write the updates and guards of rows into room for them: a reaction in a control, whose other parts keep their clocks."""
+    for row in range(len(rows)):
+        control, reaction = rows[row, CONTROL_BEFORE], rows[row, REACTION]
+        place, update = reactions.places[reaction], parts.updates_of[row]
+        begins = reactions.begins[control]
+        for part in range(len(begins) - 1):
+            if part == place:
+                for entry in range(reactions.updates_of[reaction], reactions.updates_of[reaction + 1]):
+                    source = reactions.updates[entry]
+                    parts.updates[update] = begins[part] + source if source else 0
+                    update += 1
+            else:
+                for clock in range(begins[part], begins[part + 1]):
+                    parts.updates[update] = clock + 1
+                    update += 1
+        guard = parts.guards_of[row]
+        for entry in range(reactions.guards_of[reaction], reactions.guards_of[reaction + 1]):
+            clock = reactions.guards[entry, 0]
+            parts.guards[guard, 0] = begins[place] + clock if clock > 0 else clock
+            parts.guards[guard, 1] = reactions.guards[entry, 1]
+            guard += 1
+
+
+@kernel
 def number(
     arrays: ClassArrays,
     ranks: NDArray[np.int32],
-    before: NDArray[np.int32],
     locations: NDArray[np.int32],
     edges: NDArray[np.int32],
     numbers: NDArray[np.int32],
@@ -118,8 +179,7 @@ def number(
 ) -> int:
     """Number the classes in the order in which edges lead to them, and put the edges in the order of the automaton; how many.
 
-    `ranks` holds the place of each message in that order, `before` for each control the spontaneous edges before arrivals,
-    `numbers` -1 for each class; `keys` is room for each edge.
+    `ranks` holds the place of each message in that order, `numbers` -1 for each class; `keys` is room for each edge.
     """
     locations[0, CLASS], numbers[0] = 0, 0
     location, count, end = 0, 1, 0
@@ -130,7 +190,7 @@ def number(
         step = arrays.links[here, FIRST_STEP]
         while step >= 0:
             row, message = arrays.steps[step, ROW], arrays.steps[step, MESSAGE]
-            spontaneous = np.int32(0 if row - first < before[control] else len(ranks) + 1)
+            spontaneous = np.int32(0 if row - first < arrays.before[control] else len(ranks) + 1)
             key = ranks[message] + 1 if message >= 0 else spontaneous
             place = end
             while place > begin and keys[place - 1] > key:
@@ -283,7 +343,8 @@ def _mark_resets(
 ) -> None:
     """Mark the ages and deadlines that an edge starts: those of messages that it sends."""
     row, arrived = edges[edge, ROW], edges[edge, MESSAGE]
-    for part in range(arrays.rows[row, 1], arrays.rows[row, 1] + arrays.rows[row, 2]):
+    first = arrays.rows[row, FIRST_SENT]
+    for part in range(first, first + arrays.rows[row, SENT]):
         message = arrays.sends[part, 0]
         resets[numbers.ages[message]] = edge
         if arrays.sends[part, 1] and (message == arrived or not has(must, message)):
@@ -336,3 +397,22 @@ def maximal_constants(
                 tested = quotient.guards[part, 0] if quotient.guards[part, 0] >= 0 else quotient.edges[edge, AGE_ROW]
                 clock, bound = quotient.clocks[begin + tested], quotient.guards[part, 1]
                 most[clock, 0], most[clock, 1] = max(most[clock, 0], lower[bound]), max(most[clock, 1], upper[bound])
+
+
+@kernel
+def list_started(quotient: QuotientArrays, begins: NDArray[np.int32], started: NDArray[np.int16]) -> int:
+    """Write for each edge the begin of the clocks that it resets or copies from others, and these if there is room; how many."""
+    count = 0
+    for location in range(len(quotient.locations)):
+        before, first = quotient.locations[location, FIRST_ROW], quotient.locations[location, FIRST_EDGE]
+        for edge in range(first, first + quotient.locations[location, EDGES]):
+            begins[edge] = count
+            target, begin = quotient.edges[edge, TARGET], quotient.edges[edge, FIRST_SOURCE]
+            rows = quotient.locations[target, FIRST_ROW]
+            for row in range(1, quotient.locations[target, ROWS]):
+                clock, source = quotient.clocks[rows + row], quotient.sources[begin + row]
+                if source == 0 or (source > 0 and quotient.clocks[before + source] != clock):
+                    if count < len(started):
+                        started[count] = clock
+                    count += 1
+    return count

@@ -1,26 +1,27 @@
 """The quotient of an automaton that passes messages, compiled from the table of its edges.
 
 The result is that of `CompiledAutomaton(Quotient(system))`, number by number: the same locations, clocks, edges and updates.
-There the specification builds every edge of every location, often several times. Here it builds each row of a small table
-(`timewait.checker.mealy`); edges are combinations of rows and sets of messages, and compiled functions combine them. Engines
-read the arrays (`QuotientTable.arrays`); a location is made from them when one is asked for. Certificates are rebuilt from
-`Quotient` all the same: it is the `system` here.
+There the specification builds every edge of every location, often several times. Here it builds each reaction of a small table
+(`timewait.checker.mealy`); compiled functions combine reactions to rows of controls, and rows and sets of messages to edges.
+Engines read the arrays (`QuotientTable.arrays`); a location is made from them when one is asked for. Certificates are rebuilt
+from `Quotient` all the same: it is the `system` here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timewait.checker import quotient_kernels as kernels
-from timewait.checker.class_kernels import ROW, TARGET
+from timewait.checker.class_kernels import ALL_ROWS, CONTROL_AFTER, REACTION, ROW, TARGET
 from timewait.checker.compiled import INACTIVE, RESET, CompiledAutomaton, CompiledBound, CompiledEdge, CompiledLocation
-from timewait.checker.equivalence_classes import EquivalenceClasses, members
+from timewait.checker.equivalence_classes import EquivalenceClasses
 from timewait.checker.finding import Budget
-from timewait.checker.mealy import AGE, Limit, Mealy, Row, Unsupported
+from timewait.checker.mealy import AGE, Limit, Mealy, PartReaction, Unsupported
 from timewait.checker.quotient import Quotient
 from timewait.checker.quotient_kernels import (
     AGE_ROW,
@@ -32,9 +33,10 @@ from timewait.checker.quotient_kernels import (
     ROWS,
     ClockNumbers,
     QuotientArrays,
+    ReactionParts,
     RowParts,
 )
-from timewait.vocabulary.automaton import Clock, TimedAutomaton
+from timewait.vocabulary.automaton import Clock, Edge, TimedAutomaton
 from timewait.vocabulary.message_passing import MessagePassing, ObligationDropping
 
 
@@ -42,6 +44,22 @@ def message_passing(system: TimedAutomaton) -> MessagePassing | None:
     """The automaton that passes messages whose edges a system has, up to obligations; None if there is none."""
     exact = system.exact if isinstance(system, ObligationDropping) else system
     return exact if isinstance(exact, MessagePassing) else None
+
+
+class PossibleArrival(NamedTuple):
+    """What happens where a control meets a message in flight.
+
+    Attributes
+    ----------
+    control, message : int
+        A control and a message that may be in flight there.
+    reactions : sequence of PartReaction
+        The edges for its arrival.
+    """
+
+    control: int
+    message: int
+    reactions: Sequence[PartReaction]
 
 
 class QuotientTable(CompiledAutomaton):
@@ -60,8 +78,10 @@ class QuotientTable(CompiledAutomaton):
     ----------
     arrays : QuotientArrays
         The locations and edges as numbers.
-    rows : list of Row
-        The rows of the table, by the numbers that edges have.
+    reactions : list of PartReaction
+        The reactions of the table.
+    reaction_of : (rows,) int32
+        The reaction of each row, by the numbers of rows that edges have.
     clocks : tuple of (Clock or None)
         Every clock, by the numbers that rows of locations have; None for the constant zero.
 
@@ -79,7 +99,9 @@ class QuotientTable(CompiledAutomaton):
         if not table.rules.merged:
             raise Unsupported("only automata whose messages are merged have a quotient")
         self._classes = EquivalenceClasses(system, table, budget)
-        self.rows = self._classes.rows
+        self.reactions = self._classes.reactions
+        self._rows = self._classes.arrays.rows[: int(self._classes.arrays.counts[ALL_ROWS])]
+        self.reaction_of = self._rows[:, REACTION]
         self.clocks: tuple[Clock | None, ...] = ()
         self.arrays = self._arrays(*self._clock_numbers())
         self.system = Quotient(system, budget)
@@ -138,7 +160,7 @@ class QuotientTable(CompiledAutomaton):
         locations = np.zeros((len(classes), 8), dtype=np.int32)
         edges = np.zeros((classes.steps, 5), dtype=np.int32)
         of_classes, keys = np.full(len(classes), -1, dtype=np.int32), np.zeros(classes.steps, dtype=np.int32)
-        count = kernels.number(classes.arrays, ranks, self._before(), locations, edges, of_classes, keys)
+        count = kernels.number(classes.arrays, ranks, locations, edges, of_classes, keys)
         locations = locations[:count].copy()
         parts = self._row_parts()
         room = np.zeros(numbers.total + 1, dtype=np.int16)
@@ -156,24 +178,34 @@ class QuotientTable(CompiledAutomaton):
         kernels.lay_out(classes.arrays, numbers, by_rank, parts, arrays, at, resets)
         return arrays
 
-    def _before(self) -> NDArray[np.int32]:
-        """For each control the number of spontaneous edges before those of arrivals; all of them where nothing arrives."""
-        return np.array([self.table.before.get(control, 1 << 30) for control in range(len(self.table.controls))], dtype=np.int32)
-
     def _row_parts(self) -> RowParts:
         """What the rows of the table and its controls say of clocks."""
-        updates_of, updates = joined([[update - RESET for update in row.updates] for row in self.rows])
-        guards_of, guards = joined([[_on_row(limit) for limit in row.guard] for row in self.rows])
-        limits_of, limits = joined([[_on_row(limit) for limit in control] for control in self.table.invariants])
-        return RowParts(
+        rows, table = self._rows, self.table
+        updates_of, updates = joined([[update - RESET for update in reaction.updates] for reaction in self.reactions])
+        guards_of, guards = joined([[_on_row(limit) for limit in reaction.guard] for reaction in self.reactions])
+        limits_of, limits = joined([[_on_row(limit) for limit in control] for control in table.invariants])
+        begins = np.array(table.begins, dtype=np.int32)
+        reactions = ReactionParts(
+            np.array([reaction.place for reaction in self.reactions], dtype=np.int32),
             updates_of,
             updates.astype(np.int16),
             guards_of,
             guards.reshape(-1, 2),
+            begins,
+        )
+        updates_of = begins_of(begins[rows[:, CONTROL_AFTER], -1])
+        guards_of = begins_of(np.diff(guards_of)[self.reaction_of])
+        parts = RowParts(
+            updates_of,
+            np.zeros(updates_of[-1], dtype=np.int16),
+            guards_of,
+            np.zeros((guards_of[-1], 2), dtype=np.int32),
             limits_of,
             limits.reshape(-1, 2),
             self._classes.due_bound,
         )
+        kernels.write_rows(rows, reactions, parts)
+        return parts
 
     # --- locations --------------------------------------------------------------------------------------------------
 
@@ -193,11 +225,10 @@ class QuotientTable(CompiledAutomaton):
         return CompiledLocation(original, self._clocks(number), invariant, edges, self.base.pending(original))
 
     def _edge(self, edge: list[int]) -> CompiledEdge:
-        row: Row = self.rows[edge[ROW]]
-        guard = tuple(self._bound(edge[AGE_ROW] - 1 if clock == AGE else clock, bound) for clock, bound in row.guard)
+        guard = tuple(self._bound((edge[AGE_ROW] if row == AGE else row) - 1, bound) for row, bound in self.guard(edge[ROW]))
         target, first = edge[TARGET], edge[kernels.FIRST_SOURCE]
         sources = self.arrays.sources[first + 1 : first + self.arrays.locations[target, ROWS]]
-        return CompiledEdge(guard, target, tuple((sources + RESET).tolist()), row.edge)
+        return CompiledEdge(guard, target, tuple((sources + RESET).tolist()), self.original(edge[ROW]))
 
     def _bound(self, position: int, bound: int) -> CompiledBound:
         known = self._bounds.get((position, bound))
@@ -205,9 +236,18 @@ class QuotientTable(CompiledAutomaton):
             known = self._bounds[position, bound] = CompiledBound(position, *self.table.bounds[bound])
         return known
 
-    def in_flight(self, number: int) -> list[int]:
-        """The numbers of the messages that may be in flight in a location."""
-        return [*members(self._classes.arrays.flying[self.arrays.locations[number, CLASS]])]
+    def original(self, row: int) -> Edge:
+        """An edge of the specification that a row of the table stands for, with nothing else in flight."""
+        return self.reactions[int(self.reaction_of[row])].edge
+
+    def guard(self, row: int) -> list[tuple[int, int]]:
+        """The guard of a row of the table: each bound as the row of its clock (`AGE`: that of the arrival) and its number."""
+        first, end = self.arrays.guards_of[row : row + 2]
+        return [(clock, bound) for clock, bound in self.arrays.guards[first:end].tolist()]
+
+    def possible_arrivals(self) -> Iterator[PossibleArrival]:
+        """What happens where a control meets a message that may be in flight, once for all controls that it meets alike."""
+        yield from map(PossibleArrival._make, self._classes.arrivals())
 
     @cached_property
     def pending(self) -> tuple[frozenset[str], ...]:
@@ -222,5 +262,11 @@ def _on_row(limit: Limit) -> tuple[int, int]:
 
 def joined(parts: Sequence[Sequence[object]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Parts one behind another, with their begins and the end."""
-    begins = np.cumsum([0, *map(len, parts)]).astype(np.int32)
-    return begins, np.array([entry for part in parts for entry in part], dtype=np.int32)
+    return begins_of([*map(len, parts)]), np.array([entry for part in parts for entry in part], dtype=np.int32)
+
+
+def begins_of(lengths: Sequence[int] | NDArray[np.int32]) -> NDArray[np.int32]:
+    """The begins of parts of some lengths one behind another, and the end."""
+    begins = np.zeros(len(lengths) + 1, dtype=np.int32)
+    np.cumsum(lengths, out=begins[1:])
+    return begins

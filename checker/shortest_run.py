@@ -144,14 +144,15 @@ def least_violation(locations: Locations, ticks: Ticks, begin: int, end: int, na
     """
     located = (ticks.states[begin:end, 0] & np.uint64((1 << int(ticks.counts[WIDTH])) - 1)).astype(np.int64)
     numbers = np.flatnonzero(np.bincount(located)) if end > begin else np.zeros(0, dtype=np.int64)
-    for location in sorted(map(int, numbers), key=lambda number: location_in_order(locations, number)):
-        if prepare(locations.arrays, ticks, location, locations.scratch) != DONE:
-            continue
-        edges = [
-            edge
-            for edge in _edges(locations, location)
-            if name in locations.rows[int(locations.arrays.edges[edge, 1])].edge.violates
-        ]
+    violating: dict[int, list[int]] = {}
+    for location in map(int, numbers):
+        if prepare(locations.arrays, ticks, location, locations.scratch) == DONE:
+            rows = locations.arrays.edges[:, 1]
+            edges = [edge for edge in _edges(locations, location) if name in locations.rows[int(rows[edge])].edge.violates]
+            if edges:
+                violating[location] = edges
+    for location in sorted(violating, key=lambda number: location_in_order(locations, number)):
+        edges = violating[location]
         states = ticks.states[begin:end][located == location]
         passed = {edge: possible(locations.arrays, ticks, edge, states) for edge in edges}
         some = np.logical_or.reduce([*passed.values(), np.zeros(len(states), dtype=np.bool_)])

@@ -20,8 +20,11 @@ Order = frozenset[tuple[int, int]]
 
 def may_lock(automaton: CompiledAutomaton) -> bool:
     """Whether there is a location in which time may stop while no edge is possible; by compiled functions where possible."""
-    if isinstance(automaton, QuotientTable) and quotient_graph.is_narrow(automaton):
-        return quotient_graph.may_lock(automaton)
+    if isinstance(automaton, QuotientTable):
+        narrow = quotient_graph.is_narrow(automaton)
+        found = quotient_graph.may_lock(automaton, ordered=narrow)
+        if narrow or not found:
+            return found
     return bool(time_locks(automaton))
 
 

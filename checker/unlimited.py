@@ -33,19 +33,20 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+
 from timewait.checker import digraphs, timelock
 from timewait.checker.class_kernels import MESSAGE, ROW, TARGET
-from timewait.checker.mealy import AGE, Row
+from timewait.checker.mealy import AGE, Limit
 from timewait.checker.quotient_kernels import (
     AGE_ROW,
     CONTROL,
     EDGES,
     FIRST_EDGE,
     FIRST_ROW,
-    FIRST_SOURCE,
-    ROWS,
+    list_started,
 )
-from timewait.checker.quotient_table import QuotientTable
+from timewait.checker.quotient_table import PossibleArrival, QuotientTable
 from timewait.vocabulary.automaton import Property, Relation
 
 GraphPart = tuple[frozenset[int], list[int]]
@@ -87,11 +88,12 @@ class UnlimitedGraph:
         self.quotient = quotient
         arrays = quotient.arrays
         self._locations = arrays.locations.tolist()
-        self._edges = arrays.edges.tolist()
+        self._edges: list[list[int]] = arrays.edges.tolist()
         self._clocks = arrays.clocks.tolist()
-        self._sources = arrays.sources.tolist()
         self._limits = arrays.limits.tolist()
         self._source_of = [number for number, place in enumerate(self._locations) for _ in range(place[EDGES])]
+        fair = [reaction.edge.fair for reaction in quotient.reactions]
+        self._fair: list[frozenset[str]] = [fair[reaction] for reaction in quotient.reaction_of.tolist()]
         self._tests: dict[tuple[int, int, int], tuple[ClockTest, ...]] = {}
 
     def __len__(self) -> int:
@@ -106,39 +108,46 @@ class UnlimitedGraph:
 
     def _names(self, edge: int) -> frozenset[str]:
         """The fairness names of an edge."""
-        row: Row = self.quotient.rows[self._edges[edge][ROW]]
-        return row.edge.fair
+        return self._fair[self._edges[edge][ROW]]
 
     def _guard(self, edge: int) -> tuple[ClockTest, ...]:
         """The guard of an edge."""
         row, age, begin = self._edges[edge][ROW], self._edges[edge][AGE_ROW], self._locations[self._source_of[edge]][FIRST_ROW]
         known = self._tests.get((row, age, begin))
         if known is None:
-            limits = self.quotient.rows[row].guard
+            limits = self.quotient.guard(row)
             bounds = self.quotient.table.bounds
             known = tuple(
-                ClockTest(self._clocks[begin + (age if clock == AGE else clock + 1)], *bounds[bound]) for clock, bound in limits
+                ClockTest(self._clocks[begin + (age if clock == AGE else clock)], *bounds[bound]) for clock, bound in limits
             )
             self._tests[row, age, begin] = known
         return known
 
-    def _started(self, edge: int) -> Iterator[int]:
+    def _started(self, edge: int) -> list[int]:
         """The clocks that an edge resets, or copies from others."""
-        target, first = self._locations[self._edges[edge][TARGET]], self._edges[edge][FIRST_SOURCE]
-        before = self._locations[self._source_of[edge]][FIRST_ROW]
-        for row in range(1, target[ROWS]):
-            clock, source = self._clocks[target[FIRST_ROW] + row], self._sources[first + row]
-            if source == 0 or (source > 0 and self._clocks[before + source] != clock):
-                yield clock
+        begins, started = self._all_started
+        return started[begins[edge] : begins[edge + 1]]
+
+    @cached_property
+    def _all_started(self) -> tuple[list[int], list[int]]:
+        """For each edge the begin of its clocks in a list, then the end; and that list."""
+        arrays = self.quotient.arrays
+        begins, started = np.zeros(len(arrays.edges) + 1, dtype=np.int32), np.zeros(0, dtype=np.int16)
+        begins[-1] = list_started(arrays, begins, started)
+        started = np.zeros(begins[-1], dtype=np.int16)
+        list_started(arrays, begins, started)
+        return begins.tolist(), started.tolist()
 
     @cached_property
     def _sent(self) -> list[frozenset[int]]:
         """For each row of the table the messages that it sends with the fairness name for that."""
         table = self.quotient.table
-        return [
-            frozenset(message for message, _ in row.sent if table.system.sending_name(table.messages[message]) in row.edge.fair)
-            for row in self.quotient.rows
+        names = [*map(table.system.sending_name, table.messages)]
+        of_reactions = [
+            frozenset(message for message, _ in reaction.sent if names[message] in reaction.edge.fair)
+            for reaction in self.quotient.reactions
         ]
+        return [of_reactions[number] for number in self.quotient.reaction_of.tolist()]
 
     @cached_property
     def _offered(self) -> list[frozenset[int]]:
@@ -159,12 +168,12 @@ class UnlimitedGraph:
 
     def may_stay_pending(self, asked: Property) -> bool:
         """Whether, by this graph, a fair run of the system may keep an ``eventually`` property pending for ever."""
-        pending, rows = self.quotient.pending, self.quotient.rows
+        pending, original = self.quotient.pending, self.quotient.original
         inside = frozenset(number for number, place in enumerate(self._locations) if asked.name in pending[place[CONTROL]])
         waiting = [(inside, self._among(inside, chain.from_iterable(map(self._out, sorted(inside)))))]
         while waiting:
             for part, edges in self._components(*waiting.pop()):
-                if asked.recurrent and not any(asked.name in rows[self._edges[edge][ROW]].edge.recurrent for edge in edges):
+                if asked.recurrent and not any(asked.name in original(self._edges[edge][ROW]).recurrent for edge in edges):
                     continue
                 left = self._left(part, edges)
                 if left is None:
@@ -227,19 +236,16 @@ class UnlimitedGraph:
 
     def may_lock(self) -> bool:
         """Whether time may stop in the system with nothing left to happen."""
-        return timelock.may_lock(self.quotient) or any(self._lacks_arrival(number) for number in range(len(self._locations)))
+        return self._may_lock
 
-    def _lacks_arrival(self, location: int) -> bool:
-        """Whether a message that must be delivered in a location cannot arrive there whenever its age allows."""
-        table, place = self.quotient.table, self._locations[location]
-        arriving = {
-            self._edges[edge][MESSAGE]: self.quotient.rows[self._edges[edge][ROW]].guard
-            for edge in self._out(location)
-            if self._edges[edge][MESSAGE] >= 0
-        }
-        for message in self.quotient.in_flight(location):
-            if table.must_be_delivered(place[CONTROL], message):
-                deadline, _ = table.deadline(place[CONTROL], message)
-                if [*arriving.get(message, ())] != [(AGE, deadline)]:
-                    return True
-        return False
+    @cached_property
+    def _may_lock(self) -> bool:
+        return timelock.may_lock(self.quotient) or any(map(self._lacks_arrival, self.quotient.possible_arrivals()))
+
+    def _lacks_arrival(self, arrival: PossibleArrival) -> bool:
+        """Whether a message that must be delivered in a control cannot arrive there whenever its age allows."""
+        table = self.quotient.table
+        deadline, _ = table.deadline(arrival.message)
+        if any(reaction.guard == (Limit(AGE, deadline),) for reaction in arrival.reactions):
+            return False
+        return table.must_be_delivered(arrival.control, arrival.message)

@@ -102,9 +102,9 @@ class Zones:
 
     def _describe_all(self, quotient: QuotientTable) -> None:
         """Describe every location of a quotient that is in arrays."""
-        kinds = [(row.edge.violates, row.edge.witnesses) for row in quotient.rows]
+        kinds = [(reaction.edge.violates, reaction.edge.witnesses) for reaction in quotient.reactions]
         numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds]
-        tables = zone_tables.tables_of(quotient, self.ticks, np.array(numbers, dtype=np.int32))
+        tables = zone_tables.tables_of(quotient, self.ticks, np.array(numbers, dtype=np.int32)[quotient.reaction_of])
         size = int(tables.places[:, kernels.SIZE].max())
         self._arrays = self._arrays._replace(
             **tables._asdict(),

@@ -12,19 +12,29 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
+from timewait.spec import stances
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, timer_length, user_calls
-from timewait.spec.exchange import ENDS, delivery_matters, pending, recurrent_properties, reply_windows, violated_properties
+from timewait.spec.endpoint import allowed_calls, running, segment_arrives, timer_fires, user_calls
+from timewait.spec.exchange import (
+    ENDS,
+    changes_nothing,
+    delivery_matters,
+    pending,
+    recurrent_properties,
+    reply_windows,
+    violated_properties,
+)
 from timewait.spec.incarnation import ISOLATION, UNKNOWN, KnownIsns, harm_of
 from timewait.spec.network import Channel, ClockedPacket, Network
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
-from timewait.vocabulary.automaton import ZERO, Action, Bound, Clock, ClockUpdate, Edge, Location
-from timewait.vocabulary.message_passing import InFlight, NetworkMessage, NetworkRules
+from timewait.spec.timer_guards import gap, timer_guard
+from timewait.vocabulary.automaton import Action, Bound, Clock, ClockUpdate, Edge, Location
+from timewait.vocabulary.message_passing import ControlParts, EdgesOfPart, InFlight, NetworkMessage, NetworkRules
 
 
 class Phase(StrEnum):
@@ -144,16 +154,11 @@ class Composition:
         bounds = []
         for end, block in zip(ENDS, state.ends, strict=True):
             if Timer.RETRANSMISSION in running(block, self.configuration.behaviour):
-                bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", self._gap(block)[1]))
+                bounds.append(Bound(Clock(Timer.RETRANSMISSION.value, end), "<=", gap(self.configuration, block)[1]))
         for index, packet in enumerate(state.network):
             if packet.must_be_delivered:
                 bounds.append(Bound(self.channel.due(state.network, index), "<=", "MSL"))
         return tuple(bounds)
-
-    def _gap(self, block: Block) -> tuple[str, str]:
-        """The names of the least and the greatest length of the gap before the next retransmission."""
-        names = self.configuration.gap_names
-        return names[min(block.tries, len(names) - 1)]
 
     def expired(self, location: Location, clock: Clock) -> CompositionState:
         state = state_of(location)
@@ -219,6 +224,39 @@ class Composition:
     def arrival_name(self, message: NetworkMessage) -> str:
         return f"deliver {message.sender} {message.subject}"
 
+    def parts(self, control: Location) -> ControlParts:
+        ends, *shared = state_of(control)
+        return ControlParts(ends, tuple(shared))
+
+    def with_parts(self, parts: ControlParts) -> CompositionState:
+        assert isinstance(parts.shared, tuple)
+        return CompositionState._make((parts.own, *parts.shared))
+
+    def clocks_of_part(self, control: Location, part: int) -> tuple[Clock, ...]:
+        return self.running_of(state_of(control).ends[part], ENDS[part])
+
+    def seen(self, control: Location, part: int) -> Hashable:
+        ends = state_of(control).ends
+        return stances.seen(ends[part], ends[1 - part], self.configuration.loss)
+
+    def seen_on_arrival(self, control: Location, message: NetworkMessage) -> Hashable:
+        ends, side = state_of(control).ends, self.receiver(message)
+        outcome = self.received(ends[side], side, _segment(message))
+        return stances.seen_on_arrival(ends[side], ends[1 - side], outcome, self.configuration.loss)
+
+    def receiver(self, message: NetworkMessage) -> int:
+        return 1 - ENDS.index(message.sender)
+
+    def unrelieved(self) -> Composition:
+        return UnrelievedComposition(self.configuration, self.channel.told_apart)
+
+    def spontaneous_edges(self, control: Location) -> tuple[list[EdgesOfPart], list[EdgesOfPart]]:
+        state = state_of(control)
+        first, sides = state.phase is Phase.FIRST, range(len(ENDS))
+        calls = [EdgesOfPart(side, self.calls_of(state, side) if first else ()) for side in sides]
+        timeouts = [EdgesOfPart(side, self.timeouts_of(state, side) if first else ()) for side in sides]
+        return calls + timeouts, [EdgesOfPart(0, self._reopen(state) if first else ())]
+
     def arrival_edges(self, location: Location) -> Iterable[Edge]:
         state = state_of(location)
         match state.phase:
@@ -232,27 +270,20 @@ class Composition:
     # --- steps ------------------------------------------------------------------------------------------------------
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        state = state_of(location)
-        match state.phase:
-            case Phase.FIRST:
-                yield from self.calls(state)
-                yield from self.timeouts(state)
-                yield from self.arrivals(state)
-                yield from self._reopen(state)
-            case Phase.REOPENED:
-                yield from self._old_arrivals(state)
-            case Phase.OVER:
-                return
+        before, after = self.spontaneous_edges(location)
+        yield from chain.from_iterable(edges for _, edges in before)
+        yield from self.arrival_edges(location)
+        yield from chain.from_iterable(edges for _, edges in after)
 
-    def calls(self, state: CompositionState) -> Iterator[Edge]:
-        for side, end in enumerate(ENDS):
-            block = state.ends[side]
-            for call in allowed_calls(block):
-                if self.may_call(state, side, call):
-                    outcome = user_calls(block, call, self.configuration.behaviour)
-                    fair = frozenset({f"{end} {call}"} if call is Call.CLOSE else ())
-                    clocked = self.channel.unchanged(state.network)
-                    yield from self.step(state, side, Action("call", end, call), (), outcome, clocked, fair)
+    def calls_of(self, state: CompositionState, side: int) -> Iterator[Edge]:
+        """The calls of one user."""
+        block, end = state.ends[side], ENDS[side]
+        for call in allowed_calls(block):
+            if self.may_call(state, side, call):
+                outcome = user_calls(block, call, self.configuration.behaviour)
+                fair = frozenset({f"{end} {call}"} if call is Call.CLOSE else ())
+                clocked = self.channel.unchanged(state.network)
+                yield from self.step(state, side, Action("call", end, call), (), outcome, clocked, fair)
 
     def may_call(self, state: CompositionState, side: int, call: Call) -> bool:
         """Whether a user makes a call: each sends its text, then closes; B closes second unless either end may close first."""
@@ -262,10 +293,6 @@ class Composition:
         first = block.state is State.ESTABLISHED
         return call is Call.CLOSE and not (first and side == 1 and not self.configuration.both_close)
 
-    def timeouts(self, state: CompositionState) -> Iterator[Edge]:
-        for side in range(len(ENDS)):
-            yield from self.timeouts_of(state, side)
-
     def timeouts_of(self, state: CompositionState, side: int) -> Iterator[Edge]:
         """The timeouts of one end."""
         block, end = state.ends[side], ENDS[side]
@@ -273,21 +300,8 @@ class Composition:
             outcome = timer_fires(block, timer, self.configuration.behaviour)
             fair = frozenset({f"{end} {timer}"})
             clocked = self.channel.unchanged(state.network)
-            guard = self._timer_guard(block, timer, end)
+            guard = timer_guard(self.configuration, block, timer, end)
             yield from self.step(state, side, Action("timer", end, timer), guard, outcome, clocked, fair)
-
-    def _timer_guard(self, block: Block, timer: Timer, end: str) -> tuple[Bound, ...]:
-        clock = Clock(timer.value, end)
-        match timer:
-            case Timer.RETRANSMISSION:
-                least, most = self._gap(block)
-                if least == most:
-                    return (Bound(clock, "==", most),)
-                return (Bound(clock, ">" if least == ZERO else ">=", least), Bound(clock, "<=", most))
-            case Timer.TIME_WAIT if self.configuration.behaviour.time_wait_cut:
-                return ()
-            case _:
-                return (Bound(clock, ">", timer_length(block, timer, self.configuration.behaviour)),)
 
     def arrivals(self, state: CompositionState) -> Iterator[Edge]:
         network = state.network
@@ -418,8 +432,8 @@ class Composition:
             lost[side] = 0
         transmitted = set()
         for segment, is_lost in zip(outcome.replies, losses, strict=True):
-            windows = self._loss_windows(ends, side, segment, outcome)
-            budgeted = bool(windows) and self.configuration.loss is not None
+            windows = () if self.configuration.loss is None else self._loss_windows(ends, side, segment, outcome)
+            budgeted = bool(windows)
             if not is_lost:
                 must_be_delivered = budgeted or self.configuration.lossless
                 clocked = self.channel.send(clocked, ENDS[side], segment, must_be_delivered)
@@ -443,9 +457,12 @@ class Composition:
         return tuple(waiter for waiter in windows if waiter == side or ends[waiter].state is not State.CLOSED)
 
 
-def changes_nothing(block: Block, outcome: Outcome) -> bool:
-    """Whether an arrival has no effect at all."""
-    return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
+class UnrelievedComposition(Composition):
+    """A composition in which a packet must be delivered even where its delivery does not matter."""
+
+    def _relieved(self, ends: tuple[Block, Block], clocked: list[ClockedPacket]) -> list[ClockedPacket]:
+        del ends
+        return clocked
 
 
 def state_of(location: Location) -> CompositionState:

@@ -50,6 +50,11 @@ def loss_windows(ends: EndPair, side: int, segment: Segment, closers: tuple[bool
     return tuple(found)
 
 
+def changes_nothing(block: Block, outcome: Outcome) -> bool:
+    """Whether an arrival has no effect at all."""
+    return outcome.block == block and not (outcome.replies or outcome.started or outcome.effects)
+
+
 def delivery_matters(ends: EndPair, side: int, outcome: Outcome, closers: tuple[bool, bool]) -> bool:
     """Whether the delivery of a segment matters: it changes the receiver, or its answer belongs to a loss window.
 

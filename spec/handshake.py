@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from timewait.spec.composition import Composition, CompositionState, Phase, changes_nothing, state_of
+from timewait.spec.composition import Composition, CompositionState, Phase, state_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import running, timer_fires, user_calls
-from timewait.spec.exchange import ENDS, violated_properties
+from timewait.spec.exchange import ENDS, changes_nothing, violated_properties
 from timewait.spec.incarnation import Crossing, KnownIsns, answers, crossings, stamped
 from timewait.spec.network import ClockedPacket
 from timewait.spec.old_syn import at_start, received
@@ -69,7 +69,8 @@ class HandshakeComposition(Composition):
         if state.phase is Phase.OVER:
             return
         yield from self._crash(state)
-        yield from self.calls(state)
+        yield from self.calls_of(state, 0)
+        yield from self.calls_of(state, 1)
         yield from self.timeouts(state)
         yield from self.arrivals(state)
         yield from self._opens(state)

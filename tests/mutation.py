@@ -48,6 +48,7 @@ MUTATED = (
     "spec/exchange.py",
     "spec/network.py",
     "spec/composition.py",
+    "spec/timer_guards.py",
     "spec/state.py",
     "spec/over_approximation.py",
 )

@@ -102,6 +102,7 @@ def test_an_obligation_without_an_arrival_may_stop_time(monkeypatch: pytest.Monk
     """Time may stop where a message must be delivered that has no arrival; as it is, none lacks one."""
     graph = graph_of(question(QUEUE))
     assert not graph.may_lock()
+    graph = graph_of(question(QUEUE))
     monkeypatch.setattr(graph.quotient.table, "must_be_delivered", lambda *_: True)
     assert graph.may_lock()
 

@@ -2,7 +2,9 @@
 
 A location of such an automaton is a *control*, a location with nothing in flight, and the messages in flight. An edge is
 spontaneous, and then it depends on the control alone, or it is the arrival of one message, and then it depends on the
-control and that message. An engine can therefore build the edges of every location from a small table.
+control and that message. A control in turn has *parts*, and an edge changes one of them: it depends on that part, on what the
+parts share, and on the little that the part sees of the others. An engine can therefore build the edges of every location from a
+small table.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from timewait.vocabulary.automaton import Edge, Location, TimedAutomaton
+from timewait.vocabulary.automaton import Clock, Edge, Location, TimedAutomaton
 
 
 class NetworkMessage(NamedTuple):
@@ -44,6 +46,36 @@ class InFlight(NamedTuple):
     message: NetworkMessage
     must_be_delivered: bool
     left: int | None
+
+
+class ControlParts(NamedTuple):
+    """What a control consists of.
+
+    Attributes
+    ----------
+    own : tuple of Hashable
+        Its parts, as many in every control.
+    shared : Hashable
+        What the parts share.
+    """
+
+    own: tuple[Hashable, ...]
+    shared: Hashable
+
+
+class EdgesOfPart(NamedTuple):
+    """Some spontaneous edges of a control.
+
+    Attributes
+    ----------
+    part : int
+        The part that they change, and on which they depend.
+    edges : iterable of Edge
+        The edges, which may be built as they are asked for.
+    """
+
+    part: int
+    edges: Iterable[Edge]
 
 
 class NetworkRules(NamedTuple):
@@ -92,6 +124,42 @@ class MessagePassing(TimedAutomaton, Protocol):
 
     def arrival_edges(self, location: Location) -> Iterable[Edge]:
         """The edges of a location that are arrivals, in their order among all its edges."""
+
+    def parts(self, control: Location) -> ControlParts:
+        """The parts of a control."""
+
+    def with_parts(self, parts: ControlParts) -> Location:
+        """The control of some parts."""
+
+    def clocks_of_part(self, control: Location, part: int) -> tuple[Clock, ...]:
+        """The clocks of a part of a control, which depend on that part alone.
+
+        The clocks of a control are those of its parts, one behind another, and no edge copies one from another part.
+        """
+
+    def seen(self, control: Location, part: int) -> Hashable:
+        """What the edges that change a part depend on beyond the part, what the parts share, and the message that arrives.
+
+        Whether a message must still be delivered depends on the part at which it arrives in the same way.
+        """
+
+    def seen_on_arrival(self, control: Location, message: NetworkMessage) -> Hashable:
+        """The part of what is `seen` on which the edges for the arrival of a message depend."""
+
+    def receiver(self, message: NetworkMessage) -> int:
+        """The part that the arrival of a message changes."""
+
+    def spontaneous_edges(self, control: Location) -> tuple[Sequence[EdgesOfPart], Sequence[EdgesOfPart]]:
+        """The spontaneous edges of a control in groups, those before arrivals and those after them.
+
+        Every control has the same groups, of the same parts; a group may be empty.
+        """
+
+    def unrelieved(self) -> MessagePassing:
+        """The automaton in which a message that must be delivered must be so until it arrives, whatever `must_be_delivered` says.
+
+        Its edges have every obligation that they would have whatever the parts are that they do not change.
+        """
 
     def must_be_delivered(self, control: Location, message: NetworkMessage) -> bool:
         """Whether a message that must be delivered must still be delivered once an edge leads to a control."""
