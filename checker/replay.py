@@ -80,66 +80,104 @@ def minimal(initial: ReplayState, run: Run, asked: Property, retimed: Callable[[
     if asked.kind != "always":
         return trace
     short = shortened(initial, run, asked)
-    chosen = next((other for other in (retimed(short) if retimed else ()) if _shows(initial, other.moves, asked)), short)
+    start = _Reached(initial)
+    chosen = next((other for other in (retimed(short) if retimed else ()) if _shows(start, other.moves, asked)), short)
     return replace(replay(initial, chosen, asked), dropped=len(run.moves) - len(short.moves))
 
 
 def shortened(initial: ReplayState, run: Run, asked: Property) -> Run:
     """A run that violates an ``always`` property, without the steps and the delays that are not needed."""
-    moves = list(run.moves)
-    while (shorter := _without_one(initial, moves, asked)) is not None:
+    moves, start = list(run.moves), _Reached(initial)
+    while (shorter := _without_one(start, moves, asked)) is not None:
         moves = shorter
     for index, move in enumerate(moves):
         attempt = [*moves[:index], Move(Fraction(0), move.action), *moves[index + 1 :]]
-        if move.delay and _shows(initial, attempt, asked):
+        if move.delay and _shows(start, attempt, asked):
             moves = attempt
     return Run(tuple(moves))
 
 
-def _without_one(initial: ReplayState, moves: list[Move], asked: Property) -> list[Move] | None:
+def _without_one(start: _Reached, moves: list[Move], asked: Property) -> list[Move] | None:
     """The moves without the last one that is not needed; None when each is needed."""
     for index in range(len(moves) - 2, -1, -1):
         follower = moves[index + 1]
         for delay in (follower.delay, follower.delay + moves[index].delay):
             attempt = [*moves[:index], Move(delay, follower.action), *moves[index + 2 :]]
-            if _shows(initial, attempt, asked):
+            if _shows(start, attempt, asked):
                 return attempt
     return None
 
 
-def _shows(initial: ReplayState, moves: Sequence[Move], asked: Property) -> bool:
+def _shows(start: _Reached, moves: Sequence[Move], asked: Property) -> bool:
     try:
-        _carry_out(initial, moves, asked.name)
+        _carried_out(start, moves, asked.name)
     except Rejected:
         return False
     return True
 
 
+class _Reached:
+    """A state, and those that moves lead to from it: runs that begin alike are carried out once as far as they are alike.
+
+    Attributes
+    ----------
+    state : ReplayState
+        The state.
+    """
+
+    def __init__(self, state: ReplayState) -> None:
+        self.state = state
+        self._after: dict[Move, list[_Reached] | ImpossibleMove] = {}
+
+    def ways(self, move: Move) -> list[_Reached]:
+        """The states after a move, one for each way to do its action.
+
+        Raises
+        ------
+        ImpossibleMove
+            There is none.
+        """
+        if move not in self._after:
+            try:
+                self._after[move] = [_Reached(state) for state in _ways(self.state, move)]
+            except ImpossibleMove as impossible:
+                self._after[move] = impossible
+        found = self._after[move]
+        if isinstance(found, ImpossibleMove):
+            raise found
+        return found
+
+
 def _carry_out(initial: ReplayState, moves: Sequence[Move], broken: str | None) -> list[ReplayState]:
     """The states after each move; of several ways to do an action the first that makes the later moves possible."""
+    return [reached.state for reached in _carried_out(_Reached(initial), moves, broken)]
+
+
+def _carried_out(start: _Reached, moves: Sequence[Move], broken: str | None) -> list[_Reached]:
+    """The same, in the tree of the states reached so far."""
     reason = "it has no steps"
-    states: list[ReplayState] = []
-    waiting: list[list[ReplayState]] = []
+    reached: list[_Reached] = []
+    waiting: list[list[_Reached]] = []
     while True:
-        done = len(states)
-        if done == len(moves) and (broken is None or (states and broken in states[-1].broken)):
-            return states
+        done = len(reached)
+        if done == len(moves) and (broken is None or (reached and broken in reached[-1].state.broken)):
+            return reached
         if done == len(moves):
             reason = f"its last step does not violate {broken}"
-            ways: list[ReplayState] = []
+            ways: list[_Reached] = []
         else:
             try:
-                ways = list(_ways(states[-1] if states else initial, moves[done]))
+                ways = list((reached[-1] if reached else start).ways(moves[done]))
             except ImpossibleMove as impossible:
                 reason, ways = f"step {done + 1}: {impossible}", []
         waiting.append(ways)
         while waiting and not waiting[-1]:
             waiting.pop()
-            if states:
-                states.pop()
+            if reached:
+                reached.pop()
         if not waiting:
             raise Rejected(reason)
-        states.append(waiting[-1].pop(0))
+        reached.append(waiting[-1].pop(0))
 
 
 def is_possible(initial: ReplayState, run: Run) -> bool:

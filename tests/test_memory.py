@@ -198,13 +198,13 @@ def test_damaged(gather: Callable[[], list[Evidence]], tmp_path: Path) -> None:
 
 def test_exchanged(tmp_path: Path) -> None:
     """Two results whose files are exchanged are found anew."""
-    wider = (*REGION[:3], "TIME_WAIT >= 3*MSL")
-    gathered(tmp_path, lambda: proof() + proof(wider))
+    narrower = (*REGION, "TIME_WAIT >= MSL + RTO")
+    gathered(tmp_path, lambda: proof() + proof(narrower))
     one, other = tmp_path.iterdir()
     texts = one.read_bytes(), other.read_bytes()
     one.write_bytes(texts[1])
     other.write_bytes(texts[0])
-    pieces, used = gathered(tmp_path, lambda: proof() + proof(wider))
+    pieces, used = gathered(tmp_path, lambda: proof() + proof(narrower))
     assert (used.asked, used.recalled) == (2, 0)
     assert all(piece.verdict is Verdict.PROVED for piece in pieces)
 
