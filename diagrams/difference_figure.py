@@ -38,6 +38,9 @@ MARKS = {"added": "+", "missing": "-", "changed": "~"}
 MARKS_IN_A_ROW = 4
 """The most marks in a row of a box."""
 
+MARKS_BESIDE = 2
+"""The most marks in a line beside an arrow, so that diagrams stay narrow."""
+
 INDENT = "\u2003"
 """An em space, before the outcomes of a difference."""
 
@@ -194,7 +197,7 @@ def _moves(changes: Iterable[NumberedChange], names: tuple[str, str]) -> Iterato
             together[one.change.source, target, style].append(one)
     for (source, target, style), some in together.items():
         tooltip = "\n".join(one.change.words(*names) for one in some)
-        label = tuple(_marks(some[first : first + MARKS_IN_A_ROW]) for first in range(0, len(some), MARKS_IN_A_ROW))
+        label = tuple(_marks(some[first : first + MARKS_BESIDE]) for first in range(0, len(some), MARKS_BESIDE))
         yield Arrow(source, target, label, style, tooltip, citation_url(some[0].change.section), Emphasis.STRONG)
 
 

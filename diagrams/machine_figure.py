@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from timewait.diagrams.box_sizes import TEXT
 from timewait.diagrams.colours import BLUE, GREY, RED
-from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, bold, line
+from timewait.diagrams.figure import Arrow, Box, Figure, FigureRow, LineStyle, TextLine, bold, line
+from timewait.diagrams.widths import width
+from timewait.spec.state import in_rfc_spelling
 
 AGREES = LineStyle("as the specification", BLUE, "solid")
 DIFFERS = LineStyle("differs from the specification", RED, "bold")
@@ -15,6 +18,15 @@ STATE = LineStyle("a state", GREY, "solid")
 
 SILENT = "nothing"
 """The output of an event to which nothing is sent."""
+
+RESET = "RST"
+"""The event of a RST that arrives."""
+
+ROW_WIDTH = 130.0
+"""The width at which the events of a row are wrapped, in pixels."""
+
+CONTINUED = "\u2003"
+"""An em space, before what follows from an event."""
 
 
 class MachineEdge(NamedTuple):
@@ -40,6 +52,9 @@ class MachineEdge(NamedTuple):
 def machine_figure(title: str, states: Iterable[str], edges: Iterable[MachineEdge]) -> Figure:
     """The figure of a machine; events that change nothing and draw nothing are left out.
 
+    A box lists the events that leave its state as it is, and the resets that end several states alike; the other transitions,
+    and every difference, are arrows.
+
     Parameters
     ----------
     title : str
@@ -53,8 +68,17 @@ def machine_figure(title: str, states: Iterable[str], edges: Iterable[MachineEdg
     grouped: defaultdict[tuple[str, str, bool], list[MachineEdge]] = defaultdict(list)
     for edge in shown:
         grouped[edge.source, edge.target, edge.output != edge.expected].append(edge)
-    arrows = tuple(_arrow(*ends, together) for ends, together in _sorted(grouped))
-    boxes = tuple(Box(name, name, STATE) for name in states)
+    reached = {target for (source, target, _), together in grouped.items() if source != target and not _is_reset(together)}
+    listed: defaultdict[str, list[FigureRow]] = defaultdict(list)
+    drawn = []
+    for (source, target, differs), together in _sorted(grouped):
+        if not differs and (source == target or (target in reached and _is_reset(together))):
+            listed[source] += _rows(together, "" if source == target else target)
+        else:
+            reached.add(target)  # one arrow leads there; the other resets are rows
+            drawn.append(_arrow(source, target, differs, together))
+    arrows = tuple(drawn)
+    boxes = tuple(Box(name, in_rfc_spelling(name), STATE, rows=tuple(listed[name])) for name in states)
     styles = tuple(style for style in (AGREES, DIFFERS) if any(arrow.style is style for arrow in arrows))
     return Figure("machine", title, boxes, arrows, styles=styles, caption=(line(bold(title)),))
 
@@ -63,12 +87,42 @@ def _sorted(grouped: Mapping[tuple[str, str, bool], list[MachineEdge]]) -> list[
     return sorted(grouped.items(), key=lambda item: item[0])
 
 
-def _arrow(source: str, target: str, differs: bool, edges: list[MachineEdge]) -> Arrow:
-    by_output: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+def _is_reset(edges: Iterable[MachineEdge]) -> bool:
+    """Whether these transitions are those of a RST to which nothing is sent."""
+    return all((edge.event, edge.output) == (RESET, SILENT) for edge in edges)
+
+
+def _by_output(edges: Iterable[MachineEdge]) -> dict[tuple[str, str], list[str]]:
+    """The events of some transitions, by what is sent and what the specification sends."""
+    together: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for edge in edges:
-        by_output[edge.output, edge.expected].append(edge.event)
+        together[edge.output, edge.expected].append(edge.event)
+    return dict(together)
+
+
+def _rows(edges: Iterable[MachineEdge], target: str) -> Iterator[FigureRow]:
+    """The rows of a box: events, and below them what is sent, or the state that follows."""
+    for (output, _), events in _by_output(edges).items():
+        yield from (FigureRow((line(bold(text)),)) for text in _joined(events))
+        yield FigureRow((line(f"{CONTINUED}-> {in_rfc_spelling(target)}" if target else f"{CONTINUED}/ {output}"),))
+
+
+def _joined(events: Iterable[str]) -> Iterator[str]:
+    """Events with commas, in lines of at most `ROW_WIDTH` that break no event."""
+    shown = ""
+    for event in events:
+        longer = f"{shown}, {event}" if shown else event
+        if shown and width(f"{longer},", TEXT, bold=True) > ROW_WIDTH:
+            yield f"{shown},"
+            shown = event
+        else:
+            shown = longer
+    yield shown
+
+
+def _arrow(source: str, target: str, differs: bool, edges: list[MachineEdge]) -> Arrow:
     label: list[TextLine] = []
-    for (output, expected), events in by_output.items():
+    for (output, expected), events in _by_output(edges).items():
         answer = f"{', '.join(events)} / {output}"
         label.append(line(f"{answer} (specification: {expected})" if differs else answer))
     return Arrow(source, target, tuple(label), DIFFERS if differs else AGREES)

@@ -7,6 +7,7 @@ table show every edge. An event that ends several states alike, such as a RST or
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -56,7 +57,7 @@ CLOSED_AGAIN = "CLOSED_again"
 EVERYWHERE = frozenset({"in the window", "outside the window"})
 """Guards that together hold for every segment."""
 
-NOTE_WIDTH = 500.0
+NOTE_WIDTH = 420.0
 """The width at which the note of a box is wrapped, in pixels, unless its table is wider."""
 
 TIME_WAIT_WEIGHT = 4
@@ -68,11 +69,17 @@ STATES_WIDTH = 500.0
 EVENT_WIDTH = 150.0
 """The width at which the event of a row is wrapped, in pixels."""
 
+GUARD_WIDTH = 170.0
+"""The width at which the guard of a row is wrapped, in pixels, in the diagram of one state."""
+
 CONTINUED = "\u2003"
 """An em space, before the second line of an event."""
 
 NAMES_IN_A_ROW = 3
 """The most names of states in a row of the box of shared events."""
+
+STEPS_OF_B = re.compile(r"(?<=,) (?=B: )")
+"""Where the steps of A end and those of B begin."""
 
 TIME_WAIT_SETTINGS = frozenset({"answers", "restarts", "reset"})
 
@@ -194,7 +201,7 @@ def _arrows(graph: nx.MultiDiGraph, omitted: Collection[int], end: str, use: Gra
         cases = frozenset[Circumstances]().union(*(edge["cases"] for edge in edges))
         steps = use.takers(source, target, cases) if use else ""
         used = [edge for edge in edges if use and use.takers(source, target, edge["cases"])]
-        text = (*label(used or edges), *([line(bold(steps))] if steps else []))
+        text = (*label(used or edges), *(line(bold(part)) for part in STEPS_OF_B.split(steps) if part))
         emphasis = Emphasis.PLAIN if use is None else Emphasis.STRONG if steps else Emphasis.FAINT
         closes = target is State.CLOSED and (source in PATHS or source is State.ESTABLISHED)
         weight = TIME_WAIT_WEIGHT if source is State.TIME_WAIT and style is TIMED else 1
@@ -248,10 +255,8 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
     condensed = condense(graph)
     meaning = condensed.nodes[state]["meaning"]
     stays = [edge for _, target, edge in condensed.out_edges(state, data=True) if target is state]
-    rows = tuple(
-        FigureRow((line(event_span(edge)), line(edge["guard"]), reply(edge)), in_full([edge]), citation_url(edge["section"]))
-        for edge in sorted(stays, key=lambda edge: (kind_order(edge), not edge["reply"]))
-    )
+    ordered = sorted(stays, key=lambda edge: (kind_order(edge), not edge["reply"]))
+    rows = tuple(row for edge in ordered for row in _edge_rows(edge))
     table = columns(rows)
     note = tuple(wrapped(meaning, TEXT, max(NOTE_WIDTH, sum(table) + COLUMN_GAP * (len(table) - 1))))
     around = condensed.copy()
@@ -269,6 +274,16 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
     styles = tuple(style for style in STYLES if any(style is arrow.style for arrow in arrows))
     title = f"{in_rfc_spelling(state)}: transitions and answers"
     return Figure(state.lower(), title, tuple(boxes), arrows, styles=styles)
+
+
+def _edge_rows(edge: GraphEdgeData) -> Iterator[FigureRow]:
+    """An edge that stays in a state: its event, its guard and the reply, in as many lines as the first two need."""
+    event, guard = event_span(edge), wrapped(edge["guard"], TEXT, GUARD_WIDTH)
+    names = wrapped(event.text, TEXT, EVENT_WIDTH, bold=True)
+    spans = [event._replace(text=f"{CONTINUED}{name}" if place else name) for place, name in enumerate(names)]
+    for place, (span, words) in enumerate(zip_longest(spans, guard)):
+        cells = (line(span or ""), line(words or ""), *([] if place else [reply(edge)]))
+        yield FigureRow(cells, in_full([edge]), citation_url(edge["section"]))
 
 
 def _side(state: State, middle: State, side: str) -> str:

@@ -21,7 +21,7 @@ from timewait.checker.trace import Trace
 from timewait.cli.figures import difference_picture, states_of
 from timewait.cli.picture_set import draw
 from timewait.diagrams import figure_text
-from timewait.diagrams.box_sizes import box_size
+from timewait.diagrams.box_sizes import LABEL, box_size, box_sizes
 from timewait.diagrams.colours import BACKGROUND, COLOURS, DARK, SAFE, Colour
 from timewait.diagrams.difference_figure import compared
 from timewait.diagrams.edges import ACTIVE, PASSIVE, STYLES, TIMED, in_full
@@ -143,6 +143,13 @@ class TestCompleteness:
         for source, target, edge in condense(graphs[name]).edges(data=True):
             if state in (source, target):
                 assert in_full([edge]) in said
+
+    @every_behaviour
+    @pytest.mark.parametrize("state", set(State) - {S.CLOSED, S.LISTEN, S.SYN_SENT, S.SYN_RECEIVED})
+    def test_the_diagram_of_a_state_is_narrow(self, graphs: dict[str, nx.MultiDiGraph], name: str, state: State) -> None:
+        """Its table folds events and guards, so that letters are 8 pixels high where the picture is 400 pixels wide."""
+        boxes = box_sizes(one_state(graphs[name], state))
+        assert boxes[state].width <= LABEL * 400 / 8 - 40, "with the margins of the picture"
 
     def test_the_rows_of_time_wait(self, graphs: dict[str, nx.MultiDiGraph]) -> None:
         (box,) = [box for box in states(graphs["default"], "").boxes if box.name == S.TIME_WAIT]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from functools import cache
 from itertools import product
+from xml.etree import ElementTree
 
 import pytest
 from commands import run_json
 
+from timewait.diagrams.figure_svg import as_svg
+from timewait.diagrams.machine_figure import DIFFERS, SILENT, MachineEdge, machine_figure
 from timewait.laboratory import probe
 from timewait.laboratory.learning.alphabet import AbstractPeer, Letter, output
 from timewait.laboratory.learning.learner import LearningResult
@@ -53,6 +58,31 @@ def test_the_states_of_the_specification() -> None:
     machine = learned(Behaviour()).machine
     assert {name.removesuffix(" (2)") for name in machine.states} == {str(state) for state in CLOSING}
     assert len(machine.states) == len(CLOSING) + 1
+
+
+def test_its_picture() -> None:
+    """Every transition that shows is an arrow or in a box, no arrow is a loop, and letters are legible at 850 pixels."""
+    machine = learned(Behaviour()).machine
+    edges = [MachineEdge(state, to.target, letter, to.output, to.output) for (state, letter), to in machine.reactions.items()]
+    figure = machine_figure("the machine", machine.states, edges)
+    assert all(arrow.source != arrow.target for arrow in figure.arrows)
+    assert {arrow.target for arrow in figure.arrows} == {*machine.states} - {State.ESTABLISHED}
+    words = ["".join(span.text for span in text) for arrow in figure.arrows for text in arrow.label]
+    words += ["".join(span.text for span in cell) for box in figure.boxes for row in box.rows for cell in row.cells]
+    shown = [edge for edge in edges if edge.source != edge.target or edge.output != SILENT]
+    said = Counter(re.findall("|".join(sorted(map(str, Letter), key=len, reverse=True)), "\n".join(words)))
+    for letter in Letter:
+        assert said[letter] >= sum(edge.event == letter for edge in shown)
+    assert float(ElementTree.fromstring(as_svg(figure)).get("width", "inf")) <= 850
+    boxes = {box.name: box for box in figure.boxes}
+    assert boxes[State.FIN_WAIT_1].title == "FIN-WAIT-1"
+
+
+def test_a_difference_is_an_arrow() -> None:
+    """Also where the event changes nothing."""
+    edges = [MachineEdge("A", "B", "FIN", "ACK", "ACK"), MachineEdge("B", "B", "old ACK", "nothing", "ACK")]
+    loop, _ = sorted(machine_figure("the machine", ["A", "B"], edges).arrows, key=lambda arrow: arrow.source, reverse=True)
+    assert (loop.source, loop.target, loop.style) == ("B", "B", DIFFERS)
 
 
 def test_the_machine_is_the_endpoint() -> None:

@@ -158,8 +158,8 @@ class TestLooks:
 COMMITTED = sorted((Path(__file__).parent.parent / "docs" / "diagrams").glob("*.svg"))
 """The pictures that the repository keeps."""
 
-NARROW, LEAST = 400, {"sequence": 8.5, "states": 7.0, "other": 7.8}
-"""The width of a narrow page, and the least height of letters there, in pixels, by the kind of the picture."""
+NARROW, LEAST = 400, 9.0
+"""The width of a narrow page, and the least height of letters there, in pixels."""
 
 
 @pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
@@ -175,7 +175,5 @@ class TestCommittedPictures:
         """Shrunk to the width of the page, the smallest letters are still large enough."""
         picture = ElementTree.fromstring(file.read_text(encoding="utf-8"))
         sizes = [float(one.get("font-size", "").removesuffix("px")) for one in picture.iter() if one.get("font-size")]
-        kind = file.stem.split("-")[0]
-        least = LEAST[{"run": "sequence", "states": "states", "used": "states"}.get(kind, "other")]
         assert sizes
-        assert min(sizes) * min(NARROW / float(picture.get("width", "")), 1) >= least
+        assert min(sizes) * min(NARROW / float(picture.get("width", "")), 1) >= LEAST

@@ -64,7 +64,7 @@ def _learned(abandons: bool, expected: int, screen: Screen) -> LearningResult:
             return news
         if news.queries // 500 > shown:
             shown = news.queries // 500
-            screen.note(f"  {news.queries:,} queries, {news.steps:,} steps")
+            screen.progress_note(f"{news.queries:,} queries, {news.steps:,} steps")
     raise AssertionError("learning ends with a result or an exception")
 
 
