@@ -128,6 +128,13 @@ def test_a_fin_whose_acknowledgement_the_capture_may_lack(whole: bool) -> None:
     assert state(found, "A").possible == ({State.FIN_WAIT_1} if whole else {State.FIN_WAIT_1, State.FIN_WAIT_2})
 
 
+@pytest.mark.parametrize("later", [True, False])
+def test_a_packet_after_a_fin_that_nothing_acknowledges(later: bool) -> None:
+    """The capture may have dropped an acknowledgement between them; when the FIN itself was sent, none had arrived."""
+    text = OPEN + "1 A FA 1 1\n1.005 B FA 1 1\n1.01 A A 2 2\n2 A FA 1 2\n" + ("2.5 B FA 1 1\n2.51 A A 2 2\n" if later else "")
+    assert (State.TIME_WAIT in state(captured("between", text), "A").possible) is later
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_repeated_fin_beside_its_receiver(whole: bool) -> None:
     """A may have taken the first one, and answered out of sight; then it drops the acknowledgement on the second."""

@@ -185,10 +185,11 @@ class _End:
         if self._own is None:
             return {False}
         answers = [it for it in self._theirs if covers(it, self._own.number)]
-        if not answers:
-            return {False} if self._found.seems_whole else {True, False}
-        again = self._found.shows_first_passages(self._side) and self._closed_again(certain=True)
-        return {False} if again else {True, False}
+        if not self._found.shows_first_passages(self._side) or not self._mine or not self._mine[-1].segment.fin:
+            # An acknowledgement that the capture lacks may have come before the end's last packet.
+            return {True, False}
+        waits = self._closed_again(certain=True) if answers else self._found.seems_whole
+        return {False} if waits else {True, False}
 
     def _closed_again(self, *, certain: bool) -> bool:
         """Whether its FIN came again, a round trip after each acknowledgement; where certain, not as a copy of the network."""
