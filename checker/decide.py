@@ -36,8 +36,8 @@ from timewait.checker.zones import ZoneEngine
 from timewait.vocabulary.automaton import Action, Property
 
 ENGINES: tuple[DecisionEngine, ...] = (
-    NarrowerEngine(),
     UnlimitedZoneEngine(),
+    NarrowerEngine(),
     OverApproximationEngine(),
     TickEngine(),
     ZoneEngine(),
@@ -120,6 +120,15 @@ def decide(question: Question, asked: Sequence[Property], engine: Engine, budget
     if reason := _unsupported(question, engine):
         return [Answer(Finding(entry.name, Verdict.INCONCLUSIVE, str(engine), reason=reason)) for entry in asked]
     return [_refined(question, entry, answer, engine, budget) for entry, answer in _ask(question, asked, engine, budget)]
+
+
+def violations_with_less_text(question: Question, asked: Sequence[Property], budget: Budget) -> list[Answer]:
+    """The violations of ``always`` properties that systems with less text have, replayed on this one."""
+    narrower = tuple(replace(narrow, quotient_budget=budget) for narrow in question.narrower)
+    by_name = {entry.name: entry for entry in asked}
+    found = NarrowerEngine().decide(replace(question, narrower=narrower), asked, budget) if narrower and asked else []
+    answers = [_confirmed(question, by_name[finding.name], finding) for finding in found]
+    return [answer for answer in answers if answer.verdict is Verdict.VIOLATED]
 
 
 def _ask(question: Question, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[tuple[Property, Answer]]:

@@ -136,6 +136,8 @@ class Budget:
         Threads, or workers of a cluster, that one exploration in ticks uses once its states are many.
     cluster : str
         The Ray cluster of the workers (`timewait.checker.ray_cluster`); empty for this process.
+    seconds_in_ticks : float
+        Time at most for liveness in ticks, which may have no end.
     interrupted : callable
         Polled: whether the exploration should stop; the findings so far are kept.
     """
@@ -147,6 +149,7 @@ class Budget:
     interrupted: Callable[[], bool] = never
     workers: int = 1
     cluster: str = ""
+    seconds_in_ticks: float = math.inf
     started: float = field(default_factory=time.monotonic)
     _reported: float = field(default_factory=time.monotonic)
     _measured: float = -math.inf
@@ -159,7 +162,8 @@ class Budget:
 
     def fresh(self) -> Budget:
         """The same bounds, with the time restarted."""
-        return Budget(self.states, self.seconds, self.megabytes, self.listener, self.interrupted, self.workers, self.cluster)
+        now = time.monotonic()
+        return replace(self, started=now, _reported=now, _measured=-math.inf)
 
     def exceeded(self, states: int, depth: int) -> str:
         """Why to stop, or an empty string; calls the listener from time to time."""

@@ -124,7 +124,7 @@ class LassoEngine(DecisionEngine):
     choices = frozenset({Engine.AUTO, Engine.EXPLICIT, Engine.ZONES, Engine.SMT})
 
     def decide(self, question: Question, properties: Sequence[Property], budget: Budget) -> list[Finding]:
-        spent = budget.fresh()
+        spent = replace(budget.fresh(), seconds=min(budget.seconds, budget.seconds_in_ticks))
         states = packed(question, spent)
         if states is None:
             return self._by_specification(question, properties, spent)

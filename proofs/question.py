@@ -44,32 +44,32 @@ def question(configuration: Configuration) -> Question:
         unlimited=compose(lossy),
         unlimited_approximation=OverApproximation(lossy, one_per_effect),
         narrower=tuple(map(question, less_text(configuration))),
-        small=(Question(compose(small(configuration)), initial_state(small(configuration))),),
+        small=tuple(Question(compose(each), initial_state(each)) for each in small(configuration)),
         refined=refined,
     )
 
 
 def less_text(configuration: Configuration) -> list[Configuration]:
-    """The same with an octet from one end alone, if that is less text.
+    """The same without text, and with an octet from one end alone, where that is less text.
 
     A user may call CLOSE before all is sent, so every run with less text is a run with more.
     """
     first, second = (min(octets, 1) for octets in configuration.text)
-    texts = [(0, second), (first, 0)]
-    return [replace(configuration, text=text) for text in dict.fromkeys(texts) if 0 < sum(text) < sum(configuration.text)]
+    texts = [(0, 0), (0, second), (first, 0)]
+    return [replace(configuration, text=text) for text in dict.fromkeys(texts) if sum(text) < sum(configuration.text)]
 
 
-def small(configuration: Configuration) -> Configuration:
-    """The same with the least of all that makes states many: no text, no loss, one gap, no limit on retries, and few ticks.
+def small(configuration: Configuration) -> list[Configuration]:
+    """The same with the least of all that makes states many: loss, gaps, retries, and ticks; without text first.
 
-    Its runs need not be runs of the configuration: durations are rounded up, to at most `FEW_TICKS` times the MSL.
+    Their runs need not be runs of the configuration: durations are rounded up, to at most `FEW_TICKS` times the MSL.
     """
 
     def rounded(length: Fraction) -> Fraction:
         return Fraction(min(ceil(length / configuration.msl), FEW_TICKS))
 
     lengths: dict[str, Any] = {name: rounded(length) for name, length in configuration.further_lengths.items()}
-    return replace(
+    least = replace(
         configuration,
         msl=Fraction(1),
         time_wait=rounded(configuration.time_wait),
@@ -77,10 +77,11 @@ def small(configuration: Configuration) -> Configuration:
         rto_exact=False,
         rto_slack=Fraction(0),
         loss=0,
-        text=(0, 0),
         behaviour=replace(configuration.behaviour, retries=None, backoff=1),
         **lengths,
     )
+    first, second = (min(octets, 1) for octets in configuration.text)
+    return [replace(least, text=text) for text in dict.fromkeys([(0, 0), (0, second), (first, 0)])]
 
 
 def copies_told_apart(configuration: Configuration) -> tuple[int, ...]:

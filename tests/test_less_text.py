@@ -26,10 +26,16 @@ LARGE = replace(close(2, 4, 2, 1), text=(1, 1), both_close=True)
 
 @pytest.mark.parametrize(
     ("text", "less"),
-    [((0, 0), []), ((0, 1), []), ((1, 1), [(0, 1), (1, 0)]), ((3, 3), [(0, 1), (1, 0)]), ((2, 0), [(1, 0)])],
+    [
+        ((0, 0), []),
+        ((0, 1), [(0, 0)]),
+        ((1, 1), [(0, 0), (0, 1), (1, 0)]),
+        ((3, 3), [(0, 0), (0, 1), (1, 0)]),
+        ((2, 0), [(0, 0), (1, 0)]),
+    ],
 )
 def test_less_text(text: tuple[int, int], less: list[tuple[int, int]]) -> None:
-    """An octet from one end alone, where that is less."""
+    """None, and an octet from one end alone, where that is less."""
     assert [each.text for each in less_text(replace(LARGE, text=text))] == less
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from timewait.captures import choosing, closes
 from timewait.checker import itf
-from timewait.checker.decide import Answer, decide
+from timewait.checker.decide import Answer, decide, violations_with_less_text
 from timewait.checker.finding import Budget
+from timewait.checker.inheritance import inherited
 from timewait.checker.question import Engine
 from timewait.checker.synthesis import InconclusiveSynthesis
 from timewait.checker.threshold import minimum_safe
@@ -336,28 +337,36 @@ def _narrowed(
 ) -> list[Answer]:
     """The answers for a schedule, given those for any gap up to its greatest.
 
-    Every run of the schedule is a run with any gap, so what is proved for any gap holds. Where A closes first the engines
-    decide nevertheless, which shows that the proof is not vacuous; with two closers, which take long, the proof is inherited.
+    Every run of the schedule is a run with any gap, so what is proved for any gap holds. Where A closes first the witnesses
+    of each proof are looked for, which shows that it is not vacuous; with two closers, which take long, the proof is inherited.
     """
-    alone = _limited(replace(narrower, both_close=False), asked, engine, budget)
+    alone = _limited(replace(narrower, both_close=False), asked, wider, engine, budget)
     if not narrower.both_close:
         return alone
-    inherited = {answer.name for answer in wider if answer.verdict is Verdict.PROVED}
+    proved = {answer.name for answer in wider if answer.verdict is Verdict.PROVED}
     left = [
         entry
         for entry, answer in zip(asked, alone, strict=True)
-        if answer.verdict is not Verdict.VIOLATED and entry.name not in inherited
+        if answer.verdict is not Verdict.VIOLATED and entry.name not in proved
     ]
-    both = {answer.name: answer for answer in _limited(narrower, left, engine, budget)}
+    both = {answer.name: answer for answer in _limited(narrower, left, (), engine, budget)}
     return [max(both.get(answer.name, answer), answer, key=lambda answer: answer.verdict) for answer in alone]
 
 
-def _limited(configuration: Configuration, asked: Sequence[Property], engine: Engine, budget: Budget) -> list[Answer]:
-    """Decide a schedule; what no engine decides in dense time would take states in ticks of its shortest gap without end."""
-    short = replace(budget, seconds=min(budget.seconds, SECONDS_IN_TICKS))
-    found: dict[str, Answer] = {}
-    for kind, bounds in (("always", budget), ("eventually", short)):
-        of_kind = [entry for entry in asked if entry.kind == kind]
-        if of_kind:
-            found |= {answer.name: answer for answer in decide(question(configuration), of_kind, engine, bounds.fresh())}
+def _limited(
+    configuration: Configuration, asked: Sequence[Property], wider: Sequence[Answer], engine: Engine, budget: Budget
+) -> list[Answer]:
+    """The answers for a schedule: proofs inherited, violations with less text, and what engines say of the rest.
+
+    Liveness that no engine decides in dense time would take states in ticks of its shortest gap without end.
+    """
+    whole, found = question(configuration), dict[str, Answer]()
+    if engine in (Engine.AUTO, Engine.ZONES):
+        verdicts = {answer.name: answer.verdict for answer in wider}
+        suspected = [entry for entry in asked if entry.kind == "always" and verdicts.get(entry.name) is Verdict.VIOLATED]
+        found |= {answer.name: answer for answer in inherited(whole, wider, "any gap", budget)}
+        found |= {answer.name: answer for answer in violations_with_less_text(whole, suspected, budget)}
+    left = [entry for entry in asked if entry.name not in found]
+    bounds = replace(budget.fresh(), seconds_in_ticks=SECONDS_IN_TICKS)
+    found |= {answer.name: answer for answer in decide(whole, left, engine, bounds)} if left else {}
     return [found[entry.name] for entry in asked]
