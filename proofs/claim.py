@@ -28,6 +28,8 @@ class Claim:
         Yields the evidence.
     file : Path or None
         The file of the user that registers it; None for a claim of the project.
+    seconds : int
+        About how long new proofs take, by which the longest claims are begun first; 0 where it is not known, or is little.
     """
 
     name: str
@@ -37,17 +39,20 @@ class Claim:
     slow: bool
     gather: Gather
     file: Path | None = None
+    seconds: int = 0
 
 
 CLAIMS: dict[str, Claim] = {}
 """Every claim, in order of registration by `claim`."""
 
 
-def claim(name: str, statement: str, section: str, expected: Verdict, slow: bool = False) -> Callable[[Gather], Gather]:
+def claim(
+    name: str, statement: str, section: str, expected: Verdict, slow: bool = False, seconds: int = 0
+) -> Callable[[Gather], Gather]:
     """Register a function as the evidence of a claim; for the parameters see `Claim`."""
 
     def register(gather: Gather) -> Gather:
-        CLAIMS[name] = Claim(name, statement, section, expected, slow, gather)
+        CLAIMS[name] = Claim(name, statement, section, expected, slow, gather, seconds=seconds)
         return gather
 
     return register

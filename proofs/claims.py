@@ -89,6 +89,7 @@ NEVER_RESTARTED = """
     " retransmission timer (if they do, C17 has the formula)",
     "RFC 9293 3.6.1 MUST-13",
     PROVED,
+    seconds=15,
 )
 def two_msl_is_enough() -> Iterator[Evidence]:
     """The headline."""
@@ -140,6 +141,7 @@ def less_is_not_enough() -> Iterator[Evidence]:
     " both together, max(2M, kR + M). Core: graceful the same; isolation M + max(kR, min((k+1)R, M))",
     "RFC 9293 3.6.1 MUST-13",
     PROVED,
+    seconds=35,
 )
 def exact_thresholds() -> Iterator[Evidence]:
     """Both sides for all values: a parametric counterexample below, a certificate for the threshold and above."""
@@ -204,6 +206,7 @@ def two_reasons() -> Iterator[Evidence]:
     " (shown for gaps R, 2R and R, 2R, 4R, for R from M/2 to 2M)",
     "RFC 6298 5.5",
     PROVED,
+    seconds=7,
 )
 def more_loss_and_backoff() -> Iterator[Evidence]:
     """Loss beyond one, and schedules."""
@@ -319,6 +322,7 @@ def literal_reading() -> Iterator[Evidence]:
     "RFC 9293 (literal reading): two ends in TIME-WAIT and one duplicated bare ACK acknowledge each other for ever",
     "RFC 9293 3.10.7.4 fifth step",
     VIOLATED,
+    seconds=6,
 )
 def endless_acknowledgements() -> Iterator[Evidence]:
     """A lasso; it ends if a bare ACK is not answered."""
@@ -337,6 +341,7 @@ def endless_acknowledgements() -> Iterator[Evidence]:
     " timer (shown for k = 0, and for k = 1 at RTO = MSL); if they do, C17 applies",
     "RFC 9293 3.6 figure 13",
     PROVED,
+    seconds=17,
 )
 def simultaneous_close() -> Iterator[Evidence]:
     """Either end may close first, or both at once."""
@@ -391,6 +396,7 @@ def linger_zero() -> Iterator[Evidence]:
     " an old FIN needs M + min(2R, M), and an old bare ACK 2M in the first and min(3M, 2M + 2R) in the second",
     "RFC 9293 3.10.7.4 first and fifth step",
     PROVED,
+    seconds=14,
 )
 def answer_rule() -> Iterator[Evidence]:
     """An answer can provoke an answer."""
@@ -449,6 +455,7 @@ def answer_rule() -> Iterator[Evidence]:
     " with one octet and one loss that is enough (R >= M/4)",
     "RFC 6298 5.3",
     PROVED,
+    seconds=30,
 )
 def late_acknowledgement() -> Iterator[Evidence]:
     """The only gap between two transmissions of a FIN that is longer than RTO."""

@@ -36,6 +36,7 @@ def reopened(opening: NextIncarnation, text: tuple[int, int] = (0, 0), loss: int
     " Repeated ISNs do not isolate",
     "RFC 9293 3.6.1 MAY-2",
     PROVED,
+    seconds=8,
 )
 def numbers_above() -> Iterator[Evidence]:
     """An ISN above all old numbers keeps old segments out; it does not answer a retransmitted FIN."""

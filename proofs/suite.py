@@ -194,9 +194,10 @@ def _decided_side_by_side(
 ) -> Iterator[ClaimResult]:
     early: dict[int, ClaimResult] = {}
     expected = 0
-    calls = ((name, file, memory, out is not None) for name, file in zip(chosen, files, strict=True))
-    for number, found in spread(cluster, _decide_in_process, calls, jobs, version_of_code):
-        early[number] = found
+    order = sorted(range(len(chosen)), key=lambda number: -CLAIMS[chosen[number]].seconds)  # the end waits for the longest
+    calls = ((chosen[number], files[number], memory, out is not None) for number in order)
+    for place, found in spread(cluster, _decide_in_process, calls, jobs, version_of_code):
+        early[order[place]] = found
         while expected in early:
             result = early.pop(expected)
             expected += 1
