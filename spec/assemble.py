@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.durations import DURATIONS, STATE_LIMITS, Durations, NoLimit
 from timewait.spec.reopening import ATOMIC, NextIncarnation, SynRule
 from timewait.spec.setting import InProfile, Setting
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, REUSE, SETTINGS, STATE_LIMITS, Behaviour, Durations, NoLimit
+from timewait.spec.settings import BEHAVIOUR, REUSE, SETTINGS, Behaviour
 from timewait.spec.stacks import MissingValue, Stack
 
 

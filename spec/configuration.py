@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from timewait.spec.durations import STATE_LIMITS
 from timewait.spec.reopening import ATOMIC, NextIncarnation
-from timewait.spec.settings import STATE_LIMITS, Behaviour
+from timewait.spec.settings import Behaviour
 from timewait.vocabulary.errors import RequestError
 
 

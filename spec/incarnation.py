@@ -233,7 +233,8 @@ def _old_at_new(relation: Numbers, isns: KnownIsns, block: Block, segment: Segme
     if isns != UNKNOWN:
         yield from _beside_known(relation, isns, block, segment)
         return
-    if relation is Numbers.WORST and block.state in OPENING:
+    worst = relation is Numbers.WORST and block.state in OPENING
+    if worst:
         acks = (None,) if segment.ack is None else (block.una, block.nxt)
         # An end that took the old SYN for a new one counts from it, and every other old number of its sender lies below.
         seq = segment.seq if block.rcv == OLD_SYN.end else block.rcv
@@ -243,6 +244,9 @@ def _old_at_new(relation: Numbers, isns: KnownIsns, block: Block, segment: Segme
             yield segment._replace(seq=seq, ack=ack), f"where its number is {known}{what}"
     ack = None if segment.ack is None else segment.ack - FAR
     yield segment._replace(seq=segment.seq - FAR, ack=ack), "where its numbers are old"
+    if worst and segment.ack is not None:
+        # An end may look at the ACK of a segment although its number is old; that of an old ACK says nothing new.
+        yield segment._replace(seq=segment.seq - FAR, ack=block.nxt), "where its number is old, its ACK is SND.NXT"
 
 
 def _beside_known(relation: Numbers, isns: KnownIsns, block: Block, segment: Segment) -> Iterator[tuple[Segment, str]]:
@@ -252,13 +256,12 @@ def _beside_known(relation: Numbers, isns: KnownIsns, block: Block, segment: Seg
     seqs = {segment.seq - (FAR if sender is None else sender)}
     if sender is None and worst:
         seqs.add(block.rcv)
-    acks: set[int | None] = {None}
+    acks: tuple[int | None, ...] = (None,)
     if segment.ack is not None:
-        acks = {segment.ack - (FAR if receiver is None else receiver)}
-        if receiver is None and worst:
-            acks |= {block.una, block.nxt}
+        known = {segment.ack - (FAR if receiver is None else receiver)}
+        acks = tuple(sorted(known | {block.una, block.nxt} if receiver is None and worst else known, reverse=True))
     for seq in sorted(seqs, reverse=True):
-        for ack in sorted(acks, key=lambda value: (value is None, value or 0), reverse=True):
+        for ack in acks:
             number = "exactly next" if seq == block.rcv else "old"
             what = "" if ack not in (block.una, block.nxt) else f", its ACK is SND.{'UNA' if ack == block.una else 'NXT'}"
             yield segment._replace(seq=seq, ack=ack), f"where its number is {number}{what}"

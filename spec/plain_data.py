@@ -9,9 +9,10 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, ConfigurationError, Scope
+from timewait.spec.durations import DURATIONS, STATE_LIMITS
 from timewait.spec.reopening import NextIncarnation
 from timewait.spec.setting import InProfile
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, STATE_LIMITS, Arrival, Behaviour
+from timewait.spec.settings import BEHAVIOUR, Arrival, Behaviour
 from timewait.vocabulary.untrusted import exact_number, shown, visible
 
 MAX_SETTING = 20

@@ -34,7 +34,8 @@ from timewait.spec.incarnation import (
 from timewait.spec.old_syn import at_start, received
 from timewait.spec.outcome import Call, Effect, Outcome, Timer
 from timewait.spec.plain_data import configuration_as_data
-from timewait.spec.reference_time import TimedPacket, late_in_words
+from timewait.spec.reference_packets import TimedPacket, after_arrival, due_together, has_to_wait
+from timewait.spec.reference_time import late_in_words
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import ESTABLISHED, Block, State
 from timewait.vocabulary.automaton import Action
@@ -246,12 +247,13 @@ class ReferenceState:
         ready = [
             index
             for index, (packet, _, _) in enumerate(self.in_transit)
-            if (packet.sender, packet.segment) == (sender, segment) and not self._blocked(index)
+            if (packet.sender, packet.segment) == (sender, segment)
+            and not (self.configuration.fifo and has_to_wait(self.in_transit, index))
         ]
         if not ready:
             raise ImpossibleMove(f"no copy of {sender}'s {segment} can arrive")
         ready.sort(key=lambda index: (not self.in_transit[index].packet.must_be_delivered, self.in_transit[index].sent))
-        due = self._due_together(sender, segment)
+        due = due_together(self.in_transit, sender, segment, in_order=self.configuration.fifo)
         if self.configuration.duplication is None and not self.configuration.fifo:
             # Each copy may arrive again, so only the obligations differ, and the oldest obligation must be met first.
             ready = ready[:1]
@@ -261,17 +263,6 @@ class ReferenceState:
         if self.configuration.duplication is None and len(due) > 1:
             results.append(self._arrive_together(due, action))
         return tuple(results)
-
-    def _due_together(self, sender: str, segment: Segment) -> list[int]:
-        """The numbers of the copies of a segment that must be delivered and can arrive in succession, in the order sent."""
-        found: list[int] = []
-        for packet, number, _ in self.in_transit:
-            if packet.must_be_delivered and packet.sender == sender:
-                if packet.segment == segment:
-                    found.append(number)
-                elif self.configuration.fifo:
-                    break
-        return found
 
     def _arrive_together(self, due: list[int], action: Action) -> ReferenceState:
         """All these copies at the same instant; later answers are lost like the first, unless that exceeds the loss budget."""
@@ -294,16 +285,11 @@ class ReferenceState:
                 return sender, segment
         raise ImpossibleMove(f"{action.subject!r} is not a segment with its sender")
 
-    def _blocked(self, index: int) -> bool:
-        sender = self.in_transit[index].packet.sender
-        ahead = (entry.packet for entry in self.in_transit[:index] if entry.packet.sender == sender)
-        return self.configuration.fifo and any(packet.must_be_delivered for packet in ahead)
-
     def _arrive(self, index: int, action: Action) -> ReferenceState:
         arrived = self.in_transit[index]
         sender, segment = arrived.packet.sender, arrived.packet.segment
         side = 1 - ENDS.index(sender)
-        in_transit = self._without(index)
+        in_transit = after_arrival(self.in_transit, index, in_order=self.configuration.fifo)
         text = f"receives {segment} ({format_duration(self.now - arrived.sent)} old)"
         if self.reopened:
             harm = harm_of(segment)
@@ -328,7 +314,7 @@ class ReferenceState:
             ways = (Crossing(outcome._replace(replies=sent), (), ""),)
         else:
             ways = crossings(self.configuration, self.ends, self.incarnations, side, segment, self.isns)
-        later = replace(self, in_transit=self._without(index))
+        later = replace(self, in_transit=after_arrival(self.in_transit, index, in_order=self.configuration.fifo))
         found = []
         for way in ways:
             if len(action.lost) == len(way.outcome.replies):
@@ -389,19 +375,6 @@ class ReferenceState:
         if delivery_matters(ends, side, outcome, (True, self.configuration.both_close)):
             return entry
         return entry._replace(packet=packet._replace(must_be_delivered=False))
-
-    def _without(self, index: int) -> tuple[TimedPacket, ...]:
-        """The packets in flight after one arrived."""
-        arrived = self.in_transit[index]
-        sender, left = arrived.packet.sender, arrived.packet.left
-        kept: tuple[TimedPacket, ...] = ()
-        if left is None or left > 0:
-            packet = arrived.packet._replace(must_be_delivered=False, left=None if left is None else left - 1)
-            kept = (arrived._replace(packet=packet),)
-        ahead = self.in_transit[:index]
-        if self.configuration.fifo:
-            ahead = tuple(entry for entry in ahead if entry.packet.sender != sender)
-        return (*ahead, *kept, *self.in_transit[index + 1 :])
 
     def _copy(self, entry: TimedPacket, *, lost: bool = False) -> Packet:
         """The packet as a trace describes it."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 
 class InProfile(StrEnum):
@@ -106,3 +106,13 @@ class Setting:
 def setting(meaning: str, section: str, **about: Any) -> Mapping[str, Setting]:
     """The metadata of a field that is a setting; `about` holds further attributes of `Setting`."""
     return {"setting": Setting(meaning, section, **about)}
+
+
+def declared(owner: type) -> dict[str, Setting]:
+    """The settings that a class declares by its fields, by name."""
+    hints = get_type_hints(owner)
+    found = {}
+    for entry in fields(owner):
+        kind = get_args(hints[entry.name])[0] if entry.default is None else type(entry.default)
+        found[entry.name] = replace(entry.metadata["setting"], name=entry.name, default=entry.default, kind=kind)
+    return found

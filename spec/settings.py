@@ -8,19 +8,12 @@ reader of profiles, the overrides, the options of commands, the JSON, the refere
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from fractions import Fraction
-from typing import get_args, get_type_hints
 
+from timewait.spec.durations import DURATIONS
 from timewait.spec.reopening import AnswerIsn, Paws, SynRule
-from timewait.spec.setting import InProfile, Setting, setting
-
-
-class NoLimit(StrEnum):
-    """The value of a duration that is known to have no limit."""
-
-    NONE = "none"
+from timewait.spec.setting import InProfile, Setting, declared, setting
 
 
 class Arrival(StrEnum):
@@ -77,105 +70,6 @@ class AnswerLimit(StrEnum):
     """Those without text and FIN, and challenge ACKs (Linux: one answer in 500 ms)."""
     ANY = "any"
     """All that the first step drops, a retransmitted FIN too, and challenge ACKs (smoltcp: one answer a second)."""
-
-
-def _state_limit(state: str) -> Mapping[str, Setting]:
-    """The metadata of the limit of a state that has none in the standard."""
-    option = f"--{state.lower()}"
-    return setting(
-        f"how long {state} lasts at most",
-        "no standard: waitclose timers and their kin",
-        option=option,
-        takes=f"TIME or none, for instance {option} 60s",
-        help=f"Limit of {state.replace('-', '_')}, or none.",
-        profile=InProfile.ASSUMED,
-        in_msl=True,
-        may_lack_limit=True,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Durations:
-    """Durations in seconds; None if unknown. `DURATIONS` describes each field."""
-
-    msl: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long a segment may live",
-            "RFC 9293 3.4.2",
-            option="--msl",
-            takes="TIME, for instance --msl 30s",
-            help="Maximum segment lifetime, for instance 30s.",
-            profile=InProfile.REQUIRED,
-        ),
-    )
-    time_wait: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long TIME-WAIT lasts",
-            "RFC 9293 3.6.1 MUST-13",
-            option="--time-wait",
-            takes="TIME, for instance --time-wait 60s",
-            help="TIME_WAIT. [default: the stack's]",
-            profile=InProfile.REQUIRED,
-            in_msl=True,
-        ),
-    )
-    rto_min: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long a retransmission takes at least",
-            "RFC 6298 2.4",
-            profile=InProfile.REPORTED,
-        ),
-    )
-    rto_max: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long a retransmission may take",
-            "RFC 6298 2.5",
-            option="--rto",
-            takes="TIME, for instance --rto 60s",
-            help="Longest gap between transmissions; several with commas are a back-off schedule.",
-            profile=InProfile.REQUIRED,
-            in_msl=True,
-        ),
-    )
-    retry_time: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long a segment is retransmitted, from its first retransmission on, before the connection is dropped",
-            "RFC 9293 3.8.3: R2 as a time",
-            profile=InProfile.REPORTED,
-        ),
-    )
-    fin_wait_2: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long FIN-WAIT-2 lasts",
-            "no standard: tcp_fin_timeout and its kin",
-            option="--fin-wait-2",
-            takes="TIME or none, for instance --fin-wait-2 60s",
-            help="FIN_WAIT_2 timeout of an orphan, or none.",
-            profile=InProfile.REQUIRED,
-            matters_with="abandons",
-            may_lack_limit=True,
-        ),
-    )
-    fin_wait_1: Fraction | None = field(default=None, metadata=_state_limit("FIN-WAIT-1"))
-    close_wait: Fraction | None = field(default=None, metadata=_state_limit("CLOSE-WAIT"))
-    closing: Fraction | None = field(default=None, metadata=_state_limit("CLOSING"))
-    last_ack: Fraction | None = field(default=None, metadata=_state_limit("LAST-ACK"))
-    idle_before_close: Fraction | None = field(
-        default=None,
-        metadata=setting(
-            "how long before a state begins its clock may have started, where it counts from the last segment before CLOSE",
-            "no standard: lwIP",
-            option="--idle-before-close",
-            takes="TIME, for instance --idle-before-close 110s",
-            help="How long before TIME_WAIT the last segment counted may have come, with --clock-before-close. [default: any]",
-        ),
-    )
 
 
 def _limited(state: str, name: str) -> Mapping[str, Setting]:
@@ -524,24 +418,11 @@ class NextSettings:
     )
 
 
-def _declared(owner: type) -> dict[str, Setting]:
-    hints = get_type_hints(owner)
-    found = {}
-    for entry in fields(owner):
-        kind = get_args(hints[entry.name])[0] if entry.default is None else type(entry.default)
-        found[entry.name] = replace(entry.metadata["setting"], name=entry.name, default=entry.default, kind=kind)
-    return found
-
-
-DURATIONS = _declared(Durations)
-"""The settings that are lengths of time, by name."""
-BEHAVIOUR = _declared(Behaviour)
+BEHAVIOUR = declared(Behaviour)
 """Everything that an endpoint reads, by name; the settings that follow from a duration among them."""
-REUSE = _declared(NextSettings)
+REUSE = declared(NextSettings)
 """What matters to the next incarnation alone, by name."""
 SETTINGS = DURATIONS | {name: entry for name, entry in BEHAVIOUR.items() if not entry.follows} | REUSE
 """Every setting that a profile or an override states, by name."""
-STATE_LIMITS = ("fin_wait_1", "close_wait", "closing", "last_ack")
-"""The limits of states that have none in the standard, by the name of the setting; the state is the name in capitals."""
 PROFILE_KEYS = tuple(name for name, entry in SETTINGS.items() if entry.profile is not InProfile.ABSENT)
 """The keys of a profile that carry a value and its source."""

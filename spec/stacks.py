@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from timewait.spec.duration import format_duration, parse_duration
+from timewait.spec.durations import DURATIONS, Durations, NoLimit
 from timewait.spec.setting import Setting
-from timewait.spec.settings import DURATIONS, EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival, Durations, NoLimit
+from timewait.spec.settings import EVERY_ARRIVAL, PROFILE_KEYS, SETTINGS, Arrival
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.input_files import SMALL, read_octets
 from timewait.vocabulary.suggestions import advice

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.settings import STATE_LIMITS, AnswerLimit, Arrival, Behaviour, DroppedAck, ResetRule
+from timewait.spec.durations import STATE_LIMITS
+from timewait.spec.settings import AnswerLimit, Arrival, Behaviour, DroppedAck, ResetRule
 
 FLAGS = (
     *("late_fin_reset", "minimal_fin_wait_2", "clock_before_close", "time_wait_cut", "reset_at_fin", "challenges_reset"),

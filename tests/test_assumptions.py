@@ -17,7 +17,8 @@ from timewait.checker.verdict import Verdict
 from timewait.options import Keywords, Options
 from timewait.spec.abstractions import abstractions_of
 from timewait.spec.duration import format_duration
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, SETTINGS, STATE_LIMITS
+from timewait.spec.durations import DURATIONS, STATE_LIMITS
+from timewait.spec.settings import BEHAVIOUR, SETTINGS
 from timewait.spec.stacks import load_stack
 
 SMALL: Keywords = {"msl": "1s", "rto": "1s", "time_wait": "2s", "scope": "core", "properties": ["graceful", "isolation"]}

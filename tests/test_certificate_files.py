@@ -34,8 +34,9 @@ from timewait.proofs.claim import Claim
 from timewait.proofs.claims import CLAIMS
 from timewait.proofs.evidence import Evidence
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.durations import STATE_LIMITS
 from timewait.spec.settings import BEHAVIOUR as BEHAVIOUR_SETTINGS
-from timewait.spec.settings import STATE_LIMITS, Arrival, Behaviour
+from timewait.spec.settings import Arrival, Behaviour
 
 DATA = Path(__file__).parent / "data" / "reliability"
 STEP_ONE = frozenset({Arrival.FIN, Arrival.UNACCEPTABLE})

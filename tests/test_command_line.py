@@ -15,7 +15,8 @@ from timewait.cli.check import check_command
 from timewait.cli.command_line import PROGRAM, in_words, with_changes, without
 from timewait.options import KEYWORDS, Options
 from timewait.spec.configuration import Configuration
-from timewait.spec.settings import BEHAVIOUR, DURATIONS
+from timewait.spec.durations import DURATIONS
+from timewait.spec.settings import BEHAVIOUR
 from timewait.vocabulary.errors import RequestError
 
 COMMANDS = (

@@ -17,9 +17,8 @@ from timewait.checker.verdict import Verdict
 from timewait.narration.story import story
 from timewait.proofs.question import question
 from timewait.spec.configuration import Configuration, Scope
-from timewait.spec.incarnation import HARMS, ISOLATION, harm_of
+from timewait.spec.incarnation import HARMS, ISOLATION
 from timewait.spec.properties import PROPERTIES
-from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
 
 ALL = (ISOLATION, *HARMS)
@@ -29,21 +28,6 @@ def close(time_wait: int, **others: object) -> Configuration:
     """Return a close with one octet from A, MSL and RTO of one second, and no loss."""
     given: dict[str, object] = {"loss": 0, "text": (1, 0)}
     return Configuration(Fraction(1), Fraction(time_wait), (Fraction(1),), **given | others)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("segment", "harm"),
-    [
-        (Segment(1, 1, length=1), "old-text"),
-        (Segment(1, 1, length=1, fin=True), "old-text"),
-        (Segment(1, 1, fin=True), "old-fin"),
-        (Segment(2, rst=True), "old-reset"),
-        (Segment(2, 2), "old-ack"),
-    ],
-)
-def test_harm_of_a_segment(segment: Segment, harm: str) -> None:
-    """Each kind of segment does one harm if its numbers are acceptable."""
-    assert harm_of(segment) == harm
 
 
 @pytest.mark.parametrize("engine", [Engine.EXPLICIT, Engine.ZONES])

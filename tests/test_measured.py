@@ -17,12 +17,13 @@ from timewait.checker.question import Engine
 from timewait.proofs.question import question
 from timewait.spec.assemble import Overrides, assemble, behaviour_of
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.durations import NoLimit
 from timewait.spec.endpoint import segment_arrives, timer_fires, user_calls
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.spec.segment import Segment
-from timewait.spec.settings import Behaviour, NoLimit
+from timewait.spec.settings import Behaviour
 from timewait.spec.stacks import load_stack
 from timewait.spec.state import Block, State
 from timewait.vocabulary.automaton import Action

@@ -36,36 +36,6 @@ def runs(box: Middlebox, stack: str = "rfc9293-intended", time_wait: int | None 
     return box_runs(box, close_of(load_stack(stack), Fraction(30), wait, Fraction(4)))
 
 
-@every_box
-@pytest.mark.parametrize("phase", TrackedPhase)
-@pytest.mark.parametrize("sender", ["A", "B"])
-def test_each_phase_is_forgotten_at_its_time(sender: str, phase: TrackedPhase, box: Middlebox) -> None:
-    """Up to the stated time a packet passes, after it the packet is dropped or reset."""
-    entry = TrackedConnection(phase, Fraction(5))
-    limit = 5 + box.remembers[phase]
-    assert passes(box, entry, limit, sender, TEXT)[1] is Forwarding.FORWARDED
-    assert passes(box, entry, limit + 1, sender, TEXT) == (
-        None,
-        Forwarding.RESET if sender in box.resets else Forwarding.DROPPED,
-    )
-    assert passes(box, entry, limit + 1, sender, SYN)[1] is Forwarding.FORWARDED
-
-
-def test_phases_of_a_close() -> None:
-    """As in the table of Linux: an orderly close, a FIN that is retransmitted, a RST, and a SYN afterwards."""
-    box, entry = BOXES["conntrack"], None
-    seen: list[str] = []
-    for segment in (SYN, Segment(0, ack=1, syn=True), TEXT, FIN, TEXT, FIN, TEXT, FIN, TEXT, RST, TEXT, SYN):
-        entry, delivery = passes(box, entry, Fraction(0), "A", segment)
-        assert entry is not None
-        assert delivery is Forwarding.FORWARDED
-        seen.append(entry.phase)
-    closing = ["first FIN", "half-closed", "last ACK", "closed", "closed", "closed"]
-    assert seen == ["opening", "opening", "open", *closing, "reset", "reset", "opening"]
-    again, _ = passes(box, TrackedConnection(TrackedPhase.FIRST_FIN, Fraction(0)), Fraction(1), "A", FIN)
-    assert again == TrackedConnection(TrackedPhase.LAST_ACK, Fraction(1))
-
-
 @pytest.mark.parametrize("stack", stack_names())
 def test_the_box_decides_about_each_packet(stack: str) -> None:
     """Of each stack: a packet is lost if the box says so, a RST answers it if the box resets; else one ACK alone is lost."""

@@ -10,7 +10,8 @@ import ast
 from collections import Counter
 
 import pytest
-from mutation import MUTATED, ROOT, Mutant, mutants, sample, survivors, try_all
+from mutants import MUTATED, ROOT, Mutant, mutants
+from mutation import sample, survivors, try_all
 
 SAMPLE = 20
 

@@ -30,7 +30,7 @@ from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.outcome import Call, Timer
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
-from timewait.spec.reference_time import TimedPacket
+from timewait.spec.reference_packets import TimedPacket, due_together
 from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.settings import Arrival, Behaviour
 from timewait.vocabulary.automaton import Action, Property
@@ -540,5 +540,4 @@ def test_which_owed_copies_arrive_together(fifo: bool, together: list[int]) -> N
         TimedPacket(PacketInFlight("B", segment, must_be_delivered=True, left=None), count, Fraction(0))
         for count, segment in enumerate((fin, ack, fin), start=1)
     )
-    start = initial_state(Configuration(Fraction(1), Fraction(2), (Fraction(1),), loss=1, fifo=fifo))
-    assert replace(start, in_transit=in_transit)._due_together("B", fin) == together
+    assert due_together(in_transit, "B", fin, in_order=fifo) == together

@@ -15,11 +15,12 @@ from commands import run
 
 from timewait.spec.assemble import Overrides, assemble, assumptions, behaviour_of
 from timewait.spec.configuration import Configuration
+from timewait.spec.durations import DURATIONS, STATE_LIMITS
 from timewait.spec.plain_data import configuration_as_data, configuration_from_data, verdict_parameters
 from timewait.spec.reopening import NextIncarnation, Reopen, SynRule
 from timewait.spec.setting import InProfile
 from timewait.spec.setting_dependence import alternatives
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, PROFILE_KEYS, SETTINGS, STATE_LIMITS, Behaviour, ResetRule
+from timewait.spec.settings import BEHAVIOUR, PROFILE_KEYS, SETTINGS, Behaviour, ResetRule
 from timewait.spec.stacks import MissingValue, Stack, load_stack
 
 UNKNOWN = Stack(name="mine", title="My stack")

@@ -17,9 +17,8 @@ from timewait.laboratory import probe
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.spec.incarnation import HARMS
-from timewait.spec.shared_address import SharingHost, accepted, shortest_refusal
 from timewait.spec.stacks import MissingValue, load_stack, stack_names
-from timewait.ways.description import NEIGHBOURS, as_data, cell, evidence_in_words, legend, refusal, row
+from timewait.ways.description import as_data, cell, evidence_in_words, legend, refusal, row
 from timewait.ways.judging import ASKED, Judge, JudgedWay, gain, named
 from timewait.ways.way import PLAIN, WAYS, Way, unchanged_close, way_name
 
@@ -159,18 +158,6 @@ def test_linger_and_fin_timeout_lose_text() -> None:
 def test_gains(name: str, rate: Fraction) -> None:
     """Ports over the life of a port, TIME-WAIT of 60 s included, for connections that work for a second."""
     assert gain(way_named(name), CLOSE).rate == rate
-
-
-def test_hosts_behind_a_nat() -> None:
-    """A SYN of the host whose clock is behind is dropped; hosts with one clock, or a minute apart, are not refused."""
-    run_of_two = shortest_refusal(NEIGHBOURS)
-    assert run_of_two is not None
-    assert [(opening.host, opening.accepted) for opening in run_of_two] == [("X", True), ("Y", False)]
-    assert shortest_refusal([SharingHost("X", 5), SharingHost("Y", 5)]) is None
-    assert shortest_refusal([SharingHost("X", 5)]) is None
-    assert shortest_refusal(NEIGHBOURS, interval=60) is None
-    assert accepted((10, 0), 9, 0)
-    assert not accepted((10, 0), 8, 0)
 
 
 def test_only_a_recycling_way_refuses() -> None:

@@ -24,9 +24,10 @@ from timewait.spec.assemble import Overrides, stack_defaults
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.description import gaps_in_words, reopening_in_words, value_in_words
 from timewait.spec.duration import format_duration
+from timewait.spec.durations import DURATIONS
 from timewait.spec.reopening import NextIncarnation, Numbers, Reopen
 from timewait.spec.setting import InProfile, Setting
-from timewait.spec.settings import BEHAVIOUR, DURATIONS, EVERY_ARRIVAL, SETTINGS
+from timewait.spec.settings import BEHAVIOUR, EVERY_ARRIVAL, SETTINGS
 from timewait.vocabulary.errors import RequestError
 
 RETRIES = 3

@@ -15,7 +15,8 @@ from timewait.checker.threshold import least_holding
 from timewait.checker.time_unit import unit_of
 from timewait.options import Options
 from timewait.spec.duration import format_duration
-from timewait.spec.settings import DURATIONS, SETTINGS, NoLimit
+from timewait.spec.durations import DURATIONS, NoLimit
+from timewait.spec.settings import SETTINGS
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.errors import RequestError
 

@@ -18,10 +18,11 @@ from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.backoff import backoff
 from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.duration import parse_duration
+from timewait.spec.durations import NoLimit
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reopening import AnswerIsn, Crash, NextIncarnation, Numbers, Paws, Reopen, SynRule
 from timewait.spec.setting import Setting
-from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, NoLimit, ResetRule
+from timewait.spec.settings import EVERY_ARRIVAL, SETTINGS, Arrival, ResetRule
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import InputError, RequestError

@@ -14,8 +14,9 @@ import click
 from timewait.cli.ci import FILE
 from timewait.cli.console import Screen
 from timewait.cli.files import make_folder, write_new
+from timewait.spec.durations import NoLimit
 from timewait.spec.setting import InProfile, Setting
-from timewait.spec.settings import PROFILE_KEYS, SETTINGS, Arrival, NoLimit
+from timewait.spec.settings import PROFILE_KEYS, SETTINGS, Arrival
 from timewait.spec.stacks import DEFAULT_STACK, EVIDENCE, Stack, load_stack
 
 MSL, RTO = "30s", "30s"

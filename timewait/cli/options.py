@@ -27,10 +27,11 @@ from timewait.options import (
     schedule,
 )
 from timewait.spec.configuration import Scope
+from timewait.spec.durations import NoLimit
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reopening import Crash, Numbers, Reopen
 from timewait.spec.setting import Setting
-from timewait.spec.settings import SETTINGS, NoLimit
+from timewait.spec.settings import SETTINGS
 from timewait.spec.stacks import DEFAULT_STACK
 
 MSL = Fraction(30)

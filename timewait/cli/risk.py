@@ -28,8 +28,8 @@ from timewait.risk.table import Risk, least_without_risk, risks, time_waits_of_s
 from timewait.spec.assemble import Overrides, assemble
 from timewait.spec.backoff import doubling, retransmissions
 from timewait.spec.duration import format_duration
+from timewait.spec.durations import STATE_LIMITS
 from timewait.spec.incarnation import HARMS
-from timewait.spec.settings import STATE_LIMITS
 from timewait.spec.stacks import Stack, load_stack
 from timewait.spec.state import State
 from timewait.vocabulary.untrusted import exact_number
