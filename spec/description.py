@@ -78,7 +78,7 @@ def configuration_in_words(
     loss : bool
         Whether to state the loss budget.
     behaviour : bool
-        Whether to state the behaviour in TIME-WAIT in a sentence; its settings are then not named one by one.
+        Whether to state the behaviour in sentences, in TIME-WAIT and elsewhere, in the place of options.
     defaults : mapping of str to object, optional
         The default of each setting of `timewait.spec.settings.BEHAVIOUR` and each limit of a state; a setting without one is
         named whatever it is. By default those of `BASELINE`.
@@ -94,10 +94,15 @@ def configuration_in_words(
     parts.append(f"scope {configuration.scope}")
     parts.append("either end may close first" if configuration.both_close else "A closes first")
     in_sentence = {name for name, entry in BEHAVIOUR.items() if entry.matters_with == "time_wait"} if behaviour else set()
-    parts += other_settings(configuration, baseline() if defaults is None else defaults, in_sentence)
+    others = other_settings(configuration, baseline() if defaults is None else defaults, in_sentence, sentences=behaviour)
+    if not behaviour:
+        parts += others
     if configuration.reopening.handshake:
         parts.append(reopening_in_words(configuration.reopening, configuration.msl))
-    return ", ".join(parts) + (f"; {behaviour_in_words(configuration.behaviour)}" if behaviour else "")
+    if not behaviour:
+        return ", ".join(parts)
+    stated = durations and time_wait and not configuration.behaviour.time_wait  # as no TIME_WAIT
+    return "; ".join([", ".join(parts), *others, *([] if stated else [behaviour_in_words(configuration.behaviour)])])
 
 
 @cache
@@ -106,20 +111,28 @@ def baseline() -> Mapping[str, object]:
     return stack_defaults(load_stack(BASELINE), Overrides())
 
 
-def other_settings(configuration: Configuration, defaults: Mapping[str, object], left_out: Collection[str] = ()) -> list[str]:
+def other_settings(
+    configuration: Configuration, defaults: Mapping[str, object], left_out: Collection[str] = (), *, sentences: bool = False
+) -> list[str]:
     """Every setting and condition that is not the default and that the line of a configuration states in no other way.
 
-    Each is an option where there is one, such as ``--retries 3``. A new setting, and a new field of a configuration, appear
-    by themselves.
+    Each is an option where there is one, such as ``--retries 3``. With `sentences`, those that matter alone, in a sentence where
+    there is one. A new setting, and a new field of a configuration, appear by themselves.
     """
     found = []
     if configuration.behaviour.fin_wait_2:
-        found.append(f"--fin-wait-2 {format_duration(configuration.fin_wait_2)}")
+        lasts = format_duration(configuration.fin_wait_2)
+        found.append(f"FIN-WAIT-2 of an orphan lasts {lasts} at most" if sentences else f"--fin-wait-2 {lasts}")
     for name, entry in BEHAVIOUR.items():
         value = getattr(configuration.behaviour, name)
-        unknown = name not in defaults and (_matters(entry, configuration.behaviour) or value != entry.default)
-        if not entry.follows and name not in left_out and (unknown or value != defaults.get(name, value)):
+        matters = _matters(entry, configuration.behaviour)
+        unknown = name not in defaults and (matters or value != entry.default)
+        if entry.follows or name in left_out or not (unknown or value != defaults.get(name, value)):
+            continue
+        if not sentences:
             found.append(setting_in_words(entry, value))
+        elif matters:
+            found.append(_in_a_sentence(entry, value) or setting_in_words(entry, value))
     for field in fields(configuration):
         if field.name not in STATED:
             default = defaults.get(field.name, field.default)
@@ -130,6 +143,16 @@ def other_settings(configuration: Configuration, defaults: Mapping[str, object],
 def _matters(entry: Setting, behaviour: Behaviour) -> bool:
     """Whether a setting matters beside the others: one of an orphan does not where no user abandons a connection."""
     return getattr(behaviour, entry.matters_with, True) not in (None, False)
+
+
+def _in_a_sentence(entry: Setting, value: object) -> str:
+    """What a setting that is on or off says, as its option explains it; empty if that is no sentence of this value."""
+    said = entry.help.removesuffix(".")
+    if entry.kind is not bool or not said:
+        return ""
+    if value or entry.switch:
+        return said if said[:2].isupper() else f"{said[0].lower()}{said[1:]}"
+    return f"no {said.removeprefix('A ')}" if said.startswith("A RST") else ""
 
 
 def _differing(name: str, value: object, default: object) -> list[str]:

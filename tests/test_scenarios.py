@@ -21,7 +21,7 @@ from timewait.checker.verdict import Verdict
 from timewait.cli.run import carry_out
 from timewait.narration.timeline import waits
 from timewait.proofs.question import question
-from timewait.spec.description import configuration_in_words
+from timewait.spec.description import configuration_in_words, data_in_words
 from timewait.spec.plain_data import configuration_from_data
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
@@ -192,3 +192,9 @@ class TestCommands:
         assert code == 3
         assert "not a trace" in err
         assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_picture_names_no_option(name: str) -> None:
+    """What its ends do is stated in sentences; a setting that does not matter is left out."""
+    assert "--" not in data_in_words(trace(name).about, behaviour=True)
