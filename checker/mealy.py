@@ -139,6 +139,7 @@ class Mealy:
         self._control_numbers: dict[tuple[int, ...], int] = {}
         self._message_numbers: dict[NetworkMessage, int] = {}
         self.lists: list[list[PartReaction]] = []
+        self._list_of: dict[tuple[int, int], int] = {}
         self._list_numbers: dict[tuple[Hashable, ...], int] = {}
         self._deadlines: dict[int, tuple[int, tuple[Clock, ...]]] = {}
         self._duties: dict[tuple[int, int], bool] = {}
@@ -226,17 +227,24 @@ class Mealy:
 
     def list_of(self, control: int, message: int) -> int:
         """The number of the list of reactions of a control to the arrival of a message, or, for -1 and so on, of a group."""
-        if message < 0:
-            place = self.groups[-1 - message]
-            key: tuple[Hashable, ...] = self.stances[control][place], message
-        else:
-            place, (*own, shared) = self.receivers[message], self.parts[control]
-            key = own[place], shared, message, self.system.seen_on_arrival(self.controls[control], self.messages[message])
+        place = self.receivers[message] if message >= 0 else self.groups[-1 - message]
+        stance = self.stances[control][place], message
+        known = self._list_of.get(stance)
+        if known is None:
+            known = self._list_of[stance] = self._new_list_of(control, place, message)
+        return known
+
+    def _new_list_of(self, control: int, place: int, message: int) -> int:
+        """The number of a list, which another stance may have already."""
+        key: tuple[Hashable, ...] = self.stances[control][place], message
+        if message >= 0:
+            own, shared = self.parts[control][place], self.parts[control][-1]
+            key = own, shared, message, self.system.seen_on_arrival(self.controls[control], self.messages[message])
         known = self._list_numbers.get(key)
         if known is None:
+            built = [*self._built(control, place, message)]
             known = self._list_numbers[key] = len(self.lists)
-            self.lists.append([])
-            self.lists[known] += self._built(control, place, message)
+            self.lists.append(built)
         return known
 
     def _built(self, control: int, place: int, message: int) -> Iterator[PartReaction]:
@@ -254,9 +262,8 @@ class Mealy:
     def _reaction(self, control: int, place: int, edge: Edge, location: Location, arrived: NetworkMessage | None) -> PartReaction:
         begin, end = self.begins[control][place : place + 2]
         after = self.system.control(edge.target)
-        own, shared = self.system.parts(after)
-        others = [number for number in range(len(own)) if number != place]
-        if any(self._part((number, own[number])) != self.parts[control][number] for number in others):
+        (own, shared), before = self.system.parts(after), self.system.parts(self.controls[control]).own
+        if own[:place] != before[:place] or own[place + 1 :] != before[place + 1 :]:
             raise Unsupported(f"{edge.action} changes more than a part")
         sources = {clock: position for position, clock in enumerate(self.clocks[control][begin:end])}
         # the parts before it keep their clocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -37,6 +38,16 @@ LARGE = replace(close(2, 4, 2, 1), text=(1, 1), both_close=True)
 def test_less_text(text: tuple[int, int], less: list[tuple[int, int]]) -> None:
     """None, and an octet from one end alone, where that is less."""
     assert [each.text for each in less_text(replace(LARGE, text=text))] == less
+
+
+def test_a_proof_for_an_octet_is_none_for_two() -> None:
+    """One more octet may put off the FIN once more (C17): what docs/theory/semantics.md says of the number of octets."""
+    graceful = PROPERTIES["graceful"]
+    verdicts = []
+    for octets in (1, 2):
+        asked = question(replace(close(4, Fraction(13, 2), 1, 1), text=(0, octets)))
+        verdicts += [answer.verdict for answer in decide(asked, [graceful], Engine.AUTO, Budget())]
+    assert verdicts == [Verdict.PROVED, Verdict.VIOLATED]
 
 
 @pytest.mark.parametrize("fifo", [False, True])
