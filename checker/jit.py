@@ -7,12 +7,14 @@ entries; none counts references but those that make arrays; and compiled callers
 
 numba's own cache compares the time of the source file of a function alone, so a function would keep the old code of another
 module that it calls; and it raises where its files are damaged or cannot be written. Here the cache belongs to the sources
-of every compiled function together, and where it cannot be read or written, functions are compiled again.
+of every compiled function together, and where it cannot be read or written, functions are compiled again. Each file begins
+with a digest of the rest: damaged machine code would answer wrongly, or end the process.
 """
 
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -128,6 +130,41 @@ def prefetch(context: Any, array: Any, index: Any) -> Any:
     return types.void(array, index), generate
 
 
+class CheckedFiles(IndexDataCacheFile):
+    """The files of the code of one function; a damaged one is as good as none."""
+
+    def _digest(self, octets: bytes) -> bytes:
+        return hashlib.sha256(f"numba {self._version}\n".encode() + octets).digest()
+
+    def _read(self, path: str) -> Any:
+        octets = Path(path).read_bytes()
+        size = hashlib.sha256().digest_size
+        if octets[:size] != self._digest(octets[size:]):
+            raise OSError(f"{path} is damaged, or of another version of numba")
+        return pickle.loads(octets[size:])
+
+    def _write(self, path: str, content: object) -> None:
+        octets = self._dump(content)
+        with self._open_for_write(path) as stream:
+            stream.write(self._digest(octets) + octets)
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            stamp, names = self._read(self._index_path)
+        except OSError:
+            return {}
+        return names if stamp == self._source_stamp else {}
+
+    def _save_index(self, overloads: dict[Any, str]) -> None:
+        self._write(self._index_path, (self._source_stamp, overloads))
+
+    def _load_data(self, name: str) -> Any:
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._write(self._data_path(name), data)
+
+
 class _Cache(FunctionCache):
     """A cache that is empty where it cannot be read, and stays as it is where it cannot be written."""
 
@@ -135,7 +172,7 @@ class _Cache(FunctionCache):
         super().__init__(function)
         # The digest is part of the name: the index of new sources never leads to the code of old ones.
         name = f"{self._impl.filename_base}.{sources()[:16]}"
-        self._cache_file = IndexDataCacheFile(self._cache_path, name, sources())
+        self._cache_file = CheckedFiles(self._cache_path, name, sources())
 
     @property
     def has_code(self) -> bool:

@@ -100,7 +100,7 @@ def test_no_place_for_a_cache(problem: type[Exception], monkeypatch: pytest.Monk
 def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Functions work where the folder of the cache vanishes or is full."""
     monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", lambda *_: (tmp_path / "none" / "x").read_bytes())
-    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_index", lambda *_: (tmp_path / "none" / "x").read_bytes())
+    monkeypatch.setattr("timewait.checker.jit.CheckedFiles._save_index", lambda *_: (tmp_path / "none" / "x").read_bytes())
     assert jit.kernel(subtract)(5, 2) == 3
 
 
