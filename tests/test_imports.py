@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from timewait.vocabulary.deferred import COMMAND_DEFERRED, DEFERRED
+from timewait.vocabulary.deferred import COMMAND_DEFERRED, DEFERRED, defer
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("spec", "checker", "proofs", "diagrams", "timewait")
@@ -201,6 +202,32 @@ def test_deferred_modules_exist() -> None:
     assert set().union(*LIBRARIES.values()) >= COMMAND_DEFERRED
 
 
+INTERRUPTED = """
+from pathlib import Path
+
+begun = Path(__file__).with_suffix(".begun")
+if not begun.exists():
+    begun.touch()
+    raise KeyboardInterrupt
+value = 1
+"""
+"""A module whose first execution is interrupted."""
+
+
+def test_an_interrupt_while_a_deferred_module_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is heard, though the module was imported before; the next use executes the module from its beginning."""
+    (tmp_path / "interrupted_module.py").write_text(INTERRUPTED, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    defer(frozenset({"interrupted_module"}))
+    module = import_module("interrupted_module")
+    with pytest.raises(KeyboardInterrupt):
+        exec("from interrupted_module import value", {})
+    assert import_module("interrupted_module") is module
+    assert module.value == 1
+    del sys.modules["interrupted_module"]
+
+
 def test_a_check_loads_no_deferred_module() -> None:
     """A question that is answered by zones executes neither pages nor captures nor what they load."""
     program = "import sys; from timewait.cli.main import main; main(sys.argv[1:])"
@@ -324,7 +351,7 @@ def test_a_class_name_stands_for_one_thing() -> None:
 
 def test_the_library_leaves_the_imports_of_others_alone() -> None:
     """A program that uses the library imports networkx as ever; a command loads it when it needs it."""
-    program = "import sys, {name}; import networkx; print('_LazyModule' in str(type(networkx)))"
+    program = "import sys, {name}; import networkx; print('DeferredModule' in str(type(networkx)))"
     for name, deferred in (("timewait", "False"), ("timewait.cli", "True")):
         asked = [sys.executable, "-c", program.format(name=name)]
         assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == deferred
