@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bad_inputs import INPUTS, damaged_octets
@@ -14,9 +15,14 @@ CODE = ("name", bytes(range(256)) * 8, {"nested": [1, 2.5, None]})
 """Stands for the machine code of a function."""
 
 
+def files_in(folder: Path, sources: str = "sources") -> Any:
+    """The files of one function."""
+    return CheckedFiles(str(folder), "function", sources)  # type: ignore[no-untyped-call] # numba has no types
+
+
 def fuzz(number: int, seed: int, folder: Path) -> int:
     """Damage the index or the code; returns how often the files were whole after all."""
-    rng, files = random.Random(seed), CheckedFiles(str(folder), "function", "sources")
+    rng, files = random.Random(seed), files_in(folder)
     files.save(("int64",), CODE)
     whole = {path: path.read_bytes() for path in folder.iterdir()}
     assert len(whole) == 2
@@ -37,11 +43,11 @@ def test_damaged_code(tmp_path: Path) -> None:
     assert fuzz(300, 1, tmp_path) < 300
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:-1])
-    files = CheckedFiles(str(tmp_path), "function", "sources")
+    files = files_in(tmp_path)
     assert files.load(("int64",)) is None
     files.save(("int64",), CODE)
     assert files.load(("int64",)) == CODE
-    assert CheckedFiles(str(tmp_path), "function", "other sources").load(("int64",)) is None
+    assert files_in(tmp_path, "other sources").load(("int64",)) is None
 
 
 @pytest.mark.slow
