@@ -108,7 +108,15 @@ def test_one_direction_of_a_close(flags: str) -> None:
     assert {State.FIN_WAIT_1, State.FIN_WAIT_2, State.LAST_ACK, State.CLOSED} <= state(found, flags).possible
 
 
-@pytest.mark.parametrize("lines", ["0 A S 0", "0 A S 0\n.01 A A 1 1\n.02 A PA 1 1 len=9", "0 A S 0\n.01 B SA 0 1"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "0 A S 0",
+        "0 A S 0\n.01 A A 1 1\n.02 A PA 1 1 len=9",
+        "0 A S 0\n.01 B SA 0 1",
+        "0 A S 0\n.02 A A 1 2\n.03 A PA 1 2 len=9\n.031 B A 2 10",
+    ],
+)
 def test_what_a_capture_without_a_close_leaves_possible(lines: str) -> None:
     """One direction, or a filter, hides whatever the other end did."""
     assert State.CLOSE_WAIT in state(captured("between", lines), "A").possible

@@ -195,9 +195,12 @@ def _states(case: Judged, fins: FinPair, resets: tuple[ResetFacts, ...], hit: tu
 
 
 def _established(found: Passages) -> EndState:
-    """The state of both ends where neither closes in the capture: they may have closed before it began, or with what it lacks."""
+    """The state of both ends where neither closes in the capture: they may have closed before it began, or with what it lacks.
+
+    Where the capture lacks the SYN of an end, its numbers may begin after a FIN.
+    """
     text = any(side.octets for side in found.directions)
-    if not found.began_late and not found.lossy and all(side.packets for side in found.directions):
+    if all(side.opening for side in found.directions) and not found.lossy:
         return EndState(State.ESTABLISHED, frozenset({State.ESTABLISHED}))
     opening = {State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED}
     return EndState(State.ESTABLISHED if text or not found.began_late else None, frozenset(State) - opening)
