@@ -248,7 +248,9 @@ class Composition:
         return 1 - ENDS.index(message.sender)
 
     def unrelieved(self) -> Composition:
-        return UnrelievedComposition(self.configuration, self.channel.told_apart)
+        unrelieved = UnrelievedComposition(self.configuration, self.channel.told_apart)
+        unrelieved.received = self.received  # the same function: what it has computed serves both
+        return unrelieved
 
     def spontaneous_edges(self, control: Location) -> tuple[list[EdgesOfPart], list[EdgesOfPart]]:
         state = state_of(control)
