@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 import socket
 import sys
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 from site_pages import DOCS, blocks
 
+from timewait.laboratory import probe
+from timewait.laboratory.connects import bring_up_loopback
+from timewait.laboratory.isolation import isolated
+from timewait.laboratory.namespaces import Namespace
 from timewait.proofs.claims import CLAIMS
 
 FOLDER = DOCS / "questions"
@@ -77,6 +83,16 @@ QUESTIONS = {
     "rst-in-time-wait": ("RFC 1337", "tcp_rfc1337", "assassination", "terminates TIME_WAIT", "EF_TCP_TIME_WAIT_ASSASSINATION"),
     "small-device": ("small device", "NET_TCP_TIME_WAIT_DELAY", "CONFIG_NET_TCP_TIME_WAIT_DELAY", "TCP_MSL"),
     "time-wait-bucket-table-overflow": ("TCP: time wait bucket table overflow", "TCPTimeWaitOverflow"),
+    "netstat-counters": (
+        "packets rejected in established connections because of timestamp",
+        "packets rejects in established connections because of timestamp",
+        "TCP sockets finished time wait in fast timer",
+        "TCP sockets finished time wait in slow timer",
+        "time wait sockets recycled by time stamp",
+        "active connections rejected because of time stamp",
+        "PAWSEstab",
+        "TWRecycled",
+    ),
     "ack-storm": ("ACK storm", "ACKing in TIME_WAIT", "infinite ACKs", "TCP Dup ACK"),
     "no-time-wait": ("SYN-SENT", "SYN_SENT", "nf_conntrack_tcp_timeout_syn_sent"),
 }
@@ -137,8 +153,8 @@ def commands(page: str) -> list[str]:
 
 
 def test_all_are_there() -> None:
-    """Nineteen, and nothing else but the list of them."""
-    assert len(QUESTIONS) == 19
+    """Twenty, and nothing else but the list of them."""
+    assert len(QUESTIONS) == 20
     assert {path.stem for path in FOLDER.glob("*.md")} == {*QUESTIONS, "index"}
 
 
@@ -217,3 +233,47 @@ def test_syn_sent_leaves_its_port_free() -> None:
         assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x02"  # SYN-SENT
         client.close()
         other.bind(name)
+
+
+def counters() -> dict[str, int]:
+    """The counters of the kernel that ``netstat -s`` puts into words, in the namespace of this process."""
+    names, values, *_ = (line.split()[1:] for line in Path("/proc/self/net/netstat").read_text(encoding="utf-8").splitlines())
+    return dict(zip(names, map(int, values), strict=True))
+
+
+def grown() -> Generator[set[str]]:
+    """What grows at a close, a ``connect()`` to its port, a close into a full table, and a FIN-WAIT-2 of 3 s."""
+    before: dict[str, int] = {}
+    with Namespace().entered(), socket.socket() as server:
+        bring_up_loopback("127.0.0.1")
+        settings = Path("/proc/sys/net/ipv4")
+        (settings / "ip_local_port_range").write_text("40000 40000", encoding="ascii")
+        server.bind(("127.0.0.1", 80))
+        server.listen()
+        for setting, value, both in (
+            ("", "", True),
+            ("", "", True),
+            ("tcp_max_tw_buckets", "0", True),
+            ("tcp_fin_timeout", "3", False),
+        ):
+            if setting:
+                (settings / "tcp_max_tw_buckets").write_text("1000", encoding="ascii")
+                (settings / setting).write_text(value, encoding="ascii")
+            before = counters()
+            with socket.create_connection(("127.0.0.1", 80)) as client:
+                accepted, _ = server.accept()
+                client.close()
+                time.sleep(0.05)
+                if both:
+                    accepted.close()
+            time.sleep(0.05)
+            now = counters()
+            yield {name for name in ("TW", "TWKilled", "TWRecycled", "TCPTimeWaitOverflow") if now[name] > before[name]}
+            accepted.close()
+            time.sleep(1.2)  # until tcp_tw_reuse may take the port
+
+
+@pytest.mark.skipif(sys.platform != "linux" or bool(probe.missing()), reason="the counters are those of Linux")
+def test_the_counters_grow_as_the_page_says() -> None:
+    """A TIME-WAIT that begins, one that is taken over, one that finds no room, and a short timer."""
+    assert [*isolated(grown)] == [{"TW"}, {"TW", "TWRecycled"}, {"TWRecycled", "TCPTimeWaitOverflow"}, {"TWKilled"}]

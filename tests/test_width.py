@@ -92,6 +92,18 @@ def test_a_table_breaks_no_word() -> None:
     assert [*records(heads, rows, 31)] == ["stack rfc9293-intended", "  words: one two three four;", "  state: TIME_WAIT"]
 
 
+@pytest.mark.parametrize("width", range(40, 60))
+def test_a_number_keeps_its_unit(width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same line."""
+    monkeypatch.setenv(COLUMNS, str(width))
+    text = "tiny: one loss: time-wait-kept   PROVED, as expected   0.52 s, 100 MB"
+    Screen().line(text)
+    out = capsys.readouterr().out
+    assert out.split() == text.split()
+    assert "0.52 s" in out
+    assert "100 MB" in out
+
+
 def test_no_cell_is_a_tower() -> None:
     """Where prose would take many short lines, the rows are no columns."""
     heads, rows = ("setting", "meaning"), [[Cell("s" * 30), Cell("some words of prose " * 10)]]

@@ -165,7 +165,7 @@ def _threshold_case(session: Session, question: StackQuestion, expected: Expecte
     names = " and ".join(expected.properties)
     place = users_location(session.file.file, session.file.line(expected.path))  # code scanning refuses results without one
     subject = ReportedProperty(LEAST, f"the least TIME_WAIT that is safe for {names}", "RFC 9293 3.6.1 MUST-13", place)
-    label = f"{question.stack}: {question.name}: {LEAST} for {names}"
+    label = f"{question.stack}: {question.name}: the least TIME_WAIT for {names}"
     asked = options.override(time_wait=Fraction(0))  # so that no TIME_WAIT of the profile is to blame
     verdict, detail, seconds = Verdict.PROVED, "", 0.0
     try:

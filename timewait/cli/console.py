@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -61,6 +62,13 @@ MEANINGS = {
 
 _SIDES = (str.rjust, str.rjust, str.ljust, centred, str.ljust, str.ljust)
 """The side to which each column of a run leans."""
+
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|MB)\b)")
+"""The space between a number and its unit."""
+
+_TOGETHER = "\u00a0"
+"""A space at which no line ends."""
 
 
 class Screen:
@@ -245,9 +253,11 @@ def _cells(row: Lanes) -> list[Cell]:
 
 
 def _lines(text: str, width: int) -> list[str]:
-    """Text in lines, each with the indent of the first, and those that follow with two spaces more."""
+    """Text in lines, each with the indent of the first, and those that follow with two spaces more; a number keeps its unit."""
     indent = text[: len(text) - len(text.lstrip())]
-    return textwrap.wrap(text.strip(), width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    kept = _UNIT.sub(_TOGETHER, text.strip())
+    lines = textwrap.wrap(kept, width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    return [line.replace(_TOGETHER, " ") for line in lines]
 
 
 def _print(stream: TextIO, text: str) -> None:
