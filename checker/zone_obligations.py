@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from math import lcm
+from math import gcd, lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,75 +131,87 @@ def _term(text: str) -> Terms:
 # --- the region as a cone ---------------------------------------------------------------------------------------------------
 
 
-def _rays(constraints: Sequence[Sequence[Fraction]], size: int) -> list[tuple[int, ...]]:
+def _rays(constraints: Collection[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
     """The extreme rays of the pointed cone in which no constraint, a row of factors, is negative."""
     found = set()
     for chosen in itertools.combinations(constraints, size - 1):
         ray = _common_zero(chosen, size)
-        if ray is None:
-            continue
-        for sign in (1, -1):
-            signed = [sign * value for value in ray]
-            if all(sum(map(Fraction.__mul__, row, signed)) >= 0 for row in constraints):
-                scale = lcm(*(value.denominator for value in signed))
-                whole = [int(value * scale) for value in signed]
-                found.add(tuple(value // int(np.gcd.reduce(whole)) for value in whole))
+        for signed in (ray, tuple(-value for value in ray)):
+            if any(signed) and all(_product(row, signed) >= 0 for row in constraints):
+                found.add(_least(signed))
     return sorted(found)
 
 
-def _common_zero(rows: Sequence[Sequence[Fraction]], size: int) -> list[Fraction] | None:
-    """A vector at which all rows are zero; None unless it is unique but for its length."""
-    left = [list(row) for row in rows]
-    pivots: list[int] = []
-    for column in range(size):
-        depth = len(pivots)
-        pivot = next((index for index in range(depth, len(left)) if left[index][column]), None)
-        if pivot is None:
-            continue
-        left[depth], left[pivot] = left[pivot], left[depth]
-        left[depth] = [value / left[depth][column] for value in left[depth]]
-        for index, row in enumerate(left):
-            if index != depth and row[column]:
-                left[index] = [value - row[column] * other for value, other in zip(row, left[depth], strict=True)]
-        pivots.append(column)
-    if len(pivots) != size - 1:
-        return None
-    (free,) = set(range(size)) - set(pivots)
-    found = [Fraction(0)] * size
-    found[free] = Fraction(1)
-    for row, column in zip(left, pivots, strict=False):
-        found[column] = -row[free]
-    return found
+def _common_zero(rows: Sequence[tuple[int, ...]], size: int) -> tuple[int, ...]:
+    """A vector at which all of `size` - 1 rows are zero: their minors in turn, which all are zero unless it is the only one."""
+    columns = range(size)
+    minors = [_determinant([[row[other] for other in columns if other != column] for row in rows]) for column in columns]
+    return tuple(-minor if column % 2 else minor for column, minor in enumerate(minors))
+
+
+def _determinant(matrix: list[list[int]]) -> int:
+    """The determinant of a small matrix."""
+    if not matrix:
+        return 1
+    first, *others = matrix
+    parts = (
+        (-1) ** column * value * _determinant([[*row[:column], *row[column + 1 :]] for row in others])
+        for column, value in enumerate(first)
+        if value
+    )
+    return sum(parts)
+
+
+def _least(row: tuple[int, ...]) -> tuple[int, ...]:
+    """The row of the same direction with the least whole numbers."""
+    common = gcd(*row)
+    return tuple(value // common for value in row) if common else row
 
 
 class _Cone:
-    """The region of a statement, with a further parameter for the number 1; all are at least zero.
+    """The region of a statement, with a further parameter for the number 1 where a term has constants; all are at least zero.
 
     Parameters
     ----------
     statement : Statement
         The statement.
+    terms : sequence
+        Terms.
 
     Attributes
     ----------
+    values : (terms, rays) int64
+        The terms on each ray.
     strict : (n, rays) bool
         For each strict constraint whether it is zero on a ray.
+
+    Raises
+    ------
+    NotZones
+        A term names something else than a parameter of the statement, or a number is too large.
     """
 
-    def __init__(self, statement: Statement) -> None:
-        named = {name for part in statement.region for name in part.terms}
-        self._names = sorted({"", *statement.symbols, *named})
-        one = self._row({"": Fraction(1)})
+    def __init__(self, statement: Statement, terms: Sequence[Terms]) -> None:
+        named = {name for term in (*terms, *(part.terms for part in statement.region)) for name in only(term)}
+        if not named <= {"", *statement.symbols}:
+            raise NotZones("there is no such parameter")
+        self._names = sorted({*statement.symbols, *named})
         rows = [self._row(part.terms) for part in statement.region]
         equal = [self._row(times(Fraction(-1), part.terms)) for part in statement.region if part.relation == "=="]
         none_negative = [self._row({name: Fraction(1)}) for name in self._names]
-        self._rays = _rays([*rows, *equal, *none_negative], len(self._names))
+        self._rays = _rays(dict.fromkeys([*rows, *equal, *none_negative]), len(self._names))
         strict = [row for row, part in zip(rows, statement.region, strict=True) if part.relation == ">"]
-        zero = [[_product(row, ray) == 0 for ray in self._rays] for row in (*strict, one)]
+        if "" in named:
+            strict.append(self._row({"": Fraction(1)}))
+        zero = [[_product(row, ray) == 0 for ray in self._rays] for row in strict]
         self.strict = np.array(zero, dtype=np.bool_).reshape(len(zero), len(self._rays))
+        self.values = self._on_rays(terms)
 
-    def _row(self, terms: Terms) -> list[Fraction]:
-        return [terms.get(name, Fraction(0)) for name in self._names]
+    def _row(self, terms: Terms) -> tuple[int, ...]:
+        """A term as the least whole factors of the parameters with the same sign everywhere."""
+        factors = [terms.get(name, Fraction(0)) for name in self._names]
+        scale = lcm(*(factor.denominator for factor in factors))
+        return _least(tuple(int(factor * scale) for factor in factors))
 
     def weights(self) -> Iterator[NDArray[np.int64]]:
         """Points inside, as weights of the rays: the middle, then others near each ray."""
@@ -209,29 +221,18 @@ class _Cone:
             found[ray] = 100
             yield found
 
-    def values(self, terms: Sequence[Terms]) -> NDArray[np.int64]:
-        """Terms on each ray, of which each has a length that makes them whole.
-
-        Raises
-        ------
-        NotZones
-            A term names something else than a parameter of the region, or a number is too large.
-        """
-        if not all(term.keys() <= set(self._names) for term in terms):
-            raise NotZones("there is no such parameter")
-        rows = [self._row(term) for term in terms]
-        columns = []
-        for ray in self._rays:
-            values = [_product(row, ray) for row in rows]
-            scale = lcm(*(value.denominator for value in values))
-            columns.append([int(value * scale) for value in values])
-        if max((abs(value) for column in columns for value in column), default=0) > LARGEST:
+    def _on_rays(self, terms: Sequence[Terms]) -> NDArray[np.int64]:
+        """Terms on each ray, of which each has a length that makes them whole."""
+        scale = lcm(*(factor.denominator for term in terms for factor in term.values()))
+        whole = [[int(term.get(name, Fraction(0)) * scale) for name in self._names] for term in terms]
+        found = [[_product(row, ray) for ray in self._rays] for row in whole]
+        if max((abs(value) for row in found for value in row), default=0) > LARGEST:
             raise NotZones("the numbers are too large")
-        return np.array(columns, dtype=np.int64).reshape(len(columns), len(rows)).T.copy()
+        return np.array(found, dtype=np.int64).reshape(len(terms), len(self._rays))
 
 
-def _product(row: Sequence[Fraction], ray: Sequence[int]) -> Fraction:
-    return sum((factor * value for factor, value in zip(row, ray, strict=True)), Fraction(0))
+def _product(row: Sequence[int], ray: Sequence[int]) -> int:
+    return sum(factor * value for factor, value in zip(row, ray, strict=True))
 
 
 # --- the obligations in arrays ------------------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ class _Tables:
         rows.append((len(entries), 0))
         start = self._system.initial()
         self._add_edge("the start", start, self._sources_of(start, self._system.initial_updates(), {}), (), False)
-        self._cone = _Cone(statement)
+        self._cone = _Cone(statement, [dict(term) for term in self._terms])
         self._arrays = [_table(places, 5), _table(rows, 2), _table(entries, 4), _table(self._edges, 5), _table(self._bounds, 4)]
 
     def _number(self, term: Terms) -> int:
@@ -340,7 +341,7 @@ class _Tables:
     def first_open(self) -> str:
         """The place of the first edge whose obligations stay open; empty if none does."""
         places, zones, entries, edges, bounds = self._arrays
-        on_rays = self._cone.values([dict(term) for term in self._terms])
+        on_rays = self._cone.values
         size = int(places[:, CLOCKS].max()) + 1
         width = on_rays.shape[1] + 2
         wanted = np.ones(len(edges), dtype=np.bool_)

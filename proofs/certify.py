@@ -48,6 +48,7 @@ from timewait.spec.plain_data import configuration_as_data, configuration_from_d
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.reference import initial_state
 from timewait.spec.reopening import NextIncarnationError
+from timewait.vocabulary.automaton import TimedAutomaton
 
 SYMBOLS = ParameterNames("MSL", "RTO", "TIME_WAIT")
 """The parameters that stay symbolic in a proof for all values."""
@@ -114,18 +115,27 @@ class ClaimedProperties:
     @cached_property
     def automaton(self) -> CompiledAutomaton:
         """The compiled automaton that the invariant belongs to."""
-        if self.any_text:
-            return CompiledAutomaton(AnyText(self.configuration))
-        if self.told_apart > 1:
-            return CompiledAutomaton(Quotient(compose(self.configuration, self.told_apart)))
+        if self.any_text or self.told_apart > 1:
+            return CompiledAutomaton(self.system)
         asked = question(self.configuration)
         return asked.coarse if self.over_approximated else asked.quotient
+
+    @cached_property
+    def system(self) -> TimedAutomaton:
+        """The system that the invariant belongs to, as the specification has it: nothing is compiled."""
+        if self.any_text:
+            return AnyText(self.configuration)
+        if self.told_apart > 1:
+            return Quotient(compose(self.configuration, self.told_apart))
+        asked = question(self.configuration)
+        coarse = asked.over_approximation if self.over_approximated else None
+        return Quotient(asked.system if coarse is None else coarse)
 
     @property
     def statement(self) -> Statement:
         """What the invariant must prove."""
         terms = terms_of(self.configuration, symbolic=self.region is not None)
-        return Statement(self.automaton.system, frozenset(self.properties), terms, tuple(self.region or ()))
+        return Statement(self.system, frozenset(self.properties), terms, tuple(self.region or ()))
 
     @property
     def header(self) -> dict[str, Any]:
