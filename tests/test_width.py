@@ -290,12 +290,15 @@ def test_a_note_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, lines)) <= 60
 
 
-@pytest.mark.parametrize(("depth", "shown"), [(0, False), (3, True)])
-def test_progress_is_that_of_an_exploration(depth: int, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("states", "depth", "shown"),
+    [(1, 0, ""), (551, 0, "551 states, 1 a second, 100 MB"), (9, 3, "9 states, depth 3, 1 a second, 100 MB")],
+)
+def test_progress_is_that_of_an_exploration(states: int, depth: int, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is said of the one state with which it begins."""
     monkeypatch.setattr(sys, "stderr", stream := Terminal())
-    Screen().progress(Progress(1 + depth, depth, 1.0, 100.0))
-    assert bool(stream.getvalue()) is shown
+    Screen().progress(Progress(states, depth, 1.0, 100.0))
+    assert click.unstyle(stream.getvalue()).strip() == shown
 
 
 def test_progress_fills_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,10 +118,10 @@ class Screen:
 
     def progress(self, progress: Progress) -> None:
         """The progress of a long exploration that has begun, on standard error and for people alone."""
-        if progress.depth and sys.stderr.isatty():
+        if progress.states > 1 and sys.stderr.isatty():
+            depth = f"depth {progress.depth}, " if progress.depth else ""
             self.note(
-                f"  {counted(progress.states, 'state')}, depth {progress.depth}, {progress.rate:,.0f} a second,"
-                f" {progress.megabytes:,.0f} MB"
+                f"  {counted(progress.states, 'state')}, {depth}{progress.rate:,.0f} a second, {progress.megabytes:,.0f} MB"
             )
 
     def progress_note(self, text: str) -> None:
