@@ -20,6 +20,7 @@ from timewait.checker.engine import DecisionEngine
 from timewait.checker.explicit import TickEngine
 from timewait.checker.fairness import unfair
 from timewait.checker.finding import Budget, Finding, Move, Run, Stopped
+from timewait.checker.guided import GuidedEngine
 from timewait.checker.jit import is_kept
 from timewait.checker.lasso import LassoEngine
 from timewait.checker.over_approximated import OverApproximationEngine, paths, run_with
@@ -39,6 +40,7 @@ ENGINES: tuple[DecisionEngine, ...] = (
     UnlimitedZoneEngine(),
     NarrowerEngine(),
     OverApproximationEngine(),
+    GuidedEngine(),
     TickEngine(),
     ZoneEngine(),
     SmtEngine(),

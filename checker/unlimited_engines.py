@@ -9,6 +9,7 @@ from dataclasses import replace
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.engine import TIME_LOCK, DecisionEngine
 from timewait.checker.finding import Budget, Finding, Stopped
+from timewait.checker.guided import GuidedEngine
 from timewait.checker.over_approximated import OverApproximationEngine
 from timewait.checker.question import Engine, Question
 from timewait.checker.verdict import Verdict
@@ -66,7 +67,8 @@ class NarrowerEngine(DecisionEngine):
         met: set[str] = set()
         for narrow in question.narrower:
             left = [asked for asked in properties if asked.name not in met]
-            for procedure in (OverApproximationEngine(), ZoneEngine()):
+            procedures = (OverApproximationEngine(), ZoneEngine() if narrow.system.dense else GuidedEngine())
+            for procedure in procedures:
                 if not left:
                     break
                 rest = replace(whole, states=min(whole.states, MAX_NARROW_ZONES), seconds=whole.seconds - whole.elapsed)
@@ -76,8 +78,6 @@ class NarrowerEngine(DecisionEngine):
                 violated = [finding for finding in found.values() if finding.verdict is Verdict.VIOLATED]
                 met |= {finding.name for finding in violated}
                 yield from violated
-                if not narrow.system.dense:
-                    break
 
 
 class UnlimitedZoneEngine(OverApproximationEngine):

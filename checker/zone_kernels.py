@@ -4,7 +4,7 @@ The locations met so far, the nodes and their zones lie in growing arrays (`Zone
 meets a location whose edges it does not know, or lacks room, says so before it changes anything, and is called again.
 
 A zone is a difference-bound matrix as in `timewait.checker.dbm`, row by row in the pool. The zones of one location form a
-list of which no member includes another. The room of a zone that a later one includes is used again.
+list of which no member includes another. The room of a zone that a later one includes is used again, unless all are kept.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from timewait.checker.quotient_kernels import FIRST_EDGE as FIRST_STEP
 DONE, UNKNOWN, NO_ROOM, NOTED = 0, 1, 2, 3
 """How a kernel ended: done; a location is unknown; there is no room; an edge of a new kind was taken."""
 
-NODES, NEXT, TRANSITIONS, POOL, WANTED = range(5)
-"""The entries of `ZoneArrays.counts`: nodes, the next to visit, steps, used entries of the pool, the unknown location."""
+NODES, NEXT, TRANSITIONS, POOL, WANTED, KEEPS = range(6)
+"""The entries of `ZoneArrays.counts`: nodes, the next to visit, steps, used entries of the pool, the unknown location, and
+whether zones that a later one includes are kept."""
 
 SIZE, FIRST_EDGE, EDGES, FIRST_BOUND, BOUNDS, FIRST_CONSTANT = range(6)
 """The columns of `ZoneArrays.places`."""
@@ -43,7 +44,7 @@ class ZoneArrays(NamedTuple):
 
     Attributes
     ----------
-    counts : (5,) int64
+    counts : (6,) int64
         See `NODES` and the names after it.
     places : (locations, 6) int32
         For each location the number of rows of its zones (0: unknown), begin and number of its edges, begin and number of
@@ -152,10 +153,23 @@ def _write_bound(forms: NDArray[np.int64], bounds: NDArray[np.int64], used: int,
 @kernel
 def begin(arrays: ZoneArrays, location: int, sources: NDArray[np.int16]) -> None:
     """Store the first node; the sources of its rows are among the rows of a zone of which only the constant zero is known."""
+    _enter(arrays, location, sources)
+    _store(arrays, location, -1, -1, 0)
+
+
+@kernel
+def first_stored(arrays: ZoneArrays, location: int, sources: NDArray[np.int16]) -> int:
+    """A stored node whose zone includes that of the first one; parameters as in `begin`."""
+    _enter(arrays, location, sources)
+    return _including(arrays, location)
+
+
+@subroutine
+def _enter(arrays: ZoneArrays, location: int, sources: NDArray[np.int16]) -> None:
+    """Put the zone of the first node into the last row of the scratch."""
     arrays.scratch[0, 0] = AT_MOST_ZERO
     _carry(arrays, arrays.scratch[0], 1, arrays.scratch[2], location, sources, 0)
     _settle(arrays, arrays.scratch[2], location)
-    _store(arrays, location, -1, -1, 0)
 
 
 @kernel
@@ -200,31 +214,80 @@ def explore(arrays: ZoneArrays, count: int, most: int) -> int:
 @subroutine
 def _visit(arrays: ZoneArrays, number: int, location: int, first: int, last: int) -> bool:
     """Take every edge that is possible at a node; whether one is of a kind that was never taken."""
-    size = int(arrays.places[location, SIZE])
-    zone, narrow, after = arrays.scratch[0], arrays.scratch[1], arrays.scratch[2]
-    slot, noted = arrays.slots[number], False
-    for entry in range(size * size):
-        zone[entry] = arrays.pool[slot + entry]
+    noted = False
+    _leave(arrays, number, location)
     for edge in range(first, last):
-        begin = arrays.edges[edge, FIRST_GUARD]
-        end = begin + arrays.edges[edge, GUARDS]
-        if not _narrowed(arrays, size, begin, end):
+        if not _taken(arrays, location, edge):
             continue
-        guarded = zone
-        for bound in range(begin, end):
-            if arrays.bounds[bound, 2] < zone[arrays.bounds[bound, 0] * size + arrays.bounds[bound, 1]]:
-                guarded = narrow
-        target = arrays.edges[edge, TARGET]
-        _carry(arrays, guarded, size, after, target, arrays.sources, arrays.edges[edge, FIRST_UPDATE])
-        _settle(arrays, after, target)
         arrays.counts[TRANSITIONS] += 1
         arrays.edges[edge, TAKEN] = 1
         kind = arrays.edges[edge, KIND]
         if kind and arrays.first_taken[kind, 0] < 0:
             arrays.first_taken[kind, 0], arrays.first_taken[kind, 1] = number, edge - first
             noted = True
-        _store(arrays, target, number, edge - first, arrays.nodes[number, DEPTH] + 1)
+        _store(arrays, arrays.edges[edge, TARGET], number, edge - first, arrays.nodes[number, DEPTH] + 1)
     return noted
+
+
+@subroutine
+def _leave(arrays: ZoneArrays, number: int, location: int) -> None:
+    """Copy the zone of a stored node into the scratch."""
+    size, slot, zone = int(arrays.places[location, SIZE]), arrays.slots[number], arrays.scratch[0]
+    for entry in range(size * size):
+        zone[entry] = arrays.pool[slot + entry]
+
+
+@subroutine
+def _taken(arrays: ZoneArrays, location: int, edge: int) -> bool:
+    """Whether an edge can be taken from the zone in the scratch; what it leads to is then in the last row of the scratch."""
+    size, zone = int(arrays.places[location, SIZE]), arrays.scratch[0]
+    begin = arrays.edges[edge, FIRST_GUARD]
+    end = begin + arrays.edges[edge, GUARDS]
+    if not _narrowed(arrays, size, begin, end):
+        return False
+    guarded = zone
+    for bound in range(begin, end):
+        if arrays.bounds[bound, 2] < zone[arrays.bounds[bound, 0] * size + arrays.bounds[bound, 1]]:
+            guarded = arrays.scratch[1]
+    target = arrays.edges[edge, TARGET]
+    _carry(arrays, guarded, size, arrays.scratch[2], target, arrays.sources, arrays.edges[edge, FIRST_UPDATE])
+    _settle(arrays, arrays.scratch[2], target)
+    return True
+
+
+@kernel
+def link(arrays: ZoneArrays, begins: NDArray[np.int64], successors: NDArray[np.int32]) -> None:
+    """For each stored node and each edge out of it, find a stored node whose zone includes what the edge leads to.
+
+    Parameters
+    ----------
+    begins : (nodes,) int64
+        For each node the place of its first edge in `successors`; the others follow in their order.
+    successors : (n,) int32
+        The result, first -1: the number of such a node; as it is where the edge cannot be taken, or there is no such node.
+    """
+    for number in range(arrays.counts[NODES]):
+        if arrays.slots[number] < 0:
+            continue
+        location = arrays.nodes[number, LOCATION]
+        first = arrays.places[location, FIRST_EDGE]
+        _leave(arrays, number, location)
+        for edge in range(first, first + arrays.places[location, EDGES]):
+            known = arrays.places[arrays.edges[edge, TARGET], SIZE] > 0
+            if known and _taken(arrays, location, edge):
+                successors[begins[number] + edge - first] = _including(arrays, int(arrays.edges[edge, TARGET]))
+
+
+@subroutine
+def _including(arrays: ZoneArrays, location: int) -> int:
+    """The oldest stored node of a location whose zone includes the one in the last row of the scratch; -1 if there is none."""
+    size, other, oldest = int(arrays.places[location, SIZE]), int(arrays.heads[location]), -1
+    while other >= 0:
+        inside, _ = _compare(arrays.scratch[2], arrays.pool, arrays.slots[other], size)
+        if inside:
+            oldest = other
+        other = int(arrays.nodes[other, CHAIN])
+    return oldest
 
 
 @subroutine
@@ -342,7 +405,7 @@ def _store(arrays: ZoneArrays, location: int, parent: int, step: int, depth: int
         if inside:
             return
         older = int(nodes[other, CHAIN])
-        if outside:
+        if outside and not arrays.counts[KEEPS]:
             if newer < 0:
                 arrays.heads[location] = older
             else:

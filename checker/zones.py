@@ -28,7 +28,8 @@ from timewait.checker.question import Engine, Question
 from timewait.checker.quotient_table import QuotientTable
 from timewait.checker.schedule import delays
 from timewait.checker.time_unit import in_ticks, unit_of
-from timewait.checker.zone_kernels import NEXT, NODES, NOTED, POOL, TRANSITIONS, UNKNOWN, WANTED, ZoneArrays
+from timewait.checker.zone_graph import ZoneGraph
+from timewait.checker.zone_kernels import KEEPS, NEXT, NODES, NOTED, POOL, TRANSITIONS, UNKNOWN, WANTED, ZoneArrays
 from timewait.vocabulary.automaton import Property
 
 CHUNK = 256
@@ -54,6 +55,9 @@ class Zones:
         The system.
     values : mapping or None
         The parameters in seconds; by default those of the system.
+    keeps_included : bool
+        Whether a node whose zone a later one includes is visited all the same. Then every node keeps its zone, and no node is
+        nearer to a violation than the steps to it allow.
 
     Attributes
     ----------
@@ -67,7 +71,9 @@ class Zones:
         Why the exploration ended early; empty when it is complete.
     """
 
-    def __init__(self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None) -> None:
+    def __init__(
+        self, automaton: CompiledAutomaton, values: Mapping[str, Fraction] | None = None, *, keeps_included: bool = False
+    ) -> None:
         self.automaton = automaton
         self.values = automaton.system.parameters if values is None else values
         self.unit = unit_of(self.values)
@@ -80,7 +86,7 @@ class Zones:
         self._known_bounds: dict[tuple[CompiledBound, ...], list[tuple[int, int, int]]] = {}
         self._used = dict.fromkeys(("edges", "bounds", "sources", "constants"), 0)
         self._arrays = ZoneArrays(
-            counts=np.zeros(5, dtype=np.int64),
+            counts=np.zeros(6, dtype=np.int64),
             places=np.zeros((64, 6), dtype=np.int32),
             heads=np.full(64, -1, dtype=np.int32),
             edges=np.zeros((256, 6), dtype=np.int32),
@@ -95,6 +101,7 @@ class Zones:
             scratch=np.zeros((3, 1), dtype=np.int64),
             least=np.zeros(1, dtype=np.int64),
         )
+        self._arrays.counts[KEEPS] = keeps_included
         if isinstance(automaton, QuotientTable):
             self._describe_all(automaton)
         else:
@@ -159,8 +166,11 @@ class Zones:
         start = self.automaton.start
         if not self._arrays.places[start, kernels.SIZE]:
             self._describe(start)
-        sources = np.array([RESET, *self.automaton.start_updates()], dtype=np.int16) - np.int16(RESET)
-        kernels.begin(self._arrays, start, sources)
+        kernels.begin(self._arrays, start, self._first_sources())
+
+    def _first_sources(self) -> NDArray[np.int16]:
+        """For each row of the first zone the row that it copies, as in `ZoneArrays`."""
+        return np.array([RESET, *self.automaton.start_updates()], dtype=np.int16) - np.int16(RESET)
 
     def _note(self) -> None:
         """Note which properties are violated and witnessed by kinds of edges that were taken since the last time."""
@@ -321,6 +331,11 @@ class Zones:
             if slot >= 0:
                 zones.append(arrays.pool[slot : slot + size * size].reshape(size, size))
         return {location: np.stack(zones) for location, zones in stored.items()}
+
+    def graph(self) -> ZoneGraph:
+        """The steps between the stored nodes; some are missing where the exploration is not complete."""
+        first = kernels.first_stored(self._arrays, self.automaton.start, self._first_sources())
+        return ZoneGraph(self._arrays, [violates for violates, _ in self._kinds], first)
 
     def taken(self) -> set[tuple[int, int]]:
         """Every edge that can be taken, as the number of its location and its own."""
