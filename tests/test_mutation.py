@@ -24,7 +24,7 @@ KNOWN = {
     "spec/exchange.py:loss_windows:1:never-if": "fact",
     "spec/network.py:Channel.blocked:1:drop-operand": "verdict",
     "spec/composition.py:Composition.invariant:1:never-if": "replay",
-    "spec/composition.py:Composition._timer_guard:2:drop-case": "verdict",
+    "spec/timer_guards.py:timer_guard:2:drop-case": "verdict",
 }
 """Some mutants and the kind of evidence that kills them."""
 

@@ -67,6 +67,7 @@ from timewait.spec.request import refused_by_ack
 from timewait.spec.rules import RULES
 from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
+from timewait.spec.window import WINDOW
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import ImpossibleMove
 
@@ -612,6 +613,13 @@ class TestEveryArrival:
             refuses = handshake(2, early=True, syn=SynRule.RESET, numbers=Numbers.ABOVE)
             (way,) = crossings(refuses, (WAITING, SYN_SENT), (0, 1), 0, at_end)
             assert ("incarnation.syn-reset" in way.outcome.rules) == opens
+
+    @pytest.mark.parametrize(("number", "refused"), [(1, False), (2, True), (1 + WINDOW, True), (2 + WINDOW, False)])
+    def test_a_rst_answers_a_syn_in_the_window_alone(self, number: int, refused: bool) -> None:
+        """From RCV.NXT on, up to the end of the window."""
+        configuration = handshake(2, early=True, syn=SynRule.RESET, numbers=Numbers.REPEATED)
+        (way,) = crossings(configuration, (WAITING, SYN_SENT), (0, 1), 0, NEW_SYN._replace(seq=number))
+        assert ("incarnation.syn-reset" in way.outcome.rules) == refused
 
     def test_linux_lets_through_one_ack_alone(self) -> None:
         """Only a bare ACK at RCV.NXT of SND.UNA passes the check of timestamps; every other one is acknowledged by it."""
