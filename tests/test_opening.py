@@ -27,11 +27,11 @@ from openings import (
 )
 from oracle import UNLIMITED, Copy, End
 
-from timewait.spec.composition import Phase
+from timewait.spec.composition import Composition, CompositionState, Phase, state_of
 from timewait.spec.configuration import Configuration
 from timewait.spec.endpoint import allowed_calls, segment_arrives
 from timewait.spec.exchange import loss_windows
-from timewait.spec.handshake import LOST_MEMORY, HandshakeComposition, compose, is_quiet, may_crash, may_open
+from timewait.spec.handshake import LOST_MEMORY, OPENS, HandshakeComposition, compose, is_quiet, may_crash, may_open
 from timewait.spec.incarnation import (
     HARMS,
     INCARNATION_RULES,
@@ -65,10 +65,10 @@ from timewait.spec.reopening import (
 from timewait.spec.replies import earliest_unacknowledged
 from timewait.spec.request import refused_by_ack
 from timewait.spec.rules import RULES
-from timewait.spec.segment import Segment
+from timewait.spec.segment import PacketInFlight, Segment
 from timewait.spec.state import Block, State
 from timewait.spec.window import WINDOW
-from timewait.vocabulary.automaton import Action
+from timewait.vocabulary.automaton import Action, Bound, Clock
 from timewait.vocabulary.replay import ImpossibleMove
 
 
@@ -391,8 +391,23 @@ def composed(**about: Any) -> HandshakeComposition:
     return system
 
 
+GONE = Block(State.CLOSED)
+OWED = (PacketInFlight("A", OLD_ACK, True, None), PacketInFlight("B", OLD_FIN, True, None, further=1))
+"""A packet of each end that must still be delivered, one of them twice."""
+
+
+def owed(state: CompositionState) -> set[tuple[str, int]]:
+    """Return the senders of the packets that must still be delivered, with the number of further copies."""
+    return {(packet.sender, packet.further) for packet in state.network if packet.must_be_delivered or packet.further}
+
+
+def opened(system: Composition, ends: tuple[Block, Block], network: tuple[PacketInFlight, ...]) -> CompositionState:
+    """Return a state in which both ends have opened again."""
+    return system.initial()._replace(ends=ends, network=network, phase=Phase.REOPENED, incarnations=(1, 1))
+
+
 class TestComposition:
-    """The clocks of the composition."""
+    """The clocks of the composition, and what an opening and a crash change."""
 
     def test_a_clock_measures_the_quiet_time(self) -> None:
         """Where a host crashes there is one, compared with the quiet time; otherwise there is none."""
@@ -413,6 +428,93 @@ class TestComposition:
         gone = start._replace(crashed=(True, False), ends=(Block(State.CLOSED), start.ends[1]))
         assert [(clock.role, clock.owner) for clock in system.timers(gone)] == [("retransmission", "B"), ("quiet", "A")]
         assert [clock.role for clock in system.timers(gone._replace(incarnations=(1, 0)))] == ["retransmission"]
+
+    def test_an_opening_ends_obligations(self) -> None:
+        """No loss counts any more, and a packet need no longer arrive at the end that opens; it still must at the other one."""
+        system = compose(replace(handshake(2), loss=1), told_apart=2)
+        start = system.initial()._replace(ends=(GONE, GONE), lost=(1, 1), network=OWED)
+        calls = [edge for edge in system.edges(start) if edge.action.kind == "call"]
+        assert [(edge.action.actor, edge.action.subject) for edge in calls] == list(product("AB", OPENS))
+        for edge in calls:
+            target, guard = state_of(edge.target), edge.guard
+            assert guard == ()
+            assert (target.lost, target.phase) == ((0, 0), Phase.REOPENED)
+            assert target.incarnations == ((1, 0) if edge.action.actor == "A" else (0, 1))
+            assert owed(target) == ({("A", 0)} if edge.action.actor == "A" else {("B", 1)})
+            assert {packet.sender for packet in target.network if not packet.segment.incarnation} == {"A", "B"}
+
+    def test_a_crash_ends_obligations(self) -> None:
+        """The same of the host that lost all memory; its own clock of the quiet time starts, and opening waits for it."""
+        system = compose(replace(handshake(2, crash=Crash.A), loss=1), told_apart=2)
+        start = system.initial()._replace(ends=(WAITING, GONE), lost=(1, 1), network=OWED)
+        (crash,) = (edge for edge in system.edges(start) if edge.action.kind == "crash")
+        target = state_of(crash.target)
+        assert (target.lost, target.phase, target.crashed) == ((0, 0), Phase.REOPENED, (True, False))
+        assert owed(target) == {("A", 0)}
+        assert dict(zip(system.clocks(target), crash.updates, strict=True))[Clock("quiet", "A")] is None
+        opens = [edge for edge in system.edges(target) if edge.action.subject in OPENS]
+        quiet = Bound(Clock("quiet", "A"), ">", "TIME_WAIT")
+        assert {(edge.action.actor, edge.guard) for edge in opens} == {("A", (quiet,)), ("B", ())}
+        assert all(Clock("quiet", "A") in edge.updates for edge in system.edges(target) if edge.action.actor == "B")
+
+    def test_an_old_packet_arrives_within_its_lifetime(self) -> None:
+        """Whether it does harm, ends what can be violated or neither; a packet of the next incarnation arrives at any time."""
+        system = compose(replace(handshake(2), duplication=0))
+        packets = [PacketInFlight("B", segment, False, 0) for segment in (OLD_FIN, OLD_ACK, Segment(1, 1, incarnation=1))]
+        for ends, network in (((OPENED, OPENED), packets), ((OPENED, OPENED), packets[1:2]), ((SYN_SENT, SYN_SENT), packets)):
+            state = opened(system, ends, tuple(network))
+            for edge in system.arrivals(state):
+                assert isinstance(edge.action.subject, tuple)
+                if edge.action.subject[1].incarnation:
+                    assert edge.guard == ()
+                else:
+                    (bound,) = edge.guard
+                    assert (bound.clock.role, *bound[1:]) == ("age", "<=", "MSL")
+
+    def test_the_last_old_packet_may_still_delay(self) -> None:
+        """A RST leads SYN-RECEIVED back to LISTEN while the other end is open, and nothing can be violated any more."""
+        system = compose(replace(handshake(2), duplication=0))
+        state = opened(system, (SYN_RECEIVED, OPENED), (PacketInFlight("B", OLD_RST, False, 0),))
+        found = {(state_of(edge.target).phase, edge.violates) for edge in system.arrivals(state)}
+        assert (Phase.OVER, frozenset({UNDELAYED})) in found
+
+    def test_while_an_end_is_old_something_may_be_violated(self) -> None:
+        """Though nothing old is in flight; and the next incarnation is open once an end of it is ESTABLISHED."""
+        system = composed()
+        begun = opened(system, (SYN_SENT, OPENED), ())._replace(incarnations=(1, 0))
+        steps = list(system.edges(begun))
+        assert {state_of(edge.target).phase for edge in steps} == {Phase.REOPENED}
+        assert not any("reopen" in edge.witnesses for edge in steps)
+        last = PacketInFlight("B", Segment(1, 1, incarnation=1), False, None)
+        (open_again,) = system.arrivals(opened(system, (SYN_RECEIVED, OPENED), (last,)))
+        assert "reopen" in open_again.witnesses
+
+    def test_order_is_kept(self) -> None:
+        """In a queue a packet that must be delivered at an end of the old incarnation is delivered before those behind it."""
+        system = compose(replace(handshake(2), fifo=True))
+        queue = (PacketInFlight("B", OLD_FIN, True, None), PacketInFlight("B", OLD_ACK, False, None))
+        state = opened(system, (WAITING, SYN_SENT), queue)._replace(incarnations=(0, 1))
+        assert {edge.action.subject for edge in system.arrivals(state)} == {("B", OLD_FIN)}
+
+    def test_a_syn_that_opens_ends_obligations_too(self) -> None:
+        """What the end in TIME-WAIT was owed need not arrive any more."""
+        system = compose(handshake(2, early=True, syn=SynRule.ABOVE, numbers=Numbers.ABOVE))
+        network = (*OWED, PacketInFlight("B", NEW_SYN, False, None))
+        state = opened(system, (WAITING, SYN_SENT), network)._replace(incarnations=(0, 1))
+        (opens,) = (edge for edge in system.arrivals(state) if edge.action.subject == ("B", NEW_SYN))
+        target = state_of(opens.target)
+        assert (target.incarnations, owed(target)) == ((1, 1), {("A", 0)})
+        assert target.isns == (2, 3)
+
+    def test_users_of_the_next_incarnation_send_and_do_not_close(self) -> None:
+        """As much text as is stated; before that the user of the old incarnation calls what it always may."""
+        system = compose(replace(handshake(2), reopening=NextIncarnation(Reopen.HANDSHAKE, text=(1, 0))))
+        start = opened(system, (OPENED, OPENED), ())
+        calls = [(edge.action.actor, edge.action.subject) for edge in system.edges(start)]
+        assert calls == [("A", Call.SEND)]
+        sent = start._replace(ends=(OPENED._replace(nxt=2, sent=1), OPENED))
+        assert not [edge for edge in system.edges(sent) if edge.action.kind == "call"]
+        assert ("A", Call.CLOSE) in {(edge.action.actor, edge.action.subject) for edge in system.edges(system.initial())}
 
     def test_only_a_handshake_has_such_a_composition(self) -> None:
         """An atomic reopen has the plain one."""
@@ -630,6 +732,11 @@ class TestEveryArrival:
         ]
         assert [rules for counted, rules in passed if counted != Segment(1, 1)] == [("incarnation.timestamp",)]
         assert (Segment(1, 1), ()) in passed
+
+    def test_what_an_old_segment_finds_is_no_harm_of_it(self) -> None:
+        """A RST ends no connection that is CLOSED already, and text that was acknowledged before is not acknowledged again."""
+        assert harms(Block(State.CLOSED), OLD_RST) == set()
+        assert harms(ESTABLISHED._replace(una=2), OLD_FIN, peer=SYN_SENT) == {"old-fin"}
 
     def test_an_acknowledgement_of_our_syn_alone_is_no_harm(self) -> None:
         """Only text that is acknowledged although it was lost is never sent again."""
