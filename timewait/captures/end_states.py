@@ -136,6 +136,9 @@ class _End:
         if possible & {State.TIME_WAIT, State.FIN_WAIT_2}:
             # Both end with a timer whose length only the end knows.
             possible |= self._expired()
+        if possible & {State.FIN_WAIT_1, State.FIN_WAIT_2} and self._has_unanswered_text():
+            # The capture may lack the RST that refused it.
+            possible |= {State.CLOSED}
         if len(possible) == 1:
             return EndState(next(iter(possible)), possible)
         complete = _state(self._own is not None, True in received, self._passed(), max(knew))
@@ -171,6 +174,11 @@ class _End:
         last = self._mine[-1].time if self._mine else self._found.started
         end = max((it.time for it in self._found.all), default=last)
         return {State.CLOSED} if end - last > 10**9 else set()
+
+    def _has_unanswered_text(self) -> bool:
+        """Whether text of the other end passed that this end did not acknowledge."""
+        acknowledged = max((it.segment.ack or 0 for it in self._mine), default=0)
+        return any(it.segment.length and it.segment.end > acknowledged for it in self._theirs)
 
     def _received(self) -> set[bool]:
         """Whether the other end's FIN had arrived."""

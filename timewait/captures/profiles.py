@@ -17,7 +17,7 @@ from timewait.spec.state import State
 TOLERANCE = Fraction(11, 10)
 """Timers have coarse ticks: a measured time may exceed the stated one by a tenth."""
 
-NOT_ALL_LOST = 3
+NOT_ALL_LOST = 2
 """RSTs to an end in TIME-WAIT of which one at least is taken to have arrived."""
 
 LOSS_PROBES = frozenset({"linux", "freebsd", "gvisor", "windows", "macos"})
