@@ -68,11 +68,12 @@ class NarrowerEngine(DecisionEngine):
         for narrow in question.narrower:
             left = [asked for asked in properties if asked.name not in met]
             procedures = (OverApproximationEngine(), ZoneEngine() if narrow.system.dense else GuidedEngine())
+            states = min(whole.states, MAX_NARROW_ZONES)
+            narrow = replace(narrow, quotient_budget=replace(whole, states=states, seconds=whole.seconds - whole.elapsed))
             for procedure in procedures:
                 if not left:
                     break
-                rest = replace(whole, states=min(whole.states, MAX_NARROW_ZONES), seconds=whole.seconds - whole.elapsed)
-                narrow = replace(narrow, quotient_budget=rest)
+                rest = replace(whole, states=states, seconds=whole.seconds - whole.elapsed)
                 found = {finding.name: finding for finding in procedure.decide(narrow, left, rest)}
                 left = [asked for asked in left if asked.name not in found]  # runs that the narrow system could not take
                 violated = [finding for finding in found.values() if finding.verdict is Verdict.VIOLATED]

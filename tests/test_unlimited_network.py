@@ -249,6 +249,6 @@ def test_witnesses_are_looked_for_in_ticks(monkeypatch: pytest.MonkeyPatch) -> N
     single = replace(close(3, 6, 1, 1), duplication=0)
     (answer,) = decide(question(single), [PROPERTIES["graceful"]], Engine.ZONES, Budget())
     assert answer.verdict is Verdict.PROVED
-    monkeypatch.setattr("timewait.checker.over_approximated.WITNESS_STATES", 0)
+    monkeypatch.setattr("timewait.checker.explicit.WITNESS_STATES", 0)
     (answer,) = decide(question(single), [PROPERTIES["graceful"]], Engine.ZONES, Budget())
     assert answer.verdict is Verdict.INCONCLUSIVE
