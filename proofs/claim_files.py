@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from timewait.checker.verdict import Verdict
 from timewait.proofs.claim import CLAIMS, Claim, register_file
 from timewait.proofs.evidence import Evidence
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.input_files import SMALL, read_octets
-from timewait.vocabulary.untrusted import visible
+from timewait.vocabulary.untrusted import shown, unprintable, visible
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,39}")
 """A name of a claim, which is also part of names of files."""
@@ -59,11 +60,13 @@ def load_claims(file: Path) -> tuple[str, ...]:
     path = file.resolve()
 
     def check(added: Mapping[str, Claim], others: Mapping[str, Claim]) -> None:
-        for name in added:
+        for name, claim in added.items():
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise InputError(f"{file}: {name!r} is no name of a claim; letters, digits, _ and -, a letter first")
             if name in others:
                 raise InputError(f"{file}: there is a claim {name} already; choose another name")
+            if problem := _problem_of(claim):
+                raise InputError(f"{file}: claim {name}: {problem}")
         if not added:
             raise InputError(f"{file}: registers no claim; put @claim(...) of timewait.proofs.claim before a function")
 
@@ -72,6 +75,19 @@ def load_claims(file: Path) -> tuple[str, ...]:
             _run(file, path)
 
     return tuple(register_file(path, run, check))
+
+
+def _problem_of(claim: Claim) -> str:
+    """What is wrong with the statement of a claim; empty if nothing is."""
+    texts: dict[str, object] = {"statement": claim.statement, "section": claim.section}
+    for name, text in texts.items():
+        if not isinstance(text, str) or unprintable(text):
+            return f"its {name} must be a text in one line, not {shown(text)}"
+    if claim.expected not in (Verdict.PROVED, Verdict.VIOLATED):
+        return f"its verdict must be Verdict.PROVED or Verdict.VIOLATED, not {shown(claim.expected)}"
+    if not isinstance(claim.slow, bool) or not isinstance(claim.seconds, int):
+        return "slow must be True or False, and seconds a whole number"
+    return ""
 
 
 def _run(file: Path, path: Path) -> None:

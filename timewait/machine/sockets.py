@@ -91,7 +91,11 @@ def _rows(path: Path) -> Iterator[tuple[State, str, str]]:
     for line in lines:
         fields = line.split()
         if len(fields) > 9 and fields[3] in STATE_CODES:
-            yield STATE_CODES[fields[3]], _address(fields[2]), fields[9]
+            try:
+                remote = _address(fields[2])
+            except ValueError:
+                raise HostUnreadable(f"cannot make sense of {path}: {fields[2][:60]!r} is no address and port") from None
+            yield STATE_CODES[fields[3]], remote, fields[9]
 
 
 def _address(text: str) -> str:
@@ -134,7 +138,12 @@ def _command(process: Path) -> str:
 def _orphans(path: Path) -> int:
     """The number after ``orphan`` in ``/proc/net/sockstat``; 0 where it is missing."""
     try:
-        words = path.read_text(encoding="ascii").split()
+        words = path.read_text(encoding="ascii", errors="replace").split()
     except OSError:
         return 0
-    return int(words[words.index("orphan") + 1]) if "orphan" in words[:-1] else 0
+    if "orphan" not in words[:-1]:
+        return 0
+    count = words[words.index("orphan") + 1]
+    if not (count.isascii() and count.isdecimal() and len(count) <= 19):
+        raise HostUnreadable(f"cannot make sense of {path}: {count[:60]!r} is no number of orphans")
+    return int(count)
