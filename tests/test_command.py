@@ -14,6 +14,8 @@ import click
 import pytest
 from commands import run, run_json
 
+import timewait
+from timewait.checker.verdict import Verdict
 from timewait.cli.main import COMMANDS, FORMER, cli
 
 QUICK = ("--closers", "a")
@@ -33,6 +35,25 @@ class TestCheck:
         assert code == expected
         assert data["verdict"] == {0: "proved", 10: "violated"}[expected]
         assert {"property", "engine", "parameters", "states", "seconds", "trace", "results"} <= data.keys()
+
+    @pytest.mark.parametrize("command", ["check", "threshold", "export --to smt2", "certify", "diagram region"])
+    def test_the_last_exchange_has_one_closer(self, command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """It begins when A has closed: either end first is refused there, and is the default only of the whole close."""
+        certificate = tmp_path / "any.smt2"
+        certificate.write_text("", encoding="utf-8")
+        words = (*command.split(), *([str(certificate)] if command == "certify" else []))
+        code, out, err = run(capsys, *words, *THIRTY, "--scope", "core", "--closers", "both")
+        assert (code, out) == (2, "")
+        assert "closers both needs scope close" in err.splitlines()[-1]
+
+    def test_the_default_closer_of_the_last_exchange(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is A, on the command line and in the library, with the same answer as where A is stated."""
+        asked = ("check", *THIRTY, "--time-wait", "60s", "--scope", "core", "--property", "graceful")
+        given, plain = (run_json(capsys, *asked, *closers) for closers in (QUICK, ()))
+        assert given[0] == plain[0] == 0
+        assert given[1]["parameters"] == plain[1]["parameters"]
+        found = timewait.check(msl="30s", rto="30s", time_wait="60s", scope="core", properties=["graceful"])
+        assert found.verdict is Verdict.PROVED
 
     def test_delays_sum_as_the_theory_says(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The last FIN arrives after RTO and one lifetime, that is 60 s after the first, and after TIME_WAIT."""

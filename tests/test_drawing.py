@@ -366,10 +366,22 @@ class TestFolder:
         assert err.count(f"timewait: {folder}/") == 5
         assert not folder.exists()
         code, out, _ = run(capsys, *everything)
-        assert (code, out.splitlines()[-1]) == (0, "5 files written")
+        assert (code, out.splitlines()[-1]) == (0, f"5 files written to {folder}; README.md lists the pictures")
         code, out, _ = run(capsys, *everything)
         assert (code, out) == (0, "nothing has changed\n")
         assert run(capsys, *everything, "--check")[0] == 0
+
+    def test_many_files_are_counted(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A screen is not filled with names that the list in the folder has too."""
+        many = [DrawnPicture(f"chart-{number}", "a chart", "draw it", {"svg": OWN_LAYOUT}) for number in range(30)]
+        monkeypatch.setattr("timewait.cli.diagram.draw_all", lambda *_: iter(many))
+        code, out, _ = run(capsys, "--all", "--out", str(tmp_path))
+        assert (code, out) == (0, f"31 files written to {tmp_path}; README.md lists the pictures\n")
+        (tmp_path / "chart-7.svg").unlink()
+        code, out, _ = run(capsys, "--all", "--out", str(tmp_path))
+        assert out.splitlines()[0] == f"written: {tmp_path / 'chart-7.svg'}"
 
     def test_a_folder_that_cannot_be_written(
         self,

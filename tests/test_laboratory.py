@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run
 
 from timewait.laboratory import isolation, probe
 from timewait.laboratory.crafted_peer import CraftedConnection, CraftedPeer
 from timewait.laboratory.diagnosis import KernelTimer
-from timewait.laboratory.isolation import LaboratoryFailure, LaboratoryUnavailable, isolated
+from timewait.laboratory.isolation import LaboratoryFailure, LaboratoryTimeout, LaboratoryUnavailable, isolated
 from timewait.laboratory.kernel_pair import KernelPair, NoSuchPacket
 from timewait.laboratory.links import Link, TunLink, VethLink
 from timewait.laboratory.namespaces import Namespace
@@ -250,6 +251,27 @@ def test_exceptions_reach_the_caller() -> None:
         whole(failing, Unpicklable(1, 2))
     with pytest.raises(LaboratoryFailure, match="died"):
         whole(dying)
+
+
+@in_laboratory
+@pytest.mark.parametrize("problem", [TimeoutError("no SYN came"), NoSuchPacket("within 5 s came nothing")])
+@pytest.mark.parametrize("command", [("learn", "--on", "linux", "--users", "close"), ("conform", "--on", "linux")])
+def test_a_wait_in_vain_is_one_line(
+    problem: TimeoutError, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of any kind, in any command: no answer, no traceback, and an exit code that no verdict has."""
+
+    def in_vain(peer: CraftedPeer) -> CraftedConnection:
+        del peer
+        raise problem
+
+    monkeypatch.setattr(CraftedPeer, "connect", in_vain)
+    code, out, err = run(capsys, *command)
+    assert code == 4
+    assert "Traceback" not in out + err
+    assert err.splitlines()[-1] == f"timewait: the laboratory waited in vain: {problem}; is the machine under load?"
+    with pytest.raises(LaboratoryTimeout, match=str(problem)):
+        whole(failing, problem)
 
 
 def dying() -> Generator[int]:

@@ -31,7 +31,7 @@ from timewait.proofs.suite import prove as decide_claims
 from timewait.proofs.thresholds import RANGE, ProvedThreshold, formula
 from timewait.results import CheckResult, Explanation, FormulaResult, ThresholdResult
 from timewait.spec.assemble import assumptions
-from timewait.spec.configuration import Configuration
+from timewait.spec.configuration import Configuration, Scope
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.vocabulary.automaton import Property
 from timewait.vocabulary.errors import RequestError
@@ -308,7 +308,8 @@ def prove(
 def _options(options: Options | None, keywords: Keywords, closers: Closers) -> Options:
     """The options, or those that the keywords state; a warning names each value that is assumed."""
     if options is None:
-        chosen: Keywords = {"closers": closers, **keywords}
+        of_scope: Closers = "a" if keywords.get("scope") == Scope.CORE else closers
+        chosen: Keywords = {"closers": of_scope, **keywords}
         options = Options.of(**chosen)
         for assumption in assumptions(options.stack, options.overrides):
             warnings.warn(assumption, stacklevel=3)

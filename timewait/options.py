@@ -319,6 +319,8 @@ def _options(keywords: Keywords) -> Options:
     if values.get("time_wait") == NoLimit.NONE:
         stack, values["time_wait"] = stack.without_time_wait(), None
     scope = Scope(values["scope"])
+    if values["closers"] == "both" and scope is not Scope.CLOSE:
+        raise ValueError(ONE_CLOSER)
     for name in values["properties"]:
         if name not in PROPERTIES:
             raise ValueError(f"there is no property {name!r}; {advice(name, PROPERTIES)}")
@@ -330,7 +332,7 @@ def _options(keywords: Keywords) -> Options:
         duplication=count(values["duplication"]),
         fifo=values["fifo"],
         scope=scope,
-        both_close=values["closers"] == "both" and scope is Scope.CLOSE,
+        both_close=values["closers"] == "both",
         text=octets(values["data"]),
         reopening=_reopening(values),
     )
@@ -345,6 +347,8 @@ def _options(keywords: Keywords) -> Options:
         raise ValueError("a slack belongs to --exact-rto or to the schedule of a stack; here a retransmission may be early")
     return options
 
+
+ONE_CLOSER = "closers both needs scope close; the last exchange (scope core) begins when A has closed first"
 
 TIMESTAMPS = {"none": (False, False), "a": (True, False), "b": (False, True), "both": (True, True)}
 """The ends that use timestamps, by the word of the option."""

@@ -218,7 +218,7 @@ def _on_kernel(on: str, result: CheckResult, screen: Screen) -> dict[str, page.K
         screen.progress_note(f"the counterexample to {answer.name} on the kernel")
         try:
             found[answer.name] = kernel_replay.kernel_in_words(on, replayer.replay_on_kernel(answer.trace))
-        except isolation.LaboratoryUnavailable as problem:
+        except (isolation.LaboratoryUnavailable, isolation.LaboratoryTimeout) as problem:
             found[answer.name] = page.KernelInWords(on, f"not carried out: {problem}")
     return found
 

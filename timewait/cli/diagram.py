@@ -15,7 +15,7 @@ from timewait.cli.console import Screen
 from timewait.cli.errors import error
 from timewait.cli.figures import DRAWN_AGAINST, difference_of, difference_picture, graph_of, run_picture, states_of
 from timewait.cli.options import MSL, question_options
-from timewait.cli.picture_folder import changes, stale, update
+from timewait.cli.picture_folder import INDEX, changes, stale, update
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_figure, of_trace, output_options
 from timewait.cli.picture_set import draw_all, in_order
 from timewait.cli.region import region_command
@@ -27,6 +27,7 @@ from timewait.diagrams.composition import TooManyToDraw, by_states, composition,
 from timewait.diagrams.states import one_state
 from timewait.diagrams.states_ascii import as_ascii
 from timewait.diagrams.tables import as_json, as_text
+from timewait.narration.prose import counted
 from timewait.narration.trace_file import read_trace
 from timewait.options import Options
 from timewait.spec.assemble import Overrides
@@ -39,6 +40,9 @@ from timewait.spec.state import State
 BAD_FILE = 3
 INTENDED = "rfc9293-intended"
 NONE = "none"
+
+NAMED = 12
+"""The most files that are named one by one when all pictures are drawn."""
 
 
 @click.group("diagram", invoke_without_command=True)
@@ -77,9 +81,13 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
             error(f"{folder / name} is out of date; run timewait diagram --all --committed --out {folder}")
         return BAD_FILE if found.stale else 0
     written += update(found.stale, folder)
-    for name in written:
-        screen.line(f"written: {folder / name}")
-    screen.line(f"{len(written)} files written" if written else "nothing has changed")
+    if len(written) <= NAMED:
+        for name in written:
+            screen.line(f"written: {folder / name}")
+    if not written:
+        screen.line("nothing has changed")
+    else:
+        screen.line(f"{counted(len(written), 'file')} written to {folder}; {INDEX} lists the pictures")
     return 0
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from timewait.checker.worker_pool import is_cluster
 from timewait.cli.session import note_assumptions
@@ -233,6 +234,8 @@ def question_options(
         @functools.wraps(command)
         def with_options(*arguments: Any, host: bool = stacks == "host", **values: Any) -> Any:
             keywords = {name: values.pop(name) for name in KEYWORDS & values.keys()} | ({} if schedules else {"schedule": "any"})
+            if keywords["scope"] == Scope.CORE and not _stated("closers"):
+                keywords["closers"] = "a"  # who closes first in the last exchange; "both" is refused
             options = _options(host, keywords)
             if notes:
                 note_assumptions(options.stack, options.overrides)
@@ -244,6 +247,11 @@ def question_options(
         return wrapped  # type: ignore[no-any-return]  # a command with more options
 
     return decorate
+
+
+def _stated(name: str) -> bool:
+    """Whether the command line states an option, rather than its default."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def _options(host: bool, keywords: dict[str, Any]) -> Options:

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from timewait.checker.verdict import Verdict
+from timewait.narration.prose import listed
 from timewait.spec.plain_data import exact
 from timewait.sweep import GridRow
 from timewait.vocabulary.errors import InputError, optional_package
@@ -185,7 +186,7 @@ class RowFile:
 def row_file(path: Path, columns: Sequence[str]) -> Iterator[RowFile]:
     """A file of rows, closed at the end."""
     if path.suffix not in FORMATS:
-        raise click.UsageError(f"{path}: the format is unknown; name a file that ends in {', '.join(FORMATS)}")
+        raise click.UsageError(f"{path}: the format is unknown; name a file that ends in {listed(FORMATS, 'or')}")
     file = RowFile(path, columns)
     try:
         yield file

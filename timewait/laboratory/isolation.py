@@ -36,6 +36,10 @@ class LaboratoryUnavailable(UnavailableError):
     """The laboratory cannot run on this machine; the message says why in one line."""
 
 
+class LaboratoryTimeout(UnavailableError):
+    """The laboratory waited in vain, for instance on a machine under load; the message says for what in one line."""
+
+
 class _Ended(BaseException):
     """The caller has died, or wants no more items."""
 
@@ -62,6 +66,8 @@ def isolated(
     ------
     LaboratoryUnavailable
         This machine cannot run the laboratory.
+    LaboratoryTimeout
+        The function raised a `TimeoutError`.
     LaboratoryFailure
         The function raised an exception that cannot be passed on, or its process died.
     Exception
@@ -104,6 +110,8 @@ def _received(stream: IO[bytes]) -> Iterator[Any]:
             raise LaboratoryFailure("the process of the laboratory died") from None
         if kind == "end":
             return
+        if isinstance(value, TimeoutError) and kind == "error":
+            raise LaboratoryTimeout(f"the laboratory waited in vain: {value}; is the machine under load?") from value
         if kind == "error":
             raise value
         yield value

@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator
 from functools import cache
 
 from timewait.laboratory.crafted_peer import CraftedPeer
-from timewait.laboratory.isolation import LaboratoryFailure, LaboratoryUnavailable, isolated
+from timewait.laboratory.isolation import LaboratoryFailure, isolated
 from timewait.laboratory.links import Link, open_link
 from timewait.laboratory.namespaces import Namespace
+from timewait.vocabulary.errors import UnavailableError
 
 
 def _open_a_connection(link: Callable[[Namespace, str], Link]) -> Generator[str]:
@@ -24,5 +25,5 @@ def missing(link: Callable[[Namespace, str], Link] = open_link) -> str:
         for _ in isolated(_open_a_connection, link):
             return ""
         return "the laboratory opened no connection"
-    except (LaboratoryUnavailable, LaboratoryFailure, OSError) as problem:
+    except (UnavailableError, LaboratoryFailure, OSError) as problem:
         return " ".join(str(problem).split())

@@ -19,6 +19,7 @@
     RuntimeError
     └── UnavailableError    a command exits with 4
         ├── timewait.checker.worker_pool.WorkerEnded
+        ├── timewait.laboratory.isolation.LaboratoryTimeout
         └── timewait.laboratory.isolation.LaboratoryUnavailable
 """
 
