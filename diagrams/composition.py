@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ A_ACTS = LineStyle("A acts", BLUE, "solid")
 B_ACTS = LineStyle("B acts", RED, "dashed")
 REOPENS = LineStyle("the users reopen the connection", GREEN, "bold")
 VIOLATES = LineStyle("a property is violated", BLACK, "dotted")
+MIRRORED = {A_ACTS: B_ACTS, B_ACTS: A_ACTS}
 LOCATION = LineStyle("a location", GREY, "solid")
 STYLES = (A_ACTS, B_ACTS, REOPENS, VIOLATES)
 
@@ -77,6 +79,10 @@ class ReachedGraph:
     def counts(self) -> str:
         """The size of the graph in words."""
         return f"{len(self.locations)} locations, {sum(self.zones.values())} zones, {len(self.edges)} edges"
+
+
+ArrowsBetween = defaultdict[tuple[str, str, LineStyle], list[ReachedEdge]]
+"""The edges between two boxes, by the names of the boxes and the style of their arrow."""
 
 
 def reach(configuration: Configuration, budget: Budget) -> ReachedGraph:
@@ -152,13 +158,16 @@ def _obligation(packet: PacketInFlight) -> str:
 
 
 def by_states(reached: ReachedGraph, title: str) -> Figure:
-    """A box for each pair of states of the two ends, with the numbers of its locations, zones and edges."""
+    """A box for each pair of states of the two ends, with the numbers of its locations, zones and edges.
+
+    Of a graph with more than `SMALL` pairs that is the same with A and B exchanged, one half is drawn: each pair or its mirror.
+    """
     names = {number: _ends(location) for number, location in reached.locations.items()}
     locations = Counter(names.values())
     zones: Counter[str] = Counter()
     for number, name in names.items():
         zones[name] += reached.zones[number]
-    between: dict[tuple[str, str, LineStyle], list[ReachedEdge]] = defaultdict(list)
+    between: ArrowsBetween = defaultdict(list)
     inside: dict[str, list[ReachedEdge]] = defaultdict(list)
     for step in reached.edges:
         source, target = names[step.source], names[step.target]
@@ -166,15 +175,54 @@ def by_states(reached: ReachedGraph, title: str) -> Figure:
             inside[source].append(step)
         else:
             between[source, target, _style(step.edge)].append(step)
+    caption = _caption(title, reached)
+    drawn = [*locations]
+    if len(locations) > SMALL and _is_symmetric(between):
+        drawn, between = _half(drawn[0], between)
+        rest = f"the other {len(locations) - len(drawn)} pairs of states are the same with A and B exchanged"
+        caption = (*caption, *map(line, wrapped(rest, LABEL, CAPTION_WIDTH)))
     boxes = tuple(
-        Box(name, name, LOCATION, note=tuple(_counts(count, zones[name], inside[name])), tooltip=_tooltip(inside[name]))
-        for name, count in locations.items()
+        Box(name, name, LOCATION, note=tuple(_counts(locations[name], zones[name], inside[name])), tooltip=_tooltip(inside[name]))
+        for name in drawn
     )
     arrows = tuple(
         Arrow(source, target, (*_lines(_words(steps)), line(_edges(len(steps)))), style, _tooltip(steps))
         for (source, target, style), steps in between.items()
     )
-    return Figure("composition", title, boxes, arrows, (), _used(arrows), _caption(title, reached))
+    return Figure("composition", title, boxes, arrows, (), _used(arrows), caption)
+
+
+def _is_symmetric(between: ArrowsBetween) -> bool:
+    """Whether the arrows between boxes are the same with A and B exchanged, in their words too."""
+    labels = {key: sorted(_words(steps)) for key, steps in between.items()}
+    mirrored = {
+        (_mirrored(source), _mirrored(target), MIRRORED.get(style, style)): sorted(map(_mirrored, words))
+        for (source, target, style), words in labels.items()
+    }
+    return labels == mirrored
+
+
+def _mirrored(text: str) -> str:
+    """A name or a label with A and B exchanged; a name has A first."""
+    swapped = re.sub(r"\b[AB]\b", lambda end: "BA"["AB".index(end[0])], text)
+    return ", ".join(sorted(swapped.split(", "))) if swapped.startswith("B ") and ", A " in swapped else swapped
+
+
+def _half(first: str, between: ArrowsBetween) -> tuple[list[str], ArrowsBetween]:
+    """The boxes that are reached from the first one up to exchanging A and B, and the arrows from them.
+
+    Where a box is its own mirror, the arrows of A stand for those of B.
+    """
+    names, half = [first], ArrowsBetween(list)
+    for name in names:  # which grows
+        for (source, target, style), steps in between.items():
+            if source != name or (name == _mirrored(name) and style is B_ACTS):
+                continue
+            kept = _mirrored(target) if _mirrored(target) in names else target
+            if kept not in names:
+                names.append(kept)
+            half[source, kept, style] += steps
+    return names, half
 
 
 def _counts(locations: int, zones: int, inside: list[ReachedEdge]) -> Iterator[str]:

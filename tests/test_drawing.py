@@ -14,11 +14,16 @@ from xml.etree import ElementTree
 import pytest
 from commands import run as run_command
 
+import timewait
 from timewait.checker import itf
+from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
 from timewait.cli import picture_set
 from timewait.cli.claim_runs import CLAIM_RUNS, ClaimRun, counterexample
 from timewait.cli.picture_folder import INDEX, DrawnPicture, changes, contents, same_content, update
+from timewait.diagrams import composition
+from timewait.diagrams.figure import plain_text
+from timewait.diagrams.graphviz_layout import laid_out
 from timewait.narration.sentences import shows_violation
 from timewait.proofs.claim import CLAIMS
 from timewait.proofs.evidence import Evidence
@@ -30,6 +35,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Run ``timewait diagram`` with some arguments."""
     return run_command(capsys, "diagram", *arguments)
+
+
+def exchanged(name: str) -> str:
+    """The name of a pair of states with A and B exchanged."""
+    found = re.fullmatch(r"A (?P<a>\S+), B (?P<b>\S+)", name)
+    return f"A {found['b']}, B {found['a']}" if found else name
 
 
 class TestStates:
@@ -266,6 +277,34 @@ class TestOthers:
         code, _, _ = run(capsys, *asked, "--out", str(tmp_path / "core.svg"))
         assert code == 0
         assert (tmp_path / "core.svg").is_file()
+
+    @pytest.mark.parametrize("loss", [0, 1])
+    def test_half_of_a_symmetric_composition(self, loss: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With A and B exchanged it gives every box and every arrow of the whole, and it fits a page."""
+        both = timewait.Options.of(msl="30s", rto="30s", time_wait="60s", closers="both", loss=loss)
+        reached = composition.reach(both.configuration(), Budget())
+        half = composition.by_states(reached, "half")
+        monkeypatch.setattr(composition, "SMALL", 1000)
+        full = composition.by_states(reached, "full")
+        either = {exchanged(box.name) for box in half.boxes} | {box.name for box in half.boxes}
+        assert either == {box.name for box in full.boxes}
+        drawn = {(arrow.source, arrow.target, arrow.style.name) for arrow in half.arrows}
+        for arrow in full.arrows:
+            source, target, style = arrow.source, arrow.target, arrow.style.name
+            other = "A acts" if style == "B acts" else "B acts" if style == "A acts" else style
+            ends = {(source, style), (exchanged(source), other)}
+            assert any((box, end, kind) in drawn for box, kind in ends for end in (target, exchanged(target)))
+        assert len(half.boxes) < len(full.boxes)
+        assert f"the other {len(full.boxes) - len(half.boxes)} pairs" in " ".join(map(plain_text, half.caption))
+        assert laid_out(half).size.width < laid_out(full).size.width * 2 / 3
+
+    def test_an_asymmetric_composition_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where A closes first, no half stands for the other."""
+        first = timewait.Options.of(msl="30s", rto="30s", time_wait="60s", closers="a")
+        reached = composition.reach(first.configuration(), Budget())
+        whole = composition.by_states(reached, "a title")
+        monkeypatch.setattr(composition, "SMALL", 1)
+        assert composition.by_states(reached, "a title") == whole
 
     def test_a_composition_that_is_too_large(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, _, err = run(capsys, "composition", "--rto", "30s", "--max-states", "10")
