@@ -197,13 +197,12 @@ def _decided_side_by_side(
     order = sorted(range(len(chosen)), key=lambda number: -CLAIMS[chosen[number]].seconds)  # the end waits for the longest
     calls = ((chosen[number], files[number], memory, out is not None) for number in order)
     for place, found in spread(cluster, _decide_in_process, calls, jobs, version_of_code):
+        if out is not None:
+            _write(found, out)  # also if those before it are never decided
         early[order[place]] = found
         while expected in early:
-            result = early.pop(expected)
+            yield early.pop(expected)
             expected += 1
-            if out is not None:
-                _write(result, out)
-            yield result
 
 
 def _make(folder: Path) -> None:

@@ -63,7 +63,9 @@ def prove_command(
     deciding = prove(*chosen, jobs=jobs, out=out, cache=kept, cluster=cluster)
     if not as_json:
         screen.note_compilation(kept=engines_are_kept())
-        screen.note(f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it is done")
+        screen.note(
+            f"deciding {counted(len(chosen), 'claim')}, {jobs} at a time; each is reported when it and those before it are done"
+        )
     reports.start("prove", [*chosen], {})
     for result in deciding:
         results.append(result)
