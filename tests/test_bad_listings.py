@@ -74,6 +74,15 @@ def as_lines() -> str:
     return f"{json.dumps(numbers)}\n{json.dumps(numbers)}\n"
 
 
+def as_parquet() -> bytes:
+    """The same as Parquet."""
+    stream = io.BytesIO()
+    numbers: dict[str, object] = {**ROW, "msl": 1.0, "rto": 2.5, "loss": None}
+    table = pytest.importorskip("pyarrow").table({name: [value, value] for name, value in numbers.items()})
+    pytest.importorskip("pyarrow.parquet").write_table(table, stream)
+    return stream.getvalue()
+
+
 def read_host(path: Path) -> None:
     """Read and explain the settings of a machine."""
     source = settings_of_file(path)
@@ -102,24 +111,26 @@ REMEMBERED = with_digest(
     f"{json.dumps({'question': {'engine': 'zones'}, 'facts': [1, 'a', None]})}\n; timewait certificate {{}}\n"
 )
 
-READERS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
+READERS: dict[str, tuple[str, str | bytes, Callable[[Path], object]]] = {
     "linux": ("saved.txt", LINUX, read_host),
     "freebsd": ("saved.txt", FREEBSD, read_host),
     "load": ("load.csv", LOAD, lambda path: [*read_load(path, Fraction(1))]),
     "csv": ("rows.csv", as_csv(), read_rows),
     "jsonl": ("rows.jsonl", as_lines(), read_rows),
+    "parquet": ("rows.parquet", as_parquet(), read_rows),
     "remembered": ("result.smt2", REMEMBERED, recall),
 }
-"""For each reader a name of a file, a good text, and how it is read."""
+"""For each reader a name of a file, good content, and how it is read."""
 
 
 def fuzz(name: str, number: int, seed: int, folder: Path) -> tuple[int, int]:
     """Read damaged files; returns how many were accepted, and how many were not."""
-    file, text, read = READERS[name]
+    file, good, read = READERS[name]
+    text = good if isinstance(good, str) else ""
     rng, path, accepted, refused = random.Random(seed), folder / file, 0, 0
     for _ in range(number):
-        octets = text.encode()
-        if rng.random() < 0.6:
+        octets = good.encode() if isinstance(good, str) else good
+        if text and rng.random() < 0.6:
             octets = damaged_text(rng, text, WORDS).encode("utf-8", "surrogatepass")
         if rng.random() < 0.5:
             octets = damaged_octets(rng, octets)
@@ -155,7 +166,7 @@ def test_a_field_without_end(name: str, tmp_path: Path) -> None:
     """The reader of CSV has a limit of its own."""
     file, text, read = READERS[name]
     path = tmp_path / file
-    path.write_text(text + "x" * 140_000 + "\n")
+    path.write_text(f"{text!s}{'x' * 140_000}\n")
     with pytest.raises(InputError, match=r"line [45]"):
         read(path)
 

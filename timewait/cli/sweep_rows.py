@@ -8,7 +8,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -151,7 +151,7 @@ class RowFile:
         for number, row in enumerate(found, start=first):
             if not isinstance(row, dict) or tuple(row) != self.columns or row["verdict"] not in [*map(str, Verdict)]:
                 raise self._foreign(f"line {number}")
-            yield {name: cell if isinstance(cell, str) else _cell(cell) for name, cell in row.items()}
+            yield _cells(row)
 
     def _of_csv(self, text: str) -> Iterator[dict[str, str] | None]:
         """The rows of a text; None where one is none."""
@@ -175,11 +175,15 @@ class RowFile:
         arrow, parquet = optional_package("pyarrow", "sweep"), optional_package("pyarrow.parquet", "sweep")
         try:
             table = parquet.read_table(io.BytesIO(self.path.read_bytes()))
-        except (OSError, arrow.ArrowException) as problem:
+            columns, rows = tuple(table.column_names), list(map(_cells, table.to_pylist()))
+        except (OSError, ValueError, OverflowError, arrow.ArrowException) as problem:
             raise InputError(f"{self.path}: no Parquet file") from problem
-        if tuple(table.column_names) != self.columns:
+        if columns != self.columns:
             raise self._foreign("the header")
-        return [{name: cell if isinstance(cell, str) else _cell(cell) for name, cell in row.items()} for row in table.to_pylist()]
+        for number, row in enumerate(rows, start=1):
+            if row["verdict"] not in [*map(str, Verdict)]:
+                raise self._foreign(f"row {number}")
+        return rows
 
 
 @contextmanager
@@ -206,6 +210,11 @@ def _number(cell: str) -> str | int | float:
         if cell == _cell(value := exact(Fraction(cell))) and not isinstance(value, str):
             return value
     return cell
+
+
+def _cells(row: Mapping[str, object]) -> GridRow:
+    """A row as text."""
+    return {name: cell if isinstance(cell, str) else _cell(cell) for name, cell in row.items()}
 
 
 def _cell(value: object) -> str:
