@@ -45,6 +45,8 @@ class Running:
         self._errors = folder.with_name(f"{mark}.errors")
         self._writer = None if piped is None else subprocess.Popen(["cat", piped], stdout=subprocess.PIPE, process_group=0)
         source = subprocess.DEVNULL if self._writer is None else self._writer.stdout
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell runs in the background; it would be inherited
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with self._errors.open("wb") as stream:
             self._process = subprocess.Popen(
                 line, cwd=folder, env=environment, stdin=source, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True
