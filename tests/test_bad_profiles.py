@@ -13,6 +13,8 @@ import pytest
 from bad_inputs import INPUTS, damaged_data, damaged_octets
 from commands import run
 
+from timewait.cli.blamed_line import location_of_value
+from timewait.spec.settings import SETTINGS
 from timewait.spec.stacks import BrokenStack, Stack, load_stack, stack_names
 from timewait.vocabulary.untrusted import unprintable
 
@@ -59,6 +61,8 @@ def fuzz(number: int, seed: int, path: Path) -> int:
         else:
             accepted += 1
             message = found.title
+            if accepted % 20 == 0:
+                location_of_value(found, rng.choice(tuple(SETTINGS)))
         assert not unprintable(message)
     return accepted
 
