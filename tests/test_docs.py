@@ -411,6 +411,20 @@ class TestBrowser:
             tab.context.close()
         assert not wide
 
+    @pytest.mark.parametrize("page", ["claims/index", "questions/netstat-counters", "questions/index", "how-to/conformance"])
+    def test_tables_are_legible_on_a_phone(self, browser: Any, page: str) -> None:
+        """No cell is cut off or a tower of short lines; where a table is read row by row, a cell says of which column it is."""
+        tab = opened(browser, SITE / f"{page}.html", 400, "light")
+        places = tab.evaluate("[...document.querySelectorAll('article tbody td')].map(td => td.getBoundingClientRect().toJSON())")
+        assert places
+        assert not [place for place in places if place["left"] < 0 or place["right"] > 400 or place["height"] > 700]
+        if page in ("claims/index", "how-to/conformance"):
+            cell = tab.locator("article table.row-by-row td").nth(1)
+            assert cell.get_attribute("data-head") in ("statement", "stacks")
+        tab.set_viewport_size({"width": 1280, "height": 900})
+        assert tab.locator("article table.row-by-row").count() == 0
+        tab.context.close()
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("page", ["index", "tutorial/first-counterexample", "states/time-wait", "claims/stacks", "stacks"])
     def test_it_is_accessible(self, browser: Any, page: str, scheme: str) -> None:

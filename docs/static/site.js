@@ -12,3 +12,23 @@ addEventListener("resize", reachable);
 addEventListener("load", () => {
   for (const caption of document.querySelectorAll("[role=heading]:not([aria-level])")) caption.setAttribute("aria-level", "2");
 });
+
+// On a phone a table that is wider than the screen is read row by row; site.css shows the heads, which stand in data-head.
+const PHONE = window.matchMedia("(max-width: 40em)");
+
+function fitTables() {
+  for (const table of document.querySelectorAll("table.docutils")) {
+    const heads = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent.trim());
+    table.classList.remove("row-by-row");
+    if (heads.length === 0 || !PHONE.matches || widest(table) <= table.parentElement.clientWidth + 1) continue;
+    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, place) => (cell.dataset.head = heads[place]));
+    table.classList.add("row-by-row");
+  }
+}
+
+function widest(table) {
+  return Math.max(table.scrollWidth, ...[...table.rows].slice(0, 1).map((row) => row.scrollWidth));
+}
+
+PHONE.addEventListener("change", fitTables);
+fitTables();
