@@ -103,10 +103,18 @@ class TestCheck:
 
     def test_a_dense_engine_for_counted_copies(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An engine in dense time leaves open what a bound on duplicates may rule out, and names the one that counts copies."""
-        less = (*THIRTY, *QUICK, "--time-wait", "20s", "--property", "graceful")
-        code, data = run_json(capsys, "check", *less, "--duplication", "0", "--engine", "zones")
+        slow = ("--msl", "30s", "--rto", "70s", "--exact-rto", *QUICK, "--loss", "0", "--rst", "exact")
+        counted = ("--duplication", "0", "--engine", "zones")
+        code, data = run_json(capsys, "check", *slow, "--time-wait", "60s", "--property", "isolation", *counted)
         assert code == 20
         assert "use explicit" in data["reason"]
+
+    def test_a_violation_in_dense_time_of_counted_copies(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An engine in dense time finds violations though copies are counted."""
+        less = (*THIRTY, *QUICK, "--time-wait", "20s", "--property", "graceful")
+        code, data = run_json(capsys, "check", *less, "--duplication", "0", "--engine", "zones")
+        assert code == 10
+        assert "zones, dense time" in json.dumps(data)
 
     def test_a_vacuous_proof_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An end that aborts never reaches LAST-ACK, so a proof about LAST-ACK is vacuous."""

@@ -127,7 +127,8 @@ class TestChoices:
         assert code == 0
         code, _, err = run(capsys, "explain", str(forty), "--only", "reset,nonsense")
         assert (code, err.count("\n")) == (2, 1)
-        assert "unanswered" in err
+        assert "'nonsense' is no group" in err
+        assert "explain --help" in err
         assert groups("open, look") == ("open", "look")
 
     def test_connections_that_never_closed(self, forty: Path, capsys: pytest.CaptureFixture[str]) -> None:

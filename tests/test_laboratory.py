@@ -167,10 +167,10 @@ def unexpected_packet() -> Generator[Any]:
 
 @in_laboratory
 def test_missing_packet_is_an_error() -> None:
-    """The error passes from the process of the laboratory to the caller."""
+    """The error passes from the process of the laboratory to the caller, as one that a user can correct."""
     items = isolated(unexpected_packet)
     assert next(items) is None
-    with pytest.raises(NoSuchPacket, match=r"within 0\.02 s came nothing"):
+    with pytest.raises(LaboratoryTimeout, match=r"within 0\.02 s came nothing"):
         next(items)
 
 

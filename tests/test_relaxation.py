@@ -244,7 +244,7 @@ def test_only_any_order_can_be_relaxed() -> None:
 
 def test_a_bound_on_time_holds_while_locations_are_folded() -> None:
     """A search of a close with text in both directions stops at its bound and is inconclusive."""
-    large = replace(close(1, 2, 1, 1, RUNS_ON), both_close=True, text=(2, 2))
+    large = replace(close(1, 2, 1, 1, RUNS_ON), both_close=True, text=(5, 5))
     answers = decide(question(large), (*BOTH, PROPERTIES["closes"]), Engine.ZONES, Budget(seconds=1.0))
     assert [answer.verdict for answer in answers] == [Verdict.INCONCLUSIVE] * 3
     assert all("while locations were merged" in answer.finding.reason for answer in answers)
