@@ -136,6 +136,21 @@ def test_a_fin_whose_acknowledgement_the_capture_may_lack(whole: bool) -> None:
     assert state(found, "A").possible == ({State.FIN_WAIT_1} if whole else {State.FIN_WAIT_1, State.FIN_WAIT_2})
 
 
+def test_a_long_time_to_an_acknowledgement_is_none() -> None:
+    """The capture lacks the acknowledgement that came before: the RST need not answer what passed seconds ago."""
+    text = ".01 B SA 0 1\n.0100001 A S 0\n.02 A A 1 1\n5 B FA 1 1\n5.002 A A 1 2\n6.3 B R 2\n"
+    close = only(captured("B", text))
+    assert close.facts.totals[side_of(close.facts, "B")].response is None
+    assert ResetCause.ABORT in close.facts.resets[0].causes
+
+
+def test_a_rst_to_an_end_that_had_sent_one() -> None:
+    """It had left TIME-WAIT by then, if it ever was in it."""
+    text = OPEN + "1 A FA 1 1\n1.001 B FA 1 1\n1.01 B A 2 2\n1.02 A A 2 2\n1.2 A R 2\n2 B R 1\n3 B A 2 2\n3.01 A R 2\n"
+    close = only(captured("between", text))
+    assert not any(hit.ended for hit in close.resets if hit.end == "AB"[side_of(close.facts, "A")])
+
+
 @pytest.mark.parametrize("text", [True, False])
 def test_text_that_a_closed_end_does_not_answer(text: bool) -> None:
     """Its RST may be among what the capture lacks."""

@@ -167,7 +167,8 @@ def count(own: Direction, other: Direction, packet: CapturedPacket, seq: int, en
     awaited = other.awaiting
     if awaited is not None and ack >= awaited[0]:
         took = time - awaited[1]
-        if ack == awaited[0] and took >= 0 and (own.response is None or took < own.response):
+        # A longer time is none to an acknowledgement: the capture lacks the one that came before.
+        if ack == awaited[0] and 0 <= took < UNMEASURED and (own.response is None or took < own.response):
             own.response = took
         other.awaiting = None
 

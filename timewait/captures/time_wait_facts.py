@@ -111,8 +111,9 @@ def reset_arrivals(
         if not rst.segment.rst or rst.reached is None:
             continue
         exact, ended = rst.segment.seq == other.number, _ended(found, side, rst, accepted)
-        # An earlier RST may have ended it already.
-        ended = None if ended and doubtful else ended
+        # An earlier RST may have ended it already, and an end that has sent a RST has left it.
+        gone = any(it.segment.rst for it in found.of(side, before=rst.order))
+        ended = None if ended and (doubtful or gone) else ended
         doubtful = doubtful or ended is not False
         yield ResetArrival(ENDS[side], found.seconds(rst.time), rst.frame, exact, ended)
 
