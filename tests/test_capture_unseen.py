@@ -136,9 +136,17 @@ def test_a_fin_whose_acknowledgement_the_capture_may_lack(whole: bool) -> None:
     assert state(found, "A").possible == ({State.FIN_WAIT_1} if whole else {State.FIN_WAIT_1, State.FIN_WAIT_2})
 
 
-def test_a_long_time_to_an_acknowledgement_is_none() -> None:
-    """The capture lacks the acknowledgement that came before: the RST need not answer what passed seconds ago."""
-    text = ".01 B SA 0 1\n.0100001 A S 0\n.02 A A 1 1\n5 B FA 1 1\n5.002 A A 1 2\n6.3 B R 2\n"
+@pytest.mark.parametrize(
+    ("opening", "later"),
+    [
+        ("0 A S 0\n.02 A A 1 1\n", 5),
+        (".01 B SA 0 1\n.010001 A S 0\n.02 A A 1 1\n", 0.9),
+        (".01 B SA 0 1\n.010001 A S 0\n.02 A A 1 1\n", 5),
+    ],
+)
+def test_a_long_time_to_an_acknowledgement_is_none(opening: str, later: float) -> None:
+    """The capture lacks the acknowledgement that came before, or has it out of order: the RST need not be an answer."""
+    text = opening + f"{later} B FA 1 1\n{later}02 A A 1 2\n{later + 1.3} B R 2\n"
     close = only(captured("B", text))
     assert close.facts.totals[side_of(close.facts, "B")].response is None
     assert ResetCause.ABORT in close.facts.resets[0].causes

@@ -106,6 +106,7 @@ TOLD_WRONG = {
     907_093: "a capture of flags lacks the acknowledgement of a FIN that came again",
     915_101: "a capture of flags lacks the acknowledgement of a FIN",
     4_009_089: "the SYN was recorded after the SYN,ACK, and the time to the next acknowledgement was five seconds",
+    6_001_267: "the ACK of the opening was recorded before the SYN,ACK that it acknowledges",
     4_410_949: "an end had sent a RST before another one came",
     3_407_729: "the capture dropped the RST that refused late text",
     2_214_352: "a capture lacks the SYN,ACK of an end, and everything of its close",

@@ -162,13 +162,14 @@ def count(own: Direction, other: Direction, packet: CapturedPacket, seq: int, en
     own.note_hops(hops)
     if ack is None:
         return
-    if ack > own.acknowledges:
-        own.acknowledges = ack
+    new = ack > own.acknowledges
+    own.acknowledges = max(own.acknowledges, ack)
     awaited = other.awaiting
     if awaited is not None and ack >= awaited[0]:
         took = time - awaited[1]
-        # A longer time is none to an acknowledgement: the capture lacks the one that came before.
-        if ack == awaited[0] and 0 <= took < UNMEASURED and (own.response is None or took < own.response):
+        # A longer time is none to an acknowledgement, nor is one to a repeated number: the capture lacks one, or has it before.
+        sample = new and ack == awaited[0] and 0 <= took < UNMEASURED
+        if sample and (own.response is None or took < own.response):
             own.response = took
         other.awaiting = None
 
