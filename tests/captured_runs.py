@@ -107,9 +107,15 @@ class SimulatedRun:
         return side not in self.dropped
 
     def silently_left(self, side: int) -> set[State]:
-        """The state that an end was in when its user dropped the connection without a packet; empty if none did."""
+        """The states that an end seems to be in after its user dropped the connection without a packet; empty if none did.
+
+        It was in the first of them. An acknowledgement of its FIN that came later would have led from CLOSING to TIME-WAIT.
+        """
         entered = [State.ESTABLISHED, *(state for _, end, state in self.states if end == side)]
-        return {entered[entered.index(State.CLOSED) - 1]} if side in self.dropped and State.CLOSED in entered else set()
+        if side not in self.dropped or State.CLOSED not in entered:
+            return set()
+        left = entered[entered.index(State.CLOSED) - 1]
+        return {left, State.TIME_WAIT} if left is State.CLOSING else {left}
 
     def states_from(self, side: int, time: int) -> set[State]:
         """The states of an end from a time on."""
