@@ -159,6 +159,14 @@ def test_a_rst_to_an_end_that_had_sent_one() -> None:
     assert not any(hit.ended for hit in close.resets if hit.end == "AB"[side_of(close.facts, "A")])
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_late_text_in_a_capture_that_lacks_packets(whole: bool) -> None:
+    """It may lack a RST of the user, too."""
+    opening = OPEN if whole else OPEN.replace(".01 B SA 0 1\n", "")
+    close = only(captured("A", opening + "1 A FA 1 1\n1.01 B A 1 2\n1.5 B PA 1 2 len=100\n1.51 A R 2\n"))
+    assert (ResetCause.ABORT not in close.facts.resets[0].causes) is whole
+
+
 @pytest.mark.parametrize("text", [True, False])
 def test_text_that_a_closed_end_does_not_answer(text: bool) -> None:
     """Its RST may be among what the capture lacks."""

@@ -106,6 +106,7 @@ TOLD_WRONG = {
     907_093: "a capture of flags lacks the acknowledgement of a FIN that came again",
     915_101: "a capture of flags lacks the acknowledgement of a FIN",
     4_009_089: "the SYN was recorded after the SYN,ACK, and the time to the next acknowledgement was five seconds",
+    11_013_503: "the capture dropped the RST of a user, and the SYN,ACK",
     12_006_814: "a user dropped the connection in CLOSING, before the acknowledgement of its FIN came",
     6_001_267: "the ACK of the opening was recorded before the SYN,ACK that it acknowledges",
     4_410_949: "an end had sent a RST before another one came",

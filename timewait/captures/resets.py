@@ -284,8 +284,9 @@ class _Reset:
         # What was sent after a segment may have answered it; then the RST need not.
         unanswered = trigger is not None and self._own[-1].order < trigger.order
         known = self._found.directions[self._side].response is not None and unanswered
-        # Elsewhere than beside it a RST of its user may have been lost before the capture point; then it was CLOSED.
-        others = () if known and self._found.sees_all_of(self._side) else (ResetCause.ABORT,)
+        # The capture may lack a RST of its user, as elsewhere than beside it, or where it lacks anything; then it was CLOSED.
+        whole = self._found.sees_all_of(self._side) and self._found.seems_whole
+        others = () if known and whole else (ResetCause.ABORT,)
         unread = [it for it in self._peer if it.segment.length and it.segment.end > self._acknowledged()]
         refused = bool(unread)
         soon = self._rst.time - self._own[-1].time < SHORTEST_FIN_WAIT_2
