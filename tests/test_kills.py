@@ -103,8 +103,10 @@ def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
         pytest.skip(reason)
     (tmp_path / "inputs").symlink_to(inputs)
     given, machine = contents(inputs), state_of_machine()
-    whole.mkdir()
-    lasts = 0.0 if command.seconds else finished(command, whole, inputs, f"{name}-whole-{os.getpid()}")
+    lasts = math.inf
+    for folder in () if command.seconds else (tmp_path / "compiled", whole):  # the first run of an installation takes longer
+        folder.mkdir()
+        lasts = min(lasts, finished(command, folder, inputs, f"{name}-{folder.name}-{os.getpid()}"))
     draw, ended, heard = random.Random(name), 0, []
     for moment in range(MOMENTS):
         folder, mark = tmp_path / str(moment), f"{name}-{moment}-{os.getpid()}"
@@ -114,7 +116,8 @@ def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
             (folder / file).write_text(EARLIER)
         number, part = SIGNALS[moment % len(SIGNALS)], draw.uniform(0.05, 1.0)
         running = begun(command, folder, inputs, mark)
-        spent = running.until(max(part * lasts, SHORTEST if number is signal.SIGINT else 0.0))
+        begun_after = SHORTEST if number is signal.SIGINT else 0.0
+        spent = running.until(begun_after if command.seconds else max(part * lasts, begun_after))
         if command.seconds:
             spent = running.until_clock(part * command.seconds)
         ended += spent < math.inf
@@ -143,7 +146,8 @@ def test_ended_at_any_moment(name: str, tmp_path: Path, inputs: Path) -> None:
     assert state_of_machine() == machine
     assert ended, "no run was ended before its end"
     after = f"{statistics.median(heard):.2f} s at the median, {max(heard):.2f} s at most" if heard else "never interrupted"
-    print(f"{name}: {lasts:.1f} s of processor time, {ended} of {MOMENTS} ended before the end; after SIGINT {after}")
+    whole_run = f"{command.seconds:g} s" if command.seconds else f"{lasts:.1f} s of processor time"
+    print(f"{name}: {whole_run}, {ended} of {MOMENTS} ended before the end; after SIGINT {after}")
 
 
 def begun(command: LongCommand, folder: Path, inputs: Path, mark: str) -> Running:
