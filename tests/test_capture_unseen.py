@@ -159,6 +159,31 @@ def test_a_rst_to_an_end_that_had_sent_one() -> None:
     assert not any(hit.ended for hit in close.resets if hit.end == "AB"[side_of(close.facts, "A")])
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_rst_recorded_before_the_fin_that_it_answers(early: bool) -> None:
+    """It came a minute after the FIN before, and TIME-WAIT may have lasted until then."""
+    text = "1 A FA 1 1\n1.01 B A 1 2\n"
+    for at, answer in ((12, "A A 2 2"), (68, "A A 2 2"), (132, "A R 2")):
+        first, second = (answer, "B FA 1 2") if early else ("B FA 1 2", answer)
+        text += f"{at} {first}\n{at}.00001 {second}\n"
+    (left,) = only(captured("A", text)).states_left
+    assert left.state is State.TIME_WAIT
+    assert left.within > 119
+
+
+def test_an_acknowledgement_just_before_a_fin_that_is_sent_again() -> None:
+    """It has the number after the FIN, which had thus been sent before: nothing shows what that acknowledged."""
+    text = OPEN + ".1 A PA 1 1 len=100\n.11 B A 1 101\n1.11 B FA 1 101\n1.1101 A A 102 2\n1.135 A FA 101 2\n1.14 B A 2 102\n"
+    assert fin(only(captured("A", text)).facts, "A").known is None
+
+
+def test_two_fins_that_the_capture_lacks() -> None:
+    """What the one acknowledges is not known: nothing shows that the other one arrived."""
+    text = "1 A A 4 2\n1.01 B R 2\n2 A R 1\n2.2 A PA 2 1 len=1\n2.4 B R 1\n"
+    close = only(captured("between", text))
+    assert [fin.acknowledged.frame for fin in close.facts.fins if fin is not None and fin.acknowledged] == [1]
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_late_text_in_a_capture_that_lacks_packets(whole: bool) -> None:
     """It may lack a RST of the user, too."""

@@ -28,7 +28,8 @@ def _facts(found: Passages, side: int, copies: Sequence[Passage], numbers: Seque
     if number is None:
         return None
     own = [it for it in copies if not it.duplicate]
-    acknowledgement = first_covering(found.of(1 - side), number)
+    # The acknowledgement on a FIN that the capture lacks is not known.
+    acknowledgement = first_covering((it for it in found.of(1 - side) if it.frame != UNSEEN), number)
     knew, certain = (None, True) if other is None else _knew(found, side, own, number, other)
     return FinFacts(
         ENDS[side],
@@ -90,7 +91,7 @@ def _overtook_an_answer(found: Passages, side: int, fin: Passage, other: int) ->
     if answer.time - fin.time >= OVERTAKEN:
         return False
     # What passed less than a round trip before the FIN had not arrived when that was sent.
-    since = fin.time - (found.directions[side].response or 0)
+    since = fin.captured.time - (found.directions[side].response or 0)
     return not any(it.segment.span and it.time > since for it in found.of(1 - side, before=answer.order))
 
 

@@ -190,7 +190,10 @@ def states_left(found: Passages, fins: FinPair, resets: tuple[ResetFacts, ...]) 
         else:
             continue
         if began is not None and began.order < answered.order:
-            within = answered.time - began.time
+            rst = by_frame[reset.frame]
+            # A RST that came long after the segment answers another one, which the capture lacks or has later.
+            answers = not found.directions[side].had_time(answered.time, rst.time)
+            within = (answered if answers else rst).time - began.time
             # Elsewhere the acknowledgement may be lost behind the capture, and a RST of the user before it.
             certain = ResetCause.ABORT not in reset.causes
             yield StateLeft(reset.end, state, Fraction(within, 10**9), reset.frame, certain)
