@@ -304,8 +304,8 @@ class Opened:
 
     @property
     def step(self) -> int:
-        """The step in the address."""
-        found = re.search(r"#step=(\d+)", self.page.url)
+        """The step in the address, asked of the page: what the driver knows of it may be late."""
+        found = re.search(r"#step=(\d+)", self.page.evaluate("location.hash"))
         return int(found[1]) if found else 0
 
     def highlighted(self, selector: str) -> list[str]:
