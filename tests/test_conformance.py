@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
@@ -529,6 +530,18 @@ def test_lwip_keeps_a_time_wait_of_two_minutes() -> None:
     with LwipStack() as stack:
         (observed,) = stack.carry_out([script(Experiment(close, abandons=True), profile_behaviours("lwip")[True])], abandons=True)
     assert [one.state for one in observed] == [State.FIN_WAIT_1, State.FIN_WAIT_2, State.TIME_WAIT]
+
+
+@with_lwip
+def test_lwip_is_apart_from_the_terminal() -> None:
+    """Ctrl-C reaches the command alone, and a process of lwIP that has ended is said, not taken for a reader that has gone."""
+    script_of_close = script(Experiment((Call.CLOSE,), abandons=True), profile_behaviours("lwip")[True])
+    with LwipStack() as stack:
+        assert os.getpgid(stack._process.pid) == stack._process.pid
+        stack._process.kill()
+        stack._process.wait()
+        with pytest.raises(LaboratoryUnavailable, match="the process of lwIP ended with -9"):
+            list(stack.carry_out([script_of_close], abandons=True))
 
 
 def processes_of(session: int) -> set[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -78,7 +79,9 @@ class LwipStack:
             reason = _compile(program)
             if reason:
                 raise LaboratoryUnavailable(reason)
-            self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            pipe = subprocess.PIPE
+            # In a group of its own, so that Ctrl-C of a terminal interrupts this process alone; it ends when its input does.
+            self._process = subprocess.Popen([program], stdin=pipe, stdout=pipe, text=True, bufsize=1, process_group=0)
             self.version = self._line()
         self.aids: tuple[str, ...] = ("virtual clock", "no algorithm of Nagle (tcp_nagle_disable)")
         self._port = PORTS.start
@@ -127,7 +130,8 @@ class LwipStack:
 
     def _ask(self, command: str, end: CraftedEnd) -> tuple[tuple[Segment, ...], State, int, int]:
         """Give a command; the packets that lwIP sent, its state, the octets read, and the mark of the TIME-WAIT timer."""
-        _pipe(self._process.stdin).write(command + "\n")
+        with suppress(BrokenPipeError):  # it has ended, and gives no answer
+            _pipe(self._process.stdin).write(command + "\n")
         replies = []
         while (line := self._line()).startswith("packet "):
             fields = decoded(bytes.fromhex(line.partition(" ")[2]))
