@@ -46,7 +46,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def half_written(path: Path) -> str:
     """Why a file is not whole; empty if it is, or if it is the earlier one."""
     octets = path.read_bytes()
-    if octets == EARLIER.encode():
+    if octets == EARLIER.encode() or (path.suffix == ".jsonl" and not octets):  # no row yet
         return ""
     try:
         text = octets.decode() if path.suffix not in BINARY else ""
