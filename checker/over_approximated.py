@@ -5,7 +5,7 @@ counts only once it is concretised: the system has a run with the same actions, 
 carries the label of the engine for zones, since its run is a run of the system.
 
 The same holds for the witnesses of a proof, which are carried out on the specification too. The shortest run of an
-over-approximation often leaves out a delivery that the system owes, and the system cannot take it. Then the actions are those of
+over-approximation often leaves out a message that must be delivered, and the system cannot take it. Then the actions are those of
 a run of a small system, whose states in ticks are few.
 """
 

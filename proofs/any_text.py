@@ -232,8 +232,8 @@ def _clocks(exact: Composition, state: AnyTextState) -> tuple[Clock, ...]:
 def _abstract(state: CompositionState, text_due: bool) -> AnyTextState:
     """The location of the abstraction for one of a close, in which some packet of text must be delivered or none."""
     a, b = state.ends
-    owed = [packet for packet in state.network if packet.must_be_delivered]
-    due = {_kind(packet.sender, packet.segment, b.sent) for packet in owed if not packet.segment.length}
+    obligatory = [packet for packet in state.network if packet.must_be_delivered]
+    due = {_kind(packet.sender, packet.segment, b.sent) for packet in obligatory if not packet.segment.length}
     if text_due:
         due.add("B text")
     return AnyTextState((_a_without_count(a, b.sent), _b_without_count(b)), tuple(sorted(due)), state.lost, state.phase)

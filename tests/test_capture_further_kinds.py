@@ -187,7 +187,7 @@ CASES = [(kind, name) for kind, cases in KINDS.items() for name in cases]
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=[f"{kind}: {name}" for kind, name in CASES])
 def test_case(kind: str, name: str) -> None:
-    """The capture is told as its answer says."""
+    """The capture is explained as its answer says."""
     text, answers = KINDS[kind][name]
     found = explained(text)
     assert len(found.connections) == len(answers)

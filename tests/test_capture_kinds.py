@@ -500,7 +500,7 @@ def differences(found: CapturedCloses, index: int, answer: Answer) -> Sequence[s
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=[f"{kind}: {name}" for kind, name in CASES])
 def test_case(kind: str, name: str) -> None:
-    """The capture is told as its answer says."""
+    """The capture is explained as its answer says."""
     text, answers = KINDS[kind][name]
     found = explained(text)
     assert len(found.connections) == len(answers)

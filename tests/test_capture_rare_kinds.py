@@ -156,7 +156,7 @@ CASES = [(kind, name) for kind, cases in KINDS.items() for name in cases]
 
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=[f"{kind}: {name}" for kind, name in CASES])
 def test_case(kind: str, name: str) -> None:
-    """The capture is told as its answer says."""
+    """The capture is explained as its answer says."""
     text, answer = KINDS[kind][name]
     found = explained(text)
     assert len(found.connections) == 1
@@ -244,7 +244,7 @@ HEADERS: dict[str, tuple[int, Callable[[Packet], bytes]]] = {
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_close_behind_headers(name: str) -> None:
-    """It is told as it is without them."""
+    """It is explained as it is without them."""
     link, changed = HEADERS[name]
     script = packets(OPEN + CLOSE).packets
     found = capture_of(pcap_header(link) + b"".join(record(changed(it), float(it.time)) for it in script))

@@ -396,7 +396,7 @@ OWED = (PacketInFlight("A", OLD_ACK, True, None), PacketInFlight("B", OLD_FIN, T
 """A packet of each end that must still be delivered, one of them twice."""
 
 
-def owed(state: CompositionState) -> set[tuple[str, int]]:
+def undelivered(state: CompositionState) -> set[tuple[str, int]]:
     """Return the senders of the packets that must still be delivered, with the number of further copies."""
     return {(packet.sender, packet.further) for packet in state.network if packet.must_be_delivered or packet.further}
 
@@ -440,7 +440,7 @@ class TestComposition:
             assert guard == ()
             assert (target.lost, target.phase) == ((0, 0), Phase.REOPENED)
             assert target.incarnations == ((1, 0) if edge.action.actor == "A" else (0, 1))
-            assert owed(target) == ({("A", 0)} if edge.action.actor == "A" else {("B", 1)})
+            assert undelivered(target) == ({("A", 0)} if edge.action.actor == "A" else {("B", 1)})
             assert {packet.sender for packet in target.network if not packet.segment.incarnation} == {"A", "B"}
 
     def test_a_crash_ends_obligations(self) -> None:
@@ -450,7 +450,7 @@ class TestComposition:
         (crash,) = (edge for edge in system.edges(start) if edge.action.kind == "crash")
         target = state_of(crash.target)
         assert (target.lost, target.phase, target.crashed) == ((0, 0), Phase.REOPENED, (True, False))
-        assert owed(target) == {("A", 0)}
+        assert undelivered(target) == {("A", 0)}
         assert dict(zip(system.clocks(target), crash.updates, strict=True))[Clock("quiet", "A")] is None
         opens = [edge for edge in system.edges(target) if edge.action.subject in OPENS]
         quiet = Bound(Clock("quiet", "A"), ">", "TIME_WAIT")
@@ -497,13 +497,13 @@ class TestComposition:
         assert {edge.action.subject for edge in system.arrivals(state)} == {("B", OLD_FIN)}
 
     def test_a_syn_that_opens_ends_obligations_too(self) -> None:
-        """What the end in TIME-WAIT was owed need not arrive any more."""
+        """What had to be delivered to the end in TIME-WAIT need not arrive any more."""
         system = compose(handshake(2, early=True, syn=SynRule.ABOVE, numbers=Numbers.ABOVE))
         network = (*OWED, PacketInFlight("B", NEW_SYN, False, None))
         state = opened(system, (WAITING, SYN_SENT), network)._replace(incarnations=(0, 1))
         (opens,) = (edge for edge in system.arrivals(state) if edge.action.subject == ("B", NEW_SYN))
         target = state_of(opens.target)
-        assert (target.incarnations, owed(target)) == ((1, 1), {("A", 0)})
+        assert (target.incarnations, undelivered(target)) == ((1, 1), {("A", 0)})
         assert target.isns == (2, 3)
 
     def test_users_of_the_next_incarnation_send_and_do_not_close(self) -> None:
@@ -773,14 +773,14 @@ class TestDelays:
 
     def test_sentences(self) -> None:
         """Each says which end of which state, and what happened."""
-        told: dict[str, str] = {}
+        sentences: dict[str, str] = {}
         for block, incarnation, segment in ((WAITING, 0, NEW_SYN), (LISTEN, 1, OLD_ACK), (ESTABLISHED, 1, OLD_FIN)):
             for crossing in crossings(handshake(2), (block, SYN_SENT), (incarnation, 1), 0, segment):
-                told |= dict(crossing.broken)
+                sentences |= dict(crossing.broken)
         accepted = "B's old FIN+ACK seq=1 ack=1 is accepted in A's new incarnation"
         fin, ack = (HARMS[harm].format(end="A", peer="B") for harm in ("old-fin", "old-ack"))
-        assert told[ISOLATION] == told["old-fin"] == f"{accepted}: {fin}; {ack}"
-        assert told[UNDELAYED] == "B's old ACK seq=2 ack=2 disturbs A, which is opening the next incarnation"
+        assert sentences[ISOLATION] == sentences["old-fin"] == f"{accepted}: {fin}; {ack}"
+        assert sentences[UNDELAYED] == "B's old ACK seq=2 ack=2 disturbs A, which is opening the next incarnation"
         (late, *_) = crossings(handshake(2, numbers=Numbers.ABOVE), (WAITING, SYN_SENT), (0, 1), 0, NEW_SYN)
         assert late.broken == ((UNDELAYED, "A is still in TIME_WAIT of the old incarnation when B's SYN arrives"),)
 

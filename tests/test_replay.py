@@ -534,7 +534,7 @@ class TestTraces:
 
 @pytest.mark.parametrize(("fifo", "together"), [(False, [1, 3]), (True, [1])])
 def test_which_owed_copies_arrive_together(fifo: bool, together: list[int]) -> None:
-    """In a queue those behind another owed segment must wait for it; elsewhere nothing stands before them."""
+    """In a queue those behind another segment that must be delivered must wait for it; elsewhere nothing stands before them."""
     fin, ack = Segment(1, 2, fin=True), Segment(1, 2)
     in_transit = tuple(
         TimedPacket(PacketInFlight("B", segment, must_be_delivered=True, left=None), count, Fraction(0))
