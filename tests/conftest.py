@@ -24,7 +24,7 @@ LONG = {
     "test_mutation.py": ("test_a_sample_is_killed_or_explained",),
     "test_oracle.py": ("test_twins_change_nothing", "test_both_close", "test_time_never_stops_for_good"),
     "test_next_steps.py": ("test_the_run_is_part_of_the_graph", "test_every_step", "test_no_step_is_missing"),
-    "test_page.py": (
+    "test_page_browser.py": (
         *("test_two_thousand_steps", "test_accessibility", "test_a_checked_configuration_fits_a_phone"),
         *("test_several_violations", "test_what_else_could_happen"),
     ),

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from kill_cases import GRAPH, LASSOS, TICKS, ZONES, Answer, Case, cases, drawn, opening_cases
-from mutants import BESIDE, COMPOSED, ENDPOINT, OPENING
+from mutants import BESIDE, COMPOSED, ENDPOINT, ENDPOINT_TESTS, OPENING, OPENING_TESTS
 
 
 class Killed(Exception):
@@ -178,20 +178,20 @@ def kill_suite(path: str, expected: dict[str, Any]) -> None:
 def _opening_suite(path: str, expected: dict[str, Any]) -> None:
     """What the next incarnation matters to: single events, and runs, which come first where the composition is changed."""
     if path != COMPOSED:
-        _run_tests("test_opening")
+        _run_tests(*OPENING_TESTS)
     for case in opening_cases():
         known = expected["answers"][case.label]
         _compare_verdicts(case, described := _answered(case, known), known)
         _compare({case.label: described}, {case.label: known})
     if path == COMPOSED:
-        _run_tests("test_opening")
+        _run_tests(*OPENING_TESTS)
 
 
 def _closing_suite(path: str, expected: dict[str, Any]) -> None:
     """What the close alone matters to; the sizes of explorations are compared last."""
     endpoint = path in ("", *ENDPOINT)
     if endpoint:
-        _run_tests("test_endpoint")
+        _run_tests(*ENDPOINT_TESTS)
     answers: dict[str, Answer] = {}
     for case in itertools.chain(cases(), drawn(expected["drawn"])):
         known = expected["answers"][case.label]
@@ -199,7 +199,7 @@ def _closing_suite(path: str, expected: dict[str, Any]) -> None:
         _compare_verdicts(case, described, known)
     if endpoint:
         _oracle(expected)
-        _run_tests("test_endpoint", drawn_values=True)
+        _run_tests(*ENDPOINT_TESTS, drawn_values=True)
     _check_facts()
     _compare(answers, expected["answers"])
 
@@ -361,8 +361,8 @@ def _oracle(expected: dict[str, Any]) -> None:
             raise Killed("oracle", f"{case.label}: the oracle says {described}, the engine {known}")
 
 
-def _run_tests(module_name: str, *, drawn_values: bool = False) -> None:
-    """The tests of a module: those with random values and walks, or the others."""
+def _run_tests(*names: str, drawn_values: bool = False) -> None:
+    """The tests of some modules: those with random values and walks, or the others."""
     from hypothesis import Phase, settings
 
     settings.register_profile(
@@ -370,10 +370,10 @@ def _run_tests(module_name: str, *, drawn_values: bool = False) -> None:
     )
     settings.load_profile("mutation")
     try:
-        module = importlib.import_module(module_name)
-        tests = [test for test in _tests(module) if (hasattr(test.run, "hypothesis") or "somewhere" in test.name) is drawn_values]
+        found = [test for name in names for test in _tests(importlib.import_module(name))]
     except Exception as problem:
-        raise Killed("error", f"{module_name} cannot be imported: {problem!r}") from problem
+        raise Killed("error", f"tests cannot be imported: {problem!r}") from problem
+    tests = [test for test in found if (hasattr(test.run, "hypothesis") or "somewhere" in test.name) is drawn_values]
     for test in tests:
         for values in test.values:
             try:

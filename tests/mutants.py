@@ -16,12 +16,21 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 ENDPOINT = ("spec/endpoint.py", "spec/time_wait.py", "spec/abandoned.py", "spec/replies.py", "spec/window.py", "spec/state.py")
 """The modules that the tests of the endpoint test."""
+ENDPOINT_TESTS = (
+    "test_endpoint_unsynchronised",
+    "test_endpoint_arrivals",
+    "test_endpoint_calls",
+    "test_endpoint_settings",
+    "test_endpoint_exchanges",
+    "test_endpoint_walks",
+)
 NETWORK = ("spec/exchange.py", "spec/network.py", "spec/composition.py", "spec/timer_guards.py", "spec/over_approximation.py")
 """The network, and its composition with two endpoints."""
 COMPOSED = "spec/handshake.py"
 """The composition whose next incarnation opens by a handshake."""
 OPENING = (COMPOSED, "spec/incarnation.py", "spec/reopening.py", "spec/old_syn.py", "spec/request.py")
 """The next incarnation, which opens by a handshake, with its composition."""
+OPENING_TESTS = ("test_opening_arrivals", "test_opening", "test_opening_brute_force")
 BESIDE = {"spec/middlebox.py": "test_tracking", "spec/shared_address.py": "test_shared_address"}
 """The modules about a third party, each with the tests that test it."""
 MUTATED = (*ENDPOINT, *NETWORK, *OPENING, *BESIDE)

@@ -31,14 +31,17 @@ from typing import Any, NamedTuple
 
 from kill_cases import cases, drawn, opening_cases
 from kill_suite import Killed, answer, kill_suite
-from mutants import BESIDE, ROOT, Mutant, mutants
+from mutants import BESIDE, ENDPOINT_TESTS, OPENING_TESTS, ROOT, Mutant, mutants
 
 HERE = Path(__file__).resolve().parent
 EXPECTATIONS = HERE / "mutation_expectations.json"
 SURVIVORS = HERE / "mutation_survivors.toml"
 
 DEPENDENT = frozenset(
-    {"handshake_oracle", "openings", "oracle", "random_configurations", "test_endpoint", "test_opening", *BESIDE.values()}
+    {
+        *("endpoint_cases", "handshake_oracle", "openings", "oracle", "random_configurations"),
+        *(*ENDPOINT_TESTS, *OPENING_TESTS, *BESIDE.values()),
+    }
 )
 """The modules of `tests` that the kill suite imports and that depend on the specification."""
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.old_syn import OLD_SYN
 from timewait.spec.reopening import Crash, NextIncarnation, Reopen
 from timewait.spec.segment import Segment
 from timewait.spec.settings import Behaviour
@@ -21,6 +22,12 @@ SYN_RECEIVED = Block(State.SYN_RECEIVED, nxt=1, rcv=1, passive=True)
 OPENED = Block(State.ESTABLISHED, una=1, nxt=1, rcv=1)
 OLD_FIN, OLD_TEXT, OLD_ACK = Segment(1, 1, fin=True), Segment(1, 1, length=1), Segment(2, 2)
 OLD_RST = Segment(2, rst=True)
+LISTEN = Block(State.LISTEN)
+OLD_SYN_ACK = Segment(0, 1, syn=True)
+NEW_SYN = Segment(0, syn=True, incarnation=1)
+ACTIVE = SYN_RECEIVED._replace(passive=False)
+TAKEN = Block(State.SYN_RECEIVED, una=0, nxt=1, rcv=OLD_SYN.end)
+"""An end that took the old SYN for a new one."""
 
 WAITING = Block(State.TIME_WAIT, una=2, nxt=2, rcv=2)
 HALF_OPEN = Block(State.SYN_RECEIVED, una=2, nxt=3, rcv=501, passive=True, waited=2)

@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from capture_scripts import explained, of_script
 from scapy.utils import EDecimal
-from test_capture_kinds import explained, of_script
 from test_captured_runs import CAUSES, Told
 from test_captured_runs import explained as explained_run
 from wire import Script, pcapng

@@ -1,12 +1,12 @@
 """Further captures thought out by hand: many incarnations, both readings of one place, and devices that send RSTs.
 
-Scripts and answers are those of `test_capture_kinds`.
+Scripts and answers are those of `capture_scripts`.
 """
 
 from __future__ import annotations
 
 import pytest
-from test_capture_kinds import CLOSE, OPEN, SLOW, Answer, differences, explained
+from capture_scripts import CLOSE, OPEN, SLOW, Answer, differences, explained
 
 from timewait.captures.observations import CloseKind, ResetCause
 from timewait.spec.state import State

@@ -1,6 +1,6 @@
 """Captures thought out by hand of what seldom happens near a close: probes, early and merged FINs, odd flags, options.
 
-Scripts and answers are those of `test_capture_kinds`.
+Scripts and answers are those of `capture_scripts`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import pytest
 from capture_octets import ETHERNET, pcap_header, record
+from capture_scripts import CLOSE, OPEN, PLAIN, SLOW, Answer, differences, explained, packets
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting
 from scapy.layers.ipsec import AH
 from scapy.layers.l2 import CookedLinuxV2, Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 from test_bad_captures import capture_of
-from test_capture_kinds import CLOSE, OPEN, PLAIN, SLOW, Answer, differences, explained, packets
 from test_capture_unseen import state
 
 from timewait.captures.observations import CloseKind, ResetCause

@@ -20,8 +20,8 @@ from capture_octets import (
     section,
     tunnels,
 )
+from capture_scripts import CLOSE, OPEN, PLAIN, differences, packets
 from test_bad_captures import capture_of
-from test_capture_kinds import CLOSE, OPEN, PLAIN, differences, packets
 
 
 def whole_close() -> list[tuple[float, bytes]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from capture_scripts import of_script
 from test_capture_certainty import CROSSING, OPEN, captured, entry, fin, only, side_of
-from test_capture_kinds import of_script
 
 from timewait.captures.closes import CapturedCloses
 from timewait.captures.observations import EndState, ResetCause
