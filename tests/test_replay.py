@@ -1,4 +1,4 @@
-"""Runs carried out on the specification: those that engines find, and and changed ones, which it rejects."""
+"""Runs carried out on the specification: those that engines find, and changed ones, which it rejects."""
 
 from __future__ import annotations
 
