@@ -63,9 +63,25 @@ LIBRARIES = {
 LAZY = {
     "timewait/__init__.py": "the names of the library, imported when they are first used: the engines take a second to load",
     "timewait/cli/main.py": "a command, imported when it runs: help loads no engine",
+    "timewait/vocabulary/deferred.py": "modules that are executed when they are first used: their users import them at the top",
+    "proofs/claim_files.py": "a file of the user's claims, which are Python",
+    "proofs/memory.py": "the folders of the solvers, for the key of what is remembered",
     "timewait/vocabulary/errors.py": "a package of an extra, imported when it is used: it may not be installed",
 }
-"""The modules that import by name while they run, with the reason; no other module hides what it imports."""
+"""The modules that find a module by name or execute a text while they run, with the reason; no other hides what it imports."""
+
+
+MOST_LINES = 500
+"""The most lines of a module: a longer one has several subjects."""
+
+BY_NAME = {
+    *("import_module", "__import__", "find_spec", "load_module", "exec_module", "module_from_spec", "spec_from_file_location"),
+    *("resolve_name", "run_module", "run_path", "sys.modules"),
+}
+"""The names of functions that import by name, and of the table of modules."""
+
+EXECUTING = {"exec", "eval", "compile"}
+"""The names of functions that execute a text, where they are no methods."""
 
 
 def every_module(check: Callable[[Path], None]) -> Callable[[], None]:
@@ -107,21 +123,23 @@ def package(module: str) -> str:
     return first if first in set.union(*LAYERS) else "library"
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every module that is imported, wherever in the file; not what type checkers alone read."""
-    module = tree(path)
-    unseen = {node for block in guarded(module) for node in block.body}
+def imported(module: ast.Module, *, for_types: bool = False) -> Iterator[str]:
+    """Every module that is imported, wherever in the source; what type checkers alone read only if it is asked for.
+
+    A name of the library that is taken from ``timewait`` itself is shown with it.
+    """
+    unseen = set() if for_types else {node for block in guarded(module) for node in block.body}
     for node in ast.walk(module):
         if node in unseen:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
+            assert node.level == 0, "a relative import"
             assert node.module is not None
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield whole if whole in MODULE_NAMES else node.module
+                yield whole if whole in MODULE_NAMES or node.module == "timewait" else node.module
 
 
 def guarded(module: ast.Module) -> list[ast.If]:
@@ -144,30 +162,46 @@ def test_every_module_is_read() -> None:
         assert name in NAMES
 
 
+def misplaced(module: ast.Module, own: str) -> list[str]:
+    """The imports that a package must not have, those that type checkers alone read among them."""
+    layer = next(number for number, layer in enumerate(LAYERS) if own in layer)
+    allowed = set(chain(*LAYERS[:layer], [own]))
+    found = []
+    for name in imported(module, for_types=True):
+        first = name.partition(".")[0]
+        if first == "timewait":
+            permitted = name == "timewait.__version__" or package(name) in allowed
+        else:
+            permitted = first in sys.stdlib_module_names or first in LIBRARIES[own]
+        found += [] if permitted else [name]
+    return found
+
+
 @every_module
 def test_imports_lead_downwards(path: Path) -> None:
     """Of the distribution a package imports itself and lower layers; of other libraries those that it is meant to use."""
-    own = package(module_name(path))
-    layer = next(number for number, layer in enumerate(LAYERS) if own in layer)
-    allowed = set(chain(*LAYERS[:layer], [own]))
-    for name in imported(path):
-        first = name.partition(".")[0]
-        if first == "timewait":
-            assert name == "timewait" or package(name) in allowed, name
-        else:
-            assert first in sys.stdlib_module_names or first in LIBRARIES[own], name
+    assert misplaced(tree(path), package(module_name(path))) == []
+
+
+def test_no_module_is_long() -> None:
+    """At most 500 lines, the tests and the code of the pages too."""
+    folders = (*FOLDERS, "tests", "benchmarks", "docs")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts]
+    lines = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n") for path in paths}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+    assert {"tests/test_imports.py", "spec/endpoint.py", "benchmarks/ticks.py", "docs/code/live/tables.py"} <= set(lines)
 
 
 def test_modules_form_no_cycle() -> None:
     """Not within a package either."""
-    graph = {module_name(path): {name for name in imported(path) if name != "timewait"} & MODULE_NAMES for path in MODULES}
+    graph = {module_name(path): {name for name in imported(tree(path)) if name != "timewait"} & MODULE_NAMES for path in MODULES}
     assert len([*TopologicalSorter(graph).static_order()]) == len(MODULE_NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARIES))
 def test_permitted_libraries_are_used(name: str) -> None:
     """No library is permitted without a user."""
-    used = {one.partition(".")[0] for path in MODULES if package(module_name(path)) == name for one in imported(path)}
+    used = {one.partition(".")[0] for path in MODULES if package(module_name(path)) == name for one in imported(tree(path))}
     assert used >= LIBRARIES[name]
 
 
@@ -184,16 +218,110 @@ def test_libraries_are_declared() -> None:
         assert set(known) & set(names), name
 
 
+def hidden(module: ast.Module) -> list[str]:
+    """The imports that do not stand at the top."""
+    inside = {node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)} - set(module.body)
+    inside -= {node for block in guarded(module) for node in block.body}
+    return [ast.unparse(node) for node in inside]
+
+
+def imports_by_name(module: ast.Module) -> bool:
+    """Whether a module can import by name, or execute a text: it uses a function that does, under whatever name."""
+    found = set()
+    for node in ast.walk(module):
+        match node:
+            case ast.Name(id=name):
+                found |= {name} & (BY_NAME | EXECUTING)
+            case ast.Attribute(attr=name):
+                found |= {name, ast.unparse(node)} & BY_NAME
+            case ast.ImportFrom(module=source, names=names):
+                found |= {name for alias in names for name in (alias.name, f"{source}.{alias.name}")} & BY_NAME
+            case ast.Constant(value=str() as text):
+                found |= {text} & BY_NAME
+    return bool(found)
+
+
 @every_module
 def test_imports_stand_at_the_top(path: Path) -> None:
     """An import inside a function hides what a module needs."""
-    module = tree(path)
-    inside = {node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)} - set(module.body)
-    inside -= {node for block in guarded(module) for node in block.body}
-    assert [ast.unparse(node) for node in inside] == []
-    calls = {ast.unparse(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
-    by_name = calls & {"import_module", "importlib.import_module", "__import__"}
-    assert bool(by_name) == (str(path.relative_to(ROOT)) in LAZY)
+    assert hidden(tree(path)) == []
+    assert imports_by_name(tree(path)) == (str(path.relative_to(ROOT)) in LAZY)
+
+
+AN_IMPORT = {
+    "of a module": "import timewait.{package}.{module}",
+    "of a module by another name": "import timewait.{package}.{module} as other",
+    "of a name": "from timewait.{package}.{module} import name",
+    "of a module from its package": "from timewait.{package} import {module}",
+    "of a package": "from timewait import {package}",
+    "of everything": "from timewait.{package}.{module} import *",
+}
+"""Each form of an import."""
+A_PLACE = {
+    "at the top": "{line}",
+    "for type checkers": "if TYPE_CHECKING:\n    {line}",
+    "in a function": "def f():\n    {line}",
+    "in a method": "class C:\n    def f(self):\n        {line}",
+    "in an attempt": "try:\n    {line}\nexcept ImportError:\n    pass",
+    "under a condition": "if sys:\n    {line}",
+}
+"""Each place where an import may stand."""
+BY_NAMES = (
+    "importlib.import_module('timewait.cli.main')",
+    "from importlib import import_module as load\nload('timewait.cli.main')",
+    "load = __import__\nload('timewait.cli.main')",
+    "getattr(importlib, 'import_module')('timewait.cli.main')",
+    "importlib.util.find_spec('timewait.cli.main').loader.load_module()",
+    "exec('import timewait.cli.main')",
+    "run = eval\nrun('timewait.cli')",
+    "from sys import modules\nmodules['timewait.cli.main']",
+    "import runpy\nrunpy.run_module('timewait.cli.main')",
+    "import pkgutil\npkgutil.resolve_name('timewait.cli.main')",
+    "sys.modules['timewait.cli.main']",
+)
+"""Ways to a module by its name."""
+
+
+def example(own: str) -> str:
+    """The last name of a module of a package."""
+    return next(name for name in sorted(MODULE_NAMES) if package(name) == own and name.count(".") == 2).rpartition(".")[2]
+
+
+@pytest.mark.parametrize("place", A_PLACE)
+@pytest.mark.parametrize("form", AN_IMPORT)
+def test_an_import_that_leads_upwards_or_sideways_is_found(form: str, place: str) -> None:
+    """Between any two packages, wherever it stands; one that leads downwards is not, and no import is hidden."""
+    for height, layer in enumerate(LAYERS):
+        for own in layer:
+            for other in set.union(*LAYERS) - {"library"}:
+                line = AN_IMPORT[form].format(package=other, module=example(other))
+                source = ast.parse(A_PLACE[place].format(line=line))
+                permitted = other == own or any(other in lower for lower in LAYERS[:height])
+                assert bool(misplaced(source, own)) != permitted, (own, line)
+                assert bool(hidden(source)) == (place not in ("at the top", "for type checkers"))
+
+
+@pytest.mark.parametrize(
+    "line", ["import timewait", "import timewait.api", "from timewait import check", "from timewait import api"]
+)
+def test_the_library_is_above_its_packages(line: str) -> None:
+    """What it exports too; the version alone is for all."""
+    packages = set.union(*LAYERS)
+    assert {own for own in packages if misplaced(ast.parse(line), own)} == packages - {"library", "cli"}
+    assert not any(misplaced(ast.parse("from timewait import __version__"), own) for own in packages)
+
+
+@pytest.mark.parametrize("own", sorted(LIBRARIES))
+def test_a_library_that_is_not_permitted_is_found(own: str) -> None:
+    """Each library that only other packages may import, and the tests."""
+    for name in {*set.union(*LIBRARIES.values()), "tests", "benchmarks", "pytest"} - LIBRARIES[own]:
+        assert misplaced(ast.parse(f"if TYPE_CHECKING:\n    import {name}.inner"), own) == [f"{name}.inner"]
+
+
+@pytest.mark.parametrize("source", BY_NAMES)
+def test_an_import_by_name_is_found(source: str) -> None:
+    """Under whatever name the function goes."""
+    assert imports_by_name(ast.parse(source))
 
 
 def test_deferred_modules_exist() -> None:
