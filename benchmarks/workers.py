@@ -3,15 +3,21 @@
 On a machine that is busy with other work the time on the clock says little. So the processor time of the longest way through
 the search is stated too: in each step that of the slower thread, and all that one thread does alone.
 
+Cores share their way to memory, so that as many separate searches side by side take longer than one. The last line measures this:
+how many times one search the machine then does in the same time, which no division of one search can exceed by much.
+
 Exit codes: 0 the counts are equal, 1 otherwise.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Sequence
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 
 import click
 
@@ -59,6 +65,26 @@ def measured(rto: str, workers: int) -> tuple[int, int, float, float, float]:
         setattr(StatePart, "advance", advance)  # noqa: B010  # as it was
 
 
+def side_by_side(rto: str, processes: int) -> float:
+    """The seconds on the clock of the slowest of some separate searches by one thread, which begin together."""
+    context = multiprocessing.get_context("spawn")
+    ready, clocks = context.Barrier(processes), context.SimpleQueue()
+    running = [context.Process(target=_search, args=(rto, ready, clocks)) for _ in range(processes)]
+    for process in running:
+        process.start()
+    slowest: float = max([clocks.get() for _ in running])
+    for process in running:
+        process.join()
+    return slowest
+
+
+def _search(rto: str, ready: Barrier, clocks: SimpleQueue[float]) -> None:
+    """Search once when all processes are ready; the compiled functions are loaded before."""
+    measured("30s", 1)
+    ready.wait()
+    clocks.put(measured(rto, 1)[2])
+
+
 @click.command(help=__doc__)
 @click.option("--rto", default="3s", show_default=True, help="RTO of the question of benchmarks.ticks: 5s, 3s or 2s.")
 @click.option("--workers", type=click.IntRange(2), default=2, show_default=True, help="Threads.")
@@ -76,6 +102,9 @@ def main(rto: str, workers: int, repeats: int) -> None:
             counts.add((states, transitions))
             seconds = f"{clock:.2f}", f"{processor:.2f}", f"{longest:.2f}", f"{alone / longest:.2f}"
             click.echo(LINE.format(number, f"{states:,}", f"{transitions:,}", *seconds, f"{os.getloadavg()[0]:.1f}"))
+    times = [(side_by_side(rto, 1), side_by_side(rto, workers)) for _ in range(repeats)]
+    limits = ", ".join(f"{workers * alone / together:.2f}" for alone, together in times)
+    click.echo(f"{workers} separate searches side by side do this many times the work of one alone: {limits}")
     sys.exit(len(counts) != 1)
 
 

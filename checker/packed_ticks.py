@@ -19,7 +19,7 @@ from timewait.checker.location_kernels import DONE, MAX_CLOCKS, MAX_EDGES
 from timewait.checker.locations import Locations
 from timewait.checker.mealy import Unsupported
 from timewait.checker.shortest_run import least_parent, least_violation, run_along
-from timewait.checker.state_set_kernels import insert, refill
+from timewait.checker.state_set_kernels import insert, spread
 from timewait.checker.tick_kernels import BATCH, BLOCK, MOST_STEPS
 from timewait.checker.tick_layout_kernels import (
     DEAD_ENDS,
@@ -223,10 +223,9 @@ class PackedTicks:
         elif status == NO_STATES:
             self._grow()
         elif status == NO_SLOTS:
-            length = max(3 * len(self.arrays.slots) // 2, 2 * int(self.arrays.counts[WANTED]))
-            self.arrays = self.arrays._replace(slots=np.zeros(0, dtype=np.uint64))  # frees the smaller table first
-            self.arrays = self.arrays._replace(slots=np.zeros(length, dtype=np.uint64))
-            refill(self.arrays.states, len(self), self.arrays.slots, BATCH)
+            slots, before = self.arrays.slots, len(self.arrays.slots)
+            slots.resize(max(3 * before // 2, 2 * int(self.arrays.counts[WANTED])), refcheck=False)
+            spread(slots, before, self.arrays.states.shape[1])
         elif status == NO_PROGRAM:
             self.arrays = self._with_programs(self.arrays)
         else:

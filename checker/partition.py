@@ -19,8 +19,8 @@ from timewait.checker.location_kernels import DONE, Arrays
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.partition_kernels import MISSING, ROOM, WAITING, Exchange
 from timewait.checker.shortest_run import StateStep, least_parent, least_violation
-from timewait.checker.state_set_kernels import refill
-from timewait.checker.tick_kernels import BATCH, begin_level
+from timewait.checker.state_set_kernels import spread
+from timewait.checker.tick_kernels import begin_level
 from timewait.checker.tick_layout_kernels import (
     DEAD_ENDS,
     DEPTH,
@@ -255,11 +255,9 @@ class StatePart:
         if wanted > room:
             states.resize((max(9 * room // 8, wanted + room // 8), words), refcheck=False)
         if 5 * wanted > 4 * len(slots):
-            length = max(3 * len(slots) // 2, 2 * wanted)
-            del slots
-            self.ticks = self.ticks._replace(slots=np.zeros(0, dtype=np.uint64))  # frees the smaller table first
-            self.ticks = self.ticks._replace(slots=np.zeros(length, dtype=np.uint64))
-            refill(states, int(self.ticks.counts[STATES]), self.ticks.slots, BATCH)
+            before = len(slots)
+            slots.resize(max(3 * before // 2, 2 * wanted), refcheck=False)
+            spread(slots, before, words)
 
     def _use_table(self) -> None:
         """Use the table as it is now."""

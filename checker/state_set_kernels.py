@@ -131,15 +131,55 @@ def _insert_numbers(
 
 
 @allocating_kernel
-def refill(states: NDArray[np.uint64], known: int, slots: NDArray[np.uint64], batch: int) -> None:
-    """Fill an empty table with the states that are known, a batch at a time."""
-    found = np.empty((states.shape[1], batch), dtype=np.uint64)
-    for begin in range(0, known, batch):
-        count = min(batch, known - begin)
-        for index in range(count):
-            for word in range(len(found)):
-                found[word, index] = states[begin + index, word]
-        insert(states, begin, slots, found, count)
+def spread(slots: NDArray[np.uint64], before: int, words: int) -> None:
+    """Move the entries of a table to their places after it has grown, without a second table.
+
+    Places are in the order of hashes, before and after. So the entries are moved from the last one down: each goes above all
+    that still wait, to places that keep what they get, and both the reading and the writing pass through memory once. Those
+    that cannot go above, near the beginning, are put aside and come last.
+
+    Parameters
+    ----------
+    slots : (m,) uint64
+        The table; its new part, which is empty, is at its end.
+    before : int
+        The length that it had.
+    words : int
+        The words of a state.
+    """
+    size, late = np.uint64(len(slots)), 0
+    aside = np.empty(64, dtype=np.uint64)
+    for index in range(before - 1, -1, -1):
+        entry = slots[index]
+        if entry == 0:
+            continue
+        slots[index] = ZERO
+        place = int(np.int64((_upper_half(entry, words) * size) >> HALF))
+        if place > index:
+            while place < len(slots) and slots[place] != 0:
+                place += 1
+            if place < len(slots):
+                slots[place] = entry
+                continue
+        if late == len(aside):
+            longer = np.empty(2 * late, dtype=np.uint64)
+            longer[:late] = aside
+            aside = longer
+        aside[late] = entry
+        late += 1
+    for index in range(late):
+        place = int(np.int64((_upper_half(aside[index], words) * size) >> HALF))
+        while slots[place] != 0:
+            place += 1
+            if place == len(slots):
+                place = 0
+        slots[place] = aside[index]
+
+
+@subroutine
+def _upper_half(entry: np.uint64, words: int) -> np.uint64:
+    """The upper half of the hash of the state with an entry."""
+    return (mixed(entry - ONE) if words == 1 else entry) >> HALF
 
 
 @allocating_kernel

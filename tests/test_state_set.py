@@ -6,8 +6,9 @@ import random
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from timewait.checker.state_set_kernels import insert, refill
+from timewait.checker.state_set_kernels import insert, mixed, spread
 
 BATCH = 37
 """States that are inserted at a time."""
@@ -29,18 +30,33 @@ def test_insert(words: int, spread: int) -> None:
     assert np.count_nonzero(slots) == known
 
 
-@pytest.mark.parametrize("words", [1, 2])
-def test_refill(words: int) -> None:
-    """A larger table that is filled with the same states knows them."""
-    states, slots = np.zeros((500, words), dtype=np.uint64), np.zeros(300, dtype=np.uint64)
-    found = np.arange(200 * words, dtype=np.uint64).reshape(words, 200) << np.uint64(20)
-    known = insert(states, 0, slots, found, 200)
-    larger = np.zeros(450, dtype=np.uint64)
-    refill(states, known, larger, 64)
-    assert insert(states, known, larger, found, 200) == known
-    assert (states[:known] == found.T).all()
-    found[0] += np.uint64(1)
-    assert insert(states, known, larger, found, 200) == 2 * known
+@pytest.mark.parametrize("words", [1, 2, 3])
+@pytest.mark.parametrize("alike", [False, True], ids=["any place", "the last places"])
+def test_spread(words: int, alike: bool) -> None:
+    """A table that grows knows the same states, near its beginning, at its end, and beyond its end."""
+    chosen = random.Random(words)
+    for _ in range(300):
+        before = chosen.choice([1, 2, 3, 8, 60, 300])
+        after = before + chosen.choice([1, before // 2 + 1, before, 3 * before])
+        states, slots = np.zeros((2 * before, words), dtype=np.uint64), np.zeros(before, dtype=np.uint64)
+        found = _found(words, chosen.randint(0, before), before if alike else 1, chosen)
+        count = found.shape[1]
+        known = insert(states, 0, slots, found, count)
+        entries = sorted(slots[slots != 0])
+        slots.resize(after, refcheck=False)
+        spread(slots, before, words)
+        assert sorted(slots[slots != 0]) == entries
+        assert insert(states, known, slots, found, count) == known
+
+
+def _found(words: int, count: int, parts: int, chosen: random.Random) -> NDArray[np.uint64]:
+    """Some states, of shape (words, count), whose hashes are all in the last one of so many parts of their range."""
+    least = np.uint64((1 << 32) * (parts - 1) // parts)
+    drawn = np.random.default_rng(chosen.getrandbits(32)).integers(1 << 50, size=(words, 20 * count * parts), dtype=np.uint64)
+    hashes = np.zeros(drawn.shape[1], dtype=np.uint64)
+    for word in drawn:
+        hashes = mixed.py_func(hashes ^ word)  # type: ignore[attr-defined]  # the function that is compiled
+    return np.ascontiguousarray(drawn[:, hashes >> np.uint64(32) >= least][:, :count])
 
 
 def test_empty_is_no_state() -> None:
