@@ -203,6 +203,8 @@ def load_stack(name_or_path: str | PathLike[str]) -> Stack:
 
 
 def _load_file(path: str) -> Stack:
+    if problem := unprintable(path):
+        raise UnknownStack(f"{shown(path)} is {problem}; rename it, since reports show the name")
     try:
         content = read_octets(Path(path), SMALL)
     except FileNotFoundError:

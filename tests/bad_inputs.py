@@ -110,18 +110,33 @@ class TookTooLong(Exception):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TookTooLong` in this thread if the body does not end in time; not while an extension module runs."""
+    """Raise `TookTooLong` in this thread if the body takes too long; not while an extension module runs.
+
+    Parameters
+    ----------
+    seconds : float
+        Processor time of this process: on a busy machine a process may wait for seconds, whatever it reads. A body that waits
+        without computing, such as for a pipe, ends after `WAITING` times as long.
+    """
 
     def end(*_: object) -> None:
-        raise TookTooLong(f"no answer within {seconds:g} s")
+        raise TookTooLong(f"no answer within {seconds:g} s of processor time, or {WAITING} times as long")
 
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = ((signal.SIGPROF, signal.ITIMER_PROF, seconds), (signal.SIGALRM, signal.ITIMER_REAL, WAITING * seconds))
+    before = [(number, signal.signal(number, end)) for number, _, _ in timers]
+    for _, timer, limit in timers:
+        signal.setitimer(timer, limit)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for _, timer, _ in timers:
+            signal.setitimer(timer, 0)
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+WAITING = 100
+"""How many times as long as its processor time a reader may take by the clock."""
 
 
 def damaged_text(rng: random.Random, text: str, words: Sequence[str]) -> str:

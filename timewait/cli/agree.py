@@ -15,7 +15,7 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
 from timewait.cli.session import ticks_in_words
-from timewait.cli.value_types import FiniteRange
+from timewait.cli.value_types import FilePath, FiniteRange
 from timewait.proofs.agreement import ConfigurationAgreement, PropertyAgreement, compare_all
 from timewait.proofs.agreement_cases import CASES
 from timewait.proofs.engine_answers import CHECKS, EngineName
@@ -38,7 +38,7 @@ NAMES = {Verdict.PROVED: "agreed", Verdict.VACUOUS: "no agreement", Verdict.INCO
 
 @click.command("agree")
 @click.argument("cases", nargs=-1, metavar="[CASE ...]")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every answer as JSON.")
+@click.option("--out", type=FilePath(dir_okay=False), help="Write every answer as JSON.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Configurations compared side by side.")
 @click.option(
     "--max-seconds",

@@ -20,7 +20,7 @@ from timewait.capacity.simulation import Timeline, simulate
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.picture_formats import PictureOptions, Writers, deliver, of_svg, output_options
-from timewait.cli.value_types import DURATION, Parsed, WordChoice
+from timewait.cli.value_types import DURATION, FilePath, Parsed, WordChoice
 from timewait.diagrams import capacity_chart
 from timewait.laboratory.port_check import check_ports
 from timewait.machine.reading import read_this_host
@@ -55,7 +55,7 @@ def rate(text: str) -> Fraction:
 
 @click.command("capacity")
 @click.option("--rate", "opened", type=Parsed("rate", rate), help="Connections that are opened, for instance 1000/s.")
-@click.option("--load", type=click.Path(path_type=Path, dir_okay=False), help="A CSV file instead: columns time and rate.")
+@click.option("--load", type=FilePath(dir_okay=False), help="A CSV file instead: columns time and rate.")
 @click.option("--service-time", type=DURATION, default="0", help="From opening to close. [default: 0]")
 @click.option("--time-wait", type=DURATION, default="60s", show_default=True, help="TIME_WAIT of the end that closes first.")
 @click.option(

@@ -13,7 +13,7 @@ from timewait.api import certify
 from timewait.checker.verdict import Verdict, worst
 from timewait.cli.console import Screen
 from timewait.cli.options import question_options
-from timewait.cli.value_types import FiniteRange
+from timewait.cli.value_types import FilePath, FiniteRange
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, Options
 from timewait.proofs.certificate_claims import CertifiedPart, certified_part, missing
@@ -58,7 +58,7 @@ class ClaimCheck(NamedTuple):
 
 
 @click.command("certify", context_settings={"ignore_unknown_options": True})
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=FilePath(exists=True, dir_okay=False))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF CHECK]...")
 @click.option("--for", "claim", metavar="CLAIM", help="Say whether the file proves the certified part of this claim, such as C1.")
 @click.option(

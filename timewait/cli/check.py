@@ -28,7 +28,7 @@ from timewait.cli.options import question_options
 from timewait.cli.reports import Reports, report_options, suite_of_answers
 from timewait.cli.review import answer_in_words
 from timewait.cli.session import budget_of, header_in_words, verdict_in_words
-from timewait.cli.value_types import Parsed
+from timewait.cli.value_types import FilePath, Parsed
 from timewait.cli.view import write_page
 from timewait.diagrams import page
 from timewait.formats.case import ReportedCase, ReportedSuite
@@ -42,7 +42,7 @@ from timewait.spec.plain_data import verdict_parameters
 from timewait.spec.properties import PROPERTIES
 from timewait.vocabulary.errors import optional_package
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = FilePath(dir_okay=False)
 
 
 @dataclass(frozen=True)

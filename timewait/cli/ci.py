@@ -24,6 +24,7 @@ from timewait.cli.expectations import ExpectationFile, ExpectedThreshold, StackQ
 from timewait.cli.files import ensure_writable
 from timewait.cli.reports import Reports, report_options
 from timewait.cli.session import budget_of
+from timewait.cli.value_types import FilePath
 from timewait.formats.case import CaseStatus, ReportedCase, ReportedProperty, ReportedSuite, case_of_answer, same_run
 from timewait.formats.source_locations import users_location
 from timewait.narration.prose import counted
@@ -54,7 +55,7 @@ class Session:
 
 
 @click.command("ci")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=FILE)
+@click.argument("file", type=FilePath(dir_okay=False), default=FILE)
 @click.option("--stack", "stacks", multiple=True, help="Only the questions about this stack; may be repeated.")
 @click.option("--question", "names", multiple=True, help="Only the question of this name; may be repeated.")
 @click.option("--update", is_flag=True, help="Write the verdicts that are found into FILE, in the place of the expected ones.")

@@ -13,7 +13,7 @@ import click
 
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.value_types import FiniteRange, WordChoice
+from timewait.cli.value_types import FilePath, FiniteRange, WordChoice
 from timewait.laboratory.conformance.campaign import ConformanceReport, DifferenceGroup, ExperimentLayer, run_campaign
 from timewait.laboratory.conformance.departures import DEPARTURES
 from timewait.laboratory.conformance.experiment import RunningStack
@@ -48,8 +48,8 @@ CADENCE = 0.5
     show_default=True,
     help="Bound on the time of the experiments, in seconds.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JSON.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a page.")
+@click.option("--out", type=FilePath(dir_okay=False), help="Write the report as JSON.")
+@click.option("--html", type=FilePath(dir_okay=False), help="Write the report as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def conform_command(
     name: str, layers: tuple[str, ...], seed: int, max_seconds: float, out: Path | None, html: Path | None, as_json: bool

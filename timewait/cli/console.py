@@ -83,7 +83,7 @@ class Screen:
     def width(self) -> int | None:
         """Characters in a line: of the terminal, or those of `COLUMNS` in the environment; None where there is neither."""
         stated = os.environ.get(COLUMNS, "")
-        if stated.isdecimal() and int(stated) >= FEWEST_COLUMNS:
+        if re.fullmatch("[0-9]{1,4}", stated) and int(stated) >= FEWEST_COLUMNS:
             return int(stated)
         return shutil.get_terminal_size().columns if self.for_people else None
 

@@ -10,7 +10,7 @@ from timewait.checker import itf
 from timewait.checker.itf import BrokenTrace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.cli.value_types import WordChoice
+from timewait.cli.value_types import FilePath, WordChoice
 from timewait.formats.trace_formats import TRACE_FORMATS
 from timewait.narration.trace_file import read_trace
 
@@ -26,9 +26,9 @@ def _show_schema(context: click.Context, _: click.Parameter, asked: bool) -> Non
 
 
 @click.command("convert")
-@click.argument("trace_file", metavar="TRACE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("trace_file", metavar="TRACE", type=FilePath(exists=True, dir_okay=False))
 @click.option("--to", "name", type=WordChoice([*TRACE_FORMATS]), help=f"The format (required): {DESCRIPTIONS}.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: standard output]")
+@click.option("--out", type=FilePath(dir_okay=False), help="The file. [default: standard output]")
 @click.option("--end", type=WordChoice(ENDS), help=f"The capturing end, or the stack under test; for {WITH_ENDS}. [default: a]")
 @click.option(
     "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_show_schema, help="Print the JSON Schema of traces."

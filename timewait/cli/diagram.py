@@ -21,7 +21,7 @@ from timewait.cli.picture_set import draw_all, in_order
 from timewait.cli.region import region_command
 from timewait.cli.run import carry_out
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import WordChoice
+from timewait.cli.value_types import FilePath, WordChoice
 from timewait.diagrams import figure_text
 from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.states import one_state
@@ -47,7 +47,7 @@ NAMED = 12
 
 @click.group("diagram", invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help="Every picture of the documentation.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="With --all: the folder.")
+@click.option("--out", type=FilePath(file_okay=False), help="With --all: the folder.")
 @click.option("--committed", is_flag=True, help="With --all: only the pictures that the repository keeps, as SVG.")
 @click.option("--check", is_flag=True, help="With --all: compare the pictures that the repository keeps; exit 3 on a difference.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Groups of pictures drawn in parallel.")
@@ -104,9 +104,7 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
     type=WordChoice([state.value for state in State], case_sensitive=False),
     help=f"One state alone, in full: {', '.join(State)}.",
 )
-@click.option(
-    "--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Highlight the steps of a trace (ITF JSON)."
-)
+@click.option("--trace", type=FilePath(exists=True, dir_okay=False), help="Highlight the steps of a trace (ITF JSON).")
 @click.option("--claim", help="Highlight the steps of the counterexample of a claim, for instance C8.")
 @output_options(layout=True)
 def states_command(
@@ -184,7 +182,7 @@ def _difference_writers(
 
 
 @diagram_command.command("sequence")
-@click.option("--trace", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run (ITF JSON).")
+@click.option("--trace", type=FilePath(exists=True, dir_okay=False), help="A run (ITF JSON).")
 @click.option("--claim", help="The counterexample of a claim, for instance C8.")
 @click.option(
     "--property",

@@ -99,13 +99,30 @@ def terminal_columns(stream: TextIO) -> int:
         return 0
 
 
+LONGEST = 5_000
+"""The most characters of an error message: the name of a file may have 4,096."""
+
+
+def shortened(text: str) -> str:
+    """A text without its middle if it is longer than an error message may be."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+
+
 def error(text: str) -> None:
     """Write a line on standard error, folded on a terminal; characters that do not print are written as their codes."""
-    line = f"timewait: {visible(' '.join(text.split()))}"
+    line = f"timewait: {shortened(visible(' '.join(text.split())))}"
     with suppress(OSError):  # the exit code still says it
         wide = terminal_columns(sys.stderr)
         lines = textwrap.wrap(line, wide, subsequent_indent="  ", break_on_hyphens=False) if 0 < wide < len(line) else [line]
         sys.stderr.write("\n".join(lines) + "\n")
+
+
+def refused_by_the_machine(problem: OSError | MemoryError) -> str:
+    """A line about a file, a process or memory that the operating system refuses, where no command says more about it."""
+    if isinstance(problem, MemoryError):
+        return "this machine has too little memory for it, or this process may not take more"
+    name = "" if problem.filename is None else f"{problem.filename}: "
+    return f"this machine refuses it: {name}{problem.strerror or problem}"
 
 
 def interrupted() -> None:

@@ -24,7 +24,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.live_capture import LiveCapture
 from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, output_options
-from timewait.cli.value_types import DURATION, WordChoice
+from timewait.cli.value_types import DURATION, FilePath, WordChoice
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.sequence import sequence
 from timewait.narration.trace_file import trace_of_stream
@@ -86,7 +86,7 @@ class CaptureOptions:
 
 
 @click.command("explain")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.argument("file", type=FilePath(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--connection",
     metavar="WHICH",
@@ -99,7 +99,7 @@ class CaptureOptions:
 @click.option("--msl", type=DURATION, help="Maximum segment lifetime. [default: the stack's, else 30s]")
 @click.option("--time-wait", type=DURATION, help="Captures: compare this TIME_WAIT with the one needed.")
 @click.option("--steps", is_flag=True, help="Also show the steps as a table.")
-@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Captures: write the close as ITF JSON.")
+@click.option("--trace", type=FilePath(dir_okay=False), help="Captures: write the close as ITF JSON.")
 @click.option(
     "--max-frames",
     type=click.IntRange(min=1),

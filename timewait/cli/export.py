@@ -22,7 +22,7 @@ from timewait.checker.finding import Budget
 from timewait.cli.console import Screen
 from timewait.cli.files import write_all
 from timewait.cli.options import question_options
-from timewait.cli.value_types import WordChoice
+from timewait.cli.value_types import FilePath, WordChoice
 from timewait.options import Options
 from timewait.proofs.question import question
 from timewait.spec.composition import CompositionState, Phase
@@ -44,7 +44,7 @@ MANY_TICKS = 12
 @click.command("export")
 @question_options(closers="a", stacks="both")
 @click.option("--to", "name", type=WordChoice([*FORMATS]), required=True, help="The format.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: standard output]")
+@click.option("--out", type=FilePath(dir_okay=False), help="The file. [default: standard output]")
 def export_command(options: Options, name: str, out: Path | None, as_json: bool) -> int:
     """Write a configuration for SPIN, TLC, TChecker, IMITATOR or a Horn solver; with --closers both SPIN needs minutes."""
     form = FORMATS[name]

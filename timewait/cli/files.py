@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -17,10 +20,26 @@ def ensure_writable(path: Path) -> None:
     Raises
     ------
     click.UsageError
-        There is no such folder, or no right to write in it.
+        There is no such folder, or no right to write in it; or the name is that of a folder, too long, or a circle of links.
     """
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"cannot write {path}: there is no such folder, or no right to write in it")
+    try:
+        kind = _kind(path)
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if stat.S_ISREG(kind):
+            if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+                raise click.UsageError(f"cannot write {path}: there is no such folder, or no right to write in it")
+        elif not os.access(path, os.W_OK):  # a device or a pipe, which is written itself
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as problem:
+        raise click.UsageError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def _kind(path: Path) -> int:
+    """What a name stands for, as in `os.stat_result`; a regular file where there is nothing yet."""
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        return path.stat().st_mode
+    return stat.S_IFREG
 
 
 def make_folder(path: Path) -> None:

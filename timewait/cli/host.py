@@ -10,6 +10,7 @@ import click
 
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
+from timewait.cli.value_types import FilePath
 from timewait.machine.advice import verdict_line
 from timewait.machine.reading import HostReport, report
 from timewait.machine.sockets import LiveSockets
@@ -27,7 +28,7 @@ SHOWN = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT
 @click.option(
     "--from",
     "origin",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=FilePath(allow_dash=True),
     help="Another machine: a copy of /proc/sys, the output of sysctl -a (Linux, FreeBSD, macOS), or - for standard input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

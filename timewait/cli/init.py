@@ -14,6 +14,7 @@ import click
 from timewait.cli.ci import FILE
 from timewait.cli.console import Screen
 from timewait.cli.files import make_folder, write_new
+from timewait.cli.value_types import FilePath
 from timewait.spec.durations import NoLimit
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import PROFILE_KEYS, SETTINGS, Arrival
@@ -32,7 +33,7 @@ _LINE = 118
 
 
 @click.command("init")
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.argument("folder", metavar="[DIR]", type=FilePath(file_okay=False), default=".")
 @click.option("--name", default="my-stack", show_default=True, help="The name of the stack, and of its file.")
 def init_command(folder: Path, name: str) -> int:
     """Write NAME.toml, a commented profile, and timewait.toml, its questions, into the folder DIR; never overwrites a file."""

@@ -7,6 +7,7 @@ Exit codes: 0 as expected, 1 internal error, 2 usage, 3 bad input file, 4 this m
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from timewait import __version__
-from timewait.cli.errors import ReaderGone, answering, checked_output, error, interrupted
+from timewait.cli.errors import ReaderGone, answering, checked_output, error, interrupted, refused_by_the_machine
 from timewait.cli.interrupts import OF_THE_COMMAND, heard_interrupts
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
@@ -61,12 +63,32 @@ FORMER = ("graph",)
 """Commands that the next release drops; they are not listed."""
 
 
+def check_completion_request() -> None:
+    """Raise unless the environment asks for completions as a shell does.
+
+    Raises
+    ------
+    click.UsageError
+        No shell asks so, or the line to complete is missing.
+    """
+    asked = os.environ[COMPLETE]
+    shell, _, what = asked.partition("_")
+    if get_completion_class(shell) is None or what not in ("source", "complete"):
+        raise click.UsageError(f"{COMPLETE} is {asked!r}, no request such as bash_source or zsh_complete; correct or unset it")
+    if what == "source":
+        return
+    place = os.environ.get("COMP_CWORD", "")
+    if "COMP_WORDS" not in os.environ or not (shell == "fish" or re.fullmatch("[0-9]{1,9}", place)):
+        raise click.UsageError(f"{COMPLETE} is {asked!r}, for which a shell sets COMP_WORDS and COMP_CWORD; else unset it")
+
+
 class LazyGroup(click.Group):
     """A group of commands that are imported when they run: the engines take a second to load, help needs none of them."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """As click, whose shell completion writes octets."""
-        if COMPLETE in os.environ:
+        if os.environ.get(COMPLETE):
+            check_completion_request()
             with answering():
                 return super().main(*arguments, **options)
         return super().main(*arguments, **options)
@@ -137,6 +159,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = UNAVAILABLE
     except ReaderGone:
         code = READER_GONE
+    except (OSError, MemoryError) as problem:
+        error(refused_by_the_machine(problem))
+        code = UNAVAILABLE
     except (click.Abort, KeyboardInterrupt):
         interrupted()
         code = INTERRUPTED

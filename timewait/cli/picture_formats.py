@@ -14,7 +14,7 @@ import click
 from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
-from timewait.cli.value_types import Command, FiniteRange, WordChoice
+from timewait.cli.value_types import Command, FilePath, FiniteRange, Parsed, WordChoice, printable
 from timewait.diagrams import figure_text, sequence_text
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.figure import Figure, with_title
@@ -103,7 +103,7 @@ class PictureOptions:
 
 _OUTPUT = (
     click.option("--format", "form", type=WordChoice(FORMATS), help="The format. [default: by --out, else text]"),
-    click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; the end of its name says the format."),
+    click.option("--out", type=FilePath(dir_okay=False), help="The file; the end of its name says the format."),
     click.option(
         "--scale",
         type=FiniteRange(0.1, LARGEST_SCALE),
@@ -117,7 +117,12 @@ _OUTPUT = (
         callback=lambda _, __, value: None if value is None else Theme(value),
         help="The colours of SVG, PNG and PDF; auto: in SVG those that the reader prefers, else light.  [default: auto]",
     ),
-    click.option("--title", metavar="TEXT", help="The title in place of the picture's own; empty for none."),
+    click.option(
+        "--title",
+        type=Parsed("title", printable),
+        metavar="TEXT",
+        help="The title in place of the picture's own; empty for none.",
+    ),
     click.option("--transparent", is_flag=True, help="SVG, PNG and PDF without a background, for slides."),
 )
 _NAMES = ("form", "out", "scale", "theme", "title", "transparent", "graphviz")

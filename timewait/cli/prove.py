@@ -14,6 +14,7 @@ from timewait.cli.console import STYLES, Screen
 from timewait.cli.options import CLUSTER_OPTION
 from timewait.cli.reports import Reports, report_options, suite_of_claim
 from timewait.cli.table import Cell
+from timewait.cli.value_types import FilePath
 from timewait.narration.prose import counted
 from timewait.proofs.claim_files import registered
 from timewait.proofs.claims import CLAIMS
@@ -31,12 +32,12 @@ WIDE = 110
 @click.command("prove")
 @click.argument("claims", nargs=-1, metavar="[CLAIM ...]")
 @click.option("--all", "everything", is_flag=True, help="Slow claims too.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A folder for every certificate and trace.")
+@click.option("--out", type=FilePath(file_okay=False), help="A folder for every certificate and trace.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Claims decided side by side.")
 @CLUSTER_OPTION
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(file_okay=False),
     help="A folder for proofs, which the next run checks again instead of searching anew.  [default: that of the user]",
 )
 @click.option("--no-cache", is_flag=True, help="Search for every proof anew, and keep none.")
@@ -85,13 +86,13 @@ def prove_command(
 
 
 def _users_cache() -> Path | None:
-    """The folder for proofs of this user (XDG Base Directory Specification); None where there is no home."""
+    """The folder for proofs of this user (XDG Base Directory Specification); None where there is no home, or a relative one."""
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     try:
         folder = Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".cache"
     except RuntimeError:
         return None
-    return folder / "timewait" / "proofs"
+    return folder / "timewait" / "proofs" if folder.is_absolute() else None
 
 
 def _kept(result: ClaimResult) -> str:

@@ -11,7 +11,7 @@ from timewait.checker.trace import Trace
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.value_types import WordChoice
+from timewait.cli.value_types import FilePath, WordChoice
 from timewait.cli.view import write_page
 from timewait.diagrams.page import KernelInWords
 from timewait.diagrams.page_data import KernelStep
@@ -29,10 +29,10 @@ EXIT_CODES = {
 
 
 @click.command("replay")
-@click.argument("file", metavar="TRACE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", metavar="TRACE", type=FilePath(dir_okay=False, allow_dash=True))
 @click.option("--on", type=WordChoice(["linux"]), default="linux", show_default=True, help="The running stack.")
-@click.option("--pcap", type=click.Path(path_type=Path, dir_okay=False), help="Write what went over the wire, as pcapng.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the review page, with what the kernel did.")
+@click.option("--pcap", type=FilePath(dir_okay=False), help="Write what went over the wire, as pcapng.")
+@click.option("--html", type=FilePath(dir_okay=False), help="Write the review page, with what the kernel did.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def replay_command(file: Path, on: str, pcap: Path | None, html: Path | None, as_json: bool) -> int:
     """Carry a trace (ITF JSON, or - for standard input) out on this kernel, with this process as the network.

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from timewait.checker.finding import Listener, Progress
 from timewait.checker.verdict import Verdict
 from timewait.cli.console import Screen
 from timewait.cli.files import ensure_writable, write_whole
-from timewait.cli.value_types import Command
+from timewait.cli.value_types import Command, FilePath
 from timewait.formats import github, junit, sarif
 from timewait.formats.case import ReportedCase, ReportedProperty, ReportedSuite, case_of_answer
 from timewait.formats.source_locations import SourceLocation, source_path, users_location
@@ -37,7 +38,7 @@ from timewait.proofs.suite import ClaimResult
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The environment variable with the file to which GitHub wants a step summary appended."""
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = FilePath(dir_okay=False)
 _OPTIONS = (
     click.option("--sarif", type=_FILE, help="Write the answers as SARIF 2.1.0."),
     click.option("--junit", type=_FILE, help="Write the answers as JUnit XML."),
@@ -89,7 +90,8 @@ class Reports:
         if problem is not None:
             interrupted = isinstance(problem, (KeyboardInterrupt, click.Abort))
             code = Verdict.INCONCLUSIVE.exit_code if interrupted else getattr(problem, "exit_code", 1)
-            self._event("end", verdict="interrupted" if interrupted else f"error: {problem}", exit_code=code)
+            with suppress(click.UsageError):  # the first problem is the one to report
+                self._event("end", verdict="interrupted" if interrupted else f"error: {problem}", exit_code=code)
         if self._stream is not None:
             self._stream.close()
 
@@ -152,8 +154,14 @@ class Reports:
     def _event(self, kind: str, **facts: Any) -> None:
         if self._stream is not None:
             event = {"event": kind, "seconds": round(time.monotonic() - self._clock, 3), **facts}
-            self._stream.write(json.dumps(event, ensure_ascii=False) + "\n")
-            self._stream.flush()
+            try:
+                self._stream.write(json.dumps(event, ensure_ascii=False) + "\n")
+                self._stream.flush()
+            except OSError as problem:
+                stream, self._stream = self._stream, None
+                with suppress(OSError):  # it still holds the event
+                    stream.close()
+                raise click.UsageError(f"cannot write {self.events}: {problem.strerror}") from problem
 
 
 def report_options(command: Command) -> Command:

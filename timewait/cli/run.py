@@ -13,13 +13,13 @@ from timewait.checker.trace import Trace
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.picture_formats import PictureOptions, deliver, of_trace, output_options
-from timewait.cli.value_types import WordChoice
+from timewait.cli.value_types import FilePath, WordChoice
 from timewait.cli.view import write_page
 from timewait.spec.description import data_in_words
 from timewait.spec.reference import initial_state
 from timewait.spec.scenarios import EVERY_SCENARIO, Scenario
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = FilePath(dir_okay=False)
 
 
 @click.command("run")

@@ -19,7 +19,7 @@ from timewait.checker.verdict import Verdict, worst_exit
 from timewait.cli.console import Screen
 from timewait.cli.options import CLUSTER_OPTION, PROPERTY_OPTION
 from timewait.cli.sweep_rows import row_file
-from timewait.cli.value_types import FiniteRange, Parsed, WordChoice
+from timewait.cli.value_types import FilePath, FiniteRange, Parsed, WordChoice
 from timewait.narration.prose import counted
 from timewait.options import SECONDS, STATES, count, octets
 from timewait.proofs.memory import version_of_code
@@ -92,7 +92,7 @@ def stacks(text: str) -> list[str]:
 
 
 @click.command("sweep")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="FILE.csv, .jsonl or .parquet.")
+@click.option("--out", type=FilePath(dir_okay=False), required=True, help="FILE.csv, .jsonl or .parquet.")
 @click.option("--stack", type=Parsed("names", stacks), default=DEFAULT_STACK, show_default=True, help="Profiles, or all.")
 @click.option("--msl", type=Parsed("times", durations), required=True, help="MSL: 10s,30s or 10s..60s/10s.")
 @click.option("--time-wait", type=Parsed("times", durations), help="TIME_WAIT. [default: the stack's]")

@@ -21,7 +21,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_all
 from timewait.cli.options import question_options
 from timewait.cli.session import budget_of, header_in_words
-from timewait.cli.value_types import DURATION, Parsed
+from timewait.cli.value_types import DURATION, FilePath, Parsed
 from timewait.narration.prose import counted
 from timewait.narration.schedules import schedule_in_words
 from timewait.options import Options
@@ -39,9 +39,7 @@ from timewait.spec.duration import format_duration
 @click.option("--limit", type=DURATION, help="The longest TIME_WAIT to try. [default: 16 * (MSL + RTO)]")
 @click.option("--symbolic", is_flag=True, help="Find a formula in MSL and RTO, each piece proved from both sides.")
 @click.option("--ratios", type=Parsed("low,high", parse_ratios), help="With --symbolic: the range of RTO / MSL. [default: 1/4,2]")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="With --symbolic: a folder for certificates and traces."
-)
+@click.option("--out", type=FilePath(file_okay=False), help="With --symbolic: a folder for certificates and traces.")
 def threshold_command(
     options: Options,
     limit: Fraction | None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +13,7 @@ import click
 from timewait.spec.duration import parse_duration
 from timewait.spec.stacks import stack_names
 from timewait.vocabulary.suggestions import advice
+from timewait.vocabulary.untrusted import shown, unprintable
 
 Value = TypeVar("Value")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -41,6 +44,24 @@ class Parsed(click.ParamType[Value]):
             self.fail(str(problem), param, ctx)
 
 
+class FilePath(click.Path):
+    """The type of the name of a file or folder: one that prints, since reports, pages and pictures show it.
+
+    Parameters
+    ----------
+    exists, file_okay, dir_okay, allow_dash : bool
+        As of `click.Path`.
+    """
+
+    def __init__(self, *, exists: bool = False, file_okay: bool = True, dir_okay: bool = True, allow_dash: bool = False) -> None:
+        super().__init__(exists, file_okay, dir_okay, allow_dash=allow_dash, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if problem := unprintable(os.fspath(value)):
+            self.fail(f"{shown(os.fspath(value))} is {problem}; rename it, since reports show the name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class WordChoice(click.Choice[str]):
     """The type of an option whose value is one of several words; a wrong one gets the nearest, not a long list."""
 
@@ -62,6 +83,19 @@ class FiniteRange(click.FloatRange):
 
 
 DURATION = Parsed("time", parse_duration)
+
+
+def printable(text: str) -> str:
+    """A text in one line of characters that print.
+
+    Raises
+    ------
+    ValueError
+        It holds another character, or too many.
+    """
+    if problem := unprintable(text):
+        raise ValueError(f"{shown(text)} is {problem}; give one line of characters that print")
+    return text
 
 
 def complete_stack(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

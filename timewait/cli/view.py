@@ -12,15 +12,14 @@ from timewait.checker.trace import Trace
 from timewait.cli.command_line import current_words, in_words
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
+from timewait.cli.value_types import FilePath
 from timewait.diagrams import page as review
 from timewait.narration.trace_file import read_trace
 
 
 @click.command("view")
-@click.argument("file", metavar="TRACE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [default: the name of the trace, with .html]"
-)
+@click.argument("file", metavar="TRACE", type=FilePath(exists=True, dir_okay=False))
+@click.option("--out", type=FilePath(dir_okay=False), help="The file. [default: the name of the trace, with .html]")
 def view_command(file: Path, out: Path | None) -> int:
     """Write the review page of a trace: one HTML file that needs no network."""
     target = out or file.with_name(f"{file.name.removesuffix('.json').removesuffix('.itf')}.html")

@@ -17,7 +17,7 @@ from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.session import watched
 from timewait.cli.table import Cell, fits, records, table
-from timewait.cli.value_types import DURATION, FiniteRange, Parsed, WordChoice
+from timewait.cli.value_types import DURATION, FilePath, FiniteRange, Parsed, WordChoice
 from timewait.laboratory.listeners import restarts
 from timewait.laboratory.replaying.replayer import replay_on_kernel
 from timewait.narration.prose import counted
@@ -32,7 +32,7 @@ from timewait.ways.judging import Judge, JudgedWay
 from timewait.ways.way import PLAIN, WAYS, way_name
 
 RTO = "4s"
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = FilePath(dir_okay=False)
 STATES, SECONDS = 1_000_000, 600.0
 """Bounds on one exploration: the states decide, and the time is long enough for a machine under load."""
 WIDTH = 80

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,11 +65,7 @@ class SettingsFolder:
     def _path(self, name: str) -> Path:
         whole = self.root / name.replace(".", "/")
         short = self.root / name.removeprefix("net.ipv4.")
-        return short if not whole.exists() and name.startswith("net.ipv4.") and self._is_short else whole
-
-    @property
-    def _is_short(self) -> bool:
-        return not (self.root / "net").is_dir()
+        return short if not _exists(whole) and name.startswith("net.ipv4.") and not _exists(self.root / "net") else whole
 
     def text(self, name: str) -> str:
         path = self._path(name)
@@ -79,7 +76,7 @@ class SettingsFolder:
             raise HostUnreadable(f"cannot read {path}: {reason}") from None
 
     def knows(self, name: str) -> bool:
-        return self._path(name).exists()
+        return _exists(self._path(name))
 
     def where(self, name: str) -> str:
         return str(self._path(name))
@@ -111,6 +108,11 @@ class SettingsListing:
 
     def where(self, name: str) -> str:
         return f"{self.origin}, {name}"
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file, as far as this user may see it."""
+    return os.path.exists(path)  # noqa: PTH110 # which raises nothing, unlike `Path.exists`
 
 
 def settings_of_folder(root: Path = PROC) -> SettingsFolder:
@@ -165,9 +167,9 @@ def settings_of_file(path: Path) -> SettingsSource:
     HostUnreadable
         It cannot be read.
     """
-    if path.is_dir():
-        return settings_of_folder(path)
     try:
+        if path.is_dir():
+            return settings_of_folder(path)
         return settings_of_text(decoded(read_octets(path, LARGEST_LISTING)), str(path))
     except OSError as problem:
         raise HostUnreadable(f"cannot read {path}: {problem.strerror}") from None

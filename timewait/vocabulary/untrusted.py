@@ -98,7 +98,7 @@ def check_plain_data(data: object, keep: str = "") -> None:
                     raise ValueError(problem)
             elif isinstance(value, int | float):
                 if not abs(value) <= MAX_NUMBER**2:
-                    raise ValueError(f"{shown(value)} is too large a number")
+                    raise ValueError(f"{shown(value)} is {'no' if value != value else 'too large a'} number")
             elif isinstance(value, list | tuple):
                 inner += value
             elif isinstance(value, Mapping):
