@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import z3
-
+from timewait.checker import solvers
 from timewait.checker.verdict import Verdict
 
 
@@ -22,7 +21,7 @@ def follows(names: Sequence[str], conditions: Sequence[str], conclusion: str) ->
     declared = [f"(declare-const {name} Real)" for name in names]
     stated = [f"(assert {condition})" for condition in conditions]
     text = "\n".join(["(set-logic QF_NRA)", *declared, *stated, f"(assert (not {conclusion}))", "(check-sat)", ""])
-    solver = z3.Solver()
+    solver = solvers.solver()
     solver.from_string(text)
     verdicts = {"unsat": Verdict.PROVED, "sat": Verdict.VIOLATED}
-    return verdicts.get(str(solver.check()), Verdict.INCONCLUSIVE)
+    return verdicts.get(str(solvers.answer(solver)), Verdict.INCONCLUSIVE)

@@ -17,11 +17,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple, Protocol
 
-import z3
+from z3 import BoolRef
 
+from timewait.checker import solvers
 from timewait.checker.case_formulas import fault
+from timewait.checker.finding import never
 from timewait.checker.formulas import variables_of
 from timewait.checker.linear import Constraint, Terms
 from timewait.checker.queries import Query, command, refused
@@ -275,33 +278,43 @@ def rejection(script: Certificate) -> str:
     """The reason why a proof is rejected: a mismatch in it, or a solver's answer; empty when Z3 and cvc5 accept it."""
     if mismatch := script.mismatch():
         return mismatch
+    stop = Event()
     with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(rejection_by_z3, script), pool.submit(rejection_by_cvc5, script)]
-        return next(filter(None, (answer.result() for answer in answers)), "")
+        answers = [pool.submit(rejection_by, script, stop.is_set) for rejection_by in (rejection_by_z3, rejection_by_cvc5)]
+        try:
+            return next(filter(None, (answer.result() for answer in answers)), "")
+        finally:
+            stop.set()  # an answer, or an interrupt, that came before the other solver ends
 
 
-def rejection_by_z3(script: Certificate) -> str:
-    """The first query that Z3 does not answer with ``unsat``; empty when there is none."""
-    context = z3.Context()
-    setting = f"(set-option :timeout {TIMEOUT})"
-    if errors := _run_z3(context, [setting, *script.head(), *script.definitions()]):
+def rejection_by_z3(script: Certificate, stop: Callable[[], bool] = never) -> str:
+    """The first query that Z3 does not answer with ``unsat``; empty when there is none.
+
+    Raises
+    ------
+    timewait.checker.solvers.Abandoned
+        It was asked to stop.
+    """
+    z3 = solvers.Script(TIMEOUT, stop)
+    if errors := z3.printed([*script.head(), *script.definitions()]):
         return f"Z3: {errors[0]}"
-    return refused(script.queries(), lambda commands: (_run_z3(context, commands), ""), "Z3")
+    return refused(script.queries(), lambda commands: (z3.printed(commands), ""), "Z3")
 
 
-def _run_z3(context: z3.Context, lines: Sequence[str]) -> list[str]:
-    """The lines that Z3 prints for some commands."""
-    return str(z3.Z3_eval_smtlib2_string(context.ref(), "\n".join(lines))).split("\n")[:-1]
+def rejection_by_cvc5(script: Certificate, stop: Callable[[], bool] = never) -> str:
+    """The first query that cvc5 does not answer with ``unsat``; empty when there is none.
 
-
-def rejection_by_cvc5(script: Certificate) -> str:
-    """The first query that cvc5 does not answer with ``unsat``; empty when there is none."""
+    Raises
+    ------
+    timewait.checker.solvers.Abandoned
+        It was asked to stop.
+    """
     before = [*script.head(), *script.definitions()]
-    return refused(script.queries(), lambda commands: _run_cvc5("\n".join([*before, *commands])), "cvc5")
+    return refused(script.queries(), lambda commands: _run_cvc5("\n".join([*before, *commands]), stop), "cvc5")
 
 
-def _run_cvc5(text: str) -> tuple[list[str], str]:
-    """The answers of cvc5 to the queries of a text, and its first error."""
+def _run_cvc5(text: str, stop: Callable[[], bool] = never) -> tuple[list[str], str]:
+    """The answers of cvc5 to the queries of a text, and its first error; it stops between two commands."""
     cvc5 = optional_package("cvc5", "certificates")
     solver = cvc5.Solver()
     solver.setOption("tlimit-per", str(TIMEOUT))
@@ -313,6 +326,8 @@ def _run_cvc5(text: str) -> tuple[list[str], str]:
     answers: list[str] = []
     try:
         while not (command := parser.nextCommand()).isNull():
+            if stop():
+                raise solvers.Abandoned
             output = command.invoke(solver, symbols)
             output = (output.decode() if isinstance(output, bytes) else str(output)).strip()
             if "error" in output:
@@ -324,7 +339,7 @@ def _run_cvc5(text: str) -> tuple[list[str], str]:
     return answers, ""
 
 
-def failed_refutation_by_cvc5(formula: z3.BoolRef) -> str:
+def failed_refutation_by_cvc5(formula: BoolRef) -> str:
     """Empty when cvc5 finds a formula unsatisfiable, else its answer."""
     declared = "".join(f"(declare-const {variable} Real)\n" for variable in variables_of(formula))
     answers, error = _run_cvc5(f"(set-logic QF_LRA)\n{declared}(assert {formula.sexpr()})\n(check-sat)\n")

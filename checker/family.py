@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import z3
 
+from timewait.checker import solvers
 from timewait.checker.certificate import failed_refutation_by_cvc5
 from timewait.checker.compiled import INACTIVE, CompiledAutomaton, CompiledEdge, CompiledLocation, carried
 from timewait.checker.finding import Move, Run
@@ -200,7 +201,7 @@ def failed_conditions(
 
 def _not_implied(assumptions: list[z3.BoolRef], conditions: list[z3.BoolRef]) -> str:
     """The solver's answer if the assumptions do not imply the conditions; empty when they do."""
-    solver = z3.SolverFor("QF_LRA")
+    solver = solvers.solver("QF_LRA")
     solver.add(*assumptions)
     if solver.check() != z3.sat:
         return "the region is empty"

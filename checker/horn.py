@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import z3
 
+from timewait.checker import solvers
 from timewait.checker.certificate import conjunction
 from timewait.checker.formulas import variables_of
 from timewait.checker.symbolic import Symbolic
@@ -50,8 +51,7 @@ def solve(symbolic: Symbolic, seconds: float) -> HornResult:
     """
     if symbolic.automaton.start not in symbolic.cone:
         return HornResult({}, False, "")
-    horn = z3.Fixedpoint()
-    horn.set(engine="spacer", timeout=max(int(seconds * 1000), 1))
+    horn = solvers.horn_solver(seconds)
     for inlining in ("xform.inline_eager", "xform.inline_linear", "xform.slice", "xform.coi"):
         horn.set(inlining, False)
     parameters = [symbolic.parameters[name] for name in symbolic.symbols]
@@ -107,7 +107,7 @@ def _read(answer: z3.ExprRef, symbolic: Symbolic, predicates: dict[int, z3.FuncD
         actual = [*(symbolic.parameters[name] for name in symbolic.symbols), *symbolic.clocks(number)]
         by_index = {z3.get_var_index(formal): value for formal, value in zip(equation.arg(0).children(), actual, strict=True)}
         formula = z3.substitute_vars(equation.arg(1), *(by_index[index] for index in range(len(by_index))))
-        invariant[number] = conjuncts(z3.simplify(formula))
+        invariant[number] = conjuncts(solvers.simplified(formula))
     return invariant
 
 

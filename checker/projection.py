@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import z3
 
+from timewait.checker import solvers
 from timewait.checker.compiled import CompiledPath
 from timewait.checker.linear import Constraint, Terms, constraint_of, evaluate, plus, times
 from timewait.checker.schedule import TimeDifference, differences
@@ -85,7 +86,7 @@ def irredundant(parts: Sequence[Constraint]) -> Polyhedron:
     """The constraints that do not follow from the others, sorted by text."""
     names = sorted({name for part in parts for name in part.terms if name})
     parameters = {name: z3.Real(name) for name in names}
-    solver = z3.SolverFor("QF_LRA")
+    solver = solvers.solver("QF_LRA")
     solver.add(*(parameters[name] >= 0 for name in names))
     kept = sorted({part.text: part for part in parts}.values(), key=lambda part: (len(part.terms), part.text))
     for part in list(kept):
@@ -187,7 +188,7 @@ def _coefficients(
     fixed: int,
 ) -> list[Terms] | None:
     """The time of each step as a term whose coefficients are multiples of 1 / `parts`; the first `fixed` times are zero."""
-    solver = z3.Solver()
+    solver = solvers.solver()
     solver.set("timeout", 5000)
     unknown = [{name: z3.Int(f"{name}@{step}") for name in corners[0]} for step in range(steps + 1)]
     most = parts * MAX_COEFFICIENT
@@ -198,7 +199,7 @@ def _coefficients(
             solver.add(_later_by(unknown[earlier], unknown[later], corner) >= parts * evaluate(term, corner))
         for point in inner if strict else ():
             solver.add(_later_by(unknown[earlier], unknown[later], point) > parts * evaluate(term, point))
-    if solver.check() != z3.sat:
+    if solvers.answer(solver) != z3.sat:
         return None
     model = solver.model()
     return [

@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple
 
 import z3
 
+from timewait.checker import solvers
 from timewait.checker.compiled import CompiledEdge, CompiledLocation
 from timewait.checker.finding import Budget, Move
 
@@ -78,7 +79,7 @@ class Unrolling(ABC):
     """Whether the layers before the last are kept."""
 
     def __init__(self, start: int, distances: Mapping[int, int], length: int) -> None:
-        self.solver = z3.SolverFor("QF_LRA")
+        self.solver = solvers.solver("QF_LRA")
         self.solver.add(*self._start())
         self.layers: list[dict[int, z3.BoolRef]] = [{start: z3.BoolVal(True)}]
         self.choices: list[list[Choice]] = []
@@ -117,10 +118,10 @@ class Unrolling(ABC):
     def solve(self, budget: Budget) -> z3.CheckSatResult:
         """Whether there is such a path, within the time that is left of a budget."""
         left = budget.seconds - budget.elapsed
-        if left <= 0:
+        if left <= 0 or budget.interrupted():
             return z3.unknown
         self.solver.set("timeout", max(int(left * 1000), 1))
-        return self.solver.check()
+        return solvers.answer(self.solver, budget.interrupted)
 
     def path(self, model: z3.ModelRef) -> list[Choice]:
         """The choices that a model takes, in order."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def budget_of(options: Options, screen: Screen) -> Budget:
-    """The bounds of an exploration, with its progress on the screen; interrupts as `watched`. Z3 handles them itself."""
+    """The bounds of an exploration, with its progress on the screen; interrupts as `watched`, or at once with `smt`."""
     if options.engine is Engine.SMT:
         return replace(options.budget(), listener=screen.progress)
     return watched(options.budget(), screen)
