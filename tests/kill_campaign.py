@@ -21,7 +21,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 THIRDS = 3
 """Parts of a run; as many moments lie in each."""
 
-FRESH = 5
+FRESH = 10
 """Of so many runs, one is a process of its own from its first instruction; the others are forked after the imports."""
 
 AGAIN = 10

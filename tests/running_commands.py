@@ -23,6 +23,9 @@ MARK = "TIMEWAIT_TEST_OF_KILLS"
 MARK_LENGTH = 100
 """Characters of each mark."""
 
+BUSY = 4
+"""Processors that a run keeps busy at most, about: so much processor time may be spent in a second."""
+
 GONE = ("Z", "X")
 """The states of a process that has ended: proc(5)."""
 
@@ -213,7 +216,7 @@ class Running:
     def until(self, seconds: float) -> float:
         """Wait until this much processor time is spent, or the command has ended; returns what is spent."""
         while (spent := self.spent()) < seconds:
-            time.sleep(0.01)
+            time.sleep(max(0.005, (seconds - spent) / BUSY))
         return spent
 
     def until_clock(self, seconds: float) -> float:
