@@ -132,6 +132,13 @@ def _leads_to(state: ReferenceState, event: tuple[str, str, object]) -> bool:
 OPENS = (Call.OPEN_ACTIVE, Call.OPEN_PASSIVE)
 CRASH = ("crash", "A", "all memory")
 SYN, OLD_FIN, OLD_TEXT = Segment(0, syn=True, incarnation=1), Segment(1, 1, fin=True), Segment(1, 1, length=1)
+CLOSING: tuple[tuple[str, str, object], ...] = (
+    ("call", "A", Call.CLOSE),
+    ("deliver", "B", ("A", OLD_FIN)),
+    ("call", "B", Call.CLOSE),
+    ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+)
+"""A close up to TIME-WAIT of A."""
 
 HALF_OPEN = (
     CRASH,
@@ -215,10 +222,7 @@ def met_by_old_syn(timestamps: tuple[bool, bool] = (False, False), *, returns: b
     """
     opening = NextIncarnation(Reopen.HANDSHAKE, timestamps=timestamps, syn=SynRule.TIMESTAMP, old_syn=True, returns=returns)
     closes: list[tuple[str, str, object]] = [
-        ("call", "A", Call.CLOSE),
-        ("deliver", "B", ("A", OLD_FIN)),
-        ("call", "B", Call.CLOSE),
-        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        *CLOSING,
         ("deliver", "A", ("B", OLD_SYN)),
         ("deliver", "B", ("A", Segment(2, 2))),
     ]
@@ -240,10 +244,7 @@ def opened_at_next_number() -> Trace:
     """A SYN at RCV.NXT opens in TIME-WAIT, as `SynRule.AT_OR_ABOVE` has it."""
     opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.AT_OR_ABOVE, early=True)
     events: list[tuple[str, str, object]] = [
-        ("call", "A", Call.CLOSE),
-        ("deliver", "B", ("A", OLD_FIN)),
-        ("call", "B", Call.CLOSE),
-        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        *CLOSING,
         ("deliver", "B", ("A", Segment(2, 2))),
         ("call", "B", Call.OPEN_ACTIVE),
         ("deliver", "A", ("B", SYN)),
@@ -256,10 +257,7 @@ def cut_off_by_old_syn() -> Trace:
     """An old SYN ends TIME-WAIT; a RST answers an ACK of the peer in LAST-ACK, and ends its close."""
     opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.TIMESTAMP, old_syn=True, returns=False)
     events: list[tuple[str, str, object]] = [
-        ("call", "A", Call.CLOSE),
-        ("deliver", "B", ("A", OLD_FIN)),
-        ("call", "B", Call.CLOSE),
-        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        *CLOSING,
         ("deliver", "A", ("B", OLD_SYN)),
         ("deliver", "A", ("B", Segment(1, 2))),
         ("deliver", "B", ("A", Segment(2, rst=True))),
@@ -271,10 +269,7 @@ def refused_in_syn_received(*, ack_first: bool = True) -> Trace:
     """An old SYN ends TIME-WAIT, and a further copy of the last FIN meets SYN-RECEIVED."""
     opening = NextIncarnation(Reopen.HANDSHAKE, syn=SynRule.TIMESTAMP, old_syn=True, returns=False)
     events: list[tuple[str, str, object]] = [
-        ("call", "A", Call.CLOSE),
-        ("deliver", "B", ("A", OLD_FIN)),
-        ("call", "B", Call.CLOSE),
-        ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
+        *CLOSING,
         ("deliver", "A", ("B", OLD_SYN)),
         ("deliver", "A", ("B", OLD_FIN._replace(ack=2))),
     ]

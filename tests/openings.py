@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from timewait.spec.configuration import Configuration, Scope
+from timewait.spec.incarnation import HARMS, crossings
 from timewait.spec.old_syn import OLD_SYN
 from timewait.spec.reopening import Crash, NextIncarnation, Reopen
 from timewait.spec.segment import Segment
@@ -44,3 +45,9 @@ def handshake(time_wait: int = 0, msl: int = 1, text: tuple[int, int] = (0, 0), 
 def crashed(quiet: int, **about: Any) -> Configuration:
     """Return the last exchange without TIME-WAIT, in which A loses all memory and keeps quiet for some seconds."""
     return replace(handshake(crash=Crash.A, quiet=F(quiet), **about), scope=Scope.CORE)
+
+
+def harms(block: Block, segment: Segment, peer: Block = OPENED, **about: object) -> set[str]:
+    """Return the harms that an old segment of B may do to A in a state of the next incarnation."""
+    found = crossings(handshake(**about), (block, peer), (1, 1), 0, segment)  # type: ignore[arg-type]
+    return {name for crossing in found for name, _ in crossing.broken if name in HARMS}

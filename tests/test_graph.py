@@ -12,6 +12,8 @@ from typing import Any
 
 import networkx as nx
 import pytest
+from endpoint_cases import LINUX
+from state_diagrams import BEHAVIOURS as DRAWN
 
 from timewait.diagrams.figure_dot import as_dot
 from timewait.diagrams.states import states
@@ -21,31 +23,15 @@ from timewait.spec.graph_events import EdgeClass, classified_events
 from timewait.spec.guards import Circumstances
 from timewait.spec.rules import RULES
 from timewait.spec.setting_dependence import alternatives
-from timewait.spec.settings import BEHAVIOUR, EVERY_ARRIVAL, AnswerLimit, Arrival, Behaviour, DroppedAck, ResetRule
+from timewait.spec.settings import BEHAVIOUR, AnswerLimit, Behaviour, DroppedAck
 from timewait.spec.state import MEANING, State
 
 Edge = dict[str, Any]
 S = State
 
 BEHAVIOURS = {
-    "default": Behaviour(),
-    "letter": Behaviour(answers=EVERY_ARRIVAL, restarts=frozenset({Arrival.ACK}), reset=ResetRule.EXACT),
-    "orphan": Behaviour(reset=ResetRule.WINDOW, retries=2, backoff=3, fin_wait_2=True, late_data_reset=True, abandons=True),
-    "forgetful": Behaviour(time_wait=False),
-    "abortive": Behaviour(linger_zero=True),
-    "linux": Behaviour(
-        answers=EVERY_ARRIVAL - {Arrival.ACK},
-        restarts=EVERY_ARRIVAL - {Arrival.SYN},
-        reset=ResetRule.EXACT,
-        fin_wait_2=True,
-        late_data_reset=True,
-        late_fin_reset=True,
-        minimal_fin_wait_2=True,
-        dropped_ack=DroppedAck.LAST,
-        reset_at_fin=True,
-        challenges_reset=False,
-        abandons=True,
-    ),
+    **DRAWN,
+    "linux": LINUX,
     "limited": Behaviour(dropped_ack=DroppedAck.OLD, half_close=False, last_ack=True, answer_limit=AnswerLimit.ANY),
 }
 

@@ -10,6 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from endpoint_cases import BLOCKS as ANY_BLOCKS
+from endpoint_cases import OPEN
 
 from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
@@ -30,15 +32,7 @@ from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import ImpossibleMove
 
 S = State
-BLOCKS = {
-    S.ESTABLISHED: Block(S.ESTABLISHED, una=2, nxt=3, rcv=4, sent=2),
-    S.FIN_WAIT_1: Block(S.FIN_WAIT_1, una=2, nxt=4, rcv=4, sent=2),
-    S.FIN_WAIT_2: Block(S.FIN_WAIT_2, una=4, nxt=4, rcv=4, sent=2),
-    S.CLOSE_WAIT: Block(S.CLOSE_WAIT, una=2, nxt=3, rcv=5, sent=2),
-    S.CLOSING: Block(S.CLOSING, una=2, nxt=4, rcv=5, sent=2),
-    S.LAST_ACK: Block(S.LAST_ACK, una=2, nxt=4, rcv=5, sent=2),
-    S.TIME_WAIT: Block(S.TIME_WAIT, una=4, nxt=4, rcv=5, sent=2),
-}
+BLOCKS: dict[State, Block] = {state: ANY_BLOCKS[state] for state in OPEN}
 ACK, RST, SILENT = "ACK", "RST", ""
 SHUTDOWN, CLOSED = False, True
 """The user has called shutdown() and reads on, or close()."""

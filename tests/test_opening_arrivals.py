@@ -22,6 +22,7 @@ from openings import (
     WAITING,
     F,
     handshake,
+    harms,
 )
 
 from timewait.spec.endpoint import allowed_calls, segment_arrives
@@ -52,12 +53,6 @@ from timewait.spec.segment import Segment
 from timewait.spec.state import Block, State
 from timewait.vocabulary.automaton import Action
 from timewait.vocabulary.replay import ImpossibleMove
-
-
-def harms(block: Block, segment: Segment, peer: Block = OPENED, **about: object) -> set[str]:
-    """Return the harms that an old segment of B may do to A in a state of the next incarnation."""
-    found = crossings(handshake(**about), (block, peer), (1, 1), 0, segment)  # type: ignore[arg-type]
-    return {name for crossing in found for name, _ in crossing.broken if name in HARMS}
 
 
 class TestOneArrival:

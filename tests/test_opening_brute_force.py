@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from handshake_oracle import HandshakeSearch, Opened
@@ -25,9 +25,9 @@ from openings import (
     TAKEN,
     WAITING,
     handshake,
+    harms,
 )
 from oracle import UNLIMITED, Copy, End
-from test_opening_arrivals import harms
 
 from timewait.spec.configuration import Configuration
 from timewait.spec.incarnation import HARMS, ISOLATION, UNKNOWN, KnownIsns, crossings
@@ -65,6 +65,17 @@ Way = tuple[Block, frozenset[Segment], bool, KnownIsns]
 """An arrival that does no harm: the block afterwards, the answers, whether the next incarnation opens, the ISNs then known."""
 
 
+class Arrived(NamedTuple):
+    """A segment that arrives at an end: 0 is A, 1 is B; both ends, their incarnations, and the ISNs that are known."""
+
+    configuration: Configuration
+    side: int
+    ends: tuple[Block, Block]
+    numbers: tuple[int, int]
+    segment: Segment
+    isns: KnownIsns
+
+
 def situations(opening: NextIncarnation) -> Iterator[tuple[Block, int, Segment, KnownIsns]]:
     """Yield the receiver's block and incarnation, a segment of the other incarnation, and the ISNs that are known.
 
@@ -79,17 +90,10 @@ def situations(opening: NextIncarnation) -> Iterator[tuple[Block, int, Segment, 
         yield block, 0, NEW_SYN, UNKNOWN
 
 
-def suite_says(
-    configuration: Configuration,
-    side: int,
-    ends: tuple[Block, Block],
-    numbers: tuple[int, int],
-    segment: Segment,
-    isns: KnownIsns,
-) -> tuple[set[Way], set[str]]:
+def suite_says(case: Arrived) -> tuple[set[Way], set[str]]:
     """Return the ways that do no harm, and the harms of the others."""
     ways, found = set(), set()
-    for crossing in crossings(configuration, ends, numbers, side, segment, isns):
+    for crossing in crossings(case.configuration, case.ends, case.numbers, case.side, case.segment, case.isns):
         harms_done = {name for name, _ in crossing.broken if name in HARMS}
         assert crossing.harmful == bool(harms_done)
         found |= harms_done
@@ -99,24 +103,17 @@ def suite_says(
     return ways, found
 
 
-def brute_force_says(
-    configuration: Configuration,
-    side: int,
-    ends: tuple[Block, Block],
-    numbers: tuple[int, int],
-    segment: Segment,
-    isns: KnownIsns,
-) -> tuple[set[Way], set[str]]:
+def brute_force_says(case: Arrived) -> tuple[set[Way], set[str]]:
     """Return the same, from the arrival of one copy in the search of the oracle."""
-    search = HandshakeSearch(configuration)
-    first, second = (End(block, (0,) * len(search.running(block))) for block in ends)
-    copy = Copy(1 - side, search.number(segment), 0, True, UNLIMITED)
-    old = (not numbers[0], not numbers[1])
+    search = HandshakeSearch(case.configuration)
+    first, second = (End(block, (0,) * len(search.running(block))) for block in case.ends)
+    copy = Copy(1 - case.side, search.number(case.segment), 0, True, UNLIMITED)
+    old = (not case.numbers[0], not case.numbers[1])
     ways = set()
-    for after in search.arrivals_of(Opened((first, second), (copy,), old, starts=isns), 0):
-        answers = frozenset(search.segments[sent.number] for sent in after.copies if sent.sender == side)
+    for after in search.arrivals_of(Opened((first, second), (copy,), old, starts=case.isns), 0):
+        answers = frozenset(search.segments[sent.number] for sent in after.copies if sent.sender == case.side)
         opens = after.old != old
-        ways.add((after.ends[side].block, answers, opens, after.starts if opens else UNKNOWN))
+        ways.add((after.ends[case.side].block, answers, opens, after.starts if opens else UNKNOWN))
     return ways, search.violated
 
 
@@ -132,8 +129,8 @@ class TestEveryArrival:
             for peer in (OPENED._replace(rcv=2), SYN_SENT) if segment.ack and incarnation else (SYN_SENT,):
                 numbers = (1, 1) if incarnation else (0, 1) if side == 0 else (1, 0)
                 ends = (block, peer) if side == 0 else (peer, block)
-                asked = (configuration, side, ends, numbers, segment, isns)
-                assert suite_says(*asked) == brute_force_says(*asked), (opening, asked[1:])
+                case = Arrived(configuration, side, ends, numbers, segment, isns)
+                assert suite_says(case) == brute_force_says(case), (opening, case[1:])
                 compared += 1
         assert compared > 50
 
