@@ -37,7 +37,7 @@ def as_text(region: SafetyRegion, width: int | None = None) -> str:
         up = high * row / ROWS
         cells = [marks.get((column, row)) or _mark(region, far * (column + 1) / columns, up) for column in range(columns)]
         label = next((plain_number(value) for value in ticks if up - high / ROWS < value <= up), "")
-        rows.append(f"{label:>7} |{''.join(cells)}")
+        rows.append(f"{label:>7} |{''.join(cells)}".rstrip())
     across, up_name = region.axes_names
     foot = [f"{'':8}+{'-' * columns}", f"{'':8} 0{plain_number(far):>{columns - 1}}", f"{'':9}{across:>{columns}}"]
     legend = [".  safe", *(f"{boundary.name[0]}  unsafe: {boundary.sentence}" for boundary in region.boundaries)]

@@ -6,7 +6,7 @@ The console shows the same lanes as a table in colours.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from typing import NamedTuple
@@ -76,7 +76,7 @@ def folded_lanes(trace: Trace, clock: Callable[[Fraction], str] = format_duratio
         if part.count > 1:
             end = clock(trace.steps[part.end - 1].time)
             like = f"step {part.first}" if len(steps) == 1 else f"steps {part.first} to {part.last}"
-            wire = (f"{part.count - 1} more rounds like {like}", f"the last at {end}, step {part.end}")
+            wire = (f"{part.count - 1} more times, like {like}", f"the last at {end}, step {part.end}")
             yield Lanes("", "", ("", ""), (False, False), wire, "")
 
 
@@ -128,24 +128,37 @@ def as_text(trace: Trace, width: int | None = None) -> str:
     width : int or None
         The longest line in characters; None: no limit.
     """
-    rows = [HEADS, *((row.number, row.time, row.states[0], "\n".join(row.wire), row.states[1], row.text) for row in lanes(trace))]
-    widths = [max(len(line) for row in rows for line in row[column].split("\n")) for column in range(len(HEADS) - 1)]
-    last_width = None if width is None else max(width - sum(widths) - len(widths), NARROWEST)
+    rows = [*lanes(trace)]
+    chart = _chart(HEADS, rows, width)
+    if width is not None and max(map(len, chart)) > width:
+        chart = _chart(NARROW_HEADS, [narrow(row, trace) for row in rows], width)
     head = [headline(trace), trace.statement, data_in_words(trace.about)]
     violations = [why for step in trace.steps if (why := violation_at(trace, step))]
     above, below = ([line for text in texts for line in _wrapped(text, width)] for texts in (head, violations))
-    chart = [line for row in rows for line in _aligned(row, widths, last_width)]
     return "\n".join([*above, "", *chart, *(["", *below] if below else [])]) + "\n"
 
 
-def _aligned(row: tuple[str, ...], widths: list[int], last_width: int | None) -> Iterator[str]:
-    """The lines of a row, with its cells in columns and the last one wrapped."""
-    *cells, last = (cell.split("\n") for cell in row)
-    words = last if last_width is None else _wrapped(last[0], last_width)
-    for line in zip_longest(*cells, words, fillvalue=""):
-        placed = [side(cell, wide) for side, cell, wide in zip(SIDES, line, [*widths, 0], strict=True)]
-        yield " ".join(placed).rstrip()
+def _chart(heads: Sequence[str], rows: Iterable[Lanes], width: int | None) -> list[str]:
+    """The lines of the chart in columns; the column that is wrapped is that of the event, or the wire where it has none."""
+    cells = [heads, *(_cells(row)[: len(heads)] for row in rows)]
+    widths = [max(len(line) for row in cells for line in row[column].split("\n")) for column in range(len(heads))]
+    if width is not None:
+        wrapped = heads.index(HEADS[-1] if HEADS[-1] in heads else "wire")
+        widths[wrapped] = min(widths[wrapped], max(width - sum(widths) + widths[wrapped] - len(widths) + 1, NARROWEST))
+    return [line for row in cells for line in _aligned(row, widths)]
+
+
+def _cells(row: Lanes) -> tuple[str, ...]:
+    return row.number, row.time, row.states[0], "\n".join(row.wire), row.states[1], row.text
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """The lines of a row, with its cells in columns, those that are too long wrapped."""
+    parts = (cell.split("\n") for cell in row)
+    cells = [[part for text in texts for part in _wrapped(text, wide)] for texts, wide in zip(parts, widths, strict=True)]
+    for line in zip_longest(*cells, fillvalue=""):
+        yield " ".join(side(cell, wide) for side, cell, wide in zip(SIDES, line, widths, strict=False)).rstrip()
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:
-    return [text] if width is None else textwrap.wrap(text, width, break_on_hyphens=False)
+    return [text] if width is None else textwrap.wrap(text, width, break_on_hyphens=False) or [""]

@@ -16,6 +16,7 @@ from timewait.proofs.claim import CLAIMS, Claim, register_file
 from timewait.proofs.evidence import Evidence
 from timewait.vocabulary.errors import InputError, RequestError
 from timewait.vocabulary.input_files import SMALL, read_octets
+from timewait.vocabulary.suggestions import advice
 from timewait.vocabulary.untrusted import shown, unprintable, visible
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -44,8 +45,8 @@ def registered(words: Sequence[str]) -> tuple[str, ...]:
         elif (name := word if word in CLAIMS else word.upper()) in CLAIMS:
             names.append(name)
         else:
-            known = ", ".join(CLAIMS)
-            raise RequestError(f"there is no claim {name!r}; there are {known}; or name a file of your own, such as my_claim.py")
+            near = advice(name, CLAIMS, "'timewait prove --all' decides every claim")
+            raise RequestError(f"there is no claim {word!r}; {near} (a file of your own ends in .py)")
     return tuple(dict.fromkeys(names))
 
 

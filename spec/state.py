@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from timewait.vocabulary.suggestions import advice
+
 
 class State(StrEnum):
     """The states of RFC 9293 3.3.2, with ``_`` for ``-``."""
@@ -20,6 +22,31 @@ class State(StrEnum):
     CLOSING = "CLOSING"
     LAST_ACK = "LAST_ACK"
     TIME_WAIT = "TIME_WAIT"
+
+
+ELSEWHERE = {"ESTAB": State.ESTABLISHED, "SYNRECV": State.SYN_RECEIVED}
+"""States by the names that ``ss`` and ``netstat`` write otherwise than the standard, without hyphens."""
+
+
+def state_named(text: str) -> State:
+    """The state of a name as RFC 9293 (TIME-WAIT), a program (TIME_WAIT) or ``netstat`` (FIN_WAIT1) writes it, in any case.
+
+    Raises
+    ------
+    ValueError
+        There is no such state; the message names the nearest.
+    """
+    known = {_letters(state): state for state in State} | ELSEWHERE
+    found = known.get(_letters(text))
+    if found is None:
+        near = advice(text.replace("-", "_"), [*State], "RFC 9293 3.3.2 names them, such as TIME-WAIT")
+        raise ValueError(f"there is no state {text!r}; {near}")
+    return found
+
+
+def _letters(name: str) -> str:
+    """A name without what stands between its words, in upper case."""
+    return name.upper().replace("-", "").replace("_", "").replace(" ", "")
 
 
 def in_rfc_spelling(text: str) -> str:

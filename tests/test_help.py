@@ -79,7 +79,7 @@ class TestHelp:
         """One line, with similar terms."""
         code, _, problem = run(capsys, "help", "loss windo")
         assert code == 2
-        assert problem == "timewait: the glossary has no term 'loss windo'; did you mean loss window?\n"
+        assert problem == "timewait: there is no topic 'loss windo'; did you mean loss window?\n"
 
     def test_without_a_topic(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The list of commands."""

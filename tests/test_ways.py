@@ -195,11 +195,15 @@ def test_each_stack() -> None:
 
 
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """One way in detail: its trace, its evidence, and the exit code of its verdict."""
+    """One way in detail: its trace, its engine once, and the exit code of its verdict."""
     code, out, _ = run(capsys, "ways", "--way", "buckets")
     assert code == Verdict.VIOLATED.exit_code
     assert "graceful        VIOLATED" in out
-    assert "evidence: " in out
+    assert "leaves the close as it is" not in out
+    violated = out.partition("graceful ")[2].partition("integrity ")[0]
+    assert violated.count("zones, dense time") == 1
+    code, out, _ = run(capsys, "ways", "--way", "addresses")
+    assert "leaves the close as it is, so each verdict is that without it" in " ".join(out.split())
     code, data = run_json(capsys, "ways", "--way", "addresses")
     assert code == 0
     assert data["ways"] == [as_data(judged("addresses"), {})]

@@ -53,7 +53,9 @@ GROUPS: dict[str, ConnectionGroup] = {
     "look": ConnectionGroup("needs a look", lambda facts: facts.needs_a_look),
     "deviating": ConnectionGroup("an end deviates from the standard", lambda facts: bool(facts.deviations)),
     "unknown": ConnectionGroup("something that matters is not in the capture", lambda facts: bool(facts.unknowns)),
-    "retransmitted": ConnectionGroup("text or a FIN was sent again", lambda facts: any(total.repeated for total in facts.totals)),
+    "retransmitted": ConnectionGroup(
+        "text or a FIN was retransmitted", lambda facts: any(total.repeated for total in facts.totals)
+    ),
     "reused": ConnectionGroup("its addresses and ports were used again", lambda facts: facts.reopening is not None),
     "time-wait": ConnectionGroup("an end entered TIME_WAIT", lambda facts: any(entered is not None for entered in facts.entered)),
 }

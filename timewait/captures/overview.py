@@ -105,12 +105,12 @@ def counts(facts: ConnectionFacts) -> list[str]:
     for end, total in zip(ENDS, facts.totals, strict=True):
         parts = [counted(total.packets, "packet"), f"{counted(total.octets, 'octet')} of text"]
         if total.repeated:
-            parts.append(f"{total.repeated:,} sent again")
+            parts.append(f"{total.repeated:,} retransmitted")
         if total.missing:
             parts.append(f"{counted(total.missing, 'octet')} not in the capture")
         if total.response is not None:
-            soon = f"{rounded(total.response)} after the segment" if total.response else "at once"
-            parts.append(f"it acknowledges {soon} at the earliest")
+            soon = f"{rounded(total.response)} after the segment at the earliest" if total.response else "at once"
+            parts.append(f"it acknowledges {soon}")
         lines.append(f"{end}: {', '.join(parts)}.")
     if facts.round_trip is not None:
         lines.append(f"Round trip between the ends: {rounded(facts.round_trip)} at the least, by way of the capture point.")

@@ -185,14 +185,14 @@ def show_basis(basis: Basis, screen: Screen) -> None:
     """Print what an answer rests on."""
     screen.line()
     screen.heading("This answer rests on")
-    if any(entry.otherwise or entry.not_asked for entry in basis.assumptions):
-        time = f"Each other value was asked about for at most {SECONDS_FOR_EACH} s, all together for at most {SECONDS_FOR_ALL} s;"
-        screen.paragraphs([f"{time} INCONCLUSIVE: no answer in that time."], 2)
     for entry in basis.assumptions:
         screen.paragraphs(
             [f"{entry.name}: {entry.value} ({', '.join(filter(None, (entry.option, entry.source)))})"], 2, hanging=2
         )
         screen.paragraphs(effects_in_words(entry), indent=6)
+    if any(entry.otherwise or entry.not_asked for entry in basis.assumptions):
+        time = f"Each other value was asked about for at most {SECONDS_FOR_EACH} s, all together for at most {SECONDS_FOR_ALL} s;"
+        screen.paragraphs([f"{time} INCONCLUSIVE: no answer in that time."])
     screen.line()
     screen.heading("The model leaves out")
     for left_out in basis.abstractions:

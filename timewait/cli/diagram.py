@@ -21,7 +21,7 @@ from timewait.cli.picture_set import draw_all, in_order
 from timewait.cli.region import region_command
 from timewait.cli.run import carry_out
 from timewait.cli.session import note_assumptions
-from timewait.cli.value_types import FilePath, WordChoice
+from timewait.cli.value_types import STATE, FilePath, WordChoice
 from timewait.diagrams import figure_text
 from timewait.diagrams.composition import TooManyToDraw, by_states, composition, reach, whole
 from timewait.diagrams.states import one_state
@@ -35,7 +35,7 @@ from timewait.spec.configuration import Scope
 from timewait.spec.properties import PROPERTIES
 from timewait.spec.scenarios import EVERY_SCENARIO
 from timewait.spec.stacks import load_stack
-from timewait.spec.state import State
+from timewait.spec.state import State, in_rfc_spelling
 
 BAD_FILE = 3
 INTENDED = "rfc9293-intended"
@@ -91,7 +91,7 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
     return 0
 
 
-@diagram_command.command("states")
+@diagram_command.command("states", short_help="The states of an endpoint of a stack.")
 @click.option("--stack", help=f"A profile by name or a .toml file. [default: {INTENDED}]")
 @click.option(
     "--against", help=f"Highlight the differences from this profile, or {NONE}. [default: {DRAWN_AGAINST}, if --stack is given]"
@@ -101,8 +101,8 @@ def _everything(folder: Path, committed: bool, check: bool, jobs: int) -> int:
 @click.option(
     "--state",
     metavar="STATE",
-    type=WordChoice([state.value for state in State], case_sensitive=False),
-    help=f"One state alone, in full: {', '.join(State)}.",
+    type=STATE,
+    help=f"One state alone, in full: {', '.join(map(in_rfc_spelling, State))}.",
 )
 @click.option("--trace", type=FilePath(exists=True, dir_okay=False), help="Highlight the steps of a trace (ITF JSON).")
 @click.option("--claim", help="Highlight the steps of the counterexample of a claim, for instance C8.")
@@ -112,7 +112,7 @@ def states_command(
     against: str | None,
     opening: bool,
     orphan: bool,
-    state: str | None,
+    state: State | None,
     trace: Path | None,
     claim: str | None,
     picture: PictureOptions,
@@ -131,7 +131,7 @@ def states_command(
     for profile in {name, other} - {NONE}:
         note_assumptions(load_stack(profile), Overrides(behaviour={"abandons": orphan}))
     if state is not None:
-        writers: Writers = of_figure(one_state(graph_of(name, True, orphan), State(state.upper())), picture, width)
+        writers: Writers = of_figure(one_state(graph_of(name, True, orphan), state), picture, width)
     elif other in (NONE, name):
         writers = _graph_writers(name, opening, orphan, picture, width)
     else:
@@ -181,7 +181,7 @@ def _difference_writers(
     }
 
 
-@diagram_command.command("sequence")
+@diagram_command.command("sequence", short_help="The sequence chart of a run.")
 @click.option("--trace", type=FilePath(exists=True, dir_okay=False), help="A run (ITF JSON).")
 @click.option("--claim", help="The counterexample of a claim, for instance C8.")
 @click.option(
@@ -216,7 +216,7 @@ def _run(file: Path | None, claim: str | None, broken: str | None, scenario: str
 # --- composition --------------------------------------------------------------------------------------------------
 
 
-@diagram_command.command("composition")
+@diagram_command.command("composition", short_help="The reachable locations of a close.")
 @question_options(closers="a", properties=False)
 @click.option(
     "--detail",

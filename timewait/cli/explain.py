@@ -23,7 +23,7 @@ from timewait.cli.capture_output import CaptureView, as_data, show, story_data
 from timewait.cli.console import Screen
 from timewait.cli.files import write_whole
 from timewait.cli.live_capture import LiveCapture
-from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, output_options
+from timewait.cli.picture_formats import PictureOptions, deliver, of_svg, of_trace, output_options
 from timewait.cli.value_types import DURATION, FilePath, WordChoice
 from timewait.diagrams.chart import WHOLE
 from timewait.diagrams.sequence import sequence
@@ -81,7 +81,6 @@ class CaptureOptions:
             "time-wait": self.time_wait,
             "trace": self.trace,
         }
-        values |= {"out": self.picture.out, "format": self.picture.form, "theme": self.picture.theme}
         return [name for name, value in values.items() if value is not None] + (["follow"] if self.follow else [])
 
 
@@ -94,7 +93,7 @@ class CaptureOptions:
 )
 @click.option("--only", metavar="GROUP,...", help=f"Captures: only these connections: {', '.join(GROUPS)}.")
 @click.option("--sort", type=WordChoice([*ORDERS]), default="time", show_default=True, help="Captures: the order of connections.")
-@click.option("--follow", is_flag=True, help="Captures: wait for more, and tell each close when it comes.")
+@click.option("--follow", is_flag=True, help="Captures: wait for more, and explain each close when it comes.")
 @click.option("--stack", help="The profile to assume where stacks differ. [default: rfc9293-intended]")
 @click.option("--msl", type=DURATION, help="Maximum segment lifetime. [default: the stack's, else 30s]")
 @click.option("--time-wait", type=DURATION, help="Captures: compare this TIME_WAIT with the one needed.")
@@ -118,7 +117,7 @@ def explain_command(file: Path, steps: bool, as_json: bool, **values: Any) -> in
     if options.only is not None:
         groups(options.only)  # before the file is read
     if options.picture.asked and options.picture.out is None:
-        raise click.UsageError("the picture of a close goes into a file: give --out FILE")
+        raise click.UsageError("the picture goes into a file: give --out FILE, or use 'timewait diagram sequence' for a trace")
     try:
         with _opened(file) as stream:
             return _explain(stream, file, options, steps, as_json)
@@ -140,7 +139,10 @@ def _explain(stream: BinaryIO, file: Path, options: CaptureOptions, steps: bool,
     if itf.looks_like_json(start):
         for name in options.given():
             raise click.UsageError(f"--{name} is for packet captures, and {file} is a trace")
-        _explain_trace(trace_of_stream(stream, str(file), start), steps, as_json, screen)
+        trace = trace_of_stream(stream, str(file), start)
+        if options.picture.asked:
+            deliver(of_trace(trace, options.picture, options.picture.width(screen)), options.picture, screen)
+        _explain_trace(trace, steps, as_json, screen)
         return 0
     configuration = assumed_configuration(load_stack(options.stack or DEFAULT_STACK), options.msl, options.time_wait)
     if options.follow:

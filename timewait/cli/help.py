@@ -19,7 +19,7 @@ from timewait.spec.properties import PROPERTIES
 from timewait.spec.setting import InProfile, Setting
 from timewait.spec.settings import SETTINGS, Arrival
 from timewait.spec.stacks import load_stack, stack_names
-from timewait.spec.state import MEANING, State
+from timewait.spec.state import MEANING, in_rfc_spelling, state_named
 from timewait.vocabulary.errors import RequestError
 
 EXIT_CODES = {
@@ -96,7 +96,7 @@ def help_command(ctx: click.Context, topic: tuple[str, ...], man: bool) -> int:
 def _explain(topic: str, group: click.Context, screen: Screen) -> None:
     commands = dict(_commands(group))
     if topic in commands:
-        screen.raw(commands[topic].get_help(click.Context(commands[topic], group, topic)))
+        screen.raw(commands[topic].get_help(commands[topic].context_class(commands[topic], group, topic)))
         return
     found = list(_sections(topic, group))
     if topic.startswith("-") and not found:
@@ -124,10 +124,11 @@ def _term_or_questions(topic: str) -> Sections:
     """
     try:
         yield explained(topic)
-    except RequestError:
+    except RequestError as problem:
         near = asked(topic)
         if not near:
-            raise
+            more = str(problem).partition("; ")[2]
+            raise RequestError(f"there is no topic {topic!r}; {more}") from None
         yield near[0].title, [*near[0].paragraphs, *map(_see_also, near[1 : NEAR + 1])]
 
 
@@ -138,13 +139,14 @@ def _see_also(question: QuestionPage) -> str:
 
 def _sections(topic: str, group: click.Context) -> Sections:
     """Everything with the name of a topic, apart from commands and terms of the glossary."""
-    state, key = topic.upper().replace("-", "_"), topic.strip("-").replace("-", "_").lower()
+    key = topic.strip("-").replace("-", "_").lower()
     if topic in PROPERTIES:
         yield topic, [f"{PROPERTIES[topic].statement} ({PROPERTIES[topic].section})"]
     if topic.upper() in CLAIMS:
         yield topic.upper(), [f"{CLAIMS[topic.upper()].statement} ({CLAIMS[topic.upper()].section})"]
-    if state in State.__members__:
-        yield state, [MEANING[State[state]]]
+    with suppress(ValueError):
+        state = state_named(topic)
+        yield in_rfc_spelling(state), [MEANING[state]]
     if page := QUESTION_PAGES.get(key.rpartition(".")[2]):
         yield questions()[page].title, questions()[page].paragraphs
     settings = [entry for name, entry in SETTINGS.items() if name == key or (entry.option and entry.keyword == key)]

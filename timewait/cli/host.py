@@ -1,4 +1,4 @@
-"""The command ``host``: tells what a machine can do, and explains its settings."""
+"""The command ``host``: explains the settings of a machine, and what it can do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHOWN = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def host_command(origin: Path | None, as_json: bool) -> int:
-    """Tell how many connections this machine can open, whether something needs doing, and what its settings mean.
+    """Show how many connections this machine can open, whether something needs doing, and what its settings mean.
 
     Exits with 0 when nothing needs doing, else with 10. 'timewait check --host --msl TIME' checks the settings as a
     stack; no kernel says how long a segment lives.

@@ -20,6 +20,7 @@ from click.shell_completion import get_completion_class
 
 from timewait import __version__
 from timewait.cli.errors import ReaderGone, answering, checked_output, error, interrupted, refused_by_the_machine
+from timewait.cli.help_text import HelpContext, with_whole_words
 from timewait.cli.interrupts import OF_THE_COMMAND, heard_interrupts
 from timewait.vocabulary.errors import InputError, MissingPackage, RequestError, UnavailableError
 from timewait.vocabulary.output_files import CannotWrite
@@ -47,7 +48,7 @@ COMMANDS = {
     "diff": "Compare two stacks.",
     "glossary": "Explain a term.",
     "help": "Explain a command, property, claim, state or term.",
-    "host": "Tell what a machine can do, and explain its settings.",
+    "host": "Explain the settings of a machine, and what it can do.",
     "replay": "Carry a trace out on the kernel of this machine.",
     "learn": "Learn how a running stack closes, and compare.",
     "risk": "Compute how probable it is that a close ends in a RST.",
@@ -85,6 +86,8 @@ def check_completion_request() -> None:
 class LazyGroup(click.Group):
     """A group of commands that are imported when they run: the engines take a second to load, help needs none of them."""
 
+    context_class = HelpContext
+
     def main(self, *arguments: Any, **options: Any) -> Any:
         """As click, whose shell completion writes octets."""
         if os.environ.get(COMPLETE):
@@ -110,7 +113,7 @@ class LazyGroup(click.Group):
             return None
         command = getattr(import_module(f"timewait.cli.{cmd_name}"), f"{cmd_name}_command")
         assert isinstance(command, click.Command)
-        return command
+        return with_whole_words(command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         unknown = not args[0].startswith("-") and args[0] not in (*COMMANDS, *FORMER)

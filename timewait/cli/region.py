@@ -26,7 +26,7 @@ from timewait.diagrams.region import Against
 from timewait.options import Options
 
 
-@click.command("region")
+@click.command("region", short_help="Safe and unsafe TIME_WAIT of stacks.")
 @question_options(closers="a", time_wait="")
 @click.option(
     "--against",

@@ -186,9 +186,10 @@ def _show(
         for risk in table:
             found = sampled(replace(close, time_wait=risk.time_wait), samples)[CloseResult.RESET]
             within = "contains" if found.low <= risk.reset <= found.high else "does not contain"
+            resets = f"{round(found.share * samples):,} of {samples:,} closes"
             screen.line(
-                f"{samples:,} closes with TIME_WAIT {format_duration(risk.time_wait)}: {found.share:.3g} end in a RST, "
-                f"99 % interval {found.low:.3g} to {found.high:.3g}, which {within} the exact value"
+                f"TIME_WAIT {format_duration(risk.time_wait)}: {resets} end in a RST; "
+                f"the 99 % interval {found.low:.3g} to {found.high:.3g} {within} the exact probability"
             )
 
 

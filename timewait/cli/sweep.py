@@ -33,6 +33,9 @@ from timewait.vocabulary.input_files import SMALL, read_octets
 
 DEFAULT_PROPERTIES = ("graceful", "isolation")
 
+TIMES = {"msl": "MSL", "time_wait": "TIME_WAIT", "rto": "RTO"}
+"""The columns that are times, and their names."""
+
 MOST_VALUES = 10_000
 """Values of one option, at most."""
 
@@ -156,7 +159,7 @@ def _decide(grid: Grid, out: Path, jobs: int, cluster: str) -> int:
             file.add(row)
             number += 1
             left = (time.monotonic() - started) / (number - len(done)) * (len(grid) - number)
-            about = f"; about {format_duration(Fraction(round(left)))} more" if number < len(grid) else ""
+            about = f"; about {format_duration(Fraction(max(round(left), 1)))} more" if number < len(grid) else ""
             screen.progress_note(f"{number:,} of {len(grid):,}: {_described(row)}{about}")
         file.finish()
         verdicts = Counter(row["verdict"] for row in file.rows if grid.key_of(row) in wanted)
@@ -164,8 +167,9 @@ def _decide(grid: Grid, out: Path, jobs: int, cluster: str) -> int:
 
 
 def _described(row: GridRow) -> str:
-    parts = [row["stack"], *(f"{name} {row[name]}" for name in ("msl", "time_wait", "rto", "loss") if row[name])]
-    return f"{' '.join(parts)} {row['verdict'].upper()}"
+    times = [f"{name} {format_duration(Fraction(row[key]))}" for key, name in TIMES.items() if row[key]]
+    loss = f"loss {row['loss']}"
+    return f"{', '.join((row['stack'], *times, loss))}: {row['verdict'].upper()}"
 
 
 def _show(screen: Screen, out: Path, verdicts: Counter[str]) -> int:

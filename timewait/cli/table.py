@@ -74,9 +74,9 @@ def table(
         columns = [_cell_lines(cell, most) for cell, most in zip(row, widths, strict=True)]
         for parts in zip_longest(*columns, fillvalue=""):
             padded = [side(part, most) for side, part, most in zip(lean, parts, widths, strict=True)]
-            padded[-1] = padded[-1].rstrip()
-            styled = [cell.style.apply(part) for cell, part in zip(row, padded, strict=True)]
-            yield (" " * gap).join(styled).rstrip()
+            last = max((place for place, part in enumerate(padded) if part.strip()), default=0)
+            padded[last:] = [padded[last].rstrip()]
+            yield (" " * gap).join(cell.style.apply(part) for cell, part in zip(row, padded, strict=False))
 
 
 def fits(heads: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> bool:
@@ -105,7 +105,8 @@ def _cell_lines(cell: Cell, width: int) -> list[str]:
 def records(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int) -> Iterator[str]:
     """A table that is too wide, row by row: the first cell in a line, the others with their headings below it."""
     for row in rows:
-        yield from (row[0].style.apply(line) for line in _wrapped(f"{heads[0].strip()} {row[0].text}".strip(), width))
+        style = BOLD if row[0].style == PLAIN else row[0].style  # as the heads of a table
+        yield from (style.apply(line) for line in _wrapped(f"{heads[0].strip()} {row[0].text}".strip(), width))
         others = [f"{head.strip()}: {cell.text}" for head, cell in zip(heads[1:], row[1:], strict=True) if cell.text]
         yield from textwrap.wrap("; ".join(others), width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 

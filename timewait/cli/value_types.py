@@ -12,6 +12,7 @@ import click
 
 from timewait.spec.duration import parse_duration
 from timewait.spec.stacks import stack_names
+from timewait.spec.state import state_named
 from timewait.vocabulary.suggestions import advice
 from timewait.vocabulary.untrusted import shown, unprintable
 
@@ -83,6 +84,7 @@ class FiniteRange(click.FloatRange):
 
 
 DURATION = Parsed("time", parse_duration)
+STATE = Parsed("state", state_named)
 
 
 def printable(text: str) -> str:

@@ -27,7 +27,7 @@ from timewait.spec.middlebox import BOXES, Middlebox
 from timewait.spec.plain_data import exact
 from timewait.spec.stacks import DEFAULT_STACK, Stack, load_stack
 from timewait.ways.boxed import RUNS, box_runs
-from timewait.ways.description import HEADS, as_data, evidence_in_words, legend, markdown, question_in_words, refusal, row
+from timewait.ways.description import HEADS, as_data, legend, markdown, question_in_words, refusal, row
 from timewait.ways.judging import Judge, JudgedWay
 from timewait.ways.way import PLAIN, WAYS, way_name
 
@@ -96,7 +96,9 @@ def ways_command(
     judge = Judge(configuration, budget.fresh)
     chosen = [entry for entry in WAYS if way in (None, entry.name) or entry is PLAIN]
     if not as_json:
-        screen.note(f"judging {counted(len(chosen) - (way not in (None, PLAIN.name)), 'way')}; the answers come together")
+        screen.note(
+            f"judging {counted(len(chosen) - (way not in (None, PLAIN.name)), 'way')}; the answers follow when all are judged"
+        )
     judged = list(_judged(judge, chosen, screen))
     if way and way != PLAIN.name:
         judged = judged[1:]
@@ -227,14 +229,16 @@ def _show_one(judged: JudgedWay, confirmed: Confirmed, measured: list[str], scre
     gain = judged.gain
     screen.heading(judged.way.title)
     screen.paragraphs([judged.way.about])
-    screen.line(f"{int(gain.rate):,} requests per second, {float(gain.factor):.3g} times as many as without it")
+    times = "as many" if gain.factor == 1 else f"{float(gain.factor):.3g} times as many"
+    screen.line(f"{int(gain.rate):,} requests per second, {times} as without it")
+    if judged.inherits:
+        screen.line("It leaves the close as it is, so each verdict is that without it.")
     screen.line()
     for opening in refusal(judged):
         screen.line(f"behind a NAT: {opening.sentence}")
     if judged.way.measured and not measured:
         screen.line("bind() is no part of the model; --on linux measures which listener must set the option")
+        screen.line()
     for answer in judged.answers.values():
         screen.answer(answer)
-        screen.paragraphs([f"evidence: {evidence_in_words(judged, answer)}"], indent=2)
-        screen.line()
     _show_kernel(confirmed, measured, screen)

@@ -101,7 +101,10 @@ def stale(folder: Path) -> str:
     record = folder / RECORD
     if not record.exists():
         return f"there is no {record}"
-    events = _events(record)
+    try:
+        events = _events(record)
+    except ValueError:  # torn, for instance by a build that was interrupted
+        return f"{record} is damaged"
     if not events or events[-1].get("event") != "end" or events[-1].get("exit_code") != 0:
         return f"{record} does not end as expected"
     missing = sorted(set(CLAIMS) - {event["asked"] for event in events if event["event"] == "verdict"})
