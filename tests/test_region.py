@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any
 from xml.etree import ElementTree
 
@@ -237,7 +237,7 @@ class TestRegion:
             assert max(map(len, text.splitlines())) <= columns
         rows = [row.split("|")[1] for row in text.splitlines() if "|" in row]
         assert len(rows) == region_text.ROWS
-        for column in zip(*rows, strict=True):
+        for column in zip_longest(*rows, fillvalue=" "):
             kinds = "".join(column).lstrip(" 123456789")
             assert re.fullmatch(r"[.\w]*", kinds)
             assert "." not in kinds.lstrip(".").replace("5", "")  # safe above, unsafe below, never the other way round
