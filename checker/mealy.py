@@ -10,6 +10,7 @@ edges of controls, and `timewait.checker.locations` makes the edges of every loc
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from copy import copy
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -150,6 +151,16 @@ class Mealy:
         self.start = self.control(system.control(initial))
         if system.in_flight(initial) or any(update is not None for update in system.initial_updates()):
             raise Unsupported("messages are in flight at the beginning")
+
+    def __len__(self) -> int:
+        """The number of controls met so far."""
+        return len(self.controls)
+
+    def at_values_of(self, system: MessagePassing) -> Mealy:
+        """The same table, which grows with this one, with the values of a system of the same identity."""
+        other = copy(self)
+        other.system = system
+        return other
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +12,7 @@ from timewait.checker import timelock
 from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.finding import Budget
 from timewait.checker.locations import Locations
+from timewait.checker.made_once import made_once
 from timewait.checker.mealy import Mealy, Unsupported
 from timewait.checker.quotient import Quotient
 from timewait.checker.quotient_table import QuotientTable, message_passing
@@ -93,22 +94,16 @@ class Question:
         except Unsupported:
             return None
 
-    @cached_property
-    def _tables(self) -> dict[Hashable, Mealy]:
-        """The tables of edges made so far."""
-        return {}
-
     def _table(self, system: TimedAutomaton) -> Mealy | None:
         """The table of the edges of a system; None unless it passes messages in a way that a table describes."""
         exact = message_passing(system)
         if exact is None:
             return None
         try:
-            if exact.identity() not in self._tables:
-                self._tables[exact.identity()] = Mealy(exact)
+            made = made_once("table of edges", exact, self._quotient_budget, lambda: Mealy(exact))
         except Unsupported:
             return None
-        return self._tables[exact.identity()]
+        return made.at_values_of(exact)
 
     @cached_property
     def quotient(self) -> CompiledAutomaton:
@@ -154,8 +149,13 @@ class Question:
 
     def quotient_of(self, system: TimedAutomaton) -> CompiledAutomaton:
         """The compiled quotient of a system: from the table of its edges where there is one, else edge by edge."""
-        budget = Budget() if self.quotient_budget is None else self.quotient_budget.fresh()
+        budget = self._quotient_budget.fresh()
         if (table := self._table(system)) is not None:
             with suppress(Unsupported):
-                return QuotientTable(system, table, budget)
+                made = made_once("quotient", system, budget, lambda: QuotientTable(system, table, budget))
+                return made.at_values_of(system, table, budget)
         return CompiledAutomaton(Quotient(system, budget))
+
+    @property
+    def _quotient_budget(self) -> Budget:
+        return Budget() if self.quotient_budget is None else self.quotient_budget

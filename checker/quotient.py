@@ -14,6 +14,7 @@ from functools import cached_property
 from heapq import heappop, heappush
 
 from timewait.checker.finding import Budget, Stopped
+from timewait.checker.made_once import made_once
 from timewait.vocabulary.automaton import INACTIVE, Bound, Clock, ClockUpdate, Edge, Location, TimedAutomaton
 
 
@@ -33,9 +34,9 @@ class Quotient:
         self._budget = budget or Budget()
 
     @cached_property
-    def _folded(self) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:
-        """The representative of each class, and its edges; found when they are first asked for."""
-        return _representatives(self.system, self._budget.fresh())
+    def _classes(self) -> _Classes:
+        """The classes and the edges between them; found when they are first asked for."""
+        return made_once("classes", self.system, self._budget, lambda: _Classes(self.system, self._budget.fresh()))
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:
@@ -54,7 +55,7 @@ class Quotient:
         return self.system.lifetimes
 
     def initial(self) -> Location:
-        return self._representative(self.system.initial())
+        return self._classes.representative(self.system.initial())
 
     def initial_updates(self) -> tuple[ClockUpdate, ...]:
         first = self.system.initial()
@@ -68,11 +69,7 @@ class Quotient:
         return self.system.invariant(location)
 
     def edges(self, location: Location) -> Iterable[Edge]:
-        for edge in self._folded[1][self.system.equivalence_class(location)]:
-            representative = self._representative(edge.target)
-            known: dict[Clock, ClockUpdate] = dict(zip(self.system.clocks(edge.target), edge.updates, strict=True))
-            updates = tuple(known.get(clock, INACTIVE) for clock in self.system.clocks(representative))
-            yield replace(edge, target=representative, updates=updates)
+        return self._classes.edges(location)
 
     def expired(self, location: Location, clock: Clock) -> Location:
         """The location itself: an expired clock stays in it and is inactive."""
@@ -89,8 +86,43 @@ class Quotient:
     def pending(self, location: Location) -> frozenset[str]:
         return self.system.pending(location)
 
-    def _representative(self, location: Location) -> Location:
-        return self._folded[0][self.system.equivalence_class(location)]
+
+class _Classes:
+    """The equivalence classes of an automaton, whatever the values of its parameters are.
+
+    Parameters
+    ----------
+    system : TimedAutomaton
+        The automaton.
+    budget : Budget
+        The budget of the exploration.
+    """
+
+    def __init__(self, system: TimedAutomaton, budget: Budget) -> None:
+        self._system = system
+        self._representatives, self._edges = _representatives(system, budget)
+        self._between: dict[Location, tuple[Edge, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._representatives)
+
+    def representative(self, location: Location) -> Location:
+        """The representative of the class of a location."""
+        return self._representatives[self._system.equivalence_class(location)]
+
+    def edges(self, location: Location) -> tuple[Edge, ...]:
+        """The edges of a representative, which lead to representatives."""
+        known = self._between.get(location)
+        if known is None:
+            known = self._between[location] = tuple(map(self._led, self._edges[self._system.equivalence_class(location)]))
+        return known
+
+    def _led(self, edge: Edge) -> Edge:
+        """An edge that leads to the representative of the class of its target."""
+        target = self.representative(edge.target)
+        known: dict[Clock, ClockUpdate] = dict(zip(self._system.clocks(edge.target), edge.updates, strict=True))
+        updates = tuple(known.get(clock, INACTIVE) for clock in self._system.clocks(target))
+        return replace(edge, target=target, updates=updates)
 
 
 def _representatives(system: TimedAutomaton, budget: Budget) -> tuple[dict[Location, Location], dict[Location, tuple[Edge, ...]]]:

@@ -10,6 +10,7 @@ from `Quotient` all the same: it is the `system` here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -108,6 +109,12 @@ class QuotientTable(CompiledAutomaton):
         self._locations: dict[int, CompiledLocation] = {}
         self._bounds: dict[tuple[int, int], CompiledBound] = {}
         self.start = 0
+
+    def at_values_of(self, system: TimedAutomaton, table: Mealy, budget: Budget) -> QuotientTable:
+        """The same locations and edges with the values of a system of the same identity, and of its table."""
+        other = copy(self)
+        other.base, other.table, other.system = system, table, Quotient(system, budget)
+        return other
 
     # --- the interface of a compiled automaton ----------------------------------------------------------------------
 

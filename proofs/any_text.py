@@ -110,7 +110,7 @@ class AnyText:
 
     @cached_property
     def _edges(self) -> Mapping[AnyTextState, tuple[Edge, ...]]:
-        return _images(_without_durations(self.exact.configuration))
+        return _images(self.exact.configuration.without_durations)
 
     def initial(self) -> AnyTextState:
         return _abstract(self.exact.initial(), False)
@@ -162,12 +162,6 @@ def fault(configuration: Configuration) -> str:
     plain, stated = COMPARED_BEHAVIOUR[0], configuration.behaviour
     names = (name for name in BEHAVIOUR if name != "acks_restart_rto" and getattr(plain, name) != getattr(stated, name))
     return f"another setting {next(names)}: this one was not compared"
-
-
-def _without_durations(configuration: Configuration) -> Configuration:
-    """A configuration with the same edges: they name durations, and do not depend on their values."""
-    second = Fraction(1)
-    return replace(configuration, msl=second, time_wait=second, rto=(second,) * len(configuration.rto))
 
 
 @lru_cache(maxsize=8)

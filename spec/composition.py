@@ -192,7 +192,7 @@ class Composition:
         return NetworkRules(self.channel.duplication, self.channel.fifo)
 
     def identity(self) -> Hashable:
-        return type(self), self.configuration, self.channel
+        return type(self), self.configuration.without_durations, self.channel
 
     def control(self, location: Location) -> CompositionState:
         return state_of(location)._replace(network=())

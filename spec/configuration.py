@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -116,6 +116,27 @@ class Configuration:
             raise ConfigurationError("a network that loses nothing has a loss budget of 0, no duplicates and an atomic reopen")
         if self.scope is Scope.CORE and (self.both_close or any(self.text)):
             raise ConfigurationError("scope core has one closer and no text")
+
+    @property
+    def without_durations(self) -> Configuration:
+        """A configuration with the same locations and edges: they name durations, and do not depend on their values.
+
+        MSL stays where the numbers of the next incarnation depend on it.
+        """
+        second, zero = Fraction(1), Fraction(0)
+        return replace(
+            self,
+            msl=self.msl if self.reopening.depends_on_msl else second,
+            time_wait=second,
+            rto=(second,) * len(self.rto),
+            rto_slack=second if self.rto_slack else zero,
+            idle_before_close=None,
+            fin_wait_2=zero,
+            fin_wait_1=zero,
+            close_wait=zero,
+            closing=zero,
+            last_ack=zero,
+        )
 
     @property
     def parameters(self) -> dict[str, Fraction]:

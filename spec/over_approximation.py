@@ -9,7 +9,7 @@ composition. A violation found here counts only if the composition has the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -63,6 +63,9 @@ class OverApproximation:
         self.obligations = obligations
         if not self.exact.dense:
             raise ValueError("an over-approximation needs unlimited duplication, in any order")
+
+    def identity(self) -> Hashable:
+        return type(self), self.obligations, self.exact.identity()
 
     @property
     def parameters(self) -> Mapping[str, Fraction]:

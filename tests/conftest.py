@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
+
+from timewait.checker.made_once import kept_for
 
 LONG = {
     "test_agreement.py": ("test_draws_are_of_every_kind", "test_four_ways_agree"),
@@ -52,3 +54,11 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         seen.add((str(item.path), name))
         if not first:
             item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_made_yet() -> Iterator[None]:
+    """Each test makes its automata itself: one that a test spoils must not serve the next."""
+    kept_for.cache_clear()
+    yield
+    kept_for.cache_clear()

@@ -13,6 +13,7 @@ from test_unlimited_network import LIMITED, Walk, limited
 from timewait.checker.decide import decide
 from timewait.checker.finding import Budget
 from timewait.checker.lasso import LassoEngine
+from timewait.checker.made_once import kept_for
 from timewait.checker.question import Engine, Question
 from timewait.checker.unlimited import UnlimitedGraph, awaited_in
 from timewait.checker.verdict import Verdict
@@ -95,6 +96,7 @@ def test_a_message_that_no_fairness_makes_arrive_is_not_awaited(monkeypatch: pyt
     graph = graph_of(question(QUEUE))
     monkeypatch.setattr(graph.quotient.table.system, name, lambda message: f"another name of {message}")
     assert graph.may_stay_pending(CLOSES)
+    kept_for.cache_clear()
     assert not graph_of(question(QUEUE)).may_stay_pending(CLOSES)
 
 
@@ -102,6 +104,7 @@ def test_an_obligation_without_an_arrival_may_stop_time(monkeypatch: pytest.Monk
     """Time may stop where a message must be delivered that has no arrival; as it is, none lacks one."""
     graph = graph_of(question(QUEUE))
     assert not graph.may_lock()
+    kept_for.cache_clear()
     graph = graph_of(question(QUEUE))
     monkeypatch.setattr(graph.quotient.table, "must_be_delivered", lambda *_: True)
     assert graph.may_lock()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Relation = Literal["<=", ">=", ">", "=="]
 Location = Hashable
@@ -166,6 +166,14 @@ class TimedAutomaton(Protocol):
 
     def pending(self, location: Location) -> frozenset[str]:
         """The ``eventually`` properties that are pending here."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """What a timed automaton offers if it can be recognised by its locations and edges."""
+
+    def identity(self) -> Hashable:
+        """Equal for automata with equal locations and edges, whatever the values of their parameters are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class MessagePassing(TimedAutomaton, Protocol):
         """The rules for messages in flight; None if they are none that `NetworkRules` describes."""
 
     def identity(self) -> Hashable:
-        """Equal for automata with equal locations and edges, so that one table serves them all."""
+        """Equal for automata with equal locations and edges, whatever the values of their parameters are."""
 
     def control(self, location: Location) -> Location:
         """The location without its messages in flight."""
