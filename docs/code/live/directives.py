@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from docutils import nodes
@@ -16,6 +17,9 @@ from timewait.cli.figures import DRAWN_AGAINST, can_be_drawn
 from timewait.proofs.claims import CLAIMS
 from timewait.spec.settings import PROFILE_KEYS
 from timewait.spec.stacks import load_stack, stack_names
+
+HEADS = ("", "question", "verdict", "engine", "detail", "evidence")
+"""The heads of the answers for a claim."""
 
 MOST_ROWS = 12
 """The most rows of a table that a page shows at once."""
@@ -51,9 +55,9 @@ class EvidenceFor(Generated):
         claim, found = CLAIMS[name], answers(folder, name)
         statement = plain(claim.statement[0].upper() + claim.statement[1:])
         rows = [self._row(name, number, answer, shortest(found)) for number, answer in enumerate(found, start=1)]
-        heads = ("", "question", "verdict", "engine", "detail", "evidence")
+        heads, kept = without_empty_columns(HEADS, rows)
         parts = [f"> **{name}.** {statement}. ({claim.section})", f"**Result**: {result(name, found)}; {counted(found)}."]
-        return "\n\n".join([*parts, folded(f"The {len(rows)} answers", table(heads, rows), len(rows))])
+        return "\n\n".join([*parts, folded(f"The {len(rows)} answers", table(heads, kept), len(rows))])
 
     def _row(self, name: str, number: int, answer: RecordedAnswer, reviewed: RecordedAnswer | None) -> tuple[str, ...]:
         docname = self.env.docname
@@ -64,7 +68,14 @@ class EvidenceFor(Generated):
                 parts.append(f"<a href='{address(f'{name}.{number}', docname)}'>review</a>")
         detail = "one schedule with delays as terms" if answer.detail.startswith("schedule ") else answer.detail
         detail = "" if detail.endswith(" steps") else plain(detail)
-        return f"{name}.{number}", plain(answer.label), f"**{answer.verdict}**", answer.engine, detail, ", ".join(parts)
+        question = plain(answer.label.removeprefix(f"{name}: "))
+        return f"{name}.{number}", question, f"**{answer.verdict}**", answer.engine, detail, ", ".join(parts)
+
+
+def without_empty_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns in which every cell is empty."""
+    kept = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+    return [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def folded(title: str, text: str, rows: int) -> str:
