@@ -13,6 +13,7 @@ import resource
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,10 +52,10 @@ def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
     receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
     arguments = (compute, sender, budget.megabytes, os.getpid())
     child = multiprocessing.get_context("fork").Process(target=_run, args=arguments, daemon=True)
-    with interrupts_blocked():
-        child.start()
-    sender.close()
     try:
+        with interrupts_blocked():
+            child.start()
+        sender.close()
         while not receiver.poll(POLL):
             if budget.interrupted():
                 raise Stopped("interrupted")
@@ -63,9 +64,15 @@ def bounded(compute: Callable[[], Result], budget: Budget) -> Result:
         result: Result = _received(receiver, budget.megabytes)
         return result
     finally:
+        end(child)
+        receiver.close()
+
+
+def end(child: BaseProcess) -> None:
+    """End a process, if it was started."""
+    if child.pid is not None:
         child.kill()
         child.join()
-        receiver.close()
 
 
 def _received(receiver: Connection, megabytes: float) -> Any:

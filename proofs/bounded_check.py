@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from timewait.checker import certificate
+from timewait.checker.bounded_process import end
 from timewait.checker.certificate import BrokenCertificate
 from timewait.checker.finding import Budget
 from timewait.checker.verdict import Verdict
@@ -57,10 +58,10 @@ def _answers(sections: Sequence[tuple[str, str]], seconds: float, megabytes: int
     context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_check, args=(sender, sections, seconds, megabytes, os.getpid()), daemon=True)
-    with interrupts_blocked():
-        process.start()
-    sender.close()
     try:
+        with interrupts_blocked():
+            process.start()
+        sender.close()
         while receiver.poll(max(deadline - time.monotonic(), 0)):
             message: Message = receiver.recv()
             if isinstance(message, Exception):
@@ -69,8 +70,7 @@ def _answers(sections: Sequence[tuple[str, str]], seconds: float, megabytes: int
     except EOFError:
         return
     finally:
-        process.kill()
-        process.join()
+        end(process)
         receiver.close()
 
 

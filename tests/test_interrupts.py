@@ -7,10 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from timewait.checker.finding import Budget
 from timewait.cli.interrupts import heard_interrupts
+from timewait.proofs.certify import certify_at_values
+from timewait.proofs.claims import core
 
 
 class Interrupted:
@@ -83,3 +87,58 @@ def test_an_interrupt_in_executed_text() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (20, "an answer\n")
     assert done.stderr == "timewait: interrupted\n"
+
+
+AT_A_FORK = """
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from timewait.checker.bounded_process import bounded
+from timewait.checker.finding import Budget
+from timewait.laboratory.isolation import isolated
+from timewait.proofs.bounded_check import check_within
+
+first, forked, fork = os.getpid(), [], os.fork
+
+def interrupted_fork():
+    number = fork()
+    os.kill(os.getpid(), signal.SIGINT)
+    forked.append(number)
+    return number
+
+def for_ever():
+    while True:
+        time.sleep(1)
+        yield 1
+
+WAYS = {
+    "a solver": lambda: bounded(lambda: time.sleep(600), Budget()),
+    "a certificate": lambda: check_within(Path(sys.argv[2]), 600, 4_000),
+    "the laboratory": lambda: list(isolated(for_ever)),
+}
+os.fork = interrupted_fork
+try:
+    WAYS[sys.argv[1]]()
+except KeyboardInterrupt:
+    alive = [number for number in forked if Path("/proc", str(number)).exists()]
+    print("the first process" if os.getpid() == first else "a forked process", len(forked), alive)
+"""
+"""A process that is interrupted while it forks, and so is the new one."""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc on this machine")
+@pytest.mark.parametrize("way", ["a solver", "a certificate", "the laboratory"])
+def test_an_interrupt_at_a_fork(way: str, tmp_path: Path) -> None:
+    """It ends the work of the first process alone, and the new process with it."""
+    proof = certify_at_values(core(1, 2, 1, 1), ["graceful"], Budget()).text
+    (tmp_path / "a.smt2").write_text(proof)
+    line = [sys.executable, "-c", AT_A_FORK, way, str(tmp_path / "a.smt2")]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120, preexec_fn=hear_interrupts)
+    assert (done.stdout, done.stderr) == ("the first process 1 []\n", "")
+
+
+def hear_interrupts() -> None:
+    """Let a new process get interrupts; what a shell runs in the background ignores them, which is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -19,6 +19,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, ParamSpec, TypeVar
 
+from timewait.checker.worker_pool import interrupts_blocked, leave_interrupts
 from timewait.vocabulary.errors import UnavailableError
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
@@ -77,16 +78,19 @@ def isolated(
         raise LaboratoryUnavailable("the laboratory needs the network namespaces of Linux")
     reading, writing = os.pipe()
     parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _run_child(parent, writing, work, arguments, named)
-    os.close(writing)
+    child = 0
     try:
+        with interrupts_blocked():  # an interrupt would pass through the frames of the caller in both processes
+            child = os.fork()
+            if child == 0:
+                os.close(reading)
+                _run_child(parent, writing, work, arguments, named)
+        os.close(writing)
         with os.fdopen(reading, "rb") as stream:
             yield from _received(stream)
     finally:
-        _end(child)
+        if child:
+            _end(child)
 
 
 def _end(child: int) -> None:
@@ -126,7 +130,7 @@ def _run_child(parent: int, writing: int, work: Callable[..., Generator[Any]], a
         raise _Ended
 
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        leave_interrupts()
         signal.signal(signal.SIGTERM, on_end)
         with os.fdopen(writing, "wb") as stream:
             _write_items(stream, parent, work, arguments, named)
