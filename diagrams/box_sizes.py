@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
@@ -31,7 +32,10 @@ TABLE_GAP = 5.0
 LABEL_WIDTH = 92.0
 """The width at which the conditions in labels of arrows are wrapped, in pixels."""
 
-EVENT_LABEL_WIDTH = 122.0
+TITLE_WIDTH = 150.0
+"""The width at which the title of a box is wrapped, in pixels."""
+
+EVENT_LABEL_WIDTH = 96.0
 """The width at which the events in labels of arrows, in bold, are wrapped, in pixels."""
 
 LABEL_PADDING = 6.0
@@ -54,12 +58,20 @@ def title_size(box: Box) -> float:
     return TEXT if box.emphasis is Emphasis.FAINT else TITLE
 
 
+def title_lines(box: Box) -> list[str]:
+    """The title of a box as it is drawn: a title wider than `TITLE_WIDTH` breaks after its commas, else between words."""
+    size = title_size(box)
+    parts = [box.title] if width(box.title, size, bold=True) <= TITLE_WIDTH else re.split(r"(?<=,) ", box.title)
+    return [text for part in parts for text in wrapped(part, size, TITLE_WIDTH, bold=True)]
+
+
 def box_size(box: Box) -> Size:
     """The size of a box."""
     table = columns(box.rows)
-    widths = [width(box.title, title_size(box), bold=True), *(width(text, TEXT) for text in box.note)]
+    titles = title_lines(box)
+    widths = [*(width(text, title_size(box), bold=True) for text in titles), *(width(text, TEXT) for text in box.note)]
     widths.append(sum(table) + COLUMN_GAP * (len(table) - 1))
-    height = (TITLE_LEADING if box.title else 0) + LEADING * (len(box.note) + len(box.rows)) + table_gap(box)
+    height = TITLE_LEADING * len(titles) + LEADING * (len(box.note) + len(box.rows)) + table_gap(box)
     return Size(max(widths) + 2 * PADDING_X, height + 2 * PADDING_Y)
 
 

@@ -15,7 +15,7 @@ from timewait.checker.zones import Zones
 from timewait.diagrams.box_sizes import LABEL, TEXT
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.figure import Arrow, Box, Figure, LineStyle, TextLine, bold, line
-from timewait.diagrams.widths import wrapped
+from timewait.diagrams.widths import joined, wrapped
 from timewait.spec.composition import CompositionState, Phase
 from timewait.spec.configuration import Configuration
 from timewait.spec.exchange import ENDS
@@ -38,8 +38,8 @@ SMALL = 12
 LABEL_LINES = 4
 """The most lines in the label of an arrow; the tooltip has more."""
 
-NOTE_WIDTH, CAPTION_WIDTH = 225.0, 460.0
-"""The widths at which the texts in boxes and the text above the figure are wrapped, in pixels."""
+NOTE_WIDTH, COUNT_WIDTH, CAPTION_WIDTH = 200.0, 130.0, 460.0
+"""The widths at which the contents and the counts in boxes and the text above the figure are wrapped, in pixels."""
 
 TOOLTIP_LINES = 12
 """The most edges in a tooltip."""
@@ -145,7 +145,7 @@ def _ends(location: CompositionState) -> str:
 
 def _contents(location: CompositionState, zones: int) -> Iterator[str]:
     packets = [f"{packet.sender}'s {packet.segment.flags}{_obligation(packet)}" for packet in location.network]
-    yield from wrapped(f"in flight: {', '.join(packets) or 'nothing'}", TEXT, NOTE_WIDTH)
+    yield from joined(["in flight: " + (packets[0] if packets else "nothing"), *packets[1:]], TEXT, NOTE_WIDTH)
     lost = [f"{count} lost for {end}" for end, count in zip(ENDS, location.lost, strict=True) if count]
     yield ", ".join([*lost, f"{zones} zone{'s' * (zones > 1)}"])
 
@@ -226,7 +226,8 @@ def _half(first: str, between: ArrowsBetween) -> tuple[list[str], ArrowsBetween]
 
 
 def _counts(locations: int, zones: int, inside: list[ReachedEdge]) -> Iterator[str]:
-    yield f"{locations} location{'s' * (locations > 1)}, {zones} zone{'s' * (zones > 1)}"
+    size = f"{locations} location{'s' * (locations > 1)}, {zones} zone{'s' * (zones > 1)}"
+    yield from wrapped(size, TEXT, COUNT_WIDTH)
     if inside:
         yield f"{_edges(len(inside))} inside"
 

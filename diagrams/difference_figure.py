@@ -17,7 +17,7 @@ from timewait.diagrams.box_sizes import LABEL
 from timewait.diagrams.colours import BLACK, BLUE, GREEN, GREY, RED
 from timewait.diagrams.edges import event_name
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, Span, TextLine, bold, line
-from timewait.diagrams.states import SHARED, STATES_WIDTH, states
+from timewait.diagrams.states import CLOSED_AGAIN, SHARED, STATES_WIDTH, is_end, states
 from timewait.diagrams.widths import width, wrapped
 from timewait.narration.prose import citation_url
 from timewait.spec.difference import NEVER, Consequence, GraphChange, GraphDifference
@@ -78,8 +78,8 @@ def compared(
     """
     same = states(_unchanged(after, difference), title)
     changes = _numbered(difference, names)
-    moves = list(_moves(changes, names))
     known = {box.name: box for box in same.boxes if box.name != SHARED}
+    moves = list(_moves(changes, names, CLOSED_AGAIN if CLOSED_AGAIN in known else State.CLOSED))
     for state in (*(change.source for change in difference.changes), *difference.lost, *(arrow.target for arrow in moves)):
         if state not in known:
             style = MISSING if state in difference.lost else SAME
@@ -189,8 +189,11 @@ def _joined(outcomes: tuple[str, str]) -> tuple[str, ...]:
     return (together,) if width(f"{INDENT}{INDENT}{together}", LABEL) <= STATES_WIDTH else outcomes
 
 
-def _moves(changes: Iterable[NumberedChange], names: tuple[str, str]) -> Iterator[Arrow]:
-    """The arrows of changes that lead to another state, now or before; changes with the same arrow share it."""
+def _moves(changes: Iterable[NumberedChange], names: tuple[str, str], end: str) -> Iterator[Arrow]:
+    """The arrows of changes that lead to another state, now or before; changes with the same arrow share it.
+
+    What ends a connection leads to the box `end`.
+    """
     together: dict[tuple[State, State, LineStyle], list[NumberedChange]] = defaultdict(list)
     for one in changes:
         for target, style in _targets(one.change):
@@ -198,7 +201,8 @@ def _moves(changes: Iterable[NumberedChange], names: tuple[str, str]) -> Iterato
     for (source, target, style), some in together.items():
         tooltip = "\n".join(one.change.words(*names) for one in some)
         label = tuple(_marks(some[first : first + MARKS_BESIDE]) for first in range(0, len(some), MARKS_BESIDE))
-        yield Arrow(source, target, label, style, tooltip, citation_url(some[0].change.section), Emphasis.STRONG)
+        box = end if is_end(source, target) else target
+        yield Arrow(source, box, label, style, tooltip, citation_url(some[0].change.section), Emphasis.STRONG)
 
 
 def _targets(change: GraphChange) -> Iterator[tuple[State, LineStyle]]:

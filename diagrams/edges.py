@@ -19,7 +19,7 @@ ACTIVE = LineStyle("the end that closes first", BLUE, "solid")
 PASSIVE = LineStyle("the end that closes second", RED, "dashed")
 TIMED = LineStyle("a timer expires", GREEN, "bold")
 ABORTED = LineStyle("abort or reset", GREY, "dotted")
-OPENING = LineStyle("the connection opens", GREY, "solid")
+OPENING = LineStyle("the opening", GREY, "solid")
 STYLES = (ACTIVE, PASSIVE, TIMED, ABORTED, OPENING)
 
 PATHS = {

@@ -21,12 +21,14 @@ from timewait.diagrams.box_sizes import (
     label_size,
     line_width,
     table_gap,
+    title_lines,
     title_size,
 )
 from timewait.diagrams.colours import BLACK, GREY, Colour
 from timewait.diagrams.figure import Arrow, Box, Emphasis, Figure, FigureRow, LineStyle, bold, faded, line, plain_text
+from timewait.diagrams.folding import fitted
 from timewait.diagrams.geometry import Point, Size
-from timewait.diagrams.graphviz_layout import Graphviz, laid_out
+from timewait.diagrams.graphviz_layout import Graphviz
 from timewait.diagrams.layout import ArrowPath, Layout
 from timewait.diagrams.svg import document, element, group, number, path, text_element
 from timewait.diagrams.widths import width
@@ -51,7 +53,7 @@ def as_svg(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> str:
     timewait.diagrams.graphviz_layout.MissingGraphviz, timewait.vocabulary.errors.MissingPackage
         The Graphviz that is asked for is not installed.
     """
-    return drawn(figure, laid_out(figure, installation))
+    return drawn(*fitted(figure, installation))
 
 
 def drawn(figure: Figure, layout: Layout) -> str:
@@ -109,12 +111,15 @@ def _box(box: Box, size: Size, corner: Point) -> Iterator[str]:
     place = {"x": corner.x, "y": corner.y, "width": size.width, "height": size.height}
     yield element("rect", **place, rx=CORNER_RADIUS, stroke=colour.light, stroke_width=LINE_WIDTHS[box.emphasis], **looks)
     if not box.rows and not box.note:
-        middle = Point(corner.x + size.width / 2, corner.y + size.height / 2 + 0.36 * title_size(box))
-        yield text_element(line(bold(box.title)), middle.x, middle.y, title_size(box), colour, "middle")
+        lines = title_lines(box)
+        first = corner.y + (size.height - TITLE_LEADING * (len(lines) - 1)) / 2 + 0.36 * title_size(box)
+        for index, text in enumerate(lines):
+            y = first + TITLE_LEADING * index
+            yield text_element(line(bold(text)), corner.x + size.width / 2, y, title_size(box), colour, "middle")
         return
     left, y = corner.x + PADDING_X, corner.y + PADDING_Y
-    if box.title:
-        yield text_element(line(bold(box.title)), left, y + 15, title_size(box), colour)
+    for text in title_lines(box):
+        yield text_element(line(bold(text)), left, y + 15, title_size(box), colour)
         y += TITLE_LEADING
     for text in box.note:
         yield text_element(line(text), left, y + 12.5, TEXT, BLACK)

@@ -8,10 +8,11 @@ Graphviz library inside the package pygraphviz; the program ``dot`` is an altern
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import product
 from platform import machine
-from typing import Any
+from typing import Any, NamedTuple
 
 import graphviz
 
@@ -34,6 +35,15 @@ PAGE_PENALTY = 4
 SPACINGS = ((16, 22), (26, 26), (42, 34), (60, 34), (42, 50), (80, 50), (60, 70))
 """Distances between neighbouring boxes and between levels, in points, tried in this order until nothing overlaps."""
 
+NARROW_SPACINGS = ((8, 28), (12, 22), (12, 50), (8, 60), (12, 80))
+"""The same for a figure that is too wide with these distances."""
+
+STRETCHES = (2, 3, 4)
+"""How many levels an arrow may span to make a figure narrower."""
+
+MOST_STRETCHED = 6
+"""The most arrows that are stretched in one figure."""
+
 
 class Graphviz(StrEnum):
     """An installation of Graphviz."""
@@ -48,6 +58,41 @@ class MissingGraphviz(RequestError):
     """The program ``dot`` is not installed; the message says what to do."""
 
 
+class LayoutRequest(NamedTuple):
+    """How Graphviz is asked to lay a figure out.
+
+    Attributes
+    ----------
+    distances : tuple of float
+        Between neighbouring boxes and between levels, in points.
+    levelled, weighted : bool
+        Whether the levels of the figure and the weights of its arrows count.
+    backwards : bool
+        Whether arrows are listed from the last to the first.
+    stretched : tuple of (int, int)
+        Arrows that span more than one level, by their numbers, and how many levels each spans.
+    """
+
+    distances: tuple[float, float]
+    levelled: bool = True
+    weighted: bool = True
+    backwards: bool = False
+    stretched: tuple[tuple[int, int], ...] = ()
+
+
+class LayoutAttempt(NamedTuple):
+    """A layout with its request and its cost; the cheapest one is drawn."""
+
+    cost: tuple[int, int, int]
+    request: LayoutRequest
+    layout: Layout
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing overlaps, and the figure is no wider than a page."""
+        return self.cost[0] == 0 and self.layout.size.width <= PAGE
+
+
 def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layout:
     """Lay a figure out: the attempt with the fewest overlaps, and among those the smallest.
 
@@ -58,22 +103,72 @@ def laid_out(figure: Figure, installation: Graphviz = Graphviz.BUNDLED) -> Layou
     timewait.vocabulary.errors.MissingPackage
         pygraphviz is asked for and not installed.
     """
-    best: tuple[tuple[int, int, int], Layout] | None = None
+    return stretched(figure, best_spaced(figure, installation), installation).layout
+
+
+def best_spaced(figure: Figure, installation: Graphviz) -> LayoutAttempt:
+    """The best layout with any of the distances between boxes."""
+    best = _first_that_fits(figure, SPACINGS, installation)
+    return best if best.fits else min(best, _first_that_fits(figure, NARROW_SPACINGS, installation))
+
+
+def _first_that_fits(figure: Figure, spacings: Iterable[tuple[float, float]], installation: Graphviz) -> LayoutAttempt:
+    """The first attempt that fits a page; without one, the cheapest."""
+    best: LayoutAttempt | None = None
     for levelled in (True, False):
-        for distances in SPACINGS:
-            for number, (weighted, backwards) in enumerate(product((True, False), (False, True))):
-                source = source_of_sizes(figure, distances, levelled=levelled, weighted=weighted, backwards=backwards)
-                layout = spread(figure, _parsed(figure, *_run(source, installation)))
-                cost = len(overlaps(figure, layout)), _extent(layout.size), number
-                if best is None or cost < best[0]:
-                    best = cost, layout
+        for distances in spacings:
+            for weighted, backwards in product((True, False), (False, True)):
+                found = _attempt(figure, LayoutRequest(distances, levelled, weighted, backwards), installation)
+                best = found if best is None else min(best, found)
             assert best is not None
-            if best[0][0] == 0:
+            if best.cost[0] == 0:
                 break
-        if best is not None and best[0][0] == 0 and best[1].size.width <= PAGE:
+        if best is not None and best.fits:
             break
     assert best is not None
-    return best[1]
+    return best
+
+
+def stretched(figure: Figure, best: LayoutAttempt, installation: Graphviz) -> LayoutAttempt:
+    """A narrower layout, if this one does not fit a page.
+
+    One arrow after another spans more levels, so that what follows it stands below its neighbours.
+    """
+    arrows = [number for number, arrow in enumerate(figure.arrows) if arrow.source != arrow.target]
+    for _ in range(0 if best.fits else MOST_STRETCHED):
+        requests = [
+            best.request._replace(distances=distances, stretched=(*best.request.stretched, (number, levels)))
+            for distances in NARROW_SPACINGS[:2]
+            for number, levels in product(arrows, STRETCHES)
+        ]
+        found = _cheapest(figure, requests, installation)
+        if found is None or found.cost >= best.cost:
+            return best
+        best = found
+        if best.fits:
+            return best
+    return best
+
+
+def _cheapest(figure: Figure, requests: Iterable[LayoutRequest], installation: Graphviz) -> LayoutAttempt | None:
+    """The smallest layout in which nothing overlaps; None if there is none."""
+    layouts = [(request, _laid_out(figure, request, installation)) for request in requests]
+    ordered = sorted(layouts, key=lambda found: _extent(found[1].size))
+    attempts = (_costed(figure, request, layout) for request, layout in ordered)
+    return next((attempt for attempt in attempts if attempt.cost[0] == 0), None)
+
+
+def _attempt(figure: Figure, request: LayoutRequest, installation: Graphviz) -> LayoutAttempt:
+    return _costed(figure, request, _laid_out(figure, request, installation))
+
+
+def _laid_out(figure: Figure, request: LayoutRequest, installation: Graphviz) -> Layout:
+    return spread(figure, _parsed(figure, *_run(source_of_sizes(figure, request), installation)))
+
+
+def _costed(figure: Figure, request: LayoutRequest, layout: Layout) -> LayoutAttempt:
+    order = 2 * (not request.weighted) + request.backwards
+    return LayoutAttempt((len(overlaps(figure, layout)), _extent(layout.size), order), request, layout)
 
 
 def _extent(size: Size) -> int:
@@ -93,20 +188,10 @@ def _run(source: str, installation: Graphviz) -> tuple[dict[str, Any], str]:
     return json.loads(answer), f"Graphviz {pygraphviz.__graphviz_version__} on {machine()}"
 
 
-def source_of_sizes(figure: Figure, distances: tuple[float, float], *, levelled: bool, weighted: bool, backwards: bool) -> str:
-    """Graphviz source in which boxes and labels are blank rectangles of their sizes.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    distances : tuple of float
-        Between neighbouring boxes and between levels, in points.
-    levelled, weighted : bool
-        Whether the levels of the figure and the weights of its arrows count.
-    backwards : bool
-        Whether arrows are listed from the last to the first.
-    """
+def source_of_sizes(figure: Figure, request: LayoutRequest) -> str:
+    """Graphviz source in which boxes and labels are blank rectangles of their sizes."""
+    distances, levelled, weighted, backwards, stretched = request
+    spans = dict(stretched)
     source = graphviz.Digraph(figure.name)
     source.attr("graph", nodesep=_inches(distances[0]), ranksep=_inches(distances[1]))
     source.attr("node", shape="box", label="", fixedsize="true")
@@ -120,7 +205,7 @@ def source_of_sizes(figure: Figure, distances: tuple[float, float], *, levelled:
     looped: set[str] = set()
     arrows = list(enumerate(figure.arrows))
     for number, arrow in reversed(arrows) if backwards else arrows:
-        attributes = {"id": str(number), "weight": str(arrow.weight if weighted else 1)}
+        attributes = {"id": str(number), "weight": str(arrow.weight if weighted else 1), "minlen": str(spans.get(number, 1))}
         if arrow.label:
             width, height = label_size(arrow)
             attributes["label"] = (

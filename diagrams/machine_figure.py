@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from timewait.diagrams.box_sizes import TEXT
+from timewait.diagrams.box_sizes import LABEL, LABEL_WIDTH, TEXT
 from timewait.diagrams.colours import BLUE, GREY, RED
 from timewait.diagrams.figure import Arrow, Box, Figure, FigureRow, LineStyle, TextLine, bold, line
-from timewait.diagrams.widths import width
+from timewait.diagrams.widths import joined
 from timewait.spec.state import in_rfc_spelling
 
 AGREES = LineStyle("as the specification", BLUE, "solid")
@@ -103,26 +103,13 @@ def _by_output(edges: Iterable[MachineEdge]) -> dict[tuple[str, str], list[str]]
 def _rows(edges: Iterable[MachineEdge], target: str) -> Iterator[FigureRow]:
     """The rows of a box: events, and below them what is sent, or the state that follows."""
     for (output, _), events in _by_output(edges).items():
-        yield from (FigureRow((line(bold(text)),)) for text in _joined(events))
+        yield from (FigureRow((line(bold(text)),)) for text in joined(events, TEXT, ROW_WIDTH, bold=True))
         yield FigureRow((line(f"{CONTINUED}-> {in_rfc_spelling(target)}" if target else f"{CONTINUED}/ {output}"),))
-
-
-def _joined(events: Iterable[str]) -> Iterator[str]:
-    """Events with commas, in lines of at most `ROW_WIDTH` that break no event."""
-    shown = ""
-    for event in events:
-        longer = f"{shown}, {event}" if shown else event
-        if shown and width(f"{longer},", TEXT, bold=True) > ROW_WIDTH:
-            yield f"{shown},"
-            shown = event
-        else:
-            shown = longer
-    yield shown
 
 
 def _arrow(source: str, target: str, differs: bool, edges: list[MachineEdge]) -> Arrow:
     label: list[TextLine] = []
     for (output, expected), events in _by_output(edges).items():
-        answer = f"{', '.join(events)} / {output}"
-        label.append(line(f"{answer} (specification: {expected})" if differs else answer))
+        label += (line(bold(text)) for text in joined(events, LABEL, LABEL_WIDTH, bold=True))
+        label.append(line(f"/ {output} (specification: {expected})" if differs else f"/ {output}"))
     return Arrow(source, target, tuple(label), DIFFERS if differs else AGREES)

@@ -72,6 +72,9 @@ EVENT_WIDTH = 150.0
 GUARD_WIDTH = 170.0
 """The width at which the guard of a row is wrapped, in pixels, in the diagram of one state."""
 
+MOST_NEIGHBOURS = 4
+"""The most states before or after a state that have a box each in its diagram."""
+
 CONTINUED = "\u2003"
 """An em space, before the second line of an event."""
 
@@ -203,9 +206,15 @@ def _arrows(graph: nx.MultiDiGraph, omitted: Collection[int], end: str, use: Gra
         used = [edge for edge in edges if use and use.takers(source, target, edge["cases"])]
         text = (*label(used or edges), *(line(bold(part)) for part in STEPS_OF_B.split(steps) if part))
         emphasis = Emphasis.PLAIN if use is None else Emphasis.STRONG if steps else Emphasis.FAINT
-        closes = target is State.CLOSED and (source in PATHS or source is State.ESTABLISHED)
         weight = TIME_WAIT_WEIGHT if source is State.TIME_WAIT and style is TIMED else 1
-        yield Arrow(source, end if closes else target, text, style, in_full(edges), _link(edges), emphasis, weight)
+        yield Arrow(
+            source, end if is_end(source, target) else target, text, style, in_full(edges), _link(edges), emphasis, weight
+        )
+
+
+def is_end(source: State, target: State) -> bool:
+    """Whether an edge ends a connection that was open."""
+    return target is State.CLOSED and (source in PATHS or source is State.ESTABLISHED)
 
 
 def _link(edges: Iterable[GraphEdgeData]) -> str:
@@ -224,6 +233,9 @@ def _steps_elsewhere(graph: nx.MultiDiGraph, use: GraphUse) -> Iterator[TextLine
 
 # --- events that end several states alike -------------------------------------------------------------------------
 
+OPENING_STATES = (State.SYN_SENT, State.SYN_RECEIVED)
+"""States whose own ends out of order stand in the box too: arrows back to the begin would make the diagram too wide."""
+
 SharedEdges = Mapping[tuple[str, str, str], list[tuple[State, GraphEdgeData]]]
 
 
@@ -233,7 +245,7 @@ def _shared(graph: nx.MultiDiGraph) -> SharedEdges:
     for source, target, edge in graph.edges(data=True):
         if target is State.CLOSED and is_abortive(edge):
             shared[edge["trigger"], edge["guard"], edge["reply"]].append((source, edge))
-    return {event: ends for event, ends in shared.items() if len(ends) > 1}
+    return {event: ends for event, ends in shared.items() if len(ends) > 1 or ends[0][0] in OPENING_STATES}
 
 
 def _shared_rows(shared: SharedEdges) -> Iterator[FigureRow]:
@@ -250,8 +262,18 @@ def _shared_rows(shared: SharedEdges) -> Iterator[FigureRow]:
 # --- one state ----------------------------------------------------------------------------------------------------
 
 
-def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
-    """The diagram of one state: its meaning, the edges that enter and leave it, and those that stay."""
+def one_state(graph: nx.MultiDiGraph, state: State, whose: str = "") -> Figure:
+    """The diagram of one state: its meaning, the edges that enter and leave it, and those that stay.
+
+    Parameters
+    ----------
+    graph : networkx.MultiDiGraph
+        A graph of `timewait.spec.graph.transition_graph`, or a part of one.
+    state : State
+        The state.
+    whose : str
+        The endpoint in words, for the title; empty for none.
+    """
     condensed = condense(graph)
     meaning = condensed.nodes[state]["meaning"]
     stays = [edge for _, target, edge in condensed.out_edges(state, data=True) if target is state]
@@ -259,21 +281,53 @@ def one_state(graph: nx.MultiDiGraph, state: State) -> Figure:
     rows = tuple(row for edge in ordered for row in _edge_rows(edge))
     table = columns(rows)
     note = tuple(wrapped(meaning, TEXT, max(NOTE_WIDTH, sum(table) + COLUMN_GAP * (len(table) - 1))))
-    around = condensed.copy()
-    around.remove_edges_from([edge for edge in condensed.edges(keys=True) if state not in edge[:2]])
-    arrows = tuple(
-        Arrow(_side(source, state, "before"), _side(target, state, "after"), label(edges), style, in_full(edges), _link(edges))
-        for (source, target, style), every in by_style(around).items()
-        for edges in ([[edge] for edge in every] if style is ABORTED else [every])
-    )
+    arrows = _around(condensed, state)
     names = dict.fromkeys(end for arrow in arrows for end in (arrow.source, arrow.target) if end != state)
     boxes = [Box(state, in_rfc_spelling(state), style_of_state(state), note, rows, meaning)]
     for name in names:
-        other = State(name.split()[0])
-        boxes.append(Box(name, in_rfc_spelling(other), style_of_state(other), tooltip=condensed.nodes[other]["meaning"]))
-    styles = tuple(style for style in STYLES if any(style is arrow.style for arrow in arrows))
-    title = f"{in_rfc_spelling(state)}: transitions and answers"
-    return Figure(state.lower(), title, tuple(boxes), arrows, styles=styles)
+        others = [State(part) for part in name.split()[:-1]]
+        title = ", ".join(map(in_rfc_spelling, others))
+        tooltip = "\n".join(condensed.nodes[other]["meaning"] for other in others)
+        styles = {style_of_state(other) for other in others}
+        boxes.append(Box(name, title, styles.pop() if len(styles) == 1 else OPENING, tooltip=tooltip))
+    used = tuple(style for style in STYLES if any(style is arrow.style for arrow in arrows))
+    title = f"{f'{whose}: ' if whose else ''}{in_rfc_spelling(state)}, transitions and answers"
+    caption = tuple(line(bold(text)) for text in wrapped(title, LABEL, STATES_WIDTH, bold=True))
+    return Figure(state.lower(), title, tuple(boxes), arrows, styles=used, caption=caption)
+
+
+def _around(graph: nx.MultiDiGraph, state: State) -> tuple[Arrow, ...]:
+    """The arrows to and from a state; of many neighbours, those with the same arrow share a box."""
+    around = graph.copy()
+    around.remove_edges_from([edge for edge in graph.edges(keys=True) if state not in edge[:2]])
+    arrows = [
+        Arrow(_side(source, state, "before"), _side(target, state, "after"), label(edges), style, in_full(edges), _link(edges))
+        for (source, target, style), every in by_style(around).items()
+        for edges in ([[edge] for edge in every] if style is ABORTED else [every])
+    ]
+    before = [arrow for arrow in arrows if arrow.target == state]
+    after = [arrow for arrow in arrows if arrow.target != state]
+    return (*_together(before), *_together(after))
+
+
+def _together(arrows: Collection[Arrow]) -> Iterator[Arrow]:
+    """The arrows on one side of a state; where they have many other ends, those with the same label share one."""
+    if len({(arrow.source, arrow.target) for arrow in arrows}) <= MOST_NEIGHBOURS:
+        yield from arrows
+        return
+    alike: dict[tuple[tuple[TextLine, ...], LineStyle], list[Arrow]] = defaultdict(list)
+    for arrow in arrows:
+        alike[arrow.label, arrow.style].append(arrow)
+    for some in alike.values():
+        source, target = _common([arrow.source for arrow in some]), _common([arrow.target for arrow in some])
+        tooltip = "\n".join(dict.fromkeys(arrow.tooltip for arrow in some))
+        yield replace(some[0], source=source, target=target, tooltip=tooltip)
+
+
+def _common(names: Iterable[str]) -> str:
+    """The name of a box for several states on the same side of one."""
+    parts = [name.split() for name in dict.fromkeys(names)]
+    return " ".join([*(part[0] for part in parts), *parts[0][1:]])
 
 
 def _edge_rows(edge: GraphEdgeData) -> Iterator[FigureRow]:

@@ -26,6 +26,7 @@ from timewait.diagrams.box_sizes import (
     label_lines,
     label_size,
     table_gap,
+    title_lines,
     title_size,
 )
 from timewait.diagrams.chart import BAR, WHOLE, Chart, ChartArrow, ChartFormat, ChartLabel
@@ -33,8 +34,9 @@ from timewait.diagrams.chart_layout import chart_of
 from timewait.diagrams.colours import BLACK, COLOURS, GREY, NAMED, Colour
 from timewait.diagrams.figure import Box, Emphasis, Figure, LineStyle, Span, TextLine, bold, faded, line
 from timewait.diagrams.figure_svg import line_thickness
+from timewait.diagrams.folding import fitted
 from timewait.diagrams.geometry import Point, Size
-from timewait.diagrams.graphviz_layout import Graphviz, laid_out
+from timewait.diagrams.graphviz_layout import Graphviz
 from timewait.diagrams.layout import ArrowPath
 from timewait.diagrams.svg import number
 from timewait.diagrams.time_axis import GapScale
@@ -139,7 +141,7 @@ def _span(span: Span) -> str:
 
 
 def _figure(figure: Figure, installation: Graphviz) -> Iterator[str]:
-    layout = laid_out(figure, installation)
+    figure, layout = fitted(figure, installation)
     sizes = box_sizes(figure)
     top = -LABEL_LEADING * len(figure.caption) - 10
     for index, text in enumerate(figure.caption):
@@ -179,12 +181,15 @@ def _box(box: Box, size: Size, middle: Point) -> Iterator[str]:
     name = "".join(character if character.isalnum() else "-" for character in box.name)
     yield f"\\node[{', '.join(options)}] ({name}) at {_at(middle)} {{}};"
     if not box.rows and not box.note:
-        place = Point(middle.x, middle.y + 0.36 * title_size(box))
-        yield _text(_spans(line(bold(box.title))), place, title_size(box), colour, "base")
+        lines = title_lines(box)
+        first = middle.y - TITLE_LEADING * (len(lines) - 1) / 2 + 0.36 * title_size(box)
+        for index, text in enumerate(lines):
+            place = Point(middle.x, first + TITLE_LEADING * index)
+            yield _text(_spans(line(bold(text))), place, title_size(box), colour, "base")
         return
     left, y = middle.x - size.width / 2 + PADDING_X, middle.y - size.height / 2 + PADDING_Y
-    if box.title:
-        yield _text(_spans(line(bold(box.title))), Point(left, y + 15), title_size(box), colour)
+    for text in title_lines(box):
+        yield _text(_spans(line(bold(text))), Point(left, y + 15), title_size(box), colour)
         y += TITLE_LEADING
     for note in box.note:
         yield _text(escaped(note), Point(left, y + 12.5), TEXT, BLACK)

@@ -6,6 +6,8 @@ browsers, so that text fits in other fonts too.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 """The fonts of pictures, in order of preference."""
 
@@ -95,3 +97,26 @@ def wrapped(text: str, size: float, most: float, *, bold: bool = False) -> list[
             lines.append(current[:kept])
             current = current[kept:]
     return [*lines, current] if current else lines
+
+
+def joined(parts: Iterable[str], size: float, most: float, *, bold: bool = False) -> list[str]:
+    """Parts with commas between them, in lines no wider than `most` that break no part; a wider part has its own line.
+
+    Parameters
+    ----------
+    parts : iterable of str
+        The parts.
+    size : float
+        The size of the font.
+    most : float
+        The width of a line, in the unit of the size.
+    bold : bool
+        Whether it is set in bold.
+    """
+    lines: list[str] = []
+    for part in parts:
+        if lines and width(f"{lines[-1]}, {part},", size, bold) <= most:
+            lines[-1] += f", {part}"
+        else:
+            lines[-1:] = [*(f"{last}," for last in lines[-1:]), part]
+    return lines

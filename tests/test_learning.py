@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from commands import run_json
 
+from timewait.diagrams.box_sizes import LABEL
 from timewait.diagrams.figure_svg import as_svg
 from timewait.diagrams.machine_figure import DIFFERS, SILENT, MachineEdge, machine_figure
 from timewait.laboratory import probe
@@ -61,7 +62,7 @@ def test_the_states_of_the_specification() -> None:
 
 
 def test_its_picture() -> None:
-    """Every transition that shows is an arrow or in a box, no arrow is a loop, and letters are legible at 850 pixels."""
+    """Every transition that shows is an arrow or in a box, no arrow is a loop, and letters are legible at 400 pixels."""
     machine = learned(Behaviour()).machine
     edges = [MachineEdge(state, to.target, letter, to.output, to.output) for (state, letter), to in machine.reactions.items()]
     figure = machine_figure("the machine", machine.states, edges)
@@ -73,7 +74,7 @@ def test_its_picture() -> None:
     said = Counter(re.findall("|".join(sorted(map(str, Letter), key=len, reverse=True)), "\n".join(words)))
     for letter in Letter:
         assert said[letter] >= sum(edge.event == letter for edge in shown)
-    assert float(ElementTree.fromstring(as_svg(figure)).get("width", "inf")) <= 850
+    assert LABEL * 400 / float(ElementTree.fromstring(as_svg(figure)).get("width", "inf")) > 8.95
     boxes = {box.name: box for box in figure.boxes}
     assert boxes[State.FIN_WAIT_1].title == "FIN-WAIT-1"
 

@@ -131,7 +131,8 @@ def states_command(
     for profile in {name, other} - {NONE}:
         note_assumptions(load_stack(profile), Overrides(behaviour={"abandons": orphan}))
     if state is not None:
-        writers: Writers = of_figure(one_state(graph_of(name, True, orphan), state), picture, width)
+        figure = one_state(graph_of(name, True, orphan), state, load_stack(name).title)
+        writers: Writers = of_figure(figure, picture, width)
     elif other in (NONE, name):
         writers = _graph_writers(name, opening, orphan, picture, width)
     else:

@@ -192,7 +192,8 @@ def _each_state() -> NamedPictures:
 
 
 def _one_state(state: State) -> PictureFormats:
-    return _figure(f"states --stack {INTENDED} --state {state}", one_state(graph_of(INTENDED, whole=True), state))
+    figure = one_state(graph_of(INTENDED, whole=True), state, load_stack(INTENDED).title)
+    return _figure(f"states --stack {INTENDED} --state {state}", figure)
 
 
 def _differences() -> NamedPictures:
