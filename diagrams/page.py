@@ -215,7 +215,7 @@ def _run(number: int, trace: Trace, carried: Mapping[int, KernelStep]) -> dict[s
         "number": number,
         "trace": trace,
         "at": "#step=" if number == 0 else f"#run={trace.shows}&step=",
-        "about": data_in_words(trace.about),
+        "about": data_in_words(trace.about, behaviour=True),
         "section": citation(PROPERTIES[trace.shows].section) if trace.shows in PROPERTIES else None,
         "fails": [(step.number, why) for step in trace.steps if (why := violation_at(trace, step))],
         "again": repetition(trace)[0] if trace.loop is not None else "",

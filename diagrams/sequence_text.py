@@ -132,7 +132,7 @@ def as_text(trace: Trace, width: int | None = None) -> str:
     chart = _chart(HEADS, rows, width)
     if width is not None and max(map(len, chart)) > width:
         chart = _chart(NARROW_HEADS, [narrow(row, trace) for row in rows], width)
-    head = [headline(trace), trace.statement, data_in_words(trace.about)]
+    head = [headline(trace), trace.statement, data_in_words(trace.about, behaviour=True)]
     violations = [why for step in trace.steps if (why := violation_at(trace, step))]
     above, below = ([line for text in texts for line in _wrapped(text, width)] for texts in (head, violations))
     return "\n".join([*above, "", *chart, *(["", *below] if below else [])]) + "\n"

@@ -22,6 +22,8 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 python_use_unqualified_type_names = True
 
+smartquotes_action = "qe"  # no dashes: two hyphens begin an option
+
 html_theme = "furo"
 html_title = "timewait"
 html_static_path = ["static"]

@@ -132,7 +132,7 @@ def other_settings(
         if not sentences:
             found.append(setting_in_words(entry, value))
         elif matters:
-            found.append(_in_a_sentence(entry, value) or setting_in_words(entry, value))
+            found.append(_in_a_sentence(entry, value) or f"{entry.meaning}: {value_in_words(value)}")
     for field in fields(configuration):
         if field.name not in STATED:
             default = defaults.get(field.name, field.default)
@@ -230,8 +230,9 @@ def behaviour_in_words(behaviour: Behaviour) -> str:
     """Describe what an endpoint does in TIME-WAIT."""
     if not behaviour.time_wait:
         return "there is no TIME-WAIT"
-    same = behaviour.answers == behaviour.restarts
-    restarts = "each restarts it" if same else f"{_arrivals(behaviour.restarts)} restarts it"
+    several = len(behaviour.restarts) > 1
+    same = behaviour.restarts and behaviour.answers == behaviour.restarts
+    restarts = "each restarts it" if same else f"{_arrivals(behaviour.restarts)} {'restart' if several else 'restarts'} it"
     return f"TIME-WAIT answers {_arrivals(behaviour.answers)}; {restarts}; {RESETS[behaviour.reset]}"
 
 

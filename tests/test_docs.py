@@ -370,6 +370,13 @@ class TestSite:
                     dead.append(f"{path.relative_to(SITE.resolve())}: {link}")
         assert not dead
 
+    def test_options_begin_with_two_hyphens(self) -> None:
+        """No dash stands in their place, so that they can be copied."""
+        dashed = {
+            path.name: re.findall(r"[ (>]\u2013[a-z][\w-]*", path.read_text(encoding="utf-8")) for path in SITE.rglob("*.html")
+        }
+        assert not {name: found for name, found in dashed.items() if found}
+
     def test_every_claim_with_a_counterexample_has_a_review_page(self) -> None:
         """The page of the shortest counterexample."""
         shown = {path.stem.split(".")[0] for path in (SITE / "review").glob("C*.html")}

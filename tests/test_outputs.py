@@ -9,6 +9,7 @@ import io
 import os
 import re
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import click
@@ -19,6 +20,9 @@ from timewait.cli.console import COLUMNS
 from timewait.cli.diagram import diagram_command
 from timewait.cli.main import COMMANDS, main
 from timewait.proofs.claims import CLAIMS
+from timewait.spec.assemble import Overrides, assemble
+from timewait.spec.description import configuration_in_words
+from timewait.spec.stacks import MissingValue, load_stack, stack_names
 from timewait.spec.state import State, in_rfc_spelling, state_named
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -184,6 +188,19 @@ def test_help_breaks_no_name(width: int, capsys: pytest.CaptureFixture[str], mon
         _, out, _ = run(capsys, name, "--help")
         assert [line for line in out.splitlines() if line.endswith("-") and not line.endswith(" -")] == []
         assert "..." not in out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("stack", stack_names())
+def test_behaviour_is_stated_in_sentences(stack: str) -> None:
+    """Of every stack; no setting as its option, and verbs that agree."""
+    try:
+        configuration = assemble(load_stack(stack), Overrides(msl=Fraction(30), rto=(Fraction(30),), time_wait=Fraction(60)))
+    except MissingValue:
+        pytest.skip(f"{stack} leaves out what a close needs")
+    text = configuration_in_words(configuration, behaviour=True)
+    assert "--" not in text
+    assert "nothing; each" not in text
+    assert not re.search(r" and [^;]* restarts it", text)
 
 
 def test_the_picture_of_a_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
