@@ -216,6 +216,10 @@ class PackedTicks:
         left = int(self.arrays.counts[LEVEL_END] - self.arrays.counts[NEXT])
         return min(CHUNK, max(left, 1)) if whole else CHUNK
 
+    def described(self) -> Ticks:
+        """The arrays, as they are now."""
+        return self.arrays
+
     def supply(self, status: int) -> None:
         """Supply what the kernel lacks."""
         if status == TOO_WIDE:
@@ -309,7 +313,7 @@ class PackedTicks:
         """The least shortest run to a state (`timewait.checker.shortest_run`), then along an edge out of it."""
         steps, wanted = [] if edge is None else [edge], self.arrays.states[state].copy()
         for level in range(self.level_of(state), 0, -1):
-            parent = least_parent(self.locations, self.arrays, *self.level(level - 1), wanted)
+            parent = least_parent(self, *self.level(level - 1), wanted)
             assert parent is not None, "every state but the first was reached from one of the level before it"
             steps.append(parent.step)
             wanted = np.array(parent.words, dtype=np.uint64)

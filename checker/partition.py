@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from timewait.checker import partition_kernels as kernels
 from timewait.checker.location_kernels import DONE, Arrays
+from timewait.checker.locations import Locations
 from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.partition_kernels import MISSING, ROOM, WAITING, Exchange
 from timewait.checker.shortest_run import StateStep, least_parent, least_violation
@@ -273,15 +274,24 @@ class StatePart:
     def parent(self, level: int, words: Sequence[int]) -> StateStep | None:
         """The least state of a level, all visited, from which a step leads to a state, and that step; None if there is none."""
         wanted = np.array(words, dtype=np.uint64)
-        return least_parent(self.explored.locations, self._described(), *self._level(level), wanted)
+        return least_parent(self, *self._level(level), wanted)
 
     def violation(self, level: int, name: str) -> StateStep | None:
         """The least state of a level, and the least edge, that violate a property; None if there is none."""
-        return least_violation(self.explored.locations, self._described(), *self._level(level), name)
+        return least_violation(self.locations, self.described(), *self._level(level), name)
 
-    def _described(self) -> Ticks:
+    @property
+    def locations(self) -> Locations:
+        """The locations, which all parts share."""
+        return self.explored.locations
+
+    def described(self) -> Ticks:
         """The states of the part beside the table, which may still change."""
         return self.explored.arrays._replace(states=self.ticks.states)
+
+    def supply(self, status: int) -> None:
+        """Supply what a function lacks in the table."""
+        self.explored.supply(status)
 
     def _level(self, number: int) -> tuple[int, int]:
         counts = self.ticks.counts

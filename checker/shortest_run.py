@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from timewait.checker.finding import Move, Run
 from timewait.checker.location_kernels import DONE, Arrays
 from timewait.checker.locations import Locations
 from timewait.checker.tick_kernels import NO_STEP, TICK
-from timewait.checker.tick_layout_kernels import WIDTH, Ticks, prepare
+from timewait.checker.tick_layout_kernels import TOO_WIDE, WIDTH, Ticks, prepare
 
 StateKey = tuple[str, tuple[int, ...]]
 """A location in words, and the values of its clocks; equal for equal states, whatever their numbers."""
@@ -111,16 +111,36 @@ def least_edge(locations: Locations, edges: Sequence[int]) -> int:
     return min(edges, key=lambda edge: in_order(locations.rows[int(locations.arrays.edges[edge, 1])].edge.action))
 
 
-def least_parent(locations: Locations, ticks: Ticks, begin: int, end: int, wanted: NDArray[np.uint64]) -> StateStep | None:
+class TickStates(Protocol):
+    """An exploration that supplies what a compiled function lacks."""
+
+    @property
+    def locations(self) -> Locations:
+        """The locations."""
+
+    def described(self) -> Ticks:
+        """Its arrays, as they are now."""
+
+    def supply(self, status: int) -> None:
+        """Supply what was lacking when a function ended."""
+
+
+def least_parent(explored: TickStates, begin: int, end: int, wanted: NDArray[np.uint64]) -> StateStep | None:
     """The least state of a range, all visited, from which a step leads to a state, of shape (words,), and its least such step."""
-    column, found, state = wanted[:, np.newaxis].copy(), [], begin
+    locations, column, found, state = explored.locations, wanted[:, np.newaxis].copy(), [], begin
     while state < end:
-        state, step = kernels.step_to(locations.arrays, ticks, state, end, column, locations.scratch)
+        ticks = explored.described()
+        status, state, step = kernels.step_to(locations.arrays, ticks, state, end, column, locations.scratch)
+        if status != DONE:
+            assert status != TOO_WIDE, "every successor of a visited state was stored as it is"
+            explored.supply(status)
+            continue
         if step != NO_STEP:
             found.append((state_key(locations, ticks, ticks.states[state]), state, step))
         state += 1
     if not found:
         return None
+    ticks = explored.described()
     key, state, step = min(found)
     words = ticks.states[state]
     edges = [

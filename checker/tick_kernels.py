@@ -383,10 +383,13 @@ def expire(
 
 
 @allocating_kernel
-def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, wanted: NDArray[np.uint64], flying: Scratch) -> tuple[int, int]:
+def step_to(
+    arrays: Arrays, ticks: Ticks, begin: int, end: int, wanted: NDArray[np.uint64], flying: Scratch
+) -> tuple[int, int, int]:
     """The first state of a range, all visited, from which a step leads to the state `wanted`, of shape (words, 1), and that step.
 
-    The end of the range and `NO_STEP` if there is none.
+    How it ended, that state and that step: the end of the range and `NO_STEP` if there is none. If something is lacking, for
+    an expiry that was found before may have been dropped, the state to go on with.
     """
     block, none, one = new_block(ticks.states.shape[1], 1, 1), int(np.int64(0)), int(np.int64(1))
     arrival = np.int64(wanted[0, 0] & location_mask(ticks))
@@ -400,12 +403,14 @@ def step_to(arrays: Arrays, ticks: Ticks, begin: int, end: int, wanted: NDArray[
                 _test(arrays, ticks, block, edge, one)
                 _take(arrays, ticks, block, edge, one)
                 if block.passed[0] and _equals(wanted, block.targets):
-                    return state, edge
+                    return DONE, state, edge
         if arrays.place[location, 0] == arrays.place[arrival, 0]:
             status, found = successors_by_time(arrays, ticks, block, location, none, one, flying)
-            if status == DONE and found and _equals(wanted, block.found):
-                return state, TICK
-    return end, NO_STEP
+            if status != DONE:
+                return status, state, NO_STEP
+            if found and _equals(wanted, block.found):
+                return DONE, state, TICK
+    return DONE, end, NO_STEP
 
 
 @subroutine

@@ -26,7 +26,7 @@ from timewait.checker.packed_ticks import PackedTicks
 from timewait.checker.question import Engine, Question
 from timewait.checker.replay import replay
 from timewait.checker.tick_kernels import BATCH, BLOCK, MOST_STEPS
-from timewait.checker.tick_layout_kernels import DEPTH, LEVEL_END, TOO_WIDE, WIDTH
+from timewait.checker.tick_layout_kernels import DEPTH, EXPIRIES, LEVEL_END, TOO_WIDE, WIDTH
 from timewait.checker.verdict import Verdict
 from timewait.proofs.question import question
 from timewait.spec.composition import Composition
@@ -289,6 +289,20 @@ def test_many_expiries() -> None:
     assert expected is not None
     assert len(found.arrays.expiries) > 2
     assert (len(found), found.transitions) == (len(expected), expected.transitions)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=str)
+def test_a_run_is_found_without_the_expiries(network: tuple[int | None, bool]) -> None:
+    """A run needs expiries that were found during the exploration and are dropped when their table is full."""
+    duplication, fifo = network
+    states = packed(question(replace(FEW, duplication=duplication, fifo=fifo)), Budget(states=4_000))
+    assert states is not None
+    some = range(0, len(states), 149)
+    known = [states.run_to(number) for number in some]
+    assert len(known) >= 10
+    states.arrays.expiries[:] = 0
+    states.arrays.counts[EXPIRIES] = len(states.arrays.expiries) // 2
+    assert [states.run_to(number) for number in some] == known
 
 
 def test_run_to_unvisited() -> None:
