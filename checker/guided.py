@@ -34,7 +34,7 @@ from timewait.vocabulary.automaton import Action, Property
 MAX_GUIDE_ZONES = 100_000
 """Zones of the over-approximation that are explored, at most."""
 
-MAX_ZONES = 4_000
+MAX_ZONES = 20_000
 """Zones of the system that are stored, at most."""
 
 
@@ -171,8 +171,25 @@ def _follows(mine: Action, other: Action) -> bool:
     return all(not lost or also for lost, also in zip(mine.lost, other.lost, strict=True))
 
 
-def guided_path(automaton: CompiledAutomaton, guide: Guide, name: str, budget: Budget) -> CompiledPath | None:
-    """A path of a system that violates a property, in no more steps than any other; None when none was found.
+class GuidedSearch(NamedTuple):
+    """How a search ended.
+
+    Attributes
+    ----------
+    path : list of (CompiledLocation, CompiledEdge) or None
+        A path that violates the property, in no more steps than any other.
+    stopped : str
+        Why the search ended early; empty where there is a path, and where there is none at all.
+    """
+
+    path: CompiledPath | None
+    stopped: str = ""
+
+
+def guided_search(automaton: CompiledAutomaton, guide: Guide, name: str, budget: Budget) -> GuidedSearch:
+    """Search for a shortest path of a system that violates a property.
+
+    If the guide is complete and the search ends without a path and without a bound, the system has no violation.
 
     Parameters
     ----------
@@ -188,11 +205,13 @@ def guided_path(automaton: CompiledAutomaton, guide: Guide, name: str, budget: B
     distances, zones = guide.graph.distances(name), SystemZones(automaton)
     nodes = [SystemNode(automaton.start, zones.first(), guide.graph.first, 0, -1, -1)]
     waiting = [(0, 0, 0)]
-    while waiting and not budget.exceeded(len(nodes), nodes[-1].steps):
+    while waiting:
+        if stopped := budget.exceeded(len(nodes), nodes[-1].steps):
+            return GuidedSearch(None, stopped)
         number = -heappop(waiting)[2]
         node = nodes[number]
         if node.edge >= 0 and name in _edge_to(automaton, nodes, node).original.violates:
-            return _path(automaton, nodes, node)
+            return GuidedSearch(_path(automaton, nodes, node))
         for index, edge in enumerate(automaton.location(node.location).edges):
             companions = guide.companions(node.companion, edge.original.action)
             companion = max(companions, key=distances.__getitem__, default=None)
@@ -204,7 +223,7 @@ def guided_path(automaton: CompiledAutomaton, guide: Guide, name: str, budget: B
                 left = 0 if violates else int(distances[companion])
                 heappush(waiting, (node.steps + 1 + left, -node.steps, -len(nodes)))
                 nodes.append(SystemNode(edge.target, zone, companion, node.steps + 1, number, index))
-    return None
+    return GuidedSearch(None)
 
 
 def _edge_to(automaton: CompiledAutomaton, nodes: Sequence[SystemNode], node: SystemNode) -> CompiledEdge:
@@ -239,7 +258,8 @@ class GuidedEngine(DecisionEngine):
             return []
         guide, values, findings = Guide(zones), question.system.parameters, []
         for entry in asked:
-            path = guided_path(question.compiled, guide, entry.name, replace(spent, states=min(budget.states, MAX_ZONES)))
+            bounds = replace(spent, states=min(budget.states, MAX_ZONES))
+            path = guided_search(question.compiled, guide, entry.name, bounds).path
             if path is not None:
                 waits = delays(path, values, unit_of(values))
                 moves = zip(waits or (), (edge.original.action for _, edge in path), strict=waits is not None)

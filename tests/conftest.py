@@ -62,3 +62,13 @@ def nothing_is_made_yet() -> Iterator[None]:
     kept_for.cache_clear()
     yield
     kept_for.cache_clear()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Sum up the random draws that tests counted."""
+    reports = [report for some in terminalreporter.stats.values() for report in some if getattr(report, "when", "") == "call"]
+    counts = [counted for report in reports for name, counted in report.user_properties if name == "draws"]
+    if counts:
+        decided, undecided, disagreements = map(sum, zip(*counts, strict=True))
+        line = f"{decided:,} draws decided in four ways, {undecided:,} not decided, {disagreements} disagreements"
+        terminalreporter.write_line(line)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from four_ways import fewest_steps
+from four_ways import fewest_steps, in_parts
 from random_configurations import random_configuration
 from test_compiled_zones import random_toy
 
@@ -17,8 +17,8 @@ from timewait.checker.compiled import CompiledAutomaton
 from timewait.checker.decide import decide
 from timewait.checker.explicit import Explicit, packed
 from timewait.checker.finding import Budget
-from timewait.checker.guided import Guide, GuidedEngine, guided_path
-from timewait.checker.question import Engine, Question
+from timewait.checker.guided import Guide, GuidedEngine, guided_search
+from timewait.checker.question import Engine
 from timewait.checker.replay import replay
 from timewait.checker.schedule import delays
 from timewait.checker.verdict import Verdict
@@ -67,22 +67,11 @@ def compared(number: int) -> Counter[str]:
             assert len(run.moves) <= fewest, (number, entry.name, len(run.moves), fewest)
             tally["violated"] += 1
         elif not ticks.stopped and run is not None:
-            assert in_parts(asked, entry.name), (number, entry.name)
+            assert in_parts(asked, {entry.name}), (number, entry.name)
             tally["violated between ticks"] += 1
         else:
             tally["larger" if ticks.stopped else "not violated"] += 1
     return tally
-
-
-def in_parts(asked: Question, name: str) -> bool:
-    """Whether a property is violated in halves, thirds or quarters of a tick."""
-    unit = Explicit(asked.compiled).unit
-    for parts in (2, 3, 4):
-        engine = Explicit(asked.compiled, unit / parts)
-        engine.explore(Budget(states=200_000), frozenset({name}))
-        if name in engine.broken:
-            return True
-    return False
 
 
 @pytest.mark.parametrize("first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(10, 200, 10))])
@@ -118,7 +107,7 @@ def test_toys_that_guide_themselves() -> None:
         ticks.explore(Budget(states=20_000))
         for name in sorted({"p", "q"}):
             least = int(guide.graph.distances(name)[guide.graph.first])
-            path = guided_path(automaton, guide, name, Budget(states=3_000))
+            path = guided_search(automaton, guide, name, Budget(states=3_000)).path
             assert (path is None) == (least >= UNREACHABLE) == (name not in zones.broken), (seed, name)
             if path is not None:
                 found += 1
