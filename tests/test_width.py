@@ -112,6 +112,8 @@ def test_no_cell_is_a_tower() -> None:
     """Where prose would take many short lines, the rows are no columns."""
     heads, rows = ("setting", "meaning"), [[Cell("s" * 30), Cell("some words of prose " * 10)]]
     assert fits(heads, rows, 80)
+    absent = [Cell("ticks"), Cell("-")]
+    assert [*map(click.unstyle, records(("engine", "answer"), [absent], 50))] == ["engine ticks"]
     assert not fits(heads, rows, 50)
     assert all(len(click.unstyle(line)) <= 50 for line in records(heads, rows, 50))
 
@@ -303,6 +305,19 @@ def test_progress_is_that_of_an_exploration(states: int, depth: int, shown: str,
     monkeypatch.setattr(sys, "stderr", stream := Terminal())
     Screen().progress(Progress(states, depth, 1.0, 100.0))
     assert click.unstyle(stream.getvalue()).strip() == shown
+
+
+def test_progress_of_many_explorations_fills_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty in turn, each of which reports every second."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", stream := Terminal())
+    screen = Screen()
+    for second in range(600):
+        now[0] = second + 0.5
+        screen.progress(Progress(100 + second % 30, 1, 1.0, 100.0))
+    assert 15 < len(stream.getvalue().splitlines()) < 60
+    assert "100 states" in stream.getvalue().splitlines()[0]
 
 
 def test_progress_fills_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,9 +25,9 @@ from timewait.vocabulary.suggestions import advice
 
 AGREED, CHECKED, ALONE, UNDECIDED, DIFFER = KINDS = (
     "agreed by two engines or more",
-    "decided by one engine, what it gave checked",
+    "decided by one engine, whose proof or run was checked",
     "decided by one alone, or vacuous",
-    "decided by nobody",
+    "undecided",
     "disagree",
 )
 """How a property may be decided; these are keys of the JSON."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -26,9 +25,6 @@ from timewait.spec.stacks import load_stack
 
 STACKS: dict[str, Callable[[], Any]] = {"linux": LinuxStack, "lwip": LwipStack}
 """The running stacks, by the names of their profiles."""
-
-CADENCE = 0.5
-"""Seconds between two notes of progress."""
 
 
 @click.command("conform")
@@ -88,12 +84,9 @@ def profile_behaviours(name: str) -> dict[bool, Behaviour]:
 
 def _progress(screen: Screen) -> Callable[[ExperimentLayer, int, int], None]:
     """Notes of progress, not too many of them."""
-    last = 0.0
 
     def note(layer: ExperimentLayer, done: int, planned: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > CADENCE or done == planned:
-            last = time.monotonic()
+        if done == planned or screen.progress_is_due():
             screen.note(f"  {layer}: {done:,} of {planned:,} experiments")
 
     return note

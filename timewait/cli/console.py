@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -71,8 +73,16 @@ _TOGETHER = "\u00a0"
 """A space at which no line ends."""
 
 
+SELDOM = 0.09
+"""The part of the time since the first note of progress that passes between two, which are a second apart at least."""
+
+
 class Screen:
     """Standard output for answers and standard error for notes; with styles on a terminal alone."""
+
+    def __init__(self) -> None:
+        self._first_progress: float | None = None
+        self._last_progress = -math.inf
 
     @property
     def for_people(self) -> bool:
@@ -118,11 +128,21 @@ class Screen:
 
     def progress(self, progress: Progress) -> None:
         """The progress of a long exploration that has begun, on standard error and for people alone."""
-        if progress.states > 1 and sys.stderr.isatty():
+        if progress.states > 1 and sys.stderr.isatty() and self.progress_is_due():
             depth = f"depth {progress.depth}, " if progress.depth else ""
             self.note(
                 f"  {counted(progress.states, 'state')}, {depth}{progress.rate:,.0f} a second, {progress.megabytes:,.0f} MB"
             )
+
+    def progress_is_due(self) -> bool:
+        """Whether the last note of progress is long ago: however many explorations report, an hour takes a few dozen lines."""
+        now = time.monotonic()
+        if self._first_progress is None:
+            self._first_progress = now
+        if now - self._last_progress < max(0.9, SELDOM * (now - self._first_progress)):
+            return False
+        self._last_progress = now
+        return True
 
     def progress_note(self, text: str) -> None:
         """What long work does now, on standard error and for people alone."""

@@ -12,6 +12,9 @@ import click
 NARROWEST = 8
 """Characters that a folded column keeps at least."""
 
+NOTHING = ("", "-")
+"""The texts of cells that say nothing."""
+
 TALLEST = 9
 """The most lines of a cell; where one would have more, the rows of the table are no columns."""
 
@@ -103,11 +106,13 @@ def _cell_lines(cell: Cell, width: int) -> list[str]:
 
 
 def records(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int) -> Iterator[str]:
-    """A table that is too wide, row by row: the first cell in a line, the others with their headings below it."""
+    """A table that is too wide, row by row: the first cell in a line, below it those others that say something."""
     for row in rows:
         style = BOLD if row[0].style == PLAIN else row[0].style  # as the heads of a table
         yield from (style.apply(line) for line in _wrapped(f"{heads[0].strip()} {row[0].text}".strip(), width))
-        others = [f"{head.strip()}: {cell.text}" for head, cell in zip(heads[1:], row[1:], strict=True) if cell.text]
+        others = [
+            f"{head.strip()}: {cell.text}" for head, cell in zip(heads[1:], row[1:], strict=True) if cell.text not in NOTHING
+        ]
         yield from textwrap.wrap("; ".join(others), width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
