@@ -25,6 +25,7 @@ from timewait.checker.verdict import Verdict, worst
 from timewait.proofs.certify import HORN, ZONES, CertifiedProof, terms_of
 from timewait.proofs.question import question
 from timewait.proofs.remembered import certify_liveness, formula, prove_for_all, prove_for_all_by_horn, safe_with_any_text
+from timewait.proofs.remembered_runs import decided
 from timewait.proofs.thresholds import RANGE, formula_in_words, interval_in_words
 from timewait.spec.configuration import Configuration
 from timewait.spec.duration import format_duration
@@ -104,16 +105,13 @@ def all_at(
     label: str, configuration: Configuration, names: Sequence[str], expected: Verdict, engine: Engine = Engine.AUTO
 ) -> Iterator[Evidence]:
     """Some properties of one configuration, from one exploration."""
-    answers = decide(question(configuration), [PROPERTIES[name] for name in names], engine, Budget())
-    for name, answer in zip(names, answers, strict=True):
+    for name, answer in zip(names, decided(configuration, names, engine, expected), strict=True):
         yield _evidence(f"{label}: {name}", answer, expected)
 
 
 def agreed(label: str, configuration: Configuration, name: str, expected: Verdict) -> Evidence:
     """One property by two engines, in ticks and in dense time, which must both decide it, and agree."""
-    by_ticks, dense = (
-        decide(question(configuration), [PROPERTIES[name]], engine, Budget())[0] for engine in (Engine.EXPLICIT, Engine.ZONES)
-    )
+    by_ticks, dense = (decided(configuration, [name], engine, expected)[0] for engine in (Engine.EXPLICIT, Engine.ZONES))
     if by_ticks.verdict is not dense.verdict:
         detail = f"ticks: {by_ticks.verdict}, zones: {dense.verdict}"
         undecided = Verdict.INCONCLUSIVE in (by_ticks.verdict, dense.verdict)

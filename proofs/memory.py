@@ -122,7 +122,8 @@ def _read(file: Path, question: Mapping[str, Any]) -> tuple[Any, list[str]]:
     data = parse_json(first.encode())
     if data["question"] != json.loads(json.dumps(question)):
         raise ValueError(f"{file}: the result of another question")
-    return data["facts"], [text.removesuffix(certificate.BETWEEN) for _, text in certificate.sections_of(rest, str(file))]
+    sections = certificate.sections_of(rest, str(file)) if rest else []
+    return data["facts"], [text.removesuffix(certificate.BETWEEN) for _, text in sections]
 
 
 @cache

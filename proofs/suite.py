@@ -36,7 +36,7 @@ class ClaimResult:
     pieces : tuple of Evidence
         The evidence.
     remembered : int
-        How many proofs of an earlier run were checked again instead of being found anew.
+        How many proofs and violations of an earlier run were checked again instead of being found anew.
     """
 
     name: str

@@ -96,8 +96,8 @@ def _users_cache() -> Path | None:
 
 
 def _kept(result: ClaimResult) -> str:
-    """How many proofs of a claim were kept by an earlier run."""
-    return f", {counted(result.remembered, 'proof')} of an earlier run checked again" if result.remembered else ""
+    """How many results of a claim were kept by an earlier run."""
+    return f", {counted(result.remembered, 'result')} of an earlier run checked again" if result.remembered else ""
 
 
 def _show(screen: Screen, results: list[ClaimResult]) -> None:
